@@ -1,0 +1,109 @@
+"""The model file: safetensors whose metadata is one JSON header. It is all that inference needs."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from pixelwise.errors import ModelError, PixelwiseError
+from pixelwise.files import atomic
+from pixelwise.models.build import ModelConfig
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.tasks.labels import Classes
+
+FORMAT_VERSION = 1
+_KEY = "pixelwise"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a model file says of itself. `training` is a summary for people and reports, not needed to run it."""
+
+    model: ModelConfig
+    classes: Classes
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The header as it stands in the file."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Header":
+        """The header of this format version; raises ModelError for any other."""
+        raw = json.loads(text)
+        if raw.get("format_version") != FORMAT_VERSION:
+            raise ModelError(
+                f"model format version {raw.get('format_version')}, but this pixelwise reads version {FORMAT_VERSION}; "
+                "install the pixelwise that wrote it, or train again"
+            )
+        palette = tuple(tuple(colour) for colour in raw["classes"]["palette"])
+        classes = Classes(tuple(raw["classes"]["names"]), palette)
+        return cls(ModelConfig(**raw["model"]), classes, raw["training"])
+
+
+def save_model(path: Path, model: Segmenter, header: Header) -> None:
+    """Write the model file atomically."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    with atomic(path) as draft:
+        try:
+            save_file(state, draft, metadata={_KEY: header.to_json()})
+        except SafetensorError as error:  # wraps the system's error as text
+            raise _write_error(error) from error
+
+
+def load_model(path: Path) -> tuple[Segmenter, Header]:
+    """Read a model file, or the one in a run folder.
+
+    Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format version.
+    """
+    with _opened(path) as (file, header):
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model = header.model.build()
+        model.load_state_dict(state)
+    return model, header
+
+
+def read_header(path: Path) -> Header:
+    """The header alone, without the weights. Raises as `load_model`."""
+    with _opened(path) as (_, header):
+        return header
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
+    path = path / "model.safetensors" if path.is_dir() else path
+    if not path.is_file():
+        raise ModelError(f"model {path}: no such file; give a run folder or a .safetensors file that pixelwise wrote")
+    _refuse_pickle(path)
+    try:
+        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+            metadata = file.metadata() or {}
+            if _KEY not in metadata:
+                raise ModelError("safetensors, but not written by pixelwise; such a file can serve as encoder --weights")
+            yield file, Header.from_json(metadata[_KEY])
+    except SafetensorError as error:
+        raise ModelError(f"model {path}: truncated or damaged ({error}); copy it again or train again") from error
+    except PixelwiseError as error:
+        raise ModelError(f"model {path}: {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"model {path}: header and weights do not fit ({error}); train again") from error
+
+
+def _refuse_pickle(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise ModelError(f"model {path}: a pickle, which could run code when read; pixelwise reads .safetensors only")
+
+
+def _write_error(error: SafetensorError) -> OSError:
+    import errno
+    import re
+
+    found = re.search(r"os error (\d+)", str(error))
+    return OSError(int(found.group(1)) if found else errno.EIO, str(error))

@@ -1,0 +1,72 @@
+"""How the command line speaks: results to standard output, messages and progress to standard error."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from pixelwise.monitor import Monitor
+
+T = TypeVar("T")
+
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+results = Console(highlight=False, soft_wrap=True)
+
+PLAIN_SECONDS = 15.0
+"""How often a plain line tells of progress where standard error is no terminal."""
+
+
+class RateColumn(ProgressColumn):
+    """Units a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, once there is one."""
+        return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "")
+
+
+class TerminalMonitor(Monitor):
+    """A progress bar with rate and time left on a terminal, plain lines otherwise."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._text = ""
+
+    def line(self, text: str) -> None:
+        """One message, above the bar if there is one."""
+        (self._progress.console if self._progress else messages).print(text, markup=False)
+
+    def status(self, text: str) -> None:
+        """A short text at the end of the bar."""
+        self._text = text
+
+    def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
+        """Pass `items` on and show how far they are."""
+        self._text = ""
+        return self._bar(items, what, total, unit, weight) if messages.is_terminal else self._plain(items, what, total, unit, weight)
+
+    def _bar(self, items: Iterable[T], what: str, total: int, unit: str, weight: int) -> Iterator[T]:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[text]}"), console=messages, transient=True) as progress:
+            task = progress.add_task(what, total=total, unit=unit, text="")
+            self._progress = progress
+            try:
+                for item in items:
+                    yield item
+                    progress.update(task, advance=weight, text=self._text)
+            finally:
+                self._progress = None
+
+    def _plain(self, items: Iterable[T], what: str, total: int, unit: str, weight: int) -> Iterator[T]:
+        start = said = time.monotonic()
+        for done, item in enumerate(items, 1):
+            yield item
+            now = time.monotonic()
+            if now - said >= PLAIN_SECONDS:
+                said = now
+                rate = done * weight / (now - start)
+                text = f", {self._text}" if self._text else ""
+                left = (total - done * weight) / rate
+                self.line(f"{what}: {done * weight}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}")

@@ -1,0 +1,37 @@
+"""The command `pixelwise`: composes, and turns errors into one line. Heavy imports stay inside the commands."""
+
+import sys
+
+import typer
+
+from pixelwise.cli import demo, evaluate, models, predict, train
+from pixelwise.cli.console import messages
+from pixelwise.errors import PixelwiseError
+
+REFUSED = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="pixelwise",
+    help="Semantic segmentation: from a folder of images and masks to a model, and masks of new images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("models")(models.models)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except PixelwiseError as error:
+        messages.print(f"pixelwise: {error}", markup=False)
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        messages.print("pixelwise: interrupted", markup=False)
+        sys.exit(INTERRUPTED)

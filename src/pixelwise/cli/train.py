@@ -1,0 +1,50 @@
+"""`pixelwise train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder of images and masks; its format is found out and said.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write; must not exist yet.")],
+    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+    decoder: Annotated[str, typer.Option(help="unet, linknet, fcn8s, fcn16s or fcn32s.")] = "unet",
+    encoder: Annotated[str, typer.Option(help="Any timm model with features by stride.")] = "tf_efficientnet_lite0",
+    weights: Annotated[str, typer.Option(help="Of the encoder: auto, none or a file.")] = "auto",
+    epochs: Annotated[int | None, typer.Option(help="How often each image is seen; 20 if neither is given.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,
+    crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
+    batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of split, order, augmentation and new weights.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out unreadable and unpaired files.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+) -> None:
+    """Train a model on a folder of images and masks."""
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.data.sample import DataOptions
+    from pixelwise.jobs import train as job
+    from pixelwise.training.config import TrainConfig
+
+    config = TrainConfig(
+        decoder=decoder,
+        encoder=encoder,
+        weights=weights,
+        epochs=epochs,
+        minutes=minutes,
+        crop=crop,
+        batch=batch,
+        seed=seed,
+        device=device,
+        precision=precision,
+        skip_broken=skip_broken,
+    )
+    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_broken)
+    run = job.train(data, out, config=config, options=options, resume=resume, monitor=TerminalMonitor())
+    results.print(f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}", markup=False)
+    if run.stopped:
+        raise typer.Exit(1)

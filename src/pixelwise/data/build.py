@@ -1,0 +1,54 @@
+"""Opening a data set whose format may not be known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pixelwise.data import camvid, folder, matte, voc
+from pixelwise.data.sample import DataOptions, DataSet
+from pixelwise.errors import DataError, unknown
+
+DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
+    "voc": voc.read,
+    "camvid": camvid.read,
+    "matte": matte.read,
+    "folder": folder.read,
+}
+"""Readers by format; `auto` tries them in this order."""
+
+_MATCHES = {"voc": voc.matches, "camvid": camvid.matches, "matte": matte.matches, "folder": folder.matches}
+_LAYOUTS = {"voc": voc.LAYOUT, "camvid": camvid.LAYOUT, "matte": matte.LAYOUT, "folder": folder.LAYOUT}
+
+
+def open_dataset(root: str | Path, options: DataOptions = DataOptions()) -> DataSet:
+    """Find the data set at `root`: its format (unless `options` names it), classes and pairs by split.
+
+    No image is decoded, and masks only where a plain folder must show how its classes are written. Raises ConfigError
+    for an unknown format and DataError for a folder that is missing, unreadable, empty or laid out in no known way.
+    """
+    if options.format not in ("auto", *DATASETS):
+        raise unknown("format", options.format, ("auto", *DATASETS))
+    path = Path(root)
+    try:
+        _check(path)
+        name = _found(path) if options.format == "auto" else options.format
+        return DATASETS[name](path, options)
+    except OSError as error:
+        place = error.filename or path
+        raise DataError(f"{place}: {error.strerror or error}; make the folder readable and try again") from error
+
+
+def _check(path: Path) -> None:
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; give the folder that holds the images and masks")
+    if not path.is_dir():
+        raise DataError(f"{path}: is a file; give the folder that holds the images and masks")
+    if not any(path.iterdir()):
+        raise DataError(f"{path}: the folder is empty; put images and masks in, laid out as {_LAYOUTS['folder']}")
+
+
+def _found(path: Path) -> str:
+    for name, matches in _MATCHES.items():
+        if matches(path):
+            return name
+    needs = "; ".join(f"{name}: {layout}" for name, layout in _LAYOUTS.items())
+    raise DataError(f"{path}: no known layout of images and masks here; what each format needs: {needs}")

@@ -1,0 +1,303 @@
+"""A plain folder of images and masks; how its classes are written is found out by looking at every mask."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.data.masks import ILLEGAL, LabelReader, Values, index_lut, is_grey, palette_of, read_raw, unpack
+from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, first, images_in, pair_up, split_folders
+from pixelwise.errors import DataError, ImageError
+from pixelwise.tasks.labels import MAX_CLASSES, VOID, Classes, Colour, voc_colormap
+
+LAYOUT = "images/ and masks/ with files of like names (also images/train/ and masks/train/, or train/images/ and so on)"
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "segmentationclass")
+CLASS_FILES = ("classes.txt", "classes.json", "classes.csv")
+VOID_NAMES = frozenset({"void", "ignore"})
+
+_MOST_GUESSED = 64
+_FLAT = "train"
+_HOW = "name the classes in classes.txt (one name a line, in order of the values) or classes.csv (name,r,g,b)"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A line of a classes file: the raw value in the masks, its name and, where given, its colour."""
+
+    raw: int
+    name: str
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What the masks hold: values of grey and palette masks, colours of RGB masks that have any, packed."""
+
+    values: frozenset[int]
+    colours: frozenset[int]
+    palette: tuple[Colour, ...] | None
+    files: int
+    grey: Path | None
+    coloured: Path | None
+
+
+def matches(root: Path) -> bool:
+    """Whether a folder of images stands beside one of masks, at `root` or in a folder named as a split."""
+    return bool(_layout(root))
+
+
+def read(root: Path, options: DataOptions) -> DataSet:
+    """Open a plain folder; its classes come from classes.txt, .json or .csv, or are numbered.
+
+    Raises DataError for another layout, what `pair_up` refuses, masks that show no way to read them, and a classes
+    file that cannot be read or does not fit.
+    """
+    layout = _layout(root)
+    if not layout:
+        raise DataError(f"{root}: not a folder of images and masks; it needs {LAYOUT}")
+    notes = [f"format folder: {' and '.join(f'{path.relative_to(root)}/' for path in next(iter(layout.values())))}"]
+    splits: dict[str, tuple[Pair, ...]] = {}
+    for split, (images, masks) in layout.items():
+        if split == "test" and not images_in(masks):
+            notes.append(f"test: left out, as there are no masks in {masks.relative_to(root)}/")
+            continue
+        splits[split], said = pair_up(images_in(images), images_in(masks), options, where=images)
+        notes += said
+    scan = _scan([pair.mask for pairs in splits.values() for pair in pairs], root)
+    classes, reader, said = _encoding(root, scan)
+    splits, how = complete_splits(splits, options, hold_test=set(splits) == {_FLAT})
+    return DataSet("folder", root, classes, splits, reader, (*notes, *said, *how))
+
+
+def _layout(root: Path) -> dict[str, tuple[Path, Path]]:
+    """Folders of images and masks by split; those that are not split count as train."""
+    both = _both(root)
+    if both is None:
+        inside = {split: _both(folder) for split, folder in split_folders(root).items()}
+        return {split: folders for split, folders in inside.items() if folders}
+    images, masks = (split_folders(folder) for folder in both)
+    if not images and not masks:
+        return {_FLAT: both}
+    return {
+        split: (images.get(split, both[0] / split), masks.get(split, both[1] / split)) for split in {**images, **masks}
+    }
+
+
+def _both(folder: Path) -> tuple[Path, Path] | None:
+    inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    images = [inside[name] for name in IMAGE_FOLDERS if name in inside]
+    masks = [inside[name] for name in MASK_FOLDERS if name in inside]
+    return (images[0], masks[0]) if images and masks else None
+
+
+def _scan(masks: Sequence[Path], root: Path) -> _Scan:
+    """Every value and colour in the masks. Files that cannot be read are left to the survey, which names them."""
+    values: set[int] = set()
+    colours: set[int] = set()
+    palette, grey, coloured, files = None, None, None, 0
+    with ThreadPoolExecutor(2) as pool:
+        for path, found in zip(masks, pool.map(_look, masks), strict=True):
+            if found is None:
+                continue
+            files += 1
+            (colours if found[1] else values).update(int(value) for value in found[0])
+            coloured = path if found[1] and coloured is None and not is_grey(found[0]) else coloured
+            grey = path if not found[1] and grey is None else grey
+            palette = palette or found[2]
+    if not files:
+        raise DataError(f"{root}: none of the {len(masks)} masks can be read as an image; the first is {masks[0]}")
+    if coloured is None:
+        values |= {colour & 255 for colour in colours}
+    return _Scan(frozenset(values), frozenset(colours if coloured else ()), palette, files, grey, coloured)
+
+
+def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
+    """The distinct values of a mask, whether they are colours, and its palette."""
+    try:
+        raw, coloured = read_raw(path)
+        flat = raw.ravel()
+        starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 1))  # runs are long, so few values are left to sort
+        return np.unique(flat[starts]), coloured, None if coloured else palette_of(path)
+    except ImageError:
+        return None
+
+
+def _encoding(root: Path, scan: _Scan) -> tuple[Classes, LabelReader, tuple[str, ...]]:
+    """Classes, reader and notes from what the masks hold and what a classes file says."""
+    entries, source = _class_file(root)
+    void = [entry for entry in entries if entry.name.lower() in VOID_NAMES]
+    kept = [entry for entry in entries if entry not in void]
+    said = [f"{source.name}: {len(kept)} classes"] if source else []
+    said += [f"'{entry.name}' in {source.name} is void" for entry in void if source]
+    colours = tuple(entry.colour for entry in kept if entry.colour)
+    if source and colours and len(colours) < len(kept):
+        raise DataError(f"{source}: {len(kept) - len(colours)} of {len(kept)} classes lack a colour; give all or none")
+    if scan.coloured and not colours:
+        return _by_colour(scan, source)
+    names = tuple(entry.name for entry in kept)
+    ids, binary = _ids(scan, len(names), source)
+    if source is None:
+        names = ("background", "foreground") if binary else tuple(f"class {raw}" for raw in ids)
+    lut = _lut(kept, void) if source else index_lut(len(names))
+    if binary and lut[VOID] == VOID:
+        lut = tuple({0: 0, VOID: 1}.get(raw, ILLEGAL) for raw in range(256))
+    said.append(_evidence(scan, binary=binary and lut[VOID] != VOID, count=len(names)))
+    palette = colours or _palette(scan.palette, len(names))
+    void_colours = tuple(entry.colour for entry in void if entry.colour)
+    reader = LabelReader(len(names), lut, colours, void_colours)
+    return Classes(names, palette), reader, tuple(said)
+
+
+def _by_colour(scan: _Scan, source: Path | None) -> tuple[Classes, LabelReader, tuple[str, ...]]:
+    """One class a colour, in the order of red, green, blue."""
+    palette = tuple(unpack(colour) for colour in sorted(scan.colours))
+    if len(palette) > _MOST_GUESSED:
+        raise DataError(
+            f"{scan.coloured}: the masks hold {len(palette)} different colours, too many for classes; masks saved as "
+            "JPEG or resized smoothly look so: save them again as PNG, or list the true colours in classes.csv "
+            "(name,r,g,b)"
+        )
+    if source:
+        raise DataError(
+            f"{source}: gives no colours, but the masks are in colours ({first(map(str, palette))}); "
+            "list them in classes.csv, one class a line: name,r,g,b"
+        )
+    if scan.grey:
+        raise DataError(
+            f"{scan.coloured} is in colours and {scan.grey} holds numbers; save all masks alike, "
+            "or list the classes in classes.csv (name,r,g,b)"
+        )
+    classes = Classes(tuple(f"class {label}" for label in range(len(palette))), palette)
+    reader = LabelReader(len(classes), index_lut(len(classes)), palette)
+    note = (
+        f"masks: {len(palette)} colours in {scan.files} files, numbered by red, green, blue: {first(map(str, palette))}"
+    )
+    return classes, reader, (note,)
+
+
+def _ids(scan: _Scan, named: int, source: Path | None) -> tuple[range, bool]:
+    """Ids of the classes that the masks show, and whether they are 0 and 255 for two classes."""
+    shown = sorted(scan.values - {VOID})
+    binary = set(scan.values) == {0, VOID}
+    if source:
+        if binary and named == 1:
+            raise DataError(f"{source}: names 1 class, but the masks hold 0 and 255; name both, the one of 0 first")
+        return range(named), binary and named == 2
+    if binary:
+        return range(2), True
+    if len(shown) < 2:
+        raise DataError(f"all {scan.files} masks hold only {first(map(str, sorted(scan.values)))}; {_HOW}")
+    sparse = scan.palette is None and shown[-1] >= _MOST_GUESSED
+    if sparse or shown[-1] >= MAX_CLASSES:
+        raise DataError(
+            f"{scan.grey or scan.coloured or 'the masks'}: the masks hold {len(scan.values)} different values up to "
+            f"{max(scan.values)}, which are hardly class ids; a soft mask (an alpha matte, which belongs in a file "
+            f"called NAME_matte.png), one saved as JPEG or resized smoothly looks so: save it again as PNG, or {_HOW}"
+        )
+    return range(shown[-1] + 1), False
+
+
+def _lut(kept: Sequence[_Entry], void: Iterable[_Entry]) -> tuple[int, ...]:
+    """Raw value to class id as a classes file has them; 255 is void unless the file makes it a class."""
+    table = {VOID: VOID} | {entry.raw: VOID for entry in void}
+    table |= {entry.raw: label for label, entry in enumerate(kept)}
+    return tuple(table.get(raw, ILLEGAL) for raw in range(256))
+
+
+def _palette(found: tuple[Colour, ...] | None, count: int) -> tuple[Colour, ...]:
+    """The masks' own palette where it has a colour for each class and is no mere ramp of greys."""
+    if found and len(found) >= count and any(len(set(colour)) > 1 for colour in found[:count]):
+        return found[:count]
+    return voc_colormap(count)
+
+
+def _evidence(scan: _Scan, *, binary: bool, count: int) -> str:
+    if scan.coloured:
+        return f"masks: in the colours of the classes file, {len(scan.colours)} colours in {scan.files} files"
+    kind = "palette" if scan.palette else "grey"
+    if binary:
+        return (
+            f"masks: {kind}, only 0 and 255 in {scan.files} files: 0 is the first class, 255 the second, none is void"
+        )
+    shown = sorted(scan.values - {VOID})
+    ends = f"{shown[0]} to {shown[-1]}" if shown else "none"
+    void = "and 255, which is void," if VOID in scan.values else ""
+    absent = [str(raw) for raw in range(count) if raw not in scan.values]
+    lack = f" (absent: {first(absent)})" if absent else ""
+    return f"masks: {kind}, class ids {ends} {void} in {scan.files} files{lack}".replace("  ", " ")
+
+
+def _class_file(root: Path) -> tuple[list[_Entry], Path | None]:
+    """What the classes file at `root` says, and which it is."""
+    source = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
+    if source is None:
+        return [], None
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+        entries = _PARSERS[source.suffix](text)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise DataError(
+            f"{source}: cannot be read as a list of classes ({error}); write one name a line in classes.txt, "
+            "or name,r,g,b in classes.csv"
+        ) from error
+    wrong = [entry for entry in entries if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour)]
+    if wrong:
+        raise DataError(
+            f"{source}: '{wrong[0].name}' has id {wrong[0].raw}, colour {wrong[0].colour}; allowed: 0 to 255"
+        )
+    for what in ([entry.raw for entry in entries], [entry.colour for entry in entries if entry.colour]):
+        double = first(sorted({str(value) for value in what if what.count(value) > 1}))
+        if double:
+            raise DataError(f"{source}: {double} stands for two classes; give each its own")
+    return entries, source
+
+
+def _is_colour(colour: Colour | None) -> bool:
+    return colour is None or (len(colour) == 3 and all(0 <= channel <= 255 for channel in colour))
+
+
+def _parse_txt(text: str) -> list[_Entry]:
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    return [_Entry(raw, name) for raw, name in enumerate(names)]
+
+
+def _parse_json(text: str) -> list[_Entry]:
+    found = json.loads(text)
+    if isinstance(found, dict):
+        pairs = [(int(k), str(v)) if str(k).isdigit() else (int(v), str(k)) for k, v in found.items()]
+        return [_Entry(raw, name) for raw, name in sorted(pairs)]
+    entries = []
+    for position, item in enumerate(found):
+        if isinstance(item, str):
+            entries.append(_Entry(position, item))
+        else:
+            colour = item.get("color", item.get("colour"))
+            entries.append(
+                _Entry(int(item.get("id", position)), str(item["name"]), _colour(colour) if colour else None)
+            )
+    return entries
+
+
+def _parse_csv(text: str) -> list[_Entry]:
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
+    if rows and rows[0][0].lower() in ("name", "class", "id") and not any(cell.isdigit() for cell in rows[0]):
+        rows = rows[1:]
+    entries = []
+    for position, row in enumerate(rows):
+        has_id = len(row) in (2, 5) and row[0].isdigit()
+        name, *colour = row[1:] if has_id else row
+        entries.append(_Entry(int(row[0]) if has_id else position, name, _colour(colour) if colour else None))
+    return entries
+
+
+def _colour(channels: Iterable[object]) -> Colour:
+    red, green, blue = (int(str(channel)) for channel in channels)
+    return red, green, blue
+
+
+_PARSERS = {".txt": _parse_txt, ".json": _parse_json, ".csv": _parse_csv}

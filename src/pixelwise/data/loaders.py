@@ -1,0 +1,120 @@
+"""Pairs of files to batches of tensors, decoded lazily in workers."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pixelwise.data.sample import Pair
+from pixelwise.data.transforms import Augmentation, as_tensors
+from pixelwise.images import Array, read_rgb
+
+Batch = tuple[Tensor, Tensor]
+ReadLabels = Callable[[Path], Array]
+
+VALIDATION_TILE = 1024
+"""Validation images above this many pixels a side are cut, without overlap: memory stays bounded, counts just add."""
+
+
+def default_workers() -> int:
+    """Decoding processes: one of every two cores, 1 to 8."""
+    return max(1, min(8, (os.cpu_count() or 1) // 2))
+
+
+@dataclass(frozen=True)
+class TrainingSet(Dataset[Batch]):
+    """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker."""
+
+    pairs: tuple[Pair, ...]
+    read_labels: ReadLabels
+    augment: Augmentation
+    seed: int
+
+    def __getitem__(self, item: tuple[int, int]) -> Batch:
+        """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
+        pair = self.pairs[item[1]]
+        image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
+        return self.augment(image, labels, dice(self.seed, *item))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+@dataclass(frozen=True)
+class WholeImages(Dataset[list[Batch]]):
+    """Unchanged images with their labels, as a list of tiles: one where the image is of usual size."""
+
+    pairs: tuple[Pair, ...]
+    read_labels: ReadLabels
+
+    def __getitem__(self, index: int) -> list[Batch]:
+        """uint8 images (1, 3, h, w) and labels (1, h, w)."""
+        pair = self.pairs[index]
+        image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
+        side = VALIDATION_TILE
+        return [
+            (image[None, :, y : y + side, x : x + side], labels[None, y : y + side, x : x + side])
+            for y in range(0, labels.shape[0], side)
+            for x in range(0, labels.shape[1], side)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+class Epochs(Sampler[tuple[int, int]]):
+    """(epoch, index) in an order that depends on the seed and the epoch alone; set `epoch` before each round."""
+
+    def __init__(self, length: int, seed: int) -> None:
+        self.length, self.seed, self.epoch = length, seed, 0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = torch.randperm(self.length, generator=dice(self.seed, self.epoch))
+        return ((self.epoch, int(index)) for index in order)
+
+    def __len__(self) -> int:
+        return self.length
+
+
+def dice(*key: int) -> torch.Generator:
+    """A generator of random numbers that depends on `key` alone."""
+    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def training_loader(dataset: TrainingSet, *, batch: int, workers: int) -> tuple[DataLoader[Batch], Epochs]:
+    """Batches (N, 3, h, w), (N, h, w), with the sampler that must be told the epoch. An incomplete last batch is left
+    out: its few images come first as likely in another epoch, and one image alone breaks batch normalisation.
+    """
+    sampler = Epochs(len(dataset), dataset.seed)
+    loader = DataLoader(
+        dataset,
+        batch_size=min(batch, len(dataset)),
+        sampler=sampler,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=_ignore_interrupt,
+    )
+    return loader, sampler
+
+
+def validation_loader(dataset: WholeImages, *, workers: int) -> DataLoader[list[Batch]]:
+    """One list of tiles an image, in the data set's order."""
+    return DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        worker_init_fn=_ignore_interrupt,
+    )
+
+
+def _ignore_interrupt(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process decides

@@ -1,0 +1,112 @@
+"""Pascal VOC segmentation in its official layout.
+
+Source: Everingham et al., The PASCAL Visual Object Classes Challenge 2012, development kit.
+"""
+
+from pathlib import Path
+
+from pixelwise.data.masks import LabelReader, index_lut
+from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, first, images_in
+from pixelwise.errors import DataError
+from pixelwise.tasks.labels import Classes
+
+LAYOUT = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt, at the root or in VOCdevkit/VOC2012/"
+NAMES = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "dining table",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "potted plant",
+    "sheep",
+    "sofa",
+    "train",
+    "tv monitor",
+)
+VOID_COLOUR = (224, 224, 192)
+
+
+def matches(root: Path) -> bool:
+    """Whether the official layout stands at or beneath `root`."""
+    return _find(root) is not None
+
+
+def read(root: Path, options: DataOptions) -> DataSet:
+    """Open VOC beneath `root`; splits are those of ImageSets/Segmentation.
+
+    Raises DataError when the layout is not there, or when listed ids lack image or mask (unless `skip_unpaired`).
+    """
+    base = _find(root)
+    if base is None:
+        raise DataError(f"{root}: not Pascal VOC; it needs {LAYOUT}")
+    images = {path.stem: path for path in images_in(base / "JPEGImages")}
+    masks = {path.stem: path for path in images_in(base / "SegmentationClass")}
+    notes = [f"format voc: JPEGImages, SegmentationClass and ImageSets/Segmentation in {base}"]
+    splits: dict[str, tuple[Pair, ...]] = {}
+    for split, ids in _lists(base).items():
+        if split == "test" and not any(name in masks for name in ids):
+            notes.append(f"test: left out, as none of its {len(ids)} images has a mask")
+            continue
+        splits[split], said = _pairs(split, ids, images, masks, options)
+        notes += said
+    splits, said = complete_splits(splits, options)
+    classes = Classes.named(NAMES)
+    reader = LabelReader(len(classes), index_lut(len(classes)), classes.palette, (VOID_COLOUR,))
+    return DataSet("voc", root, classes, splits, reader, (*notes, *said))
+
+
+def _find(root: Path) -> Path | None:
+    """The folder of the newest year that has the layout."""
+    years = [*root.glob("VOC20[0-9][0-9]"), *root.glob("VOCdevkit/VOC20[0-9][0-9]")]
+    for base in [root, *sorted(years, key=lambda path: path.name, reverse=True)]:
+        lists = base / "ImageSets" / "Segmentation"
+        if (
+            (base / "JPEGImages").is_dir()
+            and (base / "SegmentationClass").is_dir()
+            and any((lists / f"{name}.txt").is_file() for name in ("train", "trainval", "val", "test"))
+        ):
+            return base
+    return None
+
+
+def _lists(base: Path) -> dict[str, list[str]]:
+    """Ids by split; where train or val is missing, it is what the other leaves of trainval."""
+    found = {}
+    for split in ("train", "val", "test", "trainval"):
+        path = base / "ImageSets" / "Segmentation" / f"{split}.txt"
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            found[split] = list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+    both = found.pop("trainval", None)
+    for absent, other in (("train", "val"), ("val", "train")):
+        if both is not None and absent not in found:
+            taken = set(found.get(other, ()))
+            found[absent] = [name for name in both if name not in taken]
+    return {split: ids for split, ids in found.items() if ids}
+
+
+def _pairs(
+    split: str, ids: list[str], images: dict[str, Path], masks: dict[str, Path], options: DataOptions
+) -> tuple[tuple[Pair, ...], list[str]]:
+    lacking = [name for name in ids if name not in images or name not in masks]
+    missing = [f"{name} ({_lacks(name in images, name in masks)})" for name in lacking]
+    pairs = tuple(Pair(name, images[name], masks[name]) for name in ids if name in images and name in masks)
+    what = f"{split}.txt lists {len(ids)} images, of which {len(missing)} lack a file: {first(missing)}"
+    if missing and (not options.skip_unpaired or not pairs):
+        raise DataError(f"{what}; add the files, or leave these images out with --skip-unpaired")
+    return pairs, [f"{what}; left out"] if missing else []
+
+
+def _lacks(image: bool, mask: bool) -> str:
+    return "no image" if mask else "no mask" if image else "no image, no mask"

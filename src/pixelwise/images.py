@@ -1,0 +1,110 @@
+"""Pictures on disk to arrays and back. The only place that knows PIL and its (width, height)."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from pixelwise.errors import ImageError
+from pixelwise.files import atomic
+
+Array = NDArray[np.uint8]
+Source = str | Path | bytes | Image.Image
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+MAX_PIXELS = 100_000_000
+_REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
+_ORIENTATION = 0x0112
+
+
+def describe(source: Source) -> str:
+    """A name for `source` that an error message can carry."""
+    return str(source) if isinstance(source, str | Path) else "the image"
+
+
+def open_image(source: Source) -> Image.Image:
+    """Open a picture and decode it whole.
+
+    Raises ImageError for a missing, empty, truncated or unknown file and for one of more than MAX_PIXELS pixels.
+    """
+    if isinstance(source, Image.Image):
+        return source
+    name = describe(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit stands below
+            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+            _refuse_bomb(image.size, name)
+            image.load()
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name}: {error}; cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(f"{name}: cannot be read as an image ({_reason(source, error)}); replace or remove it") from error
+    return image
+
+
+def read_rgb(source: Source) -> Array:
+    """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied.
+
+    Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha channel is dropped.
+    Raises ImageError for what `open_image` refuses and for 32-bit integer and float pictures, which have no fixed range.
+    """
+    image = ImageOps.exif_transpose(open_image(source))
+    if image.mode in _REFUSED:
+        raise ImageError(f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit")
+    if image.mode.startswith("I;16"):
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
+
+
+def read_size(source: str | Path) -> tuple[int, int]:
+    """(height, width) as `read_rgb` will give it, without decoding the pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(source) as image:
+                _refuse_bomb(image.size, str(source))
+                width, height = image.size
+                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ImageError(f"{source}: cannot be read as an image ({_reason(source, error)}); replace or remove it") from error
+    return (width, height) if turned else (height, width)
+
+
+def write_labels(path: Path, labels: Array, palette: tuple[tuple[int, int, int], ...]) -> None:
+    """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light grey."""
+    image = Image.fromarray(np.ascontiguousarray(labels))
+    colours = [*palette, *[(224, 224, 192)] * (256 - len(palette))]
+    image.putpalette([channel for colour in colours for channel in colour])
+    with atomic(path) as draft:
+        image.save(draft, format="PNG", compress_level=3)
+
+
+def write_image(path: Path, array: Array) -> None:
+    """Write (H, W, 3) RGB or (H, W) grey uint8 in the format that the suffix names."""
+    with atomic(path) as draft:
+        Image.fromarray(np.ascontiguousarray(array)).save(draft, quality=92)
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The pictures directly in `folder`, by name; hidden files are left out."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+
+
+def _refuse_bomb(size: tuple[int, int], name: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {size[1]} x {size[0]} pixels (height x width) are more than the {MAX_PIXELS // 1_000_000} "
+            "megapixels read at once; cut it into parts"
+        )
+
+
+def _reason(source: Source, error: Exception) -> str:
+    if isinstance(source, str | Path) and Path(source).is_file() and Path(source).stat().st_size == 0:
+        return "the file is empty"
+    return "unknown format" if isinstance(error, OSError) and "cannot identify" in str(error) else str(error)

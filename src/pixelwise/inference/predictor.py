@@ -1,0 +1,129 @@
+"""One image to one result: the road that the command line, the server and the cluster all take."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from pixelwise.errors import ImageError, ModelError
+from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
+from pixelwise.inference.runners import Runner, mirrored
+from pixelwise.inference.tiles import TilePlan, stream
+from pixelwise.reports.overlays import paint
+from pixelwise.tasks.labels import Classes, Colour, read_labels
+
+_ALLOWED = (
+    "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a (3, height, width) tensor "
+    "of uint8 or of floats in [0, 1]"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What was found in one image.
+
+    rgb (H, W, 3) uint8; labels (H, W) uint8, class ids; confidence (H, W) float32, the softmax of the label, in [0, 1];
+    classes and palette by class id.
+    """
+
+    rgb: Array
+    labels: Array
+    confidence: NDArray[np.float32]
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+
+    def overlay(self, opacity: float = 0.5) -> Image.Image:
+        """The image tinted in the colours of its classes, at its own size; `opacity` in [0, 1]."""
+        return Image.fromarray(paint(self.rgb, self.labels, self.palette, opacity))
+
+    def save(self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False) -> list[Path]:
+        """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and STEM_confidence.png (255 = sure).
+
+        Returns the paths written; the folder is made when missing. Raises OutputError when it cannot be written to.
+        """
+        written = [Path(folder) / f"{stem}.png"]
+        write_labels(written[0], self.labels, self.palette)
+        if overlay:
+            written.append(Path(folder) / f"{stem}_overlay.jpg")
+            write_image(written[-1], np.asarray(self.overlay()))
+        if confidence:
+            written.append(Path(folder) / f"{stem}_confidence.png")
+            write_image(written[-1], np.rint(self.confidence * 255).astype(np.uint8))
+        return written
+
+
+class Predictor:
+    """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
+
+    Raises ConfigError for a tile below 32 pixels or an overlap outside [0, 1).
+    """
+
+    def __init__(
+        self, runner: Runner, classes: Classes, *, tile: tuple[int, int] = (1024, 1024), overlap: float = 0.25
+    ) -> None:
+        TilePlan(1, 1, tile, overlap)  # refuses now what would be refused at the first image
+        self.runner = runner
+        self.classes = classes
+        self.tile = tile
+        self.overlap = overlap
+
+    def predict(self, source: Source | Array | Tensor, *, tta: bool = False) -> Result:
+        """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3, H, W) tensor.
+
+        A tensor holds uint8 or floats in [0, 1]. With `tta` the logits are averaged with those of the mirrored image.
+        Raises ImageError for a source that cannot be read or has another shape, type or range.
+        """
+        rgb = as_rgb(source)  # (H, W, 3)
+        height, width = rgb.shape[:2]
+        plan = TilePlan(height, width, self.tile, self.overlap)
+        labels = np.empty((height, width), dtype=np.uint8)
+        confidence = np.empty((height, width), dtype=np.float32)
+        for top, logits in stream(mirrored(self.runner) if tta else self.runner, rgb, plan):
+            self._check_channels(logits)
+            band = slice(top, top + logits.shape[1])
+            found, sure = read_labels(logits)  # both (h, W)
+            labels[band], confidence[band] = found.numpy(), sure.numpy()
+        return Result(rgb, labels, confidence.clip(0, 1), self.classes.names, self.classes.palette)
+
+    def _check_channels(self, logits: Tensor) -> None:
+        if len(logits) != len(self.classes):
+            raise ModelError(f"the model gives {len(logits)} channels but {len(self.classes)} classes are named")
+
+
+def as_rgb(source: Source | Array | Tensor) -> Array:
+    """Any allowed source as (H, W, 3) uint8. Raises ImageError that names what came and what is allowed."""
+    if isinstance(source, Tensor):
+        return _from_tensor(source)
+    if isinstance(source, np.ndarray):
+        return _checked(source)
+    if isinstance(source, str | Path | bytes | Image.Image):
+        return _checked(read_rgb(source))
+    raise ImageError(f"an image cannot be a {type(source).__name__}: {_ALLOWED}")
+
+
+def _checked(array: Array) -> Array:
+    if array.dtype != np.uint8:
+        raise ImageError(f"the array holds {array.dtype}: {_ALLOWED}")
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise ImageError(f"the array has the shape {array.shape}: {_ALLOWED}")
+    if not array.size:
+        raise ImageError(f"the image is empty, shape {array.shape}: give one of at least 1 x 1 pixels")
+    return array
+
+
+def _from_tensor(image: Tensor) -> Array:
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise ImageError(f"the tensor has the shape {tuple(image.shape)}: {_ALLOWED}")
+    if image.dtype != torch.uint8 and not image.is_floating_point():
+        raise ImageError(f"the tensor holds {str(image.dtype).removeprefix('torch.')}: {_ALLOWED}")
+    image = image.detach().cpu()
+    if image.is_floating_point():
+        if not ((image >= 0) & (image <= 1)).all():  # also refuses NaN
+            low, high = image.float().min().item(), image.float().max().item()
+            raise ImageError(f"the float tensor spans {low:.3g} to {high:.3g}: {_ALLOWED}")
+        image = (image.float() * 255).round().to(torch.uint8)
+    return _checked(image.permute(1, 2, 0).contiguous().numpy())

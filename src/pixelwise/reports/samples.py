@@ -1,0 +1,110 @@
+"""Some images beside their truth and prediction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pixelwise.files import atomic
+from pixelwise.images import Array
+from pixelwise.reports.overlays import VOID_COLOUR, legend, paint
+from pixelwise.tasks.labels import VOID, Classes
+
+COLUMN = 360
+"""Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones larger."""
+
+_TALLEST = 480
+_GAP, _TEXT = 12, 15
+_PAPER, _INK, _GREY = (255, 255, 255), (32, 32, 36), (100, 104, 112)
+_WRONG = (220, 38, 38)
+_COLUMNS = ("image", "truth", "prediction", "errors (red)")
+
+
+def draw_samples(
+    rows: Sequence[tuple[Array, Array, Array]], path: Path, classes: Classes, titles: Sequence[str] = ()
+) -> None:
+    """Write a PNG grid with one line a sample: image, truth, prediction and errors, and a legend of the colours below.
+
+    A row is rgb (H, W, 3) and true and predicted class ids (H, W), all uint8, void 255. `titles` stand above the rows,
+    in order; rows beyond them have none. Raises OutputError when `path` cannot be written.
+    """
+    lines = [_line(*_fit(*row), classes) for row in rows]
+    titles = [*titles, *[""] * len(lines)][: len(lines)]
+    heads = [_text(title, _GREY) if title else None for title in titles]
+    parts = [_header(), *(part for pair in zip(heads, lines, strict=True) for part in pair if part is not None)]
+    parts.append(legend(_entries(rows, classes), _width() - 2 * _GAP, _TEXT))
+    canvas = Image.new(
+        "RGB", (max(_width(), parts[-1].width), sum(part.height + _GAP for part in parts) + _GAP), _PAPER
+    )
+    top = _GAP
+    for part in parts:
+        canvas.paste(part, (_GAP, top))
+        top += part.height + _GAP
+    with atomic(path) as draft:
+        canvas.save(draft, format="PNG")
+
+
+def _width() -> int:
+    return len(_COLUMNS) * (COLUMN + _GAP) + _GAP
+
+
+def _fit(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """All three at the size of a cell; labels are sampled, never mixed."""
+    height, width = rgb.shape[:2]
+    scale = min(COLUMN / width, _TALLEST / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = Image.fromarray(np.ascontiguousarray(rgb)).resize(size, Image.Resampling.LANCZOS)
+    ids = [
+        Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.NEAREST) for part in (truth, labels)
+    ]
+    return np.asarray(picture), np.asarray(ids[0]), np.asarray(ids[1])
+
+
+def _line(rgb: Array, truth: Array, labels: Array, classes: Classes) -> Image.Image:
+    masks = [_mask(rgb, ids, classes) for ids in (truth, labels)]
+    cells = [rgb, *masks, _errors(rgb, truth, labels)]
+    line = Image.new("RGB", (_width() - 2 * _GAP, rgb.shape[0]), _PAPER)
+    for index, cell in enumerate(cells):
+        line.paste(Image.fromarray(cell), (index * (COLUMN + _GAP) + (COLUMN - rgb.shape[1]) // 2, 0))
+    return line
+
+
+def _mask(rgb: Array, labels: Array, classes: Classes) -> Array:
+    painted = paint(_faded(rgb), labels, classes.palette, 0.75)
+    painted[labels == VOID] = VOID_COLOUR
+    return painted
+
+
+def _errors(rgb: Array, truth: Array, labels: Array) -> Array:
+    shown = _faded(rgb)
+    shown[(truth != labels) & (truth != VOID)] = _WRONG
+    shown[truth == VOID] = VOID_COLOUR
+    return shown
+
+
+def _faded(rgb: Array) -> Array:
+    """The image in grey, a little paler, so that colours on it can only mean classes."""
+    grey = np.asarray(Image.fromarray(rgb).convert("L")).astype(np.float32)
+    return np.repeat((grey * 0.75 + 45).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def _entries(rows: Sequence[tuple[Array, Array, Array]], classes: Classes) -> list[tuple[str, tuple[int, int, int]]]:
+    present = sorted({int(label) for row in rows for ids in row[1:] for label in np.unique(ids)})
+    known = [(classes.names[label], classes.palette[label]) for label in present if label < len(classes)]
+    return [*known, ("void", VOID_COLOUR)] if present and present[-1] >= len(classes) else known
+
+
+def _header() -> Image.Image:
+    header = _text("", _INK)
+    draw, font = ImageDraw.Draw(header), ImageFont.load_default(size=_TEXT + 2)
+    for index, name in enumerate(_COLUMNS):
+        draw.text((index * (COLUMN + _GAP) + COLUMN // 2, header.height // 2), name, _INK, font, anchor="mm")
+    return header
+
+
+def _text(text: str, colour: tuple[int, int, int]) -> Image.Image:
+    line = Image.new("RGB", (_width() - 2 * _GAP, round(_TEXT * 1.5)), _PAPER)
+    draw, font = ImageDraw.Draw(line), ImageFont.load_default(size=_TEXT)
+    draw.text((0, line.height // 2), text, colour, font, anchor="lm")
+    return line

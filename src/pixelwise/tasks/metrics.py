@@ -1,0 +1,130 @@
+"""Scores from one pooled confusion matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pixelwise.tasks.labels import VOID
+
+Counts = NDArray[np.int64]
+Figures = NDArray[np.float64]
+
+
+class ConfusionMatrix:
+    """Counts of (true class, predicted class) over all pixels that are not void.
+
+    A prediction of void (a class that the data set does not have) counts as wrong: it stands in an extra last column.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.counts: Counts = np.zeros((classes, classes + 1), dtype=np.int64)
+        self.images = 0
+        self.pixels = 0
+
+    def update(self, target: Tensor, labels: Tensor, *, images: int = 1) -> None:
+        """Add pixels: `target` and `labels` are integer tensors of one shape, class ids or void."""
+        size = self.classes + 1
+        target, labels = target.reshape(-1), labels.reshape(-1)
+        counted = target != VOID
+        rows = target[counted].long()
+        columns = labels[counted].long().clamp(max=self.classes)
+        pairs = torch.bincount(rows * size + columns, minlength=self.classes * size)
+        self.counts += pairs.reshape(self.classes, size).cpu().numpy()
+        self.images += images
+        self.pixels += target.numel()
+
+    def scores(self) -> "Scores":
+        """The figures of everything added so far."""
+        void = 1 - self.counts.sum() / self.pixels if self.pixels else 0.0
+        return Scores(self.counts.copy(), self.images, float(void))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures pooled over all pixels. A class absent from truth and prediction is NaN and left out of every mean.
+
+    Definitions as in Long et al. 2015, section 5: with n_ij pixels of class i predicted as j and t_i = sum_j n_ij.
+    """
+
+    counts: Counts
+    images: int
+    void_fraction: float
+
+    @property
+    def _hits(self) -> Counts:
+        return np.asarray(self.counts[:, :-1].diagonal())
+
+    @property
+    def _truth(self) -> Counts:
+        return np.asarray(self.counts.sum(axis=1))
+
+    @property
+    def _predicted(self) -> Counts:
+        return np.asarray(self.counts[:, :-1].sum(axis=0))
+
+    @property
+    def iou(self) -> Figures:
+        """n_ii / (t_i + predicted_i - n_ii), by class."""
+        return _divide(self._hits, self._truth + self._predicted - self._hits)
+
+    @property
+    def dice(self) -> Figures:
+        """2 n_ii / (t_i + predicted_i), by class."""
+        return _divide(2 * self._hits, self._truth + self._predicted)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean of `iou` over the classes that occur."""
+        return _mean(self.iou)
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of pixels, void left out, that are right."""
+        return float(_divide(self._hits.sum(), self.counts.sum()))
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean over the classes of n_ii / t_i."""
+        return _mean(_divide(self._hits, self._truth))
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """`iou` weighted by each class's share of the true pixels."""
+        total = self._truth.sum()
+        return float(np.nansum(self._truth * self.iou) / total) if total else float("nan")
+
+    def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
+        """Everything as JSON values; by-class figures are keyed by name, null where the class is absent."""
+
+        def by_class(values: Figures) -> dict[str, float | None]:
+            return {name: None if np.isnan(v) else round(float(v), 6) for name, v in zip(names, values, strict=True)}
+
+        def number(value: float) -> float | None:
+            return None if np.isnan(value) else round(value, 6)
+
+        return {
+            "classes": list(names),
+            "iou": by_class(self.iou),
+            "mean_iou": number(self.mean_iou),
+            "pixel_accuracy": number(self.pixel_accuracy),
+            "mean_accuracy": number(self.mean_accuracy),
+            "frequency_weighted_iou": number(self.frequency_weighted_iou),
+            "dice": by_class(self.dice),
+            "confusion_matrix": self.counts[:, :-1].tolist(),
+            "predicted_as_none_of_them": self.counts[:, -1].tolist(),
+            "images": self.images,
+            "void_fraction": round(self.void_fraction, 6),
+        }
+
+
+def _divide(above: Counts | np.int64, below: Counts | np.int64) -> Figures:
+    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def _mean(values: Figures) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

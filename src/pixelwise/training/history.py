@@ -1,0 +1,42 @@
+"""One row an epoch, on disk as history.csv."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from pixelwise.files import write_text
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch showed: losses, scores as shares of 1, seconds and images/s of its training part."""
+
+    epoch: int
+    train_loss: float
+    train_pixel_accuracy: float
+    train_mean_iou: float
+    val_loss: float
+    val_pixel_accuracy: float
+    val_mean_iou: float
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+
+
+def write_history(path: Path, rows: list[Epoch]) -> None:
+    """Write all rows, atomically."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(Epoch)])
+    writer.writerows([f"{value:.6g}" for value in asdict(row).values()] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """The rows that `write_history` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Epoch(**{name: int(value) if name == "epoch" else float(value) for name, value in row.items()})  # type: ignore[arg-type]
+            for row in csv.DictReader(file)
+        ]

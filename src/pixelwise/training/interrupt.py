@@ -1,0 +1,40 @@
+"""Ctrl-C as a wish to stop after the step in hand."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopWish:
+    """True once somebody asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __bool__(self) -> bool:
+        return self.asked
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[StopWish]:
+    """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. A no-op outside the main thread."""
+    wish = StopWish()
+    if threading.current_thread() is not threading.main_thread():
+        yield wish
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        wish.asked = True
+        signal.signal(number, before[number])
+
+    for number in signals:
+        signal.signal(number, ask)
+    try:
+        yield wish
+    finally:
+        for number in signals:
+            signal.signal(number, before[number])

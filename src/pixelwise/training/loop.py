@@ -1,0 +1,231 @@
+"""The training loop: one page on Lightning Fabric."""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim import AdamW
+from torch.utils.data import DataLoader
+
+from pixelwise.checkpoint import Header, save_model
+from pixelwise.data.loaders import Batch, Epochs
+from pixelwise.errors import TrainingError
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.monitor import Monitor
+from pixelwise.tasks.losses import cross_entropy
+from pixelwise.tasks.metrics import ConfusionMatrix
+from pixelwise.training.config import DEFAULT_EPOCHS, TrainConfig
+from pixelwise.training.history import Epoch, write_history
+from pixelwise.training.interrupt import StopWish, stop_on_interrupt
+from pixelwise.training.schedule import Budget, rate_factor
+from pixelwise.training.state import restore_state, save_state
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """What the loop is fed with. `epochs` is the training loader's sampler, told the epoch before each round."""
+
+    train: DataLoader[Batch]
+    epochs: Epochs
+    val: DataLoader[list[Batch]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended."""
+
+    history: list[Epoch]
+    stopped: bool
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch whose weights are in model.safetensors."""
+        return max(self.history, key=_rank, default=None)
+
+
+def fit(
+    model: Segmenter, loaders: Loaders, *, config: TrainConfig, header: Header, run: Path, monitor: Monitor
+) -> Outcome:
+    """Train `model`; the best weights by validation mean IoU, the history and the resumable state go to `run`.
+
+    Continues from `run`/state where there is one. A finite-loss guard raises TrainingError; Ctrl-C ends the loop well.
+    """
+    fabric = make_fabric(config)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = AdamW(_groups(model, config), weight_decay=config.weight_decay)
+    net, optimizer = fabric.setup(model, optimizer)
+    budget = _budget(config, len(loaders.train))
+    history = restore_state(run, model, optimizer, budget)
+    with stop_on_interrupt() as stop:
+        while not (budget.over or stop):
+            number = len(history) + 1
+            torch.manual_seed(config.seed + number)
+            loaders.epochs.epoch = number
+            train = _train_epoch(fabric, net, optimizer, loaders, config, budget, stop, monitor)
+            if stop:
+                break
+            row = _validated(fabric, net, loaders, train, number, budget, monitor)
+            history.append(row)
+            if _rank(row) >= max(_rank(earlier) for earlier in history):
+                save_model(run / "model.safetensors", model, _with_scores(header, row))
+            write_history(run / "history.csv", history)
+            save_state(run, model, optimizer, budget, len(history))
+            monitor.line(_summary(row, budget))
+    return Outcome(history, stopped=bool(stop))
+
+
+def make_fabric(config: TrainConfig) -> Fabric:
+    """Fabric on the config's device and precision; both must be chosen, not `auto`."""
+    precision = {"float32": "32-true", "bfloat16": "bf16-mixed"}[config.precision]
+    return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Trained:
+    loss: float
+    confusion: ConfusionMatrix
+    rate: float
+    learning_rate: float
+
+
+def _train_epoch(
+    fabric: Fabric,
+    net: torch.nn.Module,
+    optimizer: AdamW,
+    loaders: Loaders,
+    config: TrainConfig,
+    budget: Budget,
+    stop: StopWish,
+    monitor: Monitor,
+) -> _Trained:
+    net.train()
+    confusion, losses, start = ConfusionMatrix(classes_of(net)), [], time.monotonic()
+    factor = rate_factor(budget.progress, warmup=config.warmup)
+    size = loaders.train.batch_size or 1
+    batches = monitor.track(loaders.train, what="train", total=len(loaders.train) * size, weight=size)
+    for image, labels in batches:
+        factor = rate_factor(budget.progress, warmup=config.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        images, target = _to_device(fabric, image, labels)
+        logits = net(images)  # (N, C, h, w)
+        loss = cross_entropy(logits, target)
+        losses.append(_finite(loss))
+        fabric.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        confusion.update(target, logits.detach().argmax(1), images=len(target))
+        budget.done += 1
+        monitor.status(f"loss {losses[-1]:.3f}{_left(budget)}")
+        if stop or (budget.seconds is not None and budget.over):
+            break
+    rate = len(losses) * size / (time.monotonic() - start)
+    return _Trained(sum(losses) / max(1, len(losses)), confusion, rate, config.learning_rate * factor)
+
+
+def _validated(
+    fabric: Fabric,
+    net: torch.nn.Module,
+    loaders: Loaders,
+    train: _Trained,
+    number: int,
+    budget: Budget,
+    monitor: Monitor,
+) -> Epoch:
+    start = time.monotonic()
+    loss, confusion = validate(fabric, net, loaders.val, monitor)
+    budget.reserve = 1.1 * (time.monotonic() - start)
+    seen, val = train.confusion.scores(), confusion.scores()
+    return Epoch(
+        epoch=number,
+        train_loss=train.loss,
+        train_pixel_accuracy=seen.pixel_accuracy,
+        train_mean_iou=seen.mean_iou,
+        val_loss=loss,
+        val_pixel_accuracy=val.pixel_accuracy,
+        val_mean_iou=val.mean_iou,
+        learning_rate=train.learning_rate,
+        images_per_second=train.rate,
+        seconds=budget.elapsed,
+    )
+
+
+@torch.no_grad()
+def validate(
+    fabric: Fabric, net: torch.nn.Module, batches: DataLoader[list[Batch]], monitor: Monitor
+) -> tuple[float, ConfusionMatrix]:
+    """Mean loss over images and the pooled confusion matrix over whole images."""
+    net.eval()
+    confusion, losses = ConfusionMatrix(classes_of(net)), []
+    for tiles in monitor.track(batches, what="validate", total=len(batches)):
+        for image, labels in tiles:
+            images, target = _to_device(fabric, image, labels)
+            logits = net(images)
+            losses.append(float(cross_entropy(logits, target)))
+            confusion.update(target, logits.argmax(1), images=0)
+        confusion.images += 1
+    return sum(losses) / max(1, len(losses)), confusion
+
+
+def classes_of(net: torch.nn.Module) -> int:
+    """Number of classes of a Segmenter, also inside Fabric's wrapper."""
+    return int(net.classes)
+
+
+def _groups(model: Segmenter, config: TrainConfig) -> list[dict[str, object]]:
+    """The decoder at the full rate, the encoder slower where it is pretrained; biases and norms are not decayed."""
+    slow = config.encoder_rate if config.weights != "none" else 1.0
+    groups: list[dict[str, object]] = []
+    for part, rate in ((model.encoder, slow), (model.decoder, 1.0)):
+        peak = config.learning_rate * rate
+        parameters = list(part.parameters())
+        groups.append({"params": [p for p in parameters if p.ndim > 1], "peak": peak})
+        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, "weight_decay": 0.0})
+    return groups
+
+
+def _budget(config: TrainConfig, steps: int) -> Budget:
+    if config.minutes is not None:
+        return Budget(None, config.minutes * 60)
+    return Budget((config.epochs or DEFAULT_EPOCHS) * steps, None)
+
+
+def _to_device(fabric: Fabric, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    images = fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
+    return images, fabric.to_device(labels).long()
+
+
+def _finite(loss: Tensor) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the loss became {value}: the training stops, the best model so far is kept; "
+            "try a smaller learning rate, --precision float32, or `--seed` another"
+        )
+    return value
+
+
+def _rank(row: Epoch) -> float:
+    return -1.0 if math.isnan(row.val_mean_iou) else row.val_mean_iou
+
+
+def _with_scores(header: Header, row: Epoch) -> Header:
+    return Header(header.model, header.classes, {**header.training, "epoch": asdict(row)})
+
+
+def _left(budget: Budget) -> str:
+    left = budget.seconds_left
+    return "" if left is None else f", {left / 60:.0f} min left in all"
+
+
+def _summary(row: Epoch, budget: Budget) -> str:
+    return (
+        f"epoch {row.epoch}: loss {row.train_loss:.3f}, validation mean IoU {row.val_mean_iou:.3f}, "
+        f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} images/s{_left(budget)}"
+    )
+
+

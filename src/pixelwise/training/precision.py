@@ -1,0 +1,40 @@
+"""Which precision trains faster here: measured, as bfloat16 is fast on some CPUs and slow on others."""
+
+import copy
+import time
+
+import torch
+from torch import nn
+
+from pixelwise.tasks.losses import cross_entropy
+
+TRIAL = 4
+"""Images of a measured step, at most."""
+
+GAIN = 1.1
+"""bfloat16 must be at least this much faster: below that, float32's exactness is worth more."""
+
+
+def choose_precision(model: nn.Module, *, device: torch.device, crop: tuple[int, int], batch: int) -> tuple[str, str]:
+    """'float32' or 'bfloat16', and the reason, for training steps of `batch` images of `crop` pixels."""
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported()
+        return ("bfloat16", "the GPU supports it") if able else ("float32", "the GPU has no bfloat16")
+    trial = copy.deepcopy(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    seconds = {name: _step_seconds(trial, crop, min(batch, TRIAL), name == "bfloat16") for name in ("float32", "bfloat16")}
+    gain = seconds["float32"] / seconds["bfloat16"]
+    chosen = "bfloat16" if gain >= GAIN else "float32"
+    return chosen, f"measured: a step in bfloat16 is {gain:.2f} times as fast as in float32"
+
+
+def _step_seconds(model: nn.Module, crop: tuple[int, int], batch: int, bfloat16: bool) -> float:
+    images = torch.rand(batch, 3, *crop).to(memory_format=torch.channels_last)
+    target = torch.zeros(batch, *crop, dtype=torch.long)
+    seconds = []
+    for _ in range(3):  # the first pays for allocation and kernel choice
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            logits = model(images)
+        cross_entropy(logits, target).backward()  # type: ignore[no-untyped-call]
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:])

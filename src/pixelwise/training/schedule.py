@@ -1,0 +1,51 @@
+"""How far a training is, and what the learning rate is there."""
+
+import time
+from dataclasses import dataclass, field
+
+POWER = 0.9
+
+
+def rate_factor(progress: float, *, warmup: float) -> float:
+    """Linear warm-up over the first share `warmup`, then polynomial decay to 0 at progress 1.
+
+    The power of 0.9 is DeepLab's (Chen et al. 2018, section 4.1).
+    """
+    rising = min(1.0, (progress + 1e-3) / (warmup + 1e-3))
+    return float(rising * max(0.0, 1.0 - progress) ** POWER)
+
+
+@dataclass
+class Budget:
+    """A training's length: in steps, or in seconds, with what one validation costs kept back at the end."""
+
+    steps: int | None
+    seconds: float | None
+    reserve: float = 0.0
+    done: int = 0
+    earlier: float = 0.0
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds spent, with those of the sessions that this one resumes."""
+        return self.earlier + time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        """0 at the start, 1 when the training is to end."""
+        if self.steps is not None:
+            return min(1.0, self.done / self.steps)
+        return min(1.0, self.elapsed / max((self.seconds or 0.0) - self.reserve, 1e-9))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated from the progress so far; None before the first step."""
+        if self.seconds is not None:
+            return max(0.0, self.seconds - self.elapsed)
+        return self.elapsed / self.progress * (1 - self.progress) if self.progress else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the training is to end here."""
+        return self.progress >= 1.0
