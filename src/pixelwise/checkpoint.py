@@ -81,10 +81,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
         raise ModelError(f"model {path}: no such file; give a run folder or a .safetensors file that pixelwise wrote")
     _refuse_pickle(path)
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if _KEY not in metadata:
-                raise ModelError("safetensors, but not written by pixelwise; such a file can serve as encoder --weights")
+                raise ModelError("not written by pixelwise; such a file can serve as encoder --weights")
             yield file, Header.from_json(metadata[_KEY])
     except SafetensorError as error:
         raise ModelError(f"model {path}: truncated or damaged ({error}); copy it again or train again") from error

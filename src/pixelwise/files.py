@@ -16,7 +16,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it otherwise.
 
-    The file keeps the mode a plain `open` would give. Raises OutputError when the place cannot be written to or is full.
+    The file gets the mode a plain `open` would give. Raises OutputError where it cannot be written or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,5 +51,5 @@ def _umask() -> int:
 
 def _output_error(path: Path, error: OSError) -> OutputError:
     if error.errno in _FULL:
-        return OutputError(f"cannot write {path}: no space left; free some and run again, what was there before is kept")
+        return OutputError(f"cannot write {path}: no space left; free some and run again, the file of before is kept")
     return OutputError(f"cannot write {path}: {error.strerror or error}; choose a folder that can be written to")

@@ -42,9 +42,11 @@ def open_image(source: Source) -> Image.Image:
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: {error}; cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels") from error
+        raise ImageError(
+            f"{name}: {error}; cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
+        ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{name}: cannot be read as an image ({_reason(source, error)}); replace or remove it") from error
+        raise _unreadable(source, error) from error
     return image
 
 
@@ -52,11 +54,13 @@ def read_rgb(source: Source) -> Array:
     """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied.
 
     Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha channel is dropped.
-    Raises ImageError for what `open_image` refuses and for 32-bit integer and float pictures, which have no fixed range.
+    Raises ImageError for what `open_image` refuses and for 32-bit integers and floats, which have no fixed range.
     """
     image = ImageOps.exif_transpose(open_image(source))
     if image.mode in _REFUSED:
-        raise ImageError(f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit")
+        raise ImageError(
+            f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit"
+        )
     if image.mode.startswith("I;16"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
@@ -72,7 +76,7 @@ def read_size(source: str | Path) -> tuple[int, int]:
                 width, height = image.size
                 turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ImageError(f"{source}: cannot be read as an image ({_reason(source, error)}); replace or remove it") from error
+            raise _unreadable(source, error) from error
     return (width, height) if turned else (height, width)
 
 
@@ -102,6 +106,11 @@ def _refuse_bomb(size: tuple[int, int], name: str) -> None:
             f"{name}: {size[1]} x {size[0]} pixels (height x width) are more than the {MAX_PIXELS // 1_000_000} "
             "megapixels read at once; cut it into parts"
         )
+
+
+def _unreadable(source: Source, error: Exception) -> ImageError:
+    reason = _reason(source, error)
+    return ImageError(f"{describe(source)}: cannot be read as an image ({reason}); replace or remove it")
 
 
 def _reason(source: Source, error: Exception) -> str:

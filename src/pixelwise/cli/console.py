@@ -45,10 +45,20 @@ class TerminalMonitor(Monitor):
     def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
         """Pass `items` on and show how far they are."""
         self._text = ""
-        return self._bar(items, what, total, unit, weight) if messages.is_terminal else self._plain(items, what, total, unit, weight)
+        return (
+            self._bar(items, what, total, unit, weight)
+            if messages.is_terminal
+            else self._plain(items, what, total, unit, weight)
+        )
 
     def _bar(self, items: Iterable[T], what: str, total: int, unit: str, weight: int) -> Iterator[T]:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            RateColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, TextColumn("{task.fields[text]}"), console=messages, transient=True) as progress:
             task = progress.add_task(what, total=total, unit=unit, text="")
             self._progress = progress

@@ -1,2 +1,60 @@
-def evaluate() -> None:
-    """tbd"""
+"""`pixelwise evaluate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pixelwise.jobs.evaluate import Evaluation
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")] = None,
+    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Score a model on whole images, pooled over all pixels that are not void."""
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.data.sample import DataOptions
+    from pixelwise.inference.load import load
+    from pixelwise.jobs import evaluate as job
+
+    options = DataOptions(format=format, seed=seed, matte_threshold=threshold)
+    predictor = load(model, device=device)
+    found = job.evaluate(predictor, data, split=split, options=options, report=report, monitor=TerminalMonitor())
+    if json is not None:
+        found.write_json(json)
+    results.print(_table(found))
+    results.print("IoU and Dice pooled over all pixels; void counts nowhere; absent classes (-) are left out of means.")
+
+
+def _table(found: "Evaluation") -> "Table":
+    from rich.table import Table
+
+    scores = found.scores
+    table = Table("class", "IoU", "Dice", title=f"{found.split}: {scores.images} images")
+    for name, iou, dice in zip(found.classes.names, scores.iou, scores.dice, strict=True):
+        table.add_row(name, _figure(iou), _figure(dice))
+    table.add_section()
+    for name, value in (
+        ("mean IoU", scores.mean_iou),
+        ("pixel accuracy", scores.pixel_accuracy),
+        ("mean accuracy", scores.mean_accuracy),
+        ("frequency weighted IoU", scores.frequency_weighted_iou),
+        ("void fraction", scores.void_fraction),
+    ):
+        table.add_row(name, _figure(value), "")
+    return table
+
+
+def _figure(value: float) -> str:
+    return "-" if value != value else f"{value:.4f}"  # noqa: PLR0124

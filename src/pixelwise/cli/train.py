@@ -21,12 +21,12 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
-    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out unreadable and unpaired files.")] = False,
+    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")] = False,
+    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.data.sample import DataOptions
     from pixelwise.jobs import train as job
     from pixelwise.training.config import TrainConfig
 
@@ -43,8 +43,16 @@ def train(
         precision=precision,
         skip_broken=skip_broken,
     )
-    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_broken)
-    run = job.train(data, out, config=config, options=options, resume=resume, monitor=TerminalMonitor())
+    run = job.train(
+        data,
+        out,
+        config=config,
+        resume=resume,
+        monitor=TerminalMonitor(),
+        format=format,
+        matte_threshold=threshold,
+        skip_unpaired=skip_unpaired,
+    )
     results.print(f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}", markup=False)
     if run.stopped:
         raise typer.Exit(1)

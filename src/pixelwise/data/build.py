@@ -17,9 +17,10 @@ DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
 
 _MATCHES = {"voc": voc.matches, "camvid": camvid.matches, "matte": matte.matches, "folder": folder.matches}
 _LAYOUTS = {"voc": voc.LAYOUT, "camvid": camvid.LAYOUT, "matte": matte.LAYOUT, "folder": folder.LAYOUT}
+_DEFAULTS = DataOptions()
 
 
-def open_dataset(root: str | Path, options: DataOptions = DataOptions()) -> DataSet:
+def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
     """Find the data set at `root`: its format (unless `options` names it), classes and pairs by split.
 
     No image is decoded, and masks only where a plain folder must show how its classes are written. Raises ConfigError

@@ -3,15 +3,12 @@
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from pixelwise.data.masks import ILLEGAL, LabelReader, Values, index_lut, is_grey, palette_of, read_raw, unpack
+from pixelwise.data.masks import ILLEGAL, LabelReader, MaskScan, index_lut, scan_masks, unpack
 from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, first, images_in, pair_up, split_folders
-from pixelwise.errors import DataError, ImageError
+from pixelwise.errors import DataError
 from pixelwise.tasks.labels import MAX_CLASSES, VOID, Classes, Colour, voc_colormap
 
 LAYOUT = "images/ and masks/ with files of like names (also images/train/ and masks/train/, or train/images/ and so on)"
@@ -34,18 +31,6 @@ class _Entry:
     colour: Colour | None = None
 
 
-@dataclass(frozen=True)
-class _Scan:
-    """What the masks hold: values of grey and palette masks, colours of RGB masks that have any, packed."""
-
-    values: frozenset[int]
-    colours: frozenset[int]
-    palette: tuple[Colour, ...] | None
-    files: int
-    grey: Path | None
-    coloured: Path | None
-
-
 def matches(root: Path) -> bool:
     """Whether a folder of images stands beside one of masks, at `root` or in a folder named as a split."""
     return bool(_layout(root))
@@ -60,7 +45,8 @@ def read(root: Path, options: DataOptions) -> DataSet:
     layout = _layout(root)
     if not layout:
         raise DataError(f"{root}: not a folder of images and masks; it needs {LAYOUT}")
-    notes = [f"format folder: {' and '.join(f'{path.relative_to(root)}/' for path in next(iter(layout.values())))}"]
+    shown = layout.get("train", next(iter(layout.values())))
+    notes = [f"format folder: {' and '.join(f'{path.relative_to(root)}/' for path in shown)}"]
     splits: dict[str, tuple[Pair, ...]] = {}
     for split, (images, masks) in layout.items():
         if split == "test" and not images_in(masks):
@@ -68,7 +54,7 @@ def read(root: Path, options: DataOptions) -> DataSet:
             continue
         splits[split], said = pair_up(images_in(images), images_in(masks), options, where=images)
         notes += said
-    scan = _scan([pair.mask for pairs in splits.values() for pair in pairs], root)
+    scan = scan_masks([pair.mask for pairs in splits.values() for pair in pairs])
     classes, reader, said = _encoding(root, scan)
     splits, how = complete_splits(splits, options, hold_test=set(splits) == {_FLAT})
     return DataSet("folder", root, classes, splits, reader, (*notes, *said, *how))
@@ -95,39 +81,7 @@ def _both(folder: Path) -> tuple[Path, Path] | None:
     return (images[0], masks[0]) if images and masks else None
 
 
-def _scan(masks: Sequence[Path], root: Path) -> _Scan:
-    """Every value and colour in the masks. Files that cannot be read are left to the survey, which names them."""
-    values: set[int] = set()
-    colours: set[int] = set()
-    palette, grey, coloured, files = None, None, None, 0
-    with ThreadPoolExecutor(2) as pool:
-        for path, found in zip(masks, pool.map(_look, masks), strict=True):
-            if found is None:
-                continue
-            files += 1
-            (colours if found[1] else values).update(int(value) for value in found[0])
-            coloured = path if found[1] and coloured is None and not is_grey(found[0]) else coloured
-            grey = path if not found[1] and grey is None else grey
-            palette = palette or found[2]
-    if not files:
-        raise DataError(f"{root}: none of the {len(masks)} masks can be read as an image; the first is {masks[0]}")
-    if coloured is None:
-        values |= {colour & 255 for colour in colours}
-    return _Scan(frozenset(values), frozenset(colours if coloured else ()), palette, files, grey, coloured)
-
-
-def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
-    """The distinct values of a mask, whether they are colours, and its palette."""
-    try:
-        raw, coloured = read_raw(path)
-        flat = raw.ravel()
-        starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 1))  # runs are long, so few values are left to sort
-        return np.unique(flat[starts]), coloured, None if coloured else palette_of(path)
-    except ImageError:
-        return None
-
-
-def _encoding(root: Path, scan: _Scan) -> tuple[Classes, LabelReader, tuple[str, ...]]:
+def _encoding(root: Path, scan: MaskScan) -> tuple[Classes, LabelReader, tuple[str, ...]]:
     """Classes, reader and notes from what the masks hold and what a classes file says."""
     entries, source = _class_file(root)
     void = [entry for entry in entries if entry.name.lower() in VOID_NAMES]
@@ -153,7 +107,7 @@ def _encoding(root: Path, scan: _Scan) -> tuple[Classes, LabelReader, tuple[str,
     return Classes(names, palette), reader, tuple(said)
 
 
-def _by_colour(scan: _Scan, source: Path | None) -> tuple[Classes, LabelReader, tuple[str, ...]]:
+def _by_colour(scan: MaskScan, source: Path | None) -> tuple[Classes, LabelReader, tuple[str, ...]]:
     """One class a colour, in the order of red, green, blue."""
     palette = tuple(unpack(colour) for colour in sorted(scan.colours))
     if len(palette) > _MOST_GUESSED:
@@ -180,7 +134,7 @@ def _by_colour(scan: _Scan, source: Path | None) -> tuple[Classes, LabelReader, 
     return classes, reader, (note,)
 
 
-def _ids(scan: _Scan, named: int, source: Path | None) -> tuple[range, bool]:
+def _ids(scan: MaskScan, named: int, source: Path | None) -> tuple[range, bool]:
     """Ids of the classes that the masks show, and whether they are 0 and 255 for two classes."""
     shown = sorted(scan.values - {VOID})
     binary = set(scan.values) == {0, VOID}
@@ -216,7 +170,7 @@ def _palette(found: tuple[Colour, ...] | None, count: int) -> tuple[Colour, ...]
     return voc_colormap(count)
 
 
-def _evidence(scan: _Scan, *, binary: bool, count: int) -> str:
+def _evidence(scan: MaskScan, *, binary: bool, count: int) -> str:
     if scan.coloured:
         return f"masks: in the colours of the classes file, {len(scan.colours)} colours in {scan.files} files"
     kind = "palette" if scan.palette else "grey"
@@ -245,15 +199,18 @@ def _class_file(root: Path) -> tuple[list[_Entry], Path | None]:
             f"{source}: cannot be read as a list of classes ({error}); write one name a line in classes.txt, "
             "or name,r,g,b in classes.csv"
         ) from error
+    if not entries:
+        raise DataError(f"{source}: is empty; write one class name a line, or remove the file to have them numbered")
     wrong = [entry for entry in entries if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour)]
     if wrong:
         raise DataError(
             f"{source}: '{wrong[0].name}' has id {wrong[0].raw}, colour {wrong[0].colour}; allowed: 0 to 255"
         )
-    for what in ([entry.raw for entry in entries], [entry.colour for entry in entries if entry.colour]):
-        double = first(sorted({str(value) for value in what if what.count(value) > 1}))
+    names, ids = [entry.name for entry in entries], [str(entry.raw) for entry in entries]
+    for what in (names, ids, [str(entry.colour) for entry in entries if entry.colour]):
+        double = first(sorted({value for value in what if what.count(value) > 1}))
         if double:
-            raise DataError(f"{source}: {double} stands for two classes; give each its own")
+            raise DataError(f"{source}: {double} stands there twice; give each class its own name, id and colour")
     return entries, source
 
 

@@ -1,5 +1,7 @@
 """Masks on disk to labels: class ids 0..C-1 and 255 for void. Nothing outside the declared values passes."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pixelwise.errors import ConfigError, ImageError
+from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.images import Array, open_image
 from pixelwise.tasks.labels import VOID, Colour
 
@@ -68,6 +70,44 @@ class MatteReader:
         return (_alpha(path) >= self.threshold).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class MaskScan:
+    """What a set of masks holds, to find out how its classes are written.
+
+    `values` are those of grey and palette masks, and of RGB masks when all of these are grey; else `colours` are those
+    of the RGB masks, packed. `grey` and `coloured` are the first mask of either kind, `palette` is the longest found.
+    """
+
+    values: frozenset[int]
+    colours: frozenset[int]
+    palette: tuple[Colour, ...] | None
+    files: int
+    grey: Path | None
+    coloured: Path | None
+
+
+def scan_masks(masks: Sequence[Path]) -> MaskScan:
+    """Look at every mask. Those that cannot be read are passed over; DataError when none can."""
+    values: set[int] = set()
+    colours: set[int] = set()
+    palette: tuple[Colour, ...] = ()
+    grey, coloured, files = None, None, 0
+    with ThreadPoolExecutor(2) as pool:
+        for path, found in zip(masks, pool.map(_look, masks), strict=True):
+            if found is None:
+                continue
+            files += 1
+            (colours if found[1] else values).update(int(value) for value in found[0])
+            coloured = path if found[1] and coloured is None and not is_grey(found[0]) else coloured
+            grey = path if not found[1] and grey is None else grey
+            palette = max(palette, found[2] or (), key=len)  # a PNG may keep only the colours it uses
+    if not files:
+        raise DataError(f"none of the {len(masks)} masks can be read as an image, such as {masks[0]}; replace them")
+    if coloured is None:
+        values |= {colour & 255 for colour in colours}
+    return MaskScan(frozenset(values), frozenset(colours if coloured else ()), palette or None, files, grey, coloured)
+
+
 def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
     """The lut of masks that hold class ids: 0..C-1 as they are, `void` values as void, all else illegal."""
     return tuple(VOID if raw in void else raw if raw < classes else ILLEGAL for raw in range(256))
@@ -75,7 +115,10 @@ def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
 
 def palette_of(path: Path) -> tuple[Colour, ...] | None:
     """The colours of a palette image by index, or None for any other. Raises ImageError when it cannot be read."""
-    image = open_image(path)
+    return _palette(open_image(path))
+
+
+def _palette(image: Image.Image) -> tuple[Colour, ...] | None:
     flat = image.getpalette("RGB") if image.mode == "P" else None
     if not flat:
         return None
@@ -87,7 +130,10 @@ def read_raw(path: Path) -> tuple[Values, bool]:
 
     EXIF orientation is applied. Raises ImageError for what cannot be read and for floating point masks.
     """
-    image = _upright(path)
+    return _raw(_upright(path), path)
+
+
+def _raw(image: Image.Image, path: Path) -> tuple[Values, bool]:
     if image.mode == "F":
         raise ImageError(f"{path}: holds floating point numbers (mode F); save class ids as 8-bit grey or palette PNG")
     if image.mode in ("1", "L", "P", "I") or image.mode.startswith("I;16"):
@@ -111,6 +157,18 @@ def unpack(packed: int) -> Colour:
 def is_grey(raw: Values) -> bool:
     """Whether all packed colours have R = G = B."""
     return bool(np.all(raw == (raw & 255) * 0x010101))
+
+
+def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
+    """The distinct values of a mask, whether they are colours, and its palette; None when it cannot be read."""
+    try:
+        image = _upright(path)
+        raw, coloured = _raw(image, path)
+        flat = raw.ravel()
+        starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 1))  # runs are long, so few values are left to sort
+        return np.unique(flat[starts]), coloured, _palette(image)
+    except ImageError:
+        return None
 
 
 def _upright(path: Path) -> Image.Image:
@@ -177,7 +235,7 @@ def _label_error(
         allowed += f", and for void {_colours(void) if coloured else _ranges(void)}"
     return LabelError(
         f"{path}: {what} in {pixels} pixel{'s' * (pixels > 1)}, the first at row {row}, column {column}, is no class"
-        + (f" (nor are {others} other values)" if others else "")
+        + (f" (one of {others + 1} wrong values)" if others else "")
         + f"; allowed are {allowed}; correct the mask or declare the class"
     )
 

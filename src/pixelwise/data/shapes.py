@@ -88,7 +88,7 @@ def _outline(rng: np.random.Generator, size: tuple[int, int], label: int) -> NDA
         angles = turn + np.arange(_CORNERS[label]) * 2 * np.pi / _CORNERS[label]
         points = np.stack([across + radius * 1.2 * np.cos(angles), down + radius * 1.2 * np.sin(angles)], axis=1)
         pen.polygon([(float(px), float(py)) for px, py in points], fill=1)
-    return np.asarray(image) == 1
+    return np.asarray(image).astype(bool)
 
 
 def _grid(size: tuple[int, int]) -> tuple[Floats, Floats]:

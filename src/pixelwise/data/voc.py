@@ -58,8 +58,8 @@ def read(root: Path, options: DataOptions) -> DataSet:
         if split == "test" and not any(name in masks for name in ids):
             notes.append(f"test: left out, as none of its {len(ids)} images has a mask")
             continue
-        splits[split], said = _pairs(split, ids, images, masks, options)
-        notes += said
+        splits[split], left_out = _pairs(split, ids, images, masks, options)
+        notes += left_out
     splits, said = complete_splits(splits, options)
     classes = Classes.named(NAMES)
     reader = LabelReader(len(classes), index_lut(len(classes)), classes.palette, (VOID_COLOUR,))

@@ -13,7 +13,7 @@ from pixelwise.errors import ImageError, ModelError
 from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
 from pixelwise.inference.runners import Runner, mirrored
 from pixelwise.inference.tiles import TilePlan, stream
-from pixelwise.reports.overlays import paint
+from pixelwise.reports.overlays import paint, shares, with_legend
 from pixelwise.tasks.labels import Classes, Colour, read_labels
 
 _ALLOWED = (
@@ -40,6 +40,10 @@ class Result:
         """The image tinted in the colours of its classes, at its own size; `opacity` in [0, 1]."""
         return Image.fromarray(paint(self.rgb, self.labels, self.palette, opacity))
 
+    def _with_legend(self) -> Image.Image:
+        painted = paint(self.rgb, self.labels, self.palette)
+        return with_legend(painted, self.classes, self.palette, shares(self.labels))
+
     def save(self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False) -> list[Path]:
         """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and STEM_confidence.png (255 = sure).
 
@@ -49,7 +53,7 @@ class Result:
         write_labels(written[0], self.labels, self.palette)
         if overlay:
             written.append(Path(folder) / f"{stem}_overlay.jpg")
-            write_image(written[-1], np.asarray(self.overlay()))
+            write_image(written[-1], np.asarray(self._with_legend()))
         if confidence:
             written.append(Path(folder) / f"{stem}_confidence.png")
             write_image(written[-1], np.rint(self.confidence * 255).astype(np.uint8))

@@ -4,24 +4,23 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pixelwise.checkpoint import Header, load_model
+from pixelwise.checkpoint import Header
 from pixelwise.data.build import open_dataset
 from pixelwise.data.loaders import TrainingSet, WholeImages, default_workers, training_loader, validation_loader
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
 from pixelwise.data.transforms import Augmentation
-from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError
+from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError, unknown
 from pixelwise.files import write_text
 from pixelwise.images import read_rgb
-from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.runners import TorchRunner
+from pixelwise.inference.load import choose_device, load
 from pixelwise.models.build import ModelConfig
 from pixelwise.models.weights import load_weights
 from pixelwise.monitor import Monitor
@@ -56,24 +55,27 @@ def train(
     out: str | Path,
     *,
     config: TrainConfig | None = None,
-    options: DataOptions | None = None,
     resume: bool = False,
     monitor: Monitor | None = None,
+    **options: Any,
 ) -> Run:
     """Train a model on the folder `data` and write the run folder `out`.
 
-    Raises DataError for data that cannot be used, OutputError where `out` exists and `resume` is not set, and
-    TrainingError where the loss is no number or the training was stopped before its first epoch was done.
+    `options` are fields of DataOptions (how the data is read) and, where no `config` is given, of TrainConfig.
+    Raises ConfigError for an unknown one, DataError for data that cannot be used, OutputError where `out` exists and
+    `resume` is not set, TrainingError where the loss is no number or the first epoch was not finished.
     """
     run, monitor = Path(out), monitor or Monitor()
     _claim(run, resume)
-    dataset = open_dataset(data, options or DataOptions())
+    config, reading = _sorted(config, options)
+    dataset = open_dataset(data, reading)
     for note in dataset.notes:
         monitor.line(note)
-    config = config or TrainConfig()
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
-    config = _recorded(run, dataset, config) if resume and (run / "run.json").is_file() else _chosen(config, parts["train"])
+    config = (
+        _recorded(run, dataset, config) if resume and (run / "run.json").is_file() else _chosen(config, parts["train"])
+    )
     torch.manual_seed(config.seed)
     model_config = ModelConfig(config.decoder, config.encoder, len(dataset.classes))
     model = model_config.build()
@@ -85,6 +87,17 @@ def train(
     loaders = _loaders(dataset, parts, config)
     outcome = fit(model, loaders, config=config, header=header, run=run, monitor=monitor)
     return _finish(run, outcome, dataset, parts["val"], record, monitor)
+
+
+def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainConfig, DataOptions]:
+    """Options given by keyword, to the dataclass that has them; `seed` is in both."""
+    training, reading = ({field.name for field in fields(kind)} for kind in (TrainConfig, DataOptions))
+    for name in options:
+        if name not in (reading if config else reading | training):
+            raise unknown("option", name, reading | training)
+    if config is None:
+        config = TrainConfig(**{name: value for name, value in options.items() if name in training})
+    return config, DataOptions(**{"seed": config.seed, **{k: v for k, v in options.items() if k in reading}})
 
 
 def _claim(run: Path, resume: bool) -> None:
@@ -105,13 +118,7 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
 
 def _chosen(config: TrainConfig, train: Survey) -> TrainConfig:
     """The config with crop, workers and device decided."""
-    device = config.device
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device is {device!r}: choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is 'cuda', but PyTorch finds no GPU here; choose --device cpu or auto")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device(config.device).type
     workers = default_workers() if config.workers is None else config.workers
     return replace(config, crop=config.crop or _crop(train.median_size), workers=workers, device=device)
 
@@ -134,7 +141,8 @@ def _with_precision(config: TrainConfig, model: torch.nn.Module, monitor: Monito
 
 
 def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) -> Loaders:
-    assert config.crop is not None and config.workers is not None
+    assert config.crop is not None
+    assert config.workers is not None
     augment = Augmentation(config.crop, config.scale, config.jitter, config.mirror)
     training = TrainingSet(parts["train"].pairs, dataset.read_labels, augment, config.seed)
     if len(training) < 2:
@@ -188,13 +196,10 @@ def _finish(
     """Pictures, report and result of what was reached."""
     if outcome.best is None:
         raise TrainingError("stopped before the first epoch was done: there is no model yet; start again")
-    model, header = load_model(run)
-    device = torch.device(record["config"]["device"])
-    runner = TorchRunner(model, device=device, precision=record["config"]["precision"])
-    predictor = Predictor(runner, header.classes)
+    predictor = load(run, device=record["config"]["device"])
     shown = val.pairs[:: max(1, len(val.pairs) // SAMPLES)][:SAMPLES]
     rows = [(read_rgb(p.image), dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]
-    draw_samples(rows, run / "samples.png", header.classes, [pair.name for pair in shown])
+    draw_samples(rows, run / "samples.png", dataset.classes, [pair.name for pair in shown])
     history = [asdict(row) for row in outcome.history]
     draw_curves(history, run / "curves.png")
     record["result"] = {"stopped": outcome.stopped, "epochs": len(history), "best": asdict(outcome.best)}
@@ -208,9 +213,15 @@ def _finish(
 def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     best, data, config = record["result"]["best"], record["data"], record["config"]
     return [
-        ("Validation mean IoU", f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch {best['epoch']})"),
+        (
+            "Validation mean IoU",
+            f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch {best['epoch']})",
+        ),
         ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
         ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
-        ("Data", f"{data['root']} ({data['format']}; {', '.join(f'{k} {v}' for k, v in data['images'].items())} images)"),
+        (
+            "Data",
+            f"{data['root']} ({data['format']}; {', '.join(f'{k} {v}' for k, v in data['images'].items())} images)",
+        ),
         *((key, str(value)) for key, value in config.items()),
     ]

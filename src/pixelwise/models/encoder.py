@@ -1,6 +1,7 @@
 """Any timm network as an encoder: a picture in, features by stride out."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import timm
@@ -8,7 +9,7 @@ import torch
 from timm.models import is_model, list_models
 from torch import Tensor, nn
 
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError
 
 Features = dict[int, Tensor]
 
@@ -16,7 +17,7 @@ Features = dict[int, Tensor]
 class Encoder(nn.Module):
     """A timm `features_only` network.
 
-    Attributes: `channels`, the number of channels by stride (coarsest last), and `mean`, `std`, what its weights expect.
+    Attributes: `channels` by stride, coarsest last; `mean` and `std`, the normalisation that its weights expect.
     """
 
     def __init__(self, name: str) -> None:
@@ -46,16 +47,16 @@ _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 def _create(name: str) -> Any:
     if not is_model(name):
-        raise unknown("encoder", name, list_models()) if len(name) < 3 else _unknown_encoder(name)
+        raise _unknown_encoder(name)
     try:
         return timm.create_model(name, features_only=True, pretrained=False)
     except (RuntimeError, AttributeError, TypeError) as error:
-        raise ConfigError(f"encoder '{name}' of timm gives no features by stride; choose another, such as resnet18") from error
+        raise ConfigError(
+            f"encoder '{name}' of timm gives no features by stride; choose another, such as resnet18"
+        ) from error
 
 
 def _unknown_encoder(name: str) -> ConfigError:
-    from difflib import get_close_matches
-
     near = get_close_matches(name, list_models(), n=3)
     advice = f"; did you mean {', '.join(near)}?" if near else ""
     return ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")
@@ -75,4 +76,4 @@ def _stay_in_float32(layer: nn.Conv2d) -> None:
         with torch.autocast("cpu", enabled=False):
             return plain(images.float())
 
-    layer.forward = forward  # type: ignore[method-assign]
+    layer.forward = forward  # type: ignore[method-assign,assignment]

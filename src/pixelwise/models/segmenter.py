@@ -38,7 +38,8 @@ class Segmenter(nn.Module):
         logits = self.decoder(self.encoder(padded))  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = F.interpolate(logits, padded.shape[-2:], mode="bilinear", align_corners=False)
-        return logits[..., :height, :width]
+        fitted: Tensor = logits[..., :height, :width]
+        return fitted
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:

@@ -46,13 +46,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"weights {path}: no such file; give 'auto', 'none' or a .safetensors or .pth file")
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        state = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise WeightsError(f"weights {path}: damaged, or not a file of tensors") from error
     except Exception as error:  # the unpickler's own error type is private
-        raise WeightsError(f"weights {path}: holds more than tensors and is not unpickled; save it as .safetensors") from error
+        raise WeightsError(
+            f"weights {path}: holds more than tensors and is not unpickled; save it as .safetensors"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"weights {path}: not a plain dictionary of tensors; save model.state_dict() as .safetensors")
+        raise WeightsError(
+            f"weights {path}: not a plain dictionary of tensors; save model.state_dict() as .safetensors"
+        )
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 
@@ -104,8 +112,8 @@ def _package_file(package: str) -> Path | None:
 def _download(name: str) -> dict[str, Tensor]:
     """timm's pretrained weights, from its cache or the network; a dead network is found out within seconds."""
     ways_out = (
-        f"give --weights FILE (the timm model '{name}' as .safetensors or .pth), choose an encoder whose weights come as "
-        f"a package ({', '.join(PACKAGES)}), or start untrained with --weights none"
+        f"give --weights FILE (the timm model '{name}' as .safetensors or .pth), choose an encoder whose weights come "
+        f"as a package ({', '.join(PACKAGES)}), or start untrained with --weights none"
     )
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.has_weights:
@@ -113,7 +121,9 @@ def _download(name: str) -> dict[str, Tensor]:
     try:
         return _pretrained(name, offline=not _reachable())
     except Exception as error:  # hub, network and cache errors share no base class
-        raise WeightsError(f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: {ways_out}") from error
+        raise WeightsError(
+            f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: {ways_out}"
+        ) from error
 
 
 def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:

@@ -42,7 +42,8 @@ def _panel(axes: Axes, history: History, key: str, title: str, best: Mapping[str
     marker = "o" if len(history) < 30 else ""
     for prefix, label, colour in _LINES:
         values = [row.get(f"{prefix}_{key}", math.nan) for row in history]
-        axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=3.5)
+        if not all(map(math.isnan, values)):
+            axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=3.5)
     if best is not None:
         _mark(axes, best, key)
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
@@ -52,7 +53,8 @@ def _panel(axes: Axes, history: History, key: str, title: str, best: Mapping[str
     axes.set_axisbelow(True)
     axes.tick_params(colors=_GREY)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    if axes.get_lines():
+        axes.legend(frameon=False, fontsize=9)
 
 
 def _mark(axes: Axes, best: Mapping[str, float], key: str) -> None:

@@ -75,8 +75,8 @@ def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Im
     places, lines = _wrap(widths, width - gap)
     strip = Image.new("RGB", (width, lines * line + 2 * gap if entries else 0), _PAPER)
     draw = ImageDraw.Draw(strip)
-    for (text, colour), (left, row) in zip(entries, places, strict=True):
-        left, middle = left + gap, gap + row * line + line // 2
+    for (text, colour), (column, row) in zip(entries, places, strict=True):
+        left, middle = column + gap, gap + row * line + line // 2
         top = middle - size // 2
         draw.rounded_rectangle((left, top, left + size, top + size), size // 5, fill=colour, outline=_RIM)
         draw.text((left + size + gap, middle), text, fill=_INK, font=font, anchor="lm")

@@ -92,6 +92,7 @@ def _faded(rgb: Array) -> Array:
 def _entries(rows: Sequence[tuple[Array, Array, Array]], classes: Classes) -> list[tuple[str, tuple[int, int, int]]]:
     present = sorted({int(label) for row in rows for ids in row[1:] for label in np.unique(ids)})
     known = [(classes.names[label], classes.palette[label]) for label in present if label < len(classes)]
+    known = [(name, colour) if any(colour) else (f"{name} (untinted)", _PAPER) for name, colour in known]
     return [*known, ("void", VOID_COLOUR)] if present and present[-1] >= len(classes) else known
 
 

@@ -57,7 +57,7 @@ class Classes:
 
 
 def read_labels(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels (uint8) and confidence (float32, the softmax of the label) from logits (..., C, H, W), both (..., H, W)."""
+    """Labels (uint8) and confidence (float32, the label's softmax), both (..., H, W), from logits (..., C, H, W)."""
     top, labels = logits.max(dim=-3)
     confidence = (top.float() - torch.logsumexp(logits.float(), dim=-3)).exp()
     return labels.to(torch.uint8), confidence

@@ -123,7 +123,9 @@ class Scores:
 
 def _divide(above: Counts | np.int64, below: Counts | np.int64) -> Figures:
     above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    result: Figures = np.full(np.shape(above), np.nan)
+    np.divide(above, below, out=result, where=below > 0)
+    return result
 
 
 def _mean(values: Figures) -> float:

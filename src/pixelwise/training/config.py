@@ -12,8 +12,8 @@ DEFAULT_EPOCHS = 20
 class TrainConfig:
     """Options of a training; None means: chosen from the data and the machine, and said.
 
-    epochs or minutes (at most one; DEFAULT_EPOCHS where neither): how long. crop: (height, width) of a training sample, in
-    multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
+    epochs or minutes (at most one; DEFAULT_EPOCHS where neither): how long. crop: (height, width) of a training
+    sample, in multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
     """
 
     decoder: str = "unet"

@@ -19,7 +19,7 @@ class StopWish:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[StopWish]:
-    """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. A no-op outside the main thread."""
+    """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. Elsewhere, nothing."""
     wish = StopWish()
     if threading.current_thread() is not threading.main_thread():
         yield wish
@@ -29,7 +29,7 @@ def stop_on_interrupt() -> Iterator[StopWish]:
 
     def ask(number: int, frame: FrameType | None) -> None:
         wish.asked = True
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     for number in signals:
         signal.signal(number, ask)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from pixelwise.checkpoint import Header, save_model
@@ -52,23 +52,25 @@ def fit(
 ) -> Outcome:
     """Train `model`; the best weights by validation mean IoU, the history and the resumable state go to `run`.
 
-    Continues from `run`/state where there is one. A finite-loss guard raises TrainingError; Ctrl-C ends the loop well.
+    Continues from `run`/state where there is one. A loss that is no number raises TrainingError; Ctrl-C ends the loop
+    after the step in hand. `config` has every choice made: nothing is `auto` or None but one of epochs and minutes.
     """
     fabric = make_fabric(config)
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(memory_format=torch.channels_last)
     optimizer = AdamW(_groups(model, config), weight_decay=config.weight_decay)
     net, optimizer = fabric.setup(model, optimizer)
     budget = _budget(config, len(loaders.train))
     history = restore_state(run, model, optimizer, budget)
     with stop_on_interrupt() as stop:
+        session = _Session(fabric, net, optimizer, loaders, config, budget, stop, monitor, header.model.classes)
         while not (budget.over or stop):
             number = len(history) + 1
             torch.manual_seed(config.seed + number)
             loaders.epochs.epoch = number
-            train = _train_epoch(fabric, net, optimizer, loaders, config, budget, stop, monitor)
+            trained = session.train_epoch()
             if stop:
                 break
-            row = _validated(fabric, net, loaders, train, number, budget, monitor)
+            row = session.validated(trained, number)
             history.append(row)
             if _rank(row) >= max(_rank(earlier) for earlier in history):
                 save_model(run / "model.safetensors", model, _with_scores(header, row))
@@ -92,88 +94,86 @@ class _Trained:
     learning_rate: float
 
 
-def _train_epoch(
-    fabric: Fabric,
-    net: torch.nn.Module,
-    optimizer: AdamW,
-    loaders: Loaders,
-    config: TrainConfig,
-    budget: Budget,
-    stop: StopWish,
-    monitor: Monitor,
-) -> _Trained:
-    net.train()
-    confusion, losses, start = ConfusionMatrix(classes_of(net)), [], time.monotonic()
-    factor = rate_factor(budget.progress, warmup=config.warmup)
-    size = loaders.train.batch_size or 1
-    batches = monitor.track(loaders.train, what="train", total=len(loaders.train) * size, weight=size)
-    for image, labels in batches:
-        factor = rate_factor(budget.progress, warmup=config.warmup)
-        for group in optimizer.param_groups:
+@dataclass(frozen=True)
+class _Session:
+    """What one pass over the data needs at hand."""
+
+    fabric: Fabric
+    net: torch.nn.Module
+    optimizer: Optimizer
+    loaders: Loaders
+    config: TrainConfig
+    budget: Budget
+    stop: StopWish
+    monitor: Monitor
+    classes: int
+
+    def train_epoch(self) -> _Trained:
+        """One pass over the training data, cut short where somebody asks to stop or the minutes are over."""
+        self.net.train()
+        confusion, losses, start = ConfusionMatrix(self.classes), list[float](), time.monotonic()
+        loader, budget = self.loaders.train, self.budget
+        size = loader.batch_size or 1
+        rate = 0.0
+        for image, labels in self.monitor.track(loader, what="train", total=len(loader) * size, weight=size):
+            rate = self._set_rate()
+            images, target = self._on_device(image, labels)
+            logits = self.net(images)  # (N, C, h, w)
+            loss = cross_entropy(logits, target)
+            losses.append(_finite(loss))
+            self.fabric.backward(loss)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            confusion.update(target, logits.detach().argmax(1), images=len(target))
+            budget.done += 1
+            self.monitor.status(f"loss {losses[-1]:.3f}{_left(budget)}")
+            if self.stop or (budget.seconds is not None and budget.over):
+                break
+        speed = len(losses) * size / (time.monotonic() - start)
+        return _Trained(sum(losses) / max(1, len(losses)), confusion, speed, rate)
+
+    def validated(self, trained: _Trained, number: int) -> Epoch:
+        """The row of epoch `number`; what the validation cost is kept back from a budget of minutes."""
+        start = time.monotonic()
+        loss, confusion = self.validate()
+        self.budget.reserve = 1.1 * (time.monotonic() - start)
+        seen, val = trained.confusion.scores(), confusion.scores()
+        return Epoch(
+            epoch=number,
+            train_loss=trained.loss,
+            train_pixel_accuracy=seen.pixel_accuracy,
+            train_mean_iou=seen.mean_iou,
+            val_loss=loss,
+            val_pixel_accuracy=val.pixel_accuracy,
+            val_mean_iou=val.mean_iou,
+            learning_rate=trained.learning_rate,
+            images_per_second=trained.rate,
+            seconds=self.budget.elapsed,
+        )
+
+    @torch.no_grad()
+    def validate(self) -> tuple[float, ConfusionMatrix]:
+        """Mean loss and the pooled confusion matrix over whole images."""
+        self.net.eval()
+        confusion, losses = ConfusionMatrix(self.classes), list[float]()
+        for tiles in self.monitor.track(self.loaders.val, what="validate", total=len(self.loaders.val)):
+            for image, labels in tiles:
+                images, target = self._on_device(image, labels)
+                logits = self.net(images)
+                losses.append(float(cross_entropy(logits, target)))
+                confusion.update(target, logits.argmax(1), images=0)
+            confusion.images += 1
+        return sum(losses) / max(1, len(losses)), confusion
+
+    def _set_rate(self) -> float:
+        factor = rate_factor(self.budget.progress, warmup=self.config.warmup)
+        for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        images, target = _to_device(fabric, image, labels)
-        logits = net(images)  # (N, C, h, w)
-        loss = cross_entropy(logits, target)
-        losses.append(_finite(loss))
-        fabric.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
-        confusion.update(target, logits.detach().argmax(1), images=len(target))
-        budget.done += 1
-        monitor.status(f"loss {losses[-1]:.3f}{_left(budget)}")
-        if stop or (budget.seconds is not None and budget.over):
-            break
-    rate = len(losses) * size / (time.monotonic() - start)
-    return _Trained(sum(losses) / max(1, len(losses)), confusion, rate, config.learning_rate * factor)
+        return self.config.learning_rate * factor
 
-
-def _validated(
-    fabric: Fabric,
-    net: torch.nn.Module,
-    loaders: Loaders,
-    train: _Trained,
-    number: int,
-    budget: Budget,
-    monitor: Monitor,
-) -> Epoch:
-    start = time.monotonic()
-    loss, confusion = validate(fabric, net, loaders.val, monitor)
-    budget.reserve = 1.1 * (time.monotonic() - start)
-    seen, val = train.confusion.scores(), confusion.scores()
-    return Epoch(
-        epoch=number,
-        train_loss=train.loss,
-        train_pixel_accuracy=seen.pixel_accuracy,
-        train_mean_iou=seen.mean_iou,
-        val_loss=loss,
-        val_pixel_accuracy=val.pixel_accuracy,
-        val_mean_iou=val.mean_iou,
-        learning_rate=train.learning_rate,
-        images_per_second=train.rate,
-        seconds=budget.elapsed,
-    )
-
-
-@torch.no_grad()
-def validate(
-    fabric: Fabric, net: torch.nn.Module, batches: DataLoader[list[Batch]], monitor: Monitor
-) -> tuple[float, ConfusionMatrix]:
-    """Mean loss over images and the pooled confusion matrix over whole images."""
-    net.eval()
-    confusion, losses = ConfusionMatrix(classes_of(net)), []
-    for tiles in monitor.track(batches, what="validate", total=len(batches)):
-        for image, labels in tiles:
-            images, target = _to_device(fabric, image, labels)
-            logits = net(images)
-            losses.append(float(cross_entropy(logits, target)))
-            confusion.update(target, logits.argmax(1), images=0)
-        confusion.images += 1
-    return sum(losses) / max(1, len(losses)), confusion
-
-
-def classes_of(net: torch.nn.Module) -> int:
-    """Number of classes of a Segmenter, also inside Fabric's wrapper."""
-    return int(net.classes)
+    def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        images = self.fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
+        return images, self.fabric.to_device(labels).long()
 
 
 def _groups(model: Segmenter, config: TrainConfig) -> list[dict[str, object]]:
@@ -192,11 +192,6 @@ def _budget(config: TrainConfig, steps: int) -> Budget:
     if config.minutes is not None:
         return Budget(None, config.minutes * 60)
     return Budget((config.epochs or DEFAULT_EPOCHS) * steps, None)
-
-
-def _to_device(fabric: Fabric, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    images = fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
-    return images, fabric.to_device(labels).long()
 
 
 def _finite(loss: Tensor) -> float:
@@ -227,5 +222,3 @@ def _summary(row: Epoch, budget: Budget) -> str:
         f"epoch {row.epoch}: loss {row.train_loss:.3f}, validation mean IoU {row.val_mean_iou:.3f}, "
         f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} images/s{_left(budget)}"
     )
-
-

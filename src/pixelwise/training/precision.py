@@ -20,8 +20,10 @@ def choose_precision(model: nn.Module, *, device: torch.device, crop: tuple[int,
     if device.type == "cuda":
         able = torch.cuda.is_bf16_supported()
         return ("bfloat16", "the GPU supports it") if able else ("float32", "the GPU has no bfloat16")
-    trial = copy.deepcopy(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    seconds = {name: _step_seconds(trial, crop, min(batch, TRIAL), name == "bfloat16") for name in ("float32", "bfloat16")}
+    trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    seconds = {
+        name: _step_seconds(trial, crop, min(batch, TRIAL), name == "bfloat16") for name in ("float32", "bfloat16")
+    }
     gain = seconds["float32"] / seconds["bfloat16"]
     chosen = "bfloat16" if gain >= GAIN else "float32"
     return chosen, f"measured: a step in bfloat16 is {gain:.2f} times as fast as in float32"

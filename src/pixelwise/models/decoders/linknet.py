@@ -1,5 +1,7 @@
 """LinkNet's decoder. Source: Chaurasia, Culurciello, VCIP 2017, section III and figures 1, 3."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from pixelwise.models.layers import TransposedConv2d, conv_block
@@ -40,7 +42,7 @@ class LinkNet(nn.Module):
         self.strides = [s for s in sorted(channels, reverse=True) if s >= 4][1:]
         coarsest = max(channels)
         widths = [channels[coarsest], *(channels[s] for s in self.strides)]
-        self.blocks = nn.ModuleList(decoder_block(i, o) for i, o in zip(widths[:-1], widths[1:], strict=True))
+        self.blocks = nn.ModuleList(decoder_block(i, o) for i, o in pairwise(widths))
         self.last = decoder_block(widths[-1], widths[-1], stride=1)
         self.head = nn.Sequential(
             full_conv(widths[-1], HEAD, stride=2),

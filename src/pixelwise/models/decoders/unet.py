@@ -22,8 +22,7 @@ class UNet(nn.Module):
         self.strides = finer[::-1]
         above = [channels[coarsest], *(WIDTHS[s] for s in self.strides)]
         self.ups = nn.ModuleList(
-            TransposedConv2d(inputs, WIDTHS[s], 2, stride=2)
-            for inputs, s in zip(above[:-1], self.strides, strict=True)
+            TransposedConv2d(inputs, WIDTHS[s], 2, stride=2) for inputs, s in zip(above[:-1], self.strides, strict=True)
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(conv_block(WIDTHS[s] + channels[s], WIDTHS[s]), conv_block(WIDTHS[s], WIDTHS[s]))

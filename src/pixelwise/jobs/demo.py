@@ -1,0 +1,49 @@
+"""The main job on a generated data set: train, evaluate, predict, in about two minutes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.data.shapes import draw_scene, write_shapes
+from pixelwise.errors import OutputError
+from pixelwise.images import write_image
+from pixelwise.inference.load import load
+from pixelwise.jobs.evaluate import Evaluation, evaluate
+from pixelwise.jobs.predict import predict_files
+from pixelwise.jobs.train import train
+from pixelwise.monitor import Monitor
+from pixelwise.training.config import TrainConfig
+
+CROP = (128, 160)
+SCENE = (384, 512)
+EPOCHS = 10
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where to look, and what the model scored."""
+
+    evaluation: Evaluation
+    overlay: Path
+    report: Path
+    run: Path
+
+
+def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
+    """Draw a data set of shapes, train on it, score it, and predict a picture larger than the training crop."""
+    out, monitor = Path(out), monitor or Monitor()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out} exists; remove it, or choose another --out")
+    data, run = out / "data", out / "run"
+    monitor.line(f"drawing a data set of coloured shapes with exact masks in {data}")
+    write_shapes(data)
+    train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP), monitor=monitor)
+    scores = evaluate(run, data, split="test", report=out / "evaluation", monitor=monitor)
+    rgb, _ = draw_scene(np.random.default_rng(1), SCENE, 12)
+    write_image(out / "scene.jpg", rgb)
+    monitor.line(
+        f"predicting {out / 'scene.jpg'}, {SCENE[0]} x {SCENE[1]} pixels, larger than the crop {CROP[0]} x {CROP[1]}"
+    )
+    predict_files(load(run), [out / "scene.jpg"], out / "masks", overlay=True, confidence=True, monitor=monitor)
+    return Demo(scores, out / "masks" / "scene_overlay.jpg", out / "evaluation" / "report.html", run)

@@ -1,0 +1,134 @@
+"""A model against a data set: one pooled confusion matrix over whole images."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pixelwise.data.build import open_dataset
+from pixelwise.data.sample import DataOptions, DataSet
+from pixelwise.errors import DataError, ImageError, ModelError
+from pixelwise.files import write_text
+from pixelwise.images import Array, read_rgb
+from pixelwise.inference.load import load
+from pixelwise.inference.predictor import Predictor
+from pixelwise.monitor import Monitor
+from pixelwise.reports.page import write_report
+from pixelwise.reports.samples import draw_samples
+from pixelwise.tasks.labels import VOID, Classes
+from pixelwise.tasks.metrics import ConfusionMatrix, Scores
+
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores over the classes that model and data set share, and what was evaluated."""
+
+    scores: Scores
+    classes: Classes
+    split: str
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """JSON values: those of Scores, with the split and the notes."""
+        return {**self.scores.as_dict(self.classes.names), "split": self.split, "notes": list(self.notes)}
+
+    def write_json(self, path: Path) -> None:
+        """Write `as_dict` as a JSON file."""
+        write_text(path, json.dumps(self.as_dict(), indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The classes that model and data set have by the same name, and how each side's ids become ids of these."""
+
+    classes: Classes
+    from_data: Array
+    from_model: Array
+    notes: tuple[str, ...]
+
+
+def evaluate(
+    model: str | Path | Predictor,
+    data: str | Path,
+    *,
+    split: str | None = None,
+    options: DataOptions | None = None,
+    report: str | Path | None = None,
+    monitor: Monitor | None = None,
+) -> Evaluation:
+    """Score a model on the split `split` of the folder `data` (test where there is one, val otherwise).
+
+    Classes are matched by name: the model is scored on those it knows, all other pixels are void, and the notes say so.
+    With `report`, a folder, an HTML page with pictures is written. Raises ModelError where no class is shared.
+    """
+    monitor = monitor or Monitor()
+    predictor = model if isinstance(model, Predictor) else load(model)
+    dataset = open_dataset(data, options or DataOptions())
+    split = split or ("test" if "test" in dataset.splits else "val")
+    shared = _match(predictor.classes, dataset.classes)
+    pairs = dataset.pairs(split)
+    for note in (*dataset.notes, f"scoring the {len(pairs)} images of {split}", *shared.notes):
+        monitor.line(note)
+    confusion = ConfusionMatrix(len(shared.classes))
+    for pair in monitor.track(pairs, what=f"evaluating {split}", total=len(pairs)):
+        truth = shared.from_data[dataset.read_labels(pair.mask)]
+        labels = shared.from_model[predictor.predict(pair.image).labels]
+        if truth.shape != labels.shape:
+            raise ImageError(f"{pair.image}: {labels.shape} pixels, but its mask has {truth.shape} (height, width)")
+        confusion.update(torch.from_numpy(truth), torch.from_numpy(labels))
+    if not confusion.counts.sum():
+        raise DataError(f"every pixel of {split} is void: there is nothing to score")
+    result = Evaluation(confusion.scores(), shared.classes, split, shared.notes)
+    if report is not None:
+        _write_report(Path(report), result, predictor, dataset, shared)
+    return result
+
+
+def _match(model: Classes, data: Classes) -> _Shared:
+    names = tuple(name for name in data.names if name in model.names)
+    if not names:
+        raise ModelError(
+            f"model and data share no class name: the model knows {', '.join(model.names)}; the data has "
+            f"{', '.join(data.names)}; rename them in the data's classes.txt"
+        )
+    unknown = [name for name in data.names if name not in names]
+    extra = [name for name in model.names if name not in names]
+    notes = []
+    if unknown:
+        notes.append(f"the model does not know {', '.join(unknown)}: their pixels are void")
+    if extra:
+        notes.append(f"the data has no {', '.join(extra)}: pixels predicted so are counted as wrong")
+    palette = tuple(data.palette[data.names.index(name)] for name in names)
+    return _Shared(Classes(names, palette), _lookup(data.names, names), _lookup(model.names, names), tuple(notes))
+
+
+def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
+    table = np.full(256, VOID, dtype=np.uint8)
+    for label, name in enumerate(names):
+        if name in shared:
+            table[label] = shared.index(name)
+    return table
+
+
+def _write_report(folder: Path, result: Evaluation, predictor: Predictor, dataset: DataSet, shared: _Shared) -> None:
+    pairs = dataset.pairs(result.split)
+    shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
+    rows = [
+        (
+            read_rgb(pair.image),
+            shared.from_data[dataset.read_labels(pair.mask)],
+            shared.from_model[predictor.predict(pair.image).labels],
+        )
+        for pair in shown
+    ]
+    draw_samples(rows, folder / "samples.png", shared.classes, [pair.name for pair in shown])
+    result.write_json(folder / "scores.json")
+    facts = [("Data", f"{dataset.root} ({dataset.format})"), ("Split", f"{result.split}, {len(pairs)} images")]
+    pictures = [(f"{len(shown)} images, evenly drawn from the split", folder / "samples.png")]
+    scores = result.scores.as_dict(shared.classes.names)
+    title = f"Evaluation on {result.split}"
+    write_report(folder / "report.html", title=title, facts=facts, scores=scores, pictures=pictures, notes=result.notes)

@@ -1,0 +1,158 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pixelwise.errors import ConfigError, ImageError, ModelError, OutputError
+from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.inference.runners import TorchRunner
+from pixelwise.tasks.labels import Classes
+
+CLASSES = Classes(("red", "green", "blue"), ((200, 0, 0), (0, 200, 0), (0, 0, 200)))
+
+
+def strongest(rgb: Tensor) -> Tensor:
+    """Logits = the channels: the class is the strongest colour."""
+    return rgb.float() / 16
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (45, 70, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def predictor() -> Predictor:
+    return Predictor(strongest, CLASSES)
+
+
+def png(array: np.ndarray) -> bytes:
+    held = io.BytesIO()
+    Image.fromarray(array).save(held, format="PNG")
+    return held.getvalue()
+
+
+def test_labels_and_confidence_are_argmax_and_softmax_of_the_logits(predictor: Predictor, picture: np.ndarray) -> None:
+    result = predictor.predict(picture)
+    softmax = np.exp(picture / 16.0)
+    softmax /= softmax.sum(axis=2, keepdims=True)
+    assert (result.labels == picture.argmax(axis=2)).all()
+    np.testing.assert_allclose(result.confidence, softmax.max(axis=2), rtol=1e-5)
+    assert (result.labels.dtype, result.confidence.dtype) == (np.uint8, np.float32)
+    assert (result.classes, result.palette) == (CLASSES.names, CLASSES.palette)
+
+
+def test_every_kind_of_source_gives_the_same_labels(predictor: Predictor, picture: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png(picture))
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)
+    sources = [path, str(path), png(picture), Image.fromarray(picture), tensor, tensor.float() / 255]
+    for source in sources:
+        result = predictor.predict(source)
+        assert (result.rgb == picture).all()
+        assert (result.labels == picture.argmax(axis=2)).all()
+
+
+def test_tiles_do_not_change_what_a_pixelwise_model_says(picture: np.ndarray) -> None:
+    whole = Predictor(strongest, CLASSES).predict(picture)
+    tiled = Predictor(strongest, CLASSES, tile=(32, 33), overlap=0.4).predict(picture)
+    assert (tiled.labels == whole.labels).all()
+    np.testing.assert_allclose(tiled.confidence, whole.confidence, atol=1e-5)
+
+
+def test_logits_made_in_inference_mode_can_be_tiled_and_mirrored(picture: np.ndarray) -> None:
+    runner = TorchRunner(torch.nn.Identity(), device=torch.device("cpu"))
+    result = Predictor(runner, CLASSES, tile=(32, 32)).predict(picture, tta=True)
+    assert (result.labels == picture.argmax(axis=2)).all()
+
+
+def test_tta_makes_the_labels_of_a_mirrored_image_the_mirror(picture: np.ndarray) -> None:
+    def sided(rgb: Tensor) -> Tensor:
+        logits = rgb.float() / 16
+        logits[:, 0] += torch.arange(rgb.shape[-1]) / 5
+        return logits
+
+    predictor = Predictor(sided, CLASSES)
+    plain, mirror = predictor.predict(picture), predictor.predict(picture[:, ::-1])
+    assert (plain.labels != mirror.labels[:, ::-1]).any()
+    plain, mirror = predictor.predict(picture, tta=True), predictor.predict(picture[:, ::-1], tta=True)
+    assert (plain.labels == mirror.labels[:, ::-1]).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1)])
+def test_tiny_images_keep_their_size(size: tuple[int, int]) -> None:
+    result = Predictor(strongest, CLASSES, tile=(32, 32)).predict(np.zeros((*size, 3), dtype=np.uint8))
+    assert result.labels.shape == result.confidence.shape == size
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (np.zeros((4, 4, 3), dtype=np.float32), "holds float32"),
+        (np.zeros((4, 4), dtype=np.uint8), r"shape \(4, 4\)"),
+        (np.zeros((4, 4, 4), dtype=np.uint8), r"shape \(4, 4, 4\)"),
+        (np.zeros((3, 4, 4), dtype=np.uint8), r"shape \(3, 4, 4\)"),
+        (np.zeros((0, 4, 3), dtype=np.uint8), "empty"),
+        (torch.zeros(4, 4, 3), r"shape \(4, 4, 3\)"),
+        (torch.zeros(1, 3, 4, 4), r"shape \(1, 3, 4, 4\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.int64), "holds int64"),
+        (torch.full((3, 4, 4), 255.0), "spans 255 to 255"),
+        (torch.full((3, 4, 4), torch.nan), "spans nan"),
+        (torch.zeros(3, 0, 4), "empty"),
+        ([[0, 0, 0]], "cannot be a list"),
+    ],
+)
+def test_a_wrong_source_is_refused_by_name(predictor: Predictor, source: object, said: str) -> None:
+    with pytest.raises(ImageError, match=said):
+        predictor.predict(source)  # type: ignore[arg-type]
+
+
+def test_a_missing_file_is_refused_by_name(predictor: Predictor) -> None:
+    with pytest.raises(ImageError, match=r"nowhere\.jpg: no such file"):
+        predictor.predict("nowhere.jpg")
+
+
+def test_a_tile_that_cannot_be_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="tile 16 x 64"):
+        Predictor(strongest, CLASSES, tile=(16, 64))
+
+
+def test_a_model_with_another_number_of_channels_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(ModelError, match="3 channels but 2 classes"):
+        Predictor(strongest, Classes.named(("a", "b"))).predict(picture)
+
+
+def test_save_writes_what_is_asked_at_the_inputs_size(
+    predictor: Predictor, picture: np.ndarray, tmp_path: Path
+) -> None:
+    result = predictor.predict(picture)
+    written = result.save(tmp_path / "new", "photo.v2", overlay=True, confidence=True)
+    assert [path.name for path in written] == ["photo.v2.png", "photo.v2_overlay.jpg", "photo.v2_confidence.png"]
+    images = [Image.open(path) for path in written]
+    assert [image.size for image in images] == [(70, 45)] * 3
+    assert [image.mode for image in images] == ["P", "RGB", "L"]
+    assert (np.asarray(images[0]) == result.labels).all()
+    assert np.abs(np.asarray(images[2]) / 255 - result.confidence).max() <= 0.5 / 255 + 1e-6
+    assert sorted((tmp_path / "new").iterdir()) == sorted(written)
+
+
+def test_save_writes_labels_alone_by_default(predictor: Predictor, picture: np.ndarray, tmp_path: Path) -> None:
+    assert predictor.predict(picture).save(tmp_path, "a") == [tmp_path / "a.png"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
+
+
+def test_save_into_a_file_is_refused(predictor: Predictor, picture: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        predictor.predict(picture).save(tmp_path / "file", "a")
+
+
+def test_overlay_has_the_size_of_the_image_and_opacity_1_is_the_palette(picture: np.ndarray) -> None:
+    labels = picture.argmax(axis=2).astype(np.uint8)
+    result = Result(picture, labels, np.ones(labels.shape, np.float32), CLASSES.names, CLASSES.palette)
+    assert result.overlay().size == (70, 45)
+    assert (np.asarray(result.overlay(opacity=1)) == np.array(CLASSES.palette, dtype=np.uint8)[labels]).all()

@@ -1,0 +1,124 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from pixelwise.errors import ConfigError, ModelError
+from pixelwise.inference.tiles import TilePlan, positions, stream
+
+overlaps = st.floats(0, 0.95)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def fake(rgb: Tensor) -> Tensor:
+    """Logits that depend on the pixel and on where in its tile it lies, so a wrong average cannot hide."""
+    height, width = rgb.shape[-2:]
+    place = torch.arange(height)[:, None] * 0.37 + torch.arange(width) * 0.11
+    return torch.cat([rgb.float() / 255 + place, rgb.float().mean(1, keepdim=True) / 255 - place.sin()], dim=1)
+
+
+def brute(rgb: np.ndarray, plan: TilePlan) -> Tensor:
+    """Every tile added into one array of the whole picture."""
+    total, count = torch.zeros(4, plan.height, plan.width), torch.zeros(plan.height, plan.width)
+    for top in plan.rows:
+        for left in plan.columns:
+            tile = rgb[top : top + plan.tile[0], left : left + plan.tile[1]]
+            logits = fake(torch.tensor(tile).permute(2, 0, 1)[None])[0]
+            total[:, top : top + tile.shape[0], left : left + tile.shape[1]] += logits
+            count[top : top + tile.shape[0], left : left + tile.shape[1]] += 1
+    assert count.min() >= 1
+    return total / count
+
+
+@given(length=st.integers(1, 500), tile=st.integers(1, 120), overlap=overlaps)
+def test_positions_cover_every_pixel_with_at_least_the_overlap(length: int, tile: int, overlap: float) -> None:
+    starts = positions(length, tile, overlap)
+    assert starts[0] == 0
+    assert starts[-1] == max(0, length - tile)
+    for first, second in pairwise(starts):
+        assert first < second <= first + tile
+        assert first + tile - second >= min(overlap * tile, tile - 1) - 1e-9
+
+
+def test_positions_are_evenly_spread() -> None:
+    assert positions(1000, 400, 0.25) == [0, 300, 600]
+    assert positions(1001, 400, 0.25) == [0, 200, 400, 601]
+    assert positions(400, 400, 0.25) == [0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 130),
+    width=st.integers(1, 130),
+    tile=st.tuples(st.integers(32, 70), st.integers(32, 70)),
+    overlap=overlaps.filter(lambda share: share < 0.85),
+    batch=st.integers(1, 4),
+)
+def test_bands_equal_the_average_over_the_whole_picture(
+    height: int, width: int, tile: tuple[int, int], overlap: float, batch: int
+) -> None:
+    rgb, plan = picture(height, width), TilePlan(height, width, tile, overlap)
+    bands = list(stream(fake, rgb, plan, batch=batch))
+    firsts = [0, *np.cumsum([band.shape[1] for _, band in bands])]
+    assert [first for first, _ in bands] == firsts[:-1]
+    assert firsts[-1] == height
+    torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), brute(rgb, plan), atol=1e-5, rtol=1e-5)
+
+
+def test_bands_stay_what_they_were_while_later_ones_are_made() -> None:
+    rgb, plan = picture(200, 90), TilePlan(200, 90, (32, 32), 0.5)
+    kept = list(stream(fake, rgb, plan))
+    copied = [(first, band.clone()) for first, band in stream(fake, rgb, plan)]
+    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(kept, copied, strict=True))
+
+
+def test_no_band_is_taller_than_a_tile() -> None:
+    plan = TilePlan(500, 40, (32, 32), 0.25)
+    assert max(band.shape[1] for _, band in stream(fake, picture(500, 40), plan)) <= 32
+
+
+def test_one_tile_gives_the_runners_own_logits_without_a_copy() -> None:
+    given_out = torch.zeros(1, 4, 40, 50)
+    [(first, band)] = stream(lambda _: given_out, picture(40, 50), TilePlan(40, 50, (64, 64), 0.25))
+    assert first == 0
+    assert band.data_ptr() == given_out.data_ptr()
+
+
+def test_a_read_only_picture_can_be_streamed() -> None:
+    rgb = picture(1, 1)
+    rgb.flags.writeable = False
+    assert len(list(stream(fake, rgb, TilePlan(1, 1, (32, 32), 0)))) == 1
+
+
+def test_a_batch_holds_at_most_the_tiles_asked_for() -> None:
+    sizes: list[int] = []
+
+    def counting(rgb: Tensor) -> Tensor:
+        sizes.append(len(rgb))
+        return fake(rgb)
+
+    list(stream(counting, picture(32, 160), TilePlan(32, 160, (32, 32), 0), batch=2))
+    assert sizes == [2, 2, 1]
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [((31, 64), 0.0), ((64, 0), 0.0), ((64, 64), 1.0), ((64, 64), -0.1)])
+def test_a_plan_that_cannot_be_is_refused(tile: tuple[int, int], overlap: float) -> None:
+    with pytest.raises(ConfigError, match="tile|overlap"):
+        TilePlan(100, 100, tile, overlap)
+
+
+def test_an_overlap_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ConfigError, match="overlap nan"):
+        TilePlan(100, 100, (64, 64), float("nan"))
+
+
+def test_logits_of_another_size_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"1 x 4 x 20 x 20.*40 x 40"):
+        list(stream(lambda rgb: fake(rgb)[:, :, ::2, ::2], picture(40, 40), TilePlan(40, 40, (64, 64), 0)))
