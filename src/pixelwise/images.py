@@ -36,9 +36,10 @@ def open_image(source: Source) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit stands below
-            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-            _refuse_bomb(image.size, name)
-            image.load()
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+                _refuse_bomb(image.size, name)
+                image.load()
+                return image
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file") from error
     except Image.DecompressionBombError as error:
@@ -47,7 +48,6 @@ def open_image(source: Source) -> Image.Image:
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise _unreadable(source, error) from error
-    return image
 
 
 def read_rgb(source: Source) -> Array:

@@ -111,16 +111,17 @@ def test_black_and_white_rgb_masks_are_two_classes_too(tmp_path: Path) -> None:
     assert labels(data, "a") == [[0, 1]]
 
 
-def test_a_palette_gives_the_colours(tmp_path: Path) -> None:
+def test_the_longest_palette_gives_the_colours(tmp_path: Path) -> None:
     put(tmp_path, PLAIN)
-    for path in (tmp_path / "masks").iterdir():
-        with Image.open(path) as image:
-            image.load()
-        image.putpalette([1, 2, 3, 40, 50, 60, 70, 80, 90])
-        image.save(path)
+    colours = [1, 2, 3, 40, 50, 60, 70, 80, 90]
+    for name, palette in (("a", colours[:6]), ("b", colours + [0] * 759), ("c", colours[:6])):
+        image = Image.fromarray(np.array(PLAIN[name], np.uint8))
+        image.putpalette(palette)
+        image.save(tmp_path / f"masks/{name}.png")
     data = folder.read(tmp_path, OPTIONS)
     assert data.classes.palette == ((1, 2, 3), (40, 50, 60), (70, 80, 90))
-    assert labels(data, "a") == [[0, 1]]
+    assert (labels(data, "a"), labels(data, "b")) == ([[0, 1]], [[2, 255]])
+    assert any(note.startswith("masks: palette, class ids 0 to 2") for note in data.notes)
 
 
 def test_grey_masks_get_the_voc_colours(tmp_path: Path) -> None:

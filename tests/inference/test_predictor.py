@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from pixelwise.errors import ConfigError, ImageError, ModelError, OutputError
+from pixelwise.images import Array, Source, open_image
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.inference.runners import TorchRunner
 from pixelwise.tasks.labels import Classes
@@ -42,7 +43,7 @@ def test_labels_and_confidence_are_argmax_and_softmax_of_the_logits(predictor: P
     softmax /= softmax.sum(axis=2, keepdims=True)
     assert (result.labels == picture.argmax(axis=2)).all()
     np.testing.assert_allclose(result.confidence, softmax.max(axis=2), rtol=1e-5)
-    assert (result.labels.dtype, result.confidence.dtype) == (np.uint8, np.float32)
+    assert (result.labels.dtype.name, result.confidence.dtype.name) == ("uint8", "float32")
     assert (result.classes, result.palette) == (CLASSES.names, CLASSES.palette)
 
 
@@ -50,7 +51,14 @@ def test_every_kind_of_source_gives_the_same_labels(predictor: Predictor, pictur
     path = tmp_path / "a.png"
     path.write_bytes(png(picture))
     tensor = torch.from_numpy(picture).permute(2, 0, 1)
-    sources = [path, str(path), png(picture), Image.fromarray(picture), tensor, tensor.float() / 255]
+    sources: list[Source | Array | Tensor] = [
+        path,
+        str(path),
+        png(picture),
+        Image.fromarray(picture),
+        tensor,
+        tensor.float() / 255,
+    ]
     for source in sources:
         result = predictor.predict(source)
         assert (result.rgb == picture).all()
@@ -126,14 +134,16 @@ def test_a_model_with_another_number_of_channels_is_refused(picture: np.ndarray)
         Predictor(strongest, Classes.named(("a", "b"))).predict(picture)
 
 
-def test_save_writes_what_is_asked_at_the_inputs_size(
+def test_save_writes_what_is_asked_with_a_legend_below_the_overlay(
     predictor: Predictor, picture: np.ndarray, tmp_path: Path
 ) -> None:
     result = predictor.predict(picture)
     written = result.save(tmp_path / "new", "photo.v2", overlay=True, confidence=True)
     assert [path.name for path in written] == ["photo.v2.png", "photo.v2_overlay.jpg", "photo.v2_confidence.png"]
-    images = [Image.open(path) for path in written]
-    assert [image.size for image in images] == [(70, 45)] * 3
+    images = [open_image(path.read_bytes()) for path in written]
+    assert images[0].size == images[2].size == (70, 45)
+    assert images[1].width >= 70
+    assert images[1].height > 45 + 13, "the legend stands below"
     assert [image.mode for image in images] == ["P", "RGB", "L"]
     assert (np.asarray(images[0]) == result.labels).all()
     assert np.abs(np.asarray(images[2]) / 255 - result.confidence).max() <= 0.5 / 255 + 1e-6

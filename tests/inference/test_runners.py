@@ -18,7 +18,8 @@ class Spy(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         self.seen = image
-        return self.drop(image * 2)
+        doubled: Tensor = self.drop(image * 2)
+        return doubled
 
 
 def rgb(height: int = 5, width: int = 7) -> Tensor:
@@ -58,7 +59,7 @@ def test_bfloat16_computes_in_bfloat16_and_gives_float32() -> None:
 
 
 def test_another_precision_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="unknown precision 'float16'.*did you mean 'bfloat16'"):
+    with pytest.raises(ConfigError, match=r"unknown precision 'float16'.*did you mean 'bfloat16'"):
         TorchRunner(Spy(), device=CPU, precision="float16")
 
 

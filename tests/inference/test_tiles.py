@@ -110,7 +110,7 @@ def test_a_batch_holds_at_most_the_tiles_asked_for() -> None:
 
 @pytest.mark.parametrize(("tile", "overlap"), [((31, 64), 0.0), ((64, 0), 0.0), ((64, 64), 1.0), ((64, 64), -0.1)])
 def test_a_plan_that_cannot_be_is_refused(tile: tuple[int, int], overlap: float) -> None:
-    with pytest.raises(ConfigError, match="tile|overlap"):
+    with pytest.raises(ConfigError, match=r"tile|overlap"):
         TilePlan(100, 100, tile, overlap)
 
 

@@ -99,6 +99,13 @@ def test_scores_stand_by_class_with_their_means_and_absent_classes_have_none(tmp
     assert "Measured on 2 images; 16.7% of the pixels are void." in text
 
 
+def test_the_share_of_an_error_counts_pixels_taken_for_none_of_the_classes(tmp_path: Path) -> None:
+    matrix = ConfusionMatrix(2)
+    matrix.update(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 1, 255]))
+    text = page(tmp_path, scores=matrix.scores().as_dict(("a", "b")))
+    assert re.findall(r">([\d.]+%)<", text.split('<table class="errors">')[1]) == ["25.0%"]
+
+
 def test_the_mean_in_the_table_is_the_mean_of_the_scores(tmp_path: Path) -> None:
     found = scores()
     assert f"{found['mean_iou']:.1%}" == "62.5%"

@@ -47,6 +47,7 @@ class Result:
     def save(self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False) -> list[Path]:
         """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and STEM_confidence.png (255 = sure).
 
+        The overlay carries a legend below the image; the other two have the image's size.
         Returns the paths written; the folder is made when missing. Raises OutputError when it cannot be written to.
         """
         written = [Path(folder) / f"{stem}.png"]

@@ -78,8 +78,8 @@ def _mask(rgb: Array, labels: Array, classes: Classes) -> Array:
 
 def _errors(rgb: Array, truth: Array, labels: Array) -> Array:
     shown = _faded(rgb)
-    shown[(truth != labels) & (truth != VOID)] = _WRONG
-    shown[truth == VOID] = VOID_COLOUR
+    shown[truth != labels] = _WRONG
+    shown[truth == VOID] = VOID_COLOUR  # after the errors: what is said of void is none
     return shown
 
 

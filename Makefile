@@ -1,0 +1,35 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo setup test check bench clean
+
+demo: .venv/base
+	rm -rf demo
+	$(BIN)/pixelwise demo --out demo
+
+setup: .venv/dev
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[bench]"
+	@echo "run a script of benchmarks/, each with --help: for example $(BIN)/python benchmarks/predict_folder.py"
+
+.venv/base: pyproject.toml requirements.lock
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'pixelwise needs Python 3.11 or newer')"
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable .
+	touch $@
+
+.venv/dev: .venv/base
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf demo .venv

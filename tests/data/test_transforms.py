@@ -1,0 +1,69 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixelwise.data.loaders import dice
+from pixelwise.data.transforms import GREY, Augmentation, as_tensors
+from pixelwise.tasks.labels import VOID
+
+
+def scene(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """An image whose red channel is its label times 10: alignment can be read off."""
+    labels = np.random.default_rng(height * width).integers(0, 20, (height // 8 + 1, width // 8 + 1))
+    labels = labels.repeat(8, 0).repeat(8, 1)[:height, :width].astype(np.uint8)
+    return as_tensors((labels[..., None] * 10).repeat(3, 2), labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 10**6))
+def test_a_sample_has_the_crops_size_and_no_new_label_but_void(height: int, width: int, seed: int) -> None:
+    image, labels = scene(height, width)
+    found, target = Augmentation((32, 64))(image, labels, dice(seed))
+    assert found.shape == (3, 32, 64)
+    assert target.shape == (32, 64)
+    assert found.dtype == target.dtype == torch.uint8
+    assert set(target.unique().tolist()) <= {*labels.unique().tolist(), VOID}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(20, 120), st.integers(20, 120), st.integers(0, 10**6))
+def test_image_and_labels_stay_aligned_pixel_for_pixel(height: int, width: int, seed: int) -> None:
+    image, labels = scene(height, width)
+    found, target = Augmentation((64, 64), scale=(1.0, 1.0), jitter=0.0)(image, labels, dice(seed))
+    kept = target != VOID
+    assert kept.any()
+    assert torch.equal(found[0][kept], target[kept] * 10)
+    assert (found[:, ~kept] == GREY).all()
+
+
+def test_scaled_labels_follow_the_image_to_half_a_pixel() -> None:
+    """A ramp scaled by 3: the label at a place and the image's value there come from the same source pixel."""
+    ramp = np.broadcast_to(np.arange(0, 200, 2, dtype=np.uint8), (100, 100)).copy()
+    image, labels = as_tensors(ramp[..., None].repeat(3, 2), ramp)
+    for seed in range(5):
+        found, target = Augmentation((96, 96), scale=(3.0, 3.0), jitter=0.0)(image, labels, dice(seed))
+        inner = slice(6, -6)
+        gap = found[0, :, inner].float() - target[:, inner].float()
+        assert gap.abs().max() <= 1  # one pixel of the source is a step of 2
+        assert abs(gap.mean()) < 0.05  # no drift to one side
+
+
+def test_an_image_below_the_crop_is_padded_with_void_never_stretched() -> None:
+    image, labels = scene(20, 30)
+    _, target = Augmentation((64, 64), scale=(1.0, 1.0), mirror=False)(image, labels, dice(1))
+    assert torch.equal(target[:20, :30], labels)
+    assert (target[20:] == VOID).all()
+    assert (target[:, 30:] == VOID).all()
+
+
+def test_the_dice_of_a_sample_depend_on_its_key_alone() -> None:
+    image, labels = scene(80, 80)
+    augment = Augmentation((32, 32))
+    first = augment(image, labels, dice(0, 3, 7))
+    torch.manual_seed(99)
+    again = augment(image, labels, dice(0, 3, 7))
+    other = augment(image, labels, dice(0, 4, 7))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], other[0])

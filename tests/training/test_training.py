@@ -1,0 +1,199 @@
+import math
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pixelwise
+from pixelwise.checkpoint import load_model
+from pixelwise.errors import ConfigError, DataError, OutputError, PixelwiseError, TrainingError
+from pixelwise.monitor import Monitor
+from pixelwise.training import loop
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.history import read_history
+from pixelwise.training.schedule import Budget, rate_factor
+
+QUICK: dict[str, Any] = {
+    "encoder": "resnet10t",
+    "decoder": "fcn32s",
+    "weights": "none",
+    "crop": (32, 32),
+    "batch": 4,
+    "workers": 0,
+    "precision": "float32",
+}
+
+
+class Stopper(Monitor):
+    """Asks to stop, as Ctrl-C does, when the status is said for the `step`th time."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def status(self, text: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+class Listener(Monitor):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return dict(load_model(run)[0].state_dict())
+
+
+def test_a_run_folder_holds_what_the_contract_names(shapes: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=listener, **QUICK)
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "model.safetensors", "run.json", "history.csv", "curves.png", "samples.png", "report.html", "state",
+    }  # fmt: skip
+    rows = read_history(tmp_path / "run/history.csv")
+    assert [row.epoch for row in rows] == [1, 2]
+    assert run.best.val_mean_iou == max(row.val_mean_iou for row in run.history)
+    assert all(math.isfinite(row.train_loss) for row in rows)
+    _, header = load_model(tmp_path / "run")
+    assert header.classes.names == ("background", "circle", "square", "triangle")
+    assert any("folder" in line for line in listener.lines)
+
+
+def test_training_learns(shapes: Path, tmp_path: Path) -> None:
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=8, **{**QUICK, "weights": "none", "decoder": "unet"})
+    assert run.history[-1].train_loss < 0.6 * run.history[0].train_loss
+
+
+def test_one_seed_gives_one_run_whatever_the_workers(shapes: Path, tmp_path: Path) -> None:
+    for name, workers in (("a", 0), ("b", 2)):
+        pixelwise.train(shapes, tmp_path / name, epochs=2, **{**QUICK, "workers": workers})
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Path) -> None:
+    pixelwise.train(shapes, tmp_path / "whole", epochs=3, **QUICK)
+    stopped = pixelwise.train(shapes, tmp_path / "cut", epochs=3, monitor=Stopper(5), **QUICK)
+    assert stopped.stopped
+    assert len(stopped.history) == 1
+    resumed = pixelwise.train(shapes, tmp_path / "cut", resume=True)
+    assert len(resumed.history) == 3
+    a = torch.load(tmp_path / "whole/state/last.pt", weights_only=True)["model"]
+    b = torch.load(tmp_path / "cut/state/last.pt", weights_only=True)["model"]
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no model yet"):
+        pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=Stopper(1), **QUICK)
+
+
+def test_minutes_end_the_training_in_time(shapes: Path, tmp_path: Path) -> None:
+    run = pixelwise.train(shapes, tmp_path / "run", minutes=0.08, **QUICK)
+    assert 1 <= len(run.history)
+    assert run.history[-1].seconds < 0.08 * 60 + 5
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_best(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = loop.cross_entropy, iter(range(100))
+
+    def broken(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return real(logits, target) * (math.nan if next(calls) >= 8 else 1)
+
+    monkeypatch.setattr(loop, "cross_entropy", broken)
+    with pytest.raises(TrainingError, match=r"nan.*best model so far is kept.*smaller learning rate"):
+        pixelwise.train(shapes, tmp_path / "run", epochs=3, **QUICK)
+    assert load_model(tmp_path / "run")[1].training["epoch"]["epoch"] == 1
+
+
+def test_a_run_folder_that_exists_is_refused(shapes: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(OutputError, match="--resume"):
+        pixelwise.train(shapes, tmp_path, **QUICK)
+
+
+def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> None:
+    from pixelwise.data.shapes import write_shapes
+
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    write_shapes(tmp_path / "other", train=12, val=4, test=4, size=(64, 96), seed=4)
+    with pytest.raises(ConfigError, match="other data"):
+        pixelwise.train(tmp_path / "other", tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("batch", 1), ("epochs", 0), ("minutes", -1.0), ("learning_rate", 0.0), ("learning_rate", -1.0),
+     ("learning_rate", 50.0), ("crop", (30, 32)), ("precision", "float16"), ("seed", -1), ("workers", -1)],
+)  # fmt: skip
+def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
+        TrainConfig(**{option: value})  # type: ignore[arg-type]
+
+
+def test_epochs_and_minutes_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="choose one"):
+        TrainConfig(epochs=1, minutes=1.0)
+
+
+def test_an_unknown_option_is_answered_with_the_nearest(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'epochs'"):
+        pixelwise.train(shapes, tmp_path / "run", epoch=1)
+
+
+def test_data_that_is_all_void_is_refused(shapes: Path, tmp_path: Path) -> None:
+    import shutil
+
+    import numpy as np
+    from PIL import Image
+
+    shutil.copytree(shapes, tmp_path / "data")
+    for mask in (tmp_path / "data/masks/train").iterdir():
+        Image.fromarray(np.full((64, 96), 255, np.uint8)).save(mask)
+    with pytest.raises(DataError, match="void"):
+        pixelwise.train(tmp_path / "data", tmp_path / "run", **QUICK)
+
+
+def test_a_full_disk_keeps_the_last_good_model(shapes: Path, tmp_path: Path) -> None:
+    import resource
+
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    before = (tmp_path / "run/model.safetensors").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(PixelwiseError, match="cannot write"):
+            pixelwise.train(shapes, tmp_path / "run", epochs=30, resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "run/model.safetensors").read_bytes() == before
+    assert not list((tmp_path / "run").rglob(".*"))
+
+
+def test_the_rate_rises_and_then_falls_to_zero() -> None:
+    values = [rate_factor(step / 100, warmup=0.1) for step in range(101)]
+    assert max(values) == pytest.approx(0.9**0.9, rel=0.02)
+    assert values.index(max(values)) == 10
+    assert values[0] < 0.02
+    assert values[-1] == 0
+    assert values[55] == pytest.approx(0.45**0.9)
+
+
+def test_a_budget_of_steps_knows_its_progress() -> None:
+    budget = Budget(10, None)
+    assert budget.seconds_left is None
+    budget.done = 5
+    assert budget.progress == 0.5
+    assert not budget.over
+    budget.done = 10
+    assert budget.over
