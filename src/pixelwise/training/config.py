@@ -26,7 +26,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     encoder_rate: float = 0.3
     weight_decay: float = 0.01
     warmup: float = 0.04

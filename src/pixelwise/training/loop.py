@@ -58,11 +58,13 @@ def fit(
     fabric = make_fabric(config)
     model = model.to(memory_format=torch.channels_last)
     optimizer = AdamW(_groups(model, config), weight_decay=config.weight_decay)
-    net, optimizer = fabric.setup(model, optimizer)
+    net, stepper = fabric.setup(model, optimizer)
     budget = _budget(config, len(loaders.train))
     history = restore_state(run, model, optimizer, budget)
     with stop_on_interrupt() as stop:
-        session = _Session(fabric, net, optimizer, loaders, config, budget, stop, monitor, header.model.classes)
+        session = _Session(
+            fabric, net, optimizer, stepper, loaders, config, budget, stop, monitor, header.model.classes
+        )
         while not (budget.over or stop):
             number = len(history) + 1
             torch.manual_seed(config.seed + number)
@@ -101,6 +103,7 @@ class _Session:
     fabric: Fabric
     net: torch.nn.Module
     optimizer: Optimizer
+    stepper: Optimizer  # Fabric's wrapper of it; its `param_groups` go stale when a state is loaded
     loaders: Loaders
     config: TrainConfig
     budget: Budget
@@ -122,7 +125,7 @@ class _Session:
             loss = cross_entropy(logits, target)
             losses.append(_finite(loss))
             self.fabric.backward(loss)
-            self.optimizer.step()
+            self.stepper.step()
             self.optimizer.zero_grad()
             confusion.update(target, logits.detach().argmax(1), images=len(target))
             budget.done += 1

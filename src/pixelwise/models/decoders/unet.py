@@ -22,7 +22,7 @@ class UNet(nn.Module):
         self.strides = finer[::-1]
         above = [channels[coarsest], *(WIDTHS[s] for s in self.strides)]
         self.ups = nn.ModuleList(
-            TransposedConv2d(inputs, WIDTHS[s], 2, stride=2) for inputs, s in zip(above[:-1], self.strides, strict=True)
+            _up_convolution(inputs, WIDTHS[s]) for inputs, s in zip(above[:-1], self.strides, strict=True)
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(conv_block(WIDTHS[s] + channels[s], WIDTHS[s]), conv_block(WIDTHS[s], WIDTHS[s]))
@@ -37,3 +37,10 @@ class UNet(nn.Module):
             x = block(torch.cat([up(x), features[stride]], dim=1))
         logits: Tensor = self.score(x)
         return logits
+
+
+def _up_convolution(inputs: int, outputs: int) -> TransposedConv2d:
+    """Each output pixel sees one input pixel, so the variance is kept with 2 / inputs (section 3, after He et al.)."""
+    layer = TransposedConv2d(inputs, outputs, 2, stride=2)
+    nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5)
+    return layer
