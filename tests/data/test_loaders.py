@@ -24,7 +24,9 @@ def test_samples_do_not_depend_on_the_number_of_workers(shapes: Path) -> None:
 
 @pytest.mark.parametrize(("epoch", "seed"), [(3, 0), (2, 1)])
 def test_samples_depend_on_epoch_and_seed(shapes: Path, epoch: int, seed: int) -> None:
-    assert not torch.equal(batches(shapes, workers=0, epoch=2)[0], batches(shapes, workers=0, epoch=epoch, seed=seed)[0])
+    assert not torch.equal(
+        batches(shapes, workers=0, epoch=2)[0], batches(shapes, workers=0, epoch=epoch, seed=seed)[0]
+    )
 
 
 def test_an_epoch_shows_every_image_once() -> None:
@@ -45,7 +47,7 @@ def test_a_set_smaller_than_the_batch_still_gives_one(shapes: Path) -> None:
 
 def test_validation_shows_whole_images_and_cuts_only_huge_ones(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = open_dataset(shapes)
-    whole = [tiles for tiles in validation_loader(WholeImages(data.pairs("val"), data.read_labels), workers=0)]
+    whole = list(validation_loader(WholeImages(data.pairs("val"), data.read_labels), workers=0))
     assert [len(tiles) for tiles in whole] == [1] * 4
     assert whole[0][0][0].shape == (1, 3, 64, 96)
     monkeypatch.setattr("pixelwise.data.loaders.VALIDATION_TILE", 50)

@@ -68,8 +68,8 @@ def test_a_run_folder_holds_what_the_contract_names(shapes: Path, tmp_path: Path
 
 
 def test_training_learns(shapes: Path, tmp_path: Path) -> None:
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=8, **{**QUICK, "weights": "none", "decoder": "unet"})
-    assert run.history[-1].train_loss < 0.6 * run.history[0].train_loss
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=8, **{**QUICK, "crop": (64, 96), "decoder": "unet"})
+    assert run.history[-1].train_loss < 0.75 * run.history[0].train_loss
 
 
 def test_one_seed_gives_one_run_whatever_the_workers(shapes: Path, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(shapes: Path,
 
 def test_minutes_end_the_training_in_time(shapes: Path, tmp_path: Path) -> None:
     run = pixelwise.train(shapes, tmp_path / "run", minutes=0.08, **QUICK)
-    assert 1 <= len(run.history)
+    assert len(run.history) >= 1
     assert run.history[-1].seconds < 0.08 * 60 + 5
 
 

@@ -71,15 +71,15 @@ def train(
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         monitor.line(note)
-    parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
-    _warn_of_unseen(dataset, parts, monitor)
-    config = (
-        _recorded(run, dataset, config) if resume and (run / "run.json").is_file() else _chosen(config, parts["train"])
-    )
+    begun = resume and (run / "run.json").is_file()
+    config = _recorded(run, dataset, config) if begun else config
     torch.manual_seed(config.seed)
     model_config = ModelConfig(config.decoder, config.encoder, len(dataset.classes))
     model = model_config.build()
     monitor.line(load_weights(model.encoder, config.weights))
+    parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
+    _warn_of_unseen(dataset, parts, monitor)
+    config = _chosen(config, parts["train"])
     config = _with_precision(config, model, monitor)
     record = _record(config, dataset)
     _write_record(run, record)

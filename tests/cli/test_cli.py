@@ -1,0 +1,144 @@
+"""The command line as a user meets it: exit status, one line, and the right stream."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.checkpoint import Header, save_model
+from pixelwise.cli.main import main
+from pixelwise.models.build import ModelConfig
+from pixelwise.tasks.labels import Classes
+
+NAMES = ("background", "circle", "square", "triangle")
+
+
+@dataclass(frozen=True)
+class Finished:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Finished]
+
+
+@pytest.fixture
+def pixelwise(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The console script's own entry point, in this process."""
+
+    def run(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["pixelwise", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Finished(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "m.safetensors"
+    config = ModelConfig("fcn32s", "resnet10t", 4)
+    save_model(path, config.build(), Header(config, Classes.named(NAMES)))
+    return path
+
+
+def refused(found: Finished, *words: str) -> None:
+    last = found.stderr.splitlines()[-1]
+    assert found.returncode == 2, found.stderr
+    assert found.stdout == ""
+    assert last.startswith("pixelwise: ")
+    assert found.stderr.count("pixelwise: ") == 1
+    assert all(word in last for word in words), found.stderr
+
+
+def test_help_and_the_package_import_nothing_heavy() -> None:
+    script = (
+        "import sys, pixelwise, pixelwise.cli.main as m\n"
+        "from typer.testing import CliRunner\n"
+        "assert CliRunner().invoke(m.app, ['--help']).exit_code == 0\n"
+        "assert not {'torch', 'timm', 'torchvision', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_train_evaluate_predict_on_a_folder(pixelwise: Command, shapes: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--decoder", "fcn32s", "--encoder", "resnet10t", "--weights", "none", "--epochs", 1, "--crop", 32, 32]
+    trained = pixelwise("train", shapes, "--out", run, *options, "--precision", "float32", "--batch", 4)
+    assert trained.returncode == 0, trained.stderr
+    assert "model.safetensors" in trained.stdout
+    assert "epoch 1" in trained.stderr
+    scored = pixelwise("evaluate", run, shapes, "--json", tmp_path / "scores.json", "--report", tmp_path / "report")
+    assert scored.returncode == 0, scored.stderr
+    assert "mean IoU" in scored.stdout
+    assert (tmp_path / "scores.json").is_file()
+    predicted = pixelwise("predict", run, shapes / "images/test", "--out", tmp_path / "masks", "--overlay")
+    assert predicted.returncode == 0, predicted.stderr
+    assert len(list((tmp_path / "masks").glob("*_overlay.jpg"))) == 4
+    assert "run" in pixelwise("models", tmp_path).stdout
+    refused(pixelwise("train", shapes, "--out", run), "--resume")
+
+
+def test_a_partly_failed_prediction_exits_with_1(pixelwise: Command, model: Path, photo: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"")
+    found = pixelwise("predict", model, photo, broken, "--out", tmp_path / "out")
+    assert found.returncode == 1
+    assert "broken.jpg" in found.stderr
+    assert "empty" in found.stderr
+    assert (tmp_path / "out/photo.png").is_file()
+
+
+def test_bad_data_is_refused_in_one_line(pixelwise: Command, shapes: Path, tmp_path: Path) -> None:
+    refused(pixelwise("train", tmp_path / "absent", "--out", tmp_path / "run"), "absent")
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    mask = next((data / "masks/train").iterdir())
+    wrong = np.asarray(Image.open(mask)).copy()
+    wrong[7, 9] = 77
+    Image.fromarray(wrong).save(mask)
+    refused(pixelwise("train", data, "--out", tmp_path / "run"), mask.name, "77", "7", "9")
+    mask.unlink()
+    refused(pixelwise("train", data, "--out", tmp_path / "run"), mask.stem, "without mask", "--skip-unpaired")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_truncated_image_is_left_out_only_when_asked_to(pixelwise: Command, shapes: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    image = next((data / "images/train").iterdir())
+    image.write_bytes(image.read_bytes()[:500])
+    options = ["--decoder", "fcn32s", "--encoder", "resnet10t", "--weights", "none", "--epochs", 1, "--crop", 32, 32]
+    refused(pixelwise("train", data, "--out", tmp_path / "run", *options), image.name, "--skip-broken")
+    found = pixelwise("train", data, "--out", tmp_path / "run", *options, "--skip-broken", "--precision", "float32")
+    assert found.returncode == 0, found.stderr
+    assert image.name in found.stderr
+
+
+def test_bad_models_and_options_are_refused_in_one_line(
+    pixelwise: Command, shapes: Path, photo: Path, tmp_path: Path
+) -> None:
+    refused(pixelwise("predict", tmp_path / "no.safetensors", photo, "--out", tmp_path / "out"), "no such file")
+    pickle = tmp_path / "model.pt"
+    pickle.write_bytes(b"PK\x03\x04")
+    refused(pixelwise("predict", pickle, photo, "--out", tmp_path / "out"), "pickle")
+    refused(pixelwise("train", shapes, "--out", tmp_path / "run", "--decoder", "unett"), "did you mean 'unet'")
+    refused(pixelwise("train", shapes, "--out", tmp_path / "run", "--format", "cocoa"), "format")
+
+
+def test_the_installed_command_ends_with_the_status_and_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pixelwise", "evaluate", str(tmp_path / "a"), str(tmp_path / "b")]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    refused(Finished(found.returncode, found.stdout, found.stderr), "no such file")
+    assert "Traceback" not in found.stderr

@@ -1,0 +1,86 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import pixelwise
+from pixelwise.errors import DataError, ModelError
+from pixelwise.inference.predictor import Predictor
+from pixelwise.tasks.labels import Classes
+
+NAMES = ("background", "circle", "square", "triangle")
+
+
+class Brightness:
+    """Ten lines instead of a model: the class is the red channel's quarter."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        label = (rgb[:, 0].long() * self.classes) // 256
+        return torch.nn.functional.one_hot(label, self.classes).permute(0, 3, 1, 2).float()
+
+
+def predictor(names: tuple[str, ...] = NAMES) -> Predictor:
+    return Predictor(Brightness(len(names)), Classes.named(names))
+
+
+def by_hand(folder: Path, model: tuple[str, ...], shared: tuple[str, ...]) -> list[float]:
+    """IoU of the shared classes, counted pixel by pixel with plain sets."""
+    hits, union = dict.fromkeys(shared, 0), dict.fromkeys(shared, 0)
+    for mask in sorted((folder / "masks/test").iterdir()):
+        truth = np.asarray(Image.open(mask))
+        rgb = np.asarray(Image.open(folder / "images/test" / f"{mask.stem}.jpg"))
+        found = (rgb[..., 0].astype(int) * len(model)) // 256
+        for t, f in zip(truth.flat, found.flat, strict=True):
+            name, said = NAMES[t], model[f]
+            if name not in shared:
+                continue
+            for c in shared:
+                hits[c] += name == c and said == c
+                union[c] += c in (name, said)
+    return [hits[c] / union[c] if union[c] else math.nan for c in shared]
+
+
+def test_scores_equal_a_count_by_hand_over_whole_images(shapes: Path) -> None:
+    found = pixelwise.evaluate(predictor(), shapes)
+    assert found.split == "test"
+    assert found.scores.images == 4
+    assert found.scores.iou == pytest.approx(by_hand(shapes, NAMES, NAMES), nan_ok=True)
+
+
+def test_classes_are_matched_by_name_and_the_rest_is_void(shapes: Path) -> None:
+    model = ("star", "circle", "background")
+    found = pixelwise.evaluate(predictor(model), shapes)
+    assert found.classes.names == ("background", "circle")
+    assert found.scores.iou == pytest.approx(by_hand(shapes, model, ("background", "circle")))
+    assert found.scores.void_fraction > 0
+    assert "does not know square, triangle" in found.notes[0]
+    assert "no star" in found.notes[1]
+
+
+def test_a_model_that_shares_no_class_is_refused(shapes: Path) -> None:
+    with pytest.raises(ModelError, match="share no class"):
+        pixelwise.evaluate(predictor(("a", "b")), shapes)
+
+
+def test_an_unknown_split_is_answered_with_those_there_are(shapes: Path) -> None:
+    with pytest.raises(DataError, match="train, val, test"):
+        pixelwise.evaluate(predictor(), shapes, split="holdout")
+
+
+def test_the_report_and_the_json_hold_the_figures_of_the_contract(shapes: Path, tmp_path: Path) -> None:
+    found = pixelwise.evaluate(predictor(), shapes, split="val", report=tmp_path / "report")
+    raw = json.loads((tmp_path / "report/scores.json").read_text())
+    assert raw.keys() >= {
+        "classes", "iou", "mean_iou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "dice",
+        "confusion_matrix", "images", "void_fraction",
+    }  # fmt: skip
+    assert raw["mean_iou"] == pytest.approx(found.scores.mean_iou, abs=1e-6)
+    assert "<html" in (tmp_path / "report/report.html").read_text()
