@@ -1,0 +1,22 @@
+"""What every result says of where and when it was made."""
+
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+
+def provenance(command: str) -> str:
+    """Markdown lines: date, commit, command, machine, versions."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    extras = ", ".join(flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags) or "no bfloat16 instructions"
+    return (
+        f"Date {time.strftime('%Y-%m-%d')}, commit {commit.strip()}. Machine: {name} ({extras}), {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, torch {torch.__version__}.\n\nCommand: `{command}`\n"
+    )

@@ -1,0 +1,80 @@
+"""Score finished runs on a data set and write one markdown table.
+
+    python benchmarks/score_runs.py DATA RUN [RUN ...] --title TEXT --out benchmarks/results/NAME.md
+
+How each run was trained is read from its run.json and history.csv, so the table cannot differ from what was run.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from machine import provenance
+
+import pixelwise
+from pixelwise.jobs.evaluate import Evaluation
+from pixelwise.training.history import read_history
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--threshold", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=[], help="classes whose mean IoU is given as well")
+    parser.add_argument("--title", required=True)
+    parser.add_argument("--note", action="append", default=[])
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    scored = {run: score(run, args) for run in args.runs}
+    names = next(iter(scored.values())).classes.names
+    only = f"mean IoU of {len(args.only)} | " if args.only else ""
+    head = f"| decoder | epochs | training minutes | images/s | mean IoU | {only}pixel accuracy | {' | '.join(names)} |"
+    rows = [head, "|---" * head.count("|") + "|"]
+    rows[1] = "|" + "---|" * (head.count("|") - 1)
+    rows += [row(run, found, args.only) for run, found in scored.items()]
+    command = shlex.join(["python", "benchmarks/score_runs.py", "DATA", *(run.name for run in args.runs)])
+    settings = [f"- {run.name}: {trained(run)}" for run in args.runs]
+    text = [f"# {args.title}\n", provenance(command), *rows, "", "How each run was trained:\n", *settings, ""]
+    text += [f"{note}\n" for note in args.note]
+    text.append("IoU pooled over all pixels of all whole images of the split, void left out.\n")
+    args.out.write_text("\n".join(text), encoding="utf-8")
+    sys.stdout.write("\n".join(text))
+
+
+def score(run: Path, args: argparse.Namespace) -> Evaluation:
+    return pixelwise.evaluate(run, args.data, split=args.split, options=options(args.threshold))
+
+
+def options(threshold: int) -> object:
+    from pixelwise.data.sample import DataOptions
+
+    return DataOptions(matte_threshold=threshold)
+
+
+def row(run: Path, found: Evaluation, only: list[str]) -> str:
+    record, history = json.loads((run / "run.json").read_text()), read_history(run / "history.csv")
+    speed = sum(epoch.images_per_second for epoch in history) / len(history)
+    scores = found.scores
+    iou = dict(zip(found.classes.names, scores.iou, strict=True))
+    chosen = f"{sum(iou[name] for name in only) / len(only):.4f} | " if only else ""
+    by_class = " | ".join("-" if value != value else f"{value:.3f}" for value in iou.values())  # noqa: PLR0124
+    return (
+        f"| {record['config']['decoder']} | {len(history)} | {history[-1].seconds / 60:.1f} | {speed:.1f} | "
+        f"{scores.mean_iou:.4f} | {chosen}{scores.pixel_accuracy:.4f} | {by_class} |"
+    )
+
+
+def trained(run: Path) -> str:
+    record = json.loads((run / "run.json").read_text())
+    config, machine = record["config"], record["machine"]
+    keep = ("decoder", "encoder", "epochs", "minutes", "crop", "batch", "seed", "precision", "learning_rate")
+    settings = ", ".join(f"{key} {config[key]}" for key in keep if config[key] is not None)
+    return f"{settings}; {machine['threads']} thread(s) of {machine['cores']} cores; started {record['started']}"
+
+
+if __name__ == "__main__":
+    main()

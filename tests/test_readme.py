@@ -1,0 +1,58 @@
+"""A newcomer types what the README says, and it works."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pixelwise.cli.main import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(shapes, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
+    assert [shlex.split(line)[1] for line in commands] == ["train", "evaluate", "predict"]
+    for line in commands:
+        words = shlex.split(line) + (QUICK if " train " in line else [])
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code, line
+    listed = set(re.findall(r"`([\w.]+\.(?:safetensors|json|csv|png|html))`", README))
+    assert {name for name in listed if not name.startswith(".")} <= {p.name for p in desk.rglob("*")} | {"x_matte.png"}
+    assert (desk / "masks/photo_overlay.jpg").is_file()
+
+
+def test_the_python_of_the_readme_works(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "\n".join(blocks("python")).replace("epochs=2)", 'epochs=1, crop=(32, 32), precision="float32")')
+    exec(compile(code, "README.md", "exec"), {})
+    assert (desk / "overlay.jpg").is_file()
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_changelog_names_the_packages_version() -> None:
+    import pixelwise
+
+    changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {pixelwise.__version__} " in changelog
