@@ -17,6 +17,6 @@ def provenance(command: str) -> str:
     flags = next((line for line in lines if line.startswith("flags")), "")
     extras = ", ".join(flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags) or "no bfloat16 instructions"
     return (
-        f"Date {time.strftime('%Y-%m-%d')}, commit {commit.strip()}. Machine: {name} ({extras}), {os.cpu_count()} cores, "
+        f"{time.strftime('%Y-%m-%d')}, commit {commit.strip()}. Machine: {name} ({extras}), {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, torch {torch.__version__}.\n\nCommand: `{command}`\n"
     )

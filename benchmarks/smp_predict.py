@@ -1,4 +1,4 @@
-"""What a user of segmentation_models.pytorch would write to label a folder, in float32: the rival of predict_folder.py."""
+"""What a user of segmentation_models.pytorch would write to label a folder: the rival of predict_folder.py."""
 
 import sys
 from pathlib import Path

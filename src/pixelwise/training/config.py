@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pixelwise.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-DEFAULT_EPOCHS = 20
+DEFAULT_EPOCHS = 12
 
 
 @dataclass(frozen=True)
