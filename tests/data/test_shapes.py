@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pixelwise.data.build import open_dataset
@@ -45,3 +46,11 @@ def test_mean_colour_does_not_tell_the_classes_apart() -> None:
     guess = np.square(rgb[..., None, :].astype(np.float32) - means).sum(axis=-1).argmin(axis=-1)
     ious = [((guess == k) & (labels == k)).sum() / ((guess == k) | (labels == k)).sum() for k in range(1, 4)]
     assert max(ious) < 0.35
+
+
+def test_the_reach_sets_the_size_of_shapes_whatever_the_pictures() -> None:
+    shares = []
+    for size in ((96, 96), (192, 192)):
+        rng = np.random.default_rng(0)
+        shares.append(np.mean([(draw_scene(rng, size, 1, reach=96)[1] > 0).sum() for _ in range(40)]))
+    assert shares[1] == pytest.approx(shares[0], rel=0.35)  # the larger ground only cuts fewer of them off

@@ -1,5 +1,6 @@
 """How the command line speaks: results to standard output, messages and progress to standard error."""
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 results = Console(highlight=False, soft_wrap=True)
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes repeat what the job says
 
 PLAIN_SECONDS = 15.0
 """How often a plain line tells of progress where standard error is no terminal."""

@@ -37,13 +37,18 @@ def write_shapes(
     write_text(folder / "classes.txt", "\n".join(CLASSES.names) + "\n")
 
 
-def draw_scene(rng: np.random.Generator, size: tuple[int, int], count: int) -> tuple[Array, Array]:
-    """`count` shapes, later ones over earlier: rgb (H, W, 3) uint8 and labels (H, W) uint8, `size` (height, width)."""
+def draw_scene(
+    rng: np.random.Generator, size: tuple[int, int], count: int, *, reach: int | None = None
+) -> tuple[Array, Array]:
+    """`count` shapes, later ones over earlier: rgb (H, W, 3) uint8 and labels (H, W) uint8, `size` (height, width).
+
+    Shapes measure a tenth to a half of `reach` pixels, by default the shorter side.
+    """
     canvas = _lines(rng, _surface(rng, size))  # (H, W, 3)
     labels = np.zeros(size, np.uint8)
     for _ in range(count):
         label = int(rng.integers(1, len(CLASSES)))
-        inside = _outline(rng, size, label)  # (H, W)
+        inside = _outline(rng, size, label, reach or min(size))  # (H, W)
         canvas = np.where(inside[:, :, None], _surface(rng, size), canvas)
         labels[inside] = label
     noisy = canvas + rng.normal(0, rng.uniform(2, 8), (*size, 3))
@@ -74,10 +79,10 @@ def _lines(rng: np.random.Generator, canvas: Floats) -> Floats:
     return np.asarray(image).astype(np.float64)
 
 
-def _outline(rng: np.random.Generator, size: tuple[int, int], label: int) -> NDArray[np.bool_]:
+def _outline(rng: np.random.Generator, size: tuple[int, int], label: int, reach: int) -> NDArray[np.bool_]:
     """(H, W) where a shape of random place, size and rotation lies; its centre is in the picture."""
     height, width = size
-    radius = rng.uniform(0.09, 0.26) * min(size)
+    radius = rng.uniform(0.09, 0.26) * reach
     across, down = rng.uniform(0.05, 0.95, 2) * (width, height)
     turn = rng.uniform(0, 2 * np.pi)
     image = Image.new("L", (width, height))

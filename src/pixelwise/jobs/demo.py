@@ -17,7 +17,8 @@ from pixelwise.training.config import TrainConfig
 
 CROP = (128, 160)
 SCENE = (384, 512)
-EPOCHS = 10
+SHAPES = 40
+EPOCHS = 12
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
     write_shapes(data)
     train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP), monitor=monitor)
     scores = evaluate(run, data, split="test", report=out / "evaluation", monitor=monitor)
-    rgb, _ = draw_scene(np.random.default_rng(1), SCENE, 12)
+    rgb, _ = draw_scene(np.random.default_rng(1), SCENE, SHAPES, reach=CROP[0])
     write_image(out / "scene.jpg", rgb)
     monitor.line(
         f"predicting {out / 'scene.jpg'}, {SCENE[0]} x {SCENE[1]} pixels, larger than the crop {CROP[0]} x {CROP[1]}"

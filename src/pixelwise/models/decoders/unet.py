@@ -14,10 +14,10 @@ class UNet(nn.Module):
     """Up-convolution 2x2, concatenation with the encoder's features, two convolutions 3x3, stage by stage.
 
     It climbs to the encoder's finest stride; what is left to the image's size (2 for most encoders) is interpolated.
-    Unlike the paper's, convolutions are padded and normalised, so sizes stay and nothing is cropped. And each stage gives
-    class scores by a 1x1 convolution, which are upsampled and added up (Kayalibay, Jensen, van der Smagt 2017, "CNN-based
-    segmentation of medical imaging data", section 3): what a pretrained encoder knows reaches the loss at once, not
-    after eight new layers have learned to pass it on. With few images and few epochs that decides.
+    Unlike the paper's, convolutions are padded and normalised, so sizes stay and nothing is cropped. And each stage
+    gives class scores by a 1x1 convolution, which are upsampled and added up (Kayalibay, Jensen, van der Smagt 2017,
+    "CNN-based segmentation of medical imaging data", section 3): what a pretrained encoder knows reaches the loss at
+    once, not after eight new layers have learned to pass it on. With few images and few epochs that decides.
     """
 
     def __init__(self, channels: dict[int, int], classes: int) -> None:
