@@ -1,5 +1,7 @@
 """Building blocks that several decoders share."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,19 @@ def conv_block(inputs: int, outputs: int, *, kernel: int = 3) -> nn.Sequential:
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+def class_scores(inputs: int, classes: int) -> nn.Conv2d:
+    """A 1x1 convolution to class scores, started with Xavier weights and no bias."""
+    layer = nn.Conv2d(inputs, classes, 1)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(cast(Tensor, layer.bias))
+    return layer
+
+
+def enlarged(logits: Tensor, factor: int) -> Tensor:
+    """(N, C, H, W) to (N, C, factor H, factor W), bilinearly."""
+    return F.interpolate(logits, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def bilinear_kernel(inputs: int, outputs: int, kernel: int) -> Tensor:

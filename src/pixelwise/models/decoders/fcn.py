@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pixelwise.models.layers import upsampling
+from pixelwise.models.layers import class_scores, upsampling
 
 
 class FCN(nn.Module):
@@ -15,10 +15,7 @@ class FCN(nn.Module):
     def __init__(self, channels: dict[int, int], classes: int, *, stride: int) -> None:
         super().__init__()
         strides = [s for s in (32, 16, 8) if s >= stride]
-        self.scores = nn.ModuleDict({str(s): nn.Conv2d(channels[s], classes, 1) for s in strides})
-        for score in self.scores.values():
-            nn.init.xavier_uniform_(score.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(score.bias)  # type: ignore[arg-type]
+        self.scores = nn.ModuleDict({str(s): class_scores(channels[s], classes) for s in strides})
         self.fusions = nn.ModuleList(upsampling(classes, classes, 2) for _ in strides[1:])
         self.upsample = upsampling(classes, classes, stride)
 

@@ -1,10 +1,9 @@
 """U-Net's expanding path. Source: Ronneberger, Fischer, Brox, MICCAI 2015, section 2 and figure 1."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelwise.models.layers import TransposedConv2d, conv_block
+from pixelwise.models.layers import TransposedConv2d, class_scores, conv_block, enlarged
 
 WIDTHS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
 """Channels of the decoder by stride."""
@@ -32,9 +31,7 @@ class UNet(nn.Module):
             nn.Sequential(conv_block(WIDTHS[s] + channels[s], WIDTHS[s]), conv_block(WIDTHS[s], WIDTHS[s]))
             for s in self.strides
         )
-        self.scores = nn.ModuleList(nn.Conv2d(width, classes, 1) for width in widths)
-        for score in self.scores:
-            nn.init.xavier_uniform_(score.weight)  # type: ignore[arg-type]
+        self.scores = nn.ModuleList(class_scores(width, classes) for width in widths)
 
     def forward(self, features: dict[int, Tensor]) -> Tensor:
         """Features by stride to logits (N, C, H / s, W / s) at the encoder's finest stride s."""
@@ -42,7 +39,7 @@ class UNet(nn.Module):
         logits: Tensor = self.scores[0](x)
         for up, block, score, stride in zip(self.ups, self.blocks, self.scores[1:], self.strides, strict=True):
             x = block(torch.cat([up(x), features[stride]], dim=1))
-            logits = F.interpolate(logits, scale_factor=2, mode="bilinear", align_corners=False) + score(x)
+            logits = enlarged(logits, 2) + score(x)
         return logits
 
 
