@@ -10,12 +10,15 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from machine import provenance
 
 import pixelwise
-from pixelwise.jobs.evaluate import Evaluation
+from pixelwise.data.sample import DataOptions
 from pixelwise.training.history import read_history
+
+Scores = dict[str, Any]
 
 
 def main() -> None:
@@ -30,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     scored = {run: score(run, args) for run in args.runs}
-    names = next(iter(scored.values())).classes.names
+    names = next(iter(scored.values()))["classes"]
     only = f"mean IoU of {len(args.only)} | " if args.only else ""
     head = f"| decoder | epochs | training minutes | images/s | mean IoU | {only}pixel accuracy | {' | '.join(names)} |"
     rows = [head, "|---" * head.count("|") + "|"]
@@ -45,26 +48,25 @@ def main() -> None:
     sys.stdout.write("\n".join(text))
 
 
-def score(run: Path, args: argparse.Namespace) -> Evaluation:
-    return pixelwise.evaluate(run, args.data, split=args.split, options=options(args.threshold))
+def score(run: Path, args: argparse.Namespace) -> Scores:
+    """The scores of `evaluate --json`, made now or by an earlier call on the same model file."""
+    path, model = run / f"scores_{args.split}.json", run / "model.safetensors"
+    if not path.is_file() or path.stat().st_mtime < model.stat().st_mtime:
+        options = DataOptions(matte_threshold=args.threshold)
+        pixelwise.evaluate(run, args.data, split=args.split, options=options).write_json(path)
+    found: Scores = json.loads(path.read_text())
+    return found
 
 
-def options(threshold: int) -> object:
-    from pixelwise.data.sample import DataOptions
-
-    return DataOptions(matte_threshold=threshold)
-
-
-def row(run: Path, found: Evaluation, only: list[str]) -> str:
+def row(run: Path, scores: Scores, only: list[str]) -> str:
     record, history = json.loads((run / "run.json").read_text()), read_history(run / "history.csv")
     speed = sum(epoch.images_per_second for epoch in history) / len(history)
-    scores = found.scores
-    iou = dict(zip(found.classes.names, scores.iou, strict=True))
+    iou = scores["iou"]
     chosen = f"{sum(iou[name] for name in only) / len(only):.4f} | " if only else ""
-    by_class = " | ".join("-" if value != value else f"{value:.3f}" for value in iou.values())  # noqa: PLR0124
+    by_class = " | ".join("-" if value is None else f"{value:.3f}" for value in iou.values())
     return (
         f"| {record['config']['decoder']} | {len(history)} | {history[-1].seconds / 60:.1f} | {speed:.1f} | "
-        f"{scores.mean_iou:.4f} | {chosen}{scores.pixel_accuracy:.4f} | {by_class} |"
+        f"{scores['mean_iou']:.4f} | {chosen}{scores['pixel_accuracy']:.4f} | {by_class} |"
     )
 
 

@@ -13,7 +13,7 @@ def train(
     decoder: Annotated[str, typer.Option(help="unet, linknet, fcn8s, fcn16s or fcn32s.")] = "unet",
     encoder: Annotated[str, typer.Option(help="Any timm model with features by stride.")] = "tf_efficientnet_lite0",
     weights: Annotated[str, typer.Option(help="Of the encoder: auto, none or a file.")] = "auto",
-    epochs: Annotated[int | None, typer.Option(help="How often each image is seen; 12 if neither is given.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="How often each image is seen; 25 if neither is given.")] = None,
     minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,
     crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pixelwise.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-DEFAULT_EPOCHS = 12
+DEFAULT_EPOCHS = 25
 
 
 @dataclass(frozen=True)
