@@ -18,7 +18,9 @@ from pixelwise.training.config import TrainConfig
 CROP = (128, 160)
 SCENE = (384, 512)
 SHAPES = 40
-EPOCHS = 12
+IMAGES = 240
+EPOCHS = 10
+BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
         raise OutputError(f"{out} exists; remove it, or choose another --out")
     data, run = out / "data", out / "run"
     monitor.line(f"drawing a data set of coloured shapes with exact masks in {data}")
-    write_shapes(data)
-    train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP), monitor=monitor)
+    write_shapes(data, train=IMAGES)
+    train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP, batch=BATCH), monitor=monitor)
     scores = evaluate(run, data, split="test", report=out / "evaluation", monitor=monitor)
     rgb, _ = draw_scene(np.random.default_rng(1), SCENE, SHAPES, reach=CROP[0])
     write_image(out / "scene.jpg", rgb)
