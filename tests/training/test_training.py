@@ -1,3 +1,4 @@
+import json
 import math
 import os
 import signal
@@ -89,6 +90,17 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Pat
     a = torch.load(tmp_path / "whole/state/last.pt", weights_only=True)["model"]
     b = torch.load(tmp_path / "cut/state/last.pt", weights_only=True)["model"]
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_resumed_run_reads_its_data_as_before(real_data: Path, tmp_path: Path) -> None:
+    for name in ("training", "testing"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for path in sorted((real_data / "portraits" / name).iterdir())[:12]:
+            (tmp_path / "data" / name / path.name).symlink_to(path)
+    pixelwise.train(tmp_path / "data", tmp_path / "run", epochs=1, matte_threshold=128, **QUICK)
+    pixelwise.train(tmp_path / "data", tmp_path / "run", epochs=2, resume=True)
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["reading"]["matte_threshold"] == 128
 
 
 def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(shapes: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def evaluate(
     format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
@@ -28,7 +29,7 @@ def evaluate(
     from pixelwise.inference.load import load
     from pixelwise.jobs import evaluate as job
 
-    options = DataOptions(format=format, seed=seed, matte_threshold=threshold)
+    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     predictor = load(model, device=device)
     found = job.evaluate(predictor, data, split=split, options=options, report=report, monitor=TerminalMonitor())
     if json is not None:

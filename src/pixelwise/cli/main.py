@@ -9,7 +9,7 @@ from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
 REFUSED = 2
-INTERRUPTED = 130
+IN_PART = 1
 
 app = typer.Typer(
     name="pixelwise",
@@ -33,5 +33,5 @@ def main() -> None:
         messages.print(f"pixelwise: {error}", markup=False)
         sys.exit(REFUSED)
     except KeyboardInterrupt:
-        messages.print("pixelwise: interrupted", markup=False)
-        sys.exit(INTERRUPTED)
+        messages.print("pixelwise: interrupted; what was written before is kept", markup=False)
+        sys.exit(IN_PART)

@@ -68,10 +68,12 @@ def train(
     run, monitor = Path(out), monitor or Monitor()
     _claim(run, resume)
     config, reading = _sorted(config, options)
+    begun = resume and (run / "run.json").is_file()
+    if begun:
+        reading = _recorded_reading(run)
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         monitor.line(note)
-    begun = resume and (run / "run.json").is_file()
     config = _recorded(run, dataset, config) if begun else config
     torch.manual_seed(config.seed)
     model_config = ModelConfig(config.decoder, config.encoder, len(dataset.classes))
@@ -81,7 +83,7 @@ def train(
     _warn_of_unseen(dataset, parts, monitor)
     config = _chosen(config, parts["train"])
     config = _with_precision(config, model, monitor)
-    record = _record(config, dataset)
+    record = _record(config, reading, dataset)
     _write_record(run, record)
     header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
     loaders = _loaders(dataset, parts, config)
@@ -152,10 +154,11 @@ def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) ->
     return Loaders(loader, epochs, validation_loader(whole, workers=config.workers))
 
 
-def _record(config: TrainConfig, dataset: DataSet) -> dict[str, Any]:
+def _record(config: TrainConfig, reading: DataOptions, dataset: DataSet) -> dict[str, Any]:
     packages = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
     return {
         "config": asdict(config),
+        "reading": asdict(reading),
         "data": {
             "root": str(dataset.root),
             "format": dataset.format,
@@ -169,6 +172,11 @@ def _record(config: TrainConfig, dataset: DataSet) -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "result": None,
     }
+
+
+def _recorded_reading(run: Path) -> DataOptions:
+    """How the run to be resumed read its data: split, matte threshold, what was left out."""
+    return DataOptions(**json.loads((run / "run.json").read_text(encoding="utf-8"))["reading"])
 
 
 def _recorded(run: Path, dataset: DataSet, config: TrainConfig) -> TrainConfig:
@@ -195,7 +203,7 @@ def _finish(
 ) -> Run:
     """Pictures, report and result of what was reached."""
     if outcome.best is None:
-        raise TrainingError("stopped before the first epoch was done: there is no model yet; start again")
+        raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
     predictor = load(run, device=record["config"]["device"])
     shown = val.pairs[:: max(1, len(val.pairs) // SAMPLES)][:SAMPLES]
     rows = [(read_rgb(p.image), dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]
