@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import ImageError
-from pixelwise.images import read_rgb, read_size, write_image, write_labels
+from pixelwise.images import read_rgb, write_image, write_labels
 from pixelwise.tasks.labels import voc_colormap
 
 RGB = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -24,7 +24,6 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     path = tmp_path / "turned.png"
     Image.fromarray(RGB).save(path, exif=exif)
     assert np.array_equal(read_rgb(path), turns[orientation])
-    assert read_size(path) == turns[orientation].shape[:2]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "RGBA", "CMYK"])
@@ -80,8 +79,6 @@ def test_200_megapixels_are_refused_before_they_are_decoded(tmp_path: Path) -> N
     )
     with pytest.raises(ImageError, match=r"huge\.png.*megapixels"):
         read_rgb(path)
-    with pytest.raises(ImageError, match=r"huge\.png"):
-        read_size(path)
 
 
 def test_labels_are_read_back_as_indices_with_the_palette(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ Source = str | Path | bytes | Image.Image
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
 _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
-_ORIENTATION = 0x0112
 
 
 def describe(source: Source) -> str:
@@ -64,20 +63,6 @@ def read_rgb(source: Source) -> Array:
     if image.mode.startswith("I;16"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
-
-
-def read_size(source: str | Path) -> tuple[int, int]:
-    """(height, width) as `read_rgb` will give it, without decoding the pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(source) as image:
-                _refuse_bomb(image.size, str(source))
-                width, height = image.size
-                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise _unreadable(source, error) from error
-    return (width, height) if turned else (height, width)
 
 
 def write_labels(path: Path, labels: Array, palette: tuple[tuple[int, int, int], ...]) -> None:

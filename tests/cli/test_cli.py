@@ -142,3 +142,15 @@ def test_the_installed_command_ends_with_the_status_and_no_traceback(tmp_path: P
     found = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     refused(Finished(found.returncode, found.stdout, found.stderr), "no such file")
     assert "Traceback" not in found.stderr
+
+
+def test_ctrl_c_ends_with_status_1_and_one_line(
+    pixelwise: Command, model: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pixelwise.inference.predictor.Predictor.predict", interrupted)
+    found = pixelwise("predict", model, photo, "--out", tmp_path / "out")
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1] == "pixelwise: interrupted; what was written before is kept"

@@ -10,6 +10,7 @@ from pixelwise.errors import PixelwiseError
 
 REFUSED = 2
 IN_PART = 1
+TYPER_INTERRUPTED = 130
 
 app = typer.Typer(
     name="pixelwise",
@@ -32,6 +33,8 @@ def main() -> None:
     except PixelwiseError as error:
         messages.print(f"pixelwise: {error}", markup=False)
         sys.exit(REFUSED)
-    except KeyboardInterrupt:
+    except SystemExit as end:
+        if end.code != TYPER_INTERRUPTED:
+            raise
         messages.print("pixelwise: interrupted; what was written before is kept", markup=False)
         sys.exit(IN_PART)
