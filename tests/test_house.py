@@ -18,6 +18,7 @@ FLOORS = {
     "models": 2,
     "tasks": 2,
     "images": 2,
+    "convolution": 1,
     "files": 1,
     "monitor": 1,
     "errors": 0,
