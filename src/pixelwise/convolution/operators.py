@@ -73,8 +73,8 @@ def cross_correlation(
     axes = _Axes.of(weight, stride, padding, dilation)
     height, width = axes.convolved(input.shape)
     padded = F.pad(input, _border(padding))
-    pictures = padded.unflatten(1, (groups, -1))  # (N, groups, C / groups, H, W)
-    kernels = weight.unflatten(0, (groups, -1))  # (groups, O / groups, C / groups, kh, kw)
+    pictures = _grouped(padded, 1, groups)  # (N, groups, C / groups, H, W)
+    kernels = _grouped(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
     output = input.new_zeros(input.shape[0], groups, kernels.shape[1], height, width)
     for tap in axes.taps():
         seen = pictures[(..., *axes.window(tap, height, width))]
@@ -100,8 +100,8 @@ def transposed_by_scatter(
     _demand_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     height, width = axes.transposed(input.shape)
-    pictures = input.unflatten(1, (groups, -1))
-    kernels = weight.unflatten(0, (groups, -1))  # (groups, C / groups, O / groups, kh, kw)
+    pictures = _grouped(input, 1, groups)
+    kernels = _grouped(weight, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
     (top, left), (rows, columns) = _both(padding), input.shape[-2:]
     # where a kernel that reaches less than output_padding asks for ends, the rest is zero
     canvas = input.new_zeros(input.shape[0], groups, kernels.shape[2], height + 2 * top, width + 2 * left)
@@ -134,7 +134,7 @@ def transposed_by_insertion(
     spread = _with_zeros_between(input, axes.rows.stride, axes.columns.stride)
     vertical, horizontal = ((g.reach - 1 - g.padding, g.output_padding) for g in (axes.rows, axes.columns))
     border = (horizontal[0], sum(horizontal), vertical[0], sum(vertical))
-    turned = weight.flip(-2, -1).unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    turned = _grouped(weight.flip(-2, -1), 0, groups).transpose(1, 2).flatten(0, 1)
     return cross_correlation(F.pad(spread, border), turned, dilation=dilation, groups=groups)
 
 
@@ -197,11 +197,16 @@ def transposed_by_matrix(
             )
             parts.append(torch.sparse.mm(matrix.t(), columns[:, channel].t()).t())  # (N, H' W')
         planes.append(torch.stack(parts).sum(0))
-    return torch.stack(planes, dim=1).unflatten(2, size)
+    return torch.stack(planes, dim=1).reshape(input.shape[0], groups * outputs, *size)
 
 
 def _both(numbers: Numbers) -> tuple[int, int]:
     return (numbers, numbers) if isinstance(numbers, int) else numbers
+
+
+def _grouped(tensor: Tensor, axis: int, groups: int) -> Tensor:
+    """The axis of length n as two, (groups, n / groups)."""
+    return tensor.reshape(*tensor.shape[:axis], groups, tensor.shape[axis] // groups, *tensor.shape[axis + 1 :])
 
 
 def _border(padding: Numbers) -> list[int]:

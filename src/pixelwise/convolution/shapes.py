@@ -79,8 +79,8 @@ class Geometry:
 def enlarging(factor: int, *, padding: int | None = None) -> Geometry:
     """The transposed convolution that multiplies every size by `factor`: stride s, kernel k = 2p + s.
 
-    Without `padding` it is that of bilinear upsampling (Long et al. 2015, section 3.3): kernel 2s and padding s/2 for an
-    even factor; for an odd one kernel 2s - 1 and padding (s - 1)/2.
+    Without `padding` it is that of bilinear upsampling (Long et al. 2015, section 3.3): kernel 2s and padding s/2 for
+    an even factor; for an odd one kernel 2s - 1 and padding (s - 1)/2.
     """
     if factor < 1:
         raise ConfigError(f"factor {factor}: must be at least 1")
