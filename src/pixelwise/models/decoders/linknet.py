@@ -1,11 +1,13 @@
 """LinkNet's decoder. Source: Chaurasia, Culurciello, VCIP 2017, section III and figures 1, 3."""
 
+from functools import partial
 from itertools import pairwise
-from typing import cast
 
 from torch import Tensor, nn
 
-from pixelwise.models.layers import TransposedConv2d, class_scores, conv_block, enlarged
+from pixelwise.models.layers import SummedScores, conv_block, enlarged
+from pixelwise.models.pyramid import Features, Pyramid
+from pixelwise.models.upsampling import Steps, TransposedConv2d, raised, upsampler
 
 NARROWEST = 16
 """A block's inner width is a quarter of its input, but never below this: small encoders have as few as 24 channels."""
@@ -14,51 +16,58 @@ HEAD = 32
 """Channels of the last two stages (the paper's full-conv 64 -> 32, conv 32 -> 32)."""
 
 
-def full_conv(inputs: int, outputs: int, *, stride: int) -> nn.Sequential:
-    """The paper's full convolution: transposed 3x3 by `stride`, batch normalisation, ReLU."""
-    return nn.Sequential(
-        TransposedConv2d(inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
-
-
-def decoder_block(inputs: int, outputs: int, *, stride: int = 2) -> nn.Sequential:
-    """1x1 to a quarter of the channels, full convolution, 1x1 to `outputs`."""
-    inner = max(inputs // 4, NARROWEST)
-    return nn.Sequential(
-        conv_block(inputs, inner, kernel=1),
-        full_conv(inner, inner, stride=stride),
-        conv_block(inner, outputs, kernel=1),
-    )
-
-
 class LinkNet(nn.Module):
     """Decoder blocks whose output is added to the encoder's features of the same stride, down to stride 4; then a
     full convolution, a convolution and a full convolution 2x2 to the classes at the image's size.
 
-    Beyond the paper, each stage's class scores (a 1x1 convolution) are upsampled and added up, as in `unet` and for the
-    same reason: a pretrained encoder is of use from the first step.
+    Beyond the paper, each stage's class scores (SummedScores) are added to the head's; not so with `plain`.
     """
 
-    def __init__(self, channels: dict[int, int], classes: int) -> None:
+    def __init__(self, pyramid: Pyramid, classes: int, *, upsample: str = "transposed", plain: bool = False) -> None:
         super().__init__()
-        self.strides = [s for s in sorted(channels, reverse=True) if s >= 4][1:]
-        widths = [channels[max(channels)], *(channels[s] for s in self.strides)]
-        self.blocks = nn.ModuleList(decoder_block(inputs, outputs) for inputs, outputs in pairwise(widths))
-        self.last = decoder_block(widths[-1], widths[-1], stride=1)
-        self.head = nn.Sequential(
-            full_conv(widths[-1], HEAD, stride=2),
-            conv_block(HEAD, HEAD),
-            TransposedConv2d(HEAD, classes, 2, stride=2),
-        )
-        self.scores = nn.ModuleList(class_scores(width, classes) for width in widths)
+        channels = pyramid.channels
+        strides = [s for s in sorted(channels, reverse=True) if s >= 4]
+        self.strides = strides[1:]
+        widths = [channels[s] for s in strides]
 
-    def forward(self, features: dict[int, Tensor]) -> Tensor:
+        def climb(inputs: int, outputs: int, start: int, end: int, *, kernel: int = 3) -> nn.Module:
+            paper = partial(_transposed, inputs, outputs, kernel)
+            return upsampler(upsample, inputs, outputs, pyramid=pyramid, start=start, end=end, transposed=paper)
+
+        def block(inputs: int, outputs: int, start: int, end: int) -> Steps:
+            """1x1 to a quarter of the channels, full convolution, 1x1 to `outputs`."""
+            inner = max(inputs // 4, NARROWEST)
+            full = climb(inner, inner, start, end) if start > end else _transposed(inner, inner, 3, stride=1)
+            return Steps(
+                conv_block(inputs, inner, kernel=1), _normalised(full, inner), conv_block(inner, outputs, kernel=1)
+            )
+
+        self.blocks = nn.ModuleList(
+            block(a, b, start, end) for (start, end), (a, b) in zip(pairwise(strides), pairwise(widths), strict=True)
+        )
+        self.last = block(widths[-1], widths[-1], 4, 4)
+        self.head = Steps(
+            _normalised(climb(widths[-1], HEAD, 4, 2), HEAD),
+            conv_block(HEAD, HEAD),
+            climb(HEAD, classes, 2, 1, kernel=2),
+        )
+        self.scores = None if plain else SummedScores(widths, classes)
+
+    def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H, W) at stride 1."""
-        x = features[max(features)]
-        logits: Tensor = self.scores[0](x)
-        for block, score, stride in zip(self.blocks, self.scores[1:], self.strides, strict=True):
-            x = block(x) + features[stride]
-            logits = enlarged(logits, 2) + score(x)
-        return enlarged(logits, 4) + cast(Tensor, self.head(self.last(x)))
+        stages = [features[max(features)]]
+        for block, stride in zip(self.blocks, self.strides, strict=True):
+            stages.append(raised(block, stages[-1], features) + features[stride])
+        logits = raised(self.head, raised(self.last, stages[-1], features), features)
+        return logits if self.scores is None else enlarged(self.scores(stages), 4) + logits
+
+
+def _transposed(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> TransposedConv2d:
+    """The paper's full convolution: 3x3 without bias, as a normalisation follows; the last one 2x2 with bias."""
+    if kernel == 2:
+        return TransposedConv2d(inputs, outputs, 2, stride=2)
+    return TransposedConv2d(inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1, bias=False)
+
+
+def _normalised(layer: nn.Module, outputs: int) -> Steps:
+    return Steps(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))

@@ -1,9 +1,14 @@
 """U-Net's expanding path. Source: Ronneberger, Fischer, Brox, MICCAI 2015, section 2 and figure 1."""
 
+from functools import partial
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
-from pixelwise.models.layers import TransposedConv2d, class_scores, conv_block, enlarged
+from pixelwise.models.layers import SummedScores, class_scores, conv_block
+from pixelwise.models.pyramid import Features, Pyramid
+from pixelwise.models.upsampling import TransposedConv2d, raised, upsampler
 
 WIDTHS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
 """Channels of the decoder by stride."""
@@ -13,33 +18,36 @@ class UNet(nn.Module):
     """Up-convolution 2x2, concatenation with the encoder's features, two convolutions 3x3, stage by stage.
 
     It climbs to the encoder's finest stride; what is left to the image's size (2 for most encoders) is interpolated.
-    Unlike the paper's, convolutions are padded and normalised, so sizes stay and nothing is cropped. And each stage
-    gives class scores by a 1x1 convolution, which are upsampled and added up (Kayalibay, Jensen, van der Smagt 2017,
-    "CNN-based segmentation of medical imaging data", section 3): what a pretrained encoder knows reaches the loss at
-    once, not after eight new layers have learned to pass it on. With few images and few epochs that decides.
+    Unlike the paper's, convolutions are padded and normalised, so sizes stay and nothing is cropped.
+
+    `plain`: the stages have as many channels as the encoder there (512 to 64 on the paper's own), and a 1x1
+    convolution of the last one gives the classes. Otherwise WIDTHS, and SummedScores.
     """
 
-    def __init__(self, channels: dict[int, int], classes: int) -> None:
+    def __init__(self, pyramid: Pyramid, classes: int, *, upsample: str = "transposed", plain: bool = False) -> None:
         super().__init__()
-        *finer, coarsest = channels
+        *finer, coarsest = pyramid.channels
         self.strides = finer[::-1]
-        widths = [channels[coarsest], *(WIDTHS[s] for s in self.strides)]
+        stages = {coarsest: pyramid.channels[coarsest]}
+        stages |= {s: pyramid.channels[s] if plain else WIDTHS[s] for s in self.strides}
         self.ups = nn.ModuleList(
-            _up_convolution(inputs, WIDTHS[s]) for inputs, s in zip(widths[:-1], self.strides, strict=True)
+            upsampler(upsample, a, b, pyramid=pyramid, start=start, end=end, transposed=partial(_up_convolution, a, b))
+            for (start, a), (end, b) in pairwise(stages.items())
         )
         self.blocks = nn.ModuleList(
-            nn.Sequential(conv_block(WIDTHS[s] + channels[s], WIDTHS[s]), conv_block(WIDTHS[s], WIDTHS[s]))
+            nn.Sequential(conv_block(stages[s] + pyramid.channels[s], stages[s]), conv_block(stages[s], stages[s]))
             for s in self.strides
         )
-        self.scores = nn.ModuleList(class_scores(width, classes) for width in widths)
+        self.plain = plain
+        self.scores = class_scores(stages[finer[0]], classes) if plain else SummedScores(stages.values(), classes)
 
-    def forward(self, features: dict[int, Tensor]) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H / s, W / s) at the encoder's finest stride s."""
-        x = features[max(features)]
-        logits: Tensor = self.scores[0](x)
-        for up, block, score, stride in zip(self.ups, self.blocks, self.scores[1:], self.strides, strict=True):
-            x = block(torch.cat([up(x), features[stride]], dim=1))
-            logits = enlarged(logits, 2) + score(x)
+        stages = [features[max(features)]]
+        for up, block, stride in zip(self.ups, self.blocks, self.strides, strict=True):
+            risen = raised(up, stages[-1], features)
+            stages.append(block(torch.cat([risen, features[stride]], dim=1)))
+        logits: Tensor = self.scores(stages[-1] if self.plain else stages)
         return logits
 
 

@@ -1,0 +1,177 @@
+"""Ways to make feature maps larger: transposed convolution, bilinear, sub-pixel convolution, max-unpooling."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pixelwise.convolution.shapes import enlarging
+from pixelwise.errors import ConfigError, unknown
+from pixelwise.models.layers import conv_block
+from pixelwise.models.pyramid import Features, Pyramid
+
+UPSAMPLE = ("transposed", "bilinear", "subpixel", "unpool")
+"""What a decoder's `upsample` may be: learned, fixed, learned at low resolution, or by the encoder's max-pooling."""
+
+BLOCKWISE = 8
+"""From this stride on the transposed convolution by blocks is the faster one (benchmarks/transposed_convolution.py)."""
+
+
+def bilinear_kernel(inputs: int, outputs: int, kernel: int) -> Tensor:
+    """Weights (inputs, outputs, kernel, kernel) of a transposed convolution that upsamples bilinearly.
+
+    Channel i goes to channel i alone. Source: Long et al. 2015, section 4.1; Caffe's `BilinearFiller`.
+    """
+    factor = (kernel + 1) // 2
+    center = factor - 1 if kernel % 2 == 1 else factor - 0.5
+    taps = 1 - (torch.arange(kernel) - center).abs() / factor
+    weight = torch.zeros(inputs, outputs, kernel, kernel)
+    channel = torch.arange(min(inputs, outputs))
+    weight[channel, channel] = taps[:, None] * taps[None, :]
+    return weight
+
+
+class TransposedConv2d(nn.ConvTranspose2d):
+    """`nn.ConvTranspose2d` with the same parameters and result, and faster for large strides.
+
+    With kernel m*s and stride s each output block of s x s pixels depends on m x m inputs. So the whole is one m x m
+    convolution to s*s*C channels whose pixels are then laid out as blocks, and a crop of `padding` on each side (Shi et
+    al. 2016, section 3.2, the sub-pixel identity). Other shapes, and small strides, for which PyTorch's own kernels
+    are as good, take PyTorch's way.
+    """
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """(N, C, H, W) to (N, outputs, (H - 1) s - 2 p + k, ...), as PyTorch's operator."""
+        if output_size is not None or input.ndim != 4 or not self._by_blocks():
+            return super().forward(input, output_size)
+        stride, taps = self.stride[0], self.kernel_size[0] // self.stride[0]
+        weight = self.weight.reshape(self.in_channels, self.out_channels, taps, stride, taps, stride)
+        blocks = _convolved_by_matrix if _dtype(input) in (torch.bfloat16, torch.float16) else _convolved
+        output = blocks(input, weight)  # (N, H + m - 1, W + m - 1, s, s C)
+        images, height, width = output.shape[:3]
+        output = output.transpose(2, 3).reshape(images, height * stride, width * stride, self.out_channels)
+        top, left = int(self.padding[0]), int(self.padding[1])
+        output = output[:, top : height * stride - top, left : width * stride - left].permute(0, 3, 1, 2)
+        return output if self.bias is None else output + self.bias[:, None, None]
+
+    def _by_blocks(self) -> bool:
+        stride, kernel = self.stride, self.kernel_size
+        plain = self.groups == 1 and set(self.dilation) == {1} and set(self.output_padding) == {0}
+        square = stride[0] == stride[1] and kernel[0] == kernel[1]
+        return plain and square and stride[0] >= BLOCKWISE and kernel[0] % stride[0] == 0
+
+
+def _convolved(input: Tensor, weight: Tensor) -> Tensor:
+    """Blocks by a convolution: weight (C, O, m, s, m, s), input (N, C, H, W) to (N, H + m - 1, W + m - 1, s, s O)."""
+    inputs, _, taps, stride = weight.shape[:4]
+    filters = weight.permute(3, 5, 1, 0, 2, 4).flip(-2, -1).reshape(-1, inputs, taps, taps)  # (s s O, C, m, m)
+    layout = torch.channels_last
+    blocks = F.conv2d(
+        input.contiguous(memory_format=layout), filters.contiguous(memory_format=layout), padding=taps - 1
+    )
+    return blocks.permute(0, 2, 3, 1).unflatten(-1, (stride, -1))  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _convolved_by_matrix(input: Tensor, weight: Tensor) -> Tensor:
+    """As `_convolved`, by one matrix product over the m x m neighbourhoods: twice as fast in half precision."""
+    inputs, _, taps, stride = weight.shape[:4]
+    matrix = weight.permute(2, 4, 0, 3, 5, 1).flip(0, 1).reshape(taps * taps * inputs, -1)  # (m m C, s s O)
+    padded = F.pad(input, (taps - 1,) * 4).permute(0, 2, 3, 1)
+    height, width = (n - taps + 1 for n in padded.shape[1:3])
+    corners = [padded[:, u : u + height, v : v + width] for u in range(taps) for v in range(taps)]
+    blocks = torch.cat(corners, dim=-1) @ matrix
+    return blocks.unflatten(-1, (stride, -1))  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _dtype(input: Tensor) -> torch.dtype:
+    device = input.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else input.dtype
+
+
+class Unpool(nn.Module):
+    """Max-unpooling, one factor of 2 after the other: each value returns to the place where the encoder found it.
+
+    Before it a 1x1 convolution to the channels that were pooled, after the last a 3x3 one that fills the zeros between.
+    Source: Badrinarayanan, Kendall, Cipolla 2017, "SegNet", section 3. `strides` are those reached, coarse to fine.
+    """
+
+    def __init__(self, inputs: int, outputs: int, pyramid: Pyramid, strides: list[int]) -> None:
+        super().__init__()
+        missing = [stride for stride in strides if stride not in pyramid.pooled]
+        if missing:
+            raise ConfigError(
+                f"upsample 'unpool' needs an encoder that halves by 2x2 max-pooling at strides {strides}, and this one "
+                f"does not at {missing}; choose a vgg, or upsample transposed, bilinear or subpixel"
+            )
+        self.strides = strides
+        widths = [inputs, *(pyramid.pooled[stride] for stride in strides)]
+        self.widen = nn.ModuleList(nn.Identity() if a == b else conv_block(a, b, kernel=1) for a, b in pairwise(widths))
+        self.fill = nn.Conv2d(widths[-1], outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, features: Features) -> Tensor:
+        """(N, inputs, h, w) and the encoder's features to (N, outputs, 2^n h, 2^n w)."""
+        for stride, widen in zip(self.strides, self.widen, strict=True):
+            x = F.max_unpool2d(widen(x), features.places[stride], kernel_size=(2, 2), stride=(2, 2))
+        filled: Tensor = self.fill(x)
+        return filled
+
+
+class Steps(nn.Sequential):
+    """Layers in a row, those that need the encoder's features (`Unpool`) among them."""
+
+    def forward(self, x: Tensor, features: Features) -> Tensor:  # type: ignore[override]
+        """Apply each layer; (N, inputs, h, w) to what the last one gives."""
+        for layer in self:
+            x = raised(layer, x, features)
+        return x
+
+
+def raised(layer: nn.Module, x: Tensor, features: Features) -> Tensor:
+    """`layer`(x), with the encoder's features where the layer wants them."""
+    result: Tensor = layer(x, features) if isinstance(layer, Unpool | Steps) else layer(x)
+    return result
+
+
+def upsampler(
+    kind: str, inputs: int, outputs: int, *, pyramid: Pyramid, start: int, end: int, transposed: Callable[[], nn.Module]
+) -> nn.Module:
+    """A layer from stride `start` to stride `end`, inputs to outputs channels; apply it with `raised`.
+
+    kind: one of UPSAMPLE; `transposed` makes the transposed convolution that the decoder's paper has at this place.
+    Raises ConfigError for another kind, and for `unpool` where the encoder has no max-pooling there.
+    """
+    factor = start // end
+    if kind == "transposed":
+        return transposed()
+    if kind == "bilinear":
+        enlarge = nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
+        return enlarge if inputs == outputs else nn.Sequential(nn.Conv2d(inputs, outputs, 1), enlarge)
+    if kind == "subpixel":
+        return nn.Sequential(_started_as_nearest(inputs, outputs, factor), nn.PixelShuffle(factor))
+    if kind == "unpool":
+        return Unpool(inputs, outputs, pyramid, [start >> n for n in range(1, factor.bit_length())])
+    raise unknown("upsample", kind, UPSAMPLE)
+
+
+def upsampling(inputs: int, outputs: int, stride: int) -> TransposedConv2d:
+    """A learned upsampling by `stride`, started as bilinear interpolation: kernel 2s, stride s, padding s/2."""
+    rule = enlarging(stride)
+    layer = TransposedConv2d(inputs, outputs, rule.kernel, stride, rule.padding, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(bilinear_kernel(inputs, outputs, rule.kernel))
+    return layer
+
+
+def _started_as_nearest(inputs: int, outputs: int, factor: int) -> nn.Conv2d:
+    """3x3 to outputs * factor^2 channels; all pixels of a block start equal, so that no checkerboard is there at first.
+
+    Source: Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution", section 4.
+    """
+    layer = nn.Conv2d(inputs, outputs * factor**2, 3, padding=1)
+    first = nn.init.kaiming_normal_(torch.empty(outputs, inputs, 3, 3))
+    with torch.no_grad():
+        layer.weight.copy_(first.repeat_interleave(factor**2, dim=0))
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
