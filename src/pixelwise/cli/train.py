@@ -10,16 +10,19 @@ def train(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks; its format is found out and said.")],
     out: Annotated[Path, typer.Option(help="Run folder to write; must not exist yet.")],
     format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
-    decoder: Annotated[str, typer.Option(help="unet, linknet, fcn8s, fcn16s or fcn32s.")] = "unet",
-    encoder: Annotated[str, typer.Option(help="Any timm model with features by stride.")] = "tf_efficientnet_lite0",
-    weights: Annotated[str, typer.Option(help="Of the encoder: auto, none or a file.")] = "auto",
+    decoder: Annotated[str | None, typer.Option(help="unet (default), linknet, fcn8s, fcn16s or fcn32s.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="A timm network with features by stride; see `models`.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Of the encoder: auto (default), none or a file.")] = None,
+    upsample: Annotated[str | None, typer.Option(help="transposed (default), bilinear, subpixel or unpool.")] = None,
+    start: Annotated[str | None, typer.Option(help="Run or model file to begin with, in place of weights.")] = None,
+    recipe: Annotated[str, typer.Option(help="default, or book: as the course does, with its figures.")] = "default",
     epochs: Annotated[int | None, typer.Option(help="How often each image is seen; 25 if neither is given.")] = None,
     minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,
     crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
-    batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
+    batch: Annotated[int | None, typer.Option(help="Samples in a step; 8 if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Of split, order, augmentation and new weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
+    precision: Annotated[str | None, typer.Option(help="auto (default: measured), float32 or bfloat16.")] = None,
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")] = False,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
@@ -28,12 +31,15 @@ def train(
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results
     from pixelwise.jobs import train as job
-    from pixelwise.training.config import TrainConfig
+    from pixelwise.training.recipes import config_of
 
-    config = TrainConfig(
+    config = config_of(
+        recipe,
         decoder=decoder,
         encoder=encoder,
         weights=weights,
+        upsample=upsample,
+        start=start,
         epochs=epochs,
         minutes=minutes,
         crop=crop,

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pixelwise.data.sample import Pair
 from pixelwise.data.transforms import Augmentation, as_tensors
 from pixelwise.images import Array, read_rgb
+from pixelwise.tasks.labels import VOID
 
 Batch = tuple[Tensor, Tensor]
 ReadLabels = Callable[[Path], Array]
@@ -29,18 +30,23 @@ def default_workers() -> int:
 
 @dataclass(frozen=True)
 class TrainingSet(Dataset[Batch]):
-    """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker."""
+    """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker.
+
+    Void pixels become the class `void_as`; only a comparison with sources that do so has use for another than VOID.
+    """
 
     pairs: tuple[Pair, ...]
     read_labels: ReadLabels
     augment: Augmentation
     seed: int
+    void_as: int = VOID
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
         pair = self.pairs[item[1]]
         image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
-        return self.augment(image, labels, dice(self.seed, *item))
+        image, labels = self.augment(image, labels, dice(self.seed, *item))
+        return image, labels if self.void_as == VOID else labels.masked_fill(labels == VOID, self.void_as)
 
     def __len__(self) -> int:
         return len(self.pairs)

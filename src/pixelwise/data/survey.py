@@ -26,14 +26,25 @@ class Survey:
     """What reading a split found.
 
     `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the pixels of each class over
-    the kept masks, `void` those that count nowhere. `median_size` is (height, width) of the kept images.
+    the kept masks, `void` those that count nowhere. `sizes` are (height, width) of the kept images, in order.
     """
 
     pairs: tuple[Pair, ...]
     broken: tuple[tuple[Path, str], ...]
     pixels: tuple[int, ...]
     void: int
-    median_size: tuple[int, int]
+    sizes: tuple[tuple[int, int], ...]
+
+    @property
+    def median_size(self) -> tuple[int, int]:
+        """(height, width), each the median of its own."""
+        heights, widths = zip(*self.sizes, strict=True)
+        return int(np.median(heights)), int(np.median(widths))
+
+    def of_at_least(self, size: tuple[int, int]) -> tuple[Pair, ...]:
+        """The pairs whose images have at least `size` (height, width)."""
+        fits = [have[0] >= size[0] and have[1] >= size[1] for have in self.sizes]
+        return tuple(pair for pair, fit in zip(self.pairs, fits, strict=True) if fit)
 
 
 @dataclass(frozen=True)
@@ -72,10 +83,8 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
         monitor.line(f"left out: {path}: {reason}")
     if not kept:
         raise DataError(f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} are broken)")
-    heights, widths = zip(*sizes, strict=True)
-    median = (int(np.median(heights)), int(np.median(widths)))
     pixels = tuple(int(count) for count in counts[: len(dataset.classes)])
-    return Survey(tuple(kept), tuple(broken), pixels, int(counts[VOID]), median)
+    return Survey(tuple(kept), tuple(broken), pixels, int(counts[VOID]), tuple(sizes))
 
 
 def _reads(dataset: DataSet, pairs: Sequence[Pair]) -> Iterator[_Read]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pixelwise.checkpoint import Header
+from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
 from pixelwise.data.loaders import TrainingSet, WholeImages, default_workers, training_loader, validation_loader
 from pixelwise.data.sample import DataOptions, DataSet
@@ -21,16 +21,21 @@ from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError,
 from pixelwise.files import write_text
 from pixelwise.images import read_rgb
 from pixelwise.inference.load import choose_device, load
+from pixelwise.jobs.book import BookFigures, book_figures
 from pixelwise.models.build import ModelConfig
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.transfer import transfer
 from pixelwise.models.weights import load_weights
 from pixelwise.monitor import Monitor
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import draw_samples
+from pixelwise.tasks.labels import VOID
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Loaders, Outcome, fit
 from pixelwise.training.precision import choose_precision
+from pixelwise.training.recipes import config_of
 
 CROP_PIXELS = 320 * 480
 SAMPLES = 5
@@ -76,18 +81,24 @@ def train(
         monitor.line(note)
     config = _recorded(run, dataset, config) if begun else config
     torch.manual_seed(config.seed)
-    model_config = ModelConfig(config.decoder, config.encoder, len(dataset.classes))
+    model_config = ModelConfig(
+        config.decoder, config.encoder, len(dataset.classes), upsample=config.upsample, plain=config.plain
+    )
     model = model_config.build()
-    monitor.line(load_weights(model.encoder, config.weights))
+    monitor.line(_begin(model, model_config, dataset, config))
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
     config = _chosen(config, parts["train"])
+    if config.drop_small:
+        parts["train"] = _without_small(parts["train"], config, monitor)
     config = _with_precision(config, model, monitor)
     record = _record(config, reading, dataset)
     _write_record(run, record)
     header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
     loaders = _loaders(dataset, parts, config)
     outcome = fit(model, loaders, config=config, header=header, run=run, monitor=monitor)
+    if config.recipe == "book" and outcome.history:
+        record["book"] = _say_book(book_figures(model, outcome.history[-1], dataset, parts["val"], config), monitor)
     return _finish(run, outcome, dataset, parts["val"], record, monitor)
 
 
@@ -98,7 +109,8 @@ def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainC
         if name not in (reading if config else reading | training):
             raise unknown("option", name, reading | training)
     if config is None:
-        config = TrainConfig(**{name: value for name, value in options.items() if name in training})
+        given = {name: value for name, value in options.items() if name in training}
+        config = config_of(given.pop("recipe", "default"), **given)
     return config, DataOptions(**{"seed": config.seed, **{k: v for k, v in options.items() if k in reading}})
 
 
@@ -107,6 +119,29 @@ def _claim(run: Path, resume: bool) -> None:
         raise OutputError(f"run folder {run} is a file; choose another --out")
     if not resume and run.is_dir() and any(run.iterdir()):
         raise OutputError(f"run folder {run} exists; give --resume to go on with it, or another --out")
+
+
+def _begin(model: Segmenter, model_config: ModelConfig, dataset: DataSet, config: TrainConfig) -> str:
+    """Give the network its first weights; returns where they came from."""
+    if config.start is None:
+        return load_weights(model.encoder, config.weights)
+    source, header = load_model(Path(config.start))
+    names, known = dataset.classes.names, header.classes.names
+    return f"start {config.start}: {transfer(model, model_config, names, state=source.state_dict(), known=known)}"
+
+
+def _without_small(train: Survey, config: TrainConfig, monitor: Monitor) -> Survey:
+    assert config.crop is not None
+    kept = train.of_at_least(config.crop)
+    height, width = config.crop
+    monitor.line(f"{len(train.pairs) - len(kept)} of {len(train.pairs)} images are below {height} x {width}: dropped")
+    return replace(train, pairs=kept)
+
+
+def _say_book(figures: BookFigures, monitor: Monitor) -> dict[str, float]:
+    for line in figures.lines():
+        monitor.line(line)
+    return figures.as_dict()
 
 
 def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor) -> None:
@@ -146,7 +181,8 @@ def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) ->
     assert config.crop is not None
     assert config.workers is not None
     augment = Augmentation(config.crop, config.scale, config.jitter, config.mirror)
-    training = TrainingSet(parts["train"].pairs, dataset.read_labels, augment, config.seed)
+    void_as = 0 if config.void_as_background else VOID
+    training = TrainingSet(parts["train"].pairs, dataset.read_labels, augment, config.seed, void_as)
     if len(training) < 2:
         raise DataError(f"{len(training)} training image: at least 2 are needed")
     loader, epochs = training_loader(training, batch=config.batch, workers=config.workers)

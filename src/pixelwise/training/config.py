@@ -14,11 +14,18 @@ class TrainConfig:
 
     epochs or minutes (at most one; DEFAULT_EPOCHS where neither): how long. crop: (height, width) of a training
     sample, in multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
+    upsample, plain: as in ModelConfig. start: a model whose weights this one begins with. optimizer: adamw or sgd.
+    decay: polynomial or constant. drop_small: images smaller than the crop are left out instead of padded.
+    void_as_background: void pixels are trained as class 0; for comparison only.
     """
 
+    recipe: str = "default"
     decoder: str = "unet"
     encoder: str = "tf_efficientnet_lite0"
     weights: str = "auto"
+    upsample: str = "transposed"
+    plain: bool = False
+    start: str | None = None
     epochs: int | None = None
     minutes: float | None = None
     crop: tuple[int, int] | None = None
@@ -26,6 +33,8 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
+    optimizer: str = "adamw"
+    decay: str = "polynomial"
     learning_rate: float = 3e-3
     encoder_rate: float = 0.3
     weight_decay: float = 0.01
@@ -33,6 +42,8 @@ class TrainConfig:
     scale: tuple[float, float] = (0.6, 1.8)
     jitter: float = 0.3
     mirror: bool = True
+    drop_small: bool = False
+    void_as_background: bool = False
     workers: int | None = None
     skip_broken: bool = False
 
@@ -44,6 +55,8 @@ class TrainConfig:
         self._demand(self.batch >= 2, "batch", "at least 2, as batch normalisation needs more than one image")
         self._demand(0 < self.learning_rate <= 1, "learning_rate", "a number above 0 and at most 1")
         self._demand(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
+        self._demand(self.optimizer in ("adamw", "sgd"), "optimizer", "adamw or sgd")
+        self._demand(self.decay in ("polynomial", "constant"), "decay", "polynomial or constant")
         self._demand(0 < self.scale[0] <= self.scale[1] <= 16, "scale", "two numbers, 0 < low <= high <= 16")
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
         self._demand(self.seed >= 0, "seed", "0 or more")

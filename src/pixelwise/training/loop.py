@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from pixelwise.checkpoint import Header, save_model
@@ -57,7 +57,8 @@ def fit(
     """
     fabric = make_fabric(config)
     model = model.to(memory_format=torch.channels_last)
-    optimizer = AdamW(_groups(model, config), weight_decay=config.weight_decay)
+    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[config.optimizer]
+    optimizer = kind(_groups(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)
     net, stepper = fabric.setup(model, optimizer)
     budget = _budget(config, len(loaders.train))
     history = restore_state(run, model, optimizer, budget)
@@ -169,7 +170,7 @@ class _Session:
         return sum(losses) / max(1, len(losses)), confusion
 
     def _set_rate(self) -> float:
-        factor = rate_factor(self.budget.progress, warmup=self.config.warmup)
+        factor = rate_factor(self.budget.progress, warmup=self.config.warmup, decay=self.config.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         return self.config.learning_rate * factor
@@ -180,14 +181,15 @@ class _Session:
 
 
 def _groups(model: Segmenter, config: TrainConfig) -> list[dict[str, object]]:
-    """The decoder at the full rate, the encoder slower where it is pretrained; biases and norms are not decayed."""
-    slow = config.encoder_rate if config.weights != "none" else 1.0
+    """The decoder at the full rate, a pretrained encoder slower; AdamW does not decay biases and norms."""
+    slow = config.encoder_rate if config.weights != "none" or config.start else 1.0
     groups: list[dict[str, object]] = []
     for part, rate in ((model.encoder, slow), (model.decoder, 1.0)):
         peak = config.learning_rate * rate
         parameters = list(part.parameters())
         groups.append({"params": [p for p in parameters if p.ndim > 1], "peak": peak})
-        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, "weight_decay": 0.0})
+        spared = {} if config.optimizer == "sgd" else {"weight_decay": 0.0}
+        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, **spared})
     return groups
 
 

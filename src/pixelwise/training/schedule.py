@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 POWER = 0.9
 
 
-def rate_factor(progress: float, *, warmup: float) -> float:
-    """Linear warm-up over the first share `warmup`, then polynomial decay to 0 at progress 1.
+def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") -> float:
+    """Linear warm-up over the first share `warmup`, then polynomial decay to 0 at progress 1, or no decay (`constant`).
 
     The power of 0.9 is DeepLab's (Chen et al. 2018, section 4.1).
     """
     rising = min(1.0, (progress + 1e-3) / (warmup + 1e-3))
-    return float(rising * max(0.0, 1.0 - progress) ** POWER)
+    return float(rising if decay == "constant" else rising * max(0.0, 1.0 - progress) ** POWER)
 
 
 @dataclass
