@@ -1,0 +1,104 @@
+"""`pixelwise explain`: drawings that show how it works."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Draw how it works: convolutions, augmentation, FCN's scores, networks.")
+
+Out = Annotated[Path, typer.Option(help="PNG to write.")]
+
+
+@app.command()
+def transposed(
+    out: Out,
+    input: Annotated[str, typer.Option(help="Rows of numbers, as in '0 1; 2 3'.")] = "0 1; 2 3",
+    kernel: Annotated[str, typer.Option(help="Rows of numbers.")] = "0 1; 2 3",
+    stride: Annotated[int, typer.Option(help="Pixels between two layings of the kernel.")] = 1,
+    padding: Annotated[int, typer.Option(help="Pixels cut from the result's border.")] = 0,
+) -> None:
+    """A transposed convolution, step by step."""
+    from pixelwise.cli.console import results
+    from pixelwise.reports.lessons import draw_transposed
+
+    result = draw_transposed(_matrix(input), _matrix(kernel), out, stride=stride, padding=padding)
+    results.print("\n".join(" ".join(f"{value:g}" for value in row) for row in result.tolist()), markup=False)
+
+
+@app.command()
+def checkerboard(
+    out: Out,
+    kernel: Annotated[list[int] | None, typer.Option(help="Sides of kernels; give it several times.")] = None,
+    stride: Annotated[int, typer.Option(help="Of every kernel.")] = 2,
+) -> None:
+    """How evenly the kernels of a transposed convolution cover its output."""
+    from pixelwise.cli.console import results
+    from pixelwise.reports.lessons import draw_checkerboard
+
+    found = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
+    for (side, _), ratio in found.items():
+        results.print(f"kernel {side}, stride {stride}: {'even' if ratio == 1 else f'uneven, {ratio:g} to 1'}")
+
+
+@app.command()
+def augmentation(
+    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    out: Out,
+    crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the augmentation.")] = 0,
+) -> None:
+    """One image with its mask, and what a training sees of it."""
+    from pixelwise.jobs.explain import explain_augmentation
+
+    explain_augmentation(data, out, crop=crop, seed=seed)
+
+
+@app.command()
+def scores(
+    models: Annotated[list[Path], typer.Argument(help="Runs of fcn32s, fcn16s, fcn8s.")],
+    image: Annotated[Path, typer.Option(help="A photo.")],
+    out: Out,
+) -> None:
+    """What FCN models see in one photo at their strides."""
+    from pixelwise.jobs.explain import explain_scores
+
+    explain_scores(models, image, out)
+
+
+@app.command()
+def networks(
+    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    epochs: Annotated[int, typer.Option(help="Of each network.")] = 5,
+    crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
+    batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of order, augmentation and weights.")] = 0,
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+) -> None:
+    """U-Net and LinkNet as in their papers, trained from scratch and compared."""
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.jobs.explain import compare_networks, table
+
+    found = compare_networks(
+        data,
+        out,
+        epochs=epochs,
+        crop=crop,
+        batch=batch,
+        seed=seed,
+        matte_threshold=threshold,
+        monitor=TerminalMonitor(),
+    )
+    results.print(table(found), markup=False)
+
+
+def _matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported inside
+    import torch
+
+    from pixelwise.errors import ConfigError
+
+    try:
+        return torch.tensor([[float(value) for value in row.split()] for row in text.split(";")])
+    except ValueError as error:
+        raise ConfigError(f"'{text}': needs rows of numbers of equal length, as in '0 1; 2 3'") from error
