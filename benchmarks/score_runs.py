@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from machine import provenance
 
 import pixelwise
+from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions
+from pixelwise.tasks.boundaries import BoundaryIoU
 from pixelwise.training.history import read_history
 
 Scores = dict[str, Any]
@@ -28,6 +31,7 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--threshold", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[], help="classes whose mean IoU is given as well")
+    parser.add_argument("--boundary", action="store_true", help="mean boundary IoU as well")
     parser.add_argument("--title", required=True)
     parser.add_argument("--note", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
@@ -35,11 +39,12 @@ def main() -> None:
     scored = {run: score(run, args) for run in args.runs}
     names = next(iter(scored.values()))["classes"]
     only = f"mean IoU of {len(args.only)} | " if args.only else ""
-    head = f"| decoder | epochs | training minutes | images/s | mean IoU | {only}pixel accuracy | {' | '.join(names)} |"
+    only += "mean boundary IoU | " if args.boundary else ""
+    head = f"| run | epochs | training minutes | images/s | mean IoU | {only}pixel accuracy | {' | '.join(names)} |"
     rows = [head, "|---" * head.count("|") + "|"]
     rows[1] = "|" + "---|" * (head.count("|") - 1)
     rows += [row(run, found, args.only) for run, found in scored.items()]
-    command = shlex.join(["python", "benchmarks/score_runs.py", "DATA", *(run.name for run in args.runs)])
+    command = "python benchmarks/score_runs.py DATA " + shlex.join(run.name for run in args.runs) + options(args)
     settings = [f"- {run.name}: {trained(run)}" for run in args.runs]
     text = [f"# {args.title}\n", provenance(command), *rows, "", "How each run was trained:\n", *settings, ""]
     text += [f"{note}\n" for note in args.note]
@@ -55,17 +60,40 @@ def score(run: Path, args: argparse.Namespace) -> Scores:
         options = DataOptions(matte_threshold=args.threshold)
         pixelwise.evaluate(run, args.data, split=args.split, options=options).write_json(path)
     found: Scores = json.loads(path.read_text())
+    if args.boundary and "boundary_iou" not in found:
+        found["boundary_iou"] = boundary(run, args)
+        path.write_text(json.dumps(found, indent=2))
     return found
 
 
+def boundary(run: Path, args: argparse.Namespace) -> float:
+    """Mean boundary IoU; the model must know all classes of the data, in their order."""
+    data, predictor = open_dataset(args.data, DataOptions(matte_threshold=args.threshold)), pixelwise.load(run)
+    if predictor.classes.names != data.classes.names:
+        raise SystemExit(f"{run}: other classes than the data's")
+    metric = BoundaryIoU(len(data.classes))
+    for pair in data.pairs(args.split):
+        truth, labels = data.read_labels(pair.mask), predictor.predict(pair.image).labels
+        metric.update(torch.from_numpy(truth.copy()), torch.from_numpy(labels))
+    return metric.mean()
+
+
+def options(args: argparse.Namespace) -> str:
+    found = f" --split {args.split}" if args.split != "test" else ""
+    found += f" --threshold {args.threshold}" if args.threshold != 1 else ""
+    found += " --boundary" if args.boundary else ""
+    return found + (f" --only {shlex.join(args.only)}" if args.only else "")
+
+
 def row(run: Path, scores: Scores, only: list[str]) -> str:
-    record, history = json.loads((run / "run.json").read_text()), read_history(run / "history.csv")
+    history = read_history(run / "history.csv")
     speed = sum(epoch.images_per_second for epoch in history) / len(history)
     iou = scores["iou"]
     chosen = f"{sum(iou[name] for name in only) / len(only):.4f} | " if only else ""
+    chosen += f"{scores['boundary_iou']:.4f} | " if "boundary_iou" in scores else ""
     by_class = " | ".join("-" if value is None else f"{value:.3f}" for value in iou.values())
     return (
-        f"| {record['config']['decoder']} | {len(history)} | {history[-1].seconds / 60:.1f} | {speed:.1f} | "
+        f"| {run.name} | {len(history)} | {history[-1].seconds / 60:.1f} | {speed:.1f} | "
         f"{scores['mean_iou']:.4f} | {chosen}{scores['pixel_accuracy']:.4f} | {by_class} |"
     )
 
@@ -73,8 +101,22 @@ def row(run: Path, scores: Scores, only: list[str]) -> str:
 def trained(run: Path) -> str:
     record = json.loads((run / "run.json").read_text())
     config, machine = record["config"], record["machine"]
-    keep = ("decoder", "encoder", "epochs", "minutes", "crop", "batch", "seed", "precision", "learning_rate")
-    settings = ", ".join(f"{key} {config[key]}" for key in keep if config[key] is not None)
+    keep = (
+        "recipe",
+        "decoder",
+        "encoder",
+        "upsample",
+        "plain",
+        "start",
+        "epochs",
+        "minutes",
+        "crop",
+        "batch",
+        "seed",
+        "precision",
+        "learning_rate",
+    )
+    settings = ", ".join(f"{key} {config[key]}" for key in keep if key in config and config[key] is not None)
     return f"{settings}; {machine['threads']} thread(s) of {machine['cores']} cores; started {record['started']}"
 
 
