@@ -27,7 +27,7 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
-    assert [shlex.split(line)[1] for line in commands] == ["train", "evaluate", "predict"]
+    assert {"train", "evaluate", "predict", "explain"} == {shlex.split(line)[1] for line in commands}
     for line in commands:
         words = shlex.split(line) + (QUICK if " train " in line else [])
         monkeypatch.setattr(sys, "argv", words)
@@ -35,6 +35,7 @@ def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyP
             main()
         assert not end.value.code, line
     listed = set(re.findall(r"`([\w.]+\.(?:safetensors|json|csv|png|html))`", README))
+    assert {"steps.png", "checkerboard.png", "augmentation.png", "scores.png"} <= {p.name for p in desk.iterdir()}
     assert {name for name in listed if not name.startswith(".")} <= {p.name for p in desk.rglob("*")} | {"x_matte.png"}
     assert (desk / "masks/photo_overlay.jpg").is_file()
 
@@ -43,6 +44,13 @@ def test_the_python_of_the_readme_works(desk: Path, monkeypatch: pytest.MonkeyPa
     code = "\n".join(blocks("python")).replace("epochs=2)", 'epochs=1, crop=(32, 32), precision="float32")')
     exec(compile(code, "README.md", "exec"), {})
     assert (desk / "overlay.jpg").is_file()
+
+
+def test_the_python_of_the_theory_works() -> None:
+    text = (Path(__file__).parents[1] / "docs/convolution.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    assert code.count("assert ") >= 8
+    exec(compile(code, "docs/convolution.md", "exec"), {})
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:
