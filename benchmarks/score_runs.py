@@ -101,7 +101,8 @@ def row(run: Path, scores: Scores, only: list[str]) -> str:
 def trained(run: Path) -> str:
     record = json.loads((run / "run.json").read_text())
     config, machine = record["config"], record["machine"]
-    keep = "recipe decoder encoder upsample plain start epochs minutes crop batch seed precision learning_rate".split()
+    model, length = ("recipe", "decoder", "encoder", "upsample", "plain", "start"), ("epochs", "minutes")
+    keep = (*model, *length, "crop", "batch", "seed", "precision", "learning_rate")
     settings = ", ".join(f"{key} {config[key]}" for key in keep if key in config and config[key] is not None)
     return f"{settings}; {machine['threads']} thread(s) of {machine['cores']} cores; started {record['started']}"
 
