@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
@@ -15,7 +13,7 @@ from pixelwise.models import weights as weights_module
 from pixelwise.models.build import DECODERS, ModelConfig
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.models.upsampling import TransposedConv2d, bilinear_kernel, upsampling
+from pixelwise.models.upsampling import bilinear_kernel, upsampling
 from pixelwise.models.weights import PACKAGES, load_weights
 
 ENCODERS = ["tf_efficientnet_lite0", "resnet18", "vgg11", "convnext_atto"]  # ceiling, ceiling, floor, no stride 2
@@ -68,29 +66,6 @@ def test_the_fcn_adds_the_skip_scores() -> None:
     fused = coarse + decoder.scores["16"](features[16])  # type: ignore
     expected = F.conv_transpose2d(fused, decoder.upsample.weight, stride=16, padding=8)  # type: ignore
     assert torch.allclose(decoder(features), expected, atol=1e-5)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(6, 10), st.integers(0, 3), st.integers(1, 5),
-    st.integers(1, 5), st.booleans(), st.booleans(),
-)  # fmt: skip
-def test_the_fast_transposed_convolution_equals_pytorchs(
-    inputs: int, outputs: int, taps: int, stride: int, padding: int, height: int, width: int, bias: bool, odd: bool
-) -> None:
-    kernel = taps * stride + odd
-    if min((side - 1) * stride - 2 * padding + kernel for side in (height, width)) < 1:
-        return
-    plain = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, bias=bias)
-    fast = TransposedConv2d(inputs, outputs, kernel, stride, padding, bias=bias)
-    fast.load_state_dict(plain.state_dict())
-    x = torch.randn(2, inputs, height, width, requires_grad=True)
-    expected, found = plain(x), fast(x)
-    assert torch.allclose(found, expected, atol=1e-5)
-    weight = torch.randn_like(expected)
-    wanted = torch.autograd.grad((expected * weight).sum(), [x, plain.weight])
-    got = torch.autograd.grad((found * weight).sum(), [x, fast.weight])
-    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(wanted, got, strict=True))
 
 
 @pytest.mark.parametrize("stride", [2, 4, 8, 16, 32])
