@@ -57,8 +57,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
     """`nn.ConvTranspose2d` with the same parameters and result, and faster on CPUs.
 
     In half precision and for strides from BLOCKWISE on, `transposed_by_blocks` is two to five times as fast as
-    PyTorch's way. Everything else takes PyTorch's way, on the CPU in the layout channels_last, for which its kernels are
-    up to twice as fast; the result has that layout then.
+    PyTorch's way. Everything else takes PyTorch's way, on the CPU in the layout channels_last, which is up to twice as
+    fast; the result has that layout then.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
