@@ -28,7 +28,7 @@ bench: .venv/dev
 	touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev,export,raster]"
 	touch $@
 
 clean:

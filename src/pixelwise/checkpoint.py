@@ -17,7 +17,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.tasks.labels import Classes
 
 FORMAT_VERSION = 1
-_KEY = "pixelwise"
+HEADER_KEY = "pixelwise"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def save_model(path: Path, model: Segmenter, header: Header) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with atomic(path) as draft:
         try:
-            save_file(state, draft, metadata={_KEY: header.to_json()})
+            save_file(state, draft, metadata={HEADER_KEY: header.to_json()})
         except SafetensorError as error:  # wraps the system's error as text
             raise _write_error(error) from error
 
@@ -74,18 +74,24 @@ def read_header(path: Path) -> Header:
         return header
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
+def model_path(path: Path) -> Path:
+    """The model file itself, for it or for a run folder. Raises ModelError where there is none."""
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():
         raise ModelError(f"model {path}: no such file; give a run folder or a .safetensors file that pixelwise wrote")
+    return path
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
+    path = model_path(path)
     _refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if _KEY not in metadata:
+            if HEADER_KEY not in metadata:
                 raise ModelError("not written by pixelwise; such a file can serve as encoder --weights")
-            yield file, Header.from_json(metadata[_KEY])
+            yield file, Header.from_json(metadata[HEADER_KEY])
     except SafetensorError as error:
         raise ModelError(f"model {path}: truncated or damaged ({error}); copy it again or train again") from error
     except PixelwiseError as error:

@@ -9,7 +9,7 @@ IN_PART, REFUSED = 1, 2
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx).")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders with images in them.")],
     out: Annotated[Path, typer.Option(help="Folder for the masks.")],
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")] = False,
@@ -20,20 +20,34 @@ def predict(
     ),
     overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.25,
     tta: Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")] = False,
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make masks anew that are there already.")] = False,
 ) -> None:
-    """Write a mask (palette PNG of class ids) for each image."""
+    """Write a mask (palette PNG of class ids) for each image. Masks that are there already are left."""
     from pixelwise.cli.console import TerminalMonitor, messages, results
-    from pixelwise.inference.load import load
-    from pixelwise.jobs.predict import predict_files
+    from pixelwise.inference.load import load, worth_measuring
+    from pixelwise.jobs.predict import Recipe, find_images, predict_files
 
-    predictor = load(model, device=device, precision=precision, tile=tile, overlap=overlap)
     monitor = TerminalMonitor()
-    done = predict_files(predictor, images, out, overlay=overlay, confidence=confidence, tta=tta, monitor=monitor)
-    results.print(f"{len(done.written)} masks in {out}", markup=False)
+    runtime = worth_measuring(runtime, len(find_images(images)), model)
+    predictor = load(
+        model, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime, monitor=monitor
+    )
+    done = predict_files(
+        predictor,
+        images,
+        out,
+        overlay=overlay,
+        confidence=confidence,
+        tta=tta,
+        recipe=Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, tta=tta),
+        monitor=monitor,
+    )
+    there = f", {len(done.skipped)} were there already" if done.skipped else ""
+    results.print(f"{len(done.written)} masks in {out}{there}", markup=False)
     if done.failed:
-        messages.print(
-            f"pixelwise: {len(done.failed)} of {len(done.failed) + len(done.written)} images failed", markup=False
-        )
-        raise typer.Exit(IN_PART if done.written else REFUSED)
+        total = len(done.failed) + len(done.written) + len(done.skipped)
+        messages.print(f"pixelwise: {len(done.failed)} of {total} images failed", markup=False)
+        raise typer.Exit(IN_PART if done.written or done.skipped else REFUSED)

@@ -1,16 +1,26 @@
 """From a model file to something that predicts."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from pixelwise.checkpoint import load_model
-from pixelwise.errors import ConfigError
+from pixelwise.checkpoint import Header, load_model, model_path
+from pixelwise.errors import ConfigError, ModelError, unknown
+from pixelwise.inference.auto import REFERENCE, AutoRunner, cache_folder, kept_file, machine_key, model_key
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.runners import TorchRunner
+from pixelwise.inference.runners import Runner, TorchRunner
+from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner, installed
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.monitor import Monitor
+from pixelwise.onnx_file import read_onnx_header, to_onnx
 
 TILE = (1024, 1024)
 OVERLAP = 0.25
+ENOUGH_TO_MEASURE = 32
+"""Images from which on `auto` prepares and measures other runtimes: for fewer PyTorch would be done before."""
+
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -21,16 +31,32 @@ def load(
     precision: str = "float32",
     tile: tuple[int, int] = TILE,
     overlap: float = OVERLAP,
+    runtime: str = "torch",
+    monitor: Monitor | None = None,
 ) -> Predictor:
-    """A Predictor from a run folder or a .safetensors model file.
+    """A Predictor from a run folder, a .safetensors model file, or an .onnx file of `pixelwise export`.
 
-    Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides. Raises ModelError
-    for a file that is missing, damaged or not a model, ConfigError for a device or precision that cannot be.
+    Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides. `runtime` is one
+    of RUNTIMES; `auto` measures those that are installed at the first tile, in float32 and bfloat16, and keeps the
+    fastest whose labels agree. Raises ModelError for a file that is missing, damaged or not a model, ConfigError for a
+    device, precision or runtime that cannot be.
     """
-    where = choose_device(device)
-    segmenter, header = load_model(Path(model))
-    runner = TorchRunner(segmenter, device=where, precision=precision)
+    where, path = choose_device(device), Path(model)
+    if runtime not in RUNTIMES:
+        raise unknown("runtime", runtime, RUNTIMES)
+    if path.suffix == ".onnx":
+        header = read_onnx_header(path)
+        runner = _of_onnx(path, runtime, precision)
+    else:
+        segmenter, header = load_model(path)
+        runner = _of_segmenter(path, segmenter, header, where, precision, runtime, monitor or Monitor())
     return Predictor(runner, header.classes, tile=tile, overlap=overlap)
+
+
+def worth_measuring(runtime: str, images: int, model: Path) -> str:
+    """`auto` only where there are enough images to pay for preparing other runtimes; `torch` for a few."""
+    few = runtime == "auto" and images < ENOUGH_TO_MEASURE and model.suffix != ".onnx"
+    return "torch" if few else runtime
 
 
 def choose_device(name: str) -> torch.device:
@@ -41,3 +67,54 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not present:
         raise ConfigError("device is 'cuda', but PyTorch finds no GPU here; choose cpu or auto")
     return torch.device("cuda" if present and name != "cpu" else "cpu")
+
+
+def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
+    if runtime == "torch":
+        runtime = "onnxruntime"
+    if runtime == "openvino" or (runtime == "auto" and installed("openvino")):
+        return OpenVinoRunner(path, precision=precision)
+    return OnnxRunner(path)
+
+
+def _of_segmenter(
+    path: Path,
+    segmenter: Segmenter,
+    header: Header,
+    device: torch.device,
+    precision: str,
+    runtime: str,
+    monitor: Monitor,
+) -> Runner:
+    if runtime == "torch" or device.type == "cuda":
+        return TorchRunner(segmenter, device=device, precision=precision)
+    file = model_path(path)
+    folder, key = cache_folder(), model_key(file)
+    network = partial(kept_file, folder / f"{key}.onnx", partial(to_onnx, segmenter))
+    if runtime != "auto":
+        return _rebuilt(network, partial(_runner, runtime, precision))
+    candidates: dict[str, Callable[[], Runner]] = {
+        f"torch {name}": partial(TorchRunner, segmenter, device=device, precision=name)
+        for name in ("float32", "bfloat16")
+    }
+    assert REFERENCE in candidates
+    if installed("onnxruntime"):
+        candidates["onnxruntime float32"] = lambda: _rebuilt(network, partial(_runner, "onnxruntime", "float32"))
+    if installed("openvino"):
+        for name in ("float32", "bfloat16"):
+            candidates[f"openvino {name}"] = partial(_rebuilt, network, partial(_runner, "openvino", name))
+    return AutoRunner(candidates, remembered=folder / f"{key}-{machine_key()}.json", monitor=monitor)
+
+
+def _runner(runtime: str, precision: str, path: Path) -> Runner:
+    return OpenVinoRunner(path, precision=precision) if runtime == "openvino" else OnnxRunner(path)
+
+
+def _rebuilt(network: Callable[[], Path], make: Callable[[Path], Runner]) -> Runner:
+    """The runner on the kept network; where the kept file is damaged, on a new one."""
+    path = network()
+    try:
+        return make(path)
+    except ModelError:
+        path.unlink()
+        return make(network())

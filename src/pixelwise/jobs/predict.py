@@ -1,21 +1,51 @@
-"""Many images to masks on disk; a broken one is named and the others go on."""
+"""Many images to masks on disk: reading, inference and writing overlap; a broken one is named, the others go on."""
 
-from collections.abc import Sequence
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
-from pixelwise.images import list_images
-from pixelwise.inference.predictor import Predictor
+from pixelwise.files import write_text
+from pixelwise.images import Array, list_images, read_rgb
+from pixelwise.inference.auto import model_key
+from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.monitor import Monitor
+
+AHEAD = 4
+"""Images that are read before their turn, and results that wait to be written, at most."""
+
+MANIFEST = ".pixelwise.json"
+"""In the output folder: what the masks there were made with, so that a second call knows which it can leave."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The masks that were written, and the images that could not be read with the reason."""
+    """The masks that were written, the images whose masks were there already, and those that could not be read with the
+    reason.
+    """
 
     written: tuple[Path, ...]
+    skipped: tuple[Path, ...]
     failed: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What masks are made with: the model's content and the options that change them. `overwrite`: make all anew."""
+
+    made_with: dict[str, Any]
+    overwrite: bool = False
+
+    @classmethod
+    def of(cls, model: Path, *, overwrite: bool, **options: object) -> "Recipe":
+        """That of a run folder or model file and JSON-like options."""
+        path = model if model.suffix == ".onnx" else model_path(model)
+        return cls({"model": model_key(path), **json.loads(json.dumps(options))}, overwrite)
 
 
 def predict_files(
@@ -26,29 +56,38 @@ def predict_files(
     overlay: bool = False,
     confidence: bool = False,
     tta: bool = False,
+    recipe: Recipe | None = None,
     monitor: Monitor | None = None,
 ) -> Predictions:
     """Write a mask for each image of `inputs`, files or folders, to the folder `out`.
 
-    Raises DataError where there is no image at all, ConfigError where two results would get one name or a result would
-    overwrite an input, OutputError where `out` cannot be written to. Results already written are kept.
+    With a `recipe`, an image whose results are all there is left out where they were made by the same; without one all
+    are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one name, a
+    result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out` cannot
+    be written to. Results already written are kept.
     """
     monitor, folder = monitor or Monitor(), Path(out)
     images = find_images(inputs)
     _refuse_clashes(images, folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
-    written: list[Path] = []
+    endings = [".png", *["_overlay.jpg"] * overlay, *["_confidence.png"] * confidence]
+    skipped = list[Path]()
+    if recipe is not None:
+        skipped = [] if recipe.overwrite else _finished(images, folder, endings, recipe)
+        write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
+    todo = [image for image in images if image not in set(skipped)]
     failed: list[tuple[Path, str]] = []
-    for image in monitor.track(images, what="predicting", total=len(images)):
-        try:
-            result = predictor.predict(image, tta=tta)
-        except ImageError as error:
-            failed.append((image, str(error)))
-            monitor.line(f"skipped: {error}")
-            continue
-        written += result.save(folder, image.stem, overlay=overlay, confidence=confidence)[:1]
-    return Predictions(tuple(written), tuple(failed))
+    with _Writer(folder, overlay=overlay, confidence=confidence) as writer:
+        for image, rgb in monitor.track(_read_ahead(todo), what="predicting", total=len(todo)):
+            try:
+                result = predictor.predict(_or_raise(rgb), tta=tta)
+            except ImageError as error:
+                failed.append((image, str(error)))
+                monitor.line(f"skipped: {error}")
+                continue
+            writer.write(result, image.stem)
+    return Predictions(tuple(writer.written), tuple(skipped), tuple(failed))
 
 
 def find_images(inputs: Sequence[str | Path]) -> list[Path]:
@@ -59,6 +98,78 @@ def find_images(inputs: Sequence[str | Path]) -> list[Path]:
     if not images:
         raise DataError(f"no images in {', '.join(map(str, inputs))}; give image files or folders with images in them")
     return images
+
+
+class _Writer:
+    """Writes results in a thread; at most AHEAD wait. An error of writing is raised at the next write or at the end."""
+
+    def __init__(self, folder: Path, *, overlay: bool, confidence: bool) -> None:
+        self.folder, self.overlay, self.confidence = folder, overlay, confidence
+        self.written: list[Path] = []
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting = deque[Future[list[Path]]]()
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            while kind is None and self._waiting:
+                self._take()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)  # what is being written is finished, whole
+
+    def write(self, result: Result, stem: str) -> None:
+        if len(self._waiting) >= AHEAD:
+            self._take()
+        save = self._pool.submit(result.save, self.folder, stem, overlay=self.overlay, confidence=self.confidence)
+        self._waiting.append(save)
+
+    def _take(self) -> None:
+        self.written.append(self._waiting.popleft().result()[0])
+
+
+def _read_ahead(images: Sequence[Path]) -> Iterator[tuple[Path, Array | ImageError]]:
+    """Each image with its pixels, or with what is wrong with it; the next ones are read in the meantime."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque[Future[Array | ImageError]]()
+        try:
+            for index, image in enumerate(images):
+                for following in images[index + len(waiting) : index + AHEAD]:
+                    waiting.append(pool.submit(_read, following))
+                yield image, waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read(path: Path) -> Array | ImageError:
+    try:
+        return read_rgb(path)
+    except ImageError as error:
+        return error
+
+
+def _or_raise(rgb: Array | ImageError) -> Array:
+    if isinstance(rgb, ImageError):
+        raise rgb
+    return rgb
+
+
+def _finished(images: Sequence[Path], folder: Path, endings: Sequence[str], recipe: Recipe) -> list[Path]:
+    """The images whose results are in `folder`. Raises ConfigError where those were made with something else."""
+    done = [image for image in images if all((folder / f"{image.stem}{ending}").is_file() for ending in endings)]
+    if not done:
+        return []
+    try:
+        before = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if before != recipe.made_with:
+        raise ConfigError(
+            f"{folder} has masks of {len(done)} of these images, made with another model or other options; give "
+            "--overwrite to make them anew, or another --out"
+        )
+    return done
 
 
 def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:

@@ -1,0 +1,101 @@
+"""The fastest runner for a model on this machine: measured at the first tile, remembered in the user's cache."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pixelwise.errors import ModelError, OutputError
+from pixelwise.files import atomic, write_text
+from pixelwise.inference.runners import Runner
+from pixelwise.inference.runtimes import fastest, try_runners
+from pixelwise.monitor import Monitor
+
+REFERENCE = "torch float32"
+
+_PACKAGES = ("pixelwise", "torch", "onnxruntime", "openvino")
+
+
+class AutoRunner:
+    """At the first tile it tries all candidates, says and keeps the fastest whose labels agree with the reference's.
+
+    candidates: functions that make a runner, by name; one of them is REFERENCE. remembered: a JSON file with an earlier
+    choice for this model on this machine; a damaged one counts as none.
+    """
+
+    def __init__(self, candidates: dict[str, Callable[[], Runner]], *, remembered: Path, monitor: Monitor) -> None:
+        self.candidates = candidates
+        self.remembered = remembered
+        self.monitor = monitor
+        self.chosen = self._earlier()
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
+        if self.chosen is None:
+            self.chosen = self._measured(rgb)
+        return self.chosen(rgb)
+
+    def _measured(self, rgb: Tensor) -> Runner:
+        runners = {name: make() for name, make in self.candidates.items()}
+        trials = try_runners(runners, rgb[:1], reference=REFERENCE)
+        name = fastest(trials)
+        listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
+        self.monitor.line(f"runtime {name}: the fastest whose labels agree (a tile, agreement: {listed})")
+        with suppress(OutputError):  # a cache that cannot be written only costs the next run a measurement
+            write_text(self.remembered, json.dumps({"runtime": name, "seconds": trials[name].seconds}) + "\n")
+        return runners[name]
+
+    def _earlier(self) -> Runner | None:
+        try:
+            name = json.loads(self.remembered.read_text(encoding="utf-8"))["runtime"]
+            runner = self.candidates[name]()
+        except (OSError, ValueError, KeyError, TypeError, ModelError):
+            return None
+        self.monitor.line(f"runtime {name}: the fastest here, as measured before")
+        return runner
+
+
+def cache_folder() -> Path:
+    """Where exported networks and measured choices are kept: $XDG_CACHE_HOME/pixelwise or ~/.cache/pixelwise."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "pixelwise"
+
+
+def model_key(path: Path) -> str:
+    """A name for a model file by its content and the versions that run it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    digest.update(json.dumps([_version(name) for name in _PACKAGES]).encode())
+    return digest.hexdigest()[:20]
+
+
+def machine_key() -> str:
+    """A name for this machine: processor and threads."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    processor = next((line for line in lines if line.startswith("model name")), platform.processor())
+    return hashlib.sha256(f"{processor} {torch.get_num_threads()}".encode()).hexdigest()[:10]
+
+
+def kept_file(path: Path, make: Callable[[], bytes]) -> Path:
+    """`path`, written with what `make` gives where it does not exist yet."""
+    if not path.is_file():
+        with atomic(path) as draft:
+            draft.write_bytes(make())
+    return path
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,116 @@
+"""Runners on ONNX Runtime and OpenVINO, and the choice of the fastest one whose labels agree."""
+
+import importlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from pixelwise.errors import ConfigError, ModelError
+from pixelwise.inference.runners import Runner
+
+RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+
+AGREEMENT = 0.995
+"""Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another runner."""
+
+_TRIALS = 3
+
+
+class OnnxRunner:
+    """An ONNX file of `pixelwise export` on ONNX Runtime, on the CPU in float32.
+
+    Raises ConfigError where onnxruntime is not installed and ModelError for a file that it cannot run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        runtime = demand("onnxruntime")
+        try:
+            options = runtime.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            self.session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its error types derive from Exception alone
+            raise ModelError(
+                f"model {path}: ONNX Runtime cannot run it ({_first_line(error)}); export it again"
+            ) from error
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
+        return torch.from_numpy(self.session.run(None, {"rgb": rgb.numpy()})[0])
+
+
+class OpenVinoRunner:
+    """An ONNX file of `pixelwise export` on OpenVINO, on the CPU. `precision`: float32 or bfloat16.
+
+    Raises ConfigError where openvino is not installed and ModelError for a file that it cannot run.
+    """
+
+    def __init__(self, path: Path, *, precision: str = "float32") -> None:
+        openvino = demand("openvino")
+        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+        settings = {
+            "INFERENCE_PRECISION_HINT": hint,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        try:
+            self.request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+        except Exception as error:
+            raise ModelError(f"model {path}: OpenVINO cannot run it ({_first_line(error)}); export it again") from error
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
+        logits = self.request.infer({"rgb": rgb.numpy()})[0]
+        return torch.from_numpy(logits.copy())  # the request's own memory is used again
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How one runner did on a few tiles: seconds for a tile (the best of a few), and the share of labels that agree."""
+
+    seconds: float
+    agreement: float
+
+
+def try_runners(candidates: Mapping[str, Runner], tile: Tensor, *, reference: str) -> dict[str, Trial]:
+    """Time every candidate on `tile`, uint8 (N, 3, H, W), in turn, and compare its labels with the reference's."""
+    seconds = dict.fromkeys(candidates, float("inf"))
+    labels = {name: runner(tile).argmax(1) for name, runner in candidates.items()}  # this first run is not timed
+    for _ in range(_TRIALS):
+        for name, runner in candidates.items():
+            start = time.perf_counter()
+            runner(tile)
+            seconds[name] = min(seconds[name], time.perf_counter() - start)
+    truth = labels[reference]
+    return {name: Trial(seconds[name], float((labels[name] == truth).float().mean())) for name in candidates}
+
+
+def fastest(trials: Mapping[str, Trial]) -> str:
+    """The name of the fastest of those that agree. The reference always does."""
+    agreeing = {name: trial for name, trial in trials.items() if trial.agreement >= AGREEMENT}
+    return min(agreeing, key=lambda name: agreeing[name].seconds)
+
+
+def installed(name: str) -> bool:
+    """Whether the package of a runtime can be imported."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def demand(name: str) -> ModuleType:
+    """The package, or a ConfigError that says how to install it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"{name} is not installed: pip install 'pixelwise[export]'") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,104 @@
+"""A model as an ONNX file that was run and compared before it is kept."""
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelwise.checkpoint import load_model
+from pixelwise.data.build import open_dataset
+from pixelwise.data.sample import DataOptions
+from pixelwise.data.shapes import draw_scene
+from pixelwise.errors import ConfigError, ModelError, PixelwiseError
+from pixelwise.images import Array, read_rgb
+from pixelwise.inference.runners import Runner, TorchRunner
+from pixelwise.inference.runtimes import OnnxRunner, demand
+from pixelwise.jobs.predict import find_images
+from pixelwise.monitor import Monitor
+from pixelwise.onnx_file import to_onnx, write_onnx
+
+SAMPLES = 5
+LARGEST_GAP = 1e-2
+LEAST_AGREEMENT = 0.999
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How the file compares with PyTorch in float32 over `images` images: the largest difference of a logit, the share
+    of pixels with the same label, and the seconds that each took for all of them.
+    """
+
+    path: Path
+    images: int
+    gap: float
+    agreement: float
+    seconds: float
+    torch_seconds: float
+
+
+def export(
+    model: str | Path, out: str | Path, *, images: Sequence[str | Path] = (), monitor: Monitor | None = None
+) -> Exported:
+    """Write `model` as the ONNX file `out`, after running it on `images` (files or folders) beside PyTorch.
+
+    Without `images` some of the run's validation images are taken where they are still there, and a drawn scene
+    otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than LARGEST_GAP or the labels agree
+    on less than LEAST_AGREEMENT of the pixels.
+    """
+    monitor, path = monitor or Monitor(), Path(out)
+    if path.suffix != ".onnx":
+        raise ConfigError(f"--out {path}: give a name that ends in .onnx")
+    demand("onnx")
+    segmenter, header = load_model(Path(model))
+    pictures, whence = _pictures(Path(model), images)
+    monitor.line(f"comparing on {len(pictures)} image(s): {whence}")
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "trial.onnx"
+        write_onnx(trial, to_onnx(segmenter), header)
+        result = _compared(path, OnnxRunner(trial), TorchRunner(segmenter, device=torch.device("cpu")), pictures)
+        if result.gap > LARGEST_GAP or result.agreement < LEAST_AGREEMENT:
+            raise ModelError(
+                f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a logit (allowed "
+                f"{LARGEST_GAP}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
+                "nothing was written; please report the encoder and decoder"
+            )
+        write_onnx(path, trial.read_bytes(), header)
+    return result
+
+
+def _compared(path: Path, found: OnnxRunner, wanted: TorchRunner, pictures: list[Array]) -> Exported:
+    gap, same, total, seconds = 0.0, 0, 0, [0.0, 0.0]
+    for picture in pictures:
+        rgb = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
+        logits, runners = list[Tensor](), list[Runner]([found, wanted])
+        for index, runner in enumerate(runners):
+            runner(rgb)  # the first run of a size pays for its preparation
+            start = time.perf_counter()
+            logits.append(runner(rgb))
+            seconds[index] += time.perf_counter() - start
+        gap = max(gap, float((logits[0] - logits[1]).abs().max()))
+        same += int((logits[0].argmax(1) == logits[1].argmax(1)).sum())
+        total += rgb.shape[-2] * rgb.shape[-1]
+    return Exported(path, len(pictures), gap, same / total, seconds[0], seconds[1])
+
+
+def _pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Array], str]:
+    if images:
+        found = find_images(images)[:SAMPLES]
+        return [read_rgb(path) for path in found], ", ".join(path.name for path in found)
+    record = model / "run.json"
+    if record.is_file():
+        try:
+            raw = json.loads(record.read_text(encoding="utf-8"))
+            pairs = open_dataset(raw["data"]["root"], DataOptions(**raw["reading"])).pairs("val")
+            return [read_rgb(pair.image) for pair in pairs[:SAMPLES]], "of the run's validation data"
+        except (PixelwiseError, KeyError, ValueError, TypeError):
+            pass  # the data has moved on; the scene will do
+    scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)
+    return [scene], "a drawn scene, as no real ones are at hand; give some with --images"

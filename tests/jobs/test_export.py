@@ -1,0 +1,228 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+import pixelwise
+from pixelwise.checkpoint import Header, load_model, save_model
+from pixelwise.cli.main import app
+from pixelwise.errors import ConfigError, ModelError
+from pixelwise.inference import auto, runtimes
+from pixelwise.inference import load as load_module
+from pixelwise.inference.auto import AutoRunner
+from pixelwise.inference.runtimes import Trial, fastest
+from pixelwise.jobs import export as export_module
+from pixelwise.jobs.export import export
+from pixelwise.jobs.predict import Recipe, predict_files
+from pixelwise.models.build import DECODERS, ModelConfig
+from pixelwise.monitor import Monitor
+from pixelwise.onnx_file import read_onnx_header
+from pixelwise.tasks.labels import Classes
+
+NAMES = ("sky", "road", "car")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/pixelwise"
+
+
+def model_file(path: Path, decoder: str = "unet", encoder: str = "resnet18") -> Path:
+    torch.manual_seed(0)
+    config = ModelConfig(decoder, encoder, len(NAMES))
+    save_model(path, config.build(), Header(config, Classes.named(NAMES), {"crop": [64, 96]}))
+    return path
+
+
+def picture(path: Path, height: int, width: int) -> Path:
+    rng = np.random.default_rng(height)
+    Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+class Lines(Monitor):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_an_exported_model_gives_the_same_masks_at_every_size(decoder: str, tmp_path: Path) -> None:
+    model = model_file(tmp_path / "m.safetensors", decoder)
+    done = export(model, tmp_path / "m.onnx", images=[picture(tmp_path / "a.png", 70, 45)])
+    assert done.gap < 1e-3
+    assert done.agreement == 1.0
+    wanted = pixelwise.load(model)
+    for runtime in ("onnxruntime", "openvino"):
+        found = pixelwise.load(tmp_path / "m.onnx", runtime=runtime)
+        assert (found.classes.names, found.classes.palette) == (NAMES, wanted.classes.palette)
+        for number, size in enumerate([(1, 1), (33, 64), (97, 131)]):
+            source = picture(tmp_path / f"{number}.png", *size)
+            a, b = wanted.predict(source), found.predict(source)
+            assert (a.labels == b.labels).mean() > 0.999
+            assert np.abs(a.confidence - b.confidence).max() < 0.01
+
+
+def test_an_export_holds_plain_operators_and_the_header(tmp_path: Path) -> None:
+    export(model_file(tmp_path / "m.safetensors", "fcn8s"), tmp_path / "m.onnx")
+    model = onnx.load(tmp_path / "m.onnx")
+    assert {node.domain for node in model.graph.node} == {""}  # ONNX's own operators alone
+    assert [entry.name for entry in model.graph.input] == ["rgb"]
+    header = read_onnx_header(tmp_path / "m.onnx")
+    assert header.classes.names == NAMES
+    assert header.training == {"crop": [64, 96]}
+
+
+def test_a_network_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Off:
+        def __init__(self, _: Path) -> None: ...
+
+        def __call__(self, rgb: Tensor) -> Tensor:
+            return torch.rand(len(rgb), len(NAMES), *rgb.shape[-2:])
+
+    monkeypatch.setattr(export_module, "OnnxRunner", Off)
+    with pytest.raises(ModelError, match="nothing was written"):
+        export(model_file(tmp_path / "m.safetensors"), tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_files_that_are_not_ours_say_what_is_missing(tmp_path: Path) -> None:
+    export(model_file(tmp_path / "m.safetensors", "fcn32s"), tmp_path / "m.onnx")
+    foreign = onnx.load(tmp_path / "m.onnx")
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    (tmp_path / "cut.onnx").write_bytes((tmp_path / "m.onnx").read_bytes()[:1000])
+    for name, reason in (("foreign", "its metadata has no 'pixelwise'"), ("cut", "damaged"), ("none", "no such file")):
+        with pytest.raises(ModelError, match=reason):
+            pixelwise.load(tmp_path / f"{name}.onnx")
+    with pytest.raises(ConfigError, match=r"ends in \.onnx"):
+        export(tmp_path / "m.safetensors", tmp_path / "m.pt")
+
+
+def test_a_missing_package_is_answered_with_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> object:
+        raise ImportError(name)
+
+    monkeypatch.setattr(runtimes.importlib, "import_module", absent)
+    with pytest.raises(ConfigError, match=r"onnx is not installed: pip install 'pixelwise\[export\]'"):
+        export(model_file(tmp_path / "m.safetensors"), tmp_path / "m.onnx")
+    assert not runtimes.installed("openvino")
+
+
+def test_the_fastest_of_those_that_agree_is_kept() -> None:
+    trials = {
+        "torch float32": Trial(1.0, 1.0),
+        "wrong": Trial(0.1, 0.98),
+        "right": Trial(0.5, 0.996),
+        "slow": Trial(2, 1),
+    }
+    assert fastest(trials) == "right"
+
+
+def test_auto_measures_once_and_remembers(tmp_path: Path) -> None:
+    def slow(rgb: Tensor) -> Tensor:
+        torch.ones(600, 600) @ torch.ones(600, 600)
+        return rgb.float()
+
+    built = []
+
+    def candidate(name: str, runner: object) -> object:
+        return lambda: built.append(name) or runner
+
+    candidates = {
+        "torch float32": candidate("torch float32", slow),
+        "quick": candidate("quick", lambda rgb: rgb.float() + 1),
+        "wrong": candidate("wrong", lambda rgb: -rgb.float()),
+    }
+    monitor, tile = Lines(), torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+    assert torch.equal(runner(tile), tile.float() + 1)
+    assert monitor.said[0].startswith("runtime quick: the fastest whose labels agree")
+    built.clear()
+    again = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+    assert torch.equal(again(tile), tile.float() + 1)
+    assert built == ["quick"]
+    for damaged in ("", "{", '{"runtime": "gone"}', "[1]"):
+        (tmp_path / "choice.json").write_text(damaged)
+        anew = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+        assert torch.equal(anew(tile), tile.float() + 1)
+
+
+def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path: Path, own_cache: Path) -> None:
+    model, monitor = model_file(tmp_path / "m.safetensors", "fcn8s"), Lines()
+    source = picture(tmp_path / "a.png", 60, 90)
+    expected = pixelwise.load(model).predict(source).labels
+    found = pixelwise.load(model, runtime="auto", monitor=monitor).predict(source).labels
+    assert (found == expected).mean() > 0.99
+    assert "openvino bfloat16" in monitor.said[0]
+    assert "onnxruntime float32" in monitor.said[0]
+    (network,) = own_cache.glob("*.onnx")
+    network.write_bytes(b"damaged")
+    for runtime in ("onnxruntime", "openvino"):
+        assert (pixelwise.load(model, runtime=runtime).predict(source).labels == expected).mean() > 0.999
+        network.write_bytes(b"damaged again")
+    assert auto.cache_folder() == own_cache
+
+
+def test_a_runtime_that_does_not_exist_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'openvino'"):
+        pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvinno")
+    assert load_module.worth_measuring("auto", 3, tmp_path) == "torch"
+    assert load_module.worth_measuring("auto", 300, tmp_path) == "auto"
+    assert load_module.worth_measuring("openvino", 3, tmp_path) == "openvino"
+
+
+def test_masks_that_are_there_are_left_and_those_of_another_model_refused(tmp_path: Path) -> None:
+    model, out = model_file(tmp_path / "m.safetensors", "fcn32s"), tmp_path / "out"
+    images = [picture(tmp_path / f"{name}.png", 20 + n, 30) for n, name in enumerate("abc")]
+    predictor, recipe = pixelwise.load(model), Recipe.of(model, overwrite=False, tta=False)
+    first = predict_files(predictor, images[:2], out, recipe=recipe)
+    assert [p.name for p in first.written] == ["a.png", "b.png"]
+    (out / "a.png").unlink()
+    stamp = (out / "b.png").stat().st_mtime_ns
+    second = predict_files(predictor, images, out, recipe=recipe)
+    assert [p.name for p in second.written] == ["a.png", "c.png"]
+    assert second.skipped == (images[1],)
+    assert (out / "b.png").stat().st_mtime_ns == stamp
+    other = Recipe.of(model_file(tmp_path / "n.safetensors", "fcn16s"), overwrite=False, tta=False)
+    with pytest.raises(ConfigError, match="masks of 3 of these images, made with another model"):
+        predict_files(predictor, images, out, recipe=other)
+    anew = predict_files(predictor, images, out, recipe=Recipe(other.made_with, overwrite=True))
+    assert len(anew.written) == 3
+    with_overlay = predict_files(predictor, images, out, overlay=True, recipe=other)
+    assert len(with_overlay.written) == 3  # their overlays were not there yet
+
+
+def test_the_commands_export_and_predict_from_onnx(tmp_path: Path) -> None:
+    model, run = model_file(tmp_path / "m.safetensors", "fcn8s"), CliRunner()
+    picture(tmp_path / "a.png", 50, 70)
+    done = run.invoke(
+        app, ["export", str(model), "--out", str(tmp_path / "m.onnx"), "--images", str(tmp_path / "a.png")]
+    )
+    assert done.exit_code == 0, done.output
+    assert "labels agree on 100.000 %" in done.output
+    command = ["predict", str(tmp_path / "m.onnx"), str(tmp_path / "a.png"), "--out", str(tmp_path / "masks")]
+    assert run.invoke(app, command).exit_code == 0
+    assert "1 were there already" in run.invoke(app, command).output
+    expected = pixelwise.load(model).predict(tmp_path / "a.png").labels
+    with Image.open(tmp_path / "masks/a.png") as mask:
+        assert (np.asarray(mask) == expected).mean() > 0.999
+
+
+def test_batch_norms_and_sizes_stay_free_in_the_file(tmp_path: Path) -> None:
+    model = model_file(tmp_path / "m.safetensors", "linknet", "tf_efficientnet_lite0")
+    export(model, tmp_path / "m.onnx")
+    runner = pixelwise.load(tmp_path / "m.onnx").runner
+    network, _ = load_model(model)
+    pixels = torch.randint(0, 256, (3, 3, 40, 70), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = nn.Module.eval(network)(pixels.float() / 255)
+    assert torch.allclose(runner(pixels), expected, atol=1e-3)
