@@ -49,6 +49,19 @@ def open_image(source: Source) -> Image.Image:
         raise _unreadable(source, error) from error
 
 
+def pixel_count(path: Path) -> int | None:
+    """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whoever reads the picture will hear of what is odd about it
+            with Image.open(path) as image:
+                return image.size[0] * image.size[1]
+    except Image.DecompressionBombError:
+        return MAX_PIXELS + 1
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
 def read_rgb(source: Source) -> Array:
     """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied.
 

@@ -20,6 +20,9 @@ def predict(
     ),
     overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.25,
     tta: Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")] = False,
+    max_memory: Annotated[
+        int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take.")
+    ] = None,
     runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -33,7 +36,14 @@ def predict(
     monitor = TerminalMonitor()
     runtime = worth_measuring(runtime, len(find_images(images)), model)
     predictor = load(
-        model, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime, monitor=monitor
+        model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        overlap=overlap,
+        runtime=runtime,
+        max_memory=None if max_memory is None else max_memory * 2**20,
+        monitor=monitor,
     )
     done = predict_files(
         predictor,

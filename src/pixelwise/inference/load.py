@@ -32,11 +32,13 @@ def load(
     tile: tuple[int, int] = TILE,
     overlap: float = OVERLAP,
     runtime: str = "torch",
+    max_memory: int | None = None,
     monitor: Monitor | None = None,
 ) -> Predictor:
     """A Predictor from a run folder, a .safetensors model file, or an .onnx file of `pixelwise export`.
 
-    Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides. `runtime` is one
+    Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides; `max_memory`, in
+    bytes, bounds the sums of logits of those read by window. `runtime` is one
     of RUNTIMES; `auto` measures those that are installed at the first tile, in float32 and bfloat16, and keeps the
     fastest whose labels agree. Raises ModelError for a file that is missing, damaged or not a model, ConfigError for a
     device, precision or runtime that cannot be.
@@ -50,7 +52,7 @@ def load(
     else:
         segmenter, header = load_model(path)
         runner = _of_segmenter(path, segmenter, header, where, precision, runtime, monitor or Monitor())
-    return Predictor(runner, header.classes, tile=tile, overlap=overlap)
+    return Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
 
 
 def worth_measuring(runtime: str, images: int, model: Path) -> str:

@@ -64,17 +64,28 @@ class Result:
 class Predictor:
     """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
 
-    Raises ConfigError for a tile below 32 pixels or an overlap outside [0, 1).
+    `weights` of the tiles are `uniform` or `gaussian`, as in TilePlan. `max_memory`, in bytes, is what the sums of
+    logits of a picture read by window may take. Raises ConfigError for a tile below 32 pixels,
+    an overlap outside [0, 1), or other weights.
     """
 
     def __init__(
-        self, runner: Runner, classes: Classes, *, tile: tuple[int, int] = (1024, 1024), overlap: float = 0.25
+        self,
+        runner: Runner,
+        classes: Classes,
+        *,
+        tile: tuple[int, int] = (1024, 1024),
+        overlap: float = 0.25,
+        weights: str = "uniform",
+        max_memory: int | None = None,
     ) -> None:
-        TilePlan(1, 1, tile, overlap)  # refuses now what would be refused at the first image
+        TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image
         self.runner = runner
         self.classes = classes
         self.tile = tile
         self.overlap = overlap
+        self.weights = weights
+        self.max_memory = max_memory
 
     def predict(self, source: Source | Array | Tensor, *, tta: bool = False) -> Result:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3, H, W) tensor.
@@ -84,7 +95,7 @@ class Predictor:
         """
         rgb = as_rgb(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
-        plan = TilePlan(height, width, self.tile, self.overlap)
+        plan = TilePlan(height, width, self.tile, self.overlap, self.weights)
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
         for top, logits in stream(mirrored(self.runner) if tta else self.runner, rgb, plan):

@@ -14,6 +14,7 @@ from pixelwise.files import write_text
 from pixelwise.images import Array, list_images, read_rgb
 from pixelwise.inference.auto import model_key
 from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.inference.raster import predict_raster, reads_by_window
 from pixelwise.monitor import Monitor
 
 AHEAD = 4
@@ -61,6 +62,8 @@ def predict_files(
 ) -> Predictions:
     """Write a mask for each image of `inputs`, files or folders, to the folder `out`.
 
+    Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF (`predict_raster`),
+    without overlay and `tta`.
     With a `recipe`, an image whose results are all there is left out where they were made by the same; without one all
     are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one name, a
     result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out` cannot
@@ -81,6 +84,10 @@ def predict_files(
     with _Writer(folder, overlay=overlay, confidence=confidence) as writer:
         for image, rgb in monitor.track(_read_ahead(todo), what="predicting", total=len(todo)):
             try:
+                if isinstance(rgb, _Large):
+                    raster = predict_raster(predictor, image, folder, confidence=confidence, monitor=monitor)
+                    writer.written.append(raster.labels)
+                    continue
                 result = predictor.predict(_or_raise(rgb), tta=tta)
             except ImageError as error:
                 failed.append((image, str(error)))
@@ -129,10 +136,14 @@ class _Writer:
         self.written.append(self._waiting.popleft().result()[0])
 
 
-def _read_ahead(images: Sequence[Path]) -> Iterator[tuple[Path, Array | ImageError]]:
+class _Large:
+    """In place of pixels: the image is to be read by window."""
+
+
+def _read_ahead(images: Sequence[Path]) -> Iterator[tuple[Path, Array | ImageError | _Large]]:
     """Each image with its pixels, or with what is wrong with it; the next ones are read in the meantime."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = deque[Future[Array | ImageError]]()
+        waiting = deque[Future[Array | ImageError | _Large]]()
         try:
             for index, image in enumerate(images):
                 for following in images[index + len(waiting) : index + AHEAD]:
@@ -142,9 +153,9 @@ def _read_ahead(images: Sequence[Path]) -> Iterator[tuple[Path, Array | ImageErr
             pool.shutdown(cancel_futures=True)
 
 
-def _read(path: Path) -> Array | ImageError:
+def _read(path: Path) -> Array | ImageError | _Large:
     try:
-        return read_rgb(path)
+        return _Large() if reads_by_window(path) else read_rgb(path)
     except ImageError as error:
         return error
 
@@ -157,7 +168,12 @@ def _or_raise(rgb: Array | ImageError) -> Array:
 
 def _finished(images: Sequence[Path], folder: Path, endings: Sequence[str], recipe: Recipe) -> list[Path]:
     """The images whose results are in `folder`. Raises ConfigError where those were made with something else."""
-    done = [image for image in images if all((folder / f"{image.stem}{ending}").is_file() for ending in endings)]
+
+    def there(image: Path) -> bool:
+        plain = all((folder / f"{image.stem}{ending}").is_file() for ending in endings)
+        return plain or (folder / f"{image.stem}.tif").is_file()
+
+    done = [image for image in images if there(image)]
     if not done:
         return []
     try:
@@ -182,6 +198,6 @@ def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:
             )
         by_stem[image.stem] = image
     sources = {image.resolve() for image in images}
-    lost = [image for image in images if (folder / f"{image.stem}.png").resolve() in sources]
+    lost = [i for i in images for end in ("png", "tif") if (folder / f"{i.stem}.{end}").resolve() in sources]
     if lost:
         raise ConfigError(f"the mask of {lost[0]} would overwrite an input image; choose another --out than {folder}")

@@ -1,0 +1,197 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from torch import Tensor
+from typer.testing import CliRunner
+
+from pixelwise.checkpoint import Header, save_model
+from pixelwise.cli.main import app
+from pixelwise.errors import ConfigError, ImageError
+from pixelwise.inference import raster
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster, reads_by_window
+from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
+from pixelwise.models.build import ModelConfig
+from pixelwise.tasks.labels import Classes
+
+CLASSES = Classes.named(("a", "b", "c"))
+
+
+def blurred(rgb: Tensor) -> Tensor:
+    """A runner whose logits depend on the neighbourhood, so that tiles disagree where they overlap."""
+    return torch.nn.functional.avg_pool2d(rgb.float() / 50, 9, stride=1, padding=4)
+
+
+def write(path: Path, rgb: np.ndarray, **profile: object) -> Path:
+    bands = rgb.transpose(2, 0, 1) if rgb.ndim == 3 else rgb[None]
+    shape = {"height": bands.shape[1], "width": bands.shape[2], "count": len(bands), "dtype": bands.dtype}
+    where = {"crs": CRS.from_epsg(32633), "transform": from_origin(500000, 4600000, 0.5, 0.5)}
+    with rasterio.open(path, "w", driver="GTiff", **shape, **{**where, **profile}) as target:
+        target.write(bands)
+    return path
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    rough = np.random.default_rng(seed).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 200), st.integers(1, 200), st.sampled_from([32, 48, 64]), st.sampled_from([32, 80]),
+    st.sampled_from([0.0, 0.25, 0.6]), st.sampled_from(WEIGHTS), st.integers(1, 3),
+)  # fmt: skip
+def test_strips_are_the_weighted_mean_of_all_tiles(
+    height: int, width: int, tile_height: int, tile_width: int, overlap: float, weights: str, batch: int
+) -> None:
+    plan, rgb = TilePlan(height, width, (tile_height, tile_width), overlap, weights), picture(height, width)
+    h, w = plan.size
+    total, weight = torch.zeros(3, height, width), torch.zeros(height, width)
+    tile_weight = plan.profile(h)[:, None] * plan.profile(w)
+    for top in plan.rows:
+        for left in plan.columns:
+            tile = torch.from_numpy(rgb[top : top + h, left : left + w].transpose(2, 0, 1).copy())[None]
+            total[:, top : top + h, left : left + w] += blurred(tile)[0] * tile_weight
+            weight[top : top + h, left : left + w] += tile_weight
+    strips = [(top, strip.clone()) for top, strip in stream(blurred, rgb, plan, batch=batch)]
+    assert [top for top, _ in strips] == np.cumsum([0, *(s.shape[1] for _, s in strips)])[:-1].tolist()
+    assert torch.allclose(torch.cat([strip for _, strip in strips], dim=1), total / weight, atol=1e-4)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_raster_gets_the_mask_of_the_same_picture_in_memory(tmp_path: Path, weights: str) -> None:
+    rgb = picture(150, 210)
+    predictor = Predictor(blurred, CLASSES, tile=(64, 96), overlap=0.3, weights=weights)
+    done = predict_raster(predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out", confidence=True)
+    expected = predictor.predict(rgb)
+    with rasterio.open(done.labels) as mask:
+        assert np.array_equal(mask.read(1), expected.labels)
+        assert mask.crs == CRS.from_epsg(32633)
+        assert mask.transform == from_origin(500000, 4600000, 0.5, 0.5)
+        assert mask.nodata == 255
+        assert mask.colormap(1)[1] == (*CLASSES.palette[1], 255)
+        assert mask.profile["tiled"]
+        assert mask.profile["compress"] == "deflate"
+    with rasterio.open(done.confidence) as sure:
+        assert np.abs(sure.read(1) / 255 - expected.confidence).max() < 0.01
+    assert done.pixels == (*np.bincount(expected.labels.ravel(), minlength=3).tolist(), 0)
+
+
+def test_nodata_stays_void_and_its_tiles_are_left_out(tmp_path: Path) -> None:
+    rgb = picture(128, 160).clip(1, 255)
+    rgb[:70, :90] = 0
+    calls: list[int] = []
+
+    def counted(tiles: Tensor) -> Tensor:
+        calls.append(len(tiles))
+        return blurred(tiles)
+
+    predictor = Predictor(counted, CLASSES, tile=(32, 32), overlap=0.0)
+    done = predict_raster(predictor, write(tmp_path / "a.tif", rgb, nodata=0), tmp_path / "out")
+    with rasterio.open(done.labels) as mask:
+        labels = mask.read(1)
+    assert (labels[:70, :90] == 255).all()
+    assert (labels[70:] < 3).all()
+    assert (labels[:, 90:] < 3).all()
+    assert sum(calls) == 4 * 5 - 2 * 2  # of 20 tiles 4 have no data at all
+    assert done.pixels[3] == 70 * 90
+
+
+def test_a_raster_of_nothing_but_nodata_is_all_void(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.tif", np.zeros((80, 80, 3), np.uint8), nodata=0)
+    done = predict_raster(Predictor(blurred, CLASSES, tile=(32, 32)), source, tmp_path / "out")
+    assert done.pixels == (0, 0, 0, 6400)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (20, 20)])
+def test_rasters_smaller_than_a_tile(tmp_path: Path, shape: tuple[int, int]) -> None:
+    rgb = picture(*shape)
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64))
+    done = predict_raster(predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out")
+    with rasterio.open(done.labels) as mask:
+        assert np.array_equal(mask.read(1), predictor.predict(rgb).labels)
+
+
+def test_one_band_is_grey_and_alpha_is_a_mask(tmp_path: Path) -> None:
+    grey = picture(70, 70)[..., 0]
+    with open_raster(write(tmp_path / "grey.tif", grey)) as opened:
+        assert np.array_equal(opened[0:70, 0:70], np.repeat(grey[..., None], 3, axis=2))
+    rgba = np.dstack([picture(70, 70), np.where(np.arange(70) < 30, 0, 255)[None].repeat(70, 0).astype(np.uint8)])
+    with open_raster(write(tmp_path / "rgba.tif", rgba, photometric="RGB", alpha="YES")) as opened:
+        assert np.array_equal(opened.valid(0, 0, 70, 70), rgba[..., 3] > 0)
+
+
+def test_rasters_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
+    two = write(tmp_path / "two.tif", np.zeros((40, 40, 2), np.uint8))
+    deep = write(tmp_path / "deep.tif", np.zeros((40, 40, 3), np.uint16))
+    whole = write(tmp_path / "whole.tif", np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8))
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(whole.read_bytes()[:200_000])
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64))
+    for path, reason in (
+        (two, "has 2 bands"),
+        (deep, "holds uint16"),
+        (cut, "cut.tif"),
+        (tmp_path / "no.tif", "no.tif"),
+    ):
+        with pytest.raises(ImageError, match=reason):
+            predict_raster(predictor, path, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))  # nothing half is left
+
+
+def test_without_coordinate_system_the_mask_has_none(tmp_path: Path) -> None:
+    rgb = picture(70, 70)
+    Image.fromarray(rgb).save(tmp_path / "plain.png")
+    done = predict_raster(Predictor(blurred, CLASSES), tmp_path / "plain.png", tmp_path / "out")
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning), rasterio.open(done.labels) as mask:
+        assert mask.crs is None
+
+
+def test_tiles_become_lower_until_the_sums_fit() -> None:
+    plan = TilePlan(20_000, 20_000, (1024, 1024), 0.25)
+    assert fitting_plan(plan, 21, None) == plan
+    fitted = fitting_plan(plan, 21, 700 * 2**20)
+    assert fitted.memory(21) <= 700 * 2**20 < plan.memory(21)
+    assert fitted.size[0] < 1024
+    with pytest.raises(ConfigError, match="allow more with --max-memory"):
+        fitting_plan(plan, 21, 50 * 2**20)
+
+
+def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed = write(tmp_path / "placed.tif", picture(40, 40))
+    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
+    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.png")
+    (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
+    assert reads_by_window(placed)
+    assert not any(reads_by_window(tmp_path / name) for name in ("plain.tif", "plain.png", "broken.tif", "none.tif"))
+    monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
+    assert reads_by_window(tmp_path / "plain.png")
+
+    def absent() -> None:
+        raise ConfigError("rasterio is not installed: pip install 'pixelwise[raster]'")
+
+    monkeypatch.setattr(raster, "demand_rasterio", absent)
+    with pytest.raises(ImageError, match=r"1600 pixels are too many.*pixelwise\[raster\]"):
+        reads_by_window(tmp_path / "plain.png")
+    assert not reads_by_window(tmp_path / "broken.tif")
+
+
+def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
+    config = ModelConfig("fcn32s", "resnet18", 3)
+    save_model(tmp_path / "m.safetensors", config.build(), Header(config, CLASSES))
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in/map.tif", picture(90, 120))
+    Image.fromarray(picture(50, 60)).save(tmp_path / "in/photo.png")
+    words = ["predict", str(tmp_path / "m.safetensors"), str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*words, "--tile", "64", "64", "--max-memory", "100"])
+    assert done.exit_code == 0, done.output
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["map.tif", "photo.png"]
+    assert "2 were there already" in CliRunner().invoke(app, [*words, "--tile", "64", "64"]).output
