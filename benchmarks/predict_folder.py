@@ -15,7 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 from machine import provenance
+from PIL import Image
 
 from pixelwise.checkpoint import read_header
 
@@ -31,7 +33,9 @@ def main() -> None:
     args = parser.parse_args()
     count = len(list(args.images.glob("*.jpg")))
     header = read_header(args.run)
-    rows = measure(commands(args.run, args.images, len(header.classes)), args.rounds)
+    runs = commands(args.run, args.images, len(header.classes))
+    agreement, choice = agreement_of(runs)
+    rows = measure(runs, args.rounds)
     rival = statistics.median(seconds for seconds, _ in rows[RIVAL])
     lines = ["| command | seconds | images/s | ratio to the rival | peak MiB |", "|---|---|---|---|---|"]
     for name, found in rows.items():
@@ -42,12 +46,14 @@ def main() -> None:
             f"| {name} | {seconds:.1f} ({spread}) | {count / seconds:.2f} | {rival / seconds:.2f} | {peak:.0f} |"
         )
     command = shlex.join(["python", "benchmarks/predict_folder.py", "RUN", "IMAGES", "--rounds", str(args.rounds)])
+    lines += ["", f"Labels of the auto run that are those of torch float32: {100 * agreement:.3f} %. {choice}"]
     note = f"{count} images of CamVid test, 360 x 480; {header.model.decoder} on {header.model.encoder}.\n"
     text = "\n".join(["# Labelling a folder from the shell\n", provenance(command), note, *lines, ""])
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 
+AUTO = "pixelwise predict (auto; its choice is measured in a first call, not counted)"
 RIVAL = "segmentation_models.pytorch script, float32"
 
 
@@ -55,9 +61,30 @@ def commands(run: Path, images: Path, classes: int) -> dict[str, list[str]]:
     predict = [sys.executable, "-m", "pixelwise", "predict", str(run), str(images), "--out"]
     return {
         RIVAL: [sys.executable, str(HERE / "smp_predict.py"), str(images), "OUT", str(classes)],
-        "pixelwise predict, float32": [*predict, "OUT"],
-        "pixelwise predict, bfloat16": [*predict, "OUT", "--precision", "bfloat16"],
+        "pixelwise predict, torch float32": [*predict, "OUT", "--runtime", "torch"],
+        "pixelwise predict, torch bfloat16": [*predict, "OUT", "--runtime", "torch", "--precision", "bfloat16"],
+        "pixelwise predict, onnxruntime float32": [*predict, "OUT", "--runtime", "onnxruntime"],
+        "pixelwise predict, openvino float32": [*predict, "OUT", "--runtime", "openvino"],
+        AUTO: [*predict, "OUT"],
     }
+
+
+def agreement_of(runs: dict[str, list[str]]) -> tuple[float, str]:
+    """Share of equal labels between the auto run and torch in float32, and what auto said of its choice."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = ""
+        for name in ("pixelwise predict, torch float32", AUTO):
+            command = [f"{folder}/{len(name)}" if word == "OUT" else word for word in runs[name]]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            said = next((line for line in done.stderr.splitlines() if line.startswith("runtime ")), said)
+        wanted, found = (
+            sorted(Path(folder, str(len(n))).glob("*.png")) for n in ("pixelwise predict, torch float32", AUTO)
+        )
+        same = total = 0
+        for a, b in zip(wanted, found, strict=True):
+            equal = np.asarray(Image.open(a)) == np.asarray(Image.open(b))
+            same, total = same + int(equal.sum()), total + equal.size
+    return same / total, said
 
 
 def measure(rivals: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:

@@ -175,9 +175,11 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path
 def test_a_runtime_that_does_not_exist_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'openvino'"):
         pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvinno")
-    assert load_module.worth_measuring("auto", 3, tmp_path) == "torch"
-    assert load_module.worth_measuring("auto", 300, tmp_path) == "auto"
-    assert load_module.worth_measuring("openvino", 3, tmp_path) == "openvino"
+    photo = picture(tmp_path / "photo.png", 200, 300)
+    assert load_module.worth_measuring("auto", [photo, tmp_path / "absent.png"], tmp_path) == "torch"
+    assert load_module.worth_measuring("auto", [photo] * 500, tmp_path) == "auto"
+    assert load_module.worth_measuring("auto", [photo], tmp_path / "m.onnx") == "auto"
+    assert load_module.worth_measuring("openvino", [photo], tmp_path) == "openvino"
 
 
 def test_masks_that_are_there_are_left_and_those_of_another_model_refused(tmp_path: Path) -> None:

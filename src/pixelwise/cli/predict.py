@@ -34,7 +34,7 @@ def predict(
     from pixelwise.jobs.predict import Recipe, find_images, predict_files
 
     monitor = TerminalMonitor()
-    runtime = worth_measuring(runtime, len(find_images(images)), model)
+    runtime = worth_measuring(runtime, find_images(images), model)
     predictor = load(
         model,
         device=device,

@@ -1,6 +1,6 @@
 """From a model file to something that predicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 
 from pixelwise.checkpoint import Header, load_model, model_path
 from pixelwise.errors import ConfigError, ModelError, unknown
+from pixelwise.images import pixel_count
 from pixelwise.inference.auto import REFERENCE, AutoRunner, cache_folder, kept_file, machine_key, model_key
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.runners import Runner, TorchRunner
@@ -18,8 +19,8 @@ from pixelwise.onnx_file import read_onnx_header, to_onnx
 
 TILE = (1024, 1024)
 OVERLAP = 0.25
-ENOUGH_TO_MEASURE = 32
-"""Images from which on `auto` prepares and measures other runtimes: for fewer PyTorch would be done before."""
+ENOUGH_TO_MEASURE = 30_000_000
+"""Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done before."""
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -55,10 +56,16 @@ def load(
     return Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
 
 
-def worth_measuring(runtime: str, images: int, model: Path) -> str:
-    """`auto` only where there are enough images to pay for preparing other runtimes; `torch` for a few."""
-    few = runtime == "auto" and images < ENOUGH_TO_MEASURE and model.suffix != ".onnx"
-    return "torch" if few else runtime
+def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:
+    """`auto` only where there are pixels enough to pay for preparing other runtimes, and `torch` otherwise."""
+    if runtime != "auto" or model.suffix == ".onnx":
+        return runtime
+    work = 0
+    for image in images:
+        work += pixel_count(image) or 0
+        if work >= ENOUGH_TO_MEASURE:
+            return "auto"
+    return "torch"
 
 
 def choose_device(name: str) -> torch.device:
