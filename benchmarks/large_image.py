@@ -2,8 +2,8 @@
 
     python benchmarks/large_image.py RUN IMAGES --out benchmarks/results/large_image.md
 
-A mosaic of IMAGES is written as a tiled TIFF of each size and labelled in a process of its own; the last columns are what
-holding all scores of the picture in memory would need (classes x 4 bytes a pixel, as in-memory averaging does).
+A mosaic of IMAGES is written as a tiled TIFF of each size and labelled in a process of its own; the last column is
+what holding all scores of the picture in memory would need (classes x 4 bytes a pixel, as in-memory averaging does).
 """
 
 import argparse
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("--sides", type=int, nargs="+", default=[2500, 5000, 10000, 20000])
     parser.add_argument("--tile", type=int, nargs=2, default=[512, 512])
+    parser.add_argument("--max-memory", type=int, default=300)
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--out", type=Path, required=True)
@@ -55,7 +56,7 @@ def main() -> None:
     tile = " ".join(map(str, args.tile))
     command = (
         f"python benchmarks/large_image.py RUN IMAGES --sides {' '.join(map(str, args.sides))} --tile {tile} --runtime "
-        f"{args.runtime} --precision {args.precision}"
+        f"{args.runtime} --precision {args.precision} --max-memory {args.max_memory}"
     )
     note = f"{classes} classes, tiles of {tile}, overlap a quarter, {args.runtime} {args.precision}; whole commands.\n"
     draw(found, args.out.with_suffix(".png"))
@@ -78,6 +79,7 @@ def labelled(args: argparse.Namespace, source: Path, out: Path) -> tuple[float, 
     tile = [str(side) for side in args.tile]
     command = [sys.executable, "-m", "pixelwise", "predict", str(args.run), str(source), "--out", str(out)]
     command += ["--tile", *tile, "--runtime", args.runtime, "--precision", args.precision]
+    command += ["--max-memory", str(args.max_memory)]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)

@@ -21,13 +21,14 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(shapes, tmp_path / "data")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
-    assert {"train", "evaluate", "predict", "explain"} == {shlex.split(line)[1] for line in commands}
+    assert {"train", "evaluate", "predict", "export", "explain"} == {shlex.split(line)[1] for line in commands}
     for line in commands:
         words = shlex.split(line) + (QUICK if " train " in line else [])
         monkeypatch.setattr(sys, "argv", words)

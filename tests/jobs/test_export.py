@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -228,3 +230,18 @@ def test_batch_norms_and_sizes_stay_free_in_the_file(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = nn.Module.eval(network)(pixels.float() / 255)
     assert torch.allclose(runner(pixels), expected, atol=1e-3)
+
+
+def test_the_example_without_pixelwise_gives_the_same_mask(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples/predict_onnx.py"
+    model = model_file(tmp_path / "m.safetensors", "fcn8s")
+    export(model, tmp_path / "m.onnx")
+    photo = picture(tmp_path / "photo.png", 70, 1500)  # wider than a tile
+    command = [sys.executable, str(example), str(tmp_path / "m.onnx"), str(photo), str(tmp_path / "mask.png")]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    expected = pixelwise.load(tmp_path / "m.onnx", runtime="onnxruntime").predict(photo)
+    with Image.open(tmp_path / "mask.png") as mask:
+        assert (np.asarray(mask) == expected.labels).mean() > 0.9999
+        assert tuple(mask.getpalette()[3:6]) == expected.palette[1]  # type: ignore[index]
+    lines = example.read_text().split('"""')[2].splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= 30

@@ -20,7 +20,7 @@ from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.files import atomic
 from pixelwise.images import MAX_PIXELS, Array, pixel_count
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.tiles import TilePlan, stream
+from pixelwise.inference.tiles import STRIP, TilePlan, stream
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, read_labels
 
@@ -129,7 +129,7 @@ def predict_raster(
         sure = stack.enter_context(_written(path, picture, None)) if path else None
         counts = np.zeros(256, np.int64)
         strips = monitor.track(
-            stream(predictor.runner, picture, plan), what=source.name, total=plan.height, unit="rows", weight=64
+            stream(predictor.runner, picture, plan), what=source.name, total=plan.height, unit="rows", weight=STRIP
         )
         for top, logits in strips:
             counts += _write_strip(picture, top, logits, labels, sure)

@@ -19,7 +19,7 @@ from pixelwise.errors import ConfigError, ModelError, unknown
 from pixelwise.inference.runners import Runner
 
 MIN_TILE = 32
-STRIP = 64
+STRIP = 16
 """Rows that are handed on at a time: what is computed of them is held beside the sums."""
 
 WEIGHTS = ("uniform", "gaussian")
