@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -245,3 +246,22 @@ def test_the_example_without_pixelwise_gives_the_same_mask(tmp_path: Path) -> No
         assert tuple(mask.getpalette()[3:6]) == expected.palette[1]  # type: ignore[index]
     lines = example.read_text().split('"""')[2].splitlines()
     assert sum(bool(line.strip()) for line in lines) <= 30
+
+
+def test_openvino_leaves_the_signal_stack_as_it_was(tmp_path: Path) -> None:
+    """It puts one in place that does not hold, on which Python's signal handlers crash."""
+    model = model_file(tmp_path / "m.safetensors", "fcn32s")
+    code = f"""
+import ctypes, torch, pixelwise
+def stack():
+    found = (ctypes.c_uint64 * 3)()
+    ctypes.CDLL(None).sigaltstack(None, found)
+    return list(found)
+before = stack()
+runner = pixelwise.load({str(model)!r}, runtime="openvino").runner
+runner(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+print(stack() == before)
+"""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout == "True\n", (done.returncode, done.stderr)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +106,6 @@ def training_loader(dataset: TrainingSet, *, batch: int, workers: int) -> tuple[
         drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context=_context(workers),
         worker_init_fn=_ignore_interrupt,
     )
     return loader, sampler
@@ -120,14 +118,8 @@ def validation_loader(dataset: WholeImages, *, workers: int) -> DataLoader[list[
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context=_context(workers),
         worker_init_fn=_ignore_interrupt,
     )
-
-
-def _context(workers: int) -> str | None:
-    """How workers start. A process in which OpenVINO has run cannot be forked: its copies crash when they end."""
-    return "forkserver" if workers and "openvino" in sys.modules else None
 
 
 def _ignore_interrupt(_: int) -> None:

@@ -1,8 +1,11 @@
 """Runners on ONNX Runtime and OpenVINO, and the choice of the fastest one whose labels agree."""
 
+import ctypes
 import importlib
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +61,8 @@ class OpenVinoRunner:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
         try:
-            self.request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+            with kept_signal_stack():
+                self.request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
         except Exception as error:
             raise ModelError(f"model {path}: OpenVINO cannot run it ({_first_line(error)}); export it again") from error
 
@@ -110,6 +114,30 @@ def demand(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise ConfigError(f"{name} is not installed: pip install 'pixelwise[export]'") from error
+
+
+class _SignalStack(ctypes.Structure):
+    """C's `stack_t`."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@contextmanager
+def kept_signal_stack() -> Iterator[None]:
+    """Gives the thread its alternate signal stack back after the block.
+
+    OpenVINO 2026.4 leaves one behind that does not hold: a later signal that Python handles (Ctrl-C, the end of a
+    child process) could end the process with a segmentation fault.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    library, before = ctypes.CDLL(None), _SignalStack()
+    library.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        library.sigaltstack(ctypes.byref(before), None)
 
 
 def _first_line(error: Exception) -> str:
