@@ -1,3 +1,5 @@
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 
 from pixelwise.checkpoint import Header, save_model
 from pixelwise.cli.main import app
-from pixelwise.errors import ConfigError, ImageError
+from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster, reads_by_window
@@ -147,6 +149,24 @@ def test_rasters_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("*"))  # nothing half is left
 
 
+@pytest.mark.parametrize("allowed", [4_000, 60_000])
+def test_a_full_disk_leaves_no_mask(tmp_path: Path, allowed: int) -> None:
+    """At 4 kB GDAL fails only when it closes the file, and says nothing; at 60 kB in the middle."""
+    rough = np.random.default_rng(0).integers(0, 256, (1100, 600, 3), dtype=np.uint8)
+    source = write(tmp_path / "a.tif", rough if allowed > 4_000 else rough[:300, :300])
+    predictor = Predictor(lambda rgb: rgb.float(), CLASSES, tile=(64, 64))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signals = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, before[1]))
+        with pytest.raises(OutputError, match="cannot write"):
+            predict_raster(predictor, source, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signals)
+    assert not list((tmp_path / "out").glob("*"))
+
+
 def test_without_coordinate_system_the_mask_has_none(tmp_path: Path) -> None:
     rgb = picture(70, 70)
     Image.fromarray(rgb).save(tmp_path / "plain.png")
@@ -182,6 +202,17 @@ def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ImageError, match=r"1600 pixels are too many.*pixelwise\[raster\]"):
         reads_by_window(tmp_path / "plain.png")
     assert not reads_by_window(tmp_path / "broken.tif")
+
+
+def test_rasters_are_averaged_with_their_mirror_as_pictures_are(tmp_path: Path) -> None:
+    def lopsided(rgb: Tensor) -> Tensor:
+        return blurred(rgb) + torch.arange(rgb.shape[-1]) / 40 * torch.tensor([1.0, 0, -1]).reshape(3, 1, 1)
+
+    rgb, predictor = picture(90, 130), Predictor(lopsided, CLASSES, tile=(64, 64))
+    done = predict_raster(predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out", tta=True)
+    with rasterio.open(done.labels) as mask:
+        assert np.array_equal(mask.read(1), predictor.predict(rgb, tta=True).labels)
+    assert not np.array_equal(predictor.predict(rgb).labels, predictor.predict(rgb, tta=True).labels)
 
 
 def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:

@@ -206,6 +206,29 @@ def test_masks_that_are_there_are_left_and_those_of_another_model_refused(tmp_pa
     assert len(with_overlay.written) == 3  # their overlays were not there yet
 
 
+def test_a_stopped_overwrite_leaves_no_mask_of_the_other_model(tmp_path: Path) -> None:
+    """Killed after the first of two images, and started again without --overwrite: the second is made anew as well."""
+    images = [picture(tmp_path / f"{name}.png", 20, 30) for name in "ab"]
+    old, new = (model_file(tmp_path / f"{d}.safetensors", d) for d in ("fcn32s", "fcn16s"))
+    first, second = (Recipe.of(model, overwrite=False) for model in (old, new))
+    predict_files(pixelwise.load(old), images, tmp_path / "out", recipe=first)
+    predictor = pixelwise.load(new)
+    predict_files(predictor, images[:1], tmp_path / "out", recipe=Recipe(second.made_with, overwrite=True))
+    again = predict_files(predictor, images, tmp_path / "out", recipe=second)
+    assert [path.name for path in again.written] == ["b.png"]
+    assert again.skipped == (images[0],)
+
+
+def test_a_cache_that_cannot_be_written_leaves_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    model, monitor = model_file(tmp_path / "m.safetensors", "fcn32s"), Lines()
+    source = picture(tmp_path / "a.png", 40, 40)
+    found = pixelwise.load(model, runtime="auto", monitor=monitor).predict(source).labels
+    assert (found == pixelwise.load(model).predict(source).labels).mean() > 0.99
+    assert sum(line.startswith("runtime o") and " left out: cannot write" in line for line in monitor.said) == 3
+
+
 def test_the_commands_export_and_predict_from_onnx(tmp_path: Path) -> None:
     model, run = model_file(tmp_path / "m.safetensors", "fcn8s"), CliRunner()
     picture(tmp_path / "a.png", 50, 70)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pixelwise.errors import ModelError, OutputError
+from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.files import atomic, write_text
 from pixelwise.inference.runners import Runner
 from pixelwise.inference.runtimes import fastest, try_runners
@@ -43,7 +43,14 @@ class AutoRunner:
         return self.chosen(rgb)
 
     def _measured(self, rgb: Tensor) -> Runner:
-        runners = {name: make() for name, make in self.candidates.items()}
+        runners = dict[str, Runner]()
+        for name, make in self.candidates.items():
+            try:
+                runners[name] = make()
+            except PixelwiseError as error:  # such as a cache that cannot be written: PyTorch needs none
+                if name == REFERENCE:
+                    raise
+                self.monitor.line(f"runtime {name} left out: {error}")
         trials = try_runners(runners, rgb[:1], reference=REFERENCE)
         name = fastest(trials)
         listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
@@ -56,7 +63,7 @@ class AutoRunner:
         try:
             name = json.loads(self.remembered.read_text(encoding="utf-8"))["runtime"]
             runner = self.candidates[name]()
-        except (OSError, ValueError, KeyError, TypeError, ModelError):
+        except (OSError, ValueError, KeyError, TypeError, PixelwiseError):
             return None
         self.monitor.line(f"runtime {name}: the fastest here, as measured before")
         return runner

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.checkpoint import Header, load_model, model_path
+from pixelwise.checkpoint import load_model, model_path
 from pixelwise.errors import ConfigError, ModelError, unknown
 from pixelwise.images import pixel_count
-from pixelwise.inference.auto import REFERENCE, AutoRunner, cache_folder, kept_file, machine_key, model_key
+from pixelwise.inference.auto import AutoRunner, cache_folder, kept_file, machine_key, model_key
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.runners import Runner, TorchRunner
 from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner, installed
@@ -39,10 +39,10 @@ def load(
     """A Predictor from a run folder, a .safetensors model file, or an .onnx file of `pixelwise export`.
 
     Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides; `max_memory`, in
-    bytes, bounds the sums of logits of those read by window. `runtime` is one
-    of RUNTIMES; `auto` measures those that are installed at the first tile, in float32 and bfloat16, and keeps the
-    fastest whose labels agree. Raises ModelError for a file that is missing, damaged or not a model, ConfigError for a
-    device, precision or runtime that cannot be.
+    bytes, bounds the sums of logits of those read by window. `runtime` is one of RUNTIMES; `auto` measures those that
+    are installed at the first tile, in float32 and bfloat16, and keeps the fastest whose labels agree. Raises
+    ModelError for a file that is missing, damaged or not a model, ConfigError for a device, precision or runtime that
+    cannot be.
     """
     where, path = choose_device(device), Path(model)
     if runtime not in RUNTIMES:
@@ -52,7 +52,7 @@ def load(
         runner = _of_onnx(path, runtime, precision)
     else:
         segmenter, header = load_model(path)
-        runner = _of_segmenter(path, segmenter, header, where, precision, runtime, monitor or Monitor())
+        runner = _of_segmenter(path, segmenter, where, precision, runtime, monitor or Monitor())
     return Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
 
 
@@ -89,7 +89,6 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
 def _of_segmenter(
     path: Path,
     segmenter: Segmenter,
-    header: Header,
     device: torch.device,
     precision: str,
     runtime: str,
@@ -106,12 +105,9 @@ def _of_segmenter(
         f"torch {name}": partial(TorchRunner, segmenter, device=device, precision=name)
         for name in ("float32", "bfloat16")
     }
-    assert REFERENCE in candidates
-    if installed("onnxruntime"):
-        candidates["onnxruntime float32"] = lambda: _rebuilt(network, partial(_runner, "onnxruntime", "float32"))
-    if installed("openvino"):
-        for name in ("float32", "bfloat16"):
-            candidates[f"openvino {name}"] = partial(_rebuilt, network, partial(_runner, "openvino", name))
+    for name, number in (("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")):
+        if installed(name):
+            candidates[f"{name} {number}"] = partial(_rebuilt, network, partial(_runner, name, number))
     return AutoRunner(candidates, remembered=folder / f"{key}-{machine_key()}.json", monitor=monitor)
 
 

@@ -5,6 +5,7 @@ Needs rasterio (extra `raster`), which reads what GDAL reads.
 
 import importlib
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.files import atomic
 from pixelwise.images import MAX_PIXELS, Array, pixel_count
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.runners import mirrored
 from pixelwise.inference.tiles import STRIP, TilePlan, stream
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, read_labels
@@ -103,14 +105,16 @@ def predict_raster(
     folder: Path,
     *,
     confidence: bool = False,
+    tta: bool = False,
     monitor: Monitor | None = None,
 ) -> RasterOutput:
     """Label the raster `source` in strips; write STEM.tif and, if asked, STEM_confidence.tif to `folder`.
 
     The masks are tiled, compressed TIFFs with the palette and the source's georeference; what is nodata in the source
     is void, which is their nodata value. Tiles are made lower until the sums of logits fit the predictor's
-    `max_memory`; what they need is said before the run. Raises ImageError for a source that cannot be read, ConfigError
-    where even the lowest tiles do not fit, OutputError where the results cannot be written.
+    `max_memory`; what they need is said before the run. `tta` is as in `Predictor.predict`. Raises ImageError for a
+    source that cannot be read, ConfigError where even the lowest tiles do not fit, OutputError where the results cannot
+    be written.
     """
     monitor = monitor or Monitor()
     with open_raster(source) as picture, ExitStack() as stack:
@@ -128,8 +132,9 @@ def predict_raster(
         path = folder / f"{source.stem}_confidence.tif" if confidence else None
         sure = stack.enter_context(_written(path, picture, None)) if path else None
         counts = np.zeros(256, np.int64)
+        runner = mirrored(predictor.runner) if tta else predictor.runner
         strips = monitor.track(
-            stream(predictor.runner, picture, plan), what=source.name, total=plan.height, unit="rows", weight=STRIP
+            stream(runner, picture, plan), what=source.name, total=plan.height, unit="rows", weight=STRIP
         )
         for top, logits in strips:
             counts += _write_strip(picture, top, logits, labels, sure)
@@ -184,28 +189,45 @@ def demand_rasterio() -> ModuleType:
         raise ConfigError("rasterio is not installed: pip install 'pixelwise[raster]'") from error
 
 
-def _write_strip(picture: RasterPicture, top: int, logits: torch.Tensor, labels: Any, sure: Any) -> NDArray[np.int64]:
+@dataclass
+class _Target:
+    """An open TIFF of one band that is written from the top to the bottom, with a checksum of what was handed to it."""
+
+    dataset: Any
+    checksum: int = 0
+
+    def write(self, top: int, rows: Array) -> None:
+        self.checksum = zlib.crc32(rows.tobytes(), self.checksum)
+        try:
+            self.dataset.write(rows, 1, window=((top, top + len(rows)), (0, rows.shape[1])))
+        except Exception as error:
+            raise OutputError(_not_written(self.dataset.name, str(error))) from error
+
+
+def _write_strip(
+    picture: RasterPicture, top: int, logits: torch.Tensor, labels: _Target, sure: _Target | None
+) -> NDArray[np.int64]:
     """Write one strip of rows; the count of each label."""
     found, confidence = read_labels(logits)
     height, width = found.shape
     void = ~picture.valid(top, 0, height, width)
     ids = found.numpy()
     ids[void] = VOID
-    window = ((top, top + height), (0, width))
-    try:
-        labels.write(ids, 1, window=window)
-        if sure is not None:
-            shares = np.rint(confidence.numpy().clip(0, 1) * 255).astype(np.uint8)
-            shares[void] = 0
-            sure.write(shares, 1, window=window)
-    except Exception as error:
-        raise OutputError(f"cannot write the mask of {picture.path} ({error}); is the disk full?") from error
+    labels.write(top, ids)
+    if sure is not None:
+        shares = np.rint(confidence.numpy().clip(0, 1) * 255).astype(np.uint8)
+        shares[void] = 0
+        sure.write(top, shares)
     return np.bincount(ids.ravel(), minlength=256)
 
 
 @contextmanager
-def _written(path: Path, picture: RasterPicture, predictor: Predictor | None) -> Iterator[Any]:
-    """A TIFF of one band beside which `path` is renamed when it is whole; with a palette where a predictor is given."""
+def _written(path: Path, picture: RasterPicture, predictor: Predictor | None) -> Iterator[_Target]:
+    """A TIFF of one band beside which `path` is renamed when it is whole; with a palette where a predictor is given.
+
+    It is read back and compared before: what GDAL still holds when a file is closed may fail to be written without a
+    word, as on a full disk.
+    """
     rasterio = demand_rasterio()
     source = picture.dataset
     profile = {
@@ -224,8 +246,29 @@ def _written(path: Path, picture: RasterPicture, predictor: Predictor | None) ->
         profile |= {"crs": source.crs, "transform": source.transform}
     if predictor is not None:
         profile["nodata"] = VOID
-    with atomic(path) as draft, rasterio.open(draft, "w", **profile) as target:
-        if predictor is not None:
-            palette = dict(enumerate(predictor.classes.palette))
-            target.write_colormap(1, {label: (*colour, 255) for label, colour in palette.items()})
-        yield target
+    with atomic(path) as draft:
+        with rasterio.open(draft, "w", **profile) as dataset:
+            if predictor is not None:
+                palette = dict(enumerate(predictor.classes.palette))
+                dataset.write_colormap(1, {label: (*colour, 255) for label, colour in palette.items()})
+            target = _Target(dataset)
+            yield target
+        if _checksum(draft) != target.checksum:
+            raise OutputError(_not_written(str(path), "what was written cannot be read back"))
+
+
+def _checksum(path: Path) -> int | None:
+    """That of the only band, row by row; None where it cannot be read."""
+    rasterio, total = demand_rasterio(), 0
+    try:
+        with rasterio.open(path) as dataset:
+            for top in range(0, dataset.height, BLOCK):
+                rows = (top, min(top + BLOCK, dataset.height))
+                total = zlib.crc32(dataset.read(1, window=(rows, (0, dataset.width))).tobytes(), total)
+    except Exception:  # rasterio's errors share no base class but Exception
+        return None
+    return total
+
+
+def _not_written(path: str, reason: str) -> str:
+    return f"cannot write {path} ({reason}); free some space and run again, the file of before is kept"

@@ -62,12 +62,11 @@ def predict_files(
 ) -> Predictions:
     """Write a mask for each image of `inputs`, files or folders, to the folder `out`.
 
-    Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF (`predict_raster`),
-    without overlay and `tta`.
-    With a `recipe`, an image whose results are all there is left out where they were made by the same; without one all
-    are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one name, a
-    result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out` cannot
-    be written to. Results already written are kept.
+    Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF (`predict_raster`), without
+    overlay. With a `recipe`, an image whose results are all there is left out where they were made by the same; without
+    one all are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one
+    name, a result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out`
+    cannot be written to. Results already written are kept.
     """
     monitor, folder = monitor or Monitor(), Path(out)
     images = find_images(inputs)
@@ -77,15 +76,20 @@ def predict_files(
     endings = [".png", *["_overlay.jpg"] * overlay, *["_confidence.png"] * confidence]
     skipped = list[Path]()
     if recipe is not None:
-        skipped = [] if recipe.overwrite else _finished(images, folder, endings, recipe)
-        write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
+        before = _made_with(folder)
+        if not recipe.overwrite:
+            skipped = _finished(images, folder, endings, same=before == recipe.made_with)
+        if recipe.overwrite or before != recipe.made_with:
+            write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
     todo = [image for image in images if image not in set(skipped)]
     failed: list[tuple[Path, str]] = []
     with _Writer(folder, overlay=overlay, confidence=confidence) as writer:
         for image, rgb in monitor.track(_read_ahead(todo), what="predicting", total=len(todo)):
             try:
                 if isinstance(rgb, _Large):
-                    raster = predict_raster(predictor, image, folder, confidence=confidence, monitor=monitor)
+                    if overlay:
+                        monitor.line(f"{image}: no overlay, as it is read by window")
+                    raster = predict_raster(predictor, image, folder, confidence=confidence, tta=tta, monitor=monitor)
                     writer.written.append(raster.labels)
                     continue
                 result = predictor.predict(_or_raise(rgb), tta=tta)
@@ -166,26 +170,35 @@ def _or_raise(rgb: Array | ImageError) -> Array:
     return rgb
 
 
-def _finished(images: Sequence[Path], folder: Path, endings: Sequence[str], recipe: Recipe) -> list[Path]:
-    """The images whose results are in `folder`. Raises ConfigError where those were made with something else."""
-
-    def there(image: Path) -> bool:
-        plain = all((folder / f"{image.stem}{ending}").is_file() for ending in endings)
-        return plain or (folder / f"{image.stem}.tif").is_file()
-
-    done = [image for image in images if there(image)]
-    if not done:
-        return []
+def _made_with(folder: Path) -> dict[str, Any] | None:
+    """What the folder's masks were made with, as far as it says."""
     try:
-        before = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        before = None
-    if before != recipe.made_with:
+        return None
+    return found
+
+
+def _finished(images: Sequence[Path], folder: Path, endings: Sequence[str], *, same: bool) -> list[Path]:
+    """The images whose results are in `folder`, made by the `same` recipe. Raises ConfigError where by another.
+
+    Results older than the manifest were there before its recipe: a call with --overwrite was stopped before it came to
+    them.
+    """
+    rasters = [ending.rpartition(".")[0] + ".tif" for ending in endings if "overlay" not in ending]
+    results = {
+        image: [[folder / f"{image.stem}{ending}" for ending in kind] for kind in (endings, rasters)]
+        for image in images
+    }
+    done = {i: next((r for r in kinds if all(p.is_file() for p in r)), None) for i, kinds in results.items()}
+    there = {image: paths for image, paths in done.items() if paths}
+    if there and not same:
         raise ConfigError(
-            f"{folder} has masks of {len(done)} of these images, made with another model or other options; give "
+            f"{folder} has masks of {len(there)} of these images, made with another model or other options; give "
             "--overwrite to make them anew, or another --out"
         )
-    return done
+    since = (folder / MANIFEST).stat().st_mtime_ns if there else 0
+    return [image for image, paths in there.items() if min(path.stat().st_mtime_ns for path in paths) >= since]
 
 
 def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:
@@ -198,6 +211,7 @@ def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:
             )
         by_stem[image.stem] = image
     sources = {image.resolve() for image in images}
-    lost = [i for i in images for end in ("png", "tif") if (folder / f"{i.stem}.{end}").resolve() in sources]
+    lost = [image for image in images if (folder / f"{image.stem}.png").resolve() in sources]
+    lost += [i for i in images if (folder / f"{i.stem}.tif").resolve() in sources and reads_by_window(i)]
     if lost:
         raise ConfigError(f"the mask of {lost[0]} would overwrite an input image; choose another --out than {folder}")

@@ -36,6 +36,7 @@ from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Loaders, Outcome, fit
 from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
+from pixelwise.training.state import state_path
 
 CROP_PIXELS = 320 * 480
 SAMPLES = 5
@@ -85,7 +86,8 @@ def train(
         config.decoder, config.encoder, len(dataset.classes), upsample=config.upsample, plain=config.plain
     )
     model = model_config.build()
-    monitor.line(_begin(model, model_config, dataset, config))
+    if not (begun and state_path(run).is_file()):  # else the state brings the weights
+        monitor.line(_begin(model, model_config, dataset, config))
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
     config = _chosen(config, parts["train"])
