@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelwise.data.masks import LabelError, LabelReader, MatteReader, index_lut, palette_of
+from pixelwise.data.masks import LabelError, LabelReader, MatteReader, index_lut, scan_masks
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.tasks.labels import VOID, voc_colormap
 
@@ -162,7 +162,7 @@ def test_a_matte_threshold_outside_1_to_255_is_refused(threshold: int) -> None:
 def test_voc_masks_have_the_voc_palette_and_read_alike_as_colours(tmp_path: Path) -> None:
     reader = LabelReader(21, index_lut(21), voc_colormap(21), ((224, 224, 192),))
     for path in sorted((VOC / "SegmentationClass").glob("*.png"))[:3]:
-        assert (palette_of(path) or ())[:21] == voc_colormap(21)
+        assert (scan_masks([path]).palette or ())[:21] == voc_colormap(21)
         with Image.open(path) as image:
             raw = np.asarray(image)
             image.convert("RGB").save(tmp_path / path.name)

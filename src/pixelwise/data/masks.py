@@ -113,11 +113,6 @@ def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
     return tuple(VOID if raw in void else raw if raw < classes else ILLEGAL for raw in range(256))
 
 
-def palette_of(path: Path) -> tuple[Colour, ...] | None:
-    """The colours of a palette image by index, or None for any other. Raises ImageError when it cannot be read."""
-    return _palette(open_image(path))
-
-
 def _palette(image: Image.Image) -> tuple[Colour, ...] | None:
     flat = image.getpalette("RGB") if image.mode == "P" else None
     if not flat:
