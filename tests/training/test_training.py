@@ -1,7 +1,9 @@
+import itertools
 import json
 import math
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,14 @@ import torch
 import pixelwise
 from pixelwise.checkpoint import load_model
 from pixelwise.errors import ConfigError, DataError, OutputError, PixelwiseError, TrainingError
+from pixelwise.jobs import train as job
+from pixelwise.models.build import build_model
 from pixelwise.monitor import Monitor
-from pixelwise.training import loop
+from pixelwise.tasks.losses import Loss, make_loss
+from pixelwise.training.choices import Facts, choose
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
+from pixelwise.training.optimize import thaw
 from pixelwise.training.schedule import Budget, rate_factor
 
 QUICK: dict[str, Any] = {
@@ -114,18 +120,80 @@ def test_minutes_end_the_training_in_time(shapes: Path, tmp_path: Path) -> None:
     assert run.history[-1].seconds < 0.08 * 60 + 5
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_best(
+def broken_loss(monkeypatch: pytest.MonkeyPatch, broken: Callable[[int], bool]) -> None:
+    """Makes the loss of each step no number whose count from 0 is `broken`."""
+    calls = itertools.count()
+
+    def make(text: str, **options: Any) -> Loss:
+        real = make_loss(text, **options)
+        return lambda logits, target: real(logits, target) * (math.nan if broken(next(calls)) else 1)
+
+    monkeypatch.setattr(job, "make_loss", make)
+
+
+def test_a_loss_that_stays_no_number_stops_and_keeps_the_best(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = loop.cross_entropy, iter(range(100))
-
-    def broken(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return real(logits, target) * (math.nan if next(calls) >= 8 else 1)
-
-    monkeypatch.setattr(loop, "cross_entropy", broken)
+    broken_loss(monkeypatch, lambda step: step >= 4)
     with pytest.raises(TrainingError, match=r"nan.*best model so far is kept.*smaller learning rate"):
         pixelwise.train(shapes, tmp_path / "run", epochs=3, **QUICK)
     assert load_model(tmp_path / "run")[1].training["epoch"]["epoch"] == 1
+
+
+def test_a_loss_that_is_no_number_once_steps_back_and_goes_on_at_half_the_rate(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_loss(monkeypatch, lambda step: step == 4)  # the second of epoch 2
+    listener = Listener()
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, monitor=listener, **QUICK)
+    assert any("back to the end of epoch 1, rate halved" in line for line in listener.lines)
+    assert [row.epoch for row in run.history] == [1, 2, 3]
+    factor = rate_factor(5 / 9, warmup=TrainConfig().warmup)
+    assert run.history[1].learning_rate == pytest.approx(0.5 * TrainConfig().learning_rate * factor)
+    assert all(math.isfinite(float(weight.sum())) for weight in weights(tmp_path / "run").values())
+
+
+def test_the_kept_weights_are_the_moving_average(shapes: Path, tmp_path: Path) -> None:
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    state = torch.load(tmp_path / "run/state/last.pt", weights_only=True)
+    kept = weights(tmp_path / "run")
+    assert all(torch.equal(kept[name], state["average"][name]) for name in kept)
+    assert any(not torch.equal(kept[name], state["model"][name]) for name in kept)
+
+
+def test_two_half_batches_make_the_step_of_one(shapes: Path, tmp_path: Path) -> None:
+    """Without batch normalisation, at a constant rate and with every pixel counted."""
+    by_hand = {"ema": 0.0, "optimizer": "sgd", "decay": "constant", "warmup": 0.0}
+    options = {**QUICK, **by_hand, "encoder": "vgg11", "plain": True, "augment": "none", "epochs": 1}
+    pixelwise.train(shapes, tmp_path / "one", **{**options, "batch": 4})
+    pixelwise.train(shapes, tmp_path / "two", **{**options, "batch": 2, "accumulate": 2})
+    a, b = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
+
+
+def test_the_encoder_thaws_from_its_end() -> None:
+    model = build_model("fcn32s", encoder="resnet10t", classes=4, weights="none").train()
+    layers = [layer for layer in model.encoder.net.modules() if list(layer.parameters(recurse=False))]
+    learning = []
+    for epoch in (1, 2, 3, 4, 5):
+        model.train()
+        thaw(model, epoch, freeze=4)
+        learning.append([all(p.requires_grad for p in layer.parameters(recurse=False)) for layer in layers])
+        assert [layer.training for layer in layers if isinstance(layer, torch.nn.BatchNorm2d)] == [
+            on for on, layer in zip(learning[-1], layers, strict=True) if isinstance(layer, torch.nn.BatchNorm2d)
+        ]
+    assert not any(learning[0])
+    assert all(learning[4])
+    assert [sum(row) for row in learning] == [len(layers) * k // 4 for k in range(5)]
+    assert all(row == sorted(row) for row in learning)
+
+
+def test_patience_ends_a_training_that_gets_no_better(shapes: Path, tmp_path: Path) -> None:
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=30, patience=2, learning_rate=1e-9, **QUICK)
+    best = max(range(len(run.history)), key=lambda index: run.history[index].val_mean_iou)
+    assert len(run.history) - 1 - best == 2
+    assert not run.stopped
 
 
 def test_a_run_folder_that_exists_is_refused(shapes: Path, tmp_path: Path) -> None:
@@ -146,7 +214,9 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("option", "value"),
     [("batch", 1), ("epochs", 0), ("minutes", -1.0), ("learning_rate", 0.0), ("learning_rate", -1.0),
-     ("learning_rate", 50.0), ("crop", (30, 32)), ("precision", "float16"), ("seed", -1), ("workers", -1)],
+     ("learning_rate", 50.0), ("crop", (30, 32)), ("precision", "float16"), ("seed", -1), ("workers", -1),
+     ("ema", 1.0), ("label_smoothing", -0.1), ("augment", "wild"), ("class_weights", "some"), ("clip", 0.0),
+     ("patience", 0), ("freeze", -1), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0)],
 )  # fmt: skip
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
@@ -209,3 +279,43 @@ def test_a_budget_of_steps_knows_its_progress() -> None:
     assert not budget.over
     budget.done = 10
     assert budget.over
+
+
+def facts(**given: Any) -> Facts:
+    known = {"images": 367, "median_size": (360, 480), "device": "cpu", "memory": 16 << 30, "cores": 2}
+    return Facts(**{**known, **given})
+
+
+def test_every_open_choice_is_made_with_its_reason() -> None:
+    config, reasons = choose(TrainConfig(device="cpu"), facts())
+    assert (config.crop, config.batch, config.accumulate, config.workers) == ((352, 448), 8, 1, 1)
+    assert config.epochs == 27  # 10,000 samples of 367 images
+    assert set(reasons) == {"crop", "batch", "accumulate", "epochs", "workers"}
+    assert "360 x 480" in reasons["crop"]
+
+
+def test_what_is_given_stays_and_has_no_reason() -> None:
+    given = TrainConfig(device="cpu", crop=(64, 96), batch=3, accumulate=2, minutes=5.0, workers=0)
+    config, reasons = choose(given, facts())
+    assert config == given
+    assert reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "value"),
+    [
+        ({"images": 3}, "batch", 3),
+        ({"images": 3}, "epochs", 60),
+        ({"images": 10**6}, "epochs", 10),
+        ({"median_size": (3000, 4000)}, "crop", (352, 448)),
+        ({"median_size": (20, 500)}, "crop", (32, 512)),
+        ({"memory": 1 << 30}, "batch", 2),
+        ({"memory": 1 << 30}, "accumulate", 4),
+        ({"device": "cuda"}, "batch", 16),
+        ({"cores": 1}, "workers", 1),
+        ({"cores": 64}, "workers", 8),
+    ],
+)
+def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
+    config, _ = choose(TrainConfig(device="cpu"), facts(**given))
+    assert getattr(config, name) == value

@@ -1,6 +1,5 @@
 """Pairs of files to batches of tensors, decoded lazily in workers."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pixelwise.data.sample import Pair
-from pixelwise.data.transforms import Augmentation, as_tensors
+from pixelwise.data.transforms import Augmentation, as_tensors, pasted
 from pixelwise.images import Array, read_rgb
 from pixelwise.tasks.labels import VOID
 
@@ -23,16 +22,12 @@ VALIDATION_TILE = 1024
 """Validation images above this many pixels a side are cut, without overlap: memory stays bounded, counts just add."""
 
 
-def default_workers() -> int:
-    """Decoding processes: one of every two cores, 1 to 8."""
-    return max(1, min(8, (os.cpu_count() or 1) // 2))
-
-
 @dataclass(frozen=True)
 class TrainingSet(Dataset[Batch]):
     """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker.
 
     Void pixels become the class `void_as`; only a comparison with sources that do so has use for another than VOID.
+    `paste` is the share of the samples over which classes of another sample are laid.
     """
 
     pairs: tuple[Pair, ...]
@@ -40,13 +35,20 @@ class TrainingSet(Dataset[Batch]):
     augment: Augmentation
     seed: int
     void_as: int = VOID
+    paste: float = 0.0
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
-        pair = self.pairs[item[1]]
-        image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
-        image, labels = self.augment(image, labels, dice(self.seed, *item))
+        chance = dice(self.seed, *item)
+        image, labels = self._sample(item[1], chance)
+        if self.paste and float(torch.rand((), generator=chance)) < self.paste:
+            other = int(torch.randint(len(self.pairs), (), generator=chance))
+            image, labels = pasted(image, labels, self._sample(other, chance), chance)
         return image, labels if self.void_as == VOID else labels.masked_fill(labels == VOID, self.void_as)
+
+    def _sample(self, index: int, chance: torch.Generator) -> Batch:
+        pair = self.pairs[index]
+        return self.augment(*as_tensors(read_rgb(pair.image), self.read_labels(pair.mask)), chance)
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -26,12 +26,14 @@ class Survey:
     """What reading a split found.
 
     `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the pixels of each class over
-    the kept masks, `void` those that count nowhere. `sizes` are (height, width) of the kept images, in order.
+    the kept masks, `void` those that count nowhere, `holding` all that count in the masks that hold the class. `sizes`
+    are (height, width) of the kept images, in order.
     """
 
     pairs: tuple[Pair, ...]
     broken: tuple[tuple[Path, str], ...]
     pixels: tuple[int, ...]
+    holding: tuple[int, ...]
     void: int
     sizes: tuple[tuple[int, int], ...]
 
@@ -70,12 +72,13 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
     sizes: list[tuple[int, int]] = []
     broken: list[tuple[Path, str]] = []
     mislabelled: list[LabelError] = []
-    counts = np.zeros(256, np.int64)
+    counts, holding = np.zeros(256, np.int64), np.zeros(256, np.int64)
     for read in monitor.track(_reads(dataset, pairs), what=f"checking {split}", total=len(pairs)):
         if read.counts is not None:
             kept.append(read.pair)
             sizes.append(read.size)
             counts += read.counts
+            holding[read.counts > 0] += read.counts[:VOID].sum()
         broken += [read.problem] if read.problem else []
         mislabelled += [read.mislabelled] if read.mislabelled else []
     _refuse(split, len(pairs), broken, mislabelled, skip_broken=skip_broken)
@@ -83,8 +86,8 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
         monitor.line(f"left out: {path}: {reason}")
     if not kept:
         raise DataError(f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} are broken)")
-    pixels = tuple(int(count) for count in counts[: len(dataset.classes)])
-    return Survey(tuple(kept), tuple(broken), pixels, int(counts[VOID]), tuple(sizes))
+    pixels, seen = (tuple(int(count) for count in each[: len(dataset.classes)]) for each in (counts, holding))
+    return Survey(tuple(kept), tuple(broken), pixels, seen, int(counts[VOID]), tuple(sizes))
 
 
 def _reads(dataset: DataSet, pairs: Sequence[Pair]) -> Iterator[_Read]:

@@ -1,11 +1,7 @@
 """Two folders to a trained model: data, model, loop and reports put together."""
 
-import json
 import os
-import platform
-import time
-from dataclasses import asdict, dataclass, fields, replace
-from importlib.metadata import version
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +9,29 @@ import torch
 
 from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
-from pixelwise.data.loaders import TrainingSet, WholeImages, default_workers, training_loader, validation_loader
+from pixelwise.data.loaders import TrainingSet, WholeImages, training_loader, validation_loader
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
-from pixelwise.data.transforms import Augmentation
-from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError, unknown
-from pixelwise.files import write_text
-from pixelwise.images import read_rgb
-from pixelwise.inference.load import choose_device, load
+from pixelwise.data.transforms import AUGMENTATIONS, Augmentation
+from pixelwise.errors import DataError, OutputError, TrainingError, unknown
+from pixelwise.inference.load import choose_device
 from pixelwise.jobs.book import BookFigures, book_figures
+from pixelwise.jobs.record import Pictures, finish_record, make_record, recorded, recorded_reading, write_record
 from pixelwise.models.build import ModelConfig
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import transfer
 from pixelwise.models.weights import load_weights
 from pixelwise.monitor import Monitor
-from pixelwise.reports.curves import draw_curves
-from pixelwise.reports.page import write_report
-from pixelwise.reports.samples import draw_samples
 from pixelwise.tasks.labels import VOID
+from pixelwise.tasks.losses import Loss, class_weights, make_loss
+from pixelwise.training.choices import Facts, choose, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
-from pixelwise.training.loop import Loaders, Outcome, fit
+from pixelwise.training.loop import Place, fit
 from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
+from pixelwise.training.session import Loaders
 from pixelwise.training.state import state_path
-
-CROP_PIXELS = 320 * 480
-SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -76,11 +68,11 @@ def train(
     config, reading = _sorted(config, options)
     begun = resume and (run / "run.json").is_file()
     if begun:
-        reading = _recorded_reading(run)
+        reading = recorded_reading(run)
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         monitor.line(note)
-    config = _recorded(run, dataset, config) if begun else config
+    config = recorded(run, dataset, config) if begun else config
     torch.manual_seed(config.seed)
     model_config = ModelConfig(
         config.decoder, config.encoder, len(dataset.classes), upsample=config.upsample, plain=config.plain
@@ -90,18 +82,26 @@ def train(
         monitor.line(_begin(model, model_config, dataset, config))
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
-    config = _chosen(config, parts["train"])
+    config, reasons = _chosen(config, parts["train"], monitor)
     if config.drop_small:
         parts["train"] = _without_small(parts["train"], config, monitor)
-    config = _with_precision(config, model, monitor)
-    record = _record(config, reading, dataset)
-    _write_record(run, record)
+    config = _with_precision(config, model, reasons, monitor)
+    record = make_record(config, reading, dataset, reasons)
+    write_record(run, record)
     header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
-    loaders = _loaders(dataset, parts, config)
-    outcome = fit(model, loaders, config=config, header=header, run=run, monitor=monitor)
-    if config.recipe == "book" and outcome.history:
-        record["book"] = _say_book(book_figures(model, outcome.history[-1], dataset, parts["val"], config), monitor)
-    return _finish(run, outcome, dataset, parts["val"], record, monitor)
+    pictures = Pictures(run, dataset, parts["val"], config.device)
+    place = Place(run, header, monitor, pictures.draw)
+    loaders, loss = _loaders(dataset, parts, config), _loss(parts["train"], config)
+    outcome = fit(model, loaders, loss, config=config, place=place)
+    if outcome.best is None:
+        raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
+    if config.recipe == "book":
+        record["book"] = _say_book(
+            book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
+        )
+    finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
+    monitor.line(f"best: epoch {outcome.best.epoch}, validation mean IoU {outcome.best.val_mean_iou:.3f}; in {run}")
+    return Run(run, outcome.stopped, outcome.history)
 
 
 def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainConfig, DataOptions]:
@@ -155,36 +155,38 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
         raise DataError("every training pixel is void: nothing can be learned; check what the mask values mean")
 
 
-def _chosen(config: TrainConfig, train: Survey) -> TrainConfig:
-    """The config with crop, workers and device decided."""
-    device = choose_device(config.device).type
-    workers = default_workers() if config.workers is None else config.workers
-    return replace(config, crop=config.crop or _crop(train.median_size), workers=workers, device=device)
+def _chosen(config: TrainConfig, train: Survey, monitor: Monitor) -> tuple[TrainConfig, dict[str, str]]:
+    """The config with every open choice made but the precision, each said with its reason."""
+    config = replace(config, device=choose_device(config.device).type)
+    facts = Facts(len(train.pairs), train.median_size, config.device, free_memory(), os.cpu_count() or 1)
+    config, reasons = choose(config, facts)
+    for name, why in reasons.items():
+        value = getattr(config, name)
+        monitor.line(f"{name} {' x '.join(map(str, value)) if isinstance(value, tuple) else value}: {why}")
+    return config, reasons
 
 
-def _crop(size: tuple[int, int]) -> tuple[int, int]:
-    """The median image's shape, shrunk to CROP_PIXELS where it has more, in multiples of 32."""
-    shrink = min(1.0, (CROP_PIXELS / (size[0] * size[1])) ** 0.5)
-    height, width = (max(32, round(side * shrink / 32) * 32) for side in size)
-    return height, width
-
-
-def _with_precision(config: TrainConfig, model: torch.nn.Module, monitor: Monitor) -> TrainConfig:
+def _with_precision(
+    config: TrainConfig, model: torch.nn.Module, reasons: dict[str, str], monitor: Monitor
+) -> TrainConfig:
     if config.precision == "auto":
         assert config.crop is not None
+        assert config.batch is not None
         device = torch.device(config.device)
         precision, why = choose_precision(model, device=device, crop=config.crop, batch=config.batch)
         monitor.line(f"precision {precision}: {why}")
+        reasons["precision"] = why
         config = replace(config, precision=precision)
     return config
 
 
 def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) -> Loaders:
-    assert config.crop is not None
     assert config.workers is not None
-    augment = Augmentation(config.crop, config.scale, config.jitter, config.mirror)
+    assert config.batch is not None
+    train = parts["train"]
     void_as = 0 if config.void_as_background else VOID
-    training = TrainingSet(parts["train"].pairs, dataset.read_labels, augment, config.seed, void_as)
+    augment = augmentation(config, train)
+    training = TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste)
     if len(training) < 2:
         raise DataError(f"{len(training)} training image: at least 2 are needed")
     loader, epochs = training_loader(training, batch=config.batch, workers=config.workers)
@@ -192,82 +194,16 @@ def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) ->
     return Loaders(loader, epochs, validation_loader(whole, workers=config.workers))
 
 
-def _record(config: TrainConfig, reading: DataOptions, dataset: DataSet) -> dict[str, Any]:
-    packages = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
-    return {
-        "config": asdict(config),
-        "reading": asdict(reading),
-        "data": {
-            "root": str(dataset.root),
-            "format": dataset.format,
-            "fingerprint": dataset.fingerprint(),
-            "classes": list(dataset.classes.names),
-            "images": {name: len(pairs) for name, pairs in dataset.splits.items()},
-            "notes": list(dataset.notes),
-        },
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "result": None,
-    }
+def augmentation(config: TrainConfig, train: Survey) -> Augmentation:
+    """What is done to the samples: the strength's, with what the config says besides; rare classes drawn more often."""
+    assert config.crop is not None
+    given = {name: getattr(config, name) for name in ("scale", "jitter", "mirror") if getattr(config, name) is not None}
+    rarity = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
+    assert rarity is not None
+    return Augmentation(config.crop, **{**AUGMENTATIONS[config.augment], **given, "rarity": tuple(rarity.tolist())})
 
 
-def _recorded_reading(run: Path) -> DataOptions:
-    """How the run to be resumed read its data: split, matte threshold, what was left out."""
-    return DataOptions(**json.loads((run / "run.json").read_text(encoding="utf-8"))["reading"])
-
-
-def _recorded(run: Path, dataset: DataSet, config: TrainConfig) -> TrainConfig:
-    """The config that the run to be resumed wrote down; the data must be the same, the length may be changed."""
-    raw = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    if raw["data"]["fingerprint"] != dataset.fingerprint():
-        raise ConfigError(
-            f"run {run} was trained on other data ({raw['data']['format']}, {raw['data']['images']}) than "
-            f"{dataset.root}; give that data, or another --out"
-        )
-    lists = {key: tuple(value) for key, value in raw["config"].items() if isinstance(value, list)}
-    before = TrainConfig(**{**raw["config"], **lists})
-    if config.epochs is not None or config.minutes is not None:
-        return replace(before, epochs=config.epochs, minutes=config.minutes)
-    return before
-
-
-def _write_record(run: Path, record: dict[str, Any]) -> None:
-    write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
-
-
-def _finish(
-    run: Path, outcome: Outcome, dataset: DataSet, val: Survey, record: dict[str, Any], monitor: Monitor
-) -> Run:
-    """Pictures, report and result of what was reached."""
-    if outcome.best is None:
-        raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
-    predictor = load(run, device=record["config"]["device"])
-    shown = val.pairs[:: max(1, len(val.pairs) // SAMPLES)][:SAMPLES]
-    rows = [(read_rgb(p.image), dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]
-    draw_samples(rows, run / "samples.png", dataset.classes, [pair.name for pair in shown])
-    history = [asdict(row) for row in outcome.history]
-    draw_curves(history, run / "curves.png")
-    record["result"] = {"stopped": outcome.stopped, "epochs": len(history), "best": asdict(outcome.best)}
-    _write_record(run, record)
-    pictures = [("Loss and scores by epoch", run / "curves.png"), ("Validation images", run / "samples.png")]
-    write_report(run / "report.html", title=run.name, facts=_facts(record), scores=None, pictures=pictures)
-    monitor.line(f"best: epoch {outcome.best.epoch}, validation mean IoU {outcome.best.val_mean_iou:.3f}; in {run}")
-    return Run(run, outcome.stopped, outcome.history)
-
-
-def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
-    best, data, config = record["result"]["best"], record["data"], record["config"]
-    return [
-        (
-            "Validation mean IoU",
-            f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch {best['epoch']})",
-        ),
-        ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
-        ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
-        (
-            "Data",
-            f"{data['root']} ({data['format']}; {', '.join(f'{k} {v}' for k, v in data['images'].items())} images)",
-        ),
-        *((key, str(value)) for key, value in config.items()),
-    ]
+def _loss(train: Survey, config: TrainConfig) -> Loss:
+    weight = class_weights(config.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding))
+    weight = None if weight is None else weight.to(config.device)
+    return make_loss(config.loss, weight=weight, smoothing=config.label_smoothing)

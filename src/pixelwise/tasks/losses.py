@@ -21,9 +21,7 @@ LOVASZ_PIXELS = 1 << 16
 """Of larger batches a random part of this many pixels is ranked: sorting all of them costs as much as the network."""
 
 
-def cross_entropy(
-    logits: Tensor, target: Tensor, *, weight: Tensor | None = None, smoothing: float = 0.0
-) -> Tensor:
+def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
     """Mean over the pixels, each counted with `weight` (C,) of its class; `smoothing` spreads that share of the truth
     over all classes (Szegedy et al. 2016, section 7).
     """
@@ -56,7 +54,10 @@ def tversky(logits: Tensor, target: Tensor, *, alpha: float = 0.3, beta: float =
 
 
 def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
-    """Mean of (1 - p)^gamma times the cross-entropy, p the share of the true class. Source: Lin et al. 2017, section 3."""
+    """Mean of (1 - p)^gamma times the cross-entropy; p is the share of the true class.
+
+    Source: Lin et al. 2017, "Focal loss for dense object detection", section 3.
+    """
     losses = _pixels(logits, target)
     return _mean((1 - (-losses).exp()) ** gamma * losses, logits)
 
@@ -98,7 +99,7 @@ def lovasz(logits: Tensor, target: Tensor, *, pixels: int = LOVASZ_PIXELS) -> Te
         scores, truth = scores[part], truth[part]
     shares = scores.softmax(1)
     losses = []
-    for label in truth.unique():
+    for label in torch.unique(truth):
         real = (truth == label).float()
         errors, order = (real - shares[:, label]).abs().sort(descending=True)
         real = real[order]
@@ -142,9 +143,9 @@ def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0
 def class_weights(kind: str, pixels: Tensor, seen: Tensor) -> Tensor | None:
     """Weights (C,) with mean 1 over the classes there are; None for `none`.
 
-    pixels: of each class. seen: pixels of all images that hold the class, void left out. `inverse_log` is 1 / ln(1.02 +
-    p) (Paszke et al. 2016, "ENet", section 5.2); `median`, median frequency balancing (Eigen, Fergus 2015, section 6.3).
-    Classes without pixels weigh 1.
+    pixels: of each class. seen: pixels of all images that hold the class, void left out. `inverse_log` is
+    1 / ln(1.02 + p) (Paszke et al. 2016, "ENet", section 5.2); `median`, median frequency balancing (Eigen, Fergus
+    2015, section 6.3). Classes without pixels weigh 1.
     """
     pixels, seen = pixels.double(), seen.double()
     there = pixels > 0

@@ -2,21 +2,28 @@
 
 from dataclasses import dataclass
 
+from pixelwise.data.transforms import AUGMENTATIONS
 from pixelwise.errors import ConfigError
+from pixelwise.tasks.losses import CLASS_WEIGHTS, make_loss
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-DEFAULT_EPOCHS = 25
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Options of a training; None means: chosen from the data and the machine, and said.
 
-    epochs or minutes (at most one; DEFAULT_EPOCHS where neither): how long. crop: (height, width) of a training
+    epochs or minutes (at most one): how long. crop: (height, width) of a training
     sample, in multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
     upsample, plain: as in ModelConfig. start: a model whose weights this one begins with. optimizer: adamw or sgd.
-    decay: polynomial or constant. drop_small: images smaller than the crop are left out instead of padded.
-    void_as_background: void pixels are trained as class 0; for comparison only.
+    decay: polynomial or constant. accumulate: batches whose gradients are added up to one step. clip: largest norm of
+    the gradient. ema: decay of the moving average of the weights, which is what is scored and kept; 0 for none.
+    freeze: epochs in which the encoder thaws, layer by layer from its end (Howard, Ruder 2018, section 3.3). patience:
+    epochs without a better score after which the training ends.
+    loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
+    scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
+    drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
+    as class 0; for comparison only.
     """
 
     recipe: str = "default"
@@ -29,7 +36,8 @@ class TrainConfig:
     epochs: int | None = None
     minutes: float | None = None
     crop: tuple[int, int] | None = None
-    batch: int = 8
+    batch: int | None = None
+    accumulate: int | None = None
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
@@ -39,9 +47,18 @@ class TrainConfig:
     encoder_rate: float = 0.3
     weight_decay: float = 0.01
     warmup: float = 0.04
-    scale: tuple[float, float] = (0.6, 1.8)
-    jitter: float = 0.3
-    mirror: bool = True
+    clip: float | None = None
+    ema: float = 0.99
+    freeze: int = 0
+    patience: int | None = None
+    loss: str = "cross_entropy"
+    class_weights: str = "none"
+    label_smoothing: float = 0.0
+    augment: str = "medium"
+    scale: tuple[float, float] | None = None
+    jitter: float | None = None
+    mirror: bool | None = None
+    paste: float = 0.0
     drop_small: bool = False
     void_as_background: bool = False
     workers: int | None = None
@@ -52,12 +69,25 @@ class TrainConfig:
             raise ConfigError("both epochs and minutes are given: choose one of --epochs and --minutes")
         self._demand(self.epochs is None or self.epochs >= 1, "epochs", "a whole number of at least 1")
         self._demand(self.minutes is None or self.minutes > 0, "minutes", "a number above 0")
-        self._demand(self.batch >= 2, "batch", "at least 2, as batch normalisation needs more than one image")
+        many = self.batch is None or self.batch >= 2
+        self._demand(many, "batch", "at least 2, as batch normalisation needs more than one image")
+        self._demand(self.accumulate is None or self.accumulate >= 1, "accumulate", "a whole number of at least 1")
         self._demand(0 < self.learning_rate <= 1, "learning_rate", "a number above 0 and at most 1")
         self._demand(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._demand(self.optimizer in ("adamw", "sgd"), "optimizer", "adamw or sgd")
         self._demand(self.decay in ("polynomial", "constant"), "decay", "polynomial or constant")
-        self._demand(0 < self.scale[0] <= self.scale[1] <= 16, "scale", "two numbers, 0 < low <= high <= 16")
+        self._demand(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {', '.join(CLASS_WEIGHTS)}")
+        self._demand(self.augment in AUGMENTATIONS, "augment", f"one of {', '.join(AUGMENTATIONS)}")
+        self._demand(self.clip is None or self.clip > 0, "clip", "a number above 0")
+        self._demand(self.freeze >= 0, "freeze", "0 or more")
+        self._demand(self.patience is None or self.patience >= 1, "patience", "a whole number of at least 1")
+        for name in ("ema", "label_smoothing"):
+            self._demand(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
+        self._demand(0 <= self.paste <= 1, "paste", "a share from 0 to 1")
+        self._demand(self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1")
+        low, high = self.scale or (1.0, 1.0)
+        self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
+        make_loss(self.loss)
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
         self._demand(self.seed >= 0, "seed", "0 or more")
         if self.crop is not None:

@@ -1,45 +1,33 @@
 """The training loop: one page on Lightning Fabric."""
 
 import math
-import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.optim import SGD, AdamW, Optimizer
-from torch.utils.data import DataLoader
 
 from pixelwise.checkpoint import Header, save_model
-from pixelwise.data.loaders import Batch, Epochs
-from pixelwise.errors import TrainingError
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.monitor import Monitor
-from pixelwise.tasks.losses import cross_entropy
-from pixelwise.tasks.metrics import ConfusionMatrix
-from pixelwise.training.config import DEFAULT_EPOCHS, TrainConfig
+from pixelwise.tasks.losses import Loss
+from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch, write_history
-from pixelwise.training.interrupt import StopWish, stop_on_interrupt
-from pixelwise.training.schedule import Budget, rate_factor
-from pixelwise.training.state import restore_state, save_state
-
-
-@dataclass(frozen=True)
-class Loaders:
-    """What the loop is fed with. `epochs` is the training loader's sampler, told the epoch before each round."""
-
-    train: DataLoader[Batch]
-    epochs: Epochs
-    val: DataLoader[list[Batch]]
+from pixelwise.training.interrupt import stop_on_interrupt
+from pixelwise.training.optimize import make_optimizer, moving_average
+from pixelwise.training.schedule import Budget
+from pixelwise.training.session import Loaders, NotFiniteError, Session, Trained, time_left
+from pixelwise.training.state import restore_state, save_state, state_path
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended."""
+    """How a training ended, and the network as it was then."""
 
     history: list[Epoch]
     stopped: bool
+    model: Segmenter
 
     @property
     def best(self) -> Epoch | None:
@@ -47,40 +35,49 @@ class Outcome:
         return max(self.history, key=_rank, default=None)
 
 
-def fit(
-    model: Segmenter, loaders: Loaders, *, config: TrainConfig, header: Header, run: Path, monitor: Monitor
-) -> Outcome:
-    """Train `model`; the best weights by validation mean IoU, the history and the resumable state go to `run`.
+@dataclass(frozen=True)
+class Place:
+    """Where a training writes, and what it says and does on the way.
 
-    Continues from `run`/state where there is one. A loss that is no number raises TrainingError; Ctrl-C ends the loop
-    after the step in hand. `config` has every choice made: nothing is `auto` or None but one of epochs and minutes.
+    `after` is called after each epoch with the history so far and whether this epoch is the best.
+    """
+
+    run: Path
+    header: Header
+    monitor: Monitor
+    after: Callable[[list[Epoch], bool], None] = lambda history, best: None
+
+
+def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, place: Place) -> Outcome:
+    """Train `model`; the best weights by validation mean IoU, the history and the resumable state go to `place.run`.
+
+    Continues from the run's state where there is one. A loss that is no number steps back to the last epoch's end, once
+    and with half the learning rate; then it raises TrainingError. Ctrl-C ends the loop after the step in hand. `config`
+    has every choice made: nothing is `auto` or None but one of epochs and minutes.
     """
     fabric = make_fabric(config)
     model = model.to(memory_format=torch.channels_last)
-    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[config.optimizer]
-    optimizer = kind(_groups(model, config), lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)
+    average = moving_average(model, config.ema)
     budget = _budget(config, len(loaders.train))
-    history = restore_state(run, model, optimizer, budget)
+    history = restore_state(place.run, (model, average, optimizer), budget)
     with stop_on_interrupt() as stop:
-        session = _Session(
-            fabric, net, optimizer, stepper, loaders, config, budget, stop, monitor, header.model.classes
+        session = Session(
+            fabric, model, average, net, optimizer, stepper, loaders, config, loss, budget, stop, place.monitor
         )
-        while not (budget.over or stop):
+        while not (budget.over or stop or _tired(history, config)):
             number = len(history) + 1
             torch.manual_seed(config.seed + number)
             loaders.epochs.epoch = number
-            trained = session.train_epoch()
+            trained = _trained(session, number, place)
             if stop:
                 break
-            row = session.validated(trained, number)
-            history.append(row)
-            if _rank(row) >= max(_rank(earlier) for earlier in history):
-                save_model(run / "model.safetensors", model, _with_scores(header, row))
-            write_history(run / "history.csv", history)
-            save_state(run, model, optimizer, budget, len(history))
-            monitor.line(_summary(row, budget))
-    return Outcome(history, stopped=bool(stop))
+            if trained is None:
+                continue
+            history.append(session.validated(trained, number))
+            _keep(session, history, place)
+    return Outcome(history, bool(stop), session.scored)
 
 
 def make_fabric(config: TrainConfig) -> Fabric:
@@ -89,124 +86,50 @@ def make_fabric(config: TrainConfig) -> Fabric:
     return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
-class _Trained:
-    loss: float
-    confusion: ConfusionMatrix
-    rate: float
-    learning_rate: float
+def _trained(session: Session, number: int, place: Place) -> Trained | None:
+    """One epoch; None where its loss was no number and the last epoch's end was gone back to."""
+    try:
+        return session.train_epoch(number)
+    except NotFiniteError:
+        if session.budget.rate < 1 or not state_path(place.run).is_file():
+            raise
+    budget = session.budget
+    spent = budget.elapsed
+    restore_state(place.run, (session.model, session.average, session.optimizer), budget)
+    budget.earlier += spent - budget.elapsed  # what was lost took its time all the same
+    session.optimizer.zero_grad()
+    budget.rate = 0.5
+    place.monitor.line(f"epoch {number}: the loss became no number; back to the end of epoch {number - 1}, rate halved")
+    return None
 
 
-@dataclass(frozen=True)
-class _Session:
-    """What one pass over the data needs at hand."""
-
-    fabric: Fabric
-    net: torch.nn.Module
-    optimizer: Optimizer
-    stepper: Optimizer  # Fabric's wrapper of it; its `param_groups` go stale when a state is loaded
-    loaders: Loaders
-    config: TrainConfig
-    budget: Budget
-    stop: StopWish
-    monitor: Monitor
-    classes: int
-
-    def train_epoch(self) -> _Trained:
-        """One pass over the training data, cut short where somebody asks to stop or the minutes are over."""
-        self.net.train()
-        confusion, losses, start = ConfusionMatrix(self.classes), list[float](), time.monotonic()
-        loader, budget = self.loaders.train, self.budget
-        size = loader.batch_size or 1
-        rate = 0.0
-        for image, labels in self.monitor.track(loader, what="train", total=len(loader) * size, weight=size):
-            rate = self._set_rate()
-            images, target = self._on_device(image, labels)
-            logits = self.net(images)  # (N, C, h, w)
-            loss = cross_entropy(logits, target)
-            losses.append(_finite(loss))
-            self.fabric.backward(loss)
-            self.stepper.step()
-            self.optimizer.zero_grad()
-            confusion.update(target, logits.detach().argmax(1), images=len(target))
-            budget.done += 1
-            self.monitor.status(f"loss {losses[-1]:.3f}{_left(budget)}")
-            if self.stop or (budget.seconds is not None and budget.over):
-                break
-        speed = len(losses) * size / (time.monotonic() - start)
-        return _Trained(sum(losses) / max(1, len(losses)), confusion, speed, rate)
-
-    def validated(self, trained: _Trained, number: int) -> Epoch:
-        """The row of epoch `number`; what the validation cost is kept back from a budget of minutes."""
-        start = time.monotonic()
-        loss, confusion = self.validate()
-        self.budget.reserve = 1.1 * (time.monotonic() - start)
-        seen, val = trained.confusion.scores(), confusion.scores()
-        return Epoch(
-            epoch=number,
-            train_loss=trained.loss,
-            train_pixel_accuracy=seen.pixel_accuracy,
-            train_mean_iou=seen.mean_iou,
-            val_loss=loss,
-            val_pixel_accuracy=val.pixel_accuracy,
-            val_mean_iou=val.mean_iou,
-            learning_rate=trained.learning_rate,
-            images_per_second=trained.rate,
-            seconds=self.budget.elapsed,
-        )
-
-    @torch.no_grad()
-    def validate(self) -> tuple[float, ConfusionMatrix]:
-        """Mean loss and the pooled confusion matrix over whole images."""
-        self.net.eval()
-        confusion, losses = ConfusionMatrix(self.classes), list[float]()
-        for tiles in self.monitor.track(self.loaders.val, what="validate", total=len(self.loaders.val)):
-            for image, labels in tiles:
-                images, target = self._on_device(image, labels)
-                logits = self.net(images)
-                losses.append(float(cross_entropy(logits, target)))
-                confusion.update(target, logits.argmax(1), images=0)
-            confusion.images += 1
-        return sum(losses) / max(1, len(losses)), confusion
-
-    def _set_rate(self) -> float:
-        factor = rate_factor(self.budget.progress, warmup=self.config.warmup, decay=self.config.decay)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        return self.config.learning_rate * factor
-
-    def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        images = self.fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
-        return images, self.fabric.to_device(labels).long()
-
-
-def _groups(model: Segmenter, config: TrainConfig) -> list[dict[str, object]]:
-    """The decoder at the full rate, a pretrained encoder slower; AdamW does not decay biases and norms."""
-    slow = config.encoder_rate if config.weights != "none" or config.start else 1.0
-    groups: list[dict[str, object]] = []
-    for part, rate in ((model.encoder, slow), (model.decoder, 1.0)):
-        peak = config.learning_rate * rate
-        parameters = list(part.parameters())
-        groups.append({"params": [p for p in parameters if p.ndim > 1], "peak": peak})
-        spared = {} if config.optimizer == "sgd" else {"weight_decay": 0.0}
-        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, **spared})
-    return groups
+def _keep(session: Session, history: list[Epoch], place: Place) -> None:
+    """Write what the last epoch of `history` changed."""
+    row, model = history[-1], session.scored
+    best = _rank(row) >= max(_rank(earlier) for earlier in history)
+    if best:
+        save_model(place.run / "model.safetensors", model, _with_scores(place.header, row))
+    write_history(place.run / "history.csv", history)
+    save_state(place.run, (session.model, session.average, session.optimizer), session.budget, len(history))
+    place.monitor.line(_summary(row, session.budget))
+    if len(history) == 1:
+        place.monitor.line(f"the first epoch's time: {session.watch.shares()}")
+    place.after(history, best)
 
 
 def _budget(config: TrainConfig, steps: int) -> Budget:
     if config.minutes is not None:
         return Budget(None, config.minutes * 60)
-    return Budget((config.epochs or DEFAULT_EPOCHS) * steps, None)
+    assert config.epochs is not None
+    return Budget(config.epochs * steps, None)
 
 
-def _finite(loss: Tensor) -> float:
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"the loss became {value}: the training stops, the best model so far is kept; "
-            "try a smaller learning rate, --precision float32, or `--seed` another"
-        )
-    return value
+def _tired(history: list[Epoch], config: TrainConfig) -> bool:
+    """Whether `patience` epochs brought no better score."""
+    if config.patience is None or not history:
+        return False
+    best = max(range(len(history)), key=lambda index: _rank(history[index]))
+    return len(history) - 1 - best >= config.patience
 
 
 def _rank(row: Epoch) -> float:
@@ -217,13 +140,8 @@ def _with_scores(header: Header, row: Epoch) -> Header:
     return Header(header.model, header.classes, {**header.training, "epoch": asdict(row)})
 
 
-def _left(budget: Budget) -> str:
-    left = budget.seconds_left
-    return "" if left is None else f", {left / 60:.0f} min left in all"
-
-
 def _summary(row: Epoch, budget: Budget) -> str:
     return (
         f"epoch {row.epoch}: loss {row.train_loss:.3f}, validation mean IoU {row.val_mean_iou:.3f}, "
-        f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} images/s{_left(budget)}"
+        f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} images/s{time_left(budget)}"
     )

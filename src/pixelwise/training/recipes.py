@@ -19,9 +19,8 @@ BOOK: dict[str, Any] = {
     "weight_decay": 1e-3 / 32,
     "decay": "constant",
     "warmup": 0.0,
-    "scale": (1.0, 1.0),
-    "jitter": 0.0,
-    "mirror": False,
+    "ema": 0.0,
+    "augment": "none",
     "drop_small": True,
     "void_as_background": True,
 }

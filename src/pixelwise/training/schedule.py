@@ -17,13 +17,17 @@ def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") ->
 
 @dataclass
 class Budget:
-    """A training's length: in steps, or in seconds, with what one validation costs kept back at the end."""
+    """A training's length: in steps, or in seconds, with what one validation costs kept back at the end.
+
+    `rate` is the share of the planned learning rate that is used.
+    """
 
     steps: int | None
     seconds: float | None
     reserve: float = 0.0
     done: int = 0
     earlier: float = 0.0
+    rate: float = 1.0
     _started: float = field(default_factory=time.monotonic)
 
     @property

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from timm.utils.model_ema import ModelEmaV3
 from torch.optim import Optimizer
 
 from pixelwise.errors import ModelError
@@ -12,19 +13,25 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.history import Epoch, read_history
 from pixelwise.training.schedule import Budget
 
+Learner = tuple[Segmenter, ModelEmaV3 | None, Optimizer]
+"""The network, the moving average of its weights, and what moves them."""
+
 
 def state_path(run: Path) -> Path:
     """Where a run keeps its state."""
     return run / "state" / "last.pt"
 
 
-def save_state(run: Path, model: Segmenter, optimizer: Optimizer, budget: Budget, epochs: int) -> None:
+def save_state(run: Path, learner: Learner, budget: Budget, epochs: int) -> None:
     """Write the state after `epochs` finished epochs, atomically."""
+    model, average, optimizer = learner
     state = {
         "epochs": epochs,
         "steps": budget.done,
         "seconds": budget.elapsed,
+        "rate": budget.rate,
         "model": model.state_dict(),
+        "average": None if average is None else average.module.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
     with atomic(state_path(run)) as draft:
@@ -34,18 +41,21 @@ def save_state(run: Path, model: Segmenter, optimizer: Optimizer, budget: Budget
             raise _as_os_error(error, draft) from error
 
 
-def restore_state(run: Path, model: Segmenter, optimizer: Optimizer, budget: Budget) -> list[Epoch]:
+def restore_state(run: Path, learner: Learner, budget: Budget) -> list[Epoch]:
     """Load the run's state into what is given; returns the history up to there, empty for a new run."""
     path = state_path(run)
+    model, average, optimizer = learner
     if not path.is_file():
         return []
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, OSError, KeyError, ValueError, EOFError) as error:
+        if average is not None:
+            average.module.load_state_dict(state["average"])
+    except (RuntimeError, OSError, KeyError, ValueError, TypeError, EOFError) as error:
         raise ModelError(f"state {path}: cannot be resumed from ({error}); start anew with another --out") from error
-    budget.done, budget.earlier = state["steps"], state["seconds"]
+    budget.done, budget.earlier, budget.rate = state["steps"], state["seconds"], state["rate"]
     return read_history(run / "history.csv")[: state["epochs"]]
 
 

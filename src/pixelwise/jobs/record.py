@@ -1,0 +1,130 @@
+"""What a run folder says of its training: run.json, pictures and report."""
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pixelwise.data.sample import DataOptions, DataSet
+from pixelwise.data.survey import Survey
+from pixelwise.errors import ConfigError
+from pixelwise.files import write_text
+from pixelwise.images import read_rgb
+from pixelwise.inference.load import load
+from pixelwise.reports.curves import draw_curves
+from pixelwise.reports.page import write_report
+from pixelwise.reports.samples import draw_samples
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.history import Epoch
+
+SAMPLES = 5
+PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
+
+
+def make_record(config: TrainConfig, reading: DataOptions, dataset: DataSet, reasons: dict[str, str]) -> dict[str, Any]:
+    """Configuration with the reasons of its choices, data, versions and machine, as run.json holds them."""
+    return {
+        "config": asdict(config),
+        "reasons": reasons,
+        "reading": asdict(reading),
+        "data": {
+            "root": str(dataset.root),
+            "format": dataset.format,
+            "fingerprint": dataset.fingerprint(),
+            "classes": list(dataset.classes.names),
+            "images": {name: len(pairs) for name, pairs in dataset.splits.items()},
+            "notes": list(dataset.notes),
+        },
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "result": None,
+    }
+
+
+def write_record(run: Path, record: dict[str, Any]) -> None:
+    """Write run.json, atomically."""
+    write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def recorded_reading(run: Path) -> DataOptions:
+    """How the run to be resumed read its data: split, matte threshold, what was left out."""
+    return DataOptions(**_record_of(run)["reading"])
+
+
+def recorded(run: Path, dataset: DataSet, config: TrainConfig) -> TrainConfig:
+    """The config that the run to be resumed wrote down; the data must be the same, the length may be changed."""
+    raw = _record_of(run)
+    if raw["data"]["fingerprint"] != dataset.fingerprint():
+        raise ConfigError(
+            f"run {run} was trained on other data ({raw['data']['format']}, {raw['data']['images']}) than "
+            f"{dataset.root}; give that data, or another --out"
+        )
+    lists = {key: tuple(value) for key, value in raw["config"].items() if isinstance(value, list)}
+    try:
+        before = TrainConfig(**{**raw["config"], **lists})
+    except TypeError as error:
+        raise ConfigError(
+            f"run {run} was begun by pixelwise {raw['versions']['pixelwise']}, whose options differ ({error}); "
+            "begin anew with another --out, and --start with this run's model"
+        ) from error
+    if config.epochs is not None or config.minutes is not None:
+        return replace(before, epochs=config.epochs, minutes=config.minutes)
+    return before
+
+
+def finish_record(run: Path, record: dict[str, Any], history: list[Epoch], best: Epoch, *, stopped: bool) -> None:
+    """Write the result into run.json, and the report."""
+    record["result"] = {"stopped": stopped, "epochs": len(history), "best": asdict(best)}
+    write_record(run, record)
+    pictures = [("Loss and scores by epoch", run / "curves.png"), ("Validation images", run / "samples.png")]
+    write_report(run / "report.html", title=run.name, facts=_facts(record), scores=None, pictures=pictures)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """curves.png and samples.png of a run, drawn anew while it trains."""
+
+    run: Path
+    dataset: DataSet
+    val: Survey
+    device: str
+
+    def draw(self, history: list[Epoch], best: bool) -> None:
+        """After an epoch: the curves, and the samples where the model is a better one."""
+        draw_curves([asdict(row) for row in history], self.run / "curves.png")
+        if not best:
+            return
+        predictor, pairs = load(self.run, device=self.device), self.val.pairs
+        shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
+        rows = [(read_rgb(p.image), self.dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]
+        draw_samples(rows, self.run / "samples.png", self.dataset.classes, [pair.name for pair in shown])
+
+
+def _record_of(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
+    best, data, config = record["result"]["best"], record["data"], record["config"]
+    reasons = record["reasons"]
+    return [
+        (
+            "Validation mean IoU",
+            f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch {best['epoch']})",
+        ),
+        ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
+        ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
+        (
+            "Data",
+            f"{data['root']} ({data['format']}; {', '.join(f'{k} {v}' for k, v in data['images'].items())} images)",
+        ),
+        *((key, f"{value} ({reasons[key]})" if key in reasons else str(value)) for key, value in config.items()),
+    ]

@@ -1,0 +1,98 @@
+"""What a training decides by itself, from the data and the machine, each with its reason."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pixelwise.training.config import TrainConfig
+
+CROP_PIXELS = 320 * 480
+SAMPLES = 10_000
+"""Samples that a training of unstated length sees: 27 epochs over CamVid's 367 images."""
+
+EPOCHS = (10, 60)
+BATCH = {"cpu": 8, "cuda": 16}
+BYTES_PER_PIXEL = 2500
+"""What a step holds for one pixel of a sample; measured on the default network in float32."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choices rest on: training images, their median (height, width), the device, bytes of memory, cores."""
+
+    images: int
+    median_size: tuple[int, int]
+    device: str
+    memory: int
+    cores: int
+
+
+def free_memory() -> int:
+    """Bytes of main memory that this machine can still give; 8 GiB where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        rows = dict(line.split(":") for line in lines)
+        return int(rows["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return 8 << 30
+
+
+def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, str]]:
+    """`config` with every open choice made, and for each its reason. What was given stays as it is."""
+    reasons: dict[str, str] = {}
+
+    def decide(name: str, make: Callable[[], tuple[Any, str]]) -> None:
+        nonlocal config
+        if getattr(config, name) is None:
+            value, reasons[name] = make()
+            config = replace(config, **{name: value})
+
+    decide("crop", lambda: _crop(facts))
+    decide("batch", lambda: _batch(facts, config))
+    decide("accumulate", lambda: _accumulate(facts, config))
+    if config.minutes is None:
+        decide("epochs", lambda: _epochs(facts))
+    decide("workers", lambda: (default_workers(facts.cores), f"one of every two of {facts.cores} cores, 1 to 8"))
+    return config, reasons
+
+
+def default_workers(cores: int | None = None) -> int:
+    """Decoding processes: one of every two cores, 1 to 8."""
+    return max(1, min(8, (cores or os.cpu_count() or 1) // 2))
+
+
+def _crop(facts: Facts) -> tuple[tuple[int, int], str]:
+    """The median image's shape, shrunk to CROP_PIXELS where it has more, in multiples of 32."""
+    height, width = facts.median_size
+    shrink = min(1.0, (CROP_PIXELS / (height * width)) ** 0.5)
+    crop = (max(32, round(height * shrink / 32) * 32), max(32, round(width * shrink / 32) * 32))
+    what = "its shape, in multiples of 32" if shrink == 1 else f"its shape at {CROP_PIXELS} pixels, in multiples of 32"
+    return crop, f"the median image is {height} x {width}: {what}"
+
+
+def _fitting(facts: Facts, config: TrainConfig) -> int:
+    """Samples of a step that the memory holds, at least 2."""
+    assert config.crop is not None
+    return max(2, facts.memory // 2 // (config.crop[0] * config.crop[1] * BYTES_PER_PIXEL))
+
+
+def _batch(facts: Facts, config: TrainConfig) -> tuple[int, str]:
+    usual, fits = BATCH[facts.device], _fitting(facts, config)
+    if facts.images < usual and facts.images <= fits:
+        return max(2, facts.images), f"there are only {facts.images} images"
+    return min(usual, fits), f"usual on {facts.device}" if usual <= fits else "more does not fit into memory"
+
+
+def _accumulate(facts: Facts, config: TrainConfig) -> tuple[int, str]:
+    assert config.batch is not None
+    usual = BATCH[facts.device]
+    if config.batch < usual and config.batch == _fitting(facts, config):
+        return -(-usual // config.batch), f"a step sees about {usual} samples all the same"
+    return 1, "a step is one batch"
+
+
+def _epochs(facts: Facts) -> tuple[int, str]:
+    epochs = max(EPOCHS[0], min(EPOCHS[1], round(SAMPLES / max(1, facts.images))))
+    return epochs, f"about {SAMPLES} samples of {facts.images} images, {EPOCHS[0]} to {EPOCHS[1]} epochs"

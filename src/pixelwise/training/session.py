@@ -1,0 +1,210 @@
+"""One pass over the data, for training or for validation."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from lightning_fabric import Fabric
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from pixelwise.data.loaders import Batch, Epochs
+from pixelwise.errors import TrainingError
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.monitor import Monitor
+from pixelwise.tasks.losses import Loss, cross_entropy
+from pixelwise.tasks.metrics import ConfusionMatrix
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.history import Epoch
+from pixelwise.training.interrupt import StopWish
+from pixelwise.training.optimize import thaw
+from pixelwise.training.schedule import Budget, rate_factor
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """What the loop is fed with. `epochs` is the training loader's sampler, told the epoch before each round."""
+
+    train: DataLoader[Batch]
+    epochs: Epochs
+    val: DataLoader[list[Batch]]
+
+
+class NotFiniteError(TrainingError):
+    """The loss was no number."""
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Seconds by what they were spent on."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        """Add the time of the block to `what`."""
+        start = time.perf_counter()
+        yield
+        self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - start
+
+    def shares(self) -> str:
+        """What the time went into, largest first."""
+        total = sum(self.seconds.values()) or 1.0
+        ranked = sorted(self.seconds.items(), key=lambda item: -item[1])
+        return ", ".join(f"{what} {seconds:.1f} s ({seconds / total:.0%})" for what, seconds in ranked)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one pass of training showed: mean loss, confusion, images/s, the last learning rate."""
+
+    loss: float
+    confusion: ConfusionMatrix
+    speed: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one pass over the data needs at hand. `average` follows `model`, and is what is validated.
+
+    `stepper` is Fabric's wrapper of the optimiser; its `param_groups` go stale when a state is loaded.
+    """
+
+    fabric: Fabric
+    model: Segmenter
+    average: ModelEmaV3 | None
+    net: torch.nn.Module
+    optimizer: Optimizer
+    stepper: Optimizer
+    loaders: Loaders
+    config: TrainConfig
+    loss: Loss
+    budget: Budget
+    stop: StopWish
+    monitor: Monitor
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    @property
+    def scored(self) -> Segmenter:
+        """The network that is validated and kept."""
+        if self.average is None:
+            return self.model
+        found: Segmenter = self.average.module
+        return found
+
+    def train_epoch(self, number: int) -> Trained:
+        """One pass over the training data, cut short where somebody asks to stop or the minutes are over.
+
+        Raises NotFiniteError for a loss that is no number.
+        """
+        self.net.train()
+        thaw(self.model, number, self.config.freeze)
+        confusion, losses, start = ConfusionMatrix(self.model.classes), list[float](), time.monotonic()
+        loader, budget = self.loaders.train, self.budget
+        size, rate = loader.batch_size or 1, 0.0
+        batches = self.monitor.track(loader, what="train", total=len(loader) * size, weight=size)
+        for image, labels in self._waited(batches):
+            rate = self._set_rate()
+            images, target = self._on_device(image, labels)
+            with self.watch("forward"):
+                logits = self.net(images)  # (N, C, h, w)
+                loss = self.loss(logits, target)
+            losses.append(_finite(loss))
+            with self.watch("backward"):
+                self.fabric.backward(loss / (self.config.accumulate or 1))
+            budget.done += 1
+            if len(losses) % (self.config.accumulate or 1) == 0 or len(losses) == len(loader):
+                self._step()
+            with self.watch("scores"):
+                confusion.update(target, logits.detach().argmax(1), images=len(target))
+            self.monitor.status(f"loss {losses[-1]:.3f}{time_left(budget)}")
+            if self.stop or (budget.seconds is not None and budget.over):
+                break
+        speed = len(losses) * size / (time.monotonic() - start)
+        return Trained(sum(losses) / max(1, len(losses)), confusion, speed, rate)
+
+    def validated(self, trained: Trained, number: int) -> Epoch:
+        """The row of epoch `number`; what the validation cost is kept back from a budget of minutes."""
+        start = time.monotonic()
+        with self.watch("validation"):
+            loss, confusion = self.validate()
+        self.budget.reserve = 1.1 * (time.monotonic() - start)
+        seen, val = trained.confusion.scores(), confusion.scores()
+        return Epoch(
+            epoch=number,
+            train_loss=trained.loss,
+            train_pixel_accuracy=seen.pixel_accuracy,
+            train_mean_iou=seen.mean_iou,
+            val_loss=loss,
+            val_pixel_accuracy=val.pixel_accuracy,
+            val_mean_iou=val.mean_iou,
+            learning_rate=trained.learning_rate,
+            images_per_second=trained.speed,
+            seconds=self.budget.elapsed,
+        )
+
+    @torch.no_grad()
+    def validate(self) -> tuple[float, ConfusionMatrix]:
+        """Mean cross-entropy and the pooled confusion matrix over whole images."""
+        net = self.scored.eval()
+        confusion, losses = ConfusionMatrix(net.classes), list[float]()
+        for tiles in self.monitor.track(self.loaders.val, what="validate", total=len(self.loaders.val)):
+            for image, labels in tiles:
+                images, target = self._on_device(image, labels)
+                with self.fabric.autocast():
+                    logits = net(images)
+                losses.append(float(cross_entropy(logits, target)))
+                confusion.update(target, logits.argmax(1), images=0)
+            confusion.images += 1
+        return sum(losses) / max(1, len(losses)), confusion
+
+    def _waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches; the time spent waiting for them is noted."""
+        while True:
+            with self.watch("waiting for data"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _step(self) -> None:
+        with self.watch("optimiser"):
+            if self.config.clip is not None:
+                self.fabric.clip_gradients(self.net, self.stepper, max_norm=self.config.clip)
+            self.stepper.step()
+            self.optimizer.zero_grad()
+            if self.average is not None:
+                self.average.update(self.model, step=self.budget.done // (self.config.accumulate or 1))
+
+    def _set_rate(self) -> float:
+        factor = rate_factor(self.budget.progress, warmup=self.config.warmup, decay=self.config.decay)
+        factor *= self.budget.rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        return self.config.learning_rate * factor
+
+    def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        images = self.fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
+        return images, self.fabric.to_device(labels).long()
+
+
+def time_left(budget: Budget) -> str:
+    """For the end of a line; empty where nothing is known."""
+    left = budget.seconds_left
+    return "" if left is None else f", {left / 60:.0f} min left in all"
+
+
+def _finite(loss: Tensor) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise NotFiniteError(
+            f"the loss became {value}: the training stops, the best model so far is kept; "
+            "try a smaller learning rate, --precision float32, or `--seed` another"
+        )
+    return value
