@@ -26,12 +26,16 @@ def train(
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")] = False,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    augment: Annotated[str | None, typer.Option(help="none, light, medium (default) or strong.")] = None,
+    loss: Annotated[str | None, typer.Option(help="As in 'cross_entropy + 0.5 * dice'.")] = None,
+    set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of TrainConfig.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only write what the network will see.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results
     from pixelwise.jobs import train as job
-    from pixelwise.training.recipes import config_of
+    from pixelwise.training.recipes import config_of, read_fields
 
     config = config_of(
         recipe,
@@ -48,17 +52,15 @@ def train(
         device=device,
         precision=precision,
         skip_broken=skip_broken,
+        augment=augment,
+        loss=loss,
+        **read_fields(set or []),
     )
-    run = job.train(
-        data,
-        out,
-        config=config,
-        resume=resume,
-        monitor=TerminalMonitor(),
-        format=format,
-        matte_threshold=threshold,
-        skip_unpaired=skip_unpaired,
-    )
+    reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
+    if preview:
+        results.print(job.preview(data, out, config=config, monitor=TerminalMonitor(), **reading), markup=False)
+        return
+    run = job.train(data, out, config=config, resume=resume, monitor=TerminalMonitor(), **reading)
     results.print(f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}", markup=False)
     if run.stopped:
         raise typer.Exit(1)

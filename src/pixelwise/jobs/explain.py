@@ -40,11 +40,11 @@ def explain_augmentation(
     pair = dataset.pairs("train")[0]
     rgb, labels = read_rgb(pair.image), dataset.read_labels(pair.mask)
     augment = Augmentation(crop or (labels.shape[0], labels.shape[1]))
-    samples = []
+    samples = [("original", rgb, labels)]
     for epoch in range(1, SAMPLES + 1):
         image, target = augment(*as_tensors(rgb, labels), dice(seed, epoch, 0))
-        samples.append((image.permute(1, 2, 0).numpy(), target.numpy()))
-    draw_augmentation((rgb, labels), samples, Path(out), dataset.classes)
+        samples.append((f"epoch {epoch}", image.permute(1, 2, 0).numpy(), target.numpy()))
+    draw_augmentation(samples, Path(out), dataset.classes)
 
 
 def explain_scores(models: Sequence[str | Path], image: str | Path, out: str | Path) -> None:

@@ -22,6 +22,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import transfer
 from pixelwise.models.weights import load_weights
 from pixelwise.monitor import Monitor
+from pixelwise.reports.lessons import draw_augmentation
 from pixelwise.tasks.labels import VOID
 from pixelwise.tasks.losses import Loss, class_weights, make_loss
 from pixelwise.training.choices import Facts, choose, free_memory
@@ -32,6 +33,8 @@ from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
 from pixelwise.training.session import Loaders
 from pixelwise.training.state import state_path
+
+PREVIEW = 12
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,24 @@ def train(
     return Run(run, outcome.stopped, outcome.history)
 
 
+def preview(
+    data: str | Path, out: str | Path, *, config: TrainConfig, monitor: Monitor | None = None, **reading: Any
+) -> Path:
+    """Write `out`/preview.png: PREVIEW samples, image and mask, as the network will see them. Returns its path."""
+    monitor, path = monitor or Monitor(), Path(out) / "preview.png"
+    config, options = _sorted(config, reading)
+    dataset = open_dataset(data, options)
+    train = survey(dataset, "train", monitor=monitor, skip_broken=config.skip_broken)
+    config, _ = _chosen(config, train, monitor)
+    samples = _training_set(dataset, train, config)
+    cells = []
+    for epoch, index in [(1 + n // len(samples), n % len(samples)) for n in range(PREVIEW)]:
+        image, labels = samples[epoch, index]
+        cells.append((train.pairs[index].name, image.permute(1, 2, 0).numpy(), labels.numpy()))
+    draw_augmentation(cells, path, dataset.classes)
+    return path
+
+
 def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainConfig, DataOptions]:
     """Options given by keyword, to the dataclass that has them; `seed` is in both."""
     training, reading = ({field.name for field in fields(kind)} for kind in (TrainConfig, DataOptions))
@@ -119,7 +140,7 @@ def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainC
 def _claim(run: Path, resume: bool) -> None:
     if run.is_file():
         raise OutputError(f"run folder {run} is a file; choose another --out")
-    if not resume and run.is_dir() and any(run.iterdir()):
+    if not resume and run.is_dir() and any(path.name != "preview.png" for path in run.iterdir()):
         raise OutputError(f"run folder {run} exists; give --resume to go on with it, or another --out")
 
 
@@ -183,10 +204,7 @@ def _with_precision(
 def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) -> Loaders:
     assert config.workers is not None
     assert config.batch is not None
-    train = parts["train"]
-    void_as = 0 if config.void_as_background else VOID
-    augment = augmentation(config, train)
-    training = TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste)
+    training = _training_set(dataset, parts["train"], config)
     if len(training) < 2:
         raise DataError(f"{len(training)} training image: at least 2 are needed")
     loader, epochs = training_loader(training, batch=config.batch, workers=config.workers)
@@ -194,7 +212,13 @@ def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) ->
     return Loaders(loader, epochs, validation_loader(whole, workers=config.workers))
 
 
-def augmentation(config: TrainConfig, train: Survey) -> Augmentation:
+def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:
+    void_as = 0 if config.void_as_background else VOID
+    augment = _augmentation(config, train)
+    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste)
+
+
+def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:
     """What is done to the samples: the strength's, with what the config says besides; rare classes drawn more often."""
     assert config.crop is not None
     given = {name: getattr(config, name) for name in ("scale", "jitter", "mirror") if getattr(config, name) is not None}

@@ -120,25 +120,22 @@ def draw_scores(
     _save(figure, path)
 
 
-def draw_augmentation(
-    original: tuple[Array, Array], samples: Sequence[tuple[Array, Array]], path: Path, classes: Classes
-) -> None:
-    """Write a PNG grid: the image with its mask, then what augmentation made of both; void is grey.
+def draw_augmentation(samples: Sequence[tuple[str, Array, Array]], path: Path, classes: Classes) -> None:
+    """Write a PNG grid of images, each with its mask below it; void is grey.
 
-    Each is rgb (H, W, 3) and labels (H, W), uint8.
+    A sample is its title, rgb (H, W, 3) and labels (H, W), uint8.
     """
     columns = 4
-    cells = [original, *samples]
-    rows = -(-len(cells) // columns)
-    height, width = original[0].shape[:2]
+    rows = -(-len(samples) // columns)
+    height, width = samples[0][1].shape[:2]
     figure = Figure(figsize=(3.2 * columns, 2 * 3.0 * height / width * rows), dpi=110, layout="constrained")
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for index, (rgb, labels) in enumerate(cells):
+    for index, (title, rgb, labels) in enumerate(samples):
         row, column = 2 * (index // columns), index % columns
         grid[row, column].imshow(rgb)
-        grid[row, column].set_title("original" if index == 0 else f"sample {index}", fontsize=10)
+        grid[row, column].set_title(title, fontsize=10)
         grid[row + 1, column].imshow(colourise(labels, classes.palette), interpolation="nearest")
     _save(figure, path)
 
