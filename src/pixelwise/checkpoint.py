@@ -18,6 +18,7 @@ from pixelwise.tasks.labels import Classes
 
 FORMAT_VERSION = 1
 HEADER_KEY = "pixelwise"
+BUNDLED = Path(__file__).parent / "bundled"
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,11 @@ class Header:
         return cls(ModelConfig(**raw["model"]), classes, raw["training"])
 
 
-def save_model(path: Path, model: Segmenter, header: Header) -> None:
-    """Write the model file atomically."""
+def save_model(path: Path, model: Segmenter, header: Header, *, half: bool = False) -> None:
+    """Write the model file atomically; with `half`, all floats in 16 bits, for half the size."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if half:
+        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     with atomic(path) as draft:
         try:
             save_file(state, draft, metadata={HEADER_KEY: header.to_json()})
@@ -75,11 +78,24 @@ def read_header(path: Path) -> Header:
 
 
 def model_path(path: Path) -> Path:
-    """The model file itself, for it or for a run folder. Raises ModelError where there is none."""
-    path = path / "model.safetensors" if path.is_dir() else path
-    if not path.is_file():
-        raise ModelError(f"model {path}: no such file; give a run folder or a .safetensors file that pixelwise wrote")
-    return path
+    """The model file itself: for it, for a run folder, or for the name of a bundled model that no file here bears.
+
+    Raises ModelError where there is none.
+    """
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file() and str(path) in (known := bundled()):
+        return known[str(path)]
+    if not file.is_file():
+        raise ModelError(
+            f"model {file}: no such file; give a run folder, a .safetensors file that pixelwise wrote, or a bundled "
+            f"model: {', '.join(known)}"
+        )
+    return file
+
+
+def bundled() -> dict[str, Path]:
+    """The models that come with the package, by name. Each has a card of the same name, with suffix .md."""
+    return {path.stem: path for path in sorted(BUNDLED.glob("*.safetensors"))}
 
 
 @contextmanager

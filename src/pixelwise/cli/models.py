@@ -10,10 +10,10 @@ def models(
     folder: Annotated[Path, typer.Argument(help="Where to look for runs.")] = Path("runs"),
     find: Annotated[str, typer.Option(help="List the timm encoders whose name matches, as in 'resnet*'.")] = "",
 ) -> None:
-    """List decoders, encoders and the models in the folder `runs`."""
+    """List decoders, encoders, the models that come along and those in the folder `runs`."""
     from timm import list_models
 
-    from pixelwise.checkpoint import read_header
+    from pixelwise.checkpoint import bundled, read_header
     from pixelwise.cli.console import results
     from pixelwise.models.build import DECODERS
     from pixelwise.models.weights import PACKAGES
@@ -23,8 +23,11 @@ def models(
         lines.append(f"timm encoders like '{find}': {', '.join(list_models(find)) or 'none'}")
     else:
         lines.append(f"and {len(list_models())} timm models; see --find 'resnet*'")
-    for path in sorted(folder.glob("*/model.safetensors")):
+    local = {str(path.parent): path for path in sorted(folder.glob("*/model.safetensors"))}
+    for name, path in {**bundled(), **local}.items():
         header = read_header(path)
-        names = ", ".join(header.classes.names)
-        lines.append(f"{path.parent}: {header.model.decoder} on {header.model.encoder}, {names}")
+        origin = "" if name in local else " (bundled)"
+        lines.append(
+            f"{name}{origin}: {header.model.decoder} on {header.model.encoder}, {', '.join(header.classes.names)}"
+        )
     results.print("\n".join(lines), markup=False)
