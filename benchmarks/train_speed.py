@@ -26,7 +26,7 @@ NETWORKS = (("unet", "tf_efficientnet_lite0"), ("unet", "resnet18"), ("fcn32s", 
 def plain_copy(model: nn.Module) -> nn.Module:
     """PyTorch's own transposed convolutions in place of pixelwise's, and depthwise layers as autocast wants them."""
     for parent in model.modules():
-        for name, layer in parent.named_children():
+        for layer in parent.children():
             if isinstance(layer, TransposedConv2d):
                 layer.__class__ = nn.ConvTranspose2d
             if isinstance(layer, nn.Conv2d) and "forward" in layer.__dict__:
@@ -62,8 +62,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(describe(), end="\n\n")
-    print(f"{options.threads} thread(s), batches of {options.batch} pictures of {options.crop[0]} x {options.crop[1]}\n")
-    print("| network | plain float32, images/s | pixelwise, images/s | ratio | precision chosen |\n|---|---|---|---|---|")
+    print(
+        f"{options.threads} thread(s), batches of {options.batch} pictures of {options.crop[0]} x {options.crop[1]}\n"
+    )
+    print(
+        "| network | plain float32, images/s | pixelwise, images/s | ratio | precision chosen |\n|---|---|---|---|---|"
+    )
     for decoder, encoder in NETWORKS:
         torch.manual_seed(0)
         images = torch.randint(0, 256, (options.batch, 3, *options.crop), dtype=torch.uint8)
@@ -78,7 +82,10 @@ def main() -> None:
             plain.step(images, target)
             fast.step(images, target)
         slow, quick = (options.batch / min(learner.seconds[1:]) for learner in (plain, fast))
-        print(f"| {decoder}, {encoder} | {slow:.2f} | {quick:.2f} | {quick / slow:.2f} | {precision} ({why}) |", flush=True)
+        print(
+            f"| {decoder}, {encoder} | {slow:.2f} | {quick:.2f} | {quick / slow:.2f} | {precision} ({why}) |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

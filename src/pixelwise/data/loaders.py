@@ -77,17 +77,21 @@ class WholeImages(Dataset[list[Batch]]):
 
 
 class Epochs(Sampler[tuple[int, int]]):
-    """(epoch, index) in an order that depends on the seed and the epoch alone; set `epoch` before each round."""
+    """(epoch, index) in an order that depends on the seed and the epoch alone; set `epoch` before each round.
 
-    def __init__(self, length: int, seed: int) -> None:
-        self.length, self.seed, self.epoch = length, seed, 0
+    `part` (number, of how many) takes every so-manyth of them, for one of several processes; all get the same count.
+    """
+
+    def __init__(self, length: int, seed: int, part: tuple[int, int] = (0, 1)) -> None:
+        self.length, self.seed, self.epoch, self.part = length, seed, 0, part
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = torch.randperm(self.length, generator=dice(self.seed, self.epoch))
-        return ((self.epoch, int(index)) for index in order)
+        number, parts = self.part
+        return ((self.epoch, int(index)) for index in order[number::parts][: len(self)])
 
     def __len__(self) -> int:
-        return self.length
+        return self.length // self.part[1]
 
 
 def dice(*key: int) -> torch.Generator:
@@ -96,14 +100,16 @@ def dice(*key: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def training_loader(dataset: TrainingSet, *, batch: int, workers: int) -> tuple[DataLoader[Batch], Epochs]:
+def training_loader(
+    dataset: TrainingSet, *, batch: int, workers: int, part: tuple[int, int] = (0, 1)
+) -> tuple[DataLoader[Batch], Epochs]:
     """Batches (N, 3, h, w), (N, h, w), with the sampler that must be told the epoch. An incomplete last batch is left
     out: its few images come first as likely in another epoch, and one image alone breaks batch normalisation.
     """
-    sampler = Epochs(len(dataset), dataset.seed)
+    sampler = Epochs(len(dataset), dataset.seed, part)
     loader = DataLoader(
         dataset,
-        batch_size=min(batch, len(dataset)),
+        batch_size=min(batch, len(sampler)),
         sampler=sampler,
         drop_last=True,
         num_workers=workers,
@@ -113,11 +119,12 @@ def training_loader(dataset: TrainingSet, *, batch: int, workers: int) -> tuple[
     return loader, sampler
 
 
-def validation_loader(dataset: WholeImages, *, workers: int) -> DataLoader[list[Batch]]:
-    """One list of tiles an image, in the data set's order."""
+def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, int] = (0, 1)) -> DataLoader[list[Batch]]:
+    """One list of tiles an image, in the data set's order; with `part` (number, of how many), of its share alone."""
     return DataLoader(
         dataset,
         batch_size=None,
+        sampler=range(part[0], len(dataset), part[1]),
         num_workers=workers,
         persistent_workers=workers > 0,
         worker_init_fn=_ignore_interrupt,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 
 from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
@@ -29,6 +30,7 @@ from pixelwise.training.choices import Facts, choose, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Place, fit
+from pixelwise.training.parallel import is_first, launch, of_first, share_of
 from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
 from pixelwise.training.session import Loaders
@@ -66,9 +68,12 @@ def train(
     Raises ConfigError for an unknown one, DataError for data that cannot be used, OutputError where `out` exists and
     `resume` is not set, TrainingError where the loss is no number or the first epoch was not finished.
     """
-    run, monitor = Path(out), monitor or Monitor()
-    _claim(run, resume)
+    run, first = Path(out), is_first()
+    monitor = monitor if monitor and first else Monitor()
     config, reading = _sorted(config, options)
+    if first:
+        _claim(run, resume)
+    fabric = launch(replace(config, device=choose_device(config.device).type))
     begun = resume and (run / "run.json").is_file()
     if begun:
         reading = recorded_reading(run)
@@ -89,15 +94,19 @@ def train(
     if config.drop_small:
         parts["train"] = _without_small(parts["train"], config, monitor)
     config = _with_precision(config, model, reasons, monitor)
+    config = of_first(fabric, config)
     record = make_record(config, reading, dataset, reasons)
-    write_record(run, record)
+    if first:
+        write_record(run, record)
     header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
     pictures = Pictures(run, dataset, parts["val"], config.device)
     place = Place(run, header, monitor, pictures.draw)
-    loaders, loss = _loaders(dataset, parts, config), _loss(parts["train"], config)
+    loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)
     outcome = fit(model, loaders, loss, config=config, place=place)
     if outcome.best is None:
         raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
+    if not first:
+        return Run(run, outcome.stopped, outcome.history)
     if config.recipe == "book":
         record["book"] = _say_book(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
@@ -201,15 +210,17 @@ def _with_precision(
     return config
 
 
-def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig) -> Loaders:
+def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig, fabric: Fabric) -> Loaders:
     assert config.workers is not None
     assert config.batch is not None
     training = _training_set(dataset, parts["train"], config)
     if len(training) < 2:
         raise DataError(f"{len(training)} training image: at least 2 are needed")
-    loader, epochs = training_loader(training, batch=config.batch, workers=config.workers)
+    part, batch = (fabric.global_rank, fabric.world_size), config.batch
+    batch = batch if fabric.world_size == 1 else share_of(fabric, batch)
+    loader, epochs = training_loader(training, batch=batch, workers=config.workers, part=part)
     whole = WholeImages(parts["val"].pairs, dataset.read_labels)
-    return Loaders(loader, epochs, validation_loader(whole, workers=config.workers))
+    return Loaders(loader, epochs, validation_loader(whole, workers=config.workers, part=part))
 
 
 def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:

@@ -16,6 +16,7 @@ class TrainConfig:
     epochs or minutes (at most one): how long. crop: (height, width) of a training
     sample, in multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
     upsample, plain: as in ModelConfig. start: a model whose weights this one begins with. optimizer: adamw or sgd.
+    devices: processes, each on a GPU of its own or a share of the cores; torchrun's count goes before it.
     decay: polynomial or constant. accumulate: batches whose gradients are added up to one step. clip: largest norm of
     the gradient. ema: decay of the moving average of the weights, which is what is scored and kept; 0 for none.
     freeze: epochs in which the encoder thaws, layer by layer from its end (Howard, Ruder 2018, section 3.3). patience:
@@ -40,6 +41,7 @@ class TrainConfig:
     accumulate: int | None = None
     seed: int = 0
     device: str = "auto"
+    devices: int = 1
     precision: str = "auto"
     optimizer: str = "adamw"
     decay: str = "polynomial"
@@ -90,6 +92,7 @@ class TrainConfig:
         make_loss(self.loss)
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
         self._demand(self.seed >= 0, "seed", "0 or more")
+        self._demand(self.devices >= 1, "devices", "a whole number of at least 1")
         if self.crop is not None:
             fits = all(side >= 32 and side % 32 == 0 for side in self.crop)
             self._demand(fits, "crop", "two multiples of 32 (height width), at least 32")

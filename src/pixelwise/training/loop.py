@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
+from torch.nn import SyncBatchNorm
 
 from pixelwise.checkpoint import Header, save_model
 from pixelwise.models.segmenter import Segmenter
@@ -16,6 +16,7 @@ from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch, write_history
 from pixelwise.training.interrupt import stop_on_interrupt
 from pixelwise.training.optimize import make_optimizer, moving_average
+from pixelwise.training.parallel import agreed, launch
 from pixelwise.training.schedule import Budget
 from pixelwise.training.session import Loaders, NotFiniteError, Session, Trained, time_left
 from pixelwise.training.state import restore_state, save_state, state_path
@@ -55,7 +56,9 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
     and with half the learning rate; then it raises TrainingError. Ctrl-C ends the loop after the step in hand. `config`
     has every choice made: nothing is `auto` or None but one of epochs and minutes.
     """
-    fabric = make_fabric(config)
+    fabric = launch(config)
+    if config.device == "cuda" and fabric.world_size > 1:
+        model = SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)
@@ -66,24 +69,18 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
         session = Session(
             fabric, model, average, net, optimizer, stepper, loaders, config, loss, budget, stop, place.monitor
         )
-        while not (budget.over or stop or _tired(history, config)):
+        while not agreed(fabric, budget.over or bool(stop) or _tired(history, config)):
             number = len(history) + 1
             torch.manual_seed(config.seed + number)
             loaders.epochs.epoch = number
             trained = _trained(session, number, place)
-            if stop:
+            if agreed(fabric, bool(stop)):
                 break
             if trained is None:
                 continue
             history.append(session.validated(trained, number))
             _keep(session, history, place)
     return Outcome(history, bool(stop), session.scored)
-
-
-def make_fabric(config: TrainConfig) -> Fabric:
-    """Fabric on the config's device and precision; both must be chosen, not `auto`."""
-    precision = {"float32": "32-true", "bfloat16": "bf16-mixed"}[config.precision]
-    return Fabric(accelerator=config.device, devices=1, precision=precision)  # type: ignore[arg-type]
 
 
 def _trained(session: Session, number: int, place: Place) -> Trained | None:
@@ -105,8 +102,15 @@ def _trained(session: Session, number: int, place: Place) -> Trained | None:
 
 def _keep(session: Session, history: list[Epoch], place: Place) -> None:
     """Write what the last epoch of `history` changed."""
+    fabric = session.fabric
+    best = _rank(history[-1]) >= max(_rank(earlier) for earlier in history)
+    if fabric.is_global_zero:
+        _write(session, history, place, best=best)
+    fabric.barrier()
+
+
+def _write(session: Session, history: list[Epoch], place: Place, *, best: bool) -> None:
     row, model = history[-1], session.scored
-    best = _rank(row) >= max(_rank(earlier) for earlier in history)
     if best:
         save_model(place.run / "model.safetensors", model, _with_scores(place.header, row))
     write_history(place.run / "history.csv", history)

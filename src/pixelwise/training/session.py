@@ -23,6 +23,7 @@ from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.interrupt import StopWish
 from pixelwise.training.optimize import thaw
+from pixelwise.training.parallel import agreed, mean_of, of_first, pooled, share_buffers
 from pixelwise.training.schedule import Budget, rate_factor
 
 
@@ -115,7 +116,7 @@ class Session:
             with self.watch("forward"):
                 logits = self.net(images)  # (N, C, h, w)
                 loss = self.loss(logits, target)
-            losses.append(_finite(loss))
+            losses.append(self._finite(loss))
             with self.watch("backward"):
                 self.fabric.backward(loss / (self.config.accumulate or 1))
             budget.done += 1
@@ -124,10 +125,10 @@ class Session:
             with self.watch("scores"):
                 confusion.update(target, logits.detach().argmax(1), images=len(target))
             self.monitor.status(f"loss {losses[-1]:.3f}{time_left(budget)}")
-            if self.stop or (budget.seconds is not None and budget.over):
+            if agreed(self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)):
                 break
-        speed = len(losses) * size / (time.monotonic() - start)
-        return Trained(sum(losses) / max(1, len(losses)), confusion, speed, rate)
+        speed = self.fabric.world_size * len(losses) * size / (time.monotonic() - start)
+        return Trained(sum(losses) / max(1, len(losses)), pooled(self.fabric, confusion), speed, rate)
 
     def validated(self, trained: Trained, number: int) -> Epoch:
         """The row of epoch `number`; what the validation cost is kept back from a budget of minutes."""
@@ -153,6 +154,7 @@ class Session:
     def validate(self) -> tuple[float, ConfusionMatrix]:
         """Mean cross-entropy and the pooled confusion matrix over whole images."""
         net = self.scored.eval()
+        share_buffers(self.fabric, net)
         confusion, losses = ConfusionMatrix(net.classes), list[float]()
         for tiles in self.monitor.track(self.loaders.val, what="validate", total=len(self.loaders.val)):
             for image, labels in tiles:
@@ -162,7 +164,7 @@ class Session:
                 losses.append(float(cross_entropy(logits, target)))
                 confusion.update(target, logits.argmax(1), images=0)
             confusion.images += 1
-        return sum(losses) / max(1, len(losses)), confusion
+        return mean_of(self.fabric, sum(losses) / max(1, len(losses))), pooled(self.fabric, confusion)
 
     def _waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches; the time spent waiting for them is noted."""
@@ -183,11 +185,23 @@ class Session:
                 self.average.update(self.model, step=self.budget.done // (self.config.accumulate or 1))
 
     def _set_rate(self) -> float:
-        factor = rate_factor(self.budget.progress, warmup=self.config.warmup, decay=self.config.decay)
+        progress = self.budget.progress
+        if self.budget.seconds is not None:
+            progress = of_first(self.fabric, progress)
+        factor = rate_factor(progress, warmup=self.config.warmup, decay=self.config.decay)
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         return self.config.learning_rate * factor
+
+    def _finite(self, loss: Tensor) -> float:
+        value = mean_of(self.fabric, float(loss.detach()))
+        if not math.isfinite(value):
+            raise NotFiniteError(
+                f"the loss became {value}: the training stops, the best model so far is kept; "
+                "try a smaller learning rate, --precision float32, or `--seed` another"
+            )
+        return value
 
     def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         images = self.fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
@@ -198,13 +212,3 @@ def time_left(budget: Budget) -> str:
     """For the end of a line; empty where nothing is known."""
     left = budget.seconds_left
     return "" if left is None else f", {left / 60:.0f} min left in all"
-
-
-def _finite(loss: Tensor) -> float:
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise NotFiniteError(
-            f"the loss became {value}: the training stops, the best model so far is kept; "
-            "try a smaller learning rate, --precision float32, or `--seed` another"
-        )
-    return value

@@ -1,0 +1,95 @@
+"""Several processes that train one model, on Lightning Fabric: the same steps on each, a share of the data for each.
+
+They are started by `devices`, which runs the command once for each, or from outside, by torchrun or a cluster. Each
+takes its part of every batch and the gradients are averaged, so a step is that of the whole batch where void is spread
+evenly; batch normalisation sees each part alone on CPUs, all of them on GPUs. Only the first process speaks and writes.
+"""
+
+import os
+from typing import TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor, nn
+
+from pixelwise.errors import ConfigError
+from pixelwise.tasks.metrics import ConfusionMatrix
+from pixelwise.training.config import TrainConfig
+
+T = TypeVar("T")
+_PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "auto": "32-true"}
+
+
+def launch(config: TrainConfig) -> Fabric:
+    """Fabric on the config's device, processes and precision, its processes started where they are not running yet."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
+    nodes = int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
+    many = local * nodes > 1
+    fabric = Fabric(
+        accelerator=config.device,
+        devices=local,
+        num_nodes=nodes,
+        # a decoder need not use every stride, whose norms then get no gradient
+        strategy=DDPStrategy(find_unused_parameters=True) if many else "auto",
+        precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks and writes, known before anything is started."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def share_of(fabric: Fabric, batch: int) -> int:
+    """Samples of a batch for each process. Raises ConfigError where they cannot be dealt out evenly, 2 or more each."""
+    share, rest = divmod(batch, fabric.world_size)
+    if rest or share < 2:
+        raise ConfigError(
+            f"batch {batch} on {fabric.world_size} processes: choose a multiple of {fabric.world_size}, at least "
+            f"{2 * fabric.world_size}, as batch normalisation needs more than one image"
+        )
+    return share
+
+
+def agreed(fabric: Fabric, wish: bool) -> bool:
+    """Whether any process wishes so; the same on all."""
+    if fabric.world_size == 1:
+        return wish
+    return bool(_summed(fabric, torch.tensor(float(wish))) > 0)
+
+
+def of_first(fabric: Fabric, value: T) -> T:
+    """The first process's value, on all."""
+    return value if fabric.world_size == 1 else fabric.broadcast(value)
+
+
+def mean_of(fabric: Fabric, value: float) -> float:
+    """The mean over the processes."""
+    if fabric.world_size == 1:
+        return value
+    return float(_summed(fabric, torch.tensor(value, dtype=torch.float64))) / fabric.world_size
+
+
+def pooled(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
+    """The counts of all processes, exactly."""
+    if fabric.world_size > 1:
+        confusion.counts = _summed(fabric, torch.from_numpy(confusion.counts)).cpu().numpy()
+        sizes = _summed(fabric, torch.tensor([confusion.images, confusion.pixels]))
+        confusion.images, confusion.pixels = (int(size) for size in sizes)
+    return confusion
+
+
+def share_buffers(fabric: Fabric, model: nn.Module) -> None:
+    """Give all processes the first one's batch normalisation statistics."""
+    if fabric.world_size > 1:
+        for buffer in model.buffers():
+            buffer.copy_(fabric.broadcast(buffer))
+
+
+def _summed(fabric: Fabric, value: Tensor) -> Tensor:
+    total = fabric.all_reduce(fabric.to_device(value), reduce_op="sum")
+    assert isinstance(total, Tensor)
+    return total

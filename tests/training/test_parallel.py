@@ -1,0 +1,75 @@
+"""Two real processes on the CPU, started as a user starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pixelwise.data.loaders import Epochs
+from pixelwise.errors import ConfigError
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.history import read_history
+from pixelwise.training.parallel import launch, share_of
+
+OPTIONS = [
+    "--encoder", "vgg11", "--decoder", "fcn32s", "--weights", "none", "--crop", "32", "32", "--batch", "4",
+    "--epochs", "1", "--precision", "float32", "--augment", "none", "--set", "plain=true", "--set", "workers=0",
+    "--set", "optimizer=sgd", "--set", "decay=constant", "--set", "warmup=0", "--set", "ema=0",
+]  # fmt: skip
+
+
+def train(data: Path, run: Path, *, command: list[str], options: list[str]) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    arguments = [*command, "-m", "pixelwise", "train", str(data), "--out", str(run), *OPTIONS, *options]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def alone(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    train(shapes, run, command=[sys.executable], options=[])
+    return run
+
+
+@pytest.mark.parametrize("start", ["devices", "torchrun"])
+def test_two_processes_take_the_steps_of_one(shapes: Path, alone: Path, tmp_path: Path, start: str) -> None:
+    """Without batch normalisation, void or dropout, the mean of two halves' gradients is the whole batch's."""
+    two = (
+        ([sys.executable], ["--set", "devices=2"])
+        if start == "devices"
+        else ([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"], [])
+    )
+    train(shapes, tmp_path / "two", command=two[0], options=two[1])
+    runs = (alone, tmp_path / "two")
+    one, both = (torch.load(run / "state/last.pt", weights_only=True) for run in runs)
+    assert one["steps"] == both["steps"] == 3
+    for name, weight in one["model"].items():
+        torch.testing.assert_close(weight, both["model"][name], rtol=1e-4, atol=1e-6)
+    whole, shared = (read_history(run / "history.csv")[0] for run in runs)
+    assert shared.val_mean_iou == pytest.approx(whole.val_mean_iou, abs=1e-5)
+    assert shared.val_loss == pytest.approx(whole.val_loss, rel=1e-4)
+    assert shared.train_pixel_accuracy == pytest.approx(whole.train_pixel_accuracy, abs=1e-5)
+
+
+def test_the_parts_of_an_epoch_are_a_whole_one_dealt_out() -> None:
+    whole = list(Epochs(11, 3))
+    parts = [list(Epochs(11, 3, (number, 2))) for number in (0, 1)]
+    assert [len(part) for part in parts] == [5, 5]
+    assert [item for pair in zip(*parts, strict=True) for item in pair] == whole[:10]
+
+
+def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
+    fabric = launch(TrainConfig(device="cpu"))
+    assert share_of(fabric, 8) == 8
+
+    class Three:
+        world_size = 3
+
+    for batch in (8, 3):
+        with pytest.raises(ConfigError, match=f"batch {batch} on 3 processes: choose a multiple of 3, at least 6"):
+            share_of(Three(), batch)  # type: ignore[arg-type]
