@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from pixelwise.inference.load import load
     from pixelwise.inference.predictor import Predictor, Result
     from pixelwise.jobs.evaluate import evaluate
+    from pixelwise.jobs.stylize import stylize
     from pixelwise.jobs.train import train
     from pixelwise.models.build import build_model
 
 __version__ = "0.1.0"
-__all__ = ["Predictor", "Result", "__version__", "build_model", "evaluate", "load", "train"]
+__all__ = ["Predictor", "Result", "__version__", "build_model", "evaluate", "load", "stylize", "train"]
 
 _HOMES = {
     "Predictor": "pixelwise.inference.predictor",
@@ -22,6 +23,7 @@ _HOMES = {
     "build_model": "pixelwise.models.build",
     "evaluate": "pixelwise.jobs.evaluate",
     "load": "pixelwise.inference.load",
+    "stylize": "pixelwise.jobs.stylize",
     "train": "pixelwise.jobs.train",
 }
 

@@ -17,7 +17,7 @@ from pixelwise.inference.load import load
 from pixelwise.jobs.train import preview
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.losses import cross_entropy
-from pixelwise.training.recipes import config_of, read_fields
+from pixelwise.training.recipes import config_of
 
 
 class Lines(Monitor):
@@ -111,24 +111,6 @@ def test_a_training_begins_with_the_weights_of_its_start(shapes: Path, tmp_path:
     assert any("begin at zero (decoder.scores.16" in line for line in monitor.said)
     a, b = (load(run.path).runner.model.decoder.scores["32"].weight for run in (first, second))  # type: ignore
     assert torch.allclose(a, b, atol=1e-5)
-
-
-def test_fields_are_read_by_the_type_they_have() -> None:
-    texts = ["ema=0", "scale=(0.5, 2)", "optimizer=sgd", "patience=3", "clip=none", "mirror=False", "loss=dice + focal"]
-    assert read_fields(texts) == {
-        "ema": 0.0, "scale": (0.5, 2), "optimizer": "sgd", "patience": 3, "clip": None, "mirror": False,
-        "loss": "dice + focal",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("ema", "NAME=VALUE"), ("emma=1", "did you mean 'ema'"), ("patience=2.5", "int"), ("ema=fast", "float"),
-     ("scale=2", "tuple"), ("mirror=1", "bool"), ("freeze=True", "int"), ("freeze=none", "int")],
-)  # fmt: skip
-def test_fields_that_do_not_fit_are_refused(text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        read_fields([text])
 
 
 def test_a_preview_shows_what_the_network_will_see_and_leaves_the_way_free(shapes: Path, tmp_path: Path) -> None:

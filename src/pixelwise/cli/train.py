@@ -34,8 +34,10 @@ def train(
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.fields import read_fields
     from pixelwise.jobs import train as job
-    from pixelwise.training.recipes import config_of, read_fields
+    from pixelwise.training.config import TrainConfig
+    from pixelwise.training.recipes import config_of
 
     config = config_of(
         recipe,
@@ -54,7 +56,7 @@ def train(
         skip_broken=skip_broken,
         augment=augment,
         loss=loss,
-        **read_fields(set or []),
+        **read_fields(set or [], TrainConfig),
     )
     reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
     if preview:

@@ -127,7 +127,8 @@ def preview(
     config, _ = _chosen(config, train, monitor)
     samples = _training_set(dataset, train, config)
     cells = []
-    for epoch, index in [(1 + n // len(samples), n % len(samples)) for n in range(PREVIEW)]:
+    for number in range(PREVIEW):  # from all over the set; images beside each other are often alike
+        epoch, index = 1 + number // len(samples), number * max(1, len(samples) // PREVIEW) % len(samples)
         image, labels = samples[epoch, index]
         cells.append((train.pairs[index].name, image.permute(1, 2, 0).numpy(), labels.numpy()))
     draw_augmentation(cells, path, dataset.classes)

@@ -155,6 +155,22 @@ def draw_race(lines: Mapping[str, Sequence[float]], path: Path, *, ylabel: str) 
     _save(figure, path)
 
 
+def draw_losses(parts: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Write a PNG of the parts of a loss by step, on a logarithmic scale."""
+    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for name, values in parts.items():
+        axes.plot(range(1, len(values) + 1), values, label=name)
+    axes.set_xlabel("step", color=_GREY)
+    axes.set_ylabel("weighted loss", color=_GREY)
+    if any(value > 0 for values in parts.values() for value in values):
+        axes.set_yscale("log")
+    axes.grid(color="#e3e6ea")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
 def _numbers(axes: Axes, values: Tensor, title: str) -> None:
     axes.set_axis_on()
     axes.imshow(values.numpy() != 0, cmap="Oranges", vmin=0, vmax=3, interpolation="nearest")

@@ -1,0 +1,55 @@
+"""`pixelwise stylize`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def stylize(
+    content: Annotated[Path, typer.Argument(help="The picture to paint anew.")],
+    style: Annotated[Path, typer.Argument(help="The picture whose style it gets.")],
+    out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.")],
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="What the result fits into.")] = (600, 600),
+    steps: Annotated[int, typer.Option(help="Steps in all.")] = 200,
+    network: Annotated[str, typer.Option(help="vgg19, vgg16 or a timm network.")] = "vgg19",
+    weights: Annotated[str, typer.Option(help="Of the network: auto or a file.")] = "auto",
+    only: Annotated[list[str] | None, typer.Option(metavar="CLASS", help="Style on this class alone.")] = None,
+    but: Annotated[list[str] | None, typer.Option("--except", metavar="CLASS", help="Style all but this.")] = None,
+    model: Annotated[str, typer.Option(help="What finds the classes: a run, model file or bundled model.")] = "",
+    tile: Annotated[int | None, typer.Option(help="Pixels the network sees at once; bounds the memory.")] = None,
+    way: Annotated[Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")] = None,
+    every: Annotated[int, typer.Option(help="Steps between pictures of the way.")] = 25,
+    book: Annotated[bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")] = False,
+    set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of StyleConfig.")] = None,
+    seed: Annotated[int, typer.Option(help="Of a start from noise.")] = 0,
+) -> None:
+    """Paint a picture in the style of another, whole or on the regions of some classes."""
+    from dataclasses import replace
+
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.errors import ConfigError
+    from pixelwise.fields import read_fields
+    from pixelwise.jobs import stylize as job
+    from pixelwise.style.transfer import BOOK, StyleConfig
+
+    given = {"seed": seed, "tile": tile, **read_fields(set or [], StyleConfig)}
+    config = replace(BOOK, **given) if book else StyleConfig(steps=steps, **given)
+    if (only or but) and not model:
+        raise ConfigError("--only and --except need a --model that finds the classes, such as a run folder")
+    region = job.Region(model, tuple(only or ()), tuple(but or ())) if model else None
+    done = job.stylize(
+        content,
+        style,
+        out,
+        size=size,
+        network=network,
+        weights=weights,
+        config=config,
+        region=region,
+        way=job.Way(way, every) if way else None,
+        monitor=TerminalMonitor(),
+    )
+    results.print(f"{out}  {len(done.history)} steps, loss {done.history[-1].losses.total:.4g}", markup=False)
+    if done.stopped:
+        raise typer.Exit(1)
