@@ -11,6 +11,7 @@ import pytest
 from pixelwise.cli.main import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SMALL = ["--size", "96", "128", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
 
 
@@ -21,6 +22,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(shapes, tmp_path / "data")
+    shutil.copy(photo, tmp_path / "painting.jpg")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -28,9 +30,10 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
-    assert {"train", "evaluate", "predict", "export", "explain"} == {shlex.split(line)[1] for line in commands}
+    assert {"train", "evaluate", "predict", "export", "explain", "stylize"} == {shlex.split(line)[1] for line in commands}
     for line in commands:
-        words = shlex.split(line) + (QUICK if " train " in line else [])
+        words = shlex.split(line)
+        words += QUICK if " train " in line else SMALL if " stylize " in line else []
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as end:
             main()
