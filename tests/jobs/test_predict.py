@@ -3,19 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from pixelwise.errors import ConfigError, DataError, OutputError
+from pixelwise.inference.choices import Choices
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.predict import predict_files
 from pixelwise.tasks.labels import Classes
 
 
-def quarters(rgb: Tensor) -> Tensor:
+def quarters(rgb: np.ndarray) -> np.ndarray:
     """Instead of a model: the class is the red channel's quarter."""
-    return torch.nn.functional.one_hot(rgb[:, 0].long() * 4 // 256, 4).permute(0, 3, 1, 2).float()
+    return np.stack([rgb[:, 0] // 64 == quarter for quarter in range(4)], axis=1).astype(np.float32)
 
 
 def predictor() -> Predictor:
@@ -23,7 +22,7 @@ def predictor() -> Predictor:
 
 
 def test_masks_have_the_inputs_size_and_the_classes_palette(photo: Path, tmp_path: Path) -> None:
-    done = predict_files(predictor(), [photo], tmp_path / "out", overlay=True, confidence=True)
+    done = predict_files(predictor(), [photo], tmp_path / "out", choices=Choices(overlay=True, confidence=True))
     assert done.written == (tmp_path / "out/photo.png",)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["photo.png", "photo_confidence.png", "photo_overlay.jpg"]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pixelwise.checkpoint import load_model
 from pixelwise.data.build import open_dataset
@@ -17,11 +16,14 @@ from pixelwise.data.sample import DataOptions
 from pixelwise.data.shapes import draw_scene
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError
 from pixelwise.images import Array, read_rgb
-from pixelwise.inference.runners import Runner, TorchRunner
-from pixelwise.inference.runtimes import OnnxRunner, demand
+from pixelwise.inference.packages import demand
+from pixelwise.inference.runners import Logits, Runner
+from pixelwise.inference.runtimes import OnnxRunner
+from pixelwise.inference.torch_runner import TorchRunner
+from pixelwise.inference.trace import to_onnx
 from pixelwise.jobs.predict import find_images
 from pixelwise.monitor import Monitor
-from pixelwise.onnx_file import to_onnx, write_onnx
+from pixelwise.onnx_file import write_onnx
 
 SAMPLES = 5
 LARGEST_GAP = 1e-2
@@ -75,14 +77,14 @@ def export(
 def _compared(path: Path, found: OnnxRunner, wanted: TorchRunner, pictures: list[Array]) -> Exported:
     gap, same, total, seconds = 0.0, 0, 0, [0.0, 0.0]
     for picture in pictures:
-        rgb = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-        logits, runners = list[Tensor](), list[Runner]([found, wanted])
+        rgb = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
+        logits, runners = list[Logits](), list[Runner]([found, wanted])
         for index, runner in enumerate(runners):
             runner(rgb)  # the first run of a size pays for its preparation
             start = time.perf_counter()
             logits.append(runner(rgb))
             seconds[index] += time.perf_counter() - start
-        gap = max(gap, float((logits[0] - logits[1]).abs().max()))
+        gap = max(gap, float(np.abs(logits[0] - logits[1]).max()))
         same += int((logits[0].argmax(1) == logits[1].argmax(1)).sum())
         total += rgb.shape[-2] * rgb.shape[-1]
     return Exported(path, len(pictures), gap, same / total, seconds[0], seconds[1])
