@@ -9,7 +9,7 @@ IN_PART, REFUSED = 1, 2
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx).")],
+    model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx, .xml).")],
     images: Annotated[list[Path], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")],
     out: Annotated[Path, typer.Option(help="Folder for the masks.")],
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")] = False,
@@ -18,7 +18,7 @@ def predict(
         1024,
         1024,
     ),
-    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.25,
+    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.125,
     also: Annotated[
         list[str] | None,
         typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),

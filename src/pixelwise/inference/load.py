@@ -15,14 +15,17 @@ from pixelwise.inference.runners import PRECISIONS, Runner
 from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.monitor import Monitor
 from pixelwise.onnx_file import read_onnx_header
+from pixelwise.openvino_file import read_openvino_header
 
 if TYPE_CHECKING:
     import torch
 
 TILE = (1024, 1024)
-OVERLAP = 0.25
+OVERLAP = 0.125
 ENOUGH_TO_MEASURE = 30_000_000
 """Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done before."""
+
+EXPORTED = (".onnx", ".xml")
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -38,7 +41,7 @@ def load(
     max_memory: int | None = None,
     monitor: Monitor | None = None,
 ) -> Predictor:
-    """A Predictor from a run folder, a .safetensors model file, or an .onnx file of `pixelwise export`.
+    """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of `pixelwise export`.
 
     Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides; `max_memory`, in
     bytes, bounds the sums of logits of those read by window. `runtime` is one of RUNTIMES; `auto` measures those that
@@ -53,6 +56,11 @@ def load(
     if path.suffix == ".onnx":
         header = read_onnx_header(path)
         runner = _of_onnx(path, runtime, precision)
+    elif path.suffix == ".xml":
+        if runtime not in ("auto", "openvino", "torch"):
+            raise ConfigError(f"model {path} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
+        header = read_openvino_header(path)
+        runner = OpenVinoRunner(path, precision=precision)
     else:
         header = read_header(path)
         runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
@@ -61,7 +69,7 @@ def load(
 
 def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and `torch` otherwise."""
-    if runtime != "auto" or model.suffix == ".onnx" or _remembered(model_path(model)).is_file():
+    if runtime != "auto" or model.suffix in EXPORTED or _remembered(model_path(model)).is_file():
         return runtime
     work = 0
     for image in images:

@@ -88,8 +88,8 @@ class Predictor:
         classes: Classes,
         *,
         tile: tuple[int, int] = (1024, 1024),
-        overlap: float = 0.25,
-        weights: str = "uniform",
+        overlap: float = 0.125,
+        weights: str = "gaussian",
         max_memory: int | None = None,
     ) -> None:
         TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image

@@ -202,11 +202,11 @@ class _Results:
         else:
             self._held[top : top + len(found)] = found
         if self.confidence is not None:
-            self.confidence.write(top, np.where(void, 0, np.rint(sure * 255)).astype(np.uint8)[None])
+            self.confidence.write(np.where(void, 0, np.rint(sure * 255)).astype(np.uint8)[None])
         if self.scores is not None:
             values = logits if self.choices.scores == "logits" else softmax(logits)
             values = np.where(void, np.nan, values).astype(np.float16).astype(np.float32)
-            self.scores.write(top, np.broadcast_to(values, (len(self.classes), *found.shape)))
+            self.scores.write(np.broadcast_to(values, (len(self.classes), *found.shape)))
 
     def finish(self) -> None:
         """What can be done only when all rows are there."""
@@ -214,25 +214,43 @@ class _Results:
             self._write(0, sieved(self._held, self.choices.smallest))
 
     def _write(self, top: int, labels: Array) -> None:
-        self.labels.write(top, labels[None])
+        self.labels.write(labels[None])
         if "seams" in self.choices.extras:
             self.seams.add(top, labels)
 
 
-@dataclass
 class _Target:
-    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was handed to it."""
+    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was handed to it.
 
-    dataset: Any
-    checksums: list[int]
+    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is written.
+    """
 
-    def write(self, top: int, bands: NDArray[Any]) -> None:
-        """Rows (bands, h, W) from `top` on."""
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.checksums = [0] * dataset.count
+        self._next = 0
+        self._rows = list[NDArray[Any]]()
+
+    def write(self, bands: NDArray[Any]) -> None:
+        """The rows (bands, h, W) that come next."""
         self.checksums = [zlib.crc32(rows.tobytes(), sum_) for rows, sum_ in zip(bands, self.checksums, strict=True)]
+        self._rows.append(bands)
+        waiting, block = sum(rows.shape[1] for rows in self._rows), self.dataset.block_shapes[0][0]
+        if waiting >= block:
+            self._flush(waiting // block * block)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._flush(self.dataset.height - self._next)
+
+    def _flush(self, height: int) -> None:
+        rows = np.concatenate(self._rows, axis=1) if len(self._rows) > 1 else self._rows[0]
+        bottom = self._next + height
         try:
-            self.dataset.write(bands, window=((top, top + bands.shape[1]), (0, bands.shape[2])))
-        except Exception as error:
+            self.dataset.write(rows[:, :height], window=((self._next, bottom), (0, rows.shape[2])))
+        except Exception as error:  # rasterio's errors share no base class but Exception
             raise OutputError(_not_written(self.dataset.name, str(error))) from error
+        self._next, self._rows = bottom, [rows[:, height:]]
 
 
 @contextmanager
@@ -249,8 +267,9 @@ def _written(path: Path, picture: RasterPicture, profile: dict[str, Any]) -> Ite
         layout |= {"crs": source.crs, "transform": source.transform}
     with atomic(path) as draft:
         with rasterio.open(draft, "w", **layout) as dataset:
-            target = _Target(dataset, [0] * profile["count"])
+            target = _Target(dataset)
             yield target
+            target.finish()
         if _checksums(draft) != target.checksums:
             raise OutputError(_not_written(str(path), "what was written cannot be read back"))
 

@@ -15,6 +15,7 @@ from pixelwise.images import list_images
 from pixelwise.inference.areas import write_areas
 from pixelwise.inference.auto import model_key
 from pixelwise.inference.choices import Choices
+from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window
@@ -48,7 +49,7 @@ class Recipe:
     @classmethod
     def of(cls, model: Path, *, overwrite: bool, **options: object) -> "Recipe":
         """That of a run folder or model file and JSON-like options."""
-        path = model if model.suffix == ".onnx" else model_path(model)
+        path = model if model.suffix in EXPORTED else model_path(model)
         return cls({"model": model_key(path), **json.loads(json.dumps(options))}, overwrite)
 
 
