@@ -1,6 +1,8 @@
 import resource
 import signal
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,11 @@ from pixelwise.checkpoint import Header, save_model
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
-from pixelwise.inference.choices import Choices
+from pixelwise.inference.choices import SCORES, Choices
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster, reads_by_window
 from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
+from pixelwise.jobs.predict import predict_files
 from pixelwise.models.build import ModelConfig
 from pixelwise.tasks.labels import Classes
 
@@ -225,3 +228,69 @@ def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["map.tif", "photo.png"]
     assert "2 were there already" in CliRunner().invoke(app, [*words, "--tile", "64", "64"]).output
+
+
+def test_scores_of_a_raster_are_those_of_the_picture_in_half_precision(tmp_path: Path) -> None:
+    rgb = picture(150, 130).clip(1, 255)
+    rgb[:40, :50] = 0
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64))
+    source = write(tmp_path / "a.tif", rgb, nodata=0)
+    for kind in SCORES:
+        predict_raster(predictor, source, tmp_path / "out", choices=Choices(extras=(kind,)))
+        expected = predictor.predict(rgb, scores=kind).scores[kind].astype(np.float32)
+        with rasterio.open(tmp_path / f"out/a_{kind}.tif") as found:
+            bands = found.read()
+            assert found.crs == CRS.from_epsg(32633)
+        assert np.isnan(bands[:, :40, :50]).all()
+        np.testing.assert_allclose(bands[:, 40:], expected[:, 40:], rtol=2e-3, atol=1e-6)
+
+
+def test_blocks_are_compressed_once(tmp_path: Path) -> None:
+    """GDAL leaves the older copies of a block in the file when it is written in parts."""
+    rng = np.random.default_rng(0)
+    source = write(tmp_path / "a.tif", rng.integers(0, 256, (1100, 700, 3), dtype=np.uint8))
+    predictor = Predictor(lambda rgb: rgb.astype(np.float32) / 50, CLASSES, tile=(96, 96))
+    predict_raster(predictor, source, tmp_path / "out", choices=Choices(confidence=True))
+    assert (tmp_path / "out/a_confidence.tif").stat().st_size < 1536 * 1024  # 3 x 2 blocks
+
+
+def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb, predictor = picture(120, 140), Predictor(blurred, CLASSES, tile=(64, 64))
+    source = write(tmp_path / "a.tif", rgb)
+    done = predict_raster(predictor, source, tmp_path / "out", choices=Choices(smallest=60))
+    plain = predictor.predict(rgb).labels
+    with rasterio.open(done) as mask:
+        assert np.array_equal(mask.read(1), predictor.predict(rgb, smallest=60).labels)
+        assert not np.array_equal(mask.read(1), plain)
+    monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
+    with pytest.raises(ConfigError, match="leave out --smallest-area"):
+        predict_raster(predictor, source, tmp_path / "none", choices=Choices(smallest=60))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_raster_with_a_place_but_no_coordinate_system_keeps_the_place(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.tif", picture(70, 70), crs=None)
+    assert reads_by_window(source)
+    done = predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")
+    with rasterio.open(done) as mask:
+        assert mask.crs is None
+        assert mask.transform == from_origin(500000, 4600000, 0.5, 0.5)
+
+
+def test_a_picture_whose_header_promises_more_than_the_file_holds_is_named(tmp_path: Path) -> None:
+    """50,000 x 50,000 pixels in 200 bytes, and a TIFF cut in the middle: the photo beside them is labelled."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"\0" * 1000)
+    chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, data, b"IEND")]
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    whole = write(tmp_path / "whole.tif", np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8))
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(whole.read_bytes()[:300_000])
+    Image.fromarray(picture(50, 60)).save(tmp_path / "photo.png")
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64), max_memory=2**30)
+    done = predict_files(predictor, [bomb, cut, tmp_path / "photo.png"], tmp_path / "out")
+    assert [path.name for path, _ in done.failed] == ["bomb.png", "cut.tif"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]

@@ -23,6 +23,7 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import installed
 from pixelwise.inference.runtimes import Trial, fastest
 from pixelwise.jobs import export as export_module
+from pixelwise.jobs import int8
 from pixelwise.jobs.export import export
 from pixelwise.jobs.predict import Recipe, predict_files
 from pixelwise.models.build import DECODERS, ModelConfig
@@ -307,3 +308,45 @@ print(stack() == before)
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.stdout == "True\n", (done.returncode, done.stderr)
+
+
+def test_an_openvino_file_gives_the_same_masks_and_names_its_classes(tmp_path: Path) -> None:
+    model, photo = model_file(tmp_path / "m.safetensors", "fcn8s"), picture(tmp_path / "a.png", 50, 70)
+    done = export(model, tmp_path / "m.xml", images=[photo])
+    assert done.agreement == 1.0
+    found = pixelwise.load(tmp_path / "m.xml", runtime="auto")
+    assert found.classes.names == NAMES
+    assert (found.predict(photo).labels == pixelwise.load(model).predict(photo).labels).mean() > 0.999
+    with pytest.raises(ConfigError, match="leave out --runtime"):
+        pixelwise.load(tmp_path / "m.xml", runtime="onnxruntime")
+    (tmp_path / "foreign.xml").write_text((tmp_path / "m.xml").read_text().replace("pixelwise", "somebody"))
+    (tmp_path / "foreign.bin").write_bytes((tmp_path / "m.bin").read_bytes())
+    (tmp_path / "cut.xml").write_text((tmp_path / "m.xml").read_text()[:900])
+    (tmp_path / "cut.bin").write_bytes(b"")
+    (tmp_path / "m.bin").unlink()
+    for name, reason in (("foreign", "it has no 'pixelwise'"), ("cut", "damaged"), ("m", r"m\.bin is missing")):
+        with pytest.raises(ModelError, match=reason):
+            pixelwise.load(tmp_path / f"{name}.xml")
+
+
+def test_int8_is_kept_within_its_bound_only(
+    tmp_path: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("nncf")
+    config = ModelConfig("fcn32s", "resnet18", 4)
+    torch.manual_seed(0)
+    names = ("background", "circle", "square", "triangle")
+    save_model(tmp_path / "m.safetensors", config.build(), Header(config, Classes.named(names)))
+    done = int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.xml", shapes)
+    assert done.images == 4
+    assert abs(done.mean_iou[0] - done.mean_iou[1]) <= int8.LARGEST_LOSS
+    assert capsys.readouterr().out == ""
+    assert b'element_type="i8"' in (tmp_path / "m.xml").read_bytes()
+    scored = pixelwise.evaluate(pixelwise.load(tmp_path / "m.xml"), shapes, split="val").scores.mean_iou
+    assert scored == pytest.approx(done.mean_iou[1], abs=1e-6)
+    monkeypatch.setattr(int8, "LARGEST_LOSS", -1.0)
+    with pytest.raises(ModelError, match="nothing was written"):
+        int8.export_int8(tmp_path / "m.safetensors", tmp_path / "n.xml", shapes)
+    assert not list(tmp_path.glob("n.*"))
+    with pytest.raises(ConfigError, match=r"ends in \.xml"):
+        int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.onnx", shapes)

@@ -168,7 +168,8 @@ def reads_by_window(path: Path) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(path) as dataset:
-                return large or dataset.crs is not None or dataset.height * dataset.width > MAX_PIXELS
+                placed = dataset.crs is not None or not dataset.transform.is_identity
+                return large or placed or dataset.height * dataset.width > MAX_PIXELS
     except rasterio.errors.RasterioIOError:
         return False
 
@@ -263,8 +264,8 @@ def _written(path: Path, picture: RasterPicture, profile: dict[str, Any]) -> Ite
     rasterio, source = demand("rasterio"), picture.dataset
     layout = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
     layout |= {"height": picture.height, "width": picture.width, "BIGTIFF": "IF_SAFER", **profile}
-    if source.crs is not None:
-        layout |= {"crs": source.crs, "transform": source.transform}
+    layout |= {"crs": source.crs} if source.crs is not None else {}
+    layout |= {} if source.transform.is_identity else {"transform": source.transform}
     with atomic(path) as draft:
         with rasterio.open(draft, "w", **layout) as dataset:
             target = _Target(dataset)

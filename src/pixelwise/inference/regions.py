@@ -24,7 +24,7 @@ def sieved(labels: Array, smallest: int) -> Array:
     neighbouring region, where that is large enough; void is neither taken away nor given (GDAL's sieve filter). Raises
     ConfigError without rasterio.
     """
-    if smallest <= 1:
+    if smallest <= 1 or labels.size <= smallest:  # no region is large enough to take another's place
         return labels
     found: Array = demand("rasterio.features").sieve(labels, smallest, mask=labels != VOID, connectivity=4)
     return found
@@ -33,9 +33,9 @@ def sieved(labels: Array, smallest: int) -> Array:
 def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> None:
     """Outline the regions of a mask that `predict_raster` wrote as a GeoJSON file, void left out.
 
-    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without coordinate system they
-    are columns and rows of pixels. Each polygon has the properties `label`, `class` and, where the mask's coordinate
-    system is in metres or feet, `square_metres` in that system.
+    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without coordinate system those
+    of its transform, which are columns and rows of pixels where it has none. Each polygon has the properties `label`,
+    `class` and, where the mask's coordinate system is in metres or feet, `square_metres` in that system.
     """
     rasterio = demand("rasterio")
     with rasterio.open(mask) as dataset, atomic(path) as draft, draft.open("w", encoding="utf-8") as file:
