@@ -45,6 +45,7 @@ def main() -> None:
         lines.append(
             f"| {name} | {seconds:.1f} ({spread}) | {count / seconds:.2f} | {rival / seconds:.2f} | {peak:.0f} |"
         )
+    lines += ["", *photo(args, runs)]
     command = shlex.join(["python", "benchmarks/predict_folder.py", "RUN", "IMAGES", "--rounds", str(args.rounds)])
     lines += ["", f"Labels of the auto run that are those of torch float32: {100 * agreement:.3f} %. {choice}"]
     note = f"{count} images of CamVid test, 360 x 480; {header.model.decoder} on {header.model.encoder}.\n"
@@ -87,6 +88,22 @@ def agreement_of(runs: dict[str, list[str]]) -> tuple[float, str]:
     return same / total, said
 
 
+def photo(args: argparse.Namespace, runs: dict[str, list[str]]) -> list[str]:
+    """One image from the shell: with an empty cache, in PyTorch, and with a runtime remembered."""
+    image = str(sorted(args.images.glob("*.jpg"))[0])
+    command = [image if word == str(args.images) else word for word in runs[AUTO]]
+    rows = ["| one image | seconds | peak MiB |", "|---|---|---|"]
+    with tempfile.TemporaryDirectory() as empty:
+        for name, cache in (("cache empty", empty), ("runtime remembered", None)):
+            found = []
+            for _ in range(3):
+                with tempfile.TemporaryDirectory() as folder:
+                    words = [folder if word == "OUT" else word for word in command]
+                    found.append(timed(words, {"XDG_CACHE_HOME": cache} if cache else {}))
+            rows.append(f"| {name} | {statistics.median(s for s, _ in found):.1f} | {max(m for _, m in found):.0f} |")
+    return rows
+
+
 def measure(rivals: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
     for _ in range(rounds):
@@ -96,10 +113,12 @@ def measure(rivals: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[f
     return found
 
 
-def timed(command: list[str]) -> tuple[float, float]:
+def timed(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
     """Seconds and peak MiB of one run."""
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+    ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -23,8 +23,8 @@ def export(
         small = export_int8(model, out, int8, monitor=TerminalMonitor())
         (before, after), (slow, fast) = small.mean_iou, small.seconds
         results.print(
-            f"{small.path}  mean IoU {after:.4f} in int8, {before:.4f} in float32 on {small.images} validation images "
-            f"(a loss of up to {LARGEST_LOSS} is allowed), {slow / fast:.1f} times the speed of float32 on OpenVINO",
+            f"{small.path}  {small.part} in int8: mean IoU {after:.4f}, {before:.4f} in float32 on {small.images} "
+            f"validation images (a loss of up to {LARGEST_LOSS} is allowed), {slow / fast:.1f} times the speed of float32 on OpenVINO",
             markup=False,
         )
         return
