@@ -59,7 +59,8 @@ def main() -> None:
         f"python benchmarks/large_image.py RUN IMAGES --sides {' '.join(map(str, args.sides))} --tile {tile} --runtime "
         f"{args.runtime} --precision {args.precision} --max-memory {args.max_memory}"
     )
-    note = f"{classes} classes, tiles of {tile}, overlap {args.overlap}, {args.runtime} {args.precision}; whole commands.\n"
+    how = f"overlap {args.overlap}, {args.runtime} {args.precision}"
+    note = f"{classes} classes, tiles of {tile}, {how}; whole commands.\n"
     draw(found, args.out.with_suffix(".png"))
     picture = f"\n![memory and time by size]({args.out.with_suffix('.png').name})\n"
     args.out.write_text("\n".join(["# Large pictures\n", provenance(command), note, *rows, picture]), encoding="utf-8")

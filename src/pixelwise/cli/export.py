@@ -24,7 +24,7 @@ def export(
         (before, after), (slow, fast) = small.mean_iou, small.seconds
         results.print(
             f"{small.path}  {small.part} in int8: mean IoU {after:.4f}, {before:.4f} in float32 on {small.images} "
-            f"validation images (a loss of up to {LARGEST_LOSS} is allowed), {slow / fast:.1f} times the speed of float32 on OpenVINO",
+            f"validation images ({LARGEST_LOSS} may be lost), {slow / fast:.1f} times the speed of float32 on OpenVINO",
             markup=False,
         )
         return
