@@ -29,13 +29,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("images", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of the names of the commands to measure")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     count = len(list(args.images.glob("*.jpg")))
     header = read_header(args.run)
     runs = commands(args.run, args.images, len(header.classes))
     agreement, choice = agreement_of(runs)
-    rows = measure(runs, args.rounds)
+    rows = measure({n: c for n, c in runs.items() if any(part in n for part in args.only)}, args.rounds)
     rival = statistics.median(seconds for seconds, _ in rows[RIVAL])
     lines = ["| command | seconds | images/s | ratio to the rival | peak MiB |", "|---|---|---|---|---|"]
     for name, found in rows.items():
@@ -47,6 +48,7 @@ def main() -> None:
         )
     lines += ["", *photo(args, runs)]
     command = shlex.join(["python", "benchmarks/predict_folder.py", "RUN", "IMAGES", "--rounds", str(args.rounds)])
+    command += "" if args.only == [""] else f" --only {shlex.join(args.only)}"
     lines += ["", f"Labels of the auto run that are those of torch float32: {100 * agreement:.3f} %. {choice}"]
     note = f"{count} images of CamVid test, 360 x 480; {header.model.decoder} on {header.model.encoder}.\n"
     text = "\n".join(["# Labelling a folder from the shell\n", provenance(command), note, *lines, ""])
