@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--max-memory", type=int, default=300)
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--overlap", type=float, default=0.125)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     classes = len(read_header(args.run).classes)
@@ -58,7 +59,8 @@ def main() -> None:
         f"python benchmarks/large_image.py RUN IMAGES --sides {' '.join(map(str, args.sides))} --tile {tile} --runtime "
         f"{args.runtime} --precision {args.precision} --max-memory {args.max_memory}"
     )
-    note = f"{classes} classes, tiles of {tile}, overlap a quarter, {args.runtime} {args.precision}; whole commands.\n"
+    how = f"overlap {args.overlap}, {args.runtime} {args.precision}"
+    note = f"{classes} classes, tiles of {tile}, {how}; whole commands.\n"
     draw(found, args.out.with_suffix(".png"))
     picture = f"\n![memory and time by size]({args.out.with_suffix('.png').name})\n"
     args.out.write_text("\n".join(["# Large pictures\n", provenance(command), note, *rows, picture]), encoding="utf-8")
@@ -78,7 +80,16 @@ def labelled(args: argparse.Namespace, source: Path, out: Path) -> tuple[float, 
     """Seconds and peak MiB of the whole command."""
     tile = [str(side) for side in args.tile]
     command = [sys.executable, "-m", "pixelwise", "predict", str(args.run), str(source), "--out", str(out)]
-    command += ["--tile", *tile, "--runtime", args.runtime, "--precision", args.precision]
+    command += [
+        "--tile",
+        *tile,
+        "--overlap",
+        str(args.overlap),
+        "--runtime",
+        args.runtime,
+        "--precision",
+        args.precision,
+    ]
     command += ["--max-memory", str(args.max_memory)]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

@@ -29,13 +29,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("images", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of the names of the commands to measure")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     count = len(list(args.images.glob("*.jpg")))
     header = read_header(args.run)
     runs = commands(args.run, args.images, len(header.classes))
     agreement, choice = agreement_of(runs)
-    rows = measure(runs, args.rounds)
+    rows = measure({n: c for n, c in runs.items() if any(part in n for part in args.only)}, args.rounds)
     rival = statistics.median(seconds for seconds, _ in rows[RIVAL])
     lines = ["| command | seconds | images/s | ratio to the rival | peak MiB |", "|---|---|---|---|---|"]
     for name, found in rows.items():
@@ -45,7 +46,9 @@ def main() -> None:
         lines.append(
             f"| {name} | {seconds:.1f} ({spread}) | {count / seconds:.2f} | {rival / seconds:.2f} | {peak:.0f} |"
         )
+    lines += ["", *photo(args, runs)]
     command = shlex.join(["python", "benchmarks/predict_folder.py", "RUN", "IMAGES", "--rounds", str(args.rounds)])
+    command += "" if args.only == [""] else f" --only {shlex.join(args.only)}"
     lines += ["", f"Labels of the auto run that are those of torch float32: {100 * agreement:.3f} %. {choice}"]
     note = f"{count} images of CamVid test, 360 x 480; {header.model.decoder} on {header.model.encoder}.\n"
     text = "\n".join(["# Labelling a folder from the shell\n", provenance(command), note, *lines, ""])
@@ -87,6 +90,22 @@ def agreement_of(runs: dict[str, list[str]]) -> tuple[float, str]:
     return same / total, said
 
 
+def photo(args: argparse.Namespace, runs: dict[str, list[str]]) -> list[str]:
+    """One image from the shell: with an empty cache, in PyTorch, and with a runtime remembered."""
+    image = str(sorted(args.images.glob("*.jpg"))[0])
+    command = [image if word == str(args.images) else word for word in runs[AUTO]]
+    rows = ["| one image | seconds | peak MiB |", "|---|---|---|"]
+    with tempfile.TemporaryDirectory() as empty:
+        for name, cache in (("cache empty", empty), ("runtime remembered", None)):
+            found = []
+            for _ in range(3):
+                with tempfile.TemporaryDirectory() as folder:
+                    words = [folder if word == "OUT" else word for word in command]
+                    found.append(timed(words, {"XDG_CACHE_HOME": cache} if cache else {}))
+            rows.append(f"| {name} | {statistics.median(s for s, _ in found):.1f} | {max(m for _, m in found):.0f} |")
+    return rows
+
+
 def measure(rivals: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
     for _ in range(rounds):
@@ -96,10 +115,12 @@ def measure(rivals: dict[str, list[str]], rounds: int) -> dict[str, list[tuple[f
     return found
 
 
-def timed(command: list[str]) -> tuple[float, float]:
+def timed(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
     """Seconds and peak MiB of one run."""
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+    ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -15,6 +15,7 @@ FLOORS = {
     "data": 3,
     "checkpoint": 3,
     "onnx_file": 3,
+    "openvino_file": 3,
     "reports": 3,
     "models": 2,
     "tasks": 2,
@@ -29,6 +30,7 @@ FLOORS = {
 }
 HANDED_OVER = {
     ("onnx_file", "checkpoint"): "both are model files, with one header",
+    ("openvino_file", "checkpoint"): "both are model files, with one header",
     ("training", "data"): "the loop names the loaders' types",
     ("models", "tasks"): "numbers of classes",
     ("style", "models"): "any encoder can carry style",

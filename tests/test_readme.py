@@ -11,6 +11,7 @@ import pytest
 from pixelwise.cli.main import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+COMMANDS = {"train", "evaluate", "predict", "export", "explain", "stylize"}
 SMALL = ["--size", "96", "128", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
 
@@ -30,7 +31,7 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
-    assert {"train", "evaluate", "predict", "export", "explain", "stylize"} == {shlex.split(line)[1] for line in commands}
+    assert {shlex.split(line)[1] for line in commands} == COMMANDS
     for line in commands:
         words = shlex.split(line)
         words += QUICK if " train " in line else SMALL if " stylize " in line else []

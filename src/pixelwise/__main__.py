@@ -1,5 +1,5 @@
 """`python -m pixelwise`."""
 
-from pixelwise.cli.main import main
+from pixelwise.cli.main import script
 
-main()
+script()

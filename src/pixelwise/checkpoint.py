@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from pixelwise.errors import ModelError, PixelwiseError
 from pixelwise.files import atomic
-from pixelwise.models.build import ModelConfig
-from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.config import ModelConfig
 from pixelwise.tasks.labels import Classes
+
+if TYPE_CHECKING:
+    from pixelwise.models.segmenter import Segmenter
 
 FORMAT_VERSION = 1
 HEADER_KEY = "pixelwise"
@@ -47,8 +48,10 @@ class Header:
         return cls(ModelConfig(**raw["model"]), classes, raw["training"])
 
 
-def save_model(path: Path, model: Segmenter, header: Header, *, half: bool = False) -> None:
+def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:
     """Write the model file atomically; with `half`, all floats in 16 bits, for half the size."""
+    from safetensors.torch import save_file
+
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
         state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
@@ -59,12 +62,12 @@ def save_model(path: Path, model: Segmenter, header: Header, *, half: bool = Fal
             raise _write_error(error) from error
 
 
-def load_model(path: Path) -> tuple[Segmenter, Header]:
+def load_model(path: Path) -> tuple["Segmenter", Header]:
     """Read a model file, or the one in a run folder.
 
     Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format version.
     """
-    with _opened(path) as (file, header):
+    with _opened(path, "pt") as (file, header):
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model = header.model.build()
         model.load_state_dict(state)
@@ -72,8 +75,8 @@ def load_model(path: Path) -> tuple[Segmenter, Header]:
 
 
 def read_header(path: Path) -> Header:
-    """The header alone, without the weights. Raises as `load_model`."""
-    with _opened(path) as (_, header):
+    """The header alone, without the weights and without PyTorch. Raises as `load_model`."""
+    with _opened(path, "np") as (_, header):
         return header
 
 
@@ -99,11 +102,11 @@ def bundled() -> dict[str, Path]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
+def _opened(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
     path = model_path(path)
     _refuse_pickle(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             metadata = file.metadata() or {}
             if HEADER_KEY not in metadata:
                 raise ModelError("not written by pixelwise; such a file can serve as encoder --weights")

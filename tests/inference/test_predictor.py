@@ -10,15 +10,15 @@ from torch import Tensor
 from pixelwise.errors import ConfigError, ImageError, ModelError, OutputError
 from pixelwise.images import Array, Source, open_image
 from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.inference.runners import TorchRunner
+from pixelwise.inference.torch_runner import TorchRunner
 from pixelwise.tasks.labels import Classes
 
 CLASSES = Classes(("red", "green", "blue"), ((200, 0, 0), (0, 200, 0), (0, 0, 200)))
 
 
-def strongest(rgb: Tensor) -> Tensor:
+def strongest(rgb: np.ndarray) -> np.ndarray:
     """Logits = the channels: the class is the strongest colour."""
-    return rgb.float() / 16
+    return rgb.astype(np.float32) / 16
 
 
 @pytest.fixture
@@ -79,9 +79,9 @@ def test_logits_made_in_inference_mode_can_be_tiled_and_mirrored(picture: np.nda
 
 
 def test_tta_makes_the_labels_of_a_mirrored_image_the_mirror(picture: np.ndarray) -> None:
-    def sided(rgb: Tensor) -> Tensor:
-        logits = rgb.float() / 16
-        logits[:, 0] += torch.arange(rgb.shape[-1]) / 5
+    def sided(rgb: np.ndarray) -> np.ndarray:
+        logits = strongest(rgb)
+        logits[:, 0] += np.arange(rgb.shape[-1]) / 5
         return logits
 
     predictor = Predictor(sided, CLASSES)

@@ -1,13 +1,14 @@
+import threading
+import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from pixelwise.errors import ConfigError, ModelError
+from pixelwise.inference.parallel import WORKERS
 from pixelwise.inference.tiles import TilePlan, positions, stream
 
 overlaps = st.floats(0, 0.95)
@@ -17,20 +18,21 @@ def picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def fake(rgb: Tensor) -> Tensor:
+def fake(rgb: np.ndarray) -> np.ndarray:
     """Logits that depend on the pixel and on where in its tile it lies, so a wrong average cannot hide."""
     height, width = rgb.shape[-2:]
-    place = torch.arange(height)[:, None] * 0.37 + torch.arange(width) * 0.11
-    return torch.cat([rgb.float() / 255 + place, rgb.float().mean(1, keepdim=True) / 255 - place.sin()], dim=1)
+    place = np.arange(height)[:, None] * 0.37 + np.arange(width) * 0.11
+    parts = [rgb / 255 + place, rgb.mean(1, keepdims=True) / 255 - np.sin(place)]
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def brute(rgb: np.ndarray, plan: TilePlan) -> Tensor:
+def brute(rgb: np.ndarray, plan: TilePlan) -> np.ndarray:
     """Every tile added into one array of the whole picture."""
-    total, count = torch.zeros(4, plan.height, plan.width), torch.zeros(plan.height, plan.width)
+    total, count = np.zeros((4, plan.height, plan.width)), np.zeros((plan.height, plan.width))
     for top in plan.rows:
         for left in plan.columns:
             tile = rgb[top : top + plan.tile[0], left : left + plan.tile[1]]
-            logits = fake(torch.tensor(tile).permute(2, 0, 1)[None])[0]
+            logits = fake(tile.transpose(2, 0, 1)[None])[0]
             total[:, top : top + tile.shape[0], left : left + tile.shape[1]] += logits
             count[top : top + tile.shape[0], left : left + tile.shape[1]] += 1
     assert count.min() >= 1
@@ -59,24 +61,23 @@ def test_positions_are_evenly_spread() -> None:
     width=st.integers(1, 130),
     tile=st.tuples(st.integers(32, 70), st.integers(32, 70)),
     overlap=overlaps.filter(lambda share: share < 0.85),
-    batch=st.integers(1, 4),
 )
 def test_bands_equal_the_average_over_the_whole_picture(
-    height: int, width: int, tile: tuple[int, int], overlap: float, batch: int
+    height: int, width: int, tile: tuple[int, int], overlap: float
 ) -> None:
     rgb, plan = picture(height, width), TilePlan(height, width, tile, overlap)
-    bands = list(stream(fake, rgb, plan, batch=batch))
+    bands = list(stream(fake, rgb, plan))
     firsts = [0, *np.cumsum([band.shape[1] for _, band in bands])]
     assert [first for first, _ in bands] == firsts[:-1]
     assert firsts[-1] == height
-    torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), brute(rgb, plan), atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(np.concatenate([b for _, b in bands], axis=1), brute(rgb, plan), atol=1e-4, rtol=1e-5)
 
 
 def test_bands_stay_what_they_were_while_later_ones_are_made() -> None:
     rgb, plan = picture(200, 90), TilePlan(200, 90, (32, 32), 0.5)
     kept = list(stream(fake, rgb, plan))
-    copied = [(first, band.clone()) for first, band in stream(fake, rgb, plan)]
-    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(kept, copied, strict=True))
+    copied = [(first, band.copy()) for first, band in stream(fake, rgb, plan)]
+    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(kept, copied, strict=True))
 
 
 def test_no_band_is_taller_than_a_tile() -> None:
@@ -85,10 +86,10 @@ def test_no_band_is_taller_than_a_tile() -> None:
 
 
 def test_one_tile_gives_the_runners_own_logits_without_a_copy() -> None:
-    given_out = torch.zeros(1, 4, 40, 50)
+    given_out = np.zeros((1, 4, 40, 50), np.float32)
     [(first, band)] = stream(lambda _: given_out, picture(40, 50), TilePlan(40, 50, (64, 64), 0.25))
     assert first == 0
-    assert band.data_ptr() == given_out.data_ptr()
+    assert np.shares_memory(band, given_out)
 
 
 def test_a_read_only_picture_can_be_streamed() -> None:
@@ -97,15 +98,30 @@ def test_a_read_only_picture_can_be_streamed() -> None:
     assert len(list(stream(fake, rgb, TilePlan(1, 1, (32, 32), 0)))) == 1
 
 
-def test_a_batch_holds_at_most_the_tiles_asked_for() -> None:
-    sizes: list[int] = []
+def test_a_few_tiles_are_in_work_at_once_and_no_more() -> None:
+    running, most, lock = 0, 0, threading.Lock()
 
-    def counting(rgb: Tensor) -> Tensor:
-        sizes.append(len(rgb))
+    def counting(rgb: np.ndarray) -> np.ndarray:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
         return fake(rgb)
 
-    list(stream(counting, picture(32, 160), TilePlan(32, 160, (32, 32), 0), batch=2))
-    assert sizes == [2, 2, 1]
+    list(stream(counting, picture(96, 160), TilePlan(96, 160, (32, 32), 0)))
+    assert 2 <= most <= WORKERS
+
+
+def test_a_strip_that_is_not_taken_stops_the_tiles() -> None:
+    """Whoever leaves the loop, by an error or Ctrl-C, does not wait for the rest of the picture."""
+    calls: list[int] = []
+    strips = stream(lambda rgb: calls.append(1) or fake(rgb), picture(640, 32), TilePlan(640, 32, (32, 32), 0))
+    next(strips)
+    strips.close()
+    assert len(calls) <= WORKERS + 2
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [((31, 64), 0.0), ((64, 0), 0.0), ((64, 64), 1.0), ((64, 64), -0.1)])

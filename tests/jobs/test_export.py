@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,21 @@ import onnx
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 from typer.testing import CliRunner
 
 import pixelwise
 from pixelwise.checkpoint import Header, load_model, save_model
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError
-from pixelwise.inference import auto, runtimes
+from pixelwise.inference import auto
 from pixelwise.inference import load as load_module
 from pixelwise.inference.auto import AutoRunner
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.packages import installed
 from pixelwise.inference.runtimes import Trial, fastest
 from pixelwise.jobs import export as export_module
+from pixelwise.jobs import int8
 from pixelwise.jobs.export import export
 from pixelwise.jobs.predict import Recipe, predict_files
 from pixelwise.models.build import DECODERS, ModelConfig
@@ -88,8 +92,8 @@ def test_a_network_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.
     class Off:
         def __init__(self, _: Path) -> None: ...
 
-        def __call__(self, rgb: Tensor) -> Tensor:
-            return torch.rand(len(rgb), len(NAMES), *rgb.shape[-2:])
+        def __call__(self, rgb: np.ndarray) -> np.ndarray:
+            return np.random.default_rng(0).random((len(rgb), len(NAMES), *rgb.shape[-2:]), np.float32)
 
     monkeypatch.setattr(export_module, "OnnxRunner", Off)
     with pytest.raises(ModelError, match="nothing was written"):
@@ -111,13 +115,10 @@ def test_files_that_are_not_ours_say_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_answered_with_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> object:
-        raise ImportError(name)
-
-    monkeypatch.setattr(runtimes.importlib, "import_module", absent)
+    monkeypatch.setitem(sys.modules, "onnx", None)  # importing it fails
     with pytest.raises(ConfigError, match=r"onnx is not installed: pip install 'pixelwise\[export\]'"):
         export(model_file(tmp_path / "m.safetensors"), tmp_path / "m.onnx")
-    assert not runtimes.installed("openvino")
+    assert not installed("pixelwise_of_tomorrow")
 
 
 def test_the_fastest_of_those_that_agree_is_kept() -> None:
@@ -131,9 +132,9 @@ def test_the_fastest_of_those_that_agree_is_kept() -> None:
 
 
 def test_auto_measures_once_and_remembers(tmp_path: Path) -> None:
-    def slow(rgb: Tensor) -> Tensor:
-        torch.ones(600, 600) @ torch.ones(600, 600)
-        return rgb.float()
+    def slow(rgb: np.ndarray) -> np.ndarray:
+        time.sleep(0.01)
+        return rgb.astype(np.float32)
 
     built = []
 
@@ -142,21 +143,21 @@ def test_auto_measures_once_and_remembers(tmp_path: Path) -> None:
 
     candidates = {
         "torch float32": candidate("torch float32", slow),
-        "quick": candidate("quick", lambda rgb: rgb.float() + 1),
-        "wrong": candidate("wrong", lambda rgb: -rgb.float()),
+        "quick": candidate("quick", lambda rgb: rgb.astype(np.float32) + 1),
+        "wrong": candidate("wrong", lambda rgb: -rgb.astype(np.float32)),
     }
-    monitor, tile = Lines(), torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    monitor, tile = Lines(), np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8), np.uint8)
     runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
-    assert torch.equal(runner(tile), tile.float() + 1)
+    assert np.array_equal(runner(tile), tile.astype(np.float32) + 1)
     assert monitor.said[0].startswith("runtime quick: the fastest whose labels agree")
     built.clear()
     again = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
-    assert torch.equal(again(tile), tile.float() + 1)
+    assert np.array_equal(again(tile), tile.astype(np.float32) + 1)
     assert built == ["quick"]
     for damaged in ("", "{", '{"runtime": "gone"}', "[1]"):
         (tmp_path / "choice.json").write_text(damaged)
         anew = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
-        assert torch.equal(anew(tile), tile.float() + 1)
+        assert np.array_equal(anew(tile), tile.astype(np.float32) + 1)
 
 
 def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path: Path, own_cache: Path) -> None:
@@ -178,11 +179,30 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path
 def test_a_runtime_that_does_not_exist_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'openvino'"):
         pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvinno")
-    photo = picture(tmp_path / "photo.png", 200, 300)
-    assert load_module.worth_measuring("auto", [photo, tmp_path / "absent.png"], tmp_path) == "torch"
-    assert load_module.worth_measuring("auto", [photo] * 500, tmp_path) == "auto"
-    assert load_module.worth_measuring("auto", [photo], tmp_path / "m.onnx") == "auto"
-    assert load_module.worth_measuring("openvino", [photo], tmp_path) == "openvino"
+
+
+def test_auto_prepares_other_runtimes_only_where_it_pays_or_is_known(tmp_path: Path) -> None:
+    model, photo = model_file(tmp_path / "m.safetensors", "fcn32s"), picture(tmp_path / "photo.png", 200, 300)
+    worth = load_module.worth_measuring
+    assert worth("auto", [photo, tmp_path / "absent.png"], model) == "torch"
+    assert worth("auto", [photo] * 500, model) == "auto"
+    assert worth("auto", [photo], tmp_path / "m.onnx") == "auto"
+    assert worth("openvino", [photo], model) == "openvino"
+    pixelwise.load(model, runtime="auto").predict(photo)
+    assert worth("auto", [photo], model) == "auto"
+
+
+def test_a_known_runtime_labels_without_importing_pytorch(tmp_path: Path) -> None:
+    model, photo = model_file(tmp_path / "m.safetensors", "fcn32s"), picture(tmp_path / "photo.png", 50, 60)
+    pixelwise.load(model, runtime="openvino")  # leaves the network in the cache
+    code = f"""
+import sys, pixelwise
+pixelwise.load({str(model)!r}, runtime="openvino").predict({str(photo)!r}).save({str(tmp_path)!r}, "mask")
+assert not {{"torch", "timm", "torchvision"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+    with Image.open(tmp_path / "mask.png") as mask:
+        assert (np.asarray(mask) == pixelwise.load(model).predict(photo).labels).mean() > 0.999
 
 
 def test_masks_that_are_there_are_left_and_those_of_another_model_refused(tmp_path: Path) -> None:
@@ -202,7 +222,7 @@ def test_masks_that_are_there_are_left_and_those_of_another_model_refused(tmp_pa
         predict_files(predictor, images, out, recipe=other)
     anew = predict_files(predictor, images, out, recipe=Recipe(other.made_with, overwrite=True))
     assert len(anew.written) == 3
-    with_overlay = predict_files(predictor, images, out, overlay=True, recipe=other)
+    with_overlay = predict_files(predictor, images, out, choices=Choices(overlay=True), recipe=other)
     assert len(with_overlay.written) == 3  # their overlays were not there yet
 
 
@@ -250,10 +270,10 @@ def test_batch_norms_and_sizes_stay_free_in_the_file(tmp_path: Path) -> None:
     export(model, tmp_path / "m.onnx")
     runner = pixelwise.load(tmp_path / "m.onnx").runner
     network, _ = load_model(model)
-    pixels = torch.randint(0, 256, (3, 3, 40, 70), dtype=torch.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, 40, 70), np.uint8)
     with torch.no_grad():
-        expected = nn.Module.eval(network)(pixels.float() / 255)
-    assert torch.allclose(runner(pixels), expected, atol=1e-3)
+        expected = nn.Module.eval(network)(torch.from_numpy(pixels).float() / 255)
+    np.testing.assert_allclose(runner(pixels), expected, atol=1e-3)
 
 
 def test_the_example_without_pixelwise_gives_the_same_mask(tmp_path: Path) -> None:
@@ -275,16 +295,58 @@ def test_openvino_leaves_the_signal_stack_as_it_was(tmp_path: Path) -> None:
     """It puts one in place that does not hold, on which Python's signal handlers crash."""
     model = model_file(tmp_path / "m.safetensors", "fcn32s")
     code = f"""
-import ctypes, torch, pixelwise
+import ctypes, numpy, pixelwise
 def stack():
     found = (ctypes.c_uint64 * 3)()
     ctypes.CDLL(None).sigaltstack(None, found)
     return list(found)
 before = stack()
 runner = pixelwise.load({str(model)!r}, runtime="openvino").runner
-runner(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+runner(numpy.zeros((1, 3, 64, 64), numpy.uint8))
 print(stack() == before)
 """
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.stdout == "True\n", (done.returncode, done.stderr)
+
+
+def test_an_openvino_file_gives_the_same_masks_and_names_its_classes(tmp_path: Path) -> None:
+    model, photo = model_file(tmp_path / "m.safetensors", "fcn8s"), picture(tmp_path / "a.png", 50, 70)
+    done = export(model, tmp_path / "m.xml", images=[photo])
+    assert done.agreement == 1.0
+    found = pixelwise.load(tmp_path / "m.xml", runtime="auto")
+    assert found.classes.names == NAMES
+    assert (found.predict(photo).labels == pixelwise.load(model).predict(photo).labels).mean() > 0.999
+    with pytest.raises(ConfigError, match="leave out --runtime"):
+        pixelwise.load(tmp_path / "m.xml", runtime="onnxruntime")
+    (tmp_path / "foreign.xml").write_text((tmp_path / "m.xml").read_text().replace("pixelwise", "somebody"))
+    (tmp_path / "foreign.bin").write_bytes((tmp_path / "m.bin").read_bytes())
+    (tmp_path / "cut.xml").write_text((tmp_path / "m.xml").read_text()[:900])
+    (tmp_path / "cut.bin").write_bytes(b"")
+    (tmp_path / "m.bin").unlink()
+    for name, reason in (("foreign", "it has no 'pixelwise'"), ("cut", "damaged"), ("m", r"m\.bin is missing")):
+        with pytest.raises(ModelError, match=reason):
+            pixelwise.load(tmp_path / f"{name}.xml")
+
+
+def test_int8_is_kept_within_its_bound_only(
+    tmp_path: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("nncf")
+    config = ModelConfig("fcn32s", "resnet18", 4)
+    torch.manual_seed(0)
+    names = ("background", "circle", "square", "triangle")
+    save_model(tmp_path / "m.safetensors", config.build(), Header(config, Classes.named(names)))
+    done = int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.xml", shapes)
+    assert done.images == 4
+    assert abs(done.mean_iou[0] - done.mean_iou[1]) <= int8.LARGEST_LOSS
+    assert capsys.readouterr().out == ""
+    assert b'element_type="i8"' in (tmp_path / "m.xml").read_bytes()
+    scored = pixelwise.evaluate(pixelwise.load(tmp_path / "m.xml"), shapes, split="val").scores.mean_iou
+    assert scored == pytest.approx(done.mean_iou[1], abs=1e-6)
+    monkeypatch.setattr(int8, "LARGEST_LOSS", -1.0)
+    with pytest.raises(ModelError, match="nothing was written"):
+        int8.export_int8(tmp_path / "m.safetensors", tmp_path / "n.xml", shapes)
+    assert not list(tmp_path.glob("n.*"))
+    with pytest.raises(ConfigError, match=r"ends in \.xml"):
+        int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.onnx", shapes)

@@ -1,21 +1,24 @@
+import resource
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from pixelwise.errors import ConfigError, DataError, OutputError
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.parallel import WORKERS
 from pixelwise.inference.predictor import Predictor
-from pixelwise.jobs.predict import predict_files
+from pixelwise.jobs.predict import Recipe, find_images, predict_files
+from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
 
 
-def quarters(rgb: Tensor) -> Tensor:
+def quarters(rgb: np.ndarray) -> np.ndarray:
     """Instead of a model: the class is the red channel's quarter."""
-    return torch.nn.functional.one_hot(rgb[:, 0].long() * 4 // 256, 4).permute(0, 3, 1, 2).float()
+    return np.stack([rgb[:, 0] // 64 == quarter for quarter in range(4)], axis=1).astype(np.float32)
 
 
 def predictor() -> Predictor:
@@ -23,7 +26,7 @@ def predictor() -> Predictor:
 
 
 def test_masks_have_the_inputs_size_and_the_classes_palette(photo: Path, tmp_path: Path) -> None:
-    done = predict_files(predictor(), [photo], tmp_path / "out", overlay=True, confidence=True)
+    done = predict_files(predictor(), [photo], tmp_path / "out", choices=Choices(overlay=True, confidence=True))
     assert done.written == (tmp_path / "out/photo.png",)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["photo.png", "photo_confidence.png", "photo_overlay.jpg"]
@@ -62,3 +65,91 @@ def test_nothing_to_predict_and_nowhere_to_write_are_said(photo: Path, tmp_path:
         predict_files(predictor(), [tmp_path / "empty"], tmp_path / "out")
     with pytest.raises(OutputError, match="is a file"):
         predict_files(predictor(), [photo], photo)
+
+
+def test_patterns_and_lists_name_images(photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "deep/c.jpg", "odd[1].jpg"):
+        shutil.copy(photo, folder / name)
+    (folder / "list.txt").write_text("\ufeff# chosen\n\nb.jpg\n../in/deep/c.jpg\n", encoding="utf-8")
+    names = lambda *given: [p.name for p in find_images(given)]  # noqa: E731
+    assert names(f"{folder}/?.jpg") == ["a.jpg", "b.jpg"]
+    assert names(f"{folder}/**/*.jpg") == ["a.jpg", "b.jpg", "c.jpg", "odd[1].jpg"]
+    assert names(folder / "odd[1].jpg") == ["odd[1].jpg"]
+    assert names(folder / "list.txt") == ["b.jpg", "c.jpg"]
+    assert names(folder / "a.jpg", f"{folder}/?.jpg") == ["a.jpg", "b.jpg"], "the same image once"
+    with pytest.raises(DataError, match=r"no file matches .*\*\.webp"):
+        find_images([f"{folder}/*.webp"])
+    with pytest.raises(DataError, match=r"no\.txt: cannot be read as a list"):
+        find_images([folder / "no.txt"])
+
+
+def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path: Path) -> None:
+    choices = Choices(extras=("probabilities", "areas", "seams"))
+    recipe = Recipe({"model": "a"})
+    said: list[str] = []
+    monitor = Monitor()
+    monitor.line = said.append  # type: ignore[method-assign]
+    predict_files(predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe, monitor=monitor)
+    assert said == ["photo.jpg: one tile, so no seams"]
+    with np.load(tmp_path / "out/photo_probabilities.npz") as found, Image.open(tmp_path / "out/photo.png") as mask:
+        scores = found["probabilities"]
+        assert scores.dtype == np.float16
+        np.testing.assert_allclose(scores.astype(float).sum(0), 1, atol=2e-3)
+        assert np.array_equal(scores.argmax(0), np.asarray(mask))
+        assert found["classes"].tolist() == ["a", "b", "c", "d"]
+    table = (tmp_path / "out/areas.csv").read_text()
+    again = predict_files(predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe)
+    assert again.skipped == (photo,)
+    assert (tmp_path / "out/areas.csv").read_text() == table
+    other = predict_files(predictor(), [photo], tmp_path / "out", choices=Choices(extras=("logits",)), recipe=recipe)
+    assert len(other.written) == 1, "its logits were not there yet"
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"extras": ("polygon",)}, "did you mean 'polygons'"),
+        ({"extras": ("logits", "probabilities")}, "choose one"),
+        ({"smallest": -1}, "smallest area -1"),
+    ],
+)
+def test_choices_that_cannot_be_are_refused(choices: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Choices(**choices)
+
+
+def test_a_folder_that_takes_no_files_is_named(photo: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write /proc/pixelwise"):
+        predict_files(predictor(), [photo], "/proc/pixelwise")
+
+
+def test_a_full_disk_keeps_what_is_written_and_leaves_no_half_file(photo: Path, tmp_path: Path) -> None:
+    rough = tmp_path / "rough.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)).save(rough)
+    before, signals = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+        with pytest.raises(OutputError, match=r"rough\.png: no space left"):
+            predict_files(predictor(), [photo, rough], tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signals)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
+
+
+def test_a_file_that_vanishes_on_the_way_is_named(photo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jpg"
+    shutil.copy(photo, other)
+
+    def thief(rgb: np.ndarray) -> np.ndarray:
+        other.unlink(missing_ok=True)
+        return quarters(rgb)
+
+    images = [tmp_path / f"{n}.jpg" for n in range(WORKERS + 1)]
+    for image in images:
+        shutil.copy(photo, image)
+    done = predict_files(Predictor(thief, Classes.named(("a", "b", "c", "d"))), [*images, other], tmp_path / "out")
+    assert [(path.name, "no such file" in why) for path, why in done.failed] == [("other.jpg", True)]
+    assert len(done.written) == WORKERS + 1

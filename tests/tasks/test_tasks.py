@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.errors import DataError
-from pixelwise.tasks.labels import VOID, Classes, read_labels, voc_colormap
+from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, voc_colormap
 from pixelwise.tasks.losses import cross_entropy
 from pixelwise.tasks.metrics import ConfusionMatrix
 
@@ -19,11 +19,12 @@ def test_the_palette_is_that_of_pascal_voc() -> None:
 
 
 def test_confidence_is_the_softmax_of_the_label() -> None:
-    logits = torch.randn(2, 5, 3, 4)
-    labels, confidence = read_labels(logits)
-    top = logits.softmax(1).max(1)
-    assert torch.equal(labels.long(), top.indices)
-    assert torch.allclose(confidence, top.values, atol=1e-6)
+    logits = torch.randn(5, 3, 4) * 20
+    labels, confidence = read_labels(logits.numpy())
+    top = logits.softmax(0).max(0)
+    assert np.array_equal(labels, top.indices)
+    np.testing.assert_allclose(confidence, top.values, atol=1e-6)
+    np.testing.assert_allclose(softmax(logits.numpy()), logits.softmax(0), atol=1e-6)
 
 
 def test_void_pixels_do_not_move_the_loss() -> None:

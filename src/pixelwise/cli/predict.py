@@ -9,8 +9,8 @@ IN_PART, REFUSED = 1, 2
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx).")],
-    images: Annotated[list[Path], typer.Argument(help="Image files, or folders with images in them.")],
+    model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx, .xml).")],
+    images: Annotated[list[Path], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")],
     out: Annotated[Path, typer.Option(help="Folder for the masks.")],
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")] = False,
     confidence: Annotated[bool, typer.Option("--confidence", help="Also write how sure each pixel is.")] = False,
@@ -18,8 +18,16 @@ def predict(
         1024,
         1024,
     ),
-    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.25,
+    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.125,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),
+    ] = None,
+    smallest_area: Annotated[int, typer.Option(metavar="PIXELS", help="Smaller regions join their neighbour.")] = 0,
     tta: Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")] = False,
+    scale: Annotated[
+        list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
+    ] = None,
     max_memory: Annotated[
         int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take.")
     ] = None,
@@ -30,10 +38,12 @@ def predict(
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that are there already are left."""
     from pixelwise.cli.console import TerminalMonitor, messages, results
+    from pixelwise.inference.choices import Choices
     from pixelwise.inference.load import load, worth_measuring
     from pixelwise.jobs.predict import Recipe, find_images, predict_files
 
     monitor = TerminalMonitor()
+    choices = Choices(overlay, confidence, tuple(also or ()), tta, tuple(scale or ()), smallest_area)
     runtime = worth_measuring(runtime, find_images(images), model)
     predictor = load(
         model,
@@ -49,10 +59,8 @@ def predict(
         predictor,
         images,
         out,
-        overlay=overlay,
-        confidence=confidence,
-        tta=tta,
-        recipe=Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, tta=tta),
+        choices=choices,
+        recipe=Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe()),
         monitor=monitor,
     )
     there = f", {len(done.skipped)} were there already" if done.skipped else ""

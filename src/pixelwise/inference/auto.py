@@ -8,13 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from threading import Lock
 
 from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.files import atomic, write_text
-from pixelwise.inference.runners import Runner
+from pixelwise.inference.parallel import cores
+from pixelwise.inference.runners import Logits, Pixels, Runner
 from pixelwise.inference.runtimes import fastest, try_runners
 from pixelwise.monitor import Monitor
 
@@ -35,14 +34,16 @@ class AutoRunner:
         self.remembered = remembered
         self.monitor = monitor
         self.chosen = self._earlier()
+        self._turn = Lock()
 
-    def __call__(self, rgb: Tensor) -> Tensor:
+    def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        if self.chosen is None:
-            self.chosen = self._measured(rgb)
+        with self._turn:
+            if self.chosen is None:
+                self.chosen = self._measured(rgb)
         return self.chosen(rgb)
 
-    def _measured(self, rgb: Tensor) -> Runner:
+    def _measured(self, rgb: Pixels) -> Runner:
         runners = dict[str, Runner]()
         for name, make in self.candidates.items():
             try:
@@ -86,11 +87,12 @@ def model_key(path: Path) -> str:
 
 
 def machine_key() -> str:
-    """A name for this machine: processor and threads."""
+    """A name for this machine: processor, cores, and whether there is a graphics card."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     processor = next((line for line in lines if line.startswith("model name")), platform.processor())
-    return hashlib.sha256(f"{processor} {torch.get_num_threads()}".encode()).hexdigest()[:10]
+    card = any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
+    return hashlib.sha256(f"{processor} {cores()} {card}".encode()).hexdigest()[:10]
 
 
 def kept_file(path: Path, make: Callable[[], bytes]) -> Path:

@@ -1,26 +1,31 @@
 """From a model file to something that predicts."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from pixelwise.checkpoint import load_model, model_path
+from pixelwise.checkpoint import load_model, model_path, read_header
 from pixelwise.errors import ConfigError, ModelError, unknown
 from pixelwise.images import pixel_count
 from pixelwise.inference.auto import AutoRunner, cache_folder, kept_file, machine_key, model_key
+from pixelwise.inference.packages import installed
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.runners import Runner, TorchRunner
-from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner, installed
-from pixelwise.models.segmenter import Segmenter
+from pixelwise.inference.runners import PRECISIONS, Runner
+from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.monitor import Monitor
-from pixelwise.onnx_file import read_onnx_header, to_onnx
+from pixelwise.onnx_file import read_onnx_header
+from pixelwise.openvino_file import read_openvino_header
+
+if TYPE_CHECKING:
+    import torch
 
 TILE = (1024, 1024)
-OVERLAP = 0.25
+OVERLAP = 0.125
 ENOUGH_TO_MEASURE = 30_000_000
 """Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done before."""
+
+EXPORTED = (".onnx", ".xml")
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -36,7 +41,7 @@ def load(
     max_memory: int | None = None,
     monitor: Monitor | None = None,
 ) -> Predictor:
-    """A Predictor from a run folder, a .safetensors model file, or an .onnx file of `pixelwise export`.
+    """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of `pixelwise export`.
 
     Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides; `max_memory`, in
     bytes, bounds the sums of logits of those read by window. `runtime` is one of RUNTIMES; `auto` measures those that
@@ -44,21 +49,27 @@ def load(
     ModelError for a file that is missing, damaged or not a model, ConfigError for a device, precision or runtime that
     cannot be.
     """
-    where, path = choose_device(device), Path(model)
-    if runtime not in RUNTIMES:
-        raise unknown("runtime", runtime, RUNTIMES)
+    path = Path(model)
+    for what, name, allowed in (("runtime", runtime, RUNTIMES), ("precision", precision, PRECISIONS)):
+        if name not in allowed:
+            raise unknown(what, name, allowed)
     if path.suffix == ".onnx":
         header = read_onnx_header(path)
         runner = _of_onnx(path, runtime, precision)
+    elif path.suffix == ".xml":
+        if runtime not in ("auto", "openvino", "torch"):
+            raise ConfigError(f"model {path} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
+        header = read_openvino_header(path)
+        runner = OpenVinoRunner(path, precision=precision)
     else:
-        segmenter, header = load_model(path)
-        runner = _of_segmenter(path, segmenter, where, precision, runtime, monitor or Monitor())
+        header = read_header(path)
+        runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
     return Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
 
 
 def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:
-    """`auto` only where there are pixels enough to pay for preparing other runtimes, and `torch` otherwise."""
-    if runtime != "auto" or model.suffix == ".onnx":
+    """`auto` only where the fastest is known already or there are pixels enough to find out, and `torch` otherwise."""
+    if runtime != "auto" or model.suffix in EXPORTED or _remembered(model_path(model)).is_file():
         return runtime
     work = 0
     for image in images:
@@ -68,10 +79,12 @@ def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:
     return "torch"
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str) -> "torch.device":
     """`auto` is the GPU where PyTorch finds one. Raises ConfigError for an unknown or absent device."""
     if name not in DEVICES:
         raise ConfigError(f"device is {name!r}: choose one of {', '.join(DEVICES)}")
+    import torch  # a remembered runtime other than PyTorch does without it
+
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
         raise ConfigError("device is 'cuda', but PyTorch finds no GPU here; choose cpu or auto")
@@ -86,29 +99,44 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
     return OnnxRunner(path)
 
 
-def _of_segmenter(
-    path: Path,
-    segmenter: Segmenter,
-    device: torch.device,
-    precision: str,
-    runtime: str,
-    monitor: Monitor,
-) -> Runner:
-    if runtime == "torch" or device.type == "cuda":
-        return TorchRunner(segmenter, device=device, precision=precision)
-    file = model_path(path)
-    folder, key = cache_folder(), model_key(file)
-    network = partial(kept_file, folder / f"{key}.onnx", partial(to_onnx, segmenter))
+def _of_run(path: Path, device: str, precision: str, runtime: str, monitor: Monitor) -> Runner:
+    """The runner of a model file. PyTorch is imported only where it computes, or where it makes the ONNX network."""
+    if device not in DEVICES or (device == "cuda" and runtime not in ("auto", "torch")):
+        raise ConfigError(
+            f"device is {device!r}: choose one of {', '.join(DEVICES)}; cuda goes with the runtime torch alone"
+        )
+    segmenter = cache(lambda: load_model(path)[0])
+
+    def torch_runner(precision: str) -> Runner:
+        from pixelwise.inference.torch_runner import TorchRunner
+
+        return TorchRunner(segmenter(), device=choose_device(device), precision=precision)
+
+    def network() -> bytes:
+        from pixelwise.inference.trace import to_onnx
+
+        return to_onnx(segmenter())
+
+    remembered = _remembered(path)
+    if runtime == "torch" or device == "cuda":
+        return torch_runner(precision)
+    if runtime == "auto" and device == "auto" and not remembered.is_file() and choose_device(device).type == "cuda":
+        return torch_runner(precision)
+    kept = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
-        return _rebuilt(network, partial(_runner, runtime, precision))
+        return _rebuilt(kept, partial(_runner, runtime, precision))
     candidates: dict[str, Callable[[], Runner]] = {
-        f"torch {name}": partial(TorchRunner, segmenter, device=device, precision=name)
-        for name in ("float32", "bfloat16")
+        f"torch {name}": partial(torch_runner, name) for name in ("float32", "bfloat16")
     }
     for name, number in (("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")):
         if installed(name):
-            candidates[f"{name} {number}"] = partial(_rebuilt, network, partial(_runner, name, number))
-    return AutoRunner(candidates, remembered=folder / f"{key}-{machine_key()}.json", monitor=monitor)
+            candidates[f"{name} {number}"] = partial(_rebuilt, kept, partial(_runner, name, number))
+    return AutoRunner(candidates, remembered=remembered, monitor=monitor)
+
+
+def _remembered(path: Path) -> Path:
+    """The file with the fastest runtime for a model file on this machine, once it is known."""
+    return cache_folder() / f"{model_key(path)}-{machine_key()}.json"
 
 
 def _runner(runtime: str, precision: str, path: Path) -> Runner:

@@ -1,20 +1,26 @@
 """One image to one result: the road that the command line, the server and the cluster all take."""
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from pixelwise.errors import ImageError, ModelError
+from pixelwise.files import atomic
 from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
-from pixelwise.inference.runners import Runner, mirrored
+from pixelwise.inference.regions import sieved
+from pixelwise.inference.runners import Logits, Runner, averaged
 from pixelwise.inference.tiles import TilePlan, stream
 from pixelwise.reports.overlays import paint, shares, with_legend
-from pixelwise.tasks.labels import Classes, Colour, read_labels
+from pixelwise.tasks.labels import Classes, Colour, read_labels, softmax
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _ALLOWED = (
     "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a (3, height, width) tensor "
@@ -27,7 +33,8 @@ class Result:
     """What was found in one image.
 
     rgb (H, W, 3) uint8; labels (H, W) uint8, class ids; confidence (H, W) float32, the softmax of the label, in [0, 1];
-    classes and palette by class id.
+    classes and palette by class id; scores (C, H, W) float16, by their kind, `probabilities` or `logits`,
+    where they were asked for.
     """
 
     rgb: Array
@@ -35,6 +42,7 @@ class Result:
     confidence: NDArray[np.float32]
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
+    scores: Mapping[str, NDArray[np.float16]] = field(default_factory=dict)
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """The image tinted in the colours of its classes, at its own size; `opacity` in [0, 1]."""
@@ -48,6 +56,7 @@ class Result:
         """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and STEM_confidence.png (255 = sure).
 
         The overlay carries a legend below the image; the other two have the image's size.
+        Scores become STEM_probabilities.npz or STEM_logits.npz: (C, H, W) float16 under that name, and `classes`.
         Returns the paths written; the folder is made when missing. Raises OutputError when it cannot be written to.
         """
         written = [Path(folder) / f"{stem}.png"]
@@ -58,6 +67,10 @@ class Result:
         if confidence:
             written.append(Path(folder) / f"{stem}_confidence.png")
             write_image(written[-1], np.rint(self.confidence * 255).astype(np.uint8))
+        for kind, scores in self.scores.items():
+            written.append(Path(folder) / f"{stem}_{kind}.npz")
+            with atomic(written[-1]) as draft:
+                np.savez_compressed(draft, allow_pickle=False, **{kind: scores}, classes=np.array(self.classes))
         return written
 
 
@@ -75,8 +88,8 @@ class Predictor:
         classes: Classes,
         *,
         tile: tuple[int, int] = (1024, 1024),
-        overlap: float = 0.25,
-        weights: str = "uniform",
+        overlap: float = 0.125,
+        weights: str = "gaussian",
         max_memory: int | None = None,
     ) -> None:
         TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image
@@ -87,33 +100,51 @@ class Predictor:
         self.weights = weights
         self.max_memory = max_memory
 
-    def predict(self, source: Source | Array | Tensor, *, tta: bool = False) -> Result:
+    def predict(
+        self,
+        source: "Source | Array | Tensor",
+        *,
+        tta: bool = False,
+        scales: Sequence[float] = (),
+        smallest: int = 0,
+        scores: str | None = None,
+    ) -> Result:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3, H, W) tensor.
 
-        A tensor holds uint8 or floats in [0, 1]. With `tta` the logits are averaged with those of the mirrored image.
-        Raises ImageError for a source that cannot be read or has another shape, type or range.
+        A tensor holds uint8 or floats in [0, 1]. With `tta` and `scales` the logits are averaged with those of the
+        mirrored image and of other sizes (see `averaged`); regions of fewer than `smallest` pixels take the label of
+        their largest neighbour (see `sieved`). `scores` keeps the `probabilities` or `logits` of all classes. Raises
+        ImageError for a source that cannot be read or has another shape, type or range.
         """
         rgb = as_rgb(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
-        plan = TilePlan(height, width, self.tile, self.overlap, self.weights)
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
-        for top, logits in stream(mirrored(self.runner) if tta else self.runner, rgb, plan):
-            self._check_channels(logits)
+        kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
+        for top, logits in stream(averaged(self.runner, mirror=tta, scales=scales), rgb, self.plan(height, width)):
+            self.check_channels(logits)
             band = slice(top, top + logits.shape[1])
-            found, sure = read_labels(logits)  # both (h, W)
-            labels[band], confidence[band] = found.numpy(), sure.numpy()
-        return Result(rgb, labels, confidence.clip(0, 1), self.classes.names, self.classes.palette)
+            labels[band], confidence[band] = read_labels(logits)
+            if kept is not None:
+                kept[:, band] = logits if scores == "logits" else softmax(logits)
+        known = {} if scores is None or kept is None else {scores: kept}
+        return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
 
-    def _check_channels(self, logits: Tensor) -> None:
+    def plan(self, height: int, width: int) -> TilePlan:
+        """Where the tiles of an image of that size lie."""
+        return TilePlan(height, width, self.tile, self.overlap, self.weights)
+
+    def check_channels(self, logits: Logits) -> None:
+        """Raises ModelError where there are not as many logits as classes."""
         if len(logits) != len(self.classes):
             raise ModelError(f"the model gives {len(logits)} channels but {len(self.classes)} classes are named")
 
 
-def as_rgb(source: Source | Array | Tensor) -> Array:
+def as_rgb(source: "Source | Array | Tensor") -> Array:
     """Any allowed source as (H, W, 3) uint8. Raises ImageError that names what came and what is allowed."""
-    if isinstance(source, Tensor):
-        return _from_tensor(source)
+    torch = sys.modules.get("torch")  # whoever has a tensor has imported it
+    if torch is not None and isinstance(source, torch.Tensor):
+        return _from_tensor(source, torch)
     if isinstance(source, np.ndarray):
         return _checked(source)
     if isinstance(source, str | Path | bytes | Image.Image):
@@ -131,7 +162,7 @@ def _checked(array: Array) -> Array:
     return array
 
 
-def _from_tensor(image: Tensor) -> Array:
+def _from_tensor(image: "Tensor", torch: Any) -> Array:
     if image.ndim != 3 or image.shape[0] != 3:
         raise ImageError(f"the tensor has the shape {tuple(image.shape)}: {_ALLOWED}")
     if image.dtype != torch.uint8 and not image.is_floating_point():

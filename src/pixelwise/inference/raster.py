@@ -3,28 +3,29 @@
 Needs rasterio (extra `raster`), which reads what GDAL reads.
 """
 
-import importlib
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.files import atomic
 from pixelwise.images import MAX_PIXELS, Array, pixel_count
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.runners import mirrored
+from pixelwise.inference.regions import refuse_too_large, sieved, write_polygons
+from pixelwise.inference.runners import Logits, averaged
+from pixelwise.inference.seams import Seams
 from pixelwise.inference.tiles import STRIP, TilePlan, stream
 from pixelwise.monitor import Monitor
-from pixelwise.tasks.labels import VOID, read_labels
+from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax
 
 CACHE_MEBIBYTES = 96
 """GDAL's cache of decoded blocks: a few rows of blocks of a wide picture."""
@@ -69,21 +70,12 @@ class RasterPicture:
         return found
 
 
-@dataclass(frozen=True)
-class RasterOutput:
-    """What was written: the mask, the confidence where asked, and the pixels of each class, void last."""
-
-    labels: Path
-    confidence: Path | None
-    pixels: tuple[int, ...]
-
-
 @contextmanager
 def open_raster(path: Path) -> Iterator[RasterPicture]:
     """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot open and for bands that
     are not 1, 3 or 4 of 8 bit.
     """
-    rasterio = demand_rasterio()
+    rasterio = demand("rasterio")
     with rasterio.Env(**_SETTINGS), warnings.catch_warnings(), ExitStack() as stack:
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         try:
@@ -104,42 +96,42 @@ def predict_raster(
     source: Path,
     folder: Path,
     *,
-    confidence: bool = False,
-    tta: bool = False,
+    choices: Choices | None = None,
     monitor: Monitor | None = None,
-) -> RasterOutput:
-    """Label the raster `source` in strips; write STEM.tif and, if asked, STEM_confidence.tif to `folder`.
+) -> Path:
+    """Label the raster `source` in strips; write STEM.tif to `folder`, and what else is chosen. The mask's path.
 
-    The masks are tiled, compressed TIFFs with the palette and the source's georeference; what is nodata in the source
-    is void, which is their nodata value. Tiles are made lower until the sums of logits fit the predictor's
-    `max_memory`; what they need is said before the run. `tta` is as in `Predictor.predict`. Raises ImageError for a
-    source that cannot be read, ConfigError where even the lowest tiles do not fit, OutputError where the results cannot
-    be written.
+    STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's georeference; what is
+    nodata in the source is void, which is their nodata value. STEM_probabilities.tif and STEM_logits.tif have a band
+    for each class in half precision, void is NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of
+    logits fit the predictor's `max_memory`; what they need is said before the run. Raises ImageError for a source that
+    cannot be read, ConfigError where even the lowest tiles do not fit or where small regions are to be taken away from
+    a picture above MAX_PIXELS, OutputError where the results cannot be written.
     """
-    monitor = monitor or Monitor()
+    choices, monitor = choices or Choices(), monitor or Monitor()
+    path = folder / f"{source.stem}.tif"
     with open_raster(source) as picture, ExitStack() as stack:
-        plan = fitting_plan(
-            TilePlan(picture.height, picture.width, predictor.tile, predictor.overlap, predictor.weights),
-            len(predictor.classes),
-            predictor.max_memory,
-        )
+        refuse_too_large(picture.height, picture.width, choices.smallest, MAX_PIXELS)
+        whole = predictor.plan(picture.height, picture.width)
+        plan = fitting_plan(whole, len(predictor.classes), predictor.max_memory)
         needed = plan.memory(len(predictor.classes)) / 2**20
         monitor.line(
             f"{source.name}: {picture.height} x {picture.width} pixels in {len(plan.rows) * len(plan.columns)} tiles "
             f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed:.0f} MiB"
         )
-        labels = stack.enter_context(_written(folder / f"{source.stem}.tif", picture, predictor))
-        path = folder / f"{source.stem}_confidence.tif" if confidence else None
-        sure = stack.enter_context(_written(path, picture, None)) if path else None
-        counts = np.zeros(256, np.int64)
-        runner = mirrored(predictor.runner) if tta else predictor.runner
+        runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
         strips = monitor.track(
             stream(runner, picture, plan), what=source.name, total=plan.height, unit="rows", weight=STRIP
         )
+        results = _Results(path, picture, predictor.classes, plan, choices, stack)
         for top, logits in strips:
-            counts += _write_strip(picture, top, logits, labels, sure)
-    pixels = (*counts[: len(predictor.classes)].tolist(), int(counts[VOID]))
-    return RasterOutput(folder / f"{source.stem}.tif", path, pixels)
+            results.add(top, logits)
+        results.finish()
+    if "seams" in choices.extras:
+        monitor.line(f"{source.name}: {results.seams}")
+    if "polygons" in choices.extras:
+        write_polygons(path, path.with_suffix(".geojson"), predictor.classes.names)
+    return path
 
 
 def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None) -> TilePlan:
@@ -167,7 +159,7 @@ def reads_by_window(path: Path) -> bool:
     if not large and path.suffix.lower() not in (".tif", ".tiff", ".vrt", ".jp2"):
         return False
     try:
-        rasterio = demand_rasterio()
+        rasterio = demand("rasterio")
     except ConfigError as error:
         if large:
             raise ImageError(f"{path}: {pixels} pixels are too many to read at once, and {error}") from error
@@ -176,98 +168,126 @@ def reads_by_window(path: Path) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(path) as dataset:
-                return large or dataset.crs is not None or dataset.height * dataset.width > MAX_PIXELS
+                placed = dataset.crs is not None or not dataset.transform.is_identity
+                return large or placed or dataset.height * dataset.width > MAX_PIXELS
     except rasterio.errors.RasterioIOError:
         return False
 
 
-def demand_rasterio() -> ModuleType:
-    """The package, or a ConfigError that says how to install it."""
-    try:
-        return importlib.import_module("rasterio")
-    except ImportError as error:
-        raise ConfigError("rasterio is not installed: pip install 'pixelwise[raster]'") from error
+class _Results:
+    """The files that become of one raster: written strip by strip, and renamed to their places when all are whole."""
+
+    def __init__(
+        self, path: Path, picture: RasterPicture, classes: Classes, plan: TilePlan, choices: Choices, stack: ExitStack
+    ) -> None:
+        self.picture, self.classes, self.choices = picture, classes, choices
+        self.seams = Seams(plan)
+        self._held = np.empty((plan.height, plan.width), np.uint8) if choices.smallest > 1 else None
+
+        def target(ending: str, **profile: object) -> _Target:
+            return stack.enter_context(_written(path.with_name(f"{path.stem}{ending}.tif"), picture, profile))
+
+        self.labels = target("", count=1, dtype="uint8", nodata=VOID)
+        self.labels.dataset.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)})
+        self.confidence = target("_confidence", count=1, dtype="uint8") if choices.confidence else None
+        half = {"dtype": "float32", "nbits": 16, "predictor": 3, "nodata": np.nan, "blockysize": STRIP}
+        self.scores = target(f"_{choices.scores}", count=len(classes), **half) if choices.scores else None
+
+    def add(self, top: int, logits: Logits) -> None:
+        """The logits (C, h, W) of the rows from `top` on."""
+        found, sure = read_labels(logits)
+        void = ~self.picture.valid(top, 0, *found.shape)
+        found[void] = VOID
+        if self._held is None:
+            self._write(top, found)
+        else:
+            self._held[top : top + len(found)] = found
+        if self.confidence is not None:
+            self.confidence.write(np.where(void, 0, np.rint(sure * 255)).astype(np.uint8)[None])
+        if self.scores is not None:
+            values = logits if self.choices.scores == "logits" else softmax(logits)
+            values = np.where(void, np.nan, values).astype(np.float16).astype(np.float32)
+            self.scores.write(np.broadcast_to(values, (len(self.classes), *found.shape)))
+
+    def finish(self) -> None:
+        """What can be done only when all rows are there."""
+        if self._held is not None:
+            self._write(0, sieved(self._held, self.choices.smallest))
+
+    def _write(self, top: int, labels: Array) -> None:
+        self.labels.write(labels[None])
+        if "seams" in self.choices.extras:
+            self.seams.add(top, labels)
 
 
-@dataclass
 class _Target:
-    """An open TIFF of one band that is written from the top to the bottom, with a checksum of what was handed to it."""
+    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was handed to it.
 
-    dataset: Any
-    checksum: int = 0
+    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is written.
+    """
 
-    def write(self, top: int, rows: Array) -> None:
-        self.checksum = zlib.crc32(rows.tobytes(), self.checksum)
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.checksums = [0] * dataset.count
+        self._next = 0
+        self._rows = list[NDArray[Any]]()
+
+    def write(self, bands: NDArray[Any]) -> None:
+        """The rows (bands, h, W) that come next."""
+        self.checksums = [zlib.crc32(rows.tobytes(), sum_) for rows, sum_ in zip(bands, self.checksums, strict=True)]
+        self._rows.append(bands)
+        waiting, block = sum(rows.shape[1] for rows in self._rows), self.dataset.block_shapes[0][0]
+        if waiting >= block:
+            self._flush(waiting // block * block)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._flush(self.dataset.height - self._next)
+
+    def _flush(self, height: int) -> None:
+        rows = np.concatenate(self._rows, axis=1) if len(self._rows) > 1 else self._rows[0]
+        bottom = self._next + height
         try:
-            self.dataset.write(rows, 1, window=((top, top + len(rows)), (0, rows.shape[1])))
-        except Exception as error:
+            self.dataset.write(rows[:, :height], window=((self._next, bottom), (0, rows.shape[2])))
+        except Exception as error:  # rasterio's errors share no base class but Exception
             raise OutputError(_not_written(self.dataset.name, str(error))) from error
-
-
-def _write_strip(
-    picture: RasterPicture, top: int, logits: torch.Tensor, labels: _Target, sure: _Target | None
-) -> NDArray[np.int64]:
-    """Write one strip of rows; the count of each label."""
-    found, confidence = read_labels(logits)
-    height, width = found.shape
-    void = ~picture.valid(top, 0, height, width)
-    ids = found.numpy()
-    ids[void] = VOID
-    labels.write(top, ids)
-    if sure is not None:
-        shares = np.rint(confidence.numpy().clip(0, 1) * 255).astype(np.uint8)
-        shares[void] = 0
-        sure.write(top, shares)
-    return np.bincount(ids.ravel(), minlength=256)
+        self._next, self._rows = bottom, [rows[:, height:]]
 
 
 @contextmanager
-def _written(path: Path, picture: RasterPicture, predictor: Predictor | None) -> Iterator[_Target]:
-    """A TIFF of one band beside which `path` is renamed when it is whole; with a palette where a predictor is given.
+def _written(path: Path, picture: RasterPicture, profile: dict[str, Any]) -> Iterator[_Target]:
+    """A TIFF beside `path` that is renamed to it when it is whole.
 
     It is read back and compared before: what GDAL still holds when a file is closed may fail to be written without a
     word, as on a full disk.
     """
-    rasterio = demand_rasterio()
-    source = picture.dataset
-    profile = {
-        "driver": "GTiff",
-        "height": picture.height,
-        "width": picture.width,
-        "count": 1,
-        "dtype": "uint8",
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "compress": "deflate",
-        "BIGTIFF": "IF_SAFER",
-    }
-    if source.crs is not None:
-        profile |= {"crs": source.crs, "transform": source.transform}
-    if predictor is not None:
-        profile["nodata"] = VOID
+    rasterio, source = demand("rasterio"), picture.dataset
+    layout = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
+    layout |= {"height": picture.height, "width": picture.width, "BIGTIFF": "IF_SAFER", **profile}
+    layout |= {"crs": source.crs} if source.crs is not None else {}
+    layout |= {} if source.transform.is_identity else {"transform": source.transform}
     with atomic(path) as draft:
-        with rasterio.open(draft, "w", **profile) as dataset:
-            if predictor is not None:
-                palette = dict(enumerate(predictor.classes.palette))
-                dataset.write_colormap(1, {label: (*colour, 255) for label, colour in palette.items()})
+        with rasterio.open(draft, "w", **layout) as dataset:
             target = _Target(dataset)
             yield target
-        if _checksum(draft) != target.checksum:
+            target.finish()
+        if _checksums(draft) != target.checksums:
             raise OutputError(_not_written(str(path), "what was written cannot be read back"))
 
 
-def _checksum(path: Path) -> int | None:
-    """That of the only band, row by row; None where it cannot be read."""
-    rasterio, total = demand_rasterio(), 0
+def _checksums(path: Path) -> list[int] | None:
+    """Those of the bands, row by row; None where they cannot be read."""
     try:
-        with rasterio.open(path) as dataset:
+        with demand("rasterio").open(path) as dataset:
+            found = [0] * dataset.count
             for top in range(0, dataset.height, BLOCK):
                 rows = (top, min(top + BLOCK, dataset.height))
-                total = zlib.crc32(dataset.read(1, window=(rows, (0, dataset.width))).tobytes(), total)
+                for band in dataset.indexes:
+                    read = dataset.read(band, window=(rows, (0, dataset.width)))
+                    found[band - 1] = zlib.crc32(read.tobytes(), found[band - 1])
     except Exception:  # rasterio's errors share no base class but Exception
         return None
-    return total
+    return found
 
 
 def _not_written(path: str, reason: str) -> str:

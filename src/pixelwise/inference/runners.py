@@ -1,57 +1,66 @@
 """From RGB to logits. Whatever computes them is a Runner, so the predictor knows no runtime."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError
 
-Runner = Callable[[Tensor], Tensor]
-"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, on the CPU and at exactly the input's size."""
+Pixels = NDArray[np.uint8]
+Logits = NDArray[np.float32]
+Runner = Callable[[Pixels], Logits]
+"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size. It may be called by several
+threads at once; one that cannot takes turns by itself."""
 
 PRECISIONS = ("float32", "bfloat16")
+SCALES = (0.25, 4.0)
 
 
-class TorchRunner:
-    """Runs a module that takes float RGB in [0, 1], (N, 3, H, W), and normalises by itself.
+def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
+    """A runner whose logits are the mean over the image at `scales` (its own alone if none are given) and, with
+    `mirror`, over the left-right mirror of each. It takes as many times as long, and scales their squares.
 
-    The module is moved to `device` and put in eval mode for good. With `bfloat16` it runs under autocast; the logits
-    come back as float32 all the same. Raises ConfigError for another precision, and when a tile does not fit into the
-    device's memory.
+    Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.
     """
+    for scale in scales:
+        if not SCALES[0] <= scale <= SCALES[1]:
+            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
+    runs = [_scaled(runner, scale) for scale in scales or (1.0,)]
+    runs = [version for run in runs for version in (run, _mirrored(run))[: 1 + mirror]]
+    if len(runs) == 1:
+        return runs[0]
 
-    def __init__(self, model: nn.Module, *, device: torch.device, precision: str = "float32") -> None:
-        if precision not in PRECISIONS:
-            raise unknown("precision", precision, PRECISIONS)
-        # torch's stubs leave `memory_format` out of Module.to's overloads for modules
-        self.model: nn.Module = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.device = device
-        self.precision = precision
-
-    @torch.inference_mode()
-    def __call__(self, rgb: Tensor) -> Tensor:
-        """Logits (N, C, H, W), float32 on the CPU, of uint8 `rgb` (N, 3, H, W)."""
-        try:
-            return self._logits(rgb)
-        except torch.OutOfMemoryError as error:
-            height, width = rgb.shape[-2:]
-            raise ConfigError(
-                f"{self.device} has too little free memory for {len(rgb)} tile(s) of {height} x {width} pixels "
-                "(height x width): choose smaller tiles, or the CPU"
-            ) from error
-
-    def _logits(self, rgb: Tensor) -> Tensor:
-        image = rgb.to(self.device).to(torch.float32, memory_format=torch.channels_last).div_(255)  # (N, 3, H, W)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            logits: Tensor = self.model(image)  # (N, C, H, W)
-        return logits.float().cpu()
-
-
-def mirrored(runner: Runner) -> Runner:
-    """A runner whose logits are the mean over the image and its left-right mirror; it takes twice as long."""
-
-    def run(rgb: Tensor) -> Tensor:
-        return (runner(rgb) + runner(rgb.flip(-1)).flip(-1)) / 2
+    def run(rgb: Pixels) -> Logits:
+        total = runs[0](rgb).copy()
+        for other in runs[1:]:
+            total += other(rgb)
+        total /= len(runs)
+        return total
 
     return run
+
+
+def _mirrored(runner: Runner) -> Runner:
+    return lambda rgb: runner(np.ascontiguousarray(rgb[..., ::-1]))[..., ::-1]
+
+
+def _scaled(runner: Runner, scale: float) -> Runner:
+    if scale == 1:
+        return runner
+
+    def run(rgb: Pixels) -> Logits:
+        height, width = rgb.shape[-2:]
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        return _resized(runner(_resized(rgb, size)), (height, width))
+
+    return run
+
+
+def _resized(planes: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Each plane of (N, C, H, W) at `size` (height, width)."""
+    flat = planes.reshape(-1, *planes.shape[-2:])
+    done = [np.asarray(Image.fromarray(p).resize(size[::-1], Image.Resampling.BILINEAR)) for p in flat]
+    return np.stack(done).reshape(*planes.shape[:2], *size)

@@ -11,12 +11,11 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pixelwise.errors import ConfigError, ModelError, unknown
-from pixelwise.inference.runners import Runner
+from pixelwise.inference.parallel import WORKERS, ahead
+from pixelwise.inference.runners import Logits, Runner
 
 MIN_TILE = 32
 STRIP = 16
@@ -84,51 +83,54 @@ class TilePlan:
         """First columns of the tiles, from the left."""
         return positions(self.width, self.tile[1], self.overlap)
 
-    def profile(self, side: int) -> Tensor:
+    def profile(self, side: int) -> NDArray[np.float32]:
         """How much a tile counts along one side of `side` pixels, float32; the other side's is multiplied with it."""
         if self.weights == "uniform":
-            return torch.ones(side)
-        places = torch.arange(side) - (side - 1) / 2
-        return torch.exp(-0.5 * (places / (side / 8)) ** 2)
+            return np.ones(side, np.float32)
+        places = np.arange(side) - (side - 1) / 2
+        bell: NDArray[np.float32] = np.exp(-0.5 * (places / (side / 8)) ** 2).astype(np.float32)
+        return bell
 
     def memory(self, classes: int) -> int:
-        """Bytes that `stream` holds at most: the sums of one row of tiles, one tile's logits, and a strip of rows."""
+        """Bytes that `stream` holds at most: the sums of one row of tiles, the logits of the tiles in work, a strip."""
         height, width = self.size
         strip = 3 * min(STRIP, height) * self.width  # the strip, and what is made of it
-        return 4 * classes * (height * self.width + 2 * height * width + strip)
+        return 4 * classes * (height * self.width + (WORKERS + 2) * height * width + strip)
 
 
-def stream(runner: Runner, rgb: Pixels, plan: TilePlan, *, batch: int = 1) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first row, logits (C, h, W) float32) for strips of rows that follow each other from top to bottom.
+def stream(runner: Runner, rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, Logits]]:
+    """Yield (first row, logits (C, h, w) float32) for strips of rows that follow each other from top to bottom.
 
     `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits are the mean, weighted by the
-    plan, over all tiles that cover it. A strip is to be used before the next one is taken. `batch` tiles run at a time.
-    Tiles of a picture that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the
-    runner's logits have another size than their tile.
+    plan, over all tiles that cover it, added in the tiles' order. WORKERS tiles run while strips are used. Tiles of a
+    picture that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the runner's
+    logits have another size than their tile.
     """
     rows, (height, width) = plan.rows, plan.size
     if len(rows) == len(plan.columns) == 1:
-        yield 0, _run(runner, rgb, [(0, 0)], plan)[0]
+        yield 0, _checked(runner(_window(rgb, 0, 0, plan)), plan)
         return
     down, across = plan.profile(height), plan.profile(width)
     below, beside = _cover(rows, down, plan.height), _cover(plan.columns, across, plan.width)
     weight = None if plan.weights == "uniform" else down[:, None] * across
-    total = torch.zeros(0)  # (C, tile height, W): sums over the tiles so far, of the rows from `top` on
+    total: Logits = np.zeros((1, height, plan.width), np.float32)  # sums of the rows from `top` on
+    tiles = ahead(lambda tile: (*tile[:2], _checked(runner(tile[2]), plan)), _tiles(rgb, plan))
+    tile = next(tiles, None)
     for top, following in pairwise([*rows, plan.height]):
-        for left, logits in _tile_row(runner, rgb, top, plan, batch):
-            if not total.numel():
-                total = torch.zeros(len(logits), height, plan.width)
+        while tile is not None and tile[0] == top:
+            _, left, logits = tile
+            if len(total) != len(logits):
+                total = np.zeros((len(logits), height, plan.width), np.float32)
             total[:, :, left : left + width] += logits if weight is None else logits * weight
-        step = following - top
-        for first in range(0, step, STRIP):
-            strip = slice(first, min(first + STRIP, step))
-            sums = total[:, strip] if total.numel() else torch.zeros(1, strip.stop - first, plan.width)
-            yield top + first, sums / (below[top + strip.start : top + strip.stop, None] * beside)
-        if total.numel() and following < plan.height:
-            _move_up(total, step)
+            tile = next(tiles, None)
+        for first in range(0, following - top, STRIP):
+            strip = slice(first, min(first + STRIP, following - top))
+            yield top + first, total[:, strip] / (below[top + strip.start : top + strip.stop, None] * beside)
+        if following < plan.height:
+            _move_up(total, following - top)
 
 
-def _move_up(total: Tensor, step: int) -> None:
+def _move_up(total: Logits, step: int) -> None:
     """Rows from `step` on become the first ones, the rest zero; in place, piece by piece: nothing is doubled."""
     height = total.shape[1]
     for first in range(0, height - step, step):
@@ -137,33 +139,37 @@ def _move_up(total: Tensor, step: int) -> None:
     total[:, height - step :] = 0
 
 
-def _tile_row(runner: Runner, rgb: Pixels, top: int, plan: TilePlan, batch: int) -> Iterator[tuple[int, Tensor]]:
-    """(first column, logits (C, h, w)) of the tiles that start at row `top`."""
+def _tiles(rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """(first row, first column, pixels (1, 3, h, w)) of the tiles that are somewhere valid, row by row."""
     height, width = plan.size
     valid = getattr(rgb, "valid", None)
-    columns = [left for left in plan.columns if valid is None or valid(top, left, height, width).any()]
-    for first in range(0, len(columns), batch):
-        lefts = columns[first : first + batch]
-        yield from zip(lefts, _run(runner, rgb, [(top, left) for left in lefts], plan), strict=True)
+    for top in plan.rows:
+        for left in plan.columns:
+            if valid is None or valid(top, left, height, width).any():
+                yield top, left, _window(rgb, top, left, plan)
 
 
-def _run(runner: Runner, rgb: Pixels, corners: list[tuple[int, int]], plan: TilePlan) -> Tensor:
+def _window(rgb: Pixels, top: int, left: int, plan: TilePlan) -> NDArray[np.uint8]:
     height, width = plan.size
-    # stacking copies, which also makes the pixels of a read-only picture safe to hand to torch
-    tiles = np.stack([rgb[top : top + height, left : left + width].transpose(2, 0, 1) for top, left in corners])
-    logits = runner(torch.from_numpy(tiles))  # (N, C, h, w)
-    if logits.ndim != 4 or len(logits) != len(tiles) or logits.shape[-2:] != (height, width):
+    return np.ascontiguousarray(rgb[top : top + height, left : left + width].transpose(2, 0, 1))[None]
+
+
+def _checked(logits: Logits, plan: TilePlan) -> Logits:
+    """The only image's logits (C, h, w)."""
+    height, width = plan.size
+    if logits.ndim != 4 or len(logits) != 1 or logits.shape[-2:] != (height, width):
         came = " x ".join(map(str, logits.shape))
         raise ModelError(
-            f"the model gave {came} for {len(tiles)} image(s) of {height} x {width} pixels; it must give N x classes x "
-            "height x width at the image's own size"
+            f"the model gave {came} for an image of {height} x {width} pixels; it must give 1 x classes x height x "
+            "width at the image's own size"
         )
-    return logits
+    only: Logits = logits[0]
+    return only
 
 
-def _cover(starts: list[int], profile: Tensor, length: int) -> Tensor:
-    """The weights of all tiles that lie over each of `length` places, added up, float32."""
-    total = torch.zeros(length)
+def _cover(starts: list[int], profile: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """The weights of all tiles that lie over each of `length` places, added up."""
+    total = np.zeros(length, np.float32)
     for start in starts:
         total[start : start + len(profile)] += profile
     return total

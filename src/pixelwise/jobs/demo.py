@@ -8,6 +8,7 @@ import numpy as np
 from pixelwise.data.shapes import draw_scene, write_shapes
 from pixelwise.errors import OutputError
 from pixelwise.images import write_image
+from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.jobs.evaluate import Evaluation, evaluate
 from pixelwise.jobs.predict import predict_files
@@ -48,5 +49,7 @@ def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
     monitor.line(
         f"predicting {out / 'scene.jpg'}, {SCENE[0]} x {SCENE[1]} pixels, larger than the crop {CROP[0]} x {CROP[1]}"
     )
-    predict_files(load(run), [out / "scene.jpg"], out / "masks", overlay=True, confidence=True, monitor=monitor)
+    predict_files(
+        load(run), [out / "scene.jpg"], out / "masks", choices=Choices(overlay=True, confidence=True), monitor=monitor
+    )
     return Demo(scores, out / "masks" / "scene_overlay.jpg", out / "evaluation" / "report.html", run)

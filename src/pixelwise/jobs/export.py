@@ -1,4 +1,4 @@
-"""A model as an ONNX file that was run and compared before it is kept."""
+"""A model as an ONNX or OpenVINO file that was run and compared before it is kept."""
 
 import json
 import tempfile
@@ -9,19 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from pixelwise.checkpoint import load_model
+from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions
 from pixelwise.data.shapes import draw_scene
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError
 from pixelwise.images import Array, read_rgb
-from pixelwise.inference.runners import Runner, TorchRunner
-from pixelwise.inference.runtimes import OnnxRunner, demand
+from pixelwise.inference.load import EXPORTED
+from pixelwise.inference.packages import demand
+from pixelwise.inference.runners import Logits, Runner
+from pixelwise.inference.runtimes import OnnxRunner, OpenVinoRunner
+from pixelwise.inference.torch_runner import TorchRunner
+from pixelwise.inference.trace import to_onnx
 from pixelwise.jobs.predict import find_images
+from pixelwise.models.segmenter import Segmenter
 from pixelwise.monitor import Monitor
-from pixelwise.onnx_file import to_onnx, write_onnx
+from pixelwise.onnx_file import write_onnx
+from pixelwise.openvino_file import write_openvino
 
 SAMPLES = 5
 LARGEST_GAP = 1e-2
@@ -45,44 +50,55 @@ class Exported:
 def export(
     model: str | Path, out: str | Path, *, images: Sequence[str | Path] = (), monitor: Monitor | None = None
 ) -> Exported:
-    """Write `model` as the ONNX file `out`, after running it on `images` (files or folders) beside PyTorch.
+    """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`.
+
+    It is run on `images` (files or folders) beside PyTorch before.
 
     Without `images` some of the run's validation images are taken where they are still there, and a drawn scene
     otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than LARGEST_GAP or the labels agree
     on less than LEAST_AGREEMENT of the pixels.
     """
     monitor, path = monitor or Monitor(), Path(out)
-    if path.suffix != ".onnx":
-        raise ConfigError(f"--out {path}: give a name that ends in .onnx")
-    demand("onnx")
+    if path.suffix not in EXPORTED:
+        raise ConfigError(f"--out {path}: give a name that ends in {' or '.join(EXPORTED)}")
+    demand("onnx" if path.suffix == ".onnx" else "openvino")
     segmenter, header = load_model(Path(model))
     pictures, whence = _pictures(Path(model), images)
     monitor.line(f"comparing on {len(pictures)} image(s): {whence}")
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "trial.onnx"
-        write_onnx(trial, to_onnx(segmenter), header)
-        result = _compared(path, OnnxRunner(trial), TorchRunner(segmenter, device=torch.device("cpu")), pictures)
+        trial = Path(folder) / f"trial{path.suffix}"
+        _write(trial, segmenter, header)
+        found = OnnxRunner(trial) if path.suffix == ".onnx" else OpenVinoRunner(trial)
+        result = _compared(path, found, TorchRunner(segmenter, device=torch.device("cpu")), pictures)
         if result.gap > LARGEST_GAP or result.agreement < LEAST_AGREEMENT:
             raise ModelError(
                 f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a logit (allowed "
                 f"{LARGEST_GAP}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
                 "nothing was written; please report the encoder and decoder"
             )
-        write_onnx(path, trial.read_bytes(), header)
+        _write(path, segmenter, header)
     return result
 
 
-def _compared(path: Path, found: OnnxRunner, wanted: TorchRunner, pictures: list[Array]) -> Exported:
+def _write(path: Path, segmenter: Segmenter, header: Header) -> None:
+    network = to_onnx(segmenter)
+    if path.suffix == ".onnx":
+        write_onnx(path, network, header)
+    else:
+        write_openvino(path, demand("openvino").Core().read_model(network), header)
+
+
+def _compared(path: Path, found: Runner, wanted: TorchRunner, pictures: list[Array]) -> Exported:
     gap, same, total, seconds = 0.0, 0, 0, [0.0, 0.0]
     for picture in pictures:
-        rgb = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-        logits, runners = list[Tensor](), list[Runner]([found, wanted])
+        rgb = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
+        logits, runners = list[Logits](), list[Runner]([found, wanted])
         for index, runner in enumerate(runners):
             runner(rgb)  # the first run of a size pays for its preparation
             start = time.perf_counter()
             logits.append(runner(rgb))
             seconds[index] += time.perf_counter() - start
-        gap = max(gap, float((logits[0] - logits[1]).abs().max()))
+        gap = max(gap, float(np.abs(logits[0] - logits[1]).max()))
         same += int((logits[0].argmax(1) == logits[1].argmax(1)).sum())
         total += rgb.shape[-2] * rgb.shape[-1]
     return Exported(path, len(pictures), gap, same / total, seconds[0], seconds[1])

@@ -1,27 +1,31 @@
 """Many images to masks on disk: reading, inference and writing overlap; a broken one is named, the others go on."""
 
+import glob
 import json
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.files import write_text
-from pixelwise.images import Array, list_images, read_rgb
+from pixelwise.images import list_images
+from pixelwise.inference.areas import write_areas
 from pixelwise.inference.auto import model_key
-from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.load import EXPORTED
+from pixelwise.inference.parallel import ahead
+from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.seams import Seams
 from pixelwise.monitor import Monitor
-
-AHEAD = 4
-"""Images that are read before their turn, and results that wait to be written, at most."""
 
 MANIFEST = ".pixelwise.json"
 """In the output folder: what the masks there were made with, so that a second call knows which it can leave."""
+
+AREAS = "areas.csv"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Recipe:
     @classmethod
     def of(cls, model: Path, *, overwrite: bool, **options: object) -> "Recipe":
         """That of a run folder or model file and JSON-like options."""
-        path = model if model.suffix == ".onnx" else model_path(model)
+        path = model if model.suffix in EXPORTED else model_path(model)
         return cls({"model": model_key(path), **json.loads(json.dumps(options))}, overwrite)
 
 
@@ -54,120 +58,119 @@ def predict_files(
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
-    overlay: bool = False,
-    confidence: bool = False,
-    tta: bool = False,
+    choices: Choices | None = None,
     recipe: Recipe | None = None,
     monitor: Monitor | None = None,
 ) -> Predictions:
-    """Write a mask for each image of `inputs`, files or folders, to the folder `out`.
+    """Write a mask for each image of `inputs` (see `find_images`) to the folder `out`, and what else is chosen.
 
-    Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF (`predict_raster`), without
-    overlay. With a `recipe`, an image whose results are all there is left out where they were made by the same; without
-    one all are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one
-    name, a result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out`
-    cannot be written to. Results already written are kept.
+    A few images are in work at a time, each read, labelled and written by a thread of its own. Georeferenced images and
+    those above MAX_PIXELS are read by window and written as TIFF (`predict_raster`), one by one and without overlay.
+    With a `recipe`, an image whose results are all there is left out where they were made by the same; without one all
+    are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one name, a
+    result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out` cannot
+    be written to. Results already written are kept.
     """
-    monitor, folder = monitor or Monitor(), Path(out)
+    choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
     images = find_images(inputs)
     _refuse_clashes(images, folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
-    endings = [".png", *["_overlay.jpg"] * overlay, *["_confidence.png"] * confidence]
-    skipped = list[Path]()
+    done = dict[Path, Path]()
     if recipe is not None:
         before = _made_with(folder)
         if not recipe.overwrite:
-            skipped = _finished(images, folder, endings, same=before == recipe.made_with)
+            done = _finished(images, folder, choices, same=before == recipe.made_with)
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
-    todo = [image for image in images if image not in set(skipped)]
-    failed: list[tuple[Path, str]] = []
-    with _Writer(folder, overlay=overlay, confidence=confidence) as writer:
-        for image, rgb in monitor.track(_read_ahead(todo), what="predicting", total=len(todo)):
-            try:
-                if isinstance(rgb, _Large):
-                    if overlay:
-                        monitor.line(f"{image}: no overlay, as it is read by window")
-                    raster = predict_raster(predictor, image, folder, confidence=confidence, tta=tta, monitor=monitor)
-                    writer.written.append(raster.labels)
-                    continue
-                result = predictor.predict(_or_raise(rgb), tta=tta)
-            except ImageError as error:
-                failed.append((image, str(error)))
-                monitor.line(f"skipped: {error}")
-                continue
-            writer.write(result, image.stem)
-    return Predictions(tuple(writer.written), tuple(skipped), tuple(failed))
+    skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
+    todo = [image for image in images if image not in done]
+    label = partial(_label, predictor, folder, choices, monitor)
+    for image, found in monitor.track(zip(todo, ahead(label, todo), strict=True), what="predicting", total=len(todo)):
+        result = found
+        if isinstance(found, _Large):
+            result = _label_large(predictor, image, folder, choices, monitor)
+        if isinstance(result, ImageError):
+            failed.append((image, str(result)))
+            monitor.line(f"skipped: {result}")
+        elif isinstance(result, Path):
+            written.append(result)
+            done[image] = result
+    if "areas" in choices.extras:
+        write_areas(folder / AREAS, [done[i] for i in images if i in done], predictor.classes.names)
+    return Predictions(tuple(written), skipped, tuple(failed))
 
 
 def find_images(inputs: Sequence[str | Path]) -> list[Path]:
-    """Files as they are, folders as the pictures in them. A file that does not exist is found out when it is read."""
-    images: list[Path] = []
-    for path in map(Path, inputs):
-        images += list_images(path) if path.is_dir() else [path]
+    """Files as they are, folders as the pictures in them, patterns such as `a/**/*.jpg` as what they match, and text
+    files (.txt) as the images that they list, one a line, relative to the file's own folder.
+
+    A file that does not exist is found out when it is read. Raises DataError for a pattern without match, a list that
+    cannot be read, and where there is no image at all.
+    """
+    images = list(dict.fromkeys(image for given in inputs for image in _images(str(given))))
     if not images:
         raise DataError(f"no images in {', '.join(map(str, inputs))}; give image files or folders with images in them")
     return images
 
 
-class _Writer:
-    """Writes results in a thread; at most AHEAD wait. An error of writing is raised at the next write or at the end."""
+def _images(given: str) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        return list_images(path)
+    if path.suffix.lower() == ".txt":
+        return [path.parent / line for line in _lines(path)]
+    if path.exists() or not glob.has_magic(given):
+        return [path]
+    found = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207  Path's takes no pattern
+    if not found:
+        raise DataError(f"no file matches {given}; put a pattern in quotes, or give files or folders")
+    return [image for image in found if image.is_file()]
 
-    def __init__(self, folder: Path, *, overlay: bool, confidence: bool) -> None:
-        self.folder, self.overlay, self.confidence = folder, overlay, confidence
-        self.written: list[Path] = []
-        self._pool = ThreadPoolExecutor(1)
-        self._waiting = deque[Future[list[Path]]]()
 
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            while kind is None and self._waiting:
-                self._take()
-        finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)  # what is being written is finished, whole
-
-    def write(self, result: Result, stem: str) -> None:
-        if len(self._waiting) >= AHEAD:
-            self._take()
-        save = self._pool.submit(result.save, self.folder, stem, overlay=self.overlay, confidence=self.confidence)
-        self._waiting.append(save)
-
-    def _take(self) -> None:
-        self.written.append(self._waiting.popleft().result()[0])
+def _lines(path: Path) -> list[str]:
+    """The lines of a list of images; empty ones and those that begin with # are left out."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as a list of images ({error}); give a text file, a path a line"
+        ) from error
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 class _Large:
-    """In place of pixels: the image is to be read by window."""
+    """In place of a mask: the image is to be read by window."""
 
 
-def _read_ahead(images: Sequence[Path]) -> Iterator[tuple[Path, Array | ImageError | _Large]]:
-    """Each image with its pixels, or with what is wrong with it; the next ones are read in the meantime."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = deque[Future[Array | ImageError | _Large]]()
-        try:
-            for index, image in enumerate(images):
-                for following in images[index + len(waiting) : index + AHEAD]:
-                    waiting.append(pool.submit(_read, following))
-                yield image, waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _read(path: Path) -> Array | ImageError | _Large:
+def _label(
+    predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
+) -> Path | ImageError | _Large:
+    """The mask of an image, or what is wrong with the image."""
     try:
-        return _Large() if reads_by_window(path) else read_rgb(path)
+        if reads_by_window(image):
+            return _Large()
+        result = predictor.predict(
+            image, tta=choices.tta, scales=choices.scales, smallest=choices.smallest, scores=choices.scores
+        )
     except ImageError as error:
         return error
+    if "seams" in choices.extras:
+        seams = Seams(predictor.plan(*result.labels.shape))
+        seams.add(0, result.labels)
+        monitor.line(f"{image.name}: {seams}")
+    return result.save(folder, image.stem, overlay=choices.overlay, confidence=choices.confidence)[0]
 
 
-def _or_raise(rgb: Array | ImageError) -> Array:
-    if isinstance(rgb, ImageError):
-        raise rgb
-    return rgb
+def _label_large(
+    predictor: Predictor, image: Path, folder: Path, choices: Choices, monitor: Monitor
+) -> Path | ImageError:
+    if choices.overlay:
+        monitor.line(f"{image}: no overlay, as it is read by window")
+    try:
+        return predict_raster(predictor, image, folder, choices=choices, monitor=monitor)
+    except ImageError as error:
+        return error
 
 
 def _made_with(folder: Path) -> dict[str, Any] | None:
@@ -179,26 +182,30 @@ def _made_with(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def _finished(images: Sequence[Path], folder: Path, endings: Sequence[str], *, same: bool) -> list[Path]:
-    """The images whose results are in `folder`, made by the `same` recipe. Raises ConfigError where by another.
+def _finished(images: Sequence[Path], folder: Path, choices: Choices, *, same: bool) -> dict[Path, Path]:
+    """The images whose results are in `folder`, made by the `same` recipe, with their masks. Raises ConfigError where
+    by another.
 
     Results older than the manifest were there before its recipe: a call with --overwrite was stopped before it came to
     them.
     """
-    rasters = [ending.rpartition(".")[0] + ".tif" for ending in endings if "overlay" not in ending]
-    results = {
-        image: [[folder / f"{image.stem}{ending}" for ending in kind] for kind in (endings, rasters)]
-        for image in images
-    }
-    done = {i: next((r for r in kinds if all(p.is_file() for p in r)), None) for i, kinds in results.items()}
-    there = {image: paths for image, paths in done.items() if paths}
+    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
+    plain = [".png", *["_overlay.jpg"] * choices.overlay]
+    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
+    raster = [".tif", *(f"_{name}.tif" for name in names), *[".geojson"] * ("polygons" in choices.extras)]
+    there = dict[Path, list[Path]]()
+    for image in images:
+        kinds = [[folder / f"{image.stem}{ending}" for ending in endings] for endings in (plain, raster)]
+        found = next((paths for paths in kinds if all(path.is_file() for path in paths)), None)
+        if found:
+            there[image] = found
     if there and not same:
         raise ConfigError(
             f"{folder} has masks of {len(there)} of these images, made with another model or other options; give "
             "--overwrite to make them anew, or another --out"
         )
     since = (folder / MANIFEST).stat().st_mtime_ns if there else 0
-    return [image for image, paths in there.items() if min(path.stat().st_mtime_ns for path in paths) >= since]
+    return {i: paths[0] for i, paths in there.items() if min(path.stat().st_mtime_ns for path in paths) >= since}
 
 
 def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:

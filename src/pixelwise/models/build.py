@@ -1,12 +1,12 @@
 """Names and numbers become modules here, and nowhere else."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from torch import nn
 
 from pixelwise.errors import ConfigError, unknown
+from pixelwise.models.config import ModelConfig as ModelConfig  # noqa: PLC0414  also found here
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.decoders.linknet import LinkNet
 from pixelwise.models.decoders.unet import UNet
@@ -31,36 +31,22 @@ NEEDED = {"fcn32s": {32}, "fcn16s": {16, 32}, "fcn8s": {8, 16, 32}, "unet": {8, 
 """Strides at which a decoder takes features."""
 
 
-@dataclass(frozen=True)
-class ModelConfig:
-    """All that is needed to build a network before its weights are loaded.
-
-    upsample: one of UPSAMPLE. plain: as published, without this project's additions, which are the normalisation of
-    the encoder's features and, in U-Net and LinkNet, class scores added up over the stages.
-    """
-
-    decoder: str
-    encoder: str
-    classes: int
-    upsample: str = "transposed"
-    plain: bool = False
-
-    def build(self) -> Segmenter:
-        """The network with random weights. Raises ConfigError for unknown names and impossible numbers."""
-        if self.decoder not in DECODERS:
-            raise unknown("decoder", self.decoder, DECODERS)
-        if self.upsample not in UPSAMPLE:
-            raise unknown("upsample", self.upsample, UPSAMPLE)
-        if not 1 <= self.classes <= MAX_CLASSES:
-            raise ConfigError(f"{self.classes} classes: choose 1 to {MAX_CLASSES}")
-        encoder = Encoder(self.encoder, plain=self.plain, places=self.upsample == "unpool")
-        if not NEEDED[self.decoder] <= encoder.channels.keys():
-            raise ConfigError(
-                f"encoder '{self.encoder}' has strides {sorted(encoder.channels)}; decoder '{self.decoder}' needs "
-                f"{', '.join(map(str, sorted(NEEDED[self.decoder])))}, as in resnet18"
-            )
-        decoder = DECODERS[self.decoder](encoder.pyramid, self.classes, upsample=self.upsample, plain=self.plain)
-        return Segmenter(encoder, decoder, classes=self.classes)
+def assemble(config: ModelConfig) -> Segmenter:
+    """The network of a configuration; as `ModelConfig.build`."""
+    if config.decoder not in DECODERS:
+        raise unknown("decoder", config.decoder, DECODERS)
+    if config.upsample not in UPSAMPLE:
+        raise unknown("upsample", config.upsample, UPSAMPLE)
+    if not 1 <= config.classes <= MAX_CLASSES:
+        raise ConfigError(f"{config.classes} classes: choose 1 to {MAX_CLASSES}")
+    encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
+    if not NEEDED[config.decoder] <= encoder.channels.keys():
+        raise ConfigError(
+            f"encoder '{config.encoder}' has strides {sorted(encoder.channels)}; decoder '{config.decoder}' needs "
+            f"{', '.join(map(str, sorted(NEEDED[config.decoder])))}, as in resnet18"
+        )
+    decoder = DECODERS[config.decoder](encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain)
+    return Segmenter(encoder, decoder, classes=config.classes)
 
 
 def build_model(

@@ -1,0 +1,84 @@
+"""Regions of one label: small ones taken away, outlines as GeoJSON. Needs rasterio (extra `raster`)."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pixelwise.errors import ConfigError
+from pixelwise.files import atomic
+from pixelwise.images import Array
+from pixelwise.inference.packages import demand
+from pixelwise.tasks.labels import VOID
+
+WGS84 = "EPSG:4326"
+DIGITS = 8
+"""Decimals of a degree that are written: about a millimetre."""
+
+
+def sieved(labels: Array, smallest: int) -> Array:
+    """`labels` (H, W) without regions of fewer than `smallest` pixels.
+
+    A region is pixels of one label that touch by their sides. One that is too small takes the label of its largest
+    neighbouring region, where that is large enough; void is neither taken away nor given (GDAL's sieve filter). Raises
+    ConfigError without rasterio.
+    """
+    if smallest <= 1 or labels.size <= smallest:  # no region is large enough to take another's place
+        return labels
+    found: Array = demand("rasterio.features").sieve(labels, smallest, mask=labels != VOID, connectivity=4)
+    return found
+
+
+def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> None:
+    """Outline the regions of a mask that `predict_raster` wrote as a GeoJSON file, void left out.
+
+    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without coordinate system those
+    of its transform, which are columns and rows of pixels where it has none. Each polygon has the properties `label`,
+    `class` and, where the mask's coordinate system is in metres or feet, `square_metres` in that system.
+    """
+    rasterio = demand("rasterio")
+    with rasterio.open(mask) as dataset, atomic(path) as draft, draft.open("w", encoding="utf-8") as file:
+        file.write('{"type": "FeatureCollection", "features": [')
+        for number, feature in enumerate(_features(dataset, names)):
+            file.write(("," if number else "") + "\n" + json.dumps(feature))
+        file.write("\n]}\n")
+
+
+def _features(dataset: Any, names: tuple[str, ...]) -> Iterator[dict[str, object]]:
+    features, warp = demand("rasterio.features"), demand("rasterio.warp")
+    outlines = features.shapes(demand("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform)
+    factor = metres(dataset)
+    for outline, value in outlines:
+        label = int(value)
+        if label == VOID:
+            continue
+        properties: dict[str, object] = {"label": label, "class": names[label]}
+        if factor is not None:
+            properties["square_metres"] = round(_area(outline["coordinates"]) * factor**2, 3)
+        shape = outline
+        if dataset.crs is not None:
+            shape = warp.transform_geom(dataset.crs, WGS84, outline, precision=DIGITS)
+        yield {"type": "Feature", "properties": properties, "geometry": shape}
+
+
+def metres(dataset: Any) -> float | None:
+    """Metres of a unit of an open raster's coordinates; None for degrees and for pixels."""
+    if dataset.crs is None or not dataset.crs.is_projected:
+        return None
+    return float(dataset.crs.linear_units_factor[1])
+
+
+def _area(rings: list[list[tuple[float, float]]]) -> float:
+    """Of a polygon with holes, in its own units (the shoelace formula)."""
+    areas = [abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))) / 2 for ring in rings]
+    return areas[0] - sum(areas[1:])
+
+
+def refuse_too_large(height: int, width: int, smallest: int, limit: int) -> None:
+    """Raises ConfigError for a picture whose small regions cannot be taken away, as its labels are not held at once."""
+    if smallest > 1 and height * width > limit:
+        raise ConfigError(
+            f"{height} x {width} pixels are labelled in strips, where a small region cannot be told from a part of a "
+            f"large one; leave out --smallest-area, or cut it into parts of at most {limit // 1_000_000} megapixels"
+        )
