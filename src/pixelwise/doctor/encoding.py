@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.data import camvid, matte, voc
 from pixelwise.data.masks import Values, unpack
+from pixelwise.data.folder import ClassEntry
 from pixelwise.doctor.classfile import Declared
 from pixelwise.doctor.look import MaskLook
 from pixelwise.tasks.labels import VOID, Classes, Colour, voc_colormap
@@ -86,7 +87,8 @@ def find_encoding(masks: Sequence[MaskLook], declared: Declared, layers: tuple[s
         classes = Classes.named(layers)
         return _encoding("one file a class", f"{len(layers)} classes", classes, list(enumerate(range(len(layers)))), [])
     coloured = [look for look in masks if look.coloured]
-    if declared.source:
+    known = any(entry.colour for entry in declared.kept)
+    if declared.source and (known or 2 * len(coloured) <= len(masks)):
         return _declared(masks, declared)
     if 2 * len(coloured) > len(masks):
         return _by_colour(coloured)
@@ -108,6 +110,9 @@ def _encoding(
 def _declared(masks: Sequence[MaskLook], declared: Declared) -> Encoding:
     kept, void = declared.kept, declared.void
     names = tuple(entry.name for entry in kept)
+    if len(names) == 1:  # training refuses this; what is meant is plain
+        kept = (ClassEntry(0, "background"), replace(kept[0], raw=1, colour=None))
+        names = tuple(entry.name for entry in kept)
     colours = tuple(entry.colour for entry in kept if entry.colour)
     palette = colours if len(colours) == len(names) else voc_colormap(len(names))
     table = {VOID: VOID} | {entry.raw: VOID for entry in void}
@@ -159,7 +164,9 @@ def _by_value(masks: Sequence[MaskLook]) -> Encoding:
     values = [*[(label, label) for label in range(top + 1)], (VOID, VOID)]
     palettes = sum(look.palette is not None for look in masks)
     evidence = f"values 0 to {top} in {len(masks)} masks, {palettes} of them with a palette; 255 is void"
-    return Encoding("class ids" + " with palette" * (2 * palettes > len(masks)), evidence, classes, tuple(values))
+    kind = "class ids" + " with palette" * (2 * palettes > len(masks))
+    colours = tuple(sorted(_packed(classes.palette))) if palettes else ()
+    return Encoding(kind, evidence, classes, tuple(values), colours)
 
 
 def _is_binary(masks: Sequence[MaskLook]) -> bool:
