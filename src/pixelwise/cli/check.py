@@ -37,7 +37,7 @@ def check(
         results.print(f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl", markup=False)
         if mended.left_out:
             messages.print(f"pixelwise: {mended.left_out} files were left out, see fixes.jsonl", markup=False)
-    if (mended.left_out if mended else found.findings.of("error")):
+    if mended.left_out if mended else found.findings.of("error"):
         raise typer.Exit(IN_PART)
 
 
@@ -56,5 +56,5 @@ def _print_findings(found: "Checkup") -> None:
             results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
         results.print(f"  -> {finding.kind.fix}", markup=False)
     results.print()
-    counts = [(severity, len(found.findings.of(severity))) for severity in ("error", "warning", "note")]  # type: ignore[arg-type]
+    counts = [(severity, len(found.findings.of(severity))) for severity in ("error", "warning", "note")]
     results.print("Kinds found: " + ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts))

@@ -194,7 +194,7 @@ def _class_file(root: Path) -> tuple[list[ClassEntry], Path | None]:
 
 
 def read_class_file(source: Path) -> list[ClassEntry]:
-    """The entries of classes.txt, .json or .csv, void among them. Raises DataError for what cannot be or stands twice."""
+    """The entries of classes.txt, .json or .csv, void among them. DataError for what cannot be or stands twice."""
     try:
         text = source.read_text(encoding="utf-8-sig")
         entries = _PARSERS[source.suffix](text)

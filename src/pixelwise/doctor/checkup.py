@@ -90,5 +90,3 @@ def examine(root: Path, *, format: str = "auto", monitor: Monitor | None = None)
 def _nothing(findings: Findings) -> str:
     said = [f"{finding.kind.title.lower()} ({finding.places})" for finding in findings]
     return f"no pair of image and mask ({'; '.join(said)})" if said else "no pair of image and mask"
-
-

@@ -4,6 +4,7 @@ Correlates the outline of the labels with the strength of the image's gradient, 
 at once (Fourier). The thresholds were chosen on CamVid, Pascal VOC and portraits (benchmarks/results/clinic.md).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,6 @@ SIDE = 192
 REACH = 20
 """Displacements of up to this many pixels are tried, along each side, at that size."""
 
-_PADDED = 256
 _MOST_STRENGTH = 3.0
 TURNS = ("mirrored", "upside down", "turned by 180 degrees", "transposed")
 
@@ -45,7 +45,7 @@ class Fit:
 def edge_strength(grey: Image.Image) -> Floats:
     """(h, w) gradient of a grey image made small, in units of its mean, cut at 3, less the mean."""
     width, height = grey.size
-    scale = SIDE / max(width, height)
+    scale = min(1.0, SIDE / max(width, height))
     small = (max(8, round(width * scale)), max(8, round(height * scale)))
     values = np.asarray(grey.resize(small, Image.Resampling.BOX), np.float32)
     across, down = np.zeros_like(values), np.zeros_like(values)
@@ -65,20 +65,20 @@ def outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Floats:
     rim[:, 1:] |= across
     rim[:, :-1] |= across
     small = Image.fromarray(rim * np.uint8(255)).resize((shape[1], shape[0]), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / 255
+    return np.asarray(np.asarray(small, np.float32) / np.float32(255), np.float32)
 
 
 def fit(strength: Floats, rim: Floats, size: tuple[int, int]) -> Fit | None:
     """Compare `edge_strength` and `outline` (h, w) of an image of `size` (H, W); None where there is no outline."""
     if rim.sum() < 4:
         return None
-    seen = np.fft.rfft2(strength, (_PADDED, _PADDED))
+    seen = np.fft.rfft2(strength, _padded(strength))
     plain = _displaced(seen, rim)
     centre = float(plain[REACH, REACH])
     mean, spread = float(plain.mean()), float(plain.std()) + 1e-6
     place = np.unravel_index(int(plain.argmax()), plain.shape)
     near = (int(place[0]) - REACH, int(place[1]) - REACH)
-    scale = max(size) / SIDE
+    scale = max(1.0, max(size) / SIDE)
     turns = [rim[:, ::-1], rim[::-1], rim[::-1, ::-1]] + ([rim.T] if rim.shape[0] == rim.shape[1] else [])
     scores = []
     for turned, name in zip(turns, TURNS, strict=False):
@@ -100,6 +100,13 @@ def fit(strength: Floats, rim: Floats, size: tuple[int, int]) -> Fit | None:
 
 def _displaced(seen: NDArray[np.complexfloating], rim: Floats) -> Floats:
     """(2 REACH + 1, 2 REACH + 1) mean strength below the outline, moved by -REACH..REACH rows and columns."""
-    product = np.fft.irfft2(seen * np.conj(np.fft.rfft2(rim, (_PADDED, _PADDED))), (_PADDED, _PADDED))
+    size = _padded(rim)
+    product = np.fft.irfft2(seen * np.conj(np.fft.rfft2(rim, size)), size)
     window = np.roll(product, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
     return np.asarray(window / rim.sum(), np.float32)
+
+
+def _padded(picture: Floats) -> tuple[int, int]:
+    """Its size with room for displacements on one side (the product is periodic), at a multiple of 16, which is quick."""
+    height, width = (max(16 * math.ceil((side + REACH) / 16), 2 * REACH + 16) for side in picture.shape)
+    return height, width

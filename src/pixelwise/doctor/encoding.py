@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.data import camvid, matte, voc
-from pixelwise.data.masks import Values, unpack
 from pixelwise.data.folder import ClassEntry
+from pixelwise.data.masks import Values, unpack
 from pixelwise.doctor.classfile import Declared
 from pixelwise.doctor.look import MaskLook
 from pixelwise.tasks.labels import VOID, Classes, Colour, voc_colormap
@@ -114,11 +114,13 @@ def _declared(masks: Sequence[MaskLook], declared: Declared) -> Encoding:
         kept = (ClassEntry(0, "background"), replace(kept[0], raw=1, colour=None))
         names = tuple(entry.name for entry in kept)
     colours = tuple(entry.colour for entry in kept if entry.colour)
-    palette = colours if len(colours) == len(names) else voc_colormap(len(names))
+    found = () if any(entry.raw != label for label, entry in enumerate(kept)) else _found_palette(masks, len(names))
+    palette = colours if len(colours) == len(names) else found or voc_colormap(len(names))
     table = {VOID: VOID} | {entry.raw: VOID for entry in void}
     table |= {entry.raw: label for label, entry in enumerate(kept)}
     packed = {_pack(entry.colour): VOID for entry in void if entry.colour}
     packed |= {_pack(entry.colour): label for label, entry in enumerate(kept) if entry.colour}
+    packed = packed or dict(_packed(found))  # masks with a palette say what colours mean in those without
     numbers = [look for look in masks if not look.coloured and not is_lossy(look)]
     binary = len(names) == 2 and table[VOID] == VOID and _is_binary(numbers)
     if binary:
@@ -157,10 +159,12 @@ def _by_value(masks: Sequence[MaskLook]) -> Encoding:
     clean = [look for look in masks if not is_lossy(look)] or list(masks)
     if _is_binary(clean):
         evidence = f"0 and 255 fill the areas of {len(masks)} masks: 0 is the first class, 255 the second, none is void"
-        values = ((0, 0), (VOID, 1))
-        return Encoding("0 and 255", evidence, Classes.named(("background", "foreground")), values, binary=True)
+        classes = Classes.named(("background", "foreground"))
+        return Encoding("0 and 255", evidence, classes, ((0, 0), (VOID, 1)), binary=True)
     top = max(_meant(clean), default=0)
-    classes = Classes(tuple(f"class {label}" for label in range(top + 1)), _palette(clean, top + 1))
+    classes = Classes(
+        tuple(f"class {label}" for label in range(top + 1)), _found_palette(clean, top + 1) or voc_colormap(top + 1)
+    )
     values = [*[(label, label) for label in range(top + 1)], (VOID, VOID)]
     palettes = sum(look.palette is not None for look in masks)
     evidence = f"values 0 to {top} in {len(masks)} masks, {palettes} of them with a palette; 255 is void"
@@ -201,10 +205,12 @@ def _meant(masks: Sequence[MaskLook]) -> set[int]:
     return meant
 
 
-def _palette(masks: Sequence[MaskLook], count: int) -> tuple[Colour, ...]:
-    longest: tuple[Colour, ...] = max((look.palette or () for look in masks), key=len, default=())
-    coloured = any(len(set(colour)) > 1 for colour in longest[:count])
-    return longest[:count] if len(longest) >= count and coloured else voc_colormap(count)
+def _found_palette(masks: Sequence[MaskLook], count: int) -> tuple[Colour, ...]:
+    """The palette that most masks have, where it has a colour of its own for each class and is no ramp of greys."""
+    usual = Counter(look.palette for look in masks if look.palette).most_common(1)
+    colours = usual[0][0][:count] if usual else ()
+    coloured = any(len(set(colour)) > 1 for colour in colours)
+    return colours if len(set(colours)) == count and coloured else ()
 
 
 def _apart(a: int, b: int) -> int:

@@ -82,7 +82,8 @@ def _closely(encoding: Encoding, look: Look) -> list[Hit]:
     if strays is None:
         return []
     if look.mask.coloured and not encoding.colours:
-        return [_hit(look, "encodings-mixed", "in colours, where the other masks hold numbers", position=strays.first)]
+        kind = "mask-lossy" if is_lossy(look.mask) else "encodings-mixed"
+        return [_hit(look, kind, "in colours, where the other masks hold numbers", position=strays.first)]
     doubtful = strays.kind == "value-outside-classes" and not encoding.declared
     kind = "value-doubtful" if doubtful else strays.kind
     what = f"{strays.distinct} values, the first" if strays.distinct > 1 else "value"
@@ -112,15 +113,18 @@ def _encodings(masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding) -> It
 def _palettes(masks: Sequence[tuple[Look, MaskLook]]) -> Iterator[Hit]:
     """Palettes that give a value, where it is used, another colour than most do."""
     said: dict[int, Counter[tuple[int, int, int]]] = defaultdict(Counter)
-    for _, mask in masks:
-        for value in mask.values.tolist() if mask.palette else ():
-            if mask.palette and value < len(mask.palette):
-                said[value][mask.palette[value]] += 1
+    for palette, count in Counter(mask.palette for _, mask in masks if mask.palette).items():
+        for value, shade in enumerate(palette):
+            said[value][shade] += count
     usual = {value: colours.most_common(1)[0][0] for value, colours in said.items()}
     for look, mask in masks:
         for value in mask.values.tolist() if mask.palette else ():
             colour = mask.palette[value] if mask.palette and value < len(mask.palette) else usual.get(value)
-            if colour and max(abs(a - b) for a, b in zip(colour, usual[value], strict=True)) > _PALETTE_APART:
+            if (
+                colour
+                and value in usual
+                and max(abs(a - b) for a, b in zip(colour, usual[value], strict=True)) > _PALETTE_APART
+            ):
                 yield _hit(look, "palettes-differ", f"value {value} is {colour}, elsewhere {usual[value]}")
                 break
 
@@ -150,7 +154,7 @@ def _inverted(masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding) -> Ite
 
 def _declared_hits(masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding, declared: Declared) -> Iterator[Hit]:
     coloured = sum(mask.coloured for _, mask in masks)
-    if declared.source and not encoding.colours and 2 * coloured > len(masks):
+    if declared.source and not any(entry.colour for entry in declared.kept) and 2 * coloured > len(masks):
         text = "gives no colours, but the masks are in colours; write name,r,g,b in classes.csv"
         yield Hit("classes-misfit", declared.source, text)
     if declared.source and len(declared.kept) < 2:

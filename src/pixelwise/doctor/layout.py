@@ -37,7 +37,7 @@ class Inventory:
 
     def splits(self) -> dict[str, int]:
         """Pairs by split."""
-        counts = {name: 0 for name in SPLIT_ORDER}
+        counts = dict.fromkeys(SPLIT_ORDER, 0)
         for couple in self.couples:
             counts[couple.split] += 1
         return {name: count for name, count in counts.items() if count}
@@ -67,6 +67,7 @@ def take_inventory(root: Path, format: str = "auto") -> Inventory:
     else:
         sides, more = _SIDES[chosen](root)
         hits += more
+        sides.sort(key=lambda side: SPLIT_ORDER.index(side.split))
         couples, said, lone = _pair_sides(chosen, sides)
     return Inventory(chosen, root, tuple(couples), (*hits, *said), lone)
 
@@ -179,7 +180,7 @@ def _splits(root: Path) -> tuple[list[tuple[str, Path]], list[Hit]]:
     """Folders named as a split, and hits where two name the same."""
     found = [(SPLITS[path.name.lower()], path) for path in sorted(root.iterdir()) if path.name.lower() in SPLITS]
     found = [(split, path) for split, path in found if path.is_dir()]
-    first = {split: path for split, path in reversed(found)}
+    first = dict(reversed(found))
     hits = [
         Hit("split-twice", path, f"{first[split].name}/ is {split} as well")
         for split, path in found
@@ -198,10 +199,7 @@ def _pair_sides(format: str, sides: Iterable[_Side]) -> tuple[list[Couple], list
             masks = [path for path in images if path.stem.endswith("_matte")]
             images = [path for path in images if not path.stem.endswith("_matte")]
         layers = find_layers(side.masks, {path.stem for path in images}, masks)
-        if layers:
-            found = _layered(side, images, layers, hits)
-        else:
-            found = _pair(side, images, masks, hits, lone)
+        found = _layered(side, images, layers, hits) if layers else _pair(side, images, masks, hits, lone)
         couples += found
         if not found:
             hits.append(Hit("split-empty", side.images, "no image has a mask here"))
@@ -211,7 +209,9 @@ def _pair_sides(format: str, sides: Iterable[_Side]) -> tuple[list[Couple], list
 
 def _layered(side: _Side, images: list[Path], layers: dict[str, Layers], hits: list[Hit]) -> list[Couple]:
     names = {name for layer in layers.values() for name, _ in layer}
-    hits.append(Hit("layout-layers", side.masks, f"{len(names)} classes: {', '.join(sorted(names)[:8])}", count=len(layers)))
+    hits.append(
+        Hit("layout-layers", side.masks, f"{len(names)} classes: {', '.join(sorted(names)[:8])}", count=len(layers))
+    )
     hits += [Hit("image-without-mask", path, "no layer of it") for path in images if path.stem not in layers]
     return [
         Couple(side.split, path.stem, path, layers[path.stem][0][1], layers[path.stem])

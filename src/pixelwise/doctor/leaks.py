@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pixelwise.doctor.findings import Hit
+from pixelwise.doctor.layout import SPLIT_ORDER
 from pixelwise.doctor.look import Look
 from pixelwise.doctor.prints import near_pairs
 
@@ -31,7 +32,11 @@ def copy_hits(looks: Sequence[Look]) -> Iterator[Hit]:
     """A finding for each pair of images that are alike."""
     for one, other, unlike in copies(looks):
         leak = one.couple.split != other.couple.split
-        kind = ("image-leak" if leak else "image-twice") if unlike is None else "image-near-leak" if leak else "image-near"
+        kind = (
+            ("image-leak" if leak else "image-twice") if unlike is None else "image-near-leak" if leak else "image-near"
+        )
         how = "every pixel" if unlike is None else f"{unlike:.1f} grey levels apart"
-        text = f"as {one.couple.image.name} in {one.couple.split} ({how})"
-        yield Hit(kind, other.couple.image, text, image=other.couple.image, mask=one.couple.image)
+        splits = [SPLIT_ORDER.index(look.couple.split) for look in (one, other)]
+        tested, taught = (one, other) if splits[0] >= splits[1] else (other, one)
+        text = f"as {tested.couple.image.name} in {tested.couple.split} ({how})"
+        yield Hit(kind, taught.couple.image, text, image=taught.couple.image, mask=tested.couple.image)

@@ -1,11 +1,13 @@
 """One image and its mask, read once; what is kept of them is small, so that memory hardly grows with their number."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +23,14 @@ from pixelwise.images import Array, open_image
 from pixelwise.tasks.labels import Colour
 
 Size = tuple[int, int]
+Raw = NDArray[Any]
+"""(H, W) whole numbers of a mask, or packed colours."""
 
 MOST_VALUES = 256
 """Values of a mask that are kept, the most frequent."""
 
 _CHUNK = 64
+_FILMS = frozenset({"GIF", "TIFF", "WEBP"})
 _ORIENTATION = 0x0112
 _RIM = 12  # of its height and width, how much of a picture counts as its rim: a twelfth on each side
 
@@ -81,17 +86,17 @@ class MaskLook:
     @property
     def values(self) -> Values:
         """(n,) numbers, or colours packed as in data/masks."""
-        return self.table[0].astype(np.int64)
+        return np.asarray(self.table[0], np.int64)
 
     @property
     def counts(self) -> Values:
         """(n,) pixels of each value."""
-        return self.table[1].astype(np.int64)
+        return np.asarray(self.table[1], np.int64)
 
     @property
     def solid(self) -> Values:
         """(n,) pixels of each value whose right and lower neighbours have it too."""
-        return self.table[2].astype(np.int64)
+        return np.asarray(self.table[2], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def look(layer_classes: tuple[str, ...], matte: bool, couple: Couple) -> Look:
     image, strength = None, None
     try:
         opened = open_image(couple.image)
-        image, strength = _image(opened)
+        image, strength = _image(opened, couple.image)
     except (ImageError, OSError) as error:
         problems.append(("image-unreadable", couple.image, _reason(error, couple.image)))
     mask, raw = None, None
@@ -137,19 +142,19 @@ def _reason(error: Exception, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ").split("; replace")[0]
 
 
-def _picture(image: Image.Image, pixels: Array | Values) -> Picture:
+def _picture(image: Image.Image, pixels: Array | Values, frames: int = 1) -> Picture:
     return Picture(
         size=(pixels.shape[0], pixels.shape[1]),
         stored=(image.height, image.width),
         orientation=int(image.getexif().get(_ORIENTATION, 1) or 1),
         mode=image.mode,
         format=image.format or "",
-        frames=getattr(image, "n_frames", 1),
+        frames=frames,
         content=content_print(pixels),
     )
 
 
-def _image(image: Image.Image) -> tuple[ImageLook, NDArray[np.float32]]:
+def _image(image: Image.Image, path: Path) -> tuple[ImageLook, NDArray[np.float32]]:
     if image.mode in ("I", "F"):
         raise ImageError(f"holds 32-bit numbers (mode {image.mode}), which have no fixed range; save it as 8 bit")
     upright = ImageOps.exif_transpose(image)
@@ -162,7 +167,7 @@ def _image(image: Image.Image) -> tuple[ImageLook, NDArray[np.float32]]:
     sample = pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)]
     print_, thumb = looks_print(grey)
     found = ImageLook(
-        picture=_picture(image, pixels),
+        picture=_picture(image, pixels, _frames(path) if image.format in _FILMS else 1),
         low=int(low),  # type: ignore[arg-type]
         high=int(high),  # type: ignore[arg-type]
         grey=colours and _is_grey(sample) and _is_grey(pixels),
@@ -174,18 +179,25 @@ def _image(image: Image.Image) -> tuple[ImageLook, NDArray[np.float32]]:
     return found, edge_strength(grey)
 
 
+def _frames(path: Path) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path) as image:
+            return getattr(image, "n_frames", 1)
+
+
 def _is_grey(pixels: Array) -> bool:
     return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
 
 
-def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Values | Array, bool, bool]:
+def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Raw, bool, bool]:
     """(the picture, (H, W) numbers or packed colours, whether colours, whether of the alpha channel), upright.
 
     A picture of colours that are all grey counts as numbers; where only the alpha channel is drawn, it is read.
     """
     image = open_image(path)
     upright = ImageOps.exif_transpose(image)
-    raw: Values | Array
+    raw: Raw
     raw, coloured = raw_of(upright, path)
     if coloured and bool((raw == (raw & 255) * 0x010101).all()):
         raw, coloured = raw & 255, False
@@ -198,13 +210,13 @@ def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Values | 
     return image, raw, coloured, use_alpha
 
 
-def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, NDArray[np.generic]]:
+def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, Raw]:
     image, raw, coloured, alpha = raw_mask(path, matte=matte)
     look = _mask_look(_picture(image, raw), raw, coloured=coloured, palette=_palette(image), alpha=alpha and not matte)
     return look, raw >= 128 if matte else raw
 
 
-def _layered(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, NDArray[np.generic]]:
+def _layered(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
     labels, overlaps = merge(couple.layers, classes)
     picture = Picture(labels.shape, labels.shape, 1, "L", "PNG", 1, content_print(labels))
     return _mask_look(picture, labels, coloured=False, palette=None, alpha=False, overlaps=overlaps), labels
@@ -212,7 +224,7 @@ def _layered(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, NDArra
 
 def _mask_look(
     picture: Picture,
-    raw: Values | Array,
+    raw: Raw,
     *,
     coloured: bool,
     palette: tuple[Colour, ...] | None,
@@ -239,7 +251,7 @@ def _mask_look(
     )
 
 
-def _distinct(raw: Values | Array) -> tuple[Values, NDArray[np.int64]]:
+def _distinct(raw: Raw) -> tuple[Values, NDArray[np.int64]]:
     """The distinct values, sorted, and (H, W) the place of each pixel's value among them."""
     if raw.dtype == np.uint8:
         values = np.flatnonzero(np.bincount(raw.ravel(), minlength=256))
@@ -253,11 +265,11 @@ def _distinct(raw: Values | Array) -> tuple[Values, NDArray[np.int64]]:
     return values, np.repeat(inverse, lengths).reshape(raw.shape)
 
 
-def _brightness(packed: Values) -> Values:
-    return (packed >> 16) + (packed >> 8 & 255) + (packed & 255)
+def _brightness(packed: Raw) -> Values:
+    return np.asarray((packed >> 16) + (packed >> 8 & 255) + (packed & 255), np.int64)
 
 
-def _between(raw: Values | Array) -> float:
+def _between(raw: Raw) -> float:
     """Of the steps between unlike neighbours in a row, the share that go on in the same direction one pixel later."""
     steps = np.diff(raw.astype(np.int32), axis=1)
     total = int(np.count_nonzero(steps))
@@ -267,7 +279,7 @@ def _between(raw: Values | Array) -> float:
     return int(np.count_nonzero(signs[:, 1:] * signs[:, :-1] > 0)) / total
 
 
-def _rim_and_core(raw: Values | Array) -> tuple[float, float]:
+def _rim_and_core(raw: Raw) -> tuple[float, float]:
     low, high = int(raw.min()), int(raw.max())
     upper = raw > (low + high) / 2
     down, across = max(1, raw.shape[0] // _RIM), max(1, raw.shape[1] // _RIM)

@@ -73,7 +73,9 @@ def _sizes(look: Look, image: Picture, mask: MaskLook) -> Iterator[Hit]:
     turned = [name for name, one in (("image", image), ("mask", mask.picture)) if one.orientation != 1]
     if ours == theirs:
         if turned and _unlike_turn(image, mask.picture) and look.fit and look.fit.turned > look.fit.here + 1:
-            text = f"orientation {image.orientation} and {mask.picture.orientation}; the mask fits better {look.fit.turn}"
+            text = (
+                f"orientation {image.orientation} and {mask.picture.orientation}; the mask fits better {look.fit.turn}"
+            )
             yield _hit(look, "orientation-mismatch", text)
         elif turned:
             yield _hit(look, "orientation-tag", f"{' and '.join(turned)}: orientation {image.orientation}")

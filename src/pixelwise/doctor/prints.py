@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from pixelwise.images import Array
 
 Prints = NDArray[np.uint64]
 
@@ -15,16 +14,17 @@ NEAR = 7
 """Bits of 64 in which near copies may differ: eight bytes, so one of them is equal, which makes the search quick."""
 
 MOST_UNLIKE = 8.0
-"""Mean difference of the small grey pictures of near copies, in grey levels of 255. Recoded, brightened (after levelling)
-or slightly cropped copies measure 1 to 6; of the pairs that agree in the bits, unlike pictures measure 12 and more."""
+"""Mean difference of the small grey pictures of near copies, in levels of 255. Of 139 photographs of CamVid, Pascal VOC
+and portraits, copies recoded at quality 50, halved, brightened or cut by 1 % on each side differ by 6 bits and 6.5 levels
+at most; cut by 3 %, a third of them is found. No two of VOC's or the portraits' own images agree in that many bits."""
 
 _SIDE, _KEPT, _THUMB = 32, 8, 16
 
 
-def content_print(pixels: Array) -> bytes:
+def content_print(pixels: NDArray[Any]) -> bytes:
     """16 bytes that depend on shape and values alone."""
     digest = hashlib.blake2b(str((pixels.shape, pixels.dtype.str)).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()
 
 

@@ -184,7 +184,7 @@ def _labels(plan: _Plan, look: Look, mask: MaskLook, entries: list[Change]) -> A
         how = "made void" if strays.kind == "value-outside-classes" else "given the nearest legal value"
         entries.append(_entry(plan, look, "mask", strays.kind, f"{strays.pixels} pixels {how}", mask=True))
     if look.couple.layers:
-        entries.append(_entry(plan, look, "mask", "layout-layers", f"layers joined, {overlaps} pixels in two", mask=True))
+        entries.append(_entry(plan, look, "mask", "layout-layers", f"joined, {overlaps} pixels in two", mask=True))
     how = variant(mask, plan.encoding)
     if how or plan.encoding.binary or mask.alpha or mask.coloured or plan.encoding.kind.startswith("alpha"):
         entries.append(_entry(plan, look, "mask", "encoding", f"{mask.picture.mode} written as class ids", mask=True))

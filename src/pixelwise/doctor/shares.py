@@ -59,7 +59,9 @@ def share_hits(shares: Mapping[str, Shares], encoding: Encoding) -> Iterator[Hit
             yield Hit("class-absent", None, f"{name} (id {label})")
             continue
         if every.of(label) < _TINY:
-            yield Hit("class-tiny", None, f"{name}: {every.of(label):.4%} of the pixels", count=int(every.pixels[label]))
+            yield Hit(
+                "class-tiny", None, f"{name}: {every.of(label):.4%} of the pixels", count=int(every.pixels[label])
+            )
         if every.images[label] < _RARE and every.masks >= _ENOUGH:
             yield Hit("class-rare", None, f"{name}: in {every.images[label]} of {every.masks} images")
         train = shares.get("train")

@@ -23,11 +23,11 @@ def thumbnail(hit: Hit, looks: dict[Path, Look], encoding: Encoding) -> bytes | 
 
     `looks` are those of the set by the path of their mask.
     """
-    panels = []
+    panels: list[Image.Image] = []
     for path in dict.fromkeys(path for path in (hit.image, hit.mask) if path is not None):
-        panel = _panel(path, looks.get(path), encoding)
-        if panel is not None:
-            panels.append(_mark(panel, hit.position if path == hit.file and path == hit.mask else None))
+        found = _panel(path, looks.get(path), encoding)
+        if found is not None:
+            panels.append(_mark(found, hit.position if path == hit.file and path == hit.mask else None))
     if not panels:
         return None
     width = sum(panel.width for panel in panels) + _GAP * (len(panels) - 1)

@@ -80,12 +80,15 @@ def line(finding: Finding, at: int, found: Checkup) -> str:
 def facts(found: Checkup) -> list[tuple[str, str]]:
     """What the set is, as names and values."""
     splits = ", ".join(f"{split} {count:,}" for split, count in found.inventory.splits().items())
-    counts = ", ".join(f"{len(found.findings.of(s))} {s}s" for s in ("error", "warning", "note"))  # type: ignore[arg-type]
+    counts = ", ".join(f"{len(found.findings.of(s))} {s}s" for s in ("error", "warning", "note"))
     return [
         ("Format", found.inventory.format),
         ("Pairs", splits),
         ("Masks", f"{found.encoding.kind}: {found.encoding.evidence}"),
-        ("Classes", f"{len(found.encoding.classes)}, {'known' if found.encoding.declared else 'guessed from the masks'}"),
+        (
+            "Classes",
+            f"{len(found.encoding.classes)}, {'known' if found.encoding.declared else 'guessed'}",
+        ),
         ("Void", f"{found.shares['all'].void:.1%} of the pixels"),
         ("Found", counts),
     ]

@@ -13,7 +13,8 @@ from pixelwise.files import write_text
 from pixelwise.reports.page import facts_table, head, table
 
 _STYLE = """
-.badge { display: inline-block; padding: 0 .55rem; border-radius: 1rem; font-size: .8rem; font-weight: 600; color: #fff; }
+.badge { display: inline-block; padding: 0 .55rem; border-radius: 1rem; font-size: .8rem; font-weight: 600;
+         color: #fff; }
 .error { background: #b42318; } .warning { background: #9a5b00; } .note { background: #4b5563; }
 section { border-top: 1px solid var(--rule); padding-top: 1rem; margin-top: 1.5rem; }
 section h2 { margin: 0 0 .4rem; } code { color: var(--soft); font-size: .9em; }
@@ -110,14 +111,14 @@ def _classes(shares: Sequence[ClassShare]) -> Iterator[str]:
     yield "<section><h2>Classes</h2>"
     yield "<p>Share of the pixels that are not void, and the number of images that show the class.</p>"
     titles = "".join(f'<th scope="col">{escape(split)}</th>' for split in splits)
-    top = f'<thead><tr><th scope="col">class</th><th scope="col">all</th>{titles}<th scope="col">images</th></tr></thead>'
+    top = f'<th scope="col">class</th><th scope="col">all</th>{titles}<th scope="col">images</th>'
     rows = []
     for share in shares:
         cells = "".join(f"<td>{_percent(share.by_split[split])}</td>" for split in splits)
         name = f'<th scope="row">{escape(share.name)}</th>'
         bar = f'<td class="figure" style="--share: {share.pixels:.1%}">{_percent(share.pixels)}</td>'
         rows.append(f"<tr>{name}{bar}{cells}<td>{share.images:,}</td></tr>")
-    yield from table("classes", [top, f"<tbody>{''.join(rows)}</tbody>"])
+    yield from table("classes", [f"<thead><tr>{top}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"])
     yield _figure("Shares of the pixels and images by class", draw_shares(shares), "image/png")
     yield "</section>"
 
