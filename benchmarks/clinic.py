@@ -9,7 +9,7 @@ planted file (or anywhere, for faults of the whole set), and named rightly when 
 """
 
 import argparse
-import resource
+import os
 import shlex
 import shutil
 import subprocess
@@ -38,11 +38,12 @@ def main() -> None:
     parser.add_argument("what", choices=("faults", "many"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--folder", type=Path, help="where `many` makes its images, or finds them made")
     parser.add_argument("--only", default="", help="faults whose name holds this")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     command = shlex.join(["python", "benchmarks/clinic.py", args.what, "DATA", "--count", str(args.count)])
-    lines = faults(args.data, args.only) if args.what == "faults" else many(args.data, args.count)
+    lines = faults(args.data, args.only) if args.what == "faults" else many(args.data, args.count, args.folder)
     text = "\n".join([provenance(command), *lines, ""])
     if args.out:
         args.out.write_text(text, encoding="utf-8")
@@ -52,41 +53,34 @@ def main() -> None:
 def faults(data: Path, only: str) -> list[str]:
     lines = ["| untouched set | pairs | errors | warnings | notes |", "|---|---|---|---|---|"]
     for name in ("camvid", "voc", "portraits") if not only else ():
-        found = examine(data / name)
+        seen = examine(data / name)
         said = [
             ", ".join(f"{f.id} {f.places}" for f in found.findings.of(s)) or "none"
             for s in ("error", "warning", "note")
         ]
-        lines.append(f"| {name} | {len(found.looks)} | {' | '.join(said)} |")
+        lines.append(f"| {name} | {len(seen.looks)} | {' | '.join(said)} |")
     rows, score = [], Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         sets = {name: sample(data, name, Path(folder) / name) for name in ("street", "animals", "people")}
         clean = {name: spots(examine(patient.root)) for name, patient in sets.items()}
         errors = {
-            name: sorted({kind for kind, _ in found if KINDS[kind].severity == "error"})
-            for name, found in clean.items()
+            name: sorted({kind for kind, _ in them if KINDS[kind].severity == "error"}) for name, them in clean.items()
         }
         for fault in FAULTS:
             if only in fault.name:
                 for name in fault.sets:
                     for mild in (False, True):
-                        row = plant(fault, sets[name], clean[name], mild, Path(folder) / "patient")
-                        rows.append(
-                            f"| {fault.name} | {name} | {'mild' if mild else 'strong'} | {row[0]} | {row[1]} | {row[2]} |"
-                        )
-                        score.update(
-                            [
-                                f"{'mild' if mild else 'strong'}",
-                                *(["found"] * (row[0] == "yes")),
-                                *(["named"] * (row[1] == "yes")),
-                            ]
-                        )
+                        found, named, new = plant(fault, sets[name], clean[name], mild, Path(folder) / "patient")
+                        form = "mild" if mild else "strong"
+                        rows.append(f"| {fault.name} | {name} | {form} | {found} | {named} | {new} |")
+                        score.update({form: 1, "found": found == "yes", "named": named == "yes"})
                         print(rows[-1], file=sys.stderr, flush=True)
     total = score["strong"] + score["mild"]
     lines += ["", f"Errors in the clean samples: {errors}.", ""]
     lines.append(
         f"{len(FAULTS)} faults, {total} plantings ({score['strong']} strong, {score['mild']} mild): "
-        f"found {score['found']} ({score['found'] / total:.1%}), named rightly {score['named']} ({score['named'] / total:.1%})."
+        f"found {score['found']} ({score['found'] / total:.1%}), "
+        f"named rightly {score['named']} ({score['named'] / total:.1%})."
     )
     return [
         *lines,
@@ -157,23 +151,24 @@ def sample(data: Path, name: str, folder: Path) -> Patient:
     return patient
 
 
-def many(data: Path, count: int) -> list[str]:
+def many(data: Path, count: int, folder: Path | None) -> list[str]:
     """A tenth of `count`, then all: seconds and peak memory, each in a process of its own."""
     lines = ["| pairs | seconds | pairs/s | peak MiB | findings |", "|---|---|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "many"
+    with tempfile.TemporaryDirectory() as made:
         for number in (count // 10, count):
-            grow(data, made, number)
+            place = (folder or Path(made)) / str(number)
+            grow(data, place, number)
             start = time.perf_counter()
-            code = (
-                "import sys; from benchmark_many import go" if False else "from pixelwise.cli.main import main; main()"
-            )
-            command = [sys.executable, "-c", code, "check", str(made)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            command = [sys.executable, "-m", "pixelwise", "check", str(place)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+                said = process.stdout.read() if process.stdout else ""
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
             seconds = time.perf_counter() - start
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            last = done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr[-200:]
-            lines.append(f"| {number:,} | {seconds:.0f} | {number / seconds:.1f} | {peak:.0f} | {last} |")
+            last = said.strip().splitlines()[-1]
+            lines.append(
+                f"| {number:,} | {seconds:.0f} | {number / seconds:.1f} | {usage.ru_maxrss / 1024:.0f} | {last} |"
+            )
             print(lines[-1], file=sys.stderr, flush=True)
     return lines
 

@@ -36,11 +36,21 @@ class Patient:
         return [pairs[(2 * at + 1) * len(pairs) // (2 * count)] for at in range(count)]
 
     def every(self) -> list[tuple[Path, Path]]:
-        return [pair for split in sorted(path.name for path in (self.root / "images").iterdir()) for pair in self.pairs(split)]
+        return [
+            pair
+            for split in sorted(path.name for path in (self.root / "images").iterdir())
+            for pair in self.pairs(split)
+        ]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
 
 
 def raw(path: Path) -> Array:
-    return np.asarray(Image.open(path))
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def rgb(path: Path) -> Array:
@@ -464,7 +474,7 @@ def all_mirrored(p: Patient, mild: bool) -> Planted:
 
 def _exchange(p: Patient, masks: list[Path], step: int) -> Planted:
     """Each mask takes the place of that `step` further on, made to its size."""
-    held = [(raw(mask), Image.open(mask).size) for mask in masks]
+    held = [(raw(mask), size_of(mask)) for mask in masks]
     for at, mask in enumerate(masks):
         labels = Image.fromarray(held[(at + step) % len(masks)][0]).resize(held[at][1], Image.Resampling.NEAREST)
         save_mask(mask, np.asarray(labels), p)
@@ -657,7 +667,7 @@ def same_mask(p: Patient, mild: bool) -> Planted:
     """One mask in the place of others of its size, which is the commonest."""
     by_size: dict[tuple[int, int], list[Path]] = {}
     for image, mask in p.pairs():
-        by_size.setdefault(Image.open(image).size, []).append(mask)
+        by_size.setdefault(size_of(image), []).append(mask)
     like = max(by_size.values(), key=len)[: 2 if mild else 6]
     for mask in like[1:]:
         shutil.copy(like[0], mask)

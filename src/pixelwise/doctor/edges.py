@@ -107,6 +107,6 @@ def _displaced(seen: NDArray[np.complexfloating], rim: Floats) -> Floats:
 
 
 def _padded(picture: Floats) -> tuple[int, int]:
-    """Its size with room for displacements on one side (the product is periodic), at a multiple of 16, which is quick."""
+    """Its size with room for displacements on one side (the product is periodic), a multiple of 16, which is quick."""
     height, width = (max(16 * math.ceil((side + REACH) / 16), 2 * REACH + 16) for side in picture.shape)
     return height, width

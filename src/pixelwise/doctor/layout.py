@@ -198,13 +198,20 @@ def _pair_sides(format: str, sides: Iterable[_Side]) -> tuple[list[Couple], list
         if format == "matte":
             masks = [path for path in images if path.stem.endswith("_matte")]
             images = [path for path in images if not path.stem.endswith("_matte")]
-        layers = find_layers(side.masks, {path.stem for path in images}, masks)
+        layers = _layers(side.masks, images, masks)
         found = _layered(side, images, layers, hits) if layers else _pair(side, images, masks, hits, lone)
         couples += found
         if not found:
             hits.append(Hit("split-empty", side.images, "no image has a mask here"))
         hits += [hit for path in dict.fromkeys((side.images, side.masks)) for hit in strangers(path, deep=not layers)]
     return couples, hits, tuple(lone)
+
+
+def _layers(folder: Path, images: list[Path], masks: list[Path]) -> dict[str, Layers]:
+    try:
+        return find_layers(folder, {path.stem for path in images}, masks)
+    except OSError:
+        return {}  # said already
 
 
 def _layered(side: _Side, images: list[Path], layers: dict[str, Layers], hits: list[Hit]) -> list[Couple]:
@@ -247,10 +254,9 @@ def _pair(side: _Side, images: list[Path], masks: list[Path], hits: list[Hit], l
 def strangers(folder: Path, *, deep: bool = True) -> Iterator[Hit]:
     """What lies in a folder of pictures and is none: links that lead nowhere, other files, folders with pictures."""
     try:
-        entries = sorted(folder.iterdir())
+        entries, pictures = sorted(folder.iterdir()), set(list_images(folder))
     except OSError:
-        return
-    pictures = set(list_images(folder))
+        return  # said already
     for path in entries:
         if path.name != path.name.encode("utf-8", "replace").decode("utf-8"):
             yield Hit("name-not-utf8", path, "bytes that are not UTF-8")
