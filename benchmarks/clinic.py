@@ -55,8 +55,7 @@ def faults(data: Path, only: str) -> list[str]:
     for name in ("camvid", "voc", "portraits") if not only else ():
         seen = examine(data / name)
         said = [
-            ", ".join(f"{f.id} {f.places}" for f in found.findings.of(s)) or "none"
-            for s in ("error", "warning", "note")
+            ", ".join(f"{f.id} {f.places}" for f in seen.findings.of(s)) or "none" for s in ("error", "warning", "note")
         ]
         lines.append(f"| {name} | {len(seen.looks)} | {' | '.join(said)} |")
     rows, score = [], Counter[str]()

@@ -28,7 +28,7 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
-    assert {"train", "evaluate", "predict", "export", "explain"} == {shlex.split(line)[1] for line in commands}
+    assert {"train", "check", "evaluate", "predict", "export", "explain"} == {shlex.split(line)[1] for line in commands}
     for line in commands:
         words = shlex.split(line) + (QUICK if " train " in line else [])
         monkeypatch.setattr(sys, "argv", words)

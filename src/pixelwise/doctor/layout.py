@@ -8,7 +8,7 @@ from pixelwise.data import camvid, folder, matte, voc
 from pixelwise.data.sample import SPLITS, image_name
 from pixelwise.doctor.findings import Hit
 from pixelwise.doctor.layers import Layers, find_layers
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, unknown
 from pixelwise.images import list_images
 
 SPLIT_ORDER = ("train", "val", "test")
@@ -53,7 +53,9 @@ class _Side:
 
 
 def take_inventory(root: Path, format: str = "auto") -> Inventory:
-    """Find the files of a data set. Raises DataError when no layout is there at all, or the folder cannot be read."""
+    """Find the files of a data set. DataError when no layout is there, ConfigError for an unknown one."""
+    if format not in ("auto", *_MATCHES):
+        raise unknown("format", format, ("auto", *_MATCHES))
     names = [name for name, matches in _MATCHES.items() if _safely(matches, root)]
     if format == "auto" and not names:
         raise DataError(f"{root}: no known layout of images and masks here; what each needs: {_needs()}")
