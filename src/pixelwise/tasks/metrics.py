@@ -26,7 +26,7 @@ class ConfusionMatrix:
         self.pixels = 0
 
     def update(self, target: Tensor, labels: Tensor, *, images: int = 1) -> Counts:
-        """Add pixels: `target` and `labels` are integer tensors of one shape, class ids or void. Returns their counts."""
+        """Add pixels, and return their counts: `target` and `labels` are integer tensors of one shape, ids or void."""
         size = self.classes + 1
         target, labels = target.reshape(-1), labels.reshape(-1)
         counted = target != VOID
