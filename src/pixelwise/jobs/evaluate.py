@@ -148,8 +148,10 @@ def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
 
 
 def _write_report(folder: Path, result: Evaluation, predictor: Predictor, dataset: DataSet, shared: _Shared) -> None:
-    pairs = dataset.pairs(result.split)
-    shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
+    pairs = {pair.name: pair for pair in dataset.pairs(result.split)}
+    rated = [(name, value) for name, value in result.by_image if not math.isnan(value)]
+    picked = dict([*rated[: SAMPLES // 2], *rated[-(SAMPLES // 2) :]])
+    shown = [pairs[name] for name in picked]
     rows = [
         (
             read_rgb(pair.image),
@@ -158,10 +160,19 @@ def _write_report(folder: Path, result: Evaluation, predictor: Predictor, datase
         )
         for pair in shown
     ]
-    draw_samples(rows, folder / "samples.png", shared.classes, [pair.name for pair in shown])
+    draw_samples(
+        rows,
+        folder / "samples.png",
+        shared.classes,
+        [f"{name}: mean IoU {value:.3f}" for name, value in picked.items()],
+    )
     result.write_json(folder / "scores.json")
     facts = [("Data", f"{dataset.root} ({dataset.format})"), ("Split", f"{result.split}, {len(pairs)} images")]
-    pictures = [(f"{len(shown)} images, evenly drawn from the split", folder / "samples.png")]
+    low, high = result.mean_iou_interval
+    facts.append(
+        ("Mean IoU", f"{result.scores.mean_iou:.4f}; 95 % interval {low:.4f} to {high:.4f}, by bootstrap over images")
+    )
+    pictures = [("The images of the lowest, then of the highest mean IoU of their own", folder / "samples.png")]
     scores = result.scores.as_dict(shared.classes.names)
     title = f"Evaluation on {result.split}"
     write_report(folder / "report.html", title=title, facts=facts, scores=scores, pictures=pictures, notes=result.notes)
