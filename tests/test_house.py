@@ -12,6 +12,7 @@ FLOORS = {
     "jobs": 5,
     "training": 4,
     "inference": 4,
+    "doctor": 4,
     "data": 3,
     "checkpoint": 3,
     "onnx_file": 3,

@@ -11,7 +11,7 @@ import pytest
 from pixelwise.cli.main import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = {"train", "evaluate", "predict", "export", "explain", "stylize"}
+COMMANDS = {"train", "check", "evaluate", "predict", "export", "explain", "stylize"}
 SMALL = ["--size", "96", "128", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
 

@@ -35,16 +35,25 @@ def evaluate(
     if json is not None:
         found.write_json(json)
     results.print(_table(found))
-    results.print("IoU and Dice pooled over all pixels; void counts nowhere; absent classes (-) are left out of means.")
+    results.print(
+        "Figures of classes are pooled over all pixels; void counts nowhere; absent classes (-) are left out of"
+    )
+    results.print(
+        "means. The 95 % intervals are by bootstrap over images: what other images of the same source may give."
+    )
+    worst = ", ".join(f"{name} {_figure(value)}" for name, value in found.by_image[:3])
+    results.print(f"Lowest mean IoU of single images: {worst}", markup=False)
 
 
 def _table(found: "Evaluation") -> "Table":
     from rich.table import Table
 
     scores = found.scores
-    table = Table("class", "IoU", "Dice", title=f"{found.split}: {scores.images} images")
-    for name, iou, dice in zip(found.classes.names, scores.iou, scores.dice, strict=True):
-        table.add_row(name, _figure(iou), _figure(dice))
+    columns = ("class", "IoU", "95 %", "precision", "recall", "Dice")
+    table = Table(*columns, title=f"{found.split}: {scores.images} images")
+    figures = zip(scores.iou, scores.precision, scores.recall, scores.dice, strict=True)
+    for name, interval, (iou, *others) in zip(found.classes.names, found.iou_intervals, figures, strict=True):
+        table.add_row(name, _figure(iou), _range(interval), *map(_figure, others))
     table.add_section()
     for name, value in (
         ("mean IoU", scores.mean_iou),
@@ -53,8 +62,13 @@ def _table(found: "Evaluation") -> "Table":
         ("frequency weighted IoU", scores.frequency_weighted_iou),
         ("void fraction", scores.void_fraction),
     ):
-        table.add_row(name, _figure(value), "")
+        table.add_row(name, _figure(value), _range(found.mean_iou_interval) if name == "mean IoU" else "")
     return table
+
+
+def _range(interval: tuple[float, float]) -> str:
+    low, high = map(_figure, interval)
+    return "-" if low == "-" else f"{low} to {high}"
 
 
 def _figure(value: float) -> str:

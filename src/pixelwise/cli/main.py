@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pixelwise.cli import demo, evaluate, explain, export, models, predict, stylize, train
+from pixelwise.cli import check, demo, evaluate, explain, export, models, predict, stylize, train
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)

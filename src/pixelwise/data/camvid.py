@@ -33,7 +33,7 @@ VOID_COLOUR = (0, 0, 0)
 
 def matches(root: Path) -> bool:
     """Whether any split stands beside its annotations."""
-    return any(_folders(root, split) for split in ("train", "val", "test"))
+    return any(folders(root, split) for split in ("train", "val", "test"))
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
@@ -43,9 +43,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
     notes = ["format camvid: folders of images beside folders called ...annot; 11 classes, 11 and 255 are void"]
     splits: dict[str, tuple[Pair, ...]] = {}
     for split in ("train", "val", "test"):
-        folders = _folders(root, split)
-        if folders:
-            splits[split], said = pair_up(images_in(folders[0]), images_in(folders[1]), options, where=folders[0])
+        found = folders(root, split)
+        if found:
+            splits[split], said = pair_up(images_in(found[0]), images_in(found[1]), options, where=found[0])
             notes += said
         elif (root / split).is_dir():
             notes.append(f"{split}: left out, as there is no {split}annot/")
@@ -55,6 +55,7 @@ def read(root: Path, options: DataOptions) -> DataSet:
     return DataSet("camvid", root, CLASSES, splits, reader, (*notes, *said))
 
 
-def _folders(root: Path, split: str) -> tuple[Path, Path] | None:
+def folders(root: Path, split: str) -> tuple[Path, Path] | None:
+    """The folders of images and of masks of a split, None where one is missing."""
     images, masks = root / split, root / f"{split}annot"
     return (images, masks) if images.is_dir() and masks.is_dir() else None

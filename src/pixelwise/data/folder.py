@@ -23,7 +23,7 @@ _HOW = "name the classes in classes.txt (one name a line, in order of the values
 
 
 @dataclass(frozen=True)
-class _Entry:
+class ClassEntry:
     """A line of a classes file: the raw value in the masks, its name and, where given, its colour."""
 
     raw: int
@@ -62,9 +62,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
 def _layout(root: Path) -> dict[str, tuple[Path, Path]]:
     """Folders of images and masks by split; those that are not split count as train."""
-    both = _both(root)
+    both = sides(root)
     if both is None:
-        inside = {split: _both(folder) for split, folder in split_folders(root).items()}
+        inside = {split: sides(folder) for split, folder in split_folders(root).items()}
         return {split: folders for split, folders in inside.items() if folders}
     images, masks = (split_folders(folder) for folder in both)
     if not images and not masks:
@@ -74,7 +74,8 @@ def _layout(root: Path) -> dict[str, tuple[Path, Path]]:
     }
 
 
-def _both(folder: Path) -> tuple[Path, Path] | None:
+def sides(folder: Path) -> tuple[Path, Path] | None:
+    """The folders of images and of masks in `folder`, None where one is missing."""
     inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
     images = [inside[name] for name in IMAGE_FOLDERS if name in inside]
     masks = [inside[name] for name in MASK_FOLDERS if name in inside]
@@ -156,7 +157,7 @@ def _ids(scan: MaskScan, named: int, source: Path | None) -> tuple[range, bool]:
     return range(shown[-1] + 1), False
 
 
-def _lut(kept: Sequence[_Entry], void: Iterable[_Entry]) -> tuple[int, ...]:
+def _lut(kept: Sequence[ClassEntry], void: Iterable[ClassEntry]) -> tuple[int, ...]:
     """Raw value to class id as a classes file has them; 255 is void unless the file makes it a class."""
     table = {VOID: VOID} | {entry.raw: VOID for entry in void}
     table |= {entry.raw: label for label, entry in enumerate(kept)}
@@ -186,11 +187,14 @@ def _evidence(scan: MaskScan, *, binary: bool, count: int) -> str:
     return f"masks: {kind}, class ids {ends} {void} in {scan.files} files{lack}".replace("  ", " ")
 
 
-def _class_file(root: Path) -> tuple[list[_Entry], Path | None]:
+def _class_file(root: Path) -> tuple[list[ClassEntry], Path | None]:
     """What the classes file at `root` says, and which it is."""
     source = next((root / name for name in CLASS_FILES if (root / name).is_file()), None)
-    if source is None:
-        return [], None
+    return ([], None) if source is None else (read_class_file(source), source)
+
+
+def read_class_file(source: Path) -> list[ClassEntry]:
+    """The entries of classes.txt, .json or .csv, void among them. DataError for what cannot be or stands twice."""
     try:
         text = source.read_text(encoding="utf-8-sig")
         entries = _PARSERS[source.suffix](text)
@@ -211,36 +215,36 @@ def _class_file(root: Path) -> tuple[list[_Entry], Path | None]:
         double = first(sorted({value for value in what if what.count(value) > 1}))
         if double:
             raise DataError(f"{source}: {double} stands there twice; give each class its own name, id and colour")
-    return entries, source
+    return entries
 
 
 def _is_colour(colour: Colour | None) -> bool:
     return colour is None or (len(colour) == 3 and all(0 <= channel <= 255 for channel in colour))
 
 
-def _parse_txt(text: str) -> list[_Entry]:
+def _parse_txt(text: str) -> list[ClassEntry]:
     names = [line.strip() for line in text.splitlines() if line.strip()]
-    return [_Entry(raw, name) for raw, name in enumerate(names)]
+    return [ClassEntry(raw, name) for raw, name in enumerate(names)]
 
 
-def _parse_json(text: str) -> list[_Entry]:
+def _parse_json(text: str) -> list[ClassEntry]:
     found = json.loads(text)
     if isinstance(found, dict):
         pairs = [(int(k), str(v)) if str(k).isdigit() else (int(v), str(k)) for k, v in found.items()]
-        return [_Entry(raw, name) for raw, name in sorted(pairs)]
+        return [ClassEntry(raw, name) for raw, name in sorted(pairs)]
     entries = []
     for position, item in enumerate(found):
         if isinstance(item, str):
-            entries.append(_Entry(position, item))
+            entries.append(ClassEntry(position, item))
         else:
             colour = item.get("color", item.get("colour"))
             entries.append(
-                _Entry(int(item.get("id", position)), str(item["name"]), _colour(colour) if colour else None)
+                ClassEntry(int(item.get("id", position)), str(item["name"]), _colour(colour) if colour else None)
             )
     return entries
 
 
-def _parse_csv(text: str) -> list[_Entry]:
+def _parse_csv(text: str) -> list[ClassEntry]:
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
     if rows and rows[0][0].lower() in ("name", "class", "id") and not any(cell.isdigit() for cell in rows[0]):
         rows = rows[1:]
@@ -248,7 +252,7 @@ def _parse_csv(text: str) -> list[_Entry]:
     for position, row in enumerate(rows):
         has_id = len(row) in (2, 5) and row[0].isdigit()
         name, *colour = row[1:] if has_id else row
-        entries.append(_Entry(int(row[0]) if has_id else position, name, _colour(colour) if colour else None))
+        entries.append(ClassEntry(int(row[0]) if has_id else position, name, _colour(colour) if colour else None))
     return entries
 
 

@@ -125,10 +125,11 @@ def read_raw(path: Path) -> tuple[Values, bool]:
 
     EXIF orientation is applied. Raises ImageError for what cannot be read and for floating point masks.
     """
-    return _raw(_upright(path), path)
+    return raw_of(_upright(path), path)
 
 
-def _raw(image: Image.Image, path: Path) -> tuple[Values, bool]:
+def raw_of(image: Image.Image, path: Path) -> tuple[Values, bool]:
+    """As `read_raw`, of a picture that is open already and upright."""
     if image.mode == "F":
         raise ImageError(f"{path}: holds floating point numbers (mode F); save class ids as 8-bit grey or palette PNG")
     if image.mode in ("1", "L", "P", "I") or image.mode.startswith("I;16"):
@@ -158,7 +159,7 @@ def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
     """The distinct values of a mask, whether they are colours, and its palette; None when it cannot be read."""
     try:
         image = _upright(path)
-        raw, coloured = _raw(image, path)
+        raw, coloured = raw_of(image, path)
         flat = raw.ravel()
         starts = np.flatnonzero(np.diff(flat, prepend=flat[0] - 1))  # runs are long, so few values are left to sort
         return np.unique(flat[starts]), coloured, _palette(image)

@@ -38,10 +38,11 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
 
 def _folders(root: Path) -> dict[str, Path]:
-    if _has_mattes(root):
+    if has_mattes(root):
         return {"train": root}
-    return {split: folder for split, folder in split_folders(root).items() if _has_mattes(folder)}
+    return {split: folder for split, folder in split_folders(root).items() if has_mattes(folder)}
 
 
-def _has_mattes(folder: Path) -> bool:
+def has_mattes(folder: Path) -> bool:
+    """Whether alpha mattes lie in `folder`."""
     return any(path.stem.endswith(_ENDING) for path in images_in(folder))

@@ -140,7 +140,7 @@ def pair_up(
     or two masks of one name, and a folder in which nothing pairs.
     """
     by_image = _unique(((path.stem, path) for path in images), "images")
-    by_mask = _unique(((_image_name(path.stem, by_image), path) for path in masks), "masks for one image")
+    by_mask = _unique(((image_name(path.stem, by_image), path) for path in masks), "masks for one image")
     bare = [path for name, path in by_image.items() if name not in by_mask]
     lone = [path for name, path in by_mask.items() if name not in by_image]
     pairs = tuple(Pair(name, by_image[name], by_mask[name]) for name in sorted(by_image) if name in by_mask)
@@ -199,7 +199,8 @@ def _unique(named: Iterable[tuple[str, Path]], what: str) -> dict[str, Path]:
     return found
 
 
-def _image_name(stem: str, images: Mapping[str, Path]) -> str:
+def image_name(stem: str, images: Mapping[str, object]) -> str:
+    """The name of the image that a mask called `stem` belongs to: its own, or that without `_mask` and the like."""
     match = None if stem in images else _MASK_NAME.fullmatch(stem)
     return match[1] if match and match[1] in images else stem
 

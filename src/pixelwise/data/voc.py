@@ -39,7 +39,7 @@ VOID_COLOUR = (224, 224, 192)
 
 def matches(root: Path) -> bool:
     """Whether the official layout stands at or beneath `root`."""
-    return _find(root) is not None
+    return find(root) is not None
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
@@ -47,14 +47,14 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
     Raises DataError when the layout is not there, or when listed ids lack image or mask (unless `skip_unpaired`).
     """
-    base = _find(root)
+    base = find(root)
     if base is None:
         raise DataError(f"{root}: not Pascal VOC; it needs {LAYOUT}")
     images = {path.stem: path for path in images_in(base / "JPEGImages")}
     masks = {path.stem: path for path in images_in(base / "SegmentationClass")}
     notes = [f"format voc: JPEGImages, SegmentationClass and ImageSets/Segmentation in {base}"]
     splits: dict[str, tuple[Pair, ...]] = {}
-    for split, ids in _lists(base).items():
+    for split, ids in lists(base).items():
         if split == "test" and not any(name in masks for name in ids):
             notes.append(f"test: left out, as none of its {len(ids)} images has a mask")
             continue
@@ -66,28 +66,28 @@ def read(root: Path, options: DataOptions) -> DataSet:
     return DataSet("voc", root, classes, splits, reader, (*notes, *said))
 
 
-def _find(root: Path) -> Path | None:
+def find(root: Path) -> Path | None:
     """The folder of the newest year that has the layout."""
     years = [*root.glob("VOC20[0-9][0-9]"), *root.glob("VOCdevkit/VOC20[0-9][0-9]")]
     for base in [root, *sorted(years, key=lambda path: path.name, reverse=True)]:
-        lists = base / "ImageSets" / "Segmentation"
+        sets = base / "ImageSets" / "Segmentation"
         if (
             (base / "JPEGImages").is_dir()
             and (base / "SegmentationClass").is_dir()
-            and any((lists / f"{name}.txt").is_file() for name in ("train", "trainval", "val", "test"))
+            and any((sets / f"{name}.txt").is_file() for name in ("train", "trainval", "val", "test"))
         ):
             return base
     return None
 
 
-def _lists(base: Path) -> dict[str, list[str]]:
+def lists(base: Path) -> dict[str, list[str]]:
     """Ids by split; where train or val is missing, it is what the other leaves of trainval."""
     found = {}
     for split in ("train", "val", "test", "trainval"):
         path = base / "ImageSets" / "Segmentation" / f"{split}.txt"
         if path.is_file():
-            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-            found[split] = list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+            rows = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            found[split] = list(dict.fromkeys(line.split()[0] for line in rows if line.strip()))
     both = found.pop("trainval", None)
     for absent, other in (("train", "val"), ("val", "train")):
         if both is not None and absent not in found:

@@ -1,6 +1,7 @@
 """A model against a data set: one pooled confusion matrix over whole images."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.monitor import Monitor
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import draw_samples
+from pixelwise.tasks.intervals import PerImage, bootstrap
 from pixelwise.tasks.labels import VOID, Classes
 from pixelwise.tasks.metrics import ConfusionMatrix, Scores
 
@@ -31,14 +33,31 @@ class Evaluation:
     classes: Classes
     split: str
     notes: tuple[str, ...]
+    mean_iou_interval: tuple[float, float] = (float("nan"), float("nan"))
+    iou_intervals: tuple[tuple[float, float], ...] = ()
+    by_image: tuple[tuple[str, float], ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """JSON values: those of Scores, with the split and the notes."""
-        return {**self.scores.as_dict(self.classes.names), "split": self.split, "notes": list(self.notes)}
+        """JSON values: those of Scores, with 95 % intervals, each image's mean IoU (worst first), split and notes."""
+        bounds = zip(self.classes.names, self.iou_intervals, strict=False)
+        return {
+            **self.scores.as_dict(self.classes.names),
+            "mean_iou_95": _numbers(self.mean_iou_interval),
+            "iou_95": {name: _numbers(pair) for name, pair in bounds},
+            "mean_iou_by_image": [{"image": name, "mean_iou": _numbers((value,))} for name, value in self.by_image],
+            "split": self.split,
+            "notes": list(self.notes),
+        }
 
     def write_json(self, path: Path) -> None:
         """Write `as_dict` as a JSON file."""
         write_text(path, json.dumps(self.as_dict(), indent=2) + "\n")
+
+
+def _numbers(values: tuple[float, ...]) -> list[float | None] | float | None:
+    """Rounded for JSON, null for NaN; a single figure stands alone."""
+    rounded = [None if math.isnan(value) else round(value, 6) for value in values]
+    return rounded if len(rounded) > 1 else rounded[0]
 
 
 @dataclass(frozen=True)
@@ -73,19 +92,33 @@ def evaluate(
     pairs = dataset.pairs(split)
     for note in (*dataset.notes, f"scoring the {len(pairs)} images of {split}", *shared.notes):
         monitor.line(note)
-    confusion = ConfusionMatrix(len(shared.classes))
+    confusion, images = ConfusionMatrix(len(shared.classes)), PerImage(len(shared.classes))
     for pair in monitor.track(pairs, what=f"evaluating {split}", total=len(pairs)):
         truth = shared.from_data[dataset.read_labels(pair.mask)]
         labels = shared.from_model[predictor.predict(pair.image).labels]
         if truth.shape != labels.shape:
             raise ImageError(f"{pair.image}: {labels.shape} pixels, but its mask has {truth.shape} (height, width)")
-        confusion.update(torch.from_numpy(truth), torch.from_numpy(labels))
+        images.add(confusion.update(torch.from_numpy(truth), torch.from_numpy(labels)))
     if not confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
-    result = Evaluation(confusion.scores(), shared.classes, split, shared.notes)
+    result = _result(confusion, images, shared, split, [pair.name for pair in pairs])
     if report is not None:
         _write_report(Path(report), result, predictor, dataset, shared)
     return result
+
+
+def _result(confusion: ConfusionMatrix, images: PerImage, shared: _Shared, split: str, names: list[str]) -> Evaluation:
+    mean, by_class = bootstrap(images)
+    rated = zip(names, images.mean_iou().tolist(), strict=True)
+    return Evaluation(
+        confusion.scores(),
+        shared.classes,
+        split,
+        shared.notes,
+        mean_iou_interval=(float(mean[0]), float(mean[1])),
+        iou_intervals=tuple((float(low), float(high)) for low, high in by_class.T),
+        by_image=tuple(sorted(rated, key=lambda pair: (math.isnan(pair[1]), pair[1]))),
+    )
 
 
 def _match(model: Classes, data: Classes) -> _Shared:
@@ -115,8 +148,10 @@ def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
 
 
 def _write_report(folder: Path, result: Evaluation, predictor: Predictor, dataset: DataSet, shared: _Shared) -> None:
-    pairs = dataset.pairs(result.split)
-    shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
+    pairs = {pair.name: pair for pair in dataset.pairs(result.split)}
+    rated = [(name, value) for name, value in result.by_image if not math.isnan(value)]
+    picked = dict([*rated[: SAMPLES // 2], *rated[-(SAMPLES // 2) :]])
+    shown = [pairs[name] for name in picked]
     rows = [
         (
             read_rgb(pair.image),
@@ -125,10 +160,19 @@ def _write_report(folder: Path, result: Evaluation, predictor: Predictor, datase
         )
         for pair in shown
     ]
-    draw_samples(rows, folder / "samples.png", shared.classes, [pair.name for pair in shown])
+    draw_samples(
+        rows,
+        folder / "samples.png",
+        shared.classes,
+        [f"{name}: mean IoU {value:.3f}" for name, value in picked.items()],
+    )
     result.write_json(folder / "scores.json")
     facts = [("Data", f"{dataset.root} ({dataset.format})"), ("Split", f"{result.split}, {len(pairs)} images")]
-    pictures = [(f"{len(shown)} images, evenly drawn from the split", folder / "samples.png")]
+    low, high = result.mean_iou_interval
+    facts.append(
+        ("Mean IoU", f"{result.scores.mean_iou:.4f}; 95 % interval {low:.4f} to {high:.4f}, by bootstrap over images")
+    )
+    pictures = [("The images of the lowest, then of the highest mean IoU of their own", folder / "samples.png")]
     scores = result.scores.as_dict(shared.classes.names)
     title = f"Evaluation on {result.split}"
     write_report(folder / "report.html", title=title, facts=facts, scores=scores, pictures=pictures, notes=result.notes)

@@ -62,29 +62,31 @@ def write_report(
     `scores` is what `Scores.as_dict` gives, or None. Any text is allowed anywhere; it is shown, never read as HTML.
     Raises ImageError for a picture that cannot be read, OutputError when `path` cannot be written.
     """
-    body = [f"<h1>{escape(title)}</h1>", *_facts(facts)]
+    body = [f"<h1>{escape(title)}</h1>", *facts_table(facts)]
     if scores is not None:
         body += [*_totals(scores), *_by_class(scores), *_confusions(scores)]
     body += [line for caption, picture in pictures for line in _picture(caption, picture)]
     if notes:
         body += ["<h2>Notes</h2>", "<ul>", *(f"<li>{escape(note)}</li>" for note in notes), "</ul>"]
-    write_text(path, "\n".join([*_head(title), *body, "</body>", "</html>", ""]))
+    write_text(path, "\n".join([*head(title), *body, "</body>", "</html>", ""]))
 
 
-def _head(title: str) -> Iterator[str]:
+def head(title: str, style: str = "") -> Iterator[str]:
+    """The lines before the body: title, size for phones, and the style with `style` after it."""
     yield "<!doctype html>"
     yield '<html lang="en">'
     yield '<head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(title)}</title>"
-    yield f"<style>{_STYLE}</style></head>"
+    yield f"<style>{_STYLE}{style}</style></head>"
     yield "<body>"
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+def facts_table(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """A table of names and values, nothing where there are none."""
     if facts:
         rows = [f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in facts]
-        yield from _table("facts", [f"<tbody>{''.join(rows)}</tbody>"])
+        yield from table("facts", [f"<tbody>{''.join(rows)}</tbody>"])
 
 
 def _totals(scores: Mapping[str, object]) -> Iterator[str]:
@@ -96,7 +98,7 @@ def _totals(scores: Mapping[str, object]) -> Iterator[str]:
         f'<tr><th scope="row">{name}<small>{escape(meaning)}</small></th>{_cell(known.get(key))}</tr>'
         for key, name, meaning in _TOTALS
     ]
-    yield from _table("totals", [f"<tbody>{''.join(rows)}</tbody>"])
+    yield from table("totals", [f"<tbody>{''.join(rows)}</tbody>"])
 
 
 def _by_class(scores: Mapping[str, object]) -> Iterator[str]:
@@ -112,7 +114,7 @@ def _by_class(scores: Mapping[str, object]) -> Iterator[str]:
         "Dice: 2 x pixels right / (pixels of the class + pixels taken for it).</p>"
     )
     head = '<thead><tr><th scope="col">class</th><th scope="col">IoU</th><th scope="col">Dice</th></tr></thead>'
-    yield from _table("classes", [head, f"<tbody>{''.join(rows)}{mean}</tbody>"])
+    yield from table("classes", [head, f"<tbody>{''.join(rows)}{mean}</tbody>"])
 
 
 def _confusions(scores: Mapping[str, object]) -> Iterator[str]:
@@ -130,7 +132,7 @@ def _confusions(scores: Mapping[str, object]) -> Iterator[str]:
     yield "<h2>Most frequent errors</h2>"
     yield "<p>The pairs that cost the most pixels, with the share of the true class's pixels that went there.</p>"
     head = '<thead><tr><th scope="col">truth</th><th scope="col">taken for</th><th scope="col">share</th></tr></thead>'
-    yield from _table("errors", [head, f"<tbody>{''.join(rows)}</tbody>"])
+    yield from table("errors", [head, f"<tbody>{''.join(rows)}</tbody>"])
 
 
 def _picture(caption: str, path: Path) -> Iterator[str]:
@@ -145,7 +147,8 @@ def _picture(caption: str, path: Path) -> Iterator[str]:
     yield f'<figure><img src="data:{kind};base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
-def _table(kind: str, parts: Sequence[str]) -> Iterator[str]:
+def table(kind: str, parts: Sequence[str]) -> Iterator[str]:
+    """A table of class `kind` that scrolls by itself on a narrow screen; `parts` are HTML."""
     yield f'<div class="scroll"><table class="{kind}">{"".join(parts)}</table></div>'
 
 

@@ -25,17 +25,19 @@ class ConfusionMatrix:
         self.images = 0
         self.pixels = 0
 
-    def update(self, target: Tensor, labels: Tensor, *, images: int = 1) -> None:
-        """Add pixels: `target` and `labels` are integer tensors of one shape, class ids or void."""
+    def update(self, target: Tensor, labels: Tensor, *, images: int = 1) -> Counts:
+        """Add pixels, and return their counts: `target` and `labels` are integer tensors of one shape, ids or void."""
         size = self.classes + 1
         target, labels = target.reshape(-1), labels.reshape(-1)
         counted = target != VOID
         rows = target[counted].long()
         columns = labels[counted].long().clamp(max=self.classes)
         pairs = torch.bincount(rows * size + columns, minlength=self.classes * size)
-        self.counts += pairs.reshape(self.classes, size).cpu().numpy()
+        added: Counts = pairs.reshape(self.classes, size).cpu().numpy()
+        self.counts += added
         self.images += images
         self.pixels += target.numel()
+        return added
 
     def scores(self) -> "Scores":
         """The figures of everything added so far."""
@@ -77,6 +79,16 @@ class Scores:
         return _divide(2 * self._hits, self._truth + self._predicted)
 
     @property
+    def precision(self) -> Figures:
+        """n_ii / predicted_i, by class: of the pixels taken for it, the share that is it. NaN where none were."""
+        return _divide(self._hits, self._predicted)
+
+    @property
+    def recall(self) -> Figures:
+        """n_ii / t_i, by class: of its pixels, the share that is found (its accuracy). NaN where it has none."""
+        return _divide(self._hits, self._truth)
+
+    @property
     def mean_iou(self) -> float:
         """Mean of `iou` over the classes that occur."""
         return _mean(self.iou)
@@ -114,6 +126,8 @@ class Scores:
             "mean_accuracy": number(self.mean_accuracy),
             "frequency_weighted_iou": number(self.frequency_weighted_iou),
             "dice": by_class(self.dice),
+            "precision": by_class(self.precision),
+            "recall": by_class(self.recall),
             "confusion_matrix": self.counts[:, :-1].tolist(),
             "predicted_as_none_of_them": self.counts[:, -1].tolist(),
             "images": self.images,

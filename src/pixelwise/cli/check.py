@@ -1,0 +1,60 @@
+"""`pixelwise check`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pixelwise.doctor.checkup import Checkup
+
+IN_PART = 1
+_EXAMPLES = 3
+_COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+def check(
+    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    fix: Annotated[Path | None, typer.Option(help="Write a mended copy to this new folder.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all findings to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with thumbnails.")] = None,
+    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+) -> None:
+    """Say what is wrong with a data set, where, and what to do. Nothing in it is changed.
+
+    Exit status: 0 without errors (warnings and notes may be), 1 with errors, 2 where nothing could be checked. With
+    --fix: 0 when the copy holds every pair, 1 when some were left out, each named in fixes.jsonl.
+    """
+    from pixelwise.cli.console import TerminalMonitor, messages, results
+    from pixelwise.jobs import check as job
+
+    found, mended = job.check(data, format=format, fix=fix, json_file=json, report=report, monitor=TerminalMonitor())
+    for name, value in job.facts(found)[:-1]:
+        results.print(f"[bold]{name}[/bold]: ", end="")
+        results.print(value, markup=False)
+    _print_findings(found)
+    if mended is not None:
+        results.print(f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl", markup=False)
+        if mended.left_out:
+            messages.print(f"pixelwise: {mended.left_out} files were left out, see fixes.jsonl", markup=False)
+    if mended.left_out if mended else found.findings.of("error"):
+        raise typer.Exit(IN_PART)
+
+
+def _print_findings(found: "Checkup") -> None:
+    from pixelwise.cli.console import results
+    from pixelwise.jobs.check import line
+
+    for finding in found.findings:
+        colour = _COLOURS[finding.severity]
+        results.print()
+        results.print(f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end="")
+        results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
+        for at in range(min(_EXAMPLES, len(finding.hits))):
+            results.print(f"  {line(finding, at, found)}", markup=False)
+        if finding.places > _EXAMPLES:
+            results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
+        results.print(f"  -> {finding.kind.fix}", markup=False)
+    results.print()
+    counts = [(severity, len(found.findings.of(severity))) for severity in ("error", "warning", "note")]
+    results.print("Kinds found: " + ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts))

@@ -1,0 +1,109 @@
+"""A data set examined, and written down as JSON and as a page; with `fix`, a mended copy."""
+
+import json
+from pathlib import Path
+
+from pixelwise.doctor.checkup import Checkup, examine
+from pixelwise.doctor.findings import Finding, shown
+from pixelwise.doctor.repair import Repair, repair
+from pixelwise.doctor.thumbnails import thumbnail
+from pixelwise.errors import DataError
+from pixelwise.files import write_text
+from pixelwise.monitor import Monitor
+from pixelwise.reports.checkup import ClassShare, Section, write_checkup
+
+_LINES, _PICTURES = 12, 6
+
+
+def check(
+    data: str | Path,
+    *,
+    format: str = "auto",
+    fix: str | Path | None = None,
+    json_file: str | Path | None = None,
+    report: str | Path | None = None,
+    monitor: Monitor | None = None,
+) -> tuple[Checkup, Repair | None]:
+    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended copy to `fix`.
+
+    Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError for what cannot be
+    written.
+    """
+    monitor = monitor or Monitor()
+    root = Path(data)
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "no such folder"
+        raise DataError(f"{shown(root)}: {what}; give the folder that holds the images and masks")
+    try:
+        found = examine(root, format=format, monitor=monitor)
+    except OSError as error:
+        place = Path(error.filename) if error.filename else root
+        raise DataError(f"{shown(place)}: {error.strerror or error}; make it readable and try again") from error
+    if json_file is not None:
+        write_text(Path(json_file), json.dumps(found.as_dict(), indent=1) + "\n")
+    if report is not None:
+        write_page(found, Path(report))
+    return found, None if fix is None else repair(found, Path(fix), monitor=monitor)
+
+
+def write_page(found: Checkup, path: Path) -> None:
+    """The findings as one HTML file with thumbnails."""
+    looks = {look.couple.mask: look for look in found.looks}
+    sections = []
+    for finding in found.findings:
+        pictured = [hit for hit in finding.hits if hit.image or hit.mask][:_PICTURES]
+        thumbs = [(line(finding, at, found), thumbnail(hit, looks, found.encoding)) for at, hit in enumerate(pictured)]
+        lines = [line(finding, at, found) for at in range(min(_LINES, len(finding.hits)))]
+        if finding.places > len(lines):
+            lines.append(f"and {finding.places - len(lines):,} more (--json lists them)")
+        sections.append(
+            Section(
+                finding.severity,
+                finding.id,
+                finding.kind.title,
+                finding.places,
+                finding.kind.fix,
+                lines,
+                [(text, data) for text, data in thumbs if data],
+            )
+        )
+    title = f"Check of {shown(found.inventory.root)}"
+    write_checkup(path, title=title, facts=facts(found), sections=sections, shares=class_shares(found))
+
+
+def line(finding: Finding, at: int, found: Checkup) -> str:
+    """One place of a finding as text."""
+    hit = finding.hits[at]
+    return f"{shown(hit.file, found.inventory.root)}: {hit.text}" if hit.file else hit.text
+
+
+def facts(found: Checkup) -> list[tuple[str, str]]:
+    """What the set is, as names and values."""
+    splits = ", ".join(f"{split} {count:,}" for split, count in found.inventory.splits().items())
+    counts = ", ".join(f"{len(found.findings.of(s))} {s}s" for s in ("error", "warning", "note"))
+    return [
+        ("Format", found.inventory.format),
+        ("Pairs", splits),
+        ("Masks", f"{found.encoding.kind}: {found.encoding.evidence}"),
+        (
+            "Classes",
+            f"{len(found.encoding.classes)}, {'known' if found.encoding.declared else 'guessed'}",
+        ),
+        ("Void", f"{found.shares['all'].void:.1%} of the pixels"),
+        ("Found", counts),
+    ]
+
+
+def class_shares(found: Checkup) -> list[ClassShare]:
+    """Every class's shares."""
+    every = found.shares["all"]
+    splits = [split for split in ("train", "val", "test") if split in found.shares]
+    return [
+        ClassShare(
+            name,
+            every.of(label),
+            int(every.images[label]),
+            {split: found.shares[split].of(label) for split in splits},
+        )
+        for label, name in enumerate(found.encoding.classes.names)
+    ]
