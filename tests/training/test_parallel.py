@@ -17,7 +17,8 @@ from pixelwise.training.parallel import launch, share_of
 OPTIONS = [
     "--encoder", "vgg11", "--decoder", "fcn32s", "--weights", "none", "--crop", "32", "32", "--batch", "4",
     "--epochs", "1", "--precision", "float32", "--augment", "none", "--set", "plain=true", "--set", "workers=0",
-    "--set", "optimizer=sgd", "--set", "decay=constant", "--set", "warmup=0", "--set", "ema=0",
+    "--loss", "cross_entropy", "--set", "optimizer=sgd", "--set", "decay=constant", "--set", "warmup=0",
+    "--set", "ema=0",
 ]  # fmt: skip
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from pixelwise.training.config import TrainConfig
 
 CROP_PIXELS = 320 * 480
+CROP_SIDE = 0.8
+"""Of the median image's sides: a random window then has somewhere to go, also where the image is made smaller."""
+
 SAMPLES = 10_000
 """Samples that a training of unstated length sees: 27 epochs over CamVid's 367 images."""
 
@@ -64,12 +67,11 @@ def default_workers(cores: int | None = None) -> int:
 
 
 def _crop(facts: Facts) -> tuple[tuple[int, int], str]:
-    """The median image's shape, shrunk to CROP_PIXELS where it has more, in multiples of 32."""
+    """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32."""
     height, width = facts.median_size
-    shrink = min(1.0, (CROP_PIXELS / (height * width)) ** 0.5)
+    shrink = min(CROP_SIDE, (CROP_PIXELS / (height * width)) ** 0.5)
     crop = (max(32, round(height * shrink / 32) * 32), max(32, round(width * shrink / 32) * 32))
-    what = "its shape, in multiples of 32" if shrink == 1 else f"its shape at {CROP_PIXELS} pixels, in multiples of 32"
-    return crop, f"the median image is {height} x {width}: {what}"
+    return crop, f"{shrink:.2f} of the median image's {height} x {width}, in multiples of 32"
 
 
 def _fitting(facts: Facts, config: TrainConfig) -> int:

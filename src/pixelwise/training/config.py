@@ -53,10 +53,10 @@ class TrainConfig:
     ema: float = 0.99
     freeze: int = 0
     patience: int | None = None
-    loss: str = "cross_entropy"
+    loss: str = "cross_entropy + dice"
     class_weights: str = "none"
     label_smoothing: float = 0.0
-    augment: str = "medium"
+    augment: str = "strong"
     scale: tuple[float, float] | None = None
     jitter: float | None = None
     mirror: bool | None = None

@@ -1,8 +1,9 @@
 """Several processes that train one model, on Lightning Fabric: the same steps on each, a share of the data for each.
 
 They are started by `devices`, which runs the command once for each, or from outside, by torchrun or a cluster. Each
-takes its part of every batch and the gradients are averaged, so a step is that of the whole batch where void is spread
-evenly; batch normalisation sees each part alone on CPUs, all of them on GPUs. Only the first process speaks and writes.
+takes its part of every batch and the gradients are averaged. For a loss that is a mean over pixels a step is that of
+the whole batch where void is spread evenly; Dice and the like are means over the parts' own. Batch normalisation sees
+each part alone on CPUs, all of them on GPUs. Only the first process speaks and writes.
 """
 
 import os

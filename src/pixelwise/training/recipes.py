@@ -20,6 +20,7 @@ BOOK: dict[str, Any] = {
     "decay": "constant",
     "warmup": 0.0,
     "ema": 0.0,
+    "loss": "cross_entropy",
     "augment": "none",
     "drop_small": True,
     "void_as_background": True,
