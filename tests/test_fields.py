@@ -21,3 +21,8 @@ def test_fields_are_read_by_the_type_they_have() -> None:
 def test_fields_that_do_not_fit_are_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         read_fields([text], TrainConfig)
+
+
+def test_a_field_with_an_option_of_its_own_is_refused() -> None:
+    with pytest.raises(ConfigError, match="option of its own"):
+        read_fields(["epochs=3"], TrainConfig, own=("epochs",))

@@ -37,7 +37,13 @@ class Header:
     @classmethod
     def from_json(cls, text: str) -> "Header":
         """The header of this format version; raises ModelError for any other."""
-        raw = json.loads(text)
+        try:
+            return cls._read(json.loads(text))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f"its header is damaged ({type(error).__name__}: {error}); copy it again") from error
+
+    @classmethod
+    def _read(cls, raw: dict[str, Any]) -> "Header":
         if raw.get("format_version") != FORMAT_VERSION:
             raise ModelError(
                 f"model format version {raw.get('format_version')}, but this pixelwise reads version {FORMAT_VERSION}; "

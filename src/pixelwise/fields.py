@@ -1,17 +1,18 @@
 """Fields of a configuration from the command line's `--set NAME=VALUE`."""
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
 from pixelwise.errors import ConfigError, unknown
 
 
-def read_fields(texts: Sequence[str], kind: type[Any]) -> dict[str, Any]:
+def read_fields(texts: Sequence[str], kind: type[Any], *, own: Collection[str] = ()) -> dict[str, Any]:
     """Fields of the dataclass `kind` from texts such as `ema=0.999`, `scale=(0.5, 2)`, `optimizer=sgd`.
 
-    Raises ConfigError for a text without `=`, an unknown field, and a value of another type than the field's.
+    Raises ConfigError for a text without `=`, an unknown field, one that has an option of its `own`, and a value of
+    another type than the field's.
     """
     known = {f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type) for f in fields(kind)}
     found = {}
@@ -21,6 +22,8 @@ def read_fields(texts: Sequence[str], kind: type[Any]) -> dict[str, Any]:
             raise ConfigError(f"'{text}': write NAME=VALUE, as in ema=0.999")
         if name not in known:
             raise unknown("field", name, known)
+        if name in own:
+            raise ConfigError(f"{name} has an option of its own: give it by that, not by --set")
         found[name] = _read_value(name, value, known[name])
     return found
 

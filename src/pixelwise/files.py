@@ -9,6 +9,10 @@ from pathlib import Path
 
 from pixelwise.errors import OutputError
 
+_UMASK = os.umask(0)
+"""Read once: it can only be read by setting it, for all threads."""
+os.umask(_UMASK)
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -29,7 +33,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield draft
         with draft.open("rb+") as written:
             os.fsync(written.fileno())
-        draft.chmod(0o666 & ~_umask())
+        draft.chmod(0o666 & ~_UMASK)
         draft.replace(path)
     except OSError as error:
         raise _output_error(path, error) from error
@@ -41,12 +45,6 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic(path) as draft:
         draft.write_text(text, encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:

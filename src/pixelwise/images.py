@@ -1,6 +1,7 @@
 """Pictures on disk to arrays and back. The only place that knows PIL and its (width, height)."""
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,7 @@ Source = str | Path | bytes | Image.Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is the limit here
 _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
 
 
@@ -33,12 +35,10 @@ def open_image(source: Source) -> Image.Image:
         return source
     name = describe(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit stands below
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                _refuse_bomb(image.size, name)
-                image.load()
-                return image
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            _refuse_bomb(image.size, name)
+            image.load()
+            return image
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file") from error
     except Image.DecompressionBombError as error:
@@ -49,13 +49,19 @@ def open_image(source: Source) -> Image.Image:
         raise _unreadable(source, error) from error
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says; as it is stored where that is damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, OverflowError):
+        return image
+
+
 def pixel_count(path: Path) -> int | None:
     """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # whoever reads the picture will hear of what is odd about it
-            with Image.open(path) as image:
-                return image.size[0] * image.size[1]
+        with Image.open(path) as image:
+            return image.size[0] * image.size[1]
     except Image.DecompressionBombError:
         return MAX_PIXELS + 1
     except (OSError, SyntaxError, ValueError):
@@ -68,7 +74,7 @@ def read_rgb(source: Source) -> Array:
     Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha channel is dropped.
     Raises ImageError for what `open_image` refuses and for 32-bit integers and floats, which have no fixed range.
     """
-    image = ImageOps.exif_transpose(open_image(source))
+    image = upright(open_image(source))
     if image.mode in _REFUSED:
         raise ImageError(
             f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit"
@@ -91,6 +97,13 @@ def write_image(path: Path, array: Array) -> None:
     """Write (H, W, 3) RGB or (H, W) grey uint8 in the format that the suffix names."""
     with atomic(path) as draft:
         Image.fromarray(np.ascontiguousarray(array)).save(draft, quality=92)
+
+
+def compressed(rgb: Array, quality: int) -> Array:
+    """(H, W, 3) uint8 as JPEG of that quality (1 to 95) leaves it."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(rgb)).save(file, format="JPEG", quality=quality)
+    return np.asarray(Image.open(file))
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.data.loaders import dice
-from pixelwise.data.transforms import GREY, Augmentation, as_tensors
+from pixelwise.data.transforms import AUGMENTATIONS, GREY, Augmentation, as_tensors, pasted
 from pixelwise.tasks.labels import VOID
 
 
@@ -15,11 +16,15 @@ def scene(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     return as_tensors((labels[..., None] * 10).repeat(3, 2), labels)
 
 
+@pytest.mark.parametrize("strength", AUGMENTATIONS)
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 10**6))
-def test_a_sample_has_the_crops_size_and_no_new_label_but_void(height: int, width: int, seed: int) -> None:
+def test_a_sample_has_the_crops_size_and_no_new_label_but_void(
+    strength: str, height: int, width: int, seed: int
+) -> None:
     image, labels = scene(height, width)
-    found, target = Augmentation((32, 64))(image, labels, dice(seed))
+    rarity = tuple(float(n) for n in range(20))
+    found, target = Augmentation((32, 64), **{**AUGMENTATIONS[strength], "rarity": rarity})(image, labels, dice(seed))
     assert found.shape == (3, 32, 64)
     assert target.shape == (32, 64)
     assert found.dtype == target.dtype == torch.uint8
@@ -67,3 +72,51 @@ def test_the_dice_of_a_sample_depend_on_its_key_alone() -> None:
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     assert not torch.equal(first[0], other[0])
+
+
+def test_nothing_is_padded_where_the_image_holds_the_crop() -> None:
+    """An image is never made smaller than the crop, whatever the scale allows."""
+    image, labels = scene(70, 90)
+    for seed in range(40):
+        _, target = Augmentation((64, 64), scale=(0.2, 2.0))(image, labels, dice(seed))
+        assert not (target == VOID).any()
+
+
+def test_a_rotated_sample_stays_aligned() -> None:
+    """Inside large areas of one class the red channel is still ten times the label."""
+    labels = np.zeros((96, 96), np.uint8)
+    labels[:, 48:] = 9
+    image, target = as_tensors((labels[..., None] * 10).repeat(3, 2), labels)
+    turned = Augmentation((96, 96), scale=(1.0, 1.0), jitter=0.0, rotate=30.0)
+    for seed in range(10):
+        found, ids = turned(image, target, dice(seed))
+        kept = ids != VOID
+        wrong = (found[0].int() - ids.int() * 10).abs()[kept] > 45  # nearer to another class's value
+        assert float(wrong.float().mean()) < 0.02
+        assert set(ids.unique().tolist()) <= {0, 9, VOID}
+
+
+def test_windows_favour_rare_classes() -> None:
+    """A single pixel of class 5 in a large image: half of the windows are to hold it, by chance it were 1 in 36."""
+    labels = np.zeros((192, 192), np.uint8)
+    labels[100, 37] = 5
+    image, target = as_tensors(np.zeros((192, 192, 3), np.uint8), labels)
+    rarity = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    augment = Augmentation((32, 32), scale=(1.0, 1.0), mirror=False, rare=0.5, rarity=rarity)
+    held = [bool((augment(image, target, dice(seed))[1] == 5).any()) for seed in range(300)]
+    assert 0.42 < sum(held) / 300 < 0.62
+
+
+def test_pasted_classes_come_with_their_pixels() -> None:
+    labels = np.zeros((8, 8), np.uint8)
+    other = np.repeat(np.array([[1, 2, 3, VOID]], np.uint8), 2, axis=1).repeat(8, 0)
+    below, above = (as_tensors((ids[..., None] // 2 * 3).repeat(3, 2), ids) for ids in (labels, other))
+    image, target = pasted(*below, above, dice(0))
+    laid = set(target.unique().tolist()) - {0}
+    assert len(laid) == 2  # half of three classes, rounded up; void is never laid over
+    assert VOID not in laid
+    for label in laid:
+        assert torch.equal(target == label, above[1] == label)
+        assert torch.equal(image[:, target == label], above[0][:, target == label])
+    empty = (above[0], torch.full_like(above[1], VOID))
+    assert torch.equal(pasted(*below, empty, dice(0))[1], below[1])

@@ -102,6 +102,21 @@ def test_the_way_is_kept_as_pictures_film_and_curves(
         assert film.n_frames >= 2  # type: ignore[attr-defined]  # frames that are alike are one
 
 
+def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
+    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
+) -> None:
+    config = ModelConfig("fcn32s", "resnet10t", 2)
+    save_model(tmp_path / "model.safetensors", config.build(), Header(config, Classes.named(("sky", "ground"))))
+    big = Image.open(pictures[1]).resize((320, 288))
+    big.save(tmp_path / "big.png")
+    region, way = Region(tmp_path / "model.safetensors", only=("sky",)), Way(tmp_path / "way", every=1)
+    options = {**network, "levels": 2, "steps": 3}
+    done = pixelwise.stylize(tmp_path / "big.png", pictures[1], region=region, way=way, **options)
+    assert done.history[0].size == (144, 160)
+    with Image.open(tmp_path / "way/step_0001.jpg") as first:
+        assert first.size == (320, 288)
+
+
 def test_ctrl_c_keeps_the_picture_so_far(pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path) -> None:
     class Stopper(Monitor):
         left = 3
@@ -140,6 +155,12 @@ def test_bad_options_are_refused_before_any_work(
         pixelwise.stylize(content, style, tmp_path / "folder.png", **network)
     with pytest.raises(ConfigError, match="did you mean 'steps'"):
         pixelwise.stylize(content, style, step=3)
+    with pytest.raises(ConfigError, match="is the content picture itself"):
+        pixelwise.stylize(content, style, content, **network)
+    with pytest.raises(ConfigError, match="tile: only vgg"):
+        pixelwise.stylize(content, style, tile=64, **network)
+    with pytest.raises(ConfigError, match="every is 0"):
+        Way(tmp_path, every=0)
     with pytest.raises(ConfigError, match="size is"):
         pixelwise.stylize(content, style, size=(0, 10))
     with pytest.raises(ImageError, match="no such file"):

@@ -84,7 +84,7 @@ def test_the_features_are_those_of_the_courses_loop() -> None:
 
 
 @pytest.mark.parametrize("relative", [True, False])
-@pytest.mark.parametrize("size", [(240, 352), (250, 331)])
+@pytest.mark.parametrize("size", [(240, 352), (250, 331), (250, 261)])
 def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
     network: StyleNetwork, relative: bool, size: tuple[int, int]
 ) -> None:
@@ -96,7 +96,7 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
         leaf = image.clone().requires_grad_()
         results.append((target.backward(leaf), leaf.grad, len(target.tiles)))
     (whole, slope, one), (tiled, other, many) = results
-    assert (one, many) == (1, 6)
+    assert (one, many) == (1, 4 if size[1] == 261 else 6)  # five columns are no tile of their own
     for name in ("content", "style", "smooth"):
         assert getattr(tiled, name) == pytest.approx(getattr(whole, name), rel=1e-4)
     assert slope is not None

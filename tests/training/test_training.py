@@ -86,9 +86,13 @@ def test_one_seed_gives_one_run_whatever_the_workers(shapes: Path, tmp_path: Pat
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Path) -> None:
-    pixelwise.train(shapes, tmp_path / "whole", epochs=3, **QUICK)
-    stopped = pixelwise.train(shapes, tmp_path / "cut", epochs=3, monitor=Stopper(5), **QUICK)
+@pytest.mark.parametrize("more", [{}, {"workers": 1, "loss": "lovasz", "crop": (64, 96), "batch": 12}])
+def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Path, more: dict[str, Any]) -> None:
+    """Also where the loss throws dice of its own, as Lovász does on so many pixels, and workers read ahead."""
+    options = {**QUICK, **more}
+    step = 5 if not more else 2
+    pixelwise.train(shapes, tmp_path / "whole", epochs=3, **options)
+    stopped = pixelwise.train(shapes, tmp_path / "cut", epochs=3, monitor=Stopper(step), **options)
     assert stopped.stopped
     assert len(stopped.history) == 1
     resumed = pixelwise.train(shapes, tmp_path / "cut", resume=True)
@@ -216,7 +220,8 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
     [("batch", 1), ("epochs", 0), ("minutes", -1.0), ("learning_rate", 0.0), ("learning_rate", -1.0),
      ("learning_rate", 50.0), ("crop", (30, 32)), ("precision", "float16"), ("seed", -1), ("workers", -1),
      ("ema", 1.0), ("label_smoothing", -0.1), ("augment", "wild"), ("class_weights", "some"), ("clip", 0.0),
-     ("patience", 0), ("freeze", -1), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0)],
+     ("patience", 0), ("freeze", -1), ("warmup", -0.1), ("weight_decay", -1.0), ("encoder_rate", -1.0),
+     ("devices", 0), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0)],
 )  # fmt: skip
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
@@ -308,7 +313,7 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"images": 3}, "epochs", 60),
         ({"images": 10**6}, "epochs", 10),
         ({"median_size": (3000, 4000)}, "crop", (352, 448)),
-        ({"median_size": (20, 500)}, "crop", (32, 416)),
+        ({"median_size": (20, 500)}, "crop", (32, 384)),
         ({"memory": 1 << 30}, "batch", 2),
         ({"memory": 1 << 30}, "accumulate", 4),
         ({"device": "cuda"}, "batch", 16),
@@ -319,3 +324,49 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
 def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
     config, _ = choose(TrainConfig(device="cpu"), facts(**given))
     assert getattr(config, name) == value
+
+
+def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(shapes: Path, tmp_path: Path) -> None:
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    before = json.loads((tmp_path / "run/run.json").read_text())
+    listener = Listener()
+    pixelwise.train(shapes, tmp_path / "run", epochs=2, resume=True, devices=2, batch=6, monitor=listener)
+    assert any("left aside: batch, devices" in line for line in listener.lines)
+    after = json.loads((tmp_path / "run/run.json").read_text())
+    assert after["config"]["devices"] == 1
+    assert after["config"]["batch"] == 4
+    assert (after["reasons"], after["started"]) == (before["reasons"], before["started"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("run.json", b"{"), ("run.json", b"[]"), ("state/last.pt", b"\x80\x02.."), ("state/last.pt", b"<html>"),
+     ("history.csv", None)],
+)  # fmt: skip
+def test_a_damaged_run_folder_is_named(shapes: Path, tmp_path: Path, file: str, content: bytes | None) -> None:
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    path = tmp_path / "run" / file
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(PixelwiseError, match=r"damaged|cannot be resumed"):
+        pixelwise.train(shapes, tmp_path / "run", epochs=2, resume=True)
+
+
+def test_weights_that_become_no_numbers_never_become_the_state(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step of epoch 2 has a finite loss and spoils the weights: only validation can see it."""
+    steps = itertools.count(1)
+    real = torch.optim.AdamW.step
+
+    def spoiling(self: torch.optim.AdamW, *arguments: Any) -> Any:
+        result = real(self, *arguments)
+        if next(steps) == 6:
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].fill_(math.nan)
+        return result
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", spoiling)
+    listener = Listener()
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, monitor=listener, **QUICK)
+    assert any("back to the end of epoch 1" in line for line in listener.lines)
+    assert all(math.isfinite(row.val_loss) for row in run.history)

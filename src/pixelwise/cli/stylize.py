@@ -1,7 +1,7 @@
 """`pixelwise stylize`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,8 @@ def stylize(
     style: Annotated[Path, typer.Argument(help="The picture whose style it gets.")],
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.")],
     size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="What the result fits into.")] = (600, 600),
-    steps: Annotated[int, typer.Option(help="Steps in all.")] = 200,
+    steps: Annotated[int | None, typer.Option(help="Steps in all; 200, by the book 500, if not given.")] = None,
+    precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
     network: Annotated[str, typer.Option(help="vgg19, vgg16 or a timm network.")] = "vgg19",
     weights: Annotated[str, typer.Option(help="Of the network: auto or a file.")] = "auto",
     only: Annotated[list[str] | None, typer.Option(metavar="CLASS", help="Style on this class alone.")] = None,
@@ -33,8 +34,10 @@ def stylize(
     from pixelwise.jobs import stylize as job
     from pixelwise.style.transfer import BOOK, StyleConfig
 
-    given = {"seed": seed, "tile": tile, **read_fields(set or [], StyleConfig)}
-    config = replace(BOOK, **given) if book else StyleConfig(steps=steps, **given)
+    options = {"seed": seed, "tile": tile, "steps": steps}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given |= read_fields(set or [], StyleConfig, own=[*options, "bfloat16"])
+    config = replace(BOOK if book else StyleConfig(), **given)
     if (only or but) and not model:
         raise ConfigError("--only and --except need a --model that finds the classes, such as a run folder")
     region = job.Region(model, tuple(only or ()), tuple(but or ())) if model else None
@@ -45,11 +48,13 @@ def stylize(
         size=size,
         network=network,
         weights=weights,
+        precision=precision,
         config=config,
         region=region,
         way=job.Way(way, every) if way else None,
         monitor=TerminalMonitor(),
     )
-    results.print(f"{out}  {len(done.history)} steps, loss {done.history[-1].losses.total:.4g}", markup=False)
+    loss = f", loss {done.history[-1].losses.total:.4g}" if done.history else ""
+    results.print(f"{out}  {len(done.history)} steps{loss}", markup=False)
     if done.stopped:
         raise typer.Exit(1)

@@ -5,6 +5,12 @@ from typing import Annotated
 
 import typer
 
+OWN = (
+    "recipe", "decoder", "encoder", "weights", "upsample", "start", "epochs", "minutes", "crop", "batch", "seed",
+    "device", "precision", "skip_broken", "augment", "loss",
+)  # fmt: skip
+"""Fields of TrainConfig that have options of their own."""
+
 
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks; its format is found out and said.")],
@@ -19,7 +25,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="How often each image is seen; else chosen, 10 to 60.")] = None,
     minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,
     crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Samples in a step; 8 if not given.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Samples in a step; 8, on a GPU 16, if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Of split, order, augmentation and new weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str | None, typer.Option(help="auto (default: measured), float32 or bfloat16.")] = None,
@@ -56,7 +62,7 @@ def train(
         skip_broken=skip_broken,
         augment=augment,
         loss=loss,
-        **read_fields(set or [], TrainConfig),
+        **read_fields(set or [], TrainConfig, own=OWN),
     )
     reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
     if preview:

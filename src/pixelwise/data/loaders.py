@@ -113,6 +113,7 @@ def training_loader(
         sampler=sampler,
         drop_last=True,
         num_workers=workers,
+        generator=torch.Generator(),  # the loop's own random numbers must not depend on the workers
         persistent_workers=workers > 0,
         worker_init_fn=_ignore_interrupt,
     )
@@ -126,10 +127,12 @@ def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, in
         batch_size=None,
         sampler=range(part[0], len(dataset), part[1]),
         num_workers=workers,
+        generator=torch.Generator(),  # the loop's own random numbers must not depend on the workers
         persistent_workers=workers > 0,
         worker_init_fn=_ignore_interrupt,
     )
 
 
 def _ignore_interrupt(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the main process decides
+    for number in (signal.SIGINT, signal.SIGTERM):  # these reach the whole group; the main process decides
+        signal.signal(number, signal.SIG_IGN)

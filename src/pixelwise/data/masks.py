@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pixelwise.errors import ConfigError, DataError, ImageError
-from pixelwise.images import Array, open_image
+from pixelwise.images import Array, open_image, upright
 from pixelwise.tasks.labels import VOID, Colour
 
 Values = NDArray[np.int64]
@@ -168,7 +168,7 @@ def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
 
 
 def _upright(path: Path) -> Image.Image:
-    return ImageOps.exif_transpose(open_image(path))
+    return upright(open_image(path))
 
 
 def _grey(raw: Values, path: Path) -> Values:

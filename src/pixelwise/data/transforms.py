@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from pixelwise.images import Array
+from pixelwise.images import Array, compressed
 from pixelwise.tasks.labels import VOID
 
 GREY = 127
@@ -133,13 +133,14 @@ def _flawed(image: Tensor, dice: torch.Generator) -> Tensor:
     """Blurred, noisy or compressed as JPEG."""
     kind = int(_uniform(dice, 0, 3))
     changed: Tensor
-    if kind == 0:
+    if kind == 0 and min(image.shape[-2:]) >= 5:
         changed = F.gaussian_blur(image, [5, 5], [_uniform(dice, 0.3, 1.5)])
     elif kind == 1:
         noise = torch.randn(image.shape, generator=dice) * _uniform(dice, 2, 12)
         changed = (image + noise).round_().clamp_(0, 255).to(torch.uint8)
     else:
-        changed = F.jpeg(image, int(_uniform(dice, 30, 90)))
+        rgb = compressed(image.permute(1, 2, 0).numpy(), int(_uniform(dice, 30, 90)))
+        changed = as_tensors(rgb, rgb[..., 0])[0]
     return changed
 
 

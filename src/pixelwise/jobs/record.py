@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from pixelwise.errors import ConfigError
 from pixelwise.files import write_text
 from pixelwise.images import read_rgb
 from pixelwise.inference.load import load
+from pixelwise.monitor import Monitor
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import draw_samples
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
+from pixelwise.training.recipes import config_of
 
 SAMPLES = 5
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
@@ -53,19 +55,12 @@ def write_record(run: Path, record: dict[str, Any]) -> None:
     write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
 
 
-def recorded_reading(run: Path) -> DataOptions:
-    """How the run to be resumed read its data: split, matte threshold, what was left out."""
-    return DataOptions(**_record_of(run)["reading"])
+def recorded(run: Path, config: TrainConfig, monitor: Monitor) -> tuple[TrainConfig, DataOptions]:
+    """How the run to be resumed trains and reads its data, as it wrote down; its length and device may be changed.
 
-
-def recorded(run: Path, dataset: DataSet, config: TrainConfig) -> TrainConfig:
-    """The config that the run to be resumed wrote down; the data must be the same, the length may be changed."""
+    Says which other options of `config` are left aside.
+    """
     raw = _record_of(run)
-    if raw["data"]["fingerprint"] != dataset.fingerprint():
-        raise ConfigError(
-            f"run {run} was trained on other data ({raw['data']['format']}, {raw['data']['images']}) than "
-            f"{dataset.root}; give that data, or another --out"
-        )
     lists = {key: tuple(value) for key, value in raw["config"].items() if isinstance(value, list)}
     try:
         before = TrainConfig(**{**raw["config"], **lists})
@@ -74,9 +69,30 @@ def recorded(run: Path, dataset: DataSet, config: TrainConfig) -> TrainConfig:
             f"run {run} was begun by pixelwise {raw['versions']['pixelwise']}, whose options differ ({error}); "
             "begin anew with another --out, and --start with this run's model"
         ) from error
-    if config.epochs is not None or config.minutes is not None:
-        return replace(before, epochs=config.epochs, minutes=config.minutes)
-    return before
+    usual = config_of(config.recipe)
+    given = {f.name for f in fields(TrainConfig) if getattr(config, f.name) != getattr(usual, f.name)}
+    aside = sorted(n for n in given - {"epochs", "minutes", "device"} if getattr(config, n) != getattr(before, n))
+    if aside:
+        monitor.line(f"resumed as it was begun; left aside: {', '.join(aside)}")
+    if given & {"epochs", "minutes"}:
+        before = replace(before, epochs=config.epochs, minutes=config.minutes)
+    return replace(before, device=config.device), DataOptions(**raw["reading"])
+
+
+def refuse_other_data(run: Path, dataset: DataSet) -> None:
+    """Raises ConfigError where the run was begun with other data."""
+    before = _record_of(run)["data"]
+    if before["fingerprint"] != dataset.fingerprint():
+        raise ConfigError(
+            f"run {run} was trained on other data ({before['format']}, {before['images']}) than {dataset.root}; give "
+            "that data, or another --out"
+        )
+
+
+def carry_over(run: Path, record: dict[str, Any]) -> None:
+    """Give the new `record` of a resumed run what the old one says of its beginning and its result so far."""
+    before = _record_of(run)
+    record |= {name: before[name] for name in ("reasons", "started", "result") if name in before}
 
 
 def finish_record(run: Path, record: dict[str, Any], history: list[Epoch], best: Epoch, *, stopped: bool) -> None:
@@ -108,7 +124,14 @@ class Pictures:
 
 
 def _record_of(run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    try:
+        found: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        DataOptions(**found["reading"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"run {run}: its run.json is damaged or of another version ({error}); begin anew with another --out, and "
+            "--start with this run's model"
+        ) from error
     return found
 
 

@@ -1,6 +1,7 @@
 """Two pictures to a third: style transfer, whole or on the regions of some classes."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -20,7 +21,7 @@ from pixelwise.monitor import Monitor
 from pixelwise.reports.lessons import draw_losses
 from pixelwise.style.features import StyleNetwork, load_network
 from pixelwise.style.objective import Objective, Weights
-from pixelwise.style.transfer import Step, StyleConfig, transfer
+from pixelwise.style.transfer import Step, StyleConfig, finished, resized, transfer
 from pixelwise.training.interrupt import stop_on_interrupt
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -70,6 +71,10 @@ class Way:
     folder: Path
     every: int = 25
 
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ConfigError(f"every is {self.every}: allowed is 1 or more")
+
 
 @dataclass(frozen=True, eq=False)
 class Stylized:
@@ -100,7 +105,7 @@ def stylize(
     """
     monitor = monitor or Monitor()
     config, setup = _sorted(config, options)
-    target = _target(out)
+    target = _target(out, content)
     wanted = _pairs(styles)
     picture = _fitted(read_rgb(content), setup.size)
     pictures = [(_tensor(_fitted(read_rgb(path), setup.size)), weight) for path, weight in wanted]
@@ -118,7 +123,8 @@ def stylize(
             losses = step.losses
             monitor.status(f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}")
             if way and (step.number % way.every == 0 or step.number == 1):
-                film.append(_array(_laid(made(), picture, mask)))
+                shown = finished(resized(made(), picture.shape[:2]), _tensor(picture), config)
+                film.append(_array(_laid(shown, picture, mask)))
                 write_image(way.folder / f"step_{step.number:04d}.jpg", film[-1])
             return bool(stop)
 
@@ -143,10 +149,14 @@ def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleC
     return config, Setup(**{name: value for name, value in options.items() if name in setup})
 
 
-def _target(out: str | Path | None) -> Path | None:
+def _target(out: str | Path | None, content: str | Path) -> Path | None:
     if out is None:
         return None
     path = Path(out)
+    if path.resolve() == Path(content).resolve():
+        raise ConfigError(f"--out {path} is the content picture itself; choose another name")
+    if path.parent.exists() and not os.access(path.parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: {path.parent} is read-only; choose another --out")
     if path.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"--out {path}: a picture is written; let the name end in one of {', '.join(_SUFFIXES)}")
     if path.is_dir():

@@ -17,7 +17,15 @@ from pixelwise.data.transforms import AUGMENTATIONS, Augmentation
 from pixelwise.errors import DataError, OutputError, TrainingError, unknown
 from pixelwise.inference.load import choose_device
 from pixelwise.jobs.book import BookFigures, book_figures
-from pixelwise.jobs.record import Pictures, finish_record, make_record, recorded, recorded_reading, write_record
+from pixelwise.jobs.record import (
+    Pictures,
+    carry_over,
+    finish_record,
+    make_record,
+    recorded,
+    refuse_other_data,
+    write_record,
+)
 from pixelwise.models.build import ModelConfig
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import transfer
@@ -29,7 +37,7 @@ from pixelwise.tasks.losses import Loss, class_weights, make_loss
 from pixelwise.training.choices import Facts, choose, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
-from pixelwise.training.loop import Place, fit
+from pixelwise.training.loop import Place, fit, rank
 from pixelwise.training.parallel import is_first, launch, of_first, share_of
 from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
@@ -50,7 +58,7 @@ class Run:
     @property
     def best(self) -> Epoch:
         """The epoch whose weights are in `path`/model.safetensors."""
-        return max(self.history, key=lambda row: row.val_mean_iou)
+        return max(self.history, key=rank)
 
 
 def train(
@@ -73,14 +81,15 @@ def train(
     config, reading = _sorted(config, options)
     if first:
         _claim(run, resume)
-    fabric = launch(replace(config, device=choose_device(config.device).type))
     begun = resume and (run / "run.json").is_file()
     if begun:
-        reading = recorded_reading(run)
+        config, reading = recorded(run, config, monitor)
+    fabric = launch(replace(config, device=choose_device(config.device).type))
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         monitor.line(note)
-    config = recorded(run, dataset, config) if begun else config
+    if begun:
+        refuse_other_data(run, dataset)
     torch.manual_seed(config.seed)
     model_config = ModelConfig(
         config.decoder, config.encoder, len(dataset.classes), upsample=config.upsample, plain=config.plain
@@ -96,6 +105,8 @@ def train(
     config = _with_precision(config, model, reasons, monitor)
     config = of_first(fabric, config)
     record = make_record(config, reading, dataset, reasons)
+    if begun:
+        carry_over(run, record)
     if first:
         write_record(run, record)
     header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
@@ -107,7 +118,7 @@ def train(
         raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
     if not first:
         return Run(run, outcome.stopped, outcome.history)
-    if config.recipe == "book":
+    if config.recipe == "book" and not outcome.stopped:  # else the network is some steps past its last epoch
         record["book"] = _say_book(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
@@ -189,7 +200,7 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
 def _chosen(config: TrainConfig, train: Survey, monitor: Monitor) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
     config = replace(config, device=choose_device(config.device).type)
-    facts = Facts(len(train.pairs), train.median_size, config.device, free_memory(), os.cpu_count() or 1)
+    facts = Facts(len(train.pairs), train.median_size, config.device, free_memory(config.device), os.cpu_count() or 1)
     config, reasons = choose(config, facts)
     for name, why in reasons.items():
         value = getattr(config, name)
@@ -220,6 +231,8 @@ def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig, fa
     part, batch = (fabric.global_rank, fabric.world_size), config.batch
     batch = batch if fabric.world_size == 1 else share_of(fabric, batch)
     loader, epochs = training_loader(training, batch=batch, workers=config.workers, part=part)
+    if len(epochs) < 2:
+        raise DataError(f"{len(training)} training images for {fabric.world_size} processes: give each at least 2")
     whole = WholeImages(parts["val"].pairs, dataset.read_labels)
     return Loaders(loader, epochs, validation_loader(whole, workers=config.workers, part=part))
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from pixelwise.style.features import StyleNetwork
 from pixelwise.style.losses import content_loss, gram, style_loss, total_variation
+
+ALIGN = 16
+"""Coarsest stride of a VGG up to its last style layer: tiles begin at multiples of it."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,6 @@ def _tiles(height: int, width: int, tile: int | None, halo: int) -> Iterator[_Ti
 def _spans(length: int, tile: int | None, halo: int) -> Iterator[tuple[slice, slice]]:
     """Parts of `length`, each with `halo` more on both sides as far as there is some."""
     step = length if tile is None else tile
-    for start in range(0, length, step):
-        stop = min(length, start + step)
+    starts = [start for start in range(0, length, step) if start == 0 or length - start >= ALIGN]
+    for start, stop in pairwise([*starts, length]):  # a rest too thin to have features of its own is no tile
         yield slice(start, stop), slice(max(0, start - halo), min(length, stop + halo))

@@ -64,6 +64,9 @@ class StyleConfig:
         self._demand(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}")
         self._demand(self.start in STARTS, "start", f"one of {', '.join(STARTS)}")
         self._demand(0 < self.rate <= 10, "rate", "above 0, at most 10")
+        self._demand(self.every >= 1, "every", "1 or more")
+        self._demand(0 < self.decay <= 1, "decay", "above 0, at most 1")
+        self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
         for name in ("average", "strength"):
             self._demand(0 <= getattr(self, name) <= 1, name, "0 to 1")
         self._demand(0.1 <= self.style_scale <= 4, "style_scale", "0.1 to 4")
@@ -130,15 +133,17 @@ def transfer(
     """
     monitor = monitor or Monitor()
     _check(content, styles, network)
+    if config.tile is not None and network.halo is None:
+        raise ConfigError("tile: only vgg19 and vgg16 give the whole picture's result in tiles; leave it out")
     torch.manual_seed(config.seed)
     sizes = _sizes(content, config.levels, network)
     work = _Work(network, config, monitor, seen, _steps(config.steps, len(sizes)), [])
     image = _begin(content, styles, config)
     for level, size in enumerate(sizes):
-        image = work.level(_resized(image, size), _resized(content, size), _scaled(styles, size, config), level)
+        image = work.level(resized(image, size), resized(content, size), _scaled(styles, size, config), level)
         if work.stopped:
             break
-    image = _resized(image, (content.shape[-2], content.shape[-1])).clamp(0, 1)
+    image = resized(image, (content.shape[-2], content.shape[-1])).clamp(0, 1)
     return Picture(finished(image, content, config), work.history, work.stopped)
 
 
@@ -179,16 +184,15 @@ class _Work:
         good, mean, count, retries = image.detach().clone(), torch.zeros_like(image), 0, 0
         for number in range(self.steps[level]):
             for group in optimizer.param_groups:
-                group["lr"] = (self.rate if config.optimizer == "adam" else 1.0) * config.decay ** (
-                    number // config.every
-                )
+                rate = self.rate if config.optimizer == "adam" else self.rate / config.rate
+                group["lr"] = rate * config.decay ** (number // config.every)
+            before = image.detach().clone() if number % SETTLED == 0 else None
             losses = _move(optimizer, target, image)
             if not math.isfinite(losses.total):
                 retries += 1
                 image, optimizer = self._step_back(good, retries)
                 continue
-            if number % SETTLED == 0:
-                good = image.detach().clone()
+            good = good if before is None else before  # its loss is known to be a number
             size = (image.shape[-2], image.shape[-1])
             self.history.append(Step(len(self.history) + 1, size, losses))
             if last and number >= (1 - config.average) * self.steps[level]:
@@ -212,7 +216,7 @@ class _Work:
 
     def _optimizer(self, image: Tensor) -> torch.optim.Optimizer:
         if self.config.optimizer == "lbfgs":
-            return torch.optim.LBFGS([image], lr=1.0, max_iter=1, history_size=20)
+            return torch.optim.LBFGS([image], lr=self.rate / self.config.rate, max_iter=1, history_size=20)
         return torch.optim.Adam([image], lr=self.rate)
 
     def _settled(self) -> bool:
@@ -246,7 +250,7 @@ def _begin(content: Tensor, styles: Sequence[tuple[Tensor, float]], config: Styl
     if config.start == "noise":
         return torch.rand(content.shape)
     if config.start == "style":
-        return _resized(styles[0][0], (content.shape[-2], content.shape[-1]))
+        return resized(styles[0][0], (content.shape[-2], content.shape[-1]))
     return content
 
 
@@ -289,11 +293,12 @@ def _scaled(
     for style, weight in styles:
         factor = side / max(style.shape[-2:])
         fitted = (max(32, round(style.shape[-2] * factor)), max(32, round(style.shape[-1] * factor)))
-        found.append((_resized(style, fitted), weight))
+        found.append((resized(style, fitted), weight))
     return found
 
 
-def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+def resized(picture: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The picture (3, H, W) at `size` (height, width), bicubically; in [0, 1]."""
     if picture.shape[-2:] == size:
         return picture
     return F.interpolate(picture[None], size, mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)

@@ -41,11 +41,13 @@ def bootstrap(images: PerImage, *, rounds: int = ROUNDS, seed: int = 0) -> tuple
     Images are drawn anew with replacement, as many as there are, `rounds` times, and the pooled score is computed of
     each draw; the interval is from the 2.5th to the 97.5th percentile (Efron and Tibshirani 1993, section 13.3). It
     says what other images of the same source would give, not what another training would. A class that a draw lacks
-    is left out of that draw's mean, as always.
+    is left out of that draw's mean, as always. One image alone says nothing of others: NaN.
     """
     counts = images.counts()
     rng = np.random.default_rng(seed)
     number = len(counts)
+    if number < 2:
+        return np.full(2, np.nan), np.full((2, counts.shape[2]), np.nan)
     means, by_class = [], []
     for _ in range(rounds):
         weights = np.bincount(rng.integers(0, number, number), minlength=number)

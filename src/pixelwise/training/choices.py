@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pixelwise.training.config import TrainConfig
 
 CROP_PIXELS = 320 * 480
@@ -32,8 +34,10 @@ class Facts:
     cores: int
 
 
-def free_memory() -> int:
-    """Bytes of main memory that this machine can still give; 8 GiB where the system does not say."""
+def free_memory(device: str) -> int:
+    """Bytes that the GPU or this machine's main memory can still give; 8 GiB where the system does not say."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         rows = dict(line.split(":") for line in lines)

@@ -81,6 +81,9 @@ class TrainConfig:
         self._demand(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {', '.join(CLASS_WEIGHTS)}")
         self._demand(self.augment in AUGMENTATIONS, "augment", f"one of {', '.join(AUGMENTATIONS)}")
         self._demand(self.clip is None or self.clip > 0, "clip", "a number above 0")
+        self._demand(0 <= self.warmup <= 1, "warmup", "a share from 0 to 1")
+        self._demand(self.weight_decay >= 0, "weight_decay", "0 or more")
+        self._demand(0 < self.encoder_rate <= 100, "encoder_rate", "a number above 0, at most 100")
         self._demand(self.freeze >= 0, "freeze", "0 or more")
         self._demand(self.patience is None or self.patience >= 1, "patience", "a whole number of at least 1")
         for name in ("ema", "label_smoothing"):
@@ -91,7 +94,7 @@ class TrainConfig:
         self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
         make_loss(self.loss)
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
-        self._demand(self.seed >= 0, "seed", "0 or more")
+        self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
         self._demand(self.devices >= 1, "devices", "a whole number of at least 1")
         if self.crop is not None:
             fits = all(side >= 32 and side % 32 == 0 for side in self.crop)

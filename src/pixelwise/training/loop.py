@@ -33,7 +33,7 @@ class Outcome:
     @property
     def best(self) -> Epoch | None:
         """The epoch whose weights are in model.safetensors."""
-        return max(self.history, key=_rank, default=None)
+        return max(self.history, key=rank, default=None)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,11 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
                 break
             if trained is None:
                 continue
-            history.append(session.validated(trained, number))
+            row = session.validated(trained, number)
+            if not math.isfinite(row.val_loss):
+                _step_back(session, number, place, NotFiniteError(f"epoch {number}: the weights became no numbers"))
+                continue
+            history.append(row)
             _keep(session, history, place)
     return Outcome(history, bool(stop), session.scored)
 
@@ -87,23 +91,27 @@ def _trained(session: Session, number: int, place: Place) -> Trained | None:
     """One epoch; None where its loss was no number and the last epoch's end was gone back to."""
     try:
         return session.train_epoch(number)
-    except NotFiniteError:
-        if session.budget.rate < 1 or not state_path(place.run).is_file():
-            raise
+    except NotFiniteError as error:
+        _step_back(session, number, place, error)
+    return None
+
+
+def _step_back(session: Session, number: int, place: Place, error: NotFiniteError) -> None:
+    """To the end of the epoch before `number`, once; raises `error` where that was done or there is none."""
+    if session.budget.rate < 1 or not state_path(place.run).is_file():
+        raise error
     budget = session.budget
     spent = budget.elapsed
     restore_state(place.run, (session.model, session.average, session.optimizer), budget)
     budget.earlier += spent - budget.elapsed  # what was lost took its time all the same
-    session.optimizer.zero_grad()
     budget.rate = 0.5
     place.monitor.line(f"epoch {number}: the loss became no number; back to the end of epoch {number - 1}, rate halved")
-    return None
 
 
 def _keep(session: Session, history: list[Epoch], place: Place) -> None:
     """Write what the last epoch of `history` changed."""
     fabric = session.fabric
-    best = _rank(history[-1]) >= max(_rank(earlier) for earlier in history)
+    best = max(history, key=rank) is history[-1]
     if fabric.is_global_zero:
         _write(session, history, place, best=best)
     fabric.barrier()
@@ -132,11 +140,12 @@ def _tired(history: list[Epoch], config: TrainConfig) -> bool:
     """Whether `patience` epochs brought no better score."""
     if config.patience is None or not history:
         return False
-    best = max(range(len(history)), key=lambda index: _rank(history[index]))
+    best = max(range(len(history)), key=lambda index: rank(history[index]))
     return len(history) - 1 - best >= config.patience
 
 
-def _rank(row: Epoch) -> float:
+def rank(row: Epoch) -> float:
+    """What the best epoch has most of: validation mean IoU; one without any comes last."""
     return -1.0 if math.isnan(row.val_mean_iou) else row.val_mean_iou
 
 

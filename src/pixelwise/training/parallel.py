@@ -41,7 +41,8 @@ def launch(config: TrainConfig) -> Fabric:
 
 def is_first() -> bool:
     """Whether this process is the one that speaks and writes, known before anything is started."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    found = (os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ)
+    return int(next(found, "0")) == 0
 
 
 def share_of(fabric: Fabric, batch: int) -> int:

@@ -105,6 +105,7 @@ class Session:
         Raises NotFiniteError for a loss that is no number.
         """
         self.net.train()
+        self.optimizer.zero_grad()
         thaw(self.model, number, self.config.freeze)
         confusion, losses, start = ConfusionMatrix(self.model.classes), list[float](), time.monotonic()
         loader, budget = self.loaders.train, self.budget

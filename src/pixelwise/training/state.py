@@ -1,5 +1,6 @@
 """What resuming needs: weights, optimiser and the point reached, written after every epoch."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from pixelwise.files import atomic
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.history import Epoch, read_history
 from pixelwise.training.schedule import Budget
+
+_DAMAGED = (RuntimeError, OSError, LookupError, ValueError, TypeError, AttributeError, EOFError, pickle.UnpicklingError)
+"""What reading a state raises that is cut off, none at all (`weights_only` refuses it), or of another version."""
 
 Learner = tuple[Segmenter, ModelEmaV3 | None, Optimizer]
 """The network, the moving average of its weights, and what moves them."""
@@ -53,10 +57,10 @@ def restore_state(run: Path, learner: Learner, budget: Budget) -> list[Epoch]:
         optimizer.load_state_dict(state["optimizer"])
         if average is not None:
             average.module.load_state_dict(state["average"])
-    except (RuntimeError, OSError, KeyError, ValueError, TypeError, EOFError) as error:
+        budget.done, budget.earlier, budget.rate = state["steps"], state["seconds"], state["rate"]
+        return read_history(run / "history.csv")[: state["epochs"]]
+    except _DAMAGED as error:
         raise ModelError(f"state {path}: cannot be resumed from ({error}); start anew with another --out") from error
-    budget.done, budget.earlier, budget.rate = state["steps"], state["seconds"], state["rate"]
-    return read_history(run / "history.csv")[: state["epochs"]]
 
 
 def _as_os_error(error: RuntimeError, draft: Path) -> OSError:
