@@ -2,6 +2,7 @@
 
 import io
 import struct
+import threading
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,7 @@ Source = str | Path | bytes | Image.Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is the limit here
+_HEADERS = threading.Lock()
 _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
 
 
@@ -35,7 +36,7 @@ def open_image(source: Source) -> Image.Image:
         return source
     name = describe(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with _opened(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             _refuse_bomb(image.size, name)
             image.load()
             return image
@@ -60,7 +61,7 @@ def upright(image: Image.Image) -> Image.Image:
 def pixel_count(path: Path) -> int | None:
     """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             return image.size[0] * image.size[1]
     except Image.DecompressionBombError:
         return MAX_PIXELS + 1
@@ -109,6 +110,16 @@ def compressed(rgb: Array, quality: int) -> Array:
 def list_images(folder: Path) -> list[Path]:
     """The pictures directly in `folder`, by name; hidden files are left out."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+
+
+def _opened(source: str | Path | io.BytesIO) -> Image.Image:
+    """A picture with its header read, without what PIL warns of: large and odd ones are measured or refused later.
+
+    One at a time: the filters of warnings are the whole process's, and threads that change them at once mix them up.
+    """
+    with _HEADERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Image.open(source)
 
 
 def _refuse_bomb(size: tuple[int, int], name: str) -> None:
