@@ -15,12 +15,12 @@ from PIL import Image
 
 from pixelwise.doctor.checkup import Checkup
 from pixelwise.doctor.deal import deal
-from pixelwise.doctor.encoding import Encoding
+from pixelwise.doctor.encoding import Encoding, is_lossy
 from pixelwise.doctor.findings import shown
 from pixelwise.doctor.fitting import fitted
 from pixelwise.doctor.look import ImageLook, Look, MaskLook
 from pixelwise.doctor.reading import read_mask, variant
-from pixelwise.errors import OutputError, PixelwiseError
+from pixelwise.errors import DataError, OutputError, PixelwiseError
 from pixelwise.images import Array, read_rgb, write_image, write_labels
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, voc_colormap
@@ -31,6 +31,7 @@ _SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": 
 _LOST = ("image-without-mask", "mask-without-image", "image-name-twice", "mask-name-twice", "list-entry-missing")
 _MIXED_UP = ("mask-is-photo", "image-is-mask")
 _CHUNK = 32
+_NOISE = 24  # by this much JPEG may change a value inside an area
 
 Change = dict[str, object]
 
@@ -59,9 +60,11 @@ class _Plan:
 def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
     """Write a mended copy to `folder`, all of it or nothing; the source is only read.
 
-    Raises OutputError when `folder` holds something, lies in the source or around it, or cannot be written.
+    Raises OutputError when `folder` holds something, lies in the source or around it, or cannot be written, DataError
+    where the masks cannot be told right from wrong.
     """
     _refuse(folder, found.inventory.root)
+    _refuse_lossy(found)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -86,6 +89,20 @@ def _refuse(folder: Path, root: Path) -> None:
         raise OutputError(f"{folder}: lies in the data set or around it; choose a folder elsewhere")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder}: is there already; choose a new folder, or remove it first")
+
+
+def _refuse_lossy(found: Checkup) -> None:
+    """Ids that were all saved with loss are lost: beside 3, a 2 may be a class or noise."""
+    masks = [look.mask for look in found.looks if look.mask and not look.couple.layers]
+    numbers = [mask for mask in masks if not mask.coloured]
+    alpha = found.encoding.kind.startswith("alpha")
+    if alpha or 2 * len(numbers) <= len(masks) or not all(is_lossy(mask) for mask in numbers):
+        return
+    if found.encoding.closest <= _NOISE:
+        raise DataError(
+            f"{shown(found.inventory.root)}: every mask is {numbers[0].picture.format}, which changed the class ids, "
+            "and nothing tells them from noise; no copy was written: export the masks as PNG from their source"
+        )
 
 
 def _write(found: Checkup, stage: Path, folder: Path, monitor: Monitor) -> Repair:
