@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from pixelwise.doctor.checkup import examine
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, OutputError
+from pixelwise.images import write_labels
 from pixelwise.jobs.check import check
 
 Array = np.ndarray
@@ -68,3 +69,37 @@ def test_ids_that_are_all_jpeg_are_not_mended_but_named(tmp_path: Path, void: bo
     with pytest.raises(DataError, match=r"every mask is JPEG.*export the masks as PNG"):
         check(root, fix=tmp_path / "mended")
     assert not (tmp_path / "mended").exists()
+
+
+def test_a_disk_that_fills_up_on_a_mask_leaves_no_half_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_set(tmp_path / "set", [object_at(number).astype(np.uint8) for number in range(8)])
+    written = []
+
+    def full(path: Path, *rest: object) -> None:
+        written.append(path)
+        if len(written) > 4:
+            raise OutputError(f"cannot write {path}: no space left")
+        write_labels(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pixelwise.doctor.repair.write_labels", full)
+    with pytest.raises(OutputError, match="no space left"):
+        check(root, fix=tmp_path / "mended")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_an_image_that_fails_while_it_is_mended_leaves_no_mask_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_set(tmp_path / "set", [object_at(number).astype(np.uint8) for number in range(8)])
+    Image.fromarray(photo(3)).convert("CMYK").save(root / "images/003.jpg")
+    (root / "images/003.png").unlink()
+
+    def gone(path: Path) -> None:
+        raise DataError(f"{path}: cannot be read")
+
+    monkeypatch.setattr("pixelwise.doctor.repair.read_rgb", gone)
+    _, done = check(root, fix=tmp_path / "mended")
+    assert done
+    assert (done.kept, done.left_out) == (7, 1)
+    assert "003" not in labels_of(tmp_path / "mended")
+    assert not list((tmp_path / "mended/images").rglob("003.*"))

@@ -20,7 +20,7 @@ from pixelwise.doctor.findings import shown
 from pixelwise.doctor.fitting import fitted
 from pixelwise.doctor.look import ImageLook, Look, MaskLook
 from pixelwise.doctor.reading import read_mask, variant
-from pixelwise.errors import DataError, OutputError, PixelwiseError
+from pixelwise.errors import DataError, OutputError
 from pixelwise.images import Array, read_rgb, write_image, write_labels
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, voc_colormap
@@ -173,11 +173,15 @@ def _names(kept: tuple[tuple[Look, str], ...]) -> list[str]:
 
 
 def _pair(plan: _Plan, job: tuple[tuple[Look, str], str]) -> tuple[bool, list[Change]]:
-    """Write one pair; False with the reason where it cannot be mended."""
+    """Write one pair, the mask first; False with the reason where it cannot be mended.
+
+    What cannot be written (a full disk) ends the whole copy.
+    """
     (look, split), name = job
     if look.image is None or look.mask is None:
         return False, []
     entries: list[Change] = []
+    target = plan.stage / "masks" / split / f"{name}.png"
     try:
         labels = _labels(plan, look, look.mask, entries)
         shaped, said = fitted(labels, look)
@@ -185,9 +189,10 @@ def _pair(plan: _Plan, job: tuple[tuple[Look, str], str]) -> tuple[bool, list[Ch
             entries.append(_entry(plan, look, "mask", *said, mask=True))
         if shaped is None:
             return False, entries
+        write_labels(target, shaped, plan.classes.palette)
         _image(plan, look, look.image, split, name, entries)
-        write_labels(plan.stage / "masks" / split / f"{name}.png", shaped, plan.classes.palette)
-    except PixelwiseError as error:
+    except DataError as error:
+        target.unlink(missing_ok=True)
         return False, [_entry(plan, look, "left out", "mask-unreadable", str(error))]
     if split != look.couple.split:
         entries.append(_entry(plan, look, "moved", "split", f"from {look.couple.split} to {split}"))
