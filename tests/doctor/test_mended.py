@@ -103,3 +103,28 @@ def test_an_image_that_fails_while_it_is_mended_leaves_no_mask_of_it(
     assert (done.kept, done.left_out) == (7, 1)
     assert "003" not in labels_of(tmp_path / "mended")
     assert not list((tmp_path / "mended/images").rglob("003.*"))
+
+
+@pytest.mark.parametrize(
+    ("places", "kept"),
+    [
+        (("train", "val", "test"), "test"),
+        (("train", "test", "test"), "test"),
+        (("train", "train", "val", "val"), "val"),
+        (("train", "train", "train"), "train"),
+    ],
+)
+def test_of_many_copies_one_is_left_where_it_is_tested_most(tmp_path: Path, places: tuple[str, ...], kept: str) -> None:
+    root = tmp_path / "set"
+    pairs = [("train", 8), ("val", 3), ("test", 3)]
+    jobs = [(split, f"{split}{at}", at + 100 * ord(split[1])) for split, count in pairs for at in range(count)]
+    jobs += [(split, f"copy{at}", 999) for at, split in enumerate(places)]
+    for split, name, seed in jobs:
+        for side, pixels in (("images", photo(seed)), ("masks", object_at(seed).astype(np.uint8))):
+            (root / side / split).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(root / side / split / f"{name}.png")
+    found, _ = check(root, fix=tmp_path / "mended")
+    assert {"image-leak", "image-twice"} & found.findings.ids()
+    left = [path.parent.name for path in (tmp_path / "mended/images").rglob("copy*.png")]
+    assert left == [kept]
+    assert not {"image-leak", "image-twice"} & examine(tmp_path / "mended").findings.ids()
