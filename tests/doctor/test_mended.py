@@ -128,3 +128,26 @@ def test_of_many_copies_one_is_left_where_it_is_tested_most(tmp_path: Path, plac
     left = [path.parent.name for path in (tmp_path / "mended/images").rglob("copy*.png")]
     assert left == [kept]
     assert not {"image-leak", "image-twice"} & examine(tmp_path / "mended").findings.ids()
+
+
+@pytest.mark.parametrize("values", [(128, 255), (100, 200), (100, 255)])
+def test_two_high_values_without_classes_file_are_two_classes(tmp_path: Path, values: tuple[int, int]) -> None:
+    truth = [object_at(number) for number in range(12)]
+    root = write_set(tmp_path / "set", [np.where(mask, values[1], values[0]).astype(np.uint8) for mask in truth])
+    found, done = check(root, fix=tmp_path / "mended")
+    assert not found.findings.of("error")
+    assert done
+    assert (done.kept, done.left_out) == (12, 0)
+    for name, labels in labels_of(tmp_path / "mended").items():
+        assert np.array_equal(labels, truth[int(name)])
+
+
+def test_values_of_which_none_is_a_class_are_not_mended_to_void(tmp_path: Path) -> None:
+    masks = [np.where(object_at(n), 200, 100).astype(np.uint8) for n in range(12)]
+    for mask in masks:
+        mask[100:] = 150
+    root = write_set(tmp_path / "set", masks)
+    assert "value-doubtful" in examine(root).findings.ids()
+    with pytest.raises(DataError, match="name the classes"):
+        check(root, fix=tmp_path / "mended")
+    assert not (tmp_path / "mended").exists()

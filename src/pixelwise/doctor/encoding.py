@@ -169,6 +169,12 @@ def _by_value(masks: Sequence[MaskLook]) -> Encoding:
         evidence = f"0 and 255 fill the areas of {len(masks)} masks: 0 is the first class, 255 the second, none is void"
         classes = Classes.named(("background", "foreground"))
         return Encoding("0 and 255", evidence, classes, ((0, 0), (VOID, 1)), binary=True)
+    pair = _high_pair(clean)
+    if pair:
+        evidence = f"{pair[0]} and {pair[1]} alone fill the areas of {len(masks)} masks: both are classes, none is void"
+        classes = Classes.named(("background", "foreground"))
+        values = [(raw, label) for label, raw in enumerate(pair)]
+        return Encoding(f"{pair[0]} and {pair[1]}", evidence, classes, tuple(values), binary=True)
     top = max(_meant(clean), default=0)
     classes = Classes(
         tuple(f"class {label}" for label in range(top + 1)), _found_palette(clean, top + 1) or voc_colormap(top + 1)
@@ -187,6 +193,15 @@ def _is_binary(masks: Sequence[MaskLook]) -> bool:
     both = sum({0, VOID} == _area(look) for look in two)
     more = sum(bool(_area(look) - {0, VOID}) and VOID in _area(look) for look in masks)
     return both > 0 and 2 * len(two) > len(masks) and 4 * more <= both
+
+
+def _high_pair(masks: Sequence[MaskLook]) -> tuple[int, int] | None:
+    """The two values of masks that have no others, where both are too high for ids and no palette numbers them."""
+    areas = [_area(look) for look in masks if not look.palette]
+    seen = sorted(set().union(*areas))
+    if len(seen) != 2 or len(areas) < len(masks) or seen[0] < _GUESSED or not any(len(area) == 2 for area in areas):
+        return None
+    return seen[0], seen[1]
 
 
 def _clean(masks: Sequence[MaskLook]) -> list[MaskLook]:

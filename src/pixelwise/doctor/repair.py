@@ -65,6 +65,7 @@ def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
     """
     _refuse(folder, found.inventory.root)
     _refuse_lossy(found)
+    _refuse_unknown(found)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -105,6 +106,15 @@ def _refuse_lossy(found: Checkup) -> None:
         )
 
 
+def _refuse_unknown(found: Checkup) -> None:
+    """Where no value is a class, all would become void."""
+    if "value-doubtful" in found.findings.ids() and not found.shares["all"].pixels[:VOID].any():
+        raise DataError(
+            f"{shown(found.inventory.root)}: no value of the masks seems to be a class, and no copy was written; "
+            'name the classes in classes.json, as [{"id": 100, "name": ...}, ...]'
+        )
+
+
 def _write(found: Checkup, stage: Path, folder: Path, monitor: Monitor) -> Repair:
     plan = _plan(found, stage)
     bad = {hit.image for finding in found.findings for hit in finding.hits if finding.id in _MIXED_UP}
@@ -136,7 +146,7 @@ def _plan(found: Checkup, stage: Path) -> _Plan:
     """Ids that begin above 0 are moved down; colours that stand twice give way to the usual ones."""
     classes, lowest = found.encoding.classes, 0
     if "values-not-from-zero" in found.findings.ids():
-        lowest = int(np.flatnonzero(found.shares["all"].pixels[:VOID])[0])
+        lowest = int(np.argmax(found.shares["all"].pixels[:VOID] > 0))  # 0 where no class is seen at all
     names, palette = classes.names[lowest:], classes.palette[lowest:]
     if len(set(palette)) < len(palette):
         palette = voc_colormap(len(names))
