@@ -151,3 +151,24 @@ def test_values_of_which_none_is_a_class_are_not_mended_to_void(tmp_path: Path) 
     with pytest.raises(DataError, match="name the classes"):
         check(root, fix=tmp_path / "mended")
     assert not (tmp_path / "mended").exists()
+
+
+@pytest.mark.parametrize("classes", ["", "void\n"])
+def test_pictures_of_noise_in_the_masks_folder_are_called_photographs(tmp_path: Path, classes: str) -> None:
+    rng = np.random.default_rng(0)
+    root = write_set(tmp_path / "set", [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(12)])
+    if classes:
+        (root / "classes.txt").write_text(classes)
+    found, _ = check(root, report=tmp_path / "page.html", json_file=tmp_path / "found.json")
+    photos = next(finding for finding in found.findings if finding.id == "mask-is-photo")
+    assert photos.places == 12
+    assert "encodings-mixed" not in found.findings.ids()
+    with pytest.raises(OutputError, match="no pair can be mended"):
+        check(root, fix=tmp_path / "mended")
+
+
+def test_a_classes_file_of_void_alone_is_named(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "set", [object_at(number).astype(np.uint8) for number in range(6)])
+    (root / "classes.txt").write_text("void\n")
+    found = examine(root).findings
+    assert [finding.places for finding in found if finding.id == "classes-misfit"] == [1]

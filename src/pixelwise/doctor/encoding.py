@@ -97,7 +97,7 @@ def find_encoding(masks: Sequence[MaskLook], declared: Declared, layers: tuple[s
         return _encoding("one file a class", f"{len(layers)} classes", classes, list(enumerate(range(len(layers)))), [])
     coloured = [look for look in masks if look.coloured]
     known = any(entry.colour for entry in declared.kept)
-    if declared.source and (known or 2 * len(coloured) <= len(masks)):
+    if declared.kept and (known or 2 * len(coloured) <= len(masks)):
         return _declared(masks, declared)
     if 2 * len(coloured) > len(masks):
         return _by_colour(coloured)
@@ -156,9 +156,10 @@ def _by_colour(masks: Sequence[MaskLook]) -> Encoding:
         if firm > 1e-5 * total and own and not alone and len(legal) < 254:
             legal.append(value)
     legal.sort()
-    classes = Classes(tuple(f"class {label}" for label in range(len(legal))), tuple(unpack(value) for value in legal))
+    palette = tuple(unpack(value) for value in legal) or voc_colormap(1)  # of noise, no colour is a class
+    classes = Classes(tuple(f"class {label}" for label in range(len(palette))), palette)
     evidence = f"{len(legal)} colours fill areas, of {len(pixels)} that occur in {len(masks)} masks"
-    numbers = [(label, label) for label in range(len(legal))] + [(VOID, VOID)]
+    numbers = [(label, label) for label in range(len(palette))] + [(VOID, VOID)]
     colours = [(value, label) for label, value in enumerate(legal)]
     return Encoding("RGB colours", evidence, classes, tuple(numbers), tuple(colours))
 
