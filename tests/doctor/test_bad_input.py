@@ -132,3 +132,21 @@ def test_training_reads_the_mended_copy_of_a_broken_set(patient: faults.Patient,
     assert dataset.classes.names == patient.names
     kept = survey(dataset, "train", monitor=Monitor())
     assert len(kept.pairs) == 18
+
+
+@pytest.mark.parametrize("side", ["images", "masks"])
+def test_a_file_without_partner_may_have_a_name_that_is_not_utf8(
+    patient: faults.Patient, tmp_path: Path, side: str
+) -> None:
+    folder = patient.root / side / "train"
+    chosen = sorted(folder.iterdir())[0]
+    chosen.rename(folder / f"{os.fsdecode(b'caf' + bytes([0xE9]))}{chosen.suffix}")
+    found, _ = check(
+        patient.root, json_file=tmp_path / "f.json", report=tmp_path / "page.html", fix=tmp_path / "mended"
+    )
+    assert {"image-without-mask", "mask-without-image", "name-not-utf8"} <= found.findings.ids()
+    assert "caf\\xe9" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "\\udce9" not in (tmp_path / "mended/fixes.jsonl").read_text(encoding="utf-8")
+    for finding in found.findings:
+        for hit in finding.hits:
+            hit.text.encode("utf-8")  # raises where bytes of the name are left in it

@@ -16,7 +16,7 @@ from PIL import Image
 from pixelwise.doctor.checkup import Checkup
 from pixelwise.doctor.deal import deal
 from pixelwise.doctor.encoding import Encoding, is_lossy
-from pixelwise.doctor.findings import shown
+from pixelwise.doctor.findings import plain, shown
 from pixelwise.doctor.fitting import fitted
 from pixelwise.doctor.look import ImageLook, Look, MaskLook
 from pixelwise.doctor.reading import read_mask, variant
@@ -162,7 +162,7 @@ def _left_out(found: Checkup, bad: set[Path | None]) -> Iterator[Change]:
                 yield {"file": file, "change": "left out", "why": finding.id, "text": hit.text}
     for look in found.looks:
         for kind, path, text in look.problems[:1]:
-            yield {"file": shown(path, root), "change": "left out", "why": kind, "text": text}
+            yield {"file": shown(path, root), "change": "left out", "why": kind, "text": plain(text)}
         if not look.problems and look.couple.image in bad:
             file = shown(look.couple.image, root)
             yield {"file": file, "change": "left out", "why": "mask-is-photo", "text": "image and mask are mixed up"}
@@ -173,10 +173,10 @@ def _names(kept: tuple[tuple[Look, str], ...]) -> list[str]:
     taken: set[tuple[str, str]] = set()
     names = []
     for look, split in kept:
-        plain = shown(Path(look.couple.name)).replace("\\", "_")
-        name, number = plain, 2
+        base = shown(Path(look.couple.name)).replace("\\", "_")
+        name, number = base, 2
         while (split, name.lower()) in taken:
-            name, number = f"{plain}_{number}", number + 1
+            name, number = f"{base}_{number}", number + 1
         taken.add((split, name.lower()))
         names.append(name)
     return names
@@ -261,4 +261,4 @@ def _write_classes(plan: _Plan) -> None:
 
 def _entry(plan: _Plan, look: Look, change: str, why: str, text: str, *, mask: bool = False) -> Change:
     path = look.couple.mask if mask else look.couple.image
-    return {"file": shown(path, plan.root), "change": change, "why": why, "text": text}
+    return {"file": shown(path, plan.root), "change": change, "why": why, "text": plain(text)}
