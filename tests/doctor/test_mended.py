@@ -1,5 +1,6 @@
 """What a mended copy holds, and when none is written."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,24 @@ def test_a_classes_file_of_void_alone_is_named(tmp_path: Path) -> None:
     (root / "classes.txt").write_text("void\n")
     found = examine(root).findings
     assert [finding.places for finding in found if finding.id == "classes-misfit"] == [1]
+
+
+def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.doctor.findings.MOST_KEPT", 2)
+    rng = np.random.default_rng(0)
+    masks = [object_at(number).astype(np.uint8) for number in range(16)]
+    masks[2:6] = [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(4)]
+    root = write_set(tmp_path / "set", masks)
+    for number in range(10, 15):
+        (root / f"masks/{number:03}.png").unlink()
+    _, done = check(root, fix=tmp_path / "mended")
+    assert done
+    assert (done.kept, done.left_out) == (7, 9)
+    log = [json.loads(line) for line in (tmp_path / "mended/fixes.jsonl").read_text().splitlines()]
+    left = sorted((entry["why"], entry["file"]) for entry in log if entry["change"] == "left out")
+    assert left == [
+        *(("image-without-mask", f"images/{number:03}.png") for number in range(10, 15)),
+        *(("mask-is-photo", f"images/{number:03}.png") for number in range(2, 6)),
+    ]

@@ -19,6 +19,7 @@ from pixelwise.doctor.encoding import Encoding, is_lossy
 from pixelwise.doctor.findings import plain, shown
 from pixelwise.doctor.fitting import fitted
 from pixelwise.doctor.look import ImageLook, Look, MaskLook
+from pixelwise.doctor.pictures import picture_hits
 from pixelwise.doctor.reading import read_mask, variant
 from pixelwise.errors import DataError, OutputError
 from pixelwise.images import Array, read_rgb, write_image, write_labels
@@ -117,7 +118,7 @@ def _refuse_unknown(found: Checkup) -> None:
 
 def _write(found: Checkup, stage: Path, folder: Path, monitor: Monitor) -> Repair:
     plan = _plan(found, stage)
-    bad = {hit.image for finding in found.findings for hit in finding.hits if finding.id in _MIXED_UP}
+    bad = _mixed_up(found)
     whole = [look for look in found.looks if look.image and look.mask and look.couple.image not in bad]
     dealt = deal(whole)
     log: list[Change] = list(_left_out(found, bad))
@@ -153,19 +154,24 @@ def _plan(found: Checkup, stage: Path) -> _Plan:
     return _Plan(found.encoding, Classes(names, palette), lowest, stage, found.inventory.root)
 
 
-def _left_out(found: Checkup, bad: set[Path | None]) -> Iterator[Change]:
+def _mixed_up(found: Checkup) -> dict[Path, str]:
+    """Images of pairs where image and mask are mixed up, with the kind; findings keep but their first places."""
+    hits = (hit for look in found.looks for hit in picture_hits(look))
+    return {hit.image: hit.kind for hit in hits if hit.kind in _MIXED_UP and hit.image}
+
+
+def _left_out(found: Checkup, bad: dict[Path, str]) -> Iterator[Change]:
     root = found.inventory.root
-    for finding in found.findings:
-        if finding.id in _LOST:
-            for hit in finding.hits:
-                file = shown(hit.file, root) if hit.file else None
-                yield {"file": file, "change": "left out", "why": finding.id, "text": hit.text}
+    for hit in found.inventory.hits:
+        if hit.kind in _LOST:
+            file = shown(hit.file, root) if hit.file else None
+            yield {"file": file, "change": "left out", "why": hit.kind, "text": hit.text}
     for look in found.looks:
         for kind, path, text in look.problems[:1]:
             yield {"file": shown(path, root), "change": "left out", "why": kind, "text": plain(text)}
         if not look.problems and look.couple.image in bad:
-            file = shown(look.couple.image, root)
-            yield {"file": file, "change": "left out", "why": "mask-is-photo", "text": "image and mask are mixed up"}
+            file, why = shown(look.couple.image, root), bad[look.couple.image]
+            yield {"file": file, "change": "left out", "why": why, "text": "image and mask are mixed up"}
 
 
 def _names(kept: tuple[tuple[Look, str], ...]) -> list[str]:
