@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import sys
+import threading
+import warnings
 from pathlib import Path
 
 import clinic_faults as faults  # conftest.py has put it there
@@ -132,3 +135,45 @@ def test_training_reads_the_mended_copy_of_a_broken_set(patient: faults.Patient,
     assert dataset.classes.names == patient.names
     kept = survey(dataset, "train", monitor=Monitor())
     assert len(kept.pairs) == 18
+
+
+@pytest.mark.parametrize("side", ["images", "masks"])
+def test_a_file_without_partner_may_have_a_name_that_is_not_utf8(
+    patient: faults.Patient, tmp_path: Path, side: str
+) -> None:
+    folder = patient.root / side / "train"
+    chosen = sorted(folder.iterdir())[0]
+    chosen.rename(folder / f"{os.fsdecode(b'caf' + bytes([0xE9]))}{chosen.suffix}")
+    found, _ = check(
+        patient.root, json_file=tmp_path / "f.json", report=tmp_path / "page.html", fix=tmp_path / "mended"
+    )
+    assert {"image-without-mask", "mask-without-image", "name-not-utf8"} <= found.findings.ids()
+    assert "caf\\xe9" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "\\udce9" not in (tmp_path / "mended/fixes.jsonl").read_text(encoding="utf-8")
+    for finding in found.findings:
+        for hit in finding.hits:
+            hit.text.encode("utf-8")  # raises where bytes of the name are left in it
+
+
+def test_an_examination_sets_warning_filters_in_the_calling_thread_alone_and_puts_them_back(
+    patient: faults.Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (patient.root / "images/train").iterdir():
+        with Image.open(path) as image:
+            image.convert("RGB").save(path.with_suffix(".tif"))
+        path.unlink()
+    entered = []
+
+    class Watched(warnings.catch_warnings):  # type: ignore[type-arg]
+        def __enter__(self) -> object:
+            place = sys._getframe(1).f_globals["__name__"]
+            entered.append((place, threading.current_thread() is threading.main_thread()))
+            return super().__enter__()
+
+    monkeypatch.setattr(warnings, "catch_warnings", Watched)
+    before = list(warnings.filters)
+    examine(patient.root)
+    assert warnings.filters == before
+    ours = [main for place, main in entered if place.startswith("pixelwise.doctor")]
+    assert ours
+    assert all(ours)

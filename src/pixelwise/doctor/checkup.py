@@ -1,5 +1,6 @@
 """The whole examination of a data set, from its folder to its findings."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,12 @@ def examine(root: Path, *, format: str = "auto", monitor: Monitor | None = None)
 
     About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no known layout, no pair.
     """
-    monitor = monitor or Monitor()
+    with warnings.catch_warnings():  # here and not in the reading threads, which share one list of filters
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # what is odd about a picture becomes a finding
+        return _examined(root, format, monitor or Monitor())
+
+
+def _examined(root: Path, format: str, monitor: Monitor) -> Checkup:
     inventory = take_inventory(root, format)
     findings = Findings()
     findings.add(inventory.hits)

@@ -21,7 +21,7 @@ class Deal:
 
 
 def deal(looks: Sequence[Look]) -> Deal:
-    """Drop copies, the less tested one of two, and hold out a val split (and test, as training does) where none is.
+    """Drop all copies but the one tested most, and hold out a val split (and test, as training does) where none is.
 
     Images that look nearly alike stay together, whichever split they get. Which are held out follows from their names.
     """

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ Table = tuple[tuple[int, int], ...]
 _LOSSY = frozenset({"JPEG", "WEBP", "MPO"})
 _NEAR = 24  # colours of classes that were not declared differ by more in some channel
 _FEW = 10  # with fewer masks than this, being in one of them alone says nothing
+_DARK, _LIGHT = 64, 191  # below and above, a lossy mask of 0 and 255 has its two classes
+_MOST = 0.95  # of such a mask lies there; and of the areas of one value on either side, this much has one value
 _GUESSED = 64  # ids from here on are hardly class ids where none are declared, as in data/folder
 
 
@@ -43,6 +46,12 @@ class Encoding:
         """Legal raw values, sorted, and the label of each."""
         pairs = self.colours if coloured else self.values
         return np.array([raw for raw, _ in pairs], np.int64), np.array([label for _, label in pairs], np.uint8)
+
+    @property
+    def closest(self) -> int:
+        """The least distance of two classes' numbers."""
+        raws = sorted(raw for raw, label in self.values if label != VOID)
+        return min((b - a for a, b in pairwise(raws)), default=VOID)
 
     def legal(self, look: MaskLook) -> NDArray[np.bool_]:
         """Which of a mask's values have a meaning."""
@@ -88,7 +97,7 @@ def find_encoding(masks: Sequence[MaskLook], declared: Declared, layers: tuple[s
         return _encoding("one file a class", f"{len(layers)} classes", classes, list(enumerate(range(len(layers)))), [])
     coloured = [look for look in masks if look.coloured]
     known = any(entry.colour for entry in declared.kept)
-    if declared.source and (known or 2 * len(coloured) <= len(masks)):
+    if declared.kept and (known or 2 * len(coloured) <= len(masks)):
         return _declared(masks, declared)
     if 2 * len(coloured) > len(masks):
         return _by_colour(coloured)
@@ -121,8 +130,7 @@ def _declared(masks: Sequence[MaskLook], declared: Declared) -> Encoding:
     packed = {_pack(entry.colour): VOID for entry in void if entry.colour}
     packed |= {_pack(entry.colour): label for label, entry in enumerate(kept) if entry.colour}
     packed = packed or dict(_packed(found))  # masks with a palette say what colours mean in those without
-    numbers = [look for look in masks if not look.coloured and not is_lossy(look)]
-    binary = len(names) == 2 and table[VOID] == VOID and _is_binary(numbers)
+    binary = len(names) == 2 and table[VOID] == VOID and _is_binary(_clean([m for m in masks if not m.coloured]))
     if binary:
         table = {0: 0, VOID: 1}
     kind = "0 and 255" if binary else "RGB colours" if colours and any(look.coloured for look in masks) else "class ids"
@@ -133,7 +141,7 @@ def _declared(masks: Sequence[MaskLook], declared: Declared) -> Encoding:
 def _by_colour(masks: Sequence[MaskLook]) -> Encoding:
     """Colours that fill areas are classes; those seen only along borders or in specks are not."""
     pixels, solid, files = Counter[int](), Counter[int](), Counter[int]()
-    clean = [look for look in masks if not is_lossy(look)] or list(masks)
+    clean = _clean(masks)
     for look in clean:
         for value, count, firm in zip(look.values.tolist(), look.counts.tolist(), look.solid.tolist(), strict=True):
             pixels[value] += count
@@ -148,19 +156,26 @@ def _by_colour(masks: Sequence[MaskLook]) -> Encoding:
         if firm > 1e-5 * total and own and not alone and len(legal) < 254:
             legal.append(value)
     legal.sort()
-    classes = Classes(tuple(f"class {label}" for label in range(len(legal))), tuple(unpack(value) for value in legal))
+    palette = tuple(unpack(value) for value in legal) or voc_colormap(1)  # of noise, no colour is a class
+    classes = Classes(tuple(f"class {label}" for label in range(len(palette))), palette)
     evidence = f"{len(legal)} colours fill areas, of {len(pixels)} that occur in {len(masks)} masks"
-    numbers = [(label, label) for label in range(len(legal))] + [(VOID, VOID)]
+    numbers = [(label, label) for label in range(len(palette))] + [(VOID, VOID)]
     colours = [(value, label) for label, value in enumerate(legal)]
     return Encoding("RGB colours", evidence, classes, tuple(numbers), tuple(colours))
 
 
 def _by_value(masks: Sequence[MaskLook]) -> Encoding:
-    clean = [look for look in masks if not is_lossy(look)] or list(masks)
+    clean = _clean(masks)
     if _is_binary(clean):
         evidence = f"0 and 255 fill the areas of {len(masks)} masks: 0 is the first class, 255 the second, none is void"
         classes = Classes.named(("background", "foreground"))
         return Encoding("0 and 255", evidence, classes, ((0, 0), (VOID, 1)), binary=True)
+    pair = _high_pair(clean)
+    if pair:
+        evidence = f"{pair[0]} and {pair[1]} alone fill the areas of {len(masks)} masks: both are classes, none is void"
+        classes = Classes.named(("background", "foreground"))
+        values = [(raw, label) for label, raw in enumerate(pair)]
+        return Encoding(f"{pair[0]} and {pair[1]}", evidence, classes, tuple(values), binary=True)
     top = max(_meant(clean), default=0)
     classes = Classes(
         tuple(f"class {label}" for label in range(top + 1)), _found_palette(clean, top + 1) or voc_colormap(top + 1)
@@ -181,9 +196,39 @@ def _is_binary(masks: Sequence[MaskLook]) -> bool:
     return both > 0 and 2 * len(two) > len(masks) and 4 * more <= both
 
 
+def _high_pair(masks: Sequence[MaskLook]) -> tuple[int, int] | None:
+    """The two values of masks that have no others, where both are too high for ids and no palette numbers them."""
+    areas = [_area(look) for look in masks if not look.palette]
+    seen = sorted(set().union(*areas))
+    if len(seen) != 2 or len(areas) < len(masks) or seen[0] < _GUESSED or not any(len(area) == 2 for area in areas):
+        return None
+    return seen[0], seen[1]
+
+
+def _clean(masks: Sequence[MaskLook]) -> list[MaskLook]:
+    """The masks whose format keeps values; all where none does."""
+    return [look for look in masks if not is_lossy(look)] or list(masks)
+
+
 def _area(look: MaskLook) -> set[int]:
-    """The values that fill at least a 500th of a mask."""
-    return set(look.values[look.counts * 500 >= look.counts.sum()].tolist())
+    """The values that fill at least a 500th of a mask; ringing around 0 and 255 is no value of its own."""
+    fills = look.counts * 500 >= look.counts.sum()
+    if is_lossy(look) and _rings(look):
+        return {0 if value < _DARK else VOID for value in look.values[fills].tolist() if not _DARK <= value <= _LIGHT}
+    return set(look.values[fills].tolist())
+
+
+def _rings(look: MaskLook) -> bool:
+    """Whether a lossy mask is of 0 and 255: dark or light nearly everywhere, and of one value in all dark areas.
+
+    Ids as JPEG are dark as well, but their areas have several values.
+    """
+    dark, light = look.values < _DARK, look.values > _LIGHT
+    for side, end in ((dark, 0), (light, VOID)):
+        solid, values = look.solid[side], look.values[side]
+        if solid.sum() and (solid.max() < _MOST * solid.sum() or abs(int(values[solid.argmax()]) - end) > 8):
+            return False
+    return bool(look.counts[dark | light].sum() >= _MOST * look.counts.sum())
 
 
 def _meant(masks: Sequence[MaskLook]) -> set[int]:

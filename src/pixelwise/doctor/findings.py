@@ -30,6 +30,10 @@ class Hit:
     mask: Path | None = None
     severity: Severity | None = None
 
+    def __post_init__(self) -> None:
+        """Texts name files, and these may hold bytes that are not UTF-8."""
+        object.__setattr__(self, "text", plain(self.text))
+
 
 @dataclass
 class Finding:
@@ -97,4 +101,9 @@ class Findings:
 def shown(path: Path, root: Path | None = None) -> str:
     """A path as text that can be printed anywhere: relative to `root`, bytes that are not UTF-8 as \\xNN."""
     place = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
-    return str(place).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return plain(str(place))
+
+
+def plain(text: str) -> str:
+    """Text that can be printed anywhere: bytes of file names that are not UTF-8 as \\xNN."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

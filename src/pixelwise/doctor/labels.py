@@ -81,6 +81,9 @@ def _closely(encoding: Encoding, look: Look) -> list[Hit]:
         return [_hit(look, "mask-unreadable", str(error))]
     if strays is None:
         return []
+    if look.mask.coloured and not encoding.colours and encoding.kind == "RGB colours":
+        text = f"{look.mask.distinct} colours, none of which fills an area"
+        return [_hit(look, "colour-stray", text, position=strays.first, count=strays.pixels)]
     if look.mask.coloured and not encoding.colours:
         kind = "mask-lossy" if is_lossy(look.mask) else "encodings-mixed"
         return [_hit(look, kind, "in colours, where the other masks hold numbers", position=strays.first)]

@@ -7,22 +7,26 @@ from pixelwise.doctor.layout import SPLIT_ORDER
 from pixelwise.doctor.look import Look
 from pixelwise.doctor.prints import near_pairs
 
+_CONTRAST = 3  # grey levels between the darkest and the lightest; below that, an image is of one colour
+
 
 def copies(looks: Sequence[Look]) -> Iterator[tuple[Look, Look, float | None]]:
     """Pairs of looks whose images are alike: the difference in grey levels, or None where every pixel is the same.
 
-    Of several alike, each is paired with the first; images of one colour are left out.
+    Of several that are the same, each is paired with the one tested most (in the latest split), the first of those;
+    images of one colour are left out.
     """
-    first: dict[bytes, Look] = {}
-    kept: list[Look] = []
+    same: dict[bytes, list[Look]] = {}
     for look in looks:
-        if look.image is None or look.image.high - look.image.low < 3:
-            continue
-        other = first.setdefault(look.image.picture.content, look)
-        if other is look:
-            kept.append(look)
-        else:
-            yield other, look, None
+        if look.image is not None and look.image.high - look.image.low >= _CONTRAST:
+            same.setdefault(look.image.picture.content, []).append(look)
+    kept: list[Look] = []
+    for group in same.values():
+        lead = max(group, key=lambda look: SPLIT_ORDER.index(look.couple.split))
+        kept.append(lead)
+        for look in group:
+            if look is not lead:
+                yield lead, look, None
     images = [look.image for look in kept if look.image]
     for i, j, unlike in near_pairs([image.print for image in images], [image.thumb for image in images]):
         yield kept[i], kept[j], unlike

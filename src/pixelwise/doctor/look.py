@@ -1,6 +1,5 @@
 """One image and its mask, read once; what is kept of them is small, so that memory hardly grows with their number."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -180,10 +179,8 @@ def _image(image: Image.Image, path: Path) -> tuple[ImageLook, NDArray[np.float3
 
 
 def _frames(path: Path) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path) as image:
-            return getattr(image, "n_frames", 1)
+    with Image.open(path) as image:
+        return getattr(image, "n_frames", 1)
 
 
 def _is_grey(pixels: Array) -> bool:

@@ -15,12 +15,13 @@ from PIL import Image
 
 from pixelwise.doctor.checkup import Checkup
 from pixelwise.doctor.deal import deal
-from pixelwise.doctor.encoding import Encoding
-from pixelwise.doctor.findings import shown
+from pixelwise.doctor.encoding import Encoding, is_lossy
+from pixelwise.doctor.findings import plain, shown
 from pixelwise.doctor.fitting import fitted
 from pixelwise.doctor.look import ImageLook, Look, MaskLook
+from pixelwise.doctor.pictures import picture_hits
 from pixelwise.doctor.reading import read_mask, variant
-from pixelwise.errors import OutputError, PixelwiseError
+from pixelwise.errors import DataError, OutputError
 from pixelwise.images import Array, read_rgb, write_image, write_labels
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, voc_colormap
@@ -31,6 +32,7 @@ _SUFFIX = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "TIFF": 
 _LOST = ("image-without-mask", "mask-without-image", "image-name-twice", "mask-name-twice", "list-entry-missing")
 _MIXED_UP = ("mask-is-photo", "image-is-mask")
 _CHUNK = 32
+_NOISE = 24  # by this much JPEG may change a value inside an area
 
 Change = dict[str, object]
 
@@ -59,9 +61,12 @@ class _Plan:
 def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
     """Write a mended copy to `folder`, all of it or nothing; the source is only read.
 
-    Raises OutputError when `folder` holds something, lies in the source or around it, or cannot be written.
+    Raises OutputError when `folder` holds something, lies in the source or around it, or cannot be written, DataError
+    where the masks cannot be told right from wrong.
     """
     _refuse(folder, found.inventory.root)
+    _refuse_lossy(found)
+    _refuse_unknown(found)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -88,9 +93,32 @@ def _refuse(folder: Path, root: Path) -> None:
         raise OutputError(f"{folder}: is there already; choose a new folder, or remove it first")
 
 
+def _refuse_lossy(found: Checkup) -> None:
+    """Ids that were all saved with loss are lost: beside 3, a 2 may be a class or noise."""
+    masks = [look.mask for look in found.looks if look.mask and not look.couple.layers]
+    numbers = [mask for mask in masks if not mask.coloured]
+    alpha = found.encoding.kind.startswith("alpha")
+    if alpha or 2 * len(numbers) <= len(masks) or not all(is_lossy(mask) for mask in numbers):
+        return
+    if found.encoding.closest <= _NOISE:
+        raise DataError(
+            f"{shown(found.inventory.root)}: every mask is {numbers[0].picture.format}, which changed the class ids, "
+            "and nothing tells them from noise; no copy was written: export the masks as PNG from their source"
+        )
+
+
+def _refuse_unknown(found: Checkup) -> None:
+    """Where no value is a class, all would become void."""
+    if "value-doubtful" in found.findings.ids() and not found.shares["all"].pixels[:VOID].any():
+        raise DataError(
+            f"{shown(found.inventory.root)}: no value of the masks seems to be a class, and no copy was written; "
+            'name the classes in classes.json, as [{"id": 100, "name": ...}, ...]'
+        )
+
+
 def _write(found: Checkup, stage: Path, folder: Path, monitor: Monitor) -> Repair:
     plan = _plan(found, stage)
-    bad = {hit.image for finding in found.findings for hit in finding.hits if finding.id in _MIXED_UP}
+    bad = _mixed_up(found)
     whole = [look for look in found.looks if look.image and look.mask and look.couple.image not in bad]
     dealt = deal(whole)
     log: list[Change] = list(_left_out(found, bad))
@@ -119,26 +147,31 @@ def _plan(found: Checkup, stage: Path) -> _Plan:
     """Ids that begin above 0 are moved down; colours that stand twice give way to the usual ones."""
     classes, lowest = found.encoding.classes, 0
     if "values-not-from-zero" in found.findings.ids():
-        lowest = int(np.flatnonzero(found.shares["all"].pixels[:VOID])[0])
+        lowest = int(np.argmax(found.shares["all"].pixels[:VOID] > 0))  # 0 where no class is seen at all
     names, palette = classes.names[lowest:], classes.palette[lowest:]
     if len(set(palette)) < len(palette):
         palette = voc_colormap(len(names))
     return _Plan(found.encoding, Classes(names, palette), lowest, stage, found.inventory.root)
 
 
-def _left_out(found: Checkup, bad: set[Path | None]) -> Iterator[Change]:
+def _mixed_up(found: Checkup) -> dict[Path, str]:
+    """Images of pairs where image and mask are mixed up, with the kind; findings keep but their first places."""
+    hits = (hit for look in found.looks for hit in picture_hits(look))
+    return {hit.image: hit.kind for hit in hits if hit.kind in _MIXED_UP and hit.image}
+
+
+def _left_out(found: Checkup, bad: dict[Path, str]) -> Iterator[Change]:
     root = found.inventory.root
-    for finding in found.findings:
-        if finding.id in _LOST:
-            for hit in finding.hits:
-                file = shown(hit.file, root) if hit.file else None
-                yield {"file": file, "change": "left out", "why": finding.id, "text": hit.text}
+    for hit in found.inventory.hits:
+        if hit.kind in _LOST:
+            file = shown(hit.file, root) if hit.file else None
+            yield {"file": file, "change": "left out", "why": hit.kind, "text": hit.text}
     for look in found.looks:
         for kind, path, text in look.problems[:1]:
-            yield {"file": shown(path, root), "change": "left out", "why": kind, "text": text}
+            yield {"file": shown(path, root), "change": "left out", "why": kind, "text": plain(text)}
         if not look.problems and look.couple.image in bad:
-            file = shown(look.couple.image, root)
-            yield {"file": file, "change": "left out", "why": "mask-is-photo", "text": "image and mask are mixed up"}
+            file, why = shown(look.couple.image, root), bad[look.couple.image]
+            yield {"file": file, "change": "left out", "why": why, "text": "image and mask are mixed up"}
 
 
 def _names(kept: tuple[tuple[Look, str], ...]) -> list[str]:
@@ -146,21 +179,25 @@ def _names(kept: tuple[tuple[Look, str], ...]) -> list[str]:
     taken: set[tuple[str, str]] = set()
     names = []
     for look, split in kept:
-        plain = shown(Path(look.couple.name)).replace("\\", "_")
-        name, number = plain, 2
+        base = shown(Path(look.couple.name)).replace("\\", "_")
+        name, number = base, 2
         while (split, name.lower()) in taken:
-            name, number = f"{plain}_{number}", number + 1
+            name, number = f"{base}_{number}", number + 1
         taken.add((split, name.lower()))
         names.append(name)
     return names
 
 
 def _pair(plan: _Plan, job: tuple[tuple[Look, str], str]) -> tuple[bool, list[Change]]:
-    """Write one pair; False with the reason where it cannot be mended."""
+    """Write one pair, the mask first; False with the reason where it cannot be mended.
+
+    What cannot be written (a full disk) ends the whole copy.
+    """
     (look, split), name = job
     if look.image is None or look.mask is None:
         return False, []
     entries: list[Change] = []
+    target = plan.stage / "masks" / split / f"{name}.png"
     try:
         labels = _labels(plan, look, look.mask, entries)
         shaped, said = fitted(labels, look)
@@ -168,9 +205,10 @@ def _pair(plan: _Plan, job: tuple[tuple[Look, str], str]) -> tuple[bool, list[Ch
             entries.append(_entry(plan, look, "mask", *said, mask=True))
         if shaped is None:
             return False, entries
+        write_labels(target, shaped, plan.classes.palette)
         _image(plan, look, look.image, split, name, entries)
-        write_labels(plan.stage / "masks" / split / f"{name}.png", shaped, plan.classes.palette)
-    except PixelwiseError as error:
+    except DataError as error:
+        target.unlink(missing_ok=True)
         return False, [_entry(plan, look, "left out", "mask-unreadable", str(error))]
     if split != look.couple.split:
         entries.append(_entry(plan, look, "moved", "split", f"from {look.couple.split} to {split}"))
@@ -229,4 +267,4 @@ def _write_classes(plan: _Plan) -> None:
 
 def _entry(plan: _Plan, look: Look, change: str, why: str, text: str, *, mask: bool = False) -> Change:
     path = look.couple.mask if mask else look.couple.image
-    return {"file": shown(path, plan.root), "change": change, "why": why, "text": text}
+    return {"file": shown(path, plan.root), "change": change, "why": why, "text": plain(text)}
