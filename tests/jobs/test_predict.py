@@ -153,3 +153,31 @@ def test_a_file_that_vanishes_on_the_way_is_named(photo: Path, tmp_path: Path) -
     done = predict_files(Predictor(thief, Classes.named(("a", "b", "c", "d"))), [*images, other], tmp_path / "out")
     assert [(path.name, "no such file" in why) for path, why in done.failed] == [("other.jpg", True)]
     assert len(done.written) == WORKERS + 1
+
+
+def always(label: int) -> Predictor:
+    def run(rgb: np.ndarray) -> np.ndarray:
+        return np.repeat(np.eye(4, dtype=np.float32)[label].reshape(1, 4, 1, 1), len(rgb), 0) + 0 * rgb[:, :1]
+
+    return Predictor(run, Classes.named(("a", "b", "c", "d")))
+
+
+def labels(path: Path) -> list[int]:
+    with Image.open(path) as mask:
+        return np.unique(np.asarray(mask)).tolist()
+
+
+@pytest.mark.parametrize("more", [{"confidence": True}, {"overlay": True}, {"extras": ("logits",)}])
+def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(more: dict, photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict_files(always(1), [photo], out, recipe=Recipe({"model": "a"}))
+    with pytest.raises(ConfigError, match="masks of 1 of these images, made with another model"):
+        predict_files(always(2), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "b"}))
+    assert labels(out / "photo.png") == [1]
+    assert len(predict_files(always(1), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "a"})).written)
+
+
+def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "plain.tif")
+    done = predict_files(always(1), [tmp_path / "plain.tif"], tmp_path, recipe=Recipe({"model": "a"}))
+    assert [path.name for path in done.written] == ["plain.png"]

@@ -183,29 +183,36 @@ def _made_with(folder: Path) -> dict[str, Any] | None:
 
 
 def _finished(images: Sequence[Path], folder: Path, choices: Choices, *, same: bool) -> dict[Path, Path]:
-    """The images whose results are in `folder`, made by the `same` recipe, with their masks. Raises ConfigError where
-    by another.
+    """The images whose results are all in `folder`, made by the `same` recipe, with their masks. Raises ConfigError
+    where there is a mask by another, whatever else is or is not beside it.
 
     Results older than the manifest were there before its recipe: a call with --overwrite was stopped before it came to
     them.
     """
-    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
-    plain = [".png", *["_overlay.jpg"] * choices.overlay]
-    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
-    raster = [".tif", *(f"_{name}.tif" for name in names), *[".geojson"] * ("polygons" in choices.extras)]
-    there = dict[Path, list[Path]]()
+    given = set(images)  # where the results go beside the images, one of these is no mask
+    there, masks = dict[Path, list[Path]](), 0
     for image in images:
-        kinds = [[folder / f"{image.stem}{ending}" for ending in endings] for endings in (plain, raster)]
+        kinds = [paths for paths in _results(image, folder, choices) if paths[0] not in given and paths[0].is_file()]
+        masks += bool(kinds)
         found = next((paths for paths in kinds if all(path.is_file() for path in paths)), None)
         if found:
             there[image] = found
-    if there and not same:
+    if masks and not same:
         raise ConfigError(
-            f"{folder} has masks of {len(there)} of these images, made with another model or other options; give "
+            f"{folder} has masks of {masks} of these images, made with another model or other options; give "
             "--overwrite to make them anew, or another --out"
         )
     since = (folder / MANIFEST).stat().st_mtime_ns if there else 0
     return {i: paths[0] for i, paths in there.items() if min(path.stat().st_mtime_ns for path in paths) >= since}
+
+
+def _results(image: Path, folder: Path, choices: Choices) -> tuple[list[Path], list[Path]]:
+    """What an image becomes, the mask first: where it is read at once, and where by window."""
+    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
+    plain = [".png", *["_overlay.jpg"] * choices.overlay]
+    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
+    raster = [".tif", *(f"_{name}.tif" for name in names), *[".geojson"] * ("polygons" in choices.extras)]
+    return [folder / f"{image.stem}{end}" for end in plain], [folder / f"{image.stem}{end}" for end in raster]
 
 
 def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:
