@@ -168,7 +168,9 @@ def labels(path: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("more", [{"confidence": True}, {"overlay": True}, {"extras": ("logits",)}])
-def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(more: dict, photo: Path, tmp_path: Path) -> None:
+def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(
+    more: dict, photo: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     predict_files(always(1), [photo], out, recipe=Recipe({"model": "a"}))
     with pytest.raises(ConfigError, match="masks of 1 of these images, made with another model"):
@@ -181,3 +183,34 @@ def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(tmp_path / "plain.tif")
     done = predict_files(always(1), [tmp_path / "plain.tif"], tmp_path, recipe=Recipe({"model": "a"}))
     assert [path.name for path in done.written] == ["plain.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("y_overlay.jpg", Choices(overlay=True)),
+        ("y_confidence.png", Choices(confidence=True)),
+    ],
+)
+def test_no_result_takes_the_place_of_an_input(name: str, choices: Choices, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(photo, folder / "y.jpg")
+    Image.open(photo).save(folder / name)
+    before = (folder / name).read_bytes()
+    (tmp_path / "link").symlink_to(folder)
+    for out in (folder, tmp_path / "link"):
+        with pytest.raises(ConfigError, match=rf"{name}, a result of .*y\.jpg, would overwrite an input"):
+            predict_files(predictor(), [folder / "y.jpg", folder / name], out, choices=choices)
+    assert (folder / name).read_bytes() == before
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_confidence_and_a_mask_of_one_name_are_refused(order: int, photo: Path, tmp_path: Path) -> None:
+    images = [tmp_path / "z.jpg", tmp_path / "z_confidence.jpg"][::order]
+    for image in images:
+        shutil.copy(photo, image)
+    with pytest.raises(ConfigError, match=r"both be written as z_confidence\.png"):
+        predict_files(predictor(), images, tmp_path / "out", choices=Choices(confidence=True))
+    assert len(predict_files(predictor(), images, tmp_path / "out").written) == 2

@@ -73,7 +73,7 @@ def predict_files(
     """
     choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
     images = find_images(inputs)
-    _refuse_clashes(images, folder)
+    _refuse_clashes(images, folder, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
     done = dict[Path, Path]()
@@ -189,10 +189,11 @@ def _finished(images: Sequence[Path], folder: Path, choices: Choices, *, same: b
     Results older than the manifest were there before its recipe: a call with --overwrite was stopped before it came to
     them.
     """
-    given = set(images)  # where the results go beside the images, one of these is no mask
+    given, place = _places(images), folder.resolve()  # where results go beside the images, an image is no mask
     there, masks = dict[Path, list[Path]](), 0
     for image in images:
-        kinds = [paths for paths in _results(image, folder, choices) if paths[0] not in given and paths[0].is_file()]
+        kinds = [paths for paths in _results(image, folder, choices) if place / paths[0].name not in given]
+        kinds = [paths for paths in kinds if paths[0].is_file()]
         masks += bool(kinds)
         found = next((paths for paths in kinds if all(path.is_file() for path in paths)), None)
         if found:
@@ -215,17 +216,34 @@ def _results(image: Path, folder: Path, choices: Choices) -> tuple[list[Path], l
     return [folder / f"{image.stem}{end}" for end in plain], [folder / f"{image.stem}{end}" for end in raster]
 
 
-def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:
-    by_stem: dict[str, Path] = {}
+def _refuse_clashes(images: Sequence[Path], folder: Path, choices: Choices) -> None:
+    """Raises ConfigError where two images would give files of one name, or a result would replace an input."""
+    by_path, given, place = dict[Path, Path](), _places(images), folder.resolve()
     for image in images:
-        if image.stem in by_stem:
+        plain, raster = _results(image, place, choices)
+        for path in (*plain, *raster):
+            other = by_path.setdefault(path, image)
+            if other != image:
+                raise ConfigError(
+                    f"{other} and {image} would both be written as {path.name}; predict them into two folders"
+                )
+        lost = [path for path in plain if path in given]
+        lost += [path for path in raster if path in given and _is_large(image)]
+        if lost:
             raise ConfigError(
-                f"{by_stem[image.stem]} and {image} would both be written as {image.stem}.png; "
-                "predict them into two folders"
+                f"{lost[0].name}, a result of {image}, would overwrite an input image; choose another --out than "
+                f"{folder}"
             )
-        by_stem[image.stem] = image
-    sources = {image.resolve() for image in images}
-    lost = [image for image in images if (folder / f"{image.stem}.png").resolve() in sources]
-    lost += [i for i in images if (folder / f"{i.stem}.tif").resolve() in sources and reads_by_window(i)]
-    if lost:
-        raise ConfigError(f"the mask of {lost[0]} would overwrite an input image; choose another --out than {folder}")
+
+
+def _places(images: Sequence[Path]) -> set[Path]:
+    """Where the images lie: the files themselves, and the links to them."""
+    folders = {folder: folder.resolve() for folder in {image.parent for image in images}}
+    return {image.resolve() for image in images} | {folders[image.parent] / image.name for image in images}
+
+
+def _is_large(image: Path) -> bool:
+    try:
+        return reads_by_window(image)
+    except ImageError:  # nothing will be written for it
+        return False
