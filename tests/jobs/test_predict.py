@@ -1,6 +1,7 @@
 import resource
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.parallel import WORKERS
 from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs import predict as predict_module
 from pixelwise.jobs.predict import Recipe, find_images, predict_files
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
@@ -113,6 +115,7 @@ def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path:
         ({"extras": ("polygon",)}, "did you mean 'polygons'"),
         ({"extras": ("logits", "probabilities")}, "choose one"),
         ({"smallest": -1}, "smallest area -1"),
+        ({"scales": (1.0, 5.0)}, "scale 5.0: choose from 0.25 to 4.0"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(choices: dict, said: str) -> None:
@@ -214,3 +217,18 @@ def test_a_confidence_and_a_mask_of_one_name_are_refused(order: int, photo: Path
     with pytest.raises(ConfigError, match=r"both be written as z_confidence\.png"):
         predict_files(predictor(), images, tmp_path / "out", choices=Choices(confidence=True))
     assert len(predict_files(predictor(), images, tmp_path / "out").written) == 2
+
+
+@pytest.mark.parametrize("said", ["rasterio is not installed", "labelled in strips"])
+def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
+    said: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, old, new = tmp_path / "out", Recipe({"model": "a"}), Recipe({"model": "a", "smallest": 9}, overwrite=True)
+    predict_files(predictor(), [photo], out, recipe=old)
+    if said == "labelled in strips":
+        monkeypatch.setattr(predict_module, "MAX_PIXELS", 1000)
+    else:
+        monkeypatch.setitem(sys.modules, "rasterio.features", None)
+    with pytest.raises(ConfigError, match=said):
+        predict_files(predictor(), [photo], out, choices=Choices(smallest=9), recipe=new)
+    assert predict_files(predictor(), [photo], out, recipe=old).skipped == (photo,)

@@ -8,13 +8,20 @@ from typing import Any
 
 from pixelwise.errors import ConfigError
 from pixelwise.files import atomic
-from pixelwise.images import Array
+from pixelwise.images import MAX_PIXELS, Array
 from pixelwise.inference.packages import demand
 from pixelwise.tasks.labels import VOID
 
 WGS84 = "EPSG:4326"
 DIGITS = 8
 """Decimals of a degree that are written: about a millimetre."""
+
+
+TOO_LARGE = (
+    "labelled in strips, where a small region cannot be told from a part of a large one; leave out --smallest-area, or "
+    f"cut the picture into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
+)
+"""Why small regions of a picture above MAX_PIXELS cannot be taken away."""
 
 
 def sieved(labels: Array, smallest: int) -> Array:
@@ -78,7 +85,4 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
 def refuse_too_large(height: int, width: int, smallest: int, limit: int) -> None:
     """Raises ConfigError for a picture whose small regions cannot be taken away, as its labels are not held at once."""
     if smallest > 1 and height * width > limit:
-        raise ConfigError(
-            f"{height} x {width} pixels are labelled in strips, where a small region cannot be told from a part of a "
-            f"large one; leave out --smallest-area, or cut it into parts of at most {limit // 1_000_000} megapixels"
-        )
+        raise ConfigError(f"{height} x {width} pixels: {TOO_LARGE}")

@@ -11,14 +11,16 @@ from typing import Any
 from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.files import write_text
-from pixelwise.images import list_images
+from pixelwise.images import MAX_PIXELS, list_images, pixel_count
 from pixelwise.inference.areas import write_areas
 from pixelwise.inference.auto import model_key
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import EXPORTED
+from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.seams import Seams
 from pixelwise.monitor import Monitor
 
@@ -74,6 +76,7 @@ def predict_files(
     choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
     images = find_images(inputs)
     _refuse_clashes(images, folder, choices)
+    _refuse_unable(images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
     done = dict[Path, Path]()
@@ -234,6 +237,16 @@ def _refuse_clashes(images: Sequence[Path], folder: Path, choices: Choices) -> N
                 f"{lost[0].name}, a result of {image}, would overwrite an input image; choose another --out than "
                 f"{folder}"
             )
+
+
+def _refuse_unable(images: Sequence[Path], choices: Choices) -> None:
+    """Raises ConfigError for what would stop the run at some image, before the manifest is replaced."""
+    if choices.smallest > 1 or "polygons" in choices.extras:
+        demand("rasterio.features")
+    if choices.smallest > 1:
+        for image in images:
+            if (pixel_count(image) or 0) > MAX_PIXELS:
+                raise ConfigError(f"{image}: {TOO_LARGE}")
 
 
 def _places(images: Sequence[Path]) -> set[Path]:
