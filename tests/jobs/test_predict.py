@@ -1,3 +1,4 @@
+import os
 import resource
 import shutil
 import signal
@@ -232,3 +233,42 @@ def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
     with pytest.raises(ConfigError, match=said):
         predict_files(predictor(), [photo], out, choices=Choices(smallest=9), recipe=new)
     assert predict_files(predictor(), [photo], out, recipe=old).skipped == (photo,)
+
+
+def test_the_table_of_areas_grows_and_goes_with_the_masks(photo: Path, tmp_path: Path) -> None:
+    images = [tmp_path / f"{name}.png" for name in "abc"]
+    for image in images:
+        Image.open(photo).save(image)
+    out, recipe, areas = tmp_path / "out", Recipe({"model": "a"}), Choices(extras=("areas",))
+
+    def table() -> dict[str, list[str]]:
+        rows = [line.split(",") for line in (out / "areas.csv").read_text().splitlines()]
+        assert rows[0][0] == "mask"
+        return {mask: [row[1] for row in rows if row[0] == mask] for mask in sorted({row[0] for row in rows[1:]})}
+
+    predict_files(always(1), images[:2], out, choices=areas, recipe=recipe)
+    predict_files(always(1), images[2:], out, choices=areas, recipe=recipe)
+    assert table() == {"a.png": ["b"], "b.png": ["b"], "c.png": ["b"]}
+    (out / "a.png").unlink()
+    again = Recipe({"model": "a"}, overwrite=True)
+    predict_files(always(2), images[1:2], out, choices=areas, recipe=again)
+    assert table() == {"b.png": ["c"], "c.png": ["b"]}, "one mask is gone, one was made anew, one stayed"
+    predict_files(always(3), images, out, recipe=again)
+    assert not (out / "areas.csv").exists(), "it would name other labels than the masks have"
+    (out / "areas.csv").write_text("somebody's own\n")
+    predict_files(always(3), images, out, recipe=again)
+    assert (out / "areas.csv").read_text() == "somebody's own\n"
+
+
+def test_names_that_are_no_unicode_are_written_into_the_table(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
+    (tmp_path / "t.png").rename(os.fsdecode(os.fsencode(folder) + b"/b\xe4.png"))
+    for _ in range(2):
+        done = predict_files(always(1), [folder], tmp_path / "out", choices=Choices(extras=("areas",)))
+        assert len(done.written) == 1
+    Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
+    predict_files(always(1), [tmp_path / "t.png"], tmp_path / "out", choices=Choices(extras=("areas",)))
+    lines = (tmp_path / "out/areas.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[1:] == [r"b\udce4.png,b,400,1.000000,", "t.png,b,400,1.000000,"]

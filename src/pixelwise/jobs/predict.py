@@ -12,7 +12,7 @@ from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.files import write_text
 from pixelwise.images import MAX_PIXELS, list_images, pixel_count
-from pixelwise.inference.areas import write_areas
+from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.auto import model_key
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import EXPORTED
@@ -84,6 +84,8 @@ def predict_files(
         before = _made_with(folder)
         if not recipe.overwrite:
             done = _finished(images, folder, choices, same=before == recipe.made_with)
+        if recipe.overwrite and "areas" not in choices.extras:
+            remove_areas(folder / AREAS)  # it would speak of masks that are no more
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
     skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
