@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
@@ -294,3 +295,44 @@ def test_a_picture_whose_header_promises_more_than_the_file_holds_is_named(tmp_p
     done = predict_files(predictor, [bomb, cut, tmp_path / "photo.png"], tmp_path / "out")
     assert [path.name for path, _ in done.failed] == ["bomb.png", "cut.tif"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
+
+
+def test_a_palette_is_looked_up_as_in_a_picture_in_memory(tmp_path: Path) -> None:
+    values = (np.arange(70 * 60).reshape(70, 60) % 7).astype(np.uint8)
+    colours = np.random.default_rng(0).integers(0, 256, (7, 3))
+    source = write(tmp_path / "a.tif", values)
+    with rasterio.open(source, "r+") as target:
+        target.write_colormap(1, {value: (*colour.tolist(), 255) for value, colour in enumerate(colours)})
+    with open_raster(source) as opened:
+        assert np.array_equal(opened[10:50, 5:45], colours[values[10:50, 5:45]])
+    picture = Image.fromarray(values)
+    picture.putpalette(colours.astype(np.uint8).tobytes())
+    picture.save(tmp_path / "a.png")
+    with open_raster(tmp_path / "a.png") as opened:
+        assert np.array_equal(opened[0:70, 0:60], colours[values])
+
+
+def test_cmyk_is_converted_or_refused_with_the_way_out(tmp_path: Path) -> None:
+    inks = np.random.default_rng(0).integers(0, 256, (40, 40, 4), dtype=np.uint8)
+    with open_raster(write(tmp_path / "a.tif", inks, photometric="CMYK")) as opened:
+        paper = (255 - inks[..., :3].astype(float)) * (255 - inks[..., 3:].astype(float)) / 255
+        assert np.abs(opened[0:40, 0:40] - paper).max() <= 1
+        assert opened.valid(0, 0, 40, 40).all(), "black is no alpha"
+    bands = [getattr(ColorInterp, name) for name in ("cyan", "magenta", "yellow", "black")]
+    source = write(tmp_path / "b.tif", inks)
+    with rasterio.open(source, "r+") as target:
+        target.colorinterp = bands
+    with pytest.raises(ImageError, match=r"b\.tif: holds CMYK; convert it to RGB"):
+        predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["nodata", "alpha"])
+def test_a_cut_raster_with_gaps_is_named_and_the_others_go_on(kind: str, tmp_path: Path) -> None:
+    rough = np.random.default_rng(0).integers(1, 255, (400, 400, 3 + (kind == "alpha")), dtype=np.uint8)
+    options = {"nodata": 0} if kind == "nodata" else {"photometric": "RGB", "alpha": "YES"}
+    cut = write(tmp_path / "cut.tif", rough, **options)
+    cut.write_bytes(cut.read_bytes()[:300_000])
+    whole = write(tmp_path / "whole.tif", picture(60, 60))
+    done = predict_files(Predictor(blurred, CLASSES, tile=(64, 64)), [cut, whole], tmp_path / "out")
+    assert [(path.name, "cannot be read from row" in why) for path, why in done.failed] == [("cut.tif", True)]
+    assert [path.name for path in done.written] == ["whole.tif"]

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ _SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
 
 @dataclass
 class RasterPicture:
-    """An open raster as RGB pixels by window. One band is grey; of four the last one, alpha, says where it is valid."""
+    """An open raster as RGB pixels by window. One band is grey, or has a palette; of four the last one, alpha, says
+    where it is valid.
+    """
 
     path: Path
     dataset: Any
@@ -56,24 +59,45 @@ class RasterPicture:
     def __getitem__(self, window: tuple[slice, slice]) -> Array:
         """RGB (h, w, 3) uint8 of a window of rows and columns. Raises ImageError where the file breaks off."""
         rows, columns = window
-        bands = [1, 2, 3] if self.dataset.count >= 3 else [1, 1, 1]
-        try:
+        bands = [1, 2, 3] if self.dataset.count >= 3 else [1]
+        with self._breaks_off(rows.start):
             read = self.dataset.read(bands, window=((rows.start, rows.stop), (columns.start, columns.stop)))
-        except Exception as error:  # rasterio's errors share no base class but Exception
-            raise ImageError(f"{self.path}: cannot be read from row {rows.start} on ({error}); replace it") from error
-        found: Array = np.ascontiguousarray(read.transpose(1, 2, 0))
+        if self._palette is not None:
+            return self._palette[read[0]]
+        found: Array = np.ascontiguousarray(np.broadcast_to(read, (3, *read.shape[1:])).transpose(1, 2, 0))
         return found
 
     def valid(self, top: int, left: int, height: int, width: int) -> NDArray[np.bool_]:
-        """Where a window has data, (h, w): by the file's nodata value, alpha band or mask."""
-        found: NDArray[np.bool_] = self.dataset.dataset_mask(window=((top, top + height), (left, left + width))) > 0
+        """Where a window has data, (h, w): by the file's nodata value, alpha band or mask. Raises as indexing does."""
+        with self._breaks_off(top):
+            mask = self.dataset.dataset_mask(window=((top, top + height), (left, left + width)))
+        found: NDArray[np.bool_] = mask > 0
         return found
+
+    @cached_property
+    def _palette(self) -> Array | None:
+        """RGB (256, 3) by the value of a pixel, where the only band is one of such values."""
+        if self.dataset.count > 1 or self.dataset.colorinterp[0].name != "palette":
+            return None
+        colours = np.zeros((256, 3), np.uint8)
+        for value, colour in self.dataset.colormap(1).items():
+            if value < len(colours):
+                colours[value] = colour[:3]
+        return colours
+
+    @contextmanager
+    def _breaks_off(self, row: int) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # rasterio's errors share no base class but Exception
+            raise ImageError(f"{self.path}: cannot be read from row {row} on ({error}); replace it") from error
 
 
 @contextmanager
 def open_raster(path: Path) -> Iterator[RasterPicture]:
     """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot open and for bands that
-    are not 1, 3 or 4 of 8 bit.
+    are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not
+    convert.
     """
     rasterio = demand("rasterio")
     with rasterio.Env(**_SETTINGS), warnings.catch_warnings(), ExitStack() as stack:
@@ -88,6 +112,8 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
             raise ImageError(
                 f"{path}: holds {dataset.dtypes[0]}; scale it to 8 bit, as with `gdal_translate -ot Byte -scale`"
             )
+        if dataset.colorinterp[0].name == "cyan":  # GDAL converts that of TIFF and JPEG files by itself
+            raise ImageError(f"{path}: holds CMYK; convert it to RGB, as with `magick IN -colorspace sRGB OUT`")
         yield RasterPicture(path, dataset)
 
 
