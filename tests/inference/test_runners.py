@@ -74,6 +74,21 @@ def test_too_little_memory_is_said_with_the_way_out() -> None:
         TorchRunner(Hungry(), device=CPU)(rgb())
 
 
+def test_too_little_memory_of_the_cpu_is_said_as_well() -> None:
+    class Huge(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return torch.empty(10**15) + image
+
+    class Wrong(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(ConfigError, match=r"cpu has too little free memory.*choose smaller tiles$"):
+        TorchRunner(Huge(), device=CPU)(rgb())
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        TorchRunner(Wrong(), device=CPU)(rgb())
+
+
 def test_mirrored_logits_of_a_mirrored_image_are_the_mirror() -> None:
     def sided(image: np.ndarray) -> np.ndarray:
         return image.astype(np.float32) * np.arange(image.shape[-1], dtype=np.float32)
