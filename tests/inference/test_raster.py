@@ -1,3 +1,4 @@
+import json
 import resource
 import signal
 import struct
@@ -27,6 +28,7 @@ from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster
 from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
 from pixelwise.jobs.predict import predict_files
 from pixelwise.models.build import ModelConfig
+from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
 
 CLASSES = Classes.named(("a", "b", "c"))
@@ -336,3 +338,18 @@ def test_a_cut_raster_with_gaps_is_named_and_the_others_go_on(kind: str, tmp_pat
     done = predict_files(Predictor(blurred, CLASSES, tile=(64, 64)), [cut, whole], tmp_path / "out")
     assert [(path.name, "cannot be read from row" in why) for path, why in done.failed] == [("cut.tif", True)]
     assert [path.name for path in done.written] == ["whole.tif"]
+
+
+def test_polygons_of_a_site_keep_its_coordinates_and_say_so(tmp_path: Path) -> None:
+    site = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
+    source = write(tmp_path / "a.tif", picture(64, 64), crs=site)
+    said: list[str] = []
+    monitor = Monitor()
+    monitor.line = said.append  # type: ignore[method-assign]
+    predictor, choices = Predictor(blurred, CLASSES), Choices(extras=("polygons", "areas"))
+    done = predict_files(predictor, [source], tmp_path / "out", choices=choices, monitor=monitor)
+    assert len(done.written) == 1
+    assert said[-1].startswith("a.geojson: in the raster's own coordinates")
+    features = json.loads((tmp_path / "out/a.geojson").read_text())["features"]
+    corners = np.concatenate([f["geometry"]["coordinates"][0] for f in features])
+    assert (corners.min(0).tolist(), corners.max(0).tolist()) == ([500000, 4600000 - 32], [500032, 4600000])

@@ -156,7 +156,9 @@ def predict_raster(
     if "seams" in choices.extras:
         monitor.line(f"{source.name}: {results.seams}")
     if "polygons" in choices.extras:
-        write_polygons(path, path.with_suffix(".geojson"), predictor.classes.names)
+        outlines = path.with_suffix(".geojson")
+        if not write_polygons(path, outlines, predictor.classes.names):
+            monitor.line(f"{outlines.name}: in the raster's own coordinates, which have no longitude and latitude")
     return path
 
 
