@@ -272,3 +272,19 @@ def test_names_that_are_no_unicode_are_written_into_the_table(tmp_path: Path) ->
     predict_files(always(1), [tmp_path / "t.png"], tmp_path / "out", choices=Choices(extras=("areas",)))
     lines = (tmp_path / "out/areas.csv").read_text(encoding="utf-8").splitlines()
     assert lines[1:] == [r"b\udce4.png,b,400,1.000000,", "t.png,b,400,1.000000,"]
+
+
+@pytest.mark.parametrize("size", [(66_000, 4), (40, 65_490)])
+def test_an_overlay_that_no_jpeg_can_hold_is_left_out_and_the_others_go_on(
+    size: tuple[int, int], photo: Path, tmp_path: Path
+) -> None:
+    """Of 65,490 rows the image alone would fit, but not with its legend."""
+    Image.new("RGB", size).save(tmp_path / "long.png")
+    said: list[str] = []
+    monitor = Monitor()
+    monitor.line = said.append  # type: ignore[method-assign]
+    images, choices = [tmp_path / "long.png", photo], Choices(overlay=True)
+    done = predict_files(always(1), images, tmp_path / "out", choices=choices, monitor=monitor)
+    assert [path.name for path in done.written] == ["long.png", "photo.png"]
+    assert [line.split(": ")[1] for line in said] == ["no overlay, as a JPEG file holds 65500 pixels a side at most"]
+    assert [path.name for path in (tmp_path / "out").glob("*.jpg")] == ["photo_overlay.jpg"]

@@ -18,7 +18,7 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import ahead
-from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.seams import Seams
@@ -164,7 +164,10 @@ def _label(
         seams = Seams(predictor.plan(*result.labels.shape))
         seams.add(0, result.labels)
         monitor.line(f"{image.name}: {seams}")
-    return result.save(folder, image.stem, overlay=choices.overlay, confidence=choices.confidence)[0]
+    mask, *others = result.save(folder, image.stem, overlay=choices.overlay, confidence=choices.confidence)
+    if choices.overlay and not any(path.name == f"{image.stem}_overlay.jpg" for path in others):
+        monitor.line(f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most")
+    return mask
 
 
 def _label_large(
