@@ -3,6 +3,8 @@ import resource
 import shutil
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -288,3 +290,22 @@ def test_an_overlay_that_no_jpeg_can_hold_is_left_out_and_the_others_go_on(
     assert [path.name for path in done.written] == ["long.png", "photo.png"]
     assert [line.split(": ")[1] for line in said] == ["no overlay, as a JPEG file holds 65500 pixels a side at most"]
     assert [path.name for path in (tmp_path / "out").glob("*.jpg")] == ["photo_overlay.jpg"]
+
+
+def test_no_more_tiles_run_at_once_than_are_said_however_many_images(tmp_path: Path) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+
+    def counted(rgb: np.ndarray) -> np.ndarray:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.003)
+        with lock:
+            running[0] -= 1
+        return quarters(rgb)
+
+    images = [tmp_path / f"{n}.png" for n in range(6)]
+    for image in images:
+        Image.new("RGB", (160, 160)).save(image)
+    predict_files(Predictor(counted, Classes.named(tuple("abcd")), tile=(32, 32)), images, tmp_path / "out")
+    assert 1 < most[0] <= WORKERS

@@ -22,7 +22,7 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import refuse_too_large, sieved, write_polygons
-from pixelwise.inference.runners import Logits, averaged
+from pixelwise.inference.runners import Logits, averaged, copies_held
 from pixelwise.inference.seams import Seams
 from pixelwise.inference.tiles import STRIP, TilePlan, stream
 from pixelwise.monitor import Monitor
@@ -139,8 +139,9 @@ def predict_raster(
     with open_raster(source) as picture, ExitStack() as stack:
         refuse_too_large(picture.height, picture.width, choices.smallest, MAX_PIXELS)
         whole = predictor.plan(picture.height, picture.width)
-        plan = fitting_plan(whole, len(predictor.classes), predictor.max_memory)
-        needed = plan.memory(len(predictor.classes)) / 2**20
+        copies = copies_held(mirror=choices.tta, scales=choices.scales)
+        plan = fitting_plan(whole, len(predictor.classes), predictor.max_memory, copies=copies)
+        needed = plan.memory(len(predictor.classes), copies=copies) / 2**20
         monitor.line(
             f"{source.name}: {picture.height} x {picture.width} pixels in {len(plan.rows) * len(plan.columns)} tiles "
             f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed:.0f} MiB"
@@ -162,12 +163,12 @@ def predict_raster(
     return path
 
 
-def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None) -> TilePlan:
+def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1) -> TilePlan:
     """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does."""
-    while max_memory is not None and plan.memory(classes) > max_memory:
+    while max_memory is not None and plan.memory(classes, copies=copies) > max_memory:
         height = plan.size[0] // 2 // 32 * 32
         if height < LOWEST_TILE:
-            needed = plan.memory(classes) / 2**20
+            needed = plan.memory(classes, copies=copies) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need {needed:.0f} MiB even in tiles of "
                 f"{plan.size[0]} rows; allow more with --max-memory, or cut the picture"

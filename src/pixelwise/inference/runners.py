@@ -41,6 +41,14 @@ def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
     return run
 
 
+def copies_held(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
+    """How often an `averaged` runner holds an image's logits at once: those at another size count by their pixels, and
+    are held, beside the sum, with the two copies that resizing makes of them.
+    """
+    other = max((scale**2 + 2 for scale in scales if scale != 1), default=1)
+    return other + (mirror or len(scales) > 1)
+
+
 def refuse_scales(scales: Sequence[float]) -> None:
     """Raises ConfigError for a scale outside SCALES."""
     for scale in scales:
