@@ -3,6 +3,7 @@ import resource
 import signal
 import struct
 import sys
+import warnings
 import zlib
 from pathlib import Path
 
@@ -353,3 +354,20 @@ def test_polygons_of_a_site_keep_its_coordinates_and_say_so(tmp_path: Path) -> N
     features = json.loads((tmp_path / "out/a.geojson").read_text())["features"]
     corners = np.concatenate([f["geometry"]["coordinates"][0] for f in features])
     assert (corners.min(0).tolist(), corners.max(0).tolist()) == ([500000, 4600000 - 32], [500032, 4600000])
+
+
+def test_looking_at_a_raster_puts_no_other_threads_filters_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """catch_warnings would put back the filters of its own beginning, and with them take away what was set since."""
+    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
+    opened = rasterio.open
+
+    def another_thread_sets_a_filter(*given: object, **options: object) -> object:
+        warnings.filterwarnings("ignore", message="of another thread")
+        return opened(*given, **options)
+
+    monkeypatch.setattr(rasterio, "open", another_thread_sets_a_filter)
+    with warnings.catch_warnings():
+        assert not reads_by_window(tmp_path / "plain.tif")
+        warnings.warn("of another thread", UserWarning, stacklevel=1)  # an error where the filter is lost

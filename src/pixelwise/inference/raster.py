@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ CACHE_MEBIBYTES = 96
 BLOCK = 512
 LOWEST_TILE = 128
 
+_FILTERS = Lock()
 _SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
 
 
@@ -99,9 +101,8 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
     are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not
     convert.
     """
-    rasterio = demand("rasterio")
-    with rasterio.Env(**_SETTINGS), warnings.catch_warnings(), ExitStack() as stack:
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    rasterio = _quiet_rasterio()
+    with rasterio.Env(**_SETTINGS), ExitStack() as stack:
         try:
             dataset = stack.enter_context(rasterio.open(path))
         except Exception as error:
@@ -188,19 +189,30 @@ def reads_by_window(path: Path) -> bool:
     if not large and path.suffix.lower() not in (".tif", ".tiff", ".vrt", ".jp2"):
         return False
     try:
-        rasterio = demand("rasterio")
+        rasterio = _quiet_rasterio()
     except ConfigError as error:
         if large:
             raise ImageError(f"{path}: {pixels} pixels are too many to read at once, and {error}") from error
         return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            with rasterio.open(path) as dataset:
-                placed = dataset.crs is not None or not dataset.transform.is_identity
-                return large or placed or dataset.height * dataset.width > MAX_PIXELS
+        with rasterio.open(path) as dataset:
+            placed = dataset.crs is not None or not dataset.transform.is_identity
+            return large or placed or dataset.height * dataset.width > MAX_PIXELS
     except rasterio.errors.RasterioIOError:
         return False
+
+
+def _quiet_rasterio() -> Any:
+    """rasterio, which warns of no raster without a georeference from now on.
+
+    The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of other threads too.
+    """
+    rasterio = demand("rasterio")
+    quiet = ("ignore", None, rasterio.errors.NotGeoreferencedWarning, None, 0)
+    with _FILTERS:
+        if quiet not in warnings.filters:
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    return rasterio
 
 
 class _Results:
