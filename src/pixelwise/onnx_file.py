@@ -38,6 +38,8 @@ def read_onnx_header(path: Path) -> Header:
         return Header.from_json(properties[HEADER_KEY])
     except PixelwiseError as error:
         raise ModelError(f"model {path}: {error}") from error
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"model {path}: its '{HEADER_KEY}' cannot be read ({error!r}); export it again") from error
 
 
 def _onnx() -> Any:

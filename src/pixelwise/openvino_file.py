@@ -1,5 +1,6 @@
 """A model as OpenVINO's own two files, NAME.xml and NAME.bin, with the header in the first one."""
 
+import hashlib
 import importlib
 import tempfile
 from pathlib import Path
@@ -9,13 +10,20 @@ from pixelwise.checkpoint import HEADER_KEY, Header
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError
 from pixelwise.files import atomic
 
+WEIGHTS_KEY = "pixelwise_weights"
+"""In the runtime information: the SHA-256 of the .bin file, as two exports may be told apart by nothing else."""
+
 
 def write_openvino(path: Path, network: Any, header: Header) -> None:
-    """Write an `openvino.Model` with the header as `pixelwise` in its runtime information; the .xml comes last."""
+    """Write an `openvino.Model` with the header as `pixelwise` in its runtime information, and a digest of the weights;
+    the .xml comes last.
+    """
     network.set_rt_info(header.to_json(), HEADER_KEY)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "network.xml"
         _openvino().save_model(network, str(trial), compress_to_fp16=False)
+        network.set_rt_info(_digest(trial.with_suffix(".bin")), WEIGHTS_KEY)
+        _openvino().save_model(network, str(trial), compress_to_fp16=False)  # the same weights again
         for ending in (".bin", ".xml"):
             with atomic(path.with_suffix(ending)) as draft:
                 draft.write_bytes(trial.with_suffix(ending).read_bytes())
@@ -36,10 +44,20 @@ def read_openvino_header(path: Path) -> Header:
             f"model {path}: not exported by pixelwise: it has no '{HEADER_KEY}' with classes and colours; export the "
             "model with `pixelwise export`"
         )
+    weights = path.with_suffix(".bin")
+    if network.has_rt_info(WEIGHTS_KEY) and str(network.get_rt_info(WEIGHTS_KEY).value) != _digest(weights):
+        raise ModelError(f"model {path}: {weights.name} is of another export, or damaged; copy both files again")
     try:
         return Header.from_json(str(network.get_rt_info(HEADER_KEY).value))
     except PixelwiseError as error:
         raise ModelError(f"model {path}: {error}") from error
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"model {path}: its '{HEADER_KEY}' cannot be read ({error!r}); export it again") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _openvino() -> Any:

@@ -1,7 +1,9 @@
+import json
 import resource
 import signal
 import struct
 import sys
+import warnings
 import zlib
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
@@ -26,6 +29,7 @@ from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster
 from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
 from pixelwise.jobs.predict import predict_files
 from pixelwise.models.build import ModelConfig
+from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
 
 CLASSES = Classes.named(("a", "b", "c"))
@@ -294,3 +298,76 @@ def test_a_picture_whose_header_promises_more_than_the_file_holds_is_named(tmp_p
     done = predict_files(predictor, [bomb, cut, tmp_path / "photo.png"], tmp_path / "out")
     assert [path.name for path, _ in done.failed] == ["bomb.png", "cut.tif"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
+
+
+def test_a_palette_is_looked_up_as_in_a_picture_in_memory(tmp_path: Path) -> None:
+    values = (np.arange(70 * 60).reshape(70, 60) % 7).astype(np.uint8)
+    colours = np.random.default_rng(0).integers(0, 256, (7, 3))
+    source = write(tmp_path / "a.tif", values)
+    with rasterio.open(source, "r+") as target:
+        target.write_colormap(1, {value: (*colour.tolist(), 255) for value, colour in enumerate(colours)})
+    with open_raster(source) as opened:
+        assert np.array_equal(opened[10:50, 5:45], colours[values[10:50, 5:45]])
+    picture = Image.fromarray(values)
+    picture.putpalette(colours.astype(np.uint8).tobytes())
+    picture.save(tmp_path / "a.png")
+    with open_raster(tmp_path / "a.png") as opened:
+        assert np.array_equal(opened[0:70, 0:60], colours[values])
+
+
+def test_cmyk_is_converted_or_refused_with_the_way_out(tmp_path: Path) -> None:
+    inks = np.random.default_rng(0).integers(0, 256, (40, 40, 4), dtype=np.uint8)
+    with open_raster(write(tmp_path / "a.tif", inks, photometric="CMYK")) as opened:
+        paper = (255 - inks[..., :3].astype(float)) * (255 - inks[..., 3:].astype(float)) / 255
+        assert np.abs(opened[0:40, 0:40] - paper).max() <= 1
+        assert opened.valid(0, 0, 40, 40).all(), "black is no alpha"
+    bands = [getattr(ColorInterp, name) for name in ("cyan", "magenta", "yellow", "black")]
+    source = write(tmp_path / "b.tif", inks)
+    with rasterio.open(source, "r+") as target:
+        target.colorinterp = bands
+    with pytest.raises(ImageError, match=r"b\.tif: holds CMYK; convert it to RGB"):
+        predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["nodata", "alpha"])
+def test_a_cut_raster_with_gaps_is_named_and_the_others_go_on(kind: str, tmp_path: Path) -> None:
+    rough = np.random.default_rng(0).integers(1, 255, (400, 400, 3 + (kind == "alpha")), dtype=np.uint8)
+    options = {"nodata": 0} if kind == "nodata" else {"photometric": "RGB", "alpha": "YES"}
+    cut = write(tmp_path / "cut.tif", rough, **options)
+    cut.write_bytes(cut.read_bytes()[:300_000])
+    whole = write(tmp_path / "whole.tif", picture(60, 60))
+    done = predict_files(Predictor(blurred, CLASSES, tile=(64, 64)), [cut, whole], tmp_path / "out")
+    assert [(path.name, "cannot be read from row" in why) for path, why in done.failed] == [("cut.tif", True)]
+    assert [path.name for path in done.written] == ["whole.tif"]
+
+
+def test_polygons_of_a_site_keep_its_coordinates_and_say_so(tmp_path: Path) -> None:
+    site = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
+    source = write(tmp_path / "a.tif", picture(64, 64), crs=site)
+    said: list[str] = []
+    monitor = Monitor()
+    monitor.line = said.append  # type: ignore[method-assign]
+    predictor, choices = Predictor(blurred, CLASSES), Choices(extras=("polygons", "areas"))
+    done = predict_files(predictor, [source], tmp_path / "out", choices=choices, monitor=monitor)
+    assert len(done.written) == 1
+    assert said[-1].startswith("a.geojson: in the raster's own coordinates")
+    features = json.loads((tmp_path / "out/a.geojson").read_text())["features"]
+    corners = np.concatenate([f["geometry"]["coordinates"][0] for f in features])
+    assert (corners.min(0).tolist(), corners.max(0).tolist()) == ([500000, 4600000 - 32], [500032, 4600000])
+
+
+def test_looking_at_a_raster_puts_no_other_threads_filters_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """catch_warnings would put back the filters of its own beginning, and with them take away what was set since."""
+    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
+    opened = rasterio.open
+
+    def another_thread_sets_a_filter(*given: object, **options: object) -> object:
+        warnings.filterwarnings("ignore", message="of another thread")
+        return opened(*given, **options)
+
+    monkeypatch.setattr(rasterio, "open", another_thread_sets_a_filter)
+    with warnings.catch_warnings():
+        assert not reads_by_window(tmp_path / "plain.tif")
+        warnings.warn("of another thread", UserWarning, stacklevel=1)  # an error where the filter is lost

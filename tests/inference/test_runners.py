@@ -1,10 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
-from pixelwise.inference.runners import averaged
+from pixelwise.inference.runners import averaged, copies_held
 from pixelwise.inference.torch_runner import TorchRunner
 
 CPU = torch.device("cpu")
@@ -74,6 +76,21 @@ def test_too_little_memory_is_said_with_the_way_out() -> None:
         TorchRunner(Hungry(), device=CPU)(rgb())
 
 
+def test_too_little_memory_of_the_cpu_is_said_as_well() -> None:
+    class Huge(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return torch.empty(10**15) + image
+
+    class Wrong(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(ConfigError, match=r"cpu has too little free memory.*choose smaller tiles$"):
+        TorchRunner(Huge(), device=CPU)(rgb())
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        TorchRunner(Wrong(), device=CPU)(rgb())
+
+
 def test_mirrored_logits_of_a_mirrored_image_are_the_mirror() -> None:
     def sided(image: np.ndarray) -> np.ndarray:
         return image.astype(np.float32) * np.arange(image.shape[-1], dtype=np.float32)
@@ -109,3 +126,17 @@ def test_logits_of_another_size_are_put_where_they_belong() -> None:
 def test_a_scale_that_cannot_be_is_refused(scale: float) -> None:
     with pytest.raises(ConfigError, match=r"choose from 0\.25 to 4"):
         averaged(lambda image: image, scales=[1, scale])  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("options", [{"mirror": True}, {"scales": (0.5, 1, 2)}, {"scales": (2,)}, {"scales": (1, 3)}])
+def test_no_more_copies_of_the_logits_are_held_than_are_said(options: dict) -> None:
+    classes, image = 24, np.zeros((1, 3, 96, 96), np.uint8)
+    run = averaged(lambda rgb: np.ones((1, classes, *rgb.shape[-2:]), np.float32), **options)
+    tracemalloc.start()
+    try:
+        run(image)
+        held = tracemalloc.get_traced_memory()[1] / (4 * classes * 96 * 96)
+    finally:
+        tracemalloc.stop()
+    said = copies_held(**options)
+    assert 0.6 * said < held < 1.05 * said

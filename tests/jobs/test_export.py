@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import openvino
 import pytest
 import torch
 from PIL import Image
@@ -350,3 +351,43 @@ def test_int8_is_kept_within_its_bound_only(
     assert not list(tmp_path.glob("n.*"))
     with pytest.raises(ConfigError, match=r"ends in \.xml"):
         int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.onnx", shapes)
+
+
+def test_the_two_files_of_openvino_belong_together(tmp_path: Path) -> None:
+    export(model_file(tmp_path / "m.safetensors", "fcn32s"), tmp_path / "m.xml")
+    before = Recipe.of(tmp_path / "m.xml", overwrite=False)
+    weights = bytearray((tmp_path / "m.bin").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (tmp_path / "m.bin").write_bytes(weights)  # as by another training: as long, and read without a complaint
+    assert Recipe.of(tmp_path / "m.xml", overwrite=False) != before
+    with pytest.raises(ModelError, match=r"m\.bin is of another export, or damaged"):
+        pixelwise.load(tmp_path / "m.xml")
+
+
+@pytest.mark.parametrize("header", ["{", "[]", "{}", '{"format_version": 1}', '{"format_version": 1, "classes": []}'])
+def test_a_header_that_makes_no_sense_is_no_model(header: str, tmp_path: Path) -> None:
+    names = ("rgb", "logits")
+    given, made = (onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in names)
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["rgb"], ["logits"])], "g", [given], [made])
+    network = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    found = openvino.Core().read_model(network.SerializeToString())
+    onnx.helper.set_model_props(network, {"pixelwise": header})
+    onnx.save(network, tmp_path / "m.onnx")
+    found.set_rt_info(header, "pixelwise")
+    openvino.save_model(found, tmp_path / "m.xml")
+    for name in ("m.onnx", "m.xml"):
+        with pytest.raises(ModelError, match=f"model .*{name}: "):
+            pixelwise.load(tmp_path / name)
+
+
+def test_a_network_that_gives_no_numbers_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nothing(export_module.OnnxRunner):
+        def __call__(self, rgb: np.ndarray) -> np.ndarray:
+            logits = super().__call__(rgb)
+            logits[0, logits[0, :, 0, 0].argmin(), 0, 0] = np.nan  # argmax takes NaN for the largest: one label differs
+            return logits
+
+    monkeypatch.setattr(export_module, "OnnxRunner", Nothing)
+    with pytest.raises(ModelError, match="differs from PyTorch's by up to nan"):
+        export(model_file(tmp_path / "m.safetensors", "fcn32s"), tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()

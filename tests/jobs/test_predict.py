@@ -1,6 +1,10 @@
+import os
 import resource
 import shutil
 import signal
+import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.parallel import WORKERS
 from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs import predict as predict_module
 from pixelwise.jobs.predict import Recipe, find_images, predict_files
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
@@ -113,6 +118,7 @@ def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path:
         ({"extras": ("polygon",)}, "did you mean 'polygons'"),
         ({"extras": ("logits", "probabilities")}, "choose one"),
         ({"smallest": -1}, "smallest area -1"),
+        ({"scales": (1.0, 5.0)}, "scale 5.0: choose from 0.25 to 4.0"),
     ],
 )
 def test_choices_that_cannot_be_are_refused(choices: dict, said: str) -> None:
@@ -153,3 +159,153 @@ def test_a_file_that_vanishes_on_the_way_is_named(photo: Path, tmp_path: Path) -
     done = predict_files(Predictor(thief, Classes.named(("a", "b", "c", "d"))), [*images, other], tmp_path / "out")
     assert [(path.name, "no such file" in why) for path, why in done.failed] == [("other.jpg", True)]
     assert len(done.written) == WORKERS + 1
+
+
+def always(label: int) -> Predictor:
+    def run(rgb: np.ndarray) -> np.ndarray:
+        return np.repeat(np.eye(4, dtype=np.float32)[label].reshape(1, 4, 1, 1), len(rgb), 0) + 0 * rgb[:, :1]
+
+    return Predictor(run, Classes.named(("a", "b", "c", "d")))
+
+
+def labels(path: Path) -> list[int]:
+    with Image.open(path) as mask:
+        return np.unique(np.asarray(mask)).tolist()
+
+
+@pytest.mark.parametrize("more", [{"confidence": True}, {"overlay": True}, {"extras": ("logits",)}])
+def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(
+    more: dict, photo: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict_files(always(1), [photo], out, recipe=Recipe({"model": "a"}))
+    with pytest.raises(ConfigError, match="masks of 1 of these images, made with another model"):
+        predict_files(always(2), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "b"}))
+    assert labels(out / "photo.png") == [1]
+    assert len(predict_files(always(1), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "a"})).written)
+
+
+def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "plain.tif")
+    done = predict_files(always(1), [tmp_path / "plain.tif"], tmp_path, recipe=Recipe({"model": "a"}))
+    assert [path.name for path in done.written] == ["plain.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("y_overlay.jpg", Choices(overlay=True)),
+        ("y_confidence.png", Choices(confidence=True)),
+    ],
+)
+def test_no_result_takes_the_place_of_an_input(name: str, choices: Choices, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(photo, folder / "y.jpg")
+    Image.open(photo).save(folder / name)
+    before = (folder / name).read_bytes()
+    (tmp_path / "link").symlink_to(folder)
+    for out in (folder, tmp_path / "link"):
+        with pytest.raises(ConfigError, match=rf"{name}, a result of .*y\.jpg, would overwrite an input"):
+            predict_files(predictor(), [folder / "y.jpg", folder / name], out, choices=choices)
+    assert (folder / name).read_bytes() == before
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_confidence_and_a_mask_of_one_name_are_refused(order: int, photo: Path, tmp_path: Path) -> None:
+    images = [tmp_path / "z.jpg", tmp_path / "z_confidence.jpg"][::order]
+    for image in images:
+        shutil.copy(photo, image)
+    with pytest.raises(ConfigError, match=r"both be written as z_confidence\.png"):
+        predict_files(predictor(), images, tmp_path / "out", choices=Choices(confidence=True))
+    assert len(predict_files(predictor(), images, tmp_path / "out").written) == 2
+
+
+@pytest.mark.parametrize("said", ["rasterio is not installed", "labelled in strips"])
+def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
+    said: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, old, new = tmp_path / "out", Recipe({"model": "a"}), Recipe({"model": "a", "smallest": 9}, overwrite=True)
+    predict_files(predictor(), [photo], out, recipe=old)
+    if said == "labelled in strips":
+        monkeypatch.setattr(predict_module, "MAX_PIXELS", 1000)
+    else:
+        monkeypatch.setitem(sys.modules, "rasterio.features", None)
+    with pytest.raises(ConfigError, match=said):
+        predict_files(predictor(), [photo], out, choices=Choices(smallest=9), recipe=new)
+    assert predict_files(predictor(), [photo], out, recipe=old).skipped == (photo,)
+
+
+def test_the_table_of_areas_grows_and_goes_with_the_masks(photo: Path, tmp_path: Path) -> None:
+    images = [tmp_path / f"{name}.png" for name in "abc"]
+    for image in images:
+        Image.open(photo).save(image)
+    out, recipe, areas = tmp_path / "out", Recipe({"model": "a"}), Choices(extras=("areas",))
+
+    def table() -> dict[str, list[str]]:
+        rows = [line.split(",") for line in (out / "areas.csv").read_text().splitlines()]
+        assert rows[0][0] == "mask"
+        return {mask: [row[1] for row in rows if row[0] == mask] for mask in sorted({row[0] for row in rows[1:]})}
+
+    predict_files(always(1), images[:2], out, choices=areas, recipe=recipe)
+    predict_files(always(1), images[2:], out, choices=areas, recipe=recipe)
+    assert table() == {"a.png": ["b"], "b.png": ["b"], "c.png": ["b"]}
+    (out / "a.png").unlink()
+    again = Recipe({"model": "a"}, overwrite=True)
+    predict_files(always(2), images[1:2], out, choices=areas, recipe=again)
+    assert table() == {"b.png": ["c"], "c.png": ["b"]}, "one mask is gone, one was made anew, one stayed"
+    predict_files(always(3), images, out, recipe=again)
+    assert not (out / "areas.csv").exists(), "it would name other labels than the masks have"
+    (out / "areas.csv").write_text("somebody's own\n")
+    predict_files(always(3), images, out, recipe=again)
+    assert (out / "areas.csv").read_text() == "somebody's own\n"
+
+
+def test_names_that_are_no_unicode_are_written_into_the_table(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
+    (tmp_path / "t.png").rename(os.fsdecode(os.fsencode(folder) + b"/b\xe4.png"))
+    for _ in range(2):
+        done = predict_files(always(1), [folder], tmp_path / "out", choices=Choices(extras=("areas",)))
+        assert len(done.written) == 1
+    Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
+    predict_files(always(1), [tmp_path / "t.png"], tmp_path / "out", choices=Choices(extras=("areas",)))
+    lines = (tmp_path / "out/areas.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[1:] == [r"b\udce4.png,b,400,1.000000,", "t.png,b,400,1.000000,"]
+
+
+@pytest.mark.parametrize("size", [(66_000, 4), (40, 65_490)])
+def test_an_overlay_that_no_jpeg_can_hold_is_left_out_and_the_others_go_on(
+    size: tuple[int, int], photo: Path, tmp_path: Path
+) -> None:
+    """Of 65,490 rows the image alone would fit, but not with its legend."""
+    Image.new("RGB", size).save(tmp_path / "long.png")
+    said: list[str] = []
+    monitor = Monitor()
+    monitor.line = said.append  # type: ignore[method-assign]
+    images, choices = [tmp_path / "long.png", photo], Choices(overlay=True)
+    done = predict_files(always(1), images, tmp_path / "out", choices=choices, monitor=monitor)
+    assert [path.name for path in done.written] == ["long.png", "photo.png"]
+    assert [line.split(": ")[1] for line in said] == ["no overlay, as a JPEG file holds 65500 pixels a side at most"]
+    assert [path.name for path in (tmp_path / "out").glob("*.jpg")] == ["photo_overlay.jpg"]
+
+
+def test_no_more_tiles_run_at_once_than_are_said_however_many_images(tmp_path: Path) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+
+    def counted(rgb: np.ndarray) -> np.ndarray:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.003)
+        with lock:
+            running[0] -= 1
+        return quarters(rgb)
+
+    images = [tmp_path / f"{n}.png" for n in range(6)]
+    for image in images:
+        Image.new("RGB", (160, 160)).save(image)
+    predict_files(Predictor(counted, Classes.named(tuple("abcd")), tile=(32, 32)), images, tmp_path / "out")
+    assert 1 < most[0] <= WORKERS

@@ -21,17 +21,50 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
     """Write a CSV table with a line for each class that occurs in each of `masks`, PNG or TIFF files of class ids.
 
     share is that of all pixels, void ones too. square_metres is given where the mask has a coordinate system in metres
-    or feet, and is that of its projection.
+    or feet, and is that of its projection. What the table says of other masks that are still beside it stays, in front.
+    Bytes of a name that are no UTF-8 stand there as escapes.
     """
-    with atomic(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+    masks = list(masks)
+    kept = _kept(path, {mask.name for mask in masks})
+    with atomic(path) as draft, draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
+        table.writerows(kept)
         for mask in masks:
             counts, pixel = _of_raster(mask) if mask.suffix == ".tif" else _of_image(mask)
             for label in np.flatnonzero(counts):
                 name = "void" if label == VOID else names[label]
                 area = "" if pixel is None else f"{counts[label] * pixel:.3f}"
                 table.writerow((mask.name, name, counts[label], f"{counts[label] / counts.sum():.6f}", area))
+
+
+def remove_areas(path: Path) -> None:
+    """Remove a table that `write_areas` wrote; any other file is left."""
+    if _rows(path) is not None:
+        path.unlink()
+
+
+def _kept(path: Path, anew: set[str]) -> list[list[str]]:
+    """The rows of a table of before whose masks are there and will not be counted anew."""
+    rows = _rows(path)
+    if not rows:
+        return []
+    others = {_written(file.name) for file in path.parent.iterdir() if file.name not in anew}
+    return [row for row in rows if row[0] in others]
+
+
+def _rows(path: Path) -> list[list[str]] | None:
+    """Those of a table of ours, without its head; None where there is none."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+    except (OSError, ValueError, csv.Error):  # none, none of ours, or empty
+        return None
+    return [row for row in rows if len(row) == len(COLUMNS)] if tuple(head) == COLUMNS else None
+
+
+def _written(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:

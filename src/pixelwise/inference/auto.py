@@ -77,11 +77,12 @@ def cache_folder() -> Path:
 
 
 def model_key(path: Path) -> str:
-    """A name for a model file by its content and the versions that run it."""
+    """A name for a model file by its content, for an .xml file also that of its .bin, and the versions that run it."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    for part in (path, path.with_suffix(".bin"))[: 1 + (path.suffix == ".xml")]:
+        with part.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
     digest.update(json.dumps([_version(name) for name in _PACKAGES]).encode())
     return digest.hexdigest()[:20]
 

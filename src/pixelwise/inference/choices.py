@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from pixelwise.errors import ConfigError, unknown
+from pixelwise.inference.runners import refuse_scales
 
 SCORES = ("probabilities", "logits")
 EXTRAS = (*SCORES, "areas", "polygons", "seams")
@@ -16,7 +17,8 @@ class Choices:
     all classes (`probabilities` or `logits`), a table of `areas` by class, `polygons` of georeferenced rasters, and a
     measure of the `seams` between tiles. tta and scales: the mirrored image and other sizes are averaged in
     (`averaged`). smallest: regions of fewer pixels take the label of their largest neighbour (`sieved`).
-    Raises ConfigError for an unknown extra, for both kinds of scores at once, and for a negative size.
+    Raises ConfigError for an unknown extra, for both kinds of scores at once, for a scale outside SCALES and for a
+    negative size.
     """
 
     overlay: bool = False
@@ -32,6 +34,7 @@ class Choices:
                 raise unknown("extra", extra, EXTRAS)
         if set(SCORES) <= set(self.extras):
             raise ConfigError("probabilities and logits: choose one of them; each follows from the other")
+        refuse_scales(self.scales)
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
 

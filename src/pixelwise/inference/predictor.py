@@ -22,6 +22,9 @@ from pixelwise.tasks.labels import Classes, Colour, read_labels, softmax
 if TYPE_CHECKING:
     from torch import Tensor
 
+JPEG_SIDE = 65_500
+"""Pixels that a side of a JPEG file may have (libjpeg's JPEG_MAX_DIMENSION)."""
+
 _ALLOWED = (
     "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a (3, height, width) tensor "
     "of uint8 or of floats in [0, 1]"
@@ -55,15 +58,16 @@ class Result:
     def save(self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False) -> list[Path]:
         """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and STEM_confidence.png (255 = sure).
 
-        The overlay carries a legend below the image; the other two have the image's size.
+        The overlay carries a legend below the image; the other two have the image's size. One wider or higher than
+        JPEG_SIDE cannot be written and is left out.
         Scores become STEM_probabilities.npz or STEM_logits.npz: (C, H, W) float16 under that name, and `classes`.
         Returns the paths written; the folder is made when missing. Raises OutputError when it cannot be written to.
         """
         written = [Path(folder) / f"{stem}.png"]
         write_labels(written[0], self.labels, self.palette)
-        if overlay:
+        if overlay and max((painted := self._with_legend()).size) <= JPEG_SIDE:
             written.append(Path(folder) / f"{stem}_overlay.jpg")
-            write_image(written[-1], np.asarray(self._with_legend()))
+            write_image(written[-1], np.asarray(painted))
         if confidence:
             written.append(Path(folder) / f"{stem}_confidence.png")
             write_image(written[-1], np.rint(self.confidence * 255).astype(np.uint8))

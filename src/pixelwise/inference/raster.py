@@ -8,7 +8,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import refuse_too_large, sieved, write_polygons
-from pixelwise.inference.runners import Logits, averaged
+from pixelwise.inference.runners import Logits, averaged, copies_held
 from pixelwise.inference.seams import Seams
 from pixelwise.inference.tiles import STRIP, TilePlan, stream
 from pixelwise.monitor import Monitor
@@ -33,12 +35,15 @@ CACHE_MEBIBYTES = 96
 BLOCK = 512
 LOWEST_TILE = 128
 
+_FILTERS = Lock()
 _SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
 
 
 @dataclass
 class RasterPicture:
-    """An open raster as RGB pixels by window. One band is grey; of four the last one, alpha, says where it is valid."""
+    """An open raster as RGB pixels by window. One band is grey, or has a palette; of four the last one, alpha, says
+    where it is valid.
+    """
 
     path: Path
     dataset: Any
@@ -56,28 +61,48 @@ class RasterPicture:
     def __getitem__(self, window: tuple[slice, slice]) -> Array:
         """RGB (h, w, 3) uint8 of a window of rows and columns. Raises ImageError where the file breaks off."""
         rows, columns = window
-        bands = [1, 2, 3] if self.dataset.count >= 3 else [1, 1, 1]
-        try:
+        bands = [1, 2, 3] if self.dataset.count >= 3 else [1]
+        with self._breaks_off(rows.start):
             read = self.dataset.read(bands, window=((rows.start, rows.stop), (columns.start, columns.stop)))
-        except Exception as error:  # rasterio's errors share no base class but Exception
-            raise ImageError(f"{self.path}: cannot be read from row {rows.start} on ({error}); replace it") from error
-        found: Array = np.ascontiguousarray(read.transpose(1, 2, 0))
+        if self._palette is not None:
+            return self._palette[read[0]]
+        found: Array = np.ascontiguousarray(np.broadcast_to(read, (3, *read.shape[1:])).transpose(1, 2, 0))
         return found
 
     def valid(self, top: int, left: int, height: int, width: int) -> NDArray[np.bool_]:
-        """Where a window has data, (h, w): by the file's nodata value, alpha band or mask."""
-        found: NDArray[np.bool_] = self.dataset.dataset_mask(window=((top, top + height), (left, left + width))) > 0
+        """Where a window has data, (h, w): by the file's nodata value, alpha band or mask. Raises as indexing does."""
+        with self._breaks_off(top):
+            mask = self.dataset.dataset_mask(window=((top, top + height), (left, left + width)))
+        found: NDArray[np.bool_] = mask > 0
         return found
+
+    @cached_property
+    def _palette(self) -> Array | None:
+        """RGB (256, 3) by the value of a pixel, where the only band is one of such values."""
+        if self.dataset.count > 1 or self.dataset.colorinterp[0].name != "palette":
+            return None
+        colours = np.zeros((256, 3), np.uint8)
+        for value, colour in self.dataset.colormap(1).items():
+            if value < len(colours):
+                colours[value] = colour[:3]
+        return colours
+
+    @contextmanager
+    def _breaks_off(self, row: int) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # rasterio's errors share no base class but Exception
+            raise ImageError(f"{self.path}: cannot be read from row {row} on ({error}); replace it") from error
 
 
 @contextmanager
 def open_raster(path: Path) -> Iterator[RasterPicture]:
     """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot open and for bands that
-    are not 1, 3 or 4 of 8 bit.
+    are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not
+    convert.
     """
-    rasterio = demand("rasterio")
-    with rasterio.Env(**_SETTINGS), warnings.catch_warnings(), ExitStack() as stack:
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    rasterio = _quiet_rasterio()
+    with rasterio.Env(**_SETTINGS), ExitStack() as stack:
         try:
             dataset = stack.enter_context(rasterio.open(path))
         except Exception as error:
@@ -88,6 +113,8 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
             raise ImageError(
                 f"{path}: holds {dataset.dtypes[0]}; scale it to 8 bit, as with `gdal_translate -ot Byte -scale`"
             )
+        if dataset.colorinterp[0].name == "cyan":  # GDAL converts that of TIFF and JPEG files by itself
+            raise ImageError(f"{path}: holds CMYK; convert it to RGB, as with `magick IN -colorspace sRGB OUT`")
         yield RasterPicture(path, dataset)
 
 
@@ -113,8 +140,9 @@ def predict_raster(
     with open_raster(source) as picture, ExitStack() as stack:
         refuse_too_large(picture.height, picture.width, choices.smallest, MAX_PIXELS)
         whole = predictor.plan(picture.height, picture.width)
-        plan = fitting_plan(whole, len(predictor.classes), predictor.max_memory)
-        needed = plan.memory(len(predictor.classes)) / 2**20
+        copies = copies_held(mirror=choices.tta, scales=choices.scales)
+        plan = fitting_plan(whole, len(predictor.classes), predictor.max_memory, copies=copies)
+        needed = plan.memory(len(predictor.classes), copies=copies) / 2**20
         monitor.line(
             f"{source.name}: {picture.height} x {picture.width} pixels in {len(plan.rows) * len(plan.columns)} tiles "
             f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed:.0f} MiB"
@@ -130,16 +158,18 @@ def predict_raster(
     if "seams" in choices.extras:
         monitor.line(f"{source.name}: {results.seams}")
     if "polygons" in choices.extras:
-        write_polygons(path, path.with_suffix(".geojson"), predictor.classes.names)
+        outlines = path.with_suffix(".geojson")
+        if not write_polygons(path, outlines, predictor.classes.names):
+            monitor.line(f"{outlines.name}: in the raster's own coordinates, which have no longitude and latitude")
     return path
 
 
-def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None) -> TilePlan:
+def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1) -> TilePlan:
     """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does."""
-    while max_memory is not None and plan.memory(classes) > max_memory:
+    while max_memory is not None and plan.memory(classes, copies=copies) > max_memory:
         height = plan.size[0] // 2 // 32 * 32
         if height < LOWEST_TILE:
-            needed = plan.memory(classes) / 2**20
+            needed = plan.memory(classes, copies=copies) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need {needed:.0f} MiB even in tiles of "
                 f"{plan.size[0]} rows; allow more with --max-memory, or cut the picture"
@@ -159,19 +189,30 @@ def reads_by_window(path: Path) -> bool:
     if not large and path.suffix.lower() not in (".tif", ".tiff", ".vrt", ".jp2"):
         return False
     try:
-        rasterio = demand("rasterio")
+        rasterio = _quiet_rasterio()
     except ConfigError as error:
         if large:
             raise ImageError(f"{path}: {pixels} pixels are too many to read at once, and {error}") from error
         return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            with rasterio.open(path) as dataset:
-                placed = dataset.crs is not None or not dataset.transform.is_identity
-                return large or placed or dataset.height * dataset.width > MAX_PIXELS
+        with rasterio.open(path) as dataset:
+            placed = dataset.crs is not None or not dataset.transform.is_identity
+            return large or placed or dataset.height * dataset.width > MAX_PIXELS
     except rasterio.errors.RasterioIOError:
         return False
+
+
+def _quiet_rasterio() -> Any:
+    """rasterio, which warns of no raster without a georeference from now on.
+
+    The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of other threads too.
+    """
+    rasterio = demand("rasterio")
+    quiet = ("ignore", None, rasterio.errors.NotGeoreferencedWarning, None, 0)
+    with _FILTERS:
+        if quiet not in warnings.filters:
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    return rasterio
 
 
 class _Results:

@@ -8,13 +8,20 @@ from typing import Any
 
 from pixelwise.errors import ConfigError
 from pixelwise.files import atomic
-from pixelwise.images import Array
+from pixelwise.images import MAX_PIXELS, Array
 from pixelwise.inference.packages import demand
 from pixelwise.tasks.labels import VOID
 
 WGS84 = "EPSG:4326"
 DIGITS = 8
 """Decimals of a degree that are written: about a millimetre."""
+
+
+TOO_LARGE = (
+    "labelled in strips, where a small region cannot be told from a part of a large one; leave out --smallest-area, or "
+    f"cut the picture into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
+)
+"""Why small regions of a picture above MAX_PIXELS cannot be taken away."""
 
 
 def sieved(labels: Array, smallest: int) -> Array:
@@ -30,22 +37,37 @@ def sieved(labels: Array, smallest: int) -> Array:
     return found
 
 
-def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> None:
+def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     """Outline the regions of a mask that `predict_raster` wrote as a GeoJSON file, void left out.
 
-    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without coordinate system those
-    of its transform, which are columns and rows of pixels where it has none. Each polygon has the properties `label`,
-    `class` and, where the mask's coordinate system is in metres or feet, `square_metres` in that system.
+    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without coordinate system, or
+    with one of its site alone, those of its transform, which are columns and rows of pixels where it has none. Each
+    polygon has the properties `label`, `class` and, where the mask's coordinate system is in metres or feet,
+    `square_metres` in that system.
+    Returns whether the coordinates are longitude and latitude.
     """
     rasterio = demand("rasterio")
     with rasterio.open(mask) as dataset, atomic(path) as draft, draft.open("w", encoding="utf-8") as file:
+        placed = _has_degrees(dataset)
         file.write('{"type": "FeatureCollection", "features": [')
-        for number, feature in enumerate(_features(dataset, names)):
+        for number, feature in enumerate(_features(dataset, names, placed=placed)):
             file.write(("," if number else "") + "\n" + json.dumps(feature))
         file.write("\n]}\n")
+    return placed
 
 
-def _features(dataset: Any, names: tuple[str, ...]) -> Iterator[dict[str, object]]:
+def _has_degrees(dataset: Any) -> bool:
+    """Whether there is a way from the coordinates to WGS 84: there is none from a site's own."""
+    if dataset.crs is None:
+        return False
+    try:
+        demand("rasterio.warp").transform(dataset.crs, WGS84, *([value] for value in dataset.transform * (0, 0)))
+    except Exception:  # rasterio's errors share no base class but Exception
+        return False
+    return True
+
+
+def _features(dataset: Any, names: tuple[str, ...], *, placed: bool) -> Iterator[dict[str, object]]:
     features, warp = demand("rasterio.features"), demand("rasterio.warp")
     outlines = features.shapes(demand("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform)
     factor = metres(dataset)
@@ -57,7 +79,7 @@ def _features(dataset: Any, names: tuple[str, ...]) -> Iterator[dict[str, object
         if factor is not None:
             properties["square_metres"] = round(_area(outline["coordinates"]) * factor**2, 3)
         shape = outline
-        if dataset.crs is not None:
+        if placed:
             shape = warp.transform_geom(dataset.crs, WGS84, outline, precision=DIGITS)
         yield {"type": "Feature", "properties": properties, "geometry": shape}
 
@@ -78,7 +100,4 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
 def refuse_too_large(height: int, width: int, smallest: int, limit: int) -> None:
     """Raises ConfigError for a picture whose small regions cannot be taken away, as its labels are not held at once."""
     if smallest > 1 and height * width > limit:
-        raise ConfigError(
-            f"{height} x {width} pixels are labelled in strips, where a small region cannot be told from a part of a "
-            f"large one; leave out --smallest-area, or cut it into parts of at most {limit // 1_000_000} megapixels"
-        )
+        raise ConfigError(f"{height} x {width} pixels: {TOO_LARGE}")

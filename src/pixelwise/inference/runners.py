@@ -25,9 +25,7 @@ def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
 
     Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.
     """
-    for scale in scales:
-        if not SCALES[0] <= scale <= SCALES[1]:
-            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
+    refuse_scales(scales)
     runs = [_scaled(runner, scale) for scale in scales or (1.0,)]
     runs = [version for run in runs for version in (run, _mirrored(run))[: 1 + mirror]]
     if len(runs) == 1:
@@ -41,6 +39,21 @@ def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
         return total
 
     return run
+
+
+def copies_held(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
+    """How often an `averaged` runner holds an image's logits at once: those at another size count by their pixels, and
+    are held, beside the sum, with the two copies that resizing makes of them.
+    """
+    other = max((scale**2 + 2 for scale in scales if scale != 1), default=1)
+    return other + (mirror or len(scales) > 1)
+
+
+def refuse_scales(scales: Sequence[float]) -> None:
+    """Raises ConfigError for a scale outside SCALES."""
+    for scale in scales:
+        if not SCALES[0] <= scale <= SCALES[1]:
+            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
 
 
 def _mirrored(runner: Runner) -> Runner:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import BoundedSemaphore
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,10 @@ STRIP = 16
 """Rows that are handed on at a time: what is computed of them is held beside the sums."""
 
 WEIGHTS = ("uniform", "gaussian")
+
+
+_TURNS = BoundedSemaphore(WORKERS)
+"""For the tiles of all images in work together: each image would run as many of its own beside the others'."""
 
 
 class Pixels(Protocol):
@@ -91,30 +96,34 @@ class TilePlan:
         bell: NDArray[np.float32] = np.exp(-0.5 * (places / (side / 8)) ** 2).astype(np.float32)
         return bell
 
-    def memory(self, classes: int) -> int:
-        """Bytes that `stream` holds at most: the sums of one row of tiles, the logits of the tiles in work, a strip."""
+    def memory(self, classes: int, *, copies: float = 1) -> int:
+        """Bytes that `stream` holds at most: the sums of one row of tiles, the logits of the tiles in work, a strip.
+
+        copies: how often a tile's logits are held while it runs (`copies_held`).
+        """
         height, width = self.size
         strip = 3 * min(STRIP, height) * self.width  # the strip, and what is made of it
-        return 4 * classes * (height * self.width + (WORKERS + 2) * height * width + strip)
+        return round(4 * classes * (height * self.width + (WORKERS * copies + 2) * height * width + strip))
 
 
 def stream(runner: Runner, rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, Logits]]:
     """Yield (first row, logits (C, h, w) float32) for strips of rows that follow each other from top to bottom.
 
     `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits are the mean, weighted by the
-    plan, over all tiles that cover it, added in the tiles' order. WORKERS tiles run while strips are used. Tiles of a
+    plan, over all tiles that cover it, added in the tiles' order. WORKERS tiles run, of all pictures in work together,
+    while strips are used. Tiles of a
     picture that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the runner's
     logits have another size than their tile.
     """
     rows, (height, width) = plan.rows, plan.size
     if len(rows) == len(plan.columns) == 1:
-        yield 0, _checked(runner(_window(rgb, 0, 0, plan)), plan)
+        yield 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     down, across = plan.profile(height), plan.profile(width)
     below, beside = _cover(rows, down, plan.height), _cover(plan.columns, across, plan.width)
     weight = None if plan.weights == "uniform" else down[:, None] * across
     total: Logits = np.zeros((1, height, plan.width), np.float32)  # sums of the rows from `top` on
-    tiles = ahead(lambda tile: (*tile[:2], _checked(runner(tile[2]), plan)), _tiles(rgb, plan))
+    tiles = ahead(lambda tile: (*tile[:2], _run(runner, tile[2], plan)), _tiles(rgb, plan))
     tile = next(tiles, None)
     for top, following in pairwise([*rows, plan.height]):
         while tile is not None and tile[0] == top:
@@ -154,8 +163,10 @@ def _window(rgb: Pixels, top: int, left: int, plan: TilePlan) -> NDArray[np.uint
     return np.ascontiguousarray(rgb[top : top + height, left : left + width].transpose(2, 0, 1))[None]
 
 
-def _checked(logits: Logits, plan: TilePlan) -> Logits:
-    """The only image's logits (C, h, w)."""
+def _run(runner: Runner, tile: NDArray[np.uint8], plan: TilePlan) -> Logits:
+    """The logits (C, h, w) of the only image of `tile`."""
+    with _TURNS:
+        logits = runner(tile)
     height, width = plan.size
     if logits.ndim != 4 or len(logits) != 1 or logits.shape[-2:] != (height, width):
         came = " x ".join(map(str, logits.shape))

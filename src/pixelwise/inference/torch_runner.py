@@ -32,11 +32,13 @@ class TorchRunner:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
         try:
             return self._thread.submit(self._logits, rgb).result()
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not _no_memory(error):
+                raise
             height, width = rgb.shape[-2:]
             raise ConfigError(
                 f"{self.device} has too little free memory for {len(rgb)} tile(s) of {height} x {width} pixels "
-                "(height x width): choose smaller tiles, or the CPU"
+                "(height x width): choose smaller tiles" + (", or the CPU" if self.device.type != "cpu" else "")
             ) from error
 
     @torch.inference_mode()
@@ -46,3 +48,9 @@ class TorchRunner:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits: torch.Tensor = self.model(image)  # (N, C, H, W)
         return np.ascontiguousarray(logits.float().cpu().numpy())
+
+
+def _no_memory(error: Exception) -> bool:
+    """On the CPU PyTorch has no error of its own for it (c10/core/impl/alloc_cpu.cpp)."""
+    said = ("can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)

@@ -70,7 +70,7 @@ def export(
         _write(trial, segmenter, header)
         found = OnnxRunner(trial) if path.suffix == ".onnx" else OpenVinoRunner(trial)
         result = _compared(path, found, TorchRunner(segmenter, device=torch.device("cpu")), pictures)
-        if result.gap > LARGEST_GAP or result.agreement < LEAST_AGREEMENT:
+        if not (result.gap <= LARGEST_GAP and result.agreement >= LEAST_AGREEMENT):  # also where it is NaN
             raise ModelError(
                 f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a logit (allowed "
                 f"{LARGEST_GAP}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
@@ -98,7 +98,7 @@ def _compared(path: Path, found: Runner, wanted: TorchRunner, pictures: list[Arr
             start = time.perf_counter()
             logits.append(runner(rgb))
             seconds[index] += time.perf_counter() - start
-        gap = max(gap, float(np.abs(logits[0] - logits[1]).max()))
+        gap = float(np.maximum(gap, np.abs(logits[0] - logits[1]).max()))  # keeps NaN, as max does not
         same += int((logits[0].argmax(1) == logits[1].argmax(1)).sum())
         total += rgb.shape[-2] * rgb.shape[-1]
     return Exported(path, len(pictures), gap, same / total, seconds[0], seconds[1])

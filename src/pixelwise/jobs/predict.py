@@ -11,14 +11,16 @@ from typing import Any
 from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.files import write_text
-from pixelwise.images import list_images
-from pixelwise.inference.areas import write_areas
+from pixelwise.images import MAX_PIXELS, list_images, pixel_count
+from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.auto import model_key
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import EXPORTED
+from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import ahead
-from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.seams import Seams
 from pixelwise.monitor import Monitor
 
@@ -73,7 +75,8 @@ def predict_files(
     """
     choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
     images = find_images(inputs)
-    _refuse_clashes(images, folder)
+    _refuse_clashes(images, folder, choices)
+    _refuse_unable(images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
     done = dict[Path, Path]()
@@ -81,6 +84,8 @@ def predict_files(
         before = _made_with(folder)
         if not recipe.overwrite:
             done = _finished(images, folder, choices, same=before == recipe.made_with)
+        if recipe.overwrite and "areas" not in choices.extras:
+            remove_areas(folder / AREAS)  # it would speak of masks that are no more
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
     skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
@@ -159,7 +164,10 @@ def _label(
         seams = Seams(predictor.plan(*result.labels.shape))
         seams.add(0, result.labels)
         monitor.line(f"{image.name}: {seams}")
-    return result.save(folder, image.stem, overlay=choices.overlay, confidence=choices.confidence)[0]
+    mask, *others = result.save(folder, image.stem, overlay=choices.overlay, confidence=choices.confidence)
+    if choices.overlay and not any(path.name == f"{image.stem}_overlay.jpg" for path in others):
+        monitor.line(f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most")
+    return mask
 
 
 def _label_large(
@@ -183,42 +191,77 @@ def _made_with(folder: Path) -> dict[str, Any] | None:
 
 
 def _finished(images: Sequence[Path], folder: Path, choices: Choices, *, same: bool) -> dict[Path, Path]:
-    """The images whose results are in `folder`, made by the `same` recipe, with their masks. Raises ConfigError where
-    by another.
+    """The images whose results are all in `folder`, made by the `same` recipe, with their masks. Raises ConfigError
+    where there is a mask by another, whatever else is or is not beside it.
 
     Results older than the manifest were there before its recipe: a call with --overwrite was stopped before it came to
     them.
     """
-    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
-    plain = [".png", *["_overlay.jpg"] * choices.overlay]
-    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
-    raster = [".tif", *(f"_{name}.tif" for name in names), *[".geojson"] * ("polygons" in choices.extras)]
-    there = dict[Path, list[Path]]()
+    given, place = _places(images), folder.resolve()  # where results go beside the images, an image is no mask
+    there, masks = dict[Path, list[Path]](), 0
     for image in images:
-        kinds = [[folder / f"{image.stem}{ending}" for ending in endings] for endings in (plain, raster)]
+        kinds = [paths for paths in _results(image, folder, choices) if place / paths[0].name not in given]
+        kinds = [paths for paths in kinds if paths[0].is_file()]
+        masks += bool(kinds)
         found = next((paths for paths in kinds if all(path.is_file() for path in paths)), None)
         if found:
             there[image] = found
-    if there and not same:
+    if masks and not same:
         raise ConfigError(
-            f"{folder} has masks of {len(there)} of these images, made with another model or other options; give "
+            f"{folder} has masks of {masks} of these images, made with another model or other options; give "
             "--overwrite to make them anew, or another --out"
         )
     since = (folder / MANIFEST).stat().st_mtime_ns if there else 0
     return {i: paths[0] for i, paths in there.items() if min(path.stat().st_mtime_ns for path in paths) >= since}
 
 
-def _refuse_clashes(images: Sequence[Path], folder: Path) -> None:
-    by_stem: dict[str, Path] = {}
+def _results(image: Path, folder: Path, choices: Choices) -> tuple[list[Path], list[Path]]:
+    """What an image becomes, the mask first: where it is read at once, and where by window."""
+    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
+    plain = [".png", *["_overlay.jpg"] * choices.overlay]
+    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
+    raster = [".tif", *(f"_{name}.tif" for name in names), *[".geojson"] * ("polygons" in choices.extras)]
+    return [folder / f"{image.stem}{end}" for end in plain], [folder / f"{image.stem}{end}" for end in raster]
+
+
+def _refuse_clashes(images: Sequence[Path], folder: Path, choices: Choices) -> None:
+    """Raises ConfigError where two images would give files of one name, or a result would replace an input."""
+    by_path, given, place = dict[Path, Path](), _places(images), folder.resolve()
     for image in images:
-        if image.stem in by_stem:
+        plain, raster = _results(image, place, choices)
+        for path in (*plain, *raster):
+            other = by_path.setdefault(path, image)
+            if other != image:
+                raise ConfigError(
+                    f"{other} and {image} would both be written as {path.name}; predict them into two folders"
+                )
+        lost = [path for path in plain if path in given]
+        lost += [path for path in raster if path in given and _is_large(image)]
+        if lost:
             raise ConfigError(
-                f"{by_stem[image.stem]} and {image} would both be written as {image.stem}.png; "
-                "predict them into two folders"
+                f"{lost[0].name}, a result of {image}, would overwrite an input image; choose another --out than "
+                f"{folder}"
             )
-        by_stem[image.stem] = image
-    sources = {image.resolve() for image in images}
-    lost = [image for image in images if (folder / f"{image.stem}.png").resolve() in sources]
-    lost += [i for i in images if (folder / f"{i.stem}.tif").resolve() in sources and reads_by_window(i)]
-    if lost:
-        raise ConfigError(f"the mask of {lost[0]} would overwrite an input image; choose another --out than {folder}")
+
+
+def _refuse_unable(images: Sequence[Path], choices: Choices) -> None:
+    """Raises ConfigError for what would stop the run at some image, before the manifest is replaced."""
+    if choices.smallest > 1 or "polygons" in choices.extras:
+        demand("rasterio.features")
+    if choices.smallest > 1:
+        for image in images:
+            if (pixel_count(image) or 0) > MAX_PIXELS:
+                raise ConfigError(f"{image}: {TOO_LARGE}")
+
+
+def _places(images: Sequence[Path]) -> set[Path]:
+    """Where the images lie: the files themselves, and the links to them."""
+    folders = {folder: folder.resolve() for folder in {image.parent for image in images}}
+    return {image.resolve() for image in images} | {folders[image.parent] / image.name for image in images}
+
+
+def _is_large(image: Path) -> bool:
+    try:
+        return reads_by_window(image)
+    except ImageError:  # nothing will be written for it
+        return False
