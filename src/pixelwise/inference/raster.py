@@ -199,6 +199,8 @@ def reads_by_window(path: Path) -> bool:
         with rasterio.open(path) as dataset:
             placed = dataset.crs is not None or not dataset.transform.is_identity
             return large or placed or dataset.height * dataset.width > MAX_PIXELS
+    except UnicodeError as error:
+        raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
     except rasterio.errors.RasterioIOError:
         return False
 
