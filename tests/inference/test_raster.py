@@ -371,3 +371,8 @@ def test_looking_at_a_raster_puts_no_other_threads_filters_back(
     with warnings.catch_warnings():
         assert not reads_by_window(tmp_path / "plain.tif")
         warnings.warn("of another thread", UserWarning, stacklevel=1)  # an error where the filter is lost
+
+
+def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="rename it"):
+        reads_by_window(tmp_path / "b\udce4.tif")

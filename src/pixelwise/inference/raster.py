@@ -65,8 +65,9 @@ class RasterPicture:
         with self._breaks_off(rows.start):
             read = self.dataset.read(bands, window=((rows.start, rows.stop), (columns.start, columns.stop)))
         if self._palette is not None:
-            return self._palette[read[0]]
-        found: Array = np.ascontiguousarray(np.broadcast_to(read, (3, *read.shape[1:])).transpose(1, 2, 0))
+            found: Array = self._palette[read[0]]
+        else:
+            found = np.ascontiguousarray(np.broadcast_to(read, (3, *read.shape[1:])).transpose(1, 2, 0))
         return found
 
     def valid(self, top: int, left: int, height: int, width: int) -> NDArray[np.bool_]:
@@ -198,6 +199,8 @@ def reads_by_window(path: Path) -> bool:
         with rasterio.open(path) as dataset:
             placed = dataset.crs is not None or not dataset.transform.is_identity
             return large or placed or dataset.height * dataset.width > MAX_PIXELS
+    except UnicodeError as error:
+        raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
     except rasterio.errors.RasterioIOError:
         return False
 
