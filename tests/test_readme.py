@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelwise.cli.main import main
 
@@ -23,7 +24,10 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(shapes, tmp_path / "data")
-    shutil.copy(photo, tmp_path / "painting.jpg")
+    with Image.open(photo) as picture:
+        larger = picture.resize((140, 96))
+    for name in ("photo.jpg", "painting.jpg"):  # style needs more pixels than the small photo has
+        larger.save(tmp_path / name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
