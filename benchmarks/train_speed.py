@@ -13,7 +13,7 @@ import time
 
 import torch
 import torch.nn.functional as F
-from machine import describe
+from machine import provenance
 from torch import nn
 
 from pixelwise.models.build import build_model
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, nargs=2, default=(320, 480))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(describe(), end="\n\n")
+    print(provenance(f"python benchmarks/train_speed.py --steps {options.steps} --threads {options.threads}"))
     print(
         f"{options.threads} thread(s), batches of {options.batch} pictures of {options.crop[0]} x {options.crop[1]}\n"
     )
