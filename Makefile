@@ -28,7 +28,7 @@ bench: .venv/dev
 	touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev,export,raster]"
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev,export,raster,serve]"
 	touch $@
 
 clean:
