@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--threshold", type=int, default=1)
+    parser.add_argument("--threshold", type=int, default=128)
     parser.add_argument("--only", nargs="*", default=[], help="classes whose mean IoU is given as well")
     parser.add_argument("--boundary", action="store_true", help="mean boundary IoU as well")
     parser.add_argument("--title", required=True)
@@ -80,7 +80,7 @@ def boundary(run: Path, args: argparse.Namespace) -> float:
 
 def options(args: argparse.Namespace) -> str:
     found = f" --split {args.split}" if args.split != "test" else ""
-    found += f" --threshold {args.threshold}" if args.threshold != 1 else ""
+    found += f" --threshold {args.threshold}" if args.threshold != 128 else ""
     found += " --boundary" if args.boundary else ""
     return found + (f" --only {shlex.join(args.only)}" if args.only else "")
 

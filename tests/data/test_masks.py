@@ -139,7 +139,7 @@ def test_a_matte_is_person_from_the_threshold_on(tmp_path: Path, mode: str) -> N
     alpha = np.array([[0, 1, 127, 128, 255]], np.uint8)
     path = save(tmp_path / "a.png", alpha, mode)
     np.testing.assert_array_equal(MatteReader(128)(path), [[0, 0, 0, 1, 1]])
-    np.testing.assert_array_equal(MatteReader()(path), [[0, 1, 1, 1, 1]])
+    np.testing.assert_array_equal(MatteReader(1)(path), [[0, 1, 1, 1, 1]])
 
 
 def test_a_cut_out_is_read_by_its_alpha_channel(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")] = None,
     format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:

@@ -74,7 +74,7 @@ def networks(
     crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
     seed: Annotated[int, typer.Option(help="Of order, augmentation and weights.")] = 0,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
     from pixelwise.cli.console import TerminalMonitor, results

@@ -59,7 +59,7 @@ class LabelReader:
 class MatteReader:
     """Reads an 8-bit alpha matte: alpha of `threshold` (1..255) or more is class 1, the rest class 0."""
 
-    threshold: int = 1
+    threshold: int = 128
 
     def __post_init__(self) -> None:
         if not 1 <= self.threshold <= 255:

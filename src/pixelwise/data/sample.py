@@ -51,7 +51,7 @@ class DataOptions:
     format: str = "auto"
     seed: int = 0
     val_fraction: float = 0.15
-    matte_threshold: int = 1
+    matte_threshold: int = 128
     skip_unpaired: bool = False
 
     def __post_init__(self) -> None:

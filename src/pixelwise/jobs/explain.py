@@ -110,7 +110,7 @@ def compare_networks(
     crop: tuple[int, int] | None = None,
     batch: int = 8,
     seed: int = 0,
-    matte_threshold: int = 1,
+    matte_threshold: int = 128,
     monitor: Monitor | None = None,
 ) -> list[Network]:
     """Train U-Net and LinkNet as in their papers, from scratch, on the same data, and write the comparison to `out`:
