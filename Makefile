@@ -10,7 +10,7 @@ demo: .venv/base
 setup: .venv/dev
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
 from pixelwise.training.optimize import thaw
 from pixelwise.training.schedule import Budget, rate_factor
+from pixelwise.training.session import in_step
 
 QUICK: dict[str, Any] = {
     "encoder": "resnet10t",
@@ -174,6 +175,12 @@ def test_two_half_batches_make_the_step_of_one(shapes: Path, tmp_path: Path) -> 
     a, b = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
+
+
+def test_the_last_step_of_an_epoch_may_have_fewer_batches() -> None:
+    assert [in_step(number, of=6, size=4) for number in range(1, 7)] == [4, 4, 4, 4, 2, 2]
+    assert [in_step(number, of=4, size=2) for number in range(1, 5)] == [2, 2, 2, 2]
+    assert [in_step(number, of=2, size=5) for number in (1, 2)] == [2, 2]
 
 
 def test_the_encoder_thaws_from_its_end() -> None:

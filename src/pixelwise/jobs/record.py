@@ -18,6 +18,7 @@ from pixelwise.files import write_text
 from pixelwise.images import read_rgb
 from pixelwise.inference.load import load
 from pixelwise.monitor import Monitor
+from pixelwise.reports.board import write_epoch
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import draw_samples
@@ -105,18 +106,23 @@ def finish_record(run: Path, record: dict[str, Any], history: list[Epoch], best:
 
 @dataclass(frozen=True)
 class Pictures:
-    """curves.png and samples.png of a run, drawn anew while it trains."""
+    """curves.png and samples.png of a run, drawn anew while it trains; with `board`, also TensorBoard's events."""
 
     run: Path
     dataset: DataSet
     val: Survey
     device: str
+    board: bool = False
 
     def draw(self, history: list[Epoch], best: bool) -> None:
         """After an epoch: the curves, and the samples where the model is a better one."""
         draw_curves([asdict(row) for row in history], self.run / "curves.png")
-        if not best:
-            return
+        if best:
+            self._draw_samples()
+        if self.board:
+            write_epoch(self.run, asdict(history[-1]), self.run / "samples.png" if best else None)
+
+    def _draw_samples(self) -> None:
         predictor, pairs = load(self.run, device=self.device), self.val.pairs
         shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
         rows = [(read_rgb(p.image), self.dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]

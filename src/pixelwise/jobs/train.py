@@ -31,6 +31,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import transfer
 from pixelwise.models.weights import load_weights
 from pixelwise.monitor import Monitor
+from pixelwise.reports.board import demand_tensorboard
 from pixelwise.reports.lessons import draw_augmentation
 from pixelwise.tasks.labels import VOID
 from pixelwise.tasks.losses import Loss, class_weights, make_loss
@@ -79,6 +80,8 @@ def train(
     run, first = Path(out), is_first()
     monitor = monitor if monitor and first else Monitor()
     config, reading = _sorted(config, options)
+    if config.tensorboard:
+        demand_tensorboard()
     if first:
         _claim(run, resume)
     begun = resume and (run / "run.json").is_file()
@@ -110,7 +113,7 @@ def train(
     if first:
         write_record(run, record)
     header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
-    pictures = Pictures(run, dataset, parts["val"], config.device)
+    pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
     place = Place(run, header, monitor, pictures.draw)
     loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)
     outcome = fit(model, loaders, loss, config=config, place=place)

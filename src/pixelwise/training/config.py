@@ -24,7 +24,7 @@ class TrainConfig:
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
     scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
     drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
-    as class 0; for comparison only.
+    as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events.
     """
 
     recipe: str = "default"
@@ -65,6 +65,7 @@ class TrainConfig:
     void_as_background: bool = False
     workers: int | None = None
     skip_broken: bool = False
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.minutes is not None:

@@ -68,11 +68,12 @@ def of_first(fabric: Fabric, value: T) -> T:
     return value if fabric.world_size == 1 else fabric.broadcast(value)
 
 
-def mean_of(fabric: Fabric, value: float) -> float:
-    """The mean over the processes."""
-    if fabric.world_size == 1:
-        return value
-    return float(_summed(fabric, torch.tensor(value, dtype=torch.float64))) / fabric.world_size
+def mean_of(fabric: Fabric, total: float, count: int = 1) -> float:
+    """The mean of `count` values that add up to `total` here, over the values of all processes; 0 of none."""
+    if fabric.world_size > 1:
+        both = _summed(fabric, torch.tensor([total, count], dtype=torch.float64))
+        total, count = float(both[0]), int(both[1])
+    return total / max(1, count)
 
 
 def pooled(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:

@@ -109,7 +109,7 @@ class Session:
         thaw(self.model, number, self.config.freeze)
         confusion, losses, start = ConfusionMatrix(self.model.classes), list[float](), time.monotonic()
         loader, budget = self.loaders.train, self.budget
-        size, rate = loader.batch_size or 1, 0.0
+        size, together, rate = loader.batch_size or 1, self.config.accumulate or 1, 0.0
         batches = self.monitor.track(loader, what="train", total=len(loader) * size, weight=size)
         for image, labels in self._waited(batches):
             rate = self._set_rate()
@@ -119,9 +119,9 @@ class Session:
                 loss = self.loss(logits, target)
             losses.append(self._finite(loss))
             with self.watch("backward"):
-                self.fabric.backward(loss / (self.config.accumulate or 1))
+                self.fabric.backward(loss / in_step(len(losses), of=len(loader), size=together))
             budget.done += 1
-            if len(losses) % (self.config.accumulate or 1) == 0 or len(losses) == len(loader):
+            if len(losses) % together == 0 or len(losses) == len(loader):
                 self._step()
             with self.watch("scores"):
                 confusion.update(target, logits.detach().argmax(1), images=len(target))
@@ -165,7 +165,7 @@ class Session:
                 losses.append(float(cross_entropy(logits, target)))
                 confusion.update(target, logits.argmax(1), images=0)
             confusion.images += 1
-        return mean_of(self.fabric, sum(losses) / max(1, len(losses))), pooled(self.fabric, confusion)
+        return mean_of(self.fabric, sum(losses), len(losses)), pooled(self.fabric, confusion)
 
     def _waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches; the time spent waiting for them is noted."""
@@ -207,6 +207,11 @@ class Session:
     def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         images = self.fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
         return images, self.fabric.to_device(labels).long()
+
+
+def in_step(number: int, *, of: int, size: int) -> int:
+    """How many batches share the step of batch `number` (1 to `of`) when `size` are put together, fewer at the end."""
+    return size if number <= of - of % size else of % size
 
 
 def time_left(budget: Budget) -> str:
