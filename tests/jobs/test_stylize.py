@@ -3,6 +3,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pixelwise
 from pixelwise.checkpoint import Header, save_model
 from pixelwise.errors import ConfigError, ImageError, OutputError, WeightsError
 from pixelwise.inference.load import load
+from pixelwise.jobs import stylize as job
 from pixelwise.jobs.stylize import Region, Way
 from pixelwise.models.build import ModelConfig
 from pixelwise.models.encoder import Encoder
@@ -89,6 +91,25 @@ def test_style_goes_only_where_a_model_finds_its_classes(
         return
     both = only.astype(int) + rest  # what one styles the other leaves, also on the soft edge
     assert np.abs(both - (everywhere.astype(int) + found.rgb)).max() <= 1
+
+
+def test_a_class_may_have_a_style_of_its_own(
+    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = np.repeat([[0] * 45 + [1] * 45], 120, axis=0).astype(np.uint8)  # (120, 90)
+    found = SimpleNamespace(
+        classes=Classes.named(("sky", "ground")), predict=lambda rgb: SimpleNamespace(labels=halves)
+    )
+    monkeypatch.setattr(job, "load", lambda model: found)
+    other = tmp_path / "other.png"
+    Image.open(pictures[1]).rotate(90, expand=True).point(lambda value: 255 - value).save(other)
+    common, own = (pixelwise.stylize(pictures[0], style, **network).rgb for style in (pictures[1], other))
+    both = pixelwise.stylize(*pictures, region=Region("any", styles=(("sky", other),)), **network).rgb
+    assert not np.array_equal(common, own)
+    np.testing.assert_array_equal(both[:, :40], own[:, :40])
+    np.testing.assert_array_equal(both[:, 50:], common[:, 50:])
+    with pytest.raises(ConfigError, match="unknown class 'sea'"):
+        pixelwise.stylize(*pictures, region=Region("any", styles=(("sea", other),)), **network)
 
 
 def test_the_way_is_kept_as_pictures_film_and_curves(

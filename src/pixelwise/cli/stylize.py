@@ -17,6 +17,9 @@ def stylize(
     weights: Annotated[str, typer.Option(help="Of the network: auto or a file.")] = "auto",
     only: Annotated[list[str] | None, typer.Option(metavar="CLASS", help="Style on this class alone.")] = None,
     but: Annotated[list[str] | None, typer.Option("--except", metavar="CLASS", help="Style all but this.")] = None,
+    class_style: Annotated[
+        list[str] | None, typer.Option(metavar="CLASS=IMAGE", help="The style of this class instead.")
+    ] = None,
     model: Annotated[str, typer.Option(help="What finds the classes: a run, model file or bundled model.")] = "",
     tile: Annotated[int | None, typer.Option(help="Pixels the network sees at once; bounds the memory.")] = None,
     way: Annotated[Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")] = None,
@@ -38,9 +41,15 @@ def stylize(
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= read_fields(set or [], StyleConfig, own=[*options, "bfloat16"])
     config = replace(BOOK if book else StyleConfig(), **given)
-    if (only or but) and not model:
-        raise ConfigError("--only and --except need a --model that finds the classes, such as a run folder")
-    region = job.Region(model, tuple(only or ()), tuple(but or ())) if model else None
+    pairs = [text.partition("=") for text in class_style or ()]
+    if any(not image for _, _, image in pairs):
+        raise ConfigError(f"--class-style {' '.join(class_style or ())}: write CLASS=IMAGE, such as sky=waves.jpg")
+    own = tuple((name, Path(image)) for name, _, image in pairs)
+    if (only or but or own) and not model:
+        raise ConfigError(
+            "--only, --except and --class-style need a --model that finds the classes, such as a run folder"
+        )
+    region = job.Region(model, tuple(only or ()), tuple(but or ()), own) if model else None
     done = job.stylize(
         content,
         style,

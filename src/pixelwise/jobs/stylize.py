@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from pixelwise.monitor import Monitor
 from pixelwise.reports.lessons import draw_losses
 from pixelwise.style.features import StyleNetwork, load_network
 from pixelwise.style.objective import Objective, Weights
-from pixelwise.style.transfer import Step, StyleConfig, finished, resized, transfer
+from pixelwise.style.transfer import Seen, Step, StyleConfig, finished, resized, transfer
 from pixelwise.training.interrupt import stop_on_interrupt
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -57,11 +58,19 @@ class Setup:
 
 @dataclass(frozen=True)
 class Region:
-    """Where the style goes: on the classes `only`, or everywhere `but` on some, as `model` finds them."""
+    """Where the style goes: on the classes `only`, or everywhere `but` on some, as `model` finds them.
+
+    styles: pictures whose style goes on single classes, by name, in place of the common one.
+    """
 
     model: str | Path
     only: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
+    styles: tuple[tuple[str, Path], ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.only and self.but) or not (self.only or self.but or self.styles):
+            raise ConfigError("name the classes with one of --only and --except, or give styles of classes")
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Stylized:
-    """The picture (H, W, 3) uint8, how the losses went, and whether somebody stopped it."""
+    """The picture (H, W, 3) uint8, how the losses of the common style went, and whether somebody stopped it."""
 
     rgb: Array
     history: list[Step]
@@ -109,34 +118,52 @@ def stylize(
     wanted = _pairs(styles)
     picture = _fitted(read_rgb(content), setup.size)
     pictures = [(_tensor(_fitted(read_rgb(path), setup.size)), weight) for path, weight in wanted]
-    mask = _mask(picture, region) if region else None
+    own = [(name, _tensor(_fitted(read_rgb(path), setup.size))) for name, path in (region.styles if region else ())]
+    masks = _masks(picture, region) if region else {}
+    mask = masks.get("")
     net, said = load_network(setup.network, setup.weights)
     monitor.line(said)
     config = _with_precision(config, setup.precision, net, (_tensor(picture), pictures), monitor)
-    track = iter(monitor.track(range(config.steps), what="stylizing", total=config.steps, unit="steps"))
     film: list[Array] = []
 
     with stop_on_interrupt() as stop:
 
         def seen(step: Step, made: Callable[[], Tensor]) -> bool:
-            next(track, None)
-            losses = step.losses
-            monitor.status(f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}")
             if way and (step.number % way.every == 0 or step.number == 1):
                 shown = finished(resized(made(), picture.shape[:2]), _tensor(picture), config)
                 film.append(_array(_laid(shown, picture, mask)))
                 write_image(way.folder / f"step_{step.number:04d}.jpg", film[-1])
             return bool(stop)
 
-        made = transfer(_tensor(picture), pictures, net, config, monitor=monitor, seen=seen)
-    rgb = _array(_laid(made.image, picture, mask))
+        made = transfer(_tensor(picture), pictures, net, config, monitor=monitor, seen=_said(seen, "", config, monitor))
+        rgb, stopped = _array(_laid(made.image, picture, mask)), made.stopped
+        for name, style in [] if stopped else own:
+            told = _said(lambda step, picture: bool(stop), f" {name}", config, monitor)
+            painted = transfer(_tensor(picture), [(style, 1.0)], net, config, monitor=monitor, seen=told)
+            rgb, stopped = _array(_laid(painted.image, rgb, masks[name])), painted.stopped
+            if stopped:
+                break
     if way:
         _write_way(way, film, rgb, made.history)
     if target:
         names = [str(Path(path).name) for path, _ in wanted]
-        settings = {"content": Path(content).name, "styles": names, **asdict(setup), **asdict(config)}
+        by_class = {name: path.name for name, path in region.styles} if region else {}
+        settings = {"content": Path(content).name, "styles": names, **by_class, **asdict(setup), **asdict(config)}
         _write(target, rgb, content, settings)
-    return Stylized(rgb, made.history, made.stopped)
+    return Stylized(rgb, made.history, stopped)
+
+
+def _said(seen: Seen, what: str, config: StyleConfig, monitor: Monitor) -> Seen:
+    """`seen`, with each step counted and its losses said."""
+    track = iter(monitor.track(range(config.steps), what=f"stylizing{what}", total=config.steps, unit="steps"))
+
+    def told(step: Step, made: Callable[[], Tensor]) -> bool:
+        next(track, None)
+        losses = step.losses
+        monitor.status(f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}")
+        return seen(step, made)
+
+    return told
 
 
 def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleConfig, Setup]:
@@ -176,19 +203,25 @@ def _fitted(rgb: Array, size: tuple[int, int]) -> Array:
     return rgb if factor == 1 else np.asarray(Image.fromarray(rgb).resize(shape, Image.Resampling.LANCZOS))
 
 
-def _mask(rgb: Array, region: Region) -> Array:
-    """How much style each pixel takes (H, W), 0 to 255, with soft edges."""
-    if bool(region.only) == bool(region.but):
-        raise ConfigError("name the classes with one of --only and --except")
+def _masks(rgb: Array, region: Region) -> dict[str, Array]:
+    """How much style a pixel takes (H, W), 0 to 255, with soft edges: a class's own by its name, the common by ''."""
     predictor = load(region.model)
     names = predictor.classes.names
-    for name in region.only + region.but:
+    for name in (*region.only, *region.but, *(name for name, _ in region.styles)):
         if name not in names:
             raise unknown("class", name, names)
-    chosen = np.isin(predictor.predict(rgb).labels, [names.index(name) for name in region.only or region.but])
-    picture = Image.fromarray(((chosen if region.only else ~chosen) * 255).astype(np.uint8))
-    radius = FEATHER * (rgb.shape[0] ** 2 + rgb.shape[1] ** 2) ** 0.5
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius)))
+    labels = predictor.predict(rgb).labels
+
+    found = {name: _feathered(labels == names.index(name)) for name, _ in region.styles}
+    if region.only or region.but:
+        chosen = np.isin(labels, [names.index(name) for name in region.only or region.but])
+        found[""] = _feathered(chosen if region.only else ~chosen)
+    return found
+
+
+def _feathered(chosen: NDArray[np.bool_]) -> Array:
+    radius = FEATHER * (chosen.shape[0] ** 2 + chosen.shape[1] ** 2) ** 0.5
+    return np.asarray(Image.fromarray((chosen * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius)))
 
 
 def _with_precision(
