@@ -131,20 +131,24 @@ def _download(name: str) -> dict[str, Tensor]:
     if name not in TORCHVISION and (config is None or not config.has_weights):
         raise WeightsError(f"timm has no pretrained weights for encoder '{name}': {ways_out}")
     try:
-        return _of_torchvision(name) if name in TORCHVISION else _pretrained(name, offline=not _reachable())
+        return of_torchvision(TORCHVISION[name]) if name in TORCHVISION else _pretrained(name, offline=not _reachable())
     except Exception as error:  # hub, network and cache errors share no base class
         raise WeightsError(
             f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: {ways_out}"
         ) from error
 
 
-def _of_torchvision(name: str) -> dict[str, Tensor]:
-    choice = getattr(torchvision.models, TORCHVISION[name]).DEFAULT
-    address = urlsplit(choice.url)
+def of_torchvision(choice: str) -> dict[str, Tensor]:
+    """The default weights of an enum of torchvision, such as `VGG19_Weights`, from its cache or the network.
+
+    Only tensors are unpickled, after their hash was checked. Raises OSError where the network is dead.
+    """
+    weights = getattr(torchvision.models, choice).DEFAULT
+    address = urlsplit(weights.url)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(address.path).name
     if not cached.is_file():
         socket.create_connection((address.hostname or "", 443), timeout=_CONNECT_SECONDS).close()
-    return dict(choice.get_state_dict(progress=False, check_hash=True))
+    return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
 
 
 def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError, WeightsError
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.weights import load_weights, read_state
+from pixelwise.models.weights import load_weights, of_torchvision, read_state
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -139,10 +139,10 @@ def load_network(name: str, weights: str) -> tuple[StyleNetwork, str]:
 
 def _download(network: VggFeatures, name: str) -> None:
     try:
-        whole: nn.Sequential = getattr(torchvision.models, name)(weights="IMAGENET1K_V1").features
+        state = of_torchvision(f"{name.upper()}_Weights")
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"{name}: its weights are neither on this machine nor can they be downloaded ({error}); give --weights "
             "FILE with torchvision's weights, or --network tf_efficientnet_lite0, whose weights come with pixelwise"
         ) from error
-    network.features.load_state_dict(whole[: len(network.features)].state_dict())
+    network.features.load_state_dict({key: state[f"features.{key}"] for key in network.features.state_dict()})
