@@ -4,7 +4,6 @@ import io
 import struct
 import threading
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from pixelwise.files import atomic
 
 Array = NDArray[np.uint8]
 Source = str | Path | bytes | Image.Image
+Formats = tuple[str, ...]
 Palette = tuple[tuple[int, int, int], ...]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
@@ -29,7 +29,7 @@ def describe(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else "the image"
 
 
-def open_image(source: Source, *, formats: Sequence[str] | None = None) -> Image.Image:
+def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image:
     """Open a picture and decode it whole; `formats` are PIL's names of those allowed, all of them if None.
 
     Raises ImageError for a missing, empty, truncated or unknown file and for one of more than MAX_PIXELS pixels.
@@ -71,7 +71,7 @@ def pixel_count(path: Path) -> int | None:
         return None
 
 
-def size_in_header(data: bytes, *, formats: Sequence[str]) -> tuple[int, int] | None:
+def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
     """(height, width) as a file's header has them, without decoding it; None where it is of none of PIL's `formats`.
 
     Raises ImageError for one of far more than MAX_PIXELS, as PIL does not open such at all.
@@ -85,7 +85,7 @@ def size_in_header(data: bytes, *, formats: Sequence[str]) -> tuple[int, int] | 
         return None
 
 
-def read_rgb(source: Source, *, formats: Sequence[str] | None = None) -> Array:
+def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
     """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied; `formats` as in `open_image`.
 
     Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha channel is dropped.
@@ -144,7 +144,7 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
 
 
-def _opened(source: str | Path | io.BytesIO, formats: Sequence[str] | None = None) -> Image.Image:
+def _opened(source: str | Path | io.BytesIO, formats: Formats | None = None) -> Image.Image:
     """A picture with its header read, without what PIL warns of: large and odd ones are measured or refused later.
 
     One at a time: the filters of warnings are the whole process's, and threads that change them at once mix them up.

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from pixelwise.errors import ConfigError, unknown
-from pixelwise.images import Array, encoded, encoded_labels
+from pixelwise.errors import unknown
+from pixelwise.images import encoded, encoded_labels
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
 from pixelwise.reports.overlays import shares
-from pixelwise.serving.problems import Problem
+from pixelwise.serving.problems import ApiError
 from pixelwise.tasks.labels import VOID
 
 Format = Literal["mask", "overlay", "confidence", "json"]
@@ -76,28 +76,31 @@ class Segmentation(BaseModel):
 
 
 def wanted_format(wish: Wish, accept: str) -> Format:
-    """What `format` or else the header Accept asks for. Raises Problem where nothing of that can be made."""
+    """What `format` or else the header Accept asks for. Raises ApiError where nothing of that can be made."""
     if wish.format is not None:
         return wish.format
     ranges = [part.replace(" ", "").lower().partition(";") for part in accept.split(",")]
     for kind, _, parameters in sorted(ranges, key=lambda found: _quality(found[2]), reverse=True):
         if kind in ACCEPTED and _quality(parameters) > 0:
             return ACCEPTED[kind]
-    raise Problem(406, "not_acceptable", "Accept allows none of image/png, image/jpeg and application/json")
+    raise ApiError(406, "not_acceptable", "Accept allows none of image/png, image/jpeg and application/json")
+
+
+def refuse_unknown(wish: Wish, names: tuple[str, ...]) -> None:
+    """Raises ConfigError for a class that is not among `names`."""
+    for name in wish.classes:
+        if name not in names:
+            raise unknown("class", name, names)
 
 
 def chosen(result: Result, wish: Wish) -> Result:
-    """`result` with void where the wish's threshold and classes say so. Raises ConfigError for an unknown class."""
+    """`result` with void where the wish's threshold and classes say so."""
     labels = result.labels
     if wish.threshold > 0:
         labels = np.where(result.confidence < wish.threshold, np.uint8(VOID), labels)
     if wish.classes:
-        table = np.full(256, VOID, np.uint8)
-        for name in wish.classes:
-            if name not in result.classes:
-                raise unknown("class", name, result.classes)
-            table[result.classes.index(name)] = result.classes.index(name)
-        labels = table[labels]
+        kept = [result.classes.index(name) for name in wish.classes]
+        labels = np.where(np.isin(labels, kept), labels, np.uint8(VOID))
     return replace(result, labels=labels)
 
 

@@ -1,9 +1,8 @@
 """The service: `create_app` puts predictors behind HTTP."""
 
 import asyncio
-import importlib.util
-import time
-from collections.abc import AsyncIterator, Mapping
+import importlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -17,11 +16,12 @@ from starlette.requests import ClientDisconnect
 import pixelwise
 from pixelwise.errors import ConfigError
 from pixelwise.images import Array
+from pixelwise.inference.packages import installed
 from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.serving.answers import MEDIA, Format, Segmentation, Wish, chosen, encode, wanted_format
+from pixelwise.serving.answers import MEDIA, Format, Segmentation, Wish, chosen, encode, refuse_unknown, wanted_format
 from pixelwise.serving.guard import Guard, Meters
-from pixelwise.serving.lane import Busy, Job, Lane, Progress
-from pixelwise.serving.problems import GONE, ErrorBody, Problem, answer_problems
+from pixelwise.serving.lane import BusyError, Job, Lane, Progress
+from pixelwise.serving.problems import GONE, ApiError, ErrorBody, answer_problems
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.tidy import tidy
 from pixelwise.serving.upload import check_header, decode, read_upload
@@ -85,7 +85,8 @@ class Service:
     def segment(self, name: str, rgb: Array, progress: Progress | None = None) -> Result:
         """Label (H, W, 3) uint8 pixels through the model's queue; blocks, and may be called by many threads.
 
-        `progress` is told the share that is done. Raises Busy where the queue is full, TimeoutError after the deadline.
+        `progress` is told the share that is done. Raises BusyError where the queue is full and TimeoutError after the
+        deadline.
         """
         lane = self.lanes[name]
         with lane.place() as job:
@@ -99,13 +100,14 @@ class Service:
         kind = wanted_format(wish, request.headers.get("accept", "*/*"))
         name = next(iter(self.lanes)) if wish.model is None else wish.model
         if name not in self.lanes:
-            raise Problem(404, "unknown_model", f"no model of that name: choose one of {', '.join(self.lanes)}")
+            raise ApiError(404, "unknown_model", f"no model of that name: choose one of {', '.join(self.lanes)}")
         lane = self.lanes[name]
+        refuse_unknown(wish, lane.predictor.classes.names)
         try:
             with lane.place() as job:
                 body = await self._within_deadline(request, lane, job, partial(self._work, name, wish, kind))
-        except Busy as error:
-            raise Problem(503, "queue_full", str(error), {"Retry-After": str(error.seconds)}) from error
+        except BusyError as error:
+            raise ApiError(503, "queue_full", str(error), {"Retry-After": str(error.seconds)}) from error
         except ClientDisconnect:
             return Response(status_code=GONE)
         return Response(body, media_type=MEDIA[kind])
@@ -119,7 +121,7 @@ class Service:
         except TimeoutError as error:
             came = job.future is not None
             status, code = (504, "deadline_passed") if came else (408, "upload_too_slow")
-            raise Problem(status, code, f"not done within {self.settings.deadline:g} s") from error
+            raise ApiError(status, code, f"not done within {self.settings.deadline:g} s") from error
 
     def _work(self, name: str, wish: Wish, kind: Format, lane: Lane, job: Job, data: bytes) -> bytes:
         """What a thread of the lane does, with nothing larger than the file held before."""
@@ -130,7 +132,8 @@ class Service:
 
 async def _unless_gone(request: Request, future: Future[bytes]) -> bytes:
     """The result, or ClientDisconnect as soon as the client has left."""
-    gone = asyncio.ensure_future(request.receive())  # the body is read: all that can come is the end
+    # the body is read: all that can still come is the end
+    gone: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
     result = asyncio.wrap_future(future)
     try:
         await asyncio.wait({gone, result}, return_when=asyncio.FIRST_COMPLETED)
@@ -164,12 +167,19 @@ def create_app(predictors: Mapping[str, Predictor], settings: Settings | None = 
     )  # the interactive docs would load scripts from elsewhere
     answer_problems(app)
     _add_routes(app, service, meters)
-    if importlib.util.find_spec("pixelwise.serving.page") and importlib.util.find_spec("gradio"):
-        from pixelwise.serving.page import mount_page
-
+    if (mount_page := _page()) is not None:
         app = mount_page(app, service.segment, list(service.lanes))
     app.add_middleware(Guard, token=settings.token, meters=meters)
     return app
+
+
+def _page() -> Callable[..., FastAPI] | None:
+    """What mounts the page, where Gradio is installed."""
+    try:
+        found: Callable[..., FastAPI] = importlib.import_module("pixelwise.serving.page").mount_page
+    except ModuleNotFoundError:
+        return None
+    return found if installed("gradio") else None
 
 
 def _add_routes(app: FastAPI, service: Service, meters: Meters) -> None:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixelwise.serving.problems import GONE, Problem
+from pixelwise.serving.problems import GONE, ApiError
 
 log = logging.getLogger("pixelwise.serving")
 
@@ -73,7 +73,7 @@ class Guard:
             log.exception("a fault of the server")
             if status:  # half an answer is out: the connection has to end
                 raise
-            await Problem(500, "internal", "a fault of the server; its log has it").response()(scope, receive, headed)
+            await ApiError(500, "internal", "a fault of the server; its log has it").response()(scope, receive, headed)
         finally:
             self._note(scope, status, time.perf_counter() - start)
 
@@ -82,7 +82,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         ask = {"WWW-Authenticate": 'Bearer, Basic realm="pixelwise"'}
-        await Problem(401, "no_token", "send the header Authorization: Bearer TOKEN", ask).response()(
+        await ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask).response()(
             scope, receive, send
         )
 
@@ -124,9 +124,7 @@ def _shows(headers: Iterable[tuple[bytes, bytes]], token: str) -> bool:
 
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:
-    strict = path.startswith(STRICT)
     for name, value in HEADERS.items():
         headers[name] = value
-    headers["Content-Security-Policy"] = NOTHING if strict else PAGE
-    if strict:
-        headers["Cache-Control"] = "no-store"
+    headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
+    headers.setdefault("Cache-Control", "no-store")

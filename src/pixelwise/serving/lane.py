@@ -23,7 +23,7 @@ T = TypeVar("T")
 Progress = Callable[[float], None]
 
 
-class Busy(PixelwiseError):
+class BusyError(PixelwiseError):
     """The queue is full; `seconds` is when to come again."""
 
     def __init__(self, held: int, seconds: int) -> None:
@@ -31,7 +31,7 @@ class Busy(PixelwiseError):
         self.seconds = seconds
 
 
-class Stopped(PixelwiseError):
+class StoppedError(PixelwiseError):
     """Nobody waits for the result any more."""
 
 
@@ -63,10 +63,10 @@ class Lane:
 
     @contextmanager
     def place(self) -> Iterator[Job]:
-        """A job's place, held until the block has ended and no thread works for it any more. Raises Busy."""
+        """A job's place, held until the block has ended and no thread works for it any more. Raises BusyError."""
         with self._lock:
             if self.held >= self.places:
-                raise Busy(self.held, max(1, round(self._seconds * self.held)))
+                raise BusyError(self.held, max(1, round(self._seconds * self.held)))
             self.held += 1
         job, start = Job(self._pool), time.monotonic()
         try:
@@ -85,7 +85,7 @@ class Lane:
             self.held, self.done = self.held - 1, self.done + 1
 
     def predict(self, rgb: Array, stop: Event, progress: Progress | None = None) -> Result:
-        """`Predictor.predict` of (H, W, 3) uint8, which raises Stopped at the next tile once `stop` is set.
+        """`Predictor.predict` of (H, W, 3) uint8, which raises StoppedError at the next tile once `stop` is set.
 
         `progress` is told the share of tiles that are done, by the threads that do them.
         """
@@ -94,7 +94,7 @@ class Lane:
 
         def run(tile: Pixels) -> Logits:
             if stop.is_set():
-                raise Stopped("nobody waits for the result any more")
+                raise StoppedError("nobody waits for the result any more")
             logits = runner(tile)
             if progress is not None:
                 progress(next(done) / total)

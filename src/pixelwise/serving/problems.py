@@ -28,7 +28,7 @@ class ErrorBody(BaseModel):
     error: Fault
 
 
-class Problem(Exception):
+class ApiError(Exception):
     """An answer with a status from 400 on, a code that programs can rely on, and a message for people."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -44,24 +44,24 @@ class Problem(Exception):
 def answer_problems(app: FastAPI) -> None:
     """Give every error that a client can cause the one shape."""
 
-    @app.exception_handler(Problem)
-    async def problem(_: Request, error: Problem) -> Response:
+    @app.exception_handler(ApiError)
+    async def problem(_: Request, error: ApiError) -> Response:
         return error.response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         said = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
-        return Problem(422, "invalid_parameter", said).response()
+        return ApiError(422, "invalid_parameter", said).response()
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        return Problem(error.status_code, code, str(error.detail), error.headers).response()
+        return ApiError(error.status_code, code, str(error.detail), error.headers).response()
 
     @app.exception_handler(ImageError)
     async def unreadable(_: Request, error: ImageError) -> Response:
-        return Problem(422, "unreadable_image", str(error)).response()
+        return ApiError(422, "unreadable_image", str(error)).response()
 
     @app.exception_handler(ConfigError)
     async def impossible(_: Request, error: ConfigError) -> Response:
-        return Problem(422, "impossible", str(error)).response()
+        return ApiError(422, "impossible", str(error)).response()

@@ -17,7 +17,7 @@ from pixelwise.serving.settings import Settings
 
 
 def load_all(models: Sequence[str], make: Callable[[str], Predictor] = load) -> dict[str, Predictor]:
-    """Predictors by name: `NAME=MODEL`, or the name of the run folder or file. Raises ConfigError for one name twice."""
+    """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for two of one name."""
     predictors = dict[str, Predictor]()
     for given in models:
         name, _, model = given.rpartition("=")

@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
 from pixelwise.images import Array, read_rgb, size_in_header
-from pixelwise.serving.problems import Problem
+from pixelwise.serving.problems import ApiError
 from pixelwise.serving.settings import Settings
 
 FRAME = 16 * 1024
@@ -19,27 +19,32 @@ FRAME = 16 * 1024
 class _InMemory(MultiPartParser):
     spool_max_size = sys.maxsize
 
+    def close(self) -> None:
+        for file in self._files_to_close_on_error:
+            file.close()
+
 
 async def read_upload(request: Request, settings: Settings) -> bytes:
     """The file in the field `image` of a multipart body.
 
-    Raises Problem for another kind of body, one above the limit (as soon as that shows) and one without that field.
+    Raises ApiError for another kind of body, one above the limit (as soon as that shows) and one without that field.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
-        raise Problem(415, "not_multipart", "send the image as the field `image` of a multipart/form-data body")
+        raise ApiError(415, "not_multipart", "send the image as the field `image` of a multipart/form-data body")
     limit = settings.max_bytes + FRAME
     promised = request.headers.get("content-length", "")
     if promised.isdecimal() and int(promised) > limit:
         raise _too_many_bytes(settings)
     parser = _InMemory(request.headers, _limited(request, limit, settings), max_files=1, max_fields=0)
     try:
-        form = await parser.parse()
+        file = (await parser.parse()).get("image")
+        if not isinstance(file, UploadFile):
+            raise ApiError(422, "no_image", "there is no file in the field `image`")
+        data = await file.read()
     except (MultiPartException, ValueError, LookupError) as error:  # the latter of odd names and character sets
-        raise Problem(400, "bad_multipart", f"the body is no multipart form with one file ({error})") from error
-    file = form.get("image")
-    if not isinstance(file, UploadFile):
-        raise Problem(422, "no_image", "there is no file in the field `image`")
-    data = await file.read()
+        raise ApiError(400, "bad_multipart", f"the body is no multipart form with one file ({error})") from error
+    finally:
+        parser.close()
     if len(data) > settings.max_bytes:
         raise _too_many_bytes(settings)
     return data
@@ -55,17 +60,17 @@ async def _limited(request: Request, limit: int, settings: Settings) -> AsyncGen
 
 
 def check_header(data: bytes, settings: Settings) -> None:
-    """Raises Problem for a file of another format or a picture above the limits, by what its header says."""
+    """Raises ApiError for a file of another format or a picture above the limits, by what its header says."""
     try:
         size = size_in_header(data, formats=settings.formats)
     except ImageError as error:
-        raise Problem(413, "too_many_pixels", str(error)) from error
+        raise ApiError(413, "too_many_pixels", str(error)) from error
     if size is None:
         allowed = ", ".join(settings.formats)
-        raise Problem(415, "unknown_format", f"the file is damaged or of another format than {allowed}")
+        raise ApiError(415, "unknown_format", f"the file is damaged or of another format than {allowed}")
     height, width = size
     if height * width > settings.max_pixels or max(size) > settings.max_side:
-        raise Problem(
+        raise ApiError(
             413,
             "too_many_pixels",
             f"the picture has {height} x {width} pixels (height x width): allowed are {settings.max_pixels} pixels, "
@@ -74,7 +79,7 @@ def check_header(data: bytes, settings: Settings) -> None:
 
 
 def decode(data: bytes, settings: Settings) -> Array:
-    """(H, W, 3) uint8 of a file that `check_header` let pass. Raises ImageError for whatever a decoder stumbles over."""
+    """(H, W, 3) uint8 of a file that `check_header` let pass. Raises ImageError for a damaged one."""
     try:
         return read_rgb(data, formats=settings.formats)
     except ImageError:
@@ -83,5 +88,5 @@ def decode(data: bytes, settings: Settings) -> Array:
         raise ImageError(f"the image: cannot be decoded ({type(error).__name__}); save it anew") from error
 
 
-def _too_many_bytes(settings: Settings) -> Problem:
-    return Problem(413, "too_many_bytes", f"the file has more than the {settings.max_bytes} bytes that are allowed")
+def _too_many_bytes(settings: Settings) -> ApiError:
+    return ApiError(413, "too_many_bytes", f"the file has more than the {settings.max_bytes} bytes that are allowed")
