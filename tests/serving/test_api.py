@@ -49,6 +49,7 @@ def test_overlay_and_confidence_are_those_of_the_result(client: TestClient, rgb:
     assert opened(answer.content).shape == rgb.shape
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 def test_json_has_shares_and_run_lengths_that_coco_reads(client: TestClient, rgb: np.ndarray) -> None:
     found = post(client, file_of(rgb), format="json").json()
     truth = predictor_of().predict(rgb).labels

@@ -88,9 +88,9 @@ def test_a_photo_turned_by_exif_comes_back_upright(strict: TestClient) -> None:
     [
         ("multipart/form-data", b"x", 400, "bad_multipart"),
         ("multipart/form-data; boundary=e", b"no boundary here", 400, "bad_multipart"),
-        ("multipart/form-data; boundary=e", b'--e\r\nContent-Disposition: form-data; name="i"\r\n\r\n', 422, "no_image"),
+        ("multipart/form-data; boundary=e", b'--e\r\nContent-Disposition: form-data; name="i"\r\n\r\n', 400, "bad_multipart"),
         ("multipart/form-data; boundary=e", b"", 422, "no_image"),
-        ("multipart/form-data; boundary=e; charset=nope", b'--e\r\nContent-Disposition: form-data; name="a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 400, "bad_multipart"),
+        ("multipart/form-data; boundary=e; charset=nope", b'--e\r\nContent-Disposition: form-data; name="a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         ("image/png", b"x", 415, "not_multipart"),
         ("", b"", 415, "not_multipart"),
     ],

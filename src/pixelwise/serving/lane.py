@@ -58,8 +58,7 @@ class Lane:
         self.held = self.done = 0
         self._seconds = 0.0  # between two finished jobs under load, a moving average
         self._lock = Lock()
-        # one more than tiles in work: it decodes and encodes meanwhile
-        self._pool = ThreadPoolExecutor(WORKERS + 1, thread_name_prefix="pixelwise-lane")
+        self._pool = _threads()
 
     @contextmanager
     def place(self) -> Iterator[Job]:
@@ -105,5 +104,11 @@ class Lane:
         return watched.predict(rgb)
 
     def close(self) -> None:
-        """Wait for the jobs in work and drop those that wait."""
-        self._pool.shutdown(cancel_futures=True)
+        """Wait for the jobs in work and drop those that wait. The lane may be used again."""
+        pool, self._pool = self._pool, _threads()
+        pool.shutdown(cancel_futures=True)
+
+
+def _threads() -> ThreadPoolExecutor:
+    """One more than tiles in work: it decodes and encodes meanwhile. None is started before there is work."""
+    return ThreadPoolExecutor(WORKERS + 1, thread_name_prefix="pixelwise-lane")
