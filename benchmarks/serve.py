@@ -57,6 +57,7 @@ def main() -> None:
                 process.wait()
     words = ["python", "benchmarks/serve.py", "RUN", "IMAGES", "--parts", *args.parts]
     words += ["--runtime", args.runtime, "--precision", args.precision, "--seconds", f"{args.seconds:g}"]
+    words += ["--requests", str(args.requests)]
     text = "\n".join(["# The server under load\n", provenance(shlex.join(words)), *lines, ""])
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
@@ -176,7 +177,7 @@ def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
 def memory(args: argparse.Namespace, port: int, pid: int) -> list[str]:
     """Resident MiB: at the start, at most in bursts of many sizes, after each, and over many small requests."""
     rng = np.random.default_rng(0)
-    sizes = [(int(h), int(w)) for h, w in rng.integers(200, 1200, (64, 2))]
+    sizes = [(int(h), int(w)) for h, w in rng.integers(200, 1200, (32, 2))]
     pictures = [
         encoded(rng.integers(0, 256, (h // 8, w // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1), "JPEG")
         for h, w in sizes
@@ -186,13 +187,14 @@ def memory(args: argparse.Namespace, port: int, pid: int) -> list[str]:
     def note(when: str) -> None:
         time.sleep(5)
         rows.append(f"| {when} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |")
+        print(rows[-1], file=sys.stderr)  # a long run that is stopped has told this much
 
     note("started")
     asyncio.run(clients(port, 1, pictures[:1], requests=1))
     note("one request")
     for burst in range(1, 4):
-        asyncio.run(clients(port, 48, pictures, requests=len(pictures)))
-        note(f"burst {burst}: 64 pictures of as many sizes, to 1200 a side, 48 clients")
+        asyncio.run(clients(port, 32, pictures, requests=len(pictures)))
+        note(f"burst {burst}: 32 pictures of as many sizes, to 1200 a side, 32 clients")
     small = [encoded(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8), "PNG")]
     for part in range(1, 5):
         if args.requests:
