@@ -10,6 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src/pixelwise"
 FLOORS = {
     "cli": 6,
     "jobs": 5,
+    "serving": 5,
     "training": 4,
     "inference": 4,
     "doctor": 4,
