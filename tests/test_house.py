@@ -10,6 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src/pixelwise"
 FLOORS = {
     "cli": 6,
     "jobs": 5,
+    "serving": 5,
     "training": 4,
     "inference": 4,
     "doctor": 4,
@@ -35,6 +36,7 @@ HANDED_OVER = {
     ("training", "data"): "the loop names the loaders' types",
     ("models", "tasks"): "numbers of classes",
     ("style", "models"): "any encoder can carry style",
+    ("serving", "jobs"): "the second tab of the page stylises",
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -1,0 +1,163 @@
+"""The page for people: a picture in, its classes over it. Gradio makes the shell, tabs and theme.
+
+Gradio keeps every value that goes through its events for an hour after the visitor has left, and writes uploads to disk.
+So pictures take a road of their own, /page/..., that keeps nothing, and of Gradio's routes only those of the shell stay.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import gradio as gr
+import matplotlib
+import numpy as np
+from fastapi import FastAPI, Request
+from PIL import Image
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from pixelwise.data.shapes import draw_scene
+from pixelwise.errors import ImageError, PixelwiseError, unknown
+from pixelwise.images import Array, read_rgb
+from pixelwise.inference.predictor import Result
+from pixelwise.serving.page_answer import LIMIT_BYTES, answer, data_url, read_picture
+
+Progress = Callable[[float], None]
+Segment = Callable[[str, Array, Progress | None], Result]
+Style = Callable[[Array, Array, int, Progress], Array]
+Work = Callable[[Progress], dict[str, object]]
+
+AT_ONCE = 16
+"""Pictures of visitors in work or waiting for the model; more are asked to come again."""
+
+SIDES = range(64, 1025)
+_OFF = "Style transfer is off: start the server with the weights of a style network (style weights) to have it here."
+_SHELL = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/static/{path:path}", "/assets/{path:path}"}
+_SHELL |= {"/gradio_api/heartbeat/{session_hash}", "/gradio_api/startup-events", "/gradio_api/info"}
+_FONTS = ["system-ui", "sans-serif"]  # of the visitor's machine: Gradio's own would come from another server
+_log = logging.getLogger(__name__)
+
+
+def mount_page(app: FastAPI, segment: Segment, names: Sequence[str], *, style: Style | None = None) -> FastAPI:
+    """Serve the page at "/" of `app`; call it last, for it takes all paths that no earlier route has.
+
+    segment(name, rgb, progress) labels `rgb` (H, W, 3) uint8 with the model `name`, one of `names`; it blocks, is called
+    from several threads, and may tell `progress` how far it is, 0 to 1. style: see Styler; without it the second tab
+    says how to get it. Each PixelwiseError is shown to the visitor as its message.
+    """
+    turns = anyio.CapacityLimiter(AT_ONCE)
+
+    @app.post("/page/segment", include_in_schema=False)
+    async def segmented(request: Request, model: str) -> Response:
+        def work(body: bytes, progress: Progress) -> dict[str, object]:
+            if model not in names:
+                raise unknown("model", model, names)
+            return answer(segment(model, read_picture(body), progress))
+
+        return await _answered(request, work, turns)
+
+    @app.post("/page/style", include_in_schema=False)
+    async def styled(request: Request, split: int, side: int) -> Response:
+        def work(body: bytes, progress: Progress) -> dict[str, object]:
+            if style is None or side not in SIDES:
+                raise ImageError(_OFF if style is None else f"side is {side}: allowed is {SIDES[0]} to {SIDES[-1]}")
+            made = style(read_picture(body[:split]), read_picture(body[split:]), side, progress)
+            return {"image": data_url(Image.fromarray(made))}
+
+        return await _answered(request, work, turns)
+
+    theme = gr.themes.Soft(primary_hue="teal", font=_FONTS, font_mono=["monospace"])
+    gr.mount_gradio_app(
+        app,
+        _shell(names, style is not None),
+        "/",
+        theme=theme,
+        css=_asset("page.css"),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        enable_monitoring=False,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )
+    shell: Any = app.router.routes[-1]
+    shell.app.router.routes[:] = [route for route in shell.app.router.routes if getattr(route, "path", "") in _SHELL]
+    return app
+
+
+def examples() -> list[dict[str, str]]:
+    """Pictures to try: drawn shapes and the portrait that comes with Matplotlib, each with a title and a data URL."""
+    rng = np.random.default_rng(4)
+    made = {f"Shapes {number}": draw_scene(rng, (360, 480), 7)[0] for number in (1, 2)}
+    portrait = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
+    if portrait.is_file():
+        made["Portrait of Grace Hopper"] = read_rgb(portrait)
+    return [{"title": title, "address": data_url(Image.fromarray(rgb))} for title, rgb in made.items()]
+
+
+def _shell(names: Sequence[str], style: bool) -> gr.Blocks:
+    with gr.Blocks(title="pixelwise", analytics_enabled=False) as blocks:
+        gr.HTML("<h1>pixelwise</h1>")
+        with gr.Tab("Segment"):
+            _part("page.html", names=list(names), examples=examples(), megabytes=LIMIT_BYTES >> 20)
+        with gr.Tab("Style"):
+            _part("page_style.html", off="" if style else _OFF, megabytes=LIMIT_BYTES >> 20)
+    return blocks
+
+
+def _part(template: str, **values: object) -> None:
+    gr.HTML(html_template=_asset(template), js_on_load=_asset("page.js"), apply_default_css=False, **values)  # type: ignore[arg-type]
+
+
+def _asset(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+async def _answered(request: Request, work: Callable[[bytes, Progress], dict[str, object]], turns: Any) -> Response:
+    """Lines of JSON: {"progress": 0 to 1} while it works, then {"answer": ...} or {"error": ...}."""
+    if request.headers.get("content-type") != "application/octet-stream":  # other sites' forms cannot send this
+        return _refused(415, "send the file's bytes as application/octet-stream")
+    if turns.statistics().tasks_waiting or not turns.available_tokens:
+        return _refused(503, "the server is busy: wait some seconds and try again")
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LIMIT_BYTES:
+                return _refused(413, f"the file is too large: at most {LIMIT_BYTES >> 20} MB are taken")
+    except ClientDisconnect:
+        return Response(status_code=400)
+    return StreamingResponse(_lines(lambda told: work(bytes(body), told), turns), media_type="application/x-ndjson")
+
+
+async def _lines(work: Work, turns: anyio.CapacityLimiter) -> AsyncIterator[str]:
+    loop, news = asyncio.get_running_loop(), asyncio.Queue[dict[str, object] | None]()
+
+    def tell(line: dict[str, object] | None) -> None:
+        loop.call_soon_threadsafe(news.put_nowait, line)
+
+    def run() -> None:
+        try:
+            tell({"answer": work(lambda share: tell({"progress": share}))})
+        except PixelwiseError as error:
+            tell({"error": {"message": str(error)}})
+        except Exception:
+            _log.exception("a picture of the page")
+            tell({"error": {"message": "something went wrong on the server; its log says what"}})
+        finally:
+            tell(None)
+
+    task = asyncio.create_task(anyio.to_thread.run_sync(run, limiter=turns, abandon_on_cancel=True))
+    try:
+        while (line := await news.get()) is not None:
+            yield json.dumps(line) + "\n"
+    finally:
+        task.cancel()
+
+
+def _refused(status: int, message: str) -> Response:
+    headers = {"Retry-After": "5"} if status == 503 else {}
+    return JSONResponse({"error": {"message": message}}, status, headers)
