@@ -128,7 +128,7 @@ function segmentTab() {
   function paint() {
     if (!shown) return;
     const { labels, sure, pixels, image, answer } = shown;
-    const least = Math.ceil(find("least").value * 2.55), mapped = find("confidence").checked;
+    const least = leastByte(), mapped = find("confidence").checked;
     const alpha = new Uint32Array(256), colours = new Uint32Array(256), empty = abgr(answer.void, 255);
     answer.classes.forEach(({ colour }, id) => {
       const seen = entries.get(id)?.querySelector("input").checked;
@@ -175,7 +175,7 @@ function segmentTab() {
     if (id === undefined) return;
     const name = shown.answer.classes[id]?.name ?? "void";
     find("under").textContent = `${name}, ${percent(sure / 255)} sure (column ${x}, row ${y})`;
-    light(sure < Math.ceil(find("least").value * 2.55) ? 255 : id);
+    light(sure < leastByte() ? 255 : id);
   }
 
   function compare() {
@@ -202,6 +202,7 @@ function segmentTab() {
     canvas.toBlob((blob) => save(blob, `${stem()}_overlay.png`));
   }
 
+  const leastByte = () => Math.round(find("least").value * 2.55);
   const stem = () => (file.name ?? "picture").replace(/\.[^.]*$/, "");
   const tick = (checked) => {
     entries.forEach((item) => item.querySelector("input") && (item.querySelector("input").checked = checked));

@@ -1,12 +1,13 @@
 """The page for people: a picture in, its classes over it. Gradio makes the shell, tabs and theme.
 
-Gradio keeps every value that goes through its events for an hour after the visitor has left, and writes uploads to disk.
-So pictures take a road of their own, /page/..., that keeps nothing, and of Gradio's routes only those of the shell stay.
+Gradio keeps every value that goes through its events for an hour after the visitor has left, and writes uploads to
+disk. So pictures take a road of their own, /page/..., that keeps nothing, and of Gradio's routes only the shell's stay.
 """
 
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ _log = logging.getLogger(__name__)
 def mount_page(app: FastAPI, segment: Segment, names: Sequence[str], *, style: Style | None = None) -> FastAPI:
     """Serve the page at "/" of `app`; call it last, for it takes all paths that no earlier route has.
 
-    segment(name, rgb, progress) labels `rgb` (H, W, 3) uint8 with the model `name`, one of `names`; it blocks, is called
-    from several threads, and may tell `progress` how far it is, 0 to 1. style: see Styler; without it the second tab
-    says how to get it. Each PixelwiseError is shown to the visitor as its message.
+    segment(name, rgb, progress) labels `rgb` (H, W, 3) uint8 with the model `name`, one of `names`; it blocks, is
+    called from several threads, and may tell `progress` how far it is, 0 to 1. style: see Styler; without it the second
+    tab says how to get it. Each PixelwiseError is shown to the visitor as its message.
     """
     turns = anyio.CapacityLimiter(AT_ONCE)
 
@@ -99,6 +100,7 @@ def examples() -> list[dict[str, str]]:
 
 
 def _shell(names: Sequence[str], style: bool) -> gr.Blocks:
+    blocks: gr.Blocks
     with gr.Blocks(title="pixelwise", analytics_enabled=False) as blocks:
         gr.HTML("<h1>pixelwise</h1>")
         with gr.Tab("Segment"):
@@ -116,11 +118,15 @@ def _asset(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
+class _LeftError(Exception):
+    """The visitor is gone: raised where the work tells how far it is, to end it."""
+
+
 async def _answered(request: Request, work: Callable[[bytes, Progress], dict[str, object]], turns: Any) -> Response:
     """Lines of JSON: {"progress": 0 to 1} while it works, then {"answer": ...} or {"error": ...}."""
     if request.headers.get("content-type") != "application/octet-stream":  # other sites' forms cannot send this
         return _refused(415, "send the file's bytes as application/octet-stream")
-    if turns.statistics().tasks_waiting or not turns.available_tokens:
+    if not turns.available_tokens:
         return _refused(503, "the server is busy: wait some seconds and try again")
     body = bytearray()
     try:
@@ -134,28 +140,38 @@ async def _answered(request: Request, work: Callable[[bytes, Progress], dict[str
 
 
 async def _lines(work: Work, turns: anyio.CapacityLimiter) -> AsyncIterator[str]:
-    loop, news = asyncio.get_running_loop(), asyncio.Queue[dict[str, object] | None]()
+    loop, news, left = asyncio.get_running_loop(), asyncio.Queue[dict[str, object] | None](), threading.Event()
 
     def tell(line: dict[str, object] | None) -> None:
         loop.call_soon_threadsafe(news.put_nowait, line)
 
+    def progress(share: float) -> None:
+        if left.is_set():
+            raise _LeftError
+        tell({"progress": share})
+
     def run() -> None:
         try:
-            tell({"answer": work(lambda share: tell({"progress": share}))})
+            tell({"answer": work(progress)})
+        except _LeftError:
+            pass
         except PixelwiseError as error:
             tell({"error": {"message": str(error)}})
+        except TimeoutError:
+            tell({"error": {"message": "this took longer than the server allows: try a smaller picture, or later"}})
         except Exception:
             _log.exception("a picture of the page")
             tell({"error": {"message": "something went wrong on the server; its log says what"}})
         finally:
             tell(None)
 
-    task = asyncio.create_task(anyio.to_thread.run_sync(run, limiter=turns, abandon_on_cancel=True))
+    task = asyncio.create_task(anyio.to_thread.run_sync(run, limiter=turns))
     try:
         while (line := await news.get()) is not None:
             yield json.dumps(line) + "\n"
     finally:
-        task.cancel()
+        left.set()
+        task.cancel()  # where it still waits for its turn
 
 
 def _refused(status: int, message: str) -> Response:

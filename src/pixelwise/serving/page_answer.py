@@ -45,7 +45,7 @@ def answer(result: Result) -> dict[str, object]:
     """
     step = max(1, int(np.ceil((result.labels.size / VIEW_PIXELS) ** 0.5)))
     labels = np.ascontiguousarray(result.labels[::step, ::step])
-    confidence = np.floor(result.confidence[::step, ::step] * 255).astype(np.uint8)
+    confidence = np.rint(result.confidence[::step, ::step] * 255).astype(np.uint8)
     rgb = Image.fromarray(np.ascontiguousarray(result.rgb))
     return {
         "size": result.labels.shape,
