@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from PIL import Image
 
 from pixelwise.cli.main import main
+from pixelwise.serving.client import Client
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = {"train", "check", "evaluate", "predict", "export", "explain", "stylize"}
+COMMANDS = {"train", "check", "evaluate", "predict", "export", "explain", "stylize", "serve"}
 SMALL = ["--size", "192", "256", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
 
@@ -38,6 +40,9 @@ def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyP
     assert {shlex.split(line)[1] for line in commands} == COMMANDS
     for line in commands:
         words = shlex.split(line)
+        if words[1] == "serve":
+            ask_server(words)
+            continue
         words += QUICK if " train " in line else SMALL if " stylize " in line else []
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as end:
@@ -47,6 +52,19 @@ def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyP
     assert {"steps.png", "checkerboard.png", "augmentation.png", "scores.png"} <= {p.name for p in desk.iterdir()}
     assert {name for name in listed if not name.startswith(".")} <= {p.name for p in desk.rglob("*")} | {"x_matte.png"}
     assert (desk / "masks/photo_overlay.jpg").is_file()
+
+
+def ask_server(words: list[str]) -> None:
+    command = [sys.executable, "-m", *words, "--port", "0", "--runtime", "torch"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            said = next(line for line in process.stderr if line.startswith("serving "))
+            assert Client(said.split(" on ")[1].split(";")[0]).labels("photo.jpg").shape == (96, 140)
+            process.terminate()
+            process.stderr.read()
+        finally:
+            process.kill()
+    assert process.returncode == 0
 
 
 def test_the_python_of_the_readme_works(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

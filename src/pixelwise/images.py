@@ -15,6 +15,8 @@ from pixelwise.files import atomic
 
 Array = NDArray[np.uint8]
 Source = str | Path | bytes | Image.Image
+Formats = tuple[str, ...]
+Palette = tuple[tuple[int, int, int], ...]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
@@ -27,8 +29,8 @@ def describe(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else "the image"
 
 
-def open_image(source: Source) -> Image.Image:
-    """Open a picture and decode it whole.
+def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image:
+    """Open a picture and decode it whole; `formats` are PIL's names of those allowed, all of them if None.
 
     Raises ImageError for a missing, empty, truncated or unknown file and for one of more than MAX_PIXELS pixels.
     """
@@ -36,7 +38,7 @@ def open_image(source: Source) -> Image.Image:
         return source
     name = describe(source)
     try:
-        with _opened(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with _opened(io.BytesIO(source) if isinstance(source, bytes) else source, formats) as image:
             _refuse_bomb(image.size, name)
             image.load()
             return image
@@ -69,13 +71,27 @@ def pixel_count(path: Path) -> int | None:
         return None
 
 
-def read_rgb(source: Source) -> Array:
-    """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied.
+def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
+    """(height, width) as a file's header has them, without decoding it; None where it is of none of PIL's `formats`.
+
+    Raises ImageError for one of far more than MAX_PIXELS, as PIL does not open such at all.
+    """
+    try:
+        with _opened(io.BytesIO(data), formats) as image:
+            return image.height, image.width
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"the image: more than the {MAX_PIXELS // 1_000_000} megapixels read at once") from error
+    except Exception:  # what the parsers of a format raise on damaged headers is no closed list
+        return None
+
+
+def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
+    """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied; `formats` as in `open_image`.
 
     Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha channel is dropped.
     Raises ImageError for what `open_image` refuses and for 32-bit integers and floats, which have no fixed range.
     """
-    image = upright(open_image(source))
+    image = upright(open_image(source, formats=formats))
     if image.mode in _REFUSED:
         raise ImageError(
             f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit"
@@ -85,13 +101,29 @@ def read_rgb(source: Source) -> Array:
     return np.asarray(image.convert("RGB"))
 
 
-def write_labels(path: Path, labels: Array, palette: tuple[tuple[int, int, int], ...]) -> None:
+def write_labels(path: Path, labels: Array, palette: Palette) -> None:
     """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light grey."""
+    with atomic(path) as draft:
+        draft.write_bytes(encoded_labels(labels, palette))
+
+
+def encoded_labels(labels: Array, palette: Palette) -> bytes:
+    """The bytes of the file that `write_labels` writes."""
     image = Image.fromarray(np.ascontiguousarray(labels))
     colours = [*palette, *[(224, 224, 192)] * (256 - len(palette))]
     image.putpalette([channel for colour in colours for channel in colour])
-    with atomic(path) as draft:
-        image.save(draft, format="PNG", compress_level=3)
+    return _encoded(image, "PNG", compress_level=3)
+
+
+def encoded(array: Array, kind: str) -> bytes:
+    """(H, W, 3) RGB or (H, W) grey uint8 as the bytes of a file of PIL's format `kind`, such as PNG or JPEG."""
+    return _encoded(Image.fromarray(np.ascontiguousarray(array)), kind, quality=92)
+
+
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format=kind, **options)
+    return file.getvalue()
 
 
 def write_image(path: Path, array: Array) -> None:
@@ -112,14 +144,14 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
 
 
-def _opened(source: str | Path | io.BytesIO) -> Image.Image:
+def _opened(source: str | Path | io.BytesIO, formats: Formats | None = None) -> Image.Image:
     """A picture with its header read, without what PIL warns of: large and odd ones are measured or refused later.
 
     One at a time: the filters of warnings are the whole process's, and threads that change them at once mix them up.
     """
     with _HEADERS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Image.open(source)
+        return Image.open(source, formats=formats)
 
 
 def _refuse_bomb(size: tuple[int, int], name: str) -> None:

@@ -14,24 +14,22 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
 from pixelwise.errors import ModelError
 from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.serving.guard import Guard, Meters
 from pixelwise.serving.page import mount_page
-from pixelwise.serving.page_answer import LIMIT_BYTES
+from pixelwise.serving.settings import Settings
 from pixelwise.tasks.labels import Classes
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGS += ["--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:"
-)
+SETTINGS = Settings(max_bytes=4_000_000)
 PALETTE = ((250, 120, 0), (10, 200, 90), (60, 60, 250))
 CALLED: list[tuple[str, int]] = []
 """Addresses that this process connected to."""
@@ -102,16 +100,10 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    here = Site()
-    app = FastAPI()
-
-    @app.middleware("http")
-    async def policy(request: Request, call_next: Any) -> Response:
-        answer: Response = await call_next(request)
-        answer.headers["Content-Security-Policy"] = POLICY
-        return answer
-
-    mount_page(app, here.segment, ["colours", "animals", "slow", "broken", "full"], style=here.style)
+    here, app = Site(), FastAPI()
+    app.add_middleware(Guard, token=None, meters=Meters())
+    names = ["colours", "animals", "slow", "broken", "full"]
+    mount_page(app, here.segment, names, settings=SETTINGS, style=here.style)
     sys.addaudithook(_heard)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -261,10 +253,10 @@ def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(deskto
     name, mask = desktop.save("Download mask")
     assert name == "my half_mask.png"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(mask))), truth)
-    told = json.loads(desktop.save("Download data")[1])
-    runs = told["runs"]
-    assert np.array_equal(np.repeat(runs["id"], runs["length"]).reshape(1000, 1000), truth)
-    assert [entry["share"] for entry in told["classes"]] == [0.5, 0.25, 0.25]
+    found = {entry["id"]: entry for entry in json.loads(desktop.save("Download data")[1])["classes"]}
+    assert {label: entry["share"] for label, entry in found.items()} == {0: 0.5, 1: 0.25, 2: 0.25}
+    assert found[0]["runs"] == [0, 500_000, 500_000]  # COCO's: down the columns, from one that is not of the class
+    assert found[1]["runs"] == [500_000, *[500] * 1000]
     name, overlay = desktop.save("Download overlay")
     assert name == "my half_overlay.png"
     with Image.open(io.BytesIO(overlay)) as image:
@@ -327,11 +319,11 @@ def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path:
     (tmp_path / "text.png").write_bytes(b"no picture")
     Image.new("1", (10_100, 10_000)).save(tmp_path / "pixels.png")
     with (tmp_path / "bytes.png").open("wb") as file:
-        file.truncate(LIMIT_BYTES + 1)
+        file.truncate(SETTINGS.max_bytes + 1)
     for name, told in (
-        ("text.png", "this is no picture that can be read"),
-        ("pixels.png", "megapixels"),
-        ("bytes.png", "the file is too large: at most 32 MB"),
+        ("text.png", "damaged or of another format than JPEG, PNG, WEBP"),
+        ("pixels.png", "10000 x 10100 pixels"),
+        ("bytes.png", "the file is too large: at most 4000000 bytes"),
     ):
         page.get_by_label("Choose a picture").set_input_files(tmp_path / name)
         alert.filter(has_text=told).wait_for()
@@ -421,7 +413,7 @@ def test_progress_grows_tile_by_tile_before_the_answer(site: Site) -> None:
 
 def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
     assert post(site, "page/segment?model=colours", b"x", "text/plain").status_code == 415
-    assert post(site, "page/segment?model=colours", bytes(LIMIT_BYTES + 1)).status_code == 413
+    assert post(site, "page/segment?model=colours", bytes(SETTINGS.max_bytes + 1)).status_code == 413
     assert "unknown model 'none'" in post(site, "page/segment?model=none", png(halves()[:9, :9])).text
     assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
 

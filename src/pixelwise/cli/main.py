@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, demo, evaluate, explain, export, models, predict, stylize, train
+from pixelwise.cli import check, demo, evaluate, explain, export, models, predict, serve, stylize, train
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -27,6 +27,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.command("stylize")(stylize.stylize)
 app.command("models")(models.models)
 app.add_typer(explain.app, name="explain")

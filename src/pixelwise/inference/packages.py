@@ -7,6 +7,7 @@ from types import ModuleType
 from pixelwise.errors import ConfigError
 
 EXTRA = {"onnx": "export", "onnxruntime": "export", "openvino": "export", "nncf": "int8", "rasterio": "raster"}
+EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 """The extra of pixelwise that brings each package."""
 
 

@@ -37,6 +37,15 @@ def sieved(labels: Array, smallest: int) -> Array:
     return found
 
 
+def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]]]]]:
+    """Each region of `labels` (H, W) but void: its label and its rings of (column, row) corners, the outer one first.
+
+    Pixel (0, 0) reaches from (0, 0) to (1, 1). Raises ConfigError without rasterio.
+    """
+    found = demand("rasterio.features").shapes(labels, mask=labels != VOID, connectivity=4)
+    yield from ((int(value), outline["coordinates"]) for outline, value in found)
+
+
 def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     """Outline the regions of a mask that `predict_raster` wrote as a GeoJSON file, void left out.
 

@@ -27,8 +27,8 @@ async function ask(path, body, busy) {
   bar.removeAttribute("value");
   find("status").textContent = busy;
   try {
-    const limit = Number(element.querySelector("[data-megabytes]").dataset.megabytes);
-    if (body.size > limit * 2 ** 20) throw new Error(`the file is too large: at most ${limit} MB are taken`);
+    const most = Number(element.querySelector("[data-most]").dataset.most);
+    if (body.size > most) throw new Error(`the file is too large: at most ${most} bytes are allowed`);
     const headers = { "Content-Type": "application/octet-stream" };
     const url = new URL(path, document.baseURI);
     const response = await fetch(url, { method: "POST", body, headers, signal: control.signal });

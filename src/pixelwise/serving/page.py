@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,64 +18,81 @@ import gradio as gr
 import matplotlib
 import numpy as np
 from fastapi import FastAPI, Request
-from PIL import Image
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from pixelwise.data.shapes import draw_scene
-from pixelwise.errors import ImageError, PixelwiseError, unknown
+from pixelwise.errors import ConfigError, PixelwiseError, unknown
 from pixelwise.images import Array, read_rgb
 from pixelwise.inference.predictor import Result
-from pixelwise.serving.page_answer import LIMIT_BYTES, answer, data_url, read_picture
+from pixelwise.serving.page_answer import answer, data_url
+from pixelwise.serving.page_style import Styler
+from pixelwise.serving.problems import GONE, ApiError
+from pixelwise.serving.settings import Settings
+from pixelwise.serving.upload import check_header, decode
 
 Progress = Callable[[float], None]
 Segment = Callable[[str, Array, Progress | None], Result]
 Style = Callable[[Array, Array, int, Progress], Array]
-Work = Callable[[Progress], dict[str, object]]
+Work = Callable[[bytes, Progress], dict[str, object]]
 
 AT_ONCE = 16
 """Pictures of visitors in work or waiting for the model; more are asked to come again."""
 
 SIDES = range(64, 1025)
-_OFF = "Style transfer is off: start the server with the weights of a style network (style weights) to have it here."
+_OFF = "Style transfer is off: start the server with --style-weights FILE (torchvision's VGG-19) to have it here."
 _SHELL = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/static/{path:path}", "/assets/{path:path}"}
 _SHELL |= {"/gradio_api/heartbeat/{session_hash}", "/gradio_api/startup-events", "/gradio_api/info"}
 _FONTS = ["system-ui", "sans-serif"]  # of the visitor's machine: Gradio's own would come from another server
 _log = logging.getLogger(__name__)
 
 
-def mount_page(app: FastAPI, segment: Segment, names: Sequence[str], *, style: Style | None = None) -> FastAPI:
+def mount_page(
+    app: FastAPI,
+    segment: Segment,
+    names: Sequence[str],
+    *,
+    settings: Settings | None = None,
+    style: Style | None = None,
+) -> FastAPI:
     """Serve the page at "/" of `app`; call it last, for it takes all paths that no earlier route has.
 
     segment(name, rgb, progress) labels `rgb` (H, W, 3) uint8 with the model `name`, one of `names`; it blocks, is
-    called from several threads, and may tell `progress` how far it is, 0 to 1. style: see Styler; without it the second
-    tab says how to get it. Each PixelwiseError is shown to the visitor as its message.
+    called from several threads, and may tell `progress` how far it is, 0 to 1. style: see Styler, which is made where
+    the settings name weights; without it the second tab says how to get it. What a visitor can cause is shown to them
+    as the error's message.
     """
-    turns = anyio.CapacityLimiter(AT_ONCE)
+    settings, turns = settings or Settings(), anyio.CapacityLimiter(AT_ONCE)
+    if style is None and settings.style_weights:
+        style = Styler(settings.style_weights, settings.style_network)
+
+    def read(data: bytes) -> Array:
+        check_header(data, settings)
+        return decode(data, settings)
 
     @app.post("/page/segment", include_in_schema=False)
     async def segmented(request: Request, model: str) -> Response:
         def work(body: bytes, progress: Progress) -> dict[str, object]:
             if model not in names:
                 raise unknown("model", model, names)
-            return answer(segment(model, read_picture(body), progress))
+            return answer(segment(model, read(body), progress), model)
 
-        return await _answered(request, work, turns)
+        return await _answered(request, work, turns, settings)
 
     @app.post("/page/style", include_in_schema=False)
     async def styled(request: Request, split: int, side: int) -> Response:
         def work(body: bytes, progress: Progress) -> dict[str, object]:
             if style is None or side not in SIDES:
-                raise ImageError(_OFF if style is None else f"side is {side}: allowed is {SIDES[0]} to {SIDES[-1]}")
-            made = style(read_picture(body[:split]), read_picture(body[split:]), side, progress)
-            return {"image": data_url(Image.fromarray(made))}
+                raise ConfigError(_OFF if style is None else f"side is {side}: allowed is {SIDES[0]} to {SIDES[-1]}")
+            made = style(read(body[:split]), read(body[split:]), side, progress)
+            return {"image": data_url(made)}
 
-        return await _answered(request, work, turns)
+        return await _answered(request, work, turns, settings)
 
     theme = gr.themes.Soft(primary_hue="teal", font=_FONTS, font_mono=["monospace"])
     gr.mount_gradio_app(
         app,
-        _shell(names, style is not None),
+        _shell(names, style is not None, settings.max_bytes),
         "/",
         theme=theme,
         css=_asset("page.css"),
@@ -96,17 +114,17 @@ def examples() -> list[dict[str, str]]:
     portrait = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
     if portrait.is_file():
         made["Portrait of Grace Hopper"] = read_rgb(portrait)
-    return [{"title": title, "address": data_url(Image.fromarray(rgb))} for title, rgb in made.items()]
+    return [{"title": title, "address": data_url(rgb)} for title, rgb in made.items()]
 
 
-def _shell(names: Sequence[str], style: bool) -> gr.Blocks:
+def _shell(names: Sequence[str], style: bool, most: int) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title="pixelwise", analytics_enabled=False) as blocks:
         gr.HTML("<h1>pixelwise</h1>")
         with gr.Tab("Segment"):
-            _part("page.html", names=list(names), examples=examples(), megabytes=LIMIT_BYTES >> 20)
+            _part("page.html", names=list(names), examples=examples(), most=most, megabytes=most >> 20)
         with gr.Tab("Style"):
-            _part("page_style.html", off="" if style else _OFF, megabytes=LIMIT_BYTES >> 20)
+            _part("page_style.html", off="" if style else _OFF, most=most)
     return blocks
 
 
@@ -122,24 +140,34 @@ class _LeftError(Exception):
     """The visitor is gone: raised where the work tells how far it is, to end it."""
 
 
-async def _answered(request: Request, work: Callable[[bytes, Progress], dict[str, object]], turns: Any) -> Response:
+async def _answered(request: Request, work: Work, turns: anyio.CapacityLimiter, settings: Settings) -> Response:
     """Lines of JSON: {"progress": 0 to 1} while it works, then {"answer": ...} or {"error": ...}."""
-    if request.headers.get("content-type") != "application/octet-stream":  # other sites' forms cannot send this
-        return _refused(415, "send the file's bytes as application/octet-stream")
-    if not turns.available_tokens:
-        return _refused(503, "the server is busy: wait some seconds and try again")
-    body = bytearray()
     try:
-        async for part in request.stream():
-            body += part
-            if len(body) > LIMIT_BYTES:
-                return _refused(413, f"the file is too large: at most {LIMIT_BYTES >> 20} MB are taken")
+        if request.headers.get("content-type") != "application/octet-stream":  # other sites' forms cannot send this
+            raise ApiError(415, "not_bytes", "send the file's bytes as application/octet-stream")
+        if not turns.available_tokens:
+            raise ApiError(503, "busy", "the server is busy: wait some seconds and try again", {"Retry-After": "5"})
+        async with asyncio.timeout(settings.deadline):
+            body = await _body(request, settings.max_bytes)
+    except ApiError as error:
+        return error.response()
+    except TimeoutError:
+        return ApiError(408, "upload_too_slow", f"the file did not come within {settings.deadline:g} s").response()
     except ClientDisconnect:
-        return Response(status_code=400)
-    return StreamingResponse(_lines(lambda told: work(bytes(body), told), turns), media_type="application/x-ndjson")
+        return Response(status_code=GONE)
+    return StreamingResponse(_lines(partial(work, body), turns), media_type="application/x-ndjson")
 
 
-async def _lines(work: Work, turns: anyio.CapacityLimiter) -> AsyncIterator[str]:
+async def _body(request: Request, most: int) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise ApiError(413, "too_many_bytes", f"the file has more than the {most} bytes that are allowed")
+    return bytes(body)
+
+
+async def _lines(work: Callable[[Progress], dict[str, object]], turns: anyio.CapacityLimiter) -> AsyncIterator[str]:
     loop, news, left = asyncio.get_running_loop(), asyncio.Queue[dict[str, object] | None](), threading.Event()
 
     def tell(line: dict[str, object] | None) -> None:
@@ -155,7 +183,7 @@ async def _lines(work: Work, turns: anyio.CapacityLimiter) -> AsyncIterator[str]
             tell({"answer": work(progress)})
         except _LeftError:
             pass
-        except PixelwiseError as error:
+        except (PixelwiseError, ApiError) as error:
             tell({"error": {"message": str(error)}})
         except TimeoutError:
             tell({"error": {"message": "this took longer than the server allows: try a smaller picture, or later"}})
@@ -172,8 +200,3 @@ async def _lines(work: Work, turns: anyio.CapacityLimiter) -> AsyncIterator[str]
     finally:
         left.set()
         task.cancel()  # where it still waits for its turn
-
-
-def _refused(status: int, message: str) -> Response:
-    headers = {"Retry-After": "5"} if status == 503 else {}
-    return JSONResponse({"error": {"message": message}}, status, headers)

@@ -1,0 +1,131 @@
+"""Around every request: the token, strict headers, one line of log, the counters, and no traceback for anybody."""
+
+import base64
+import binascii
+import hmac
+import json
+import logging
+import time
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pixelwise.serving.problems import GONE, ApiError
+
+log = logging.getLogger("pixelwise.serving")
+
+OPEN = ("/healthz", "/readyz")
+STRICT = ("/v1", "/healthz", "/readyz", "/metrics", "/openapi.json")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+}
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+PAGE = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src 'self' blob:; "
+    "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
+)
+"""What Gradio's page needs: scripts and styles that stand in it, templates that it compiles, pictures that it makes.
+Nothing from other hosts."""
+
+
+class Meters:
+    """What /metrics tells of requests, beside the process's own memory and time."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter("pixelwise_requests", "Requests answered.", ("route", "status"), registry=self.registry)
+        self.seconds = Histogram(
+            "pixelwise_request_seconds", "From request to answer.", ("route",), registry=self.registry
+        )
+        self.pixels = Counter("pixelwise_pixels", "Pixels labelled.", ("model",), registry=self.registry)
+
+
+class Guard:
+    """ASGI middleware; `token` is demanded of all but OPEN, as Bearer or as the password of Basic (for browsers)."""
+
+    def __init__(self, app: ASGIApp, token: str | None, meters: Meters) -> None:
+        self.app, self.token, self.meters = app, token, meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 0
+
+        async def headed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"])
+            await send(message)
+
+        try:
+            await self._checked(scope, receive, headed)
+        except Exception:
+            log.exception("a fault of the server")
+            if status:  # half an answer is out: the connection has to end
+                raise
+            await ApiError(500, "internal", "a fault of the server; its log has it").response()(scope, receive, headed)
+        finally:
+            self._note(scope, status, time.perf_counter() - start)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.token is None or scope["path"] in OPEN or _shows(scope["headers"], self.token):
+            await self.app(scope, receive, send)
+            return
+        ask = {"WWW-Authenticate": 'Bearer, Basic realm="pixelwise"'}
+        await ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask).response()(
+            scope, receive, send
+        )
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")  # never what a client made up
+        status = status or GONE
+        self.meters.requests.labels(route, status).inc()
+        self.meters.seconds.labels(route).observe(seconds)
+        asked = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 4)}
+        log.info("request", extra={"fields": asked | scope.get("state", {}).get("noted", {})})
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time in UTC, level, logger, message, and the record's `fields`."""
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _shows(headers: Iterable[tuple[bytes, bytes]], token: str) -> bool:
+    scheme, _, shown = Headers(raw=list(headers)).get("authorization", "").partition(" ")
+    secret = shown.strip().encode("latin-1")
+    if scheme.lower() == "basic":
+        try:
+            secret = base64.b64decode(secret, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return False
+    return scheme.lower() in ("basic", "bearer") and hmac.compare_digest(secret, token.encode())
+
+
+def _add_headers(headers: MutableHeaders, path: str) -> None:
+    for name, value in HEADERS.items():
+        headers[name] = value
+    headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
+    headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,94 @@
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.runners import Logits, Pixels
+from pixelwise.serving import Settings, create_app
+from pixelwise.tasks.labels import Classes
+
+NAMES = ("background", "cat", "dog", "bird")
+
+
+def by_brightness(rgb: Pixels) -> Logits:
+    """Four classes by quarters of the green channel, the surer the nearer to a quarter's middle."""
+    middles = np.array([32, 96, 160, 224], np.float32)[None, :, None, None]
+    return -((rgb[:, 1:2].astype(np.float32) - middles) ** 2) / 600
+
+
+class Gate:
+    """A runner that waits until it is opened, and tells how many tiles it has seen."""
+
+    def __init__(self) -> None:
+        self.open, self.reached, self.tiles = threading.Event(), threading.Event(), 0
+
+    def __call__(self, rgb: Pixels) -> Logits:
+        self.tiles += 1
+        self.reached.set()
+        assert self.open.wait(20)
+        return by_brightness(rgb)
+
+
+def predictor_of(runner: Callable[[Pixels], Logits] = by_brightness, tile: int = 1024) -> Predictor:
+    return Predictor(runner, Classes.named(NAMES), tile=(tile, tile))
+
+
+def pixels(height: int = 40, width: int = 61, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def file_of(rgb: np.ndarray, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, format=kind)
+    return file.getvalue()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    found = Gate()
+    yield found
+    found.open.set()
+
+
+@pytest.fixture
+def rgb() -> np.ndarray:
+    return pixels()
+
+
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    return create_app({"animals": predictor_of(), "again": predictor_of(tile=32)}, Settings(max_bytes=200_000))
+
+
+@pytest.fixture(scope="session")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app) as found:
+        yield found
+
+
+@contextmanager
+def live(app: FastAPI) -> Iterator[int]:
+    """The app on a free port of a real server; gives the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=10))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+
+
+def post(client: TestClient, data: bytes, **params: object):
+    return client.post("/v1/segment", files={"image": ("a.png", data)}, params=params)

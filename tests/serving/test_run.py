@@ -1,0 +1,95 @@
+"""The command: what it refuses, and a process that is stopped in the midst of work."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pixelwise.cli.main import main
+from pixelwise.errors import ConfigError
+from pixelwise.serving import Settings
+from pixelwise.serving.client import Client
+from pixelwise.serving.run import check_open, load_all, serve
+
+from .conftest import pixels, predictor_of
+
+SLOW = """
+import sys, time
+from pixelwise.serving import Settings
+from pixelwise.serving.run import serve
+sys.path.insert(0, sys.argv[1])
+from conftest import by_brightness, predictor_of
+
+def slow(rgb):
+    time.sleep(1.5)
+    return by_brightness(rgb)
+
+serve({"a": predictor_of(slow)}, Settings(), host="127.0.0.1", port=0, said=lambda text: print(text, flush=True))
+print("ended well", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGTERM to send")
+def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLOW, str(Path(__file__).parent)]
+    log = (tmp_path / "log").open("w")
+    with log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
+        try:
+            said = process.stdout.readline()
+            url = said.split(" on ")[1].split(";")[0]
+            found = []
+            asking = threading.Thread(target=lambda: found.append(Client(url).labels(pixels())))
+            asking.start()
+            client = Client(url)
+            while b'pixelwise_held{model="a"} 1.0' not in client._ask("/metrics"):
+                pass
+            process.send_signal(signal.SIGTERM)
+            asking.join()
+            assert (found[0] == predictor_of().predict(pixels()).labels).all()
+            assert process.stdout.read() == "ended well\n"
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
+def test_an_address_that_others_reach_demands_a_token(host: str) -> None:
+    with pytest.raises(ConfigError, match="give a --token"):
+        check_open(host, Settings())
+    check_open(host, Settings(token="long-enough-a-token"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_the_own_machine_needs_none(host: str) -> None:
+    check_open(host, Settings())
+
+
+def test_a_port_in_use_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="choose another --port"):
+        serve({"a": predictor_of()}, Settings(), host="127.0.0.1", port=taken.getsockname()[1], said=print)
+
+
+def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
+    (tmp_path / "run.v2").mkdir()
+    given = [str(tmp_path / "run.v2"), "runs/small.onnx", "best=runs/a=b/model.safetensors", "portraits"]
+    made: list[str] = []
+    found = load_all(given[:2] + given[3:], lambda model: made.append(model) or predictor_of())
+    assert list(found) == ["run.v2", "small", "portraits"]
+    assert made == given[:2] + given[3:]
+    with pytest.raises(ConfigError, match="two models are called 'small'"):
+        load_all(["small.onnx", "other/small.xml"], lambda _: predictor_of())
+
+
+def test_the_command_refuses_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(os.environ, "PIXELWISE_HOST", "0.0.0.0")
+    monkeypatch.setattr(sys, "argv", ["pixelwise", "serve", "nowhere"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,17 @@
+"""The server keeps to its own OpenAPI description, whatever fits or does not fit it is sent."""
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from pixelwise.serving import Settings, create_app
+
+from .conftest import predictor_of
+
+APP = create_app({"a": predictor_of()}, Settings(max_bytes=100_000))
+schema = schemathesis.openapi.from_asgi("/openapi.json", APP)
+
+
+@schema.parametrize()
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+def test_every_answer_is_as_described(case: schemathesis.Case) -> None:
+    case.call_and_validate()
