@@ -83,18 +83,24 @@ def test_a_photo_turned_by_exif_comes_back_upright(strict: TestClient) -> None:
     assert Image.open(io.BytesIO(post(strict, file.getvalue()).content)).size == (20, 40)
 
 
+FORM = "multipart/form-data; boundary=e"
+PART = b"--e\r\nContent-Disposition: form-data; name="
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "status", "name"),
     [
         ("multipart/form-data", b"x", 400, "bad_multipart"),
-        ("multipart/form-data; boundary=e", b"no boundary here", 400, "bad_multipart"),
-        ("multipart/form-data; boundary=e", b'--e\r\nContent-Disposition: form-data; name="i"\r\n\r\n', 400, "bad_multipart"),
-        ("multipart/form-data; boundary=e", b"", 422, "no_image"),
-        ("multipart/form-data; boundary=e; charset=nope", b'--e\r\nContent-Disposition: form-data; name="a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
+        (FORM, b"no boundary here", 400, "bad_multipart"),
+        (FORM, PART + b'"image"\r\n\r\n', 400, "bad_multipart"),  # a field, no file
+        (FORM, PART + b'"a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
+        (f"{FORM}; charset=nope", PART + b'"\xff"; filename="b"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
+        (FORM, b"", 422, "no_image"),
         ("image/png", b"x", 415, "not_multipart"),
         ("", b"", 415, "not_multipart"),
     ],
-)  # fmt: skip
+    ids=range(8),
+)
 def test_a_body_that_is_no_form_is_named(strict: TestClient, kind: str, body: bytes, status: int, name: str) -> None:
     assert code(strict.post("/v1/segment", content=body, headers={"Content-Type": kind})) == (status, name)
 

@@ -163,7 +163,12 @@ def create_app(predictors: Mapping[str, Predictor], settings: Settings | None = 
             yield
 
     app = FastAPI(
-        title="pixelwise", version=pixelwise.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="pixelwise",
+        version=pixelwise.__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )  # the interactive docs would load scripts from elsewhere
     answer_problems(app)
     _add_routes(app, service, meters)

@@ -1,0 +1,211 @@
+"""Requests a second and memory of `pixelwise serve`, against the bare predictor in the same run.
+
+    python benchmarks/serve.py RUN IMAGES --out benchmarks/results/serve.md
+
+The clients are one asyncio process beside the server. Bare is Predictor.predict on the same files' bytes in as many
+threads as a folder's prediction has; the mask's PNG is not in it, but is in the server's time. They take turns.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from machine import provenance
+
+from pixelwise.images import encoded, encoded_labels
+from pixelwise.inference.load import load
+from pixelwise.inference.parallel import ahead
+from pixelwise.inference.predictor import Predictor
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--runtime", default="openvino")
+    parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--seconds", type=float, default=12, help="of each measurement")
+    parser.add_argument("--requests", type=int, default=10_000, help="for growth, of small pictures; 0 for none")
+    parser.add_argument("--parts", nargs="*", default=["speed", "batch", "memory"])
+    parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64, 256])
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    files = [path.read_bytes() for path in sorted(args.images.iterdir())[:64]]
+    lines: list[str] = []
+    if "batch" in args.parts:
+        lines += batches(args, files)
+    if {"speed", "memory"} & set(args.parts):
+        with tempfile.TemporaryFile("w+") as log:
+            process, port = started(args, log)
+            try:
+                if "speed" in args.parts:
+                    lines += speed(args, files, port)
+                if "memory" in args.parts:
+                    lines += memory(args, port, process.pid)
+            finally:
+                process.terminate()
+                process.wait()
+    words = ["python", "benchmarks/serve.py", "RUN", "IMAGES", "--parts", *args.parts]
+    words += ["--runtime", args.runtime, "--precision", args.precision, "--seconds", f"{args.seconds:g}"]
+    text = "\n".join(["# The server under load\n", provenance(shlex.join(words)), *lines, ""])
+    args.out.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
+    command = [sys.executable, "-m", "pixelwise", "serve", f"model={args.run}", "--port", "0", "--deadline", "300"]
+    command += ["--runtime", args.runtime, "--precision", args.precision]
+    process = subprocess.Popen(command, stderr=log)
+    for _ in range(600):
+        log.seek(0)
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read()):
+            return process, int(found[1])
+        time.sleep(0.1)
+    raise SystemExit("the server did not start")
+
+
+def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
+    predictor = load(args.run, runtime=args.runtime, precision=args.precision)
+    bare(predictor, files, 2)
+    asyncio.run(clients(port, 8, files, seconds=2))
+    rows = [
+        "| clients | requests/s | of the bare rate | median ms | 99th ms | refused (503) |",
+        "|---|---|---|---|---|---|",
+    ]
+    rates = []
+    for count in args.clients:
+        rates.append(bare(predictor, files, args.seconds / 2))
+        found = asyncio.run(clients(port, count, files, seconds=args.seconds))
+        rates.append(bare(predictor, files, args.seconds / 2))
+        rate, beside = len(found.seconds) / found.took, statistics.mean(rates[-2:])
+        middle, late = np.percentile(found.seconds, [50, 99]) * 1e3
+        rows.append(f"| {count} | {rate:.1f} | {rate / beside:.2f} | {middle:.0f} | {late:.0f} | {found.refused} |")
+    coded = timed_encoding(predictor, files)
+    return [
+        f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: {min(rates):.1f} to "
+        f"{max(rates):.1f} images/s, measured before and after each line; a mask as PNG takes {coded:.1f} ms more.",
+        "Refused clients come again after a tenth of a second.\n",
+        *rows,
+        "",
+    ]
+
+
+def bare(predictor: Predictor, files: list[bytes], seconds: float) -> float:
+    start, done = time.perf_counter(), 0
+    in_time = itertools.takewhile(lambda _: time.perf_counter() - start < seconds, itertools.cycle(files))
+    for _ in ahead(predictor.predict, in_time):
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+def timed_encoding(predictor: Predictor, files: list[bytes]) -> float:
+    results = [predictor.predict(data) for data in files[:16]]
+    start = time.perf_counter()
+    for result in results:
+        encoded_labels(result.labels, result.palette)
+    return (time.perf_counter() - start) / len(results) * 1e3
+
+
+class Found:
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.refused, self.took = 0, 0.0
+
+
+async def clients(port: int, count: int, files: list[bytes], *, seconds: float = 1e9, requests: int = 10**9) -> Found:
+    found, turn, start = Found(), itertools.count(), time.perf_counter()
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.perf_counter() - start < seconds and (number := next(turn)) < requests:
+            began = time.perf_counter()
+            status = await ask(reader, writer, files[number % len(files)])
+            while status == 503 and time.perf_counter() - start < seconds:
+                found.refused += 1
+                await asyncio.sleep(0.1)
+                status = await ask(reader, writer, files[number % len(files)])
+            if status == 200:
+                found.seconds.append(time.perf_counter() - began)
+            elif status != 503:
+                raise SystemExit(f"status {status}")
+        writer.close()
+
+    await asyncio.gather(*[client() for _ in range(count)])
+    found.took = time.perf_counter() - start
+    return found
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> int:
+    body = b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--e--\r\n"
+    head = "POST /v1/segment HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=e\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", answer)
+    await reader.readexactly(int(length[1]) if length else 0)
+    return int(answer.split()[1])
+
+
+def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
+    """Images a second through the runner in stacks of several, as many calls at once as tiles are in work."""
+    rows = ["| runner | one by one | stacks of 2 | of 4 | of 8 |", "|---|---|---|---|---|"]
+    for runtime, precision in (("openvino", "bfloat16"), ("torch", "bfloat16"), ("torch", "float32")):
+        predictor = load(args.run, runtime=runtime, precision=precision)
+        rates = []
+        for size in (1, 2, 4, 8):
+            stack = np.random.default_rng(0).integers(0, 256, (size, 3, 360, 480), dtype=np.uint8)
+            best = 0.0
+            for _ in range(3):
+                start = time.perf_counter()
+                list(ahead(predictor.runner, [stack] * (16 // size)))
+                best = max(best, 16 / (time.perf_counter() - start))
+            rates.append(f"{best:.1f}")
+        rows.append(f"| {runtime} {precision} | {' | '.join(rates)} |")
+    return ["Images/s of the network alone, 360 x 480, the best of three:\n", *rows, ""]
+
+
+def memory(args: argparse.Namespace, port: int, pid: int) -> list[str]:
+    """Resident MiB: at the start, at most in bursts of many sizes, after each, and over many small requests."""
+    rng = np.random.default_rng(0)
+    sizes = [(int(h), int(w)) for h, w in rng.integers(200, 1200, (64, 2))]
+    pictures = [
+        encoded(rng.integers(0, 256, (h // 8, w // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1), "JPEG")
+        for h, w in sizes
+    ]
+    rows = ["| when | MiB at rest after it | most MiB so far |", "|---|---|---|"]
+
+    def note(when: str) -> None:
+        time.sleep(5)
+        rows.append(f"| {when} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |")
+
+    note("started")
+    asyncio.run(clients(port, 1, pictures[:1], requests=1))
+    note("one request")
+    for burst in range(1, 4):
+        asyncio.run(clients(port, 48, pictures, requests=len(pictures)))
+        note(f"burst {burst}: 64 pictures of as many sizes, to 1200 a side, 48 clients")
+    small = [encoded(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8), "PNG")]
+    for part in range(1, 5):
+        if args.requests:
+            asyncio.run(clients(port, 16, small, requests=args.requests // 4))
+            note(f"{args.requests // 4 * part} small requests")
+    return [f"Memory of the server, {args.runtime} {args.precision}:\n", *rows, ""]
+
+
+def status(pid: int, name: str) -> float:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(re.search(rf"{name}:\s+(\d+)", text)[1]) / 1024
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("XDG_CACHE_HOME", tempfile.gettempdir())
+    main()
