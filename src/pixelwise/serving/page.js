@@ -91,6 +91,7 @@ function segmentTab() {
     find("photo").src = answer.image;
     await find("photo").decode();
     find("shown").style.setProperty("--pw-shape", width / height);
+    find("under").textContent = "Point at the picture to see what a pixel is.";
     listClasses();
     ["empty", "shown", "tune"].forEach((part) => (find(part).hidden = part === "empty"));
     const [high, wide] = answer.size;
@@ -284,6 +285,7 @@ function styleTab() {
       URL.revokeObjectURL(thumb.src);
       Object.assign(thumb, { src: URL.createObjectURL(files[part]), hidden: false });
       find("paint").disabled = !(files.content && files.painting);
+      find("status").textContent = find("paint").disabled ? "Choose the other one too." : "";
     });
   find("paint").addEventListener("click", async () => {
     const body = new Blob([files.content, files.painting]);

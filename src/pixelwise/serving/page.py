@@ -42,7 +42,6 @@ AT_ONCE = 16
 SIDES = range(64, 1025)
 _OFF = "Style transfer is off: start the server with --style-weights FILE (torchvision's VGG-19) to have it here."
 _SHELL = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/static/{path:path}", "/assets/{path:path}"}
-_SHELL |= {"/gradio_api/heartbeat/{session_hash}", "/gradio_api/startup-events", "/gradio_api/info"}
 _FONTS = ["system-ui", "sans-serif"]  # of the visitor's machine: Gradio's own would come from another server
 _log = logging.getLogger(__name__)
 
@@ -89,21 +88,7 @@ def mount_page(
 
         return await _answered(request, work, turns, settings)
 
-    theme = gr.themes.Soft(primary_hue="teal", font=_FONTS, font_mono=["monospace"])
-    gr.mount_gradio_app(
-        app,
-        _shell(names, style is not None, settings.max_bytes),
-        "/",
-        theme=theme,
-        css=_asset("page.css"),
-        footer_links=[],
-        run_history=False,
-        show_error=False,
-        enable_monitoring=False,
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
-    )
-    shell: Any = app.router.routes[-1]
-    shell.app.router.routes[:] = [route for route in shell.app.router.routes if getattr(route, "path", "") in _SHELL]
+    _in_a_loop(partial(_mount, app, names, style is not None, settings.max_bytes))
     return app
 
 
@@ -115,6 +100,37 @@ def examples() -> list[dict[str, str]]:
     if portrait.is_file():
         made["Portrait of Grace Hopper"] = read_rgb(portrait)
     return [{"title": title, "address": data_url(rgb)} for title, rgb in made.items()]
+
+
+def _in_a_loop(call: Callable[[], None]) -> None:
+    """Where no event loop runs, Gradio opens some that it never closes."""
+
+    async def called() -> None:
+        call()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(called())
+    else:
+        call()
+
+
+def _mount(app: FastAPI, names: Sequence[str], style: bool, most: int) -> None:
+    gr.mount_gradio_app(
+        app,
+        _shell(names, style, most),
+        "/",
+        theme=gr.themes.Soft(primary_hue="teal", font=_FONTS, font_mono=["monospace"]),
+        css=_asset("page.css"),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        enable_monitoring=False,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )
+    shell: Any = app.router.routes[-1]
+    shell.app.router.routes[:] = [route for route in shell.app.router.routes if getattr(route, "path", "") in _SHELL]
 
 
 def _shell(names: Sequence[str], style: bool, most: int) -> gr.Blocks:
