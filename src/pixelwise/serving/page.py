@@ -54,7 +54,7 @@ def mount_page(
     settings: Settings | None = None,
     style: Style | None = None,
 ) -> FastAPI:
-    """Serve the page at "/" of `app`; call it last, for it takes all paths that no earlier route has.
+    """Serve the page at "/" of `app`.
 
     segment(name, rgb, progress) labels `rgb` (H, W, 3) uint8 with the model `name`, one of `names`; it blocks, is
     called from several threads, and may tell `progress` how far it is, 0 to 1. style: see Styler, which is made where
@@ -129,8 +129,11 @@ def _mount(app: FastAPI, names: Sequence[str], style: bool, most: int) -> None:
         enable_monitoring=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
-    shell: Any = app.router.routes[-1]
-    shell.app.router.routes[:] = [route for route in shell.app.router.routes if getattr(route, "path", "") in _SHELL]
+    mounted: Any = app.router.routes.pop()  # it would answer all other paths too, and allow other origins
+    for route in mounted.app.router.routes:
+        if getattr(route, "path", "") in _SHELL:
+            route.include_in_schema = False
+            app.router.routes.append(route)
 
 
 def _shell(names: Sequence[str], style: bool, most: int) -> gr.Blocks:
