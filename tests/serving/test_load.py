@@ -13,7 +13,9 @@ import pytest
 
 from pixelwise.inference.parallel import WORKERS
 from pixelwise.serving import Settings, create_app
+from pixelwise.serving.api import Service
 from pixelwise.serving.client import Client, ServerError
+from pixelwise.serving.guard import Meters
 from pixelwise.serving.lane import BusyError, Lane, StoppedError
 from pixelwise.serving.tidy import tidy
 
@@ -174,6 +176,15 @@ def test_a_place_is_held_until_its_thread_has_ended(gate: Gate) -> None:
     with pytest.raises(StoppedError):
         lane.predict(pixels(), job.stop)
     lane.close()
+
+
+def test_the_page_too_has_a_deadline(gate: Gate) -> None:
+    service = Service({"a": predictor_of(gate)}, Settings(deadline=0.1), Meters())
+    with pytest.raises(StoppedError, match="not done within"):
+        service.segment("a", pixels())
+    gate.open.set()
+    until(lambda: service.lanes["a"].held == 0)
+    service.lanes["a"].close()
 
 
 def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch, rgb: np.ndarray) -> None:

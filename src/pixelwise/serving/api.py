@@ -20,7 +20,7 @@ from pixelwise.inference.packages import installed
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.serving.answers import MEDIA, Format, Segmentation, Wish, chosen, encode, refuse_unknown, wanted_format
 from pixelwise.serving.guard import Guard, Meters
-from pixelwise.serving.lane import BusyError, Job, Lane, Progress
+from pixelwise.serving.lane import BusyError, Job, Lane, Progress, StoppedError
 from pixelwise.serving.problems import GONE, ApiError, ErrorBody, answer_problems
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.tidy import tidy
@@ -85,13 +85,16 @@ class Service:
     def segment(self, name: str, rgb: Array, progress: Progress | None = None) -> Result:
         """Label (H, W, 3) uint8 pixels through the model's queue; blocks, and may be called by many threads.
 
-        `progress` is told the share that is done. Raises BusyError where the queue is full and TimeoutError after the
+        `progress` is told the share that is done. Raises BusyError where the queue is full and StoppedError after the
         deadline.
         """
         lane = self.lanes[name]
         with lane.place() as job:
-            work = partial(lane.predict, rgb, job.stop, progress)
-            result = job.start(work).result(self.settings.deadline)
+            future = job.start(partial(lane.predict, rgb, job.stop, progress))
+            try:
+                result = future.result(self.settings.deadline)
+            except TimeoutError as error:
+                raise StoppedError(f"not done within {self.settings.deadline:g} s; try a smaller picture") from error
         self.meters.pixels.labels(name).inc(result.labels.size)
         return result
 

@@ -32,7 +32,7 @@ class BusyError(PixelwiseError):
 
 
 class StoppedError(PixelwiseError):
-    """Nobody waits for the result any more."""
+    """The deadline has passed, or nobody waits for the result any more."""
 
 
 class Job:
