@@ -36,6 +36,7 @@ HANDED_OVER = {
     ("training", "data"): "the loop names the loaders' types",
     ("models", "tasks"): "numbers of classes",
     ("style", "models"): "any encoder can carry style",
+    ("serving", "jobs"): "the second tab of the page stylises",
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -149,7 +149,7 @@ def test_without_a_model_there_is_nothing_to_serve() -> None:
 def test_the_page_goes_through_the_same_queue(monkeypatch: pytest.MonkeyPatch, rgb: np.ndarray) -> None:
     mounted = {}
 
-    def mount_page(app: FastAPI, segment, names: list[str]) -> FastAPI:
+    def mount_page(app: FastAPI, segment, names: list[str], settings: Settings) -> FastAPI:
         mounted.update(segment=segment, names=names)
         return app
 

@@ -1,6 +1,8 @@
 """`pixelwise serve`."""
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +28,12 @@ def serve(
         list[str] | None,
         typer.Option(envvar="PIXELWISE_FORMAT", help="JPEG, PNG, WEBP (these if not given), BMP, TIFF, GIF."),
     ] = None,
+    style_weights: Annotated[
+        Path | None, typer.Option(envvar="PIXELWISE_STYLE_WEIGHTS", help="For the page's second tab, as in stylize.")
+    ] = None,
+    style_network: Annotated[
+        str, typer.Option(envvar="PIXELWISE_STYLE_NETWORK", help="Whose weights these are: vgg19, vgg16 or timm's.")
+    ] = "vgg19",
     tile: Annotated[
         tuple[int, int], typer.Option(envvar="PIXELWISE_TILE", metavar="H W", help="Larger images are cut in tiles.")
     ] = (1024, 1024),
@@ -44,8 +52,10 @@ def serve(
     from pixelwise.serving.run import serve as job
     from pixelwise.serving.settings import Settings
 
-    chosen = {} if format is None else {"formats": tuple(format)}
-    settings = Settings(token, max_bytes, max_pixels, max_side, queue=queue, deadline=deadline, **chosen)
+    settings = Settings(token, max_bytes, max_pixels, max_side, queue=queue, deadline=deadline)
+    settings = replace(settings, style_weights=style_weights, style_network=style_network)
+    if format is not None:
+        settings = replace(settings, formats=tuple(format))
     check_open(host, settings)  # before the models are loaded
     monitor = TerminalMonitor()
     make = partial(load, device=device, precision=precision, tile=tile, runtime=runtime, monitor=monitor)

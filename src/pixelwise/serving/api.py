@@ -176,7 +176,7 @@ def create_app(predictors: Mapping[str, Predictor], settings: Settings | None = 
     answer_problems(app)
     _add_routes(app, service, meters)
     if (mount_page := _page()) is not None:
-        app = mount_page(app, service.segment, list(service.lanes))
+        app = mount_page(app, service.segment, list(service.lanes), settings=settings)
     app.add_middleware(Guard, token=settings.token, meters=meters)
     return app
 

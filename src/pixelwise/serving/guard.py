@@ -27,11 +27,12 @@ HEADERS = {
 }
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 PAGE = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src 'self' blob:; "
     "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
 )
-"""What Gradio's page needs: scripts and styles that stand in it, pictures that it makes. Nothing from other hosts."""
+"""What Gradio's page needs: scripts and styles that stand in it, templates that it compiles, pictures that it makes.
+Nothing from other hosts."""
 
 
 class Meters:

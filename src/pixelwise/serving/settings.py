@@ -1,6 +1,7 @@
 """What a server allows, and how much it holds."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pixelwise.errors import ConfigError, unknown
 from pixelwise.images import MAX_PIXELS
@@ -16,6 +17,7 @@ class Settings:
     token: what a client must show, at least SHORTEST_TOKEN characters of ASCII, or None. max_bytes of an image file,
     max_pixels and max_side of its picture; formats, of FORMATS. queue: requests of one model that are held at once,
     those in work too; deadline: seconds from a request's first byte to its answer.
+    style_weights: a file for `style_network`, with which the page paints in styles.
     Raises ConfigError for what cannot be.
     """
 
@@ -26,6 +28,8 @@ class Settings:
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
     queue: int = 64
     deadline: float = 60.0
+    style_weights: Path | None = None
+    style_network: str = "vgg19"
 
     def __post_init__(self) -> None:
         for name in ("max_bytes", "max_pixels", "max_side", "queue", "deadline"):
@@ -36,6 +40,8 @@ class Settings:
         for name in self.formats:
             if name not in FORMATS:
                 raise unknown("format", name, FORMATS)
+        if self.style_weights is not None and not self.style_weights.is_file():
+            raise ConfigError(f"style weights {self.style_weights}: no such file")
         if self.token is not None and (len(self.token) < SHORTEST_TOKEN or not self.token.isascii()):
             raise ConfigError(
                 f"a token must have at least {SHORTEST_TOKEN} characters of ASCII: take a long random one"

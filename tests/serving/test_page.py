@@ -1,0 +1,442 @@
+"""The page as a person meets it: a real server on the loopback, a real browser, mouse and keyboard."""
+
+import base64
+import io
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+from starlette.testclient import TestClient
+
+from pixelwise.errors import ModelError
+from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.serving.guard import Guard, Meters
+from pixelwise.serving.page import mount_page
+from pixelwise.serving.settings import Settings
+from pixelwise.tasks.labels import Classes
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+ARGS += ["--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]
+SETTINGS = Settings(max_bytes=4_000_000)
+PALETTE = ((250, 120, 0), (10, 200, 90), (60, 60, 250))
+CALLED: list[tuple[str, int]] = []
+"""Addresses that this process connected to."""
+
+
+def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        CALLED.append(arguments[1][:2])
+
+
+def by_channel(rgb: np.ndarray) -> np.ndarray:
+    """The strongest of red, green and blue is the class; nearly grey is not sure."""
+    return np.float32(0.04) * rgb.astype(np.float32)
+
+
+def halves() -> np.ndarray:
+    """A megapixel: the left half red, the right half green above, and below grey with a trace of blue."""
+    rgb = np.empty((1000, 1000, 3), np.uint8)
+    rgb[:, :500] = (255, 0, 0)
+    rgb[:500, 500:] = (0, 255, 0)
+    rgb[500:, 500:] = (100, 100, 110)  # softmax of 4, 4, 4.4: 43 % sure
+    return rgb
+
+
+@dataclass
+class Site:
+    """A running server, and what its segment function was asked for."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def segment(self, name: str, rgb: np.ndarray, progress: Callable[[float], None] | None) -> Result:
+        self.asked.append(name)
+        names = ("cat", "dog", "cow") if name == "animals" else ("red", "green", "blue")
+        if name == "broken":
+            raise RuntimeError("secret of the server")
+        if name == "full":
+            raise ModelError("64 requests are waiting; come again in 3 s")
+        if name == "slow" and progress:
+            progress(0.5)
+            self.go_on.wait(20)
+        return Predictor(self.told(progress, 16), Classes(names, PALETTE), tile=(320, 320)).predict(rgb)
+
+    def style(self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
+        assert content.shape != style.shape
+        try:
+            for step in range(1, 100 if side == 512 else 3):
+                progress(step / 100)
+                self.go_on.wait(0.05 if side == 512 else 0)
+        except Exception:
+            self.left.set()
+            raise
+        return 255 - content
+
+    @staticmethod
+    def told(progress: Callable[[float], None] | None, tiles: int) -> Callable[[np.ndarray], np.ndarray]:
+        done = iter(range(1, tiles + 1))
+
+        def run(rgb: np.ndarray) -> np.ndarray:
+            if progress:
+                progress(next(done) / tiles)
+            return by_channel(rgb)
+
+        return run
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    here, app = Site(), FastAPI()
+    app.add_middleware(Guard, token=None, meters=Meters())
+    names = ["colours", "animals", "slow", "broken", "full"]
+    mount_page(app, here.segment, names, settings=SETTINGS, style=here.style)
+    sys.addaudithook(_heard)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        threading.Event().wait(0.02)
+    here.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    yield here
+    here.go_on.set()
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.is_file():
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        context = chromium.new_context(permissions=["camera"])
+        context.set_default_timeout(20_000)
+        yield context
+        chromium.close()
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and the requests that it made."""
+
+    page: Any
+    requests: list[str]
+    said: list[str]
+
+    def upload(self, rgb: np.ndarray, name: str = "half.png") -> None:
+        self.page.get_by_label("Choose a picture").set_input_files(
+            {"name": name, "mimeType": "image/png", "buffer": png(rgb)}
+        )
+        self.page.get_by_text("Done in").wait_for()
+
+    def legend(self) -> dict[str, str]:
+        items = self.page.locator(".pw-legend li:visible").all()
+        return {i.locator("b").inner_text(): i.locator("span").inner_text() for i in items}
+
+    def painted(self, x: int, y: int) -> list[int]:
+        """RGBA of the layer over the picture at a place of the picture."""
+        read = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data]"
+        return list(self.page.locator("canvas[data-part=layer]").evaluate(read, [x, y]))
+
+    def save(self, button: str) -> tuple[str, bytes]:
+        with self.page.expect_download() as waiting:
+            self.page.get_by_role("button", name=button).click()
+        return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+
+
+def opened(context: Any, site: Site, width: int, height: int) -> Iterator[Visit]:
+    page, requests, said = context.new_page(), list[str](), list[str]()
+    page.set_viewport_size({"width": width, "height": height})
+    page.on("request", lambda request: requests.append(f"{request.method} {request.url}"))
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(site.url)
+    page.get_by_text("Choose a picture").wait_for()
+    yield Visit(page, requests, said)
+    page.close()
+    own = (site.url, "data:", "blob:", "about:")
+    outside = [asked for asked in requests if not asked.partition(" ")[2].startswith(own)]
+    assert not outside
+    assert not said
+
+
+@pytest.fixture
+def desktop(browser: Any, site: Site) -> Iterator[Visit]:
+    yield from opened(browser, site, 1280, 900)
+
+
+@pytest.fixture
+def phone(browser: Any, site: Site) -> Iterator[Visit]:
+    yield from opened(browser, site, 390, 844)
+
+
+def png(rgb: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, format="PNG", compress_level=1)
+    return file.getvalue()
+
+
+def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: Visit) -> None:
+    page = desktop.page
+    desktop.upload(halves())
+    assert desktop.legend() == {"red": "50 %", "green": "25 %", "blue": "25 %"}
+    assert desktop.painted(10, 10) == [*PALETTE[0], 255]
+    layer = page.locator("canvas[data-part=layer]")
+    assert layer.get_attribute("aria-label") == "Classes found: red 50 %, green 25 %, blue 25 %"
+
+    page.get_by_role("checkbox", name="red").uncheck()
+    page.mouse.move(0, 0)
+    assert desktop.painted(10, 10) == [0, 0, 0, 0]
+    assert desktop.painted(900, 10) == [*PALETTE[1], 255]
+
+    page.get_by_label("Least confidence").fill("60")
+    assert desktop.legend() == {
+        "red": "50 %",
+        "green": "25 %",
+        "blue": "0 %",
+        "void: below the least confidence": "25 %",
+    }
+    assert desktop.painted(900, 900) == [224, 224, 192, 255]
+    page.get_by_label("Least confidence").fill("0")
+
+    page.get_by_label("Opacity").fill("80")
+    assert layer.evaluate("c => getComputedStyle(c).opacity") == "0.8"
+
+    box = layer.bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.1 * box["height"])
+    assert page.get_by_text("green, 100 % sure").is_visible()
+    assert desktop.painted(900, 900)[3] < 100  # all others step back
+    page.mouse.move(0, 0)
+    page.get_by_role("checkbox", name="blue").hover()
+    assert desktop.painted(900, 900)[3] == 255
+    assert desktop.painted(900, 10)[3] < 100
+    assert sum(asked.startswith("POST") for asked in desktop.requests) == 1  # the model ran once
+
+
+def test_the_slider_shows_before_and_after_and_the_confidence_view_its_colours(desktop: Visit) -> None:
+    page = desktop.page
+    desktop.upload(halves())
+    page.get_by_label("Before and after").focus()
+    page.keyboard.press("End")
+    assert page.locator("canvas[data-part=layer]").evaluate("c => c.style.clipPath").endswith("100%)")
+    for _ in range(3):
+        page.keyboard.press("PageDown")
+    assert page.locator("[data-part=edge]").evaluate("e => e.style.left") == "70%"
+    page.get_by_label("Confidence", exact=True).check()
+    assert desktop.painted(10, 10)[:2] == [255, 234]  # sure: the bright end of cividis
+    assert abs(np.array(desktop.painted(900, 900)[:3]) - (109, 112, 111)).max() <= 2  # .43 of the way, by hand
+
+
+def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(desktop: Visit, site: Site) -> None:
+    rgb = halves()
+    truth = site.segment("colours", rgb, None).labels
+    desktop.upload(rgb, "my half.png")
+    desktop.page.get_by_label("Opacity").fill("25")
+    desktop.page.get_by_role("checkbox", name="green").uncheck()
+    desktop.page.mouse.move(0, 0)
+    name, mask = desktop.save("Download mask")
+    assert name == "my half_mask.png"
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(mask))), truth)
+    found = {entry["id"]: entry for entry in json.loads(desktop.save("Download data")[1])["classes"]}
+    assert {label: entry["share"] for label, entry in found.items()} == {0: 0.5, 1: 0.25, 2: 0.25}
+    assert found[0]["runs"] == [0, 500_000, 500_000]  # COCO's: down the columns, from one that is not of the class
+    assert found[1]["runs"] == [500_000, *[500] * 1000]
+    name, overlay = desktop.save("Download overlay")
+    assert name == "my half_overlay.png"
+    with Image.open(io.BytesIO(overlay)) as image:
+        made = np.asarray(image.convert("RGB")).astype(int)
+    assert made.shape == rgb.shape
+    assert abs(made[10, 10] - (0.75 * rgb[10, 10] + 0.25 * np.array(PALETTE[0]))).max() < 6  # the photo went as JPEG
+    assert abs(made[10, 900] - rgb[10, 900]).max() < 6  # hidden: the photo itself
+
+
+def test_on_a_phone_everything_fits_and_works(phone: Visit) -> None:
+    phone.upload(halves())
+    page = phone.page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_label("Opacity").fill("60")
+    page.get_by_role("checkbox", name="blue").uncheck()
+    assert phone.painted(900, 900) == [0, 0, 0, 0]
+    assert phone.save("Download mask")[0] == "half_mask.png"
+    small = page.locator(".pw-button:visible").evaluate_all("all => all.filter(b => b.offsetHeight < 40).length")
+    assert small == 0  # wide enough for a thumb
+
+
+def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_picture(desktop: Visit, site: Site) -> None:
+    page, done = desktop.page, desktop.page.get_by_text("Done in")
+    page.get_by_role("button", name="Example: Shapes 1").click()
+    done.wait_for()
+    page.get_by_label("Model").select_option("animals")
+    page.locator(".pw-legend b", has_text="dog").wait_for()
+    assert site.asked[-2:] == ["colours", "animals"]
+    sent = "Uint8Array.from(atob(data), c => c.charCodeAt(0))"
+    carried = f"const d = new DataTransfer(); d.items.add(new File([{sent}], 'a.png', {{type: 'image/png'}}));"
+    data = base64.b64encode(png(halves()[:, 400:])).decode()
+    for event in ("ClipboardEvent('paste', {clipboardData: d", "DragEvent('drop', {dataTransfer: d"):
+        page.evaluate(f"data => {{ {carried} document.querySelector('.pw').dispatchEvent("
+                      f"new {event}, bubbles: true}})) }}", data)  # fmt: skip
+        page.get_by_text("1000 x 600 pixels").wait_for()
+        page.get_by_role("button", name="Example: Shapes 2").click()
+        page.get_by_text("360 x 480 pixels").wait_for()
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("document.querySelector('video').videoWidth > 0")
+    page.get_by_role("button", name="Take the picture").click()
+    page.get_by_text("Segmenting camera.jpg").or_(page.get_by_text("480 x 640 pixels")).first.wait_for()
+    page.get_by_text("480 x 640 pixels").wait_for()
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_progress_is_shown_while_the_model_works(desktop: Visit, site: Site) -> None:
+    desktop.page.get_by_label("Model").select_option("slow")
+    desktop.page.get_by_label("Choose a picture").set_input_files(
+        {"name": "half.png", "mimeType": "image/png", "buffer": png(halves()[:400, :400])}
+    )
+    desktop.page.get_by_text("Segmenting half.png ... 50 %").wait_for()
+    assert desktop.page.get_by_role("progressbar", name="Progress").evaluate("p => p.value") == 0.5
+    site.go_on.set()
+    desktop.page.get_by_text("Done in").wait_for()
+    site.go_on.clear()
+
+
+def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path: Path) -> None:
+    page, alert = desktop.page, desktop.page.get_by_role("alert").filter(visible=True)
+    (tmp_path / "text.png").write_bytes(b"no picture")
+    Image.new("1", (10_100, 10_000)).save(tmp_path / "pixels.png")
+    with (tmp_path / "bytes.png").open("wb") as file:
+        file.truncate(SETTINGS.max_bytes + 1)
+    for name, told in (
+        ("text.png", "damaged or of another format than JPEG, PNG, WEBP"),
+        ("pixels.png", "10000 x 10100 pixels"),
+        ("bytes.png", "the file is too large: at most 4000000 bytes"),
+    ):
+        page.get_by_label("Choose a picture").set_input_files(tmp_path / name)
+        alert.filter(has_text=told).wait_for()
+        assert "Traceback" not in alert.inner_text()
+    for model, told in (("broken", "something went wrong"), ("full", "come again in 3 s"), ("colours", "")):
+        page.get_by_label("Model").select_option(model)
+        page.get_by_role("button", name="Example: Shapes 1").click()
+        if told:
+            alert.filter(has_text=told).wait_for()
+            assert "secret" not in alert.inner_text()
+    page.get_by_text("Done in").wait_for()
+    assert alert.count() == 0
+
+
+def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visit) -> None:
+    page = desktop.page
+    desktop.upload(halves())
+    nameless = """all => all.filter(e => !((e.labels && e.labels[0]?.innerText) || e.getAttribute('aria-label')
+        || e.innerText || e.querySelector?.('img')?.alt).trim()).map(e => e.outerHTML)"""
+    controls = page.locator(":is(input, select, button, progress, video, canvas):visible")
+    assert controls.count() > 15
+    assert controls.evaluate_all(nameless) == []
+    assert page.locator("img:visible:not([alt])").count() == 0
+    page.get_by_label("Choose a picture").focus()
+    order = []
+    focused = """() => { const e = document.activeElement;
+        return e.dataset.part ?? e.labels?.[0]?.innerText ?? e.title }"""
+    for _ in range(17):
+        order.append(page.evaluate(focused))
+        page.keyboard.press("Tab")
+    wanted = [
+        "file",
+        "camera",
+        "model",
+        "Shapes 1",
+        "compare",
+        "classes",
+        "opacity",
+        "least",
+        "all",
+        "none",
+        "save-mask",
+    ]
+    places = [order.index(part) for part in wanted]
+    assert places == sorted(places)
+    page.get_by_role("checkbox", name="green").focus()
+    page.keyboard.press("Space")
+    assert desktop.painted(900, 10)[3] == 0
+
+
+def test_a_style_is_painted_in_the_second_tab(desktop: Visit) -> None:
+    page = desktop.page
+    page.get_by_role("tab", name="Style").click()
+    photo, painting = halves()[:300, :400], halves()[:200, :200]
+    for label, rgb in (("Choose a photo", photo), ("Choose a painting", painting)):
+        page.get_by_label(label).set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": png(rgb)})
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_alt_text("The photo in the style of the painting").wait_for()
+    with Image.open(io.BytesIO(desktop.save("Download picture")[1])) as made:
+        assert made.size == (400, 300)
+        assert abs(np.array(made.getpixel((10, 10))) - (0, 255, 255)).max() < 8
+
+
+def test_a_visitor_who_leaves_ends_the_work(desktop: Visit, site: Site) -> None:
+    page = desktop.page
+    page.get_by_role("tab", name="Style").click()
+    for label, side in (("Choose a photo", 60), ("Choose a painting", 50)):
+        picture = {"name": "a.png", "mimeType": "image/png", "buffer": png(halves()[:side, :side])}
+        page.get_by_label(label).set_input_files(picture)
+    page.get_by_label("Longest side").select_option("512")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_text("Painting ... ").filter(has_text="%").wait_for()
+    page.goto("about:blank")
+    assert site.left.wait(10)
+
+
+def post(site: Site, path: str, data: bytes, kind: str = "application/octet-stream") -> httpx.Response:
+    return httpx.post(site.url + path, content=data, headers={"Content-Type": kind}, timeout=20)
+
+
+def test_progress_grows_tile_by_tile_before_the_answer(site: Site) -> None:
+    lines = [json.loads(line) for line in post(site, "page/segment?model=colours", png(halves())).text.splitlines()]
+    shares = [line["progress"] for line in lines[:-1]]
+    assert shares == [tile / 16 for tile in range(1, 17)]  # four by four tiles of 320 pixels
+    assert lines[-1]["answer"]["size"] == [1000, 1000]
+
+
+def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
+    assert post(site, "page/segment?model=colours", b"x", "text/plain").status_code == 415
+    assert post(site, "page/segment?model=colours", bytes(SETTINGS.max_bytes + 1)).status_code == 413
+    assert "unknown model 'none'" in post(site, "page/segment?model=none", png(halves()[:9, :9])).text
+    assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
+
+
+def test_nothing_of_gradio_that_takes_files_or_addresses_is_served(site: Site) -> None:
+    for path in (
+        "gradio_api/file=/etc/passwd",
+        "gradio_api/proxy=http://127.0.0.1/",
+        "gradio_api/queue/data",
+        "monitoring",
+    ):
+        assert httpx.get(site.url + path).status_code == 404, path
+    for path in ("gradio_api/upload", "gradio_api/queue/join", "gradio_api/run/predict"):
+        assert httpx.post(site.url + path).status_code in (404, 405), path
+
+
+def test_the_page_names_no_other_server_and_calls_none(site: Site) -> None:
+    shell = httpx.get(site.url).text
+    assert "fonts.g" not in shell
+    assert 'rel="preconnect"' not in shell
+    assert {host for host, _ in CALLED} <= {"127.0.0.1"}
+
+
+def test_without_style_weights_the_tab_says_what_to_do() -> None:
+    app = mount_page(FastAPI(), lambda *_: pytest.fail("not asked for"), ["only"])
+    assert "Style transfer is off: start the server" in TestClient(app).get("/").text
