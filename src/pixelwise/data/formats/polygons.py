@@ -1,8 +1,8 @@
 """Polygons to pixels and back, exactly.
 
-Coordinates are (x, y) in pixels from the upper left corner of the image: pixel (row, column) covers [column, column + 1) x
-[row, row + 1). A pixel belongs to a polygon when its centre lies inside; one on the very edge belongs to the side of greater
-x or y, so that neighbours share no pixel and leave none out. Inside is what is enclosed an odd number of times.
+Coordinates are (x, y) in pixels from the upper left corner of the image: pixel (row, column) covers [column, column + 1)
+x [row, row + 1). A pixel belongs to a polygon when its centre lies inside; one on the very edge belongs to the side of
+greater x or y, so that neighbours share no pixel and leave none out. Inside is what is enclosed an odd number of times.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def keyhole(rings: Sequence[Points]) -> Points:
 
 
 def _segments(mask: Bits) -> tuple[Points, NDArray[np.int64]]:
-    """Straight pieces of all outlines of a padded mask: where each starts, and which follows it, region to the right."""
+    """Straight pieces of the outlines of a padded mask, region to the right: where each starts, and which follows."""
     inner = mask[1:, 1:], mask[:-1, 1:], mask[:-1, :-1], mask[1:, :-1]  # pixels around each corner: SE, NE, NW, SW
     south_east, north_east, north_west, south_west = inner
     runs = (

@@ -1,8 +1,8 @@
 """Run-length encoding: runs of outside and inside by turns, the first of outside (it may be 0).
 
 COCO counts down the columns and packs the counts into text; CVAT counts along the rows of a box. Source of the packing:
-Lin et al., Microsoft COCO, 2014, its published mask API: six bits a character from code 48 on, the lowest five first, the
-sixth says that more follow, two's complement; from the fourth count on the difference to the count two before.
+Lin et al., Microsoft COCO, 2014, its published mask API: six bits a character from code 48 on, the lowest five first,
+the sixth says that more follow, two's complement; from the fourth count on the difference to the count two before.
 """
 
 from collections.abc import Sequence
