@@ -90,9 +90,7 @@ def convert(
 def _unwritable(to: str) -> ConfigError:
     fixed = {"cityscapes", "cityscapes-all", "ade20k", "camvid"}
     if to in fixed:
-        return ConfigError(
-            f"{to} stands for a fixed list of classes and is not written; choose folder"
-        )
+        return ConfigError(f"{to} stands for a fixed list of classes and is not written; choose folder")
     if to == "matte":
         return ConfigError("matte holds an alpha, which labels do not have; choose folder")
     return unknown("format to write", to, WRITERS)
