@@ -32,7 +32,9 @@ def test_a_plain_folder_is_found(shapes: Path) -> None:
 
 
 def test_an_unknown_format_is_told_with_the_nearest_name(shapes: Path) -> None:
-    with pytest.raises(ConfigError, match=r"unknown format 'camvit': choose one of ade20k, auto, camvid.*mean 'camvid'"):
+    with pytest.raises(
+        ConfigError, match=r"unknown format 'camvit': choose one of ade20k, auto, camvid.*mean 'camvid'"
+    ):
         open_dataset(shapes, DataOptions(format="camvit"))
 
 
