@@ -20,6 +20,7 @@ Palette = tuple[tuple[int, int, int], ...]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
+_ORIENTATION = 0x0112
 _HEADERS = threading.Lock()
 _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
 
@@ -83,6 +84,16 @@ def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
         raise ImageError(f"the image: more than the {MAX_PIXELS // 1_000_000} megapixels read at once") from error
     except Exception:  # what the parsers of a format raise on damaged headers is no closed list
         return None
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what is no picture."""
+    try:
+        with _opened(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
 
 
 def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, demo, evaluate, explain, export, models, predict, serve, stylize, train
+from pixelwise.cli import check, convert, demo, evaluate, explain, export, models, predict, serve, stylize, train
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("convert")(convert.convert)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)

@@ -4,12 +4,12 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.data.formats.layers import layer_names
 from pixelwise.doctor.alignment import alignment_hits
 from pixelwise.doctor.classfile import Declared, declared_classes
 from pixelwise.doctor.encoding import Encoding, find_encoding, fixed_encoding
 from pixelwise.doctor.findings import Findings
 from pixelwise.doctor.labels import label_hits
-from pixelwise.doctor.layers import layer_names
 from pixelwise.doctor.layout import Inventory, take_inventory
 from pixelwise.doctor.leaks import copy_hits
 from pixelwise.doctor.look import Look, looks
@@ -79,7 +79,9 @@ def _examined(root: Path, format: str, monitor: Monitor) -> Checkup:
     )
     found = tuple(monitor.track(seen, what="reading", total=len(inventory.couples), unit="pairs"))
     masks = [look.mask for look in found if look.mask]
-    encoding = fixed_encoding(inventory.format) or find_encoding(masks, declared, layers if len(layers) > 1 else ())
+    encoding = fixed_encoding(inventory.format, inventory.classes) or find_encoding(
+        masks, declared, layers if len(layers) > 1 else ()
+    )
     shares = count_shares(found, encoding)
     for hits in (
         (hit for look in found for hit in picture_hits(look)),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.data.formats.layers import merge
 from pixelwise.data.masks import Values, unpack
 from pixelwise.doctor.encoding import Encoding, is_lossy
-from pixelwise.doctor.layers import merge
 from pixelwise.doctor.layout import Couple
 from pixelwise.doctor.look import MaskLook, Raw, raw_mask
 from pixelwise.images import Array
@@ -65,6 +65,8 @@ def read_mask(couple: Couple, look: MaskLook, encoding: Encoding) -> tuple[Array
     if couple.layers:
         labels, overlaps = merge(couple.layers, encoding.classes.names)
         return labels, None, overlaps
+    if couple.read:
+        return couple.read(couple.mask), None, 0
     _, raw, coloured, _ = raw_mask(couple.mask, matte=encoding.kind.startswith("alpha"))
     raw, coloured = _as_the_others(raw, coloured, look, encoding)
     values, ids = encoding.table(coloured)
