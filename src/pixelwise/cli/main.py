@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, demo, evaluate, explain, export, models, predict, stylize, train
+from pixelwise.cli import check, compare, demo, evaluate, explain, export, models, predict, stylize, train
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -25,6 +25,7 @@ app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("stylize")(stylize.stylize)

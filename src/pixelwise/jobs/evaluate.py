@@ -2,7 +2,9 @@
 
 import json
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,11 @@ from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import draw_samples
 from pixelwise.tasks.intervals import PerImage, bootstrap
 from pixelwise.tasks.labels import VOID, Classes
-from pixelwise.tasks.metrics import ConfusionMatrix, Scores
+from pixelwise.tasks.metrics import ConfusionMatrix, Counts, Scores
 
 SAMPLES = 8
+PER_IMAGE = ("right", "true", "predicted")
+"""Pixels by class that the JSON file holds of each image, for `compare`."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Evaluation:
     mean_iou_interval: tuple[float, float] = (float("nan"), float("nan"))
     iou_intervals: tuple[tuple[float, float], ...] = ()
     by_image: tuple[tuple[str, float], ...] = ()
+    counts: Mapping[str, Counts] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """JSON values: those of Scores, with 95 % intervals, each image's mean IoU (worst first), split and notes."""
@@ -44,14 +49,19 @@ class Evaluation:
             **self.scores.as_dict(self.classes.names),
             "mean_iou_95": _numbers(self.mean_iou_interval),
             "iou_95": {name: _numbers(pair) for name, pair in bounds},
-            "mean_iou_by_image": [{"image": name, "mean_iou": _numbers((value,))} for name, value in self.by_image],
+            "mean_iou_by_image": [
+                {"image": name, "mean_iou": _numbers((value,)), **dict(zip(PER_IMAGE, counts, strict=True))}
+                for name, value in self.by_image
+                for counts in [self.counts[name].tolist()]
+            ],
             "split": self.split,
             "notes": list(self.notes),
         }
 
     def write_json(self, path: Path) -> None:
-        """Write `as_dict` as a JSON file."""
-        write_text(path, json.dumps(self.as_dict(), indent=2) + "\n")
+        """Write `as_dict` as a JSON file, each list of whole numbers on one line."""
+        text = json.dumps(self.as_dict(), indent=2)
+        write_text(path, re.sub(r"\[[\s\d,]+\]", lambda found: "".join(found[0].split()), text) + "\n")
 
 
 def _numbers(values: tuple[float, ...]) -> list[float | None] | float | None:
@@ -118,6 +128,7 @@ def _result(confusion: ConfusionMatrix, images: PerImage, shared: _Shared, split
         mean_iou_interval=(float(mean[0]), float(mean[1])),
         iou_intervals=tuple((float(low), float(high)) for low, high in by_class.T),
         by_image=tuple(sorted(rated, key=lambda pair: (math.isnan(pair[1]), pair[1]))),
+        counts=dict(zip(names, images.counts(), strict=True)),
     )
 
 
@@ -136,10 +147,11 @@ def _match(model: Classes, data: Classes) -> _Shared:
     if extra:
         notes.append(f"the data has no {', '.join(extra)}: pixels predicted so are counted as wrong")
     palette = tuple(data.palette[data.names.index(name)] for name in names)
-    return _Shared(Classes(names, palette), _lookup(data.names, names), _lookup(model.names, names), tuple(notes))
+    return _Shared(Classes(names, palette), lookup(data.names, names), lookup(model.names, names), tuple(notes))
 
 
-def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
+def lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
+    """(256,) from ids among `names` to ids among `shared`; void for what is not shared."""
     table = np.full(256, VOID, dtype=np.uint8)
     for label, name in enumerate(names):
         if name in shared:
