@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, compare, demo, evaluate, explain, export, models, predict, stylize, train
+from pixelwise.cli import check, compare, demo, evaluate, explain, export, models, predict, stylize, suspects, train
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -29,6 +29,7 @@ app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("stylize")(stylize.stylize)
+app.command("suspects")(suspects.suspects)
 app.command("models")(models.models)
 app.add_typer(explain.app, name="explain")
 

@@ -11,12 +11,12 @@ import torch
 
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions, DataSet, first
-from pixelwise.errors import ConfigError, DataError, ImageError, ModelError
+from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.files import write_text
 from pixelwise.images import Array, read_rgb
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.jobs.evaluate import PER_IMAGE, lookup
+from pixelwise.jobs.evaluate import PER_IMAGE, match
 from pixelwise.monitor import Monitor
 from pixelwise.reports.gallery import side_by_side, write_gallery
 from pixelwise.reports.overlays import paint
@@ -157,15 +157,12 @@ class _Race:
     """Models and a data set, with the classes that all share."""
 
     def __init__(self, predictors: Sequence[Predictor], dataset: DataSet) -> None:
-        every = [set(predictor.classes.names) for predictor in predictors]
-        names = tuple(name for name in dataset.classes.names if all(name in known for known in every))
-        if not names:
-            raise ModelError("the models and the data share no class name; rename them in the data's classes.txt")
         self.dataset, self._predictors = dataset, predictors
-        colours = dict(zip(dataset.classes.names, dataset.classes.palette, strict=True))
-        self.classes = Classes(names, tuple(colours[name] for name in names))
-        self._truth = lookup(dataset.classes.names, names)
-        self._tables = [lookup(predictor.classes.names, names) for predictor in predictors]
+        self.classes = dataset.classes
+        for predictor in predictors:
+            self.classes = match(predictor.classes, self.classes).classes
+        self._truth = match(self.classes, dataset.classes).from_data
+        self._tables = [match(predictor.classes, self.classes).from_model for predictor in predictors]
 
     def run(self, split: str, monitor: Monitor) -> _Counted:
         """Label every image with every model."""

@@ -71,7 +71,7 @@ def _numbers(values: tuple[float, ...]) -> list[float | None] | float | None:
 
 
 @dataclass(frozen=True)
-class _Shared:
+class Shared:
     """The classes that model and data set have by the same name, and how each side's ids become ids of these."""
 
     classes: Classes
@@ -98,7 +98,7 @@ def evaluate(
     predictor = model if isinstance(model, Predictor) else load(model)
     dataset = open_dataset(data, options or DataOptions())
     split = split or ("test" if "test" in dataset.splits else "val")
-    shared = _match(predictor.classes, dataset.classes)
+    shared = match(predictor.classes, dataset.classes)
     pairs = dataset.pairs(split)
     for note in (*dataset.notes, f"scoring the {len(pairs)} images of {split}", *shared.notes):
         monitor.line(note)
@@ -117,7 +117,7 @@ def evaluate(
     return result
 
 
-def _result(confusion: ConfusionMatrix, images: PerImage, shared: _Shared, split: str, names: list[str]) -> Evaluation:
+def _result(confusion: ConfusionMatrix, images: PerImage, shared: Shared, split: str, names: list[str]) -> Evaluation:
     mean, by_class = bootstrap(images)
     rated = zip(names, images.mean_iou().tolist(), strict=True)
     return Evaluation(
@@ -132,7 +132,8 @@ def _result(confusion: ConfusionMatrix, images: PerImage, shared: _Shared, split
     )
 
 
-def _match(model: Classes, data: Classes) -> _Shared:
+def match(model: Classes, data: Classes) -> Shared:
+    """The classes by name; all else is void. Raises ModelError where no name is in both."""
     names = tuple(name for name in data.names if name in model.names)
     if not names:
         raise ModelError(
@@ -147,11 +148,10 @@ def _match(model: Classes, data: Classes) -> _Shared:
     if extra:
         notes.append(f"the data has no {', '.join(extra)}: pixels predicted so are counted as wrong")
     palette = tuple(data.palette[data.names.index(name)] for name in names)
-    return _Shared(Classes(names, palette), lookup(data.names, names), lookup(model.names, names), tuple(notes))
+    return Shared(Classes(names, palette), _lookup(data.names, names), _lookup(model.names, names), tuple(notes))
 
 
-def lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
-    """(256,) from ids among `names` to ids among `shared`; void for what is not shared."""
+def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
     table = np.full(256, VOID, dtype=np.uint8)
     for label, name in enumerate(names):
         if name in shared:
@@ -159,7 +159,7 @@ def lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
     return table
 
 
-def _write_report(folder: Path, result: Evaluation, predictor: Predictor, dataset: DataSet, shared: _Shared) -> None:
+def _write_report(folder: Path, result: Evaluation, predictor: Predictor, dataset: DataSet, shared: Shared) -> None:
     pairs = {pair.name: pair for pair in dataset.pairs(result.split)}
     rated = [(name, value) for name, value in result.by_image if not math.isnan(value)]
     picked = dict([*rated[: SAMPLES // 2], *rated[-(SAMPLES // 2) :]])
