@@ -18,6 +18,7 @@ Source = str | Path | bytes | Image.Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
+_ORIENTATION = 0x0112
 _HEADERS = threading.Lock()
 _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
 
@@ -67,6 +68,16 @@ def pixel_count(path: Path) -> int | None:
         return MAX_PIXELS + 1
     except (OSError, SyntaxError, ValueError):
         return None
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what is no picture."""
+    try:
+        with _opened(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
 
 
 def read_rgb(source: Source) -> Array:

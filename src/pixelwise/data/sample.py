@@ -32,7 +32,10 @@ _MASK_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Pair:
-    """One image and its mask; `name` is the image's file name without suffix."""
+    """One image and its mask; `name` is the image's file name without suffix.
+
+    Where labels are records of an annotation file, `mask` is the image again: its record is found by that.
+    """
 
     name: str
     image: Path
@@ -45,6 +48,7 @@ class DataOptions:
 
     `val_fraction` (above 0, below 0.5) of the images is held out where there is no val split. A matte's alpha (0..255)
     of `matte_threshold` or more means person. `skip_unpaired` leaves out images without mask and masks without image.
+    Without `hold_out` the splits stay as they are on disk.
     Raises ConfigError for values outside these ranges.
     """
 
@@ -53,6 +57,7 @@ class DataOptions:
     val_fraction: float = 0.15
     matte_threshold: int = 1
     skip_unpaired: bool = False
+    hold_out: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.val_fraction < 0.5:
@@ -66,7 +71,8 @@ class DataSet:
     """A data set on disk: its classes, its pairs by split, and how a mask becomes labels.
 
     `read_labels` turns a mask's path into labels (H, W) uint8, class ids 0..C-1 or 255 for void; it can be pickled.
-    `notes` are lines for the user: which format was found, why, how it was split, what was left out.
+    `notes` are lines for the user: which format was found, why, how it was split, what was left out. `sources` are
+    annotation files, where labels are not in pictures.
     """
 
     format: str
@@ -75,6 +81,7 @@ class DataSet:
     splits: dict[str, tuple[Pair, ...]]
     read_labels: Callable[[Path], Array]
     notes: tuple[str, ...]
+    sources: tuple[Path, ...] = ()
 
     def pairs(self, split: str) -> tuple[Pair, ...]:
         """The pairs of a split. Raises DataError naming the splits there are."""
@@ -83,7 +90,9 @@ class DataSet:
         return self.splits[split]
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over format, classes and every pair's split, name and file sizes; not over the root's place."""
+        """SHA-256 (hex) over format, classes, every pair's split, name and file sizes, and the contents of `sources`;
+        not over the root's place.
+        """
         digest = hashlib.sha256(json.dumps([self.format, self.classes.names, self.classes.palette]).encode())
         rows = [
             (split, pair.name, _file_size(pair.image), _file_size(pair.mask))
@@ -92,6 +101,8 @@ class DataSet:
         ]
         for row in sorted(rows):
             digest.update(json.dumps(row).encode())
+        for path in self.sources:
+            digest.update(path.read_bytes())
         return digest.hexdigest()
 
 
@@ -116,7 +127,7 @@ def complete_splits(
     done, notes = dict(splits), []
     train = done.get("train", ())
     total = len(train)
-    if "val" not in done and total > 1:
+    if "val" not in done and total > 1 and options.hold_out:
         train, done["val"] = hold_out(train, options.val_fraction, options.seed)
         if hold_test and "test" not in done and total >= ENOUGH_FOR_TEST:
             train, done["test"] = hold_out(train, len(done["val"]) / len(train), options.seed)
@@ -124,7 +135,7 @@ def complete_splits(
         new = [split for split in ("val", "test") if split in done and split not in splits]
         notes = [f"{split}: {len(done[split])} of {total} images held out {how}" for split in new]
         done["train"] = train
-    if total == 1 and "val" not in done:
+    if total == 1 and "val" not in done and options.hold_out:
         notes.append("val: none, as there is only one image to train on")
     ordered = {split: done[split] for split in _ORDER if done.get(split)}
     return ordered, (", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items()) + " images", *notes)

@@ -32,12 +32,12 @@ COLUMNS = (
 )
 SCORE = (
     "The score is the mean cross-entropy of the labels over the region (its rim left out) times the fourth root of its "
-    "pixels: high where the model gives the label next to no probability over more than a few pixels. A high score is a "
-    "suspicion: often the label is wrong, often the model."
+    "pixels: high where the model gives the label next to no probability over more than a few pixels. A high score is "
+    "a suspicion: sometimes the label is wrong, sometimes the model."
 )
 LEARNED = (
-    "The model was trained on train of this very data: it has learned the errors there as well and believes them. Honest "
-    "is what a model says of labels it has not seen: train a second one with the halves of the data swapped."
+    "The model was trained on train of this very data: it has learned the errors there as well and believes them. An "
+    "honest answer needs a model that has not seen those labels: train another with the halves of the data swapped."
 )
 SIDE, AROUND = 320, 40
 MARK = (255, 0, 170)
@@ -171,7 +171,7 @@ class _Search:
 
 
 def _learned(model: Path, dataset: DataSet) -> bool:
-    """Whether the model's run says that it was trained on this data; a folder whose labels were corrected is the same."""
+    """Whether the model's run says that it was trained on this data, as it is or before its labels were corrected."""
     try:
         data = json.loads((model_path(model).parent / "run.json").read_text(encoding="utf-8"))["data"]
         same = Path(data["root"]).resolve() == dataset.root.resolve()
@@ -189,8 +189,8 @@ def _write(out: Path, found: Suspects, pictures: Sequence[bytes], dataset: DataS
         rank, image, split, *_, area, label, looks, confidence, score = row
         with atomic(out / "crops" / f"{rank:03}_{Path(str(image)).stem}.jpg") as draft:
             draft.write_bytes(picture)
-        text = f"{rank}. {split}/{image}: labelled {label}, looks like {looks} ({confidence}), {area} pixels, score {score}"
-        shown.append((text, picture))
+        what = f"labelled {label}, looks like {looks} ({confidence}), {area} pixels, score {score}"
+        shown.append((f"{rank}. {split}/{image}: {what}", picture))
     facts = [
         ("Data", f"{dataset.root} ({dataset.format}), {found.images} images"),
         ("Regions", f"{len(rows):,} in suspects.csv, {len(shown)} shown; images.csv ranks the images"),

@@ -19,6 +19,7 @@ Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """Heading, names of the columns, rows."""
 
 _GAP, _TEXT = 6, 14
+_STYLE = "@media (max-width: 40rem) { figure img { max-width: none; } .facts th { width: 6rem; } }"
 _PAPER, _INK = (255, 255, 255), (32, 32, 36)
 
 
@@ -45,8 +46,8 @@ def write_gallery(
     for caption, picture in pictures:
         text, data = escape(caption), base64.b64encode(picture).decode("ascii")
         image = f'<img src="data:image/jpeg;base64,{data}" alt="{text}">'
-        body.append(f"<figure>{image}<figcaption>{text}</figcaption></figure>")
-    write_text(path, "\n".join([*head(title), *body, "</body>", "</html>", ""]))
+        body.append(f'<figure><div class="scroll">{image}</div><figcaption>{text}</figcaption></figure>')
+    write_text(path, "\n".join([*head(title, _STYLE), *body, "</body>", "</html>", ""]))
 
 
 def side_by_side(panels: Sequence[tuple[str, Array]], classes: Classes, present: Sequence[int], *, side: int) -> bytes:

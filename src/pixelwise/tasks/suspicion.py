@@ -70,7 +70,8 @@ def outline(suspect: Suspect, size: tuple[int, ...]) -> NDArray[np.bool_]:
 def _given(labels: NDArray[np.uint8], probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
     """(H, W) probability of each pixel's label; that of class 0 where it is void."""
     index = np.where(labels == VOID, 0, labels).astype(np.intp)[None]
-    return np.take_along_axis(probabilities, index, 0)[0].astype(np.float32)
+    given: NDArray[np.float32] = np.take_along_axis(probabilities, index, 0)[0].astype(np.float32)
+    return given
 
 
 def _suspect(
