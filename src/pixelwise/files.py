@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,34 @@ def atomic(path: Path) -> Iterator[Path]:
         raise _output_error(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path, source: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder` when the block ends well, and is removed otherwise.
+
+    Raises OutputError when `folder` holds something, lies in `source` or around it, or cannot be written.
+    """
+    target, origin = folder.resolve(), source.resolve()
+    if target.is_relative_to(origin) or origin.is_relative_to(target):
+        raise OutputError(f"{folder}: lies in the data set or around it; choose a folder elsewhere")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: is there already; choose a new folder, or remove it first")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
+    try:
+        yield stage
+        stage.chmod(0o777 & ~_UMASK)
+        if folder.exists():
+            folder.rmdir()
+        stage.rename(folder)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}; nothing was left there") from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")] = None,
-    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+    format: Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,

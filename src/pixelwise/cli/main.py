@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, compare, demo, evaluate, explain, export, models, predict, stylize, suspects, train
+from pixelwise.cli import (
+    check,
+    compare,
+    convert,
+    demo,
+    evaluate,
+    explain,
+    export,
+    models,
+    predict,
+    stylize,
+    suspects,
+    train,
+)
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -23,6 +36,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("convert")(convert.convert)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

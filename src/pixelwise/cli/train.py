@@ -15,7 +15,7 @@ OWN = (
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks; its format is found out and said.")],
     out: Annotated[Path, typer.Option(help="Run folder to write; must not exist yet.")],
-    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+    format: Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")] = "auto",
     decoder: Annotated[str | None, typer.Option(help="unet (default), linknet, fcn8s, fcn16s or fcn32s.")] = None,
     encoder: Annotated[str | None, typer.Option(help="A timm network with features by stride; see `models`.")] = None,
     weights: Annotated[str | None, typer.Option(help="Of the encoder: auto (default), none or a file.")] = None,

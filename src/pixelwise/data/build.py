@@ -4,19 +4,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixelwise.data import camvid, folder, matte, voc
+from pixelwise.data.formats import ade20k, cityscapes, coco, cvat, labelme, layers, supervisely, yolo
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.errors import DataError, unknown
 
-DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
-    "voc": voc.read,
-    "camvid": camvid.read,
-    "matte": matte.read,
-    "folder": folder.read,
+_MODULES = {
+    "voc": voc,
+    "camvid": camvid,
+    "matte": matte,
+    "coco": coco,
+    "cvat": cvat,
+    "supervisely": supervisely,
+    "cityscapes": cityscapes,
+    "ade20k": ade20k,
+    "labelme": labelme,
+    "yolo": yolo,
+    "layers": layers,
+    "folder": folder,
 }
-"""Readers by format; `auto` tries them in this order."""
+DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
+    **{name: module.read for name, module in _MODULES.items()},
+    "cityscapes-all": cityscapes.read_all,
+}
+"""Readers by format; `auto` tries those that can be told apart in this order."""
 
-_MATCHES = {"voc": voc.matches, "camvid": camvid.matches, "matte": matte.matches, "folder": folder.matches}
-_LAYOUTS = {"voc": voc.LAYOUT, "camvid": camvid.LAYOUT, "matte": matte.LAYOUT, "folder": folder.LAYOUT}
+_MATCHES = {name: module.matches for name, module in _MODULES.items()}
+_LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
 _DEFAULTS = DataOptions()
 
 

@@ -33,7 +33,7 @@ class ClassEntry:
 
 def matches(root: Path) -> bool:
     """Whether a folder of images stands beside one of masks, at `root` or in a folder named as a split."""
-    return bool(_layout(root))
+    return bool(layout(root))
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
@@ -42,13 +42,13 @@ def read(root: Path, options: DataOptions) -> DataSet:
     Raises DataError for another layout, what `pair_up` refuses, masks that show no way to read them, and a classes
     file that cannot be read or does not fit.
     """
-    layout = _layout(root)
-    if not layout:
+    found = layout(root)
+    if not found:
         raise DataError(f"{root}: not a folder of images and masks; it needs {LAYOUT}")
-    shown = layout.get("train", next(iter(layout.values())))
+    shown = found.get("train", next(iter(found.values())))
     notes = [f"format folder: {' and '.join(f'{path.relative_to(root)}/' for path in shown)}"]
     splits: dict[str, tuple[Pair, ...]] = {}
-    for split, (images, masks) in layout.items():
+    for split, (images, masks) in found.items():
         if split == "test" and not images_in(masks):
             notes.append(f"test: left out, as there are no masks in {masks.relative_to(root)}/")
             continue
@@ -60,7 +60,7 @@ def read(root: Path, options: DataOptions) -> DataSet:
     return DataSet("folder", root, classes, splits, reader, (*notes, *said, *how))
 
 
-def _layout(root: Path) -> dict[str, tuple[Path, Path]]:
+def layout(root: Path) -> dict[str, tuple[Path, Path]]:
     """Folders of images and masks by split; those that are not split count as train."""
     both = sides(root)
     if both is None:
@@ -96,6 +96,7 @@ def _encoding(root: Path, scan: MaskScan) -> tuple[Classes, LabelReader, tuple[s
         return _by_colour(scan, source)
     names = tuple(entry.name for entry in kept)
     ids, binary = _ids(scan, len(names), source)
+    binary = binary and all(entry.raw != VOID for entry in void)
     if source is None:
         names = ("background", "foreground") if binary else tuple(f"class {raw}" for raw in ids)
     lut = _lut(kept, void) if source else index_lut(len(names))

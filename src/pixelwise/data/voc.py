@@ -10,7 +10,10 @@ from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, f
 from pixelwise.errors import DataError
 from pixelwise.tasks.labels import Classes
 
-LAYOUT = "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt, at the root or in VOCdevkit/VOC2012/"
+LAYOUT = (
+    "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt, at the root or in VOCdevkit/VOC2012/; "
+    "labelmap.txt may name other classes than the 21 (name:r,g,b::)"
+)
 NAMES = (
     "background",
     "aeroplane",
@@ -61,9 +64,22 @@ def read(root: Path, options: DataOptions) -> DataSet:
         splits[split], left_out = _pairs(split, ids, images, masks, options)
         notes += left_out
     splits, said = complete_splits(splits, options)
-    classes = Classes.named(NAMES)
+    classes = classes_of(base)
     reader = LabelReader(len(classes), index_lut(len(classes)), classes.palette, (VOID_COLOUR,))
     return DataSet("voc", root, classes, splits, reader, (*notes, *said))
+
+
+def classes_of(base: Path) -> Classes:
+    """The 21 classes, or those of labelmap.txt as annotation tools write it. Raises DataError for lines unlike that."""
+    path = base / "labelmap.txt"
+    if not path.is_file():
+        return Classes.named(NAMES)
+    rows = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and line[0] != "#"]
+    try:
+        named = [(line.split(":")[0], [int(channel) for channel in line.split(":")[1].split(",")]) for line in rows]
+        return Classes(tuple(name for name, _ in named), tuple((r, g, b) for _, (r, g, b) in named))
+    except (ValueError, IndexError, DataError) as error:
+        raise DataError(f"{path}: cannot be read as classes ({error}); one a line, as in cat:64,0,0::") from error
 
 
 def find(root: Path) -> Path | None:

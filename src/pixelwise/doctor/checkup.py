@@ -4,12 +4,12 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.data.formats.layers import layer_names
 from pixelwise.doctor.alignment import alignment_hits
 from pixelwise.doctor.classfile import Declared, declared_classes
 from pixelwise.doctor.encoding import Encoding, find_encoding, fixed_encoding
 from pixelwise.doctor.findings import Findings
 from pixelwise.doctor.labels import label_hits
-from pixelwise.doctor.layers import layer_names
 from pixelwise.doctor.layout import Inventory, take_inventory
 from pixelwise.doctor.leaks import copy_hits
 from pixelwise.doctor.look import Look, looks

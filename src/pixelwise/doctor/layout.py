@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.data import camvid, folder, matte, voc
+from pixelwise.data.formats.layers import Layers, find_layers
 from pixelwise.data.sample import SPLITS, image_name
 from pixelwise.doctor.findings import Hit
-from pixelwise.doctor.layers import Layers, find_layers
 from pixelwise.errors import DataError, unknown
 from pixelwise.images import list_images
 

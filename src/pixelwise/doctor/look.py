@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from pixelwise.data.formats.layers import merge
 from pixelwise.data.masks import Values, pack, raw_of
 from pixelwise.doctor.edges import Fit, edge_strength, fit, outline
-from pixelwise.doctor.layers import merge
 from pixelwise.doctor.layout import Couple
 from pixelwise.doctor.prints import content_print, looks_print
 from pixelwise.errors import DataError, ImageError

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.data.formats.layers import merge
 from pixelwise.data.masks import Values, unpack
 from pixelwise.doctor.encoding import Encoding, is_lossy
-from pixelwise.doctor.layers import merge
 from pixelwise.doctor.layout import Couple
 from pixelwise.doctor.look import MaskLook, Raw, raw_mask
 from pixelwise.images import Array

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pixelwise.doctor.look import ImageLook, Look, MaskLook
 from pixelwise.doctor.pictures import picture_hits
 from pixelwise.doctor.reading import read_mask, variant
 from pixelwise.errors import DataError, OutputError
+from pixelwise.files import whole_folder
 from pixelwise.images import Array, read_rgb, write_image, write_labels
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, voc_colormap
@@ -64,33 +64,10 @@ def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
     Raises OutputError when `folder` holds something, lies in the source or around it, or cannot be written, DataError
     where the masks cannot be told right from wrong.
     """
-    _refuse(folder, found.inventory.root)
     _refuse_lossy(found)
     _refuse_unknown(found)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
-    try:
-        done = _write(found, stage, folder, monitor)
-        stage.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        stage.rename(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}; nothing was left there") from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-    return done
-
-
-def _refuse(folder: Path, root: Path) -> None:
-    target, source = folder.resolve(), root.resolve()
-    if target.is_relative_to(source) or source.is_relative_to(target):
-        raise OutputError(f"{folder}: lies in the data set or around it; choose a folder elsewhere")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: is there already; choose a new folder, or remove it first")
+    with whole_folder(folder, found.inventory.root) as stage:
+        return _write(found, stage, folder, monitor)
 
 
 def _refuse_lossy(found: Checkup) -> None:

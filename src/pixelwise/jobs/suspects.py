@@ -3,7 +3,6 @@
 import csv
 import heapq
 import json
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,12 @@ import numpy as np
 from pixelwise.checkpoint import model_path
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions, DataSet, Pair
-from pixelwise.errors import ConfigError, ImageError, unknown
-from pixelwise.files import atomic, write_text
+from pixelwise.errors import ConfigError, ImageError, OutputError, unknown
+from pixelwise.files import atomic
 from pixelwise.images import Array
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs.convert import write_dataset
 from pixelwise.jobs.evaluate import match
 from pixelwise.monitor import Monitor
 from pixelwise.reports.gallery import side_by_side, write_gallery
@@ -94,12 +94,14 @@ def suspects(
     suspects.csv lists all, images.csv their images by the worst region; suspects.html and crops/ show the first `top`.
     With `to`, labelme or cvat, the images of those and their labels are written for that editor. `split` None is every
     split but train where the model was trained on it and others are left. Raises ConfigError for a `top` below 1 or
-    another editor.
+    another editor, OutputError where that editor's folder is there already.
     """
     if top < 1:
         raise ConfigError(f"top {top}: choose how many regions to show, 1 or more")
     if to is not None and to not in EDITORS:
         raise unknown("label editor", to, EDITORS)
+    if to is not None and (Path(out) / to).exists():
+        raise OutputError(f"{Path(out) / to} is there and may hold corrections: choose another --out, or move it away")
     monitor = monitor or Monitor()
     predictor = model if isinstance(model, Predictor) else load(model)
     dataset = open_dataset(data, options or DataOptions())
@@ -115,8 +117,8 @@ def suspects(
         search.look(name, pair)
     found = Suspects(search.ranked(), search.shared.classes, len(pairs), notes)
     _write(Path(out), found, search.pictures(), dataset)
-    if to is not None:
-        _hand_over(Path(out) / to, to, dataset, found.regions[:top])
+    if to is not None and found.regions:
+        _hand_over(Path(out) / to, to, dataset, found.regions[:top], monitor)
     return found
 
 
@@ -204,19 +206,10 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
-def _hand_over(folder: Path, to: str, dataset: DataSet, regions: Sequence[Found]) -> None:
-    """The images of `regions` with all their labels, for the editor `to`, in the layout that `convert` reads."""
-    from pixelwise.data.formats import cvat, labelme
-
-    images = {(found.split, found.pair): folder / ("images" if to == "cvat" else "") / found.split for found in regions}
-    for (_, pair), place in images.items():
-        with atomic(place / pair.image.name) as draft:
-            shutil.copyfile(pair.image, draft)
-    read = ((split, pair, place / pair.image.name) for (split, pair), place in images.items())
-    if to == "cvat":
-        items = ((image, dataset.read_labels(pair.mask), split) for split, pair, image in read)
-        cvat.write_subsets(folder / "annotations.xml", items, dataset.classes)
-        return
-    write_text(folder / "labels.txt", "\n".join(dataset.classes.names) + "\n")
-    for _, pair, image in read:
-        labelme.write(image.with_suffix(".json"), image, dataset.read_labels(pair.mask), dataset.classes)
+def _hand_over(folder: Path, to: str, dataset: DataSet, regions: Sequence[Found], monitor: Monitor) -> None:
+    """The images of `regions`, the most suspect first, with all their labels."""
+    splits: dict[str, dict[Pair, None]] = {}
+    for found in regions:
+        splits.setdefault(found.split, {})[found.pair] = None
+    part = replace(dataset, splits={split: tuple(pairs) for split, pairs in splits.items()})
+    write_dataset(part, folder, to=to, monitor=monitor)

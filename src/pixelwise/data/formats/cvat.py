@@ -14,7 +14,7 @@ from defusedxml.ElementTree import iterparse
 
 from pixelwise.data.formats import rle
 from pixelwise.data.formats.labelme import box_ring, ellipse_ring
-from pixelwise.data.formats.polygons import Points, fill
+from pixelwise.data.formats.polygons import Points, pixels
 from pixelwise.data.formats.records import Figure, RecordReader, dataset, missing, packed, points, reading
 from pixelwise.data.formats.shapes import Shape, declared, legend, regions
 from pixelwise.data.sample import SPLITS, DataOptions, DataSet
@@ -178,10 +178,7 @@ def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes:
 
 
 def _mask(name: str, rings: list[Points], size: tuple[int, ...]) -> ET.Element:
-    patch = fill(rings, (size[0], size[1]))
-    if patch is None:
-        raise DataError("a region without pixels")
-    top, left, bits = patch
+    top, left, bits = pixels(rings, size)
     place = {"left": left, "top": top, "width": bits.shape[1], "height": bits.shape[0]}
     counts = ", ".join(map(str, rle.encode(bits, by_column=False)))
     fixed = {"label": name, "source": "manual", "occluded": "0", "rle": counts, "z_order": "0"}

@@ -1,7 +1,7 @@
 """Polygons to pixels and back, exactly.
 
-Coordinates are (x, y) in pixels from the upper left corner of the image: pixel (row, column) covers [column, column + 1)
-x [row, row + 1). A pixel belongs to a polygon when its centre lies inside; one on the very edge belongs to the side of
+Coordinates are (x, y) in pixels from the upper left corner of the image: pixel (row, column) covers [column, column+1)
+x [row, row+1). A pixel belongs to a polygon when its centre lies inside; one on the very edge belongs to the side of
 greater x or y, so that neighbours share no pixel and leave none out. Inside is what is enclosed an odd number of times.
 """
 
@@ -36,6 +36,14 @@ def fill(rings: Sequence[Points], size: tuple[int, int]) -> Patch | None:
     flips = np.bincount((rows - top) * wide + columns - left, minlength=(int(rows.max()) - top + 1) * wide) & 1
     inside = np.bitwise_xor.accumulate(flips.reshape(-1, wide), axis=1)[:, :-1].astype(bool)
     return (top, left, inside) if inside.any() else None
+
+
+def pixels(rings: Sequence[Points], size: tuple[int, ...]) -> Patch:
+    """As `fill`, of rings that enclose pixels, as those of `trace` do. Raises ValueError for others."""
+    patch = fill(rings, (size[0], size[1]))
+    if patch is None:
+        raise ValueError("rings without a pixel")
+    return patch
 
 
 def trace(mask: Bits) -> list[list[Points]]:

@@ -1,16 +1,82 @@
 """Masks with one file a class: found by how folders and files are called, and put together."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pixelwise.data import folder
+from pixelwise.data.formats.shapes import Drawing
+from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, first, images_in
 from pixelwise.errors import DataError, ImageError
 from pixelwise.images import Array, list_images, open_image
+from pixelwise.tasks.labels import Classes
 
+LAYOUT = "images/ and masks/ with a mask a class: masks/CLASS/x.png, masks/x/CLASS.png or masks/x_CLASS.png"
 Layers = tuple[tuple[str, Path], ...]
 """(class name, file) of one image, sorted by class name."""
 
 _MOST = 254
+
+
+@dataclass(frozen=True)
+class LayerReader:
+    """Labels of an image, by its path, from the layers of its class."""
+
+    layers: Mapping[Path, Layers]
+    classes: tuple[str, ...]
+
+    def __call__(self, image: Path) -> Array:
+        """Labels (H, W) uint8. Raises ImageError for layers that cannot be read or differ in size."""
+        return self.drawing(image).labels
+
+    def drawing(self, image: Path) -> Drawing:
+        """As called, with the pixels that two layers claim."""
+        try:
+            labels, claimed = merge(self.layers[image], self.classes)
+        except ImageError as error:
+            raise ImageError(f"{image}: {error}") from error
+        return Drawing(labels, 0, 0, claimed)
+
+
+def matches(root: Path) -> bool:
+    """Whether a folder of masks holds several for one image."""
+    return any(_found(*sides) for sides in folder.layout(root).values())
+
+
+def _found(images: Path, masks: Path) -> dict[str, Layers]:
+    return find_layers(masks, {path.stem for path in images_in(images)}, images_in(masks))
+
+
+def read(root: Path, options: DataOptions) -> DataSet:
+    """Open a set with one mask a class; classes by name, after the background.
+
+    Raises DataError for another layout and images without any mask (unless `skip_unpaired`).
+    """
+    splits, layers, notes = (
+        dict[str, tuple[Pair, ...]](),
+        dict[Path, Layers](),
+        ["format layers: a mask for each class"],
+    )
+    for split, (images, masks) in folder.layout(root).items():
+        found, pictures = _found(images, masks), images_in(images)
+        bare = [path.name for path in pictures if path.stem not in found]
+        if bare and not options.skip_unpaired:
+            raise DataError(f"{images}: no mask of {first(bare)}; add one, or leave them out with --skip-unpaired")
+        notes += [f"left out: {len(bare)} images without mask: {first(bare)}"] if bare else []
+        splits[split] = tuple(Pair(path.stem, path, path) for path in pictures if path.stem in found)
+        layers |= {path: found[path.stem] for path in pictures if path.stem in found}
+    if not layers:
+        raise DataError(f"{root}: no masks of single classes; it needs {LAYOUT}")
+    classes = Classes.named(layer_names(list(layers.values())))
+    splits, said = complete_splits(splits, options, hold_test=set(splits) == {"train"})
+    notes += [
+        f"{len(classes)} classes: {first(classes.names)}; where masks overlap, the later by name covers the earlier"
+    ]
+    sources = sorted(path for each in layers.values() for _, path in each)
+    reader = LayerReader(layers, classes.names)
+    return DataSet("layers", root, classes, splits, reader, (*notes, *said), tuple(sources))
 
 
 def find_layers(masks: Path, images: set[str], files: list[Path]) -> dict[str, Layers]:
