@@ -50,11 +50,11 @@ def test_the_interval_holds_the_true_difference_about_as_often_as_it_says(lead: 
     rng = np.random.default_rng(1)
     many = two_models(rng, 200_000, lead)
     truth = mean_iou(many[0]) - mean_iou(many[1])
-    trials = [paired(two_models(rng, 40, lead), rounds=400, seed=seed)[0] for seed in range(400)]
+    trials = [paired(two_models(rng, 40, lead), rounds=300, seed=seed)[0] for seed in range(250)]
     covered = np.mean([trial.low <= truth <= trial.high for trial in trials])
-    assert 0.91 <= covered <= 0.98
+    assert 0.9 <= covered <= 0.985
     if lead == 0:
-        assert 0.01 <= np.mean([trial.shown for trial in trials]) <= 0.09
+        assert 0.01 <= np.mean([trial.shown for trial in trials]) <= 0.1
 
 
 def test_what_makes_an_image_hard_for_both_cancels() -> None:

@@ -18,10 +18,12 @@ def read_scores(files: Sequence[Path]) -> Counted:
     read = [_parsed(path) for path in files]
     classes, split, rows = read[0]
     images = tuple(sorted(rows))
-    for path, (names, _, others) in zip(files, read, strict=True):
+    for path, (names, where, others) in zip(files, read, strict=True):
         both = f"{files[0]} and {path}"
         if names != classes:
             raise DataError(f"{both} score different classes: give the models and --data instead")
+        if where != split:
+            raise DataError(f"{both} score different splits, {split} and {where}: evaluate both on one")
         if odd := rows.keys() ^ others.keys():
             raise DataError(f"{both} score different images ({first(sorted(odd))}): evaluate both on one split")
         if odd := {name for name in images if (rows[name][1] != others[name][1]).any()}:

@@ -100,6 +100,8 @@ def suspects(
         raise ConfigError(f"top {top}: choose how many regions to show, 1 or more")
     if to is not None and to not in EDITORS:
         raise unknown("label editor", to, EDITORS)
+    if Path(out).resolve().is_relative_to(Path(data).resolve()):
+        raise OutputError(f"{out} lies in the data set, which stays as it is: choose a folder elsewhere")
     if to is not None and (Path(out) / to).exists():
         raise OutputError(f"{Path(out) / to} is there and may hold corrections: choose another --out, or move it away")
     monitor = monitor or Monitor()
