@@ -8,7 +8,7 @@ at random, or `forgotten`, where a region below a tenth of the image takes the l
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,13 +130,13 @@ def section(kind: str, tallies: list[Tally]) -> Iterator[str]:
         means = [np.mean([precision(t.regions[name], first) for t in tallies]) for first in FIRST]
         single = " ".join(f"{precision(t.regions[name], 50):.2f}" for t in tallies)
         yield f"| {name} | {' | '.join(f'{mean:.2f}' for mean in means)} | {single} |"
-    auc: Callable[[list[tuple[float, bool]]], float] = lambda scored: roc_auc_score(  # noqa: E731
-        [hit for _, hit in scored], [value for value, _ in scored]
-    )
-    yield "\nImages with a planted error told from those without (area under the ROC curve):"
-    for name in ("worst region", "soft minimum"):
-        yield f"{name} {np.mean([auc(t.images[name]) for t in tallies]):.3f};"
-    yield ""
+    worst, softest = (np.mean([area(t.images[name]) for t in tallies]) for name in ("worst region", "soft minimum"))
+    yield "\nImages with a planted error told from those without, area under the ROC curve:"
+    yield f"{worst:.3f} by their worst region, {softest:.3f} by the soft minimum of self-confidence (Lad and Mueller 2023).\n"
+
+
+def area(scored: list[tuple[float, bool]]) -> float:
+    return float(roc_auc_score([hit for _, hit in scored], [value for value, _ in scored]))
 
 
 def write_planted(folder: Path, dataset: DataSet, split: str, labels: list[np.ndarray]) -> None:
