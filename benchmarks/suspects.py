@@ -132,7 +132,8 @@ def section(kind: str, tallies: list[Tally]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(f'{mean:.2f}' for mean in means)} | {single} |"
     worst, softest = (np.mean([area(t.images[name]) for t in tallies]) for name in ("worst region", "soft minimum"))
     yield "\nImages with a planted error told from those without, area under the ROC curve:"
-    yield f"{worst:.3f} by their worst region, {softest:.3f} by the soft minimum of self-confidence (Lad and Mueller 2023).\n"
+    how = "by the soft minimum of self-confidence (Lad and Mueller 2023)"
+    yield f"{worst:.3f} by their worst region, {softest:.3f} {how}.\n"
 
 
 def area(scored: list[tuple[float, bool]]) -> float:
