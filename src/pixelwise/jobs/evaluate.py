@@ -45,9 +45,8 @@ def evaluate(
     pairs = dataset.pairs(split)
     result = score(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
     if report is not None:
-        name = "" if isinstance(model, Predictor) else str(model)
         result.write_json(Path(report) / "scores.json")
-        evaluation_page(Path(report) / "report.html", result, predictor, dataset, name=name)
+        evaluation_page(Path(report) / "report.html", result, predictor, dataset)
     return result
 
 

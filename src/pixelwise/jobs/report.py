@@ -17,15 +17,14 @@ SAMPLES = 4
 """Pictures shown of the lowest mean IoU, and as many of the highest."""
 
 
-def evaluation_page(path: Path, found: Evaluation, model: Predictor, dataset: DataSet, *, name: str = "") -> None:
-    """Write the page of an evaluation of `model`, which is called `name`, on one split of `dataset`."""
+def evaluation_page(path: Path, found: Evaluation, model: Predictor, dataset: DataSet) -> None:
+    """Write the page of an evaluation of `model` on one split of `dataset`."""
     pairs = dataset.pairs(found.split)
-    facts = [("Model", name)] if name else []
-    facts.append(("Data", f"{dataset.root} ({dataset.format}); {found.split}, {len(pairs)} images"))
+    data = f"{dataset.root} ({dataset.format}); {found.split}, {len(pairs)} images"
     write_report(
         path,
         title=f"Evaluation on {found.split}",
-        facts=facts,
+        facts=[("Model", model.name), ("Data", data), ("Classes", ", ".join(found.classes.names))],
         scores=found.as_dict(),
         pictures=[],
         gallery=_gallery(found, model, dataset, pairs),

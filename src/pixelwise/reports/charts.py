@@ -65,7 +65,7 @@ def reliability(calibrations: Mapping[str, Mapping[str, object]]) -> str:
     A calibration is what `Reliability.as_dict` gives. On the diagonal confidence is what it says.
     """
     height = _SIDE + _STRIP + 64
-    width = _SIDE + _LEFT + 16
+    width = _SIDE + _LEFT + 24
     parts = [f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-size="12" role="img">']
     parts.append("<title>Reliability: the share of pixels that are right by confidence</title>")
     for step in range(6):

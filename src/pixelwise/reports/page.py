@@ -33,7 +33,9 @@ th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(-
 thead th { color: var(--soft); font-weight: 600; } tbody th { font-weight: 500; }
 .facts th { width: 12rem; color: var(--soft); } .facts td, .settings td { overflow-wrap: anywhere; }
 .figure, .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.figure { min-width: 6.5rem; background: linear-gradient(var(--bar), var(--bar)) 0 50% / var(--share) 72% no-repeat; }
+.figure { min-width: 6.5rem; width: 9rem; vertical-align: middle;
+          background: linear-gradient(var(--bar), var(--bar)) 0 50% / var(--share) 1.5rem no-repeat; }
+.near th, .sizes th { white-space: nowrap; }
 tr.mean > * { font-weight: 700; border-top: 2px solid var(--soft); } small { display: block; font-weight: 400; }
 svg { display: block; } svg text { fill: var(--ink); } svg text.soft { fill: var(--soft); }
 svg text[fill] { fill: #fff; }

@@ -188,10 +188,10 @@ def _where(scores: Scores) -> Iterator[str]:
     yield "<p>By size of the connected regions of the truth: each region counts alike, whatever its class. Its IoU: "
     yield "pixels found / (its pixels + those wrongly taken for it). Missed: no pixel of it was found.</p>"
     kinds = [
-        row(f"{name}, from {x['from']:,} pixels", cell(f"{x['regions']:,}"), bar(x["mean_iou"]), bar(x["missed"]))
+        row(f"{name}, {x['from'] or 1:,}+", cell(f"{x['regions']:,}"), bar(x["mean_iou"]), bar(x["missed"]))
         for name, x in zip(_SIZES, sizes, strict=True)
     ]
-    yield from table("sizes", [headed("size", "regions", "mean IoU", "missed"), *kinds])
+    yield from table("sizes", [headed("size in pixels", "regions", "mean IoU", "missed"), *kinds])
 
 
 def _mean(values: ByClass) -> float | None:

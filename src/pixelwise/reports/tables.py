@@ -34,4 +34,4 @@ def bar(value: float | None) -> str:
 
 def number(value: float | None) -> str:
     """A figure in [0, 1] as per cent; a dash where there is none."""
-    return "–" if value is None else f"{value:.1%}"  # noqa: RUF001
+    return "-" if value is None else f"{value:.1%}"
