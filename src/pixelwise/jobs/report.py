@@ -77,7 +77,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
         ("Data", f"{data['root']} ({data['format']}; {parts} images)"),
         ("Classes", ", ".join(data["classes"])),
-        ("Machine", f"{machine['platform']}; {machine['cores']} cores, {machine['threads']} threads"),
+        ("Machine", f"{machine['platform']}; cores {machine['cores']}, threads {machine['threads']}"),
         ("Begun", record["started"]),
     ]
 

@@ -169,7 +169,8 @@ def _calibration(scores: Scores) -> Iterator[str]:
         error = number(cast(float, of["expected_calibration_error"]))
         yield f'<p class="key" style="--of: var(--{colour})">{name}: expected calibration error <b>{error}</b></p>'
     yield "<p>Pooled over pixels, void left out, in 15 equal bins: the mean distance between the confidence and the "
-    yield "share right. A temperature, fitted on the validation images, divides the logits; no label changes.</p>"
+    yield "share right. A temperature that is fitted on the validation images divides the logits, and changes no label"
+    yield f"{'' if temperature else '; evaluate --calibrate finds it'}.</p>"
     yield "</div></div>"
 
 
