@@ -35,7 +35,7 @@ thead th { color: var(--soft); font-weight: 600; } tbody th { font-weight: 500; 
 .figure, .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .figure { min-width: 6.5rem; width: 9rem; vertical-align: middle;
           background: linear-gradient(var(--bar), var(--bar)) 0 50% / var(--share) 1.5rem no-repeat; }
-.near th, .sizes th { white-space: nowrap; }
+.near th, .sizes th { white-space: nowrap; } .settings td { min-width: 8rem; }
 tr.mean > * { font-weight: 700; border-top: 2px solid var(--soft); } small { display: block; font-weight: 400; }
 svg { display: block; } svg text { fill: var(--ink); } svg text.soft { fill: var(--soft); }
 svg text[fill] { fill: #fff; }
