@@ -65,6 +65,7 @@ def _lines(found: "Evaluation") -> "Iterator[str]":
     error = f"expected calibration error {_figure(measures.reliability.error)}, pooled over pixels"
     if measures.temperature is not None:
         error += f"; {_figure(measures.calibrated.error)} at temperature {measures.temperature:.3f}, fitted on val"
+        error += ", the images scored here" * (found.split == "val")
     yield f"Confidence: {error}"
     near = measures.near.rows()[1]
     yield "Within {within} pixels of a border lie {of_wrong:.1%} of the wrong pixels and {of_all:.1%} of all".format(
