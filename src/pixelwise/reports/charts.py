@@ -39,7 +39,9 @@ def confusion(shares: Figures, names: Sequence[str], columns: Sequence[str]) -> 
             f'<text x="{left - 6}" y="{y}" text-anchor="end" dominant-baseline="central">{_short(name)}</text>'
         )
     frame = f'x="{left}" y="{top}" width="{cell * len(columns)}" height="{cell * len(names)}"'
-    parts.append(f'<rect {frame} fill="none" stroke="var(--rule)"/>')
+    lines = [f"M{left} {top + cell * at}h{cell * len(columns)}" for at in range(5, len(names), 5)]
+    lines += [f"M{left + cell * at} {top}v{cell * len(names)}" for at in range(5, len(columns), 5)]
+    parts.append(f'<path d="{"".join(lines)}" stroke="var(--rule)"/><rect {frame} fill="none" stroke="var(--rule)"/>')
     for i, j in zip(*np.nonzero(np.nan_to_num(shares) >= _LEAST), strict=True):
         told = f"{names[i]} taken for {columns[j]}: {shares[i, j]:.1%}"
         parts += _cell(float(shares[i, j]), (left + cell * int(j), top + cell * int(i)), cell, told, right=bool(i == j))
