@@ -67,13 +67,11 @@ def _lines(found: "Evaluation") -> "Iterator[str]":
         error += f"; {_figure(measures.calibrated.error)} at temperature {measures.temperature:.3f}, fitted on val"
         error += ", the images scored here" * (found.split == "val")
     yield f"Confidence: {error}"
-    near = measures.near.rows()[1]
-    yield "Within {within} pixels of a border lie {of_wrong:.1%} of the wrong pixels and {of_all:.1%} of all".format(
-        **{key: value or 0 for key, value in near.items()}
-    )
-    pairs = [
-        f"{x['truth']} as {x['taken_for']} {x['share']:.1%}" for x in found.scores.most_confused(found.classes.names, 3)
-    ]
+    border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
+    yield f"Within {border['within']} pixels of a border of the truth lie {border['of_wrong']:.1%} of the wrong pixels"
+    yield f"and {border['of_all']:.1%} of all"
+    confused = found.scores.most_confused(found.classes.names, 3)
+    pairs = [f"{pair['truth']} as {pair['taken_for']} {pair['share']:.1%}" for pair in confused]
     yield f"Most confused, by the share of the true class's pixels: {', '.join(pairs) or 'none'}"
     worst = ", ".join(f"{name} {_figure(value)}" for name, value in found.by_image[:3])
     yield f"Lowest mean IoU of single images: {worst}"
