@@ -79,10 +79,21 @@ def test_train_evaluate_predict_on_a_folder(pixelwise: Command, shapes: Path, tm
     assert trained.returncode == 0, trained.stderr
     assert "model.safetensors" in trained.stdout
     assert "epoch 1" in trained.stderr
-    scored = pixelwise("evaluate", run, shapes, "--json", tmp_path / "scores.json", "--report", tmp_path / "report")
+    written = [
+        "--json",
+        tmp_path / "scores.json",
+        "--report",
+        tmp_path / "report",
+        "--calibrated",
+        tmp_path / "c.safetensors",
+    ]
+    scored = pixelwise("evaluate", run, shapes, *written)
     assert scored.returncode == 0, scored.stderr
     assert "mean IoU" in scored.stdout
-    assert (tmp_path / "scores.json").is_file()
+    assert "at temperature" in scored.stdout
+    assert all(path.is_file() for path in (tmp_path / "scores.json", tmp_path / "c.safetensors"))
+    assert str(run) in (tmp_path / "report/report.html").read_text()
+    assert "boundary IoU" in (run / "report.html").read_text()
     predicted = pixelwise("predict", run, shapes / "images/test", "--out", tmp_path / "masks", "--overlay")
     assert predicted.returncode == 0, predicted.stderr
     assert len(list((tmp_path / "masks").glob("*_overlay.jpg"))) == 4

@@ -9,7 +9,7 @@ import numpy as np
 from pixelwise.data.sample import first
 from pixelwise.errors import DataError
 from pixelwise.jobs.comparison import Counted
-from pixelwise.jobs.evaluate import PER_IMAGE
+from pixelwise.jobs.evaluation import PER_IMAGE
 from pixelwise.tasks.metrics import Counts
 
 

@@ -123,6 +123,8 @@ def train(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
     finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
+    if not outcome.stopped:
+        pictures.report(record, monitor)
     monitor.line(f"best: epoch {outcome.best.epoch}, validation mean IoU {outcome.best.val_mean_iou:.3f}; in {run}")
     return Run(run, outcome.stopped, outcome.history)
 
