@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pixelwise.files import write_text
 from pixelwise.images import Array
 from pixelwise.reports.overlays import VOID_COLOUR, legend
-from pixelwise.reports.page import facts_table, head, table
+from pixelwise.reports.page import facts_table, head
+from pixelwise.reports.tables import table
 from pixelwise.tasks.labels import Classes
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
