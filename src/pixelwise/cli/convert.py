@@ -13,9 +13,7 @@ def convert(
     folder: Annotated[Path, typer.Argument(metavar="DST", help="New folder to write.")],
     to: Annotated[str, typer.Option(help="folder, voc, coco, labelme, cvat, yolo or supervisely.")],
     format: Annotated[str, typer.Option(help="Format of SRC, where it is not found out.")] = "auto",
-    skip_unpaired: Annotated[
-        bool, typer.Option(help="Leave out what has no image or no labels.")
-    ] = False,
+    skip_unpaired: Annotated[bool, typer.Option(help="Leave out what has no image or no labels.")] = False,
 ) -> None:
     """Write a data set in another format; SRC is never changed.
 

@@ -28,7 +28,8 @@ DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
 }
 """Readers by format; `auto` tries those that can be told apart in this order."""
 
-_MATCHES = {name: module.matches for name, module in _MODULES.items()}
+MATCHES = {name: module.matches for name, module in _MODULES.items()}
+"""Whether a folder is laid out in a format, by format."""
 _LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
 _DEFAULTS = DataOptions()
 
@@ -61,7 +62,7 @@ def _check(path: Path) -> None:
 
 
 def _found(path: Path) -> str:
-    for name, matches in _MATCHES.items():
+    for name, matches in MATCHES.items():
         if matches(path):
             return name
     needs = "; ".join(f"{name}: {layout}" for name, layout in _LAYOUTS.items())

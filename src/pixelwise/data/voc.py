@@ -74,7 +74,11 @@ def classes_of(base: Path) -> Classes:
     path = base / "labelmap.txt"
     if not path.is_file():
         return Classes.named(NAMES)
-    rows = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip() and line[0] != "#"]
+    rows = [
+        line
+        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        if line.strip() and line[0] != "#"
+    ]
     try:
         named = [(line.split(":")[0], [int(channel) for channel in line.split(":")[1].split(",")]) for line in rows]
         return Classes(tuple(name for name, _ in named), tuple((r, g, b) for _, (r, g, b) in named))

@@ -79,7 +79,9 @@ def _examined(root: Path, format: str, monitor: Monitor) -> Checkup:
     )
     found = tuple(monitor.track(seen, what="reading", total=len(inventory.couples), unit="pairs"))
     masks = [look.mask for look in found if look.mask]
-    encoding = fixed_encoding(inventory.format) or find_encoding(masks, declared, layers if len(layers) > 1 else ())
+    encoding = fixed_encoding(inventory.format, inventory.classes) or find_encoding(
+        masks, declared, layers if len(layers) > 1 else ()
+    )
     shares = count_shares(found, encoding)
     for hits in (
         (hit for look in found for hit in picture_hits(look)),

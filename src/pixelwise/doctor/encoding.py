@@ -73,8 +73,11 @@ def is_lossy(look: MaskLook) -> bool:
     return look.picture.format in _LOSSY
 
 
-def fixed_encoding(format: str) -> Encoding | None:
-    """The encoding that a format brings with it; None for plain folders."""
+def fixed_encoding(format: str, classes: Classes | None = None) -> Encoding | None:
+    """The encoding that a format brings with it, or that of its reader for `classes`; None for plain folders."""
+    if classes is not None:
+        ids = [*enumerate(range(len(classes))), (VOID, VOID)]
+        return _encoding("read as the format has it", f"{len(classes)} classes of {format}", classes, ids, [])
     if format == "camvid":
         ids = [*enumerate(range(len(camvid.CLASSES))), (camvid.VOID_LABEL, VOID), (VOID, VOID)]
         colours = [*_packed(camvid.CLASSES.palette), (_pack(camvid.VOID_COLOUR), VOID)]

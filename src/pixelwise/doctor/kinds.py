@@ -47,7 +47,7 @@ KINDS: dict[str, Kind] = {
         "More than one layout in one folder", "Keep one; or choose with --format when training.", mended=True
     ),
     "layout-layers": _warning(
-        "One mask file a class", "Training reads one mask an image: --fix puts the layers together.", mended=True
+        "One mask file a class", "They are read as they are; --fix puts the layers together.", mended=True
     ),
     "layers-overlap": _warning(
         "Layers of classes that overlap", "--fix lets the later class (by name) cover the earlier.", mended=True

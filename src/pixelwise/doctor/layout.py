@@ -1,39 +1,43 @@
 """Which files belong together, found without stopping at the first that does not fit."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.data import camvid, folder, matte, voc
+from pixelwise.data.build import DATASETS, MATCHES, open_dataset
 from pixelwise.data.formats.layers import Layers, find_layers
-from pixelwise.data.sample import SPLITS, image_name
+from pixelwise.data.sample import SPLITS, DataOptions, image_name
 from pixelwise.doctor.findings import Hit
 from pixelwise.errors import DataError, unknown
-from pixelwise.images import list_images
+from pixelwise.images import Array, list_images
+from pixelwise.tasks.labels import Classes
 
 SPLIT_ORDER = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Couple:
-    """An image with its mask: one file, or a file a class (`layers`, name and path)."""
+    """An image with its mask: one file, or a file a class (`layers`, name and path), or what `read` makes of it."""
 
     split: str
     name: str
     image: Path
     mask: Path
     layers: Layers = ()
+    read: Callable[[Path], Array] | None = None
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """A data set's files: its format, pairs, and what was wrong with the files so far."""
+    """A data set's files: its format, pairs, what was wrong so far, and its classes where the format brings them."""
 
     format: str
     root: Path
     couples: tuple[Couple, ...]
     hits: tuple[Hit, ...]
     lone: tuple[Path, ...] = ()
+    classes: Classes | None = None
 
     def splits(self) -> dict[str, int]:
         """Pairs by split."""
@@ -54,8 +58,12 @@ class _Side:
 
 def take_inventory(root: Path, format: str = "auto") -> Inventory:
     """Find the files of a data set. DataError when no layout is there, ConfigError for an unknown one."""
-    if format not in ("auto", *_MATCHES):
-        raise unknown("format", format, ("auto", *_MATCHES))
+    if format not in ("auto", *DATASETS):
+        raise unknown("format", format, ("auto", *DATASETS))
+    name = _first_match(MATCHES, root) if format == "auto" else format
+    if name not in (*_MATCHES, "layers", "") or (name == "voc" and _own_classes(root)):
+        return _translated(root, name)
+    format = "folder" if format == "layers" else format
     names = [name for name, matches in _MATCHES.items() if _safely(matches, root)]
     if format == "auto" and not names:
         raise DataError(f"{root}: no known layout of images and masks here; what each needs: {_needs()}")
@@ -72,6 +80,31 @@ def take_inventory(root: Path, format: str = "auto") -> Inventory:
         sides.sort(key=lambda side: SPLIT_ORDER.index(side.split))
         couples, said, lone = _pair_sides(chosen, sides)
     return Inventory(chosen, root, tuple(couples), (*hits, *said), lone)
+
+
+def _first_match(tests: Mapping[str, Callable[[Path], bool]], root: Path) -> str:
+    return next((name for name, matches in tests.items() if _safely(matches, root)), "")
+
+
+def _own_classes(root: Path) -> bool:
+    base = voc.find(root)
+    return base is not None and (base / "labelmap.txt").is_file()
+
+
+def _translated(root: Path, format: str) -> Inventory:
+    """Of a format whose labels its reader makes: what that leaves out becomes a hit, what it refuses is raised."""
+    dataset = open_dataset(root, DataOptions(format=format, skip_unpaired=True, hold_out=False))
+    hits = []
+    for note in dataset.notes:
+        if "left out" in note:
+            kind = "list-entry-missing" if "are not here" in note else "image-without-mask"
+            hits.append(Hit("split-without-masks" if note.startswith("test: ") else kind, root, note))
+    couples = [
+        Couple(split, pair.name, pair.image, pair.mask, read=dataset.read_labels)
+        for split, pairs in dataset.splits.items()
+        for pair in pairs
+    ]
+    return Inventory(dataset.format, root, tuple(couples), tuple(hits), classes=dataset.classes)
 
 
 def _needs() -> str:

@@ -128,7 +128,9 @@ def look(layer_classes: tuple[str, ...], matte: bool, couple: Couple) -> Look:
         problems.append(("image-unreadable", couple.image, _reason(error, couple.image)))
     mask, raw = None, None
     try:
-        mask, raw = _layered(couple, layer_classes) if couple.layers else _mask(couple.mask, matte=matte)
+        mask, raw = (
+            _mask(couple.mask, matte=matte) if not (couple.layers or couple.read) else _drawn(couple, layer_classes)
+        )
     except (DataError, OSError) as error:
         problems.append(("mask-unreadable", couple.mask, _reason(error, couple.mask)))
     found = None
@@ -213,9 +215,9 @@ def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, Raw]:
     return look, raw >= 128 if matte else raw
 
 
-def _layered(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
-    labels, overlaps = merge(couple.layers, classes)
-    picture = Picture(labels.shape, labels.shape, 1, "L", "PNG", 1, content_print(labels))
+def _drawn(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
+    labels, overlaps = (couple.read(couple.mask), 0) if couple.read else merge(couple.layers, classes)
+    picture = Picture(labels.shape, labels.shape, 1, "L", "PNG" if couple.layers else "", 1, content_print(labels))
     return _mask_look(picture, labels, coloured=False, palette=None, alpha=False, overlaps=overlaps), labels
 
 

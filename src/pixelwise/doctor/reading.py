@@ -65,6 +65,8 @@ def read_mask(couple: Couple, look: MaskLook, encoding: Encoding) -> tuple[Array
     if couple.layers:
         labels, overlaps = merge(couple.layers, encoding.classes.names)
         return labels, None, overlaps
+    if couple.read:
+        return couple.read(couple.mask), None, 0
     _, raw, coloured, _ = raw_mask(couple.mask, matte=encoding.kind.startswith("alpha"))
     raw, coloured = _as_the_others(raw, coloured, look, encoding)
     values, ids = encoding.table(coloured)

@@ -24,8 +24,8 @@ def thumbnail(hit: Hit, looks: dict[Path, Look], encoding: Encoding) -> bytes | 
     `looks` are those of the set by the path of their mask.
     """
     panels: list[Image.Image] = []
-    for path in dict.fromkeys(path for path in (hit.image, hit.mask) if path is not None):
-        found = _panel(path, looks.get(path), encoding)
+    for path, look in ((hit.image, None), (hit.mask, looks.get(hit.mask) if hit.mask else None)):
+        found = _panel(path, look, encoding) if path else None
         if found is not None:
             panels.append(_mark(found, hit.position if path == hit.file and path == hit.mask else None))
     if not panels:

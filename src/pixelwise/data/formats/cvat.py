@@ -49,7 +49,8 @@ def read(root: Path, options: DataOptions) -> DataSet:
     source = _source(root)
     if source is None:
         raise DataError(f"{root}: no CVAT annotations; it needs {LAYOUT}")
-    names, images = _parsed(source)
+    with reading(source):
+        names, images = _parsed(source)
     lines = legend(names or _used(images), source)
     records: dict[Path, bytes] = {}
     splits: dict[str, list[Path]] = {}
@@ -82,20 +83,21 @@ def _parsed(source: Path) -> tuple[list[tuple[str, Colour | None]], list[dict[st
     names: list[tuple[str, Colour | None]] = []
     images: list[dict[str, Any]] = []
     try:
-        with reading(source):
-            for _, element in iterparse(source, forbid_dtd=True):
-                if element.tag == "track":
-                    raise DataError(f"{source}: holds the tracks of a video; export it as 'CVAT for images 1.1'")
-                if element.tag == "label" and element.find("parent") is None:  # those with one are points of skeletons
-                    names.append((element.findtext("name") or "", _colour(element.findtext("color"))))
-                if element.tag == "image":
-                    shapes = [dict(child.attrib) | {"kind": child.tag} for child in element if child.tag in _SHAPES]
-                    images.append({"subset": "", **element.attrib, "shapes": shapes})
-                    element.clear()
+        for _, element in iterparse(source, forbid_dtd=True):
+            if element.tag == "track":
+                raise DataError(f"{source}: holds the tracks of a video; export it as 'CVAT for images 1.1'")
+            if element.tag == "label" and element.find("parent") is None:  # those with one are points of skeletons
+                names.append((element.findtext("name") or "", _colour(element.findtext("color"))))
+            if element.tag == "image":
+                shapes = [dict(child.attrib) | {"kind": child.tag} for child in element if child.tag in _SHAPES]
+                images.append({"subset": "", **element.attrib, "name": element.attrib["name"], "shapes": shapes})
+                element.clear()
     except ET.ParseError as error:
         line, column = error.position
         what = str(error).split(":")[0]
-        raise DataError(f"{source}: malformed XML at line {line}, column {column}: {what}; export it again") from error
+        raise DataError(
+            f"{source}: malformed XML at line {line}, column {column + 1}: {what}; export it again"
+        ) from error
     except DefusedXmlException as error:
         raise DataError(
             f"{source}: declares a document type or entities, which are never expanded; export it again"

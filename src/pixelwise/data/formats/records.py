@@ -21,7 +21,7 @@ Figure = tuple[tuple[int, int], list[Shape]]
 """Size (height, width) and shapes of one image."""
 Parse = Callable[[Any, Path, Mapping[str, int]], Figure]
 """Makes a figure of an unpacked record, given the image and the label of each name."""
-_WRONG = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+_WRONG = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
