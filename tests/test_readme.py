@@ -12,11 +12,7 @@ from PIL import Image
 from pixelwise.cli.main import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-<<<<<<< HEAD
-COMMANDS = {"train", "check", "evaluate", "predict", "export", "explain", "stylize", "compare", "suspects"}
-=======
-COMMANDS = {"train", "check", "convert", "evaluate", "predict", "export", "explain", "stylize"}
->>>>>>> formats
+COMMANDS = {"train", "check", "convert", "evaluate", "compare", "suspects", "predict", "export", "explain", "stylize"}
 SMALL = ["--size", "192", "256", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
 
