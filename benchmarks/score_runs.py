@@ -12,13 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from machine import provenance
 
 import pixelwise
-from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions
-from pixelwise.tasks.boundaries import BoundaryIoU
 from pixelwise.training.history import read_history
 
 Scores = dict[str, Any]
@@ -43,7 +40,7 @@ def main() -> None:
     head = f"| run | epochs | training minutes | images/s | mean IoU | {only}pixel accuracy | {' | '.join(names)} |"
     rows = [head, "|---" * head.count("|") + "|"]
     rows[1] = "|" + "---|" * (head.count("|") - 1)
-    rows += [row(run, found, args.only) for run, found in scored.items()]
+    rows += [row(run, found, args) for run, found in scored.items()]
     command = "python benchmarks/score_runs.py DATA " + shlex.join(run.name for run in args.runs) + options(args)
     settings = [f"- {run.name}: {trained(run)}" for run in args.runs]
     text = [f"# {args.title}\n", provenance(command), *rows, "", "How each run was trained:\n", *settings, ""]
@@ -56,26 +53,12 @@ def main() -> None:
 def score(run: Path, args: argparse.Namespace) -> Scores:
     """The scores of `evaluate --json`, made now or by an earlier call on the same model file."""
     path, model = run / f"scores_{args.split}.json", run / "model.safetensors"
-    if not path.is_file() or path.stat().st_mtime < model.stat().st_mtime:
+    found: Scores = json.loads(path.read_text()) if path.is_file() else {}
+    if "mean_boundary_iou" not in found or path.stat().st_mtime < model.stat().st_mtime:
         options = DataOptions(matte_threshold=args.threshold)
         pixelwise.evaluate(run, args.data, split=args.split, options=options).write_json(path)
-    found: Scores = json.loads(path.read_text())
-    if args.boundary and "boundary_iou" not in found:
-        found["boundary_iou"] = boundary(run, args)
-        path.write_text(json.dumps(found, indent=2))
+        found = json.loads(path.read_text())
     return found
-
-
-def boundary(run: Path, args: argparse.Namespace) -> float:
-    """Mean boundary IoU; the model must know all classes of the data, in their order."""
-    data, predictor = open_dataset(args.data, DataOptions(matte_threshold=args.threshold)), pixelwise.load(run)
-    if predictor.classes.names != data.classes.names:
-        raise SystemExit(f"{run}: other classes than the data's")
-    metric = BoundaryIoU(len(data.classes))
-    for pair in data.pairs(args.split):
-        truth, labels = data.read_labels(pair.mask), predictor.predict(pair.image).labels
-        metric.update(torch.from_numpy(truth.copy()), torch.from_numpy(labels))
-    return metric.mean()
 
 
 def options(args: argparse.Namespace) -> str:
@@ -85,12 +68,12 @@ def options(args: argparse.Namespace) -> str:
     return found + (f" --only {shlex.join(args.only)}" if args.only else "")
 
 
-def row(run: Path, scores: Scores, only: list[str]) -> str:
+def row(run: Path, scores: Scores, args: argparse.Namespace) -> str:
     history = read_history(run / "history.csv")
     speed = sum(epoch.images_per_second for epoch in history) / len(history)
     iou = scores["iou"]
-    chosen = f"{sum(iou[name] for name in only) / len(only):.4f} | " if only else ""
-    chosen += f"{scores['boundary_iou']:.4f} | " if "boundary_iou" in scores else ""
+    chosen = f"{sum(iou[name] for name in args.only) / len(args.only):.4f} | " if args.only else ""
+    chosen += f"{scores['mean_boundary_iou']:.4f} | " if args.boundary else ""
     by_class = " | ".join("-" if value is None else f"{value:.3f}" for value in iou.values())
     return (
         f"| {run.name} | {len(history)} | {history[-1].seconds / 60:.1f} | {speed:.1f} | "

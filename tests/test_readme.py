@@ -14,7 +14,19 @@ from pixelwise.cli.main import main
 from pixelwise.serving.client import Client
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = {"train", "check", "convert", "evaluate", "predict", "export", "explain", "stylize", "serve"}
+COMMANDS = {
+    "train",
+    "check",
+    "convert",
+    "evaluate",
+    "compare",
+    "suspects",
+    "predict",
+    "export",
+    "explain",
+    "stylize",
+    "serve",
+}
 SMALL = ["--size", "192", "256", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
 

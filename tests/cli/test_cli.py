@@ -79,10 +79,21 @@ def test_train_evaluate_predict_on_a_folder(pixelwise: Command, shapes: Path, tm
     assert trained.returncode == 0, trained.stderr
     assert "model.safetensors" in trained.stdout
     assert "epoch 1" in trained.stderr
-    scored = pixelwise("evaluate", run, shapes, "--json", tmp_path / "scores.json", "--report", tmp_path / "report")
+    written = [
+        "--json",
+        tmp_path / "scores.json",
+        "--report",
+        tmp_path / "report",
+        "--calibrated",
+        tmp_path / "c.safetensors",
+    ]
+    scored = pixelwise("evaluate", run, shapes, *written)
     assert scored.returncode == 0, scored.stderr
     assert "mean IoU" in scored.stdout
-    assert (tmp_path / "scores.json").is_file()
+    assert "at temperature" in scored.stdout
+    assert all(path.is_file() for path in (tmp_path / "scores.json", tmp_path / "c.safetensors"))
+    assert str(run) in (tmp_path / "report/report.html").read_text()
+    assert "boundary IoU" in (run / "report.html").read_text()
     predicted = pixelwise("predict", run, shapes / "images/test", "--out", tmp_path / "masks", "--overlay")
     assert predicted.returncode == 0, predicted.stderr
     assert len(list((tmp_path / "masks").glob("*_overlay.jpg"))) == 4
@@ -174,3 +185,34 @@ def test_check_tells_errors_by_its_status_and_mends_a_copy(pixelwise: Command, s
 def test_check_refuses_what_is_no_data_set_in_one_line(pixelwise: Command, tmp_path: Path) -> None:
     refused(pixelwise("check", tmp_path / "none"), "no such folder")
     refused(pixelwise("check", tmp_path, "--format", "tiff"), "unknown format 'tiff'")
+
+
+def test_two_models_are_compared_and_a_json_and_a_page_written(
+    pixelwise: Command, model: Path, shapes: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    shutil.copy(model, other)
+    report, figures = tmp_path / "report", tmp_path / "compared.json"
+    found = pixelwise("compare", model, other, "--data", shapes, "--report", report, "--json", figures)
+    assert found.returncode == 0, found.stderr
+    assert "m.safetensors is above other.safetensors by 0.0 points of mean IoU" in found.stdout
+    assert "not shown" in found.stdout
+    assert figures.read_text() == (report / "compare.json").read_text()
+    refused(pixelwise("compare", model, "--data", shapes), "two or more")
+    refused(pixelwise("compare", model, other), "--data")
+
+
+def test_suspects_are_listed_handed_over_and_converted_back(
+    pixelwise: Command, model: Path, shapes: Path, tmp_path: Path
+) -> None:
+    found = pixelwise("suspects", model, shapes, "--out", tmp_path / "s", "--split", "test", "--top", 5, "--to", "cvat")
+    assert found.returncode == 0, found.stderr
+    rows = (tmp_path / "s/suspects.csv").read_text().splitlines()
+    assert f"{len(rows) - 1:,} regions in" in found.stdout
+    assert len(list((tmp_path / "s/crops").iterdir())) == min(5, len(rows) - 1) > 0
+    back = pixelwise("convert", tmp_path / "s/cvat", tmp_path / "back", "--to", "folder")
+    assert back.returncode == 0, back.stderr
+    for mask in (tmp_path / "back/masks/test").iterdir():
+        before = np.asarray(Image.open(shapes / "masks/test" / mask.name))
+        assert (np.asarray(Image.open(mask)) == before).all()
+    refused(pixelwise("suspects", model, shapes, "--out", tmp_path / "s", "--to", "cvat"), "may hold corrections")

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
-    from pixelwise.jobs.evaluate import Evaluation
+    from pixelwise.jobs.evaluation import Evaluation
 
 
 def evaluate(
@@ -21,54 +23,96 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
+    calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
     from pixelwise.cli.console import TerminalMonitor, results
     from pixelwise.data.sample import DataOptions
     from pixelwise.inference.load import load
+    from pixelwise.jobs import calibrate as calibration
     from pixelwise.jobs import evaluate as job
 
+    if calibrated is not None:
+        calibration.refuse_exported(model)
     options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     predictor = load(model, device=device)
-    found = job.evaluate(predictor, data, split=split, options=options, report=report, monitor=TerminalMonitor())
+    monitor, temperature = TerminalMonitor(), None
+    if calibrate or calibrated is not None:
+        temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
+    found = job.evaluate(
+        predictor, data, split=split, options=options, report=report, temperature=temperature, monitor=monitor
+    )
     if json is not None:
         found.write_json(json)
-    results.print(_table(found))
-    results.print(
-        "Figures of classes are pooled over all pixels; void counts nowhere; absent classes (-) are left out of"
-    )
-    results.print(
-        "means. The 95 % intervals are by bootstrap over images: what other images of the same source may give."
-    )
+    if calibrated is not None and temperature is not None:
+        calibration.write_calibrated(model, calibrated, temperature)
+    results.print(_by_class(found))
+    results.print(_totals(found))
+    for line in _lines(found):
+        results.print(line, markup=False)
+
+
+def _lines(found: "Evaluation") -> "Iterator[str]":
+    """What the table does not hold, and what its figures are."""
+    measures = found.measures
+    yield "Figures of classes are pooled over all pixels; void counts nowhere; absent classes (-) are left out of"
+    yield "means. The 95 % intervals are by bootstrap over images: what other images of the same source may give."
+    near, far = measures.boundary.f_width, measures.boundary.iou_width
+    yield f"b. IoU is IoU of the pixels within {far:.3g} of the image's diagonal of an outline; b. F, of the outlines"
+    yield f"themselves, met within {near:.3g}; both pooled."
+    error = f"expected calibration error {_figure(measures.reliability.error)}, pooled over pixels"
+    if measures.temperature is not None:
+        error += f"; {_figure(measures.calibrated.error)} at temperature {measures.temperature:.3f}, fitted on val"
+        error += ", the images scored here" * (found.split == "val")
+    yield f"Confidence: {error}"
+    border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
+    yield f"Within {border['within']} pixels of a border of the truth lie {border['of_wrong']:.1%} of the wrong pixels"
+    yield f"and {border['of_all']:.1%} of all"
+    confused = found.scores.most_confused(found.classes.names, 3)
+    pairs = [f"{pair['truth']} as {pair['taken_for']} {pair['share']:.1%}" for pair in confused]
+    yield f"Most confused, by the share of the true class's pixels: {', '.join(pairs) or 'none'}"
     worst = ", ".join(f"{name} {_figure(value)}" for name, value in found.by_image[:3])
-    results.print(f"Lowest mean IoU of single images: {worst}", markup=False)
+    yield f"Lowest mean IoU of single images: {worst}"
 
 
-def _table(found: "Evaluation") -> "Table":
+def _by_class(found: "Evaluation") -> "Table":
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    scores = found.scores
-    columns = ("class", "IoU", "95 %", "precision", "recall", "Dice")
-    table = Table(*columns, title=f"{found.split}: {scores.images} images")
-    figures = zip(scores.iou, scores.precision, scores.recall, scores.dice, strict=True)
+    scores, boundary = found.scores, found.measures.boundary
+    columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
+    table = Table(*columns, title=f"{found.split}: {scores.images} images", box=SIMPLE_HEAD)
+    figures = zip(scores.iou, scores.precision, scores.recall, scores.dice, boundary.iou, boundary.f, strict=True)
     for name, interval, (iou, *others) in zip(found.classes.names, found.iou_intervals, figures, strict=True):
         table.add_row(name, _figure(iou), _range(interval), *map(_figure, others))
-    table.add_section()
-    for name, value in (
-        ("mean IoU", scores.mean_iou),
-        ("pixel accuracy", scores.pixel_accuracy),
-        ("mean accuracy", scores.mean_accuracy),
-        ("frequency weighted IoU", scores.frequency_weighted_iou),
-        ("void fraction", scores.void_fraction),
+    return table
+
+
+def _totals(found: "Evaluation") -> "Table":
+    from rich.table import Table
+
+    from pixelwise.tasks.metrics import mean
+
+    scores, boundary = found.scores, found.measures.boundary
+    table = Table(box=None, show_header=False)
+    for name, value, what in (
+        ("mean IoU", scores.mean_iou, f"over the classes; 95 %: {_range(found.mean_iou_interval)}"),
+        ("pixel accuracy", scores.pixel_accuracy, "over all pixels"),
+        ("mean accuracy", scores.mean_accuracy, "over the classes, of their recall"),
+        ("frequency weighted IoU", scores.frequency_weighted_iou, "over the classes, by their true pixels"),
+        ("mean boundary IoU", mean(boundary.iou), "over the classes"),
+        ("mean boundary F", mean(boundary.f), "over the classes"),
+        ("void fraction", scores.void_fraction, "of all pixels"),
     ):
-        table.add_row(name, _figure(value), _range(found.mean_iou_interval) if name == "mean IoU" else "")
+        table.add_row(name, _figure(value), what)
     return table
 
 
 def _range(interval: tuple[float, float]) -> str:
-    low, high = map(_figure, interval)
-    return "-" if low == "-" else f"{low} to {high}"
+    low, high = interval
+    return "-" if low != low else f"{low:.3f}-{high:.3f}"  # noqa: PLR0124
 
 
 def _figure(value: float) -> str:

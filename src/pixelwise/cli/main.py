@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, convert, demo, evaluate, explain, export, models, predict, serve, stylize, train
+from pixelwise.cli import (
+    check,
+    compare,
+    convert,
+    demo,
+    evaluate,
+    explain,
+    export,
+    models,
+    predict,
+    serve,
+    stylize,
+    suspects,
+    train,
+)
 from pixelwise.cli.console import messages
 from pixelwise.errors import PixelwiseError
 
@@ -26,10 +40,12 @@ app.command("check")(check.check)
 app.command("convert")(convert.convert)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("stylize")(stylize.stylize)
+app.command("suspects")(suspects.suspects)
 app.command("models")(models.models)
 app.add_typer(explain.app, name="explain")
 

@@ -64,7 +64,9 @@ def load(
     else:
         header = read_header(path)
         runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
-    return Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
+    predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
+    predictor.name = str(path)
+    return predictor
 
 
 def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:

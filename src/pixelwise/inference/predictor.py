@@ -82,8 +82,8 @@ class Predictor:
     """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
 
     `weights` of the tiles are `uniform` or `gaussian`, as in TilePlan. `max_memory`, in bytes, is what the sums of
-    logits of a picture read by window may take. Raises ConfigError for a tile below 32 pixels,
-    an overlap outside [0, 1), or other weights.
+    logits of a picture read by window may take. `name` is what reports call the model. Raises ConfigError for a tile
+    below 32 pixels, an overlap outside [0, 1), or other weights.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class Predictor:
         TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image
         self.runner = runner
         self.classes = classes
+        self.name = "a model"
         self.tile = tile
         self.overlap = overlap
         self.weights = weights

@@ -74,16 +74,21 @@ def convert(
     """
     if to not in WRITERS:
         raise _unwritable(to)
-    monitor, target = monitor or Monitor(), Path(folder)
+    monitor = monitor or Monitor()
     dataset = open_dataset(source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False))
     for note in dataset.notes:
         monitor.line(note)
-    done = Converted(target, dataset.classes)
+    return write_dataset(dataset, Path(folder), to=to, monitor=monitor)
+
+
+def write_dataset(dataset: DataSet, folder: Path, *, to: str, monitor: Monitor) -> Converted:
+    """As `convert`, of an open data set and a format of WRITERS."""
+    done = Converted(folder, dataset.classes)
     place, write = WRITERS[to]
-    with whole_folder(target, Path(source)) as stage:
+    with whole_folder(folder, dataset.root) as stage:
         write(stage, _items(dataset, stage, place, done, monitor), done)
         if not done.images:
-            raise DataError(f"{source}: no image can be converted: {done.left_out[0][1]}")
+            raise DataError(f"{dataset.root}: no image can be converted: {done.left_out[0][1]}")
     return done
 
 

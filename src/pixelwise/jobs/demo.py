@@ -10,7 +10,8 @@ from pixelwise.errors import OutputError
 from pixelwise.images import write_image
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
-from pixelwise.jobs.evaluate import Evaluation, evaluate
+from pixelwise.jobs.evaluate import evaluate
+from pixelwise.jobs.evaluation import Evaluation
 from pixelwise.jobs.predict import predict_files
 from pixelwise.jobs.train import train
 from pixelwise.monitor import Monitor

@@ -13,14 +13,15 @@ import torch
 
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.files import write_text
 from pixelwise.images import read_rgb
 from pixelwise.inference.load import load
+from pixelwise.jobs.evaluate import score
+from pixelwise.jobs.report import run_page
 from pixelwise.monitor import Monitor
 from pixelwise.reports.board import write_epoch
 from pixelwise.reports.curves import draw_curves
-from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import draw_samples
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
@@ -97,16 +98,16 @@ def carry_over(run: Path, record: dict[str, Any]) -> None:
 
 
 def finish_record(run: Path, record: dict[str, Any], history: list[Epoch], best: Epoch, *, stopped: bool) -> None:
-    """Write the result into run.json, and the report."""
+    """Write the result into run.json, and a report without scores."""
     record["result"] = {"stopped": stopped, "epochs": len(history), "best": asdict(best)}
     write_record(run, record)
-    pictures = [("Loss and scores by epoch", run / "curves.png"), ("Validation images", run / "samples.png")]
-    write_report(run / "report.html", title=run.name, facts=_facts(record), scores=None, pictures=pictures)
+    run_page(run, record, None)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """curves.png and samples.png of a run, drawn anew while it trains; with `board`, also TensorBoard's events."""
+    """curves.png and samples.png of a run, drawn anew while it trains, and its report at the end; with `board`, also
+    TensorBoard's events."""
 
     run: Path
     dataset: DataSet
@@ -128,6 +129,15 @@ class Pictures:
         rows = [(read_rgb(p.image), self.dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]
         draw_samples(rows, self.run / "samples.png", self.dataset.classes, [pair.name for pair in shown])
 
+    def report(self, record: dict[str, Any], monitor: Monitor) -> None:
+        """Write the report anew with the scores of the best model on the validation images; say it where that fails."""
+        predictor, pairs = load(self.run, device=self.device), self.val.pairs
+        try:
+            found = score(predictor, self.dataset, pairs, split="val", monitor=monitor)
+            run_page(self.run, record, (found, predictor, self.dataset, pairs))
+        except PixelwiseError as error:
+            monitor.line(f"report.html is without scores: {error}")
+
 
 def _record_of(run: Path) -> dict[str, Any]:
     try:
@@ -139,21 +149,3 @@ def _record_of(run: Path) -> dict[str, Any]:
             "--start with this run's model"
         ) from error
     return found
-
-
-def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
-    best, data, config = record["result"]["best"], record["data"], record["config"]
-    reasons = record["reasons"]
-    return [
-        (
-            "Validation mean IoU",
-            f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch {best['epoch']})",
-        ),
-        ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
-        ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
-        (
-            "Data",
-            f"{data['root']} ({data['format']}; {', '.join(f'{k} {v}' for k, v in data['images'].items())} images)",
-        ),
-        *((key, f"{value} ({reasons[key]})" if key in reasons else str(value)) for key, value in config.items()),
-    ]

@@ -103,8 +103,7 @@ def train(
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
     config, reasons = _chosen(config, parts["train"], monitor)
-    if config.drop_small:
-        parts["train"] = _without_small(parts["train"], config, monitor)
+    parts["train"] = _large_enough(parts["train"], config, monitor)
     config = _with_precision(config, model, reasons, monitor)
     config = of_first(fabric, config)
     record = make_record(config, reading, dataset, reasons)
@@ -126,6 +125,8 @@ def train(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
     finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
+    if not outcome.stopped:
+        pictures.report(record, monitor)
     monitor.line(f"best: epoch {outcome.best.epoch}, validation mean IoU {outcome.best.val_mean_iou:.3f}; in {run}")
     return Run(run, outcome.stopped, outcome.history)
 
@@ -139,6 +140,7 @@ def preview(
     dataset = open_dataset(data, options)
     train = survey(dataset, "train", monitor=monitor, skip_broken=config.skip_broken)
     config, _ = _chosen(config, train, monitor)
+    train = _large_enough(train, config, monitor)
     samples = _training_set(dataset, train, config)
     cells = []
     for number in range(PREVIEW):  # from all over the set; images beside each other are often alike
@@ -177,8 +179,11 @@ def _begin(model: Segmenter, model_config: ModelConfig, dataset: DataSet, config
     return f"start {config.start}: {transfer(model, model_config, names, state=source.state_dict(), known=known)}"
 
 
-def _without_small(train: Survey, config: TrainConfig, monitor: Monitor) -> Survey:
+def _large_enough(train: Survey, config: TrainConfig, monitor: Monitor) -> Survey:
+    """With `drop_small`, without the images below the crop."""
     assert config.crop is not None
+    if not config.drop_small:
+        return train
     kept = train.of_at_least(config.crop)
     height, width = config.crop
     monitor.line(f"{len(train.pairs) - len(kept)} of {len(train.pairs)} images are below {height} x {width}: dropped")

@@ -39,6 +39,8 @@ def assemble(config: ModelConfig) -> Segmenter:
         raise unknown("upsample", config.upsample, UPSAMPLE)
     if not 1 <= config.classes <= MAX_CLASSES:
         raise ConfigError(f"{config.classes} classes: choose 1 to {MAX_CLASSES}")
+    if not 0 < config.temperature < float("inf"):
+        raise ConfigError(f"temperature {config.temperature}: choose a number above 0")
     encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
     if not NEEDED[config.decoder] <= encoder.channels.keys():
         raise ConfigError(
@@ -46,7 +48,7 @@ def assemble(config: ModelConfig) -> Segmenter:
             f"{', '.join(map(str, sorted(NEEDED[config.decoder])))}, as in resnet18"
         )
     decoder = DECODERS[config.decoder](encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain)
-    return Segmenter(encoder, decoder, classes=config.classes)
+    return Segmenter(encoder, decoder, classes=config.classes, temperature=config.temperature)
 
 
 def build_model(

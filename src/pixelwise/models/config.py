@@ -12,7 +12,8 @@ class ModelConfig:
     """All that is needed to build a network before its weights are loaded.
 
     upsample: one of UPSAMPLE. plain: as published, without this project's additions, which are the normalisation of
-    the encoder's features and, in U-Net and LinkNet, class scores added up over the stages.
+    the encoder's features and, in U-Net and LinkNet, class scores added up over the stages. temperature: what divides
+    the logits, so that confidence is calibrated; the labels stay.
     """
 
     decoder: str
@@ -20,6 +21,7 @@ class ModelConfig:
     classes: int
     upsample: str = "transposed"
     plain: bool = False
+    temperature: float = 1.0
 
     def build(self) -> "Segmenter":
         """The network with random weights. Raises ConfigError for unknown names and impossible numbers."""

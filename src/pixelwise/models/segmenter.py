@@ -22,9 +22,10 @@ class Segmenter(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: Encoder, decoder: nn.Module, *, classes: int) -> None:
+    def __init__(self, encoder: Encoder, decoder: nn.Module, *, classes: int, temperature: float = 1.0) -> None:
         super().__init__()
         self.classes = classes
+        self.temperature = temperature
         self.encoder = encoder
         self.decoder = decoder
         self.register_buffer("mean", _per_channel(encoder.mean))
@@ -39,7 +40,7 @@ class Segmenter(nn.Module):
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = F.interpolate(logits, padded.shape[-2:], mode="bilinear", align_corners=False)
         fitted: Tensor = logits[..., :height, :width]
-        return fitted
+        return fitted if self.temperature == 1 else fitted / self.temperature
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:

@@ -10,7 +10,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pixelwise.files import write_text
-from pixelwise.reports.page import facts_table, head, table
+from pixelwise.reports.page import facts_table, head
+from pixelwise.reports.tables import table
 
 _STYLE = """
 .badge { display: inline-block; padding: 0 .55rem; border-radius: 1rem; font-size: .8rem; font-weight: 600;

@@ -1,15 +1,19 @@
 """Some images beside their truth and prediction."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.files import atomic
 from pixelwise.images import Array
 from pixelwise.reports.overlays import VOID_COLOUR, legend, paint
-from pixelwise.tasks.labels import VOID, Classes
+from pixelwise.tasks.labels import VOID, Classes, Colour
 
 COLUMN = 360
 """Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones larger."""
@@ -19,6 +23,36 @@ _GAP, _TEXT = 12, 15
 _PAPER, _INK, _GREY = (255, 255, 255), (32, 32, 36), (100, 104, 112)
 _WRONG = (220, 38, 38)
 _COLUMNS = ("image", "truth", "prediction", "errors (red)")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image on a page: its title, and JPEG files under their captions."""
+
+    title: str
+    panels: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Samples, and the colours of their classes by name."""
+
+    legend: Mapping[str, Colour]
+    samples: Sequence[Sample]
+
+
+def sample(
+    title: str, picture: tuple[Array, Array, Array], confidence: NDArray[np.float32], classes: Classes
+) -> Sample:
+    """Image, truth, prediction, errors and confidence side by side.
+
+    `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), uint8, void 255; confidence (H, W) in [0, 1].
+    """
+    sure = np.rint(confidence * 255).astype(np.uint8)
+    rgb, truth, labels = _fit(*picture)
+    shown = colormaps["magma"](_fit(picture[0], sure, sure)[1], bytes=True)[..., :3]
+    cells = (rgb, *(_mask(rgb, ids, classes) for ids in (truth, labels)), _errors(rgb, truth, labels), shown)
+    return Sample(title, tuple(zip((*_COLUMNS, "confidence (bright: sure)"), map(_jpeg, cells), strict=True)))
 
 
 def draw_samples(
@@ -43,6 +77,12 @@ def draw_samples(
         top += part.height + _GAP
     with atomic(path) as draft:
         canvas.save(draft, format="PNG")
+
+
+def _jpeg(rgb: Array) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(rgb)).save(file, format="JPEG", quality=88)
+    return file.getvalue()
 
 
 def _width() -> int:

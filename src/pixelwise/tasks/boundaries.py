@@ -1,54 +1,124 @@
-"""How well outlines are met: IoU over the pixels near the borders of the masks alone."""
+"""How well outlines are met: IoU of the pixels near them, and the share of either outline that is near the other."""
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import Any, TypeVar
 
-from pixelwise.tasks.labels import VOID
+import numpy as np
+from numpy.typing import NDArray
 
-WIDTH = 0.02
-"""Share of the image's diagonal that counts as near a border (Cheng et al. 2021, section 4)."""
+from pixelwise.tasks.labels import VOID, Labels
+from pixelwise.tasks.metrics import Counts, Figures, divided, mean, number
+
+IOU_WIDTH = 0.02
+"""Share of the image's diagonal that boundary IoU counts as near an outline (Cheng et al. 2021, section 4)."""
+
+F_WIDTH = 0.0075
+"""Share of the image's diagonal that an outline may be off in boundary F (Csurka et al. 2013, section 4)."""
+
+_BITS = 64
+
+Number = TypeVar("Number", bound=np.generic)
 
 
-class BoundaryIoU:
-    """Boundary IoU by class, pooled over images.
+class BoundaryScores:
+    """Boundary IoU and boundary F by class, pooled over images. Distances are steps in rows, columns and diagonals.
 
-    Of each mask only the pixels within `width` (a share of the diagonal, at least one pixel) of its own outline count;
-    the image's border is an outline as well. Void pixels of the truth count nowhere. Source: Cheng, Girshick, Dollár,
-    Berg, Kirillov, CVPR 2021, "Boundary IoU", equation 2; distances are measured along rows and columns, as in the
-    authors' code.
+    Widths are shares of each image's diagonal, at least one pixel. What is void in the truth is taken out of truth and
+    prediction, and the edge along it is an outline of both. The image's border is an outline for boundary IoU alone.
+
+    Sources: boundary IoU is equation 2 of Cheng, Girshick, Dollár, Berg, Kirillov, CVPR 2021, with distances as in the
+    authors' code. F is 2 P R / (P + R) of the share P of the predicted outline that is near the true one, and the share
+    R of the true outline that is near the predicted one (Csurka, Larlus, Perronnin, BMVC 2013).
     """
 
-    def __init__(self, classes: int, *, width: float = WIDTH) -> None:
-        self.width = width
-        self.intersection = torch.zeros(classes, dtype=torch.long)
-        self.union = torch.zeros(classes, dtype=torch.long)
+    def __init__(self, classes: int, *, iou_width: float = IOU_WIDTH, f_width: float = F_WIDTH) -> None:
+        self.iou_width, self.f_width = iou_width, f_width
+        self._classes = classes
+        self._rims: Counts = np.zeros((2, classes), np.int64)  # in both, in either
+        self._hits: Counts = np.zeros((2, classes), np.int64)  # of the predicted, of the true outline
+        self._outlines: Counts = np.zeros((2, classes), np.int64)
 
-    def update(self, truth: Tensor, labels: Tensor) -> None:
-        """Count one image: true and predicted class ids (H, W)."""
-        height, width = truth.shape
-        reach = max(1, round(self.width * (height**2 + width**2) ** 0.5))
-        counted = truth != VOID
-        for label in range(len(self.union)):
-            a, b = truth == label, (labels == label) & counted
-            if a.any() or b.any():
-                a, b = _rim(a, reach), _rim(b, reach)
-                self.intersection[label] += (a & b).sum()
-                self.union[label] += (a | b).sum()
+    def update(self, truth: Labels, labels: Labels) -> None:
+        """Count one image: true and predicted class ids (H, W) uint8, void 255."""
+        labels = np.where(truth == VOID, VOID, labels).astype(np.uint8)
+        diagonal = float(np.hypot(*truth.shape))
+        reach = max(1, round(self.iou_width * diagonal))
+        rims = [_rim(ids, reach) for ids in (truth, labels)]
+        both = self._by_class(truth[rims[0] & rims[1] & (truth == labels)])
+        self._rims += both, self._by_class(truth[rims[0]]) + self._by_class(labels[rims[1]]) - both
+        self._outline(truth, labels, max(1, round(self.f_width * diagonal)))
 
-    def scores(self) -> list[float | None]:
-        """By class; None where a class is in neither truth nor prediction."""
-        pairs = zip(self.intersection.tolist(), self.union.tolist(), strict=True)
-        return [both / either if either else None for both, either in pairs]
+    @property
+    def iou(self) -> Figures:
+        """Boundary IoU by class; NaN where a class is in neither truth nor prediction."""
+        return divided(*self._rims)
 
-    def mean(self) -> float:
-        """Over the classes that have a score."""
-        known = [score for score in self.scores() if score is not None]
-        return sum(known) / len(known)
+    @property
+    def f(self) -> Figures:
+        """Boundary F by class; NaN where neither truth nor prediction has an outline of the class."""
+        shares = np.nan_to_num(divided(self._hits, self._outlines))
+        found = np.nan_to_num(divided(2 * shares.prod(0), shares.sum(0)))
+        return np.where(self._outlines.any(0), found, np.nan)
+
+    def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
+        """Everything as JSON values; by-class figures are keyed by name, null where the class has none."""
+        found: dict[str, object] = {}
+        for key, values, width in (("boundary_iou", self.iou, self.iou_width), ("boundary_f", self.f, self.f_width)):
+            found[key] = dict(zip(names, map(number, values), strict=True))
+            found |= {f"mean_{key}": number(mean(values)), f"{key}_width": width}
+        return found
+
+    def _outline(self, truth: Labels, labels: Labels, reach: int) -> None:
+        edges = [np.where(_edge(ids), ids, VOID).astype(np.uint8) for ids in (labels, truth)]
+        for first in range(0, self._classes, _BITS):  # a bit a class, so that all are widened at once
+            table: NDArray[Any] = np.zeros(256, np.uint64)
+            part = range(first, min(first + _BITS, self._classes))
+            table[part.start : part.stop] = np.uint64(1) << np.arange(len(part), dtype=np.uint64)
+            table = table.astype(np.min_scalar_type(int(table.max())))
+            bits = [table[ids] for ids in edges]
+            for side, ids in enumerate(edges):
+                near = (bits[side] & over_window(bits[1 - side], reach, np.bitwise_or)) != 0
+                self._hits[side] += self._by_class(ids[near])
+        self._outlines += np.stack([self._by_class(ids) for ids in edges])
+
+    def _by_class(self, ids: Labels) -> Counts:
+        return np.bincount(ids.reshape(-1), minlength=256)[: self._classes]
 
 
-def _rim(mask: Tensor, reach: int) -> Tensor:
-    """The pixels of `mask` (H, W) that are less than `reach` + 1 steps from outside it or from the image's border."""
-    outside = F.pad((~mask).float()[None, None], (reach,) * 4, value=1.0)
-    near = F.max_pool2d(F.max_pool2d(outside, (1, 2 * reach + 1), stride=1), (2 * reach + 1, 1), stride=1)[0, 0] > 0
-    return mask & near
+def over_window(values: NDArray[Number], reach: int, join: np.ufunc) -> NDArray[Number]:
+    """`join` (maximum, minimum or bitwise_or) over the square of 2 `reach` + 1 pixels around each pixel of (H, W).
+
+    Beyond the frame there is nothing. The time grows with the logarithm of `reach`.
+    """
+    for axis in (0, 1):
+        values = np.moveaxis(values, axis, 0)
+        values = np.pad(values, ((reach, reach), (0, 0)), mode="edge")  # an edge that stands twice changes no such join
+        span = 1
+        while span < 2 * reach + 1:
+            step = min(span, 2 * reach + 1 - span)
+            values, span = join(values[:-step], values[step:]), span + step
+        values = np.moveaxis(values, 0, axis)
+    return values
+
+
+def near_border(labels: Labels, reach: int) -> NDArray[np.bool_]:
+    """(H, W): whether another label, void too, lies within `reach` pixels; the image's frame is none."""
+    differ: NDArray[np.bool_] = over_window(labels, reach, np.maximum) != over_window(labels, reach, np.minimum)
+    return differ
+
+
+def _rim(labels: Labels, reach: int) -> NDArray[np.bool_]:
+    """(H, W): whether another label or the outside of the image lies within `reach` pixels."""
+    rim = near_border(labels, reach)
+    rim[:reach], rim[-reach:], rim[:, :reach], rim[:, -reach:] = True, True, True, True
+    return rim
+
+
+def _edge(labels: Labels) -> NDArray[np.bool_]:
+    """(H, W): whether one of the four neighbours has another label."""
+    edge = np.zeros(labels.shape, bool)
+    for across in (False, True):
+        ids, marked = (labels.T, edge.T) if across else (labels, edge)
+        differ = ids[1:] != ids[:-1]
+        marked[1:] |= differ
+        marked[:-1] |= differ
+    return edge

@@ -27,7 +27,7 @@ class PerImage:
 
     def mean_iou(self) -> Figures:
         """(N,) each image's mean IoU over the classes it shows or was given; NaN where all of it is void."""
-        iou = _iou(self.counts().astype(np.float64))
+        iou = iou_of(self.counts().astype(np.float64))
         known = ~np.isnan(iou)
         total = np.nansum(iou, axis=1)
         result: Figures = np.full(len(iou), np.nan)
@@ -51,7 +51,7 @@ def bootstrap(images: PerImage, *, rounds: int = ROUNDS, seed: int = 0) -> tuple
     means, by_class = [], []
     for _ in range(rounds):
         weights = np.bincount(rng.integers(0, number, number), minlength=number)
-        iou = _iou(np.tensordot(weights, counts, axes=1)[None].astype(np.float64))[0]
+        iou = iou_of(np.tensordot(weights, counts, axes=1)[None].astype(np.float64))[0]
         by_class.append(iou)
         means.append(np.nan if np.isnan(iou).all() else np.nanmean(iou))
     edges = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
@@ -62,8 +62,8 @@ def bootstrap(images: PerImage, *, rounds: int = ROUNDS, seed: int = 0) -> tuple
     return np.nanquantile(means, edges), bounds
 
 
-def _iou(counts: Figures) -> Figures:
-    """(N, C) from (N, 3, C)."""
+def iou_of(counts: Figures) -> Figures:
+    """(N, C) IoU from (N, 3, C) pixels right, true and predicted; NaN where a class is in neither."""
     union = counts[:, 1] + counts[:, 2] - counts[:, 0]
     result: Figures = np.full(union.shape, np.nan)
     np.divide(counts[:, 0], union, out=result, where=union > 0)

@@ -13,6 +13,8 @@ VOID = 255
 MAX_CLASSES = 255
 
 Colour = tuple[int, int, int]
+Labels = NDArray[np.uint8]
+"""Class ids and void, (H, W)."""
 
 
 def voc_colormap(count: int) -> tuple[Colour, ...]:

@@ -71,37 +71,37 @@ class Scores:
     @property
     def iou(self) -> Figures:
         """n_ii / (t_i + predicted_i - n_ii), by class."""
-        return _divide(self._hits, self._truth + self._predicted - self._hits)
+        return divided(self._hits, self._truth + self._predicted - self._hits)
 
     @property
     def dice(self) -> Figures:
         """2 n_ii / (t_i + predicted_i), by class."""
-        return _divide(2 * self._hits, self._truth + self._predicted)
+        return divided(2 * self._hits, self._truth + self._predicted)
 
     @property
     def precision(self) -> Figures:
         """n_ii / predicted_i, by class: of the pixels taken for it, the share that is it. NaN where none were."""
-        return _divide(self._hits, self._predicted)
+        return divided(self._hits, self._predicted)
 
     @property
     def recall(self) -> Figures:
         """n_ii / t_i, by class: of its pixels, the share that is found (its accuracy). NaN where it has none."""
-        return _divide(self._hits, self._truth)
+        return divided(self._hits, self._truth)
 
     @property
     def mean_iou(self) -> float:
         """Mean of `iou` over the classes that occur."""
-        return _mean(self.iou)
+        return mean(self.iou)
 
     @property
     def pixel_accuracy(self) -> float:
         """Share of pixels, void left out, that are right."""
-        return float(_divide(self._hits.sum(), self.counts.sum()))
+        return float(divided(self._hits.sum(), self.counts.sum()))
 
     @property
     def mean_accuracy(self) -> float:
         """Mean over the classes of n_ii / t_i."""
-        return _mean(_divide(self._hits, self._truth))
+        return mean(divided(self._hits, self._truth))
 
     @property
     def frequency_weighted_iou(self) -> float:
@@ -109,14 +109,27 @@ class Scores:
         total = self._truth.sum()
         return float(np.nansum(self._truth * self.iou) / total) if total else float("nan")
 
+    def most_confused(self, names: tuple[str, ...], count: int = 8) -> list[dict[str, str | int | float]]:
+        """The pairs of classes that cost the most pixels, with the share of the true class's pixels that went there."""
+        lost = self.counts[:, :-1].copy()
+        np.fill_diagonal(lost, 0)
+        order = np.argsort(-lost, axis=None, kind="stable")[:count]
+        pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, lost.shape), strict=True) if lost[i, j]]
+        return [
+            {
+                "truth": names[i],
+                "taken_for": names[j],
+                "pixels": int(lost[i, j]),
+                "share": round(float(lost[i, j] / self._truth[i]), 6),
+            }
+            for i, j in pairs
+        ]
+
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """Everything as JSON values; by-class figures are keyed by name, null where the class is absent."""
 
         def by_class(values: Figures) -> dict[str, float | None]:
-            return {name: None if np.isnan(v) else round(float(v), 6) for name, v in zip(names, values, strict=True)}
-
-        def number(value: float) -> float | None:
-            return None if np.isnan(value) else round(value, 6)
+            return dict(zip(names, map(number, values), strict=True))
 
         return {
             "classes": list(names),
@@ -130,17 +143,25 @@ class Scores:
             "recall": by_class(self.recall),
             "confusion_matrix": self.counts[:, :-1].tolist(),
             "predicted_as_none_of_them": self.counts[:, -1].tolist(),
+            "most_confused": self.most_confused(names),
             "images": self.images,
             "void_fraction": round(self.void_fraction, 6),
         }
 
 
-def _divide(above: Counts | np.int64, below: Counts | np.int64) -> Figures:
+def number(value: float) -> float | None:
+    """A figure as JSON holds it: rounded, null for NaN."""
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def divided(above: Counts | Figures | np.int64, below: Counts | Figures | np.int64) -> Figures:
+    """`above` / `below` element by element, NaN where `below` is 0."""
     above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     result: Figures = np.full(np.shape(above), np.nan)
     np.divide(above, below, out=result, where=below > 0)
     return result
 
 
-def _mean(values: Figures) -> float:
+def mean(values: Figures) -> float:
+    """The mean over the classes that have a figure; NaN where none has."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

@@ -1,0 +1,37 @@
+"""`pixelwise compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    models: Annotated[list[Path], typer.Argument(help="Run folders or model files, or JSON files of evaluate.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of images and masks.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page with pictures to this folder.")] = None,
+    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+) -> None:
+    """Say whether the difference between models is real: the same images, and a paired bootstrap over them."""
+    from rich.table import Table
+
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.data.sample import DataOptions
+    from pixelwise.jobs import compare as job
+
+    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    found = job.compare(models, data, split=split, options=options, report=report, monitor=TerminalMonitor())
+    if json is not None:
+        found.write_json(json)
+    columns, rows = found.table()
+    table = Table(*columns, title=f"{found.split}: {len(found.images)} images")
+    for row in rows:
+        table.add_row(*row)
+    results.print(table)
+    for line in (*found.verdicts(), *found.notes):
+        results.print(line, markup=False)

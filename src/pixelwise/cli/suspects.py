@@ -1,0 +1,43 @@
+"""`pixelwise suspects`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SHOWN = 10
+
+
+def suspects(
+    model: Annotated[Path, typer.Argument(help="Run folder or model file, best not trained on these images.")],
+    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    out: Annotated[Path, typer.Option(help="Folder for the lists, pictures and the page.")],
+    split: Annotated[str | None, typer.Option(help="One split alone; else all the model has not learned.")] = None,
+    top: Annotated[int, typer.Option(help="How many regions to show, and to hand over with --to.")] = 50,
+    to: Annotated[
+        str | None, typer.Option(help="labelme or cvat: write their images and labels for this editor.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
+    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
+    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+) -> None:
+    """Rank regions and images by how likely their label is wrong. Nothing in the data is changed."""
+    from rich.table import Table
+
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.data.sample import DataOptions
+    from pixelwise.jobs import suspects as job
+
+    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    monitor = TerminalMonitor()
+    found = job.suspects(model, data, out=out, split=split, top=top, to=to, options=options, monitor=monitor)
+    table = Table("", "image", "labelled as", "looks like", "pixels", "score")
+    for rank, image, split_name, *_, area, label, looks, _, score in found.rows()[: min(top, SHOWN)]:
+        table.add_row(str(rank), f"{split_name}/{image}", str(label), str(looks), str(area), str(score))
+    results.print(table)
+    for line in found.notes:
+        results.print(line, markup=False)
+    results.print(
+        f"{len(found.regions):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}", markup=False
+    )

@@ -1,0 +1,145 @@
+"""Several models on the same images: which is better, and whether the difference is more than chance of the images."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pixelwise.data.build import open_dataset
+from pixelwise.data.sample import DataOptions, DataSet
+from pixelwise.errors import ConfigError, ImageError
+from pixelwise.images import Array, read_rgb
+from pixelwise.inference.load import load
+from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs.comparison import Comparison, Counted, compared
+from pixelwise.jobs.evaluate import match
+from pixelwise.jobs.scorefile import read_scores
+from pixelwise.monitor import Monitor
+from pixelwise.reports.gallery import side_by_side, write_gallery
+from pixelwise.reports.overlays import paint
+from pixelwise.tasks.intervals import PerImage, iou_of
+from pixelwise.tasks.metrics import ConfusionMatrix, Figures
+
+PICTURES, SIDE = 8, 380
+
+
+def compare(
+    models: Sequence[str | Path | Predictor],
+    data: str | Path | None = None,
+    *,
+    split: str | None = None,
+    options: DataOptions | None = None,
+    report: str | Path | None = None,
+    monitor: Monitor | None = None,
+) -> Comparison:
+    """Score two or more models on the same images of `data` and say which differences are real.
+
+    `split` is test where there is one, val otherwise. Classes are those that all models and the data have by name;
+    pixels of others are void in the truth and wrong in a prediction. `models` may all be JSON files of `evaluate`
+    instead; then `data` is not needed. `report` is a folder for a page with the images on which the models differ
+    most. Raises ConfigError for fewer than two models, ModelError where no class is shared, DataError for score files
+    that do not fit together.
+    """
+    monitor = monitor or Monitor()
+    if len(models) < 2:
+        raise ConfigError("one model alone cannot be compared: give two or more run folders or model files")
+    files = [Path(m) for m in models if not isinstance(m, Predictor) and Path(m).suffix == ".json"]
+    if files:
+        if len(files) < len(models):
+            raise ConfigError(
+                "score files and models are mixed: give all as models, or all as files of evaluate --json"
+            )
+        if report is not None:
+            raise ConfigError("a report shows pictures, which score files do not hold: give the models and --data")
+        return compared(_names(models), *read_scores(files))
+    if data is None:
+        raise ConfigError("on which images? give --data, the folder of images and masks")
+    race = _Race(
+        [m if isinstance(m, Predictor) else load(m) for m in models], open_dataset(data, options or DataOptions())
+    )
+    split = split or ("test" if "test" in race.dataset.splits else "val")
+    found = compared(_names(models), *race.run(split, monitor))
+    if report is not None:
+        _write_page(Path(report), found, race)
+    return found
+
+
+class _Race:
+    """Models and a data set, with the classes that all share."""
+
+    def __init__(self, predictors: Sequence[Predictor], dataset: DataSet) -> None:
+        self.dataset, self._predictors = dataset, predictors
+        self.classes = dataset.classes
+        for predictor in predictors:
+            self.classes = match(predictor.classes, self.classes).classes
+        self._truth = match(self.classes, dataset.classes).from_data
+        self._tables = [match(predictor.classes, self.classes).from_model for predictor in predictors]
+
+    def run(self, split: str, monitor: Monitor) -> Counted:
+        """Label every image with every model."""
+        pairs = self.dataset.pairs(split)
+        monitor.line(f"scoring {len(self._predictors)} models on the {len(pairs)} images of {split}")
+        images = [PerImage(len(self.classes)) for _ in self._predictors]
+        for at in monitor.track(range(len(pairs)), what=f"comparing on {split}", total=len(pairs)):
+            _, truth, found = self.look(split, at)
+            for counts, labels in zip(images, found, strict=True):
+                matrix = ConfusionMatrix(len(self.classes))
+                counts.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+        names = tuple(pair.name for pair in pairs)
+        return self.classes.names, split, names, np.stack([counts.counts() for counts in images])
+
+    def look(self, split: str, at: int) -> tuple[Path, Array, list[Array]]:
+        """An image's path, truth and what each model says, in the shared classes."""
+        pair = self.dataset.pairs(split)[at]
+        truth = self._truth[self.dataset.read_labels(pair.mask)]
+        found = [t[p.predict(pair.image).labels] for p, t in zip(self._predictors, self._tables, strict=True)]
+        if truth.shape != found[0].shape:
+            raise ImageError(f"{pair.image}: {found[0].shape} pixels, but its mask has {truth.shape} (height, width)")
+        return pair.image, truth, found
+
+
+def _names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
+    """A short name for each: the last part of its path, or as much of it as tells it from the others."""
+    paths = [f"model {at}" if isinstance(m, Predictor) else str(m) for at, m in enumerate(models, 1)]
+    short = [Path(path).name for path in paths]
+    return tuple(paths if len(set(short)) < len(short) else short)
+
+
+def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
+    """compare.json and compare.html, with the images on which the models' own mean IoU lies furthest apart."""
+    found.write_json(folder / "compare.json")
+    own = np.array([[_mean(row) for row in iou_of(counts.astype(np.float64))] for counts in found.counts])  # (M, N)
+    spread = np.nan_to_num(own.max(0) - own.min(0))
+    pictures = []
+    for at in np.argsort(-spread, kind="stable")[:PICTURES].tolist():
+        path, truth, labels = race.look(found.split, at)
+        rgb = read_rgb(path)
+        painted = [paint(rgb, part, race.classes.palette, 0.7) for part in (truth, *labels)]
+        figures = [f"{name} {value:.3f}" for name, value in zip(found.models, own[:, at], strict=True)]
+        panels = list(zip(("image", "truth", *figures), (rgb, *painted), strict=True))
+        present = np.unique([truth, *labels]).tolist()
+        pictures.append(
+            (
+                f"{found.images[at]}: mean IoU {', '.join(figures)}",
+                side_by_side(panels, race.classes, present, side=SIDE),
+            )
+        )
+    write_gallery(
+        folder / "compare.html",
+        title=f"{', '.join(found.models)} on {found.split}",
+        lead=[*found.verdicts(), *found.notes],
+        facts=[
+            ("Data", f"{race.dataset.root} ({race.dataset.format})"),
+            ("Images", f"{len(found.images)} of {found.split}"),
+        ],
+        tables=[
+            ("Mean IoU and IoU by class", *found.table()),
+        ],
+        pictures=pictures,
+    )
+
+
+def _mean(values: Figures) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else math.nan
