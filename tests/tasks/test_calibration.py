@@ -32,9 +32,9 @@ def test_the_expected_calibration_error_is_that_of_torchmetrics(seed: int) -> No
 
 def test_sure_and_unsure_pixels_lie_in_the_outer_bins_and_empty_bins_are_null() -> None:
     found = Reliability()
-    found.update(np.array([1.0, 1.0, 0.0], np.float32), np.array([True, False, False]))
+    found.update(np.array([1.0, 1.0, 0.0], np.float32), np.array([True, False, True]))
     raw = found.as_dict()
-    assert raw["expected_calibration_error"] == pytest.approx(1 / 3, abs=1e-6)
+    assert raw["expected_calibration_error"] == pytest.approx(2 / 3, abs=1e-6)
     assert [bin_["pixels"] for bin_ in raw["bins"]] == [1, *[0] * (BINS - 2), 2]
     assert raw["bins"][-1] == {"pixels": 2, "confidence": 1.0, "accuracy": 0.5}
     assert raw["bins"][3] == {"pixels": 0, "confidence": None, "accuracy": None}

@@ -83,7 +83,7 @@ def _by_class(found: "Evaluation") -> "Table":
 
     scores, boundary = found.scores, found.measures.boundary
     columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
-    table = Table(*columns, title=f"{found.split}: {scores.images} images", box=SIMPLE_HEAD)
+    table = Table(*columns, title=f"{found.split}: {scores.images} images", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     figures = zip(scores.iou, scores.precision, scores.recall, scores.dice, boundary.iou, boundary.f, strict=True)
     for name, interval, (iou, *others) in zip(found.classes.names, found.iou_intervals, figures, strict=True):
         table.add_row(name, _figure(iou), _range(interval), *map(_figure, others))
