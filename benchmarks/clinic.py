@@ -3,7 +3,7 @@
     python benchmarks/clinic.py faults DATA --out benchmarks/results/clinic.md
     python benchmarks/clinic.py many DATA --count 10000
 
-DATA holds camvid/, voc/ and portraits/. `faults` checks the three untouched sets, then every fault of faults.py in a
+DATA holds camvid/, voc/ and portraits/. `faults` checks the three untouched sets, then every fault of faults/ in a
 clean sample of them, strong and mild. A fault is found when a finding that the clean sample does not have appears on a
 planted file (or anywhere, for faults of the whole set), and named rightly when that finding is the one expected.
 """

@@ -1,4 +1,5 @@
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import ImageError
-from pixelwise.images import read_rgb, write_image, write_labels
+from pixelwise.images import quiet, read_rgb, write_image, write_labels
 from pixelwise.tasks.labels import voc_colormap
 
 RGB = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -100,3 +101,18 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
         write_image(path, RGB[::-1])
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_threads_that_keep_pil_quiet_at_once_leave_no_filter_and_lose_none() -> None:
+    before = list(warnings.filters)
+    one, other = quiet(), quiet()
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.warn_explicit("odd metadata", UserWarning, "file", 1, module="PIL.Image")
+    assert not said
+    other.__exit__(None, None, None)
+    assert warnings.filters == before
+    with pytest.warns(UserWarning, match="odd metadata"):
+        warnings.warn_explicit("odd metadata", UserWarning, "file", 1, module="PIL.Image")

@@ -1,9 +1,12 @@
 """Pictures on disk to arrays and back. The only place that knows PIL and its (width, height)."""
 
 import io
+import re
 import struct
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +24,31 @@ Palette = tuple[tuple[int, int, int], ...]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 MAX_PIXELS = 100_000_000
 _ORIENTATION = 0x0112
-_HEADERS = threading.Lock()
+_FILTERS = threading.Lock()
+_QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_QUIET_BLOCKS = set[object]()
 _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A block in which PIL's warnings (odd metadata, large sizes) are not shown: what is odd is measured or refused.
+
+    Blocks of several threads may overlap in any way: one filter serves all and goes with the last. With
+    `warnings.catch_warnings` each would put back the filters that it found, those of another thread's block too.
+    """
+    block = object()
+    with _FILTERS:
+        _QUIET_BLOCKS.add(block)
+        if _QUIET not in warnings.filters:
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        yield
+    finally:
+        with _FILTERS:
+            _QUIET_BLOCKS.discard(block)
+            if not _QUIET_BLOCKS and _QUIET in warnings.filters:
+                warnings.filters.remove(_QUIET)  # type: ignore[attr-defined]
 
 
 def describe(source: Source) -> str:
@@ -156,12 +182,8 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def _opened(source: str | Path | io.BytesIO, formats: Formats | None = None) -> Image.Image:
-    """A picture with its header read, without what PIL warns of: large and odd ones are measured or refused later.
-
-    One at a time: the filters of warnings are the whole process's, and threads that change them at once mix them up.
-    """
-    with _HEADERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """A picture with its header read."""
+    with quiet():
         return Image.open(source, formats=formats)
 
 

@@ -63,6 +63,14 @@ def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> No
     assert any("6 lack a file" in note and "left out" in note for note in data.notes)
 
 
+def test_an_image_to_train_on_is_not_scored_as_well(tmp_path: Path) -> None:
+    make(tmp_path, {"train": ["a", "b", "c"], "val": ["v", "b"], "test": ["v", "a", "c"]})
+    with pytest.raises(DataError, match=r"1 images are in train and in val as well: b; 2 .* in test as well: a, c"):
+        voc.read(tmp_path, OPTIONS)
+    kept = voc.read(tmp_path, DataOptions(hold_out=False))  # as convert and check open it
+    assert "1 images are in train and in val as well: b" in kept.notes
+
+
 def test_a_test_list_without_masks_is_left_out_and_said(tmp_path: Path) -> None:
     make(tmp_path, {"train": ["a"], "val": ["b"], "test": ["c", "d"]}, no_mask="c d")
     data = voc.read(tmp_path, OPTIONS)

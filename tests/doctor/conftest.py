@@ -13,8 +13,8 @@ from pixelwise.data.shapes import CLASSES, write_shapes
 
 def _faults() -> ModuleType:
     """The clinic's faults, which live with the benchmark."""
-    path = Path(__file__).parents[2] / "benchmarks/faults.py"
-    spec = importlib.util.spec_from_file_location("clinic_faults", path)
+    path = Path(__file__).parents[2] / "benchmarks/faults/__init__.py"
+    spec = importlib.util.spec_from_file_location("clinic_faults", path, submodule_search_locations=[str(path.parent)])
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -57,6 +57,7 @@ def test_models_are_compared_on_the_classes_that_all_know(shapes: Path) -> None:
     assert found.iou()[1] == pytest.approx([alone.mean_iou, *alone.iou])
     assert len(found.behind) == 2
     assert any("Bonferroni" in note for note in found.notes)
+    assert "model 2: the model does not know square, triangle: their pixels are void" in found.notes
     with pytest.raises(ModelError, match="share no class"):
         compare([model(), model(("x", "y"))], shapes)
 
@@ -109,6 +110,9 @@ def test_what_cannot_be_compared_is_refused_before_any_work(shapes: Path, tmp_pa
         compare([model()], shapes)
     with pytest.raises(ConfigError, match="--data"):
         compare([model(), model()])
+    for more in ({"data": shapes}, {"split": "val"}):
+        with pytest.raises(ConfigError, match="their own images"):
+            compare(["a.json", "b.json"], **more)
     with pytest.raises(ConfigError, match="mixed"):
         compare([model(), "scores.json"], shapes)
     with pytest.raises(ConfigError, match="pictures"):

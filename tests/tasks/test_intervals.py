@@ -77,8 +77,8 @@ def test_the_interval_is_that_of_drawing_images_by_hand() -> None:
     mean, by_class = bootstrap(counted(pairs)[1], rounds=200, seed=7)
     rng = np.random.default_rng(7)
     draws = []
-    for _ in range(200):
-        chosen = rng.integers(0, len(pairs), len(pairs))
+    for weights in rng.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), 200):
+        chosen = np.repeat(np.arange(len(pairs)), weights)
         draws.append(counted([pairs[at] for at in chosen])[0].scores().mean_iou)
     np.testing.assert_allclose(mean, np.quantile(draws, [0.025, 0.975]))
     assert np.isnan(by_class[:, 5]).all()

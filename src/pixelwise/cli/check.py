@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.options import Format
+
 if TYPE_CHECKING:
     from pixelwise.doctor.checkup import Checkup
 
@@ -18,7 +20,7 @@ def check(
     fix: Annotated[Path | None, typer.Option(help="Write a mended copy to this new folder.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write all findings to this file.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with thumbnails.")] = None,
-    format: Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")] = "auto",
+    format: Format = "auto",
 ) -> None:
     """Say what is wrong with a data set, where, and what to do. Nothing in it is changed.
 

@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import Format, Seed, SkipUnpaired, Split, Threshold
+
 
 def compare(
     models: Annotated[list[Path], typer.Argument(help="Run folders or model files, or JSON files of evaluate.")],
     data: Annotated[Path | None, typer.Option(help="Folder of images and masks.")] = None,
-    split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")] = None,
+    split: Split = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures to this folder.")] = None,
-    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
-    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    format: Format = "auto",
+    seed: Seed = 0,
+    threshold: Threshold = 128,
+    skip_unpaired: SkipUnpaired = False,
 ) -> None:
     """Say whether the difference between models is real: the same images, and a paired bootstrap over them."""
     from rich.table import Table

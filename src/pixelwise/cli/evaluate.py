@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.options import Device, Format, Seed, SkipUnpaired, Split, Threshold
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,16 +18,16 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
-    split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")] = None,
+    split: Split = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")] = None,
-    format: Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
-    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    format: Format = "auto",
+    seed: Seed = 0,
+    threshold: Threshold = 128,
+    skip_unpaired: SkipUnpaired = False,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
     from pixelwise.cli.console import TerminalMonitor, results

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import Threshold
+
 app = typer.Typer(no_args_is_help=True, help="Draw how it works: convolutions, augmentation, FCN's scores, networks.")
 
 Out = Annotated[Path, typer.Option(help="PNG to write.")]
@@ -74,7 +76,7 @@ def networks(
     crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
     seed: Annotated[int, typer.Option(help="Of order, augmentation and weights.")] = 0,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
+    threshold: Threshold = 128,
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
     from pixelwise.cli.console import TerminalMonitor, results

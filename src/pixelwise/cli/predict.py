@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import Device
+
 IN_PART, REFUSED = 1, 2
 
 
@@ -33,7 +35,7 @@ def predict(
     ] = None,
     runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make masks anew that are there already.")] = False,
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that are there already are left."""

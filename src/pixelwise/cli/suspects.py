@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import Format, Seed, SkipUnpaired, Threshold
+
 SHOWN = 10
 
 
@@ -17,10 +19,10 @@ def suspects(
     to: Annotated[
         str | None, typer.Option(help="labelme or cvat: write their images and labels for this editor.")
     ] = None,
-    format: Annotated[str, typer.Option(help="auto, voc, camvid, matte or folder.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 1,
-    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    format: Format = "auto",
+    seed: Seed = 0,
+    threshold: Threshold = 128,
+    skip_unpaired: SkipUnpaired = False,
 ) -> None:
     """Rank regions and images by how likely their label is wrong. Nothing in the data is changed."""
     from rich.table import Table

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import Device, Format, SkipUnpaired, Threshold
+
 OWN = (
     "recipe", "decoder", "encoder", "weights", "upsample", "start", "epochs", "minutes", "crop", "batch", "seed",
     "device", "precision", "skip_broken", "augment", "loss",
@@ -15,7 +17,7 @@ OWN = (
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks; its format is found out and said.")],
     out: Annotated[Path, typer.Option(help="Run folder to write; must not exist yet.")],
-    format: Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")] = "auto",
+    format: Format = "auto",
     decoder: Annotated[str | None, typer.Option(help="unet (default), linknet, fcn8s, fcn16s or fcn32s.")] = None,
     encoder: Annotated[str | None, typer.Option(help="A timm network with features by stride; see `models`.")] = None,
     weights: Annotated[str | None, typer.Option(help="Of the encoder: auto (default), none or a file.")] = None,
@@ -27,11 +29,11 @@ def train(
     crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
     batch: Annotated[int | None, typer.Option(help="Samples in a step; 8, on a GPU 16, if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Of split, order, augmentation and new weights.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="auto (default: measured), float32 or bfloat16.")] = None,
-    threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
+    threshold: Threshold = 128,
     skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")] = False,
-    skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    skip_unpaired: SkipUnpaired = False,
     augment: Annotated[str | None, typer.Option(help="none, light, medium or strong (default).")] = None,
     loss: Annotated[str | None, typer.Option(help="A sum; 'cross_entropy + dice' if not given.")] = None,
     set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of TrainConfig.")] = None,

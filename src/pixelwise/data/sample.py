@@ -89,6 +89,10 @@ class DataSet:
             raise DataError(f"{self.root}: there is no split '{split}'; choose one of {', '.join(self.splits)}")
         return self.splits[split]
 
+    def scored(self, split: str | None = None) -> str:
+        """`split`, or where that is None the one to score on: test where there is one, val otherwise."""
+        return split or ("test" if "test" in self.splits else "val")
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) over format, classes, every pair's split, name and file sizes, and the contents of `sources`;
         not over the root's place.
@@ -122,9 +126,10 @@ def complete_splits(
 ) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
     """The splits in the order train, val, test, with a missing val held out of train, and notes that say so.
 
-    With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or more.
+    With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or more. An image that is
+    to be trained on and scored is noted without `hold_out`, else DataError.
     """
-    done, notes = dict(splits), []
+    done, notes = dict(splits), _leaks(splits, options)
     train = done.get("train", ())
     total = len(train)
     if "val" not in done and total > 1 and options.hold_out:
@@ -133,12 +138,26 @@ def complete_splits(
             train, done["test"] = hold_out(train, len(done["val"]) / len(train), options.seed)
         how = f"({100 * options.val_fraction:g} %, seed {options.seed})"
         new = [split for split in ("val", "test") if split in done and split not in splits]
-        notes = [f"{split}: {len(done[split])} of {total} images held out {how}" for split in new]
+        notes += [f"{split}: {len(done[split])} of {total} images held out {how}" for split in new]
         done["train"] = train
     if total == 1 and "val" not in done and options.hold_out:
         notes.append("val: none, as there is only one image to train on")
     ordered = {split: done[split] for split in _ORDER if done.get(split)}
     return ordered, (", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items()) + " images", *notes)
+
+
+def _leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) -> list[str]:
+    """A line for each split that holds images of train as well."""
+    taught, found = {pair.image for pair in splits.get("train", ())}, []
+    for split in ("val", "test"):
+        both = [pair.name for pair in splits.get(split, ()) if pair.image in taught]
+        if both:
+            found.append(f"{len(both)} images are in train and in {split} as well: {first(both)}")
+    if found and options.hold_out:
+        raise DataError(
+            f"{'; '.join(found)}; scores would be too good: take them out of one, or let `pixelwise check --fix` do it"
+        )
+    return found
 
 
 def pair_up(

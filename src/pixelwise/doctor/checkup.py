@@ -1,6 +1,5 @@
 """The whole examination of a data set, from its folder to its findings."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pixelwise.doctor.look import Look, looks
 from pixelwise.doctor.pictures import picture_hits, size_hits
 from pixelwise.doctor.shares import Shares, count_shares, share_hits
 from pixelwise.errors import DataError
+from pixelwise.images import quiet
 from pixelwise.monitor import Monitor
 
 
@@ -58,8 +58,7 @@ def examine(root: Path, *, format: str = "auto", monitor: Monitor | None = None)
 
     About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no known layout, no pair.
     """
-    with warnings.catch_warnings():  # here and not in the reading threads, which share one list of filters
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # what is odd about a picture becomes a finding
+    with quiet():
         return _examined(root, format, monitor or Monitor())
 
 

@@ -52,6 +52,13 @@ KINDS: dict[str, Kind] = {
     "layers-overlap": _warning(
         "Layers of classes that overlap", "--fix lets the later class (by name) cover the earlier.", mended=True
     ),
+    "shapes-clipped": _warning(
+        "Shapes that reach over the image's border", "They are cut there: are they of this image?", mended=True
+    ),
+    "shapes-blank": _note("Shapes without a pixel", "Lines, points and specks label nothing.", mended=True),
+    "shapes-overlap": _note(
+        "Shapes of two classes that overlap", "Which covers which is in docs/formats.md.", mended=True
+    ),
     "split-twice": _error("Two folders are the same split", "Keep one name of it (train, val, test)."),
     "split-without-masks": _note("A split without masks", "It is left out; add masks to use it.", mended=True),
     "split-small": _note("A split of few images", "Scores on it say little; hold out more."),
@@ -111,6 +118,11 @@ KINDS: dict[str, Kind] = {
     ),
     "colour-stray": _error("Colours that are no class", "Declare them, or let --fix take the nearest legal colour."),
     "value-outside-classes": _error("Values that are no class", "Declare the class; --fix makes the pixels void."),
+    "value-large": _error(
+        "Values above 255",
+        "Write class ids (0 to 254), no ids of instances; --fix makes them void where few masks have them.",
+    ),
+    "mask-wide": _error("8-bit masks saved as 16 bits", "Save them as 8 bits; --fix does."),
     "value-doubtful": _warning(
         "Values hardly meant as a class", "Name the classes in classes.txt, or correct the masks."
     ),

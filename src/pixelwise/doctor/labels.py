@@ -52,8 +52,15 @@ def _one(look: Look, mask: MaskLook, encoding: Encoding) -> Iterator[Hit]:
     matte = encoding.kind.startswith("alpha")
     if mask.alpha:
         yield _hit(look, "mask-in-alpha", f"mode {mask.picture.mode}; the colours say nothing")
-    if mask.overlaps:
-        yield _hit(look, "layers-overlap", f"{mask.overlaps} pixels in two layers", count=mask.overlaps)
+    if mask.wide and not matte:
+        yield _hit(look, "mask-wide", f"mode {mask.picture.mode}, every value is 257 times that of 8 bits")
+    for kind, count, what in (
+        ("layers-overlap" if look.couple.layers else "shapes-overlap", mask.overlaps, "pixels of two classes"),
+        ("shapes-clipped", mask.clipped, "shapes reach over the border"),
+        ("shapes-blank", mask.blank, "shapes have no pixel"),
+    ):
+        if count:
+            yield _hit(look, kind, f"{count} {what}", count=count)
     legal = _all_legal(mask, encoding)
     if legal and is_lossy(mask) and not matte and mask.distinct > 1:
         yield _hit(look, "mask-lossy", f"is {mask.picture.format}, though no value is odd")
@@ -88,7 +95,8 @@ def _closely(encoding: Encoding, look: Look) -> list[Hit]:
         kind = "mask-lossy" if is_lossy(look.mask) else "encodings-mixed"
         return [_hit(look, kind, "in colours, where the other masks hold numbers", position=strays.first)]
     doubtful = strays.kind == "value-outside-classes" and not encoding.declared
-    kind = "value-doubtful" if doubtful else strays.kind
+    large = not look.mask.coloured and int(look.mask.values.max()) > VOID
+    kind = "value-large" if large else "value-doubtful" if doubtful else strays.kind
     what = f"{strays.distinct} values, the first" if strays.distinct > 1 else "value"
     text = f"{strays.pixels} pixels of {what} {strays.value} at row {strays.first[0]}, column {strays.first[1]}"
     text += f"; the nearest legal is {strays.nearest}"

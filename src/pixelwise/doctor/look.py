@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from os import cpu_count
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pixelwise.data.formats.layers import merge
+from pixelwise.data.formats.shapes import Drawing, drawing_of
 from pixelwise.data.masks import Values, pack, raw_of
 from pixelwise.doctor.edges import Fit, edge_strength, fit, outline
 from pixelwise.doctor.layout import Couple
@@ -31,6 +32,7 @@ MOST_VALUES = 256
 _CHUNK = 64
 _FILMS = frozenset({"GIF", "TIFF", "WEBP"})
 _ORIENTATION = 0x0112
+_WIDER = 257  # times 255 is 65535: what programs multiply with that save 8 bits as 16
 _RIM = 12  # of its height and width, how much of a picture counts as its rim: a twelfth on each side
 
 
@@ -68,7 +70,8 @@ class MaskLook:
     `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there are many looks;
     `distinct` is the number of all values. `between` is the share of borders that climb through a value in between,
     `rim` and `core` are the shares of the upper value at the rim and inside. `alpha` says that the alpha channel was
-    read, as nothing else is drawn.
+    read, as nothing else is drawn. `overlaps` are pixels of two layers or shapes; `clipped` and `blank` are shapes cut
+    at the border or without a pixel. `wide` says that 8 bits were saved as 16, and are read as 8 again.
     """
 
     picture: Picture
@@ -81,6 +84,9 @@ class MaskLook:
     palette: tuple[Colour, ...] | None
     alpha: bool
     overlaps: int = 0
+    clipped: int = 0
+    blank: int = 0
+    wide: bool = False
 
     @property
     def values(self) -> Values:
@@ -192,7 +198,8 @@ def _is_grey(pixels: Array) -> bool:
 def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Raw, bool, bool]:
     """(the picture, (H, W) numbers or packed colours, whether colours, whether of the alpha channel), upright.
 
-    A picture of colours that are all grey counts as numbers; where only the alpha channel is drawn, it is read.
+    A picture of colours that are all grey counts as numbers; where only the alpha channel is drawn, it is read. 8 bits
+    that were saved as 16 are 8 again.
     """
     image = open_image(path)
     upright = ImageOps.exif_transpose(image)
@@ -200,6 +207,8 @@ def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Raw, bool
     raw, coloured = raw_of(upright, path)
     if coloured and bool((raw == (raw & 255) * 0x010101).all()):
         raw, coloured = raw & 255, False
+    if image.mode.startswith("I;16") and (matte or _is_wide(image, raw)):
+        raw = raw >> 8
     alpha = _in_alpha(upright)
     use_alpha = alpha is not None and (matte or bool((raw == raw.flat[0]).all()))
     if alpha is not None and use_alpha:
@@ -209,16 +218,27 @@ def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Raw, bool
     return image, raw, coloured, use_alpha
 
 
+def _is_wide(image: Image.Image, raw: Raw) -> bool:
+    return image.mode.startswith("I;16") and int(raw.max()) > 255 and not (raw % _WIDER).any()
+
+
 def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, Raw]:
     image, raw, coloured, alpha = raw_mask(path, matte=matte)
     look = _mask_look(_picture(image, raw), raw, coloured=coloured, palette=_palette(image), alpha=alpha and not matte)
-    return look, raw >= 128 if matte else raw
+    wide = _is_wide(image, np.asarray(image)) if image.mode.startswith("I;16") else False
+    return replace(look, wide=wide), raw >= 128 if matte else raw
 
 
 def _drawn(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
-    labels, overlaps = (couple.read(couple.mask), 0) if couple.read else merge(couple.layers, classes)
-    picture = Picture(labels.shape, labels.shape, 1, "L", "PNG" if couple.layers else "", 1, content_print(labels))
-    return _mask_look(picture, labels, coloured=False, palette=None, alpha=False, overlaps=overlaps), labels
+    if couple.read:
+        drawing = drawing_of(couple.read, couple.mask)
+    else:
+        labels, claimed = merge(couple.layers, classes)
+        drawing = Drawing(labels, 0, 0, claimed)
+    labels, format = drawing.labels, "PNG" if couple.layers else ""
+    picture = Picture(labels.shape, labels.shape, 1, "L", format, 1, content_print(labels))
+    look = _mask_look(picture, labels, coloured=False, palette=None, alpha=False)
+    return replace(look, overlaps=drawing.overlapped, clipped=drawing.clipped, blank=drawing.blank), labels
 
 
 def _mask_look(
@@ -228,7 +248,6 @@ def _mask_look(
     coloured: bool,
     palette: tuple[Colour, ...] | None,
     alpha: bool,
-    overlaps: int = 0,
 ) -> MaskLook:
     values, places = _distinct(raw)
     counts = np.bincount(places.ravel(), minlength=len(values))
@@ -246,7 +265,6 @@ def _mask_look(
         core=core,
         palette=palette,
         alpha=alpha,
-        overlaps=overlaps,
     )
 
 

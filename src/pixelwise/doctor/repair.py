@@ -22,7 +22,7 @@ from pixelwise.doctor.pictures import picture_hits
 from pixelwise.doctor.reading import read_mask, variant
 from pixelwise.errors import DataError, OutputError
 from pixelwise.files import whole_folder
-from pixelwise.images import Array, read_rgb, write_image, write_labels
+from pixelwise.images import Array, quiet, read_rgb, write_image, write_labels
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, voc_colormap
 
@@ -66,7 +66,7 @@ def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
     """
     _refuse_lossy(found)
     _refuse_unknown(found)
-    with whole_folder(folder, found.inventory.root) as stage:
+    with quiet(), whole_folder(folder, found.inventory.root) as stage:
         return _write(found, stage, folder, monitor)
 
 
@@ -85,7 +85,13 @@ def _refuse_lossy(found: Checkup) -> None:
 
 
 def _refuse_unknown(found: Checkup) -> None:
-    """Where no value is a class, all would become void."""
+    """Where no value is a class, or most masks hold numbers of something else, far too much would become void."""
+    large = sum(finding.places for finding in found.findings if finding.id == "value-large")
+    if 2 * large > len(found.looks):
+        raise DataError(
+            f"{shown(found.inventory.root)}: {large} of {len(found.looks)} masks hold values above 255, ids of "
+            "instances or of too many classes; no copy was written: write class ids from 0 to 254 instead"
+        )
     if "value-doubtful" in found.findings.ids() and not found.shares["all"].pixels[:VOID].any():
         raise DataError(
             f"{shown(found.inventory.root)}: no value of the masks seems to be a class, and no copy was written; "
@@ -201,7 +207,8 @@ def _labels(plan: _Plan, look: Look, mask: MaskLook, entries: list[Change]) -> A
     if look.couple.layers:
         entries.append(_entry(plan, look, "mask", "layout-layers", f"joined, {overlaps} pixels in two", mask=True))
     how = variant(mask, plan.encoding)
-    if how or plan.encoding.binary or mask.alpha or mask.coloured or plan.encoding.kind.startswith("alpha"):
+    odd = mask.alpha or mask.wide or mask.coloured
+    if how or odd or plan.encoding.binary or plan.encoding.kind.startswith("alpha"):
         entries.append(_entry(plan, look, "mask", "encoding", f"{mask.picture.mode} written as class ids", mask=True))
     if plan.lowest:
         labels = np.where(labels == VOID, VOID, labels - np.minimum(labels, plan.lowest)).astype(np.uint8)

@@ -1,6 +1,5 @@
 """Several models on the same images: which is better, and whether the difference is more than chance of the images."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import torch
 
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions, DataSet
-from pixelwise.errors import ConfigError, ImageError
+from pixelwise.errors import ConfigError
 from pixelwise.images import Array, read_rgb
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
@@ -19,8 +18,8 @@ from pixelwise.jobs.scorefile import read_scores
 from pixelwise.monitor import Monitor
 from pixelwise.reports.gallery import side_by_side, write_gallery
 from pixelwise.reports.overlays import paint
-from pixelwise.tasks.intervals import PerImage, iou_of
-from pixelwise.tasks.metrics import ConfusionMatrix, Figures
+from pixelwise.tasks.intervals import PerImage, scores_of
+from pixelwise.tasks.metrics import ConfusionMatrix
 
 PICTURES, SIDE = 8, 380
 
@@ -53,28 +52,32 @@ def compare(
             )
         if report is not None:
             raise ConfigError("a report shows pictures, which score files do not hold: give the models and --data")
-        return compared(_names(models), *read_scores(files))
+        if data is not None or split is not None:
+            raise ConfigError("score files speak of their own images: leave out --data and --split, or give models")
+        return compared(_names(models), read_scores(files))
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
-    race = _Race(
-        [m if isinstance(m, Predictor) else load(m) for m in models], open_dataset(data, options or DataOptions())
-    )
-    split = split or ("test" if "test" in race.dataset.splits else "val")
-    found = compared(_names(models), *race.run(split, monitor))
+    dataset, names = open_dataset(data, options or DataOptions()), _names(models)
+    for note in dataset.notes:
+        monitor.line(note)
+    race = _Race([m if isinstance(m, Predictor) else load(m) for m in models], dataset)
+    notes = [f"{name}: {note}" for name, said in zip(names, race.notes, strict=True) for note in said]
+    found = compared(names, race.run(dataset.scored(split), monitor), notes)
     if report is not None:
         _write_page(Path(report), found, race)
     return found
 
 
 class _Race:
-    """Models and a data set, with the classes that all share."""
+    """Models and a data set, with the classes that all share, and by model what it knows more or less of."""
 
     def __init__(self, predictors: Sequence[Predictor], dataset: DataSet) -> None:
         self.dataset, self._predictors = dataset, predictors
         self.classes = dataset.classes
         for predictor in predictors:
             self.classes = match(predictor.classes, self.classes).classes
-        self._truth = match(self.classes, dataset.classes).from_data
+        self.notes = [match(predictor.classes, dataset.classes).notes for predictor in predictors]
+        self._shared = match(self.classes, dataset.classes)
         self._tables = [match(predictor.classes, self.classes).from_model for predictor in predictors]
 
     def run(self, split: str, monitor: Monitor) -> Counted:
@@ -90,14 +93,12 @@ class _Race:
         names = tuple(pair.name for pair in pairs)
         return self.classes.names, split, names, np.stack([counts.counts() for counts in images])
 
-    def look(self, split: str, at: int) -> tuple[Path, Array, list[Array]]:
-        """An image's path, truth and what each model says, in the shared classes."""
+    def look(self, split: str, at: int) -> tuple[Array, Array, list[Array]]:
+        """An image (H, W, 3), its truth and what each model says, in the shared classes."""
         pair = self.dataset.pairs(split)[at]
-        truth = self._truth[self.dataset.read_labels(pair.mask)]
-        found = [t[p.predict(pair.image).labels] for p, t in zip(self._predictors, self._tables, strict=True)]
-        if truth.shape != found[0].shape:
-            raise ImageError(f"{pair.image}: {found[0].shape} pixels, but its mask has {truth.shape} (height, width)")
-        return pair.image, truth, found
+        rgb = read_rgb(pair.image)
+        truth = self._shared.truth(self.dataset, pair, rgb.shape[:2])
+        return rgb, truth, [t[p.predict(rgb).labels] for p, t in zip(self._predictors, self._tables, strict=True)]
 
 
 def _names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
@@ -110,12 +111,11 @@ def _names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
 def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
     """compare.json and compare.html, with the images on which the models' own mean IoU lies furthest apart."""
     found.write_json(folder / "compare.json")
-    own = np.array([[_mean(row) for row in iou_of(counts.astype(np.float64))] for counts in found.counts])  # (M, N)
+    own = scores_of(found.counts)[..., 0]  # (M, N)
     spread = np.nan_to_num(own.max(0) - own.min(0))
     pictures = []
     for at in np.argsort(-spread, kind="stable")[:PICTURES].tolist():
-        path, truth, labels = race.look(found.split, at)
-        rgb = read_rgb(path)
+        rgb, truth, labels = race.look(found.split, at)
         painted = [paint(rgb, part, race.classes.palette, 0.7) for part in (truth, *labels)]
         figures = [f"{name} {value:.3f}" for name, value in zip(found.models, own[:, at], strict=True)]
         panels = list(zip(("image", "truth", *figures), (rgb, *painted), strict=True))
@@ -134,12 +134,6 @@ def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
             ("Data", f"{race.dataset.root} ({race.dataset.format})"),
             ("Images", f"{len(found.images)} of {found.split}"),
         ],
-        tables=[
-            ("Mean IoU and IoU by class", *found.table()),
-        ],
+        tables=[("Mean IoU and IoU by class", *found.table())],
         pictures=pictures,
     )
-
-
-def _mean(values: Figures) -> float:
-    return float(np.nanmean(values)) if not np.isnan(values).all() else math.nan

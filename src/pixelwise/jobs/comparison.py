@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +11,17 @@ import numpy as np
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
 from pixelwise.tasks.differences import Difference, paired
-from pixelwise.tasks.intervals import iou_of
-from pixelwise.tasks.metrics import Counts
+from pixelwise.tasks.intervals import ROUNDS, scores_of
+from pixelwise.tasks.metrics import Counts, number
 
 Counted = tuple[tuple[str, ...], str, tuple[str, ...], Counts]
 """Classes, split, images, counts (M, N, 3, C)."""
 
 FEW = 30
 MEANING = (
-    "95 % intervals by paired bootstrap: images are drawn anew 4000 times, the same for all models. They tell of other "
-    "images of the same source, not of another training; frames of one video resemble each other, and the intervals "
-    "are then too narrow."
+    f"95 % intervals by paired bootstrap: images are drawn anew {ROUNDS} times, the same for all models. They tell of "
+    "other images of the same source, not of another training; frames of one video resemble each other, and the "
+    "intervals are then too narrow."
 )
 
 
@@ -43,8 +44,8 @@ class Comparison:
 
     def iou(self) -> list[list[float]]:
         """(M, 1 + C) mean IoU and IoU by class, pooled over the images; NaN where there is none."""
-        found = iou_of(self.counts.sum(1).astype(np.float64))
-        return [[float(np.nanmean(row)), *row.tolist()] for row in found]
+        found: list[list[float]] = scores_of(self.counts.sum(1)).tolist()
+        return found
 
     def verdicts(self) -> list[str]:
         """One line for each model behind the best."""
@@ -76,7 +77,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, object]:
         """JSON values; differences are the best's figure minus the other's, null where there is none."""
-        scores = [[_number(value) for value in row] for row in self.iou()]
+        scores = [[number(value) for value in row] for row in self.iou()]
         return {
             "split": self.split,
             "images": len(self.images),
@@ -99,13 +100,15 @@ class Comparison:
         }
 
 
-def compared(
-    models: tuple[str, ...], classes: tuple[str, ...], split: str, images: tuple[str, ...], counts: Counts
-) -> Comparison:
-    """Rank the models by mean IoU and put the best beside each other. Raises DataError where every pixel is void."""
+def compared(models: tuple[str, ...], counted: Counted, said: Sequence[str] = ()) -> Comparison:
+    """Rank the models by mean IoU and put the best beside each other; the notes end with what was `said` before.
+
+    Raises DataError where every pixel is void.
+    """
+    classes, split, images, counts = counted
     if not counts[:, :, 1].any():
         raise DataError(f"every pixel of {split} is void: there is nothing to compare")
-    means = np.nanmean(iou_of(counts.sum(1).astype(np.float64)), axis=1)
+    means = scores_of(counts.sum(1))[:, 0]
     best = int(means.argmax())
     others = [model for model in np.argsort(-means, kind="stable").tolist() if model != best]
     behind = {model: paired(counts[[best, model]], comparisons=len(others)) for model in others}
@@ -121,7 +124,7 @@ def compared(
     )
     if len(images) < FEW:
         notes.append(f"{len(images)} images are few: such intervals tend to be too narrow below about {FEW}.")
-    return Comparison(models, classes, split, images, counts, best, behind, tuple(notes))
+    return Comparison(models, classes, split, images, counts, best, behind, (*notes, *said))
 
 
 def _figure(value: float) -> str:
@@ -135,14 +138,10 @@ def _behind(lead: Difference) -> str:
     return f", {-100 * lead.value:+.1f} ({-100 * lead.high:+.1f} to {-100 * lead.low:+.1f}){sure}"
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
-
-
 def _as_dict(lead: Difference) -> dict[str, object]:
     return {
-        "difference": _number(lead.value),
-        "interval_95": [_number(lead.low), _number(lead.high)],
-        "draws_of_other_sign": _number(lead.flips),
+        "difference": number(lead.value),
+        "interval_95": [number(lead.low), number(lead.high)],
+        "draws_of_other_sign": number(lead.flips),
         "real": lead.shown,
     }

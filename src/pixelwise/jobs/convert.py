@@ -10,9 +10,7 @@ from pathlib import Path
 
 from pixelwise.data.build import open_dataset
 from pixelwise.data.formats import coco, cvat, labelme, supervisely, yolo
-from pixelwise.data.formats.layers import LayerReader
-from pixelwise.data.formats.records import RecordReader
-from pixelwise.data.formats.shapes import Drawing, declared
+from pixelwise.data.formats.shapes import declared, drawing_of
 from pixelwise.data.sample import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown
 from pixelwise.files import whole_folder, write_text
@@ -120,11 +118,7 @@ def _items(dataset: DataSet, stage: Path, place: str, done: Converted, monitor: 
 
 
 def _labels(dataset: DataSet, pair: Pair, done: Converted) -> Array:
-    reader = dataset.read_labels
-    if isinstance(reader, RecordReader | LayerReader):
-        drawing = reader.drawing(pair.mask)
-    else:
-        drawing = Drawing(reader(pair.mask), 0, 0, 0)
+    drawing = drawing_of(dataset.read_labels, pair.mask)
     size = upright_size(pair.image)
     if drawing.labels.shape != size:
         raise ImageError(f"{pair.image}: {size} pixels, but its labels have {drawing.labels.shape} (height, width)")

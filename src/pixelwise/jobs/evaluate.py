@@ -8,7 +8,7 @@ import numpy as np
 
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions, DataSet, Pair
-from pixelwise.errors import DataError, ImageError, ModelError
+from pixelwise.errors import DataError, ModelError
 from pixelwise.images import Array
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
@@ -41,7 +41,7 @@ def evaluate(
     dataset = open_dataset(data, options or DataOptions())
     for note in dataset.notes:
         monitor.line(note)
-    split = split or ("test" if "test" in dataset.splits else "val")
+    split = dataset.scored(split)
     pairs = dataset.pairs(split)
     result = score(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
     if report is not None:
@@ -65,12 +65,9 @@ def score(
         monitor.line(note)
     measures = Measures.of(len(shared.classes), temperature)
     for pair in monitor.track(pairs, what=f"evaluating {split}", total=len(pairs)):
-        truth = shared.from_data[dataset.read_labels(pair.mask)]
         found = predictor.predict(pair.image, scores=None if temperature is None else "logits")
-        labels = shared.from_model[found.labels]
-        if truth.shape != labels.shape:
-            raise ImageError(f"{pair.image}: {labels.shape} pixels, but its mask has {truth.shape} (height, width)")
-        measures.add(truth, labels, found)
+        truth = shared.truth(dataset, pair, found.labels.shape)
+        measures.add(truth, shared.from_model[found.labels], found)
     if not measures.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
     mean, by_class = bootstrap(measures.images)

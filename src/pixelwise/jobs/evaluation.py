@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pixelwise.data.sample import DataSet, Pair
+from pixelwise.errors import ImageError
 from pixelwise.files import write_text
 from pixelwise.images import Array
 from pixelwise.inference.predictor import Result
@@ -81,6 +83,13 @@ class Shared:
     from_data: Array
     from_model: Array
     notes: tuple[str, ...]
+
+    def truth(self, dataset: DataSet, pair: Pair, size: tuple[int, ...]) -> Array:
+        """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of the image's size."""
+        truth = self.from_data[dataset.read_labels(pair.mask)]
+        if truth.shape != size:
+            raise ImageError(f"{pair.image}: {size} pixels, but its mask has {truth.shape} (height, width)")
+        return truth
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.sample import DataSet, Pair
-from pixelwise.images import read_rgb
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.evaluation import Evaluation
 from pixelwise.reports.overlays import VOID_COLOUR
@@ -57,8 +56,8 @@ def _gallery(found: Evaluation, model: Predictor, dataset: DataSet, pairs: Seque
     by_name, samples = {pair.name: pair for pair in pairs}, []
     for name, value in dict([*rated[:SAMPLES], *rated[-SAMPLES:]]).items():
         result = model.predict(by_name[name].image)
-        truth = found.shared.from_data[dataset.read_labels(by_name[name].mask)]
-        picture = read_rgb(by_name[name].image), truth, found.shared.from_model[result.labels]
+        truth = found.shared.truth(dataset, by_name[name], result.labels.shape)
+        picture = result.rgb, truth, found.shared.from_model[result.labels]
         samples.append(sample(f"{name}: mean IoU {value:.1%}", picture, result.confidence, found.classes))
     legend = {**dict(zip(found.classes.names, found.classes.palette, strict=True)), "void": VOID_COLOUR}
     return Gallery(legend, samples)

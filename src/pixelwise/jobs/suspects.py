@@ -12,7 +12,7 @@ import numpy as np
 from pixelwise.checkpoint import model_path
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions, DataSet, Pair
-from pixelwise.errors import ConfigError, ImageError, OutputError, unknown
+from pixelwise.errors import ConfigError, OutputError, unknown
 from pixelwise.files import atomic
 from pixelwise.images import Array
 from pixelwise.inference.load import load
@@ -136,11 +136,8 @@ class _Search:
 
     def look(self, split: str, pair: Pair) -> None:
         """Search one image."""
-        labels = self.shared.from_data[self._dataset.read_labels(pair.mask)]
         result = self._predictor.predict(pair.image, scores="probabilities")
-        if labels.shape != result.labels.shape:
-            size = result.labels.shape
-            raise ImageError(f"{pair.image}: {size} pixels, but its mask has {labels.shape} (height, width)")
+        labels = self.shared.truth(self._dataset, pair, result.labels.shape)
         said = self.shared.from_model[result.labels]
         for one in suspects_of(labels, result.scores["probabilities"][self._channels]):
             place = -len(self._regions)  # of equal scores the first found stays

@@ -1,7 +1,9 @@
 """Labels as drawn shapes: which names mean what, shapes painted into labels, labels taken apart into regions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -50,6 +52,19 @@ class Drawing:
     clipped: int
     blank: int
     overlapped: int
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A reader of labels that counts what becomes of shapes."""
+
+    def drawing(self, path: Path, /) -> Drawing:
+        """The labels of a file, and the counts."""
+
+
+def drawing_of(read: Callable[[Path], Array], path: Path) -> Drawing:
+    """The labels that `read` makes of a file; where it reads no shapes, nothing is cut."""
+    return read.drawing(path) if isinstance(read, Draws) else Drawing(read(path), 0, 0, 0)
 
 
 def legend(declared: Iterable[tuple[str, Colour | None]], where: object) -> Legend:

@@ -1,0 +1,19 @@
+"""Faults to plant in a clean data set, one function each, strong or mild. Used by clinic.py and by the tests.
+
+A set is a plain folder: images/SPLIT/NAME.jpg and masks/SPLIT/NAME.png of class ids (or 0 and 255).
+"""
+
+from . import classes, copies, files, images, layouts, masks, pairs
+from .patient import Fault, Patient, save_mask
+
+__all__ = ["FAULTS", "Fault", "Patient", "save_mask"]
+
+FAULTS = (
+    *files.FAULTS,
+    *layouts.FAULTS,
+    *images.FAULTS,
+    *copies.FAULTS,
+    *pairs.FAULTS,
+    *masks.FAULTS,
+    *classes.FAULTS,
+)

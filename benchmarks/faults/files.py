@@ -1,0 +1,173 @@
+"""Faults of files, folders and lists of classes."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .patient import EVERY, Fault, Patient, Planted, colours, raw, save_mask
+
+
+def no_image(p: Patient, mild: bool) -> Planted:
+    return [mask for image, mask in p.some(mild) if image.unlink() is None]
+
+
+def no_mask(p: Patient, mild: bool) -> Planted:
+    return [image for image, mask in p.some(mild) if mask.unlink() is None]
+
+
+def _cut(path: Path, share: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: max(1, int(len(data) * share))])
+    return path
+
+
+def image_truncated(p: Patient, mild: bool) -> Planted:
+    return [_cut(image, 0.95 if mild else 0.4) for image, _ in p.some(mild)]
+
+
+def mask_truncated(p: Patient, mild: bool) -> Planted:
+    return [_cut(mask, 0.9 if mild else 0.4) for _, mask in p.some(mild)]
+
+
+def image_empty(p: Patient, mild: bool) -> Planted:
+    done = [image for image, _ in p.some(mild)]
+    for path in done:
+        path.write_bytes(b"")
+    return done
+
+
+def image_text(p: Patient, mild: bool) -> Planted:
+    done = [image for image, _ in p.some(mild)]
+    for path in done:
+        path.write_text("<html>404 not found</html>")
+    return done
+
+
+def image_twice_named(p: Patient, mild: bool) -> Planted:
+    done = []
+    for image, _ in p.some(mild):
+        Image.open(image).save(image.with_suffix(".png"))
+        done.append(image.with_suffix(".png"))
+    return done
+
+
+def mask_twice_named(p: Patient, mild: bool) -> Planted:
+    return [Path(shutil.copy(mask, mask.with_name(f"{mask.stem}_mask.png"))) for _, mask in p.some(mild)]
+
+
+def link_broken(p: Patient, mild: bool) -> Planted:
+    done = []
+    for image, _ in p.some(mild):
+        image.unlink()
+        image.symlink_to("gone.jpg")
+        done.append(image)
+    return done
+
+
+def link_loop(p: Patient, mild: bool) -> Planted:
+    path = p.root / "images/train" / ("again" if mild else "again.jpg")
+    path.symlink_to("." if mild else path.name)
+    return [path]
+
+
+def name_bytes(p: Patient, mild: bool) -> Planted:
+    done = []
+    for image, mask in p.some(mild):
+        new = os.fsdecode(b"caf\xe9" + os.fsencode(image.stem))
+        image.rename(image.with_name(new + image.suffix))
+        mask.rename(mask.with_name(new + ".png"))
+        done.append(image.with_name(new + image.suffix))
+    return done
+
+
+def other_files(p: Patient, mild: bool) -> Planted:
+    done = [p.root / "masks/train" / f"{name}" for name in (("Thumbs.db",) if mild else ("a.txt", "b.json", "c.xml"))]
+    for path in done:
+        path.write_text("x")
+    return done
+
+
+def subfolder(p: Patient, mild: bool) -> Planted:
+    folder = p.root / "images/train/more"
+    folder.mkdir()
+    for image, _ in p.some(mild):
+        shutil.copy(image, folder)
+    return [folder]
+
+
+def two_layouts(p: Patient, mild: bool) -> Planted:
+    for name, source in (("train", "images"), ("trainannot", "masks")):
+        (p.root / name).mkdir()
+        for path in sorted((p.root / source / "train").iterdir())[: 3 if mild else 10]:
+            shutil.copy(path, p.root / name)
+    for path in (p.root / "trainannot").iterdir():
+        save_mask(path, np.minimum(raw(path), 10), p)
+    return []
+
+
+def split_twice(p: Patient, mild: bool) -> Planted:
+    for side in ("images", "masks"):
+        (p.root / side / "validation").mkdir()
+    for image, mask in p.pairs("val")[: 1 if mild else 4]:
+        shutil.move(image, p.root / "images/validation")
+        shutil.move(mask, p.root / "masks/validation")
+    return []
+
+
+def split_unmasked(p: Patient, mild: bool) -> Planted:
+    shutil.rmtree(p.root / "masks/test")
+    return []
+
+
+def split_unpaired(p: Patient, mild: bool) -> Planted:
+    for _, mask in p.pairs("test"):
+        mask.rename(mask.with_name(f"other{mask.name}"))
+    return []
+
+
+def classes_malformed(p: Patient, mild: bool) -> Planted:
+    path = p.root / "classes.json"
+    text = "[\n" + ",\n".join(f'  {{"name": "{name}"}}' for name in p.names) + (",\n]" if mild else "\n  {{{\n")
+    path.write_text(text)
+    (p.root / "classes.txt").unlink(missing_ok=True)
+    return [path]
+
+
+def classes_contradict(p: Patient, mild: bool) -> Planted:
+    names = [*p.names[:-2], p.names[-1], p.names[-2]] if mild else [f"other {name}" for name in p.names]
+    path = p.root / "classes.csv"
+    path.write_text("\n".join(names) + "\n")
+    return [path]
+
+
+def classes_without_colours(p: Patient, mild: bool) -> Planted:
+    for _, mask in p.every():
+        Image.fromarray(colours(raw(mask), p)).save(mask)
+    return []
+
+
+FAULTS = (
+    Fault(no_image, ("mask-without-image",)),
+    Fault(no_mask, ("image-without-mask",)),
+    Fault(image_truncated, ("image-unreadable",), EVERY),
+    Fault(mask_truncated, ("mask-unreadable",), EVERY),
+    Fault(image_empty, ("image-unreadable",)),
+    Fault(image_text, ("image-unreadable",)),
+    Fault(image_twice_named, ("image-name-twice",)),
+    Fault(mask_twice_named, ("mask-name-twice",)),
+    Fault(link_broken, ("link-broken",)),
+    Fault(link_loop, ("link-loop",)),
+    Fault(name_bytes, ("name-not-utf8",)),
+    Fault(other_files, ("file-ignored",)),
+    Fault(subfolder, ("subfolder-ignored",)),
+    Fault(two_layouts, ("layouts-mixed",)),
+    Fault(split_twice, ("split-twice",)),
+    Fault(split_unmasked, ("split-without-masks",)),
+    Fault(split_unpaired, ("split-empty",)),
+    Fault(classes_malformed, ("classes-malformed",)),
+    Fault(classes_contradict, ("classes-contradict",)),
+    Fault(classes_without_colours, ("classes-misfit",)),
+)

@@ -1,0 +1,121 @@
+"""Faults of images."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .patient import EVERY, Fault, Patient, Planted, colours, raw
+
+
+def _resave(p: Patient, mild: bool, change: Callable[[Image.Image, Path], Path]) -> Planted:
+    done = []
+    for image, _ in p.some(mild):
+        picture = Image.open(image).convert("RGB")
+        image.unlink()
+        done.append(change(picture, image))
+    return done
+
+
+def _saved(picture: Image.Image, path: Path, **options: object) -> Path:
+    picture.save(path, **options)
+    return path
+
+
+def suffix_wrong(p: Patient, mild: bool) -> Planted:
+    return _resave(p, mild, lambda picture, path: _saved(picture, path, format="PNG"))
+
+
+def frames(p: Patient, mild: bool) -> Planted:
+    def change(picture: Image.Image, path: Path) -> Path:
+        more = [picture.rotate(180) for _ in range(1 if mild else 4)]
+        return _saved(picture, path.with_suffix(".tif"), save_all=True, append_images=more)
+
+    return _resave(p, mild, change)
+
+
+def transparent(p: Patient, mild: bool) -> Planted:
+    def change(picture: Image.Image, path: Path) -> Path:
+        alpha = np.full((picture.height, picture.width), 255, np.uint8)
+        alpha[:20, : 20 if mild else None] = 0
+        picture.putalpha(Image.fromarray(alpha))
+        return _saved(picture, path.with_suffix(".png"))
+
+    return _resave(p, mild, change)
+
+
+def cmyk(p: Patient, mild: bool) -> Planted:
+    return _resave(p, mild, lambda picture, path: _saved(picture.convert("CMYK"), path, quality=95))
+
+
+def deep(p: Patient, mild: bool) -> Planted:
+    def change(picture: Image.Image, path: Path) -> Path:
+        return _saved(
+            Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257), path.with_suffix(".png")
+        )
+
+    return _resave(p, mild, change)
+
+
+def floats(p: Patient, mild: bool) -> Planted:
+    def change(picture: Image.Image, path: Path) -> Path:
+        return _saved(picture.convert("F"), path.with_suffix(".tif"))
+
+    return _resave(p, mild, change)
+
+
+def grey(p: Patient, mild: bool) -> Planted:
+    def change(picture: Image.Image, path: Path) -> Path:
+        return _saved(picture.convert("L").convert("RGB"), path.with_suffix(".png" if mild else ".jpg"))
+
+    return _resave(p, mild, change)
+
+
+def blank_image(p: Patient, mild: bool) -> Planted:
+    def change(picture: Image.Image, path: Path) -> Path:
+        return _saved(Image.new("RGB", picture.size, (90, 120, 60) if mild else (0, 0, 0)), path)
+
+    return _resave(p, mild, change)
+
+
+def _scaled(p: Patient, mild: bool, factor: float) -> Planted:
+    done = []
+    for image, mask in p.some(mild, 3):
+        for path, way in ((image, Image.Resampling.BICUBIC), (mask, Image.Resampling.NEAREST)):
+            picture = Image.open(path)
+            picture.resize((round(picture.width * factor), round(picture.height * factor)), way).save(path)
+        done.append(image)
+    return done
+
+
+def tiny(p: Patient, mild: bool) -> Planted:
+    return _scaled(p, mild, 0.2 if mild else 0.06)
+
+
+def huge(p: Patient, mild: bool) -> Planted:
+    return _scaled(p, mild, 5.0 if mild else 9.0)
+
+
+def image_is_mask(p: Patient, mild: bool) -> Planted:
+    done = []
+    for image, mask in p.some(mild):
+        picture = colours(raw(mask), p)
+        image.unlink()
+        done.append(_saved(Image.fromarray(picture), image.with_suffix(".png")))
+    return done
+
+
+FAULTS = (
+    Fault(floats, ("image-unreadable",)),
+    Fault(suffix_wrong, ("suffix-wrong",)),
+    Fault(frames, ("image-frames",)),
+    Fault(transparent, ("image-transparent",)),
+    Fault(cmyk, ("image-cmyk",)),
+    Fault(deep, ("image-deep",)),
+    Fault(grey, ("image-grey",), EVERY),
+    Fault(blank_image, ("image-blank",)),
+    Fault(tiny, ("image-tiny",), ("street", "people")),
+    Fault(huge, ("image-huge",)),
+    Fault(image_is_mask, ("image-is-mask",), EVERY),
+)
