@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.errors import OutputError, unknown
-from pixelwise.files import atomic, write_text
+from pixelwise.files import atomic, held, write_text
 
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -58,3 +58,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_folder_is_held_by_one_alone_and_is_gone_where_nothing_came_into_it(tmp_path: Path) -> None:
+    folder = tmp_path / "runs/a"
+    with held(folder):
+        with pytest.raises(OutputError, match="written by another command"), held(folder):
+            pass
+        assert folder.is_dir()
+    assert not folder.exists()
+    with held(folder):
+        (folder / "run.json").touch()
+    with held(folder):
+        assert (folder / "run.json").is_file()

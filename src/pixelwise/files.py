@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pixelwise.errors import OutputError
@@ -40,6 +40,47 @@ def atomic(path: Path) -> Iterator[Path]:
         raise _output_error(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold `folder`, made where it is not there, for the block alone; removed after it if nothing came into it.
+
+    A process that ends, however it ends, holds nothing. Raises OutputError where another block holds the folder, and
+    where it cannot be made. Where the system knows no locks on folders, all are let in.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}; choose another") from error
+    handle = _locked(folder)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(folder: Path) -> int | None:
+    """A handle that holds the folder until it is closed; None without locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise OutputError(
+                f"{folder} is being written by another command: wait for it, or choose another"
+            ) from error
+        return None
+    return handle
 
 
 @contextmanager

@@ -1,11 +1,13 @@
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from pixelwise.data.build import open_dataset
-from pixelwise.data.loaders import Epochs, TrainingSet, WholeImages, training_loader, validation_loader
+from pixelwise.data.loaders import Epochs, TrainingSet, WholeImages, plainly, training_loader, validation_loader
 from pixelwise.data.transforms import Augmentation
+from pixelwise.errors import ImageError
 
 
 def batches(folder: Path, *, workers: int, epoch: int, seed: int = 0) -> list[torch.Tensor]:
@@ -54,3 +56,14 @@ def test_validation_shows_whole_images_and_cuts_only_huge_ones(shapes: Path, mon
     cut = WholeImages(data.pairs("val"), data.read_labels)[0]
     assert [tuple(target.shape[1:]) for _, target in cut] == [(50, 50), (50, 46), (14, 50), (14, 46)]
     assert sum(target.eq(1).sum() for _, target in cut) == whole[0][0][1].eq(1).sum()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(shapes: Path, tmp_path: Path, workers: int) -> None:
+    data = open_dataset(shutil.copytree(shapes, tmp_path / "set"))
+    pairs = data.pairs("val")
+    pairs[0].image.write_bytes(b"")
+    with pytest.raises(ImageError) as caught:
+        list(plainly(validation_loader(WholeImages(pairs, data.read_labels), workers=workers)))
+    assert str(caught.value).startswith(f"{pairs[0].image}: cannot be read as an image")
+    assert "\n" not in str(caught.value)

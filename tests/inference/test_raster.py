@@ -27,7 +27,7 @@ from pixelwise.inference.choices import SCORES, Choices
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster, reads_by_window
 from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
-from pixelwise.jobs.predict import predict_files
+from pixelwise.jobs.predict import Recipe, predict_files
 from pixelwise.models.build import ModelConfig
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
@@ -376,3 +376,13 @@ def test_looking_at_a_raster_puts_no_other_threads_filters_back(
 def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="rename it"):
         reads_by_window(tmp_path / "b\udce4.tif")
+
+
+def test_a_raster_that_does_not_fit_the_memory_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in/b.tif", picture(400, 400))
+    Image.fromarray(picture(50, 60)).save(tmp_path / "in/a.png")
+    predictor = Predictor(blurred, CLASSES, max_memory=100_000)
+    with pytest.raises(ConfigError, match=r"400 x 400 pixels .* MiB even in tiles"):
+        predict_files(predictor, [tmp_path / "in"], tmp_path / "out", recipe=Recipe({"model": "a"}))
+    assert not (tmp_path / "out").exists()

@@ -59,22 +59,28 @@ def evaluate(
 def _lines(found: "Evaluation") -> "Iterator[str]":
     """What the table does not hold, and what its figures are."""
     measures = found.measures
-    yield "Figures of classes are pooled over all pixels; void counts nowhere; absent classes (-) are left out of"
-    yield "means. The 95 % intervals are by bootstrap over images: what other images of the same source may give."
+    yield (
+        "Figures of classes are pooled over all pixels; void counts nowhere; absent classes (-) are left out of means. "
+        "The 95 % intervals are by bootstrap over images: what other images of the same source may give."
+    )
     near, far = measures.boundary.f_width, measures.boundary.iou_width
-    yield f"b. IoU is IoU of the pixels within {far:.3g} of the image's diagonal of an outline; b. F, of the outlines"
-    yield f"themselves, met within {near:.3g}; both pooled."
+    yield (
+        f"b. IoU is IoU of the pixels within {100 * far:.3g} % of the image's diagonal of an outline; b. F, of the "
+        f"outlines themselves, met within {100 * near:.3g} %; both pooled."
+    )
     error = f"expected calibration error {_figure(measures.reliability.error)}, pooled over pixels"
     if measures.temperature is not None:
         error += f"; {_figure(measures.calibrated.error)} at temperature {measures.temperature:.3f}, fitted on val"
         error += ", the images scored here" * (found.split == "val")
     yield f"Confidence: {error}"
     border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
-    yield f"Within {border['within']} pixels of a border of the truth lie {border['of_wrong']:.1%} of the wrong pixels"
-    yield f"and {border['of_all']:.1%} of all"
+    yield (
+        f"Within {border['within']} pixels of a border of the truth lie {border['of_wrong']:.1%} of the wrong pixels, "
+        f"and {border['of_all']:.1%} of all"
+    )
     confused = found.scores.most_confused(found.classes.names, 3)
-    pairs = [f"{pair['truth']} as {pair['taken_for']} {pair['share']:.1%}" for pair in confused]
-    yield f"Most confused, by the share of the true class's pixels: {', '.join(pairs) or 'none'}"
+    pairs = [f"{pair['truth']} as {pair['taken_for']} ({pair['share']:.1%} of {pair['truth']})" for pair in confused]
+    yield f"What costs the most pixels: {', '.join(pairs) or 'nothing'}"
     worst = ", ".join(f"{name} {_figure(value)}" for name, value in found.by_image[:3])
     yield f"Lowest mean IoU of single images: {worst}"
 

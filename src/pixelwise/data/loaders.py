@@ -1,9 +1,10 @@
 """Pairs of files to batches of tensors, decoded lazily in workers."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pixelwise.data.sample import Pair
 from pixelwise.data.transforms import Augmentation, as_tensors, pasted
+from pixelwise.errors import PixelwiseError
 from pixelwise.images import Array, read_rgb
 from pixelwise.tasks.labels import VOID
 
+T = TypeVar("T")
 Batch = tuple[Tensor, Tensor]
 ReadLabels = Callable[[Path], Array]
 
@@ -131,6 +134,15 @@ def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, in
         persistent_workers=workers > 0,
         worker_init_fn=_ignore_interrupt,
     )
+
+
+def plainly(batches: Iterable[T]) -> Iterator[T]:
+    """The batches of a loader; what a worker raises for a user's file, without the traceback that comes in its text."""
+    try:
+        yield from batches
+    except PixelwiseError as error:
+        kind = type(error)
+        raise kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip()) from None
 
 
 def _ignore_interrupt(_: int) -> None:

@@ -140,13 +140,10 @@ def predict_raster(
     path = folder / f"{source.stem}.tif"
     with open_raster(source) as picture, ExitStack() as stack:
         refuse_too_large(picture.height, picture.width, choices.smallest, MAX_PIXELS)
-        whole = predictor.plan(picture.height, picture.width)
-        copies = copies_held(mirror=choices.tta, scales=choices.scales)
-        plan = fitting_plan(whole, len(predictor.classes), predictor.max_memory, copies=copies)
-        needed = plan.memory(len(predictor.classes), copies=copies) / 2**20
+        plan, needed = _planned(predictor, picture, choices)
         monitor.line(
             f"{source.name}: {picture.height} x {picture.width} pixels in {len(plan.rows) * len(plan.columns)} tiles "
-            f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed:.0f} MiB"
+            f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed / 2**20:.0f} MiB"
         )
         runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
         strips = monitor.track(
@@ -163,6 +160,20 @@ def predict_raster(
         if not write_polygons(path, outlines, predictor.classes.names):
             monitor.line(f"{outlines.name}: in the raster's own coordinates, which have no longitude and latitude")
     return path
+
+
+def refuse_unfitting(predictor: Predictor, source: Path, choices: Choices) -> None:
+    """Raises ConfigError where not even the lowest tiles of a raster fit `max_memory`, ImageError as open_raster."""
+    with open_raster(source) as picture:
+        _planned(predictor, picture, choices)
+
+
+def _planned(predictor: Predictor, picture: RasterPicture, choices: Choices) -> tuple[TilePlan, int]:
+    """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
+    whole, classes = predictor.plan(picture.height, picture.width), len(predictor.classes)
+    copies = copies_held(mirror=choices.tta, scales=choices.scales)
+    plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies)
+    return plan, plan.memory(classes, copies=copies)
 
 
 def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1) -> TilePlan:

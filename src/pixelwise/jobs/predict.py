@@ -3,6 +3,7 @@
 import glob
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
-from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.seams import Seams
 from pixelwise.monitor import Monitor
@@ -76,7 +77,7 @@ def predict_files(
     choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
     images = find_images(inputs)
     _refuse_clashes(images, folder, choices)
-    _refuse_unable(images, choices)
+    _refuse_unable(predictor, images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
     done = dict[Path, Path]()
@@ -244,7 +245,7 @@ def _refuse_clashes(images: Sequence[Path], folder: Path, choices: Choices) -> N
             )
 
 
-def _refuse_unable(images: Sequence[Path], choices: Choices) -> None:
+def _refuse_unable(predictor: Predictor, images: Sequence[Path], choices: Choices) -> None:
     """Raises ConfigError for what would stop the run at some image, before the manifest is replaced."""
     if choices.smallest > 1 or "polygons" in choices.extras:
         demand("rasterio.features")
@@ -252,6 +253,10 @@ def _refuse_unable(images: Sequence[Path], choices: Choices) -> None:
         for image in images:
             if (pixel_count(image) or 0) > MAX_PIXELS:
                 raise ConfigError(f"{image}: {TOO_LARGE}")
+    if predictor.max_memory is not None:
+        for image in filter(_is_large, images):
+            with suppress(ImageError):  # one that cannot be read is named when its turn comes
+                refuse_unfitting(predictor, image, choices)
 
 
 def _places(images: Sequence[Path]) -> set[Path]:

@@ -1,6 +1,8 @@
 """Two folders to a trained model: data, model, loop and reports put together."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
 from pixelwise.data.transforms import AUGMENTATIONS, Augmentation
 from pixelwise.errors import DataError, OutputError, TrainingError, unknown
+from pixelwise.files import held
 from pixelwise.inference.load import choose_device
 from pixelwise.jobs.book import BookFigures, book_figures
 from pixelwise.jobs.record import (
@@ -82,9 +85,14 @@ def train(
     config, reading = _sorted(config, options)
     if config.tensorboard:
         demand_tensorboard()
-    if first:
-        _claim(run, resume)
-    begun = resume and (run / "run.json").is_file()
+    with _claimed(run, resume) if first else nullcontext():
+        return _train(data, run, config, reading, resume=resume, monitor=monitor)
+
+
+def _train(
+    data: str | Path, run: Path, config: TrainConfig, reading: DataOptions, *, resume: bool, monitor: Monitor
+) -> Run:
+    begun, first = resume and (run / "run.json").is_file(), is_first()
     if begun:
         config, reading = recorded(run, config, monitor)
     fabric = launch(replace(config, device=choose_device(config.device).type))
@@ -163,11 +171,15 @@ def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainC
     return config, DataOptions(**{"seed": config.seed, **{k: v for k, v in options.items() if k in reading}})
 
 
-def _claim(run: Path, resume: bool) -> None:
+@contextmanager
+def _claimed(run: Path, resume: bool) -> Iterator[None]:
+    """The run folder for this training alone."""
     if run.is_file():
         raise OutputError(f"run folder {run} is a file; choose another --out")
-    if not resume and run.is_dir() and any(path.name != "preview.png" for path in run.iterdir()):
-        raise OutputError(f"run folder {run} exists; give --resume to go on with it, or another --out")
+    with held(run):
+        if not resume and any(path.name != "preview.png" for path in run.iterdir()):
+            raise OutputError(f"run folder {run} exists; give --resume to go on with it, or another --out")
+        yield
 
 
 def _begin(model: Segmenter, model_config: ModelConfig, dataset: DataSet, config: TrainConfig) -> str:

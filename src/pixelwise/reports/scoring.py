@@ -68,7 +68,7 @@ def tiles(scores: Scores) -> Iterator[str]:
         (
             "Mean IoU",
             scores["mean_iou"],
-            f"95 %: {number(low_high[0])} to {number(low_high[1])}" if any(low_high) else "",
+            "" if low_high[0] is None else f"95 %: {number(low_high[0])} to {number(low_high[1])}",
         ),
         ("Pixel accuracy", scores["pixel_accuracy"], "pooled over all pixels"),
         ("Boundary IoU", scores.get("mean_boundary_iou"), "mean over the classes"),
@@ -116,9 +116,10 @@ def _by_class(scores: Scores) -> Iterator[str]:
     if intervals:
         yield "95 %: what other images of the same source would give, by bootstrap over images."
     if "boundary_iou" in scores:
-        yield f"Boundary IoU: IoU of the pixels within {scores['boundary_iou_width']:.3g} of the image's diagonal of "
+        near, far = (100 * cast(float, scores[f"boundary_{kind}_width"]) for kind in ("f", "iou"))
+        yield f"Boundary IoU: IoU of the pixels within {far:.3g} % of the image's diagonal of "
         yield "their class's outline. Boundary F: the outlines' precision and recall, put together, where an outline "
-        yield f"is met within {scores['boundary_f_width']:.3g} of the diagonal."
+        yield f"is met within {near:.3g} % of the diagonal."
     yield "</p>"
     rows = []
     for name in names:
@@ -169,8 +170,9 @@ def _calibration(scores: Scores) -> Iterator[str]:
         error = number(cast(float, of["expected_calibration_error"]))
         yield f'<p class="key" style="--of: var(--{colour})">{name}: expected calibration error <b>{error}</b></p>'
     yield "<p>Pooled over pixels, void left out, in 15 equal bins: the mean distance between the confidence and the "
-    yield "share right. A temperature that is fitted on the validation images divides the logits, and changes no label"
-    yield f"{'' if temperature else '; evaluate --calibrate finds it'}.</p>"
+    more = "" if temperature else "; evaluate --calibrate finds it"
+    yield "share right. A temperature that is fitted on the validation images divides the logits and changes no "
+    yield f"label{more}.</p>"
     yield "</div></div>"
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from pixelwise.data.loaders import Batch, Epochs
+from pixelwise.data.loaders import Batch, Epochs, plainly
 from pixelwise.errors import TrainingError
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.monitor import Monitor
@@ -110,7 +110,7 @@ class Session:
         confusion, losses, start = ConfusionMatrix(self.model.classes), list[float](), time.monotonic()
         loader, budget = self.loaders.train, self.budget
         size, together, rate = loader.batch_size or 1, self.config.accumulate or 1, 0.0
-        batches = self.monitor.track(loader, what="train", total=len(loader) * size, weight=size)
+        batches = self.monitor.track(plainly(loader), what="train", total=len(loader) * size, weight=size)
         for image, labels in self._waited(batches):
             rate = self._set_rate()
             images, target = self._on_device(image, labels)
@@ -157,7 +157,8 @@ class Session:
         net = self.scored.eval()
         share_buffers(self.fabric, net)
         confusion, losses = ConfusionMatrix(net.classes), list[float]()
-        for tiles in self.monitor.track(self.loaders.val, what="validate", total=len(self.loaders.val)):
+        whole = self.loaders.val
+        for tiles in self.monitor.track(plainly(whole), what="validate", total=len(whole)):
             for image, labels in tiles:
                 images, target = self._on_device(image, labels)
                 with self.fabric.autocast():
