@@ -58,7 +58,7 @@ def test_models_are_compared_on_the_classes_that_all_know(shapes: Path) -> None:
     assert len(found.behind) == 2
     assert any("Bonferroni" in note for note in found.notes)
     assert "model 2: the model does not know square, triangle: their pixels are void" in found.notes
-    with pytest.raises(ModelError, match="share no class"):
+    with pytest.raises(ModelError, match="model 2 and data share no class"):
         compare([model(), model(("x", "y"))], shapes)
 
 
@@ -129,8 +129,8 @@ def test_the_report_shows_the_images_on_which_the_models_differ_most_first(shape
         for m in (model(), model(blind=True))
     ]
     by_hand = sorted(own[0], key=lambda name: -abs(own[0][name] - own[1][name]))
-    assert re.findall(r"<figcaption>([^:]+): mean IoU", page) == by_hand
-    assert page.count("data:image/jpeg;base64,") == 4
+    assert re.findall(r"<h3>([^:]+): mean IoU", page) == by_hand
+    assert page.count("data:image/jpeg;base64,") == 4 * 4
     assert all(verdict in page for verdict in found.verdicts())
     raw = json.loads((tmp_path / "compare.json").read_text())
     assert raw["behind"][0]["mean_iou"]["real"] == found.behind[1 - found.best][0].shown

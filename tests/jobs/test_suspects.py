@@ -66,14 +66,15 @@ def test_planted_errors_come_first_with_place_and_classes(data: Path, tmp_path: 
     assert [row["image"] for row in read_csv(tmp_path / "out/images.csv")] == ["b.png", "c.png"]
     assert (len(found.regions), found.images) == (2, 12)
     page = (tmp_path / "out/suspects.html").read_text()
-    assert page.count("data:image/jpeg;base64,") == 1
+    assert page.count("data:image/jpeg;base64,") == 3
     assert "1. val/b.png: labelled ground, looks like lake" in page
     (crop,) = (tmp_path / "out/crops").iterdir()
     assert crop.name == "001_b.jpg"
 
 
 def test_pictures_stand_in_the_order_of_the_list(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job._Search, "_picture", lambda _, one, *rest: str(one.box).encode())
+    monkeypatch.setattr(job._Search, "_picture", lambda _, one, *rest: ((str(one.box), b""),))
+    monkeypatch.setattr(job, "side_by_side", lambda panels: panels[0][0].encode())
     found = suspects(model(), data, out=tmp_path / "out")
     crops = sorted((tmp_path / "out/crops").iterdir())
     assert [path.read_bytes().decode() for path in crops] == [str(one.suspect.box) for one in found.regions]

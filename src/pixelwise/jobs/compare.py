@@ -16,8 +16,9 @@ from pixelwise.jobs.comparison import Comparison, Counted, compared
 from pixelwise.jobs.evaluate import match
 from pixelwise.jobs.scorefile import read_scores
 from pixelwise.monitor import Monitor
-from pixelwise.reports.gallery import side_by_side, write_gallery
+from pixelwise.reports.gallery import panel, write_gallery
 from pixelwise.reports.overlays import paint
+from pixelwise.reports.samples import Gallery, Sample
 from pixelwise.tasks.intervals import PerImage, scores_of
 from pixelwise.tasks.metrics import ConfusionMatrix
 
@@ -60,23 +61,22 @@ def compare(
     dataset, names = open_dataset(data, options or DataOptions()), _names(models)
     for note in dataset.notes:
         monitor.line(note)
-    race = _Race([m if isinstance(m, Predictor) else load(m) for m in models], dataset)
-    notes = [f"{name}: {note}" for name, said in zip(names, race.notes, strict=True) for note in said]
-    found = compared(names, race.run(dataset.scored(split), monitor), notes)
+    race = _Race([m if isinstance(m, Predictor) else load(m) for m in models], names, dataset)
+    found = compared(names, race.run(dataset.scored(split), monitor), race.notes)
     if report is not None:
         _write_page(Path(report), found, race)
     return found
 
 
 class _Race:
-    """Models and a data set, with the classes that all share, and by model what it knows more or less of."""
+    """Models and a data set, with the classes that all share, and notes on what a model knows more or less of."""
 
-    def __init__(self, predictors: Sequence[Predictor], dataset: DataSet) -> None:
+    def __init__(self, predictors: Sequence[Predictor], names: Sequence[str], dataset: DataSet) -> None:
         self.dataset, self._predictors = dataset, predictors
-        self.classes = dataset.classes
-        for predictor in predictors:
-            self.classes = match(predictor.classes, self.classes).classes
-        self.notes = [match(predictor.classes, dataset.classes).notes for predictor in predictors]
+        self.classes, self.notes = dataset.classes, list[str]()
+        for predictor, name in zip(predictors, names, strict=True):
+            self.classes = match(predictor.classes, self.classes, called=name).classes
+            self.notes += [f"{name}: {note}" for note in match(predictor.classes, dataset.classes).notes]
         self._shared = match(self.classes, dataset.classes)
         self._tables = [match(predictor.classes, self.classes).from_model for predictor in predictors]
 
@@ -113,19 +113,13 @@ def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
     found.write_json(folder / "compare.json")
     own = scores_of(found.counts)[..., 0]  # (M, N)
     spread = np.nan_to_num(own.max(0) - own.min(0))
-    pictures = []
+    samples = []
     for at in np.argsort(-spread, kind="stable")[:PICTURES].tolist():
         rgb, truth, labels = race.look(found.split, at)
         painted = [paint(rgb, part, race.classes.palette, 0.7) for part in (truth, *labels)]
         figures = [f"{name} {value:.3f}" for name, value in zip(found.models, own[:, at], strict=True)]
-        panels = list(zip(("image", "truth", *figures), (rgb, *painted), strict=True))
-        present = np.unique([truth, *labels]).tolist()
-        pictures.append(
-            (
-                f"{found.images[at]}: mean IoU {', '.join(figures)}",
-                side_by_side(panels, race.classes, present, side=SIDE),
-            )
-        )
+        panels = zip(("image", "truth", *figures), (panel(part, SIDE) for part in (rgb, *painted)), strict=True)
+        samples.append(Sample(f"{found.images[at]}: mean IoU {', '.join(figures)}", tuple(panels)))
     write_gallery(
         folder / "compare.html",
         title=f"{', '.join(found.models)} on {found.split}",
@@ -135,5 +129,5 @@ def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
             ("Images", f"{len(found.images)} of {found.split}"),
         ],
         tables=[("Mean IoU and IoU by class", *found.table())],
-        pictures=pictures,
+        gallery=Gallery.of(race.classes, samples),
     )

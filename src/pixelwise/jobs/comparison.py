@@ -62,7 +62,8 @@ class Comparison:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows of text: by class the best's IoU, and every other's with how far it is behind, in points."""
-        columns = ["", self.models[self.best], *(f"{self.models[model]} (points, 95 %)" for model in self.behind)]
+        best, *others = (self.models[model] for model in (self.best, *self.behind))
+        columns = ["", best, *(f"{name} (difference in points, 95 %)" for name in others)]
         scores, rows = self.iou(), []
         for at, name in enumerate(("mean IoU", *self.classes)):
             row = [name, _figure(scores[self.best][at])]

@@ -85,12 +85,12 @@ def score(
     )
 
 
-def match(model: Classes, data: Classes) -> Shared:
+def match(model: Classes, data: Classes, *, called: str = "model") -> Shared:
     """The classes by name; all else is void. Raises ModelError where no name is in both."""
     names = tuple(name for name in data.names if name in model.names)
     if not names:
         raise ModelError(
-            f"model and data share no class name: the model knows {', '.join(model.names)}; the data has "
+            f"{called} and data share no class name: the model knows {', '.join(model.names)}; the data has "
             f"{', '.join(data.names)}; rename them in the data's classes.txt"
         )
     unknown = [name for name in data.names if name not in names]

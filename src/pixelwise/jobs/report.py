@@ -8,7 +8,6 @@ from typing import Any
 from pixelwise.data.sample import DataSet, Pair
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.evaluation import Evaluation
-from pixelwise.reports.overlays import VOID_COLOUR
 from pixelwise.reports.page import Setting, write_report
 from pixelwise.reports.samples import Gallery, sample
 
@@ -59,8 +58,7 @@ def _gallery(found: Evaluation, model: Predictor, dataset: DataSet, pairs: Seque
         truth = found.shared.truth(dataset, by_name[name], result.labels.shape)
         picture = result.rgb, truth, found.shared.from_model[result.labels]
         samples.append(sample(f"{name}: mean IoU {value:.1%}", picture, result.confidence, found.classes))
-    legend = {**dict(zip(found.classes.names, found.classes.palette, strict=True)), "void": VOID_COLOUR}
-    return Gallery(legend, samples)
+    return Gallery.of(found.classes, samples)
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:

@@ -20,8 +20,9 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.convert import write_dataset
 from pixelwise.jobs.evaluate import match
 from pixelwise.monitor import Monitor
-from pixelwise.reports.gallery import side_by_side, write_gallery
+from pixelwise.reports.gallery import panel, side_by_side, write_gallery
 from pixelwise.reports.overlays import paint
+from pixelwise.reports.samples import Gallery, Panels, Sample
 from pixelwise.tasks.labels import Classes
 from pixelwise.tasks.suspicion import Suspect, outline, suspects_of
 
@@ -132,7 +133,7 @@ class _Search:
         self._channels = [predictor.classes.names.index(name) for name in self.shared.classes.names]
         self._predictor, self._dataset, self._top = predictor, dataset, top
         self._regions: list[Found] = []
-        self._shown: list[tuple[float, int, bytes]] = []
+        self._shown: list[tuple[float, int, Panels]] = []
 
     def look(self, split: str, pair: Pair) -> None:
         """Search one image."""
@@ -151,11 +152,11 @@ class _Search:
         """All regions, the most suspect first."""
         return tuple(sorted(self._regions, key=lambda found: -found.suspect.score))
 
-    def pictures(self) -> list[bytes]:
-        """JPEGs of the first `top` of `ranked`."""
+    def pictures(self) -> list[Panels]:
+        """Of the first `top` of `ranked`."""
         return [picture for *_, picture in sorted(self._shown, reverse=True)]
 
-    def _picture(self, one: Suspect, rgb: Array, labels: Array, said: Array) -> bytes:
+    def _picture(self, one: Suspect, rgb: Array, labels: Array, said: Array) -> Panels:
         """The region's surroundings, their labels and what the model says, each with the region's outline."""
         top, left, bottom, right = one.box
         room = max(AROUND, (bottom - top) // 2, (right - left) // 2)
@@ -167,8 +168,7 @@ class _Search:
             part[ring] = MARK
         names = self.shared.classes.names
         titles = ("image", f"label: {names[one.label]}", f"prediction: {names[one.looks]}")
-        present = np.unique([labels[place], said[place]]).tolist()
-        return side_by_side(list(zip(titles, parts, strict=True)), self.shared.classes, present, side=SIDE)
+        return tuple(zip(titles, (panel(part, SIDE) for part in parts), strict=True))
 
 
 def _learned(model: Path, dataset: DataSet) -> bool:
@@ -181,23 +181,24 @@ def _learned(model: Path, dataset: DataSet) -> bool:
         return False
 
 
-def _write(out: Path, found: Suspects, pictures: Sequence[bytes], dataset: DataSet) -> None:
+def _write(out: Path, found: Suspects, pictures: Sequence[Panels], dataset: DataSet) -> None:
     rows = found.rows()
     _write_csv(out / "suspects.csv", COLUMNS, rows)
     _write_csv(out / "images.csv", ("image", "split", "worst_score", "regions"), found.by_image())
     shown = []
-    for row, picture in zip(rows, pictures, strict=False):
+    for row, panels in zip(rows, pictures, strict=False):
         rank, image, split, *_, area, label, looks, confidence, score = row
         with atomic(out / "crops" / f"{rank:03}_{Path(str(image)).stem}.jpg") as draft:
-            draft.write_bytes(picture)
+            draft.write_bytes(side_by_side(panels))
         what = f"labelled {label}, looks like {looks} ({confidence}), {area} pixels, score {score}"
-        shown.append((f"{rank}. {split}/{image}: {what}", picture))
+        shown.append(Sample(f"{rank}. {split}/{image}: {what}", panels))
     facts = [
         ("Data", f"{dataset.root} ({dataset.format}), {found.images} images"),
         ("Regions", f"{len(rows):,} in suspects.csv, {len(shown)} shown; images.csv ranks the images"),
     ]
     title = "Labels that may be wrong"
-    write_gallery(out / "suspects.html", title=title, lead=found.notes, facts=facts, pictures=shown)
+    gallery = Gallery.of(found.classes, shown)
+    write_gallery(out / "suspects.html", title=title, lead=found.notes, facts=facts, gallery=gallery)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

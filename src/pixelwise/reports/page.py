@@ -12,6 +12,7 @@ from pixelwise.reports.scoring import STYLE, scoring, tiles, worst_images
 from pixelwise.reports.tables import headed, row, table
 
 _TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".gif": "image/gif"}
+_SHOWN = "Those of the lowest, then of the highest mean IoU of their own. Errors are red; void counts nowhere."
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e22; --soft: #62666f; --rule: #e2e4e8; --bar: #2f6fbb33;
         --tile: #f4f5f7; --good: #2f6fbb; --bad: #d1495b; }
@@ -39,8 +40,9 @@ thead th { color: var(--soft); font-weight: 600; } tbody th { font-weight: 500; 
 tr.mean > * { font-weight: 700; border-top: 2px solid var(--soft); } small { display: block; font-weight: 400; }
 svg { display: block; } svg text { fill: var(--ink); } svg text.soft { fill: var(--soft); }
 svg text[fill] { fill: #fff; }
-.sample { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(11.5rem, 45%), 1fr)); gap: .6rem; }
-.sample figure { margin: 0; } .sample img { width: 100%; }
+.sample { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(11.5rem, 45%), 1fr)); gap: .6rem; }
+.sample figure { margin: 0; }
+.sample img { width: 100%; max-height: 24rem; object-fit: contain; object-position: left; background: none; }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1rem; padding: 0; list-style: none; }
 .legend i { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border-radius: 3px;
             border: 1px solid var(--soft); vertical-align: -.1em; }
@@ -75,7 +77,8 @@ def write_report(
     if scores is not None:
         body += scoring(scores)
     if gallery is not None:
-        body += _images(gallery)
+        body += ["<h2>Images</h2>", f"<p>{_SHOWN}</p>"]
+        body += pictured(gallery)
     if scores is not None:
         body += worst_images(scores)
     body += _settings(settings)
@@ -114,9 +117,8 @@ def _picture(caption: str, path: Path) -> Iterator[str]:
     yield f"<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _images(gallery: Gallery) -> Iterator[str]:
-    yield "<h2>Images</h2>"
-    yield "<p>Those of the lowest, then of the highest mean IoU of their own. Errors are red; void counts nowhere.</p>"
+def pictured(gallery: Gallery) -> Iterator[str]:
+    """The legend, and each sample's pictures: beside each other as far as there is room."""
     swatches = (
         f'<li><i style="background: rgb{colour}"></i>{escape(name)}</li>' for name, colour in gallery.legend.items()
     )

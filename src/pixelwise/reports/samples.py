@@ -1,6 +1,5 @@
 """Some images beside their truth and prediction."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.files import atomic
-from pixelwise.images import Array
+from pixelwise.images import Array, encoded
 from pixelwise.reports.overlays import VOID_COLOUR, legend, paint
 from pixelwise.tasks.labels import VOID, Classes, Colour
 
@@ -25,12 +24,16 @@ _WRONG = (220, 38, 38)
 _COLUMNS = ("image", "truth", "prediction", "errors (red)")
 
 
+Panels = tuple[tuple[str, bytes], ...]
+"""JPEG files under their captions."""
+
+
 @dataclass(frozen=True)
 class Sample:
-    """One image on a page: its title, and JPEG files under their captions."""
+    """One image on a page: its title, and pictures of it."""
 
     title: str
-    panels: tuple[tuple[str, bytes], ...]
+    panels: Panels
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Gallery:
 
     legend: Mapping[str, Colour]
     samples: Sequence[Sample]
+
+    @classmethod
+    def of(cls, classes: Classes, samples: Sequence[Sample]) -> "Gallery":
+        """With the colours of all classes and of void."""
+        return cls({**dict(zip(classes.names, classes.palette, strict=True)), "void": VOID_COLOUR}, samples)
 
 
 def sample(
@@ -52,7 +60,8 @@ def sample(
     rgb, truth, labels = _fit(*picture)
     shown = colormaps["magma"](_fit(picture[0], sure, sure)[1], bytes=True)[..., :3]
     cells = (rgb, *(_mask(rgb, ids, classes) for ids in (truth, labels)), _errors(rgb, truth, labels), shown)
-    return Sample(title, tuple(zip((*_COLUMNS, "confidence (bright: sure)"), map(_jpeg, cells), strict=True)))
+    jpegs = [encoded(cell, "JPEG") for cell in cells]
+    return Sample(title, tuple(zip((*_COLUMNS, "confidence (bright: sure)"), jpegs, strict=True)))
 
 
 def draw_samples(
@@ -77,12 +86,6 @@ def draw_samples(
         top += part.height + _GAP
     with atomic(path) as draft:
         canvas.save(draft, format="PNG")
-
-
-def _jpeg(rgb: Array) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(file, format="JPEG", quality=88)
-    return file.getvalue()
 
 
 def _width() -> int:
