@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import clinic_faults as faults  # conftest.py has put it there
 import numpy as np
 import pytest
 from PIL import Image
@@ -194,3 +195,17 @@ def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
         *(("image-without-mask", f"images/{number:03}.png") for number in range(10, 15)),
         *(("mask-is-photo", f"images/{number:03}.png") for number in range(2, 6)),
     ]
+
+
+def test_one_mask_in_colours_does_not_make_the_others_odd(patient: faults.Patient) -> None:
+    """The classes file gives colours, and all other masks are ids with a palette of these colours."""
+    rows = [f"{name},{r},{g},{b}" for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)]
+    (patient.root / "classes.txt").unlink()
+    (patient.root / "classes.csv").write_text("\n".join(rows) + "\n")
+    (_, mask), *_ = patient.pairs()
+    with Image.open(mask) as image:
+        image.convert("RGB").save(mask)
+    found = examine(patient.root)
+    assert found.encoding.kind == "class ids"
+    odd = [hit.file for finding in found.findings if finding.id == "encodings-mixed" for hit in finding.hits]
+    assert odd == [mask]

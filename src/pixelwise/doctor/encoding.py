@@ -136,7 +136,8 @@ def _declared(masks: Sequence[MaskLook], declared: Declared) -> Encoding:
     binary = len(names) == 2 and table[VOID] == VOID and _is_binary(_clean([m for m in masks if not m.coloured]))
     if binary:
         table = {0: 0, VOID: 1}
-    kind = "0 and 255" if binary else "RGB colours" if colours and any(look.coloured for look in masks) else "class ids"
+    by_colour = colours and 2 * sum(look.coloured for look in masks) > len(masks)
+    kind = "0 and 255" if binary else "RGB colours" if by_colour else "class ids"
     evidence = f"{len(names)} classes by {declared.source.name if declared.source else ''}"
     return _encoding(kind, evidence, Classes(names, palette), list(table.items()), list(packed.items()), binary=binary)
 
