@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import Device, Format, Seed, SkipUnpaired, Split, Threshold
+from pixelwise.cli.options import Device, Format, Scale, Seed, SkipUnpaired, Split, Threshold, Tta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ def evaluate(
     seed: Seed = 0,
     threshold: Threshold = 128,
     skip_unpaired: SkipUnpaired = False,
+    tta: Tta = False,
+    scale: Scale = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Device = "auto",
@@ -39,7 +41,7 @@ def evaluate(
     if calibrated is not None:
         calibration.refuse_exported(model)
     options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
-    predictor = load(model, device=device)
+    predictor = load(model, device=device).averaging(tta=tta, scales=tuple(scale or ()))
     monitor, temperature = TerminalMonitor(), None
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)

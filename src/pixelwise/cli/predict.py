@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Device
+from pixelwise.cli.options import Device, Scale, Tta
 
 IN_PART, REFUSED = 1, 2
 
@@ -26,10 +26,8 @@ def predict(
         typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),
     ] = None,
     smallest_area: Annotated[int, typer.Option(metavar="PIXELS", help="Smaller regions join their neighbour.")] = 0,
-    tta: Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")] = False,
-    scale: Annotated[
-        list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
-    ] = None,
+    tta: Tta = False,
+    scale: Scale = None,
     max_memory: Annotated[
         int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take.")
     ] = None,
