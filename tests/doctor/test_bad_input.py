@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -157,3 +158,18 @@ def test_an_examination_puts_warning_filters_back(patient: faults.Patient) -> No
     before = list(warnings.filters)
     examine(patient.root)
     assert warnings.filters == before
+
+
+def test_the_page_tells_every_place_once_beside_its_own_picture(patient: faults.Patient, tmp_path: Path) -> None:
+    for at, (_, mask) in enumerate(patient.pairs()[:8]):
+        labels = np.asarray(Image.open(mask)).copy()
+        labels[: at + 1, 0] = 99
+        faults.save_mask(mask, labels, patient)
+    check(patient.root, report=tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    section = page.split("value-outside-classes", 1)[1].split("</section>")[0]
+    told = [f"{at + 1} pixels of value 99 at row 0, column 0" for at in range(8)]
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", section)
+    assert all(text in caption for text, caption in zip(told[:6], captions, strict=True))
+    assert all(len(re.findall(rf"<(?:li|figcaption)>[^<]*: {text}", section)) == 1 for text in told)
+    assert "more" not in section

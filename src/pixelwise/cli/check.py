@@ -31,10 +31,12 @@ def check(
     from pixelwise.jobs import check as job
 
     found, mended = job.check(data, format=format, fix=fix, json_file=json, report=report, monitor=TerminalMonitor())
-    for name, value in job.facts(found)[:-1]:
+    *facts, (_, counts) = job.facts(found)
+    for name, value in facts:
         results.print(f"[bold]{name}[/bold]: ", end="")
         results.print(value, markup=False)
     _print_findings(found)
+    results.print(f"Kinds found: {counts}")
     if mended is not None:
         results.print(f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl", markup=False)
         if mended.left_out:
@@ -52,11 +54,9 @@ def _print_findings(found: "Checkup") -> None:
         results.print()
         results.print(f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end="")
         results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
-        for at in range(min(_EXAMPLES, len(finding.hits))):
-            results.print(f"  {line(finding, at, found)}", markup=False)
+        for hit in finding.hits[:_EXAMPLES]:
+            results.print(f"  {line(hit, found)}", markup=False)
         if finding.places > _EXAMPLES:
             results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
         results.print(f"  -> {finding.kind.fix}", markup=False)
     results.print()
-    counts = [(severity, len(found.findings.of(severity))) for severity in ("error", "warning", "note")]
-    results.print("Kinds found: " + ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts))

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pixelwise.tasks.labels import edge_of
+
 Floats = NDArray[np.float32]
 
 SIDE = 192
@@ -58,12 +60,7 @@ def edge_strength(grey: Image.Image) -> Floats:
 
 def outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Floats:
     """(h, w) the share of pixels of `labels` (H, W) beside another label, made small to `shape` (h, w)."""
-    rim = np.zeros(labels.shape, np.uint8)
-    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    rim[1:] |= down
-    rim[:-1] |= down
-    rim[:, 1:] |= across
-    rim[:, :-1] |= across
+    rim = edge_of(labels).astype(np.uint8)
     small = Image.fromarray(rim * np.uint8(255)).resize((shape[1], shape[0]), Image.Resampling.BOX)
     return np.asarray(np.asarray(small, np.float32) / np.float32(255), np.float32)
 

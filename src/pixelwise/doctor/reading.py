@@ -11,7 +11,7 @@ from pixelwise.doctor.encoding import Encoding, is_lossy
 from pixelwise.doctor.layout import Couple
 from pixelwise.doctor.look import MaskLook, Raw, raw_mask
 from pixelwise.images import Array
-from pixelwise.tasks.labels import VOID
+from pixelwise.tasks.labels import VOID, edge_of
 
 _NEAR_BORDER = 3
 _BLEND = (
@@ -158,12 +158,7 @@ def _cause(wrong: NDArray[np.bool_], labels: Array, distinct: int, *, coloured: 
 
 def _borders(labels: Array) -> NDArray[np.bool_]:
     """Pixels within three steps of another label."""
-    near = np.zeros(labels.shape, bool)
-    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    near[1:] |= down
-    near[:-1] |= down
-    near[:, 1:] |= across
-    near[:, :-1] |= across
+    near = edge_of(labels)
     for _ in range(_NEAR_BORDER - 1):
         wide = near.copy()
         wide[1:] |= near[:-1]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pixelwise.doctor.checkup import Checkup, examine
-from pixelwise.doctor.findings import Finding, shown
+from pixelwise.doctor.findings import ORDER, Hit, shown
 from pixelwise.doctor.repair import Repair, repair
 from pixelwise.doctor.thumbnails import thumbnail
 from pixelwise.errors import DataError
@@ -52,10 +52,12 @@ def write_page(found: Checkup, path: Path) -> None:
     sections = []
     for finding in found.findings:
         pictured = [hit for hit in finding.hits if hit.image or hit.mask][:_PICTURES]
-        thumbs = [(line(finding, at, found), thumbnail(hit, looks, found.encoding)) for at, hit in enumerate(pictured)]
-        lines = [line(finding, at, found) for at in range(min(_LINES, len(finding.hits)))]
-        if finding.places > len(lines):
-            lines.append(f"and {finding.places - len(lines):,} more (--json lists them)")
+        thumbs = [(line(hit, found), thumbnail(hit, looks, found.encoding)) for hit in pictured]
+        pictures = {text: data for text, data in thumbs if data}
+        lines = [text for hit in finding.hits[:_LINES] if (text := line(hit, found)) not in pictures]
+        more = finding.places - len(pictures) - len(lines)
+        if more > 0:
+            lines.append(f"and {more:,} more (--json lists them)")
         sections.append(
             Section(
                 finding.severity,
@@ -64,23 +66,22 @@ def write_page(found: Checkup, path: Path) -> None:
                 finding.places,
                 finding.kind.fix,
                 lines,
-                [(text, data) for text, data in thumbs if data],
+                tuple(pictures.items()),
             )
         )
     title = f"Check of {shown(found.inventory.root)}"
     write_checkup(path, title=title, facts=facts(found), sections=sections, shares=class_shares(found))
 
 
-def line(finding: Finding, at: int, found: Checkup) -> str:
+def line(hit: Hit, found: Checkup) -> str:
     """One place of a finding as text."""
-    hit = finding.hits[at]
     return f"{shown(hit.file, found.inventory.root)}: {hit.text}" if hit.file else hit.text
 
 
 def facts(found: Checkup) -> list[tuple[str, str]]:
     """What the set is, as names and values."""
     splits = ", ".join(f"{split} {count:,}" for split, count in found.inventory.splits().items())
-    counts = ", ".join(f"{len(found.findings.of(s))} {s}s" for s in ("error", "warning", "note"))
+    counts = [(severity, len(found.findings.of(severity))) for severity in ORDER]
     return [
         ("Format", found.inventory.format),
         ("Pairs", splits),
@@ -90,7 +91,7 @@ def facts(found: Checkup) -> list[tuple[str, str]]:
             f"{len(found.encoding.classes)}, {'known' if found.encoding.declared else 'guessed'}",
         ),
         ("Void", f"{found.shares['all'].void:.1%} of the pixels"),
-        ("Found", counts),
+        ("Kinds found", ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts)),
     ]
 
 

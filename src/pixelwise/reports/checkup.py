@@ -1,6 +1,5 @@
 """A data set's findings as one HTML page that needs nothing else, and its classes' shares as a plot."""
 
-import base64
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pixelwise.files import write_text
-from pixelwise.reports.page import facts_table, head
-from pixelwise.reports.tables import table
+from pixelwise.reports.page import facts_table, figure, head
+from pixelwise.reports.tables import headed, row, table
 
 _STYLE = """
 .badge { display: inline-block; padding: 0 .55rem; border-radius: 1rem; font-size: .8rem; font-weight: 600;
@@ -68,8 +67,8 @@ def write_checkup(
 
 def draw_shares(shares: Sequence[ClassShare]) -> bytes:
     """A PNG with two bars a class: its share of the pixels (logarithmic) and the images that show it."""
-    figure = Figure(figsize=(9, 1.2 + 0.28 * max(2, len(shares))), dpi=110, layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    plot = Figure(figsize=(9, 1.2 + 0.28 * max(2, len(shares))), dpi=110, layout="constrained")
+    left, right = plot.subplots(1, 2, sharey=True)
     places = range(len(shares))
     left.barh(places, [share.pixels * 100 for share in shares], color=_BAR)
     left.set_yticks(places, [share.name[:30] for share in shares])
@@ -84,7 +83,7 @@ def draw_shares(shares: Sequence[ClassShare]) -> bytes:
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     target = io.BytesIO()
-    figure.savefig(target, format="png")
+    plot.savefig(target, format="png")
     return target.getvalue()
 
 
@@ -100,7 +99,7 @@ def _section(section: Section) -> Iterator[str]:
     if section.pictures:
         yield '<div class="thumbs">'
         for caption, data in section.pictures:
-            yield _figure(caption, data, "image/jpeg")
+            yield figure(data, "image/jpeg", caption)
         yield "</div>"
     yield "</section>"
 
@@ -111,22 +110,14 @@ def _classes(shares: Sequence[ClassShare]) -> Iterator[str]:
     splits = list(shares[0].by_split)
     yield "<section><h2>Classes</h2>"
     yield "<p>Share of the pixels that are not void, and the number of images that show the class.</p>"
-    titles = "".join(f'<th scope="col">{escape(split)}</th>' for split in splits)
-    top = f'<th scope="col">class</th><th scope="col">all</th>{titles}<th scope="col">images</th>'
     rows = []
     for share in shares:
-        cells = "".join(f"<td>{_percent(share.by_split[split])}</td>" for split in splits)
-        name = f'<th scope="row">{escape(share.name)}</th>'
+        cells = [f"<td>{_percent(share.by_split[split])}</td>" for split in splits]
         bar = f'<td class="figure" style="--share: {share.pixels:.1%}">{_percent(share.pixels)}</td>'
-        rows.append(f"<tr>{name}{bar}{cells}<td>{share.images:,}</td></tr>")
-    yield from table("classes", [f"<thead><tr>{top}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"])
-    yield _figure("Shares of the pixels and images by class", draw_shares(shares), "image/png")
+        rows.append(row(share.name, bar, *cells, f"<td>{share.images:,}</td>"))
+    yield from table("classes", [headed("class", "all", *splits, "images"), *rows])
+    yield figure(draw_shares(shares), "image/png", "Shares of the pixels and images by class")
     yield "</section>"
-
-
-def _figure(caption: str, data: bytes, kind: str) -> str:
-    text, code = escape(caption), base64.b64encode(data).decode("ascii")
-    return f'<figure><img src="data:{kind};base64,{code}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
 def _percent(share: float) -> str:

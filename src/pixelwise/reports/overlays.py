@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.images import Array
-from pixelwise.tasks.labels import Colour
+from pixelwise.tasks.labels import Colour, edge_of
 
 VOID_COLOUR: Colour = (224, 224, 192)
 _PAPER, _INK, _RIM = (255, 255, 255), (32, 32, 36), (150, 150, 155)
@@ -86,13 +86,7 @@ def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Im
 def _strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
     tinted = np.zeros(256, dtype=bool)
     tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
-    edge = np.zeros(labels.shape, dtype=bool)
-    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= across
-    edge[:, :-1] |= across
-    strength = np.where(edge, np.float32(min(1.0, opacity * _EDGE)), np.float32(opacity))
+    strength = np.where(edge_of(labels), np.float32(min(1.0, opacity * _EDGE)), np.float32(opacity))
     return np.asarray(strength * tinted[labels], dtype=np.float32)
 
 

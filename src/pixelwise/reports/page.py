@@ -125,10 +125,15 @@ def pictured(gallery: Gallery) -> Iterator[str]:
     yield f'<ul class="legend">{"".join(swatches)}</ul>'
     for sample in gallery.samples:
         yield f'<h3>{escape(sample.title)}</h3><div class="sample">'
-        for caption, data in sample.panels:
-            picture = _image(data, "image/jpeg", f"{sample.title}: {caption}")
-            yield f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+        yield from (
+            figure(data, "image/jpeg", caption, f"{sample.title}: {caption}") for caption, data in sample.panels
+        )
         yield "</div>"
+
+
+def figure(data: bytes, kind: str, caption: str, text: str = "") -> str:
+    """A picture of that media type over its caption; `text` stands in its place where it cannot be seen."""
+    return f"<figure>{_image(data, kind, text or caption)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _settings(settings: Sequence[Setting]) -> Iterator[str]:

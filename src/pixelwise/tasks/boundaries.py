@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.tasks.labels import VOID, Labels
+from pixelwise.tasks.labels import VOID, Labels, edge_of
 from pixelwise.tasks.metrics import Counts, Figures, divided, mean, number
 
 IOU_WIDTH = 0.02
@@ -68,7 +68,7 @@ class BoundaryScores:
         return found
 
     def _outline(self, truth: Labels, labels: Labels, reach: int) -> None:
-        edges = [np.where(_edge(ids), ids, VOID).astype(np.uint8) for ids in (labels, truth)]
+        edges = [np.where(edge_of(ids), ids, VOID).astype(np.uint8) for ids in (labels, truth)]
         for first in range(0, self._classes, _BITS):  # a bit a class, so that all are widened at once
             table: NDArray[Any] = np.zeros(256, np.uint64)
             part = range(first, min(first + _BITS, self._classes))
@@ -111,14 +111,3 @@ def _rim(labels: Labels, reach: int) -> NDArray[np.bool_]:
     rim = near_border(labels, reach)
     rim[:reach], rim[-reach:], rim[:, :reach], rim[:, -reach:] = True, True, True, True
     return rim
-
-
-def _edge(labels: Labels) -> NDArray[np.bool_]:
-    """(H, W): whether one of the four neighbours has another label."""
-    edge = np.zeros(labels.shape, bool)
-    for across in (False, True):
-        ids, marked = (labels.T, edge.T) if across else (labels, edge)
-        differ = ids[1:] != ids[:-1]
-        marked[1:] |= differ
-        marked[:-1] |= differ
-    return edge

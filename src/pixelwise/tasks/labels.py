@@ -1,6 +1,7 @@
 """Classes of a data set, and how logits are read as labels and confidence."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,17 @@ class Classes:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def edge_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """(H, W): whether one of a pixel's four neighbours has another label."""
+    edge = np.zeros(labels.shape, bool)
+    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    return edge
 
 
 def read_labels(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
