@@ -137,12 +137,20 @@ def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, in
 
 
 def plainly(batches: Iterable[T]) -> Iterator[T]:
-    """The batches of a loader; what a worker raises for a user's file, without the traceback that comes in its text."""
+    """The batches of a loader; what a worker raises for a user's file, without the traceback that comes in its text.
+
+    The workers end then: they heed no SIGTERM, and a process that still has some at its end would wait for ever.
+    """
     try:
         yield from batches
     except PixelwiseError as error:
         kind = type(error)
-        raise kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip()) from None
+        told = kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip())
+    else:
+        return
+    if isinstance(batches, DataLoader):
+        batches._iterator = None  # raised here, where no traceback of `error` holds it any more
+    raise told
 
 
 def _ignore_interrupt(_: int) -> None:
