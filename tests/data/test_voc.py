@@ -65,10 +65,10 @@ def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> No
 
 def test_an_image_to_train_on_is_not_scored_as_well(tmp_path: Path) -> None:
     make(tmp_path, {"train": ["a", "b", "c"], "val": ["v", "b"], "test": ["v", "a", "c"]})
-    with pytest.raises(DataError, match=r"1 images are in train and in val as well: b; 2 .* in test as well: a, c"):
+    with pytest.raises(DataError, match=r"^b: in train and in val as well \(1 of 2\); a, c: in .* \(2 of 3\)"):
         voc.read(tmp_path, OPTIONS)
     kept = voc.read(tmp_path, DataOptions(hold_out=False))  # as convert and check open it
-    assert "1 images are in train and in val as well: b" in kept.notes
+    assert "b: in train and in val as well (1 of 2)" in kept.notes
 
 
 def test_a_test_list_without_masks_is_left_out_and_said(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def _leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) -> list
     for split in ("val", "test"):
         both = [pair.name for pair in splits.get(split, ()) if pair.image in taught]
         if both:
-            found.append(f"{len(both)} images are in train and in {split} as well: {first(both)}")
+            found.append(f"{first(both)}: in train and in {split} as well ({len(both)} of {len(splits[split])})")
     if found and options.hold_out:
         raise DataError(
             f"{'; '.join(found)}; scores would be too good: take them out of one, or let `pixelwise check --fix` do it"
