@@ -10,6 +10,8 @@ from PIL import Image
 
 from pixelwise.errors import ImageError
 from pixelwise.reports.page import write_report
+from pixelwise.reports.samples import Gallery, Sample
+from pixelwise.tasks.labels import Classes
 from pixelwise.tasks.metrics import ConfusionMatrix
 
 NASTY = "<script>alert('x')</script> & \"so\""
@@ -141,3 +143,13 @@ def test_a_picture_that_cannot_be_shown_is_refused_and_nothing_is_written(name: 
     with pytest.raises(ImageError, match=name):
         page(tmp_path, pictures=[("one", tmp_path / name)])
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_class_that_is_not_painted_is_called_so_in_the_legend(tmp_path: Path) -> None:
+    gallery = Gallery.of(Classes(("ground", "cat"), ((0, 0, 0), (9, 8, 7))), [Sample("a", (("image", b""),))])
+    text = page(tmp_path, gallery=gallery)
+    assert re.findall(r"background: rgb\(([^)]*)\)\"></i>([^<]*)<", text) == [
+        ("255, 255, 255", "ground (untinted)"),
+        ("9, 8, 7", "cat"),
+        ("224, 224, 192", "void"),
+    ]

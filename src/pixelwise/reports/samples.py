@@ -46,7 +46,8 @@ class Gallery:
     @classmethod
     def of(cls, classes: Classes, samples: Sequence[Sample]) -> "Gallery":
         """With the colours of all classes and of void."""
-        return cls({**dict(zip(classes.names, classes.palette, strict=True)), "void": VOID_COLOUR}, samples)
+        known = [_entry(name, colour) for name, colour in zip(classes.names, classes.palette, strict=True)]
+        return cls(dict([*known, ("void", VOID_COLOUR)]), samples)
 
 
 def sample(
@@ -134,9 +135,12 @@ def _faded(rgb: Array) -> Array:
 
 def _entries(rows: Sequence[tuple[Array, Array, Array]], classes: Classes) -> list[tuple[str, tuple[int, int, int]]]:
     present = sorted({int(label) for row in rows for ids in row[1:] for label in np.unique(ids)})
-    known = [(classes.names[label], classes.palette[label]) for label in present if label < len(classes)]
-    known = [(name, colour) if any(colour) else (f"{name} (untinted)", _PAPER) for name, colour in known]
+    known = [_entry(classes.names[label], classes.palette[label]) for label in present if label < len(classes)]
     return [*known, ("void", VOID_COLOUR)] if present and present[-1] >= len(classes) else known
+
+
+def _entry(name: str, colour: Colour) -> tuple[str, Colour]:
+    return (name, colour) if any(colour) else (f"{name} (untinted)", _PAPER)
 
 
 def _header() -> Image.Image:
