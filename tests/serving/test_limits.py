@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings, create_app
 
-from .conftest import file_of, pixels, post, predictor_of
+from .conftest import asking, file_of, pixels, post, predictor_of
 
 
 def code(answer) -> tuple[int, str]:
@@ -22,7 +22,7 @@ def code(answer) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def strict() -> TestClient:
     limits = Settings(max_bytes=20_000, max_pixels=5000, max_side=200, formats=("PNG", "JPEG"))
-    return TestClient(create_app({"a": predictor_of()}, limits))
+    return asking(create_app({"a": predictor_of()}, limits))
 
 
 @pytest.fixture
@@ -59,6 +59,15 @@ def test_a_header_that_promises_a_gigapixel_is_refused_before_decoding(strict: T
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
     assert code(post(strict, bomb)) == (413, "too_many_pixels")
+
+
+@pytest.mark.usefixtures("no_decoding")
+def test_a_jpeg_of_more_passes_than_any_needs_is_refused_before_decoding(strict: TestClient) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(file, format="JPEG", progressive=True)
+    data = file.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    assert code(post(strict, data[:-2] + 500 * last + data[-2:])) == (413, "too_many_scans")
 
 
 def test_at_the_limits_an_image_is_taken(strict: TestClient) -> None:

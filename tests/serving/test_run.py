@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pixelwise.cli.main import main
@@ -16,7 +17,7 @@ from pixelwise.serving import Settings
 from pixelwise.serving.client import Client
 from pixelwise.serving.run import check_open, load_all, serve
 
-from .conftest import pixels, predictor_of
+from .conftest import by_brightness, pixels, predictor_of
 
 SLOW = """
 import sys, time
@@ -73,6 +74,23 @@ def test_the_own_machine_needs_none(host: str) -> None:
 def test_a_port_in_use_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="choose another --port"):
         serve({"a": predictor_of()}, Settings(), host="127.0.0.1", port=taken.getsockname()[1], said=print)
+
+
+def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def runner(rgb: np.ndarray) -> np.ndarray:
+        seen.append(rgb.shape)
+        return by_brightness(rgb)
+
+    def said(text: str) -> None:
+        assert seen == [(1, 3, 480, 640)]
+        raise KeyboardInterrupt
+
+    for name in ("signal.signal", "gc.freeze", "gc.set_threshold", "pixelwise.serving.run._log_to_stderr"):
+        monkeypatch.setattr(name, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, said=said)
 
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A server process: refused where it would be open to others without a token, stopped without losing what it holds."""
 
 import gc
-import ipaddress
 import logging
 import math
 import signal
@@ -9,11 +8,14 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from pixelwise.data.shapes import draw_scene
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
-from pixelwise.serving.settings import Settings
+from pixelwise.serving.settings import Settings, is_own
 
 
 def load_all(models: Sequence[str], make: Callable[[str], Predictor] = load) -> dict[str, Predictor]:
@@ -34,11 +36,7 @@ def _name(model: Path) -> str:
 
 def check_open(host: str, settings: Settings) -> None:
     """Raises ConfigError for an address that others reach, without a token."""
-    try:
-        own = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        own = host == "localhost"
-    if not own and settings.token is None:
+    if settings.token is None and not is_own(host):
         raise ConfigError(f"host {host} can be reached by others: give a --token (or PIXELWISE_TOKEN), or 127.0.0.1")
 
 
@@ -47,7 +45,8 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is held. `said` is told the address; port 0 takes a free one.
 
-    Raises ConfigError for an address that cannot be had and for one that others reach, without a token.
+    Each model labels a drawn picture first. Raises ConfigError for an address that cannot be had and for one that
+    others reach, without a token.
     """
     check_open(host, settings)
     for package in ("fastapi", "python_multipart", "prometheus_client"):
@@ -58,6 +57,9 @@ def serve(
 
     app = create_app(predictors, settings)
     listener = _listener(host, port)
+    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
+    for predictor in predictors.values():  # what the first picture would wait for: runtimes compared, memory taken
+        predictor.predict(scene)
     _log_to_stderr(JsonLines())
     config = uvicorn.Config(
         app,

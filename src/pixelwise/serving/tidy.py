@@ -7,26 +7,30 @@ import sys
 from collections.abc import Collection
 from contextlib import suppress
 
+from pixelwise.inference.runners import Runner, release
 from pixelwise.serving.lane import Lane
 
-SECONDS = 2.0
+SECONDS = 5.0
 
 
-async def tidy(lanes: Collection[Lane]) -> None:
-    """For ever: once all lanes have come to rest, let go of what the C library keeps of freed memory.
+async def tidy(lanes: Collection[Lane], runners: Collection[Runner]) -> None:
+    """For ever: once all lanes have rested for SECONDS, let go of what the runners and the C library keep of memory.
 
     glibc keeps freed blocks of up to 32 MiB in each thread's arena (mallopt(3), M_MMAP_THRESHOLD).
     """
-    before = 0
+    before = swept = 0
     while True:
         await asyncio.sleep(SECONDS)
         done = sum(lane.done for lane in lanes)
-        if done != before and not any(lane.held for lane in lanes):
-            before = done
-            await asyncio.to_thread(_release)
+        if done == before != swept and not any(lane.held for lane in lanes):
+            swept = done
+            await asyncio.to_thread(_release, runners)
+        before = done
 
 
-def _release() -> None:
+def _release(runners: Collection[Runner]) -> None:
+    for runner in runners:
+        release(runner)
     gc.collect()
     if sys.platform == "linux":
         with suppress(AttributeError):  # musl has none
