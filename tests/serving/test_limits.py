@@ -105,10 +105,12 @@ PART = b"--e\r\nContent-Disposition: form-data; name="
         (FORM, PART + b'"a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         (f"{FORM}; charset=nope", PART + b'"\xff"; filename="b"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         (FORM, b"", 422, "no_image"),
+        (FORM, PART + b'"image"\r\n' + b"a: b\r\n" * 2000 + b"\r\n", 400, "bad_multipart"),
+        (FORM, PART + b'"' + b"a" * 15_000 + b'"; filename="b"\r\n\r\nx\r\n--e--\r\n', 400, "bad_multipart"),
         ("image/png", b"x", 415, "not_multipart"),
         ("", b"", 415, "not_multipart"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_a_body_that_is_no_form_is_named(strict: TestClient, kind: str, body: bytes, status: int, name: str) -> None:
     assert code(strict.post("/v1/segment", content=body, headers={"Content-Type": kind})) == (status, name)

@@ -69,7 +69,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"])
+                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"], status)
             await send(message)
 
         try:
@@ -141,8 +141,9 @@ def _shows(authorization: str, token: str) -> bool:
     return scheme.lower() in ("basic", "bearer") and hmac.compare_digest(secret, token.encode())
 
 
-def _add_headers(headers: MutableHeaders, path: str) -> None:
+def _add_headers(headers: MutableHeaders, path: str, status: int) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
     headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
-    headers.setdefault("Cache-Control", "no-store")
+    named_by_hash = status == 200 and path.startswith("/assets/")  # Gradio's scripts: megabytes at each visit otherwise
+    headers.setdefault("Cache-Control", "private, max-age=31536000, immutable" if named_by_hash else "no-store")

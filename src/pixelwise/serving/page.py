@@ -112,14 +112,16 @@ def _shell(names: Sequence[str], style: bool, most: int) -> gr.Blocks:
     with gr.Blocks(title="pixelwise", analytics_enabled=False) as blocks:
         gr.HTML("<h1>pixelwise</h1>")
         with gr.Tab("Segment"):
-            _part("page.html", names=list(names), examples=examples(), most=most, megabytes=most >> 20)
+            _part("segment", names=list(names), examples=examples(), most=most, megabytes=most >> 20)
         with gr.Tab("Style"):
-            _part("page_style.html", off="" if style else OFF, most=most)
+            _part("style", off="" if style else OFF, most=most)
     return blocks
 
 
-def _part(template: str, **values: object) -> None:
-    gr.HTML(html_template=_asset(template), js_on_load=_asset("page.js"), apply_default_css=False, **values)  # type: ignore[arg-type]
+def _part(name: str, **values: object) -> None:
+    script = _asset("page.js") + _asset(f"page_{name}.js")
+    html = _asset(f"page_{name}.html")
+    gr.HTML(html_template=html, js_on_load=script, apply_default_css=False, **values)  # type: ignore[arg-type]
 
 
 def _asset(name: str) -> str:

@@ -56,11 +56,6 @@ def serve(
     from pixelwise.serving.guard import JsonLines
 
     app = create_app(predictors, settings)
-    listener = _listener(host, port)
-    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
-    for predictor in predictors.values():  # what the first picture would wait for: runtimes compared, memory taken
-        predictor.predict(scene)
-    _log_to_stderr(JsonLines())
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -69,14 +64,19 @@ def serve(
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline) + 1,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them, and raises them again when all is done
-        signal.signal(number, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()  # the models' objects live on: garbage is looked for among those of requests alone
-    gc.set_threshold(5000)
-    name = f"[{host}]" if ":" in host else host
-    said(f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; stop with Ctrl-C")
-    uvicorn.Server(config).run(sockets=[listener])
+    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
+    with _listener(host, port) as listener:
+        for predictor in predictors.values():  # what the first picture would wait for: runtimes compared, memory taken
+            predictor.predict(scene)
+        _log_to_stderr(JsonLines())
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them, and raises them again when all is done
+            signal.signal(number, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()  # the models' objects live on: garbage is looked for among those of requests alone
+        gc.set_threshold(5000)
+        name = f"[{host}]" if ":" in host else host
+        said(f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; stop with Ctrl-C")
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:
