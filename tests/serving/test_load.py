@@ -1,6 +1,7 @@
 """Under load on a real server: what is full, late or left, and what is given back afterwards."""
 
 import asyncio
+import gc
 import http.client
 import json
 import socket
@@ -218,12 +219,15 @@ def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_g
     assert said[-1]["answer"]["size"] == [32, 320]
 
 
-def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate)}, Settings(deadline=0.3))) as port:
-        with paged(port, file_of(pixels())) as lines:
+def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    with live(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
+        with paged(port, file_of(pixels(320, 320))) as lines:
             assert "nothing went on for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
         gate.open.set()
         until(lambda: held(port) == 0)
+        gc.collect()
+    assert gate.tiles < 20
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_the_page_and_the_interface_share_one_queue_from_the_first_byte_on(gate: Gate) -> None:

@@ -58,6 +58,8 @@ class Lines(Response):
         except Exception:
             _log.exception("a picture of the page")
             yield _line(error={"message": "something went wrong on the server; its log says what"})
+        finally:
+            done.cancel()
 
     def _answer(self, body: bytes, job: Job) -> str:
         return _line(answer=self.work(body, job))  # of megabytes: not in the event loop

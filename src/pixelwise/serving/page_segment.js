@@ -78,9 +78,10 @@ function paint() {
   const { labels, sure, pixels, image, answer } = shown;
   const least = leastByte(), mapped = find("confidence").checked;
   const alpha = new Uint32Array(256), colours = new Uint32Array(256), empty = abgr(answer.void, 255);
+  const ticked = (id) => entries.get(id)?.querySelector("input")?.checked;
+  const alone = lit !== null && ticked(lit) !== false; // others step back, but not behind one that is hidden
   answer.classes.forEach(({ colour }, id) => {
-    const seen = entries.get(id)?.querySelector("input").checked;
-    const strength = !seen ? 0 : lit === null || lit === id ? 255 : 50;
+    const strength = !ticked(id) ? 0 : alone && lit !== id ? 50 : 255;
     alpha[id] = (strength << 24) >>> 0;
     colours[id] = colour.some(Boolean) ? abgr(colour, strength) : 0; // black is ground: the picture itself stays
   });
