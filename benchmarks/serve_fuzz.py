@@ -246,7 +246,8 @@ def body_of(data: bytes) -> bytes:
 
 def form(data: bytes, path: str = "/v1/segment?format=json") -> bytes:
     body = body_of(data)
-    lines = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=e\r\n"
+    lines = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    lines += "Content-Type: multipart/form-data; boundary=e\r\n"
     return f"{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,13 @@ class Site:
 
         names = ("cat", "dog", "cow") if model == "animals" else ("red", "green", "blue")
         return Predictor(run, Classes(names, PALETTE), tile=(320, 320))
+
+    def told(self, name: str, label: str) -> float:
+        """What /metrics says."""
+        lines = httpx.get(self.url + "metrics", timeout=20).text.splitlines()
+        return sum(
+            float(line.split()[-1]) for line in lines if line.startswith(f"pixelwise_{name}{{") and label in line
+        )
 
     def style(self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
         assert (content.shape, style.shape, side) == ((300, 400, 3), (200, 200, 3), 384)
@@ -286,7 +294,7 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
 
 
 def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(desktop: Visit, site: Site) -> None:
-    page = desktop.page
+    page, before = desktop.page, site.told("requests_total", "/page/segment")
     page.get_by_label("Model").select_option("slow")
     page.get_by_label("Choose a picture").set_input_files(
         {"name": "half.png", "mimeType": "image/png", "buffer": png(halves())}
@@ -296,9 +304,11 @@ def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(de
     page.evaluate("document.querySelector('[data-part=model]').value = 'colours'")
     page.get_by_role("button", name="Example: Shapes 1").click()
     page.get_by_text("360 x 480 pixels").wait_for()
+    while site.told("requests_total", "/page/segment") < before + 2:  # both have ended
+        time.sleep(0.05)
     site.go_on.set()
-    while 'pixelwise_held{model="slow"} 0.0' not in httpx.get(site.url + "metrics").text:
-        pass
+    while site.told("held", "slow"):
+        time.sleep(0.05)
     assert 0 < site.asked.count("slow") < 16
 
 
