@@ -11,6 +11,7 @@ import asyncio
 import io
 import itertools
 import os
+import random
 import re
 import shlex
 import statistics
@@ -97,7 +98,7 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
     return [
         f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: {min(rates):.1f} to "
         f"{max(rates):.1f} images/s, measured before and after each line; a mask as PNG takes {coded:.1f} ms more.",
-        "Refused clients come again after a tenth of a second.\n",
+        "Refused clients come again when Retry-After says, or up to half as long later.\n",
         *rows,
         "",
     ]
@@ -132,11 +133,11 @@ async def clients(port: int, count: int, files: list[bytes], *, seconds: float =
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() - start < seconds and (number := next(turn)) < requests:
             began = time.perf_counter()
-            status = await ask(reader, writer, files[number % len(files)])
+            status, later = await ask(reader, writer, files[number % len(files)])
             while status == 503 and time.perf_counter() - start < seconds:
                 found.refused += 1
-                await asyncio.sleep(0.1)
-                status = await ask(reader, writer, files[number % len(files)])
+                await asyncio.sleep(later * random.uniform(1, 1.5))
+                status, later = await ask(reader, writer, files[number % len(files)])
             if status == 200:
                 found.seconds.append(time.perf_counter() - began)
             elif status != 503:
@@ -148,14 +149,16 @@ async def clients(port: int, count: int, files: list[bytes], *, seconds: float =
     return found
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> int:
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> tuple[int, int]:
+    """The status, and the seconds of Retry-After."""
     body = b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--e--\r\n"
     head = "POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=e\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", answer)
     await reader.readexactly(int(length[1]) if length else 0)
-    return int(answer.split()[1])
+    later = re.search(rb"retry-after: (\d+)", answer)
+    return int(answer.split()[1]), int(later[1]) if later else 0
 
 
 def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
