@@ -68,7 +68,7 @@ class Site:
                 raise RuntimeError("secret of the server")
             if model == "wrong":
                 raise ModelError("the model gives 3 channels but 4 classes are named")
-            if model == "slow":
+            if model == "slow" and self.asked.count(model) == 1:  # one tile: other pictures need the other turns
                 assert self.go_on.wait(30)
             return by_channel(rgb)
 
@@ -295,7 +295,7 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
 
 def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(desktop: Visit, site: Site) -> None:
     page, before = desktop.page, site.told("requests_total", "/page/segment")
-    page.get_by_label("Model").select_option("slow")
+    page.evaluate("document.querySelector('[data-part=model]').value = 'slow'")  # without asking for the last picture
     page.get_by_label("Choose a picture").set_input_files(
         {"name": "half.png", "mimeType": "image/png", "buffer": png(halves())}
     )
