@@ -8,8 +8,10 @@ threads as a folder's prediction has; the mask's PNG is not in it, but is in the
 
 import argparse
 import asyncio
+import io
 import itertools
 import os
+import random
 import re
 import shlex
 import statistics
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import provenance
+from PIL import Image
 
 from pixelwise.images import encoded, encoded_labels
 from pixelwise.inference.load import load
@@ -35,7 +38,7 @@ def main() -> None:
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--seconds", type=float, default=12, help="of each measurement")
-    parser.add_argument("--requests", type=int, default=10_000, help="for growth, of small pictures; 0 for none")
+    parser.add_argument("--requests", type=int, default=10_000, help="for growth, of small pictures")
     parser.add_argument("--parts", nargs="*", default=["speed", "batch", "memory"])
     parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64, 256])
     parser.add_argument("--out", type=Path, required=True)
@@ -51,7 +54,7 @@ def main() -> None:
                 if "speed" in args.parts:
                     lines += speed(args, files, port)
                 if "memory" in args.parts:
-                    lines += memory(args, port, process.pid)
+                    lines += memory(args, files, port, process.pid)
             finally:
                 process.terminate()
                 process.wait()
@@ -95,7 +98,7 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
     return [
         f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: {min(rates):.1f} to "
         f"{max(rates):.1f} images/s, measured before and after each line; a mask as PNG takes {coded:.1f} ms more.",
-        "Refused clients come again after a tenth of a second.\n",
+        "Refused clients come again when Retry-After says, or up to half as long later.\n",
         *rows,
         "",
     ]
@@ -130,11 +133,11 @@ async def clients(port: int, count: int, files: list[bytes], *, seconds: float =
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() - start < seconds and (number := next(turn)) < requests:
             began = time.perf_counter()
-            status = await ask(reader, writer, files[number % len(files)])
+            status, later = await ask(reader, writer, files[number % len(files)])
             while status == 503 and time.perf_counter() - start < seconds:
                 found.refused += 1
-                await asyncio.sleep(0.1)
-                status = await ask(reader, writer, files[number % len(files)])
+                await asyncio.sleep(later * random.uniform(1, 1.5))
+                status, later = await ask(reader, writer, files[number % len(files)])
             if status == 200:
                 found.seconds.append(time.perf_counter() - began)
             elif status != 503:
@@ -146,14 +149,16 @@ async def clients(port: int, count: int, files: list[bytes], *, seconds: float =
     return found
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> int:
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> tuple[int, int]:
+    """The status, and the seconds of Retry-After."""
     body = b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--e--\r\n"
-    head = "POST /v1/segment HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=e\r\n"
+    head = "POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=e\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", answer)
     await reader.readexactly(int(length[1]) if length else 0)
-    return int(answer.split()[1])
+    later = re.search(rb"retry-after: (\d+)", answer)
+    return int(answer.split()[1]), int(later[1]) if later else 0
 
 
 def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
@@ -174,32 +179,32 @@ def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
     return ["Images/s of the network alone, 360 x 480, the best of three:\n", *rows, ""]
 
 
-def memory(args: argparse.Namespace, port: int, pid: int) -> list[str]:
-    """Resident MiB: at the start, at most in bursts of many sizes, after each, and over many small requests."""
+def memory(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
+    """Resident MiB: at the start, over many small requests, and in and after bursts of many sizes."""
     rng = np.random.default_rng(0)
-    sizes = [(int(h), int(w)) for h, w in rng.integers(200, 1200, (32, 2))]
-    pictures = [
-        encoded(rng.integers(0, 256, (h // 8, w // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1), "JPEG")
-        for h, w in sizes
-    ]
-    rows = ["| when | MiB at rest after it | most MiB so far |", "|---|---|---|"]
+    whole = [Image.open(io.BytesIO(data)).convert("RGB") for data in files]
+    small = [encoded(np.asarray(picture.resize((160, 120))), "JPEG") for picture in whole]
+    sizes = rng.integers(200, 1200, (32, 2)).tolist()
+    pictures = [encoded(np.asarray(whole[i % len(whole)].resize(size)), "JPEG") for i, size in enumerate(sizes)]
+    rows = ["| when | MiB while it is fresh | MiB after 15 s of rest | most MiB so far |", "|---|---|---|---|"]
 
     def note(when: str) -> None:
-        time.sleep(5)
-        rows.append(f"| {when} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |")
+        fresh = status(pid, "VmRSS")
+        time.sleep(15)
+        rows.append(f"| {when} | {fresh:.0f} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |")
         print(rows[-1], file=sys.stderr)  # a long run that is stopped has told this much
 
     note("started")
-    asyncio.run(clients(port, 1, pictures[:1], requests=1))
-    note("one request")
+    asyncio.run(clients(port, 8, small, requests=200))
+    note("200 requests, 120 x 160 pixels")
+    for part in range(1, 5):
+        asyncio.run(clients(port, 8, small, requests=args.requests // 4))
+        note(f"{args.requests // 4 * part} more")
     for burst in range(1, 4):
         asyncio.run(clients(port, 32, pictures, requests=len(pictures)))
         note(f"burst {burst}: 32 pictures of as many sizes, to 1200 a side, 32 clients")
-    small = [encoded(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8), "PNG")]
-    for part in range(1, 5):
-        if args.requests:
-            asyncio.run(clients(port, 16, small, requests=args.requests // 4))
-            note(f"{args.requests // 4 * part} small requests")
+    asyncio.run(clients(port, 8, small, requests=200))
+    note("200 requests, 120 x 160 pixels")
     return [f"Memory of the server, {args.runtime} {args.precision}:\n", *rows, ""]
 
 

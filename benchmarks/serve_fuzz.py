@@ -200,7 +200,7 @@ def odd_request(chance: random.Random, data: bytes) -> bytes:
         path = chance.choice(["/v1/models", "/metrics", "/healthz", "/readyz", "/openapi.json", "/", "/v1/segment"])
         path += chance.choice(["", "/", "//", "/..", "%2e%2e", "?" + query(chance)])
         method = chance.choice(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "X"])
-        return f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+        return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     length = chance.choice([-1, 0, 5, len(body_of(data)) + 9, 10**30])
     return head(chance, length) + body_of(data)
 
@@ -228,7 +228,7 @@ def head(chance: random.Random, length: int) -> bytes:
     accept = chance.choice(["*/*", "application/json", "image/png;q=9, text/html", ";;,,q=", "x" * 300])
     lines = [
         "POST /v1/segment HTTP/1.1",
-        "Host: a",
+        "Host: localhost",
         "Connection: close",
         f"Content-Type: {chance.choice(TYPES)}; {kind}",
         f"Accept: {accept}",
@@ -246,7 +246,8 @@ def body_of(data: bytes) -> bytes:
 
 def form(data: bytes, path: str = "/v1/segment?format=json") -> bytes:
     body = body_of(data)
-    lines = f"POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=e\r\n"
+    lines = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    lines += "Content-Type: multipart/form-data; boundary=e\r\n"
     return f"{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

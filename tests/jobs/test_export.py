@@ -22,6 +22,7 @@ from pixelwise.inference import load as load_module
 from pixelwise.inference.auto import AutoRunner
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import installed
+from pixelwise.inference.runners import release
 from pixelwise.inference.runtimes import Trial, fastest
 from pixelwise.jobs import export as export_module
 from pixelwise.jobs import int8
@@ -173,6 +174,33 @@ def test_auto_measures_once_and_remembers(tmp_path: Path) -> None:
         (tmp_path / "choice.json").write_text(damaged)
         anew = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
         assert np.array_equal(anew(tile), tile.astype(np.float32) + 1)
+
+
+class Kept:
+    """A runner that keeps memory until it is told."""
+
+    released = 0
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        return rgb.astype(np.float32)
+
+    def release(self) -> None:
+        self.released += 1
+
+
+def test_the_memory_that_a_runner_keeps_is_given_back_and_it_works_on(tmp_path: Path) -> None:
+    kept, tile = Kept(), np.zeros((1, 3, 8, 8), np.uint8)
+    chosen = AutoRunner({"torch float32": lambda: kept}, remembered=tmp_path / "choice.json", monitor=Lines())
+    release(chosen)  # before anything was chosen
+    chosen(tile)
+    release(chosen)
+    release(lambda rgb: rgb)  # keeps nothing
+    assert kept.released == 1
+    runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
+    rgb = np.random.default_rng(0).integers(0, 256, (1, 3, 96, 64), np.uint8)
+    before = runner(rgb)
+    release(runner)
+    assert np.array_equal(runner(rgb), before)
 
 
 def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path: Path, own_cache: Path) -> None:

@@ -71,8 +71,12 @@ def app() -> FastAPI:
 
 @pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app) as found:
+    with asking(app) as found:
         yield found
+
+
+def asking(app: FastAPI) -> TestClient:
+    return TestClient(app, base_url="http://localhost")
 
 
 @contextmanager

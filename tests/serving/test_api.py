@@ -2,21 +2,18 @@
 
 import io
 import json
-import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 from pycocotools import mask as coco
 
-from pixelwise.errors import ConfigError, ImageError
-from pixelwise.serving import Settings, create_app
+from pixelwise.errors import ConfigError
+from pixelwise.serving import create_app
 from pixelwise.serving.answers import runs
 
-from .conftest import NAMES, file_of, pixels, post, predictor_of
+from .conftest import NAMES, asking, file_of, pixels, post, predictor_of
 
 
 def opened(body: bytes) -> np.ndarray:
@@ -146,35 +143,11 @@ def test_without_a_model_there_is_nothing_to_serve() -> None:
         create_app({})
 
 
-def test_the_page_goes_through_the_same_queue(monkeypatch: pytest.MonkeyPatch, rgb: np.ndarray) -> None:
-    mounted = {}
-
-    def mount_page(app: FastAPI, segment, names: list[str], settings: Settings) -> FastAPI:
-        mounted.update(segment=segment, names=names)
-        return app
-
-    page = ModuleType("pixelwise.serving.page")
-    page.mount_page = mount_page
-    monkeypatch.setitem(sys.modules, "pixelwise.serving.page", page)
-    with TestClient(create_app({"a": predictor_of(tile=32)}, Settings(queue=1))) as client:
-        shares: list[float] = []
-        result = mounted["segment"]("a", pixels(60, 32), shares.append)
-        assert (result.labels == predictor_of(tile=32).predict(pixels(60, 32)).labels).all()
-        assert sorted(shares) == [0.5, 1.0]
-        with pytest.raises(ImageError):
-            mounted["segment"]("a", rgb.astype(np.float32), None)
-        mounted["segment"]("a", rgb, None)  # the place is free again
-        headers = client.get("/").headers
-        assert "'unsafe-inline'" in headers["content-security-policy"]
-        assert "unsafe" not in client.get("/v1/models").headers["content-security-policy"]
-    assert mounted["names"] == ["a"]
-
-
 def test_a_fault_of_the_server_shows_no_traceback(caplog: pytest.LogCaptureFixture, rgb: np.ndarray) -> None:
     def broken(_: np.ndarray) -> np.ndarray:
         raise ZeroDivisionError("secret")
 
-    with TestClient(create_app({"a": predictor_of(broken)})) as client:
+    with asking(create_app({"a": predictor_of(broken)})) as client:
         answer = post(client, file_of(rgb))
     assert answer.status_code == 500
     assert json.loads(answer.content)["error"]["code"] == "internal"

@@ -10,14 +10,14 @@ from fastapi.testclient import TestClient
 from pixelwise.serving import Settings, create_app
 from pixelwise.serving.guard import JsonLines
 
-from .conftest import file_of, pixels, post, predictor_of
+from .conftest import asking, file_of, pixels, post, predictor_of
 
 TOKEN = "a-long-random-token"
 
 
 @pytest.fixture(scope="module")
 def guarded() -> TestClient:
-    return TestClient(create_app({"a": predictor_of()}, Settings(token=TOKEN)))
+    return asking(create_app({"a": predictor_of()}, Settings(token=TOKEN)))
 
 
 def basic(text: str) -> str:
@@ -68,8 +68,35 @@ def test_a_request_is_one_line_of_json_without_its_content(guarded: TestClient, 
     assert (found["method"], found["route"], found["status"]) == ("POST", "/v1/segment", 200)
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "192.168.1.5", "[::2]:80", "[", "", "localhost.evil.example"]
+)
+def test_without_a_token_no_other_name_leads_here(host: str) -> None:
+    """A page whose name is made to lead to this machine (DNS rebinding) is of the same origin as the answer."""
+    client = asking(create_app({"a": predictor_of()}))
+    for path in ("/v1/models", "/", "/metrics"):
+        answer = client.get(path, headers={"Host": host})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (421, "other_host")
+    assert client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:80", "[::1]:8000"])
+def test_the_own_machines_names_do_and_with_a_token_all(guarded: TestClient, host: str) -> None:
+    assert asking(create_app({"a": predictor_of()})).get("/v1/models", headers={"Host": host}).status_code == 200
+    shown = {"Host": "segment.example.org", "Authorization": f"Bearer {TOKEN}"}
+    assert guarded.get("/v1/models", headers=shown).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+)
+def test_pages_of_other_origins_may_not_spend_the_models_time(guarded: TestClient, site: str, status: int) -> None:
+    headers = {"Sec-Fetch-Site": site, "Authorization": f"Bearer {TOKEN}"}
+    assert guarded.post("/v1/segment", files={"image": file_of(pixels())}, headers=headers).status_code == status
+
+
 def test_paths_that_clients_make_up_share_one_counter() -> None:
-    client = TestClient(create_app({"a": predictor_of()}))
+    client = asking(create_app({"a": predictor_of()}))
     for number in range(5):
         client.get(f"/made-up-{number}")
     assert 'pixelwise_requests_total{route="other",status="404"} 5.0' in client.get("/metrics").text

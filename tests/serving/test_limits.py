@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings, create_app
 
-from .conftest import file_of, pixels, post, predictor_of
+from .conftest import asking, file_of, pixels, post, predictor_of
 
 
 def code(answer) -> tuple[int, str]:
@@ -22,7 +22,7 @@ def code(answer) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def strict() -> TestClient:
     limits = Settings(max_bytes=20_000, max_pixels=5000, max_side=200, formats=("PNG", "JPEG"))
-    return TestClient(create_app({"a": predictor_of()}, limits))
+    return asking(create_app({"a": predictor_of()}, limits))
 
 
 @pytest.fixture
@@ -61,6 +61,15 @@ def test_a_header_that_promises_a_gigapixel_is_refused_before_decoding(strict: T
     assert code(post(strict, bomb)) == (413, "too_many_pixels")
 
 
+@pytest.mark.usefixtures("no_decoding")
+def test_a_jpeg_of_more_passes_than_any_needs_is_refused_before_decoding(strict: TestClient) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(file, format="JPEG", progressive=True)
+    data = file.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    assert code(post(strict, data[:-2] + 500 * last + data[-2:])) == (413, "too_many_scans")
+
+
 def test_at_the_limits_an_image_is_taken(strict: TestClient) -> None:
     assert post(strict, file_of(np.zeros((200, 25, 3), np.uint8))).status_code == 200
 
@@ -96,10 +105,12 @@ PART = b"--e\r\nContent-Disposition: form-data; name="
         (FORM, PART + b'"a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         (f"{FORM}; charset=nope", PART + b'"\xff"; filename="b"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         (FORM, b"", 422, "no_image"),
+        (FORM, PART + b'"image"\r\n' + b"a: b\r\n" * 2000 + b"\r\n", 400, "bad_multipart"),
+        (FORM, PART + b'"' + b"a" * 15_000 + b'"; filename="b"\r\n\r\nx\r\n--e--\r\n', 400, "bad_multipart"),
         ("image/png", b"x", 415, "not_multipart"),
         ("", b"", 415, "not_multipart"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_a_body_that_is_no_form_is_named(strict: TestClient, kind: str, body: bytes, status: int, name: str) -> None:
     assert code(strict.post("/v1/segment", content=body, headers={"Content-Type": kind})) == (status, name)

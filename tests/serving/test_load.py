@@ -1,26 +1,28 @@
 """Under load on a real server: what is full, late or left, and what is given back afterwards."""
 
 import asyncio
+import gc
 import http.client
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 import pytest
 
 from pixelwise.inference.parallel import WORKERS
 from pixelwise.serving import Settings, create_app
-from pixelwise.serving.api import Service
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.guard import Meters
 from pixelwise.serving.lane import BusyError, Lane, StoppedError
+from pixelwise.serving.service import PAINTERS
 from pixelwise.serving.tidy import tidy
 
-from .conftest import Gate, file_of, live, pixels, predictor_of
+from .conftest import Gate, by_brightness, file_of, live, pixels, predictor_of
 
+Lines = Generator[tuple[int, dict]]
 EDGE = b"--e\r\n"
 HEAD = EDGE + b'Content-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
 
@@ -36,7 +38,7 @@ def sent(port: int, body: bytes, length: int | None = None) -> socket.socket:
     """A connection on which that much of a request is sent; chunked where no length is given."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     size = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
-    head = b"POST /v1/segment HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=e\r\n" + size
+    head = b"POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=e\r\n" + size
     connection.sendall(head + b"\r\n\r\n" + body)
     return connection
 
@@ -164,46 +166,146 @@ def test_many_clients_get_the_masks_of_their_own_images() -> None:
         assert wrong == []
 
 
-def test_a_place_is_held_until_its_thread_has_ended(gate: Gate) -> None:
-    lane = Lane(predictor_of(gate), places=1)
+def test_a_place_is_held_until_its_thread_has_ended() -> None:
+    lane, open_, reached = Lane(1), threading.Event(), threading.Event()
+
+    def work() -> None:
+        reached.set()
+        assert open_.wait(10)
+        job.say(0.5)
+
     with lane.place() as job:
-        job.start(lambda: lane.predict(pixels(), job.stop))
-        assert gate.reached.wait(10)
+        future = job.start(work)
+        assert reached.wait(10)
     with pytest.raises(BusyError), lane.place():
         pass
-    gate.open.set()
+    open_.set()
     until(lambda: lane.held == 0)
     with pytest.raises(StoppedError):
-        lane.predict(pixels(), job.stop)
+        future.result()
     lane.close()
 
 
-def test_the_page_too_has_a_deadline(gate: Gate) -> None:
-    service = Service({"a": predictor_of(gate)}, Settings(deadline=0.1), Meters())
-    with pytest.raises(StoppedError, match="not done within"):
-        service.segment("a", pixels())
-    gate.open.set()
-    until(lambda: service.lanes["a"].held == 0)
-    service.lanes["a"].close()
+@contextmanager
+def paged(port: int, data: bytes, path: str = "segment?model=a", length: int | None = None) -> Iterator[Lines]:
+    """The lines of JSON that the page's own road answers with; `length` promises more than is sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        size = len(data) if length is None else length
+        head = f"POST /page/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode() + data)
+        with closing(lines_of(connection)) as lines:
+            yield lines
 
 
-def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch, rgb: np.ndarray) -> None:
-    swept = []
-    monkeypatch.setattr("pixelwise.serving.tidy.SECONDS", 0.01)
-    monkeypatch.setattr("pixelwise.serving.tidy._release", lambda: swept.append(1))
-    lane = Lane(predictor_of(), places=2)
+def lines_of(connection: socket.socket) -> Lines:
+    with http.client.HTTPResponse(connection) as answer:
+        answer.begin()
+        for line in answer:
+            yield answer.status, json.loads(line)
+
+
+def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_gets_on() -> None:
+    def slow(rgb: np.ndarray) -> np.ndarray:
+        time.sleep(0.15)
+        return by_brightness(rgb)
+
+    rgb = pixels(32, 320)  # 12 tiles, so many at once as there are WORKERS
+    with live(create_app({"a": predictor_of(slow, tile=32)}, Settings(deadline=0.4))) as port:
+        start = time.monotonic()
+        with paged(port, file_of(rgb)) as lines:
+            said = [line for _, line in lines]
+        assert time.monotonic() - start > 0.4
+    assert sorted(line["progress"] for line in said[:-1]) == [tile / 12 for tile in range(12)]
+    assert said[-1]["answer"]["size"] == [32, 320]
+
+
+def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    with live(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
+        with paged(port, file_of(pixels(320, 320))) as lines:
+            assert "nothing went on for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
+        gate.open.set()
+        until(lambda: held(port) == 0)
+        gc.collect()
+    assert gate.tiles < 20
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_the_page_and_the_interface_share_one_queue_from_the_first_byte_on(gate: Gate) -> None:
+    with live(create_app({"a": predictor_of(gate)}, Settings(queue=1))) as port:
+        with paged(port, b"half", length=1000):
+            until(lambda: held(port) == 1)
+            with pytest.raises(ServerError) as refused:
+                Client(f"http://127.0.0.1:{port}").labels(pixels())
+            assert refused.value.status == 503
+            with paged(port, b"x") as lines:
+                status, line = next(lines)
+            assert (status, line["error"]["code"]) == (503, "queue_full")
+        until(lambda: held(port) == 0)
+
+
+def test_a_visitor_who_leaves_while_waiting_is_never_computed(gate: Gate) -> None:
+    with live(create_app({"a": predictor_of(gate)})) as port:
+        body = full_body(file_of(pixels()))
+        working = [sent(port, body, len(body)) for _ in range(WORKERS + 1)]
+        until(lambda: gate.tiles == WORKERS)
+        with paged(port, file_of(pixels())):
+            until(lambda: held(port) == WORKERS + 2)
+        until(lambda: held(port) == WORKERS + 1)
+        gate.open.set()
+        until(lambda: held(port) == 0)
+        for connection in working:
+            connection.close()
+        assert gate.tiles == WORKERS + 1
+
+
+def test_one_picture_is_painted_at_a_time_and_few_wait() -> None:
+    open_, at_once, most = threading.Event(), [0], [0]
+
+    def style(content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        progress(0.5)
+        assert open_.wait(10)
+        at_once[0] -= 1
+        return content
+
+    photo = file_of(pixels())
+    with live(create_app({"a": predictor_of()}, style=style)) as port, ExitStack() as stack:
+        path = f"style?split={len(photo)}&side=64"
+        asked = [stack.enter_context(paged(port, photo + photo, path)) for _ in range(PAINTERS)]
+        assert next(asked[0]) == (200, {"progress": 0.5})
+        until(lambda: busy(port, path))
+        open_.set()
+        for lines in asked:
+            assert "image" in list(lines)[-1][1]["answer"]
+        assert most == [1]
+
+
+def busy(port: int, path: str) -> bool:
+    with paged(port, b"", path) as lines:
+        return next(lines)[0] == 503
+
+
+def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Kept:
+        swept = 0
+
+        def release(self) -> None:
+            self.swept += 1
+
+    monkeypatch.setattr("pixelwise.serving.tidy.SECONDS", 0.05)
+    lane, runner = Lane(2), Kept()
 
     async def burst() -> None:
-        task = asyncio.create_task(tidy([lane]))
-        await asyncio.sleep(0.1)
-        assert swept == []
-        with lane.place() as job:
-            await asyncio.wrap_future(job.start(lambda: lane.predict(rgb, job.stop)))
-            await asyncio.sleep(0.1)
-            assert swept == []
-        await asyncio.sleep(0.3)
+        task = asyncio.create_task(tidy([lane], [runner, by_brightness]))
+        await asyncio.sleep(0.2)
+        assert runner.swept == 0
+        with lane.place():
+            await asyncio.sleep(0.2)
+            assert runner.swept == 0
+        await asyncio.sleep(0.5)
         task.cancel()
 
     asyncio.run(burst())
-    assert swept == [1]
+    assert runner.swept == 1
     lane.close()

@@ -3,8 +3,10 @@
 import base64
 import io
 import json
+import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +15,14 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from PIL import Image
-from starlette.testclient import TestClient
 
 from pixelwise.errors import ModelError
-from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.serving.guard import Guard, Meters
-from pixelwise.serving.page import mount_page
-from pixelwise.serving.settings import Settings
+from pixelwise.inference.predictor import Predictor
+from pixelwise.serving import Settings, create_app
 from pixelwise.tasks.labels import Classes
+
+from .conftest import asking, live, predictor_of
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -56,79 +55,49 @@ def halves() -> np.ndarray:
 
 @dataclass
 class Site:
-    """A running server, and what its segment function was asked for."""
+    """A running server, and which models ran a tile."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
-    left: threading.Event = field(default_factory=threading.Event)
 
-    def segment(self, name: str, rgb: np.ndarray, progress: Callable[[float], None] | None) -> Result:
-        self.asked.append(name)
-        names = ("cat", "dog", "cow") if name == "animals" else ("red", "green", "blue")
-        if name == "broken":
-            raise RuntimeError("secret of the server")
-        if name == "full":
-            raise ModelError("64 requests are waiting; come again in 3 s")
-        if name == "slow" and progress:
-            progress(0.5)
-            self.go_on.wait(20)
-        return Predictor(self.told(progress, 16), Classes(names, PALETTE), tile=(320, 320)).predict(rgb)
-
-    def style(self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
-        assert content.shape != style.shape
-        try:
-            for step in range(1, 100 if side == 512 else 3):
-                progress(step / 100)
-                self.go_on.wait(0.05 if side == 512 else 0)
-        except Exception:
-            self.left.set()
-            raise
-        return 255 - content
-
-    @staticmethod
-    def told(progress: Callable[[float], None] | None, tiles: int) -> Callable[[np.ndarray], np.ndarray]:
-        done = iter(range(1, tiles + 1))
-
+    def predictor(self, model: str) -> Predictor:
         def run(rgb: np.ndarray) -> np.ndarray:
-            if progress:
-                progress(next(done) / tiles)
+            self.asked.append(model)
+            if model == "broken":
+                raise RuntimeError("secret of the server")
+            if model == "wrong":
+                raise ModelError("the model gives 3 channels but 4 classes are named")
+            if model == "slow" and self.asked.count(model) == 1:  # one tile: other pictures need the other turns
+                assert self.go_on.wait(30)
             return by_channel(rgb)
 
-        return run
+        names = ("cat", "dog", "cow") if model == "animals" else ("red", "green", "blue")
+        return Predictor(run, Classes(names, PALETTE), tile=(320, 320))
+
+    def told(self, name: str, label: str) -> float:
+        """What /metrics says."""
+        lines = httpx.get(self.url + "metrics", timeout=20).text.splitlines()
+        return sum(
+            float(line.split()[-1]) for line in lines if line.startswith(f"pixelwise_{name}{{") and label in line
+        )
+
+    def style(self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
+        assert (content.shape, style.shape, side) == ((300, 400, 3), (200, 200, 3), 384)
+        progress(0.5)
+        assert self.go_on.wait(30)
+        return 255 - content
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    here, app = Site(), FastAPI()
-    app.add_middleware(Guard, token=None, meters=Meters())
-    names = ["colours", "animals", "slow", "broken", "full"]
-    mount_page(app, here.segment, names, settings=SETTINGS, style=here.style)
+    here = Site()
+    models = {model: here.predictor(model) for model in ("colours", "animals", "slow", "broken", "wrong")}
     sys.addaudithook(_heard)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        threading.Event().wait(0.02)
-    here.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    yield here
-    here.go_on.set()
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.is_file():
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        context = chromium.new_context(permissions=["camera"])
-        context.set_default_timeout(20_000)
-        yield context
-        chromium.close()
+    with live(create_app(models, SETTINGS, style=here.style)) as port:
+        here.url = f"http://127.0.0.1:{port}/"
+        yield here
+        here.go_on.set()
 
 
 @dataclass
@@ -160,30 +129,50 @@ class Visit:
         return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
 
-def opened(context: Any, site: Site, width: int, height: int) -> Iterator[Visit]:
-    page, requests, said = context.new_page(), list[str](), list[str]()
-    page.set_viewport_size({"width": width, "height": height})
-    page.on("request", lambda request: requests.append(f"{request.method} {request.url}"))
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(site.url)
-    page.get_by_text("Choose a picture").wait_for()
-    yield Visit(page, requests, said)
-    page.close()
+@pytest.fixture(scope="module")
+def visit(site: Site) -> Iterator[Visit]:
+    """One browser with one page for all: it takes seconds to load."""
+    if not CHROMIUM.is_file():
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        page = chromium.new_context(permissions=["camera"]).new_page()
+        page.set_default_timeout(30_000)
+        found = Visit(page, [], [])
+        page.on("request", lambda request: found.requests.append(f"{request.method} {request.url}"))
+        page.on("console", lambda message: found.said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: found.said.append(str(error)))
+        page.goto(site.url)
+        page.get_by_text("Choose a picture").wait_for()
+        yield found
+        chromium.close()
+
+
+@pytest.fixture
+def desktop(visit: Visit, site: Site) -> Iterator[Visit]:
+    """The page as it comes, and afterwards nothing asked of other servers and no error in its console."""
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+    visit.page.get_by_role("tab", name="Segment").click()
+    visit.page.evaluate(AS_IT_COMES)
+    visit.requests.clear()
+    site.asked.clear()
+    site.go_on.clear()
+    yield visit
     own = (site.url, "data:", "blob:", "about:")
-    outside = [asked for asked in requests if not asked.partition(" ")[2].startswith(own)]
-    assert not outside
-    assert not said
+    assert [asked for asked in visit.requests if not asked.partition(" ")[2].startswith(own)] == []
+    assert visit.said == []
 
 
-@pytest.fixture
-def desktop(browser: Any, site: Site) -> Iterator[Visit]:
-    yield from opened(browser, site, 1280, 900)
-
-
-@pytest.fixture
-def phone(browser: Any, site: Site) -> Iterator[Visit]:
-    yield from opened(browser, site, 390, 844)
+AS_IT_COMES = """() => {
+    const part = name => document.querySelector(`[data-part=${name}]`);
+    for (const [name, value] of [["opacity", 50], ["least", 0], ["compare", 0]]) {
+        part(name).value = value;
+        part(name).dispatchEvent(new Event("input"));
+    }
+    part("classes").checked = true;
+    part("classes").dispatchEvent(new Event("change"));
+    part("model").value = "colours";
+}"""
 
 
 def png(rgb: np.ndarray) -> bytes:
@@ -201,6 +190,7 @@ def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: V
     assert layer.get_attribute("aria-label") == "Classes found: red 50 %, green 25 %, blue 25 %"
 
     page.get_by_role("checkbox", name="red").uncheck()
+    assert desktop.painted(900, 10) == [*PALETTE[1], 255]  # the pointer lies on a hidden class: no other steps back
     page.mouse.move(0, 0)
     assert desktop.painted(10, 10) == [0, 0, 0, 0]
     assert desktop.painted(900, 10) == [*PALETTE[1], 255]
@@ -245,7 +235,7 @@ def test_the_slider_shows_before_and_after_and_the_confidence_view_its_colours(d
 
 def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(desktop: Visit, site: Site) -> None:
     rgb = halves()
-    truth = site.segment("colours", rgb, None).labels
+    truth = site.predictor("colours").predict(rgb).labels
     desktop.upload(rgb, "my half.png")
     desktop.page.get_by_label("Opacity").fill("25")
     desktop.page.get_by_role("checkbox", name="green").uncheck()
@@ -266,9 +256,10 @@ def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(deskto
     assert abs(made[10, 900] - rgb[10, 900]).max() < 6  # hidden: the photo itself
 
 
-def test_on_a_phone_everything_fits_and_works(phone: Visit) -> None:
+def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
+    phone, page = desktop, desktop.page
+    page.set_viewport_size({"width": 390, "height": 844})
     phone.upload(halves())
-    page = phone.page
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("Opacity").fill("60")
     page.get_by_role("checkbox", name="blue").uncheck()
@@ -284,7 +275,7 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
     done.wait_for()
     page.get_by_label("Model").select_option("animals")
     page.locator(".pw-legend b", has_text="dog").wait_for()
-    assert site.asked[-2:] == ["colours", "animals"]
+    assert list(dict.fromkeys(site.asked)) == ["colours", "animals"]
     sent = "Uint8Array.from(atob(data), c => c.charCodeAt(0))"
     carried = f"const d = new DataTransfer(); d.items.add(new File([{sent}], 'a.png', {{type: 'image/png'}}));"
     data = base64.b64encode(png(halves()[:, 400:])).decode()
@@ -302,16 +293,23 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
     assert page.get_by_role("dialog").count() == 0
 
 
-def test_progress_is_shown_while_the_model_works(desktop: Visit, site: Site) -> None:
-    desktop.page.get_by_label("Model").select_option("slow")
-    desktop.page.get_by_label("Choose a picture").set_input_files(
-        {"name": "half.png", "mimeType": "image/png", "buffer": png(halves()[:400, :400])}
+def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(desktop: Visit, site: Site) -> None:
+    page, before = desktop.page, site.told("requests_total", "/page/segment")
+    page.evaluate("document.querySelector('[data-part=model]').value = 'slow'")  # without asking for the last picture
+    page.get_by_label("Choose a picture").set_input_files(
+        {"name": "half.png", "mimeType": "image/png", "buffer": png(halves())}
     )
-    desktop.page.get_by_text("Segmenting half.png ... 50 %").wait_for()
-    assert desktop.page.get_by_role("progressbar", name="Progress").evaluate("p => p.value") == 0.5
+    page.get_by_text(re.compile(r"Segmenting half.png \.\.\. \d+")).wait_for()
+    assert 0 <= page.get_by_role("progressbar", name="Progress").evaluate("p => p.value") < 1
+    page.evaluate("document.querySelector('[data-part=model]').value = 'colours'")
+    page.get_by_role("button", name="Example: Shapes 1").click()
+    page.get_by_text("360 x 480 pixels").wait_for()
+    while site.told("requests_total", "/page/segment") < before + 2:  # both have ended
+        time.sleep(0.05)
     site.go_on.set()
-    desktop.page.get_by_text("Done in").wait_for()
-    site.go_on.clear()
+    while site.told("held", "slow"):
+        time.sleep(0.05)
+    assert 0 < site.asked.count("slow") < 16
 
 
 def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path: Path) -> None:
@@ -328,7 +326,7 @@ def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path:
         page.get_by_label("Choose a picture").set_input_files(tmp_path / name)
         alert.filter(has_text=told).wait_for()
         assert "Traceback" not in alert.inner_text()
-    for model, told in (("broken", "something went wrong"), ("full", "come again in 3 s"), ("colours", "")):
+    for model, told in (("broken", "something went wrong"), ("wrong", "3 channels but 4"), ("colours", "")):
         page.get_by_label("Model").select_option(model)
         page.get_by_role("button", name="Example: Shapes 1").click()
         if told:
@@ -374,47 +372,29 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visi
     assert desktop.painted(900, 10)[3] == 0
 
 
-def test_a_style_is_painted_in_the_second_tab(desktop: Visit) -> None:
+def test_a_style_is_painted_in_the_second_tab(desktop: Visit, site: Site) -> None:
     page = desktop.page
     page.get_by_role("tab", name="Style").click()
     photo, painting = halves()[:300, :400], halves()[:200, :200]
     for label, rgb in (("Choose a photo", photo), ("Choose a painting", painting)):
         page.get_by_label(label).set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": png(rgb)})
     page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_text("Painting ... 50 %").wait_for()
+    site.go_on.set()
     page.get_by_alt_text("The photo in the style of the painting").wait_for()
     with Image.open(io.BytesIO(desktop.save("Download picture")[1])) as made:
         assert made.size == (400, 300)
         assert abs(np.array(made.getpixel((10, 10))) - (0, 255, 255)).max() < 8
 
 
-def test_a_visitor_who_leaves_ends_the_work(desktop: Visit, site: Site) -> None:
-    page = desktop.page
-    page.get_by_role("tab", name="Style").click()
-    for label, side in (("Choose a photo", 60), ("Choose a painting", 50)):
-        picture = {"name": "a.png", "mimeType": "image/png", "buffer": png(halves()[:side, :side])}
-        page.get_by_label(label).set_input_files(picture)
-    page.get_by_label("Longest side").select_option("512")
-    page.get_by_role("button", name="Paint", exact=True).click()
-    page.get_by_text("Painting ... ").filter(has_text="%").wait_for()
-    page.goto("about:blank")
-    assert site.left.wait(10)
-
-
 def post(site: Site, path: str, data: bytes, kind: str = "application/octet-stream") -> httpx.Response:
     return httpx.post(site.url + path, content=data, headers={"Content-Type": kind}, timeout=20)
-
-
-def test_progress_grows_tile_by_tile_before_the_answer(site: Site) -> None:
-    lines = [json.loads(line) for line in post(site, "page/segment?model=colours", png(halves())).text.splitlines()]
-    shares = [line["progress"] for line in lines[:-1]]
-    assert shares == [tile / 16 for tile in range(1, 17)]  # four by four tiles of 320 pixels
-    assert lines[-1]["answer"]["size"] == [1000, 1000]
 
 
 def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
     assert post(site, "page/segment?model=colours", b"x", "text/plain").status_code == 415
     assert post(site, "page/segment?model=colours", bytes(SETTINGS.max_bytes + 1)).status_code == 413
-    assert "unknown model 'none'" in post(site, "page/segment?model=none", png(halves()[:9, :9])).text
+    assert post(site, "page/segment?model=none", b"x").status_code == 404
     assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
 
 
@@ -438,5 +418,7 @@ def test_the_page_names_no_other_server_and_calls_none(site: Site) -> None:
 
 
 def test_without_style_weights_the_tab_says_what_to_do() -> None:
-    app = mount_page(FastAPI(), lambda *_: pytest.fail("not asked for"), ["only"])
-    assert "Style transfer is off: start the server" in TestClient(app).get("/").text
+    client = asking(create_app({"only": predictor_of()}))
+    assert "Style transfer is off: start the server" in client.get("/").text
+    headers = {"Content-Type": "application/octet-stream"}
+    assert client.post("/page/style?split=1&side=64", content=b"xx", headers=headers).status_code == 422

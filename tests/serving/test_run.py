@@ -8,25 +8,27 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pixelwise.cli.main import main
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings
-from pixelwise.serving.client import Client
+from pixelwise.serving.client import Client, ServerError
 from pixelwise.serving.run import check_open, load_all, serve
 
-from .conftest import pixels, predictor_of
+from .conftest import by_brightness, pixels, predictor_of
 
 SLOW = """
-import sys, time
+import sys
 from pixelwise.serving import Settings
 from pixelwise.serving.run import serve
 sys.path.insert(0, sys.argv[1])
 from conftest import by_brightness, predictor_of
 
 def slow(rgb):
-    time.sleep(1.5)
+    if rgb.shape[2:] != (480, 640):  # the first one, drawn by the server itself
+        sys.stdin.readline()
     return by_brightness(rgb)
 
 serve({"a": predictor_of(slow)}, Settings(), host="127.0.0.1", port=0, said=lambda text: print(text, flush=True))
@@ -34,11 +36,20 @@ print("ended well", flush=True)
 """
 
 
+def reached(url: str) -> bool:
+    try:
+        Client(url).models()
+    except ServerError:
+        return False
+    return True
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGTERM to send")
 def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SLOW, str(Path(__file__).parent)]
     log = (tmp_path / "log").open("w")
-    with log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with log, subprocess.Popen(command, **pipes, stderr=log, text=True) as process:
         try:
             said = process.stdout.readline()
             url = said.split(" on ")[1].split(";")[0]
@@ -49,6 +60,10 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
             while b'pixelwise_held{model="a"} 1.0' not in client._ask("/metrics"):
                 pass
             process.send_signal(signal.SIGTERM)
+            while reached(url):
+                pass
+            process.stdin.write("\n")
+            process.stdin.flush()
             asking.join()
             assert (found[0] == predictor_of().predict(pixels()).labels).all()
             assert process.stdout.read() == "ended well\n"
@@ -73,6 +88,23 @@ def test_the_own_machine_needs_none(host: str) -> None:
 def test_a_port_in_use_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="choose another --port"):
         serve({"a": predictor_of()}, Settings(), host="127.0.0.1", port=taken.getsockname()[1], said=print)
+
+
+def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def runner(rgb: np.ndarray) -> np.ndarray:
+        seen.append(rgb.shape)
+        return by_brightness(rgb)
+
+    def said(text: str) -> None:
+        assert seen == [(1, 3, 480, 640)]
+        raise KeyboardInterrupt
+
+    for name in ("signal.signal", "gc.freeze", "gc.set_threshold", "pixelwise.serving.run._log_to_stderr"):
+        monkeypatch.setattr(name, lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, said=said)
 
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:

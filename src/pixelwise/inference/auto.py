@@ -13,7 +13,7 @@ from threading import Lock
 from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.files import atomic, write_text
 from pixelwise.inference.parallel import cores
-from pixelwise.inference.runners import Logits, Pixels, Runner
+from pixelwise.inference.runners import Logits, Pixels, Runner, release
 from pixelwise.inference.runtimes import fastest, try_runners
 from pixelwise.monitor import Monitor
 
@@ -42,6 +42,11 @@ class AutoRunner:
             if self.chosen is None:
                 self.chosen = self._measured(rgb)
         return self.chosen(rgb)
+
+    def release(self) -> None:
+        """As the chosen runner does."""
+        if self.chosen is not None:
+            release(self.chosen)
 
     def _measured(self, rgb: Pixels) -> Runner:
         runners = dict[str, Runner]()

@@ -19,6 +19,11 @@ PRECISIONS = ("float32", "bfloat16")
 SCALES = (0.25, 4.0)
 
 
+def release(runner: Runner) -> None:
+    """Let a runner that keeps memory between calls (one with a method `release`) give it back."""
+    getattr(runner, "release", lambda: None)()
+
+
 def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
     """A runner whose logits are the mean over the image at `scales` (its own alone if none are given) and, with
     `mirror`, over the left-right mirror of each. It takes as many times as long, and scales their squares.

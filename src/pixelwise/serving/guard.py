@@ -6,13 +6,14 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixelwise.serving.problems import GONE, ApiError
+from pixelwise.serving.settings import is_own
 
 log = logging.getLogger("pixelwise.serving")
 
@@ -49,7 +50,10 @@ class Meters:
 
 
 class Guard:
-    """ASGI middleware; `token` is demanded of all but OPEN, as Bearer or as the password of Basic (for browsers)."""
+    """ASGI middleware; `token` is demanded of all but OPEN, as Bearer or as the password of Basic (for browsers).
+
+    Where it is None, a request has to name this machine by a name that only this machine uses.
+    """
 
     def __init__(self, app: ASGIApp, token: str | None, meters: Meters) -> None:
         self.app, self.token, self.meters = app, token, meters
@@ -65,7 +69,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"])
+                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"], status)
             await send(message)
 
         try:
@@ -79,13 +83,19 @@ class Guard:
             self._note(scope, status, time.perf_counter() - start)
 
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.token is None or scope["path"] in OPEN or _shows(scope["headers"], self.token):
-            await self.app(scope, receive, send)
-            return
+        refused = None if scope["path"] in OPEN else self._refusal(scope["method"], Headers(scope=scope))
+        await (self.app if refused is None else refused.response())(scope, receive, send)
+
+    def _refusal(self, method: str, headers: Headers) -> ApiError | None:
+        if method == "POST" and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return ApiError(403, "other_origin", "pages of other origins may not ask")
+        if self.token is None:
+            # else a page whose name is made to lead here (DNS rebinding) could read what only this machine may
+            said = "without a token only this machine is served, as localhost or 127.0.0.1: start it with --token"
+            return None if is_own(_host(headers)) else ApiError(421, "other_host", said)
         ask = {"WWW-Authenticate": 'Bearer, Basic realm="pixelwise"'}
-        await ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask).response()(
-            scope, receive, send
-        )
+        shown = _shows(headers.get("authorization", ""), self.token)
+        return None if shown else ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")  # never what a client made up
@@ -93,7 +103,7 @@ class Guard:
         self.meters.requests.labels(route, status).inc()
         self.meters.seconds.labels(route).observe(seconds)
         asked = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 4)}
-        log.info("request", extra={"fields": asked | scope.get("state", {}).get("noted", {})})
+        log.info("request", extra={"fields": asked})
 
 
 class JsonLines(logging.Formatter):
@@ -113,8 +123,15 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def _shows(headers: Iterable[tuple[bytes, bytes]], token: str) -> bool:
-    scheme, _, shown = Headers(raw=list(headers)).get("authorization", "").partition(" ")
+def _host(headers: Headers) -> str:
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _shows(authorization: str, token: str) -> bool:
+    scheme, _, shown = authorization.partition(" ")
     secret = shown.strip().encode("latin-1")
     if scheme.lower() == "basic":
         try:
@@ -124,8 +141,9 @@ def _shows(headers: Iterable[tuple[bytes, bytes]], token: str) -> bool:
     return scheme.lower() in ("basic", "bearer") and hmac.compare_digest(secret, token.encode())
 
 
-def _add_headers(headers: MutableHeaders, path: str) -> None:
+def _add_headers(headers: MutableHeaders, path: str, status: int) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
     headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
-    headers.setdefault("Cache-Control", "no-store")
+    named_by_hash = status == 200 and path.startswith("/assets/")  # Gradio's scripts: megabytes at each visit otherwise
+    headers.setdefault("Cache-Control", "private, max-age=31536000, immutable" if named_by_hash else "no-store")

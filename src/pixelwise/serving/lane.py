@@ -1,26 +1,20 @@
-"""The bounded queue in front of one model: a few threads work, the others wait, and what is too much is refused.
+"""A bounded queue: a few threads work, the others wait, and what is too much is refused.
 
 Waiting requests are not stacked to batches: on CPUs a stack of images takes as long as they do one by one, or longer
 (benchmarks/results/serve.md), and the threads keep the processor busy without it.
 """
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import count
 from threading import Event, Lock
 from typing import TypeVar
 
 from pixelwise.errors import PixelwiseError
-from pixelwise.images import Array
 from pixelwise.inference.parallel import WORKERS
-from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.inference.runners import Logits, Pixels
 
 T = TypeVar("T")
-Progress = Callable[[float], None]
 
 
 class BusyError(PixelwiseError):
@@ -32,16 +26,16 @@ class BusyError(PixelwiseError):
 
 
 class StoppedError(PixelwiseError):
-    """The deadline has passed, or nobody waits for the result any more."""
+    """Nobody waits for the result any more."""
 
 
 class Job:
-    """A place in a lane. Whoever does its work looks at `stop`."""
+    """A place in a lane. `told` hears how far its work is, 0 to 1, in the threads that do it."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.stop = Event()
         self.future: Future[object] | None = None
-        self._pool = pool
+        self.told: Callable[[float], object] = lambda share: None
+        self._pool, self._stop = pool, Event()
 
     def start(self, work: Callable[[], T]) -> Future[T]:
         """Let a thread do `work` when one is free."""
@@ -49,16 +43,34 @@ class Job:
         self.future = future  # type: ignore[assignment]  # Future is invariant
         return future
 
+    def stop(self) -> None:
+        """Drop work that waits; what runs stops where it says how far it is."""
+        self._stop.set()
+        if self.future is not None:
+            self.future.cancel()
+
+    def say(self, share: float) -> None:
+        """For the work: so much is done. Raises StoppedError once nobody waits for it."""
+        if self._stop.is_set():
+            raise StoppedError("nobody waits for the result any more")
+        self.told(share)
+
 
 class Lane:
-    """At most `places` jobs of `predictor` at once, those in work too."""
+    """At most `places` jobs at once, those in work too, done by `threads`.
 
-    def __init__(self, predictor: Predictor, *, places: int) -> None:
-        self.predictor, self.places = predictor, places
+    The default is one more than tiles in work: it decodes and encodes meanwhile.
+    """
+
+    def __init__(self, places: int, *, threads: int = WORKERS + 1) -> None:
+        self.places, self.threads = places, threads
         self.held = self.done = 0
         self._seconds = 0.0  # between two finished jobs under load, a moving average
         self._lock = Lock()
-        self._pool = _threads()
+        self._pool = self._threads()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, thread_name_prefix="pixelwise-lane")  # started when there is work
 
     @contextmanager
     def place(self) -> Iterator[Job]:
@@ -71,11 +83,10 @@ class Lane:
         try:
             yield job
         finally:
-            job.stop.set()
+            job.stop()
             if job.future is None:
                 self._leave(start)
             else:
-                job.future.cancel()
                 job.future.add_done_callback(lambda _: self._leave(start))
 
     def _leave(self, start: float) -> None:
@@ -83,32 +94,7 @@ class Lane:
             self._seconds = 0.9 * self._seconds + 0.1 * (time.monotonic() - start) / self.held
             self.held, self.done = self.held - 1, self.done + 1
 
-    def predict(self, rgb: Array, stop: Event, progress: Progress | None = None) -> Result:
-        """`Predictor.predict` of (H, W, 3) uint8, which raises StoppedError at the next tile once `stop` is set.
-
-        `progress` is told the share of tiles that are done, by the threads that do them.
-        """
-        plan = self.predictor.plan(*rgb.shape[:2])
-        total, done, runner = len(plan.rows) * len(plan.columns), count(1), self.predictor.runner
-
-        def run(tile: Pixels) -> Logits:
-            if stop.is_set():
-                raise StoppedError("nobody waits for the result any more")
-            logits = runner(tile)
-            if progress is not None:
-                progress(next(done) / total)
-            return logits
-
-        watched = copy.copy(self.predictor)
-        watched.runner = run
-        return watched.predict(rgb)
-
     def close(self) -> None:
         """Wait for the jobs in work and drop those that wait. The lane may be used again."""
-        pool, self._pool = self._pool, _threads()
+        pool, self._pool = self._pool, self._threads()
         pool.shutdown(cancel_futures=True)
-
-
-def _threads() -> ThreadPoolExecutor:
-    """One more than tiles in work: it decodes and encodes meanwhile. None is started before there is work."""
-    return ThreadPoolExecutor(WORKERS + 1, thread_name_prefix="pixelwise-lane")

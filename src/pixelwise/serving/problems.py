@@ -8,8 +8,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pixelwise.errors import ConfigError, ImageError
+from pixelwise.serving.lane import BusyError
 
 GONE = 499
 """Logged where the client left before its answer, as nginx does; nobody receives it."""
@@ -57,6 +59,14 @@ def answer_problems(app: FastAPI) -> None:
     async def refused(_: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         return ApiError(error.status_code, code, str(error.detail), error.headers).response()
+
+    @app.exception_handler(BusyError)
+    async def busy(_: Request, error: BusyError) -> Response:
+        return ApiError(503, "queue_full", str(error), {"Retry-After": str(error.seconds)}).response()
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=GONE)
 
     @app.exception_handler(ImageError)
     async def unreadable(_: Request, error: ImageError) -> Response:

@@ -1,7 +1,6 @@
 """A server process: refused where it would be open to others without a token, stopped without losing what it holds."""
 
 import gc
-import ipaddress
 import logging
 import math
 import signal
@@ -9,11 +8,15 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from pixelwise.data.shapes import draw_scene
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
-from pixelwise.serving.settings import Settings
+from pixelwise.serving.settings import Settings, is_own
+from pixelwise.serving.tidy import return_large_blocks
 
 
 def load_all(models: Sequence[str], make: Callable[[str], Predictor] = load) -> dict[str, Predictor]:
@@ -34,11 +37,7 @@ def _name(model: Path) -> str:
 
 def check_open(host: str, settings: Settings) -> None:
     """Raises ConfigError for an address that others reach, without a token."""
-    try:
-        own = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        own = host == "localhost"
-    if not own and settings.token is None:
+    if settings.token is None and not is_own(host):
         raise ConfigError(f"host {host} can be reached by others: give a --token (or PIXELWISE_TOKEN), or 127.0.0.1")
 
 
@@ -47,9 +46,11 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is held. `said` is told the address; port 0 takes a free one.
 
-    Raises ConfigError for an address that cannot be had and for one that others reach, without a token.
+    Each model labels a drawn picture first. Raises ConfigError for an address that cannot be had and for one that
+    others reach, without a token.
     """
     check_open(host, settings)
+    return_large_blocks()
     for package in ("fastapi", "python_multipart", "prometheus_client"):
         demand(package)
     uvicorn = demand("uvicorn")
@@ -57,8 +58,6 @@ def serve(
     from pixelwise.serving.guard import JsonLines
 
     app = create_app(predictors, settings)
-    listener = _listener(host, port)
-    _log_to_stderr(JsonLines())
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -67,14 +66,19 @@ def serve(
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline) + 1,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them, and raises them again when all is done
-        signal.signal(number, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()  # the models' objects live on: garbage is looked for among those of requests alone
-    gc.set_threshold(5000)
-    name = f"[{host}]" if ":" in host else host
-    said(f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; stop with Ctrl-C")
-    uvicorn.Server(config).run(sockets=[listener])
+    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
+    with _listener(host, port) as listener:
+        for predictor in predictors.values():  # what the first picture would wait for: runtimes compared, memory taken
+            predictor.predict(scene)
+        _log_to_stderr(JsonLines())
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them, and raises them again when all is done
+            signal.signal(number, signal.SIG_IGN)
+        gc.collect()
+        gc.freeze()  # the models' objects live on: garbage is looked for among those of requests alone
+        gc.set_threshold(5000)
+        name = f"[{host}]" if ":" in host else host
+        said(f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; stop with Ctrl-C")
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """What a server allows, and how much it holds."""
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,8 @@ class Settings:
 
     token: what a client must show, at least SHORTEST_TOKEN characters of ASCII, or None. max_bytes of an image file,
     max_pixels and max_side of its picture; formats, of FORMATS. queue: requests of one model that are held at once,
-    those in work too; deadline: seconds from a request's first byte to its answer.
-    style_weights: a file for `style_network`, with which the page paints in styles.
+    those in work too; deadline: seconds from a request's first byte to its answer; on the page, those in which it gets
+    on. style_weights: a file for `style_network`, with which the page paints in styles.
     Raises ConfigError for what cannot be.
     """
 
@@ -46,3 +47,11 @@ class Settings:
             raise ConfigError(
                 f"a token must have at least {SHORTEST_TOKEN} characters of ASCII: take a long random one"
             )
+
+
+def is_own(host: str) -> bool:
+    """Whether an address or name is one by which only this machine reaches itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

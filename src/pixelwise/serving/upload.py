@@ -15,6 +15,9 @@ from pixelwise.serving.settings import Settings
 FRAME = 16 * 1024
 """Bytes that a body may have beside the image: boundaries and headers."""
 
+SCANS = 500
+"""Passes over the picture that a progressive JPEG may ask for: ten are usual, and a file could hold a day's work."""
+
 
 class _InMemory(MultiPartParser):
     spool_max_size = sys.maxsize
@@ -50,6 +53,13 @@ async def read_upload(request: Request, settings: Settings) -> bytes:
     return data
 
 
+async def read_bytes(request: Request, settings: Settings) -> bytes:
+    """The whole of a body that is nothing but bytes. Raises ApiError for another kind and one above the limit."""
+    if request.headers.get("content-type") != "application/octet-stream":
+        raise ApiError(415, "not_bytes", "send the file's bytes as application/octet-stream")
+    return b"".join([chunk async for chunk in _limited(request, settings.max_bytes, settings)])
+
+
 async def _limited(request: Request, limit: int, settings: Settings) -> AsyncGenerator[bytes, None]:
     came = 0
     async for chunk in request.stream():
@@ -68,6 +78,8 @@ def check_header(data: bytes, settings: Settings) -> None:
     if size is None:
         allowed = ", ".join(settings.formats)
         raise ApiError(415, "unknown_format", f"the file is damaged or of another format than {allowed}")
+    if data[:2] == b"\xff\xd8" and (scans := data.count(b"\xff\xda")) > SCANS:
+        raise ApiError(413, "too_many_scans", f"the JPEG has {scans} scans: allowed are {SCANS}; save it anew")
     height, width = size
     if height * width > settings.max_pixels or max(size) > settings.max_side:
         raise ApiError(
