@@ -2,12 +2,12 @@
 
     python benchmarks/style.py curve CONTENT STYLE WEIGHTS WORK --variant course   again and again: it goes on
     python benchmarks/style.py curve CONTENT STYLE WEIGHTS WORK --variant default  and the other VARIANTS
-    python benchmarks/style.py speed CONTENT STYLE WEIGHTS WORK --threads 2        on a quiet machine
+    python benchmarks/style.py speed CONTENT STYLE WEIGHTS WORK
     python benchmarks/style.py memory CONTENT STYLE WEIGHTS WORK
     python benchmarks/style.py report CONTENT STYLE WEIGHTS WORK --out benchmarks/results/style.md
 
 WEIGHTS are those of torchvision's VGG-16 as safetensors. `curve` gives what does not depend on the machine's load: the
-loss by step. `speed` alternates steps of all ways, and gives the seconds.
+loss by step. `speed` alternates steps of all ways on one thread, and gives the seconds of the processor.
 """
 
 import argparse
@@ -92,7 +92,7 @@ def keep(args: argparse.Namespace, name: str, rows: list[list[float]], finished:
 
 
 def speed(args: argparse.Namespace) -> None:
-    """Seconds of a step of each way, by turns."""
+    """CPU seconds of a step of each way, by turns; with one thread other programs hardly change them."""
     content, style = (resized(path, tuple(args.size)) for path in (args.content, args.style))
     network, _ = load_network("vgg16", str(args.weights))
     loop, frozen = course_of(args), course_of(args)
@@ -107,15 +107,15 @@ def speed(args: argparse.Namespace) -> None:
     found: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(args.turns + 1):
         for name, step in ways.items():
-            start = time.perf_counter()
+            start = time.process_time()
             step()
-            found[name] += [time.perf_counter() - start] if turn else []
+            found[name] += [time.process_time() - start] if turn else []
     text = json.dumps({"threads": args.threads, "seconds": found})
     (args.work / "speed.json").write_text(text, encoding="utf-8")
     print({name: (round(min(each), 2), round(statistics.median(each), 2)) for name, each in found.items()})
 
 
-def stepper(goal: Objective, image: torch.Tensor):  # noqa: ANN201
+def stepper(goal: Objective, image: torch.Tensor):
     optimizer = torch.optim.Adam([image], lr=DEFAULT.rate)
     return lambda: (goal.backward(image), optimizer.step())
 
@@ -128,8 +128,9 @@ def memory(args: argparse.Namespace) -> None:
         for source, path in zip((args.content, args.style), paths, strict=True):
             Image.open(source).convert("RGB").resize((width, height)).save(path)
         size = [str(height), str(width)]
-        command = ["-m", "pixelwise", "stylize", *map(str, paths), "--out", str(args.work / "large.png"), "--size", *size]
-        command += ["--network", "vgg16", "--weights", str(args.weights), "--steps", "3", "--precision", "bfloat16"]
+        command = ["-m", "pixelwise", "stylize", *map(str, paths), "--out", str(args.work / "large.png")]
+        command += ["--network", "vgg16", "--weights", str(args.weights), "--precision", "bfloat16"]
+        command += ["--steps", "3", "--size", *size]
         few = [__file__, "few", *map(str, (*paths, args.weights, args.work)), "--size", *size]
         ways = {"pixelwise": command, "course": [*few, "--threads", str(args.threads)]}
         for way, words in ways.items():
@@ -145,6 +146,61 @@ def memory(args: argparse.Namespace) -> None:
             (args.work / "memory.json").write_text(json.dumps(found), encoding="utf-8")
 
 
+def report(args: argparse.Namespace) -> None:
+    """What the parts found, as a page; parts that are missing are said to be."""
+    rows = torch.load(args.work / "course.pt", weights_only=True)["rows"]
+    goal = sum(rows[-1][:3]) * CLOSE
+    seconds = {name: statistics.median(each) for name, each in read(args.work / "speed.json")["seconds"].items()}
+    whole = seconds["course"] * args.steps
+    first = next(number for number, row in enumerate(rows, 1) if sum(row[:3]) <= goal)
+    table = [
+        f"Loss of the course's loop at step {len(rows)}: {sum(rows[-1][:3]):.4f}; within 2 % of that:",
+        "",
+        "| way | steps at half the size, at the full | CPU seconds | course's 500 steps / these |",
+        "|---|---|---|---|",
+        f"| course | 0, {first} | {seconds['course'] * first:.0f} | {args.steps / first:.1f} |",
+    ]
+    for name in VARIANTS:
+        if not (args.work / f"{name}.json").exists():
+            table.append(f"| {name} | not run | | |")
+            continue
+        steps = read(args.work / f"{name}.json")["rows"]
+        coarse = sum(row[3] < args.size[0] for row in steps)
+        reached = next((n for n, row in enumerate(steps, 1) if n > coarse and sum(row[:3]) <= goal), None)
+        fine = (reached or len(steps)) - coarse
+        spent = coarse * seconds["half"] + fine * seconds["bfloat16"]
+        last = "" if reached else f" (not reached: {sum(steps[-1][:3]):.4f})"
+        table.append(f"| {name} | {coarse}, {fine}{last} | {spent:.0f} | {whole / spent:.1f} |")
+    table += ["", "| a step, CPU seconds, median (least) |", "|---|"]
+    for name, each in read(args.work / "speed.json")["seconds"].items():
+        table.append(f"| {name}: {statistics.median(each):.2f} ({min(each):.2f}) |")
+    if (args.work / "memory.json").exists():
+        found = read(args.work / "memory.json")
+        table += ["", "| size | way | peak MiB |", "|---|---|---|"]
+        table += [f"| {row['size'][0]} x {row['size'][1]} | {row['way']} | {row['mib']:.0f} |" for row in found]
+        draw(found, args.out.with_suffix(".png"))
+        table += ["", f"![peak memory by size]({args.out.with_suffix('.png').name})"]
+    said = provenance("python benchmarks/style.py PART CONTENT STYLE WEIGHTS WORK, each part")
+    args.out.write_text("\n".join(["# Style transfer", "", said, *table, ""]), encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, dict[str, list[float]]]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def draw(found: list[dict[str, object]], path: Path) -> None:
+    figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for way in ("pixelwise", "course"):
+        rows = [row for row in found if row["way"] == way and row["status"] == 0]
+        axes.plot(
+            [row["size"][0] * row["size"][1] / 1e6 for row in rows], [row["mib"] for row in rows], "o-", label=way
+        )
+    axes.set(xlabel="megapixels", ylabel="peak MiB of the process", ylim=(0, None))
+    axes.legend()
+    figure.savefig(path)
+
+
 def few(args: argparse.Namespace) -> None:
     """Two steps of the course."""
     loop = course_of(args)
@@ -154,7 +210,7 @@ def few(args: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {"curve": curve, "speed": speed, "memory": memory, "few": few}
+    parts = {"curve": curve, "speed": speed, "memory": memory, "few": few, "report": report}
     parser.add_argument("part", choices=parts)
     for name in ("content", "style", "weights", "work"):
         parser.add_argument(name, type=Path)

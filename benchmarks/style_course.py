@@ -18,8 +18,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Course:
     """Float32, Adam 0.3 times 0.8 every 50 steps, from the content; features of both pictures made before.
 
-    As there, the network's own weights ask for gradients that nobody uses. `relative` divides each layer's loss by the mean square of what it is compared with, and weighs 1, 2, 1,
-    as pixelwise does, for a network of another scale than torchvision's VGG-19; else the course's 1, 1e4, 10.
+    As there, the network's own weights ask for gradients that nobody uses. `relative` divides each layer's loss by the
+    mean square of what it is compared with, and weighs 1, 2, 1, as pixelwise does, for a network of another scale than
+    torchvision's VGG-19; else the course's 1, 1e4, 10.
     """
 
     def __init__(self, pictures: tuple[Path, Path], weights: Path, size: tuple[int, int], *, relative: bool) -> None:

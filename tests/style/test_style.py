@@ -1,7 +1,8 @@
 """Style transfer against its formulas and against the course's own loop over torchvision's layers."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import nn
 from pixelwise.errors import ConfigError, WeightsError
 from pixelwise.models.encoder import Encoder
 from pixelwise.monitor import Monitor
+from pixelwise.style import transfer as transfer_module
 from pixelwise.style.features import EncoderFeatures, StyleNetwork, VggFeatures, load_network
 from pixelwise.style.losses import content_loss, gram, style_loss, total_variation
 from pixelwise.style.objective import Objective, Weights
@@ -135,6 +137,40 @@ def test_strength_and_colours(network: StyleNetwork) -> None:
     assert float(gap.abs().max()) > 1e-3
 
 
+def test_the_rate_falls_as_a_half_cosine_or_by_the_courses_steps(
+    network: StyleNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = list[float]()
+    real = torch.optim.Adam.step
+
+    def step(self: torch.optim.Adam, closure: Any = None) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return real(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    transfer(picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=4, levels=1, rate=0.2))
+    assert rates == pytest.approx([0.2, 0.1 + 0.1 * 0.5**0.5, 0.1, 0.1 - 0.1 * 0.5**0.5])
+    rates.clear()
+    transfer(picture(1), [(picture(2), 1.0)], network, replace(BOOK, steps=5, every=2))
+    assert rates == pytest.approx([0.3, 0.3, 0.24, 0.24, 0.192])
+
+
+def test_large_pictures_go_in_tiles_by_themselves(network: StyleNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_module, "WHOLE", 200 * 200 - 1)
+    monkeypatch.setattr(transfer_module, "TILE", 112)
+    seen = list[tuple[int, int]]()
+    hook = network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[-2:])))
+    whole, tiled = (
+        transfer(picture(1, side, 200), [(picture(2, 100, 100), 1.0)], network, StyleConfig(steps=2, levels=1))
+        for side in (199, 200)
+    )
+    hook.remove()
+    assert (199, 200) in seen
+    assert (200, 200) not in seen
+    assert tiled.image.shape == (3, 200, 200)
+    assert whole.history[0].losses.total == pytest.approx(tiled.history[0].losses.total, rel=0.1)
+
+
 def test_one_seed_gives_one_picture_also_from_noise(network: StyleNetwork) -> None:
     config = StyleConfig(steps=4, start="noise", seed=5)
     first, again = (transfer(picture(1), [(picture(2), 1.0)], network, config).image for _ in range(2))
@@ -177,6 +213,15 @@ def test_work_ends_where_somebody_asks_or_the_loss_stands_still(network: StyleNe
     assert not still.stopped
 
 
+def test_a_style_is_shown_at_the_contents_area_whatever_its_shape(network: StyleNetwork) -> None:
+    seen = list[int]()
+    hook = network.register_forward_pre_hook(lambda _, given: seen.append(given[0][0, 0].numel()))
+    transfer(picture(1, 32, 3200), [(picture(2), 1.0)], network, StyleConfig(steps=1, levels=1))
+    hook.remove()
+    assert len(seen) == 3
+    assert max(seen) <= 1.01 * 32 * 3200  # as wide as the content it would have 2133 rows
+
+
 def test_any_encoder_with_three_strides_carries_style() -> None:
     network = EncoderFeatures(Encoder("resnet10t", plain=True)).freeze()
     made = transfer(picture(1, 70, 97), [(picture(2), 1.0)], network, StyleConfig(steps=3, levels=1))
@@ -217,7 +262,8 @@ def test_weights_of_another_network_are_refused_by_the_first_tensor(tmp_path: Pa
 
 
 def test_the_books_settings_are_the_courses() -> None:
-    """Section 14.12: weights 1, 1e4 (the Chinese edition: 1e3, and each ten times in the sum), 10; Adam at 0.3, times 0.8 every 50 of 500 steps, from the content."""
+    """Section 14.12: weights 1, 1e4 (the Chinese edition: 1e3, and each ten times in the sum), 10;
+    Adam at 0.3, times 0.8 every 50 of 500 steps, from the content."""
     assert (BOOK.weights.content, BOOK.weights.style, BOOK.weights.smooth) == (1.0, 1e4, 10.0)
     assert (BOOK.optimizer, BOOK.rate, BOOK.decay, BOOK.every, BOOK.steps) == ("adam", 0.3, 0.8, 50, 500)
     assert (BOOK.start, BOOK.levels, BOOK.weights.relative) == ("content", 1, False)

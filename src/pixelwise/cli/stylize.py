@@ -24,7 +24,7 @@ def stylize(
         list[str] | None, typer.Option(metavar="CLASS=IMAGE", help="The style of this class instead.")
     ] = None,
     model: Annotated[str, typer.Option(help="What finds the classes: a run, model file or bundled model.")] = "",
-    tile: Annotated[int | None, typer.Option(help="Pixels a side the network sees at once; less need less memory.")] = None,
+    tile: Annotated[int | None, typer.Option(help="Pixels a side that the network sees at once.")] = None,
     way: Annotated[Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")] = None,
     every: Annotated[int, typer.Option(help="Steps between pictures of the way.")] = 25,
     book: Annotated[bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")] = False,

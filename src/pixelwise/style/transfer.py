@@ -31,12 +31,13 @@ class StyleConfig:
 
     steps: in all, over all levels. levels: sizes it goes through, each twice the one before. The weights of the losses
     and `relative` are those of Weights.
-    rate: of Adam, times `decay` every `every` steps; without `every` it falls to nought over each level's steps as a half
-    cosine (Loshchilov, Hutter 2017). L-BFGS takes 1. start: one of STARTS. average: share of the last steps whose
+    rate: of Adam, times `decay` every `every` steps; without `every` it falls to nought over each level's steps as half
+    a cosine (Loshchilov, Hutter 2017). L-BFGS takes 1. start: one of STARTS. average: share of the last steps whose
     pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
-    style_scale: size of the style picture beside the content's. keep_colours: only lightness is taken from the result
-    (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3). tile: pixels a side that the
-    network sees at once, a multiple of 16; None: all, but TILE where there are more than WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
+    style_scale: size of the style picture beside the content's, of equal area at 1. keep_colours: only lightness is
+    taken from the result (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3).
+    tile: pixels a side that the network sees at once, a multiple of 16; None: all, but TILE where there are more than
+    WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
     """
 
     steps: int = 300
@@ -309,11 +310,11 @@ def _steps(steps: int, levels: int) -> list[int]:
 def _scaled(
     styles: Sequence[tuple[Tensor, float]], size: tuple[int, int], config: StyleConfig
 ) -> list[tuple[Tensor, float]]:
-    """The styles, their longer side `style_scale` times the picture's."""
-    side = max(size) * config.style_scale
+    """The styles, with the picture's area at a `style_scale` of 1."""
+    side = (size[0] * size[1]) ** 0.5 * config.style_scale
     found = []
     for style, weight in styles:
-        factor = side / max(style.shape[-2:])
+        factor = side / (style.shape[-2] * style.shape[-1]) ** 0.5
         fitted = (max(32, round(style.shape[-2] * factor)), max(32, round(style.shape[-1] * factor)))
         found.append((resized(style, fitted), weight))
     return found
