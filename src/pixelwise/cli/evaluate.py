@@ -23,6 +23,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")] = False,
+    scale: Annotated[
+        list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
+    ] = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -37,7 +41,7 @@ def evaluate(
     if calibrated is not None:
         calibration.refuse_exported(model)
     options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
-    predictor = load(model, device=device)
+    predictor = load(model, device=device).averaging(tta=tta, scales=tuple(scale or ()))
     monitor, temperature = TerminalMonitor(), None
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
