@@ -14,7 +14,7 @@ def stylize(
         tuple[int, int] | None,
         typer.Option(metavar="H W", help="What the result fits into; 600 600, by the book 300 450, if not given."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps in all; 300, by the book 500, if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all; 200, by the book 500, if not given.")] = None,
     precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
     network: Annotated[str, typer.Option(help="vgg19, vgg16 or a timm network.")] = "vgg19",
     weights: Annotated[str, typer.Option(help="Of the network: auto or a file.")] = "auto",

@@ -31,25 +31,24 @@ class StyleConfig:
 
     steps: in all, over all levels. levels: sizes it goes through, each twice the one before. The weights of the losses
     and `relative` are those of Weights.
-    rate: of Adam, times `decay` every `every` steps; without `every` it falls to nought over each level's steps as half
-    a cosine (Loshchilov, Hutter 2017). L-BFGS takes 1. start: one of STARTS. average: share of the last steps whose
-    pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
+    rate: of Adam (L-BFGS takes 1), times `decay` every `every` steps. start: one of STARTS. average: share of the last
+    steps whose pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
     style_scale: size of the style picture beside the content's, of equal area at 1. keep_colours: only lightness is
     taken from the result (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3).
     tile: pixels a side that the network sees at once, a multiple of 16; None: all, but TILE where there are more than
     WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
     """
 
-    steps: int = 300
+    steps: int = 200
     levels: int = 2
     content_weight: float = 1.0
     style_weight: float = 2.0
     smooth_weight: float = 1.0
     relative: bool = True
     optimizer: str = "adam"
-    rate: float = 0.2
+    rate: float = 0.05
     decay: float = 0.8
-    every: int | None = None
+    every: int = 50
     start: str = "content"
     average: float = 0.0
     strength: float = 1.0
@@ -66,7 +65,7 @@ class StyleConfig:
         self._demand(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}")
         self._demand(self.start in STARTS, "start", f"one of {', '.join(STARTS)}")
         self._demand(0 < self.rate <= 10, "rate", "above 0, at most 10")
-        self._demand(self.every is None or self.every >= 1, "every", "1 or more")
+        self._demand(self.every >= 1, "every", "1 or more")
         self._demand(0 < self.decay <= 1, "decay", "above 0, at most 1")
         self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
         for name in ("average", "strength"):
@@ -102,7 +101,7 @@ over. (Its first edition, in MXNet, has 1e3 and the plain sum.)
 
 BOOK_SIZE = (300, 450)
 
-TILE, WHOLE = 1024, 1_500_000
+TILE, WHOLE = 768, 1_000_000
 """Where no tile is asked for: pictures of more pixels than WHOLE go in tiles of TILE, which then see about as many."""
 
 
@@ -195,7 +194,8 @@ class _Work:
         good, mean, count, retries = image.detach().clone(), torch.zeros_like(image), 0, 0
         for number in range(self.steps[level]):
             for group in optimizer.param_groups:
-                group["lr"] = self._rate(number / self.steps[level], number)
+                rate = self.rate if config.optimizer == "adam" else self.rate / config.rate
+                group["lr"] = rate * config.decay ** (number // config.every)
             before = image.detach().clone() if number % SETTLED == 0 else None
             losses = _move(optimizer, target, image)
             if not math.isfinite(losses.total):
@@ -228,18 +228,9 @@ class _Work:
         image = good.clone().requires_grad_()
         return image, self._optimizer(image)
 
-    def _rate(self, share: float, number: int) -> float:
-        """Of a step, which comes after `share` of the level's steps."""
-        config = self.config
-        if config.optimizer == "lbfgs":
-            return self.rate / config.rate
-        if config.every is None:
-            return self.rate * 0.5 * (1 + math.cos(math.pi * share))
-        return self.rate * config.decay ** (number // config.every)
-
     def _optimizer(self, image: Tensor) -> torch.optim.Optimizer:
         if self.config.optimizer == "lbfgs":
-            return torch.optim.LBFGS([image], max_iter=1, history_size=20)
+            return torch.optim.LBFGS([image], lr=self.rate / self.config.rate, max_iter=1, history_size=20)
         return torch.optim.Adam([image], lr=self.rate)
 
     def _settled(self) -> bool:
