@@ -14,7 +14,8 @@ from torch import nn
 from pixelwise.errors import ConfigError, WeightsError
 from pixelwise.models.encoder import Encoder
 from pixelwise.monitor import Monitor
-from pixelwise.style.features import EncoderFeatures, StyleNetwork, VggFeatures, load_network
+from pixelwise.style import transfer as transfer_module
+from pixelwise.style.features import HALO, EncoderFeatures, StyleNetwork, VggFeatures, load_network
 from pixelwise.style.losses import content_loss, gram, style_loss, total_variation
 from pixelwise.style.objective import Objective, Weights
 from pixelwise.style.transfer import BOOK, StyleConfig, transfer
@@ -135,6 +136,23 @@ def test_strength_and_colours(network: StyleNetwork) -> None:
     assert float(gap.abs().max()) > 1e-3
 
 
+def test_large_pictures_go_in_tiles_by_themselves(network: StyleNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_module, "WHOLE", 400 * 400 - 1)
+    monkeypatch.setattr(transfer_module, "TILE", 128)
+    seen = list[tuple[int, int]]()
+    hook = network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[-2:])))
+    whole, tiled = (
+        transfer(picture(1, side, 400), [(picture(2, 100, 100), 1.0)], network, StyleConfig(steps=1, levels=1))
+        for side in (399, 400)
+    )
+    hook.remove()
+    assert (399, 400) in seen
+    assert (400, 400) not in seen
+    assert max(max(size) for size in seen if 400 not in size and 399 not in size) == 128 + 2 * HALO
+    assert tiled.image.shape == (3, 400, 400)
+    assert whole.history[0].losses.total == pytest.approx(tiled.history[0].losses.total, rel=0.1)
+
+
 def test_one_seed_gives_one_picture_also_from_noise(network: StyleNetwork) -> None:
     config = StyleConfig(steps=4, start="noise", seed=5)
     first, again = (transfer(picture(1), [(picture(2), 1.0)], network, config).image for _ in range(2))
@@ -177,6 +195,15 @@ def test_work_ends_where_somebody_asks_or_the_loss_stands_still(network: StyleNe
     assert not still.stopped
 
 
+def test_a_style_is_shown_at_the_contents_area_whatever_its_shape(network: StyleNetwork) -> None:
+    seen = list[int]()
+    hook = network.register_forward_pre_hook(lambda _, given: seen.append(given[0][0, 0].numel()))
+    transfer(picture(1, 32, 3200), [(picture(2), 1.0)], network, StyleConfig(steps=1, levels=1))
+    hook.remove()
+    assert len(seen) == 3
+    assert max(seen) <= 1.01 * 32 * 3200  # as wide as the content it would have 2133 rows
+
+
 def test_any_encoder_with_three_strides_carries_style() -> None:
     network = EncoderFeatures(Encoder("resnet10t", plain=True)).freeze()
     made = transfer(picture(1, 70, 97), [(picture(2), 1.0)], network, StyleConfig(steps=3, levels=1))
@@ -217,7 +244,8 @@ def test_weights_of_another_network_are_refused_by_the_first_tensor(tmp_path: Pa
 
 
 def test_the_books_settings_are_the_courses() -> None:
-    """Section 14.12: weights 1, 1e3, 10; Adam at 0.3, times 0.8 every 50 of 500 steps, from the content."""
-    assert (BOOK.weights.content, BOOK.weights.style, BOOK.weights.smooth) == (1.0, 1e3, 10.0)
+    """Section 14.12: weights 1, 1e4 (the Chinese edition: 1e3, and each ten times in the sum), 10;
+    Adam at 0.3, times 0.8 every 50 of 500 steps, from the content."""
+    assert (BOOK.weights.content, BOOK.weights.style, BOOK.weights.smooth) == (1.0, 1e4, 10.0)
     assert (BOOK.optimizer, BOOK.rate, BOOK.decay, BOOK.every, BOOK.steps) == ("adam", 0.3, 0.8, 50, 500)
     assert (BOOK.start, BOOK.levels, BOOK.weights.relative) == ("content", 1, False)

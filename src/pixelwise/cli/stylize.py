@@ -10,7 +10,10 @@ def stylize(
     content: Annotated[Path, typer.Argument(help="The picture to paint anew.")],
     style: Annotated[Path, typer.Argument(help="The picture whose style it gets.")],
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.")],
-    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="What the result fits into.")] = (600, 600),
+    size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="H W", help="What the result fits into; 600 600, by the book 300 450, if not given."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all; 200, by the book 500, if not given.")] = None,
     precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
     network: Annotated[str, typer.Option(help="vgg19, vgg16 or a timm network.")] = "vgg19",
@@ -21,7 +24,7 @@ def stylize(
         list[str] | None, typer.Option(metavar="CLASS=IMAGE", help="The style of this class instead.")
     ] = None,
     model: Annotated[str, typer.Option(help="What finds the classes: a run, model file or bundled model.")] = "",
-    tile: Annotated[int | None, typer.Option(help="Pixels the network sees at once; bounds the memory.")] = None,
+    tile: Annotated[int | None, typer.Option(help="Pixels a side that the network sees at once.")] = None,
     way: Annotated[Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")] = None,
     every: Annotated[int, typer.Option(help="Steps between pictures of the way.")] = 25,
     book: Annotated[bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")] = False,
@@ -35,7 +38,7 @@ def stylize(
     from pixelwise.errors import ConfigError
     from pixelwise.fields import read_fields
     from pixelwise.jobs import stylize as job
-    from pixelwise.style.transfer import BOOK, StyleConfig
+    from pixelwise.style.transfer import BOOK, BOOK_SIZE, StyleConfig
 
     options = {"seed": seed, "tile": tile, "steps": steps}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
@@ -54,7 +57,7 @@ def stylize(
         content,
         style,
         out,
-        size=size,
+        size=size or (BOOK_SIZE if book else job.Setup.size),
         network=network,
         weights=weights,
         precision=precision,

@@ -1,6 +1,6 @@
 """The loss of a picture and its gradient, as a whole or in tiles with the same result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -85,11 +85,14 @@ class Objective:
     ) -> None:
         self.network, self.weights, self.bfloat16 = network, weights, bfloat16
         self.tiles = list(_tiles(content.shape[-2], content.shape[-1], tile, network.halo or 0))
+        shares = sum(share for _, share in styles)
         with torch.no_grad():
             self.wanted = [self._parts(part, content)[0] for part in self.tiles]
-            shares = sum(share for _, share in styles)
-            grams = [[gram(f) * (share / shares) for f in self._features(style)[1]] for style, share in styles]
-        self.grams = [torch.stack(layer).sum(0) for layer in zip(*grams, strict=True)]
+            self.grams = [torch.zeros(())] * len(network.strides[1])
+            for style, share in styles:
+                parts = _tiles(style.shape[-2], style.shape[-1], tile, network.halo or 0)
+                mine = [total / count * (share / shares) for total, count in self._sums(style, parts)]
+                self.grams = [total + each for total, each in zip(self.grams, mine, strict=True)]
         maps = range(len(self.wanted[0]))
         self.sizes = [sum(part[n].numel() for part in self.wanted) for n in maps]
         squares = [sum(float(part[n].float().square().sum()) for part in self.wanted) for n in maps]
@@ -116,14 +119,10 @@ class Objective:
 
     def _tiled(self, image: Tensor) -> tuple[float, float]:
         """First the Gram matrices of the whole, then, tile by tile, the gradient that they ask for."""
-        counts = [0] * len(self.grams)
-        sums = [torch.zeros_like(g) for g in self.grams]
         with torch.no_grad():
-            for part in self.tiles:
-                for n, each in enumerate(self._parts(part, image)[1]):
-                    sums[n] += gram(each) * each.numel()
-                    counts[n] += each.numel()
-        whole = [(total / count).requires_grad_() for total, count in zip(sums, counts, strict=True)]
+            sums = self._sums(image, self.tiles)
+        counts = [count for _, count in sums]
+        whole = [(total / count).requires_grad_() for total, count in sums]
         style = self._style(whole)
         slopes = torch.autograd.grad(style, whole)
         content = 0.0
@@ -137,6 +136,14 @@ class Objective:
             (mine + torch.stack(pulls).sum()).backward()  # type: ignore[no-untyped-call]
             content += float(mine.detach())
         return content, float(style.detach())
+
+    def _sums(self, image: Tensor, tiles: Iterable[_Tile]) -> list[tuple[Tensor, int]]:
+        """For each layer the sum of its Gram matrices over the tiles, each times its entries, and their number."""
+        found = [(torch.zeros(()), 0)] * len(self.network.strides[1])
+        for part in tiles:
+            maps = self._parts(part, image)[1]
+            found = [(s + gram(m) * m.numel(), n + m.numel()) for (s, n), m in zip(found, maps, strict=True)]
+        return found
 
     def _content(self, found: list[Tensor], tile: int) -> Tensor:
         """The tile's part of the content loss."""
@@ -164,7 +171,7 @@ class Objective:
 
     def _features(self, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bfloat16):
-            found: tuple[list[Tensor], list[Tensor]] = self.network(image)
+            found: tuple[list[Tensor], list[Tensor]] = self.network(image.contiguous(memory_format=torch.channels_last))
         return found
 
 

@@ -33,9 +33,10 @@ class StyleConfig:
     and `relative` are those of Weights.
     rate: of Adam (L-BFGS takes 1), times `decay` every `every` steps. start: one of STARTS. average: share of the last
     steps whose pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
-    style_scale: size of the style picture beside the content's. keep_colours: only lightness is taken from the result
-    (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3). tile: pixels a side that the
-    network sees at once, a multiple of 16. settle: the last level ends where SETTLED steps bring less than this share.
+    style_scale: size of the style picture beside the content's, of equal area at 1. keep_colours: only lightness is
+    taken from the result (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3).
+    tile: pixels a side that the network sees at once, a multiple of 16; None: all, but TILE where there are more than
+    WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
     """
 
     steps: int = 200
@@ -90,9 +91,18 @@ class StyleConfig:
 
 
 BOOK = StyleConfig(
-    steps=500, levels=1, content_weight=1.0, style_weight=1e3, smooth_weight=10.0, relative=False, rate=0.3, every=50
+    steps=500, levels=1, content_weight=1.0, style_weight=1e4, smooth_weight=10.0, relative=False, rate=0.3, every=50
 )
-"""The course's settings, for VGG-19 with torchvision's weights at 300 x 450."""
+"""The course's settings, for VGG-19 with torchvision's weights at BOOK_SIZE.
+
+Style weighs 1e4, as the English edition writes. The Chinese one writes 1e3 and sums `10 * styles_l`, a list: ten times
+over. (Its first edition, in MXNet, has 1e3 and the plain sum.)
+"""
+
+BOOK_SIZE = (300, 450)
+
+TILE, WHOLE = 768, 1_000_000
+"""Where no tile is asked for: pictures of more pixels than WHOLE go in tiles of TILE, which then see about as many."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +185,7 @@ class _Work:
         config = self.config
         scaled = [(self._normal(style), weight) for style, weight in styles]
         target = Objective(
-            self.network, self._normal(content), scaled, weights=config.weights, tile=config.tile,
+            self.network, self._normal(content), scaled, weights=config.weights, tile=self._tile(content),
             bfloat16=config.bfloat16,
         )  # fmt: skip
         image = self._normal(start).requires_grad_()
@@ -205,6 +215,10 @@ class _Work:
                 self.monitor.line(f"step {len(self.history)}: the loss stands still; done")
                 break
         return self._shown(mean / count if count else image.detach())
+
+    def _tile(self, content: Tensor) -> int | None:
+        large = content[0].numel() > WHOLE and self.network.halo is not None
+        return self.config.tile or (TILE if large else None)
 
     def _step_back(self, good: Tensor, retries: int) -> tuple[Tensor, torch.optim.Optimizer]:
         if retries > _RETRIES:
@@ -287,11 +301,11 @@ def _steps(steps: int, levels: int) -> list[int]:
 def _scaled(
     styles: Sequence[tuple[Tensor, float]], size: tuple[int, int], config: StyleConfig
 ) -> list[tuple[Tensor, float]]:
-    """The styles, their longer side `style_scale` times the picture's."""
-    side = max(size) * config.style_scale
+    """The styles, with the picture's area at a `style_scale` of 1."""
+    side = (size[0] * size[1]) ** 0.5 * config.style_scale
     found = []
     for style, weight in styles:
-        factor = side / max(style.shape[-2:])
+        factor = side / (style.shape[-2] * style.shape[-1]) ** 0.5
         fitted = (max(32, round(style.shape[-2] * factor)), max(32, round(style.shape[-1] * factor)))
         found.append((resized(style, fitted), weight))
     return found
