@@ -15,7 +15,7 @@ class Hurt(Worker):
     def _written(self, image: str, said: Monitor) -> str:
         if log := os.environ.get(LOG):
             (Path(log) / f"{Path(image).stem}.{os.getpid()}.{time.time_ns()}").touch()
-            time.sleep(0.1)
+            time.sleep(0.05)
         if "poison" in image:
             os.kill(os.getpid(), signal.SIGKILL)
         return super()._written(image, said)

@@ -21,7 +21,9 @@ def test_folders_patterns_and_lists_in_a_store_name_the_images_in_it(s3: str, im
     assert list(find_sources([root])) == list(find_sources([f"{root}/"])) == everything
     assert list(find_sources([f"{root}/0*.png"])) == everything[:10]
     assert list(find_sources([f"{root}/list.txt"])) == [everything[3], "s3://elsewhere/x.png"]
-    assert list(find_sources([f"{root}/07.png", root])) == [everything[7], *everything[:7], *everything[8:]], "once each"
+    assert list(find_sources([f"{root}/07.png", root])) == [everything[7], *everything[:7], *everything[8:]], (
+        "once each"
+    )
     assert weights([everything[0], everything[11], f"{root}/absent.png"]) == [20 * 30, 31 * 30, UNKNOWN]
     for empty in (f"{s3}/nothing", f"{root}/*.jpg"):
         with pytest.raises(DataError, match="no images in"):

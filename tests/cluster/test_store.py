@@ -47,7 +47,7 @@ def test_an_object_is_fetched_and_a_missing_one_is_an_image_that_is_not_there(s3
 
 def test_a_store_that_cannot_be_is_refused(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAIT", 0.01)
-    with pytest.raises(OutputError, match="cannot write s3://no-such-bucket/a.*check the rights"):
+    with pytest.raises(OutputError, match=r"cannot write s3://no-such-bucket/a.*check the rights"):
         Store("s3://no-such-bucket").write("a", "")
     with pytest.raises(ConfigError, match="no store is called nowhere"):
         Store("nowhere://a").times()
