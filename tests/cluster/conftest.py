@@ -1,16 +1,20 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelwise.checkpoint import Header
+from pixelwise.cluster import predict
 from pixelwise.models.config import ModelConfig
 from pixelwise.onnx_file import write_onnx
 from pixelwise.tasks.labels import Classes
 
-NAMES = ("a", "b", "c", "d")
+NAMES = ("background", "circle", "square", "triangle")
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +64,29 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         s3fs.S3FileSystem().mkdir("pixels")
         yield "s3://pixels"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def ray(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A head node and another one, each of one core; `Worker` can be hurt there."""
+    ray = pytest.importorskip("ray", reason="the extra cluster is not installed")
+    from ray import cloudpickle
+    from ray.cluster_utils import Cluster as TestCluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        import hurt
+
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv(hurt.LOG, str(tmp_path_factory.mktemp("log")))
+        cloudpickle.register_pickle_by_value(hurt)
+        nodes = TestCluster(initialize_head=True, head_node_args=NODE)
+        nodes.add_node(**NODE)
+        ray.init(nodes.address, logging_level="ERROR", log_to_driver=False)
+        patch.setattr(predict, "Worker", hurt.Hurt)
+        ray.test_cluster, ray.test_log = nodes, Path(os.environ[hurt.LOG])
+        yield ray
+        ray.shutdown()
+        nodes.shutdown()

@@ -26,6 +26,10 @@ def evaluate(
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
     from pixelwise.cli.console import TerminalMonitor, results
@@ -38,11 +42,24 @@ def evaluate(
         calibration.refuse_exported(model)
     options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     predictor = load(model, device=device)
-    monitor, temperature = TerminalMonitor(), None
+    monitor, temperature, scorer = TerminalMonitor(), None, None
+    if cluster is not None:
+        from pixelwise.cluster.engine import Cluster
+        from pixelwise.cluster.evaluate import ClusterScorer
+
+        data = data.absolute()  # workers may stand in other folders
+        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers))
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
     found = job.evaluate(
-        predictor, data, split=split, options=options, report=report, temperature=temperature, monitor=monitor
+        predictor,
+        data,
+        split=split,
+        options=options,
+        report=report,
+        temperature=temperature,
+        scorer=scorer,
+        monitor=monitor,
     )
     if json is not None:
         found.write_json(json)

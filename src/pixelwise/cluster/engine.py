@@ -59,6 +59,7 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
     ray = demand("ray")
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if ray.is_initialized():
+        _quieten()
         yield ray
         return
     try:
@@ -67,7 +68,7 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
             if found is None:
                 own = {"num_cpus": cores(), "object_store_memory": OBJECT_STORE, "dashboard_host": "127.0.0.1"}
                 found = ray.init("local", **own, **quiet)
-        _quieten(ray)
+        _quieten()
         resources = ray.cluster_resources()
         board = f"; dashboard http://{found.dashboard_url}" if found.dashboard_url else ""
         monitor.line(
@@ -191,7 +192,7 @@ def _alive(ray: ModuleType) -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _quieten(ray: ModuleType) -> None:
+def _quieten() -> None:
     """What Ray Data says of itself goes to its own log; the job speaks for it."""
     context = demand("ray.data").DataContext.get_current()
     context.enable_progress_bars = False

@@ -8,27 +8,23 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
-from pixelwise.checkpoint import model_path
-from pixelwise.cluster.engine import Cluster, connected, refuse_unfit, worker_count
+from pixelwise.cluster.engine import Cluster, connected
 from pixelwise.cluster.manifest import Manifest, read_manifest
+from pixelwise.cluster.pool import Pool, one_runtime
 from pixelwise.cluster.sources import find_sources, weights
 from pixelwise.cluster.store import Store, is_address
 from pixelwise.cluster.units import Unit, deal
-from pixelwise.cluster.worker import DONE, STOPPED, Ledger, Task, Worker
+from pixelwise.cluster.worker import DONE, STOPPED, Task, Worker
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.choices import Choices
-from pixelwise.inference.load import EXPORTED, read_classes
-from pixelwise.inference.packages import demand
+from pixelwise.inference.load import read_classes
 from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
 SAMPLE, WORTH_A_SAMPLE = 5, 64
 """Images that one worker labels first, to say what all will take; and how many it takes for that to be asked."""
-
-PROCESS_MEMORY = 700 * 2**20
-"""Bytes of a worker with PyTorch before it has a model (measured: 560 MiB on Linux with PyTorch for CPUs)."""
 
 
 @dataclass(frozen=True)
@@ -105,42 +101,30 @@ class _Job:
 
     def __init__(self, ray: ModuleType, order: Order, cluster: Cluster, store: Store, monitor: Monitor) -> None:
         self._ray, self._order, self._cluster, self._store, self._monitor = ray, order, cluster, store, monitor
-        device = order.loading.get("device", "auto")
-        self._gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1)
-        self._workers = worker_count(ray, cluster, gpu=self._gpu)
 
     def prepare(self, images: Mapping[str, int | None], beside: frozenset[str]) -> None:
         """Everything that can be refused, before anything is written; then the recipe, the units and the estimate."""
-        ray, order, store = self._ray, self._order, self._store
-        files = _model_files(order.model)
-        memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
-        self._needs = {"num_cpus": self._cluster.threads, "num_gpus": int(self._gpu), "memory": memory}
+        order, store = self._order, self._store
         unknown = [image for image, pixels in images.items() if pixels is None]
         pixels = {**images, **dict(zip(unknown, weights(unknown), strict=True))}
         refuse_unable(order.choices, pixels.items())
         _write_recipe(order, store)
         shared = [store.local / RECIPE] if store.local is not None else []
         shared += [Path(image) for image in images if not is_address(image) and Path(image).exists()][:1]
-        refuse_unfit(ray, shared, memory=memory)
-        here = ray.get_runtime_context().get_node_id()
-        at = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(here, soft=False)
-        self._ledger = ray.remote(num_cpus=0)(Ledger).options(scheduling_strategy=at).remote()
-        loading = dict(order.loading)
-        if loading.get("runtime") == "auto" and order.model.suffix not in EXPORTED:
-            loading["runtime"] = "torch"
-            self._monitor.line("runtime torch: all workers must use one; --runtime openvino may be faster")
-        self._task = Task(store.root, ray.put(files), loading, order.choices, beside, self._ledger)
+        self._pool = pool = Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
+        loading = one_runtime(order.model, order.loading, self._monitor)
+        self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
         self._weights = {image: count or 0 for image, count in pixels.items()}
         self._sampled = self._sample() if order.estimate or len(images) >= WORTH_A_SAMPLE else []
         rest = [image for image in images if image not in {row["image"] for row in self._sampled}]
-        self._units = deal(rest, [self._weights[image] for image in rest], workers=self._workers)
+        self._units = deal(rest, [self._weights[image] for image in rest], workers=pool.workers)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """What became of each image, as it comes, written down. Raises OutputError where the job cannot go on."""
         manifest, began, pixels = Manifest(self._store), time.monotonic(), 0
         monitor, total = self._monitor, len(self._weights)
         try:
-            for row in monitor.track(self._results(), what=f"predicting on {self._workers} workers", total=total):
+            for row in monitor.track(self._results(), what=f"predicting on {self._pool.workers} workers", total=total):
                 if row["state"] == STOPPED:
                     raise OutputError(f"{row['reason']} (said by a worker)")
                 for line in filter(None, row["said"].split("\n")):
@@ -157,15 +141,7 @@ class _Job:
     def _results(self) -> Iterator[dict[str, Any]]:
         """Ray Data's rows, after those of the sample."""
         yield from self._sampled
-        if not self._units:
-            return
-        data = demand("ray.data")
-        units = data.from_items([unit.as_row() for unit in self._units], override_num_blocks=len(self._units))
-        pool = data.ActorPoolStrategy(
-            min_size=1, max_size=self._workers, initial_size=self._workers, max_tasks_in_flight_per_actor=1
-        )
-        found = units.flat_map(Worker, fn_constructor_args=(self._task,), compute=pool, **self._needs)
-        yield from found.iter_rows()
+        yield from self._pool.run(Worker, self._task, [unit.as_row() for unit in self._units])
 
     def _sample(self) -> list[dict[str, Any]]:
         """The rows of a few images from all over the list, by one worker; says what all will take at its rate."""
@@ -175,7 +151,7 @@ class _Job:
             Unit(number, tuple(part), tuple(self._weights[image] for image in part)).as_row()
             for number, part in ((-1, chosen[:1]), (-2, chosen[1:]))
         )
-        worker = ray.remote(**self._needs)(Worker).remote(self._task)
+        worker = ray.remote(**self._pool.needs)(Worker).remote(self._task)
         try:
             rows = ray.get(worker.__call__.remote(first))  # the model is loaded and warm
             began = time.monotonic()
@@ -187,7 +163,7 @@ class _Job:
             ray.kill(worker)
         rate = sum(row["pixels"] for row in rows[1:] if row["state"] == DONE) / (time.monotonic() - began)
         if rate:
-            self._monitor.line(estimate(list(self._weights.values()), rate, self._workers))
+            self._monitor.line(estimate(list(self._weights.values()), rate, self._pool.workers))
         return list(rows)
 
 
@@ -255,10 +231,3 @@ def _record_earlier(store: Store, sources: Mapping[str, int | None], done: Mappi
         if image not in known:
             manifest.add({"image": image, "state": DONE, "mask": mask, "pixels": sources[image]})
     manifest.flush()
-
-
-def _model_files(model: Path) -> dict[str, bytes]:
-    """What a worker needs to load the model, the file to load first."""
-    path = model if model.suffix in EXPORTED else model_path(model)
-    paths = [path, *[path.with_suffix(".bin")] * (path.suffix == ".xml")]
-    return {path.name: path.read_bytes() for path in paths}

@@ -1,7 +1,6 @@
 """What runs on the nodes: a model held once, which labels units of images as one machine does, and a count of tries."""
 
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +13,7 @@ from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.inference.parallel import ahead
+from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.predict import Large, label_image, label_large
 from pixelwise.jobs.results import RECIPE, finished, result_names
 from pixelwise.monitor import Monitor
@@ -41,44 +41,41 @@ class Task:
     ledger: Any
 
 
-class Ledger:
-    """Counts how often something was begun; one for a job, where the job is."""
+def held(model: Any, loading: Mapping[str, Any]) -> Predictor:
+    """The model of a Pool, loaded in this process."""
+    import ray
 
-    def __init__(self) -> None:
-        self._begun = Counter[str]()
+    with TemporaryDirectory(prefix="pixelwise-") as folder:
+        files = {Path(folder) / name: data for name, data in ray.get(model).items()}
+        for path, data in files.items():
+            path.write_bytes(data)
+        return load(next(iter(files)), **loading)
 
-    def before(self, what: str) -> int:
-        """How often it was begun before this time."""
-        self._begun[what] += 1
-        return self._begun[what] - 1
+
+def begun_before(ledger: Any, what: str) -> int:
+    """How often `what` was begun before, in any process; it counts as begun once more from now on."""
+    import ray
+
+    count: int = ray.get(ledger.before.remote(what))
+    return count
 
 
 class Worker:
     """Holds the model. Called with a row of a unit it gives a row for each image, with what became of it."""
 
-    def __init__(self, task: Task) -> None:
-        import ray
+    tries = TRIES
 
-        self._get = ray.get
+    def __init__(self, task: Task) -> None:
         self._task, self._store = task, Store(task.out)
         self._scratch = TemporaryDirectory(prefix="pixelwise-")
-        files = {Path(self._scratch.name) / name: data for name, data in ray.get(task.model).items()}
-        for path, data in files.items():
-            path.write_bytes(data)
-        self._predictor = load(next(iter(files)), **task.loading)
-        for path in files:
-            path.unlink()
+        self._predictor = held(task.model, task.loading)
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a unit, side by side; one by one where a worker was lost over them before."""
         pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
-        if self._before(f"unit {row['unit']}") == 0:
+        if begun_before(self._task.ledger, f"unit {row['unit']}") == 0:
             return list(ahead(lambda pair: self._labelled(*pair), pairs))
         return [self._again(*pair) for pair in pairs]
-
-    def _before(self, what: str) -> int:
-        count: int = self._get(self._task.ledger.before.remote(what))
-        return count
 
     def _again(self, image: str, pixels: int) -> dict[str, Any]:
         """An image of a unit that was begun before: nothing if it is done, and not for ever if it kills its worker."""
@@ -87,7 +84,7 @@ class Worker:
         found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
         if found:
             return _row(image, pixels, DONE, mask=found[image])
-        if (tries := self._before(image)) >= TRIES:
+        if (tries := begun_before(task.ledger, image)) >= self.tries:
             return _row(
                 image, pixels, FAILED, f"{image}: set aside, as its worker died {tries} times while it was at it"
             )

@@ -61,6 +61,13 @@ class Measures:
             confidence = _confidence(found.scores["logits"], self.temperature)
             self.calibrated.update(confidence[counted], right)
 
+    def join(self, other: "Measures") -> None:
+        """Count the images of `other` too, after those counted so far: the same figures as if they had been added."""
+        self.images.join(other.images)
+        for name in ("confusion", "boundary", "near", "sizes", "reliability", "calibrated"):
+            mine, theirs = vars(getattr(self, name)), vars(getattr(other, name))
+            mine |= {key: mine[key] + theirs[key] for key in getattr(self, name).SUMS}
+
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
         return {
