@@ -83,7 +83,7 @@ def train(
     if config.tensorboard:
         demand_tensorboard()
     if first:
-        _claim(run, resume)
+        claim(run, resume)
     begun = resume and (run / "run.json").is_file()
     if begun:
         config, reading = recorded(run, config, monitor)
@@ -163,7 +163,8 @@ def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainC
     return config, DataOptions(**{"seed": config.seed, **{k: v for k, v in options.items() if k in reading}})
 
 
-def _claim(run: Path, resume: bool) -> None:
+def claim(run: Path, resume: bool) -> None:
+    """Raises OutputError where a run folder is there and is not to be gone on with."""
     if run.is_file():
         raise OutputError(f"run folder {run} is a file; choose another --out")
     if not resume and run.is_dir() and any(path.name != "preview.png" for path in run.iterdir()):
