@@ -67,7 +67,7 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
             found = _reached(ray, cluster, quiet)
             if found is None:
                 own = {"num_cpus": cores(), "object_store_memory": OBJECT_STORE, "dashboard_host": "127.0.0.1"}
-                found = ray.init("local", **own, **quiet)
+                found = _started(ray, {**own, **quiet})
         _quieten()
         resources = ray.cluster_resources()
         board = f"; dashboard http://{found.dashboard_url}" if found.dashboard_url else ""
@@ -98,6 +98,15 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
         if address == "auto":
             return None
         raise ConfigError(f"cluster {address}: {_first_line(error)}; is that a Ray cluster's address?") from error
+
+
+def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
+    try:
+        return ray.init("local", **options)
+    except Exception as error:  # Ray raises no more than an Exception where its processes are slow
+        raise ConfigError(
+            f"Ray does not start here ({_first_line(error)}); a machine that is busy may need another try"
+        ) from error
 
 
 def _refuse_silent(address: str) -> None:
