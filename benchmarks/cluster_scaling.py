@@ -3,8 +3,8 @@
     python benchmarks/cluster_scaling.py --rate 1.0 --out benchmarks/results/cluster_scaling.md
 
 No cluster of this size was run. Units of work are those of `deal`; each worker takes the next one when it is free, the
-driver hands them out one after the other. Measured here: the driver's time for each image before it begins, and for each
-unit (of Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as benchmarks/cluster.py
+driver hands them out one after the other. Measured here: the driver's time for each image before it begins, and
+for each unit (of Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as benchmarks/cluster.py
 measures it. Assumed: see Assumed.
 """
 
@@ -53,11 +53,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    before = driver_seconds() * IMAGES
-    lines = [
-        "| workers | units | hours | of them before the first unit | speed-up | efficiency | without failures and stragglers |"
-    ]
-    lines.append("|---|---|---|---|---|---|---|")
+    before, overhead = driver_seconds() * IMAGES, handing_out()
+    lines = ["| workers | units | hours | speed-up | efficiency | hours without failures and stragglers |"]
+    lines.append("|---|---|---|---|---|---|")
     alone = IMAGES * PIXELS / 1e6 / args.rate
     for workers in WORKERS:
         units = -(-IMAGES * PIXELS // min(LARGEST, IMAGES * PIXELS // (workers * PER_WORKER)))
@@ -68,21 +66,22 @@ def main() -> None:
         )
     limit, unit = LARGEST / 1e6 / args.rate / overhead, LARGEST // 1_000_000
     told = shlex.join(["python", "benchmarks/cluster_scaling.py", "--rate", f"{args.rate}"])
+    table = "\n".join(lines)
     text = f"""# Scaling of batch prediction, simulated
 
 **Simulated, not run**: no cluster of this size was at hand.
 
 {provenance(told)}
-{IMAGES} images of {PIXELS} pixels, {args.rate} megapixels/s a worker of one core. Measured on this machine: the driver
-needs {1e6 * before / IMAGES:.1f} microseconds an image before the first unit ({SAMPLE} names) and {1e3 * overhead:.1f} ms
-a unit ({UNITS} units). {ASSUMED}
+{IMAGES} images of {PIXELS} pixels, {args.rate} megapixels/s a worker of one core. Measured on this machine:
+the driver needs {1e6 * before / IMAGES:.1f} microseconds an image before the first unit ({SAMPLE} names)
+and {1e3 * overhead:.1f} ms a unit ({UNITS} units). {ASSUMED}
 
-{chr(10).join(lines)}
+{table}
 
-Two things bend it, both the driver's. It looks at all names before the first unit: {before / 60:.0f} minutes that no worker
-shortens. And it hands out units one after the other: a unit of {unit} megapixels lasts {unit / args.rate:.0f} s, so that it
-keeps {limit:.0f} workers busy at most. Not counted: the driver's memory, which is why jobs above ten million images are to be
-cut, and reading the headers of images whose size no table says.
+Two things bend it, both the driver's. It looks at all names before the first unit: {before / 60:.0f} minutes that
+no worker shortens. And it hands out units one after the other: one of {unit} megapixels lasts
+{unit / args.rate:.0f} s, so that it keeps {limit:.0f} workers busy at most. Not counted: the driver's memory, which
+is why jobs above ten million images are to be cut, and reading the headers of images whose size no table says.
 """
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
