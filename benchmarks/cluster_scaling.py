@@ -3,9 +3,9 @@
     python benchmarks/cluster_scaling.py --rate 1.0 --out benchmarks/results/cluster_scaling.md
 
 No cluster of this size was run. Units of work are those of `deal`; each worker takes the next one when it is free, the
-driver hands them out one after the other. Measured here: the driver's time for each image before it begins, and
-for each unit (of Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as benchmarks/cluster.py
-measures it. Assumed: see Assumed.
+driver hands them out one after the other. Measured here: the driver's time for each image before it begins, and for
+each unit (of Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as
+benchmarks/cluster.py measures it. Assumed: see Assumed.
 """
 
 import argparse

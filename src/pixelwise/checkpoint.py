@@ -55,12 +55,17 @@ class Header:
 
 
 def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:
-    """Write the model file atomically; with `half`, all floats in 16 bits, for half the size."""
+    """Write the model file atomically; with `half`, all floats in 16 bits, for half the size.
+
+    A decoder bears bfloat16, which compresses better; an encoder, with its normalisations, needs float16's digits.
+    """
+    import torch
     from safetensors.torch import save_file
 
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
-        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+        kinds = {name: torch.bfloat16 if name.startswith("decoder.") else torch.float16 for name in state}
+        state = {name: value.to(kinds[name]) if value.is_floating_point() else value for name, value in state.items()}
     with atomic(path) as draft:
         try:
             save_file(state, draft, metadata={HEADER_KEY: header.to_json()})

@@ -86,6 +86,7 @@ def test_train_evaluate_predict_on_a_folder(pixelwise: Command, shapes: Path, tm
         tmp_path / "report",
         "--calibrated",
         tmp_path / "c.safetensors",
+        *("--tta", "--scale", 1, "--scale", 0.75),
     ]
     scored = pixelwise("evaluate", run, shapes, *written)
     assert scored.returncode == 0, scored.stderr

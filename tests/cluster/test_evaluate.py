@@ -17,9 +17,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Dat
 
 
 def test_every_figure_is_that_of_one_machine_to_the_last_bit(ray: Any, model: Path, shapes: Path) -> None:
-    scorer = ClusterScorer(model, {}, Cluster())
-    alone = evaluate(model, shapes, split="train", temperature=1.5)
-    many = evaluate(model, shapes, split="train", temperature=1.5, scorer=scorer)
+    scorer = ClusterScorer(model, {}, Cluster(), {"tta": True})
+    predictor = load(model).averaging(tta=True)
+    alone = evaluate(predictor, shapes, split="train", temperature=1.5)
+    many = evaluate(predictor, shapes, split="train", temperature=1.5, scorer=scorer)
     assert many.as_dict() == alone.as_dict()
     assert (many.scores.counts == alone.scores.counts).all()
     assert many.scores.images == 12
@@ -33,7 +34,7 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     monkeypatch.setattr(module, "begun_before", lambda ledger, what: int(what == "unit 7") * 4)
     predictor, dataset = load(model), open_dataset(shapes)
     shared = match(predictor.classes, dataset.classes)
-    judge = Judge(Task(model, {}, dataset.read_labels, shared, None, None))
+    judge = Judge(Task(model, {}, {}, dataset.read_labels, shared, None, None))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"
     broken.write_bytes(pair.mask.read_bytes()[:50])

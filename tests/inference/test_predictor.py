@@ -21,6 +21,13 @@ def strongest(rgb: np.ndarray) -> np.ndarray:
     return rgb.astype(np.float32) / 16
 
 
+def sided(rgb: np.ndarray) -> np.ndarray:
+    """Logits that depend on where in the image a pixel lies."""
+    logits = strongest(rgb)
+    logits[:, 0] += np.arange(rgb.shape[-1]) / 5
+    return logits
+
+
 @pytest.fixture
 def picture() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (45, 70, 3), dtype=np.uint8)
@@ -79,16 +86,20 @@ def test_logits_made_in_inference_mode_can_be_tiled_and_mirrored(picture: np.nda
 
 
 def test_tta_makes_the_labels_of_a_mirrored_image_the_mirror(picture: np.ndarray) -> None:
-    def sided(rgb: np.ndarray) -> np.ndarray:
-        logits = strongest(rgb)
-        logits[:, 0] += np.arange(rgb.shape[-1]) / 5
-        return logits
-
     predictor = Predictor(sided, CLASSES)
     plain, mirror = predictor.predict(picture), predictor.predict(picture[:, ::-1])
     assert (plain.labels != mirror.labels[:, ::-1]).any()
     plain, mirror = predictor.predict(picture, tta=True), predictor.predict(picture[:, ::-1], tta=True)
     assert (plain.labels == mirror.labels[:, ::-1]).all()
+
+
+def test_an_averaging_predictor_gives_what_each_call_would_give(picture: np.ndarray) -> None:
+    predictor = Predictor(sided, CLASSES)
+    averaging = predictor.averaging(tta=True, scales=(0.5, 1))
+    asked = predictor.predict(picture, tta=True, scales=(0.5, 1), scores="logits")
+    given = averaging.predict(picture, scores="logits")
+    assert (given.scores["logits"] == asked.scores["logits"]).all()
+    assert (predictor.predict(picture, scores="logits").scores["logits"] != given.scores["logits"]).any()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1)])

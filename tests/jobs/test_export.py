@@ -14,7 +14,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import pixelwise
-from pixelwise.checkpoint import Header, load_model, save_model
+from pixelwise.checkpoint import Header, load_model, read_header, save_model
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference import auto
@@ -78,6 +78,20 @@ def test_an_exported_model_gives_the_same_masks_at_every_size(decoder: str, tmp_
             a, b = wanted.predict(source), found.predict(source)
             assert (a.labels == b.labels).mean() > 0.999
             assert np.abs(a.confidence - b.confidence).max() < 0.01
+
+
+def test_a_file_of_half_the_size_labels_alike(tmp_path: Path) -> None:
+    model = model_file(tmp_path / "m.safetensors")
+    done = export(model, tmp_path / "half.safetensors", images=[picture(tmp_path / "a.png", 70, 45)])
+    assert done.agreement >= 0.999
+    assert done.path.stat().st_size < 0.51 * model.stat().st_size
+    assert read_header(done.path) == read_header(model)
+    wanted, found = (pixelwise.load(path).predict(tmp_path / "a.png") for path in (model, done.path))
+    assert (wanted.labels == found.labels).mean() >= 0.999
+    before = model.read_bytes()
+    with pytest.raises(ConfigError, match="is the model itself"):
+        export(model, model)
+    assert model.read_bytes() == before
 
 
 def test_an_export_holds_plain_operators_and_the_header(tmp_path: Path) -> None:

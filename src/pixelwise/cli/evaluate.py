@@ -1,7 +1,7 @@
 """`pixelwise evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the split, as in training.")] = 0,
     threshold: Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")] = 128,
     skip_unpaired: Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")] = False,
+    scale: Annotated[
+        list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
+    ] = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -41,14 +45,15 @@ def evaluate(
     if calibrated is not None:
         calibration.refuse_exported(model)
     options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
-    predictor = load(model, device=device)
+    averaging: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ())}
+    predictor = load(model, device=device).averaging(**averaging)
     monitor, temperature, scorer = TerminalMonitor(), None, None
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.evaluate import ClusterScorer
 
         data = data.absolute()  # workers may stand in other folders
-        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers))
+        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers), averaging)
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
     found = job.evaluate(

@@ -1,7 +1,7 @@
 """A model against a data set on many machines, with the figures of one."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from pixelwise.monitor import Monitor
 
 @dataclass(frozen=True)
 class Task:
-    """What every worker needs to know: the Pool's model and options of `load`, and what `measured` takes."""
+    """What every worker needs: the Pool's model, options of `load` and `averaging`, and what `measured` takes."""
 
     model: Any
     loading: Mapping[str, Any]
+    averaging: Mapping[str, Any]
     read_labels: Callable[[Path], Array]
     shared: Shared
     temperature: float | None
@@ -38,7 +39,7 @@ class Judge:
     """
 
     def __init__(self, task: Task) -> None:
-        self._task, self._predictor = task, held(task.model, task.loading)
+        self._task, self._predictor = task, held(task.model, task.loading).averaging(**task.averaging)
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Measure the images of a unit, side by side."""
@@ -66,6 +67,7 @@ class ClusterScorer:
     model: Path
     loading: Mapping[str, Any]
     cluster: Cluster
+    averaging: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(
         self,
@@ -82,7 +84,7 @@ class ClusterScorer:
         with connected(self.cluster, monitor) as ray:
             pool = Pool.of(ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]])
             loading = one_runtime(self.model, self.loading, monitor)
-            task = Task(pool.model, loading, dataset.read_labels, shared, temperature, pool.ledger)
+            task = Task(pool.model, loading, self.averaging, dataset.read_labels, shared, temperature, pool.ledger)
             found = _in_order(pool.run(Judge, task, _units(pairs, pool.workers)))
             tracked = monitor.track(found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs))
             return concluded(tracked, shared, split, [pair.name for pair in pairs])

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +135,12 @@ class Predictor:
                 kept[:, band] = logits if scores == "logits" else softmax(logits)
         known = {} if scores is None or kept is None else {scores: kept}
         return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
+
+    def averaging(self, *, tta: bool = False, scales: Sequence[float] = ()) -> Self:
+        """The same model whose every prediction is averaged as `predict` does with `tta` and `scales`."""
+        other = copy(self)
+        other.runner = averaged(self.runner, mirror=tta, scales=scales)
+        return other
 
     def plan(self, height: int, width: int) -> TilePlan:
         """Where the tiles of an image of that size lie."""

@@ -1,6 +1,7 @@
-"""A model as an ONNX or OpenVINO file that was run and compared before it is kept."""
+"""A model as an ONNX, OpenVINO or smaller file that was run and compared before it is kept."""
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pixelwise.checkpoint import Header, load_model
+from pixelwise.checkpoint import Header, load_model, model_path, save_model
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions
 from pixelwise.data.shapes import draw_scene
@@ -31,6 +32,7 @@ from pixelwise.openvino_file import write_openvino
 SAMPLES = 5
 LARGEST_GAP = 1e-2
 LEAST_AGREEMENT = 0.999
+_HALF = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -50,37 +52,54 @@ class Exported:
 def export(
     model: str | Path, out: str | Path, *, images: Sequence[str | Path] = (), monitor: Monitor | None = None
 ) -> Exported:
-    """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`.
+    """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size (.safetensors).
 
-    It is run on `images` (files or folders) beside PyTorch before.
+    It is run on `images` (files or folders) beside PyTorch in float32 before.
 
     Without `images` some of the run's validation images are taken where they are still there, and a drawn scene
-    otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than LARGEST_GAP or the labels agree
-    on less than LEAST_AGREEMENT of the pixels.
+    otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than LARGEST_GAP (weights of half
+    the size may differ more) or the labels agree on less than LEAST_AGREEMENT of the pixels.
     """
     monitor, path = monitor or Monitor(), Path(out)
-    if path.suffix not in EXPORTED:
-        raise ConfigError(f"--out {path}: give a name that ends in {' or '.join(EXPORTED)}")
-    demand("onnx" if path.suffix == ".onnx" else "openvino")
+    if path.suffix not in (*EXPORTED, _HALF):
+        raise ConfigError(f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {_HALF}")
+    if path.suffix == _HALF:
+        if path.resolve() == model_path(Path(model)).resolve():
+            raise ConfigError(f"--out {path} is the model itself; give another name")
+    else:
+        demand("onnx" if path.suffix == ".onnx" else "openvino")
     segmenter, header = load_model(Path(model))
     pictures, whence = _pictures(Path(model), images)
     monitor.line(f"comparing on {len(pictures)} image(s): {whence}")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
         _write(trial, segmenter, header)
-        found = OnnxRunner(trial) if path.suffix == ".onnx" else OpenVinoRunner(trial)
-        result = _compared(path, found, TorchRunner(segmenter, device=torch.device("cpu")), pictures)
-        if not (result.gap <= LARGEST_GAP and result.agreement >= LEAST_AGREEMENT):  # also where it is NaN
+        found, allowed = _runner(trial), math.inf if path.suffix == _HALF else LARGEST_GAP
+        result = _compared(path, found, _on_torch(segmenter), pictures)
+        if not (result.gap <= allowed and result.agreement >= LEAST_AGREEMENT):  # also where it is NaN
             raise ModelError(
                 f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a logit (allowed "
-                f"{LARGEST_GAP}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
+                f"{allowed}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
                 "nothing was written; please report the encoder and decoder"
             )
         _write(path, segmenter, header)
     return result
 
 
+def _on_torch(segmenter: Segmenter) -> TorchRunner:
+    return TorchRunner(segmenter, device=torch.device("cpu"))
+
+
+def _runner(path: Path) -> Runner:
+    if path.suffix == _HALF:
+        return _on_torch(load_model(path)[0])
+    return OnnxRunner(path) if path.suffix == ".onnx" else OpenVinoRunner(path)
+
+
 def _write(path: Path, segmenter: Segmenter, header: Header) -> None:
+    if path.suffix == _HALF:
+        save_model(path, segmenter, header, half=True)
+        return
     network = to_onnx(segmenter)
     if path.suffix == ".onnx":
         write_onnx(path, network, header)
