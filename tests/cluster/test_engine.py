@@ -1,12 +1,15 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
 from pixelwise.cli.main import with_address
-from pixelwise.cluster.engine import Cluster, connected
+from pixelwise.cluster.engine import Cluster, _refuse_silent, connected
 from pixelwise.errors import ConfigError
 from pixelwise.monitor import Monitor
 
@@ -27,6 +30,25 @@ def test_an_address_where_nothing_answers_is_refused_within_seconds(free_port: i
     ):
         pass
     assert time.monotonic() - began < 20, "the import of Ray included"
+
+
+def test_a_server_that_is_no_cluster_is_refused_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ray.init itself waits for minutes there."""
+    pytest.importorskip("ray", reason="the extra cluster is not installed")
+    monkeypatch.setattr("pixelwise.cluster.engine.SECONDS", 0.5)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web, socket.create_server(("127.0.0.1", 0)) as mute:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        for port, said in (
+            (web.server_port, "is no Ray cluster"),
+            (mute.getsockname()[1], "no cluster at .*timed out"),
+        ):
+            with pytest.raises(ConfigError, match=said), connected(Cluster(f"127.0.0.1:{port}"), Monitor()):
+                pass
+        web.shutdown()
+
+
+def test_the_head_node_of_a_cluster_is_known_by_its_greeting(ray: Any) -> None:
+    _refuse_silent(ray.test_cluster.address)
 
 
 @pytest.mark.parametrize("address", ["somewhere", "ray://10.0.0.1:10001", ":6379"])

@@ -30,6 +30,11 @@ _PACKAGES = ("pixelwise", "torch", "numpy", "pillow", "onnxruntime", "openvino",
 """What the masks depend on."""
 
 
+_SETTINGS = b"\x04"
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00" + _SETTINGS + b"\x00" * 5
+"""How a client of HTTP/2, as Ray's head node speaks it, begins (RFC 9113, section 3.4), and the type of the answer."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """Which cluster, and how much of it.
@@ -118,11 +123,27 @@ def _refuse_silent(address: str) -> None:
             "of the cluster; or `local`, or `auto`"
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS) as found:
+            found.sendall(_GREETING)
+            answer = found.recv(9)
     except (OSError, OverflowError) as error:
         raise ConfigError(
             f"no cluster at {address} ({error}); start one with `ray start --head --port {port}`, give the address "
             "that it prints, or `--cluster local`"
+        ) from error
+    if answer[3:4] != _SETTINGS:
+        raise ConfigError(
+            f"what answers at {address} is no Ray cluster; give HOST:PORT that `ray start --head` prints, 6379 if not "
+            "chosen otherwise"
+        )
+
+
+def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
+    try:
+        return ray.init("local", **options)
+    except Exception as error:  # Ray raises no more than an Exception where its processes are slow
+        raise ConfigError(
+            f"Ray does not start here ({_first_line(error)}); a machine that is busy may need another try"
         ) from error
 
 
