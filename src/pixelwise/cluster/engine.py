@@ -138,15 +138,6 @@ def _refuse_silent(address: str) -> None:
         )
 
 
-def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
-    try:
-        return ray.init("local", **options)
-    except Exception as error:  # Ray raises no more than an Exception where its processes are slow
-        raise ConfigError(
-            f"Ray does not start here ({_first_line(error)}); a machine that is busy may need another try"
-        ) from error
-
-
 def worker_count(ray: ModuleType, cluster: Cluster, *, gpu: bool) -> int:
     """How many workers: as asked, else one for each of the GPUs, or for so many cores as one has threads."""
     resources = ray.cluster_resources()
