@@ -11,6 +11,7 @@ FLOORS = {
     "cli": 6,
     "jobs": 5,
     "serving": 5,
+    "cluster": 5,
     "training": 4,
     "inference": 4,
     "doctor": 4,
@@ -36,6 +37,7 @@ HANDED_OVER = {
     ("training", "data"): "the loop names the loaders' types",
     ("models", "tasks"): "numbers of classes",
     ("style", "models"): "any encoder can carry style",
+    ("cluster", "jobs"): "many machines do what a job does on one",
     ("serving", "jobs"): "the second tab of the page stylises",
 }
 FILES = sorted(SOURCE.rglob("*.py"))

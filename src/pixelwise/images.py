@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,10 +88,10 @@ def upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def pixel_count(path: Path) -> int | None:
+def pixel_count(source: Path | BinaryIO) -> int | None:
     """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
     try:
-        with _opened(path) as image:
+        with _opened(source) as image:
             return image.size[0] * image.size[1]
     except Image.DecompressionBombError:
         return MAX_PIXELS + 1
@@ -181,7 +182,7 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
 
 
-def _opened(source: str | Path | io.BytesIO, formats: Formats | None = None) -> Image.Image:
+def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Image.Image:
     """A picture with its header read."""
     with quiet():
         return Image.open(source, formats=formats)

@@ -27,7 +27,8 @@ from pixelwise.inference.runtimes import Trial, fastest
 from pixelwise.jobs import export as export_module
 from pixelwise.jobs import int8
 from pixelwise.jobs.export import export
-from pixelwise.jobs.predict import Recipe, predict_files
+from pixelwise.jobs.predict import predict_files
+from pixelwise.jobs.results import Recipe
 from pixelwise.models.build import DECODERS, ModelConfig
 from pixelwise.monitor import Monitor
 from pixelwise.onnx_file import read_onnx_header

@@ -16,7 +16,8 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.parallel import WORKERS
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs import predict as predict_module
-from pixelwise.jobs.predict import Recipe, find_images, predict_files
+from pixelwise.jobs.predict import find_images, predict_files
+from pixelwise.jobs.results import Recipe
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
 

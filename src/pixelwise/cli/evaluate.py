@@ -1,7 +1,7 @@
 """`pixelwise evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,10 @@ def evaluate(
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Device = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
     from pixelwise.cli.console import TerminalMonitor, results
@@ -41,12 +45,26 @@ def evaluate(
     if calibrated is not None:
         calibration.refuse_exported(model)
     options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
-    predictor = load(model, device=device).averaging(tta=tta, scales=tuple(scale or ()))
-    monitor, temperature = TerminalMonitor(), None
+    averaging: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ())}
+    predictor = load(model, device=device).averaging(**averaging)
+    monitor, temperature, scorer = TerminalMonitor(), None, None
+    if cluster is not None:
+        from pixelwise.cluster.engine import Cluster
+        from pixelwise.cluster.evaluate import ClusterScorer
+
+        data = data.absolute()  # workers may stand in other folders
+        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers), averaging)
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
     found = job.evaluate(
-        predictor, data, split=split, options=options, report=report, temperature=temperature, monitor=monitor
+        predictor,
+        data,
+        split=split,
+        options=options,
+        report=report,
+        temperature=temperature,
+        scorer=scorer,
+        monitor=monitor,
     )
     if json is not None:
         found.write_json(json)

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import sys
 
 import typer
@@ -51,6 +52,7 @@ app.add_typer(explain.app, name="explain")
 
 
 OBJECTS = 200_000
+ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
 
 
 def script() -> None:
@@ -70,10 +72,19 @@ def script() -> None:
     os._exit(status)
 
 
+def with_address(words: list[str]) -> list[str]:
+    """`--cluster` may stand without its address, also before images: one is HOST:PORT, local or auto."""
+    following = [*words[1:], ""]
+    return [
+        "--cluster=auto" if word == "--cluster" and not re.fullmatch(ADDRESS, after) else word
+        for word, after in zip(words, following, strict=True)
+    ]
+
+
 def main() -> None:
     """Run the command in `sys.argv`; ends with SystemExit."""
     try:
-        app()
+        app(with_address(sys.argv[1:]))
     except PixelwiseError as error:
         messages.print(f"pixelwise: {error}", markup=False)
         sys.exit(REFUSED)

@@ -1,7 +1,7 @@
 """`pixelwise predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +12,8 @@ IN_PART, REFUSED = 1, 2
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx, .xml).")],
-    images: Annotated[list[Path], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")],
-    out: Annotated[Path, typer.Option(help="Folder for the masks.")],
+    images: Annotated[list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")],
+    out: Annotated[str, typer.Option(help="Folder for the masks.")],
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")] = False,
     confidence: Annotated[bool, typer.Option("--confidence", help="Also write how sure each pixel is.")] = False,
     tile: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Larger images are cut in tiles.")] = (
@@ -35,37 +35,49 @@ def predict(
     precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make masks anew that are there already.")] = False,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")] = False,
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that are there already are left."""
-    from pixelwise.cli.console import TerminalMonitor, messages, results
+    from pixelwise.cli.console import TerminalMonitor
     from pixelwise.inference.choices import Choices
     from pixelwise.inference.load import load, worth_measuring
-    from pixelwise.jobs.predict import Recipe, find_images, predict_files
+    from pixelwise.jobs.predict import find_images, predict_files
+    from pixelwise.jobs.results import Recipe
 
     monitor = TerminalMonitor()
     choices = Choices(overlay, confidence, tuple(also or ()), tta, tuple(scale or ()), smallest_area)
+    loading: dict[str, Any] = {
+        "device": device,
+        "precision": precision,
+        "tile": tile,
+        "overlap": overlap,
+        "max_memory": None if max_memory is None else max_memory * 2**20,
+    }
+    if cluster is not None:
+        from pixelwise.cluster.engine import Cluster
+        from pixelwise.cluster.predict import Order, predict_on_cluster
+
+        order = Order(model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate)
+        told = predict_on_cluster(order, Cluster(cluster, workers), monitor=monitor)
+        _tell(told.written, told.skipped, len(told.failed), out)
+        return
     runtime = worth_measuring(runtime, find_images(images), model)
-    predictor = load(
-        model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        overlap=overlap,
-        runtime=runtime,
-        max_memory=None if max_memory is None else max_memory * 2**20,
-        monitor=monitor,
-    )
-    done = predict_files(
-        predictor,
-        images,
-        out,
-        choices=choices,
-        recipe=Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe()),
-        monitor=monitor,
-    )
-    there = f", {len(done.skipped)} were there already" if done.skipped else ""
-    results.print(f"{len(done.written)} masks in {out}{there}", markup=False)
-    if done.failed:
-        total = len(done.failed) + len(done.written) + len(done.skipped)
-        messages.print(f"pixelwise: {len(done.failed)} of {total} images failed", markup=False)
-        raise typer.Exit(IN_PART if done.written or done.skipped else REFUSED)
+    predictor = load(model, runtime=runtime, monitor=monitor, **loading)
+    recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
+    done = predict_files(predictor, images, out, choices=choices, recipe=recipe, monitor=monitor)
+    _tell(len(done.written), len(done.skipped), len(done.failed), out)
+
+
+def _tell(written: int, skipped: int, failed: int, out: str) -> None:
+    """What was done; ends the command where some images failed."""
+    from pixelwise.cli.console import messages, results
+
+    there = f", {skipped} were there already" if skipped else ""
+    results.print(f"{written} masks in {out}{there}", markup=False)
+    if failed:
+        messages.print(f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False)
+        raise typer.Exit(IN_PART if written or skipped else REFUSED)

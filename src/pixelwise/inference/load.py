@@ -16,6 +16,7 @@ from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.monitor import Monitor
 from pixelwise.onnx_file import read_onnx_header
 from pixelwise.openvino_file import read_openvino_header
+from pixelwise.tasks.labels import Classes
 
 if TYPE_CHECKING:
     import torch
@@ -53,20 +54,24 @@ def load(
     for what, name, allowed in (("runtime", runtime, RUNTIMES), ("precision", precision, PRECISIONS)):
         if name not in allowed:
             raise unknown(what, name, allowed)
+    classes = read_classes(path)
     if path.suffix == ".onnx":
-        header = read_onnx_header(path)
         runner = _of_onnx(path, runtime, precision)
     elif path.suffix == ".xml":
         if runtime not in ("auto", "openvino", "torch"):
             raise ConfigError(f"model {path} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
-        header = read_openvino_header(path)
         runner = OpenVinoRunner(path, precision=precision)
     else:
-        header = read_header(path)
         runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
-    predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
+    predictor = Predictor(runner, classes, tile=tile, overlap=overlap, max_memory=max_memory)
     predictor.name = str(path)
     return predictor
+
+
+def read_classes(model: Path) -> Classes:
+    """The classes that a model knows, from its header alone. Raises ModelError as `load`."""
+    read = {".onnx": read_onnx_header, ".xml": read_openvino_header}.get(model.suffix, read_header)
+    return read(model).classes
 
 
 def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:

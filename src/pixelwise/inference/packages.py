@@ -8,6 +8,7 @@ from pixelwise.errors import ConfigError
 
 EXTRA = {"onnx": "export", "onnxruntime": "export", "openvino": "export", "nncf": "int8", "rasterio": "raster"}
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
+EXTRA |= dict.fromkeys(("ray", "fsspec", "pyarrow"), "cluster")
 """The extra of pixelwise that brings each package."""
 
 

@@ -97,7 +97,7 @@ class _Race:
         """An image (H, W, 3), its truth and what each model says, in the shared classes."""
         pair = self.dataset.pairs(split)[at]
         rgb = read_rgb(pair.image)
-        truth = self._shared.truth(self.dataset, pair, rgb.shape[:2])
+        truth = self._shared.truth(self.dataset.read_labels, pair, rgb.shape[:2])
         return rgb, truth, [t[p.predict(rgb).labels] for p, t in zip(self._predictors, self._tables, strict=True)]
 
 

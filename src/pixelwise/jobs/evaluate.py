@@ -1,7 +1,7 @@
 """A model against a data set: one pooled confusion matrix over whole images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +27,15 @@ def evaluate(
     options: DataOptions | None = None,
     report: str | Path | None = None,
     temperature: float | None = None,
+    scorer: Callable[..., Evaluation] | None = None,
     monitor: Monitor | None = None,
 ) -> Evaluation:
     """Score a model on the split `split` of the folder `data` (test where there is one, val otherwise).
 
     Classes are matched by name: the model is scored on those it knows, all other pixels are void, and the notes say so.
     With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also measured how well
-    calibrated the model is when its logits are divided by it (see `find_temperature`). Raises ModelError where no class
-    is shared.
+    calibrated the model is when its logits are divided by it (see `find_temperature`). `scorer` does the work in place
+    of `score`. Raises ModelError where no class is shared.
     """
     monitor = monitor or Monitor()
     predictor = model if isinstance(model, Predictor) else load(model)
@@ -43,7 +44,7 @@ def evaluate(
         monitor.line(note)
     split = dataset.scored(split)
     pairs = dataset.pairs(split)
-    result = score(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
+    result = (scorer or score)(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
     if report is not None:
         result.write_json(Path(report) / "scores.json")
         evaluation_page(Path(report) / "report.html", result, predictor, dataset)
@@ -60,18 +61,45 @@ def score(
     monitor: Monitor,
 ) -> Evaluation:
     """As `evaluate`, on `pairs` of an open data set, which are called `split`."""
-    shared = match(predictor.classes, dataset.classes)
+    shared = announced(predictor.classes, dataset, pairs, split, monitor)
+    each = (measured(predictor, dataset.read_labels, shared, temperature, pair) for pair in pairs)
+    return concluded(
+        monitor.track(each, what=f"evaluating {split}", total=len(pairs)), shared, split, [pair.name for pair in pairs]
+    )
+
+
+def announced(model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, monitor: Monitor) -> Shared:
+    """The classes that count, said with what does not. Raises ModelError as `match`."""
+    shared = match(model, dataset.classes)
     for note in (f"scoring the {len(pairs)} images of {split}", *shared.notes):
         monitor.line(note)
+    return shared
+
+
+def measured(
+    predictor: Predictor, read_labels: Callable[[Path], Array], shared: Shared, temperature: float | None, pair: Pair
+) -> Measures:
+    """Of an image whose mask `read_labels` reads. Raises ImageError where one cannot be read or sizes differ."""
+    found = predictor.predict(pair.image, scores=None if temperature is None else "logits")
+    truth = shared.truth(read_labels, pair, found.labels.shape)
     measures = Measures.of(len(shared.classes), temperature)
-    for pair in monitor.track(pairs, what=f"evaluating {split}", total=len(pairs)):
-        found = predictor.predict(pair.image, scores=None if temperature is None else "logits")
-        truth = shared.truth(dataset, pair, found.labels.shape)
-        measures.add(truth, shared.from_model[found.labels], found)
-    if not measures.confusion.counts.sum():
+    measures.add(truth, shared.from_model[found.labels], found)
+    return measures
+
+
+def concluded(each: Iterable[Measures], shared: Shared, split: str, names: Sequence[str]) -> Evaluation:
+    """The figures that follow from the measures of each of the images `names`, in their order. Raises DataError where
+    all of them are void.
+    """
+    measures = None
+    for one in each:
+        if measures is None:
+            measures = one
+        else:
+            measures.join(one)
+    if measures is None or not measures.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
     mean, by_class = bootstrap(measures.images)
-    names = [pair.name for pair in pairs]
     rated = zip(names, measures.images.mean_iou().tolist(), strict=True)
     return Evaluation(
         measures.confusion.scores(),

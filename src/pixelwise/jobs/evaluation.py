@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixelwise.data.sample import DataSet, Pair
+from pixelwise.data.sample import Pair
 from pixelwise.errors import ImageError
 from pixelwise.files import write_text
 from pixelwise.images import Array
@@ -63,6 +63,13 @@ class Measures:
             confidence = _confidence(found.scores["logits"], self.temperature)
             self.calibrated.update(confidence[counted], right)
 
+    def join(self, other: "Measures") -> None:
+        """Count the images of `other` too, after those counted so far: the same figures as if they had been added."""
+        self.images.join(other.images)
+        for name in ("confusion", "boundary", "near", "sizes", "reliability", "calibrated"):
+            mine, theirs = vars(getattr(self, name)), vars(getattr(other, name))
+            mine |= {key: mine[key] + theirs[key] for key in getattr(self, name).SUMS}
+
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
         return {
@@ -84,9 +91,9 @@ class Shared:
     from_model: Array
     notes: tuple[str, ...]
 
-    def truth(self, dataset: DataSet, pair: Pair, size: tuple[int, ...]) -> Array:
+    def truth(self, read_labels: Callable[[Path], Array], pair: Pair, size: tuple[int, ...]) -> Array:
         """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of the image's size."""
-        truth = self.from_data[dataset.read_labels(pair.mask)]
+        truth = self.from_data[read_labels(pair.mask)]
         if truth.shape != size:
             raise ImageError(f"{pair.image}: {size} pixels, but its mask has {truth.shape} (height, width)")
         return truth

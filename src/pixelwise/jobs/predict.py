@@ -2,31 +2,27 @@
 
 import glob
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.files import write_text
 from pixelwise.images import MAX_PIXELS, list_images, pixel_count
 from pixelwise.inference.areas import remove_areas, write_areas
-from pixelwise.inference.auto import model_key
 from pixelwise.inference.choices import Choices
-from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.seams import Seams
+from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
-
-MANIFEST = ".pixelwise.json"
-"""In the output folder: what the masks there were made with, so that a second call knows which it can leave."""
 
 AREAS = "areas.csv"
 
@@ -40,20 +36,6 @@ class Predictions:
     written: tuple[Path, ...]
     skipped: tuple[Path, ...]
     failed: tuple[tuple[Path, str], ...]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What masks are made with: the model's content and the options that change them. `overwrite`: make all anew."""
-
-    made_with: dict[str, Any]
-    overwrite: bool = False
-
-    @classmethod
-    def of(cls, model: Path, *, overwrite: bool, **options: object) -> "Recipe":
-        """That of a run folder or model file and JSON-like options."""
-        path = model if model.suffix in EXPORTED else model_path(model)
-        return cls({"model": model_key(path), **json.loads(json.dumps(options))}, overwrite)
 
 
 def predict_files(
@@ -76,26 +58,30 @@ def predict_files(
     """
     choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
     images = find_images(inputs)
-    _refuse_clashes(images, folder, choices)
-    _refuse_unable(predictor, images, choices)
+    beside = names_beside(images, folder)
+    refuse_clashes(images, folder, choices, beside=beside, is_large=is_large)
+    refuse_unable(choices, ((image, pixel_count(image)) for image in images))
+    _refuse_unfitting(predictor, images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
     done = dict[Path, Path]()
     if recipe is not None:
         before = _made_with(folder)
         if not recipe.overwrite:
-            done = _finished(images, folder, choices, same=before == recipe.made_with)
+            same, there = before == recipe.made_with, _times(folder)
+            done = {
+                image: folder / mask
+                for image, mask in finished(images, folder, choices, there=there, beside=beside, same=same).items()
+            }
         if recipe.overwrite and "areas" not in choices.extras:
             remove_areas(folder / AREAS)  # it would speak of masks that are no more
         if recipe.overwrite or before != recipe.made_with:
-            write_text(folder / MANIFEST, json.dumps(recipe.made_with, indent=2, sort_keys=True) + "\n")
+            write_text(folder / RECIPE, recipe.as_json())
     skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
     todo = [image for image in images if image not in done]
-    label = partial(_label, predictor, folder, choices, monitor)
+    label = partial(label_image, predictor, folder, choices, monitor)
     for image, found in monitor.track(zip(todo, ahead(label, todo), strict=True), what="predicting", total=len(todo)):
-        result = found
-        if isinstance(found, _Large):
-            result = _label_large(predictor, image, folder, choices, monitor)
+        result = label_large(predictor, folder, choices, monitor, image) if isinstance(found, Large) else found
         if isinstance(result, ImageError):
             failed.append((image, str(result)))
             monitor.line(f"skipped: {result}")
@@ -145,17 +131,17 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-class _Large:
+class Large:
     """In place of a mask: the image is to be read by window."""
 
 
-def _label(
+def label_image(
     predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
-) -> Path | ImageError | _Large:
-    """The mask of an image, or what is wrong with the image."""
+) -> Path | ImageError | Large:
+    """Label one image and write its results to `folder`: the mask's path, or what is wrong with the image."""
     try:
         if reads_by_window(image):
-            return _Large()
+            return Large()
         result = predictor.predict(
             image, tta=choices.tta, scales=choices.scales, smallest=choices.smallest, scores=choices.scores
         )
@@ -171,9 +157,10 @@ def _label(
     return mask
 
 
-def _label_large(
-    predictor: Predictor, image: Path, folder: Path, choices: Choices, monitor: Monitor
+def label_large(
+    predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
 ) -> Path | ImageError:
+    """As `label_image`, for one that is Large: one at a time, as it fills the memory that is allowed."""
     if choices.overlay:
         monitor.line(f"{image}: no overlay, as it is read by window")
     try:
@@ -185,88 +172,50 @@ def _label_large(
 def _made_with(folder: Path) -> dict[str, Any] | None:
     """What the folder's masks were made with, as far as it says."""
     try:
-        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found
 
 
-def _finished(images: Sequence[Path], folder: Path, choices: Choices, *, same: bool) -> dict[Path, Path]:
-    """The images whose results are all in `folder`, made by the `same` recipe, with their masks. Raises ConfigError
-    where there is a mask by another, whatever else is or is not beside it.
+def _times(folder: Path) -> dict[str, int]:
+    """The files in a folder, where there is one, with the times they were written, in nanoseconds."""
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.stat().st_mtime_ns for entry in entries if entry.is_file()}
 
-    Results older than the manifest were there before its recipe: a call with --overwrite was stopped before it came to
-    them.
+
+def refuse_unable(choices: Choices, images: Iterable[tuple[Path | str, int | None]]) -> None:
+    """Raises ConfigError for what would stop the run at some image, before the recipe is replaced: images with their
+    pixels, which are looked at where it matters.
     """
-    given, place = _places(images), folder.resolve()  # where results go beside the images, an image is no mask
-    there, masks = dict[Path, list[Path]](), 0
-    for image in images:
-        kinds = [paths for paths in _results(image, folder, choices) if place / paths[0].name not in given]
-        kinds = [paths for paths in kinds if paths[0].is_file()]
-        masks += bool(kinds)
-        found = next((paths for paths in kinds if all(path.is_file() for path in paths)), None)
-        if found:
-            there[image] = found
-    if masks and not same:
-        raise ConfigError(
-            f"{folder} has masks of {masks} of these images, made with another model or other options; give "
-            "--overwrite to make them anew, or another --out"
-        )
-    since = (folder / MANIFEST).stat().st_mtime_ns if there else 0
-    return {i: paths[0] for i, paths in there.items() if min(path.stat().st_mtime_ns for path in paths) >= since}
-
-
-def _results(image: Path, folder: Path, choices: Choices) -> tuple[list[Path], list[Path]]:
-    """What an image becomes, the mask first: where it is read at once, and where by window."""
-    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
-    plain = [".png", *["_overlay.jpg"] * choices.overlay]
-    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
-    raster = [".tif", *(f"_{name}.tif" for name in names), *[".geojson"] * ("polygons" in choices.extras)]
-    return [folder / f"{image.stem}{end}" for end in plain], [folder / f"{image.stem}{end}" for end in raster]
-
-
-def _refuse_clashes(images: Sequence[Path], folder: Path, choices: Choices) -> None:
-    """Raises ConfigError where two images would give files of one name, or a result would replace an input."""
-    by_path, given, place = dict[Path, Path](), _places(images), folder.resolve()
-    for image in images:
-        plain, raster = _results(image, place, choices)
-        for path in (*plain, *raster):
-            other = by_path.setdefault(path, image)
-            if other != image:
-                raise ConfigError(
-                    f"{other} and {image} would both be written as {path.name}; predict them into two folders"
-                )
-        lost = [path for path in plain if path in given]
-        lost += [path for path in raster if path in given and _is_large(image)]
-        if lost:
-            raise ConfigError(
-                f"{lost[0].name}, a result of {image}, would overwrite an input image; choose another --out than "
-                f"{folder}"
-            )
-
-
-def _refuse_unable(predictor: Predictor, images: Sequence[Path], choices: Choices) -> None:
-    """Raises ConfigError for what would stop the run at some image, before the manifest is replaced."""
     if choices.smallest > 1 or "polygons" in choices.extras:
         demand("rasterio.features")
     if choices.smallest > 1:
-        for image in images:
-            if (pixel_count(image) or 0) > MAX_PIXELS:
+        for image, pixels in images:
+            if (pixels or 0) > MAX_PIXELS:
                 raise ConfigError(f"{image}: {TOO_LARGE}")
+
+
+def _refuse_unfitting(predictor: Predictor, images: Sequence[Path], choices: Choices) -> None:
+    """Raises ConfigError where a large image does not fit the memory allowed."""
     if predictor.max_memory is not None:
-        for image in filter(_is_large, images):
+        for image in filter(is_large, images):
             with suppress(ImageError):  # one that cannot be read is named when its turn comes
                 refuse_unfitting(predictor, image, choices)
 
 
-def _places(images: Sequence[Path]) -> set[Path]:
-    """Where the images lie: the files themselves, and the links to them."""
-    folders = {folder: folder.resolve() for folder in {image.parent for image in images}}
-    return {image.resolve() for image in images} | {folders[image.parent] / image.name for image in images}
+def names_beside(images: Sequence[Path], folder: Path) -> set[str]:
+    """Names of the images that lie in `folder`: the files themselves, and the links to them."""
+    folders, place = {parent: parent.resolve() for parent in {image.parent for image in images}}, folder.resolve()
+    places = {image.resolve() for image in images} | {folders[image.parent] / image.name for image in images}
+    return {path.name for path in places if path.parent == place}
 
 
-def _is_large(image: Path) -> bool:
+def is_large(image: Path) -> bool:
+    """Whether an image will be read by window; one that cannot be read will not."""
     try:
         return reads_by_window(image)
-    except ImageError:  # nothing will be written for it
+    except ImageError:
         return False

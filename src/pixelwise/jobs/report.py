@@ -55,7 +55,7 @@ def _gallery(found: Evaluation, model: Predictor, dataset: DataSet, pairs: Seque
     by_name, samples = {pair.name: pair for pair in pairs}, []
     for name, value in dict([*rated[:SAMPLES], *rated[-SAMPLES:]]).items():
         result = model.predict(by_name[name].image)
-        truth = found.shared.truth(dataset, by_name[name], result.labels.shape)
+        truth = found.shared.truth(dataset.read_labels, by_name[name], result.labels.shape)
         picture = result.rgb, truth, found.shared.from_model[result.labels]
         samples.append(sample(f"{name}: mean IoU {value:.1%}", picture, result.confidence, found.classes))
     return Gallery.of(found.classes, samples)

@@ -138,7 +138,7 @@ class _Search:
     def look(self, split: str, pair: Pair) -> None:
         """Search one image."""
         result = self._predictor.predict(pair.image, scores="probabilities")
-        labels = self.shared.truth(self._dataset, pair, result.labels.shape)
+        labels = self.shared.truth(self._dataset.read_labels, pair, result.labels.shape)
         said = self.shared.from_model[result.labels]
         for one in suspects_of(labels, result.scores["probabilities"][self._channels]):
             place = -len(self._regions)  # of equal scores the first found stays

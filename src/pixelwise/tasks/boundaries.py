@@ -30,6 +30,9 @@ class BoundaryScores:
     R of the true outline that is near the predicted one (Csurka, Larlus, Perronnin, BMVC 2013).
     """
 
+    SUMS = ("_rims", "_hits", "_outlines")
+    """What is added up over images."""
+
     def __init__(self, classes: int, *, iou_width: float = IOU_WIDTH, f_width: float = F_WIDTH) -> None:
         self.iou_width, self.f_width = iou_width, f_width
         self._classes = classes

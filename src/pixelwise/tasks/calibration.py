@@ -15,6 +15,9 @@ TEMPERATURES = (0.05, 20.0)
 class Reliability:
     """Confidence against the share of pixels that are right, in BINS equal bins, pooled (Guo et al. 2017)."""
 
+    SUMS = ("pixels", "_right", "_confidence")
+    """What is added up over images."""
+
     def __init__(self) -> None:
         self.pixels: Counts = np.zeros(BINS, np.int64)
         self._right: Counts = np.zeros(BINS, np.int64)

@@ -24,6 +24,10 @@ class PerImage:
         inner = matrix[:, :-1]
         self._rows.append(np.stack([inner.diagonal(), matrix.sum(1), inner.sum(0)]))
 
+    def join(self, other: "PerImage") -> None:
+        """Take up the images of `other` after those here."""
+        self._rows += other._rows
+
     def counts(self) -> Counts:
         """(N, 3, C) pixels right, true, predicted."""
         return np.array(self._rows, np.int64).reshape(-1, 3, self._classes)

@@ -19,6 +19,9 @@ class ConfusionMatrix:
     A prediction of void (a class that the data set does not have) counts as wrong: it stands in an extra last column.
     """
 
+    SUMS = ("counts", "images", "pixels")
+    """What is added up over images."""
+
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self.counts: Counts = np.zeros((classes, classes + 1), dtype=np.int64)

@@ -19,6 +19,9 @@ class NearBorders:
     columns and diagonals; void pixels count nowhere.
     """
 
+    SUMS = ("_near", "_all")
+    """What is added up over images."""
+
     def __init__(self) -> None:
         self._near: Counts = np.zeros((len(DISTANCES), 2), np.int64)
         self._all: Counts = np.zeros(2, np.int64)
@@ -52,6 +55,9 @@ class BySize:
     for it). A predicted region that meets several true ones has its wrong pixels dealt to them as it has their pixels,
     and one that meets none counts nowhere here. Void is neither truth nor error.
     """
+
+    SUMS = ("_sums",)
+    """What is added up over images."""
 
     def __init__(self) -> None:
         self._sums: Figures = np.zeros((len(SIZES), 3))  # regions, sum of their IoU, regions of which no pixel is found

@@ -1,0 +1,85 @@
+"""A pool of workers that hold a model, on Ray Data: what one needs, and how rows come back from it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pixelwise.checkpoint import model_path
+from pixelwise.cluster.engine import Cluster, refuse_unfit, worker_count
+from pixelwise.inference.load import EXPORTED
+from pixelwise.inference.packages import demand
+from pixelwise.monitor import Monitor
+
+PROCESS_MEMORY = 700 * 2**20
+"""Bytes of a worker with PyTorch before it has a model."""
+
+
+class Ledger:
+    """Counts how often something was begun; one for a job, where the job is."""
+
+    def __init__(self) -> None:
+        self._begun = Counter[str]()
+
+    def before(self, what: str) -> int:
+        """How often it was begun before this time."""
+        self._begun[what] += 1
+        return self._begun[what] - 1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """workers: how many at most. needs: what Ray keeps free for each. model: its files by name, the one to load first,
+    in Ray's object store. ledger: the handle of a Ledger.
+    """
+
+    workers: int
+    needs: Mapping[str, Any]
+    model: Any
+    ledger: Any
+
+    @classmethod
+    def of(
+        cls, ray: ModuleType, cluster: Cluster, model: Path, loading: Mapping[str, Any], shared: Sequence[Path]
+    ) -> "Pool":
+        """Workers for a model on a connected cluster. Raises ConfigError where a node does not see `shared` or cannot
+        hold the model.
+        """
+        device = loading.get("device", "auto")
+        gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1)
+        files = _model_files(model)
+        memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
+        refuse_unfit(ray, shared, memory=memory)
+        here = ray.get_runtime_context().get_node_id()
+        at = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(here, soft=False)
+        ledger = ray.remote(num_cpus=0)(Ledger).options(scheduling_strategy=at).remote()
+        needs = {"num_cpus": cluster.threads, "num_gpus": int(gpu), "memory": memory}
+        return cls(worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), ledger)
+
+    def run(self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """What the workers, each made of `task`, give for rows; a row is one call, in no order."""
+        if not rows:
+            return
+        data = demand("ray.data")
+        compute = data.ActorPoolStrategy(
+            min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=1
+        )
+        units = data.from_items(list(rows), override_num_blocks=len(rows))
+        yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
+
+
+def one_runtime(model: Path, loading: Mapping[str, Any], monitor: Monitor) -> dict[str, Any]:
+    """Options of `load` with which all workers compute alike: `auto` would measure on each machine."""
+    if loading.get("runtime") != "auto" or model.suffix in EXPORTED:
+        return dict(loading)
+    monitor.line("runtime torch: all workers must use one; --runtime openvino may be faster")
+    return {**loading, "runtime": "torch"}
+
+
+def _model_files(model: Path) -> dict[str, bytes]:
+    """What a worker needs to load the model, the file to load first."""
+    path = model if model.suffix in EXPORTED else model_path(model)
+    paths = [path, *[path.with_suffix(".bin")] * (path.suffix == ".xml")]
+    return {path.name: path.read_bytes() for path in paths}

@@ -1,0 +1,159 @@
+"""Files on local disks or in any store that fsspec knows: a path, or an address such as s3://bucket/folder."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError
+from pixelwise.files import atomic
+from pixelwise.inference.packages import demand
+
+T = TypeVar("T")
+
+TRIES, WAIT = 3, 0.5
+"""How often a store is asked before an error counts, and the seconds between, doubled each time."""
+
+_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
+"""Stores where an object is there whole or not at all; elsewhere it is written beside and then moved."""
+
+_CHANGED = ("LastModified", "last_modified", "mtime", "updated", "created")
+_GONE = "no such file"
+
+
+def is_address(given: str) -> bool:
+    """Whether it names a place in a store: `s3://...`, but not a path."""
+    return "://" in given
+
+
+def filesystem(address: str) -> Any:
+    """fsspec's file system of an address. Raises ConfigError where its package is missing or nobody knows it."""
+    protocol = address.partition("://")[0]
+    try:
+        return demand("fsspec").filesystem(protocol)
+    except ImportError as error:
+        raise ConfigError(f"{protocol}:// needs another package ({error})") from error
+    except ValueError as error:
+        raise ConfigError(f"{address}: no store is called {protocol} ({error})") from error
+
+
+def fetch(address: str, folder: Path) -> Path:
+    """Copy an object to `folder`. Raises ImageError where it is not there or cannot be read."""
+    path = folder / PurePosixPath(address.partition("://")[2]).name
+    try:
+        _asked(lambda: filesystem(address).get_file(address, str(path)))
+    except FileNotFoundError as error:
+        raise ImageError(f"{address}: {_GONE}") from error
+    except PixelwiseError:
+        raise
+    except Exception as error:  # what stores raise has no base class but Exception
+        raise ImageError(f"{address}: cannot be fetched ({_first_line(error)})") from error
+    return path
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder that results go to. `root` is a path or an address."""
+
+    root: str
+
+    @property
+    def local(self) -> Path | None:
+        """The folder, where it is one on disk."""
+        return None if is_address(self.root) else Path(self.root)
+
+    def at(self, name: str) -> str:
+        """The address or path of a file in it."""
+        return f"{self.root.rstrip('/')}/{name}" if self.local is None else str(self.local / name)
+
+    def times(self, names: Iterable[str] | None = None) -> dict[str, int]:
+        """The files in it, or those of `names` that are there, with the nanoseconds of their last change."""
+        if (folder := self.local) is not None:
+            paths = (path for path in (folder.iterdir() if names is None else (folder / n for n in names)))
+            return {p.name: p.stat().st_mtime_ns for p in paths if p.is_file()} if folder.is_dir() else {}
+        system = filesystem(self.root)
+        system.invalidate_cache()
+        if names is None:
+            found = self._read(partial(system.ls, self.root, detail=True), [])
+        else:
+            found = [self._read(partial(system.info, self.at(name)), {"type": "none", "name": name}) for name in names]
+        return {PurePosixPath(info["name"]).name: _changed(info) for info in found if info["type"] == "file"}
+
+    def text(self, name: str) -> str | None:
+        """The content of a small file; None where it is not there."""
+        if self.local is not None:
+            path = self.local / name
+            return path.read_text(encoding="utf-8") if path.is_file() else None
+        read: str | None = self._read(lambda: filesystem(self.root).cat_file(self.at(name)).decode(), None)
+        return read
+
+    def write(self, name: str, text: str) -> None:
+        """Write a small file, whole or not at all. Raises OutputError."""
+        self._put(name, text.encode(errors="backslashreplace"))
+
+    def take(self, files: Iterable[Path]) -> None:
+        """Write copies of local files under their names, each whole or not at all. Raises OutputError."""
+        for path in files:
+            self._put(path.name, path.read_bytes())
+
+    def _put(self, name: str, data: bytes) -> None:
+        if self.local is not None:
+            with atomic(self.local / name) as draft:
+                draft.write_bytes(data)
+            return
+        system, address = filesystem(self.root), self.at(name)
+
+        def send() -> None:
+            if self.root.partition("://")[0] in _WHOLE:
+                system.pipe_file(address, data)
+                return
+            beside = f"{address}.part"
+            system.makedirs(beside.rpartition("/")[0], exist_ok=True)
+            system.pipe_file(beside, data)
+            system.mv(beside, address)
+
+        try:
+            _asked(send)
+        except Exception as error:  # what stores raise has no base class but Exception
+            raise OutputError(
+                f"cannot write {address} ({_first_line(error)}); check the rights and the room there, and run again: "
+                "what is written is kept"
+            ) from error
+
+    def _read(self, ask: Callable[[], T], otherwise: T) -> T:
+        """What the store answers; `otherwise` where there is nothing. Raises OutputError where it gives no answer."""
+        try:
+            return _asked(ask)
+        except FileNotFoundError:
+            return otherwise
+        except Exception as error:
+            raise OutputError(
+                f"cannot look into {self.root} ({_first_line(error)}); check the name and the rights"
+            ) from error
+
+
+def _asked(ask: Callable[[], T]) -> T:
+    """The answer, after up to TRIES: what a store refuses for a moment it gives a second later."""
+    for attempt in range(TRIES - 1):
+        try:
+            return ask()
+        except (FileNotFoundError, PermissionError, PixelwiseError):
+            raise
+        except Exception:
+            time.sleep(WAIT * 2**attempt)
+    return ask()
+
+
+def _changed(info: dict[str, Any]) -> int:
+    """Nanoseconds since 1970 of an object's last change."""
+    value = next((info[key] for key in _CHANGED if info.get(key) is not None), 0)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return int((value.timestamp() if isinstance(value, datetime) else float(value)) * 1e9)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,143 @@
+"""What runs on the nodes: a model held once, which labels units of images as one machine does, and a count of tries."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pixelwise.cluster.store import Store, fetch, is_address
+from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.load import load
+from pixelwise.inference.parallel import ahead
+from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs.predict import Large, label_image, label_large
+from pixelwise.jobs.results import RECIPE, finished, result_names
+from pixelwise.monitor import Monitor
+
+TRIES = 3
+"""How often an image is taken up alone, after the unit it was in was lost with its worker, before it is set aside."""
+
+DONE, FAILED, STOPPED = "done", "failed", "stopped"
+"""What became of an image; STOPPED: the whole job cannot go on, as where the store is full."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every worker needs to know.
+
+    out: folder or address. model: the files of the model, the one to load first, in Ray's object store. loading:
+    options of `load`. beside: names of images that lie in `out`. ledger: the Ledger's handle.
+    """
+
+    out: str
+    model: Any
+    loading: Mapping[str, Any]
+    choices: Choices
+    beside: frozenset[str]
+    ledger: Any
+
+
+def held(model: Any, loading: Mapping[str, Any]) -> Predictor:
+    """The model of a Pool, loaded in this process."""
+    import ray
+
+    with TemporaryDirectory(prefix="pixelwise-") as folder:
+        files = {Path(folder) / name: data for name, data in ray.get(model).items()}
+        for path, data in files.items():
+            path.write_bytes(data)
+        return load(next(iter(files)), **loading)
+
+
+def begun_before(ledger: Any, what: str) -> int:
+    """How often `what` was begun before, in any process; it counts as begun once more from now on."""
+    import ray
+
+    count: int = ray.get(ledger.before.remote(what))
+    return count
+
+
+class Worker:
+    """Holds the model. Called with a row of a unit it gives a row for each image, with what became of it."""
+
+    tries = TRIES
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._store = task, Store(task.out)
+        self._scratch = TemporaryDirectory(prefix="pixelwise-")
+        self._predictor = held(task.model, task.loading)
+
+    def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The images of a unit, side by side; one by one where a worker was lost over them before."""
+        pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
+        if begun_before(self._task.ledger, f"unit {row['unit']}") == 0:
+            return list(ahead(lambda pair: self._labelled(*pair), pairs))
+        return [self._again(*pair) for pair in pairs]
+
+    def _again(self, image: str, pixels: int) -> dict[str, Any]:
+        """An image of a unit that was begun before: nothing if it is done, and not for ever if it kills its worker."""
+        task = self._task
+        there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
+        found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
+        if found:
+            return _row(image, pixels, DONE, mask=found[image])
+        if (tries := begun_before(task.ledger, image)) >= self.tries:
+            return _row(
+                image, pixels, FAILED, f"{image}: set aside, as its worker died {tries} times while it was at it"
+            )
+        return self._labelled(image, pixels)
+
+    def _labelled(self, image: str, pixels: int) -> dict[str, Any]:
+        said, began = _Lines(), time.perf_counter()
+        try:
+            mask = self._written(image, said)
+        except ImageError as error:
+            found = _row(image, pixels, FAILED, str(error))
+        except MemoryError:
+            found = _row(
+                image, pixels, FAILED, f"{image}: {pixels} pixels do not fit a worker's memory; give workers more"
+            )
+        except PixelwiseError as error:
+            found = _row(image, pixels, STOPPED, str(error))
+        else:
+            found = _row(image, pixels, DONE, mask=mask)
+        return {**found, "seconds": time.perf_counter() - began, "said": "\n".join(said.lines)}
+
+    def _written(self, image: str, said: Monitor) -> str:
+        """Label an image from wherever it is to wherever results go; the mask's name. Raises ImageError."""
+        with TemporaryDirectory(dir=self._scratch.name) as scratch:
+            path = fetch(image, Path(scratch)) if is_address(image) else Path(image)
+            folder = self._store.local or Path(scratch) / "out"
+            found = label_image(self._predictor, folder, self._task.choices, said, path)
+            if isinstance(found, Large):
+                found = label_large(self._predictor, folder, self._task.choices, said, path)
+            if isinstance(found, ImageError):
+                raise ImageError(str(found).replace(str(path), image))
+            if self._store.local is None:
+                self._store.take(sorted(folder.iterdir()))
+            return found.name
+
+
+class _Lines(Monitor):
+    """Keeps what is said, for the driver to say."""
+
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def _row(image: str, pixels: int, state: str, reason: str = "", *, mask: str = "") -> dict[str, Any]:
+    return {
+        "image": image,
+        "state": state,
+        "mask": mask,
+        "reason": reason,
+        "pixels": pixels,
+        "seconds": 0.0,
+        "said": "",
+    }

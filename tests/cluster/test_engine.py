@@ -1,0 +1,87 @@
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from pixelwise.cli.main import with_address
+from pixelwise.cluster.engine import Cluster, _refuse_silent, connected
+from pixelwise.errors import ConfigError
+from pixelwise.monitor import Monitor
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_an_address_where_nothing_answers_is_refused_within_seconds(free_port: int) -> None:
+    pytest.importorskip("ray", reason="the extra cluster is not installed")
+    began = time.monotonic()
+    with (
+        pytest.raises(ConfigError, match=f"no cluster at 127.0.0.1:{free_port} .*start one with `ray start"),
+        connected(Cluster(f"127.0.0.1:{free_port}"), Monitor()),
+    ):
+        pass
+    assert time.monotonic() - began < 20, "the import of Ray included"
+
+
+def test_a_server_that_is_no_cluster_is_refused_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ray.init itself waits for minutes there."""
+    pytest.importorskip("ray", reason="the extra cluster is not installed")
+    monkeypatch.setattr("pixelwise.cluster.engine.SECONDS", 0.5)
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web, socket.create_server(("127.0.0.1", 0)) as mute:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        for port, said in (
+            (web.server_port, "is no Ray cluster"),
+            (mute.getsockname()[1], "no cluster at .*timed out"),
+        ):
+            with pytest.raises(ConfigError, match=said), connected(Cluster(f"127.0.0.1:{port}"), Monitor()):
+                pass
+        web.shutdown()
+
+
+def test_the_head_node_of_a_cluster_is_known_by_its_greeting(ray: Any) -> None:
+    _refuse_silent(ray.test_cluster.address)
+
+
+@pytest.mark.parametrize("address", ["somewhere", "ray://10.0.0.1:10001", ":6379"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    pytest.importorskip("ray", reason="the extra cluster is not installed")
+    with pytest.raises(ConfigError, match="give HOST:PORT of the head node"), connected(Cluster(address), Monitor()):
+        pass
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'pixelwise\[cluster\]'"), connected(Cluster(), Monitor()):
+        pass
+
+
+def test_the_option_may_stand_without_an_address_wherever_it_stands() -> None:
+    for words, after in (
+        ("predict m a.jpg --cluster", "--cluster=auto"),
+        ("predict m --cluster a.jpg", "--cluster=auto a.jpg"),
+        ("predict m --cluster head:6379 a.jpg", "--cluster head:6379 a.jpg"),
+        ("predict m --cluster local a.jpg", "--cluster local a.jpg"),
+        ("predict m --cluster=head:6379 s3://b/a.jpg", "--cluster=head:6379 s3://b/a.jpg"),
+        ("predict m --cluster s3://b/a.jpg", "--cluster=auto s3://b/a.jpg"),
+    ):
+        assert " ".join(with_address(words.split())).endswith(after)
+
+
+def test_asking_for_help_imports_neither_ray_nor_torch() -> None:
+    code = (
+        "import sys; from pixelwise.cli.main import main; sys.argv = ['pixelwise', 'predict', '--help']\n"
+        "try: main()\n"
+        "finally: assert not {'ray', 'torch', 'fsspec'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "--cluster" in done.stdout

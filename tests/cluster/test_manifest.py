@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from pixelwise.cluster import manifest as module
+from pixelwise.cluster.manifest import Manifest, read_manifest
+from pixelwise.cluster.store import Store
+
+
+def row(image: str, state: str, reason: str = "") -> dict[str, object]:
+    return {"image": image, "state": state, "mask": "", "reason": reason, "pixels": 1, "seconds": 0.1}
+
+
+def test_parts_are_written_on_the_way_and_the_last_row_of_an_image_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROWS", 2)
+    store = Store(str(tmp_path))
+    assert read_manifest(store) == {}
+    first = Manifest(store)
+    for number in range(3):
+        first.add(row(f"{number}.png", "failed", 'odd, "quoted"\nname'))
+    assert len(read_manifest(store)) == 2, "the third is not written yet: a killed driver loses it"
+    first.flush()
+    second = Manifest(store)
+    second.add(row("1.png", "done"))
+    second.flush()
+    second.flush()
+    found = read_manifest(store)
+    assert {image: (one["state"], one["reason"]) for image, one in found.items()} == {
+        "0.png": ("failed", 'odd, "quoted"\nname'),
+        "1.png": ("done", ""),
+        "2.png": ("failed", 'odd, "quoted"\nname'),
+    }
+    assert len(list((tmp_path / "manifest").iterdir())) == 3

@@ -1,0 +1,64 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from pixelwise.cluster.sources import UNKNOWN, find_sources, weights
+from pixelwise.cluster.store import Store
+from pixelwise.errors import DataError
+
+pytest.importorskip("fsspec", reason="the extra cluster is not installed")
+parquet = pytest.importorskip("pyarrow.parquet", reason="the extra cluster is not installed")
+
+
+def test_folders_patterns_and_lists_in_a_store_name_the_images_in_it(s3: str, images: Path) -> None:
+    root = f"{s3}/sources"
+    store = Store(root)
+    store.take(sorted(images.iterdir()))
+    store.write("notes.md", "no image")
+    store.write("list.txt", "# two\n03.png\n\ns3://elsewhere/x.png\n")
+    everything = [f"{root}/{number:02}.png" for number in range(12)]
+    assert list(find_sources([root])) == list(find_sources([f"{root}/"])) == everything
+    assert list(find_sources([f"{root}/0*.png"])) == everything[:10]
+    assert list(find_sources([f"{root}/list.txt"])) == [everything[3], "s3://elsewhere/x.png"]
+    assert list(find_sources([f"{root}/07.png", root])) == [everything[7], *everything[:7], *everything[8:]], (
+        "once each"
+    )
+    assert weights([everything[0], everything[11], f"{root}/absent.png"]) == [20 * 30, 31 * 30, UNKNOWN]
+    for empty in (f"{s3}/nothing", f"{root}/*.jpg"):
+        with pytest.raises(DataError, match="no images in"):
+            find_sources([empty])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_names_images_beside_itself_with_their_pixels(kind: str, images: Path, tmp_path: Path) -> None:
+    rows = {"id": [1, 2], "path": ["in/00.png", str(images / "01.png")], "height": [20, 21], "width": [30, 30]}
+    path = tmp_path / f"table.{kind}"
+    if kind == "csv":
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([list(rows), *zip(*rows.values(), strict=True)])
+    else:
+        parquet.write_table(parquet.read_table.__globals__["pa"].table(rows), path)
+    assert find_sources([str(path)]) == {str(images / "00.png"): 600, str(images / "01.png"): 630}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,size\na.png,3\n", "has the columns name, size; name images in one called image"),
+        ("image,height,width\na.png,3,\n", "height and width must be whole numbers"),
+        ("", "has the columns"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        find_sources([str(tmp_path / "t.csv")])
+
+
+def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR?")
+    with pytest.raises(DataError, match=r"t\.parquet: cannot be read as a table"):
+        find_sources([str(tmp_path / "t.parquet")])
+    with pytest.raises(DataError, match=r"absent\.csv: cannot be read"):
+        find_sources([str(tmp_path / "absent.csv")])
