@@ -1,8 +1,9 @@
-"""The main job on a generated data set: train, evaluate, predict, in about two minutes."""
+"""The main job, seen at once: a photograph labelled; then train, evaluate and predict on a generated data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 
 from pixelwise.data.shapes import draw_scene, write_shapes
@@ -17,6 +18,7 @@ from pixelwise.jobs.train import train
 from pixelwise.monitor import Monitor
 from pixelwise.training.config import TrainConfig
 
+MODEL = "animals"
 CROP = (128, 160)
 SCENE = (384, 512)
 SHAPES = 40
@@ -27,8 +29,9 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Demo:
-    """Where to look, and what the model scored."""
+    """Where to look, and what the model scored; `photograph` where one came with an installed package."""
 
+    photograph: Path | None
     evaluation: Evaluation
     overlay: Path
     report: Path
@@ -36,10 +39,11 @@ class Demo:
 
 
 def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
-    """Draw a data set of shapes, train on it, score it, and predict a picture larger than the training crop."""
+    """Label a photograph with the bundled model; draw a data set, train, score, and predict a larger picture."""
     out, monitor = Path(out), monitor or Monitor()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out} exists; remove it, or choose another --out")
+    photograph = _labelled_photograph(out / "photograph", monitor)
     data, run = out / "data", out / "run"
     monitor.line(f"drawing a data set of coloured shapes with exact masks in {data}")
     write_shapes(data, train=IMAGES)
@@ -53,4 +57,14 @@ def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
     predict_files(
         load(run), [out / "scene.jpg"], out / "masks", choices=Choices(overlay=True, confidence=True), monitor=monitor
     )
-    return Demo(scores, out / "masks" / "scene_overlay.jpg", out / "evaluation" / "report.html", run)
+    return Demo(photograph, scores, out / "masks" / "scene_overlay.jpg", out / "evaluation" / "report.html", run)
+
+
+def _labelled_photograph(out: Path, monitor: Monitor) -> Path | None:
+    """The overlay of a photograph that comes with Matplotlib, of Grace Hopper (public domain)."""
+    photograph = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    if not photograph.is_file():
+        return None
+    monitor.line(f"labelling a photograph with the model {MODEL}, which comes with pixelwise")
+    predict_files(load(MODEL), [photograph], out, choices=Choices(overlay=True), monitor=monitor)
+    return out / "grace_hopper_overlay.jpg"
