@@ -136,7 +136,9 @@ async def clients(port: int, count: int, files: list[bytes], *, seconds: float =
             status, later = await ask(reader, writer, files[number % len(files)])
             while status == 503 and time.perf_counter() - start < seconds:
                 found.refused += 1
+                writer.close()  # the server would close it meanwhile
                 await asyncio.sleep(later * random.uniform(1, 1.5))
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 status, later = await ask(reader, writer, files[number % len(files)])
             if status == 200:
                 found.seconds.append(time.perf_counter() - began)

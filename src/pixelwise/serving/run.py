@@ -16,7 +16,6 @@ from pixelwise.inference.load import load
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.settings import Settings, is_own
-from pixelwise.serving.tidy import return_large_blocks
 
 
 def load_all(models: Sequence[str], make: Callable[[str], Predictor] = load) -> dict[str, Predictor]:
@@ -50,7 +49,6 @@ def serve(
     others reach, without a token.
     """
     check_open(host, settings)
-    return_large_blocks()
     for package in ("fastapi", "python_multipart", "prometheus_client"):
         demand(package)
     uvicorn = demand("uvicorn")
