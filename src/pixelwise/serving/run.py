@@ -82,7 +82,9 @@ def serve(
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else an answer's body waits 40 ms for an ACK
+        return listener
     except (OSError, OverflowError) as error:
         raise ConfigError(f"cannot listen on {host} port {port} ({error}); choose another --port or --host") from error
 
