@@ -66,5 +66,6 @@ def _labelled_photograph(out: Path, monitor: Monitor) -> Path | None:
     if not photograph.is_file():
         return None
     monitor.line(f"labelling a photograph with the model {MODEL}, which comes with pixelwise")
-    predict_files(load(MODEL), [photograph], out, choices=Choices(overlay=True), monitor=monitor)
+    choices = Choices(overlay=True, tta=True, scales=(0.5, 1))  # it is a close-up; see the model's card
+    predict_files(load(MODEL), [photograph], out, choices=choices, monitor=monitor)
     return out / "grace_hopper_overlay.jpg"
