@@ -44,10 +44,7 @@ def stylize(
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= read_fields(set or [], StyleConfig, own=[*options, "bfloat16"])
     config = replace(BOOK if book else StyleConfig(), **given)
-    pairs = [text.partition("=") for text in class_style or ()]
-    if any(not image for _, _, image in pairs):
-        raise ConfigError(f"--class-style {' '.join(class_style or ())}: write CLASS=IMAGE, such as sky=waves.jpg")
-    own = tuple((name, Path(image)) for name, _, image in pairs)
+    own = _styles(class_style or [])
     if (only or but or own) and not model:
         raise ConfigError(
             "--only, --except and --class-style need a --model that finds the classes, such as a run folder"
@@ -70,3 +67,13 @@ def stylize(
     results.print(f"{out}  {len(done.history)} steps{loss}", markup=False)
     if done.stopped:
         raise typer.Exit(1)
+
+
+def _styles(given: list[str]) -> tuple[tuple[str, Path], ...]:
+    """Classes with their own styles. Raises ConfigError for what is not CLASS=IMAGE."""
+    from pixelwise.errors import ConfigError
+
+    pairs = [text.partition("=") for text in given]
+    if any(not image for _, _, image in pairs):
+        raise ConfigError(f"--class-style {' '.join(given)}: write CLASS=IMAGE, such as sky=waves.jpg")
+    return tuple((name, Path(image)) for name, _, image in pairs)
