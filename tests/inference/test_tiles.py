@@ -1,5 +1,7 @@
 import threading
 import time
+import tracemalloc
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -62,34 +64,58 @@ def test_positions_are_evenly_spread() -> None:
     tile=st.tuples(st.integers(32, 70), st.integers(32, 70)),
     overlap=overlaps.filter(lambda share: share < 0.85),
 )
-def test_bands_equal_the_average_over_the_whole_picture(
+def test_pieces_equal_the_average_over_the_whole_picture(
     height: int, width: int, tile: tuple[int, int], overlap: float
 ) -> None:
     rgb, plan = picture(height, width), TilePlan(height, width, tile, overlap)
-    bands = list(stream(fake, rgb, plan))
-    firsts = [0, *np.cumsum([band.shape[1] for _, band in bands])]
-    assert [first for first, _ in bands] == firsts[:-1]
-    assert firsts[-1] == height
-    np.testing.assert_allclose(np.concatenate([b for _, b in bands], axis=1), brute(rgb, plan), atol=1e-4, rtol=1e-5)
+    np.testing.assert_allclose(joined(stream(fake, rgb, plan), plan), brute(rgb, plan), atol=1e-4, rtol=1e-5)
 
 
-def test_bands_stay_what_they_were_while_later_ones_are_made() -> None:
+def joined(pieces: Iterable[tuple[int, int, np.ndarray]], plan: TilePlan) -> np.ndarray:
+    """The whole picture's logits; each pixel must come once, and rows of pieces in their order."""
+    whole, seen, ends = np.zeros((4, plan.height, plan.width)), np.zeros((plan.height, plan.width), int), [0]
+    for top, left, logits in pieces:
+        piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
+        whole[:, *piece] = logits
+        seen[piece] += 1
+        assert top == ends[-1]
+        if left + logits.shape[2] == plan.width:
+            ends.append(top + logits.shape[1])
+    assert (seen == 1).all()
+    return whole
+
+
+def test_pieces_stay_what_they_were_while_later_ones_are_made() -> None:
     rgb, plan = picture(200, 90), TilePlan(200, 90, (32, 32), 0.5)
     kept = list(stream(fake, rgb, plan))
-    copied = [(first, band.copy()) for first, band in stream(fake, rgb, plan)]
-    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(kept, copied, strict=True))
+    copied = [(*place, piece.copy()) for *place, piece in stream(fake, rgb, plan)]
+    assert all(np.array_equal(one[2], other[2]) for one, other in zip(kept, copied, strict=True))
 
 
-def test_no_band_is_taller_than_a_tile() -> None:
-    plan = TilePlan(500, 40, (32, 32), 0.25)
-    assert max(band.shape[1] for _, band in stream(fake, picture(500, 40), plan)) <= 32
+def test_what_is_held_does_not_grow_with_the_picture() -> None:
+    """Sixteen times the rows take no more memory, and less is held than is said."""
+    peaks = []
+    for height in (512, 8192):
+        plan = TilePlan(height, 512, (64, 64), 0.25)
+        rgb = picture(height, 512)
+        tracemalloc.start()
+        for _ in stream(fake, rgb, plan):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < plan.memory(4, copies=copies_of_fake) + 300_000
+
+
+copies_of_fake = 4
+"""What `fake` itself holds beside its result, in parts of that."""
 
 
 def test_one_tile_gives_the_runners_own_logits_without_a_copy() -> None:
     given_out = np.zeros((1, 4, 40, 50), np.float32)
-    [(first, band)] = stream(lambda _: given_out, picture(40, 50), TilePlan(40, 50, (64, 64), 0.25))
-    assert first == 0
-    assert np.shares_memory(band, given_out)
+    [(top, left, piece)] = stream(lambda _: given_out, picture(40, 50), TilePlan(40, 50, (64, 64), 0.25))
+    assert (top, left) == (0, 0)
+    assert np.shares_memory(piece, given_out)
 
 
 def test_a_read_only_picture_can_be_streamed() -> None:
@@ -115,12 +141,12 @@ def test_a_few_tiles_are_in_work_at_once_and_no_more() -> None:
     assert 2 <= most <= WORKERS
 
 
-def test_a_strip_that_is_not_taken_stops_the_tiles() -> None:
+def test_a_piece_that_is_not_taken_stops_the_tiles() -> None:
     """Whoever leaves the loop, by an error or Ctrl-C, does not wait for the rest of the picture."""
     calls: list[int] = []
-    strips = stream(lambda rgb: calls.append(1) or fake(rgb), picture(640, 32), TilePlan(640, 32, (32, 32), 0))
-    next(strips)
-    strips.close()
+    pieces = stream(lambda rgb: calls.append(1) or fake(rgb), picture(640, 32), TilePlan(640, 32, (32, 32), 0))
+    next(pieces)
+    pieces.close()
     assert len(calls) <= WORKERS + 2
 
 
