@@ -52,7 +52,7 @@ def main() -> None:
     if "batch" in args.parts:
         lines += batches(args, files)
     if {"speed", "memory"} & set(args.parts):
-        with tempfile.TemporaryFile("w+") as log:
+        with tempfile.NamedTemporaryFile("w") as log:
             process, port = started(args, log)
             try:
                 if "speed" in args.parts:
@@ -75,8 +75,7 @@ def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
     command += ["--runtime", args.runtime, "--precision", args.precision]
     process = subprocess.Popen(command, stderr=log)
     for _ in range(600):
-        log.seek(0)
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read()):
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", Path(log.name).read_text(encoding="utf-8")):
             return process, int(found[1])
         time.sleep(0.1)
     raise SystemExit("the server did not start")
