@@ -32,9 +32,10 @@ def by_monai(runner, rgb: np.ndarray, side: int, _: int):
     from monai.inferers import sliding_window_inference
 
     def network(tiles: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(runner(tiles.numpy()))
+        return torch.from_numpy(runner(tiles.to(torch.uint8).numpy()))
 
-    found = sliding_window_inference(torch.from_numpy(rgb), (side, side), 1, network, overlap=0.125, mode="gaussian")
+    floats = torch.from_numpy(rgb).float()  # its sums have the type of the picture
+    found = sliding_window_inference(floats, (side, side), 1, network, overlap=0.125, mode="gaussian")
     return found[0]
 
 
