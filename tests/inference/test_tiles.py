@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.parallel import WORKERS
-from pixelwise.inference.tiles import TilePlan, positions, stream
+from pixelwise.inference.tiles import TilePlan, positions, side, stream
 
 overlaps = st.floats(0, 0.95)
 
@@ -33,7 +33,7 @@ def brute(rgb: np.ndarray, plan: TilePlan) -> np.ndarray:
     total, count = np.zeros((4, plan.height, plan.width)), np.zeros((plan.height, plan.width))
     for top in plan.rows:
         for left in plan.columns:
-            tile = rgb[top : top + plan.tile[0], left : left + plan.tile[1]]
+            tile = rgb[top : top + plan.size[0], left : left + plan.size[1]]
             logits = fake(tile.transpose(2, 0, 1)[None])[0]
             total[:, top : top + tile.shape[0], left : left + tile.shape[1]] += logits
             count[top : top + tile.shape[0], left : left + tile.shape[1]] += 1
@@ -55,6 +55,22 @@ def test_positions_are_evenly_spread() -> None:
     assert positions(1000, 400, 0.25) == [0, 300, 600]
     assert positions(1001, 400, 0.25) == [0, 200, 400, 601]
     assert positions(400, 400, 0.25) == [0]
+
+
+@given(length=st.integers(1, 5000), tile=st.integers(32, 1024), overlap=overlaps)
+def test_tiles_are_no_larger_than_as_few_of_them_need(length: int, tile: int, overlap: float) -> None:
+    taken = side(length, tile, overlap)
+    assert taken <= tile
+    assert taken == length or (taken >= 0.75 * tile and (taken == tile or taken % 32 == 0))
+    assert len(positions(length, taken, overlap)) == len(positions(length, tile, overlap))
+
+
+def test_a_large_picture_is_not_computed_half_as_much_again() -> None:
+    """5000 pixels in tiles of 1024 take six a side, which would share 229 pixels where 128 are asked for."""
+    assert side(5000, 1024, 0.125) == 960
+    assert side(1100, 1024, 0.125) == 768
+    assert side(2048, 1024, 0.0) == 1024
+    assert side(1000, 1024, 0.125) == 1000
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,6 +7,7 @@ the tiles in work, and of the rows that the next row of tiles shares, C x overla
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, product
 from threading import BoundedSemaphore
 from typing import Protocol
@@ -45,9 +46,24 @@ def positions(length: int, tile: int, overlap: float) -> list[int]:
     return [index * span // gaps for index in range(gaps + 1)]
 
 
+def side(length: int, tile: int, overlap: float) -> int:
+    """The pixels, at most `tile`, of tiles that cover [0, length) in as few as tiles of `tile` do, with that overlap.
+
+    What tiles share beyond the overlap is computed twice for nothing: they are made smaller by steps of 32, down to
+    three quarters of `tile`.
+    """
+    if length <= tile:
+        return length
+    count = len(positions(length, tile, overlap))
+    lowest = math.ceil(0.75 * tile / MIN_TILE) * MIN_TILE
+    return next((s for s in range(lowest, tile, MIN_TILE) if len(positions(length, s, overlap)) == count), tile)
+
+
 @dataclass(frozen=True)
 class TilePlan:
     """Where the tiles of a height x width image lie. An image smaller than `tile` in a dimension is taken whole in it.
+
+    tile: (height, width) at most; see `side`.
 
     weights: `uniform`, every tile counts the same; or `gaussian`, a tile counts most in its middle, with a standard
     deviation of an eighth of its side (Isensee et al. 2021, "nnU-Net", supplement). Raises ConfigError for a tile below
@@ -70,20 +86,20 @@ class TilePlan:
         if self.weights not in WEIGHTS:
             raise unknown("weights", self.weights, WEIGHTS)
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """(height, width) that all tiles of this image have."""
-        return min(self.tile[0], self.height), min(self.tile[1], self.width)
+        return side(self.height, self.tile[0], self.overlap), side(self.width, self.tile[1], self.overlap)
 
     @property
     def rows(self) -> list[int]:
         """First rows of the tiles, from the top."""
-        return positions(self.height, self.tile[0], self.overlap)
+        return positions(self.height, self.size[0], self.overlap)
 
     @property
     def columns(self) -> list[int]:
         """First columns of the tiles, from the left."""
-        return positions(self.width, self.tile[1], self.overlap)
+        return positions(self.width, self.size[1], self.overlap)
 
     def profile(self, side: int) -> NDArray[np.float32]:
         """How much a tile counts along one side of `side` pixels, float32; the other side's is multiplied with it."""
