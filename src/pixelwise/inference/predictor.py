@@ -127,12 +127,13 @@ class Predictor:
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
         kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
-        for top, logits in stream(averaged(self.runner, mirror=tta, scales=scales), rgb, self.plan(height, width)):
+        runner = averaged(self.runner, mirror=tta, scales=scales)
+        for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
-            band = slice(top, top + logits.shape[1])
-            labels[band], confidence[band] = read_labels(logits)
+            piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
+            labels[piece], confidence[piece] = read_labels(logits)
             if kept is not None:
-                kept[:, band] = logits if scores == "logits" else softmax(logits)
+                kept[:, *piece] = logits if scores == "logits" else softmax(logits)
         known = {} if scores is None or kept is None else {scores: kept}
         return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
 
