@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,7 @@ def main() -> None:
         rows.append(f"| {way} | {side} | {megapixels:.0f} | {seconds:.1f} | {megapixels / seconds:.2f} | {peak:.0f} |")
         print(rows[-1], flush=True)
 
-    with tempfile.TemporaryDirectory() as folder:
-        many, copies = Path(folder) / "many", round(SMALL * 1e6 / (360 * 480))
-        many.mkdir()
-        for number in range(copies):
-            shutil.copy(sources[number % len(sources)], many / f"{number:05d}.jpg")
-        megapixels = copies * 360 * 480 / 1e6
-        note("small pictures", 360, megapixels, *measured(labelling(args, many, Path(folder) / "small")))
+    small(args, sources, note)
     for side in args.sides:
         with tempfile.TemporaryDirectory() as folder:
             source, out = Path(folder) / "mosaic.tif", Path(folder) / "out"
@@ -69,12 +64,24 @@ def main() -> None:
                 words = [way, args.run, source, Path(folder) / "mask.png", args.runtime, args.precision, args.tile]
                 script = Path(__file__).with_name("in_memory.py")
                 note(f"in memory, {way}", side, side**2 / 1e6, *measured([script, *words]))
+    small(args, sources, note)  # the machine's speed varies
     given = shlex.join(f"--{name.replace('_', '-')}={value}" for name, value in vars(args).items() if is_option(name))
     command = f"python benchmarks/large_image.py RUN IMAGES --sides {' '.join(map(str, args.sides))} {given}"
     note_ = f"{classes} classes; whole commands, from the shell to the files.\n"
     draw(found, args.out.with_suffix(".png"))
     picture = f"\n![memory and time by size]({args.out.with_suffix('.png').name})\n"
     args.out.write_text("\n".join(["# Large pictures\n", provenance(command), note_, *rows, picture]), encoding="utf-8")
+
+
+def small(args: argparse.Namespace, sources: list[Path], note: Callable[..., None]) -> None:
+    copies = round(SMALL * 1e6 / (360 * 480))
+    with tempfile.TemporaryDirectory() as folder:
+        many = Path(folder) / "many"
+        many.mkdir()
+        for number in range(copies):
+            shutil.copy(sources[number % len(sources)], many / f"{number:05d}.jpg")
+        megapixels = copies * 360 * 480 / 1e6
+        note("small pictures", 360, megapixels, *measured(labelling(args, many, Path(folder) / "small")))
 
 
 def is_option(name: str) -> bool:

@@ -25,7 +25,14 @@ from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
 from pixelwise.inference.choices import SCORES, Choices
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster, reads_by_window
+from pixelwise.inference.raster import (
+    COMFORTABLE,
+    LOWEST_TILE,
+    fitting_plan,
+    open_raster,
+    predict_raster,
+    reads_by_window,
+)
 from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
 from pixelwise.jobs.predict import Recipe, predict_files
 from pixelwise.models.build import ModelConfig
@@ -186,7 +193,9 @@ def test_without_coordinate_system_the_mask_has_none(tmp_path: Path) -> None:
 
 def test_tiles_become_lower_until_the_sums_fit() -> None:
     plan = TilePlan(20_000, 20_000, (1024, 1024), 0.25)
-    assert fitting_plan(plan, 21, None) == plan
+    assert fitting_plan(plan, 3, None) == plan
+    assert fitting_plan(plan, 21, None).memory(21) <= COMFORTABLE < plan.memory(21)
+    assert fitting_plan(TilePlan(100_000, 100_000, (1024, 1024), 0.25), 150, None).size[0] == LOWEST_TILE
     fitted = fitting_plan(plan, 21, 700 * 2**20)
     assert fitted.memory(21) <= 700 * 2**20 < plan.memory(21)
     assert fitted.size[0] < 1024

@@ -29,7 +29,7 @@ def predict(
     tta: Tta = False,
     scale: Scale = None,
     max_memory: Annotated[
-        int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take.")
+        int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take; 480.")
     ] = None,
     runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",

@@ -34,6 +34,8 @@ CACHE_MEBIBYTES = 96
 
 BLOCK = 512
 LOWEST_TILE = 128
+COMFORTABLE = 480 * 2**20
+"""Bytes for the sums of logits where no limit is given: with them, 20,000 pixels a side stay below 1.5 GB in all."""
 STRIP = 16
 """Rows of scores in a block of their files, of which there is one for each class."""
 
@@ -179,9 +181,14 @@ def _planned(predictor: Predictor, picture: RasterPicture, choices: Choices) -> 
 
 
 def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, kept: int = 0) -> TilePlan:
-    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does."""
-    while max_memory is not None and plan.memory(classes, copies=copies, kept=kept) > max_memory:
+    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does.
+
+    None: COMFORTABLE bytes, or the lowest tiles where even these hold more.
+    """
+    while plan.memory(classes, copies=copies, kept=kept) > (max_memory or COMFORTABLE):
         height = plan.size[0] // 2 // 32 * 32
+        if height < LOWEST_TILE and max_memory is None:
+            break
         if height < LOWEST_TILE:
             needed = plan.memory(classes, copies=copies, kept=kept) / 2**20
             raise ConfigError(
