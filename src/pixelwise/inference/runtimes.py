@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import local
 from typing import Any
 
+import numpy as np
+
 from pixelwise.errors import ModelError
 from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import WORKERS, cores
@@ -61,7 +63,8 @@ class OpenVinoRunner:
     """
 
     def __init__(self, path: Path, *, precision: str = "float32") -> None:
-        self._openvino, self._path = demand("openvino"), path
+        openvino = demand("openvino")
+        self._openvino, self._path = openvino, path
         self._settings = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "PERFORMANCE_HINT": "THROUGHPUT",
@@ -71,6 +74,8 @@ class OpenVinoRunner:
         }
         self._written = _written(path)
         self._compile()
+        # What its binding of arrays sets up at first use must not be begun by two threads: each waits for the other.
+        _ = openvino.Tensor(np.zeros(1, np.uint8)).data
 
     def _compile(self) -> None:
         try:
