@@ -101,6 +101,22 @@ def joined(pieces: Iterable[tuple[int, int, np.ndarray]], plan: TilePlan) -> np.
     return whole
 
 
+@given(length=st.integers(33, 3000), tile=st.integers(32, 512), overlap=st.sampled_from([0.0, 1 / 16, 0.125, 0.5]))
+def test_with_linear_weights_no_tile_begins_or_ends_with_a_jump(length: int, tile: int, overlap: float) -> None:
+    """Where a tile's edge lies in others, its share of the mean there is small; elsewhere it counts fully."""
+    plan = TilePlan(length, length, (tile, tile), overlap, "linear")
+    profile = plan.profile(plan.size[0])
+    assert profile.max() == 1 or overlap == 0.5
+    total = np.zeros(length)
+    for top in plan.rows:
+        total[top : top + len(profile)] += profile
+    ramp = int(np.ceil(plan.size[0] * overlap)) + 1
+    for top in [top for top in plan.rows[1:] if top >= ramp and overlap]:  # else the first tile's own ramp is there too
+        assert profile[0] / total[top] < 1.5 / ramp
+    if not overlap:
+        assert (profile == 1).all()
+
+
 def test_pieces_stay_what_they_were_while_later_ones_are_made() -> None:
     rgb, plan = picture(200, 90), TilePlan(200, 90, (32, 32), 0.5)
     kept = list(stream(fake, rgb, plan))

@@ -20,7 +20,10 @@ from pixelwise.inference.parallel import WORKERS, ahead
 from pixelwise.inference.runners import Logits, Runner
 
 MIN_TILE = 32
-WEIGHTS = ("uniform", "gaussian")
+WEIGHTS = ("linear", "gaussian", "uniform")
+OVERLAP = 0.0625
+"""Share of a tile: 64 of 1024 pixels, so a tile decides up to 32 from its edge. Labels differ from those of larger
+surroundings within some 16 pixels of an edge (benchmarks/results/large_image.md)."""
 
 
 _TURNS = BoundedSemaphore(WORKERS)
@@ -65,9 +68,10 @@ class TilePlan:
 
     tile: (height, width) at most; see `side`.
 
-    weights: `uniform`, every tile counts the same; or `gaussian`, a tile counts most in its middle, with a standard
-    deviation of an eighth of its side (Isensee et al. 2021, "nnU-Net", supplement). Raises ConfigError for a tile below
-    32 pixels, an overlap outside [0, 1), and other weights.
+    weights: `linear`, a tile counts less and less from where another one begins to its own edge; `gaussian`, most in
+    its middle, with a standard deviation of an eighth of its side (Isensee et al. 2021, "nnU-Net", supplement); or
+    `uniform`, the same everywhere. Raises ConfigError for a tile below 32 pixels, an overlap outside [0, 1), and other
+    weights.
     """
 
     height: int
@@ -106,6 +110,9 @@ class TilePlan:
         if self.weights == "uniform":
             return np.ones(side, np.float32)
         places = np.arange(side) - (side - 1) / 2
+        if self.weights == "linear":
+            ramp = ((side + 1) / 2 - np.abs(places)) / (math.ceil(side * self.overlap) + 1)
+            return np.minimum(ramp, 1).astype(np.float32)
         bell: NDArray[np.float32] = np.exp(-0.5 * (places / (side / 8)) ** 2).astype(np.float32)
         return bell
 
