@@ -111,10 +111,11 @@ class TilePlan:
             return np.ones(side, np.float32)
         places = np.arange(side) - (side - 1) / 2
         if self.weights == "linear":
-            ramp = ((side + 1) / 2 - np.abs(places)) / (math.ceil(side * self.overlap) + 1)
-            return np.minimum(ramp, 1).astype(np.float32)
-        bell: NDArray[np.float32] = np.exp(-0.5 * (places / (side / 8)) ** 2).astype(np.float32)
-        return bell
+            found = np.minimum(((side + 1) / 2 - np.abs(places)) / (math.ceil(side * self.overlap) + 1), 1)
+        else:
+            found = np.exp(-0.5 * (places / (side / 8)) ** 2)
+        profile: NDArray[np.float32] = found.astype(np.float32)
+        return profile
 
     @property
     def shared(self) -> int:
