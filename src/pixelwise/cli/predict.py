@@ -20,7 +20,7 @@ def predict(
         1024,
         1024,
     ),
-    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.0625,
+    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.125,
     also: Annotated[
         list[str] | None,
         typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),

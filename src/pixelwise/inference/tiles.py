@@ -21,9 +21,9 @@ from pixelwise.inference.runners import Logits, Runner
 
 MIN_TILE = 32
 WEIGHTS = ("linear", "gaussian", "uniform")
-OVERLAP = 0.0625
-"""Share of a tile: 64 of 1024 pixels, so a tile decides up to 32 from its edge. Labels differ from those of larger
-surroundings within some 16 pixels of an edge (benchmarks/results/large_image.md)."""
+OVERLAP = 0.125
+"""Share of a tile: with half of it labels change across the edges of tiles more often than elsewhere
+(benchmarks/results/large_image.md)."""
 
 
 _TURNS = BoundedSemaphore(WORKERS)
