@@ -96,13 +96,13 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
         return ray.init(address, **quiet)
     except RuntimeError as error:
         if "ersion mismatch" not in str(error):
-            raise ConfigError(f"cluster {address}: {_first_line(error)}; is that a Ray cluster's address?") from error
+            raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
         told = " ".join(str(error).split())
         raise ConfigError(f"cluster {address}: {told} Install the same versions here and there") from error
     except (ConnectionError, TimeoutError, ValueError) as error:
         if address == "auto":
             return None
-        raise ConfigError(f"cluster {address}: {_first_line(error)}; is that a Ray cluster's address?") from error
+        raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
 
 
 def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
@@ -110,7 +110,7 @@ def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
         return ray.init("local", **options)
     except Exception as error:  # Ray raises no more than an Exception where its processes are slow
         raise ConfigError(
-            f"Ray does not start here ({_first_line(error)}); a machine that is busy may need another try"
+            f"Ray does not start here ({first_line(error)}); a machine that is busy may need another try"
         ) from error
 
 
@@ -136,6 +136,18 @@ def _refuse_silent(address: str) -> None:
             f"what answers at {address} is no Ray cluster; give HOST:PORT that `ray start --head` prints, 6379 if not "
             "chosen otherwise"
         )
+
+
+def wants_gpu(ray: ModuleType, device: str) -> bool:
+    """Whether a worker is to have a GPU: as asked, else where the cluster has some."""
+    return device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1)
+
+
+def beside_driver(ray: ModuleType, kind: type) -> Any:
+    """The handle of an actor on this node, which lives as long as the job."""
+    here = ray.get_runtime_context().get_node_id()
+    at = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(here, soft=False)
+    return ray.remote(num_cpus=0)(kind).options(scheduling_strategy=at).remote()
 
 
 def worker_count(ray: ModuleType, cluster: Cluster, *, gpu: bool) -> int:
@@ -167,7 +179,7 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
             theirs, missing = ray.get(answer, timeout=NODE_SECONDS)
         except Exception as error:
             raise ConfigError(
-                f"node {name} cannot work ({_first_line(error)}); install the same pixelwise[cluster] on every node"
+                f"node {name} cannot work ({first_line(error)}); install the same pixelwise[cluster] on every node"
             ) from error
         other = [
             f"{part} {theirs.get(part)} there, {mine[part]} here" for part in mine if theirs.get(part) != mine[part]
@@ -222,7 +234,7 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _first_line(error: BaseException) -> str:
-    """Of the cause, where Ray has wrapped it."""
+def first_line(error: BaseException) -> str:
+    """Of an error, or of its cause, where Ray has wrapped it."""
     lines = [line for line in str(getattr(error, "cause", None) or error).splitlines() if line.strip()]
     return (lines or [type(error).__name__])[0].strip()
