@@ -1,20 +1,24 @@
 """Masks by a Ray cluster against one process, undisturbed and while workers, a node and the driver are killed.
 
-    python benchmarks/cluster.py MODEL IMAGES... --number 600 --out benchmarks/results/cluster.md
+    python benchmarks/cluster.py MODEL IMAGES... --work /tmp/work --parts alone undisturbed
+    python benchmarks/cluster.py MODEL IMAGES... --work /tmp/work --parts workers driver --out FILE
 
-Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two threads. Whole
-commands are timed, imports and the start of workers included; the cluster runs before. All masks are compared.
+Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two threads. The images
+are repeated under other names up to the number asked for. Whole commands are timed, imports and the start of workers
+included; the cluster runs before. All masks are compared. Figures and masks are kept in --work, so that the parts may
+be run one by one.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,8 +30,9 @@ from machine import provenance
 from pixelwise.cluster.manifest import read_manifest
 from pixelwise.cluster.store import Store
 
-KILL_EVERY = 10.0
+KILL_EVERY = 5.0
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+OPTIONS = "--runtime openvino --precision bfloat16"
 Harm = Callable[[Any, subprocess.Popen[str], int], str]
 
 
@@ -35,46 +40,81 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("images", type=Path, nargs="+", help="folders")
-    parser.add_argument("--number", type=int, default=600)
-    parser.add_argument("--only", nargs="*", default=list(HARMS), choices=list(HARMS))
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--number", type=int, default=5000)
+    parser.add_argument("--options", default=OPTIONS, help="of predict")
+    parser.add_argument("--parts", nargs="*", default=["alone", *HARMS], choices=["alone", *HARMS])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    images = sorted(path for folder in args.images for path in folder.iterdir())[: args.number]
-    rows = ["| run | what was done to it | seconds | images/s | masks as of one process | done, failed |"]
-    rows.append("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as scratch:
-        (listing := Path(scratch) / "images.txt").write_text("".join(f"{path.absolute()}\n" for path in images))
-        for threads in (1, 2):
-            seconds = timed(
-                command(args.model, listing, Path(scratch) / f"alone{threads}"), {"OMP_NUM_THREADS": threads}
-            )
-            rows.append(f"| one process, {threads} threads | | {seconds:.1f} | {len(images) / seconds:.1f} | | |")
-        for name in args.only:
-            out = Path(scratch) / name
-            seconds, harm = on_cluster(command(args.model, listing, out), HARMS[name])
-            states = Counter(row["state"] for row in read_manifest(Store(str(out))).values())
-            same = sum((out / mask.name).read_bytes() == mask.read_bytes() for mask in masks(Path(scratch) / "alone1"))
-            figures = f"{seconds:.1f} | {len(images) / seconds:.1f} | {same} of {len(images)}"
-            rows.append(f"| {name} | {harm} | {figures} | {states['done']}, {states['failed']} |")
-    given = shlex.join(["python", "benchmarks/cluster.py", "MODEL", "IMAGES", "--number", str(args.number)])
-    text = "\n".join(["# Batch prediction on a Ray cluster\n", provenance(given), *rows, ""])
-    args.out.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    images = repeated(args.images, args.work / "images", args.number)
+    for part in args.parts:
+        shutil.rmtree(args.work / part, ignore_errors=True)
+        words = [sys.executable, "-m", "pixelwise", "predict", str(args.model), str(images)]
+        words += ["--out", str(args.work / part), *shlex.split(args.options)]
+        if part == "alone":
+            seconds, harm = timed(words, {"OMP_NUM_THREADS": 2}), ""
+        else:
+            seconds, harm = on_cluster(words, HARMS[part])
+        figures = {"seconds": seconds, "harm": harm, **outcome(args.work, part)}
+        (args.work / f"{part}.json").write_text(json.dumps(figures))
+        print(part, figures)
+    if args.out:
+        args.out.write_text(page(args), encoding="utf-8")
 
 
-def command(model: Path, listing: Path, out: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "pixelwise",
-        "predict",
-        str(model),
-        str(listing),
-        "--out",
-        str(out),
-        "--runtime",
-        "torch",
-    ]
+def page(args: argparse.Namespace) -> str:
+    found = {
+        part: json.loads(path.read_text())
+        for part in ("alone", *HARMS)
+        if (path := args.work / f"{part}.json").exists()
+    }
+    alone, lines = found.pop("alone"), list[str]()
+    lines.append(
+        "| run | seconds | images/s | beside one process | masks as of one process | rows done, failed, in all |"
+    )
+    lines.append("|---|---|---|---|---|---|")
+    lines.append(f"| one process, 2 threads | {alone['seconds']:.1f} | {args.number / alone['seconds']:.1f} | | | |")
+    for name, run in found.items():
+        harm = f": {run['harm']}" * bool(run["harm"])
+        lines.append(
+            f"| cluster, {name}{harm} | {run['seconds']:.1f} | {args.number / run['seconds']:.1f} | "
+            f"{run['seconds'] / alone['seconds'] - 1:+.1%} | {run['same']} of {args.number} | "
+            f"{run['done']}, {run['failed']}, {run['rows']} |"
+        )
+    command = f"python benchmarks/cluster.py MODEL IMAGES --number {args.number} --work WORK --out FILE"
+    return f"""# Batch prediction on a Ray cluster
+
+{provenance(command)}
+{args.number} images, those of {len(args.images)} folders again and again; options `{args.options}`. {INTRODUCTION}
+
+{chr(10).join(lines)}
+"""
+
+
+INTRODUCTION = """The cluster is Ray's own for tests: two
+nodes of one core each on this machine. Whole commands are timed, from the shell to the last mask; the cluster runs
+before."""
+
+
+def repeated(folders: list[Path], place: Path, number: int) -> Path:
+    """A folder of so many links to the pictures of `folders`."""
+    pictures = sorted(path.absolute() for folder in folders for path in folder.iterdir())
+    place.mkdir(parents=True, exist_ok=True)
+    for index in range(number):
+        source = pictures[index % len(pictures)]
+        with contextlib.suppress(FileExistsError):
+            (place / f"{index:06}{source.suffix}").symlink_to(source)
+    return place
+
+
+def outcome(work: Path, part: str) -> dict[str, int]:
+    """How many masks are those of one process, and what the manifest says."""
+    alone, store = list((work / "alone").glob("*.png")), Store(str(work / part))
+    same = sum((work / part / mask.name).read_bytes() == mask.read_bytes() for mask in alone)
+    states = Counter(row["state"] for row in read_manifest(store).values())
+    parts = list((work / part / "manifest").glob("*.csv"))
+    rows = sum(len(path.read_text().splitlines()) - 1 for path in parts)
+    return {"same": same, "done": states["done"], "failed": states["failed"], "rows": rows}
 
 
 def timed(words: list[str], environment: dict[str, object]) -> float:
@@ -95,6 +135,7 @@ def on_cluster(words: list[str], harm: Harm) -> tuple[float, str]:
             told.append(harm(cluster, job, len(told)))
             said = job.communicate()[0]
             if job.returncode == 0:
+                print(said)
                 return time.monotonic() - began, "; ".join(filter(None, told))
             if job.returncode != -signal.SIGKILL:
                 raise SystemExit(said)
@@ -126,20 +167,20 @@ def kill_workers(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
         if alive := workers(cluster):
             os.kill(choice.choice(alive), signal.SIGKILL)
             killed += 1
-        if killed == 4 and not removed:
+        if killed == 6 and not removed:
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             removed = True
     return f"a worker killed every {KILL_EVERY:.0f} s ({killed} in all)" + ", one of two nodes removed" * removed
 
 
 def kill_driver(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
-    """Twice, each time in the middle of its work."""
-    if call == 2:
+    """Once, in the middle of its work."""
+    if call:
         return ""
     with contextlib.suppress(subprocess.TimeoutExpired):
-        job.wait(25)
+        job.wait(60)
     job.kill()
-    return "driver killed after 25 s, started again"
+    return "driver killed after 60 s, started again"
 
 
 def workers(cluster: Any) -> list[int]:
@@ -152,10 +193,6 @@ def workers(cluster: Any) -> list[int]:
             if parent in raylets and b"MapWorker" in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
     return found
-
-
-def masks(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.png"))
 
 
 HARMS: dict[str, Harm] = {"undisturbed": nothing, "workers": kill_workers, "driver": kill_driver}

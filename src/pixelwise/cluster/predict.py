@@ -24,8 +24,10 @@ from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
-SAMPLE, WORTH_A_SAMPLE = 5, 64
-"""Images that one worker labels first, to say what all will take; and how many it takes for that to be asked."""
+SAMPLE, WORTH_A_SAMPLE = 5, 500_000_000
+"""Images that one worker labels first, to say what all will take; and the pixels for each worker from which on that is
+worth the ten seconds that the others wait.
+"""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ class _Job:
         loading = one_runtime(order.model, order.loading, self._monitor)
         self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
         self._weights = {image: count or 0 for image, count in pixels.items()}
-        self._sampled = self._sample() if order.estimate or len(images) >= WORTH_A_SAMPLE else []
+        long = sum(self._weights.values()) >= WORTH_A_SAMPLE * pool.workers
+        self._sampled = self._sample() if order.estimate or long else []
         rest = [image for image in images if image not in {row["image"] for row in self._sampled}]
         self._units = deal(rest, [self._weights[image] for image in rest], workers=pool.workers)
 

@@ -19,6 +19,7 @@ from pixelwise.cluster.engine import (
     wants_gpu,
     worker_count,
 )
+from pixelwise.cluster.teller import Teller
 from pixelwise.data.sample import DataOptions
 from pixelwise.errors import PixelwiseError, TrainingError
 from pixelwise.inference.packages import demand
@@ -49,34 +50,6 @@ class Lesson:
     teller: Any
 
 
-class Teller:
-    """Carries what processes say to the driver, and why a training cannot be."""
-
-    def __init__(self) -> None:
-        self._lines, self._refusal, self._stopped = list[str](), "", False
-
-    def say(self, text: str) -> None:
-        """Keep a line for the driver."""
-        self._lines.append(text)
-
-    def take(self) -> list[str]:
-        """The lines since the last call."""
-        lines, self._lines = self._lines, []
-        return lines
-
-    def refuse(self, reason: str) -> None:
-        """Starting anew would not help."""
-        self._refusal = self._refusal or reason
-
-    def end(self, stopped: bool) -> None:
-        """The first process is through, maybe before its time."""
-        self._stopped = stopped
-
-    def ending(self) -> tuple[str, bool]:
-        """Why the training cannot be, if so, and whether it was stopped early."""
-        return self._refusal, self._stopped
-
-
 def train_on_cluster(
     data: str | Path,
     out: str | Path,
@@ -98,8 +71,9 @@ def train_on_cluster(
     with claimed(run, resume), connected(cluster, monitor) as ray:
         gpu = wants_gpu(ray, config.device)
         workers = worker_count(ray, cluster, gpu=gpu)
-        refuse_unfit(ray, [data, run], memory=MEMORY)
-        config = replace(config, device="cuda" if gpu else "cpu", devices=1)
+        named = _files(config)
+        refuse_unfit(ray, [data, run, *named.values()], memory=MEMORY)
+        config = replace(config, device="cuda" if gpu else "cpu", devices=1, **{n: str(p) for n, p in named.items()})
         teller = beside_driver(ray, Teller)
         with _telling(ray, teller, monitor):
             _fit(Lesson(data, run, config, reading, teller), workers, gpu=gpu, threads=cluster.threads)
@@ -107,6 +81,14 @@ def train_on_cluster(
     if refusal:
         raise TrainingError(refusal)
     return Run(run, stopped, read_history(run / "history.csv"))
+
+
+def _files(config: TrainConfig) -> dict[str, Path]:
+    """The files that a config names, by its fields."""
+    given = {name: Path(getattr(config, name) or "none") for name in ("start", "weights")}
+    return {
+        name: path.absolute() for name, path in given.items() if path.name not in ("auto", "none") and path.exists()
+    }
 
 
 def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:

@@ -135,6 +135,7 @@ def take_part(
         record["book"] = _say_book(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
+    pictures.catch_up(outcome.history)
     finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
     if not outcome.stopped:
         pictures.report(record, monitor)

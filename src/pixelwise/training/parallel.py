@@ -7,6 +7,7 @@ each part alone on CPUs, all of them on GPUs. Only the first process speaks and 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -55,9 +56,10 @@ def in_touch(fabric: Fabric) -> Iterator[None]:
     except RuntimeError as error:
         if fabric.world_size == 1 or not (isinstance(error, DistError) or "gloo" in str(error)):
             raise
+        why = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])  # without the place in the library's source
         raise LostError(
-            f"the other processes are lost ({str(error).splitlines()[0]}); the state of the last epoch is kept: start "
-            "all of them again with --resume"
+            f"the other processes are lost ({why}); the state of the last epoch is kept: start all of them again with "
+            "--resume"
         ) from error
 
 
