@@ -4,9 +4,10 @@
     python benchmarks/cluster.py MODEL IMAGES... --work /tmp/work --parts workers driver --out FILE
 
 Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two threads. The images
-are repeated under other names up to the number asked for. Whole commands are timed, imports and the start of workers
-included; the cluster runs before. All masks are compared. Figures and masks are kept in --work, so that the parts may
-be run one by one.
+are repeated under other names up to the number asked for, made smaller by --height. Whole commands are timed, imports
+and the start of workers included; the cluster runs before. Beside the seconds stand those that the cores worked for it,
+which what else runs on the machine does not change. All masks are compared. Figures and masks are kept in --work, so
+that the parts may be run one by one.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import provenance
+from PIL import Image
 
 from pixelwise.cluster.manifest import read_manifest
 from pixelwise.cluster.store import Store
@@ -41,21 +44,19 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("images", type=Path, nargs="+", help="folders")
     parser.add_argument("--number", type=int, default=5000)
+    parser.add_argument("--height", type=int, help="of the images; theirs if not given")
     parser.add_argument("--options", default=OPTIONS, help="of predict")
     parser.add_argument("--parts", nargs="*", default=["alone", *HARMS], choices=["alone", *HARMS])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    images = repeated(args.images, args.work / "images", args.number)
+    images = repeated(args.images, args.work, args.number, args.height)
     for part in args.parts:
         shutil.rmtree(args.work / part, ignore_errors=True)
         words = [sys.executable, "-m", "pixelwise", "predict", str(args.model), str(images)]
         words += ["--out", str(args.work / part), *shlex.split(args.options)]
-        if part == "alone":
-            seconds, harm = timed(words, {"OMP_NUM_THREADS": 2}), ""
-        else:
-            seconds, harm = on_cluster(words, HARMS[part])
-        figures = {"seconds": seconds, "harm": harm, **outcome(args.work, part)}
+        figures = alone(words) if part == "alone" else on_cluster(words, HARMS[part])
+        figures |= outcome(args.work, part)
         (args.work / f"{part}.json").write_text(json.dumps(figures))
         print(part, figures)
     if args.out:
@@ -63,48 +64,99 @@ def main() -> None:
 
 
 def page(args: argparse.Namespace) -> str:
-    found = {
-        part: json.loads(path.read_text())
-        for part in ("alone", *HARMS)
-        if (path := args.work / f"{part}.json").exists()
-    }
-    alone, lines = found.pop("alone"), list[str]()
-    lines.append(
-        "| run | seconds | images/s | beside one process | masks as of one process | rows done, failed, in all |"
-    )
-    lines.append("|---|---|---|---|---|---|")
-    lines.append(f"| one process, 2 threads | {alone['seconds']:.1f} | {args.number / alone['seconds']:.1f} | | | |")
+    paths = {part: args.work / f"{part}.json" for part in ("alone", *HARMS)}
+    found = {part: json.loads(path.read_text()) for part, path in paths.items() if path.exists()}
+    one = found.pop("alone")
+    lines = [
+        "| run | seconds | of cores | beside one process: seconds, of cores | until the first mask | masks as of one |"
+    ]
+    lines[0] += " process | done, failed, rows in the manifest |"
+    lines.append("|---|---|---|---|---|---|---|")
+    lines.append(f"| one process, 2 threads | {one['seconds']:.0f} | {one['cores']:.0f} | | {one['first']:.1f} | | |")
     for name, run in found.items():
-        harm = f": {run['harm']}" * bool(run["harm"])
+        more = ", ".join(f"{run[key] / one[key] - 1:+.1%}" for key in ("seconds", "cores"))
+        title = f"cluster, {name}" + f": {run['harm']}" * bool(run["harm"])
+        counts = f"{run['same']} of {args.number} | {run['done']}, {run['failed']}, {run['rows']}"
         lines.append(
-            f"| cluster, {name}{harm} | {run['seconds']:.1f} | {args.number / run['seconds']:.1f} | "
-            f"{run['seconds'] / alone['seconds'] - 1:+.1%} | {run['same']} of {args.number} | "
-            f"{run['done']}, {run['failed']}, {run['rows']} |"
+            f"| {title} | {run['seconds']:.0f} | {run['cores']:.0f} | {more} | {run['first']:.1f} | {counts} |"
         )
+    others = ", ".join(f"{name} {run['others']:.0f}" for name, run in {"one process": one, **found}.items())
+    size = f"{args.height} rows high" if args.height else "in their own size"
     command = f"python benchmarks/cluster.py MODEL IMAGES --number {args.number} --work WORK --out FILE"
     return f"""# Batch prediction on a Ray cluster
 
-{provenance(command)}
-{args.number} images, those of {len(args.images)} folders again and again; options `{args.options}`. {INTRODUCTION}
+{provenance(command + (f" --height {args.height}" if args.height else ""))}
+{args.number} images, those of {len(args.images)} folders again and again, {size}; options `{args.options}`.
+The cluster is Ray's own for tests: two nodes of one core each on this machine; it runs before. Whole commands are
+timed, from the shell to the last mask. Seconds that the cores worked for other things meanwhile: {others}.
 
 {chr(10).join(lines)}
 """
 
 
-INTRODUCTION = """The cluster is Ray's own for tests: two
-nodes of one core each on this machine. Whole commands are timed, from the shell to the last mask; the cluster runs
-before."""
-
-
-def repeated(folders: list[Path], place: Path, number: int) -> Path:
-    """A folder of so many links to the pictures of `folders`."""
+def repeated(folders: list[Path], work: Path, number: int, height: int | None) -> Path:
+    """A folder of so many links to the pictures of `folders`, made smaller if a height is given."""
     pictures = sorted(path.absolute() for folder in folders for path in folder.iterdir())
-    place.mkdir(parents=True, exist_ok=True)
-    for index in range(number):
+    place, smaller = work / "images", work / "smaller"
+    for folder in (place, smaller):
+        folder.mkdir(parents=True, exist_ok=True)
+    for index in range(0 if any(place.iterdir()) else number):
         source = pictures[index % len(pictures)]
-        with contextlib.suppress(FileExistsError):
-            (place / f"{index:06}{source.suffix}").symlink_to(source)
+        if height and index < len(pictures):
+            with Image.open(source) as image:
+                image.resize((image.width * height // image.height, height)).save(smaller / f"{index:06}.png")
+        target = smaller / f"{index % len(pictures):06}.png" if height else source
+        (place / f"{index:06}{target.suffix}").symlink_to(target)
     return place
+
+
+@contextlib.contextmanager
+def watched(out: Path) -> Iterator[dict[str, Any]]:
+    """Figures of the block, filled at its end: seconds, those until the first mask, of cores for it and for others."""
+    figures, found, over = dict[str, Any](), list[float](), threading.Event()
+    mine, began, busy, before = descendants(), time.monotonic(), busy_seconds(), process_seconds()
+
+    def look() -> None:
+        while not over.wait(0.1) and not found:
+            if next(out.glob("*.png"), None):
+                found.append(time.monotonic() - began)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    yield figures
+    over.set()
+    watcher.join()
+    after = process_seconds()
+    others = sum(after[pid] - before[pid] for pid in before.keys() & after.keys() - mine)
+    figures |= {"seconds": time.monotonic() - began, "first": found[0], "others": others}
+    figures["cores"] = busy_seconds() - busy - others
+
+
+def busy_seconds() -> float:
+    """Seconds that all cores have worked."""
+    user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def process_seconds() -> dict[int, float]:
+    return {pid: (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK") for pid, words in processes().items()}
+
+
+def processes() -> dict[int, list[str]]:
+    """What the system says of each process after its name: state, parent, ..."""
+    found = dict[int, list[str]]()
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            found[int(folder.name)] = (folder / "stat").read_text().rpartition(")")[2].split()
+    return found
+
+
+def descendants() -> set[int]:
+    """This process and those that it has started."""
+    parents, found = {pid: int(words[1]) for pid, words in processes().items()}, {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
 
 
 def outcome(work: Path, part: str) -> dict[str, int]:
@@ -117,17 +169,16 @@ def outcome(work: Path, part: str) -> dict[str, int]:
     return {"same": same, "done": states["done"], "failed": states["failed"], "rows": rows}
 
 
-def timed(words: list[str], environment: dict[str, object]) -> float:
-    began = time.monotonic()
-    settings = {**os.environ, **{name: str(value) for name, value in environment.items()}}
-    subprocess.run(words, env=settings, check=True, capture_output=True)
-    return time.monotonic() - began
+def alone(words: list[str]) -> dict[str, Any]:
+    with watched(folder_of(words)) as figures:
+        subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "2"}, check=True, capture_output=True)
+    return {**figures, "harm": ""}
 
 
-def on_cluster(words: list[str], harm: Harm) -> tuple[float, str]:
-    """Seconds until all is done, calls after a killed one included, and what was done to it."""
-    with nodes() as cluster:
-        began, told = time.monotonic(), list[str]()
+def on_cluster(words: list[str], harm: Harm) -> dict[str, Any]:
+    """Figures until all is done, calls after a killed one included, and what was done to it."""
+    told = list[str]()
+    with nodes() as cluster, watched(folder_of(words)) as figures:
         while True:
             job = subprocess.Popen(
                 [*words, "--cluster", cluster.address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -135,10 +186,15 @@ def on_cluster(words: list[str], harm: Harm) -> tuple[float, str]:
             told.append(harm(cluster, job, len(told)))
             said = job.communicate()[0]
             if job.returncode == 0:
-                print(said)
-                return time.monotonic() - began, "; ".join(filter(None, told))
+                break
             if job.returncode != -signal.SIGKILL:
                 raise SystemExit(said)
+    print(said)
+    return {**figures, "harm": "; ".join(filter(None, told))}
+
+
+def folder_of(words: list[str]) -> Path:
+    return Path(words[words.index("--out") + 1])
 
 
 @contextlib.contextmanager
@@ -178,20 +234,19 @@ def kill_driver(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
     if call:
         return ""
     with contextlib.suppress(subprocess.TimeoutExpired):
-        job.wait(60)
+        job.wait(40)
     job.kill()
-    return "driver killed after 60 s, started again"
+    return "driver killed after 40 s, started again"
 
 
 def workers(cluster: Any) -> list[int]:
     """Processes of the cluster's nodes that label images."""
     raylets = {info.process.pid for node in cluster.list_all_nodes() for info in node.all_processes.get("raylet", [])}
     found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in raylets and b"MapWorker" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
+    for pid, words in processes().items():
+        with contextlib.suppress(OSError):
+            if int(words[1]) in raylets and b"MapWorker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
     return found
 
 

@@ -24,11 +24,11 @@ from pixelwise.training.config import TrainConfig
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Train's of its own settings
 
 CONFIG = TrainConfig(
-    encoder="vgg11", decoder="fcn32s", weights="none", plain=True, crop=(32, 32), batch=4, epochs=3,
+    encoder="resnet10t", decoder="fcn32s", weights="none", crop=(32, 32), batch=4, epochs=3,
     precision="float32", device="cpu", workers=0, augment="light",
 )  # fmt: skip
 OPTIONS = (
-    "--encoder vgg11 --decoder fcn32s --weights none --set plain=true --crop 32 32 --batch 4 --epochs 3 "
+    "--encoder resnet10t --decoder fcn32s --weights none --crop 32 32 --batch 4 --epochs 3 "
     "--precision float32 --device cpu --set workers=0 --augment light"
 )
 
