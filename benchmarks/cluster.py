@@ -239,13 +239,13 @@ def kill_driver(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
     return "driver killed after 40 s, started again"
 
 
-def workers(cluster: Any) -> list[int]:
-    """Processes of the cluster's nodes that label images."""
+def workers(cluster: Any, name: bytes = b"MapWorker") -> list[int]:
+    """Processes of the cluster's nodes that label images, or do what is called `name`."""
     raylets = {info.process.pid for node in cluster.list_all_nodes() for info in node.all_processes.get("raylet", [])}
     found = []
     for pid, words in processes().items():
         with contextlib.suppress(OSError):
-            if int(words[1]) in raylets and b"MapWorker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if int(words[1]) in raylets and name in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(pid)
     return found
 

@@ -38,12 +38,12 @@ def main() -> None:
         folder = Path(scratch)
         write_shapes(folder / "data", train=40, val=4, test=4, size=(96, 128), seed=3)
         rows = [("one host, two processes", run(folder, "one", hosts=list(HOSTS)[:1]), "")]
-        rows.append(("two hosts", run(folder, "two"), same(folder, "two")))
+        rows.append(("two hosts", run(folder, "two"), difference(folder, "two")))
         cut = run(folder, "cut", cut_after=2)
         rows.append(("two hosts, the second cut off after epoch 2", cut, ""))
-        rows.append(("both started again", run(folder, "cut"), same(folder, "cut")))
+        rows.append(("both started again", run(folder, "cut"), difference(folder, "cut")))
     lines = ["| run | what happened | largest difference of a weight from one host's |", "|---|---|---|"]
-    lines += [f"| {name} | {told} | {difference} |" for name, told, difference in rows]
+    lines += [f"| {name} | {told} | {same} |" for name, told, same in rows]
     text = f"""# Training on two hosts
 
 {provenance("python benchmarks/two_hosts.py")}
@@ -118,8 +118,8 @@ def start(host: str, number: int, count: int, folder: Path, name: str) -> subpro
     return subprocess.Popen(words, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def same(folder: Path, name: str) -> str:
-    """The largest difference of a weight after the last epoch from those of one host."""
+def difference(folder: Path, name: str) -> str:
+    """The largest difference of a weight after the last epoch from those of the run called `one`."""
     one, other = (torch.load(folder / run / "state/last.pt", weights_only=True) for run in ("one", name))
     if one["steps"] != other["steps"]:
         raise SystemExit(f"{one['steps']} and {other['steps']} steps")
