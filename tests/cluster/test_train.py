@@ -118,5 +118,5 @@ def test_a_folder_with_another_run_is_refused_before_a_cluster_is_reached(shapes
 def test_the_files_that_a_config_names_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("first.safetensors").touch()
-    assert _files(replace(CONFIG, start="first.safetensors")) == {"start": tmp_path / "first.safetensors"}
+    assert _files(replace(CONFIG, start="first.safetensors")) == {"start": str(tmp_path / "first.safetensors")}
     assert _files(CONFIG) == _files(replace(CONFIG, weights="auto", start="bundled")) == {}

@@ -61,6 +61,8 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of Ray Data's own ways on standard error
+    if _has_token():  # for an address that is given Ray does not look for one, but nodes that have one ask for it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = demand("ray")
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if ray.is_initialized():
@@ -100,9 +102,20 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
         told = " ".join(str(error).split())
         raise ConfigError(f"cluster {address}: {told} Install the same versions here and there") from error
     except (ConnectionError, TimeoutError, ValueError) as error:
+        if "AuthToken" in str(error.__cause__):
+            raise ConfigError(
+                f"cluster {address} asks for another token; give this machine the nodes' in RAY_AUTH_TOKEN or "
+                "~/.ray/auth_token, and RAY_AUTH_MODE=token"
+            ) from error
         if address == "auto":
             return None
         raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
+
+
+def _has_token() -> bool:
+    """Whether a token of Ray's lies where Ray looks for it."""
+    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    return bool(named) or Path("~/.ray/auth_token").expanduser().is_file()
 
 
 def _started(ray: ModuleType, options: dict[str, Any]) -> Any:

@@ -72,8 +72,8 @@ def train_on_cluster(
         gpu = wants_gpu(ray, config.device)
         workers = worker_count(ray, cluster, gpu=gpu)
         named = _files(config)
-        refuse_unfit(ray, [data, run, *named.values()], memory=MEMORY)
-        config = replace(config, device="cuda" if gpu else "cpu", devices=1, **{n: str(p) for n, p in named.items()})
+        refuse_unfit(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
+        config = replace(config, device="cuda" if gpu else "cpu", devices=1, **named)
         teller = beside_driver(ray, Teller)
         with _telling(ray, teller, monitor):
             _fit(Lesson(data, run, config, reading, teller), workers, gpu=gpu, threads=cluster.threads)
@@ -83,12 +83,11 @@ def train_on_cluster(
     return Run(run, stopped, read_history(run / "history.csv"))
 
 
-def _files(config: TrainConfig) -> dict[str, Path]:
-    """The files that a config names, by its fields."""
+def _files(config: TrainConfig) -> dict[str, Any]:
+    """The files that a config names, by its fields, as they are called from anywhere."""
     given = {name: Path(getattr(config, name) or "none") for name in ("start", "weights")}
-    return {
-        name: path.absolute() for name, path in given.items() if path.name not in ("auto", "none") and path.exists()
-    }
+    named = {name: path for name, path in given.items() if path.name not in ("auto", "none") and path.exists()}
+    return {name: str(path.absolute()) for name, path in named.items()}
 
 
 def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import Any
 
 from pixelwise.errors import ModelError
@@ -26,6 +26,12 @@ _TRIALS = 3
 _KEPT = 512
 """Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its own 5000 are hundreds
 of megabytes where every picture has another size (benchmarks/results/serve.md)."""
+
+
+_FIRST = Lock()
+"""For the first look at a tensor of OpenVINO's: it imports NumPy while a static of its C++ part is made. Two threads
+that come to it at once may wait for each other for ever: one for the static, with Python's lock held, the other for it.
+"""
 
 
 class OnnxRunner:
@@ -67,8 +73,9 @@ class OpenVinoRunner:
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
         }
         try:
-            with kept_signal_stack():
+            with kept_signal_stack(), _FIRST:
                 self.network = openvino.Core().compile_model(str(path), "CPU", settings)
+                _ = openvino.Tensor(openvino.Type.u8, openvino.Shape([1])).data  # see _FIRST
         except Exception as error:
             raise ModelError(f"model {path}: OpenVINO cannot run it ({_first_line(error)}); export it again") from error
         self._mine = local()
