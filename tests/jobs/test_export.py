@@ -88,7 +88,7 @@ import os; os._exit(0)
 
 
 def test_the_first_two_threads_on_openvino_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    export(model_file(tmp_path / "m.safetensors"), tmp_path / "m.onnx")
+    export(model_file(tmp_path / "m.safetensors", "fcn32s", "resnet10t"), tmp_path / "m.onnx")
     words = [sys.executable, "-c", TWO_THREADS, str(tmp_path / "m.onnx")]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
     assert done.stdout == "0", done.stderr

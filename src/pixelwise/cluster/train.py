@@ -3,9 +3,8 @@
 import math
 import os
 import shutil
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,8 +74,10 @@ def train_on_cluster(
         refuse_unfit(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
         config = replace(config, device="cuda" if gpu else "cpu", devices=1, **named)
         teller = beside_driver(ray, Teller)
-        with _telling(ray, teller, monitor):
-            _fit(Lesson(data, run, config, reading, teller), workers, gpu=gpu, threads=cluster.threads)
+        lesson = Lesson(data, run, config, reading, teller)
+        # in a thread of its own, where Ray Train leaves Ctrl-C alone
+        work = ThreadPoolExecutor(1).submit(_fit, lesson, workers, gpu=gpu, threads=cluster.threads)
+        _tell(ray, teller, monitor, work)
         refusal, stopped = ray.get(teller.ending.remote())
     if refusal:
         raise TrainingError(refusal)
@@ -151,25 +152,14 @@ class _Far(Monitor):
         self._teller.say.remote(text)
 
 
-@contextmanager
-def _telling(ray: Any, teller: Any, monitor: Monitor) -> Iterator[None]:
-    """What the first process says is said here while the block runs."""
-    over = threading.Event()
-
-    def listen() -> None:
-        last = False
-        while not last:
-            last = over.wait(SECONDS)
-            for line in ray.get(teller.take.remote()):
-                monitor.line(line)
-
-    thread = threading.Thread(target=listen)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def _tell(ray: Any, teller: Any, monitor: Monitor, work: "Future[None]") -> None:
+    """Say what the processes say until the work is done. Raises as it does."""
+    over = False
+    while not over:
+        over = bool(wait([work], SECONDS).done)
+        for line in ray.get(teller.take.remote()):
+            monitor.line(line)
+    work.result()
 
 
 def _cause(error: Exception) -> str:
