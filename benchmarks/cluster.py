@@ -123,9 +123,11 @@ def watched(out: Path) -> Iterator[dict[str, Any]]:
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    yield figures
-    over.set()
-    watcher.join()
+    try:
+        yield figures
+    finally:
+        over.set()
+        watcher.join()
     after = process_seconds()
     others = sum(after[pid] - before[pid] for pid in before.keys() & after.keys() - mine)
     figures |= {"seconds": time.monotonic() - began, "first": found[0], "others": others}

@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from pixelwise.checkpoint import model_path
-from pixelwise.cluster.engine import Cluster, beside_driver, refuse_unfit, wants_gpu, worker_count
+from pixelwise.cluster.engine import Cluster, beside_driver, first_line, refuse_unfit, wants_gpu, worker_count
+from pixelwise.errors import ConfigError
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
 from pixelwise.monitor import Monitor
@@ -55,7 +56,9 @@ class Pool:
         return cls(worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), beside_driver(ray, Ledger))
 
     def run(self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """What the workers, each made of `task`, give for rows; a row is one call, in no order."""
+        """What the workers, each made of `task`, give for rows; a row is one call, in no order. Raises ConfigError where
+        they die again and again before they are ready.
+        """
         if not rows:
             return
         data = demand("ray.data")
@@ -63,7 +66,13 @@ class Pool:
             min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=1
         )
         units = data.from_items(list(rows), override_num_blocks=len(rows))
-        yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
+        try:
+            yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
+        except demand("ray.exceptions").RayActorError as error:
+            raise ConfigError(
+                f"the workers die ({first_line(error)}); what is written is kept: look at the nodes' memory and at "
+                "Ray's logs, and run again"
+            ) from error
 
 
 def one_runtime(model: Path, loading: Mapping[str, Any], monitor: Monitor) -> dict[str, Any]:
