@@ -24,7 +24,7 @@ NODE_SECONDS = 120
 """How long a node has to start a process there and to tell what it has."""
 
 DEATHS = 20
-"""How often in a row workers may die before they have the model, as where machines are taken away; then the job ends."""
+"""How often in a row workers may die before they have the model, as on machines that are taken away."""
 
 OBJECT_STORE = 200 * 2**20
 """Bytes of shared memory of a cluster on this machine: only lists of names and one model pass through it."""

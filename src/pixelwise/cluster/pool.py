@@ -56,8 +56,8 @@ class Pool:
         return cls(worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), beside_driver(ray, Ledger))
 
     def run(self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """What the workers, each made of `task`, give for rows; a row is one call, in no order. Raises ConfigError where
-        they die again and again before they are ready.
+        """What the workers, each made of `task`, give for rows; a row is one call, in no order. Raises ConfigError
+        where they die again and again before they are ready.
         """
         if not rows:
             return
