@@ -64,8 +64,6 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of Ray Data's own ways on standard error
-    if _has_token():  # for an address that is given Ray does not look for one, but nodes that have one ask for it
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = demand("ray")
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if ray.is_initialized():
@@ -98,7 +96,7 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
     if address != "auto":
         _refuse_silent(address)
     try:
-        return ray.init(address, **quiet)
+        return _init(ray, address, quiet)
     except RuntimeError as error:
         if "ersion mismatch" not in str(error):
             raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
@@ -115,10 +113,15 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
         raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
 
 
-def _has_token() -> bool:
-    """Whether a token of Ray's lies where Ray looks for it."""
-    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
-    return bool(named) or Path("~/.ray/auth_token").expanduser().is_file()
+def _init(ray: ModuleType, address: str, quiet: dict[str, Any]) -> Any:
+    """ray.init, which looks for no token where an address is given; nodes started where one lies ask for it."""
+    try:
+        return ray.init(address, **quiet)
+    except ConnectionError as error:
+        setup = demand("ray._private.authentication.authentication_token_setup")
+        if "AuthToken" not in str(error.__cause__) or not setup.maybe_enable_token_auth_if_token_available():
+            raise
+        return ray.init(address, **quiet)
 
 
 def _started(ray: ModuleType, options: dict[str, Any]) -> Any:

@@ -62,9 +62,8 @@ class Pool:
         if not rows:
             return
         data = demand("ray.data")
-        compute = data.ActorPoolStrategy(
-            min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=1
-        )
+        # of a pool that may shrink Ray takes workers away while it does not know yet what the cluster has
+        compute = data.ActorPoolStrategy(size=self.workers, max_tasks_in_flight_per_actor=1)
         units = data.from_items(list(rows), override_num_blocks=len(rows))
         try:
             yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
