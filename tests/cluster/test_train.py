@@ -58,6 +58,7 @@ def two_nodes(ray: Any) -> Any:
     return ray.test_cluster
 
 
+@pytest.mark.skipif("PIXELWISE_LONG" not in os.environ, reason="takes a minute; PIXELWISE_LONG=1 runs it")
 def test_a_training_that_loses_a_process_ends_with_the_weights_of_torchrun(
     two_nodes: Any, shapes: Path, tmp_path: Path
 ) -> None:
