@@ -114,7 +114,7 @@ def repeated(folders: list[Path], work: Path, number: int, height: int | None) -
 def watched(out: Path) -> Iterator[dict[str, Any]]:
     """Figures of the block, filled at its end: seconds, those until the first mask, of cores for it and for others."""
     figures, found, over = dict[str, Any](), list[float](), threading.Event()
-    mine, began, busy, before = descendants(), time.monotonic(), busy_seconds(), process_seconds()
+    began, busy, mine = time.monotonic(), busy_seconds(), own_seconds()
 
     def look() -> None:
         while not over.wait(0.1) and not found:
@@ -128,10 +128,8 @@ def watched(out: Path) -> Iterator[dict[str, Any]]:
     finally:
         over.set()
         watcher.join()
-    after = process_seconds()
-    others = sum(after[pid] - before[pid] for pid in before.keys() & after.keys() - mine)
-    figures |= {"seconds": time.monotonic() - began, "first": found[0], "others": others}
-    figures["cores"] = busy_seconds() - busy - others
+    figures |= {"seconds": time.monotonic() - began, "first": found[0], "cores": own_seconds() - mine}
+    figures["others"] = busy_seconds() - busy - figures["cores"]
 
 
 def busy_seconds() -> float:
@@ -140,8 +138,11 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
-def process_seconds() -> dict[int, float]:
-    return {pid: (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK") for pid, words in processes().items()}
+def own_seconds() -> float:
+    """Seconds that cores have worked for this process and all that it has started, those that have ended included."""
+    all_of = processes()
+    mine = [all_of[pid] for pid in descendants(all_of) if pid in all_of]
+    return sum(int(ticks) for words in mine for ticks in words[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def processes() -> dict[int, list[str]]:
@@ -153,10 +154,10 @@ def processes() -> dict[int, list[str]]:
     return found
 
 
-def descendants() -> set[int]:
+def descendants(all_of: dict[int, list[str]]) -> set[int]:
     """This process and those that it has started."""
-    parents, found = {pid: int(words[1]) for pid, words in processes().items()}, {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+    found = {os.getpid()}
+    while more := {pid for pid, words in all_of.items() if int(words[1]) in found} - found:
         found |= more
     return found
 
