@@ -2,16 +2,20 @@
 
     python benchmarks/large_image.py RUN IMAGES --out benchmarks/results/large_image.md
 
-A mosaic of IMAGES is written as a tiled TIFF of each size and labelled in a process of its own; the last column is
-what holding all scores of the picture in memory would need (classes x 4 bytes a pixel, as in-memory averaging does).
+A mosaic of IMAGES is written as a tiled TIFF of each size and labelled in a process of its own. `--beside` gives the
+sides up to which in_memory.py does the same with all scores in memory. Small pictures, 360 x 480, are
+labelled by the same command, as many as make SMALL megapixels, for the rate to compare with.
 """
 
 import argparse
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,47 +27,65 @@ from PIL import Image
 from pixelwise.checkpoint import read_header
 
 BAND = 512
+SMALL = 100
+"""Megapixels of small pictures."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("images", type=Path)
-    parser.add_argument("--sides", type=int, nargs="+", default=[2500, 5000, 10000, 20000])
-    parser.add_argument("--tile", type=int, nargs=2, default=[512, 512])
-    parser.add_argument("--max-memory", type=int, default=300)
+    parser.add_argument("--sides", type=int, nargs="+", default=[5000, 10000, 20000, 40000])
+    parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument("--max-memory", type=int)
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
-    parser.add_argument("--overlap", type=float, default=0.125)
+    parser.add_argument("--overlap", type=float, default=0.0625)
+    parser.add_argument("--beside", type=int, default=0, help="largest side for those that hold all scores")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     classes = len(read_header(args.run).classes)
-    rows = [
-        "| side | megapixels | seconds | megapixels/s | peak MiB | all scores in memory, MiB |",
-        "|---|---|---|---|---|---|",
-    ]
-    found = []
+    sources = sorted(args.images.glob("*.jpg"))
+    found: dict[str, list[tuple[int, float, float]]] = {}
+    rows = ["| way | side | megapixels | seconds | megapixels/s | peak MiB |", "|---|---|---|---|---|---|"]
+
+    def note(way: str, side: int, megapixels: float, seconds: float, peak: float) -> None:
+        found.setdefault(way, []).append((side, seconds, peak))
+        rows.append(f"| {way} | {side} | {megapixels:.0f} | {seconds:.1f} | {megapixels / seconds:.2f} | {peak:.0f} |")
+        print(rows[-1], flush=True)
+
+    small(args, sources, note)
     for side in args.sides:
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / "mosaic.tif"
-            write_mosaic(source, side, sorted(args.images.glob("*.jpg"))[:16])
-            seconds, peak = labelled(args, source, Path(folder) / "out")
-        found.append((side, seconds, peak))
-        rows.append(
-            f"| {side} | {side**2 / 1e6:.0f} | {seconds:.1f} | {side**2 / 1e6 / seconds:.2f} | {peak:.0f} | "
-            f"{4 * classes * side**2 / 2**20:.0f} |"
-        )
-        sys.stdout.write(rows[-1] + "\n")
-    tile = " ".join(map(str, args.tile))
-    command = (
-        f"python benchmarks/large_image.py RUN IMAGES --sides {' '.join(map(str, args.sides))} --tile {tile} --runtime "
-        f"{args.runtime} --precision {args.precision} --max-memory {args.max_memory}"
-    )
-    how = f"overlap {args.overlap}, {args.runtime} {args.precision}"
-    note = f"{classes} classes, tiles of {tile}, {how}; whole commands.\n"
+            source, out = Path(folder) / "mosaic.tif", Path(folder) / "out"
+            write_mosaic(source, side, sources[:16])
+            note("pixelwise", side, side**2 / 1e6, *measured(labelling(args, source, out)))
+            for way in ("monai", "loop") if side <= args.beside else ():
+                words = [way, args.run, source, Path(folder) / "mask.png", args.runtime, args.precision, args.tile]
+                script = Path(__file__).with_name("in_memory.py")
+                note(f"in memory, {way}", side, side**2 / 1e6, *measured([script, *words]))
+    small(args, sources, note)  # the machine's speed varies
+    given = shlex.join(f"--{name.replace('_', '-')}={value}" for name, value in vars(args).items() if is_option(name))
+    command = f"python benchmarks/large_image.py RUN IMAGES --sides {' '.join(map(str, args.sides))} {given}"
+    note_ = f"{classes} classes; whole commands, from the shell to the files.\n"
     draw(found, args.out.with_suffix(".png"))
     picture = f"\n![memory and time by size]({args.out.with_suffix('.png').name})\n"
-    args.out.write_text("\n".join(["# Large pictures\n", provenance(command), note, *rows, picture]), encoding="utf-8")
+    args.out.write_text("\n".join(["# Large pictures\n", provenance(command), note_, *rows, picture]), encoding="utf-8")
+
+
+def small(args: argparse.Namespace, sources: list[Path], note: Callable[..., None]) -> None:
+    copies = round(SMALL * 1e6 / (360 * 480))
+    with tempfile.TemporaryDirectory() as folder:
+        many = Path(folder) / "many"
+        many.mkdir()
+        for number in range(copies):
+            shutil.copy(sources[number % len(sources)], many / f"{number:05d}.jpg")
+        megapixels = copies * 360 * 480 / 1e6
+        note("small pictures", 360, megapixels, *measured(labelling(args, many, Path(folder) / "small")))
+
+
+def is_option(name: str) -> bool:
+    return name in ("tile", "runtime", "precision", "overlap", "beside")
 
 
 def write_mosaic(path: Path, side: int, images: list[Path]) -> None:
@@ -76,21 +98,16 @@ def write_mosaic(path: Path, side: int, images: list[Path]) -> None:
             target.write(np.roll(band, 37 * top // BAND, axis=2)[:, :rows], window=((top, top + rows), (0, side)))
 
 
-def labelled(args: argparse.Namespace, source: Path, out: Path) -> tuple[float, float]:
-    """Seconds and peak MiB of the whole command."""
-    tile = [str(side) for side in args.tile]
-    command = [sys.executable, "-m", "pixelwise", "predict", str(args.run), str(source), "--out", str(out)]
-    command += [
-        "--tile",
-        *tile,
-        "--overlap",
-        str(args.overlap),
-        "--runtime",
-        args.runtime,
-        "--precision",
-        args.precision,
-    ]
-    command += ["--max-memory", str(args.max_memory)]
+def labelling(args: argparse.Namespace, source: Path, out: Path) -> list[object]:
+    """The words of the command."""
+    words = ["-m", "pixelwise", "predict", args.run, source, "--out", out, "--tile", args.tile, args.tile]
+    words += ["--overlap", args.overlap, "--runtime", args.runtime, "--precision", args.precision]
+    return [*words, "--max-memory", args.max_memory] if args.max_memory else words
+
+
+def measured(words: list[object]) -> tuple[float, float]:
+    """Seconds and peak MiB of a whole Python process."""
+    command = [sys.executable, *map(str, words)]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -100,12 +117,16 @@ def labelled(args: argparse.Namespace, source: Path, out: Path) -> tuple[float, 
     return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def draw(found: list[tuple[int, float, float]], path: Path) -> None:
+def draw(found: dict[str, list[tuple[int, float, float]]], path: Path) -> None:
     figure = Figure(figsize=(9, 3.6), dpi=110, layout="constrained")
     memory, duration = figure.subplots(1, 2)
-    memory.plot([side for side, _, _ in found], [peak for _, _, peak in found], marker="o")
-    memory.set(xlabel="side, pixels", ylabel="peak MiB", ylim=(0, None), title="memory by width")
-    duration.plot([side**2 / 1e6 for side, _, _ in found], [seconds for _, seconds, _ in found], marker="o")
+    for way, rows in found.items():
+        if way == "small pictures":
+            continue
+        memory.plot([side for side, _, _ in rows], [peak for _, _, peak in rows], marker="o", label=way)
+        duration.plot([side**2 / 1e6 for side, _, _ in rows], [seconds for _, seconds, _ in rows], marker="o")
+    memory.set(xlabel="side, pixels", ylabel="peak MiB", ylim=(0, None), title="memory by side")
+    memory.legend()
     duration.set(xlabel="megapixels", ylabel="seconds", ylim=(0, None), title="time by area")
     figure.savefig(path)
 

@@ -30,6 +30,9 @@ from pixelwise.inference.load import load
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import Predictor
 
+QUEUE = 64
+"""Requests that the server holds by default."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -38,6 +41,7 @@ def main() -> None:
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--seconds", type=float, default=12, help="of each measurement")
+    parser.add_argument("--turns", type=int, default=6, help="in which bare and server alternate over these seconds")
     parser.add_argument("--requests", type=int, default=10_000, help="for growth, of small pictures")
     parser.add_argument("--parts", nargs="*", default=["speed", "batch", "memory"])
     parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64, 256])
@@ -48,7 +52,7 @@ def main() -> None:
     if "batch" in args.parts:
         lines += batches(args, files)
     if {"speed", "memory"} & set(args.parts):
-        with tempfile.TemporaryFile("w+") as log:
+        with tempfile.NamedTemporaryFile("w") as log:
             process, port = started(args, log)
             try:
                 if "speed" in args.parts:
@@ -60,7 +64,7 @@ def main() -> None:
                 process.wait()
     words = ["python", "benchmarks/serve.py", "RUN", "IMAGES", "--parts", *args.parts]
     words += ["--runtime", args.runtime, "--precision", args.precision, "--seconds", f"{args.seconds:g}"]
-    words += ["--requests", str(args.requests)]
+    words += ["--turns", str(args.turns), "--requests", str(args.requests)]
     text = "\n".join(["# The server under load\n", provenance(shlex.join(words)), *lines, ""])
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
@@ -71,8 +75,7 @@ def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
     command += ["--runtime", args.runtime, "--precision", args.precision]
     process = subprocess.Popen(command, stderr=log)
     for _ in range(600):
-        log.seek(0)
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read()):
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", Path(log.name).read_text(encoding="utf-8")):
             return process, int(found[1])
         time.sleep(0.1)
     raise SystemExit("the server did not start")
@@ -83,17 +86,26 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
     bare(predictor, files, 2)
     asyncio.run(clients(port, 8, files, seconds=2))
     rows = [
-        "| clients | requests/s | of the bare rate | median ms | 99th ms | refused (503) |",
+        "| clients | requests/s | of the bare rate, median (range) | median ms | 99th ms | refused (503) |",
         "|---|---|---|---|---|---|",
     ]
     rates = []
     for count in args.clients:
-        rates.append(bare(predictor, files, args.seconds / 2))
-        found = asyncio.run(clients(port, count, files, seconds=args.seconds))
-        rates.append(bare(predictor, files, args.seconds / 2))
-        rate, beside = len(found.seconds) / found.took, statistics.mean(rates[-2:])
-        middle, late = np.percentile(found.seconds, [50, 99]) * 1e3
-        rows.append(f"| {count} | {rate:.1f} | {rate / beside:.2f} | {middle:.0f} | {late:.0f} | {found.refused} |")
+        turns = args.turns if count <= QUEUE else 1  # whoever is refused comes again after some seconds
+        alone, served, waited, refused = list[float](), list[float](), list[float](), 0
+        for _ in range(turns):
+            alone.append(bare(predictor, files, args.seconds / turns))
+            found = asyncio.run(clients(port, count, files, seconds=args.seconds / turns))
+            served.append(len(found.seconds) / found.took)
+            waited, refused = waited + found.seconds, refused + found.refused
+        alone.append(bare(predictor, files, args.seconds / turns))
+        rates += alone
+        shares = [rate / statistics.mean(pair) for rate, pair in zip(served, itertools.pairwise(alone), strict=True)]
+        middle, late = np.percentile(waited, [50, 99]) * 1e3
+        rows.append(
+            f"| {count} | {statistics.median(served):.1f} | {statistics.median(shares):.2f} "
+            f"({min(shares):.2f} to {max(shares):.2f}) | {middle:.0f} | {late:.0f} | {refused} |"
+        )
     coded = timed_encoding(predictor, files)
     return [
         f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: {min(rates):.1f} to "

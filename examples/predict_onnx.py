@@ -4,32 +4,40 @@ python examples/predict_onnx.py model.onnx photo.jpg mask.png
 """
 
 import json
+import math
 import sys
 
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
-TILE, OVERLAP = 1024, 0.125  # what pixelwise predict does unless told otherwise, as is counting tiles by a bell curve
+TILE, OVERLAP = 1024, 1 / 16  # what pixelwise predict does unless told otherwise
 
 
-def starts(length: int) -> list[int]:
-    gaps = -(-(length - TILE) // (TILE - int(TILE * OVERLAP))) if length > TILE else 0
-    return [i * (length - TILE) // gaps for i in range(gaps + 1)] if gaps else [0]
+def gaps(length: int, side: int) -> int:
+    return max(0, -(-(length - side) // (side - int(side * OVERLAP))))
 
 
-def bell(length: int) -> np.ndarray:
-    return np.exp(-0.5 * ((np.arange(length) - (length - 1) / 2) / (length / 8)) ** 2)
+def tiles(length: int) -> tuple[int, list[int]]:  # as few as TILE allows, then as small as so few may be
+    sides = (s for s in [*range(TILE * 3 // 4, TILE, 32), TILE] if gaps(length, s) == gaps(length, TILE))
+    side = next(sides) if length > TILE else length
+    return side, [i * (length - side) // max(1, gaps(length, side)) for i in range(gaps(length, side) + 1)]
+
+
+def ramp(side: int) -> np.ndarray:  # a tile counts less and less towards its edges, where others lie over it
+    edge = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1
+    return np.minimum(edge / (math.ceil(side * OVERLAP) + 1), 1)
 
 
 session = onnxruntime.InferenceSession(sys.argv[1])
 classes = json.loads(session.get_modelmeta().custom_metadata_map["pixelwise"])["classes"]
 rgb = np.asarray(ImageOps.exif_transpose(Image.open(sys.argv[2])).convert("RGB")).transpose(2, 0, 1)
 total, count = np.zeros((len(classes["names"]), *rgb.shape[1:]), np.float32), np.zeros(rgb.shape[1:], np.float32)
-for top in starts(rgb.shape[1]):
-    for left in starts(rgb.shape[2]):
-        window = np.s_[:, top : top + TILE, left : left + TILE]
-        weight = bell(rgb[window].shape[1])[:, None] * bell(rgb[window].shape[2])
+(height, tops), (width, lefts) = tiles(rgb.shape[1]), tiles(rgb.shape[2])
+weight = ramp(height)[:, None] * ramp(width)
+for top in tops:
+    for left in lefts:
+        window = np.s_[:, top : top + height, left : left + width]
         total[window] += session.run(None, {"rgb": rgb[window][None]})[0][0] * weight
         count[window[1:]] += weight
 mask = Image.fromarray((total / count).argmax(0).astype(np.uint8))

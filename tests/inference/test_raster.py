@@ -25,7 +25,14 @@ from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
 from pixelwise.inference.choices import SCORES, Choices
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import fitting_plan, open_raster, predict_raster, reads_by_window
+from pixelwise.inference.raster import (
+    COMFORTABLE,
+    LOWEST_TILE,
+    fitting_plan,
+    open_raster,
+    predict_raster,
+    reads_by_window,
+)
 from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
 from pixelwise.jobs.predict import Recipe, predict_files
 from pixelwise.models.build import ModelConfig
@@ -59,7 +66,7 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     st.integers(1, 200), st.integers(1, 200), st.sampled_from([32, 48, 64]), st.sampled_from([32, 80]),
     st.sampled_from([0.0, 0.25, 0.6]), st.sampled_from(WEIGHTS),
 )  # fmt: skip
-def test_strips_are_the_weighted_mean_of_all_tiles(
+def test_pieces_are_the_weighted_mean_of_all_tiles(
     height: int, width: int, tile_height: int, tile_width: int, overlap: float, weights: str
 ) -> None:
     plan, rgb = TilePlan(height, width, (tile_height, tile_width), overlap, weights), picture(height, width)
@@ -71,9 +78,10 @@ def test_strips_are_the_weighted_mean_of_all_tiles(
             tile = rgb[top : top + h, left : left + w].transpose(2, 0, 1)[None]
             total[:, top : top + h, left : left + w] += blurred(tile)[0] * tile_weight
             weight[top : top + h, left : left + w] += tile_weight
-    strips = [(top, strip.copy()) for top, strip in stream(blurred, rgb, plan)]
-    assert [top for top, _ in strips] == np.cumsum([0, *(s.shape[1] for _, s in strips)])[:-1].tolist()
-    assert np.allclose(np.concatenate([strip for _, strip in strips], axis=1), total / weight, atol=1e-4)
+    found = np.full((3, height, width), np.nan)
+    for top, left, piece in stream(blurred, rgb, plan):
+        found[:, top : top + piece.shape[1], left : left + piece.shape[2]] = piece
+    assert np.allclose(found, total / weight, atol=1e-4)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
@@ -185,7 +193,9 @@ def test_without_coordinate_system_the_mask_has_none(tmp_path: Path) -> None:
 
 def test_tiles_become_lower_until_the_sums_fit() -> None:
     plan = TilePlan(20_000, 20_000, (1024, 1024), 0.25)
-    assert fitting_plan(plan, 21, None) == plan
+    assert fitting_plan(plan, 3, None) == plan
+    assert fitting_plan(plan, 21, None).memory(21) <= COMFORTABLE < plan.memory(21)
+    assert fitting_plan(TilePlan(100_000, 100_000, (1024, 1024), 0.25), 150, None).size[0] == LOWEST_TILE
     fitted = fitting_plan(plan, 21, 700 * 2**20)
     assert fitted.memory(21) <= 700 * 2**20 < plan.memory(21)
     assert fitted.size[0] < 1024

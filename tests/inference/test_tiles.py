@@ -1,5 +1,7 @@
 import threading
 import time
+import tracemalloc
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.parallel import WORKERS
-from pixelwise.inference.tiles import TilePlan, positions, stream
+from pixelwise.inference.tiles import TilePlan, positions, side, stream
 
 overlaps = st.floats(0, 0.95)
 
@@ -31,7 +33,7 @@ def brute(rgb: np.ndarray, plan: TilePlan) -> np.ndarray:
     total, count = np.zeros((4, plan.height, plan.width)), np.zeros((plan.height, plan.width))
     for top in plan.rows:
         for left in plan.columns:
-            tile = rgb[top : top + plan.tile[0], left : left + plan.tile[1]]
+            tile = rgb[top : top + plan.size[0], left : left + plan.size[1]]
             logits = fake(tile.transpose(2, 0, 1)[None])[0]
             total[:, top : top + tile.shape[0], left : left + tile.shape[1]] += logits
             count[top : top + tile.shape[0], left : left + tile.shape[1]] += 1
@@ -55,6 +57,22 @@ def test_positions_are_evenly_spread() -> None:
     assert positions(400, 400, 0.25) == [0]
 
 
+@given(length=st.integers(1, 5000), tile=st.integers(32, 1024), overlap=overlaps)
+def test_tiles_are_no_larger_than_as_few_of_them_need(length: int, tile: int, overlap: float) -> None:
+    taken = side(length, tile, overlap)
+    assert taken <= tile
+    assert taken == length or (taken >= 0.75 * tile and (taken == tile or taken % 32 == 0))
+    assert len(positions(length, taken, overlap)) == len(positions(length, tile, overlap))
+
+
+def test_a_large_picture_is_not_computed_half_as_much_again() -> None:
+    """5000 pixels in tiles of 1024 take six a side, which would share 229 pixels where 128 are asked for."""
+    assert side(5000, 1024, 0.125) == 960
+    assert side(1100, 1024, 0.125) == 768
+    assert side(2048, 1024, 0.0) == 1024
+    assert side(1000, 1024, 0.125) == 1000
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     height=st.integers(1, 130),
@@ -62,34 +80,74 @@ def test_positions_are_evenly_spread() -> None:
     tile=st.tuples(st.integers(32, 70), st.integers(32, 70)),
     overlap=overlaps.filter(lambda share: share < 0.85),
 )
-def test_bands_equal_the_average_over_the_whole_picture(
+def test_pieces_equal_the_average_over_the_whole_picture(
     height: int, width: int, tile: tuple[int, int], overlap: float
 ) -> None:
     rgb, plan = picture(height, width), TilePlan(height, width, tile, overlap)
-    bands = list(stream(fake, rgb, plan))
-    firsts = [0, *np.cumsum([band.shape[1] for _, band in bands])]
-    assert [first for first, _ in bands] == firsts[:-1]
-    assert firsts[-1] == height
-    np.testing.assert_allclose(np.concatenate([b for _, b in bands], axis=1), brute(rgb, plan), atol=1e-4, rtol=1e-5)
+    np.testing.assert_allclose(joined(stream(fake, rgb, plan), plan), brute(rgb, plan), atol=1e-4, rtol=1e-5)
 
 
-def test_bands_stay_what_they_were_while_later_ones_are_made() -> None:
+def joined(pieces: Iterable[tuple[int, int, np.ndarray]], plan: TilePlan) -> np.ndarray:
+    """The whole picture's logits; each pixel must come once, and rows of pieces in their order."""
+    whole, seen, ends = np.zeros((4, plan.height, plan.width)), np.zeros((plan.height, plan.width), int), [0]
+    for top, left, logits in pieces:
+        piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
+        whole[:, *piece] = logits
+        seen[piece] += 1
+        assert top == ends[-1]
+        if left + logits.shape[2] == plan.width:
+            ends.append(top + logits.shape[1])
+    assert (seen == 1).all()
+    return whole
+
+
+@given(length=st.integers(33, 3000), tile=st.integers(32, 512), overlap=st.sampled_from([0.0, 1 / 16, 0.125, 0.5]))
+def test_with_linear_weights_no_tile_begins_or_ends_with_a_jump(length: int, tile: int, overlap: float) -> None:
+    """Where a tile's edge lies in others, its share of the mean there is small; elsewhere it counts fully."""
+    plan = TilePlan(length, length, (tile, tile), overlap, "linear")
+    profile = plan.profile(plan.size[0])
+    assert profile.max() == 1 or overlap == 0.5
+    total = np.zeros(length)
+    for top in plan.rows:
+        total[top : top + len(profile)] += profile
+    ramp = int(np.ceil(plan.size[0] * overlap)) + 1
+    for top in [top for top in plan.rows[1:] if top >= ramp and overlap]:  # else the first tile's own ramp is there too
+        assert profile[0] / total[top] < 1.5 / ramp
+    if not overlap:
+        assert (profile == 1).all()
+
+
+def test_pieces_stay_what_they_were_while_later_ones_are_made() -> None:
     rgb, plan = picture(200, 90), TilePlan(200, 90, (32, 32), 0.5)
     kept = list(stream(fake, rgb, plan))
-    copied = [(first, band.copy()) for first, band in stream(fake, rgb, plan)]
-    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(kept, copied, strict=True))
+    copied = [(*place, piece.copy()) for *place, piece in stream(fake, rgb, plan)]
+    assert all(np.array_equal(one[2], other[2]) for one, other in zip(kept, copied, strict=True))
 
 
-def test_no_band_is_taller_than_a_tile() -> None:
-    plan = TilePlan(500, 40, (32, 32), 0.25)
-    assert max(band.shape[1] for _, band in stream(fake, picture(500, 40), plan)) <= 32
+def test_what_is_held_does_not_grow_with_the_picture() -> None:
+    """Sixteen times the rows take no more memory, and less is held than is said."""
+    peaks = []
+    for height in (512, 8192):
+        plan = TilePlan(height, 512, (64, 64), 0.25)
+        rgb = picture(height, 512)
+        tracemalloc.start()
+        for _ in stream(fake, rgb, plan):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < plan.memory(4, copies=copies_of_fake) + 300_000
+
+
+copies_of_fake = 4
+"""What `fake` itself holds beside its result, in parts of that."""
 
 
 def test_one_tile_gives_the_runners_own_logits_without_a_copy() -> None:
     given_out = np.zeros((1, 4, 40, 50), np.float32)
-    [(first, band)] = stream(lambda _: given_out, picture(40, 50), TilePlan(40, 50, (64, 64), 0.25))
-    assert first == 0
-    assert np.shares_memory(band, given_out)
+    [(top, left, piece)] = stream(lambda _: given_out, picture(40, 50), TilePlan(40, 50, (64, 64), 0.25))
+    assert (top, left) == (0, 0)
+    assert np.shares_memory(piece, given_out)
 
 
 def test_a_read_only_picture_can_be_streamed() -> None:
@@ -115,12 +173,12 @@ def test_a_few_tiles_are_in_work_at_once_and_no_more() -> None:
     assert 2 <= most <= WORKERS
 
 
-def test_a_strip_that_is_not_taken_stops_the_tiles() -> None:
+def test_a_piece_that_is_not_taken_stops_the_tiles() -> None:
     """Whoever leaves the loop, by an error or Ctrl-C, does not wait for the rest of the picture."""
     calls: list[int] = []
-    strips = stream(lambda rgb: calls.append(1) or fake(rgb), picture(640, 32), TilePlan(640, 32, (32, 32), 0))
-    next(strips)
-    strips.close()
+    pieces = stream(lambda rgb: calls.append(1) or fake(rgb), picture(640, 32), TilePlan(640, 32, (32, 32), 0))
+    next(pieces)
+    pieces.close()
     assert len(calls) <= WORKERS + 2
 
 

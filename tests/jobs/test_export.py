@@ -234,6 +234,23 @@ def test_the_memory_that_a_runner_keeps_is_given_back_and_it_works_on(tmp_path: 
     assert np.array_equal(runner(rgb), before)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_after_many_shapes_openvino_prepares_the_network_anew_if_its_file_is_the_same(
+    tmp_path: Path, own_cache: Path, *, replaced: bool
+) -> None:
+    runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
+    rgb = np.random.default_rng(0).integers(0, 256, (1, 3, 96, 64), np.uint8)
+    before, network = runner(rgb), runner.network  # type: ignore[attr-defined]
+    for side in range(32, 32 * 6, 32):
+        runner(np.zeros((1, 3, side, 32), np.uint8))
+    if replaced:
+        for file in own_cache.rglob("*.onnx"):
+            file.write_bytes(b"another network")
+    release(runner)
+    assert (runner.network is network) == replaced  # type: ignore[attr-defined]
+    assert np.array_equal(runner(rgb), before)
+
+
 def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path: Path, own_cache: Path) -> None:
     model, monitor = model_file(tmp_path / "m.safetensors", "fcn8s"), Lines()
     source = picture(tmp_path / "a.png", 60, 90)

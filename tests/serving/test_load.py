@@ -204,6 +204,22 @@ def lines_of(connection: socket.socket) -> Lines:
             yield answer.status, json.loads(line)
 
 
+def test_when_to_come_again_follows_from_the_work_and_not_from_the_waiting() -> None:
+    lane = Lane(150, threads=1)
+    with ExitStack() as places:
+        for _ in range(150):
+            places.enter_context(lane.place()).start(lambda: time.sleep(0.005))
+        until(lambda: lane.done == 0 and lane.held == 150)
+        lane._pool.submit(int).result()  # all are done: the last ones waited for 150 times as long as they worked
+    until(lambda: lane.held == 0)
+    with ExitStack() as places:
+        for _ in range(150):
+            places.enter_context(lane.place())
+        with pytest.raises(BusyError) as refused:
+            places.enter_context(lane.place())
+    assert refused.value.seconds <= 3
+
+
 def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_gets_on() -> None:
     def slow(rgb: np.ndarray) -> np.ndarray:
         time.sleep(0.15)
@@ -284,6 +300,19 @@ def test_one_picture_is_painted_at_a_time_and_few_wait() -> None:
 def busy(port: int, path: str) -> bool:
     with paged(port, b"", path) as lines:
         return next(lines)[0] == 503
+
+
+def test_a_server_at_rest_does_nothing_but_to_wait_for_its_sweep() -> None:
+    """Gradio's queue, which the page does not use, would look for work a thousand times a second."""
+    app = create_app({"a": predictor_of()})
+
+    async def at_rest() -> set[str]:
+        async with app.router.lifespan_context(app):
+            await asyncio.sleep(0)
+            return {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
+
+    running = asyncio.run(at_rest())
+    assert {name for name in running if "at_rest" not in name} == {"tidy"}
 
 
 def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,21 @@ def test_the_palette_is_that_of_pascal_voc() -> None:
     assert voc_colormap(256)[255] == (224, 224, 192)
 
 
-def test_confidence_is_the_softmax_of_the_label() -> None:
-    logits = torch.randn(5, 3, 4) * 20
+@pytest.mark.parametrize("size", [(3, 4), (300, 500), (2, 70_000)])
+def test_confidence_is_the_softmax_of_the_label(size: tuple[int, int]) -> None:
+    logits = torch.randn(5, *size) * 20
     labels, confidence = read_labels(logits.numpy())
     top = logits.softmax(0).max(0)
     assert np.array_equal(labels, top.indices)
     np.testing.assert_allclose(confidence, top.values, atol=1e-6)
     np.testing.assert_allclose(softmax(logits.numpy()), logits.softmax(0), atol=1e-6)
+
+
+def test_of_equal_logits_the_first_class_wins() -> None:
+    logits = np.zeros((255, 1, 3), np.float32)
+    logits[[7, 200, 254], 0, [0, 1, 2]] = 1
+    logits[9, 0, 0] = 1
+    assert read_labels(logits)[0].tolist() == [[7, 200, 254]]
 
 
 def test_void_pixels_do_not_move_the_loss() -> None:

@@ -20,7 +20,7 @@ def predict(
         1024,
         1024,
     ),
-    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.125,
+    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.0625,
     also: Annotated[
         list[str] | None,
         typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),
@@ -29,7 +29,7 @@ def predict(
     tta: Tta = False,
     scale: Scale = None,
     max_memory: Annotated[
-        int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take.")
+        int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take; 480.")
     ] = None,
     runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",

@@ -13,6 +13,7 @@ from pixelwise.inference.packages import installed
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.runners import PRECISIONS, Runner
 from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner
+from pixelwise.inference.tiles import OVERLAP
 from pixelwise.monitor import Monitor
 from pixelwise.onnx_file import read_onnx_header
 from pixelwise.openvino_file import read_openvino_header
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import torch
 
 TILE = (1024, 1024)
-OVERLAP = 0.125
 ENOUGH_TO_MEASURE = 30_000_000
 """Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done before."""
 

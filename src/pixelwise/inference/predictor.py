@@ -16,7 +16,7 @@ from pixelwise.files import atomic
 from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
 from pixelwise.inference.regions import sieved
 from pixelwise.inference.runners import Logits, Runner, averaged
-from pixelwise.inference.tiles import TilePlan, stream
+from pixelwise.inference.tiles import OVERLAP, TilePlan, stream
 from pixelwise.reports.overlays import paint, shares, with_legend
 from pixelwise.tasks.labels import Classes, Colour, read_labels, softmax
 
@@ -82,7 +82,7 @@ class Result:
 class Predictor:
     """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
 
-    `weights` of the tiles are `uniform` or `gaussian`, as in TilePlan. `max_memory`, in bytes, is what the sums of
+    `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the sums of
     logits of a picture read by window may take. `name` is what reports call the model. Raises ConfigError for a tile
     below 32 pixels, an overlap outside [0, 1), or other weights.
     """
@@ -93,8 +93,8 @@ class Predictor:
         classes: Classes,
         *,
         tile: tuple[int, int] = (1024, 1024),
-        overlap: float = 0.125,
-        weights: str = "gaussian",
+        overlap: float = OVERLAP,
+        weights: str = "linear",
         max_memory: int | None = None,
     ) -> None:
         TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image
@@ -127,12 +127,13 @@ class Predictor:
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
         kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
-        for top, logits in stream(averaged(self.runner, mirror=tta, scales=scales), rgb, self.plan(height, width)):
+        runner = averaged(self.runner, mirror=tta, scales=scales)
+        for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
-            band = slice(top, top + logits.shape[1])
-            labels[band], confidence[band] = read_labels(logits)
+            piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
+            labels[piece], confidence[piece] = read_labels(logits)
             if kept is not None:
-                kept[:, band] = logits if scores == "logits" else softmax(logits)
+                kept[:, *piece] = logits if scores == "logits" else softmax(logits)
         known = {} if scores is None or kept is None else {scores: kept}
         return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
 

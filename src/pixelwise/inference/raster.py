@@ -1,4 +1,4 @@
-"""Pictures too large for memory, and georeferenced ones: read by window, labelled in strips, written as tiled TIFF.
+"""Pictures too large for memory, and georeferenced ones: read by window, labelled in tiles, written as tiled TIFF.
 
 Needs rasterio (extra `raster`), which reads what GDAL reads.
 """
@@ -25,7 +25,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import refuse_too_large, sieved, write_polygons
 from pixelwise.inference.runners import Logits, averaged, copies_held
 from pixelwise.inference.seams import Seams
-from pixelwise.inference.tiles import STRIP, TilePlan, stream
+from pixelwise.inference.tiles import TilePlan, stream
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax
 
@@ -34,6 +34,10 @@ CACHE_MEBIBYTES = 96
 
 BLOCK = 512
 LOWEST_TILE = 128
+COMFORTABLE = 480 * 2**20
+"""Bytes for the sums of logits where no limit is given: with them, 20,000 pixels a side stay below 1.5 GB in all."""
+STRIP = 16
+"""Rows of scores in a block of their files, of which there is one for each class."""
 
 _FILTERS = Lock()
 _SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
@@ -127,7 +131,7 @@ def predict_raster(
     choices: Choices | None = None,
     monitor: Monitor | None = None,
 ) -> Path:
-    """Label the raster `source` in strips; write STEM.tif to `folder`, and what else is chosen. The mask's path.
+    """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen. The mask's path.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's georeference; what is
     nodata in the source is void, which is their nodata value. STEM_probabilities.tif and STEM_logits.tif have a band
@@ -146,12 +150,11 @@ def predict_raster(
             f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed / 2**20:.0f} MiB"
         )
         runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
-        strips = monitor.track(
-            stream(runner, picture, plan), what=source.name, total=plan.height, unit="rows", weight=STRIP
-        )
+        count = len(plan.rows) * len(plan.columns)
+        pieces = monitor.track(stream(runner, picture, plan), what=source.name, total=count, unit="tiles")
         results = _Results(path, picture, predictor.classes, plan, choices, stack)
-        for top, logits in strips:
-            results.add(top, logits)
+        for top, left, logits in pieces:
+            results.add(top, left, logits)
         results.finish()
     if "seams" in choices.extras:
         monitor.line(f"{source.name}: {results.seams}")
@@ -172,16 +175,22 @@ def _planned(predictor: Predictor, picture: RasterPicture, choices: Choices) -> 
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
     whole, classes = predictor.plan(picture.height, picture.width), len(predictor.classes)
     copies = copies_held(mirror=choices.tta, scales=choices.scales)
-    plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies)
-    return plan, plan.memory(classes, copies=copies)
+    kept = 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)  # labels and what is valid come always
+    plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies, kept=kept)
+    return plan, plan.memory(classes, copies=copies, kept=kept)
 
 
-def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1) -> TilePlan:
-    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does."""
-    while max_memory is not None and plan.memory(classes, copies=copies) > max_memory:
+def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, kept: int = 0) -> TilePlan:
+    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does.
+
+    None: COMFORTABLE bytes, or the lowest tiles where even these hold more.
+    """
+    while plan.memory(classes, copies=copies, kept=kept) > (max_memory or COMFORTABLE):
         height = plan.size[0] // 2 // 32 * 32
+        if height < LOWEST_TILE and max_memory is None:
+            break
         if height < LOWEST_TILE:
-            needed = plan.memory(classes, copies=copies) / 2**20
+            needed = plan.memory(classes, copies=copies, kept=kept) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need {needed:.0f} MiB even in tiles of "
                 f"{plan.size[0]} rows; allow more with --max-memory, or cut the picture"
@@ -230,7 +239,7 @@ def _quiet_rasterio() -> Any:
 
 
 class _Results:
-    """The files that become of one raster: written strip by strip, and renamed to their places when all are whole."""
+    """The files that become of one raster: written by rows of tiles, and renamed to their places when all are whole."""
 
     def __init__(
         self, path: Path, picture: RasterPicture, classes: Classes, plan: TilePlan, choices: Choices, stack: ExitStack
@@ -242,27 +251,43 @@ class _Results:
         def target(ending: str, **profile: object) -> _Target:
             return stack.enter_context(_written(path.with_name(f"{path.stem}{ending}.tif"), picture, profile))
 
-        self.labels = target("", count=1, dtype="uint8", nodata=VOID)
-        self.labels.dataset.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)})
-        self.confidence = target("_confidence", count=1, dtype="uint8") if choices.confidence else None
-        half = {"dtype": "float32", "nbits": 16, "predictor": 3, "nodata": np.nan, "blockysize": STRIP}
-        self.scores = target(f"_{choices.scores}", count=len(classes), **half) if choices.scores else None
+        def rows(dtype: type, *bands: int) -> NDArray[Any]:
+            return np.empty((*bands, plan.size[0], plan.width), dtype)
 
-    def add(self, top: int, logits: Logits) -> None:
-        """The logits (C, h, W) of the rows from `top` on."""
-        found, sure = read_labels(logits)
-        void = ~self.picture.valid(top, 0, *found.shape)
-        found[void] = VOID
+        self._labels, self.labels = rows(np.uint8), target("", count=1, dtype="uint8", nodata=VOID)
+        self.labels.dataset.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)})
+        if choices.confidence:
+            self._sure, self.confidence = rows(np.uint8), target("_confidence", count=1, dtype="uint8")
+        if choices.scores:
+            half = {"dtype": "float32", "nbits": 16, "predictor": 3, "nodata": np.nan, "blockysize": STRIP}
+            self._scores = rows(np.float16, len(classes))
+            self.scores = target(f"_{choices.scores}", count=len(classes), **half)
+
+    def add(self, top: int, left: int, logits: Logits) -> None:
+        """The piece of logits (C, h, w) at (top, left)."""
+        _, height, width = logits.shape
+        piece = np.s_[:height, left : left + width]
+        self._labels[piece], sure = read_labels(logits)
+        if self.choices.confidence:
+            self._sure[piece] = np.rint(sure * 255)
+        if self.choices.scores:
+            self._scores[:, *piece] = logits if self.choices.scores == "logits" else softmax(logits)
+        if left + width == self.picture.width:
+            self._add_rows(top, height)
+
+    def _add_rows(self, top: int, height: int) -> None:
+        """A row of pieces is whole."""
+        void = ~self.picture.valid(top, 0, height, self.picture.width)
+        labels = np.where(void, VOID, self._labels[:height]).astype(np.uint8)
         if self._held is None:
-            self._write(top, found)
+            self._write(top, labels)
         else:
-            self._held[top : top + len(found)] = found
-        if self.confidence is not None:
-            self.confidence.write(np.where(void, 0, np.rint(sure * 255)).astype(np.uint8)[None])
-        if self.scores is not None:
-            values = logits if self.choices.scores == "logits" else softmax(logits)
-            values = np.where(void, np.nan, values).astype(np.float16).astype(np.float32)
-            self.scores.write(np.broadcast_to(values, (len(self.classes), *found.shape)))
+            self._held[top : top + height] = labels
+        if self.choices.confidence:
+            self.confidence.write(np.where(void, 0, self._sure[:height]).astype(np.uint8)[None])
+        for first in range(0, height if self.choices.scores else 0, STRIP):
+            strip = slice(first, min(first + STRIP, height))
+            self.scores.write(np.where(void[strip], np.nan, self._scores[:, strip]).astype(np.float32))
 
     def finish(self) -> None:
         """What can be done only when all rows are there."""

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, local
+from threading import local
 from typing import Any
+
+import numpy as np
 
 from pixelwise.errors import ModelError
 from pixelwise.inference.packages import demand
@@ -27,11 +29,8 @@ _KEPT = 512
 """Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its own 5000 are hundreds
 of megabytes where every picture has another size (benchmarks/results/serve.md)."""
 
-
-_FIRST = Lock()
-"""For the first look at a tensor of OpenVINO's: it imports NumPy while a static of its C++ part is made. Two threads
-that come to it at once may wait for each other for ever: one for the static, with Python's lock held, the other for it.
-"""
+_FEW = 4
+"""Shapes that may stay prepared when memory is given back."""
 
 
 class OnnxRunner:
@@ -65,29 +64,45 @@ class OpenVinoRunner:
 
     def __init__(self, path: Path, *, precision: str = "float32") -> None:
         openvino = demand("openvino")
-        settings = {
+        self._openvino, self._path = openvino, path
+        self._settings = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": min(WORKERS, cores()),
             "INFERENCE_NUM_THREADS": cores(),
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
         }
+        self._written = _written(path)
+        self._compile()
+        # What its binding of arrays sets up at first use must not be begun by two threads: each waits for the other.
+        _ = openvino.Tensor(np.zeros(1, np.uint8)).data
+
+    def _compile(self) -> None:
         try:
-            with kept_signal_stack(), _FIRST:
-                self.network = openvino.Core().compile_model(str(path), "CPU", settings)
-                _ = openvino.Tensor(openvino.Type.u8, openvino.Shape([1])).data  # see _FIRST
+            with kept_signal_stack():
+                self.network = self._openvino.Core().compile_model(str(self._path), "CPU", self._settings)
         except Exception as error:
-            raise ModelError(f"model {path}: OpenVINO cannot run it ({_first_line(error)}); export it again") from error
-        self._mine = local()
+            raise ModelError(
+                f"model {self._path}: OpenVINO cannot run it ({_first_line(error)}); export it again"
+            ) from error
+        self._mine, self._shapes = local(), set[tuple[int, ...]]()
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
+        self._shapes.add(rgb.shape)
         logits: Logits = self._request().infer({"rgb": rgb})[0]
         return logits.copy()  # the request's own memory is used again
 
     def release(self) -> None:
-        """Give back the memory that is kept between calls; the next call takes it again."""
-        self.network.release_memory()
+        """Give back the memory that is kept between calls; the next call takes it again.
+
+        What is prepared for single shapes goes only with the network, which is compiled anew if there were some and
+        its file is still the same.
+        """
+        if len(self._shapes) > _FEW and _written(self._path) == self._written:
+            self._compile()
+        else:
+            self.network.release_memory()
 
     def _request(self) -> Any:
         """The calling thread's own."""
@@ -151,6 +166,12 @@ def kept_signal_stack() -> Iterator[None]:
         yield
     finally:
         library.sigaltstack(ctypes.byref(before), None)
+
+
+def _written(path: Path) -> list[tuple[int, int]]:
+    """When the files of a network were written, and their sizes."""
+    files = [file.stat() for file in (path, path.with_suffix(".bin")) if file.exists()]
+    return [(file.st_mtime_ns, file.st_size) for file in files]
 
 
 def _first_line(error: Exception) -> str:

@@ -1,13 +1,14 @@
-"""Images of any size in overlapping tiles, in bands of rows, with the logits of all tiles averaged.
+"""Images of any size in overlapping tiles, with the logits of all tiles averaged.
 
 Logits of a whole picture are large (21 classes at 100 megapixels: 8 GB), so they never exist at once: what is held is
-one tile's height of rows, C x tile height x W floats.
+the tiles in work, and of the rows that the next row of tiles shares, C x overlap x W floats.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import pairwise, product
 from threading import BoundedSemaphore
 from typing import Protocol
 
@@ -19,10 +20,10 @@ from pixelwise.inference.parallel import WORKERS, ahead
 from pixelwise.inference.runners import Logits, Runner
 
 MIN_TILE = 32
-STRIP = 16
-"""Rows that are handed on at a time: what is computed of them is held beside the sums."""
-
-WEIGHTS = ("uniform", "gaussian")
+WEIGHTS = ("linear", "gaussian", "uniform")
+OVERLAP = 0.0625
+"""Share of a tile: 64 of 1024 pixels, so a tile decides up to 32 from its edge. Labels differ from those of larger
+surroundings within some 16 pixels of an edge (benchmarks/results/large_image.md)."""
 
 
 _TURNS = BoundedSemaphore(WORKERS)
@@ -48,13 +49,29 @@ def positions(length: int, tile: int, overlap: float) -> list[int]:
     return [index * span // gaps for index in range(gaps + 1)]
 
 
+def side(length: int, tile: int, overlap: float) -> int:
+    """The pixels, at most `tile`, of tiles that cover [0, length) in as few as tiles of `tile` do, with that overlap.
+
+    What tiles share beyond the overlap is computed twice for nothing: they are made smaller by steps of 32, down to
+    three quarters of `tile`.
+    """
+    if length <= tile:
+        return length
+    count = len(positions(length, tile, overlap))
+    lowest = math.ceil(0.75 * tile / MIN_TILE) * MIN_TILE
+    return next((s for s in range(lowest, tile, MIN_TILE) if len(positions(length, s, overlap)) == count), tile)
+
+
 @dataclass(frozen=True)
 class TilePlan:
     """Where the tiles of a height x width image lie. An image smaller than `tile` in a dimension is taken whole in it.
 
-    weights: `uniform`, every tile counts the same; or `gaussian`, a tile counts most in its middle, with a standard
-    deviation of an eighth of its side (Isensee et al. 2021, "nnU-Net", supplement). Raises ConfigError for a tile below
-    32 pixels, an overlap outside [0, 1), and other weights.
+    tile: (height, width) at most; see `side`.
+
+    weights: `linear`, a tile counts less and less from where another one begins to its own edge; `gaussian`, most in
+    its middle, with a standard deviation of an eighth of its side (Isensee et al. 2021, "nnU-Net", supplement); or
+    `uniform`, the same everywhere. Raises ConfigError for a tile below 32 pixels, an overlap outside [0, 1), and other
+    weights.
     """
 
     height: int
@@ -73,89 +90,122 @@ class TilePlan:
         if self.weights not in WEIGHTS:
             raise unknown("weights", self.weights, WEIGHTS)
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """(height, width) that all tiles of this image have."""
-        return min(self.tile[0], self.height), min(self.tile[1], self.width)
+        return side(self.height, self.tile[0], self.overlap), side(self.width, self.tile[1], self.overlap)
 
     @property
     def rows(self) -> list[int]:
         """First rows of the tiles, from the top."""
-        return positions(self.height, self.tile[0], self.overlap)
+        return positions(self.height, self.size[0], self.overlap)
 
     @property
     def columns(self) -> list[int]:
         """First columns of the tiles, from the left."""
-        return positions(self.width, self.tile[1], self.overlap)
+        return positions(self.width, self.size[1], self.overlap)
 
     def profile(self, side: int) -> NDArray[np.float32]:
         """How much a tile counts along one side of `side` pixels, float32; the other side's is multiplied with it."""
         if self.weights == "uniform":
             return np.ones(side, np.float32)
         places = np.arange(side) - (side - 1) / 2
-        bell: NDArray[np.float32] = np.exp(-0.5 * (places / (side / 8)) ** 2).astype(np.float32)
-        return bell
+        if self.weights == "linear":
+            found = np.minimum(((side + 1) / 2 - np.abs(places)) / (math.ceil(side * self.overlap) + 1), 1)
+        else:
+            found = np.exp(-0.5 * (places / (side / 8)) ** 2)
+        profile: NDArray[np.float32] = found.astype(np.float32)
+        return profile
 
-    def memory(self, classes: int, *, copies: float = 1) -> int:
-        """Bytes that `stream` holds at most: the sums of one row of tiles, the logits of the tiles in work, a strip.
+    @property
+    def shared(self) -> int:
+        """Rows that two neighbouring rows of tiles share, at most."""
+        return max((self.size[0] - (below - above) for above, below in pairwise(self.rows)), default=0)
 
-        copies: how often a tile's logits are held while it runs (`copies_held`).
+    def memory(self, classes: int, *, copies: float = 1, kept: int = 0) -> int:
+        """Bytes that `stream` holds at most: sums of the shared rows and of a tile, logits of the tiles in work.
+
+        copies: how often a tile's logits are held while it runs (`copies_held`). kept: bytes a pixel that are kept
+        beside, by whoever takes the pieces, for a row of them.
         """
         height, width = self.size
-        strip = 3 * min(STRIP, height) * self.width  # the strip, and what is made of it
-        return round(4 * classes * (height * self.width + (WORKERS * copies + 2) * height * width + strip))
+        tiles = WORKERS * copies + 4  # in work; waiting, weighted, summed, and handed on
+        sums = 4 * classes * (self.shared * self.width + tiles * height * width)
+        return round(sums + kept * height * self.width)
 
 
-def stream(runner: Runner, rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, Logits]]:
-    """Yield (first row, logits (C, h, w) float32) for strips of rows that follow each other from top to bottom.
+def stream(runner: Runner, rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, int, Logits]]:
+    """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the picture once.
 
-    `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits are the mean, weighted by the
-    plan, over all tiles that cover it, added in the tiles' order. WORKERS tiles run, of all pictures in work together,
-    while strips are used. Tiles of a
-    picture that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the runner's
-    logits have another size than their tile.
+    There is one piece for each tile, row by row of tiles; those of one row are equally high. `rgb` is (H, W, 3), an
+    array or whatever gives one for a window. A pixel's logits are the mean, weighted by the plan, over all tiles that
+    cover it, added in the tiles' order. WORKERS tiles run, of all pictures in work together, while pieces are used.
+    Tiles of a picture that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the
+    runner's logits have another size than their tile.
     """
-    rows, (height, width) = plan.rows, plan.size
-    if len(rows) == len(plan.columns) == 1:
-        yield 0, _run(runner, _window(rgb, 0, 0, plan), plan)
+    rows, columns, (height, width) = plan.rows, plan.columns, plan.size
+    if len(rows) == len(columns) == 1:
+        yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     down, across = plan.profile(height), plan.profile(width)
-    below, beside = _cover(rows, down, plan.height), _cover(plan.columns, across, plan.width)
+    below, beside = _cover(rows, down, plan.height), _cover(columns, across, plan.width)
     weight = None if plan.weights == "uniform" else down[:, None] * across
-    total: Logits = np.zeros((1, height, plan.width), np.float32)  # sums of the rows from `top` on
-    tiles = ahead(lambda tile: (*tile[:2], _run(runner, tile[2], plan)), _tiles(rgb, plan))
-    tile = next(tiles, None)
-    for top, following in pairwise([*rows, plan.height]):
-        while tile is not None and tile[0] == top:
-            _, left, logits = tile
-            if len(total) != len(logits):
-                total = np.zeros((len(logits), height, plan.width), np.float32)
-            total[:, :, left : left + width] += logits if weight is None else logits * weight
-            tile = next(tiles, None)
-        for first in range(0, following - top, STRIP):
-            strip = slice(first, min(first + STRIP, following - top))
-            yield top + first, total[:, strip] / (below[top + strip.start : top + strip.stop, None] * beside)
-        if following < plan.height:
-            _move_up(total, following - top)
+    tiles = ahead(lambda tile: _NOTHING if tile is None else _run(runner, tile, plan), _tiles(rgb, plan))
+    places = product(pairwise([*rows, plan.height]), pairwise([*columns, plan.width]))
+    sums = _Sums(plan)
+    for ((top, bottom), (left, right)), logits in zip(places, tiles, strict=True):
+        sums.add(logits if weight is None else logits * weight)
+        yield top, left, sums.done(bottom - top, right - left) / (below[top:bottom, None] * beside[left:right])
+        sums.move(bottom - top, right - left)
 
 
-def _move_up(total: Logits, step: int) -> None:
-    """Rows from `step` on become the first ones, the rest zero; in place, piece by piece: nothing is doubled."""
-    height = total.shape[1]
-    for first in range(0, height - step, step):
-        piece = min(step, height - step - first)
-        total[:, first : first + piece] = total[:, first + step : first + step + piece]
-    total[:, height - step :] = 0
+_NOTHING: Logits = np.zeros((1, 1, 1), np.float32)
+"""Logits of a tile that is left out: they add nothing."""
 
 
-def _tiles(rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """(first row, first column, pixels (1, 3, h, w)) of the tiles that are somewhere valid, row by row."""
+class _Sums:
+    """Sums of logits under the tile in work, and of the rows that the next row of tiles adds to."""
+
+    def __init__(self, plan: TilePlan) -> None:
+        self._height, self._width = plan.size
+        self._end = plan.width
+        self._tile: Logits = np.zeros((1, *plan.size), np.float32)
+        self._shared: Logits = np.zeros((1, plan.shared, plan.width), np.float32)
+        self._rows = 0  # how many of the shared rows hold sums
+        self._left = self._seen = 0  # columns of the picture: of the tile, and up to which it holds sums
+
+    def add(self, logits: Logits) -> None:
+        """Add a tile's logits to what those above and to the left gave."""
+        if len(logits) > len(self._tile):  # the first tile that is not left out
+            self._tile, self._shared = (np.repeat(sums, len(logits), 0) for sums in (self._tile, self._shared))
+        new, right = self._seen - self._left, self._left + self._width
+        self._tile[:, : self._rows, new:] = self._shared[:, : self._rows, self._seen : right]
+        self._tile[:, self._rows :, new:] = 0
+        self._tile += logits
+        self._seen = right
+
+    def done(self, height: int, width: int) -> Logits:
+        """Sums of the tile's first rows and columns, where no other tile lies; a view."""
+        return self._tile[:, :height, :width]
+
+    def move(self, height: int, width: int) -> None:
+        """To the next tile, `width` columns on, or to the first of the next row, `height` rows on."""
+        self._shared[:, : self._height - height, self._left : self._left + width] = self._tile[:, height:, :width]
+        self._tile[:, :, : self._width - width] = self._tile[:, :, width:]
+        self._left += width
+        if self._left == self._end:
+            self._left = self._seen = 0
+            self._rows = self._height - height
+
+
+def _tiles(rgb: Pixels, plan: TilePlan) -> Iterator[NDArray[np.uint8] | None]:
+    """Pixels (1, 3, h, w) of the tiles, row by row; None for one that is nowhere valid."""
     height, width = plan.size
     valid = getattr(rgb, "valid", None)
     for top in plan.rows:
         for left in plan.columns:
-            if valid is None or valid(top, left, height, width).any():
-                yield top, left, _window(rgb, top, left, plan)
+            seen = valid is None or valid(top, left, height, width).any()
+            yield _window(rgb, top, left, plan) if seen else None
 
 
 def _window(rgb: Pixels, top: int, left: int, plan: TilePlan) -> NDArray[np.uint8]:

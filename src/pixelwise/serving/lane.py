@@ -32,14 +32,22 @@ class StoppedError(PixelwiseError):
 class Job:
     """A place in a lane. `told` hears how far its work is, 0 to 1, in the threads that do it."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, took: Callable[[float], object]) -> None:
         self.future: Future[object] | None = None
         self.told: Callable[[float], object] = lambda share: None
-        self._pool, self._stop = pool, Event()
+        self._pool, self._took, self._stop = pool, took, Event()
 
     def start(self, work: Callable[[], T]) -> Future[T]:
         """Let a thread do `work` when one is free."""
-        future = self._pool.submit(work)
+
+        def timed() -> T:
+            start = time.monotonic()
+            try:
+                return work()
+            finally:
+                self._took(time.monotonic() - start)
+
+        future = self._pool.submit(timed)
         self.future = future  # type: ignore[assignment]  # Future is invariant
         return future
 
@@ -65,7 +73,7 @@ class Lane:
     def __init__(self, places: int, *, threads: int = WORKERS + 1) -> None:
         self.places, self.threads = places, threads
         self.held = self.done = 0
-        self._seconds = 0.0  # between two finished jobs under load, a moving average
+        self._seconds = 0.0  # that a thread works for a job, a moving average
         self._lock = Lock()
         self._pool = self._threads()
 
@@ -77,21 +85,24 @@ class Lane:
         """A job's place, held until the block has ended and no thread works for it any more. Raises BusyError."""
         with self._lock:
             if self.held >= self.places:
-                raise BusyError(self.held, max(1, round(self._seconds * self.held)))
+                raise BusyError(self.held, max(1, round(self._seconds * self.held / self.threads)))
             self.held += 1
-        job, start = Job(self._pool), time.monotonic()
+        job = Job(self._pool, self._took)
         try:
             yield job
         finally:
             job.stop()
             if job.future is None:
-                self._leave(start)
+                self._leave()
             else:
-                job.future.add_done_callback(lambda _: self._leave(start))
+                job.future.add_done_callback(lambda _: self._leave())
 
-    def _leave(self, start: float) -> None:
+    def _took(self, seconds: float) -> None:
         with self._lock:
-            self._seconds = 0.9 * self._seconds + 0.1 * (time.monotonic() - start) / self.held
+            self._seconds = 0.9 * self._seconds + 0.1 * seconds
+
+    def _leave(self) -> None:
+        with self._lock:
             self.held, self.done = self.held - 1, self.done + 1
 
     def close(self) -> None:

@@ -88,6 +88,7 @@ def _in_a_loop(call: Callable[[], None]) -> None:
 
 
 def _mount(app: FastAPI, names: Sequence[str], style: bool, most: int) -> None:
+    lifespan = app.router.lifespan_context
     gr.mount_gradio_app(
         app,
         _shell(names, style, most),
@@ -100,6 +101,7 @@ def _mount(app: FastAPI, names: Sequence[str], style: bool, most: int) -> None:
         enable_monitoring=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+    app.router.lifespan_context = lifespan  # without Gradio's queue: unused, it looks for work all the time
     mounted: Any = app.router.routes.pop()  # it would answer all other paths too, and allow other origins
     for route in mounted.app.router.routes:
         if getattr(route, "path", "") in _SHELL:

@@ -11,6 +11,16 @@ from pixelwise.inference.runners import Runner, release
 from pixelwise.serving.lane import Lane
 
 SECONDS = 5.0
+_ARENA_MAX = -8
+"""glibc's M_ARENA_MAX (malloc.h)."""
+
+
+def share_memory() -> None:
+    """One heap for all threads to come, where the C library is glibc: what a thread frees the others use.
+
+    Of a burst of large pictures, with a heap for each thread, twice as much stays (benchmarks/results/serve.md).
+    """
+    _of_libc("mallopt", _ARENA_MAX, 1)
 
 
 async def tidy(lanes: Collection[Lane], runners: Collection[Runner]) -> None:
@@ -29,6 +39,10 @@ def _release(runners: Collection[Runner]) -> None:
     for runner in runners:
         release(runner)
     gc.collect()
+    _of_libc("malloc_trim", 0)
+
+
+def _of_libc(function: str, *numbers: int) -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):  # musl has none
-            ctypes.CDLL(None).malloc_trim(0)
+            getattr(ctypes.CDLL(None), function)(*numbers)

@@ -73,11 +73,27 @@ def edge_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
 def read_labels(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Labels and confidence (the label's softmax, in [0, 1]), both (H, W), from logits (C, H, W).
 
-    Class by class: `argmax` over the first axis takes several times as long. Of equal logits the first class wins.
+    Of equal logits the first class wins. Class by class, and some rows at a time that stay in the processor's cache:
+    `argmax` over the first axis takes ten times as long.
     """
+    _, height, width = logits.shape
+    labels, confidence = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
+    rows = max(1, _AT_ONCE // max(1, width))
+    for first in range(0, height, rows):
+        strip = slice(first, first + rows)
+        labels[strip], confidence[strip] = _read_rows(logits[:, strip])
+    return labels, confidence
+
+
+_AT_ONCE = 2**15
+"""Pixels of a class that are read at a time."""
+
+
+def _read_rows(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     top, labels = logits[0].copy(), np.zeros(logits.shape[1:], np.uint8)
     for label, score in enumerate(logits[1:], 1):
-        np.copyto(labels, label, where=score > top, casting="unsafe")
+        better = (score > top).view(np.uint8)
+        np.maximum(labels, better * np.uint8(label), out=labels)  # labels only grow
         np.maximum(top, score, out=top)
     total = np.zeros_like(top)
     for score in logits:
