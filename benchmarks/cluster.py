@@ -226,7 +226,7 @@ def kill_workers(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
         if alive := workers(cluster):
             os.kill(choice.choice(alive), signal.SIGKILL)
             killed += 1
-        if killed == 6 and not removed:
+        if killed == 4 and not removed:
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             removed = True
     return f"a worker killed every {KILL_EVERY:.0f} s ({killed} in all)" + ", one of two nodes removed" * removed
@@ -237,9 +237,9 @@ def kill_driver(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
     if call:
         return ""
     with contextlib.suppress(subprocess.TimeoutExpired):
-        job.wait(40)
+        job.wait(20)
     job.kill()
-    return "driver killed after 40 s, started again"
+    return "driver killed after 20 s, started again"
 
 
 def workers(cluster: Any, name: bytes = b"MapWorker") -> list[int]:
