@@ -68,7 +68,7 @@ def page(args: argparse.Namespace) -> str:
     found = {part: json.loads(path.read_text()) for part, path in paths.items() if path.exists()}
     one = found.pop("alone")
     lines = [
-        "| run | seconds | of cores | beside one process: seconds, of cores | until the first mask | masks as of one |"
+        "| run | seconds | of cores | beside one process: seconds, of cores | until the first mask | masks as of one"
     ]
     lines[0] += " process | done, failed, rows in the manifest |"
     lines.append("|---|---|---|---|---|---|---|")
