@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -114,7 +115,7 @@ class _Job:
         _write_recipe(order, store)
         shared = [store.local / RECIPE] if store.local is not None else []
         local = (slot.shard if (slot := slot_of(image)) else image for image in images if not is_address(image))
-        shared += [Path(name) for name in local if Path(name).exists()][:1]
+        shared += islice((path for name in local if (path := Path(name)).exists()), 1)
         self._pool = pool = Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
         loading = one_runtime(order.model, order.loading, self._monitor)
         self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
