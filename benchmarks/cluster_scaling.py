@@ -1,10 +1,11 @@
 """SIMULATED: how long 100 million images take on 1 to 1,000 workers, with stragglers and failures, and what bends it.
 
-    python benchmarks/cluster_scaling.py --rate 1.0 --out benchmarks/results/cluster_scaling.md
+    python benchmarks/cluster_scaling.py --rate 3.0 --out benchmarks/results/cluster_scaling.md
 
-No cluster of this size was run. Units of work are those of `deal`; each worker takes the next one when it is free, the
-driver hands them out one after the other. Measured here: the driver's time for each image before it begins, and for
-each unit (of Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as
+No cluster of this size was run. The images are ten jobs, one after the other, as the driver's memory asks for. Units of
+work are those of `deal`; each worker takes the next one when it is free; the driver hands them out and takes back their
+rows, one after the other. Measured here: the driver's time for each image before it begins, for each unit, and for each
+image that comes back (Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as
 benchmarks/cluster.py measures it. Assumed: see Assumed.
 """
 
@@ -16,19 +17,23 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from machine import provenance
 
 from pixelwise.cluster.engine import Cluster, connected
+from pixelwise.cluster.manifest import Manifest
 from pixelwise.cluster.pool import Pool
-from pixelwise.cluster.units import LARGEST, PER_WORKER, deal
+from pixelwise.cluster.store import Store
+from pixelwise.cluster.units import LARGEST, deal, share
 from pixelwise.inference.choices import Choices
 from pixelwise.jobs.results import finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
-IMAGES, PIXELS = 100_000_000, 172_800
+IMAGES, JOBS, PIXELS = 100_000_000, 10, 172_800
 WORKERS = (1, 10, 100, 1000)
-SAMPLE, UNITS = 100_000, 300
+SAMPLE, UNITS, MANY = 100_000, 200, 185
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,16 @@ class Assumed:
 
 
 ASSUMED = Assumed()
+CALM = Assumed(spread=0.0, slow=0.0, between_deaths=float("inf"))
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of the driver: for an image before the first unit, for a unit, and for an image that comes back."""
+
+    before: float
+    unit: float
+    image: float
 
 
 def main() -> None:
@@ -53,52 +68,64 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    before, overhead = driver_seconds() * IMAGES, handing_out()
+    costs = measured()
     lines = ["| workers | units | hours | speed-up | efficiency | hours without failures and stragglers |"]
     lines.append("|---|---|---|---|---|---|")
     alone = IMAGES * PIXELS / 1e6 / args.rate
     for workers in WORKERS:
-        units = -(-IMAGES * PIXELS // min(LARGEST, IMAGES * PIXELS // (workers * PER_WORKER)))
-        total, calm = (before + simulated(workers, units, args.rate, overhead, a) for a in (ASSUMED, CALM))
+        units = sizes(workers)
+        total, calm = (JOBS * simulated(workers, units, args.rate, costs, assumed) for assumed in (ASSUMED, CALM))
         lines.append(
-            f"| {workers} | {units} | {total / 3600:.1f} | {alone / total:.1f} | "
+            f"| {workers} | {JOBS * len(units)} | {total / 3600:.1f} | {alone / total:.1f} | "
             f"{alone / total / workers:.1%} | {calm / 3600:.1f} |"
         )
-    limit, unit = LARGEST / 1e6 / args.rate / overhead, LARGEST // 1_000_000
-    told = shlex.join(["python", "benchmarks/cluster_scaling.py", "--rate", f"{args.rate}"])
-    table = "\n".join(lines)
-    text = f"""# Scaling of batch prediction, simulated
-
-**Simulated, not run**: no cluster of this size was at hand.
-
-{provenance(told)}
-{IMAGES} images of {PIXELS} pixels, {args.rate} megapixels/s a worker of one core. Measured on this machine:
-the driver needs {1e6 * before / IMAGES:.1f} microseconds an image before the first unit ({SAMPLE} names)
-and {1e3 * overhead:.1f} ms a unit ({UNITS} units). {ASSUMED}
-
-{table}
-
-Two things bend it, both the driver's. It looks at all names before the first unit: {before / 60:.0f} minutes that
-no worker shortens. And it hands out units one after the other: one of {unit} megapixels lasts
-{unit / args.rate:.0f} s, so that it keeps {limit:.0f} workers busy at most. Not counted: the driver's memory, which
-is why jobs above ten million images are to be cut, and reading the headers of images whose size no table says.
-"""
+    text = page(args.rate, costs, lines)
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 
-CALM = Assumed(spread=0.0, slow=0.0, between_deaths=float("inf"))
+def page(rate: float, costs: Costs, lines: list[str]) -> str:
+    told = shlex.join(["python", "benchmarks/cluster_scaling.py", "--rate", f"{rate}"])
+    unit = LARGEST / 1e6
+    limit = unit / rate / (costs.unit + costs.image * LARGEST / PIXELS)
+    return f"""# Scaling of batch prediction, simulated
+
+**Simulated, not run**: no cluster of this size was at hand.
+
+{provenance(told)}
+{IMAGES} images of {PIXELS} pixels in {JOBS} jobs, {rate} megapixels/s a worker of one core. Measured on this machine:
+the driver needs {1e6 * costs.before:.1f} microseconds an image before the first unit ({SAMPLE} names),
+{1e3 * costs.unit:.1f} ms a unit and {1e6 * costs.image:.1f} microseconds an image that comes back ({UNITS} units of 1
+and of {MANY} images). {ASSUMED}
+
+{chr(10).join(lines)}
+
+What bends it is the driver, one process: it looks at all names before the first unit, {costs.before * IMAGES / 60:.0f}
+minutes in all that no worker shortens, and it hands out units and takes back rows one after the other. A unit of
+{unit:.0f} megapixels lasts {unit / rate:.0f} s, so that one driver keeps {limit:.0f} workers busy at most. Stragglers
+cost what one unit takes longer at the end of each job. Not counted: reading the headers of images whose size no
+table says, and what stores and disks can carry.
+"""
 
 
-def simulated(workers: int, units: int, rate: float, overhead: float, assumed: Assumed) -> float:
-    """Seconds until the last unit is done."""
-    rng, unit = random.Random(0), IMAGES * PIXELS / 1e6 / rate / units
-    free = [assumed.start] * workers
-    driver = last = 0.0
-    for _ in range(units):
-        begin = max(heapq.heappop(free), driver)
-        driver = begin + overhead if driver < begin else driver + overhead
-        seconds = unit * rng.lognormvariate(-(assumed.spread**2) / 2, assumed.spread)
+def sizes(workers: int) -> list[int]:
+    """Pixels of each unit of a job, as `deal` cuts them."""
+    total, found = IMAGES // JOBS * PIXELS, list[int]()
+    left = total
+    while left > 0:
+        found.append(min(left, share(left, total, workers)))
+        left -= found[-1]
+    return found
+
+
+def simulated(workers: int, units: list[int], rate: float, costs: Costs, assumed: Assumed) -> float:
+    """Seconds until the last unit of a job is done."""
+    rng, begun = random.Random(0), costs.before * IMAGES / JOBS
+    free = [begun + assumed.start] * workers
+    driver = last = begun
+    for pixels in units:
+        begin = driver = max(heapq.heappop(free), driver) + costs.unit + costs.image * pixels / PIXELS
+        seconds = pixels / 1e6 / rate * rng.lognormvariate(-(assumed.spread**2) / 2, assumed.spread)
         if rng.random() < assumed.slow:
             seconds *= assumed.factor
         if rng.random() < seconds / 3600 / assumed.between_deaths:
@@ -109,28 +136,35 @@ def simulated(workers: int, units: int, rate: float, overhead: float, assumed: A
 
 
 class Nothing:
-    """A worker that gives one row for each unit."""
+    """A worker that gives one row for each image."""
 
     def __init__(self, task: object) -> None:
         pass
 
-    def __call__(self, row: dict[str, object]) -> list[dict[str, object]]:
-        return [{"unit": row["unit"]}]
+    def __call__(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        mask = {"mask": "000000001.png", "pixels": PIXELS, "seconds": 0.1, "said": ""}
+        return [{"image": image, "state": "done", "reason": "", **mask} for image in row["images"]]
 
 
-def handing_out() -> float:
-    """Seconds for each unit where workers need none."""
-    with connected(Cluster("local"), Monitor()):
-        rows = [{"unit": number, "images": ["/images/000000001.jpg"] * 185} for number in range(UNITS)]
-        pool = Pool(1, {"num_cpus": 1}, None, None)
-        found = pool.run(Nothing, None, rows)
-        next(found)  # the worker is there
-        began = time.perf_counter()
-        assert sum(1 for _ in found) == UNITS - 1
-        return (time.perf_counter() - began) / UNITS
+def measured() -> Costs:
+    with connected(Cluster("local", 2), Monitor()), TemporaryDirectory() as folder:
+        few, many = (handing_out(images, Store(folder)) for images in (1, MANY))
+    image = (many - few) / (MANY - 1)
+    return Costs(before_beginning(), few - image, image)
 
 
-def driver_seconds() -> float:
+def handing_out(images: int, store: Store) -> float:
+    """Seconds for each unit of so many images where two workers need none, its rows in the manifest included."""
+    rows = [{"unit": number, "images": ["/images/000000001.jpg"] * images} for number in range(UNITS)]
+    found, manifest = Pool(2, {"num_cpus": 0.1}, None, None).run(Nothing, None, rows), Manifest(store)
+    manifest.add(next(found))  # a worker is there
+    began = time.perf_counter()
+    for row in found:
+        manifest.add(row)
+    return (time.perf_counter() - began) / (UNITS - 1)
+
+
+def before_beginning() -> float:
     """For each image: names that clash, what is there already, and units."""
     names = [f"/images/{number:09}.jpg" for number in range(SAMPLE)]
     began = time.perf_counter()

@@ -14,7 +14,6 @@ from pixelwise.onnx_file import write_onnx
 from pixelwise.tasks.labels import Classes
 
 NAMES = ("background", "circle", "square", "triangle")
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +84,7 @@ def ray(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         nodes = TestCluster()
         try:
             for _ in range(2):
-                nodes.add_node(**NODE)
+                nodes.add_node(**hurt.NODE)
         except Exception as error:  # Ray gives its processes 30 seconds, which cannot be set
             nodes.shutdown()
             if "timed out during startup" not in str(error):

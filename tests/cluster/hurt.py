@@ -1,13 +1,16 @@
-"""A worker that can be hurt: it is slow, tells what it takes up, and dies of an image called poison."""
+"""A worker that can be hurt: slow, it tells what it takes up, and dies of an image called poison; and whom to hurt."""
 
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pixelwise.cluster.worker import Worker
 from pixelwise.monitor import Monitor
 
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 LOG = "PIXELWISE_TEST_LOG"
 
 
@@ -21,3 +24,16 @@ class Hurt(Worker):
         if "poison" in image:
             os.kill(os.getpid(), signal.SIGKILL)
         return super()._written(image, said)
+
+
+def processes(cluster: Any, name: str) -> list[int]:
+    """Those of a test cluster's nodes that do what is called `name`."""
+    nodes = cluster.list_all_nodes()
+    raylets = {info.process.pid for node in nodes for info in node.all_processes.get("raylet", [])}
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in raylets and name.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found

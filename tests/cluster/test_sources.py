@@ -1,11 +1,14 @@
 import csv
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from pixelwise.cluster.sources import UNKNOWN, find_sources, weights
-from pixelwise.cluster.store import Store
-from pixelwise.errors import DataError
+from pixelwise.cluster.store import Store, fetch
+from pixelwise.errors import DataError, ImageError
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 parquet = pytest.importorskip("pyarrow.parquet", reason="the extra cluster is not installed")
@@ -28,6 +31,20 @@ def test_folders_patterns_and_lists_in_a_store_name_the_images_in_it(s3: str, im
     for empty in (f"{s3}/nothing", f"{root}/*.jpg"):
         with pytest.raises(DataError, match="no images in"):
             find_sources([empty])
+
+
+def test_images_on_a_web_server_are_weighed_and_fetched(images: Path, tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp", reason="the extra cluster is not installed")
+    handler = partial(SimpleHTTPRequestHandler, directory=images)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        there, absent = (f"http://127.0.0.1:{web.server_port}/{name}.png" for name in ("07", "absent"))
+        assert find_sources([there]) == {there: None}
+        assert weights([there, absent]) == [27 * 30, UNKNOWN]
+        assert fetch(there, tmp_path).read_bytes() == (images / "07.png").read_bytes()
+        with pytest.raises(ImageError, match=r"absent\.png: no such file"):
+            fetch(absent, tmp_path)
+        web.shutdown()
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

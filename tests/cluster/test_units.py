@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelwise.cluster.units import LARGEST, MOST, PER_WORKER, deal
+from pixelwise.cluster.units import LARGEST, LAST, MOST, PART, deal
 
 SIZES = st.lists(st.integers(1, 3 * LARGEST), min_size=1, max_size=200)
 
@@ -12,8 +12,11 @@ def test_every_image_is_in_one_unit_and_no_unit_is_more_than_its_share(pixels: l
     units = deal(names, pixels, workers=workers)
     dealt = [pair for unit in units for pair in zip(unit.images, unit.pixels, strict=True)]
     assert sorted(dealt) == sorted(zip(names, pixels, strict=True))
-    share = max(1, min(LARGEST, sum(pixels) // (workers * PER_WORKER)))
-    assert all(len(unit.images) == 1 or sum(unit.pixels) <= share for unit in units)
+    left = sum(pixels)
+    for unit in units:
+        share = max(left / workers / PART, sum(pixels) / workers / LAST)
+        assert len(unit.images) == 1 or sum(unit.pixels) <= min(LARGEST, share)
+        left -= sum(unit.pixels)
     assert all(len(unit.images) <= MOST for unit in units)
     assert [unit.number for unit in units] == list(range(len(units)))
 
@@ -22,14 +25,16 @@ def test_one_huge_image_is_begun_first_and_shares_its_unit_with_nobody() -> None
     pixels = [1000] * 500 + [900_000] + [1000] * 500
     units = deal([str(number) for number in range(1001)], pixels, workers=4)
     assert units[0].images == ("500",)
-    share = sum(pixels) // (4 * PER_WORKER)
-    assert len(units) - 1 == -(-1000 // (share // 1000)), "the small ones fill their units"
+    assert max(len(unit.images) for unit in units) == 1_000_000 // 1000 // (4 * PART)
+    assert units[-1].images[-1] == "1000", "those of one size keep their order"
 
 
 def test_whoever_takes_the_next_unit_when_free_is_done_at_about_the_same_time_as_the_others() -> None:
-    """Sizes from one to a thousand: the last worker is behind the first by no more than a unit."""
+    """Sizes from one to a thousand: the last worker is behind the first by no more than a small unit."""
     pixels = [10 ** (number % 4) * 1000 for number in range(4000)]
     workers = [0] * 8
-    for unit in deal([str(number) for number in range(4000)], pixels, workers=8):
+    units = deal([str(number) for number in range(4000)], pixels, workers=8)
+    for unit in units:
         workers[workers.index(min(workers))] += sum(unit.pixels)
-    assert max(workers) - min(workers) <= sum(pixels) / 8 / PER_WORKER
+    assert max(workers) - min(workers) <= sum(pixels) / 8 / LAST
+    assert len(units) < 8 * LAST

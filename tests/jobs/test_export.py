@@ -64,6 +64,36 @@ class Lines(Monitor):
         self.said.append(text)
 
 
+TWO_THREADS = """
+import sys, threading, time
+from pathlib import Path
+import numpy, numpy.lib
+from pixelwise.inference.runtimes import OpenVinoRunner
+version = numpy.lib.NumpyVersion
+def slow(text):
+    time.sleep(0.3)  # for the other thread to come there too
+    return version(text)
+numpy.lib.NumpyVersion = slow  # called by OpenVINO when it first looks at a tensor
+runner, gate = OpenVinoRunner(Path(sys.argv[1])), threading.Barrier(2)
+def run():
+    gate.wait()
+    runner(numpy.zeros((1, 3, 64, 64), numpy.uint8))
+threads = [threading.Thread(target=run, daemon=True) for _ in range(2)]
+[thread.start() for thread in threads]
+[thread.join(10) for thread in threads]
+sys.stdout.write(str(sum(thread.is_alive() for thread in threads)))
+sys.stdout.flush()
+import os; os._exit(0)
+"""
+
+
+def test_the_first_two_threads_on_openvino_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    export(model_file(tmp_path / "m.safetensors", "fcn32s", "resnet10t"), tmp_path / "m.onnx")
+    words = [sys.executable, "-c", TWO_THREADS, str(tmp_path / "m.onnx")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
+    assert done.stdout == "0", done.stderr
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_an_exported_model_gives_the_same_masks_at_every_size(decoder: str, tmp_path: Path) -> None:
     model = model_file(tmp_path / "m.safetensors", decoder)

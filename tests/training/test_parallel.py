@@ -12,7 +12,7 @@ from pixelwise.data.loaders import Epochs
 from pixelwise.errors import ConfigError
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
-from pixelwise.training.parallel import launch, share_of
+from pixelwise.training.parallel import LostError, in_touch, launch, share_of
 
 OPTIONS = [
     "--encoder", "vgg11", "--decoder", "fcn32s", "--weights", "none", "--crop", "32", "32", "--batch", "4",
@@ -74,3 +74,15 @@ def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
     for batch in (8, 3):
         with pytest.raises(ConfigError, match=f"batch {batch} on 3 processes: choose a multiple of 3, at least 6"):
             share_of(Three(), batch)  # type: ignore[arg-type]
+
+
+def test_what_the_network_says_of_lost_processes_is_one_line() -> None:
+    class Fabric:
+        world_size = 2
+
+    said = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:4711"
+    told = r"are lost \(Connection closed by peer .*start all of them again with --resume"
+    with pytest.raises(LostError, match=told), in_touch(Fabric()):  # type: ignore[arg-type]
+        raise RuntimeError(said)
+    with pytest.raises(RuntimeError, match="shapes differ"), in_touch(Fabric()):  # type: ignore[arg-type]
+        raise RuntimeError("shapes differ")

@@ -103,6 +103,17 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Pat
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_a_resumed_run_draws_what_a_killed_process_left_undrawn(shapes: Path, tmp_path: Path) -> None:
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    pictures = [tmp_path / "run" / name for name in ("samples.png", "curves.png")]
+    before = [picture.read_bytes() for picture in pictures]
+    pictures[0].unlink()
+    pictures[1].write_bytes(b"older")
+    os.utime(pictures[1], (0, 0))
+    pixelwise.train(shapes, tmp_path / "run", resume=True)
+    assert [picture.read_bytes() for picture in pictures] == before
+
+
 def test_a_resumed_run_reads_its_data_as_before(real_data: Path, tmp_path: Path) -> None:
     for name in ("training", "testing"):
         (tmp_path / "data" / name).mkdir(parents=True)

@@ -1,7 +1,7 @@
 """`pixelwise train`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,6 +39,10 @@ def train(
     set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of TrainConfig.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only write what the network will see.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="[ADDRESS]", help="Train on a Ray cluster; see docs/cluster.md.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results
@@ -70,7 +74,14 @@ def train(
     if preview:
         results.print(job.preview(data, out, config=config, monitor=TerminalMonitor(), **reading), markup=False)
         return
-    run = job.train(data, out, config=config, resume=resume, monitor=TerminalMonitor(), **reading)
+    how: dict[str, Any] = {"config": config, "resume": resume, "monitor": TerminalMonitor(), **reading}
+    if cluster is None:
+        run = job.train(data, out, **how)
+    else:
+        from pixelwise.cluster.engine import Cluster
+        from pixelwise.cluster.train import train_on_cluster
+
+        run = train_on_cluster(data, out, cluster=Cluster(cluster, workers), **how)
     results.print(f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}", markup=False)
     if run.stopped:
         raise typer.Exit(1)

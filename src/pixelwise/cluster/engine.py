@@ -23,6 +23,9 @@ SECONDS = 5
 NODE_SECONDS = 120
 """How long a node has to start a process there and to tell what it has."""
 
+DEATHS = 20
+"""How often in a row workers may die before they have the model, as on machines that are taken away."""
+
 OBJECT_STORE = 200 * 2**20
 """Bytes of shared memory of a cluster on this machine: only lists of names and one model pass through it."""
 
@@ -93,16 +96,32 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
     if address != "auto":
         _refuse_silent(address)
     try:
-        return ray.init(address, **quiet)
+        return _init(ray, address, quiet)
     except RuntimeError as error:
         if "ersion mismatch" not in str(error):
-            raise ConfigError(f"cluster {address}: {_first_line(error)}; is that a Ray cluster's address?") from error
+            raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
         told = " ".join(str(error).split())
         raise ConfigError(f"cluster {address}: {told} Install the same versions here and there") from error
     except (ConnectionError, TimeoutError, ValueError) as error:
+        if "AuthToken" in str(error.__cause__):
+            raise ConfigError(
+                f"cluster {address} asks for another token; give this machine the nodes' in RAY_AUTH_TOKEN or "
+                "~/.ray/auth_token, and RAY_AUTH_MODE=token"
+            ) from error
         if address == "auto":
             return None
-        raise ConfigError(f"cluster {address}: {_first_line(error)}; is that a Ray cluster's address?") from error
+        raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
+
+
+def _init(ray: ModuleType, address: str, quiet: dict[str, Any]) -> Any:
+    """ray.init, which looks for no token where an address is given; nodes started where one lies ask for it."""
+    try:
+        return ray.init(address, **quiet)
+    except ConnectionError as error:
+        setup = demand("ray._private.authentication.authentication_token_setup")
+        if "AuthToken" not in str(error.__cause__) or not setup.maybe_enable_token_auth_if_token_available():
+            raise
+        return ray.init(address, **quiet)
 
 
 def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
@@ -110,7 +129,7 @@ def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
         return ray.init("local", **options)
     except Exception as error:  # Ray raises no more than an Exception where its processes are slow
         raise ConfigError(
-            f"Ray does not start here ({_first_line(error)}); a machine that is busy may need another try"
+            f"Ray does not start here ({first_line(error)}); a machine that is busy may need another try"
         ) from error
 
 
@@ -136,6 +155,18 @@ def _refuse_silent(address: str) -> None:
             f"what answers at {address} is no Ray cluster; give HOST:PORT that `ray start --head` prints, 6379 if not "
             "chosen otherwise"
         )
+
+
+def wants_gpu(ray: ModuleType, device: str) -> bool:
+    """Whether a worker is to have a GPU: as asked, else where the cluster has some."""
+    return device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1)
+
+
+def beside_driver(ray: ModuleType, kind: type) -> Any:
+    """The handle of an actor on this node, which lives as long as the job."""
+    here = ray.get_runtime_context().get_node_id()
+    at = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(here, soft=False)
+    return ray.remote(num_cpus=0)(kind).options(scheduling_strategy=at).remote()
 
 
 def worker_count(ray: ModuleType, cluster: Cluster, *, gpu: bool) -> int:
@@ -167,7 +198,7 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
             theirs, missing = ray.get(answer, timeout=NODE_SECONDS)
         except Exception as error:
             raise ConfigError(
-                f"node {name} cannot work ({_first_line(error)}); install the same pixelwise[cluster] on every node"
+                f"node {name} cannot work ({first_line(error)}); install the same pixelwise[cluster] on every node"
             ) from error
         other = [
             f"{part} {theirs.get(part)} there, {mine[part]} here" for part in mine if theirs.get(part) != mine[part]
@@ -214,15 +245,16 @@ def _alive(ray: ModuleType) -> list[dict[str, Any]]:
 
 
 def _quieten() -> None:
-    """What Ray Data says of itself goes to its own log; the job speaks for it."""
+    """What Ray Data says of itself goes to its own log; the job speaks for it. And it bears with workers that die."""
     context = demand("ray.data").DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.max_consecutive_actor_init_deaths = DEATHS
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _first_line(error: BaseException) -> str:
-    """Of the cause, where Ray has wrapped it."""
+def first_line(error: BaseException) -> str:
+    """Of an error, or of its cause, where Ray has wrapped it."""
     lines = [line for line in str(getattr(error, "cause", None) or error).splitlines() if line.strip()]
     return (lines or [type(error).__name__])[0].strip()

@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from pixelwise.checkpoint import model_path
-from pixelwise.cluster.engine import Cluster, refuse_unfit, worker_count
+from pixelwise.cluster.engine import Cluster, beside_driver, first_line, refuse_unfit, wants_gpu, worker_count
+from pixelwise.errors import ConfigError
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
 from pixelwise.monitor import Monitor
@@ -47,27 +48,30 @@ class Pool:
         """Workers for a model on a connected cluster. Raises ConfigError where a node does not see `shared` or cannot
         hold the model.
         """
-        device = loading.get("device", "auto")
-        gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1)
+        gpu = wants_gpu(ray, loading.get("device", "auto"))
         files = _model_files(model)
         memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
         refuse_unfit(ray, shared, memory=memory)
-        here = ray.get_runtime_context().get_node_id()
-        at = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(here, soft=False)
-        ledger = ray.remote(num_cpus=0)(Ledger).options(scheduling_strategy=at).remote()
         needs = {"num_cpus": cluster.threads, "num_gpus": int(gpu), "memory": memory}
-        return cls(worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), ledger)
+        return cls(worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), beside_driver(ray, Ledger))
 
     def run(self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """What the workers, each made of `task`, give for rows; a row is one call, in no order."""
+        """What the workers, each made of `task`, give for rows; a row is one call, in no order. Raises ConfigError
+        where they die again and again before they are ready.
+        """
         if not rows:
             return
         data = demand("ray.data")
-        compute = data.ActorPoolStrategy(
-            min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=1
-        )
+        # of a pool that may shrink Ray takes workers away while it does not know yet what the cluster has
+        compute = data.ActorPoolStrategy(size=self.workers, max_tasks_in_flight_per_actor=1)
         units = data.from_items(list(rows), override_num_blocks=len(rows))
-        yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
+        try:
+            yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
+        except demand("ray.exceptions").RayActorError as error:
+            raise ConfigError(
+                f"the workers die ({first_line(error)}); what is written is kept: look at the nodes' memory and at "
+                "Ray's logs, and run again"
+            ) from error
 
 
 def one_runtime(model: Path, loading: Mapping[str, Any], monitor: Monitor) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from pixelwise.cluster.engine import Cluster, connected
 from pixelwise.cluster.manifest import Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
+from pixelwise.cluster.shards import slot_of
 from pixelwise.cluster.sources import find_sources, weights
 from pixelwise.cluster.store import Store, is_address
 from pixelwise.cluster.units import Unit, deal
@@ -23,8 +25,10 @@ from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
-SAMPLE, WORTH_A_SAMPLE = 5, 64
-"""Images that one worker labels first, to say what all will take; and how many it takes for that to be asked."""
+SAMPLE, WORTH_A_SAMPLE = 5, 500_000_000
+"""Images that one worker labels first, to say what all will take; and the pixels for each worker from which on that is
+worth the ten seconds that the others wait.
+"""
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,14 @@ class _Job:
         refuse_unable(order.choices, pixels.items())
         _write_recipe(order, store)
         shared = [store.local / RECIPE] if store.local is not None else []
-        shared += [Path(image) for image in images if not is_address(image) and Path(image).exists()][:1]
+        local = (slot.shard if (slot := slot_of(image)) else image for image in images if not is_address(image))
+        shared += islice((path for name in local if (path := Path(name)).exists()), 1)
         self._pool = pool = Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
         loading = one_runtime(order.model, order.loading, self._monitor)
         self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
         self._weights = {image: count or 0 for image, count in pixels.items()}
-        self._sampled = self._sample() if order.estimate or len(images) >= WORTH_A_SAMPLE else []
+        long = sum(self._weights.values()) >= WORTH_A_SAMPLE * pool.workers
+        self._sampled = self._sample() if order.estimate or long else []
         rest = [image for image in images if image not in {row["image"] for row in self._sampled}]
         self._units = deal(rest, [self._weights[image] for image in rest], workers=pool.workers)
 
@@ -187,16 +193,21 @@ def _refuse(order: Order, sources: Mapping[str, int | None], store: Store, besid
         store.root,
         order.choices,
         beside=beside,
-        is_large=lambda image: is_address(image) or is_large(Path(image)),
+        is_large=lambda image: not _on_disk(image) or is_large(Path(image)),
     )
 
 
 def _beside(sources: Mapping[str, int | None], store: Store) -> frozenset[str]:
     """Names of the images that lie where results go."""
     if store.local is not None:
-        return frozenset(names_beside([Path(image) for image in sources if not is_address(image)], store.local))
+        return frozenset(names_beside([Path(image) for image in sources if _on_disk(image)], store.local))
     folder = store.root.rstrip("/")
     return frozenset(PurePosixPath(image).name for image in sources if image.rpartition("/")[0] == folder)
+
+
+def _on_disk(image: str) -> bool:
+    """Whether it is a file of its own, on a disk."""
+    return not is_address(image) and slot_of(image) is None
 
 
 def _made_with(store: Store) -> object:

@@ -1,4 +1,4 @@
-"""Images that a job is given: files, folders, patterns and lists, on disks and in stores, and tables of them."""
+"""Images that a job is given: files, folders, patterns, lists, tables and shards, on disks and in stores."""
 
 import csv
 import io
@@ -8,9 +8,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+from pixelwise.cluster.shards import HEADER, PACKED, SHARDS, UNKNOWN, images_in
 from pixelwise.cluster.store import filesystem, is_address
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.images import IMAGE_SUFFIXES, pixel_count
+from pixelwise.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.inference.packages import demand
 from pixelwise.jobs.predict import find_images
 
@@ -18,13 +19,10 @@ COLUMNS = ("image", "path", "url", "file", "filename")
 """The column of a table that names images: the first of these that it has."""
 
 TABLES = (".csv", ".parquet")
-UNKNOWN = 1_000_000
-"""Pixels that an image counts whose header tells none; reading it will say what is wrong."""
+_TAKEN = (*IMAGE_SUFFIXES, SHARDS, *PACKED)
 
-_READERS, _HEADER = 32, 1 << 16
-"""Headers read at a time, as a store answers many at once, each after a while; and bytes read of each. A picture whose
-header lies elsewhere counts as many pixels as it has bytes.
-"""
+_READERS = 32
+"""Headers read at a time, as a store answers many at once, each after a while."""
 
 
 def find_sources(inputs: Sequence[str]) -> dict[str, int | None]:
@@ -32,11 +30,16 @@ def find_sources(inputs: Sequence[str]) -> dict[str, int | None]:
 
     Beside what `find_images` takes: addresses of files, folders, patterns and lists in stores, and tables (.csv,
     .parquet) with a column of COLUMNS and, if they have them, `height` and `width`. Names in a list or a table are
-    relative to it. Raises DataError for what cannot be read and where there is no image at all.
+    relative to it. Wherever an image can be named, so can a shard (see `images_in`). Raises DataError for what cannot
+    be read and where there is no image at all.
     """
+    named = [pair for given in inputs for pair in _sources(given)]
+    shards = {name for name, _ in named if name.lower().endswith((SHARDS, *PACKED))}
+    with ThreadPoolExecutor(_READERS) as pool:
+        inside = dict(zip(shards, pool.map(images_in, shards), strict=True))
     found = dict[str, int | None]()
-    for given in inputs:
-        for image, pixels in _sources(given):
+    for name, size in named:
+        for image, pixels in inside.get(name, [(name, size)]):
             found.setdefault(_utf8(image), pixels)
     if not found:
         raise DataError(f"no images in {', '.join(inputs)}; give image files or folders with images in them")
@@ -52,7 +55,7 @@ def _utf8(image: str) -> str:
 
 
 def weights(images: Sequence[str]) -> list[int]:
-    """Pixels of each image, by its header."""
+    """Pixels of each image, by its header; in a store, its bytes where the header is not at its beginning."""
     with ThreadPoolExecutor(_READERS) as pool:
         return list(pool.map(_weight, images))
 
@@ -62,7 +65,7 @@ def _weight(image: str) -> int:
         return pixel_count(Path(image)) or UNKNOWN
     try:
         system = filesystem(image)
-        return pixel_count(io.BytesIO(system.cat_file(image, start=0, end=_HEADER))) or int(system.size(image))
+        return pixel_count(io.BytesIO(system.cat_file(image, start=0, end=HEADER))) or int(system.size(image))
     except Exception:  # what stores raise has no base class but Exception; fetching it will say what is wrong
         return UNKNOWN
 
@@ -71,7 +74,9 @@ def _sources(given: str) -> Iterator[tuple[str, int | None]]:
     if given.lower().endswith(TABLES):
         yield from _rows(given)
     elif not is_address(given):
-        yield from ((_absolute(str(image)), None) for image in find_images([given]))
+        shards = sorted(map(str, Path(given).glob(f"*{SHARDS}"))) if Path(given).is_dir() else []
+        images = find_images([given]) if not shards or list_images(Path(given)) else []
+        yield from ((_absolute(str(name)), None) for name in (*images, *shards))
     elif given.lower().endswith(".txt"):
         lines = (line.strip() for line in _content(given).decode("utf-8-sig").splitlines())
         yield from ((_beside(given, line), None) for line in lines if line and not line.startswith("#"))
@@ -80,12 +85,12 @@ def _sources(given: str) -> Iterator[tuple[str, int | None]]:
 
 
 def _in_store(given: str) -> list[str]:
-    """The images that an address names: a pattern's, a folder's, or itself."""
+    """The images and shards that an address names: a pattern's, a folder's, or itself."""
     system = filesystem(given)
     try:
         if "*" in given or "[" in given:
             found = system.glob(given)
-        elif given.endswith("/") or not given.lower().endswith(tuple(IMAGE_SUFFIXES)):
+        elif given.endswith("/") or not given.lower().endswith(_TAKEN):
             found = [name for name in system.ls(given, detail=False) if not name.rpartition("/")[2].startswith(".")]
         else:
             return [given]
@@ -93,7 +98,7 @@ def _in_store(given: str) -> list[str]:
         found = []
     except Exception as error:
         raise DataError(f"{given}: cannot be listed ({error}); check the name and the rights") from error
-    images = sorted(name for name in found if name.lower().endswith(tuple(IMAGE_SUFFIXES)))
+    images = sorted(name for name in found if name.lower().endswith(_TAKEN))
     if not images:
         raise DataError(f"no images in {given}; give images, a folder that has some, or a pattern in quotes")
     return [system.unstrip_protocol(name) for name in images]

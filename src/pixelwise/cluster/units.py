@@ -9,8 +9,10 @@ LARGEST = 32_000_000
 MOST = 500
 """Images of a unit at most."""
 
-PER_WORKER = 16
-"""Units for each worker at least: the last one to finish is at most a sixteenth of its time behind the others."""
+PART, LAST = 4, 256
+"""A unit is a fourth of what is left for each worker, but not below a 256th of its work: units get smaller towards
+the end, so that all workers are done at about the same time (guided self-scheduling; Polychronopoulos, Kuck 1987).
+"""
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,23 @@ class Unit:
 
 
 def deal(images: Sequence[str], pixels: Sequence[int], *, workers: int) -> list[Unit]:
-    """Each image in one unit. Those above a unit's share come first, alone, the largest before the others."""
-    share = max(1, min(LARGEST, sum(pixels) // (workers * PER_WORKER)))
-    pairs = list(zip(images, pixels, strict=True))
-    alone = sorted((pair for pair in pairs if pair[1] > share), key=lambda pair: -pair[1])
-    groups = [[pair] for pair in alone] + list(_groups([pair for pair in pairs if pair[1] <= share], share))
-    return [Unit(number, *zip(*group, strict=True)) for number, group in enumerate(groups)]
+    """Each image in one unit, the largest images first. One that is above its unit's share is alone in it."""
+    pairs = sorted(zip(images, pixels, strict=True), key=lambda pair: -pair[1])
+    return [Unit(number, *zip(*group, strict=True)) for number, group in enumerate(_groups(pairs, workers))]
 
 
-def _groups(pairs: Sequence[tuple[str, int]], share: int) -> Iterator[list[tuple[str, int]]]:
+def share(left: int, total: int, workers: int) -> int:
+    """Pixels of the next unit where so many of a job's `total` are left."""
+    return max(1, min(LARGEST, max(left // (workers * PART), total // (workers * LAST))))
+
+
+def _groups(pairs: Sequence[tuple[str, int]], workers: int) -> Iterator[list[tuple[str, int]]]:
+    total = left = sum(size for _, size in pairs)
     group, weight = list[tuple[str, int]](), 0
     for pair in pairs:
-        if group and (weight + pair[1] > share or len(group) == MOST):
+        if group and (weight + pair[1] > share(left, total, workers) or len(group) == MOST):
             yield group
-            group, weight = [], 0
+            group, left, weight = [], left - weight, 0
         group.append(pair)
         weight += pair[1]
     if group:

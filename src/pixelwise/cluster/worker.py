@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.choices import Choices
@@ -109,7 +110,7 @@ class Worker:
     def _written(self, image: str, said: Monitor) -> str:
         """Label an image from wherever it is to wherever results go; the mask's name. Raises ImageError."""
         with TemporaryDirectory(dir=self._scratch.name) as scratch:
-            path = fetch(image, Path(scratch)) if is_address(image) else Path(image)
+            path = _at_hand(image, Path(scratch))
             folder = self._store.local or Path(scratch) / "out"
             found = label_image(self._predictor, folder, self._task.choices, said, path)
             if isinstance(found, Large):
@@ -119,6 +120,13 @@ class Worker:
             if self._store.local is None:
                 self._store.take(sorted(folder.iterdir()))
             return found.name
+
+
+def _at_hand(image: str, folder: Path) -> Path:
+    """The image as a file: itself, or a copy in `folder`. Raises ImageError."""
+    if slot := slot_of(image):
+        return copy_out(slot, folder)
+    return fetch(image, folder) if is_address(image) else Path(image)
 
 
 class _Lines(Monitor):

@@ -123,6 +123,13 @@ class Pictures:
         if self.board:
             write_epoch(self.run, asdict(history[-1]), self.run / "samples.png" if best else None)
 
+    def catch_up(self, history: list[Epoch]) -> None:
+        """Draw what a process that was killed after an epoch did not come to."""
+        if _older(self.run / "samples.png", self.run / "model.safetensors"):
+            self._draw_samples()
+        if _older(self.run / "curves.png", self.run / "history.csv"):
+            self.draw(history, False)
+
     def _draw_samples(self) -> None:
         predictor, pairs = load(self.run, device=self.device), self.val.pairs
         shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
@@ -137,6 +144,11 @@ class Pictures:
             run_page(self.run, record, (found, predictor, self.dataset, pairs))
         except PixelwiseError as error:
             monitor.line(f"report.html is without scores: {error}")
+
+
+def _older(path: Path, source: Path) -> bool:
+    """Whether it was written before its source, or not at all."""
+    return not path.is_file() or path.stat().st_mtime_ns < source.stat().st_mtime_ns
 
 
 def _record_of(run: Path) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from pixelwise.training.choices import Facts, choose, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Place, fit, rank
-from pixelwise.training.parallel import is_first, launch, of_first, share_of
+from pixelwise.training.parallel import in_touch, is_first, launch, of_first, share_of
 from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
 from pixelwise.training.session import Loaders
@@ -80,19 +80,21 @@ def train(
     Raises ConfigError for an unknown one, DataError for data that cannot be used, OutputError where `out` exists and
     `resume` is not set, TrainingError where the loss is no number or the first epoch was not finished.
     """
-    run, first = Path(out), is_first()
+    run = Path(out)
+    config, reading = told_apart(config, options)
+    with claimed(run, resume) if is_first() else nullcontext():
+        return take_part(data, run, config, reading, resume=resume, monitor=monitor)
+
+
+def take_part(
+    data: str | Path, run: Path, config: TrainConfig, reading: DataOptions, *, resume: bool, monitor: Monitor | None
+) -> Run:
+    """As `train`, in a folder that is claimed for it, maybe by another process."""
+    first = is_first()
     monitor = monitor if monitor and first else Monitor()
-    config, reading = _sorted(config, options)
     if config.tensorboard:
         demand_tensorboard()
-    with _claimed(run, resume) if first else nullcontext():
-        return _train(data, run, config, reading, resume=resume, monitor=monitor)
-
-
-def _train(
-    data: str | Path, run: Path, config: TrainConfig, reading: DataOptions, *, resume: bool, monitor: Monitor
-) -> Run:
-    begun, first = resume and (run / "run.json").is_file(), is_first()
+    begun = resume and (run / "run.json").is_file()
     if begun:
         config, reading = recorded(run, config, monitor)
     fabric = launch(replace(config, device=choose_device(config.device).type))
@@ -123,7 +125,8 @@ def _train(
     pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
     place = Place(run, header, monitor, pictures.draw)
     loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)
-    outcome = fit(model, loaders, loss, config=config, place=place)
+    with in_touch(fabric):
+        outcome = fit(model, loaders, loss, config=config, place=place)
     if outcome.best is None:
         raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
     if not first:
@@ -132,6 +135,7 @@ def _train(
         record["book"] = _say_book(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
+    pictures.catch_up(outcome.history)
     finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
     if not outcome.stopped:
         pictures.report(record, monitor)
@@ -144,7 +148,7 @@ def preview(
 ) -> Path:
     """Write `out`/preview.png: PREVIEW samples, image and mask, as the network will see them. Returns its path."""
     monitor, path = monitor or Monitor(), Path(out) / "preview.png"
-    config, options = _sorted(config, reading)
+    config, options = told_apart(config, reading)
     dataset = open_dataset(data, options)
     train = survey(dataset, "train", monitor=monitor, skip_broken=config.skip_broken)
     config, _ = _chosen(config, train, monitor)
@@ -159,8 +163,8 @@ def preview(
     return path
 
 
-def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainConfig, DataOptions]:
-    """Options given by keyword, to the dataclass that has them; `seed` is in both."""
+def told_apart(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainConfig, DataOptions]:
+    """Options given by keyword, to the dataclass that has them; `seed` is in both. Raises ConfigError."""
     training, reading = ({field.name for field in fields(kind)} for kind in (TrainConfig, DataOptions))
     for name in options:
         if name not in (reading if config else reading | training):
@@ -172,8 +176,8 @@ def _sorted(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainC
 
 
 @contextmanager
-def _claimed(run: Path, resume: bool) -> Iterator[None]:
-    """The run folder for this training alone."""
+def claimed(run: Path, resume: bool) -> Iterator[None]:
+    """The run folder for this training alone. Raises OutputError where it is not to be had."""
     if run.is_file():
         raise OutputError(f"run folder {run} is a file; choose another --out")
     with held(run):

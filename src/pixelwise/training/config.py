@@ -17,6 +17,7 @@ class TrainConfig:
     sample, in multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
     upsample, plain: as in ModelConfig. start: a model whose weights this one begins with. optimizer: adamw or sgd.
     devices: processes, each on a GPU of its own or a share of the cores; torchrun's count goes before it.
+    timeout: seconds that one of them waits for the others before it gives up.
     decay: polynomial or constant. accumulate: batches whose gradients are added up to one step. clip: largest norm of
     the gradient. ema: decay of the moving average of the weights, which is what is scored and kept; 0 for none.
     freeze: epochs in which the encoder thaws, layer by layer from its end (Howard, Ruder 2018, section 3.3). patience:
@@ -42,6 +43,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     devices: int = 1
+    timeout: float = 600.0
     precision: str = "auto"
     optimizer: str = "adamw"
     decay: str = "polynomial"
@@ -97,6 +99,7 @@ class TrainConfig:
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
         self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
         self._demand(self.devices >= 1, "devices", "a whole number of at least 1")
+        self._demand(self.timeout > 0, "timeout", "a number above 0")
         if self.crop is not None:
             fits = all(side >= 32 and side % 32 == 0 for side in self.crop)
             self._demand(fits, "crop", "two multiples of 32 (height width), at least 32")

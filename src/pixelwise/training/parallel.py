@@ -7,14 +7,19 @@ each part alone on CPUs, all of them on GPUs. Only the first process speaks and 
 """
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
+from torch.distributed import DistError
 
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, TrainingError
 from pixelwise.tasks.metrics import ConfusionMatrix
 from pixelwise.training.config import TrainConfig
 
@@ -22,21 +27,40 @@ T = TypeVar("T")
 _PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "auto": "32-true"}
 
 
+class LostError(TrainingError):
+    """Another process has ended, or is not heard of any more."""
+
+
 def launch(config: TrainConfig) -> Fabric:
     """Fabric on the config's device, processes and precision, its processes started where they are not running yet."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
     nodes = int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
-    many = local * nodes > 1
+    many, patience = local * nodes > 1, timedelta(seconds=config.timeout)
     fabric = Fabric(
         accelerator=config.device,
         devices=local,
         num_nodes=nodes,
         # a decoder need not use every stride, whose norms then get no gradient
-        strategy=DDPStrategy(find_unused_parameters=True) if many else "auto",
+        strategy=DDPStrategy(find_unused_parameters=True, timeout=patience) if many else "auto",
         precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
     )
     fabric.launch()
     return fabric
+
+
+@contextmanager
+def in_touch(fabric: Fabric) -> Iterator[None]:
+    """Raises LostError where the block can no longer speak with the other processes."""
+    try:
+        yield
+    except RuntimeError as error:
+        if fabric.world_size == 1 or not (isinstance(error, DistError) or "gloo" in str(error)):
+            raise
+        why = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])  # without the place in the library's source
+        raise LostError(
+            f"the other processes are lost ({why}); the state of the last epoch is kept: start all of them again with "
+            "--resume"
+        ) from error
 
 
 def is_first() -> bool:
