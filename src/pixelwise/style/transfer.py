@@ -35,6 +35,7 @@ class StyleConfig:
     steps whose pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
     style_scale: size of the style picture beside the content's, of equal area at 1. keep_colours: only lightness is
     taken from the result (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3).
+    inside: colours that cannot be shown are pulled back after each step, not only at the end.
     tile: pixels a side that the network sees at once, a multiple of 16; None: all, but TILE where there are more than
     WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
     """
@@ -54,6 +55,7 @@ class StyleConfig:
     strength: float = 1.0
     style_scale: float = 1.0
     keep_colours: bool = False
+    inside: bool = True
     tile: int | None = None
     settle: float = 0.0
     bfloat16: bool = False
@@ -91,8 +93,9 @@ class StyleConfig:
 
 
 BOOK = StyleConfig(
-    steps=500, levels=1, content_weight=1.0, style_weight=1e4, smooth_weight=10.0, relative=False, rate=0.3, every=50
-)
+    steps=500, levels=1, content_weight=1.0, style_weight=1e4, smooth_weight=10.0, relative=False, rate=0.3, every=50,
+    inside=False,
+)  # fmt: skip
 """The course's settings, for VGG-19 with torchvision's weights at BOOK_SIZE.
 
 Style weighs 1e4, as the English edition writes. The Chinese one writes 1e3 and sums `10 * styles_l`, a list: ten times
@@ -202,6 +205,8 @@ class _Work:
                 retries += 1
                 image, optimizer = self._step_back(good, retries)
                 continue
+            if config.inside:
+                image.data.copy_(self._normal(self._shown(image.detach())))
             good = good if before is None else before  # its loss is known to be a number
             size = (image.shape[-2], image.shape[-1])
             self.history.append(Step(len(self.history) + 1, size, losses))
