@@ -23,6 +23,7 @@ SETTLED = 20
 """Steps over which the loss is compared with what it was, to see whether it still moves."""
 
 _RETRIES = 3
+_NO_NUMBER = "the loss stays no number; try a smaller rate, adam, or smaller weights"
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,8 @@ class _Work:
             if last and self._settled():
                 self.monitor.line(f"step {len(self.history)}: the loss stands still; done")
                 break
+        if retries == self.steps[level]:
+            raise TrainingError(_NO_NUMBER)
         return self._shown(mean / count if count else image.detach())
 
     def _tile(self, content: Tensor) -> int | None:
@@ -227,7 +230,7 @@ class _Work:
 
     def _step_back(self, good: Tensor, retries: int) -> tuple[Tensor, torch.optim.Optimizer]:
         if retries > _RETRIES:
-            raise TrainingError("the loss stays no number; try a smaller rate, adam, or smaller weights")
+            raise TrainingError(_NO_NUMBER)
         self.rate /= 2
         self.monitor.line(f"the loss became no number: back by up to {SETTLED} steps, rate {self.rate:g}")
         image = good.clone().requires_grad_()
