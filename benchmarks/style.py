@@ -38,6 +38,10 @@ VARIANTS = {
     "default": DEFAULT,
     "one size": replace(DEFAULT, levels=1),
     "L-BFGS": replace(DEFAULT, optimizer="lbfgs"),
+    "course's steps": replace(DEFAULT, levels=1, steps=500, rate=0.3, inside=False),
+    "course's rate, two sizes": replace(DEFAULT, steps=450, rate=0.3, inside=False),
+    "course's rate, inside": replace(DEFAULT, steps=450, rate=0.3),
+    "default, not inside": replace(DEFAULT, inside=False),
 }
 SIZES = ((300, 450), (600, 900), (1000, 1500), (2000, 3000))
 CLOSE = 1.02

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pixelwise.errors import ConfigError, WeightsError
+from pixelwise.errors import ConfigError, TrainingError, WeightsError
 from pixelwise.models.encoder import Encoder
 from pixelwise.monitor import Monitor
 from pixelwise.style import transfer as transfer_module
@@ -181,6 +181,28 @@ def test_a_loss_that_is_no_number_steps_back_and_says_so(
     assert any("no number" in line and "rate 0.025" in line for line in Lines.said)
     assert torch.isfinite(made.image).all()
     assert len(made.history) == 11
+
+
+@pytest.mark.parametrize("steps", [1, 3, 9])
+def test_a_loss_that_is_never_a_number_is_an_error_and_no_picture(network: StyleNetwork, steps: int) -> None:
+    content = torch.full((3, 64, 64), float("nan"))
+    with pytest.raises(TrainingError, match="stays no number"):
+        transfer(content, [(picture(2), 1.0)], network, StyleConfig(steps=steps, levels=1))
+
+
+def test_colours_stay_inside_what_can_be_shown_unless_told_otherwise(network: StyleNetwork) -> None:
+    """What is pulled back only at the end is no longer what the losses are of."""
+    worked_on = list[torch.Tensor]()
+    hook = network.register_forward_pre_hook(lambda _, given: worked_on.append(given[0].detach().clone()))
+    furthest = {}
+    for inside in (True, False):
+        worked_on.clear()
+        config = StyleConfig(steps=4, levels=1, rate=1.0, inside=inside)
+        transfer(picture(1), [(picture(2), 1.0)], network, config)
+        shown = worked_on[-1] * network.std + network.mean
+        furthest[inside] = float((shown - shown.clamp(0, 1)).abs().max())
+    hook.remove()
+    assert furthest[True] < 1e-5 < 0.1 < furthest[False]
 
 
 def test_work_ends_where_somebody_asks_or_the_loss_stands_still(network: StyleNetwork) -> None:

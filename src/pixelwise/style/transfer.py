@@ -23,6 +23,7 @@ SETTLED = 20
 """Steps over which the loss is compared with what it was, to see whether it still moves."""
 
 _RETRIES = 3
+_NO_NUMBER = "the loss stays no number; try a smaller rate, adam, or smaller weights"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class StyleConfig:
     steps whose pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
     style_scale: size of the style picture beside the content's, of equal area at 1. keep_colours: only lightness is
     taken from the result (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3).
+    inside: colours that cannot be shown are pulled back after each step, not only at the end.
     tile: pixels a side that the network sees at once, a multiple of 16; None: all, but TILE where there are more than
     WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
     """
@@ -54,6 +56,7 @@ class StyleConfig:
     strength: float = 1.0
     style_scale: float = 1.0
     keep_colours: bool = False
+    inside: bool = True
     tile: int | None = None
     settle: float = 0.0
     bfloat16: bool = False
@@ -91,8 +94,9 @@ class StyleConfig:
 
 
 BOOK = StyleConfig(
-    steps=500, levels=1, content_weight=1.0, style_weight=1e4, smooth_weight=10.0, relative=False, rate=0.3, every=50
-)
+    steps=500, levels=1, content_weight=1.0, style_weight=1e4, smooth_weight=10.0, relative=False, rate=0.3, every=50,
+    inside=False,
+)  # fmt: skip
 """The course's settings, for VGG-19 with torchvision's weights at BOOK_SIZE.
 
 Style weighs 1e4, as the English edition writes. The Chinese one writes 1e3 and sums `10 * styles_l`, a list: ten times
@@ -202,6 +206,8 @@ class _Work:
                 retries += 1
                 image, optimizer = self._step_back(good, retries)
                 continue
+            if config.inside:
+                image.data.copy_(self._normal(self._shown(image.detach())))
             good = good if before is None else before  # its loss is known to be a number
             size = (image.shape[-2], image.shape[-1])
             self.history.append(Step(len(self.history) + 1, size, losses))
@@ -214,6 +220,8 @@ class _Work:
             if last and self._settled():
                 self.monitor.line(f"step {len(self.history)}: the loss stands still; done")
                 break
+        if retries == self.steps[level]:
+            raise TrainingError(_NO_NUMBER)
         return self._shown(mean / count if count else image.detach())
 
     def _tile(self, content: Tensor) -> int | None:
@@ -222,7 +230,7 @@ class _Work:
 
     def _step_back(self, good: Tensor, retries: int) -> tuple[Tensor, torch.optim.Optimizer]:
         if retries > _RETRIES:
-            raise TrainingError("the loss stays no number; try a smaller rate, adam, or smaller weights")
+            raise TrainingError(_NO_NUMBER)
         self.rate /= 2
         self.monitor.line(f"the loss became no number: back by up to {SETTLED} steps, rate {self.rate:g}")
         image = good.clone().requires_grad_()
