@@ -34,14 +34,15 @@ from pixelwise.style.transfer import StyleConfig, transfer
 from pixelwise.style.transfer import resized as shrunk
 
 DEFAULT = StyleConfig(bfloat16=True)
+COURSE = replace(DEFAULT, levels=1, rate=0.3, inside=False)
 VARIANTS = {
     "default": DEFAULT,
     "one size": replace(DEFAULT, levels=1),
-    "L-BFGS": replace(DEFAULT, optimizer="lbfgs"),
-    "course's steps": replace(DEFAULT, levels=1, steps=500, rate=0.3, inside=False),
-    "course's rate, two sizes": replace(DEFAULT, steps=450, rate=0.3, inside=False),
-    "course's rate, inside": replace(DEFAULT, steps=450, rate=0.3),
-    "default, not inside": replace(DEFAULT, inside=False),
+    "course's steps": replace(COURSE, steps=500),
+    "course's rate, 300 steps": replace(COURSE, steps=300, every=30),
+    "course's rate, two sizes": replace(COURSE, levels=2, steps=450),
+    "course's rate, two sizes, inside": replace(COURSE, levels=2, steps=450, inside=True),
+    "L-BFGS": replace(COURSE, steps=250, optimizer="lbfgs"),
 }
 SIZES = ((300, 450), (600, 900), (1000, 1500), (2000, 3000))
 CLOSE = 1.02

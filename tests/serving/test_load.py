@@ -302,6 +302,19 @@ def busy(port: int, path: str) -> bool:
         return next(lines)[0] == 503
 
 
+def test_those_sent_away_are_asked_to_come_again_one_after_the_other() -> None:
+    lane, times = Lane(1), []
+    with lane.place() as job:
+        job.start(lambda: time.sleep(0.3)).result()
+        for _ in range(200):
+            with pytest.raises(BusyError) as refused, lane.place():
+                pass
+            times.append(refused.value.seconds)
+    assert times == sorted(times)
+    assert times[0] == 1
+    assert 1 < times[-1] <= 60  # 200 jobs that take a third of a second of three threads, by a mean that begins at zero
+
+
 def test_a_server_at_rest_does_nothing_but_to_wait_for_its_sweep() -> None:
     """Gradio's queue, which the page does not use, would look for work a thousand times a second."""
     app = create_app({"a": predictor_of()})

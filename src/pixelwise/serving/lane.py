@@ -5,6 +5,7 @@ Waiting requests are not stacked to batches: on CPUs a stack of images takes as 
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from pixelwise.errors import PixelwiseError
 from pixelwise.inference.parallel import WORKERS
 
 T = TypeVar("T")
+
+PATIENCE = 60
+"""Seconds that nobody is sent away for longer than."""
 
 
 class BusyError(PixelwiseError):
@@ -74,6 +78,7 @@ class Lane:
         self.places, self.threads = places, threads
         self.held = self.done = 0
         self._seconds = 0.0  # that a thread works for a job, a moving average
+        self._sent_away = deque[float](maxlen=10_000)  # when those refused shall come again, the next one first
         self._lock = Lock()
         self._pool = self._threads()
 
@@ -85,7 +90,7 @@ class Lane:
         """A job's place, held until the block has ended and no thread works for it any more. Raises BusyError."""
         with self._lock:
             if self.held >= self.places:
-                raise BusyError(self.held, max(1, round(self._seconds * self.held / self.threads)))
+                raise BusyError(self.held, self._again())
             self.held += 1
         job = Job(self._pool, self._took)
         try:
@@ -96,6 +101,16 @@ class Lane:
                 self._leave()
             else:
                 job.future.add_done_callback(lambda _: self._leave())
+
+    def _again(self) -> int:
+        """Seconds until those held, and those sent away before, are done."""
+        now = time.monotonic()
+        while self._sent_away and self._sent_away[0] <= now:
+            self._sent_away.popleft()
+        seconds = self._seconds * (self.held + len(self._sent_away)) / self.threads
+        seconds = min(max(1, round(seconds)), PATIENCE)
+        self._sent_away.append(max(now + seconds, self._sent_away[-1] if self._sent_away else now))
+        return seconds
 
     def _took(self, seconds: float) -> None:
         with self._lock:
