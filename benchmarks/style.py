@@ -43,6 +43,7 @@ VARIANTS = {
     "course's rate, two sizes": replace(COURSE, levels=2, steps=450),
     "course's rate, two sizes, inside": replace(COURSE, levels=2, steps=450, inside=True),
     "L-BFGS": replace(COURSE, steps=250, optimizer="lbfgs"),
+    "L-BFGS, two sizes": replace(COURSE, levels=2, steps=540, optimizer="lbfgs"),
 }
 SIZES = ((300, 450), (600, 900), (1000, 1500), (2000, 3000))
 CLOSE = 1.02
