@@ -52,24 +52,10 @@ def train(
     from pixelwise.training.recipes import config_of
 
     config = config_of(
-        recipe,
-        decoder=decoder,
-        encoder=encoder,
-        weights=weights,
-        upsample=upsample,
-        start=start,
-        epochs=epochs,
-        minutes=minutes,
-        crop=crop,
-        batch=batch,
-        seed=seed,
-        device=device,
-        precision=precision,
-        skip_broken=skip_broken,
-        augment=augment,
-        loss=loss,
-        **read_fields(set or [], TrainConfig, own=OWN),
-    )
+        recipe, decoder=decoder, encoder=encoder, weights=weights, upsample=upsample, start=start, epochs=epochs,
+        minutes=minutes, crop=crop, batch=batch, seed=seed, device=device, precision=precision,
+        skip_broken=skip_broken, augment=augment, loss=loss, **read_fields(set or [], TrainConfig, own=OWN),
+    )  # fmt: skip
     reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
     if preview:
         results.print(job.preview(data, out, config=config, monitor=TerminalMonitor(), **reading), markup=False)

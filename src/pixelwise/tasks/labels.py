@@ -74,7 +74,7 @@ def read_labels(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
     """Labels and confidence (the label's softmax, in [0, 1]), both (H, W), from logits (C, H, W).
 
     Of equal logits the first class wins. Class by class, and some rows at a time that stay in the processor's cache:
-    `argmax` over the first axis takes ten times as long.
+    `argmax` over the first axis takes several times as long.
     """
     _, height, width = logits.shape
     labels, confidence = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
