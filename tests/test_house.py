@@ -26,6 +26,7 @@ FLOORS = {
     "images": 2,
     "convolution": 1,
     "files": 1,
+    "heap": 1,
     "monitor": 1,
     "fields": 1,
     "errors": 0,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pixelwise.errors import ConfigError, OutputError, unknown
 from pixelwise.files import atomic
+from pixelwise.heap import kept_heap
 from pixelwise.images import Array, open_image, read_rgb, write_image
 from pixelwise.inference.load import load
 from pixelwise.monitor import Monitor
@@ -94,6 +95,7 @@ class Stylized:
     stopped: bool
 
 
+@kept_heap()
 def stylize(
     content: str | Path,
     styles: str | Path | Sequence[tuple[str | Path, float]],

@@ -18,6 +18,7 @@ from pixelwise.data.survey import Survey, survey
 from pixelwise.data.transforms import AUGMENTATIONS, Augmentation
 from pixelwise.errors import DataError, OutputError, TrainingError, unknown
 from pixelwise.files import held
+from pixelwise.heap import kept_heap
 from pixelwise.inference.load import choose_device
 from pixelwise.jobs.book import BookFigures, book_figures
 from pixelwise.jobs.record import (
@@ -86,6 +87,7 @@ def train(
         return take_part(data, run, config, reading, resume=resume, monitor=monitor)
 
 
+@kept_heap()
 def take_part(
     data: str | Path, run: Path, config: TrainConfig, reading: DataOptions, *, resume: bool, monitor: Monitor | None
 ) -> Run:

@@ -12,16 +12,16 @@ import numpy as np
 
 from pixelwise.data.shapes import draw_scene
 from pixelwise.errors import ConfigError
+from pixelwise.heap import share_heap
 from pixelwise.inference.load import load
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.settings import Settings, is_own
-from pixelwise.serving.tidy import share_memory
 
 
 def load_all(models: Sequence[str], make: Callable[[str], Predictor] = load) -> dict[str, Predictor]:
     """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for two of one name."""
-    share_memory()
+    share_heap()
     predictors = dict[str, Predictor]()
     for given in models:
         name, _, model = given.rpartition("=")

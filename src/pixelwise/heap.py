@@ -1,0 +1,47 @@
+"""The C library's heap: how much of freed memory is kept, and when it goes back to the system. glibc only."""
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8  # malloc.h
+_KEPT = 2**31 - 1
+_MEBIBYTE = 2**20
+
+
+def share_heap() -> None:
+    """One heap for all threads to come: what a thread frees the others use.
+
+    Of a burst of large pictures, with a heap for each thread, twice as much stays (benchmarks/results/serve.md).
+    """
+    _of_libc("mallopt", _ARENA_MAX, 1)
+
+
+@contextmanager
+def kept_heap() -> Iterator[None]:
+    """Keep freed memory for the next tensor while the block runs; also a decorator.
+
+    glibc takes arrays above 32 MiB from the system one by one and gives each back, and the system clears every page of
+    every one: a step on large batches spends up to two thirds of its time there (benchmarks/results/train_speed.md).
+    """
+    _of_libc("mallopt", _MMAP_MAX, 0)
+    _of_libc("mallopt", _TRIM_THRESHOLD, _KEPT)
+    try:
+        yield
+    finally:
+        _of_libc("mallopt", _MMAP_MAX, 65536)  # the rest as glibc adapts it to large arrays
+        _of_libc("mallopt", _MMAP_THRESHOLD, 32 * _MEBIBYTE)
+        _of_libc("mallopt", _TRIM_THRESHOLD, 64 * _MEBIBYTE)
+        trim_heap()
+
+
+def trim_heap() -> None:
+    """Give what is free back to the system."""
+    _of_libc("malloc_trim", 0)
+
+
+def _of_libc(function: str, *numbers: int) -> None:
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl has none
+            getattr(ctypes.CDLL(None), function)(*numbers)
