@@ -3,7 +3,8 @@
     python benchmarks/serve.py RUN IMAGES --out benchmarks/results/serve.md
 
 The clients are one asyncio process beside the server. Bare is Predictor.predict on the same files' bytes in as many
-threads as a folder's prediction has; the mask's PNG is not in it, but is in the server's time. They take turns.
+threads as there are clients, at most those of a folder's prediction; the mask's PNG is not in it, but is in the
+server's time. They take turns.
 """
 
 import argparse
@@ -27,10 +28,10 @@ from PIL import Image
 
 from pixelwise.images import encoded, encoded_labels
 from pixelwise.inference.load import load
-from pixelwise.inference.parallel import ahead
+from pixelwise.inference.parallel import WORKERS, ahead
 from pixelwise.inference.predictor import Predictor
 
-QUEUE = 64
+QUEUE = 256
 """Requests that the server holds by default."""
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=6, help="in which bare and server alternate over these seconds")
     parser.add_argument("--requests", type=int, default=10_000, help="for growth, of small pictures")
     parser.add_argument("--parts", nargs="*", default=["speed", "batch", "memory"])
-    parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64, 256])
+    parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64, 256, 512])
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     files = [path.read_bytes() for path in sorted(args.images.iterdir())[:64]]
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
-    command = [sys.executable, "-m", "pixelwise", "serve", f"model={args.run}", "--port", "0", "--deadline", "300"]
+    command = [sys.executable, "-m", "pixelwise", "serve", f"model={args.run}", "--port", "0"]
     command += ["--runtime", args.runtime, "--precision", args.precision]
     process = subprocess.Popen(command, stderr=log)
     for _ in range(600):
@@ -94,11 +95,11 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
         turns = args.turns if count <= QUEUE else 1  # whoever is refused comes again after some seconds
         alone, served, waited, refused = list[float](), list[float](), list[float](), 0
         for _ in range(turns):
-            alone.append(bare(predictor, files, args.seconds / turns))
+            alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
             found = asyncio.run(clients(port, count, files, seconds=args.seconds / turns))
             served.append(len(found.seconds) / found.took)
             waited, refused = waited + found.seconds, refused + found.refused
-        alone.append(bare(predictor, files, args.seconds / turns))
+        alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
         rates += alone
         shares = [rate / statistics.mean(pair) for rate, pair in zip(served, itertools.pairwise(alone), strict=True)]
         middle, late = np.percentile(waited, [50, 99]) * 1e3
@@ -116,10 +117,10 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
     ]
 
 
-def bare(predictor: Predictor, files: list[bytes], seconds: float) -> float:
+def bare(predictor: Predictor, files: list[bytes], seconds: float, calls: int = WORKERS) -> float:
     start, done = time.perf_counter(), 0
     in_time = itertools.takewhile(lambda _: time.perf_counter() - start < seconds, itertools.cycle(files))
-    for _ in ahead(predictor.predict, in_time):
+    for _ in ahead(predictor.predict, in_time, workers=calls):
         done += 1
     return done / (time.perf_counter() - start)
 

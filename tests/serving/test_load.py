@@ -186,6 +186,26 @@ def test_a_place_is_held_until_its_thread_has_ended() -> None:
     lane.close()
 
 
+def test_more_than_can_be_done_in_time_is_not_taken() -> None:
+    lane = Lane(100, threads=1, seconds=0.02)
+    with lane.place() as job:
+        job.start(lambda: time.sleep(0.3)).result()  # so 0.03 s by the moving average
+        with pytest.raises(BusyError), lane.place():
+            pass
+    until(lambda: lane.held == 0)
+    with lane.place(), pytest.raises(BusyError), lane.place():
+        pass
+
+
+def test_files_of_more_bytes_than_there_is_room_for_are_not_taken_but_one_always_is() -> None:
+    lane = Lane(100, room=10)
+    with lane.place(30), pytest.raises(BusyError), lane.place(1):
+        pass
+    with lane.place(6), lane.place(4), pytest.raises(BusyError), lane.place(1):
+        pass
+    assert (lane.held, lane.bytes) == (0, 0)
+
+
 @contextmanager
 def paged(port: int, data: bytes, path: str = "segment?model=a", length: int | None = None) -> Iterator[Lines]:
     """The lines of JSON that the page's own road answers with; `length` promises more than is sent."""

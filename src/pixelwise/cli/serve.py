@@ -19,7 +19,7 @@ def serve(
         str | None,
         typer.Option(envvar="PIXELWISE_TOKEN", help="What clients must show; demanded where others reach the host."),
     ] = None,
-    queue: Annotated[int, typer.Option(envvar="PIXELWISE_QUEUE", help="Requests of a model held at once.")] = 64,
+    queue: Annotated[int, typer.Option(envvar="PIXELWISE_QUEUE", help="Requests of a model held at once.")] = 256,
     deadline: Annotated[float, typer.Option(envvar="PIXELWISE_DEADLINE", help="Seconds for a request.")] = 60.0,
     max_bytes: Annotated[int, typer.Option(envvar="PIXELWISE_MAX_BYTES", help="Of an image file.")] = 20 * 2**20,
     max_pixels: Annotated[int, typer.Option(envvar="PIXELWISE_MAX_PIXELS", help="Of a picture.")] = 50_000_000,

@@ -71,7 +71,7 @@ class RasterPicture:
         if self._palette is not None:
             found: Array = self._palette[read[0]]
         else:
-            found = np.ascontiguousarray(np.broadcast_to(read, (3, *read.shape[1:])).transpose(1, 2, 0))
+            found = np.broadcast_to(read, (3, *read.shape[1:])).transpose(1, 2, 0)
         return found
 
     def valid(self, top: int, left: int, height: int, width: int) -> NDArray[np.bool_]:

@@ -12,8 +12,8 @@ from pixelwise.errors import ConfigError
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 Runner = Callable[[Pixels], Logits]
-"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size. It may be called by several
-threads at once; one that cannot takes turns by itself."""
+"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size, which the caller may change.
+It may be called by several threads at once; one that cannot takes turns by itself."""
 
 PRECISIONS = ("float32", "bfloat16")
 SCALES = (0.25, 4.0)

@@ -123,13 +123,13 @@ class TilePlan:
         return max((self.size[0] - (below - above) for above, below in pairwise(self.rows)), default=0)
 
     def memory(self, classes: int, *, copies: float = 1, kept: int = 0) -> int:
-        """Bytes that `stream` holds at most: sums of the shared rows and of a tile, logits of the tiles in work.
+        """Bytes that `stream` holds at most: sums of the shared rows, logits of the tiles in work.
 
         copies: how often a tile's logits are held while it runs (`copies_held`). kept: bytes a pixel that are kept
         beside, by whoever takes the pieces, for a row of them.
         """
         height, width = self.size
-        tiles = WORKERS * copies + 4  # in work; waiting, weighted, summed, and handed on
+        tiles = WORKERS * copies + 3  # in work; waiting, summed, and handed on
         sums = 4 * classes * (self.shared * self.width + tiles * height * width)
         return round(sums + kept * height * self.width)
 
@@ -149,53 +149,63 @@ def stream(runner: Runner, rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, i
         return
     down, across = plan.profile(height), plan.profile(width)
     below, beside = _cover(rows, down, plan.height), _cover(columns, across, plan.width)
-    weight = None if plan.weights == "uniform" else down[:, None] * across
-    tiles = ahead(lambda tile: _NOTHING if tile is None else _run(runner, tile, plan), _tiles(rgb, plan))
+    tiles = ahead(lambda tile: None if tile is None else _run(runner, tile, plan), _tiles(rgb, plan))
     places = product(pairwise([*rows, plan.height]), pairwise([*columns, plan.width]))
     sums = _Sums(plan)
-    for ((top, bottom), (left, right)), logits in zip(places, tiles, strict=True):
-        sums.add(logits if weight is None else logits * weight)
-        yield top, left, sums.done(bottom - top, right - left) / (below[top:bottom, None] * beside[left:right])
-        sums.move(bottom - top, right - left)
-
-
-_NOTHING: Logits = np.zeros((1, 1, 1), np.float32)
-"""Logits of a tile that is left out: they add nothing."""
+    for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
+        logits = sums.nothing() if tile is None else tile
+        _scale(np.multiply, logits, down, across)
+        piece = sums.add(logits, bottom - top, right - left)
+        _scale(np.divide, piece, below[top:bottom], beside[left:right])
+        yield top, left, piece
 
 
 class _Sums:
-    """Sums of logits under the tile in work, and of the rows that the next row of tiles adds to."""
+    """Weighted logits where more tiles will add to them: in the rows that the next row of tiles shares, and in the
+    columns that the next tile shares.
+    """
 
     def __init__(self, plan: TilePlan) -> None:
-        self._height, self._width = plan.size
-        self._end = plan.width
-        self._tile: Logits = np.zeros((1, *plan.size), np.float32)
-        self._shared: Logits = np.zeros((1, plan.shared, plan.width), np.float32)
-        self._rows = 0  # how many of the shared rows hold sums
-        self._left = self._seen = 0  # columns of the picture: of the tile, and up to which it holds sums
+        self._size, self._end, self._left, self._rows = plan.size, plan.width, 0, 0
+        self._shared: Logits = np.zeros((1, plan.shared, plan.width), np.float32)  # its first `_rows` rows hold sums
+        self._carried: Logits = np.zeros((1, plan.size[0], 0), np.float32)
 
-    def add(self, logits: Logits) -> None:
-        """Add a tile's logits to what those above and to the left gave."""
-        if len(logits) > len(self._tile):  # the first tile that is not left out
-            self._tile, self._shared = (np.repeat(sums, len(logits), 0) for sums in (self._tile, self._shared))
-        new, right = self._seen - self._left, self._left + self._width
-        self._tile[:, : self._rows, new:] = self._shared[:, : self._rows, self._seen : right]
-        self._tile[:, self._rows :, new:] = 0
-        self._tile += logits
-        self._seen = right
+    def nothing(self) -> Logits:
+        """Logits of a tile that is left out."""
+        return np.zeros((len(self._shared), *self._size), np.float32)
 
-    def done(self, height: int, width: int) -> Logits:
-        """Sums of the tile's first rows and columns, where no other tile lies; a view."""
-        return self._tile[:, :height, :width]
-
-    def move(self, height: int, width: int) -> None:
-        """To the next tile, `width` columns on, or to the first of the next row, `height` rows on."""
-        self._shared[:, : self._height - height, self._left : self._left + width] = self._tile[:, height:, :width]
-        self._tile[:, :, : self._width - width] = self._tile[:, :, width:]
-        self._left += width
+    def add(self, logits: Logits, height: int, width: int) -> Logits:
+        """Add to a tile, in place, what those above and to the left gave. Its part without later ones: (C, height,
+        width), a view.
+        """
+        if len(logits) > len(self._shared):  # the first tile that is not left out
+            self._shared, self._carried = (np.repeat(sums, len(logits), 0) for sums in (self._shared, self._carried))
+        known, right = self._carried.shape[2], self._left + self._size[1]
+        logits[:, :, :known] += self._carried
+        logits[:, : self._rows, known:] += self._shared[:, : self._rows, self._left + known : right]
+        self._shared[:, : self._size[0] - height, self._left : self._left + width] = logits[:, height:, :width]
+        self._left, self._carried = self._left + width, logits[:, :, width:].copy()
         if self._left == self._end:
-            self._left = self._seen = 0
-            self._rows = self._height - height
+            self._left, self._rows = 0, self._size[0] - height
+        return logits[:, :height, :width]
+
+
+def _scale(change: np.ufunc, logits: Logits, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> None:
+    """Multiply or divide, in place, by a number for each row times one for each column: only where that is not one."""
+    top, bottom = _ones(rows)
+    left, right = _ones(columns)
+    for edge in np.s_[:top], np.s_[bottom:]:
+        change(logits[:, edge], rows[edge, None] * columns, out=logits[:, edge])
+    for edge in np.s_[:left], np.s_[right:]:
+        change(logits[:, top:bottom, edge], columns[edge], out=logits[:, top:bottom, edge])
+
+
+def _ones(numbers: NDArray[np.float32]) -> tuple[int, int]:
+    """Where ones begin and end, if all ones stand together; the end twice otherwise."""
+    places = np.flatnonzero(numbers == 1)
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return int(places[0]), int(places[-1]) + 1
+    return len(numbers), len(numbers)
 
 
 def _tiles(rgb: Pixels, plan: TilePlan) -> Iterator[NDArray[np.uint8] | None]:

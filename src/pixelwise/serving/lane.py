@@ -4,6 +4,7 @@ Waiting requests are not stacked to batches: on CPUs a stack of images takes as 
 (benchmarks/results/serve.md), and the threads keep the processor busy without it.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ class BusyError(PixelwiseError):
     """The queue is full; `seconds` is when to come again."""
 
     def __init__(self, held: int, seconds: int) -> None:
-        super().__init__(f"{held} requests are waiting, which is all that are taken; come again in {seconds} s")
+        super().__init__(f"{held} requests are waiting, and no more are taken; come again in {seconds} s")
         self.seconds = seconds
 
 
@@ -69,14 +70,17 @@ class Job:
 
 
 class Lane:
-    """At most `places` jobs at once, those in work too, done by `threads`.
+    """At most `places` jobs at once, those in work too, done by `threads`; of `room` bytes in all; and no more than
+    are likely to be done within `seconds`.
 
-    The default is one more than tiles in work: it decodes and encodes meanwhile.
+    The default is one thread more than tiles in work: it decodes and encodes meanwhile.
     """
 
-    def __init__(self, places: int, *, threads: int = WORKERS + 1) -> None:
-        self.places, self.threads = places, threads
-        self.held = self.done = 0
+    def __init__(
+        self, places: int, *, threads: int = WORKERS + 1, room: float = math.inf, seconds: float = math.inf
+    ) -> None:
+        self.places, self.threads, self.room, self.within = places, threads, room, seconds
+        self.held = self.done = self.bytes = 0
         self._seconds = 0.0  # that a thread works for a job, a moving average
         self._sent_away = deque[float](maxlen=10_000)  # when those refused shall come again, the next one first
         self._lock = Lock()
@@ -86,21 +90,24 @@ class Lane:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="pixelwise-lane")  # started when there is work
 
     @contextmanager
-    def place(self) -> Iterator[Job]:
-        """A job's place, held until the block has ended and no thread works for it any more. Raises BusyError."""
+    def place(self, size: int = 0) -> Iterator[Job]:
+        """A job's place and its `size` in bytes, held until the block has ended and no thread works for it any more.
+        Raises BusyError; the first job has a place whatever its size.
+        """
         with self._lock:
-            if self.held >= self.places:
+            late = self.held >= self.threads and self._seconds * self.held / self.threads > self.within
+            if self.held >= self.places or late or (self.held and self.bytes + size > self.room):
                 raise BusyError(self.held, self._again())
-            self.held += 1
+            self.held, self.bytes = self.held + 1, self.bytes + size
         job = Job(self._pool, self._took)
         try:
             yield job
         finally:
             job.stop()
             if job.future is None:
-                self._leave()
+                self._leave(size)
             else:
-                job.future.add_done_callback(lambda _: self._leave())
+                job.future.add_done_callback(lambda _: self._leave(size))
 
     def _again(self) -> int:
         """Seconds until those held, and those sent away before, are done."""
@@ -116,9 +123,9 @@ class Lane:
         with self._lock:
             self._seconds = 0.9 * self._seconds + 0.1 * seconds
 
-    def _leave(self) -> None:
+    def _leave(self, size: int) -> None:
         with self._lock:
-            self.held, self.done = self.held - 1, self.done + 1
+            self.held, self.done, self.bytes = self.held - 1, self.done + 1, self.bytes - size
 
     def close(self) -> None:
         """Wait for the jobs in work and drop those that wait. The lane may be used again."""

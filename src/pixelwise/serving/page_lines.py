@@ -14,7 +14,7 @@ from pixelwise.errors import PixelwiseError
 from pixelwise.serving.lane import Job, Lane
 from pixelwise.serving.problems import ApiError
 from pixelwise.serving.settings import Settings
-from pixelwise.serving.upload import read_bytes
+from pixelwise.serving.upload import promised, read_bytes
 
 Work = Callable[[bytes, Job], dict[str, object]]
 _log = logging.getLogger(__name__)
@@ -32,9 +32,10 @@ class Lines(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hold a place from the first byte of the upload to the last one of the answer, or until the visitor leaves."""
-        with self.lane.place() as job:
+        request = Request(scope, receive)
+        with self.lane.place(promised(request, self.settings)) as job:
             try:
-                body = await asyncio.wait_for(read_bytes(Request(scope, receive), self.settings), self.deadline)
+                body = await asyncio.wait_for(read_bytes(request, self.settings), self.deadline)
             except TimeoutError as error:
                 said = f"the file did not come within {self.deadline:g} s"
                 raise ApiError(408, "upload_too_slow", said) from error

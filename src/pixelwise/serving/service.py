@@ -21,10 +21,13 @@ from pixelwise.serving.guard import Meters
 from pixelwise.serving.lane import Job, Lane
 from pixelwise.serving.problems import ApiError
 from pixelwise.serving.settings import Settings
-from pixelwise.serving.upload import check_header, decode, read_upload
+from pixelwise.serving.upload import check_header, decode, promised, read_upload
 
 Style = Callable[[Array, Array, int, Callable[[float], None]], Array]
 """(content, style, side, progress) to a picture, all (H, W, 3) uint8; `side` pixels at most; progress gets 0 to 1."""
+
+HELD_BYTES = 512 * 2**20
+"""Image files of one model that are held at once."""
 
 PAINTERS = 4
 """Pictures of the second tab in work or waiting. One is painted at a time: each takes gigabytes and all cores."""
@@ -39,7 +42,8 @@ class Service:
         if not predictors:
             raise ConfigError("there is no model to serve: give at least one")
         self.predictors, self.settings, self.meters, self.style = predictors, settings, meters, style
-        self.lanes = {name: Lane(settings.queue) for name in predictors}
+        limits: dict[str, Any] = {"room": HELD_BYTES, "seconds": settings.deadline / 2}
+        self.lanes = {name: Lane(settings.queue, **limits) for name in predictors}
         self.painting = Lane(PAINTERS, threads=1)
         held = Gauge("pixelwise_held", "Requests that wait or are in work.", ("model",), registry=meters.registry)
         for name, lane in self.lanes.items():
@@ -77,7 +81,7 @@ class Service:
         def work(data: bytes, job: Job) -> bytes:
             return encode(chosen(self.labelled(name, data, job), wish), wish, kind, name)
 
-        with lane.place() as job:
+        with lane.place(promised(request, self.settings)) as job:
             try:
                 async with asyncio.timeout(self.settings.deadline):
                     data = await read_upload(request, self.settings)

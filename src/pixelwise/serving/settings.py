@@ -17,8 +17,9 @@ class Settings:
 
     token: what a client must show, at least SHORTEST_TOKEN characters of ASCII, or None. max_bytes of an image file,
     max_pixels and max_side of its picture; formats, of FORMATS. queue: requests of one model that are held at once,
-    those in work too; deadline: seconds from a request's first byte to its answer; on the page, those in which it gets
-    on. style_weights: a file for `style_network`, with which the page paints in styles.
+    those in work too, as long as they are likely to be done within half the deadline; deadline: seconds from a
+    request's first byte to its answer; on the page, those in which it gets on. style_weights: a file for
+    `style_network`, with which the page paints in styles.
     Raises ConfigError for what cannot be.
     """
 
@@ -27,7 +28,7 @@ class Settings:
     max_pixels: int = 50_000_000
     max_side: int = 16_384
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
-    queue: int = 64
+    queue: int = 256
     deadline: float = 60.0
     style_weights: Path | None = None
     style_network: str = "vgg19"

@@ -27,6 +27,12 @@ class _InMemory(MultiPartParser):
             file.close()
 
 
+def promised(request: Request, settings: Settings) -> int:
+    """Bytes that the body will have at most: as its header says, or those allowed."""
+    said, limit = request.headers.get("content-length", ""), settings.max_bytes + FRAME
+    return min(int(said), limit) if said.isdecimal() else limit
+
+
 async def read_upload(request: Request, settings: Settings) -> bytes:
     """The file in the field `image` of a multipart body.
 
