@@ -57,8 +57,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
     """`nn.ConvTranspose2d` with the same parameters and result, and faster on CPUs.
 
     In half precision and for strides from BLOCKWISE on, `transposed_by_blocks` is two to five times as fast as
-    PyTorch's way. Everything else takes PyTorch's way, on the CPU in the layout channels_last, which is up to twice as
-    fast; the result has that layout then.
+    PyTorch's way, where the processor multiplies such matrices by itself. Everything else takes PyTorch's way, on the
+    CPU in the layout channels_last, which is up to twice as fast; the result has that layout then.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -76,12 +76,19 @@ class TransposedConv2d(nn.ConvTranspose2d):
         plain = self.groups == 1 and set(self.dilation) == {1} and set(self.output_padding) == {0}
         square = stride[0] == stride[1] and kernel[0] == kernel[1]
         fits = plain and square and stride[0] >= BLOCKWISE and kernel[0] % stride[0] == 0
-        return fits and _dtype(input) in (torch.bfloat16, torch.float16)
+        return fits and _multiplies_halves(_dtype(input), input.device.type)
 
 
 def _dtype(input: Tensor) -> torch.dtype:
     device = input.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else input.dtype
+
+
+def _multiplies_halves(dtype: torch.dtype, device: str) -> bool:
+    """Whether `dtype` is a half precision of which a product of matrices is fast there."""
+    if dtype == torch.bfloat16:
+        return device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype == torch.float16 and (device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_fp16_supported()))
 
 
 class Unpool(nn.Module):
