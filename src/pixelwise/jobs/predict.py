@@ -12,6 +12,7 @@ from typing import Any
 
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.files import write_text
+from pixelwise.heap import kept_heap
 from pixelwise.images import MAX_PIXELS, list_images, pixel_count
 from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.choices import Choices
@@ -38,6 +39,7 @@ class Predictions:
     failed: tuple[tuple[Path, str], ...]
 
 
+@kept_heap()
 def predict_files(
     predictor: Predictor,
     inputs: Sequence[str | Path],
