@@ -57,7 +57,7 @@ def main() -> None:
             process, port = started(args, log)
             try:
                 if "speed" in args.parts:
-                    lines += speed(args, files, port)
+                    lines += speed(args, files, port, process.pid)
                 if "memory" in args.parts:
                     lines += memory(args, files, port, process.pid)
             finally:
@@ -82,21 +82,28 @@ def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
     raise SystemExit("the server did not start")
 
 
-def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
+def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
     predictor = load(args.run, runtime=args.runtime, precision=args.precision)
     bare(predictor, files, 2)
     asyncio.run(clients(port, 8, files, seconds=2))
     rows = [
-        "| clients | requests/s | of the bare rate, median (range) | median ms | 99th ms | refused (503) |",
-        "|---|---|---|---|---|---|",
+        "| clients | requests/s | of the bare rate, median (range) | median ms | 99th ms | refused (503) "
+        "| processor ms a request: bare, server, clients |",
+        "|---|---|---|---|---|---|---|",
     ]
     rates = []
     for count in args.clients:
         turns = args.turns if count <= QUEUE else 1  # whoever is refused comes again after some seconds
         alone, served, waited, refused = list[float](), list[float](), list[float](), 0
+        work = np.zeros(3)
+        done = np.zeros(3)
         for _ in range(turns):
+            before = work_of(os.getpid())
             alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
+            between, server = work_of(os.getpid()), work_of(pid)
             found = asyncio.run(clients(port, count, files, seconds=args.seconds / turns))
+            work += between - before, work_of(pid) - server, work_of(os.getpid()) - between
+            done += alone[-1] * args.seconds / turns, len(found.seconds), len(found.seconds)
             served.append(len(found.seconds) / found.took)
             waited, refused = waited + found.seconds, refused + found.refused
         alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
@@ -105,7 +112,8 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
         middle, late = np.percentile(waited, [50, 99]) * 1e3
         rows.append(
             f"| {count} | {statistics.median(served):.1f} | {statistics.median(shares):.2f} "
-            f"({min(shares):.2f} to {max(shares):.2f}) | {middle:.0f} | {late:.0f} | {refused} |"
+            f"({min(shares):.2f} to {max(shares):.2f}) | {middle:.0f} | {late:.0f} | {refused} | "
+            f"{', '.join(f'{ms:.1f}' for ms in 1e3 * work / done)} |"
         )
     coded = timed_encoding(predictor, files)
     return [
@@ -115,6 +123,12 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int) -> list[str]:
         *rows,
         "",
     ]
+
+
+def work_of(pid: int) -> float:
+    """Seconds of the processor that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def bare(predictor: Predictor, files: list[bytes], seconds: float, calls: int = WORKERS) -> float:
