@@ -1,7 +1,8 @@
 """Ways to make feature maps larger: transposed convolution, bilinear, sub-pixel convolution, max-unpooling."""
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import pairwise, product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,17 +41,67 @@ def transposed_by_blocks(input: Tensor, weight: Tensor, *, stride: int, padding:
     pixels, which are laid out, and `padding` is cut on each side. Source: Shi et al. 2016, section 3.2, the sub-pixel
     identity. input (N, C, H, W), weight (C, O, m s, m s) to (N, O, (H + m - 1) s - 2 p, ...), channels last in memory.
     """
-    inputs, outputs, taps = weight.shape[0], weight.shape[1], weight.shape[2] // stride
-    matrix = weight.reshape(inputs, outputs, taps, stride, taps, stride).permute(2, 4, 0, 3, 5, 1).flip(0, 1)
-    padded = F.pad(input, (taps - 1,) * 4).permute(0, 2, 3, 1)
-    images, height, width = len(padded), padded.shape[1] - taps + 1, padded.shape[2] - taps + 1
-    corners = [padded[:, u : u + height, v : v + width] for u in range(taps) for v in range(taps)]
-    neighbourhoods = torch.cat(corners, dim=-1)  # (N, H + m - 1, W + m - 1, m m C)
-    blocks = neighbourhoods @ matrix.reshape(taps * taps * inputs, stride * stride * outputs)
+    if torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad):
+        result: Tensor = _Blocks.apply(input, weight, stride, padding)
+        return result
+    return _blocks(input, weight, stride, padding)
+
+
+def _blocks(input: Tensor, weight: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
+    outputs = weight.shape[1]
+    blocks = _neighbourhoods(input, weight.shape[2] // stride) @ _matrix(weight, stride)
+    images, height, width, _ = blocks.shape
     rows = blocks.reshape(images, height, width, stride, stride * outputs).transpose(2, 3)
     picture = rows.reshape(images, height * stride, width * stride, outputs)
     top, left = padding
     return picture[:, top : height * stride - top, left : width * stride - left].permute(0, 3, 1, 2)
+
+
+def _neighbourhoods(input: Tensor, taps: int) -> Tensor:
+    """(N, C, H, W) to the taps x taps inputs that each block depends on, (N, H + taps - 1, W + taps - 1, taps^2 C)."""
+    padded = F.pad(input, (taps - 1,) * 4).permute(0, 2, 3, 1)
+    height, width = padded.shape[1] - taps + 1, padded.shape[2] - taps + 1
+    return torch.cat([padded[:, u : u + height, v : v + width] for u, v in _corners(taps)], dim=-1)
+
+
+def _matrix(weight: Tensor, stride: int) -> Tensor:
+    """Weight (C, O, m s, m s) as the matrix from a neighbourhood to a block, (m m C, s s O)."""
+    inputs, outputs, taps = weight.shape[0], weight.shape[1], weight.shape[2] // stride
+    parts = weight.reshape(inputs, outputs, taps, stride, taps, stride).permute(2, 4, 0, 3, 5, 1).flip(0, 1)
+    return parts.reshape(taps * taps * inputs, stride * stride * outputs)
+
+
+def _corners(taps: int) -> Iterator[tuple[int, int]]:
+    return product(range(taps), range(taps))
+
+
+class _Blocks(torch.autograd.Function):
+    """`_blocks` with its gradients as two matrix products and no copy of the picture beyond the one they need."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(input, weight)
+        ctx.stride, ctx.padding = stride, padding
+        return _blocks(input, weight, stride, padding)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        input, weight = ctx.saved_tensors
+        stride, (top, left) = ctx.stride, ctx.padding
+        inputs, outputs, taps = weight.shape[0], weight.shape[1], weight.shape[2] // stride
+        seen = _neighbourhoods(input, taps)
+        images, height, width, _ = seen.shape
+        picture = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, left, left, top, top))
+        rows = picture.reshape(images, height, stride, width, stride * outputs)
+        blocks = rows.transpose(2, 3).reshape(images * height * width, stride * stride * outputs)
+        matrix = seen.reshape(len(blocks), taps * taps * inputs).T @ blocks
+        parts = matrix.reshape(taps, taps, inputs, stride, stride, outputs).flip(0, 1).permute(2, 5, 0, 3, 1, 4)
+        back = (blocks @ _matrix(weight, stride).T).reshape(images, height, width, taps * taps, inputs)
+        padded = back.new_zeros(images, height + taps - 1, width + taps - 1, inputs)
+        for number, (u, v) in enumerate(_corners(taps)):
+            padded[:, u : u + height, v : v + width] += back[:, :, :, number]
+        inner = padded[:, taps - 1 : height, taps - 1 : width].permute(0, 3, 1, 2)
+        return inner, parts.reshape(weight.shape), None, None
 
 
 class TransposedConv2d(nn.ConvTranspose2d):
@@ -65,7 +116,10 @@ class TransposedConv2d(nn.ConvTranspose2d):
         """(N, C, H, W) to (N, outputs, (H - 1) s - 2 p + k, ...), as PyTorch's operator."""
         if input.ndim == 4 and output_size is None and self._suits_blocks(input):
             padding = int(self.padding[0]), int(self.padding[1])
-            output = transposed_by_blocks(input, self.weight, stride=self.stride[0], padding=padding)
+            dtype = _dtype(input)
+            output = transposed_by_blocks(
+                input.to(dtype), self.weight.to(dtype), stride=self.stride[0], padding=padding
+            )
             return output if self.bias is None else output + self.bias[:, None, None]
         if input.ndim == 4 and input.device.type == "cpu":
             input = input.contiguous(memory_format=torch.channels_last)
