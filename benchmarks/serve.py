@@ -31,6 +31,8 @@ from pixelwise.inference.load import load
 from pixelwise.inference.parallel import WORKERS, ahead
 from pixelwise.inference.predictor import Predictor
 
+WARM = 4.0
+"""Seconds until what all clients have sent is in the queue."""
 QUEUE = 256
 """Requests that the server holds by default."""
 
@@ -100,9 +102,9 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
         for _ in range(turns):
             before = work_of(os.getpid())
             alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
-            between, server = work_of(os.getpid()), work_of(pid)
-            found = asyncio.run(clients(port, count, files, seconds=args.seconds / turns))
-            work += between - before, work_of(pid) - server, work_of(os.getpid()) - between
+            between = work_of(os.getpid())
+            found = asyncio.run(clients(port, count, files, seconds=WARM + args.seconds / turns, warm=WARM, pid=pid))
+            work += between - before, *found.work
             done += alone[-1] * args.seconds / turns, len(found.seconds), len(found.seconds)
             served.append(len(found.seconds) / found.took)
             waited, refused = waited + found.seconds, refused + found.refused
@@ -151,9 +153,20 @@ class Found:
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.refused, self.took = 0, 0.0
+        self.work = np.zeros(2)
 
 
-async def clients(port: int, count: int, files: list[bytes], *, seconds: float = 1e9, requests: int = 10**9) -> Found:
+async def clients(
+    port: int,
+    count: int,
+    files: list[bytes],
+    *,
+    seconds: float = 1e9,
+    requests: int = 10**9,
+    warm: float = 0,
+    pid: int = 0,
+) -> Found:
+    """What clients see from `warm` seconds on until `seconds`, and the work of the server `pid` and their own then."""
     found, turn, start = Found(), itertools.count(), time.perf_counter()
 
     async def client() -> None:
@@ -168,14 +181,21 @@ async def clients(port: int, count: int, files: list[bytes], *, seconds: float =
                 await asyncio.sleep(min(later * random.uniform(1, 1.5), max(0, left)))
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 status, later = await ask(reader, writer, files[number % len(files)])
-            if status == 200 and time.perf_counter() - start <= seconds:
+            if status == 200 and warm <= time.perf_counter() - start <= seconds:
                 found.seconds.append(time.perf_counter() - began)
             elif status not in (200, 503):
                 raise SystemExit(f"status {status}")
         writer.close()
 
-    await asyncio.gather(*[client() for _ in range(count)])
-    found.took = min(seconds, time.perf_counter() - start)
+    async def observer() -> None:
+        await asyncio.sleep(warm)
+        before = np.array([work_of(pid), work_of(os.getpid())])
+        await asyncio.sleep(seconds - warm)
+        found.work = np.array([work_of(pid), work_of(os.getpid())]) - before
+
+    observers = [observer()] if pid else []
+    await asyncio.gather(*observers, *[client() for _ in range(count)])
+    found.took = min(seconds, time.perf_counter() - start) - warm
     return found
 
 
