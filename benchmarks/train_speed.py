@@ -3,19 +3,22 @@
     python benchmarks/train_speed.py [--steps 6] [--threads 2]
 
 The plain loop is what one writes first: float32, contiguous tensors, PyTorch's own layers, cross-entropy, AdamW. The
-other is pixelwise's session: channels_last, its layers, and the precision that it measures and chooses here. Both
-train on the same random pictures from memory, taking turns step by step, so that neither loading nor the machine's
-mood decides.
+other is pixelwise's session: channels_last, its layers, the precision that it measures and chooses here, and freed
+memory kept for the next tensor. Both train on the same random pictures from memory, each in a process of its own,
+taking turns step by step, so that neither loading nor the machine's mood decides.
 """
 
 import argparse
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import torch
 import torch.nn.functional as F
 from machine import provenance
 from torch import nn
 
+from pixelwise.heap import kept_heap
 from pixelwise.models.build import build_model
 from pixelwise.models.upsampling import TransposedConv2d
 from pixelwise.training.precision import choose_precision
@@ -35,22 +38,52 @@ def plain_copy(model: nn.Module) -> nn.Module:
 
 
 class Learner:
-    """A network with its optimiser, stepping on one batch."""
+    """A network with its optimiser, stepping on one batch of random pictures."""
 
-    def __init__(self, model: nn.Module, layout: torch.memory_format, bfloat16: bool) -> None:
-        self.model, self.layout, self.bfloat16 = model.to(memory_format=layout).train(), layout, bfloat16
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-        self.seconds: list[float] = []
+    def __init__(self, network: tuple[str, str], batch: int, crop: tuple[int, int], ours: bool) -> None:
+        torch.manual_seed(0)
+        self.images = torch.randint(0, 256, (batch, 3, *crop), dtype=torch.uint8)
+        self.target = torch.randint(0, 21, (batch, *crop))
+        decoder, encoder = network
+        model = build_model(decoder, encoder=encoder, classes=21, weights="none")
+        self.layout, self.precision, self.why = torch.contiguous_format, "float32", ""
+        if ours:
+            device = torch.device("cpu")
+            self.precision, self.why = choose_precision(model, device=device, crop=crop, batch=batch)
+            self.layout = torch.channels_last
+        else:
+            model = plain_copy(model)
+        self.model = model.to(memory_format=self.layout).train()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
-    def step(self, images: torch.Tensor, target: torch.Tensor) -> None:
+    def step(self) -> float:
+        """Seconds of one step."""
         start = time.perf_counter()
-        images = images.float().div(255).contiguous(memory_format=self.layout)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+        images = self.images.float().div(255).contiguous(memory_format=self.layout)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self.model(images)
-        F.cross_entropy(logits.float(), target, ignore_index=255).backward()
+        F.cross_entropy(logits.float(), self.target, ignore_index=255).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.seconds.append(time.perf_counter() - start)
+        return time.perf_counter() - start
+
+
+_kept = kept_heap()
+_learner: Learner
+
+
+def begin(network: tuple[str, str], batch: int, crop: tuple[int, int], threads: int, ours: bool) -> tuple[str, str]:
+    """In a learner's own process: its precision, and why."""
+    global _learner  # noqa: PLW0603
+    torch.set_num_threads(threads)
+    if ours:
+        _kept.__enter__()
+    _learner = Learner(network, batch, crop, ours)
+    return _learner.precision, _learner.why
+
+
+def step() -> float:
+    return _learner.step()
 
 
 def main() -> None:
@@ -60,32 +93,27 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, nargs=2, default=(320, 480))
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    print(provenance(f"python benchmarks/train_speed.py --steps {options.steps} --threads {options.threads}"))
-    print(
-        f"{options.threads} thread(s), batches of {options.batch} pictures of {options.crop[0]} x {options.crop[1]}\n"
-    )
+    command = f"python benchmarks/train_speed.py --steps {options.steps} --threads {options.threads}"
+    print(f"# Training speed\n\n{provenance(command)}")
+    crop = tuple(options.crop)
+    print(f"{options.threads} thread(s), batches of {options.batch} pictures of {crop[0]} x {crop[1]}\n")
     print(
         "| network | plain float32, images/s | pixelwise, images/s | ratio | precision chosen |\n|---|---|---|---|---|"
     )
-    for decoder, encoder in NETWORKS:
-        torch.manual_seed(0)
-        images = torch.randint(0, 256, (options.batch, 3, *options.crop), dtype=torch.uint8)
-        target = torch.randint(0, 21, (options.batch, *options.crop))
-        build = {"encoder": encoder, "classes": 21, "weights": "none"}
-        plain = Learner(plain_copy(build_model(decoder, **build)), torch.contiguous_format, bfloat16=False)
-        ours = build_model(decoder, **build)
-        device = torch.device("cpu")
-        precision, why = choose_precision(ours, device=device, crop=tuple(options.crop), batch=options.batch)
-        fast = Learner(ours, torch.channels_last, bfloat16=precision == "bfloat16")
-        for _ in range(options.steps + 1):  # the first is not counted
-            plain.step(images, target)
-            fast.step(images, target)
-        slow, quick = (options.batch / min(learner.seconds[1:]) for learner in (plain, fast))
-        print(
-            f"| {decoder}, {encoder} | {slow:.2f} | {quick:.2f} | {quick / slow:.2f} | {precision} ({why}) |",
-            flush=True,
-        )
+    for network in NETWORKS:
+        given = (network, options.batch, crop, options.threads)
+        with (
+            ProcessPoolExecutor(1, mp_context=get_context("spawn")) as slow,
+            ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fast,
+        ):
+            slow.submit(begin, *given, False).result()
+            precision, why = fast.submit(begin, *given, True).result()
+            turns = [(slow.submit(step).result(), fast.submit(step).result()) for _ in range(options.steps + 1)]
+        plain, ours = (
+            options.batch / min(seconds) for seconds in zip(*turns[1:], strict=True)
+        )  # the first: not counted
+        name = ", ".join(network)
+        print(f"| {name} | {plain:.2f} | {ours:.2f} | {ours / plain:.2f} | {precision} ({why}) |", flush=True)
 
 
 if __name__ == "__main__":
