@@ -8,13 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pixelwise.cluster.bands import Parts
 from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
 from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.inference.bands import join_bands
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.tiles import Band
 from pixelwise.jobs.predict import Large, label_image, label_large
 from pixelwise.jobs.results import RECIPE, finished, result_names
 from pixelwise.monitor import Monitor
@@ -22,8 +26,10 @@ from pixelwise.monitor import Monitor
 TRIES = 3
 """How often an image is taken up alone, after the unit it was in was lost with its worker, before it is set aside."""
 
-DONE, FAILED, STOPPED = "done", "failed", "stopped"
-"""What became of an image; STOPPED: the whole job cannot go on, as where the store is full."""
+DONE, PART, FAILED, STOPPED = "done", "part", "failed", "stopped"
+"""What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job cannot go on, as
+where the store is full.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,14 @@ def begun_before(ledger: Any, what: str) -> int:
     return count
 
 
+def bands_there(ledger: Any, image: str, band: int) -> int:
+    """How many of an image's bands are labelled, in all processes, this one among them."""
+    import ray
+
+    count: int = ray.get(ledger.there.remote(image, band))
+    return count
+
+
 class Worker:
     """Holds the model. Called with a row of a unit it gives a row for each image, with what became of it."""
 
@@ -74,27 +88,28 @@ class Worker:
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a unit, side by side; one by one where a worker was lost over them before."""
         pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
+        band = Band(int(row["band"]), int(row["of"]))
         if begun_before(self._task.ledger, f"unit {row['unit']}") == 0:
-            return list(ahead(lambda pair: self._labelled(*pair), pairs))
-        return [self._again(*pair) for pair in pairs]
+            return list(ahead(lambda pair: self._labelled(*pair, band), pairs))
+        return [self._again(*pair, band) for pair in pairs]
 
-    def _again(self, image: str, pixels: int) -> dict[str, Any]:
+    def _again(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
         """An image of a unit that was begun before: nothing if it is done, and not for ever if it kills its worker."""
         task = self._task
         there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
         found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
         if found:
             return _row(image, pixels, DONE, mask=found[image])
-        if (tries := begun_before(task.ledger, image)) >= self.tries:
+        if (tries := begun_before(task.ledger, f"{image} {band}")) >= self.tries:
             return _row(
                 image, pixels, FAILED, f"{image}: set aside, as its worker died {tries} times while it was at it"
             )
-        return self._labelled(image, pixels)
+        return self._labelled(image, pixels, band)
 
-    def _labelled(self, image: str, pixels: int) -> dict[str, Any]:
+    def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
         said, began = _Lines(), time.perf_counter()
         try:
-            mask = self._written(image, said)
+            mask = self._written(image, said) if band.of == 1 else self._joined(image, band, said)
         except ImageError as error:
             found = _row(image, pixels, FAILED, str(error))
         except MemoryError:
@@ -104,7 +119,8 @@ class Worker:
         except PixelwiseError as error:
             found = _row(image, pixels, STOPPED, str(error))
         else:
-            found = _row(image, pixels, DONE, mask=mask)
+            part = "" if mask else f"band {band.number + 1} of {band.of}"
+            found = _row(image, pixels, PART if part else DONE, part, mask=mask)
         return {**found, "seconds": time.perf_counter() - began, "said": "\n".join(said.lines)}
 
     def _written(self, image: str, said: Monitor) -> str:
@@ -120,6 +136,34 @@ class Worker:
             if self._store.local is None:
                 self._store.take(sorted(folder.iterdir()))
             return found.name
+
+    def _joined(self, image: str, band: Band, said: Monitor) -> str:
+        """Label a band, unless it is there; the mask's name where it was the last and all are joined. Raises
+        ImageError.
+        """
+        task = self._task
+        parts = Parts(self._store, image, band.of, task.choices)
+        with TemporaryDirectory(dir=self._scratch.name) as scratch:
+            if not parts.has(band.number):
+                self._part(image, band, parts.place, Path(scratch))
+            if bands_there(task.ledger, image, band.number) < band.of:
+                return ""
+            mask = (self._store.local or Path(scratch) / "out") / f"{Path(image).stem}.tif"
+            join_bands(self._predictor, parts.at_hand(Path(scratch)), mask, choices=task.choices, monitor=said)
+            if self._store.local is None:
+                self._store.take(sorted(mask.parent.iterdir()))
+            return mask.name
+
+    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+        """Label a band of an image, from wherever it is to `place`. Raises ImageError."""
+        path, folder = _at_hand(image, scratch), place.local or scratch / "part"
+        try:
+            reads_by_window(path)  # says what is missing where it does not
+            predict_raster(self._predictor, path, folder, choices=self._task.choices, band=band)
+        except ImageError as error:
+            raise ImageError(str(error).replace(str(path), image)) from error
+        if place.local is None:
+            place.take(sorted(folder.iterdir()))
 
 
 def _at_hand(image: str, folder: Path) -> Path:

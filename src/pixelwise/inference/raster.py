@@ -286,7 +286,8 @@ class _Results:
             self.files["_confidence"].write(np.where(void, 0, self._sure[:height]).astype(np.uint8)[None])
         for first in range(0, height if self.choices.scores else 0, STRIP):
             strip = slice(first, min(first + STRIP, height))
-            self.files[f"_{self.choices.scores}"].write(np.where(void[strip], np.nan, self._scores[:, strip]).astype(np.float32))
+            scores = np.where(void[strip], np.nan, self._scores[:, strip]).astype(np.float32)
+            self.files[f"_{self.choices.scores}"].write(scores)
 
     def finish(self) -> None:
         """What can be done only when all rows are there."""

@@ -156,9 +156,7 @@ class Band:
         return range(first, last)
 
 
-def stream(
-    runner: Runner, rgb: Pixels, plan: TilePlan, band: Band | None = None
-) -> Iterator[tuple[int, int, Logits]]:
+def stream(runner: Runner, rgb: Pixels, plan: TilePlan, band: Band | None = None) -> Iterator[tuple[int, int, Logits]]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the picture once.
 
     There is one piece for each tile, row by row of tiles; those of one row are equally high. Of a `band` come its
