@@ -249,3 +249,19 @@ def test_an_image_that_is_no_more_than_others_stays_whole(
     predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=1))
     assert told.labelled == []
     assert files(tmp_path / "out") == alone
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
+def test_on_ray_with_a_worker_that_is_killed_in_a_band(
+    ray: Any, model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "map.tif").rename(source / "banded.tif")
+    monkeypatch.setattr(predict, "LARGE", 100_000)
+    predict_files(load(model, **TILES), [source], tmp_path / "alone", choices=ALL)
+    done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
+    assert (done.written, done.failed) == (2, [])
+    assert files(tmp_path / "out") == files(tmp_path / "alone")
+    begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("banded-*"))
+    assert begun.keys() == {f"banded-{number}" for number in range(BANDS)}
+    assert begun["banded-1"] == 2, "its worker was killed"
+    assert begun.total() <= BANDS + 2, "no more than two workers had in work"

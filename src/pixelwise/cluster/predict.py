@@ -141,6 +141,7 @@ class _Job:
                 plans[image] = TilePlan(*size, tile, overlap)
                 self._weights[image] = size[0] * size[1]
         made_with = {**order.recipe().made_with, "max_memory": order.loading.get("max_memory")}
+        made_with |= {"confidence": order.choices.confidence, "scores": order.choices.scores}  # these take memory too
         total, workers = sum(self._weights.values()), self._pool.workers
         found = divide(self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite)
         for image, of in found.items():
