@@ -22,7 +22,7 @@ class Hurt(Worker):
     def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
         if (log := os.environ.get(LOG)) and "band" in image:
             (Path(log) / f"{Path(image).stem}-{band.number}.{os.getpid()}.{time.time_ns()}").touch()
-            if band.number == 1 and len(list(Path(log).glob(f"{Path(image).stem}-1.*"))) == 1:
+            if band.number == 3 and len(list(Path(log).glob(f"{Path(image).stem}-3.*"))) == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
         super()._part(image, band, place, scratch)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,13 +24,20 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.inference.tiles import Band
 from pixelwise.jobs.predict import predict_files
+from pixelwise.monitor import Monitor
 
 rasterio = pytest.importorskip("rasterio", reason="the extra raster is not installed")
 
 TILES: dict[str, Any] = {"tile": (64, 64), "overlap": 0.25}
 ALL = Choices(confidence=True, extras=("logits",))
-BANDS = 4
-"""Half a worker's share is a fourth of the only large image; it has 18 rows of tiles."""
+
+
+class Said(Monitor):
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
 
 
 class Died(BaseException):
@@ -256,12 +264,17 @@ def test_on_ray_with_a_worker_that_is_killed_in_a_band(
     ray: Any, model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source / "map.tif").rename(source / "banded.tif")
+    (source / "photo.png").unlink()
     monkeypatch.setattr(predict, "LARGE", 100_000)
     predict_files(load(model, **TILES), [source], tmp_path / "alone", choices=ALL)
-    done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert (done.written, done.failed) == (2, [])
+    said, order = Said(), ordered(model, source, tmp_path / "out")
+    predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
+    assert said.lines[0] == f"{source / 'banded.tif'}: 860 x 150 pixels in 4 bands"
+    assert said.lines[1].startswith("1 images of 0 megapixels: about")
+    there = {path.name for path in (tmp_path / "out" / FOLDER).glob("banded.*-4.tif")}
+    assert there == {"banded.0-4.tif", "banded.1-4.tif"}, "what was measured is not done again"
+    done = predict_on_cluster(order, Cluster(workers=2))
+    assert (done.written, done.failed) == (1, [])
     assert files(tmp_path / "out") == files(tmp_path / "alone")
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("banded-*"))
-    assert begun.keys() == {f"banded-{number}" for number in range(BANDS)}
-    assert begun["banded-1"] == 2, "its worker was killed"
-    assert begun.total() <= BANDS + 2, "no more than two workers had in work"
+    assert begun == {"banded-0": 1, "banded-1": 1, "banded-2": 1, "banded-3": 2}, "the last one's worker was killed"
