@@ -1,4 +1,6 @@
-"""A worker that can be hurt: slow, it tells what it takes up, and dies of an image called poison; and whom to hurt."""
+"""A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison and hangs over one called
+stuck; and whom to hurt.
+"""
 
 import os
 import signal
@@ -7,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pixelwise.cluster import watch
 from pixelwise.cluster.store import Store
 from pixelwise.cluster.worker import Worker
 from pixelwise.inference.tiles import Band
@@ -32,6 +35,10 @@ class Hurt(Worker):
             time.sleep(0.05)
         if "poison" in image:
             os.kill(os.getpid(), signal.SIGKILL)
+        if "stuck" in image:
+            watch.FLOOR = 1.0
+            self._watch.begin(1, 1e-9)
+            time.sleep(3600)
         return super()._written(image, said)
 
 

@@ -18,6 +18,7 @@ from pixelwise.cluster.manifest import read_manifest
 from pixelwise.cluster.pool import Ledger
 from pixelwise.cluster.predict import Order, predict_on_cluster
 from pixelwise.cluster.store import Store, filesystem
+from pixelwise.cluster.watch import Watch
 from pixelwise.cluster.worker import Task, Worker
 from pixelwise.errors import ImageError
 from pixelwise.inference.choices import Choices
@@ -51,8 +52,8 @@ class Inline:
 
     needs: Mapping[str, Any] = {}
 
-    def __init__(self, model: Path, workers: int) -> None:
-        self.model, self.workers, self.ledger = model, workers, Ledger()
+    def __init__(self, model: Path, workers: int, ledger: Ledger | None = None) -> None:
+        self.model, self.workers, self.ledger = model, workers, ledger or Ledger()
 
     def run(self, worker: Callable[[Task], Worker], task: Task, rows: Sequence[dict[str, Any]]) -> Iterator[Any]:
         waiting = list(rows)
@@ -94,8 +95,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     monkeypatch.setattr(predict, "Worker", Fresh)
     monkeypatch.setattr(predict, "LARGE", 100_000)
     monkeypatch.setattr(worker, "held", lambda model, loading: load(model, **loading))
-    monkeypatch.setattr(worker, "begun_before", lambda ledger, what: ledger.before(what))
-    monkeypatch.setattr(worker, "bands_there", lambda ledger, image, band: ledger.there(image, band))
+    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
     return Fresh
 
 
@@ -251,6 +251,39 @@ def test_what_a_killed_driver_left_of_finished_images_is_removed(
     assert [path.name for path in left.iterdir()] == ["other.0-4.tif"]
 
 
+def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit(
+    model: Path, source: Path, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[Any]()
+
+    class Noted(Watch):
+        def begin(self, pixels: int, pace: float) -> None:
+            seen.append((pixels, pace))
+
+        def step(self, share: float = 1.0) -> None:
+            seen.append(share)
+
+        def rest(self) -> None:
+            seen.append("rest")
+
+    monkeypatch.setattr(worker, "Watch", Noted)
+    ledger = Ledger()
+    assert (ledger.slowest(2e-6), ledger.slowest(1e-6)) == (2e-6, 2e-6)
+    monkeypatch.setattr(predict.Pool, "of", lambda *given: Inline(model, 2, ledger))
+    predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
+    units = [list[Any]()]
+    for what in seen:
+        units[-1].append(what)
+        if what == "rest":
+            units.append([])
+    assert units.pop() == []
+    assert [unit[0] for unit in units] == [(860 * 150 // 4, 2e-6)] * 4 + [(2000, 2e-6)]
+    assert [unit.count(1 / 12) for unit in units] == [12, 0, 12, 12, 0], (
+        "a step for each tile, and each part that is joined"
+    )
+    assert [unit.count(1 / 15) for unit in units] == [0, 15, 0, 15, 0]
+
+
 def test_an_image_that_is_no_more_than_others_stays_whole(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
@@ -260,21 +293,25 @@ def test_an_image_that_is_no_more_than_others_stays_whole(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
-def test_on_ray_with_a_worker_that_is_killed_in_a_band(
+def test_on_ray_with_a_worker_that_is_killed_in_a_band_and_one_that_hangs(
     ray: Any, model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source / "map.tif").rename(source / "banded.tif")
     (source / "photo.png").unlink()
     monkeypatch.setattr(predict, "LARGE", 100_000)
     predict_files(load(model, **TILES), [source], tmp_path / "alone", choices=ALL)
-    said, order = Said(), ordered(model, source, tmp_path / "out")
+    said, order = Said(), ordered(model, source / "banded.tif", tmp_path / "out")
     predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
     assert said.lines[0] == f"{source / 'banded.tif'}: 860 x 150 pixels in 4 bands"
     assert said.lines[1].startswith("1 images of 0 megapixels: about")
     there = {path.name for path in (tmp_path / "out" / FOLDER).glob("banded.*-4.tif")}
     assert there == {"banded.0-4.tif", "banded.1-4.tif"}, "what was measured is not done again"
-    done = predict_on_cluster(order, Cluster(workers=2))
-    assert (done.written, done.failed) == (1, [])
+    Image.new("RGB", (50, 40)).save(source / "stuck.png")
+    done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
+    assert done.written == 1
+    assert [(image, reason.partition(": ")[2]) for image, reason in done.failed] == [
+        (str(source / "stuck.png"), "set aside, as its worker died or hung 1 times while it was at it")
+    ]
     assert files(tmp_path / "out") == files(tmp_path / "alone")
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("banded-*"))
     assert begun == {"banded-0": 1, "banded-1": 1, "banded-2": 1, "banded-3": 2}, "the last one's worker was killed"

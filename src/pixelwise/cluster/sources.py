@@ -13,7 +13,7 @@ from pixelwise.cluster.store import filesystem, is_address
 from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.inference.packages import demand
-from pixelwise.inference.raster import open_raster
+from pixelwise.inference.raster import open_raster, quiet_rasterio
 from pixelwise.jobs.predict import find_images
 
 COLUMNS = ("image", "path", "url", "file", "filename")
@@ -76,7 +76,7 @@ def raster_size(image: str) -> tuple[int, int] | None:
     try:
         if is_address(image):
             header = filesystem(image).cat_file(image, start=0, end=HEADER)
-            with demand("rasterio").MemoryFile(header) as file, file.open() as dataset:
+            with quiet_rasterio().MemoryFile(header) as file, file.open() as dataset:
                 return int(dataset.height), int(dataset.width)
         with open_raster(Path(image)) as picture:
             return picture.height, picture.width

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,13 @@ def join_bands(
         sources = [stack.enter_context(open_raster(part)).dataset for part in parts]
         height, width = sum(source.height for source in sources), sources[0].width
         seams = Seams(planned(predictor, height, width, choices)[0])
-        for ending, file in open_files(path, sources[0], height, predictor.classes, choices, stack).items():
-            top = 0
-            for part in parts:
-                for rows in _rows(part.with_name(f"{part.stem}{ending}.tif")):
-                    file.write(rows)
-                    if not ending and "seams" in choices.extras:
-                        seams.add(top, rows[0])
+        files = open_files(path, sources[0], height, predictor.classes, choices, stack)
+        top, pairs = 0, list(product(files, parts))
+        for ending, part in monitor.track(pairs, what=path.name, total=len(pairs), unit="files"):
+            for rows in _rows(part.with_name(f"{part.stem}{ending}.tif")):
+                files[ending].write(rows)
+                if not ending and "seams" in choices.extras:
+                    seams.add(top, rows[0])
                     top += rows.shape[1]
     conclude(path, predictor.classes, choices, seams, monitor)
 

@@ -101,7 +101,7 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
     are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not
     convert.
     """
-    rasterio = _quiet_rasterio()
+    rasterio = quiet_rasterio()
     with rasterio.Env(**_SETTINGS), ExitStack() as stack:
         try:
             dataset = stack.enter_context(rasterio.open(path))
@@ -217,7 +217,7 @@ def reads_by_window(path: Path) -> bool:
     if not large and path.suffix.lower() not in (".tif", ".tiff", ".vrt", ".jp2"):
         return False
     try:
-        rasterio = _quiet_rasterio()
+        rasterio = quiet_rasterio()
     except ConfigError as error:
         if large:
             raise ImageError(f"{path}: {pixels} pixels are too many to read at once, and {error}") from error
@@ -232,7 +232,7 @@ def reads_by_window(path: Path) -> bool:
         return False
 
 
-def _quiet_rasterio() -> Any:
+def quiet_rasterio() -> Any:
     """rasterio, which warns of no raster without a georeference from now on.
 
     The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of other threads too.
