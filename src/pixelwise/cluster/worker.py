@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pixelwise.cluster.bands import Parts
 from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
-from pixelwise.cluster.watch import Watch
+from pixelwise.cluster.watch import UNKNOWN, Watch
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.bands import join_bands
 from pixelwise.inference.choices import Choices
@@ -90,7 +90,9 @@ class Worker:
         """The images of a unit, side by side; one by one where a worker was lost over them before."""
         pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
         band, ledger = Band(int(row["band"]), int(row["of"])), self._task.ledger
-        self._watch.begin(max(pixels for _, pixels in pairs), asked(ledger.slowest, self._pace))
+        outlined = "polygons" in self._task.choices.extras  # these take a time of their own
+        pace = max(asked(ledger.slowest, self._pace), UNKNOWN * outlined)
+        self._watch.begin(max(pixels for _, pixels in pairs), pace)
         began = time.perf_counter()
         try:
             if begun_before(ledger, f"unit {row['unit']}") > 0:

@@ -34,6 +34,7 @@ CACHE_MEBIBYTES = 96
 LOWEST_TILE = 128
 COMFORTABLE = 480 * 2**20
 """Bytes for the sums of logits where no limit is given: with them, 20,000 pixels a side stay below 1.5 GB in all."""
+
 _FILTERS = Lock()
 _SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
 
@@ -144,7 +145,7 @@ def predict_raster(
         plan, needed = planned(predictor, picture.height, picture.width, choices)
         rows = band.rows(plan) if band else range(len(plan.rows))
         if not rows:
-            raise ImageError(f"{source}: is smaller than it was; run again with --overwrite")
+            raise ImageError(f"{source}: is smaller than it was when the job began; run again")
         height, count = plan.edges[rows.stop] - plan.edges[rows.start], len(rows) * len(plan.columns)
         monitor.line(
             f"{source.name}: {height} x {picture.width} pixels in {count} tiles "
