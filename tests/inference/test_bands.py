@@ -17,7 +17,7 @@ from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
 
 CLASSES = Classes.named(("a", "b", "c"))
-HEIGHT, WIDTH = 1400, 700
+HEIGHT, WIDTH = 740, 300
 
 
 def uneven(rgb: np.ndarray) -> np.ndarray:

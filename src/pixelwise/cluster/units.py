@@ -47,7 +47,8 @@ class Unit:
 def deal(images: Sequence[str], pixels: Sequence[int], *, workers: int) -> list[Unit]:
     """Each image in one unit, the largest images first. One that is above its unit's share is alone in it."""
     pairs = sorted(zip(images, pixels, strict=True), key=lambda pair: -pair[1])
-    return [Unit(number, *zip(*group, strict=True)) for number, group in enumerate(_groups(pairs, workers))]
+    groups = (zip(*group, strict=True) for group in _groups(pairs, workers))
+    return [Unit(number, names, sizes) for number, (names, sizes) in enumerate(groups)]
 
 
 def cut(image: str, pixels: int, of: int, *, number: int) -> list[Unit]:
