@@ -1,5 +1,5 @@
-"""A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison and hangs over one called
-stuck; and whom to hurt.
+"""A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison, and hangs when it takes
+up the fourth band of an image for the first time; and whom to hurt.
 """
 
 import os
@@ -23,10 +23,12 @@ class Hurt(Worker):
     tries = 1
 
     def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
-        if (log := os.environ.get(LOG)) and "band" in image:
+        if log := os.environ.get(LOG):
             (Path(log) / f"{Path(image).stem}-{band.number}.{os.getpid()}.{time.time_ns()}").touch()
             if band.number == 3 and len(list(Path(log).glob(f"{Path(image).stem}-3.*"))) == 1:
-                os.kill(os.getpid(), signal.SIGKILL)
+                watch.FLOOR = 1.0
+                self._watch.begin(1, 1e-9)
+                time.sleep(3600)
         super()._part(image, band, place, scratch)
 
     def _written(self, image: str, said: Monitor) -> str:
@@ -35,10 +37,6 @@ class Hurt(Worker):
             time.sleep(0.05)
         if "poison" in image:
             os.kill(os.getpid(), signal.SIGKILL)
-        if "stuck" in image:
-            watch.FLOOR = 1.0
-            self._watch.begin(1, 1e-9)
-            time.sleep(3600)
         return super()._written(image, said)
 
 
