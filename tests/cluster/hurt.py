@@ -1,4 +1,6 @@
-"""A worker that can be hurt: slow, it tells what it takes up, and dies of an image called poison; and whom to hurt."""
+"""A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison, and hangs when it takes
+up the fourth band of an image for the first time; and whom to hurt.
+"""
 
 import os
 import signal
@@ -7,7 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pixelwise.cluster import watch
+from pixelwise.cluster.store import Store
 from pixelwise.cluster.worker import Worker
+from pixelwise.inference.tiles import Band
 from pixelwise.monitor import Monitor
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
@@ -16,6 +21,15 @@ LOG = "PIXELWISE_TEST_LOG"
 
 class Hurt(Worker):
     tries = 1
+
+    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+        if log := os.environ.get(LOG):
+            (Path(log) / f"{Path(image).stem}-{band.number}.{os.getpid()}.{time.time_ns()}").touch()
+            if band.number == 3 and len(list(Path(log).glob(f"{Path(image).stem}-3.*"))) == 1:
+                watch.FLOOR = 1.0
+                self._watch.begin(1, 1e-9)
+                time.sleep(3600)
+        super()._part(image, band, place, scratch)
 
     def _written(self, image: str, said: Monitor) -> str:
         if log := os.environ.get(LOG):

@@ -63,7 +63,9 @@ def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_nod
     assert done.written == 40, said.lines
     reasons = dict(done.failed)
     assert reasons.keys() == {str(folder / "poison.png"), str(folder / "broken.png")}
-    assert reasons[str(folder / "poison.png")].endswith("set aside, as its worker died 1 times while it was at it")
+    assert reasons[str(folder / "poison.png")].endswith(
+        "set aside, as its worker died or hung 1 times while it was at it"
+    )
     assert "cannot be read as an image" in reasons[str(folder / "broken.png")]
     expected = alone(model, folder, tmp_path / "alone")
     assert files(out) == expected, "file for file what one machine writes"

@@ -60,6 +60,7 @@ def test_shards_stand_wherever_images_do(shards: Path, images: Path, s3: str) ->
         assert list(find_sources([given]).values()) == list(everything.values())
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
 def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
     ray: Any, model: Path, shards: Path, images: Path, s3: str, tmp_path: Path
 ) -> None:

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelwise.cluster.units import LARGEST, LAST, MOST, PART, deal
+from pixelwise.cluster.units import LARGEST, LAST, MOST, PART, ROWS, bands, cut, deal
+from pixelwise.inference.tiles import Band
 
 SIZES = st.lists(st.integers(1, 3 * LARGEST), min_size=1, max_size=200)
 
@@ -38,3 +39,35 @@ def test_whoever_takes_the_next_unit_when_free_is_done_at_about_the_same_time_as
         workers[workers.index(min(workers))] += sum(unit.pixels)
     assert max(workers) - min(workers) <= sum(pixels) / 8 / LAST
     assert len(units) < 8 * LAST
+
+
+@given(st.integers(1, 10**10), st.integers(1, 500), st.integers(0, 10**12), st.integers(1, 200))
+def test_bands_are_of_a_few_rows_of_tiles_and_an_image_that_is_a_small_share_stays_whole(
+    pixels: int, rows: int, others: int, workers: int
+) -> None:
+    found, total = bands(pixels, rows, total=pixels + others, workers=workers), pixels + others
+    assert found == 1 or (rows // found >= ROWS and workers > 1)
+    assert found <= workers or found % workers == 0
+    if 2 * pixels * workers <= total:
+        assert found == 1
+    elif rows // ROWS > 2 * workers and workers > 1:
+        assert pixels / found <= total / workers, "no more than falls to a worker"
+
+
+def test_a_large_image_goes_in_bands_where_workers_would_wait_for_it() -> None:
+    """40,000 x 40,000 pixels and 45 rows of tiles, alone and beside others, for few and for many workers."""
+    assert bands(1_600_000_000, 45, total=1_600_000_000, workers=4) == 8
+    assert bands(1_600_000_000, 45, total=16_000_000_000, workers=4) == 1
+    assert bands(1_600_000_000, 45, total=3 * 1_600_000_000, workers=2) == 2
+    assert bands(1_600_000_000, 45, total=1_600_000_000, workers=100) == 11
+    assert bands(120_000_000, 12, total=120_000_000, workers=2) == 2, (
+        "three would give one of two workers twice as much"
+    )
+    assert bands(120_000_000, 12, total=120_000_000, workers=1) == 1
+
+
+def test_an_image_is_cut_into_a_unit_for_each_band() -> None:
+    units = cut("a.tif", 100, 3, number=7)
+    assert [(unit.number, unit.pixels, unit.band) for unit in units] == [
+        (7, (33,), Band(0, 3)), (8, (33,), Band(1, 3)), (9, (33,), Band(2, 3))
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.parallel import WORKERS
-from pixelwise.inference.tiles import TilePlan, positions, side, stream
+from pixelwise.inference.tiles import WEIGHTS, Band, TilePlan, positions, side, stream
 
 overlaps = st.floats(0, 0.95)
 
@@ -85,6 +85,32 @@ def test_pieces_equal_the_average_over_the_whole_picture(
 ) -> None:
     rgb, plan = picture(height, width), TilePlan(height, width, tile, overlap)
     np.testing.assert_allclose(joined(stream(fake, rgb, plan), plan), brute(rgb, plan), atol=1e-4, rtol=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 200),
+    tile=st.tuples(st.integers(32, 50), st.integers(32, 70)),
+    overlap=overlaps.filter(lambda share: share < 0.85),
+    weights=st.sampled_from(WEIGHTS),
+    of=st.integers(1, 9),
+)
+def test_pieces_of_all_bands_are_those_of_the_whole_to_the_last_bit(
+    height: int, tile: tuple[int, int], overlap: float, weights: str, of: int
+) -> None:
+    rgb, plan = picture(height, 90), TilePlan(height, 90, tile, overlap, weights)
+    ran = 0
+
+    def counted(tiles: np.ndarray) -> np.ndarray:
+        nonlocal ran
+        ran += 1
+        return fake(tiles)
+
+    whole = [(*place, piece.tobytes()) for *place, piece in stream(fake, rgb, plan)]
+    parts = [(*at, piece.tobytes()) for n in range(of) for *at, piece in stream(counted, rgb, plan, Band(n, of))]
+    assert parts == whole
+    above = -(-plan.size[0] // min(np.diff(plan.rows), default=plan.size[0])) - 1  # rows of tiles that reach into one
+    assert len(whole) <= ran <= len(whole) + (of - 1) * above * len(plan.columns)
 
 
 def joined(pieces: Iterable[tuple[int, int, np.ndarray]], plan: TilePlan) -> np.ndarray:

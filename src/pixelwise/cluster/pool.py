@@ -1,6 +1,6 @@
 """A pool of workers that hold a model, on Ray Data: what one needs, and how rows come back from it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,29 @@ PROCESS_MEMORY = 700 * 2**20
 
 
 class Ledger:
-    """Counts how often something was begun; one for a job, where the job is."""
+    """Counts how often something was begun, and the bands of each image, and knows the slowest unit; one for a job,
+    where the job is.
+    """
 
     def __init__(self) -> None:
         self._begun = Counter[str]()
+        self._there = defaultdict[str, set[int]](set)
+        self._pace = 0.0
 
     def before(self, what: str) -> int:
         """How often it was begun before this time."""
         self._begun[what] += 1
         return self._begun[what] - 1
+
+    def there(self, image: str, band: int) -> int:
+        """How many of an image's bands are labelled, this one among them."""
+        self._there[image].add(band)
+        return len(self._there[image])
+
+    def slowest(self, pace: float) -> float:
+        """The most seconds of a pixel in any unit, with this one's; 0 where none is measured."""
+        self._pace = max(self._pace, pace)
+        return self._pace
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from pixelwise.cluster.bands import LARGE, clear, divide
 from pixelwise.cluster.engine import Cluster, connected
 from pixelwise.cluster.manifest import Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
 from pixelwise.cluster.shards import slot_of
-from pixelwise.cluster.sources import find_sources, weights
+from pixelwise.cluster.sources import find_sources, raster_size, weights
 from pixelwise.cluster.store import Store, is_address
-from pixelwise.cluster.units import Unit, deal
-from pixelwise.cluster.worker import DONE, STOPPED, Task, Worker
+from pixelwise.cluster.units import Unit, cut, deal
+from pixelwise.cluster.worker import DONE, PART, STOPPED, Task, Worker
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.choices import Choices
-from pixelwise.inference.load import read_classes
+from pixelwise.inference.load import TILE, read_classes
+from pixelwise.inference.tiles import OVERLAP, TilePlan
 from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
@@ -80,6 +82,7 @@ def predict_on_cluster(order: Order, cluster: Cluster, *, monitor: Monitor | Non
     beside = _beside(sources, store)
     _refuse(order, sources, store, beside)
     done = _finished(order, sources, store, beside)
+    clear(store, done)
     todo = [image for image in sources if image not in done]
     result = Predicted(skipped=len(done))
     if todo:
@@ -120,26 +123,55 @@ class _Job:
         loading = one_runtime(order.model, order.loading, self._monitor)
         self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
         self._weights = {image: count or 0 for image, count in pixels.items()}
-        long = sum(self._weights.values()) >= WORTH_A_SAMPLE * pool.workers
+        self._bands = self._divided()
+        long = sum(self._weights.values()) >= WORTH_A_SAMPLE * pool.workers and len(self._bands) < len(images)
         self._sampled = self._sample() if order.estimate or long else []
-        rest = [image for image in images if image not in {row["image"] for row in self._sampled}]
-        self._units = deal(rest, [self._weights[image] for image in rest], workers=pool.workers)
+        rest = [image for image in images if image not in {row["image"] for row in self._sampled} | self._bands.keys()]
+        units = deal(rest, [self._weights[image] for image in rest], workers=pool.workers)
+        for image, of in self._bands.items():
+            units += cut(image, self._weights[image], of, number=len(units))
+        self._units = sorted(units, key=lambda unit: -sum(unit.pixels))
+
+    def _divided(self) -> dict[str, int]:
+        """Into how many bands images go; the pixels of the large ones become those that GDAL finds."""
+        order, plans = self._order, dict[str, TilePlan]()
+        tile, overlap = (order.loading.get(key, usual) for key, usual in (("tile", TILE), ("overlap", OVERLAP)))
+        for image, pixels in self._weights.items():
+            if pixels > LARGE and (size := raster_size(image)):
+                plans[image] = TilePlan(*size, tile, overlap)
+                self._weights[image] = size[0] * size[1]
+        made_with = {**order.recipe().made_with, "max_memory": order.loading.get("max_memory")}
+        made_with |= {"confidence": order.choices.confidence, "scores": order.choices.scores}  # these take memory too
+        total, workers = sum(self._weights.values()), self._pool.workers
+        found = divide(self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite)
+        for image, of in found.items():
+            self._monitor.line(f"{image}: {plans[image].height} x {plans[image].width} pixels in {of} bands")
+        return found
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """What became of each image, as it comes, written down. Raises OutputError where the job cannot go on."""
         manifest, began, pixels = Manifest(self._store), time.monotonic(), 0
-        monitor, total = self._monitor, len(self._weights)
+        monitor, total = self._monitor, len(self._weights) + sum(self._bands.values()) - len(self._bands)
+        settled = set[str]()
         try:
             for row in monitor.track(self._results(), what=f"predicting on {self._pool.workers} workers", total=total):
                 if row["state"] == STOPPED:
                     raise OutputError(f"{row['reason']} (said by a worker)")
-                for line in filter(None, row["said"].split("\n")):
-                    monitor.line(line)
-                if row["state"] != DONE:
-                    monitor.line(f"skipped: {row['reason']}")
-                manifest.add(row)
                 pixels += row["pixels"]
                 monitor.status(f"{pixels / 1e6 / (time.monotonic() - began):.1f} megapixels/s")
+                if row["image"] in settled:  # another band of an image that failed
+                    continue
+                for line in filter(None, row["said"].split("\n")):
+                    monitor.line(line)
+                if row["state"] == PART:
+                    manifest.add(row)
+                    continue
+                if row["state"] == DONE:
+                    clear(self._store, self._bands.keys() & {row["image"]})
+                else:
+                    monitor.line(f"skipped: {row['reason']}")
+                settled.add(row["image"])
+                manifest.add({**row, "pixels": self._weights[row["image"]]})
                 yield row
         finally:
             manifest.flush()
@@ -151,12 +183,7 @@ class _Job:
 
     def _sample(self) -> list[dict[str, Any]]:
         """The rows of a few images from all over the list, by one worker; says what all will take at its rate."""
-        ray, images = self._ray, list(self._weights)
-        chosen = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
-        first, others = (
-            Unit(number, tuple(part), tuple(self._weights[image] for image in part)).as_row()
-            for number, part in ((-1, chosen[:1]), (-2, chosen[1:]))
-        )
+        ray, (first, others) = self._ray, (unit.as_row() for unit in self._probes())
         worker = ray.remote(**self._pool.needs)(Worker).remote(self._task)
         try:
             rows = ray.get(worker.__call__.remote(first))  # the model is loaded and warm
@@ -167,10 +194,24 @@ class _Job:
             return []
         finally:
             ray.kill(worker)
-        rate = sum(row["pixels"] for row in rows[1:] if row["state"] == DONE) / (time.monotonic() - began)
+        rate = sum(row["pixels"] for row in rows[1:] if row["state"] in (DONE, PART)) / (time.monotonic() - began)
         if rate:
             self._monitor.line(estimate(list(self._weights.values()), rate, self._pool.workers))
-        return list(rows)
+        return [row for row in rows if row["image"] not in self._bands]
+
+    def _probes(self) -> list[Unit]:
+        """A unit of one image and one of a few, which go to nobody else; or two bands, which are there when their
+        units are taken up.
+        """
+        images = [image for image in self._weights if image not in self._bands]
+        if not images:
+            image, of = next(iter(self._bands.items()))
+            return cut(image, self._weights[image], of, number=-2)[:2]
+        chosen = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
+        return [
+            Unit(number, tuple(part), tuple(self._weights[image] for image in part))
+            for number, part in ((-1, chosen[:1]), (-2, chosen[1:]))
+        ]
 
 
 def estimate(pixels: Sequence[int], rate: float, workers: int) -> str:

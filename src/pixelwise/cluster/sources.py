@@ -13,6 +13,7 @@ from pixelwise.cluster.store import filesystem, is_address
 from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.inference.packages import demand
+from pixelwise.inference.raster import open_raster, quiet_rasterio
 from pixelwise.jobs.predict import find_images
 
 COLUMNS = ("image", "path", "url", "file", "filename")
@@ -68,6 +69,19 @@ def _weight(image: str) -> int:
         return pixel_count(io.BytesIO(system.cat_file(image, start=0, end=HEADER))) or int(system.size(image))
     except Exception:  # what stores raise has no base class but Exception; fetching it will say what is wrong
         return UNKNOWN
+
+
+def raster_size(image: str) -> tuple[int, int] | None:
+    """(height, width) by GDAL, which reads those that are too large for PIL; None where its header does not tell."""
+    try:
+        if is_address(image):
+            header = filesystem(image).cat_file(image, start=0, end=HEADER)
+            with quiet_rasterio().MemoryFile(header) as file, file.open() as dataset:
+                return int(dataset.height), int(dataset.width)
+        with open_raster(Path(image)) as picture:
+            return picture.height, picture.width
+    except Exception:  # as above; it stays whole, and reading it will say what is wrong
+        return None
 
 
 def _sources(given: str) -> Iterator[tuple[str, int | None]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -97,22 +98,39 @@ class Store:
     def take(self, files: Iterable[Path]) -> None:
         """Write copies of local files under their names, each whole or not at all. Raises OutputError."""
         for path in files:
-            self._put(path.name, path.read_bytes())
+            self._put(path.name, path)
 
-    def _put(self, name: str, data: bytes) -> None:
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, as far as they are there, and the folder where none is left in it. Raises OutputError."""
+        if (folder := self.local) is not None:
+            for name in names:
+                (folder / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
+            return
+        for name in names:
+            self._read(partial(filesystem(self.root).rm_file, self.at(name)), None)
+
+    def _put(self, name: str, data: bytes | Path) -> None:
         if self.local is not None:
             with atomic(self.local / name) as draft:
-                draft.write_bytes(data)
+                draft.write_bytes(data if isinstance(data, bytes) else data.read_bytes())
             return
         system, address = filesystem(self.root), self.at(name)
 
+        def write(to: str) -> None:
+            if isinstance(data, bytes):
+                system.pipe_file(to, data)
+            else:
+                system.put_file(str(data), to)
+
         def send() -> None:
             if self.root.partition("://")[0] in _WHOLE:
-                system.pipe_file(address, data)
+                write(address)
                 return
             beside = f"{address}.part"
             system.makedirs(beside.rpartition("/")[0], exist_ok=True)
-            system.pipe_file(beside, data)
+            write(beside)
             system.mv(beside, address)
 
         try:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pixelwise.inference.tiles import Band
+
 LARGEST = 32_000_000
 """Pixels of a unit at most, where it is not one image: what a worker that dies has to do again."""
 
@@ -15,23 +17,54 @@ the end, so that all workers are done at about the same time (guided self-schedu
 """
 
 
+ROWS = 4
+"""Rows of tiles of a band at least: the one above it is computed again."""
+
+
+WHOLE = Band(0, 1)
+
+
 @dataclass(frozen=True)
 class Unit:
-    """Images that one worker labels in one go, with their pixels."""
+    """Images that one worker labels in one go, with their pixels; or a band of one image."""
 
     number: int
     images: tuple[str, ...]
     pixels: tuple[int, ...]
+    band: Band = WHOLE
 
     def as_row(self) -> dict[str, object]:
         """A row of Ray Data."""
-        return {"unit": self.number, "images": list(self.images), "pixels": list(self.pixels)}
+        return {
+            "unit": self.number,
+            "images": list(self.images),
+            "pixels": list(self.pixels),
+            "band": self.band.number,
+            "of": self.band.of,
+        }
 
 
 def deal(images: Sequence[str], pixels: Sequence[int], *, workers: int) -> list[Unit]:
     """Each image in one unit, the largest images first. One that is above its unit's share is alone in it."""
     pairs = sorted(zip(images, pixels, strict=True), key=lambda pair: -pair[1])
-    return [Unit(number, *zip(*group, strict=True)) for number, group in enumerate(_groups(pairs, workers))]
+    groups = (zip(*group, strict=True) for group in _groups(pairs, workers))
+    return [Unit(number, names, sizes) for number, (names, sizes) in enumerate(groups)]
+
+
+def cut(image: str, pixels: int, of: int, *, number: int) -> list[Unit]:
+    """A unit for each band of an image, from `number` on."""
+    return [Unit(number + band, (image,), (pixels // of,), Band(band, of)) for band in range(of)]
+
+
+def bands(pixels: int, rows: int, *, total: int, workers: int) -> int:
+    """How many bands an image of so many pixels and rows of tiles is worth in a job of `total` pixels.
+
+    A band is half of what falls to a worker at most, or else, in as few rows as ROWS, all workers get equally many.
+    """
+    if workers == 1:
+        return 1
+    found = min(-(-2 * pixels * workers // total), rows // ROWS)
+    return max(1, found - found % workers if found > workers else found)
 
 
 def share(left: int, total: int, workers: int) -> int:

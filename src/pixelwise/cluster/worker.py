@@ -1,29 +1,38 @@
 """What runs on the nodes: a model held once, which labels units of images as one machine does, and a count of tries."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
+from pixelwise.cluster.bands import Parts
 from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
+from pixelwise.cluster.watch import UNKNOWN, Watch
 from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.inference.bands import join_bands
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.tiles import Band
 from pixelwise.jobs.predict import Large, label_image, label_large
 from pixelwise.jobs.results import RECIPE, finished, result_names
 from pixelwise.monitor import Monitor
 
+T = TypeVar("T")
+
 TRIES = 3
 """How often an image is taken up alone, after the unit it was in was lost with its worker, before it is set aside."""
 
-DONE, FAILED, STOPPED = "done", "failed", "stopped"
-"""What became of an image; STOPPED: the whole job cannot go on, as where the store is full."""
+DONE, PART, FAILED, STOPPED = "done", "part", "failed", "stopped"
+"""What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job cannot go on, as
+where the store is full.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,16 @@ def held(model: Any, loading: Mapping[str, Any]) -> Predictor:
         return load(next(iter(files)), **loading)
 
 
-def begun_before(ledger: Any, what: str) -> int:
-    """How often `what` was begun before, in any process; it counts as begun once more from now on."""
+def asked(method: Any, *given: object) -> Any:
+    """What a method of an actor answers."""
     import ray
 
-    count: int = ray.get(ledger.before.remote(what))
+    return ray.get(method.remote(*given))
+
+
+def begun_before(ledger: Any, what: str) -> int:
+    """How often `what` was begun before, in any process; it counts as begun once more from now on."""
+    count: int = asked(ledger.before, what)
     return count
 
 
@@ -70,31 +84,46 @@ class Worker:
         self._task, self._store = task, Store(task.out)
         self._scratch = TemporaryDirectory(prefix="pixelwise-")
         self._predictor = held(task.model, task.loading)
+        self._watch, self._pace = Watch(), 0.0
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a unit, side by side; one by one where a worker was lost over them before."""
         pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
-        if begun_before(self._task.ledger, f"unit {row['unit']}") == 0:
-            return list(ahead(lambda pair: self._labelled(*pair), pairs))
-        return [self._again(*pair) for pair in pairs]
+        band, ledger = Band(int(row["band"]), int(row["of"])), self._task.ledger
+        outlined = "polygons" in self._task.choices.extras  # these take a time of their own
+        pace = max(asked(ledger.slowest, self._pace), UNKNOWN * outlined)
+        self._watch.begin(max(pixels for _, pixels in pairs), pace)
+        began = time.perf_counter()
+        try:
+            if begun_before(ledger, f"unit {row['unit']}") > 0:
+                return [self._again(*pair, band) for pair in pairs]
+            rows = list(ahead(lambda pair: self._labelled(*pair, band), pairs))
+        finally:
+            self._watch.rest()
+        seconds, pixels = time.perf_counter() - began, sum(row["pixels"] for row in rows if row["state"] != FAILED)
+        self._pace = seconds / pixels if pixels and seconds > 1 else 0.0  # what was there took no time
+        return rows
 
-    def _again(self, image: str, pixels: int) -> dict[str, Any]:
+    def _again(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
         """An image of a unit that was begun before: nothing if it is done, and not for ever if it kills its worker."""
         task = self._task
         there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
         found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
         if found:
             return _row(image, pixels, DONE, mask=found[image])
-        if (tries := begun_before(task.ledger, image)) >= self.tries:
+        if (tries := begun_before(task.ledger, f"{image} {band}")) >= self.tries:
             return _row(
-                image, pixels, FAILED, f"{image}: set aside, as its worker died {tries} times while it was at it"
+                image,
+                pixels,
+                FAILED,
+                f"{image}: set aside, as its worker died or hung {tries} times while it was at it",
             )
-        return self._labelled(image, pixels)
+        return self._labelled(image, pixels, band)
 
-    def _labelled(self, image: str, pixels: int) -> dict[str, Any]:
-        said, began = _Lines(), time.perf_counter()
+    def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
+        said, began = _Lines(self._watch), time.perf_counter()
         try:
-            mask = self._written(image, said)
+            mask = self._written(image, said) if band.of == 1 else self._joined(image, band, said)
         except ImageError as error:
             found = _row(image, pixels, FAILED, str(error))
         except MemoryError:
@@ -104,7 +133,9 @@ class Worker:
         except PixelwiseError as error:
             found = _row(image, pixels, STOPPED, str(error))
         else:
-            found = _row(image, pixels, DONE, mask=mask)
+            part = "" if mask else f"band {band.number + 1} of {band.of}"
+            found = _row(image, pixels, PART if part else DONE, part, mask=mask)
+        self._watch.step()
         return {**found, "seconds": time.perf_counter() - began, "said": "\n".join(said.lines)}
 
     def _written(self, image: str, said: Monitor) -> str:
@@ -121,6 +152,37 @@ class Worker:
                 self._store.take(sorted(folder.iterdir()))
             return found.name
 
+    def _joined(self, image: str, band: Band, said: Monitor) -> str:
+        """Label a band, unless it is there; the mask's name where it was the last and all are joined. Raises
+        ImageError.
+        """
+        task = self._task
+        parts = Parts(self._store, image, band.of, task.choices)
+        with TemporaryDirectory(dir=self._scratch.name) as scratch:
+            if not parts.has(band.number):
+                self._part(image, band, parts.place, Path(scratch))
+            if asked(task.ledger.there, image, band.number) < band.of:
+                return ""
+            if task.choices.overlay:
+                said.line(f"{image}: no overlay, as it is read by window")
+            mask = (self._store.local or Path(scratch) / "out") / f"{Path(image).stem}.tif"
+            join_bands(self._predictor, parts.at_hand(Path(scratch)), mask, choices=task.choices, monitor=said)
+            if self._store.local is None:
+                self._store.take(sorted(mask.parent.iterdir()))
+            return mask.name
+
+    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+        """Label a band of an image, from wherever it is to `place`. Raises ImageError."""
+        path, folder = _at_hand(image, scratch), place.local or scratch / "part"
+        try:
+            reads_by_window(path)  # says what is missing where it does not
+            silent = _Lines(self._watch)
+            predict_raster(self._predictor, path, folder, choices=self._task.choices, monitor=silent, band=band)
+        except ImageError as error:
+            raise ImageError(str(error).replace(str(path), image)) from error
+        if place.local is None:
+            place.take(sorted(folder.iterdir()))
+
 
 def _at_hand(image: str, folder: Path) -> Path:
     """The image as a file: itself, or a copy in `folder`. Raises ImageError."""
@@ -130,13 +192,19 @@ def _at_hand(image: str, folder: Path) -> Path:
 
 
 class _Lines(Monitor):
-    """Keeps what is said, for the driver to say."""
+    """Keeps what is said, for the driver to say; each step counts for the watch."""
 
-    def __init__(self) -> None:
-        self.lines = list[str]()
+    def __init__(self, watch: Watch) -> None:
+        self.lines, self._watch = list[str](), watch
 
     def line(self, text: str) -> None:
         self.lines.append(text)
+
+    def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
+        for item in items:
+            self._watch.step(1 / total)
+            yield item
+        self._watch.step()
 
 
 def _row(image: str, pixels: int, state: str, reason: str = "", *, mask: str = "") -> dict[str, Any]:

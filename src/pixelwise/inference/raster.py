@@ -4,7 +4,6 @@ Needs rasterio (extra `raster`), which reads what GDAL reads.
 """
 
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,28 +15,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.errors import ConfigError, ImageError, OutputError
-from pixelwise.files import atomic
+from pixelwise.errors import ConfigError, ImageError
 from pixelwise.images import MAX_PIXELS, Array, pixel_count
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster_files import STRIP, Files, open_files
 from pixelwise.inference.regions import refuse_too_large, sieved, write_polygons
 from pixelwise.inference.runners import Logits, averaged, copies_held
 from pixelwise.inference.seams import Seams
-from pixelwise.inference.tiles import TilePlan, stream
+from pixelwise.inference.tiles import Band, TilePlan, stream
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax
 
 CACHE_MEBIBYTES = 96
 """GDAL's cache of decoded blocks: a few rows of blocks of a wide picture."""
 
-BLOCK = 512
 LOWEST_TILE = 128
 COMFORTABLE = 480 * 2**20
 """Bytes for the sums of logits where no limit is given: with them, 20,000 pixels a side stay below 1.5 GB in all."""
-STRIP = 16
-"""Rows of scores in a block of their files, of which there is one for each class."""
 
 _FILTERS = Lock()
 _SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
@@ -106,7 +102,7 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
     are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not
     convert.
     """
-    rasterio = _quiet_rasterio()
+    rasterio = quiet_rasterio()
     with rasterio.Env(**_SETTINGS), ExitStack() as stack:
         try:
             dataset = stack.enter_context(rasterio.open(path))
@@ -130,50 +126,62 @@ def predict_raster(
     *,
     choices: Choices | None = None,
     monitor: Monitor | None = None,
+    band: Band | None = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen. The mask's path.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's georeference; what is
     nodata in the source is void, which is their nodata value. STEM_probabilities.tif and STEM_logits.tif have a band
     for each class in half precision, void is NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of
-    logits fit the predictor's `max_memory`; what they need is said before the run. Raises ImageError for a source that
-    cannot be read, ConfigError where even the lowest tiles do not fit or where small regions are to be taken away from
-    a picture above MAX_PIXELS, OutputError where the results cannot be written.
+    logits fit the predictor's `max_memory`; what they need is said before the run. Of a `band` come its rows alone, as
+    STEM.NUMBER-OF.tif and so on, for `join_bands`. Raises ImageError for a source that cannot be read, ConfigError
+    where even the lowest tiles do not fit or where small regions are to be taken away from a picture above MAX_PIXELS,
+    OutputError where the results cannot be written.
     """
     choices, monitor = choices or Choices(), monitor or Monitor()
-    path = folder / f"{source.stem}.tif"
+    path = folder / (band.name(source.stem) if band else f"{source.stem}.tif")
     with open_raster(source) as picture, ExitStack() as stack:
         refuse_too_large(picture.height, picture.width, choices.smallest, MAX_PIXELS)
-        plan, needed = _planned(predictor, picture, choices)
+        plan, needed = planned(predictor, picture.height, picture.width, choices)
+        rows = band.rows(plan) if band else range(len(plan.rows))
+        if not rows:
+            raise ImageError(f"{source}: is smaller than it was when the job began; run again")
+        height, count = plan.edges[rows.stop] - plan.edges[rows.start], len(rows) * len(plan.columns)
         monitor.line(
-            f"{source.name}: {picture.height} x {picture.width} pixels in {len(plan.rows) * len(plan.columns)} tiles "
+            f"{source.name}: {height} x {picture.width} pixels in {count} tiles "
             f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed / 2**20:.0f} MiB"
         )
         runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
-        count = len(plan.rows) * len(plan.columns)
-        pieces = monitor.track(stream(runner, picture, plan), what=source.name, total=count, unit="tiles")
-        results = _Results(path, picture, predictor.classes, plan, choices, stack)
+        pieces = monitor.track(stream(runner, picture, plan, band), what=source.name, total=count, unit="tiles")
+        files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
+        results = _Results(picture, plan, choices, files)
         for top, left, logits in pieces:
             results.add(top, left, logits)
         results.finish()
+    if not band:
+        conclude(path, predictor.classes, choices, results.seams, monitor)
+    return path
+
+
+def conclude(path: Path, classes: Classes, choices: Choices, seams: Seams, monitor: Monitor) -> None:
+    """What is made of a whole mask."""
     if "seams" in choices.extras:
-        monitor.line(f"{source.name}: {results.seams}")
+        monitor.line(f"{path.name}: {seams}")
     if "polygons" in choices.extras:
         outlines = path.with_suffix(".geojson")
-        if not write_polygons(path, outlines, predictor.classes.names):
+        if not write_polygons(path, outlines, classes.names):
             monitor.line(f"{outlines.name}: in the raster's own coordinates, which have no longitude and latitude")
-    return path
 
 
 def refuse_unfitting(predictor: Predictor, source: Path, choices: Choices) -> None:
     """Raises ConfigError where not even the lowest tiles of a raster fit `max_memory`, ImageError as open_raster."""
     with open_raster(source) as picture:
-        _planned(predictor, picture, choices)
+        planned(predictor, picture.height, picture.width, choices)
 
 
-def _planned(predictor: Predictor, picture: RasterPicture, choices: Choices) -> tuple[TilePlan, int]:
+def planned(predictor: Predictor, height: int, width: int, choices: Choices) -> tuple[TilePlan, int]:
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
-    whole, classes = predictor.plan(picture.height, picture.width), len(predictor.classes)
+    whole, classes = predictor.plan(height, width), len(predictor.classes)
     copies = copies_held(mirror=choices.tta, scales=choices.scales)
     kept = 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)  # labels and what is valid come always
     plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies, kept=kept)
@@ -210,7 +218,7 @@ def reads_by_window(path: Path) -> bool:
     if not large and path.suffix.lower() not in (".tif", ".tiff", ".vrt", ".jp2"):
         return False
     try:
-        rasterio = _quiet_rasterio()
+        rasterio = quiet_rasterio()
     except ConfigError as error:
         if large:
             raise ImageError(f"{path}: {pixels} pixels are too many to read at once, and {error}") from error
@@ -225,7 +233,7 @@ def reads_by_window(path: Path) -> bool:
         return False
 
 
-def _quiet_rasterio() -> Any:
+def quiet_rasterio() -> Any:
     """rasterio, which warns of no raster without a georeference from now on.
 
     The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of other threads too.
@@ -239,29 +247,21 @@ def _quiet_rasterio() -> Any:
 
 
 class _Results:
-    """The files that become of one raster: written by rows of tiles, and renamed to their places when all are whole."""
+    """Gathers pieces to rows of tiles, and hands these to the files that become of a raster or of a band of it."""
 
-    def __init__(
-        self, path: Path, picture: RasterPicture, classes: Classes, plan: TilePlan, choices: Choices, stack: ExitStack
-    ) -> None:
-        self.picture, self.classes, self.choices = picture, classes, choices
+    def __init__(self, picture: RasterPicture, plan: TilePlan, choices: Choices, files: Files) -> None:
+        self.picture, self.choices, self.files = picture, choices, files
         self.seams = Seams(plan)
         self._held = np.empty((plan.height, plan.width), np.uint8) if choices.smallest > 1 else None
-
-        def target(ending: str, **profile: object) -> _Target:
-            return stack.enter_context(_written(path.with_name(f"{path.stem}{ending}.tif"), picture, profile))
 
         def rows(dtype: type, *bands: int) -> NDArray[Any]:
             return np.empty((*bands, plan.size[0], plan.width), dtype)
 
-        self._labels, self.labels = rows(np.uint8), target("", count=1, dtype="uint8", nodata=VOID)
-        self.labels.dataset.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)})
+        self._labels = rows(np.uint8)
         if choices.confidence:
-            self._sure, self.confidence = rows(np.uint8), target("_confidence", count=1, dtype="uint8")
+            self._sure = rows(np.uint8)
         if choices.scores:
-            half = {"dtype": "float32", "nbits": 16, "predictor": 3, "nodata": np.nan, "blockysize": STRIP}
-            self._scores = rows(np.float16, len(classes))
-            self.scores = target(f"_{choices.scores}", count=len(classes), **half)
+            self._scores = rows(np.float16, files[f"_{choices.scores}"].dataset.count)
 
     def add(self, top: int, left: int, logits: Logits) -> None:
         """The piece of logits (C, h, w) at (top, left)."""
@@ -284,10 +284,11 @@ class _Results:
         else:
             self._held[top : top + height] = labels
         if self.choices.confidence:
-            self.confidence.write(np.where(void, 0, self._sure[:height]).astype(np.uint8)[None])
+            self.files["_confidence"].write(np.where(void, 0, self._sure[:height]).astype(np.uint8)[None])
         for first in range(0, height if self.choices.scores else 0, STRIP):
             strip = slice(first, min(first + STRIP, height))
-            self.scores.write(np.where(void[strip], np.nan, self._scores[:, strip]).astype(np.float32))
+            scores = np.where(void[strip], np.nan, self._scores[:, strip]).astype(np.float32)
+            self.files[f"_{self.choices.scores}"].write(scores)
 
     def finish(self) -> None:
         """What can be done only when all rows are there."""
@@ -295,80 +296,6 @@ class _Results:
             self._write(0, sieved(self._held, self.choices.smallest))
 
     def _write(self, top: int, labels: Array) -> None:
-        self.labels.write(labels[None])
+        self.files[""].write(labels[None])
         if "seams" in self.choices.extras:
             self.seams.add(top, labels)
-
-
-class _Target:
-    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was handed to it.
-
-    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is written.
-    """
-
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-        self.checksums = [0] * dataset.count
-        self._next = 0
-        self._rows = list[NDArray[Any]]()
-
-    def write(self, bands: NDArray[Any]) -> None:
-        """The rows (bands, h, W) that come next."""
-        self.checksums = [zlib.crc32(rows.tobytes(), sum_) for rows, sum_ in zip(bands, self.checksums, strict=True)]
-        self._rows.append(bands)
-        waiting, block = sum(rows.shape[1] for rows in self._rows), self.dataset.block_shapes[0][0]
-        if waiting >= block:
-            self._flush(waiting // block * block)
-
-    def finish(self) -> None:
-        """Write what is left."""
-        self._flush(self.dataset.height - self._next)
-
-    def _flush(self, height: int) -> None:
-        rows = np.concatenate(self._rows, axis=1) if len(self._rows) > 1 else self._rows[0]
-        bottom = self._next + height
-        try:
-            self.dataset.write(rows[:, :height], window=((self._next, bottom), (0, rows.shape[2])))
-        except Exception as error:  # rasterio's errors share no base class but Exception
-            raise OutputError(_not_written(self.dataset.name, str(error))) from error
-        self._next, self._rows = bottom, [rows[:, height:]]
-
-
-@contextmanager
-def _written(path: Path, picture: RasterPicture, profile: dict[str, Any]) -> Iterator[_Target]:
-    """A TIFF beside `path` that is renamed to it when it is whole.
-
-    It is read back and compared before: what GDAL still holds when a file is closed may fail to be written without a
-    word, as on a full disk.
-    """
-    rasterio, source = demand("rasterio"), picture.dataset
-    layout = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
-    layout |= {"height": picture.height, "width": picture.width, "BIGTIFF": "IF_SAFER", **profile}
-    layout |= {"crs": source.crs} if source.crs is not None else {}
-    layout |= {} if source.transform.is_identity else {"transform": source.transform}
-    with atomic(path) as draft:
-        with rasterio.open(draft, "w", **layout) as dataset:
-            target = _Target(dataset)
-            yield target
-            target.finish()
-        if _checksums(draft) != target.checksums:
-            raise OutputError(_not_written(str(path), "what was written cannot be read back"))
-
-
-def _checksums(path: Path) -> list[int] | None:
-    """Those of the bands, row by row; None where they cannot be read."""
-    try:
-        with demand("rasterio").open(path) as dataset:
-            found = [0] * dataset.count
-            for top in range(0, dataset.height, BLOCK):
-                rows = (top, min(top + BLOCK, dataset.height))
-                for band in dataset.indexes:
-                    read = dataset.read(band, window=(rows, (0, dataset.width)))
-                    found[band - 1] = zlib.crc32(read.tobytes(), found[band - 1])
-    except Exception:  # rasterio's errors share no base class but Exception
-        return None
-    return found
-
-
-def _not_written(path: str, reason: str) -> str:
-    return f"cannot write {path} ({reason}); free some space and run again, the file of before is kept"

@@ -101,6 +101,11 @@ class TilePlan:
         return positions(self.height, self.size[0], self.overlap)
 
     @property
+    def edges(self) -> list[int]:
+        """`rows`, and where the picture ends."""
+        return [*self.rows, self.height]
+
+    @property
     def columns(self) -> list[int]:
         """First columns of the tiles, from the left."""
         return positions(self.width, self.size[1], self.overlap)
@@ -134,28 +139,52 @@ class TilePlan:
         return round(sums + kept * height * self.width)
 
 
-def stream(runner: Runner, rgb: Pixels, plan: TilePlan) -> Iterator[tuple[int, int, Logits]]:
+@dataclass(frozen=True)
+class Band:
+    """The `number`th, from 0, of so many parts of a picture, each of some rows of tiles, that are labelled apart."""
+
+    number: int
+    of: int
+
+    def name(self, stem: str) -> str:
+        """The file of its labels, of a picture of that stem."""
+        return f"{stem}.{self.number}-{self.of}.tif"
+
+    def rows(self, plan: TilePlan) -> range:
+        """Its rows of tiles; none where there are fewer of these than bands."""
+        first, last = (number * len(plan.rows) // self.of for number in (self.number, self.number + 1))
+        return range(first, last)
+
+
+def stream(runner: Runner, rgb: Pixels, plan: TilePlan, band: Band | None = None) -> Iterator[tuple[int, int, Logits]]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the picture once.
 
-    There is one piece for each tile, row by row of tiles; those of one row are equally high. `rgb` is (H, W, 3), an
+    There is one piece for each tile, row by row of tiles; those of one row are equally high. Of a `band` come its
+    pieces alone, to the last bit those of the whole: tiles above that reach into it run too. `rgb` is (H, W, 3), an
     array or whatever gives one for a window. A pixel's logits are the mean, weighted by the plan, over all tiles that
     cover it, added in the tiles' order. WORKERS tiles run, of all pictures in work together, while pieces are used.
     Tiles of a picture that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the
     runner's logits have another size than their tile.
     """
     rows, columns, (height, width) = plan.rows, plan.columns, plan.size
-    if len(rows) == len(columns) == 1:
+    wanted = band.rows(plan) if band else range(len(rows))
+    if len(rows) == len(columns) == 1 and wanted:
         yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     down, across = plan.profile(height), plan.profile(width)
     below, beside = _cover(rows, down, plan.height), _cover(columns, across, plan.width)
-    tiles = ahead(lambda tile: None if tile is None else _run(runner, tile, plan), _tiles(rgb, plan))
-    places = product(pairwise([*rows, plan.height]), pairwise([*columns, plan.width]))
+    begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted.start])
+    tiles = ahead(
+        lambda tile: None if tile is None else _run(runner, tile, plan), _tiles(rgb, plan, rows[begin : wanted.stop])
+    )
+    places = product(list(pairwise(plan.edges))[begin : wanted.stop], pairwise([*columns, plan.width]))
     sums = _Sums(plan)
     for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
         logits = sums.nothing() if tile is None else tile
         _scale(np.multiply, logits, down, across)
         piece = sums.add(logits, bottom - top, right - left)
+        if top < rows[wanted.start]:
+            continue
         _scale(np.divide, piece, below[top:bottom], beside[left:right])
         yield top, left, piece
 
@@ -208,11 +237,11 @@ def _ones(numbers: NDArray[np.float32]) -> tuple[int, int]:
     return len(numbers), len(numbers)
 
 
-def _tiles(rgb: Pixels, plan: TilePlan) -> Iterator[NDArray[np.uint8] | None]:
-    """Pixels (1, 3, h, w) of the tiles, row by row; None for one that is nowhere valid."""
+def _tiles(rgb: Pixels, plan: TilePlan, rows: list[int]) -> Iterator[NDArray[np.uint8] | None]:
+    """Pixels (1, 3, h, w) of the tiles that begin at `rows`, row by row; None for one that is nowhere valid."""
     height, width = plan.size
     valid = getattr(rgb, "valid", None)
-    for top in plan.rows:
+    for top in rows:
         for left in plan.columns:
             seen = valid is None or valid(top, left, height, width).any()
             yield _window(rgb, top, left, plan) if seen else None

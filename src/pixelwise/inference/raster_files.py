@@ -1,0 +1,117 @@
+"""The TIFFs that a raster becomes: tiled, compressed, in the place of their source, and read back before they count."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelwise.errors import OutputError
+from pixelwise.files import atomic
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.packages import demand
+from pixelwise.tasks.labels import VOID, Classes
+
+BLOCK = 512
+STRIP = 16
+"""Rows of scores in a block of their files, of which there is one for each class."""
+
+
+class Target:
+    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was handed to it.
+
+    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is written.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.checksums = [0] * dataset.count
+        self._next = 0
+        self._rows = list[NDArray[Any]]()
+
+    def write(self, bands: NDArray[Any]) -> None:
+        """The rows (bands, h, W) that come next."""
+        self.checksums = [zlib.crc32(rows.tobytes(), sum_) for rows, sum_ in zip(bands, self.checksums, strict=True)]
+        self._rows.append(bands)
+        waiting, block = sum(rows.shape[1] for rows in self._rows), self.dataset.block_shapes[0][0]
+        if waiting >= block:
+            self._flush(waiting // block * block)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        self._flush(self.dataset.height - self._next)
+
+    def _flush(self, height: int) -> None:
+        rows = np.concatenate(self._rows, axis=1) if len(self._rows) > 1 else self._rows[0]
+        bottom = self._next + height
+        try:
+            self.dataset.write(rows[:, :height], window=((self._next, bottom), (0, rows.shape[2])))
+        except Exception as error:  # rasterio's errors share no base class but Exception
+            raise OutputError(_not_written(self.dataset.name, str(error))) from error
+        self._next, self._rows = bottom, [rows[:, height:]]
+
+
+Files = dict[str, Target]
+"""Open TIFFs by the ends of their names."""
+
+
+def open_files(path: Path, source: Any, height: int, classes: Classes, choices: Choices, stack: ExitStack) -> Files:
+    """The mask at `path`, and what else is chosen beside it, `height` rows of the open raster `source`. They are
+    renamed to their places, the mask last, when `stack` closes.
+    """
+
+    def target(ending: str, **profile: object) -> Target:
+        options = {"height": height, **profile}
+        return stack.enter_context(_written(path.with_name(f"{path.stem}{ending}.tif"), source, options))
+
+    files = {"": target("", count=1, dtype="uint8", nodata=VOID)}
+    files[""].dataset.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)})
+    if choices.confidence:
+        files["_confidence"] = target("_confidence", count=1, dtype="uint8")
+    if choices.scores:
+        half = {"dtype": "float32", "nbits": 16, "predictor": 3, "nodata": np.nan, "blockysize": STRIP}
+        files[f"_{choices.scores}"] = target(f"_{choices.scores}", count=len(classes), **half)
+    return files
+
+
+@contextmanager
+def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Target]:
+    """A TIFF beside `path` that is renamed to it when it is whole.
+
+    It is read back and compared before: what GDAL still holds when a file is closed may fail to be written without a
+    word, as on a full disk.
+    """
+    rasterio = demand("rasterio")
+    layout = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
+    layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
+    layout |= {"crs": source.crs} if source.crs is not None else {}
+    layout |= {} if source.transform.is_identity else {"transform": source.transform}
+    with atomic(path) as draft:
+        with rasterio.open(draft, "w", **layout) as dataset:
+            target = Target(dataset)
+            yield target
+            target.finish()
+        if _checksums(draft) != target.checksums:
+            raise OutputError(_not_written(str(path), "what was written cannot be read back"))
+
+
+def _checksums(path: Path) -> list[int] | None:
+    """Those of the bands, row by row; None where they cannot be read."""
+    try:
+        with demand("rasterio").open(path) as dataset:
+            found = [0] * dataset.count
+            for top in range(0, dataset.height, BLOCK):
+                rows = (top, min(top + BLOCK, dataset.height))
+                for band in dataset.indexes:
+                    read = dataset.read(band, window=(rows, (0, dataset.width)))
+                    found[band - 1] = zlib.crc32(read.tobytes(), found[band - 1])
+    except Exception:  # rasterio's errors share no base class but Exception
+        return None
+    return found
+
+
+def _not_written(path: str, reason: str) -> str:
+    return f"cannot write {path} ({reason}); free some space and run again, the file of before is kept"
