@@ -3,6 +3,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from pixelwise.cli.main import with_address
 from pixelwise.cluster.engine import Cluster, _refuse_silent, connected
 from pixelwise.errors import ConfigError
+from pixelwise.inference.packages import demand
 from pixelwise.monitor import Monitor
 
 
@@ -21,12 +24,22 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@contextmanager
+def unconnected(address: str) -> Iterator[None]:
+    """`connected`, or its first question alone where another test's cluster is connected in this process."""
+    if demand("ray").is_initialized():
+        _refuse_silent(address)
+    else:
+        with connected(Cluster(address), Monitor()):
+            yield
+
+
 def test_an_address_where_nothing_answers_is_refused_within_seconds(free_port: int) -> None:
     pytest.importorskip("ray", reason="the extra cluster is not installed")
     began = time.monotonic()
     with (
         pytest.raises(ConfigError, match=f"no cluster at 127.0.0.1:{free_port} .*start one with `ray start"),
-        connected(Cluster(f"127.0.0.1:{free_port}"), Monitor()),
+        unconnected(f"127.0.0.1:{free_port}"),
     ):
         pass
     assert time.monotonic() - began < 20, "the import of Ray included"
@@ -42,7 +55,7 @@ def test_a_server_that_is_no_cluster_is_refused_within_seconds(monkeypatch: pyte
             (web.server_port, "is no Ray cluster"),
             (mute.getsockname()[1], "no cluster at .*timed out"),
         ):
-            with pytest.raises(ConfigError, match=said), connected(Cluster(f"127.0.0.1:{port}"), Monitor()):
+            with pytest.raises(ConfigError, match=said), unconnected(f"127.0.0.1:{port}"):
                 pass
         web.shutdown()
 
