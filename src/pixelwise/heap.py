@@ -23,7 +23,7 @@ def kept_heap() -> Iterator[None]:
     """Keep freed memory for the next tensor while the block runs, in one heap for all threads; also a decorator.
 
     glibc takes arrays above 32 MiB from the system one by one and gives each back, and the system clears every page of
-    every one: a step on large batches spends up to two thirds of its time there (benchmarks/results/train_speed.md).
+    every one: a step on large batches spends three fifths of its time there (benchmarks/results/train_speed.md).
     """
     share_heap()
     _of_libc("mallopt", _MMAP_MAX, 0)

@@ -176,6 +176,16 @@ def test_one_tile_gives_the_runners_own_logits_without_a_copy() -> None:
     assert np.shares_memory(piece, given_out)
 
 
+def test_logits_that_are_read_only_or_of_another_type_are_averaged_as_well() -> None:
+    def elsewhere(rgb: np.ndarray) -> np.ndarray:
+        logits = fake(rgb).astype(np.float64)
+        logits.setflags(write=False)
+        return logits
+
+    rgb, plan = picture(70, 90), TilePlan(70, 90, (40, 40), 0.25, "linear")
+    np.testing.assert_array_equal(joined(stream(elsewhere, rgb, plan), plan), joined(stream(fake, rgb, plan), plan))
+
+
 def test_a_read_only_picture_can_be_streamed() -> None:
     rgb = picture(1, 1)
     rgb.flags.writeable = False

@@ -263,7 +263,7 @@ def _run(runner: Runner, tile: NDArray[np.uint8], plan: TilePlan) -> Logits:
             f"the model gave {came} for an image of {height} x {width} pixels; it must give 1 x classes x height x "
             "width at the image's own size"
         )
-    only: Logits = logits[0]
+    only: Logits = np.require(logits[0], np.float32, "W")  # a runner from elsewhere may give what is read-only
     return only
 
 
