@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
 import pixelwise
 from pixelwise.errors import ConfigError
+from pixelwise.models import upsampling as upsampling_module
 from pixelwise.models.build import DECODERS
 from pixelwise.models.pyramid import Features, Pyramid
 from pixelwise.models.upsampling import UPSAMPLE, TransposedConv2d, Unpool, transposed_by_blocks, upsampler, upsampling
@@ -65,11 +66,22 @@ def test_a_subpixel_convolution_starts_without_checkerboard() -> None:
     assert torch.allclose(blocks, blocks[..., :1, :, :1], atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("product", ["matrix", "convolution"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(*[st.integers(1, 4)] * 3, st.integers(1, 10), st.integers(0, 3), *[st.integers(1, 5)] * 2)
 def test_the_transposed_convolution_by_blocks_equals_pytorchs(
-    inputs: int, outputs: int, taps: int, stride: int, padding: int, height: int, width: int
+    monkeypatch: pytest.MonkeyPatch,
+    product: str,
+    inputs: int,
+    outputs: int,
+    taps: int,
+    stride: int,
+    padding: int,
+    height: int,
+    width: int,
 ) -> None:
+    """In float64, with the product that is taken in half precision and with that of full precision."""
+    monkeypatch.setattr(upsampling_module, "_HALVES", (torch.float64,) if product == "matrix" else ())
     kernel = taps * stride
     if min((side - 1) * stride - 2 * padding + kernel for side in (height, width)) < 1:
         return
