@@ -1,7 +1,7 @@
 """Masks by a Ray cluster against one process, undisturbed and while workers, a node and the driver are killed.
 
-    python benchmarks/cluster.py MODEL IMAGES... --work /tmp/work --parts alone undisturbed
-    python benchmarks/cluster.py MODEL IMAGES... --work /tmp/work --parts workers driver --out FILE
+    python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts alone undisturbed
+    python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts workers driver --out FILE
 
 Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two threads. The images
 are repeated under other names up to the number asked for, made smaller by --height. Whole commands are timed, imports

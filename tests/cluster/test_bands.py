@@ -1,5 +1,9 @@
 """Large pictures in bands: the job with workers in this process, and once on Ray with a worker that is killed."""
 
+import errno
+import os
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -22,7 +26,8 @@ from pixelwise.cluster.predict import Order, predict_on_cluster
 from pixelwise.cluster.store import Store, filesystem
 from pixelwise.cluster.watch import Watch
 from pixelwise.cluster.worker import Task, Worker
-from pixelwise.errors import ImageError
+from pixelwise.errors import ConfigError, ImageError, OutputError
+from pixelwise.inference import raster
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.inference.tiles import Band
@@ -226,6 +231,20 @@ def test_parts_that_were_made_otherwise_are_not_taken(
         (tmp_path / "out/map.tif").unlink()
 
 
+def test_parts_of_another_picture_of_the_same_name_and_size_are_not_taken(
+    model: Path, source: Path, begun: Path, told: type[Told], tmp_path: Path
+) -> None:
+    other, map_ = tmp_path / "2024/map.tif", source / "map.tif"
+    other.parent.mkdir()
+    other.write_bytes(map_.read_bytes())
+    shutil.copytree(begun, tmp_path / "second")
+    os.utime(map_, ns=(0, map_.stat().st_mtime_ns + 1))  # as if it had been replaced
+    for picture, folder in ((other, begun), (map_, tmp_path / "second")):
+        told.labelled.clear()
+        predict_on_cluster(ordered(model, picture, folder), Cluster(workers=2))
+        assert told.labelled == [0, 1, 2, 3], picture
+
+
 def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_band_alone(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
@@ -266,10 +285,13 @@ def test_what_a_killed_driver_left_of_finished_images_is_removed(
     predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     left = tmp_path / "out" / FOLDER
     left.mkdir()
-    for name in ("map.json", "map.0-4.tif", "map.0-4_logits.tif", "other.0-4.tif"):
+    for name in ("map.json", "map.0-4.tif", "map.0-4_logits.tif"):
+        (left / name).touch()
+        (left / f".{Path(name).stem}.ab_c1234{Path(name).suffix}").touch()
+    for name in (others := {"other.0-4.tif", ".other.0-4.ab_c1234.tif", ".map.part"}):
         (left / name).touch()
     assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped == 2
-    assert [path.name for path in left.iterdir()] == ["other.0-4.tif"]
+    assert {path.name for path in left.iterdir()} == others
 
 
 def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit(
@@ -305,17 +327,132 @@ def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit
     assert [unit.count(1 / 15) for unit in units] == [0, 15, 0, 15, 0]
 
 
-def test_bands_that_were_measured_for_the_estimate_are_not_labelled_again(
-    model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
+def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """All files in a folder and those in it, with the times they were written."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+
+@pytest.fixture
+def begun(model: Path, source: Path, told: type[Told], tmp_path: Path) -> Path:
+    """A folder with the results of the photo, areas, and two bands of four of the map."""
+    folder, choices = tmp_path / "begun", replace(ALL, extras=("logits", "areas"))
+    order = ordered(model, source / "photo.png", folder)
+    predict_on_cluster(replace(order, choices=choices), Cluster(workers=2))
+    told.before = staticmethod(stopping_at(2))
+    with pytest.raises(KeyboardInterrupt):
+        predict_on_cluster(ordered(model, source, folder), Cluster(workers=2))
+    told.before = staticmethod(lambda band: None)
+    told.labelled.clear()
+    assert {"areas.csv", ".pixelwise.json", ".bands/map.json", ".bands/map.0-4.tif"} <= everything(folder).keys()
+    return folder
+
+
+def stopping_at(number: int) -> Callable[[Band], None]:
+    """The end of the driver when a band is begun."""
+
+    def before(band: Band) -> None:
+        if band.number == number:
+            raise KeyboardInterrupt
+
+    return before
+
+
+@pytest.mark.parametrize("tile", [64, 96])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_estimate_and_a_job_that_is_refused_leave_what_is_there(
+    tile: int,
+    overwrite: bool,
+    model: Path,
+    source: Path,
+    begun: Path,
+    told: type[Told],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said, order = Said(), ordered(model, source / "map.tif", tmp_path / "out")
+    before, said, loading = everything(begun), Said(), {**TILES, "tile": (tile, tile)}
+    order = ordered(model, source / "map.tif", begun, overwrite=overwrite, loading=loading)
     predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
-    assert said.lines[0] == f"{source / 'map.tif'}: 860 x 150 pixels in 4 bands"
-    assert said.lines[1].startswith("1 images of 0 megapixels: about")
-    assert told.labelled == [0, 1]
-    assert predict_on_cluster(order, Cluster(workers=2)).written == 1
-    assert told.labelled == [0, 1, 2, 3]
-    assert all(data == alone[name] for name, data in files(tmp_path / "out").items())
+    assert said.lines[-1].startswith("1 images of 0 megapixels: about")
+    assert everything(begun) == before
+
+    def refuse(*given: object) -> None:
+        raise ConfigError("node 7 does not see it")
+
+    monkeypatch.setattr(predict.Pool, "of", refuse)
+    with pytest.raises(ConfigError, match="node 7"):
+        predict_on_cluster(order, Cluster(workers=2))
+    assert everything(begun) == before
+
+
+def test_after_an_estimate_a_job_may_be_another(
+    model: Path, source: Path, told: type[Told], tmp_path: Path, alone: dict[str, bytes]
+) -> None:
+    for part in (source, source / "map.tif", source / "photo.png"):
+        order = ordered(model, part, tmp_path / "out", loading={**TILES, "tile": (96, 96)}, estimate=True)
+        predict_on_cluster(order, Cluster(workers=2))
+        assert everything(tmp_path / "out") == {}
+    assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written == 2
+    assert files(tmp_path / "out") == alone
+
+
+def test_an_estimate_measures_anew_and_counts_what_is_left(
+    model: Path, source: Path, begun: Path, told: type[Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, said, order = list[Any](), Said(), ordered(model, source, begun)
+
+    def estimated(order: Order) -> Any:
+        predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
+        return seen[-1]
+
+    monkeypatch.setattr(predict, "estimate", lambda pixels, rate, workers: seen.append(sorted(pixels)) or "")
+    assert estimated(order) == [860 * 150 // 2]
+    assert estimated(replace(order, overwrite=True)) == [2000, 860 * 150]
+    assert told.labelled == [0, 1], "of the map alone: photos tell where there are some"
+
+    def join(*given: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "join_bands", join)
+        with pytest.raises(KeyboardInterrupt):
+            predict_on_cluster(order, Cluster(workers=2))
+    count = len(seen)
+    estimated(order)
+    assert (len(seen), said.lines[-1]) == (
+        count, "nothing is left to measure: all bands are labelled, and only to be joined"
+    )  # fmt: skip
+    predict_on_cluster(order, Cluster(workers=2))
+    estimated(order)
+    assert (len(seen), said.lines[-1]) == (count, "nothing is left to measure: all masks are there")
+
+
+def test_an_estimate_that_cannot_be_says_why(model: Path, source: Path, told: type[Told], tmp_path: Path) -> None:
+    def before(band: Band) -> None:
+        raise RuntimeError("the worker was killed")
+
+    told.before = staticmethod(before)
+    order = ordered(model, source / "map.tif", tmp_path / "out", estimate=True)
+    with pytest.raises(ConfigError, match=r"no estimate: the worker died \(the worker was killed\)"):
+        predict_on_cluster(order, Cluster(workers=2))
+    (source / "photo.png").write_bytes(b"\x89PNG")
+    order = replace(order, inputs=[str(source / "photo.png")])
+    with pytest.raises(ConfigError, match=r"no estimate.*could be labelled: .*photo\.png"):
+        predict_on_cluster(order, Cluster(workers=2))
+    assert everything(tmp_path / "out") == {}
+
+
+def test_before_a_long_job_small_images_are_measured_and_those_count(
+    model: Path, source: Path, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "WORTH_A_SAMPLE", 1000)
+    photo, said = (source / "photo.png").read_bytes(), Said()
+    assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=1), monitor=said).written == 2
+    assert not [line for line in said.lines if "about" in line], "one large image and one more are not worth it"
+    for number in range(7):
+        (source / f"{number}.png").write_bytes(photo)
+    done = predict_on_cluster(ordered(model, source, tmp_path / "more"), Cluster(workers=1), monitor=said)
+    assert (done.written, done.failed) == (9, [])
+    assert [line for line in said.lines if line.startswith("9 images of 0 megapixels: about")]
 
 
 def test_an_image_that_is_no_more_than_others_stays_whole(
@@ -336,3 +473,45 @@ def test_on_ray_with_a_worker_that_hangs_over_a_band(
     assert files(tmp_path / "out") == alone
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("map-*"))
     assert begun == {"map-0": 1, "map-1": 1, "map-2": 1, "map-3": 2}, "the last one's worker was ended"
+
+
+def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
+    model: Path, source: Path, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["tar", "-cf", tmp_path / "part.tar", "-C", source, "photo.png"], check=True)
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(*given: object) -> None:
+        raise full
+
+    monkeypatch.setattr(worker, "copy_out", refuse)
+    order = ordered(model, tmp_path / "part.tar", tmp_path / "out")
+    with pytest.raises(OutputError, match=r"photo\.png: .*No space left on device; temporary .*\(said by a worker\)"):
+        predict_on_cluster(order, Cluster(workers=2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("choices", "loading", "said"),
+    [
+        (ALL, {"max_memory": 100_000}, "allow more with --max-memory, or cut the picture"),
+        (Choices(smallest=9), {}, "leave out --smallest-area and --largest, or cut the picture"),
+    ],
+)
+def test_a_picture_that_is_too_large_for_what_is_asked_fails_by_name_and_the_others_go_on(
+    workers: int,
+    choices: Choices,
+    loading: dict[str, Any],
+    said: str,
+    model: Path,
+    source: Path,
+    told: type[Told],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(raster, "MAX_PIXELS", 100_000)
+    order = ordered(model, source, tmp_path / "out", loading={**TILES, **loading})
+    done = predict_on_cluster(replace(order, choices=choices), Cluster(workers=workers))
+    assert (done.written, [image for image, _ in done.failed]) == (1, [str(source / "map.tif")])
+    assert done.failed[0][1].startswith(f"{source / 'map.tif'}: ")
+    assert said in done.failed[0][1]

@@ -3,15 +3,17 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pixelwise.cli.main import with_address
-from pixelwise.cluster.engine import Cluster, _refuse_silent, connected
+from pixelwise.cluster.engine import Cluster, _refuse_silent, connected, first_line, wants_gpu
 from pixelwise.errors import ConfigError
 from pixelwise.inference.packages import demand
 from pixelwise.monitor import Monitor
@@ -68,6 +70,25 @@ def test_the_head_node_of_a_cluster_is_known_by_its_greeting(ray: Any) -> None:
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="give HOST:PORT of the head node"):
         _refuse_silent(address)
+
+
+def test_a_gpu_that_no_node_has_is_refused_and_not_waited_for() -> None:
+    none: Any = SimpleNamespace(cluster_resources=lambda: {"CPU": 4.0})
+    two: Any = SimpleNamespace(cluster_resources=lambda: {"CPU": 4.0, "GPU": 2.0})
+    assert [wants_gpu(two, device) for device in ("cpu", "auto", "cuda")] == [False, True, True]
+    assert [wants_gpu(none, device) for device in ("cpu", "auto")] == [False, False]
+    with pytest.raises(ConfigError, match="no node of the cluster has a GPU; choose cpu or auto"):
+        wants_gpu(none, "cuda")
+
+
+def test_of_a_worker_that_died_in_the_making_its_own_error_is_told() -> None:
+    exceptions = pytest.importorskip("ray.exceptions", reason="the extra cluster is not installed")
+    try:
+        raise ConfigError("openvino is not installed")
+    except ConfigError as error:
+        made = exceptions.RayTaskError("__init__", traceback.format_exc(), error)
+    assert first_line(exceptions.ActorDiedError(made)) == "pixelwise.errors.ConfigError: openvino is not installed"
+    assert first_line(exceptions.ActorDiedError()) == exceptions.ActorDiedError.BASE_ERROR_MSG
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

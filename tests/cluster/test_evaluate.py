@@ -1,5 +1,6 @@
 """The measures of workers, joined, against those of one process."""
 
+import faulthandler
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pixelwise.cluster import evaluate as module
 from pixelwise.cluster.engine import Cluster
 from pixelwise.cluster.evaluate import ClusterScorer, Judge, Task, _in_order
+from pixelwise.cluster.watch import FACTOR, UNKNOWN
 from pixelwise.data.build import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.inference.load import load
@@ -17,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Dat
 
 
 def test_every_figure_is_that_of_one_machine_to_the_last_bit(ray: Any, model: Path, shapes: Path) -> None:
-    scorer = ClusterScorer(model, {}, Cluster(), {"tta": True})
-    predictor = load(model).averaging(tta=True)
+    scorer = ClusterScorer(model, {}, Cluster(), {"tta": True, "largest": ("circle",)})
+    predictor = load(model).always(tta=True, largest=("circle",))
     alone = evaluate(predictor, shapes, split="train", temperature=1.5)
     many = evaluate(predictor, shapes, split="train", temperature=1.5, scorer=scorer)
     assert many.as_dict() == alone.as_dict()
@@ -42,10 +44,15 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
         "unit": 0,
         "numbers": [0, 1],
         "names": ["a", "b"],
+        "pixels": [4_000_000, 9_000_000],
         "images": [str(pair.image)] * 2,
         "masks": [str(pair.mask)] * 2,
     }
+    seen = list[float | str]()
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda seconds, **options: seen.append(seconds))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: seen.append("rest"))
     assert [found["number"] for found in judge(row)] == [0, 1]
+    assert seen == [FACTOR * UNKNOWN * 9_000_000] * 3 + ["rest"], "watched as it begins and after each image"
     with pytest.raises(DataError, match=r"broken\.png"):
         list(_in_order(iter(judge({**row, "masks": [str(pair.mask), str(broken)]}))))
     with pytest.raises(DataError, match="workers died 4 times while they measured a, b"):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from PIL import Image
 
 from pixelwise.cluster.engine import Cluster
 from pixelwise.cluster.manifest import read_manifest
-from pixelwise.cluster.predict import Order, estimate, predict_on_cluster
+from pixelwise.cluster.predict import Order, _beside, estimate, predict_on_cluster
 from pixelwise.cluster.store import Store
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.choices import Choices
@@ -154,6 +155,55 @@ def test_duplicate_stems_are_refused_before_a_cluster_is_reached(model: Path, im
     order = Order(model, [str(images), str(tmp_path / "other")], str(tmp_path / "out"))
     with pytest.raises(ConfigError, match=r"in/00\.png and .*other/00\.png would both be written as 00\.png"):
         predict_on_cluster(order, Cluster("127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("given", "out"),
+    [
+        ("file://{}/in", "{}/in"),
+        ("{}/in", "file://{}/in/"),
+        ("{}/in/list.csv", "{}/in"),
+        ("memory://{}/in/", "memory:/{}/in"),
+        ("memory:/{}/in", "memory:///{}/in"),
+    ],
+)
+def test_a_photo_in_the_folder_for_masks_is_known_by_any_spelling(
+    given: str, out: str, overwrite: bool, model: Path, images: Path, tmp_path: Path
+) -> None:
+    Store(f"memory:/{images}").take(images.iterdir())
+    (images / "list.csv").write_text(f"image\nfile://{images}/03.png\n")
+    order = Order(model, [given.format(tmp_path)], out.format(tmp_path), overwrite=overwrite)
+    with pytest.raises(ConfigError, match=r"0\d\.png, a result of .*, would overwrite an input image"):
+        predict_on_cluster(order, Cluster("127.0.0.1:1"))
+
+
+def test_two_names_of_a_store_are_one_and_two_stores_are_two() -> None:
+    pytest.importorskip("s3fs", reason="the extra cluster is not installed")
+    sources = {"s3a://b/x/a.png": None, "s3://b/x/y/b.png": None, "memory://b/x/c.png": None, "/b/x/d.png": None}
+    assert _beside(sources, Store("s3://b/x/")) == {"a.png"}
+
+
+@pytest.mark.parametrize(
+    ("loading", "said"),
+    [
+        ({"runtime": "openvinno"}, "did you mean 'openvino'"),
+        ({"runtime": "openvino"}, "openvino is not installed"),
+        ({"precision": "float16"}, "unknown precision 'float16'"),
+        ({"device": "gpu"}, "unknown device 'gpu': choose one of auto, cpu, cuda"),
+        ({"tile": (16, 64)}, "each side must be at least 32"),
+        ({"overlap": 1.0}, "choose a share of the tile"),
+    ],
+)
+def test_options_of_the_model_that_cannot_be_are_refused_before_a_cluster_is_reached(
+    loading: dict[str, Any], said: str, model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = Order(model, [str(images)], str(tmp_path / "out"), loading={"max_memory": None, **loading})
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ConfigError, match=said):
+        predict_on_cluster(order, Cluster("127.0.0.1:1"))
+    with pytest.raises(ConfigError, match=said):
+        load(model, **loading)
 
 
 def test_the_estimate_is_pixels_by_rate() -> None:

@@ -9,6 +9,8 @@ import pytest
 from pixelwise.cluster.sources import UNKNOWN, find_sources, weights
 from pixelwise.cluster.store import Store, fetch
 from pixelwise.errors import DataError, ImageError
+from pixelwise.inference.choices import Choices
+from pixelwise.jobs.results import result_names
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 parquet = pytest.importorskip("pyarrow.parquet", reason="the extra cluster is not installed")
@@ -44,6 +46,12 @@ def test_images_on_a_web_server_are_weighed_and_fetched(images: Path, tmp_path: 
         assert fetch(there, tmp_path).read_bytes() == (images / "07.png").read_bytes()
         with pytest.raises(ImageError, match=r"absent\.png: no such file"):
             fetch(absent, tmp_path)
+        signed = f"{there}?X-Amz-Expires=3600&X-Amz-Credential=a/b.c&X-Amz-Signature={'5' * 300}"
+        assert find_sources([signed]) == {signed: None}
+        found = fetch(signed, tmp_path)
+        assert (found.name, found.read_bytes()) == ("07.png", (images / "07.png").read_bytes())
+        assert result_names(signed, Choices())[0] == ["07.png"]
+        assert result_names("https://host/get?id=7.1", Choices())[0] == ["get?id=7.png"], "what follows is its name"
         web.shutdown()
 
 

@@ -1,11 +1,13 @@
 """Stores, against a real server that speaks S3, and against local disks."""
 
+import errno
 import time
 from pathlib import Path
 
 import pytest
 
 from pixelwise.cluster import store as module
+from pixelwise.cluster.shards import Slot, copy_out
 from pixelwise.cluster.store import Store, fetch
 from pixelwise.errors import ConfigError, ImageError, OutputError
 
@@ -75,3 +77,52 @@ def test_what_a_store_refuses_for_a_moment_is_asked_again_and_no_more_than_thric
     monkeypatch.setattr(module, "TRIES", 2)
     with pytest.raises(OutputError, match="try later"):
         Store("memory://moody").write("b", "x")
+
+
+def expired(kind: type[Exception], text: str, code: str) -> Exception:
+    """As s3fs raises it."""
+    found = kind(text)
+    found.__cause__ = RuntimeError(f"An error occurred ({code}) when calling the GetObject operation: {text}")
+    return found
+
+
+def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT", 0.01)
+    system, tried, raised = fsspec.filesystem("memory"), list[Exception](), [Exception()]
+
+    def refuse(self: object, *given: object, **options: object) -> None:
+        tried.append(raised[0])
+        raise raised[0]
+
+    for name in ("get_file", "cat_file", "pipe_file", "ls"):
+        monkeypatch.setattr(type(system), name, refuse)
+    slot, store = Slot("memory://a/b.tar", 512, 10, "c.png"), Store("memory://a")
+    calls = [
+        lambda: fetch("memory://a/b.png", tmp_path),
+        lambda: copy_out(slot, tmp_path),
+        lambda: store.write("c", ""),
+        store.times,
+    ]
+    for raised[0] in (
+        expired(PermissionError, "The provided token has expired.", "ExpiredToken"),
+        expired(OSError, "The provided token is malformed or otherwise invalid.", "InvalidToken"),
+    ):
+        for call in calls:
+            tried.clear()
+            with pytest.raises(OutputError, match=r"^the store's token has expired \(The provided token"):
+                call()
+            assert len(tried) == 1
+    raised[0] = PermissionError("Access Denied")
+    for call in calls[:2]:
+        with pytest.raises(ImageError, match="Access Denied"):
+            call()
+    raised[0] = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space left"):
+        calls[0]()
+    raised[0] = ConnectionResetError("try later")
+    tried.clear()
+    with pytest.raises(ImageError, match="try later"):
+        calls[1]()
+    assert len(tried) == 3, "an image of a shard too is asked for again"

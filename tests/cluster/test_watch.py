@@ -29,6 +29,29 @@ def test_a_process_that_goes_on_or_rests_is_not_ended() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "here\n", "")
 
 
+def test_a_model_that_never_loads_ends_its_process() -> None:
+    code = (
+        "import sys, time, types\nfrom pixelwise.cluster import watch, worker\n"
+        "watch.FLOOR = 0.3\nsys.modules['ray'] = types.SimpleNamespace(get=dict)\n"
+        "worker.load = lambda path: sys.argv[1:] or time.sleep(60)\n"
+        "worker.held({'m.safetensors': b''}, {})\ntime.sleep(0.5)\nprint('loaded')"
+    )
+    for words, status in ([], 1), (["at once"], 0):
+        run = [sys.executable, "-c", code, *words]
+        done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout) == (status, "" if status else "loaded\n")
+        assert ("in held" in done.stderr) == bool(status)
+
+
+def test_a_step_after_the_rest_does_not_end_a_process_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, allowed = Watch(), list[float]()
+    with one.over(1):
+        pass
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda seconds, **options: allowed.append(seconds))
+    one.step()
+    assert not allowed
+
+
 def test_a_step_may_take_as_long_as_its_pixels_and_as_all_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = list[float]()
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda seconds, **options: allowed.append(seconds))

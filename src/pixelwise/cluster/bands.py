@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.cluster.store import Store, fetch
+from pixelwise.cluster.store import Store, fetch, is_address
 from pixelwise.cluster.units import bands
 from pixelwise.images import MAX_PIXELS
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.tiles import Band, TilePlan
-from pixelwise.jobs.results import result_names
+from pixelwise.jobs.results import result_names, unsigned
 
 LARGE = MAX_PIXELS
 """Pixels above which an image may go to several workers: these are labelled by window wherever they are labelled."""
@@ -22,6 +22,8 @@ FOLDER = ".bands"
 """In the output folder: for an image STEM.json, which says into how many bands it goes, and STEM.NUMBER-OF.tif."""
 
 _OF_AN_IMAGE = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
+_DRAFT = re.compile(r"\A\.(.+)\.[a-z0-9_]{8}(\.\w+)\Z", re.DOTALL)
+"""One of `files.atomic`, as a worker that is killed leaves it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Parts:
 
     def names(self, number: int) -> list[str]:
         """The files of a band, its labels first."""
-        labels = Band(number, self.of).name(Path(self.image).stem)
+        labels = Band(number, self.of).name(_stem(self.image))
         return [name for name in result_names(labels, self.choices)[1] if name.endswith(".tif")]
 
     def has(self, number: int) -> bool:
@@ -66,8 +68,9 @@ def divide(
     total: int,
     workers: int,
     anew: bool,
-) -> dict[str, int]:
-    """Into how many bands images go, those alone that go into some; written down, for a later call to go on with.
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Into how many bands images go, those alone that go into some; and of those that are not divided like that yet
+    what `begin` writes down, for a later call to go on with.
 
     plans: the tiles of the images above LARGE. made_with: what parts must have in common, as JSON values. total: pixels
     of the job. anew: parts that are there do not count.
@@ -75,25 +78,47 @@ def divide(
     place, found, new = Store(store.at(FOLDER)), dict[str, int](), dict[str, str]()
     there = {} if anew else place.times()
     for image, plan in plans.items():
-        made = {**made_with, "height": plan.height, "width": plan.width}
+        made = {**made_with, **_picture(image), "height": plan.height, "width": plan.width}
         before = json.loads((place.text(_plan(image)) if _plan(image) in there else None) or "{}")
         if before.get("made_with") == made:
             found[image] = before["bands"]
         elif (of := bands(plan.height * plan.width, len(plan.rows), total=total, workers=workers)) > 1:
             found[image] = of
             new[image] = json.dumps({"bands": of, "made_with": made})
-    clear(store, [image for image in plans if image in new or image not in found])
+    return found, new
+
+
+def begin(store: Store, images: Collection[str], found: Mapping[str, int], new: Mapping[str, str]) -> None:
+    """Write down what `divide` found of `images`, and remove the parts that do not count."""
+    clear(store, [image for image in images if image in new or image not in found])
     for image, text in new.items():
-        place.write(_plan(image), text)
-    return found
+        Store(store.at(FOLDER)).write(_plan(image), text)
 
 
 def clear(store: Store, images: Collection[str]) -> None:
-    """Remove what is there of these images."""
-    place, stems = Store(store.at(FOLDER)), {Path(image).stem for image in images}
+    """Remove what is there of these images, drafts too."""
+    place, stems = Store(store.at(FOLDER)), {_stem(image) for image in images}
     names = place.times() if stems else {}
-    place.remove([name for name in names if (found := _OF_AN_IMAGE.fullmatch(name)) and found[1] in stems])
+    place.remove([name for name in names if _of(_DRAFT.sub(r"\1\2", name)) in stems])
+
+
+def _of(name: str) -> str | None:
+    """The stem of the image that a file is of, if it is of one."""
+    found = _OF_AN_IMAGE.fullmatch(name)
+    return found[1] if found else None
+
+
+def _stem(image: str) -> str:
+    return Path(unsigned(image)).stem
+
+
+def _picture(image: str) -> dict[str, object]:
+    """By what a picture is told from another one of its name."""
+    if is_address(image):
+        return {"image": unsigned(image)}
+    found = Path(image).stat()
+    return {"image": image, "bytes": found.st_size, "changed": found.st_mtime_ns}
 
 
 def _plan(image: str) -> str:
-    return f"{Path(image).stem}.json"
+    return f"{_stem(image)}.json"

@@ -158,8 +158,15 @@ def _refuse_silent(address: str) -> None:
 
 
 def wants_gpu(ray: ModuleType, device: str) -> bool:
-    """Whether a worker is to have a GPU: as asked, else where the cluster has some."""
-    return device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1)
+    """Whether a worker is to have a GPU: as asked, else where the cluster has some. Raises ConfigError for one that is
+    asked for and not there: Ray would wait for ever.
+    """
+    there = ray.cluster_resources().get("GPU", 0) >= 1
+    if device == "cuda" and not there:
+        raise ConfigError(
+            "device is 'cuda', but no node of the cluster has a GPU; choose cpu or auto, or start a node with one first"
+        )
+    return there and device != "cpu"
 
 
 def beside_driver(ray: ModuleType, kind: type) -> Any:
@@ -255,6 +262,8 @@ def _quieten() -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """Of an error, or of its cause, where Ray has wrapped it."""
+    """Of an error, or of its cause, where Ray has wrapped it; the last, behind the traceback, of what ended an actor in
+    the making.
+    """
     lines = [line for line in str(getattr(error, "cause", None) or error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0].strip()
+    return (lines or [type(error).__name__])[-1 if getattr(error, "actor_init_failed", False) else 0].strip()

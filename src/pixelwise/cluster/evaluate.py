@@ -9,6 +9,7 @@ from pixelwise.cluster.engine import Cluster, connected
 from pixelwise.cluster.pool import Pool, one_runtime
 from pixelwise.cluster.sources import weights
 from pixelwise.cluster.units import deal
+from pixelwise.cluster.watch import Watch
 from pixelwise.cluster.worker import TRIES, begun_before, held
 from pixelwise.data.sample import DataSet, Pair
 from pixelwise.errors import DataError, PixelwiseError
@@ -22,11 +23,11 @@ from pixelwise.monitor import Monitor
 
 @dataclass(frozen=True)
 class Task:
-    """What every worker needs: the Pool's model, options of `load` and `averaging`, and what `measured` takes."""
+    """What every worker needs: the Pool's model, options of `load` and `always`, and what `measured` takes."""
 
     model: Any
     loading: Mapping[str, Any]
-    averaging: Mapping[str, Any]
+    always: Mapping[str, Any]
     read_labels: Callable[[Path], Array]
     shared: Shared
     temperature: float | None
@@ -39,14 +40,16 @@ class Judge:
     """
 
     def __init__(self, task: Task) -> None:
-        self._task, self._predictor = task, held(task.model, task.loading).averaging(**task.averaging)
+        self._task, self._predictor = task, held(task.model, task.loading).always(**task.always)
+        self._watch = Watch()
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Measure the images of a unit, side by side."""
         if begun_before(self._task.ledger, f"unit {row['unit']}") > TRIES:
             return [_row(-1, f"workers died {TRIES + 1} times while they measured {', '.join(row['names'])}")]
         pairs = zip(row["numbers"], row["names"], row["images"], row["masks"], strict=True)
-        return list(ahead(self._measured, pairs))
+        with self._watch.over(max(row["pixels"])):
+            return list(ahead(self._measured, pairs))
 
     def _measured(self, given: tuple[Any, str, str, str]) -> dict[str, Any]:
         number, name, image, mask = given
@@ -55,6 +58,8 @@ class Judge:
             return _row(int(number), measured(self._predictor, task.read_labels, task.shared, task.temperature, pair))
         except PixelwiseError as error:
             return _row(-1, str(error))
+        finally:
+            self._watch.step()
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class ClusterScorer:
     model: Path
     loading: Mapping[str, Any]
     cluster: Cluster
-    averaging: Mapping[str, Any] = field(default_factory=dict)
+    always: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(
         self,
@@ -84,7 +89,7 @@ class ClusterScorer:
         with connected(self.cluster, monitor) as ray:
             pool = Pool.of(ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]])
             loading = one_runtime(self.model, self.loading, monitor)
-            task = Task(pool.model, loading, self.averaging, dataset.read_labels, shared, temperature, pool.ledger)
+            task = Task(pool.model, loading, self.always, dataset.read_labels, shared, temperature, pool.ledger)
             found = _in_order(pool.run(Judge, task, _units(pairs, pool.workers)))
             tracked = monitor.track(found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs))
             return concluded(tracked, shared, split, [pair.name for pair in pairs])
@@ -101,6 +106,7 @@ def _units(pairs: Sequence[Pair], workers: int) -> list[dict[str, Any]]:
             {
                 "unit": unit.number,
                 "numbers": numbers,
+                "pixels": list(unit.pixels),
                 "names": [pair.name for pair in chosen],
                 "images": [str(pair.image.absolute()) for pair in chosen],
                 "masks": [str(pair.mask.absolute()) for pair in chosen],

@@ -3,33 +3,36 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
-from pixelwise.cluster.bands import LARGE, clear, divide
-from pixelwise.cluster.engine import Cluster, connected
+from pixelwise.cluster.bands import LARGE, Parts, begin, clear, divide
+from pixelwise.cluster.engine import Cluster, connected, first_line
+from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
 from pixelwise.cluster.manifest import Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
 from pixelwise.cluster.shards import slot_of
 from pixelwise.cluster.sources import find_sources, raster_size, weights
-from pixelwise.cluster.store import Store, is_address
-from pixelwise.cluster.units import Unit, cut, deal
+from pixelwise.cluster.store import Store, is_address, located, spot
+from pixelwise.cluster.units import cut, deal
 from pixelwise.cluster.worker import DONE, PART, STOPPED, Task, Worker
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.choices import Choices
-from pixelwise.inference.load import TILE, read_classes
+from pixelwise.inference.load import TILE, read_any_header, refuse_unloadable
+from pixelwise.inference.regions import singled
 from pixelwise.inference.tiles import OVERLAP, TilePlan
 from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
-SAMPLE, WORTH_A_SAMPLE = 5, 500_000_000
-"""Images that one worker labels first, to say what all will take; and the pixels for each worker from which on that is
-worth the ten seconds that the others wait.
+WORTH_A_SAMPLE = 500_000_000
+"""Pixels for each worker from which on it is worth that the others wait for some seconds, while one labels SAMPLE
+images to say what all will take.
 """
 
 
@@ -39,7 +42,7 @@ class Order:
 
     model: run folder or model file. inputs: as `find_sources` takes them. out: folder or address for the masks.
     choices: what is made of each image. loading: options of `load`. overwrite: make masks anew that are there.
-    estimate: only label SAMPLE images and say what all would take.
+    estimate: only label SAMPLE images aside and say what all would take; nothing that is there changes.
     """
 
     model: Path
@@ -75,21 +78,25 @@ def predict_on_cluster(order: Order, cluster: Cluster, *, monitor: Monitor | Non
     """
     monitor = monitor or Monitor()
     sources = find_sources(order.inputs)
-    store, classes = (
-        Store(order.out if is_address(order.out) else str(Path(order.out).absolute())),
-        read_classes(order.model),
-    )
+    out, classes = located(order.out), read_any_header(order.model).classes
+    store = Store(out if is_address(out) else str(Path(out).absolute()))
+    singled(classes.names, order.choices.largest)
     beside = _beside(sources, store)
     _refuse(order, sources, store, beside)
     done = _finished(order, sources, store, beside)
-    clear(store, done)
+    if not order.estimate:
+        clear(store, done)
     todo = [image for image in sources if image not in done]
     result = Predicted(skipped=len(done))
+    if order.estimate and not todo:
+        monitor.line("nothing is left to measure: all masks are there")
+        return result
     if todo:
         with connected(cluster, monitor) as ray:
             job = _Job(ray, order, cluster, store, monitor)
             job.prepare({image: sources[image] for image in todo}, beside)
             if order.estimate:
+                job.estimate()
                 return result
             for row in job.rows():
                 if row["state"] == DONE:
@@ -108,31 +115,34 @@ class _Job:
 
     def __init__(self, ray: ModuleType, order: Order, cluster: Cluster, store: Store, monitor: Monitor) -> None:
         self._ray, self._order, self._cluster, self._store, self._monitor = ray, order, cluster, store, monitor
+        self._sampled = list[dict[str, Any]]()
 
     def prepare(self, images: Mapping[str, int | None], beside: frozenset[str]) -> None:
-        """Everything that can be refused, before anything is written; then the recipe, the units and the estimate."""
+        """Everything that can be refused, before anything is written."""
         order, store = self._order, self._store
         unknown = [image for image, pixels in images.items() if pixels is None]
         pixels = {**images, **dict(zip(unknown, weights(unknown), strict=True))}
         refuse_unable(order.choices, pixels.items())
-        _write_recipe(order, store)
-        shared = [store.local / RECIPE] if store.local is not None else []
-        local = (slot.shard if (slot := slot_of(image)) else image for image in images if not is_address(image))
-        shared += islice((path for name in local if (path := Path(name)).exists()), 1)
-        self._pool = pool = Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
+        self._weights = {image: count or 0 for image, count in pixels.items()}
+        self._pool = pool = self._reached()
         loading = one_runtime(order.model, order.loading, self._monitor)
         self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
-        self._weights = {image: count or 0 for image, count in pixels.items()}
-        self._bands = self._divided()
-        long = sum(self._weights.values()) >= WORTH_A_SAMPLE * pool.workers and len(self._bands) < len(images)
-        self._sampled = self._sample() if order.estimate or long else []
-        rest = [image for image in images if image not in {row["image"] for row in self._sampled} | self._bands.keys()]
-        units = deal(rest, [self._weights[image] for image in rest], workers=pool.workers)
-        for image, of in self._bands.items():
-            units += cut(image, self._weights[image], of, number=len(units))
-        self._units = sorted(units, key=lambda unit: -sum(unit.pixels))
+        self._divide()
 
-    def _divided(self) -> dict[str, int]:
+    def _reached(self) -> Pool:
+        """The workers, whose nodes must see the folder of results: a file that is there for as long shows whether."""
+        order, folder, mark = self._order, self._store.local, f".pixelwise-{uuid4().hex}"
+        local = (slot.shard if (slot := slot_of(image)) else image for image in self._weights if not is_address(image))
+        shared = list(islice((path for name in local if (path := Path(name)).exists()), 1))
+        if folder is None:
+            return Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
+        self._store.write(mark, "")
+        try:
+            return Pool.of(self._ray, self._cluster, order.model, order.loading, [folder / mark, *shared])
+        finally:
+            (folder / mark).unlink(missing_ok=True)
+
+    def _divide(self) -> None:
         """Into how many bands images go; the pixels of the large ones become those that GDAL finds."""
         order, plans = self._order, dict[str, TilePlan]()
         tile, overlap = (order.loading.get(key, usual) for key, usual in (("tile", TILE), ("overlap", OVERLAP)))
@@ -143,20 +153,73 @@ class _Job:
         made_with = {**order.recipe().made_with, "max_memory": order.loading.get("max_memory")}
         made_with |= {"confidence": order.choices.confidence, "scores": order.choices.scores}  # these take memory too
         total, workers = sum(self._weights.values()), self._pool.workers
-        found = divide(self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite)
+        found, new = divide(self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite)
         for image, of in found.items():
             self._monitor.line(f"{image}: {plans[image].height} x {plans[image].width} pixels in {of} bands")
-        return found
+        self._plans, self._bands, self._new = plans, found, new
+
+    def estimate(self) -> None:
+        """Say what the job will take. Raises ConfigError where that cannot be told."""
+        left = [self._left(image, pixels) for image, pixels in self._weights.items()]
+        if not sum(left):
+            self._monitor.line("nothing is left to measure: all bands are labelled, and only to be joined")
+            return
+        with aside(self._store) as place:
+            self._monitor.line(estimate(left, self._rate(place), self._pool.workers))
+
+    def _rate(self, place: Store) -> float:
+        """Pixels a second of a worker whose results go to `place`. Raises ConfigError and OutputError."""
+        try:
+            rows, rate = self._sample(replace(self._task, out=place.root))
+        except self._ray.exceptions.RayActorError as error:
+            raise ConfigError(
+                f"no estimate: the worker died ({first_line(error)}); look at the nodes' memory and at Ray's logs"
+            ) from error
+        for row in rows:
+            _refuse_stopped(row)
+        if not rate:
+            raise ConfigError(f"no estimate, as nothing that was tried could be labelled: {rows[-1]['reason']}")
+        return rate
+
+    def _left(self, image: str, pixels: int) -> int:
+        """Those of its pixels that are in no band that is there."""
+        if image not in self._bands or image in self._new:
+            return pixels
+        parts = Parts(self._store, image, self._bands[image], self._order.choices)
+        return pixels * sum(not parts.has(number) for number in range(parts.of)) // parts.of
+
+    def _sample(self, task: Task) -> tuple[list[dict[str, Any]], float]:
+        return sampled(self._ray, self._pool.needs, Worker, task, probes(self._weights, self._plans))
+
+    def _begin(self) -> None:
+        """Say what the masks are made with, what the job will take if it is long, and deal the units."""
+        _write_recipe(self._order, self._store)
+        begin(self._store, self._plans, self._bands, self._new)
+        images, workers = self._weights, self._pool.workers
+        if sum(images.values()) >= WORTH_A_SAMPLE * workers and len(images) - len(self._plans) > SAMPLE:
+            try:
+                self._sampled, rate = self._sample(self._task)
+            except self._ray.exceptions.RayActorError as error:  # an image may be what kills; the units will tell
+                self._monitor.line(f"no estimate: the worker that labels a few images died ({first_line(error)})")
+            else:
+                if rate:
+                    self._monitor.line(estimate(list(images.values()), rate, workers))
+        taken = self._bands.keys() | {row["image"] for row in self._sampled}
+        rest = [image for image in images if image not in taken]
+        units = deal(rest, [images[image] for image in rest], workers=workers)
+        for image, of in self._bands.items():
+            units += cut(image, images[image], of, number=len(units))
+        self._units = sorted(units, key=lambda unit: -sum(unit.pixels))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """What became of each image, as it comes, written down. Raises OutputError where the job cannot go on."""
+        self._begin()
         manifest, began, pixels = Manifest(self._store), time.monotonic(), 0
         monitor, total = self._monitor, len(self._weights) + sum(self._bands.values()) - len(self._bands)
         settled = set[str]()
         try:
             for row in monitor.track(self._results(), what=f"predicting on {self._pool.workers} workers", total=total):
-                if row["state"] == STOPPED:
-                    raise OutputError(f"{row['reason']} (said by a worker)")
+                _refuse_stopped(row)
                 pixels += row["pixels"]
                 monitor.status(f"{pixels / 1e6 / (time.monotonic() - began):.1f} megapixels/s")
                 if row["image"] in settled:  # another band of an image that failed
@@ -181,50 +244,16 @@ class _Job:
         yield from self._sampled
         yield from self._pool.run(Worker, self._task, [unit.as_row() for unit in self._units])
 
-    def _sample(self) -> list[dict[str, Any]]:
-        """The rows of a few images from all over the list, by one worker; says what all will take at its rate."""
-        ray, (first, others) = self._ray, (unit.as_row() for unit in self._probes())
-        worker = ray.remote(**self._pool.needs)(Worker).remote(self._task)
-        try:
-            rows = ray.get(worker.__call__.remote(first))  # the model is loaded and warm
-            began = time.monotonic()
-            rows += ray.get(worker.__call__.remote(others))
-        except ray.exceptions.RayActorError:  # one of them may be what kills workers; the units will tell
-            self._monitor.line("no estimate: the worker that should label a few images died; going on")
-            return []
-        finally:
-            ray.kill(worker)
-        rate = sum(row["pixels"] for row in rows[1:] if row["state"] in (DONE, PART)) / (time.monotonic() - began)
-        if rate:
-            self._monitor.line(estimate(list(self._weights.values()), rate, self._pool.workers))
-        return [row for row in rows if row["image"] not in self._bands]
 
-    def _probes(self) -> list[Unit]:
-        """A unit of one image and one of a few, which go to nobody else; or two bands, which are there when their
-        units are taken up.
-        """
-        images = [image for image in self._weights if image not in self._bands]
-        if not images:
-            image, of = next(iter(self._bands.items()))
-            return cut(image, self._weights[image], of, number=-2)[:2]
-        chosen = images[:: max(1, len(images) // SAMPLE)][:SAMPLE]
-        return [
-            Unit(number, tuple(part), tuple(self._weights[image] for image in part))
-            for number, part in ((-1, chosen[:1]), (-2, chosen[1:]))
-        ]
-
-
-def estimate(pixels: Sequence[int], rate: float, workers: int) -> str:
-    """What images of `pixels` take at `rate` pixels a second for each of the workers, in words."""
-    hours = sum(pixels) / rate / 3600
-    return (
-        f"{len(pixels)} images of {sum(pixels) / 1e6:.0f} megapixels: about {hours:.2g} worker-hours at "
-        f"{rate / 1e6:.2f} megapixels/s a worker, {hours / workers * 60:.2g} minutes on {workers} workers"
-    )
+def _refuse_stopped(row: Mapping[str, Any]) -> None:
+    """Raises OutputError where a worker says that the job cannot go on."""
+    if row["state"] == STOPPED:
+        raise OutputError(f"{row['reason']} (said by a worker)")
 
 
 def _refuse(order: Order, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]) -> None:
     """Raises OutputError and ConfigError for what can be told before a cluster is reached."""
+    refuse_unloadable(order.model, **order.loading)
     if store.local is not None and store.local.exists() and not store.local.is_dir():
         raise OutputError(f"output folder {store.root} is a file; choose another --out")
     if "areas" in order.choices.extras and store.local is None:
@@ -242,8 +271,9 @@ def _beside(sources: Mapping[str, int | None], store: Store) -> frozenset[str]:
     """Names of the images that lie where results go."""
     if store.local is not None:
         return frozenset(names_beside([Path(image) for image in sources if _on_disk(image)], store.local))
-    folder = store.root.rstrip("/")
-    return frozenset(PurePosixPath(image).name for image in sources if image.rpartition("/")[0] == folder)
+    place, folders = spot(store.root), {image.rpartition("/")[0] for image in sources}
+    same = {folder for folder in folders if is_address(folder) and spot(folder) == place}
+    return frozenset(PurePosixPath(image).name for image in sources if image.rpartition("/")[0] in same)
 
 
 def _on_disk(image: str) -> bool:
@@ -269,10 +299,10 @@ def _finished(order: Order, sources: Mapping[str, int | None], store: Store, bes
 def _write_recipe(order: Order, store: Store) -> None:
     """Say what the masks are made with, where that is not said yet. Raises OutputError where nothing can be written."""
     recipe = order.recipe()
-    if recipe.overwrite and "areas" not in order.choices.extras and store.local is not None:
-        remove_areas(store.local / AREAS)
     if recipe.overwrite or _made_with(store) != recipe.made_with:
         store.write(RECIPE, recipe.as_json())
+    if recipe.overwrite and "areas" not in order.choices.extras and store.local is not None:
+        remove_areas(store.local / AREAS)
 
 
 def _record_earlier(store: Store, sources: Mapping[str, int | None], done: Mapping[str, str]) -> None:

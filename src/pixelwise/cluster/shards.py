@@ -10,8 +10,8 @@ import tarfile
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from pixelwise.cluster.store import filesystem, is_address
-from pixelwise.errors import DataError, ImageError
+from pixelwise.cluster.store import filesystem, is_address, retried
+from pixelwise.errors import DataError, ImageError, PixelwiseError
 from pixelwise.images import IMAGE_SUFFIXES, pixel_count
 
 SHARDS, PACKED = ".tar", (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -61,14 +61,17 @@ def images_in(shard: str) -> list[tuple[str, int]]:
 
 
 def copy_out(slot: Slot, folder: Path) -> Path:
-    """Copy an image to `folder`. Raises ImageError where its shard is not there or is another."""
+    """Copy an image to `folder`. Raises ImageError where its shard is not there or is another, and as `fetch`."""
     try:
         if is_address(slot.shard):
-            data = filesystem(slot.shard).cat_file(slot.shard, start=slot.offset, end=slot.offset + slot.size)
+            span = {"start": slot.offset, "end": slot.offset + slot.size}
+            data = retried(lambda: filesystem(slot.shard).cat_file(slot.shard, **span))
         else:
             with Path(slot.shard).open("rb") as file:
                 file.seek(slot.offset)
                 data = file.read(slot.size)
+    except PixelwiseError:
+        raise
     except Exception as error:
         raise ImageError(f"{slot.shard}: cannot be read ({error})") from error
     if len(data) != slot.size:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.cluster.shards import HEADER, PACKED, SHARDS, UNKNOWN, images_in
-from pixelwise.cluster.store import filesystem, is_address
+from pixelwise.cluster.store import filesystem, is_address, located
 from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.inference.packages import demand
 from pixelwise.inference.raster import open_raster, quiet_rasterio
 from pixelwise.jobs.predict import find_images
+from pixelwise.jobs.results import unsigned
 
 COLUMNS = ("image", "path", "url", "file", "filename")
 """The column of a table that names images: the first of these that it has."""
@@ -34,7 +35,7 @@ def find_sources(inputs: Sequence[str]) -> dict[str, int | None]:
     relative to it. Wherever an image can be named, so can a shard (see `images_in`). Raises DataError for what cannot
     be read and where there is no image at all.
     """
-    named = [pair for given in inputs for pair in _sources(given)]
+    named = [pair for given in inputs for pair in _sources(located(given))]
     shards = {name for name, _ in named if name.lower().endswith((SHARDS, *PACKED))}
     with ThreadPoolExecutor(_READERS) as pool:
         inside = dict(zip(shards, pool.map(images_in, shards), strict=True))
@@ -104,7 +105,7 @@ def _in_store(given: str) -> list[str]:
     try:
         if "*" in given or "[" in given:
             found = system.glob(given)
-        elif given.endswith("/") or not given.lower().endswith(_TAKEN):
+        elif given.endswith("/") or not unsigned(given).lower().endswith(_TAKEN):
             found = [name for name in system.ls(given, detail=False) if not name.rpartition("/")[2].startswith(".")]
         else:
             return [given]
@@ -160,6 +161,7 @@ def _content(given: str) -> bytes:
 
 def _beside(given: str, name: str) -> str:
     """What a list or table at `given` means by `name`."""
+    name = located(name)
     if is_address(name):
         return name
     if is_address(given):

@@ -1,5 +1,7 @@
 """Files on local disks or in any store that fsspec knows: a path, or an address such as s3://bucket/folder."""
 
+import errno
+import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,6 +14,7 @@ from typing import Any, TypeVar
 from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError
 from pixelwise.files import atomic
 from pixelwise.inference.packages import demand
+from pixelwise.jobs.results import unsigned
 
 T = TypeVar("T")
 
@@ -23,11 +26,22 @@ _WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
 
 _CHANGED = ("LastModified", "last_modified", "mtime", "updated", "created")
 _GONE = "no such file"
+_EXPIRED = re.compile(r"(expired|invalid)token|token\b.*\bexpired", re.IGNORECASE | re.DOTALL)
 
 
 def is_address(given: str) -> bool:
     """Whether it names a place in a store: `s3://...`, but not a path."""
     return "://" in given
+
+
+def located(given: str) -> str:
+    """A path for what an address of this machine's own disks names; anything else as it is."""
+    return spot(given)[1] if given.startswith(("file://", "local://")) else given
+
+
+def spot(address: str) -> tuple[type, str]:
+    """A place in a store, whichever way it is spelled."""
+    return type(filesystem(address)), str(demand("fsspec.core").strip_protocol(address)).rstrip("/")
 
 
 def filesystem(address: str) -> Any:
@@ -42,15 +56,19 @@ def filesystem(address: str) -> Any:
 
 
 def fetch(address: str, folder: Path) -> Path:
-    """Copy an object to `folder`. Raises ImageError where it is not there or cannot be read."""
-    path = folder / PurePosixPath(address.partition("://")[2]).name
+    """Copy an object to `folder`. Raises ImageError where it is not there or cannot be read, OutputError as `retried`
+    and OSError where the disk is full, as that is not the object's fault.
+    """
+    path = folder / Path(unsigned(address)).name
     try:
-        _asked(lambda: filesystem(address).get_file(address, str(path)))
+        retried(lambda: filesystem(address).get_file(address, str(path)))
     except FileNotFoundError as error:
         raise ImageError(f"{address}: {_GONE}") from error
     except PixelwiseError:
         raise
     except Exception as error:  # what stores raise has no base class but Exception
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise ImageError(f"{address}: cannot be fetched ({_first_line(error)})") from error
     return path
 
@@ -134,7 +152,9 @@ class Store:
             system.mv(beside, address)
 
         try:
-            _asked(send)
+            retried(send)
+        except PixelwiseError:
+            raise
         except Exception as error:  # what stores raise has no base class but Exception
             raise OutputError(
                 f"cannot write {address} ({_first_line(error)}); check the rights and the room there, and run again: "
@@ -144,25 +164,37 @@ class Store:
     def _read(self, ask: Callable[[], T], otherwise: T) -> T:
         """What the store answers; `otherwise` where there is nothing. Raises OutputError where it gives no answer."""
         try:
-            return _asked(ask)
+            return retried(ask)
         except FileNotFoundError:
             return otherwise
+        except PixelwiseError:
+            raise
         except Exception as error:
             raise OutputError(
                 f"cannot look into {self.root} ({_first_line(error)}); check the name and the rights"
             ) from error
 
 
-def _asked(ask: Callable[[], T]) -> T:
-    """The answer, after up to TRIES: what a store refuses for a moment it gives a second later."""
-    for attempt in range(TRIES - 1):
+def retried(ask: Callable[[], T]) -> T:
+    """The answer, after up to TRIES: what a store refuses for a moment it gives a second later. Raises OutputError for
+    a token that is not valid any more: the store will give nothing.
+    """
+    tried = 0
+    while True:
         try:
             return ask()
-        except (FileNotFoundError, PermissionError, PixelwiseError):
+        except (FileNotFoundError, PixelwiseError):
             raise
-        except Exception:
-            time.sleep(WAIT * 2**attempt)
-    return ask()
+        except Exception as error:
+            if _EXPIRED.search(f"{error} {error.__cause__}"):
+                raise OutputError(
+                    f"the store's token has expired ({_first_line(error)}); give every node a new one and run again: "
+                    "what is written is kept"
+                ) from error
+            tried += 1
+            if tried == TRIES or isinstance(error, PermissionError):
+                raise
+            time.sleep(WAIT * 2 ** (tried - 1))
 
 
 def _changed(info: dict[str, Any]) -> int:

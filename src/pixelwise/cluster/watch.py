@@ -2,6 +2,8 @@
 
 import faulthandler
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pixelwise.inference.parallel import WORKERS
 
@@ -21,6 +23,17 @@ class Watch:
     Where its threads were stands in Ray's log of the worker's standard error then.
     """
 
+    _began: float | None = None
+
+    @contextmanager
+    def over(self, pixels: int, pace: float = 0.0) -> Iterator[None]:
+        """From `begin` to `rest`."""
+        self.begin(pixels, pace)
+        try:
+            yield
+        finally:
+            self.rest()
+
     def begin(self, pixels: int, pace: float) -> None:
         """A unit is begun: its largest image, and the seconds of a pixel, 0 where not known."""
         self._began, self._long = time.monotonic(), FACTOR * (pace or UNKNOWN) * pixels
@@ -30,9 +43,12 @@ class Watch:
         """Something is done. The next step is such a share of the largest image; it may also take as long as all of
         the unit did so far, as reading back what was written does not.
         """
+        if self._began is None:  # an image is done whose unit was given up
+            return
         allowed = max(FLOOR, share * self._long, time.monotonic() - self._began)
         faulthandler.dump_traceback_later(allowed, exit=True, file=2)
 
     def rest(self) -> None:
         """Nothing is in work."""
+        self._began = None
         faulthandler.cancel_dump_traceback_later()

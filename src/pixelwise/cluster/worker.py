@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -9,16 +10,17 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from pixelwise.cluster.bands import Parts
+from pixelwise.cluster.scratch import scratch_folder
 from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
 from pixelwise.cluster.watch import UNKNOWN, Watch
-from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.errors import ConfigError, ImageError, PixelwiseError
 from pixelwise.inference.bands import join_bands
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import predict_raster, reads_by_window
+from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
 from pixelwise.inference.tiles import Band
 from pixelwise.jobs.predict import Large, label_image, label_large
 from pixelwise.jobs.results import RECIPE, finished, result_names
@@ -52,10 +54,10 @@ class Task:
 
 
 def held(model: Any, loading: Mapping[str, Any]) -> Predictor:
-    """The model of a Pool, loaded in this process."""
+    """The model of a Pool, loaded in this process, which is ended where that takes longer than any step may."""
     import ray
 
-    with TemporaryDirectory(prefix="pixelwise-") as folder:
+    with scratch_folder() as folder, Watch().over(0):
         files = {Path(folder) / name: data for name, data in ray.get(model).items()}
         for path, data in files.items():
             path.write_bytes(data)
@@ -82,7 +84,7 @@ class Worker:
 
     def __init__(self, task: Task) -> None:
         self._task, self._store = task, Store(task.out)
-        self._scratch = TemporaryDirectory(prefix="pixelwise-")
+        self._scratch = scratch_folder()
         self._predictor = held(task.model, task.loading)
         self._watch, self._pace = Watch(), 0.0
 
@@ -92,14 +94,11 @@ class Worker:
         band, ledger = Band(int(row["band"]), int(row["of"])), self._task.ledger
         outlined = "polygons" in self._task.choices.extras  # these take a time of their own
         pace = max(asked(ledger.slowest, self._pace), UNKNOWN * outlined)
-        self._watch.begin(max(pixels for _, pixels in pairs), pace)
         began = time.perf_counter()
-        try:
+        with self._watch.over(max(pixels for _, pixels in pairs), pace):
             if begun_before(ledger, f"unit {row['unit']}") > 0:
                 return [self._again(*pair, band) for pair in pairs]
             rows = list(ahead(lambda pair: self._labelled(*pair, band), pairs))
-        finally:
-            self._watch.rest()
         seconds, pixels = time.perf_counter() - began, sum(row["pixels"] for row in rows if row["state"] != FAILED)
         self._pace = seconds / pixels if pixels and seconds > 1 else 0.0  # what was there took no time
         return rows
@@ -132,6 +131,9 @@ class Worker:
             )
         except PixelwiseError as error:
             found = _row(image, pixels, STOPPED, str(error))
+        except OSError as error:
+            where = f"temporary files are in {self._scratch.name}; what is written is kept"
+            found = _row(image, pixels, STOPPED, f"{image}: {error}; {where}")
         else:
             part = "" if mask else f"band {band.number + 1} of {band.of}"
             found = _row(image, pixels, PART if part else DONE, part, mask=mask)
@@ -140,14 +142,14 @@ class Worker:
 
     def _written(self, image: str, said: Monitor) -> str:
         """Label an image from wherever it is to wherever results go; the mask's name. Raises ImageError."""
-        with TemporaryDirectory(dir=self._scratch.name) as scratch:
-            path = _at_hand(image, Path(scratch))
+        with TemporaryDirectory(dir=self._scratch.name) as scratch, _at_hand(image, Path(scratch)) as path:
             folder = self._store.local or Path(scratch) / "out"
             found = label_image(self._predictor, folder, self._task.choices, said, path)
             if isinstance(found, Large):
+                self._refuse_unfitting(path)
                 found = label_large(self._predictor, folder, self._task.choices, said, path)
             if isinstance(found, ImageError):
-                raise ImageError(str(found).replace(str(path), image))
+                raise found
             if self._store.local is None:
                 self._store.take(sorted(folder.iterdir()))
             return found.name
@@ -165,7 +167,7 @@ class Worker:
                 return ""
             if task.choices.overlay:
                 said.line(f"{image}: no overlay, as it is read by window")
-            mask = (self._store.local or Path(scratch) / "out") / f"{Path(image).stem}.tif"
+            mask = (self._store.local or Path(scratch) / "out") / result_names(image, task.choices)[1][0]
             join_bands(self._predictor, parts.at_hand(Path(scratch)), mask, choices=task.choices, monitor=said)
             if self._store.local is None:
                 self._store.take(sorted(mask.parent.iterdir()))
@@ -173,22 +175,35 @@ class Worker:
 
     def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
         """Label a band of an image, from wherever it is to `place`. Raises ImageError."""
-        path, folder = _at_hand(image, scratch), place.local or scratch / "part"
-        try:
+        folder, silent = place.local or scratch / "part", _Lines(self._watch)
+        with _at_hand(image, scratch) as path:
             reads_by_window(path)  # says what is missing where it does not
-            silent = _Lines(self._watch)
+            self._refuse_unfitting(path)
             predict_raster(self._predictor, path, folder, choices=self._task.choices, monitor=silent, band=band)
-        except ImageError as error:
-            raise ImageError(str(error).replace(str(path), image)) from error
         if place.local is None:
             place.take(sorted(folder.iterdir()))
 
+    def _refuse_unfitting(self, path: Path) -> None:
+        """Raises ImageError for a picture that is too large for what is asked of all: the others may not be."""
+        try:
+            refuse_unfitting(self._predictor, path, self._task.choices)
+        except ConfigError as error:
+            raise ImageError(f"{path}: {error}") from error
 
-def _at_hand(image: str, folder: Path) -> Path:
-    """The image as a file: itself, or a copy in `folder`. Raises ImageError."""
+
+@contextmanager
+def _at_hand(image: str, folder: Path) -> Iterator[Path]:
+    """The image as a file: itself, or a copy in `folder`, of which an ImageError in the block speaks as of the image.
+    Raises ImageError.
+    """
     if slot := slot_of(image):
-        return copy_out(slot, folder)
-    return fetch(image, folder) if is_address(image) else Path(image)
+        path = copy_out(slot, folder)
+    else:
+        path = fetch(image, folder) if is_address(image) else Path(image)
+    try:
+        yield path
+    except ImageError as error:
+        raise ImageError(str(error).replace(str(path), image)) from error
 
 
 class _Lines(Monitor):

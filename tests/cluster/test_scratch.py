@@ -1,0 +1,47 @@
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pixelwise.cluster.scratch import scratch_folder
+
+
+def test_folders_of_killed_processes_are_removed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os\nfrom pathlib import Path\nfrom pixelwise.cluster.scratch import scratch_folder\n"
+        "made = scratch_folder()\n(Path(made.name) / 'a').mkdir()\nprint(made.name, flush=True)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    left = Path(done.stdout.strip())
+    assert left.is_dir()
+    gone, node, end = re.fullmatch(r"pixelwise-(\d+)-(\w+)-(\w+)", left.name).groups()  # type: ignore[union-attr]
+    (tmp_path / "precious").mkdir()
+    (tmp_path / f"pixelwise-{gone}-{node}-{'l' * 8}").symlink_to(tmp_path / "precious")
+    (tmp_path / f"pixelwise-{gone}-{node}-{'f' * 8}").touch()
+    for name in (
+        f"pixelwise-{os.getpid()}-{node}-{end}",
+        f"pixelwise-{gone}-{node}2-{end}",
+        f"pixelwise-{gone}-{node}-{end}-mine",
+        f"my-pixelwise-{gone}-{node}-{end}",
+        "pixelwise-results",
+    ):
+        (tmp_path / name).mkdir()
+    before = {path.name for path in tmp_path.iterdir()}
+    with scratch_folder() as made:
+        assert {path.name for path in tmp_path.iterdir()} == before - {left.name} | {Path(made).name}
+        assert Path(made).name.startswith(f"pixelwise-{os.getpid()}-{node}-")
