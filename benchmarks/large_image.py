@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--max-memory", type=int)
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
-    parser.add_argument("--overlap", type=float, default=0.125)
+    parser.add_argument("--overlap", type=float, default=0.0625)
     parser.add_argument("--beside", type=int, default=0, help="largest side for those that hold all scores")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

@@ -2,14 +2,13 @@
 
     python benchmarks/versus.py DATA --minutes 15 --out benchmarks/results/versus.md
 
-Three trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet) at the same time, one thread each, so
-that the machine's mood hits all: pixelwise with nothing set but the minutes; smp_train.py for as many minutes; and the
-course's recipe (`--recipe book`) for its five epochs. All are scored by pixelwise on the same whole images.
+Three trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet), one after the other, each with all of
+the machine: pixelwise with nothing set but the minutes; smp_train.py for as many minutes; and the course's recipe
+(`--recipe book`) for its five epochs. All are scored by pixelwise on the same whole images.
 """
 
 import argparse
 import csv
-import os
 import subprocess
 import sys
 import tempfile
@@ -44,13 +43,10 @@ def main() -> None:
         "smp": [sys.executable, str(rival), str(options.data), str(smp), str(options.minutes)],
         "book": [*train, "--out", str(work / "book"), "--recipe", "book", *ENCODER],
     }
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = []
     for name, command in commands.items():
         with (work / f"{name}.log").open("w") as log:
-            running.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-    if any(process.wait() for process in running):
-        sys.exit(f"a training failed: see the logs in {work}")
+            if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
+                sys.exit(f"a training failed: see {log.name}")
     classes = open_dataset(options.data, DataOptions()).classes
     models = {
         "pixelwise, defaults": pixelwise.load(work / "ours"),

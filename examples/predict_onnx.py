@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
-TILE, OVERLAP = 1024, 1 / 8  # what pixelwise predict does unless told otherwise
+TILE, OVERLAP = 1024, 1 / 16  # what pixelwise predict does unless told otherwise
 
 
 def gaps(length: int, side: int) -> int:

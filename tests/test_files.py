@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.errors import OutputError, unknown
-from pixelwise.files import atomic, held, write_text
+from pixelwise.files import atomic, held, whole_folder, write_text
 
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -18,6 +18,17 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~_umask()
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    path, folder = tmp_path / f"{'ü' * 125}a.txt", tmp_path / "out" / ("f" * 255)
+    with atomic(path) as draft:
+        draft.write_text("x")
+        assert draft.name.startswith(".üüü")
+        assert draft.suffix == ".txt"
+    with whole_folder(folder, tmp_path / "in") as stage:
+        (stage / "a").touch()
+    assert (path.read_text(), [file.name for file in folder.iterdir()]) == ("x", ["a"])
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:

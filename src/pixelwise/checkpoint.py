@@ -30,6 +30,12 @@ class Header:
     classes: Classes
     training: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the training read its data, as far as it is known."""
+        found: dict[str, Any] = self.training.get("reading", {})
+        return found
+
     def to_json(self) -> str:
         """The header as it stands in the file."""
         return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, sort_keys=True)

@@ -14,6 +14,9 @@ _UMASK = os.umask(0)
 """Read once: it can only be read by setting it, for all threads."""
 os.umask(_UMASK)
 
+_PREFIX = 100
+"""Bytes that a draft's name takes of the file's: both must not be longer than a file system's names, mostly 255."""
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -25,7 +28,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_draft(path.stem), suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise _output_error(path, error) from error
@@ -96,7 +99,7 @@ def whole_folder(folder: Path, source: Path) -> Iterator[Path]:
         raise OutputError(f"{folder}: is there already; choose a new folder, or remove it first")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        stage = Path(tempfile.mkdtemp(prefix=_draft(folder.name), dir=folder.parent))
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
     try:
@@ -115,6 +118,11 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def _draft(name: str) -> str:
+    """How the name of a draft begins."""
+    return f".{name.encode(errors='ignore')[:_PREFIX].decode(errors='ignore')}."
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:

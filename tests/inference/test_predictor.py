@@ -93,13 +93,41 @@ def test_tta_makes_the_labels_of_a_mirrored_image_the_mirror(picture: np.ndarray
     assert (plain.labels == mirror.labels[:, ::-1]).all()
 
 
-def test_an_averaging_predictor_gives_what_each_call_would_give(picture: np.ndarray) -> None:
+def test_what_a_predictor_always_does_is_what_each_call_would_give(picture: np.ndarray) -> None:
     predictor = Predictor(sided, CLASSES)
-    averaging = predictor.averaging(tta=True, scales=(0.5, 1))
-    asked = predictor.predict(picture, tta=True, scales=(0.5, 1), scores="logits")
-    given = averaging.predict(picture, scores="logits")
+    always = predictor.always(tta=True, scales=(0.5, 1), largest=("red",))
+    asked = predictor.predict(picture, tta=True, scales=(0.5, 1), largest=("red",), scores="logits")
+    given, plain = always.predict(picture, scores="logits"), predictor.predict(picture, scores="logits")
     assert (given.scores["logits"] == asked.scores["logits"]).all()
-    assert (predictor.predict(picture, scores="logits").scores["logits"] != given.scores["logits"]).any()
+    assert (given.labels == asked.labels).all()
+    assert (plain.scores["logits"] != given.scores["logits"]).any()
+
+
+def test_other_regions_of_a_class_take_the_label_that_comes_next_in_tiles_too() -> None:
+    rgb = np.full((80, 120, 3), (10, 60, 20), np.uint8)  # green, then blue
+    rgb[5:35, 5:60] = (200, 60, 20)  # the largest red region, across the tiles' edges
+    rgb[50:60, 20:40] = (200, 20, 90)
+    rgb[60:62, 40:42] = (200, 20, 90)  # touches it at a corner alone
+    rgb[70:80, 100:120] = (200, 90, 20)
+    plain, single = (
+        Predictor(strongest, CLASSES, tile=(32, 32)).predict(rgb, largest=names).labels for names in ((), ("red",))
+    )
+    expected = plain.copy()
+    expected[50:60, 20:40] = expected[60:62, 40:42] = 2
+    expected[70:80, 100:120] = 1
+    assert (single == expected).all()
+    assert (single[5:35, 5:60] == 0).all()
+    assert (plain == 0).sum() == (single == 0).sum() + 404
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("rad",), "did you mean 'red'"), (("red", "green", "blue"), "all classes are named")]
+)
+def test_classes_that_cannot_be_made_single_are_refused(picture: np.ndarray, names: tuple, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Predictor(strongest, CLASSES).predict(picture, largest=names)
+    with pytest.raises(ConfigError, match=said):
+        Predictor(strongest, CLASSES).always(largest=names)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1)])

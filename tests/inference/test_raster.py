@@ -17,6 +17,7 @@ from PIL import Image
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from pixelwise.checkpoint import Header, save_model
@@ -273,15 +274,43 @@ def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
 ) -> None:
     rgb, predictor = picture(120, 140), Predictor(blurred, CLASSES, tile=(64, 64))
     source = write(tmp_path / "a.tif", rgb)
-    done = predict_raster(predictor, source, tmp_path / "out", choices=Choices(smallest=60))
     plain = predictor.predict(rgb).labels
-    with rasterio.open(done) as mask:
-        assert np.array_equal(mask.read(1), predictor.predict(rgb, smallest=60).labels)
-        assert not np.array_equal(mask.read(1), plain)
+    for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}, {"largest": CLASSES.names[1:], "smallest": 9}:
+        done = predict_raster(predictor, source, tmp_path / "out", choices=Choices(**wanted))
+        with rasterio.open(done) as mask:
+            assert np.array_equal(mask.read(1), predictor.predict(rgb, **wanted).labels)
+            assert not np.array_equal(mask.read(1), plain)
     monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
-    with pytest.raises(ConfigError, match="leave out --smallest-area"):
-        predict_raster(predictor, source, tmp_path / "none", choices=Choices(smallest=60))
+    for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}:
+        with pytest.raises(ConfigError, match="leave out --smallest-area and --largest"):
+            predict_raster(predictor, source, tmp_path / "none", choices=Choices(**wanted))
     assert not (tmp_path / "none").exists()
+
+
+def test_the_largest_region_alone_stays_beside_a_corner_without_data(tmp_path: Path) -> None:
+    rgb, predictor = picture(120, 140), Predictor(blurred, CLASSES, tile=(64, 64))
+    rgb = rgb.copy()
+    rgb[:80, :80] = 0
+    source = write(tmp_path / "a.tif", rgb, nodata=0)
+    done = predict_raster(predictor, source, tmp_path / "out", choices=Choices(largest=CLASSES.names[:1]))
+    with rasterio.open(done) as mask:
+        labels = mask.read(1)
+    assert (labels[:64, :64] == 255).all()
+    assert ndimage.label(labels == 0)[1] == 1
+
+
+def test_a_large_photo_that_lies_on_its_side_is_not_labelled_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
+    exif = Image.Exif()
+    for turned, name in (1, "upright.jpg"), (6, "lying.jpg"):
+        exif[0x0112] = turned
+        Image.fromarray(picture(60, 80)).save(tmp_path / name, exif=exif)
+        assert reads_by_window(tmp_path / name)
+    predict_raster(Predictor(blurred, CLASSES), tmp_path / "upright.jpg", tmp_path / "out")
+    with pytest.raises(ImageError, match=r"lying\.jpg: lies on its side .*orientation 6.*auto-orient"):
+        predict_raster(Predictor(blurred, CLASSES), tmp_path / "lying.jpg", tmp_path / "out")
 
 
 def test_a_raster_with_a_place_but_no_coordinate_system_keeps_the_place(tmp_path: Path) -> None:

@@ -5,28 +5,30 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Format, Seed, SkipUnpaired, Split, Threshold
+from pixelwise.cli.options import Format, Seed, SkipUnpaired, Split, TrainedThreshold
 
 
 def compare(
-    models: Annotated[list[Path], typer.Argument(help="Run folders or model files, or JSON files of evaluate.")],
+    models: Annotated[
+        list[Path], typer.Argument(help="Run folders, files or bundled models; or JSON files of evaluate.")
+    ],
     data: Annotated[Path | None, typer.Option(help="Folder of images and masks.")] = None,
     split: Split = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures to this folder.")] = None,
     format: Format = "auto",
-    seed: Seed = 0,
-    threshold: Threshold = 128,
+    seed: Seed = None,
+    threshold: TrainedThreshold = None,
     skip_unpaired: SkipUnpaired = False,
 ) -> None:
     """Say whether the difference between models is real: the same images, and a paired bootstrap over them."""
     from rich.table import Table
 
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.data.sample import DataOptions
     from pixelwise.jobs import compare as job
+    from pixelwise.jobs.reading import as_trained
 
-    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     found = job.compare(models, data, split=split, options=options, report=report, monitor=TerminalMonitor())
     if json is not None:
         found.write_json(json)

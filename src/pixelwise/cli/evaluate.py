@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Format, Scale, Seed, SkipUnpaired, Split, Threshold, Tta
+from pixelwise.cli.options import (
+    Device,
+    Format,
+    Largest,
+    Model,
+    OnCluster,
+    Scale,
+    Seed,
+    SkipUnpaired,
+    Split,
+    TrainedThreshold,
+    Tta,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,44 +29,43 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    model: Model,
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     split: Split = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")] = None,
     format: Format = "auto",
-    seed: Seed = 0,
-    threshold: Threshold = 128,
+    seed: Seed = None,
+    threshold: TrainedThreshold = None,
     skip_unpaired: SkipUnpaired = False,
     tta: Tta = False,
     scale: Scale = None,
+    largest: Largest = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
     device: Device = "auto",
-    cluster: Annotated[
-        str | None, typer.Option(metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
+    cluster: OnCluster = None,
+    workers: Workers = None,
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.data.sample import DataOptions
     from pixelwise.inference.load import load
     from pixelwise.jobs import calibrate as calibration
     from pixelwise.jobs import evaluate as job
+    from pixelwise.jobs.reading import as_trained
 
     if calibrated is not None:
         calibration.refuse_exported(model)
-    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
-    averaging: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ())}
-    predictor = load(model, device=device).averaging(**averaging)
+    always: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ()), "largest": tuple(largest or ())}
+    predictor = load(model, device=device).always(**always)
+    options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     monitor, temperature, scorer = TerminalMonitor(), None, None
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.evaluate import ClusterScorer
 
         data = data.absolute()  # workers may stand in other folders
-        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers), averaging)
+        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers), always)
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
     found = job.evaluate(

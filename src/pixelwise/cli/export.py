@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options import Model
+
 
 def export(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file.")],
+    model: Model,
     out: Annotated[
         Path, typer.Option(help="File to write: .onnx, .xml for OpenVINO, or .safetensors in half the size.")
     ],

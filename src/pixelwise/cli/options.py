@@ -1,16 +1,28 @@
-"""Options that several commands share: how a data set is read, and what predictions are averaged over."""
+"""Options that several commands share: the model, how a data set is read, how it is predicted, and where."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+Model = Annotated[Path, typer.Argument(help="Run folder, file (.safetensors, .onnx, .xml) or bundled model: animals.")]
 Format = Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")]
 Split = Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")]
-Seed = Annotated[int, typer.Option(help="Of the split, as in training.")]
+Seed = Annotated[int | None, typer.Option(help="Of the split; the training's if not given.")]
 Threshold = Annotated[int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")]
+TrainedThreshold = Annotated[
+    int | None, typer.Option("--threshold", help="Alpha mattes: person from there on; the training's if not given.")
+]
 SkipUnpaired = Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+OnCluster = Annotated[
+    str | None, typer.Option("--cluster", metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")
+]
+Workers = Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")]
 Tta = Annotated[bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")]
+Largest = Annotated[
+    list[str] | None, typer.Option(metavar="CLASS", help="Keep only the largest region of this class in an image.")
+]
 Scale = Annotated[
     list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
 ]

@@ -1,31 +1,28 @@
 """`pixelwise predict`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Scale, Tta
+from pixelwise.cli.options import Device, Largest, Model, OnCluster, Scale, Tta, Workers
 
 IN_PART, REFUSED = 1, 2
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file (.safetensors, .onnx, .xml).")],
+    model: Model,
     images: Annotated[list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")],
     out: Annotated[str, typer.Option(help="Folder for the masks.")],
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")] = False,
     confidence: Annotated[bool, typer.Option("--confidence", help="Also write how sure each pixel is.")] = False,
-    tile: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Larger images are cut in tiles.")] = (
-        1024,
-        1024,
-    ),
-    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.125,
+    tile: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Larger images go in tiles.")] = (1024, 1024),
+    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.0625,
     also: Annotated[
         list[str] | None,
         typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),
     ] = None,
-    smallest_area: Annotated[int, typer.Option(metavar="PIXELS", help="Smaller regions join their neighbour.")] = 0,
+    smallest_area: Annotated[int, typer.Option(metavar="PIXELS", help="Join smaller regions (extra raster).")] = 0,
+    largest: Largest = None,
     tta: Tta = False,
     scale: Scale = None,
     max_memory: Annotated[
@@ -35,10 +32,8 @@ def predict(
     precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make masks anew that are there already.")] = False,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
+    cluster: OnCluster = None,
+    workers: Workers = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")] = False,
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that are there already are left."""
@@ -49,7 +44,9 @@ def predict(
     from pixelwise.jobs.results import Recipe
 
     monitor = TerminalMonitor()
-    choices = Choices(overlay, confidence, tuple(also or ()), tta, tuple(scale or ()), smallest_area)
+    choices = Choices(
+        overlay, confidence, tuple(also or ()), tta, tuple(scale or ()), smallest_area, tuple(largest or ())
+    )
     loading: dict[str, Any] = {
         "device": device,
         "precision": precision,

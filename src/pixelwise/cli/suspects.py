@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Format, Seed, SkipUnpaired, Threshold
+from pixelwise.cli.options import Format, Model, Seed, SkipUnpaired, TrainedThreshold
 
 SHOWN = 10
 
 
 def suspects(
-    model: Annotated[Path, typer.Argument(help="Run folder or model file, best not trained on these images.")],
+    model: Model,
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     out: Annotated[Path, typer.Option(help="Folder for the lists, pictures and the page.")],
     split: Annotated[str | None, typer.Option(help="One split alone; else all the model has not learned.")] = None,
@@ -20,18 +20,18 @@ def suspects(
         str | None, typer.Option(help="labelme or cvat: write their images and labels for this editor.")
     ] = None,
     format: Format = "auto",
-    seed: Seed = 0,
-    threshold: Threshold = 128,
+    seed: Seed = None,
+    threshold: TrainedThreshold = None,
     skip_unpaired: SkipUnpaired = False,
 ) -> None:
     """Rank regions and images by how likely their label is wrong. Nothing in the data is changed."""
     from rich.table import Table
 
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.data.sample import DataOptions
     from pixelwise.jobs import suspects as job
+    from pixelwise.jobs.reading import as_trained
 
-    options = DataOptions(format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     monitor = TerminalMonitor()
     found = job.suspects(model, data, out=out, split=split, top=top, to=to, options=options, monitor=monitor)
     table = Table("", "image", "labelled as", "looks like", "pixels", "score")

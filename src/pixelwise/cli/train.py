@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Format, SkipUnpaired, Threshold
+from pixelwise.cli.options import Device, Format, OnCluster, SkipUnpaired, Threshold, Workers
 
 OWN = (
     "recipe", "decoder", "encoder", "weights", "upsample", "start", "epochs", "minutes", "crop", "batch", "seed",
@@ -22,7 +22,9 @@ def train(
     encoder: Annotated[str | None, typer.Option(help="A timm network with features by stride; see `models`.")] = None,
     weights: Annotated[str | None, typer.Option(help="Of the encoder: auto (default), none or a file.")] = None,
     upsample: Annotated[str | None, typer.Option(help="transposed (default), bilinear, subpixel or unpool.")] = None,
-    start: Annotated[str | None, typer.Option(help="Run or model file to begin with, in place of weights.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Model to begin with, a bundled one too, in place of weights.")
+    ] = None,
     recipe: Annotated[str, typer.Option(help="default, or book: as the course does, with its figures.")] = "default",
     epochs: Annotated[int | None, typer.Option(help="How often each image is seen; else chosen, 10 to 60.")] = None,
     minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,
@@ -39,10 +41,8 @@ def train(
     set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of TrainConfig.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only write what the network will see.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="[ADDRESS]", help="Train on a Ray cluster; see docs/cluster.md.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")] = None,
+    cluster: OnCluster = None,
+    workers: Workers = None,
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results

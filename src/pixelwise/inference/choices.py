@@ -16,7 +16,8 @@ class Choices:
     overlay: tinted image with a legend. confidence: the label's softmax. extras: any of EXTRAS, which are the scores of
     all classes (`probabilities` or `logits`), a table of `areas` by class, `polygons` of georeferenced rasters, and a
     measure of the `seams` between tiles. tta and scales: the mirrored image and other sizes are averaged in
-    (`averaged`). smallest: regions of fewer pixels take the label of their largest neighbour (`sieved`).
+    (`averaged`). largest: names of classes of which an image keeps the largest region alone (`largest_alone`).
+    smallest: regions of fewer pixels take the label of their largest neighbour (`sieved`).
     Raises ConfigError for an unknown extra, for both kinds of scores at once, for a scale outside SCALES and for a
     negative size.
     """
@@ -27,6 +28,7 @@ class Choices:
     tta: bool = False
     scales: tuple[float, ...] = ()
     smallest: int = 0
+    largest: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for extra in self.extras:
@@ -43,6 +45,11 @@ class Choices:
         """`probabilities`, `logits`, or None."""
         return next((extra for extra in self.extras if extra in SCORES), None)
 
+    @property
+    def needs_whole(self) -> bool:
+        """Whether labels change by what is far from them, so that those of a picture are held at once."""
+        return self.smallest > 1 or bool(self.largest)
+
     def recipe(self) -> dict[str, object]:
         """The choices that change the labels, as JSON values."""
-        return {key: asdict(self)[key] for key in ("tta", "scales", "smallest")}
+        return {key: asdict(self)[key] for key in ("tta", "scales", "smallest", "largest")}

@@ -5,19 +5,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelwise.checkpoint import load_model, model_path, read_header
+from pixelwise.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.errors import ConfigError, ModelError, unknown
 from pixelwise.images import pixel_count
 from pixelwise.inference.auto import AutoRunner, cache_folder, kept_file, machine_key, model_key
-from pixelwise.inference.packages import installed
+from pixelwise.inference.packages import demand, installed
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.runners import PRECISIONS, Runner
 from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner
-from pixelwise.inference.tiles import OVERLAP
+from pixelwise.inference.tiles import OVERLAP, TilePlan
 from pixelwise.monitor import Monitor
 from pixelwise.onnx_file import read_onnx_header
 from pixelwise.openvino_file import read_openvino_header
-from pixelwise.tasks.labels import Classes
 
 if TYPE_CHECKING:
     import torch
@@ -51,27 +50,47 @@ def load(
     cannot be.
     """
     path = Path(model)
-    for what, name, allowed in (("runtime", runtime, RUNTIMES), ("precision", precision, PRECISIONS)):
-        if name not in allowed:
-            raise unknown(what, name, allowed)
-    classes = read_classes(path)
+    refuse_unloadable(path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime)
+    header = read_any_header(path)
     if path.suffix == ".onnx":
         runner = _of_onnx(path, runtime, precision)
     elif path.suffix == ".xml":
-        if runtime not in ("auto", "openvino", "torch"):
-            raise ConfigError(f"model {path} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
         runner = OpenVinoRunner(path, precision=precision)
     else:
         runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
-    predictor = Predictor(runner, classes, tile=tile, overlap=overlap, max_memory=max_memory)
-    predictor.name = str(path)
+    predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
+    predictor.name, predictor.reading = str(path), header.reading
     return predictor
 
 
-def read_classes(model: Path) -> Classes:
-    """The classes that a model knows, from its header alone. Raises ModelError as `load`."""
+def refuse_unloadable(
+    model: Path,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    tile: tuple[int, int] = TILE,
+    overlap: float = OVERLAP,
+    runtime: str = "torch",
+    **_: object,
+) -> None:
+    """Raises ConfigError for options of `load` that cannot be, also where a GPU may be elsewhere."""
+    named = (("runtime", runtime, RUNTIMES), ("precision", precision, PRECISIONS), ("device", device, DEVICES))
+    for what, name, allowed in named:
+        if name not in allowed:
+            raise unknown(what, name, allowed)
+    if model.suffix == ".xml" and runtime == "onnxruntime":
+        raise ConfigError(f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
+    if model.suffix not in EXPORTED and device == "cuda" and runtime not in ("auto", "torch"):
+        raise ConfigError(f"device cuda with the runtime {runtime}: it goes with the runtime torch alone")
+    if runtime in ("onnxruntime", "openvino"):
+        demand(runtime)
+    TilePlan(1, 1, tile, overlap)
+
+
+def read_any_header(model: Path) -> Header:
+    """What any file that `load` takes says of itself, without its weights. Raises ModelError as `load`."""
     read = {".onnx": read_onnx_header, ".xml": read_openvino_header}.get(model.suffix, read_header)
-    return read(model).classes
+    return read(model)
 
 
 def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:
@@ -108,10 +127,6 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
 
 def _of_run(path: Path, device: str, precision: str, runtime: str, monitor: Monitor) -> Runner:
     """The runner of a model file. PyTorch is imported only where it computes, or where it makes the ONNX network."""
-    if device not in DEVICES or (device == "cuda" and runtime not in ("auto", "torch")):
-        raise ConfigError(
-            f"device is {device!r}: choose one of {', '.join(DEVICES)}; cuda goes with the runtime torch alone"
-        )
     segmenter = cache(lambda: load_model(path)[0])
 
     def torch_runner(precision: str) -> Runner:

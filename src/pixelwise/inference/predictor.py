@@ -14,7 +14,7 @@ from PIL import Image
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.files import atomic
 from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
-from pixelwise.inference.regions import sieved
+from pixelwise.inference.regions import labels_beside, largest_alone, sieved, singled
 from pixelwise.inference.runners import Logits, Runner, averaged
 from pixelwise.inference.tiles import OVERLAP, TilePlan, stream
 from pixelwise.reports.overlays import paint, shares, with_legend
@@ -83,7 +83,8 @@ class Predictor:
     """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
 
     `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the sums of
-    logits of a picture read by window may take. `name` is what reports call the model. Raises ConfigError for a tile
+    logits of a picture read by window may take. `name` is what reports call the model, `reading`
+    how its training read its data, as far as known. Raises ConfigError for a tile
     below 32 pixels, an overlap outside [0, 1), or other weights.
     """
 
@@ -105,6 +106,8 @@ class Predictor:
         self.overlap = overlap
         self.weights = weights
         self.max_memory = max_memory
+        self.largest: tuple[str, ...] = ()
+        self.reading: Mapping[str, Any] = {}
 
     def predict(
         self,
@@ -113,34 +116,44 @@ class Predictor:
         tta: bool = False,
         scales: Sequence[float] = (),
         smallest: int = 0,
+        largest: Sequence[str] = (),
         scores: str | None = None,
     ) -> Result:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3, H, W) tensor.
 
         A tensor holds uint8 or floats in [0, 1]. With `tta` and `scales` the logits are averaged with those of the
-        mirrored image and of other sizes (see `averaged`); regions of fewer than `smallest` pixels take the label of
-        their largest neighbour (see `sieved`). `scores` keeps the `probabilities` or `logits` of all classes. Raises
-        ImageError for a source that cannot be read or has another shape, type or range.
+        mirrored image and of other sizes (see `averaged`). Of the classes named in `largest` only the largest region
+        stays, other pixels of theirs take the label that comes next (see `largest_alone`); regions of fewer than
+        `smallest` pixels take the label of their largest neighbour (see `sieved`). `scores` keeps the `probabilities`
+        or `logits` of all classes. Raises ImageError for a source that cannot be read or has another shape, type or
+        range, ConfigError for a class in `largest` that the model does not know.
         """
+        single = singled(self.classes.names, largest or self.largest)
         rgb = as_rgb(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
         kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
+        beside = np.empty_like(labels) if single else labels
         runner = averaged(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
             piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
             labels[piece], confidence[piece] = read_labels(logits)
+            if single:
+                beside[piece] = labels_beside(logits, single)
             if kept is not None:
                 kept[:, *piece] = logits if scores == "logits" else softmax(logits)
         known = {} if scores is None or kept is None else {scores: kept}
+        if single:
+            labels = largest_alone(labels, beside, single)
         return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
 
-    def averaging(self, *, tta: bool = False, scales: Sequence[float] = ()) -> Self:
-        """The same model whose every prediction is averaged as `predict` does with `tta` and `scales`."""
+    def always(self, *, tta: bool = False, scales: Sequence[float] = (), largest: Sequence[str] = ()) -> Self:
+        """The same model whose every prediction is as `predict` gives it with these; ConfigError as there."""
+        singled(self.classes.names, largest)
         other = copy(self)
-        other.runner = averaged(self.runner, mirror=tta, scales=scales)
+        other.runner, other.largest = averaged(self.runner, mirror=tta, scales=scales), tuple(largest)
         return other
 
     def plan(self, height: int, width: int) -> TilePlan:

@@ -21,7 +21,14 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster_files import STRIP, Files, open_files
-from pixelwise.inference.regions import refuse_too_large, sieved, write_polygons
+from pixelwise.inference.regions import (
+    labels_beside,
+    largest_alone,
+    refuse_too_large,
+    sieved,
+    singled,
+    write_polygons,
+)
 from pixelwise.inference.runners import Logits, averaged, copies_held
 from pixelwise.inference.seams import Seams
 from pixelwise.inference.tiles import Band, TilePlan, stream
@@ -98,9 +105,8 @@ class RasterPicture:
 
 @contextmanager
 def open_raster(path: Path) -> Iterator[RasterPicture]:
-    """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot open and for bands that
-    are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not
-    convert.
+    """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot open, for bands that are
+    not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not convert, and for a photo that lies on its side in its file.
     """
     rasterio = quiet_rasterio()
     with rasterio.Env(**_SETTINGS), ExitStack() as stack:
@@ -113,6 +119,11 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
         if set(dataset.dtypes) != {"uint8"}:
             raise ImageError(
                 f"{path}: holds {dataset.dtypes[0]}; scale it to 8 bit, as with `gdal_translate -ot Byte -scale`"
+            )
+        if not _is_placed(dataset) and (turned := dataset.tags().get("EXIF_Orientation", "1")) not in ("0", "1"):
+            raise ImageError(
+                f"{path}: lies on its side or its head in the file (EXIF orientation {turned}), and so large a picture "
+                "is read as it lies; turn it first, as with ImageMagick's `magick IN -auto-orient OUT`"
             )
         if dataset.colorinterp[0].name == "cyan":  # GDAL converts that of TIFF and JPEG files by itself
             raise ImageError(f"{path}: holds CMYK; convert it to RGB, as with `magick IN -colorspace sRGB OUT`")
@@ -135,13 +146,14 @@ def predict_raster(
     for each class in half precision, void is NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of
     logits fit the predictor's `max_memory`; what they need is said before the run. Of a `band` come its rows alone, as
     STEM.NUMBER-OF.tif and so on, for `join_bands`. Raises ImageError for a source that cannot be read, ConfigError
-    where even the lowest tiles do not fit or where small regions are to be taken away from a picture above MAX_PIXELS,
+    where even the lowest tiles do not fit or where regions are to be taken away from a picture above MAX_PIXELS,
     OutputError where the results cannot be written.
     """
     choices, monitor = choices or Choices(), monitor or Monitor()
     path = folder / (band.name(source.stem) if band else f"{source.stem}.tif")
     with open_raster(source) as picture, ExitStack() as stack:
-        refuse_too_large(picture.height, picture.width, choices.smallest, MAX_PIXELS)
+        if choices.needs_whole:
+            refuse_too_large(picture.height, picture.width, MAX_PIXELS)
         plan, needed = planned(predictor, picture.height, picture.width, choices)
         rows = band.rows(plan) if band else range(len(plan.rows))
         if not rows:
@@ -154,7 +166,7 @@ def predict_raster(
         runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
         pieces = monitor.track(stream(runner, picture, plan, band), what=source.name, total=count, unit="tiles")
         files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
-        results = _Results(picture, plan, choices, files)
+        results = _Results(picture, plan, choices, files, singled(predictor.classes.names, choices.largest))
         for top, left, logits in pieces:
             results.add(top, left, logits)
         results.finish()
@@ -174,8 +186,10 @@ def conclude(path: Path, classes: Classes, choices: Choices, seams: Seams, monit
 
 
 def refuse_unfitting(predictor: Predictor, source: Path, choices: Choices) -> None:
-    """Raises ConfigError where not even the lowest tiles of a raster fit `max_memory`, ImageError as open_raster."""
+    """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError as `open_raster`."""
     with open_raster(source) as picture:
+        if choices.needs_whole:
+            refuse_too_large(picture.height, picture.width, MAX_PIXELS)
         planned(predictor, picture.height, picture.width, choices)
 
 
@@ -225,12 +239,15 @@ def reads_by_window(path: Path) -> bool:
         return False
     try:
         with rasterio.open(path) as dataset:
-            placed = dataset.crs is not None or not dataset.transform.is_identity
-            return large or placed or dataset.height * dataset.width > MAX_PIXELS
+            return large or _is_placed(dataset) or dataset.height * dataset.width > MAX_PIXELS
     except UnicodeError as error:
         raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
     except rasterio.errors.RasterioIOError:
         return False
+
+
+def _is_placed(dataset: Any) -> bool:
+    return dataset.crs is not None or not dataset.transform.is_identity
 
 
 def quiet_rasterio() -> Any:
@@ -249,10 +266,13 @@ def quiet_rasterio() -> Any:
 class _Results:
     """Gathers pieces to rows of tiles, and hands these to the files that become of a raster or of a band of it."""
 
-    def __init__(self, picture: RasterPicture, plan: TilePlan, choices: Choices, files: Files) -> None:
-        self.picture, self.choices, self.files = picture, choices, files
+    def __init__(
+        self, picture: RasterPicture, plan: TilePlan, choices: Choices, files: Files, single: list[int]
+    ) -> None:
+        self.picture, self.choices, self.files, self._single = picture, choices, files, single
         self.seams = Seams(plan)
-        self._held = np.empty((plan.height, plan.width), np.uint8) if choices.smallest > 1 else None
+        self._held = np.empty((plan.height, plan.width), np.uint8) if choices.needs_whole else None
+        self._beside = np.empty((plan.height, plan.width), np.uint8) if single else None
 
         def rows(dtype: type, *bands: int) -> NDArray[Any]:
             return np.empty((*bands, plan.size[0], plan.width), dtype)
@@ -268,6 +288,8 @@ class _Results:
         _, height, width = logits.shape
         piece = np.s_[:height, left : left + width]
         self._labels[piece], sure = read_labels(logits)
+        if self._beside is not None and len(logits) > 1:  # before the first valid tile there is one, of nothing
+            self._beside[top : top + height, left : left + width] = labels_beside(logits, self._single)
         if self.choices.confidence:
             self._sure[piece] = np.rint(sure * 255)
         if self.choices.scores:
@@ -293,7 +315,10 @@ class _Results:
     def finish(self) -> None:
         """What can be done only when all rows are there."""
         if self._held is not None:
-            self._write(0, sieved(self._held, self.choices.smallest))
+            labels = self._held
+            if self._beside is not None:
+                labels = largest_alone(labels, self._beside, self._single)
+            self._write(0, sieved(labels, self.choices.smallest))
 
     def _write(self, top: int, labels: Array) -> None:
         self.files[""].write(labels[None])

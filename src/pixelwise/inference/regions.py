@@ -1,16 +1,19 @@
-"""Regions of one label: small ones taken away, outlines as GeoJSON. Needs rasterio (extra `raster`)."""
+"""Regions of one label: small ones taken away, the largest alone kept, outlines as GeoJSON (extra `raster`)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pixelwise.errors import ConfigError
+import numpy as np
+
+from pixelwise.errors import ConfigError, unknown
 from pixelwise.files import atomic
 from pixelwise.images import MAX_PIXELS, Array
 from pixelwise.inference.packages import demand
-from pixelwise.tasks.labels import VOID
+from pixelwise.inference.runners import Logits
+from pixelwise.tasks.labels import VOID, read_labels
 
 WGS84 = "EPSG:4326"
 DIGITS = 8
@@ -18,10 +21,10 @@ DIGITS = 8
 
 
 TOO_LARGE = (
-    "labelled in strips, where a small region cannot be told from a part of a large one; leave out --smallest-area, or "
-    f"cut the picture into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
+    "labelled in strips, where a small region cannot be told from a part of a large one; leave out --smallest-area and "
+    f"--largest, or cut the picture into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
 )
-"""Why small regions of a picture above MAX_PIXELS cannot be taken away."""
+"""Why regions of a picture above MAX_PIXELS cannot be taken away."""
 
 
 def sieved(labels: Array, smallest: int) -> Array:
@@ -35,6 +38,40 @@ def sieved(labels: Array, smallest: int) -> Array:
         return labels
     found: Array = demand("rasterio.features").sieve(labels, smallest, mask=labels != VOID, connectivity=4)
     return found
+
+
+def singled(names: Sequence[str], largest: Sequence[str]) -> list[int]:
+    """The ids of the classes `largest`. Raises ConfigError for one that is not in `names`, and where all are in it."""
+    for name in largest:
+        if name not in names:
+            raise unknown("class", name, names)
+    if set(largest) == set(names):
+        raise ConfigError("--largest: all classes are named; leave out the one that takes the other regions' place")
+    return sorted({names.index(name) for name in largest})
+
+
+def labels_beside(logits: Logits, classes: Sequence[int]) -> Array:
+    """Labels (H, W) from logits (C, H, W) as if there were no `classes`."""
+    others = np.setdiff1d(np.arange(len(logits)), classes)
+    labels: Array = others.astype(np.uint8)[read_labels(logits[others])[0]]
+    return labels
+
+
+def largest_alone(labels: Array, beside: Array, classes: Sequence[int]) -> Array:
+    """`labels` (H, W) with one region of each of `classes`, its largest; the others take the labels `beside` (H, W).
+
+    A region is pixels of one label that touch by their sides. Of equally large ones the first stays, from the top.
+    """
+    from scipy import ndimage  # 0.1 s that a mask without this need not wait for
+
+    kept = labels.copy()
+    for label in classes:
+        regions, count = ndimage.label(labels == label)
+        if count > 1:
+            largest = 1 + np.bincount(regions.ravel())[1:].argmax()
+            away = (regions > 0) & (regions != largest)
+            kept[away] = beside[away]
+    return kept
 
 
 def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]]]]]:
@@ -106,7 +143,7 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
     return areas[0] - sum(areas[1:])
 
 
-def refuse_too_large(height: int, width: int, smallest: int, limit: int) -> None:
-    """Raises ConfigError for a picture whose small regions cannot be taken away, as its labels are not held at once."""
-    if smallest > 1 and height * width > limit:
+def refuse_too_large(height: int, width: int, limit: int) -> None:
+    """Raises ConfigError for a picture whose regions cannot be taken away, as its labels are not held at once."""
+    if height * width > limit:
         raise ConfigError(f"{height} x {width} pixels: {TOO_LARGE}")

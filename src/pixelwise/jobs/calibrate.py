@@ -11,6 +11,7 @@ from pixelwise.data.sample import DataOptions, Pair
 from pixelwise.errors import DataError, ModelError
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs.reading import as_trained
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.calibration import fit_temperature
 from pixelwise.tasks.labels import VOID
@@ -27,7 +28,7 @@ def find_temperature(
     Pixels of classes that the model does not know are left out. Raises DataError without a validation split, or where
     all its pixels are void or of unknown classes.
     """
-    monitor, dataset = monitor or Monitor(), open_dataset(data, options or DataOptions())
+    monitor, dataset = monitor or Monitor(), open_dataset(data, options or as_trained(model))
     pairs = _spread(dataset.pairs("val"))
     names, table = model.classes.names, np.full(256, VOID, np.uint8)
     for label, name in enumerate(dataset.classes.names):

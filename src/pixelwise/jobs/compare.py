@@ -1,6 +1,6 @@
 """Several models on the same images: which is better, and whether the difference is more than chance of the images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.comparison import Comparison, Counted, compared
 from pixelwise.jobs.evaluate import match
+from pixelwise.jobs.reading import TRAINED, as_trained
 from pixelwise.jobs.scorefile import read_scores
 from pixelwise.monitor import Monitor
 from pixelwise.reports.gallery import panel, write_gallery
@@ -58,14 +59,27 @@ def compare(
         return compared(_names(models), read_scores(files))
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
-    dataset, names = open_dataset(data, options or DataOptions()), _names(models)
-    for note in dataset.notes:
+    predictors = [m if isinstance(m, Predictor) else load(m) for m in models]
+    dataset, names = open_dataset(data, options or as_trained(predictors[0])), _names(models)
+    for note in (*dataset.notes, *_otherwise_trained(predictors, names)):
         monitor.line(note)
-    race = _Race([m if isinstance(m, Predictor) else load(m) for m in models], names, dataset)
+    race = _Race(predictors, names, dataset)
     found = compared(names, race.run(dataset.scored(split), monitor), race.notes)
     if report is not None:
         _write_page(Path(report), found, race)
     return found
+
+
+def _otherwise_trained(predictors: Sequence[Predictor], names: Sequence[str]) -> Iterator[str]:
+    """A note for each model whose training read its data in another way than the first one's."""
+    first, *others = map(as_trained, predictors)
+    for name, reading in zip(names[1:], others, strict=True):
+        if reading != first:
+            ways = ", ".join(f"{key} {getattr(reading, key)}" for key in TRAINED)
+            yield (
+                f"{name} was trained with {ways}, unlike {names[0]}: where the data has no splits of its own, it may "
+                "have learned from images that are scored here"
+            )
 
 
 class _Race:

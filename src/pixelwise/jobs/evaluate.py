@@ -13,6 +13,7 @@ from pixelwise.images import Array
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.evaluation import Evaluation, Measures, Shared
+from pixelwise.jobs.reading import as_trained
 from pixelwise.jobs.report import evaluation_page
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.intervals import bootstrap
@@ -32,14 +33,15 @@ def evaluate(
 ) -> Evaluation:
     """Score a model on the split `split` of the folder `data` (test where there is one, val otherwise).
 
-    Classes are matched by name: the model is scored on those it knows, all other pixels are void, and the notes say so.
-    With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also measured how well
-    calibrated the model is when its logits are divided by it (see `find_temperature`). `scorer` does the work in place
-    of `score`. Raises ModelError where no class is shared.
+    Without `options` the data is dealt and read as for the model's training. Classes are matched by name: the model is
+    scored on those it knows, all other pixels are void, and the notes say so. With `report`, a folder, an HTML page
+    with pictures is written. With `temperature` it is also measured how well calibrated the model is when its logits
+    are divided by it (see `find_temperature`). `scorer` does the work in place of `score`. Raises ModelError where no
+    class is shared.
     """
     monitor = monitor or Monitor()
     predictor = model if isinstance(model, Predictor) else load(model)
-    dataset = open_dataset(data, options or DataOptions())
+    dataset = open_dataset(data, options or as_trained(predictor))
     for note in dataset.notes:
         monitor.line(note)
     split = dataset.scored(split)

@@ -13,7 +13,7 @@ from pixelwise.checkpoint import load_model, read_header
 from pixelwise.data.build import open_dataset
 from pixelwise.data.loaders import dice
 from pixelwise.data.sample import DataOptions
-from pixelwise.data.transforms import Augmentation, as_tensors
+from pixelwise.data.transforms import AUGMENTATIONS, Augmentation, as_tensors
 from pixelwise.errors import ConfigError
 from pixelwise.files import write_text
 from pixelwise.images import Array, read_rgb
@@ -35,11 +35,11 @@ NETWORKS = {"unet": "unet", "linknet": "resnet18"}
 def explain_augmentation(
     data: str | Path, out: str | Path, *, crop: tuple[int, int] | None = None, seed: int = 0
 ) -> None:
-    """Write a PNG of the first training image with its mask, and what the network will see of it in SAMPLES epochs."""
+    """Write a PNG of the first training image with its mask, and what is seen of it in SAMPLES epochs, usually."""
     dataset = open_dataset(data, DataOptions(seed=seed))
     pair = dataset.pairs("train")[0]
     rgb, labels = read_rgb(pair.image), dataset.read_labels(pair.mask)
-    augment = Augmentation(crop or (labels.shape[0], labels.shape[1]))
+    augment = Augmentation(crop or (labels.shape[0], labels.shape[1]), **AUGMENTATIONS[TrainConfig().augment])
     samples = [("original", rgb, labels)]
     for epoch in range(1, SAMPLES + 1):
         image, target = augment(*as_tensors(rgb, labels), dice(seed, epoch, 0))

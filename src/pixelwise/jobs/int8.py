@@ -13,7 +13,7 @@ import numpy as np
 
 from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
-from pixelwise.data.sample import DataOptions, DataSet
+from pixelwise.data.sample import DataSet
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.images import read_rgb
 from pixelwise.inference.packages import demand
@@ -22,6 +22,7 @@ from pixelwise.inference.runners import Pixels
 from pixelwise.inference.runtimes import OpenVinoRunner, kept_signal_stack
 from pixelwise.inference.trace import to_onnx
 from pixelwise.jobs.evaluate import evaluate
+from pixelwise.jobs.reading import as_trained
 from pixelwise.monitor import Monitor
 from pixelwise.openvino_file import write_openvino
 
@@ -63,7 +64,7 @@ def export_int8(model: str | Path, out: str | Path, data: str | Path, *, monitor
     openvino = demand("openvino")
     demand("nncf")
     segmenter, header = load_model(Path(model))
-    dataset = open_dataset(data, DataOptions())
+    dataset = open_dataset(data, as_trained(model))
     with tempfile.TemporaryDirectory() as folder:
         exact, small = Path(folder) / "float.onnx", Path(folder) / "int8.xml"
         exact.write_bytes(to_onnx(segmenter))
@@ -106,6 +107,7 @@ def _pixels(image: Path) -> Pixels:
 def _scored(path: Path, header: Header, data: str | Path, monitor: Monitor) -> tuple[float, float]:
     """Mean IoU on the validation images, and seconds."""
     predictor = Predictor(OpenVinoRunner(path), header.classes)
+    predictor.reading = header.reading
     start = time.perf_counter()
     found = evaluate(predictor, data, split="val", monitor=monitor).scores.mean_iou
     return found, time.perf_counter() - start

@@ -20,7 +20,7 @@ from pixelwise.inference.packages import demand
 from pixelwise.inference.parallel import ahead
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
-from pixelwise.inference.regions import TOO_LARGE
+from pixelwise.inference.regions import TOO_LARGE, singled
 from pixelwise.inference.seams import Seams
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
@@ -59,6 +59,7 @@ def predict_files(
     be written to. Results already written are kept.
     """
     choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
+    singled(predictor.classes.names, choices.largest)
     images = find_images(inputs)
     beside = names_beside(images, folder)
     refuse_clashes(images, folder, choices, beside=beside, is_large=is_large)
@@ -145,7 +146,12 @@ def label_image(
         if reads_by_window(image):
             return Large()
         result = predictor.predict(
-            image, tta=choices.tta, scales=choices.scales, smallest=choices.smallest, scores=choices.scores
+            image,
+            tta=choices.tta,
+            scales=choices.scales,
+            smallest=choices.smallest,
+            largest=choices.largest,
+            scores=choices.scores,
         )
     except ImageError as error:
         return error
@@ -194,7 +200,7 @@ def refuse_unable(choices: Choices, images: Iterable[tuple[Path | str, int | Non
     """
     if choices.smallest > 1 or "polygons" in choices.extras:
         demand("rasterio.features")
-    if choices.smallest > 1:
+    if choices.needs_whole:
         for image, pixels in images:
             if (pixels or 0) > MAX_PIXELS:
                 raise ConfigError(f"{image}: {TOO_LARGE}")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pixelwise.checkpoint import model_path
 from pixelwise.errors import ConfigError
+from pixelwise.images import IMAGE_SUFFIXES
 from pixelwise.inference.auto import model_key
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import EXPORTED
@@ -41,9 +42,16 @@ class Recipe:
         return json.dumps(self.made_with, indent=2, sort_keys=True) + "\n"
 
 
+def unsigned(image: Path | str) -> str:
+    """An image's path or address; on the web without the query behind its name, which may be a signature."""
+    before = str(image).partition("?")[0]
+    on_web = before.startswith(("http://", "https://")) and Path(before).suffix.lower() in IMAGE_SUFFIXES
+    return before if on_web else str(image)
+
+
 def result_names(image: Path | str, choices: Choices) -> tuple[list[str], list[str]]:
     """The files that an image becomes, the mask first: where it is read at once, and where by window."""
-    stem = Path(image).stem
+    stem = Path(unsigned(image)).stem
     names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
     plain = [".png", *["_overlay.jpg"] * choices.overlay]
     plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]

@@ -21,6 +21,7 @@ from pixelwise.files import held
 from pixelwise.heap import kept_heap
 from pixelwise.inference.load import choose_device
 from pixelwise.jobs.book import BookFigures, book_figures
+from pixelwise.jobs.reading import to_header
 from pixelwise.jobs.record import (
     Pictures,
     carry_over,
@@ -123,7 +124,8 @@ def take_part(
         carry_over(run, record)
     if first:
         write_record(run, record)
-    header = Header(model_config, dataset.classes, {"crop": config.crop, "data": dataset.format})
+    training = {"crop": config.crop, "data": dataset.format, "reading": to_header(reading)}
+    header = Header(model_config, dataset.classes, training)
     pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
     place = Place(run, header, monitor, pictures.draw)
     loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)

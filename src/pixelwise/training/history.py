@@ -10,7 +10,10 @@ from pixelwise.files import write_text
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch showed: losses, scores as shares of 1, seconds and images/s of its training part."""
+    """What one epoch showed: losses, scores as shares of 1, seconds and images/s of its training part.
+
+    Figures have the six digits that the file has, so that a resumed run knows, compares and draws the same.
+    """
 
     epoch: int
     train_loss: float
@@ -23,13 +26,22 @@ class Epoch:
     images_per_second: float
     seconds: float
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, float):
+                object.__setattr__(self, name, float(_text(value)))
+
+
+def _text(value: float) -> str:
+    return f"{value:.6g}"
+
 
 def write_history(path: Path, rows: list[Epoch]) -> None:
     """Write all rows, atomically."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([field.name for field in fields(Epoch)])
-    writer.writerows([f"{value:.6g}" for value in asdict(row).values()] for row in rows)
+    writer.writerows(map(_text, asdict(row).values()) for row in rows)
     write_text(path, text.getvalue())
 
 
