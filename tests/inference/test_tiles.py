@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.parallel import WORKERS
-from pixelwise.inference.tiles import WEIGHTS, Band, TilePlan, positions, side, stream
+from pixelwise.inference.runners import Runner, averaged
+from pixelwise.inference.tiles import STEADY, WEIGHTS, Band, TilePlan, positions, side, stream
 
 overlaps = st.floats(0, 0.95)
 
@@ -207,6 +208,33 @@ def test_a_few_tiles_are_in_work_at_once_and_no_more() -> None:
 
     list(stream(counting, picture(96, 160), TilePlan(96, 160, (32, 32), 0)))
     assert 2 <= most <= WORKERS
+
+
+class Steady:
+    """A runner with another way for many inputs of one shape."""
+
+    def __init__(self) -> None:
+        self.ways: list[str] = []
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        self.ways.append("any")
+        return fake(rgb)
+
+    def steady(self) -> Runner:
+        return lambda rgb: self.ways.append("steady") or fake(rgb)  # type: ignore[func-returns-value]
+
+
+@pytest.mark.parametrize(("columns", "way"), [(STEADY - 1, "any"), (STEADY, "steady")])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_runner_prepares_itself_for_many_tiles_and_for_a_band_as_for_the_whole(
+    columns: int, way: str, *, mirror: bool
+) -> None:
+    width = 32 * columns
+    rgb, plan = picture(64, width), TilePlan(64, width, (64, 32), 0)
+    for band in None, Band(0, 1):
+        runner = Steady()
+        list(stream(averaged(runner, mirror=mirror), rgb, plan, band))
+        assert runner.ways == [way] * columns * (1 + mirror)
 
 
 def test_a_piece_that_is_not_taken_stops_the_tiles() -> None:

@@ -22,7 +22,7 @@ from pixelwise.inference import load as load_module
 from pixelwise.inference.auto import AutoRunner
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import installed
-from pixelwise.inference.runners import release
+from pixelwise.inference.runners import Runner, release, steady
 from pixelwise.inference.runtimes import Trial, fastest
 from pixelwise.jobs import export as export_module
 from pixelwise.jobs import int8
@@ -234,21 +234,56 @@ def test_the_memory_that_a_runner_keeps_is_given_back_and_it_works_on(tmp_path: 
     assert np.array_equal(runner(rgb), before)
 
 
-@pytest.mark.parametrize("replaced", [False, True])
-def test_after_many_shapes_openvino_prepares_the_network_anew_if_its_file_is_the_same(
-    tmp_path: Path, own_cache: Path, *, replaced: bool
-) -> None:
+def test_after_many_shapes_openvino_prepares_the_network_anew(tmp_path: Path, own_cache: Path) -> None:
     runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
     rgb = np.random.default_rng(0).integers(0, 256, (1, 3, 96, 64), np.uint8)
-    before, network = runner(rgb), runner.network  # type: ignore[attr-defined]
+    before = runner(rgb)
+    release(runner)
+    assert runner.network  # type: ignore[attr-defined]
     for side in range(32, 32 * 6, 32):
         runner(np.zeros((1, 3, side, 32), np.uint8))
-    if replaced:
-        for file in own_cache.rglob("*.onnx"):
-            file.write_bytes(b"another network")
+    for file in own_cache.rglob("*.onnx"):
+        file.write_bytes(b"another network")
     release(runner)
-    assert (runner.network is network) == replaced  # type: ignore[attr-defined]
+    assert not runner.network  # type: ignore[attr-defined]
     assert np.array_equal(runner(rgb), before)
+
+
+def test_openvino_compiles_for_the_shape_of_many_tiles_as_long_as_it_is_used(tmp_path: Path) -> None:
+    runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
+    shared = runner.steady_networks  # type: ignore[attr-defined]
+    first, second = steady(runner), steady(runner)
+    for side in (32, 96, 45, 96):
+        rgb = np.random.default_rng(side).integers(0, 256, (1, 3, side, 64), np.uint8)
+        np.testing.assert_allclose(first(rgb), runner(rgb), atol=1e-4)
+    network = shared[1, 3, 45, 64]
+    second(np.zeros((1, 3, 45, 64), np.uint8))
+    assert shared[1, 3, 45, 64] is network
+    del first, network
+    assert list(shared) == [(1, 3, 45, 64)]
+    del second
+    assert not shared
+
+
+def test_auto_tries_its_candidates_as_they_will_be_used(tmp_path: Path) -> None:
+    class Both:
+        def __init__(self, pause: float, steady_pause: float) -> None:
+            self.pauses = pause, steady_pause
+
+        def __call__(self, rgb: np.ndarray) -> np.ndarray:
+            time.sleep(self.pauses[0])
+            return rgb.astype(np.float32)
+
+        def steady(self) -> Runner:
+            return Both(self.pauses[1], self.pauses[1])
+
+    candidates = {"torch float32": lambda: Both(0.01, 0.01), "other": lambda: Both(0.02, 0.0)}
+    tile = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 8), np.uint8)
+    for way, name in (steady, "other"), (lambda runner: runner, "torch float32"):
+        monitor = Lines()
+        runner = AutoRunner(candidates, remembered=tmp_path / f"{name}.json", monitor=monitor)  # type: ignore[arg-type]
+        assert np.array_equal(way(runner)(tile), tile)  # type: ignore[operator]
+        assert monitor.said[0].startswith(f"runtime {name}: the fastest")
 
 
 def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path: Path, own_cache: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.errors import DataError
-from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, voc_colormap
+from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, top_labels, voc_colormap
 from pixelwise.tasks.losses import cross_entropy
 from pixelwise.tasks.metrics import ConfusionMatrix
 
@@ -24,6 +24,7 @@ def test_confidence_is_the_softmax_of_the_label(size: tuple[int, int]) -> None:
     labels, confidence = read_labels(logits.numpy())
     top = logits.softmax(0).max(0)
     assert np.array_equal(labels, top.indices)
+    assert np.array_equal(top_labels(logits.numpy()), labels)
     np.testing.assert_allclose(confidence, top.values, atol=1e-6)
     np.testing.assert_allclose(softmax(logits.numpy()), logits.softmax(0), atol=1e-6)
 

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
@@ -13,7 +14,7 @@ from threading import Lock
 from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.files import atomic, write_text
 from pixelwise.inference.parallel import cores
-from pixelwise.inference.runners import Logits, Pixels, Runner, release
+from pixelwise.inference.runners import Logits, Pixels, Runner, release, steady
 from pixelwise.inference.runtimes import fastest, try_runners
 from pixelwise.monitor import Monitor
 
@@ -38,17 +39,25 @@ class AutoRunner:
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        with self._turn:
-            if self.chosen is None:
-                self.chosen = self._measured(rgb)
-        return self.chosen(rgb)
+        return self._settled(rgb, lambda runner: runner)(rgb)
+
+    def steady(self) -> Runner:
+        """As the chosen runner is; the candidates are tried so too."""
+        prepared = cache(steady)
+        return lambda rgb: prepared(self._settled(rgb, steady))(rgb)
 
     def release(self) -> None:
         """As the chosen runner does."""
         if self.chosen is not None:
             release(self.chosen)
 
-    def _measured(self, rgb: Pixels) -> Runner:
+    def _settled(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
+        with self._turn:
+            if self.chosen is None:
+                self.chosen = self._measured(rgb, way)
+        return self.chosen
+
+    def _measured(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
         runners = dict[str, Runner]()
         for name, make in self.candidates.items():
             try:
@@ -57,7 +66,7 @@ class AutoRunner:
                 if name == REFERENCE:
                     raise
                 self.monitor.line(f"runtime {name} left out: {error}")
-        trials = try_runners(runners, rgb[:1], reference=REFERENCE)
+        trials = try_runners({name: way(runner) for name, runner in runners.items()}, rgb[:1], reference=REFERENCE)
         name = fastest(trials)
         listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
         self.monitor.line(f"runtime {name}: the fastest whose labels agree (a tile, agreement: {listed})")

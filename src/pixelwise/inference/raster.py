@@ -33,7 +33,7 @@ from pixelwise.inference.runners import Logits, averaged, copies_held
 from pixelwise.inference.seams import Seams
 from pixelwise.inference.tiles import Band, TilePlan, stream
 from pixelwise.monitor import Monitor
-from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax
+from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, top_labels
 
 CACHE_MEBIBYTES = 96
 """GDAL's cache of decoded blocks: a few rows of blocks of a wide picture."""
@@ -287,11 +287,13 @@ class _Results:
         """The piece of logits (C, h, w) at (top, left)."""
         _, height, width = logits.shape
         piece = np.s_[:height, left : left + width]
-        self._labels[piece], sure = read_labels(logits)
+        if self.choices.confidence:
+            self._labels[piece], sure = read_labels(logits)
+            self._sure[piece] = np.rint(sure * 255)
+        else:
+            self._labels[piece] = top_labels(logits)
         if self._beside is not None and len(logits) > 1:  # before the first valid tile there is one, of nothing
             self._beside[top : top + height, left : left + width] = labels_beside(logits, self._single)
-        if self.choices.confidence:
-            self._sure[piece] = np.rint(sure * 255)
         if self.choices.scores:
             self._scores[:, *piece] = logits if self.choices.scores == "logits" else softmax(logits)
         if left + width == self.picture.width:

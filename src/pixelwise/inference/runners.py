@@ -1,6 +1,7 @@
 """From RGB to logits. Whatever computes them is a Runner, so the predictor knows no runtime."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ def release(runner: Runner) -> None:
     getattr(runner, "release", lambda: None)()
 
 
+def steady(runner: Runner) -> Runner:
+    """The runner for many inputs of one shape, where it prepares itself for that (one with a method `steady`)."""
+    prepared: Runner = getattr(runner, "steady", lambda: runner)()
+    return prepared
+
+
 def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
     """A runner whose logits are the mean over the image at `scales` (its own alone if none are given) and, with
     `mirror`, over the left-right mirror of each. It takes as many times as long, and scales their squares.
@@ -31,19 +38,8 @@ def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
     Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.
     """
     refuse_scales(scales)
-    runs = [_scaled(runner, scale) for scale in scales or (1.0,)]
-    runs = [version for run in runs for version in (run, _mirrored(run))[: 1 + mirror]]
-    if len(runs) == 1:
-        return runs[0]
-
-    def run(rgb: Pixels) -> Logits:
-        total = runs[0](rgb).copy()
-        for other in runs[1:]:
-            total += other(rgb)
-        total /= len(runs)
-        return total
-
-    return run
+    whole = not mirror and all(scale == 1 for scale in scales) and len(scales) <= 1
+    return runner if whole else _Averaged(runner, mirror, tuple(scales) or (1.0,))
 
 
 def copies_held(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
@@ -59,6 +55,25 @@ def refuse_scales(scales: Sequence[float]) -> None:
     for scale in scales:
         if not SCALES[0] <= scale <= SCALES[1]:
             raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
+
+
+@dataclass(frozen=True)
+class _Averaged:
+    runner: Runner
+    mirror: bool
+    scales: tuple[float, ...]
+
+    def __call__(self, rgb: Pixels) -> Logits:
+        runs = [_scaled(self.runner, scale) for scale in self.scales]
+        runs = [version for run in runs for version in (run, _mirrored(run))[: 1 + self.mirror]]
+        total = runs[0](rgb).copy()
+        for other in runs[1:]:
+            total += other(rgb)
+        total /= len(runs)
+        return total
+
+    def steady(self) -> Runner:
+        return replace(self, runner=steady(self.runner))
 
 
 def _mirrored(runner: Runner) -> Runner:

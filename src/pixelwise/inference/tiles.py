@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pixelwise.errors import ConfigError, ModelError, unknown
 from pixelwise.inference.parallel import WORKERS, ahead
-from pixelwise.inference.runners import Logits, Runner
+from pixelwise.inference.runners import Logits, Runner, steady
 
 MIN_TILE = 32
 WEIGHTS = ("linear", "gaussian", "uniform")
@@ -26,6 +26,8 @@ OVERLAP = 0.0625
 nearer to the whole picture's, and with half as much they change across the edges of tiles half as often again as
 elsewhere (benchmarks/results/large_image.md)."""
 
+STEADY = 16
+"""Tiles of a picture from which on a runner prepares itself for their shape, which takes as long as some of them."""
 
 _TURNS = BoundedSemaphore(WORKERS)
 """For the tiles of all images in work together: each image would run as many of its own beside the others'."""
@@ -172,6 +174,8 @@ def stream(runner: Runner, rgb: Pixels, plan: TilePlan, band: Band | None = None
     if len(rows) == len(columns) == 1 and wanted:
         yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
+    if len(rows) * len(columns) >= STEADY:
+        runner = steady(runner)
     down, across = plan.profile(height), plan.profile(width)
     below, beside = _cover(rows, down, plan.height), _cover(columns, across, plan.width)
     begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted.start])

@@ -1,5 +1,6 @@
 """Classes of a data set, and how logits are read as labels and confidence."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,29 +77,40 @@ def read_labels(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
     Of equal logits the first class wins. Class by class, and some rows at a time that stay in the processor's cache:
     `argmax` over the first axis takes several times as long.
     """
-    _, height, width = logits.shape
-    labels, confidence = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
-    rows = max(1, _AT_ONCE // max(1, width))
-    for first in range(0, height, rows):
-        strip = slice(first, first + rows)
-        labels[strip], confidence[strip] = _read_rows(logits[:, strip])
+    labels, confidence = np.empty(logits.shape[1:], np.uint8), np.empty(logits.shape[1:], np.float32)
+    for strip in _strips(*logits.shape[1:]):
+        labels[strip], top = _highest(logits[:, strip])
+        total = np.zeros_like(top)
+        for score in logits[:, strip]:
+            total += np.exp(score - top)
+        confidence[strip] = 1 / total
     return labels, confidence
+
+
+def top_labels(logits: NDArray[np.float32]) -> Labels:
+    """The labels of `read_labels` alone, in half the time."""
+    labels = np.empty(logits.shape[1:], np.uint8)
+    for strip in _strips(*logits.shape[1:]):
+        labels[strip], _ = _highest(logits[:, strip])
+    return labels
 
 
 _AT_ONCE = 2**15
 """Pixels of a class that are read at a time."""
 
 
-def _read_rows(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _strips(height: int, width: int) -> Iterator[slice]:
+    rows = max(1, _AT_ONCE // max(1, width))
+    return (slice(first, first + rows) for first in range(0, height, rows))
+
+
+def _highest(logits: NDArray[np.float32]) -> tuple[Labels, NDArray[np.float32]]:
     top, labels = logits[0].copy(), np.zeros(logits.shape[1:], np.uint8)
     for label, score in enumerate(logits[1:], 1):
         better = (score > top).view(np.uint8)
         np.maximum(labels, better * np.uint8(label), out=labels)  # labels only grow
         np.maximum(top, score, out=top)
-    total = np.zeros_like(top)
-    for score in logits:
-        total += np.exp(score - top)
-    return labels, 1 / total
+    return labels, top
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
