@@ -1,17 +1,20 @@
 """Mean IoU after equal minutes beside segmentation_models.pytorch, and the time to the course's accuracy.
 
-    python benchmarks/versus.py DATA --minutes 15 --out benchmarks/results/versus.md
+    python benchmarks/versus.py DATA --minutes 15 --work WORK --out benchmarks/results/versus.md
 
-Three trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet), one after the other, each with all of
-the machine: pixelwise with nothing set but the minutes; smp_train.py for as many minutes; and the course's recipe
-(`--recipe book`) for its five epochs. All are scored by pixelwise on the same whole images.
+Trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet), one after the other, each with all of the
+machine: the course's recipe (`--recipe book`) for its five epochs; pixelwise with nothing set but the minutes, first a
+fifth of those that the course's recipe took, then `--minutes`; and smp_train.py for as many. All are scored by
+pixelwise on the same whole images. A training that is finished in WORK is not run again.
 """
 
 import argparse
 import csv
+import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -24,60 +27,77 @@ from pixelwise.data.sample import DataOptions
 from pixelwise.inference.runners import Logits, Pixels
 
 ENCODER = ["--encoder", "tf_efficientnet_lite0"]
+COURSE, FIFTH, OURS, SMP = "course", "fifth", "ours", "smp"
+TITLES = {
+    COURSE: "the course's recipe, 5 epochs",
+    FIFTH: "pixelwise, defaults, a fifth of that",
+    OURS: "pixelwise, defaults",
+    SMP: "segmentation_models.pytorch, its example's recipe",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--only", nargs="*", default=list(TITLES), choices=list(TITLES))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, help="folder to keep the runs in")
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
-    smp = work / "smp.pt"
-    train = [sys.executable, "-m", "pixelwise", "train", str(options.data)]
-    rival = Path(__file__).with_name("smp_train.py")
-    commands = {
-        "ours": [*train, "--out", str(work / "ours"), "--minutes", str(options.minutes), *ENCODER],
-        "smp": [sys.executable, str(rival), str(options.data), str(smp), str(options.minutes)],
-        "book": [*train, "--out", str(work / "book"), "--recipe", "book", *ENCODER],
-    }
-    for name, command in commands.items():
-        with (work / f"{name}.log").open("w") as log:
-            if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
-                sys.exit(f"a training failed: see {log.name}")
-    classes = open_dataset(options.data, DataOptions()).classes
-    models = {
-        "pixelwise, defaults": pixelwise.load(work / "ours"),
-        "segmentation_models.pytorch, its example's recipe": pixelwise.Predictor(runner(smp, len(classes)), classes),
-        "the course's recipe, 5 epochs": pixelwise.load(work / "book"),
-    }
-    ours, book = (rows(work / name) for name in ("ours", "book"))
-    last = (work / "smp.log").read_text().split()
-    minutes = [f"{float(ours[-1]['seconds']) / 60:.1f}", last[-1], f"{float(book[-1]['seconds']) / 60:.1f}"]
-    epochs = [str(len(ours)), last[-3], str(len(book))]
     lines = ["| training | minutes | epochs | mean IoU | 95 % | pixel accuracy |", "|---|---|---|---|---|---|"]
-    for (name, model), time, count in zip(models.items(), minutes, epochs, strict=True):
-        found = pixelwise.evaluate(model, options.data)
-        low, high = found.mean_iou_interval
-        scores = f"{found.scores.mean_iou:.4f} | {low:.3f} to {high:.3f} | {found.scores.pixel_accuracy:.4f}"
-        lines.append(f"| {name} | {time} | {count} | {scores} |")
-    wanted = float(book[-1]["val_mean_iou"])
-    reached = next((row for row in ours if float(row["val_mean_iou"]) >= wanted), None)
-    lines += ["", f"The course's recipe has a mean IoU of {wanted:.3f} on validation after {minutes[2]} minutes. "]
-    if reached is None:
-        lines[-1] += "pixelwise did not reach that."
-    else:
-        share = float(reached["seconds"]) / float(book[-1]["seconds"])
-        lines[-1] += (
-            f"pixelwise has {float(reached['val_mean_iou']):.3f} after epoch {reached['epoch']} and {share:.2f} "
-        )
-        lines[-1] += "of that time."
+    for arm in [arm for arm in TITLES if arm in options.only]:
+        trained(arm, options, work)
+        lines.append(f"| {TITLES[arm]} | {' | '.join(figures(arm, options, work))} |")
+        print(lines[-1], flush=True)
+    if {COURSE, FIFTH} <= set(options.only):
+        wanted, found = (rows(work / arm)[-1]["val_mean_iou"] for arm in (COURSE, FIFTH))
+        lines += [
+            "",
+            f"On validation the course's recipe has {float(wanted):.3f} at its end, and pixelwise after a fifth ",
+        ]
+        lines[-1] += f"of its time {float(found):.3f}."
     command = f"python benchmarks/versus.py DATA --minutes {options.minutes:g}"
     text = "\n".join(["# Beside others, at equal minutes\n", provenance(command), *lines, ""])
     options.out.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+
+
+def trained(arm: str, options: argparse.Namespace, work: Path) -> None:
+    """Run the training, unless it is done, and note the seconds of the whole command."""
+    done = work / f"{arm}.json"
+    if done.exists():
+        return
+    train = [sys.executable, "-m", "pixelwise", "train", str(options.data), "--out", str(work / arm), *ENCODER]
+    if arm == COURSE:
+        words = [*train, "--recipe", "book"]
+    elif arm == SMP:
+        rival = Path(__file__).with_name("smp_train.py")
+        words = [sys.executable, str(rival), str(options.data), str(work / "smp.pt"), str(options.minutes)]
+    else:
+        minutes = options.minutes if arm == OURS else float(rows(work / COURSE)[-1]["seconds"]) / 60 / 5
+        words = [*train, "--minutes", f"{minutes:.3f}"]
+    start = time.monotonic()
+    with (work / f"{arm}.log").open("w") as log:
+        if subprocess.run(words, stdout=log, stderr=log, check=False).returncode:
+            sys.exit(f"a training failed: see {log.name}")
+    done.write_text(json.dumps({"seconds": time.monotonic() - start}))
+
+
+def figures(arm: str, options: argparse.Namespace, work: Path) -> list[str]:
+    """Minutes, epochs, and scores on the test images."""
+    if arm == SMP:
+        last = (work / "smp.log").read_text().split()
+        minutes, epochs = last[-1], last[-3]
+        classes = open_dataset(options.data, DataOptions()).classes
+        model = pixelwise.Predictor(runner(work / "smp.pt", len(classes)), classes)
+    else:
+        history = rows(work / arm)
+        minutes, epochs = f"{float(history[-1]['seconds']) / 60:.1f}", str(len(history))
+        model = pixelwise.load(work / arm)
+    found = pixelwise.evaluate(model, options.data)
+    interval = "{:.3f} to {:.3f}".format(*found.mean_iou_interval)
+    return [minutes, epochs, f"{found.scores.mean_iou:.4f}", interval, f"{found.scores.pixel_accuracy:.4f}"]
 
 
 def rows(run: Path) -> list[dict[str, str]]:
