@@ -87,3 +87,12 @@ def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
         find_sources([str(tmp_path / "t.parquet")])
     with pytest.raises(DataError, match=r"absent\.csv: cannot be read"):
         find_sources([str(tmp_path / "absent.csv")])
+
+
+def test_a_list_on_disk_may_name_what_is_in_stores(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"# two\n{images / '03.png'}\nnear.png\ns3://elsewhere/x.png\n")
+    expected = [str(images / "03.png"), str(tmp_path / "near.png"), "s3://elsewhere/x.png"]
+    assert list(find_sources([str(tmp_path / "list.txt")])) == expected
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"list\.txt: cannot be read as a list of images"):
+        find_sources([str(tmp_path / "list.txt")])

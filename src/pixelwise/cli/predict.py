@@ -60,7 +60,8 @@ def predict(
 
         order = Order(model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate)
         told = predict_on_cluster(order, Cluster(cluster, workers), monitor=monitor)
-        _tell(told.written, told.skipped, len(told.failed), out)
+        if not estimate:
+            _tell(told.written, told.skipped, len(told.failed), out)
         return
     runtime = worth_measuring(runtime, find_images(images), model)
     predictor = load(model, runtime=runtime, monitor=monitor, **loading)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pixelwise.cluster.store import Store
+from pixelwise.jobs.results import unsigned
 
 FOLDER = "manifest"
 COLUMNS = ("image", "state", "mask", "reason", "pixels")
@@ -28,8 +29,9 @@ class Manifest:
         self._parts, self._last = 0, time.monotonic()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take up a row with COLUMNS."""
-        self._rows.append(row)
+        """Take up a row with COLUMNS; of an address on the web without its query, which may be a key to it."""
+        image, bare = row["image"], unsigned(row["image"])
+        self._rows.append({**row, "image": bare, "reason": row.get("reason", "").replace(image, bare)})
         if len(self._rows) >= ROWS or time.monotonic() - self._last > SECONDS:
             self.flush()
 

@@ -27,7 +27,7 @@ from pixelwise.inference.load import TILE, read_any_header, refuse_unloadable
 from pixelwise.inference.regions import singled
 from pixelwise.inference.tiles import OVERLAP, TilePlan
 from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
-from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
+from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes, unsigned
 from pixelwise.monitor import Monitor
 
 WORTH_A_SAMPLE = 500_000_000
@@ -310,6 +310,6 @@ def _record_earlier(store: Store, sources: Mapping[str, int | None], done: Mappi
     known = {image for image, row in read_manifest(store).items() if row["state"] == DONE}
     manifest = Manifest(store)
     for image, mask in done.items():
-        if image not in known:
+        if unsigned(image) not in known:
             manifest.add({"image": image, "state": DONE, "mask": mask, "pixels": sources[image]})
     manifest.flush()

@@ -88,13 +88,12 @@ def raster_size(image: str) -> tuple[int, int] | None:
 def _sources(given: str) -> Iterator[tuple[str, int | None]]:
     if given.lower().endswith(TABLES):
         yield from _rows(given)
+    elif given.lower().endswith(".txt") and (is_address(given) or not Path(given).is_dir()):
+        yield from ((_beside(given, line), None) for line in _lines(given))
     elif not is_address(given):
         shards = sorted(map(str, Path(given).glob(f"*{SHARDS}"))) if Path(given).is_dir() else []
         images = find_images([given]) if not shards or list_images(Path(given)) else []
         yield from ((_absolute(str(name)), None) for name in (*images, *shards))
-    elif given.lower().endswith(".txt"):
-        lines = (line.strip() for line in _content(given).decode("utf-8-sig").splitlines())
-        yield from ((_beside(given, line), None) for line in lines if line and not line.startswith("#"))
     else:
         yield from ((image, None) for image in _in_store(given))
 
@@ -117,6 +116,15 @@ def _in_store(given: str) -> list[str]:
     if not images:
         raise DataError(f"no images in {given}; give images, a folder that has some, or a pattern in quotes")
     return [system.unstrip_protocol(name) for name in images]
+
+
+def _lines(given: str) -> Iterator[str]:
+    """Those of a list that name something."""
+    try:
+        lines = _content(given).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{given}: cannot be read as a list of images ({error}); give text, a path a line") from error
+    return (line.strip() for line in lines if line.strip() and not line.strip().startswith("#"))
 
 
 def _rows(given: str) -> Iterator[tuple[str, int | None]]:
