@@ -53,6 +53,13 @@ def test_a_header_that_does_not_fit_its_weights_is_refused(saved: Path) -> None:
         load_model(saved)
 
 
+@pytest.mark.parametrize("training", [[], None, {"reading": None}, {"reading": [1]}])
+def test_a_header_whose_training_is_no_table_is_refused(saved: Path, training: object) -> None:
+    rewrite(saved, lambda raw: raw | {"training": training})
+    with pytest.raises(ModelError, match=r"header is damaged.*no table"):
+        read_header(saved)
+
+
 def test_pickles_are_never_opened(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[object, tuple[str]]:

@@ -57,7 +57,10 @@ class Header:
             )
         palette = tuple(tuple(colour) for colour in raw["classes"]["palette"])
         classes = Classes(tuple(raw["classes"]["names"]), palette)
-        return cls(ModelConfig(**raw["model"]), classes, raw["training"])
+        training = raw["training"]
+        if not isinstance(training, dict) or not isinstance(training.get("reading", {}), dict):
+            raise TypeError("what it says of the training is no table")
+        return cls(ModelConfig(**raw["model"]), classes, training)
 
 
 def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:

@@ -38,10 +38,12 @@ def test_parts_are_written_on_the_way_and_the_last_row_of_an_image_counts(
 def test_a_signed_address_leaves_no_signature(tmp_path: Path) -> None:
     manifest, address = Manifest(Store(str(tmp_path))), "https://host/a.jpg"
     signed = f"{address}?X-Amz-Signature=secret"
-    manifest.add({"image": signed, "state": "failed", "reason": f"{signed}: no such file"})
+    manifest.add(
+        {"image": signed, "state": "failed", "reason": f"{signed}: no such file (url='{address}?a/b&X=secret')"}
+    )
     manifest.add({"image": "https://host/get?id=7", "state": "done", "pixels": 3})
     manifest.flush()
     found = read_manifest(Store(str(tmp_path)))
-    assert found[address]["reason"] == f"{address}: no such file"
+    assert found[address]["reason"] == f"{address}: no such file (url='{address}')"
     assert found["https://host/get?id=7"]["pixels"] == "3"
     assert not any("secret" in path.read_text() for path in tmp_path.rglob("*.csv"))

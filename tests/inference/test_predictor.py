@@ -109,9 +109,11 @@ def test_other_regions_of_a_class_take_the_label_that_comes_next_in_tiles_too() 
     rgb[50:60, 20:40] = (200, 20, 90)
     rgb[60:62, 40:42] = (200, 20, 90)  # touches it at a corner alone
     rgb[70:80, 100:120] = (200, 90, 20)
-    plain, single = (
-        Predictor(strongest, CLASSES, tile=(32, 32)).predict(rgb, largest=names).labels for names in ((), ("red",))
-    )
+    predictor = Predictor(strongest, CLASSES, tile=(32, 32))
+    plain, alone = predictor.predict(rgb).labels, predictor.predict(rgb, largest=("red",), scores="probabilities")
+    single = alone.labels
+    sure = np.take_along_axis(alone.scores["probabilities"], single[None].astype(np.intp), axis=0)[0]
+    np.testing.assert_allclose(alone.confidence, sure, rtol=2e-3, atol=1e-7)
     expected = plain.copy()
     expected[50:60, 20:40] = expected[60:62, 40:42] = 2
     expected[70:80, 100:120] = 1

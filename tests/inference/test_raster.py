@@ -276,10 +276,15 @@ def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
     source = write(tmp_path / "a.tif", rgb)
     plain = predictor.predict(rgb).labels
     for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}, {"largest": CLASSES.names[1:], "smallest": 9}:
-        done = predict_raster(predictor, source, tmp_path / "out", choices=Choices(**wanted))
-        with rasterio.open(done) as mask:
-            assert np.array_equal(mask.read(1), predictor.predict(rgb, **wanted).labels)
-            assert not np.array_equal(mask.read(1), plain)
+        expected = predictor.predict(rgb, **wanted)
+        always = predictor.always(largest=wanted.get("largest", ()))
+        for one, more in (predictor, wanted), (always, {**wanted, "largest": ()}):
+            done = predict_raster(one, source, tmp_path / "out", choices=Choices(confidence=True, **more))
+            with rasterio.open(done) as mask:
+                assert np.array_equal(mask.read(1), expected.labels)
+                assert not np.array_equal(mask.read(1), plain)
+            with rasterio.open(tmp_path / "out/a_confidence.tif") as sure:
+                np.testing.assert_allclose(sure.read(1), expected.confidence * 255, atol=0.51)
     monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
     for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}:
         with pytest.raises(ConfigError, match="leave out --smallest-area and --largest"):

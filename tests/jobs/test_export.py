@@ -375,6 +375,30 @@ def test_a_cache_that_cannot_be_written_leaves_pytorch(tmp_path: Path, monkeypat
     assert sum(line.startswith("runtime o") and " left out: cannot write" in line for line in monitor.said) == 3
 
 
+def test_a_candidate_that_fails_at_its_first_tile_is_left_out(tmp_path: Path) -> None:
+    def failing(rgb: np.ndarray) -> np.ndarray:
+        raise ModelError("cannot be compiled")
+
+    candidates = {"torch float32": lambda: lambda rgb: rgb.astype(np.float32), "other": lambda: failing}
+    monitor, tile = Lines(), np.zeros((1, 3, 8, 8), np.uint8)
+    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+    assert np.array_equal(runner(tile), tile)
+    assert monitor.said[0] == "runtime other left out: cannot be compiled"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"device": "cuda"}, "exported models run on the CPU"), ({"precision": "bfloat16"}, "computes in float32")],
+)
+def test_options_that_an_exported_model_cannot_have_are_refused(
+    tmp_path: Path, options: dict[str, str], said: str
+) -> None:
+    export(model_file(tmp_path / "m.safetensors", "fcn32s"), tmp_path / "m.onnx")
+    with pytest.raises(ConfigError, match=said):
+        pixelwise.load(tmp_path / "m.onnx", **options)  # type: ignore[arg-type]
+    assert pixelwise.load(tmp_path / "m.onnx", precision="bfloat16", runtime="openvino")
+
+
 def test_the_commands_export_and_predict_from_onnx(tmp_path: Path) -> None:
     model, run = model_file(tmp_path / "m.safetensors", "fcn8s"), CliRunner()
     picture(tmp_path / "a.png", 50, 70)

@@ -11,7 +11,7 @@ from pixelwise.checkpoint import Header, save_model
 from pixelwise.cli.main import app
 from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.jobs.compare import compare
 from pixelwise.jobs.reading import as_trained
 from pixelwise.models.config import ModelConfig
@@ -73,6 +73,12 @@ def test_what_is_given_comes_before_what_the_training_had(model: Path) -> None:
     assert as_trained("scores.json", matte_threshold=1) == DataOptions(matte_threshold=1)
     with pytest.raises(ConfigError, match="matte_threshold 0"):
         as_trained(model, matte_threshold=0)
+
+
+def test_a_reading_of_another_type_is_refused(tmp_path: Path) -> None:
+    model = saved(tmp_path / "m.safetensors", {"reading": {**READING, "val_fraction": "0.25"}})
+    with pytest.raises(ModelError, match=r"its header says.*copy it again"):
+        as_trained(model)
 
 
 def test_models_that_were_trained_on_other_splits_are_compared_with_a_word(

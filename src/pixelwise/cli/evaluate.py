@@ -18,6 +18,7 @@ from pixelwise.cli.options import (
     TrainedThreshold,
     Tta,
     Workers,
+    refuse_alone,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def evaluate(
     from pixelwise.jobs import evaluate as job
     from pixelwise.jobs.reading import as_trained
 
+    refuse_alone(cluster, workers=workers)
     if calibrated is not None:
         calibration.refuse_exported(model)
     always: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ()), "largest": tuple(largest or ())}

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.errors import ConfigError
+
 Model = Annotated[Path, typer.Argument(help="Run folder, file (.safetensors, .onnx, .xml) or bundled model: animals.")]
 Format = Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")]
 Split = Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")]
@@ -26,3 +28,10 @@ Largest = Annotated[
 Scale = Annotated[
     list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
 ]
+
+
+def refuse_alone(cluster: str | None, **given: object) -> None:
+    """Raises ConfigError for an option that says nothing without --cluster."""
+    for name, value in given.items():
+        if value and cluster is None:
+            raise ConfigError(f"--{name} goes with --cluster; give that too, or leave it out")

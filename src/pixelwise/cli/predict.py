@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Largest, Model, OnCluster, Scale, Tta, Workers
+from pixelwise.cli.options import Device, Largest, Model, OnCluster, Scale, Tta, Workers, refuse_alone
 
 IN_PART, REFUSED = 1, 2
 
@@ -43,6 +43,7 @@ def predict(
     from pixelwise.jobs.predict import find_images, predict_files
     from pixelwise.jobs.results import Recipe
 
+    refuse_alone(cluster, estimate=estimate, workers=workers)
     monitor = TerminalMonitor()
     choices = Choices(
         overlay, confidence, tuple(also or ()), tta, tuple(scale or ()), smallest_area, tuple(largest or ())

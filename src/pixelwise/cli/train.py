@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Format, OnCluster, SkipUnpaired, Threshold, Workers
+from pixelwise.cli.options import Device, Format, OnCluster, SkipUnpaired, Threshold, Workers, refuse_alone
 
 OWN = (
     "recipe", "decoder", "encoder", "weights", "upsample", "start", "epochs", "minutes", "crop", "batch", "seed",
@@ -51,6 +51,7 @@ def train(
     from pixelwise.training.config import TrainConfig
     from pixelwise.training.recipes import config_of
 
+    refuse_alone(cluster, workers=workers)
     config = config_of(
         recipe, decoder=decoder, encoder=encoder, weights=weights, upsample=upsample, start=start, epochs=epochs,
         minutes=minutes, crop=crop, batch=batch, seed=seed, device=device, precision=precision,

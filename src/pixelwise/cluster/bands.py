@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.cluster.store import Store, fetch, is_address
+from pixelwise.cluster.store import Store, changed, fetch, filesystem, is_address
 from pixelwise.cluster.units import bands
 from pixelwise.images import MAX_PIXELS
 from pixelwise.inference.choices import Choices
@@ -115,7 +115,11 @@ def _stem(image: str) -> str:
 def _picture(image: str) -> dict[str, object]:
     """By what a picture is told from another one of its name."""
     if is_address(image):
-        return {"image": unsigned(image)}
+        try:
+            info = filesystem(image).info(image)
+        except Exception:  # what stores raise has no base class but Exception; fetching it will say what is wrong
+            info = {}
+        return {"image": unsigned(image), "bytes": info.get("size"), "changed": str(info.get("ETag") or changed(info))}
     found = Path(image).stat()
     return {"image": image, "bytes": found.st_size, "changed": found.st_mtime_ns}
 

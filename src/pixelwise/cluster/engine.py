@@ -261,6 +261,11 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def deaths(ray: ModuleType) -> tuple[type[Exception], ...]:
+    """What Ray raises where a worker dies."""
+    return ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError
+
+
 def first_line(error: BaseException) -> str:
     """Of an error, or of its cause, where Ray has wrapped it; the last, behind the traceback, of what ended an actor in
     the making.

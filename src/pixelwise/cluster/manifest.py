@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pixelwise.jobs.results import unsigned
 
 FOLDER = "manifest"
 COLUMNS = ("image", "state", "mask", "reason", "pixels")
+_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\")]+")
 ROWS, SECONDS = 10_000, 30.0
 """A part is written when it has so many rows, or so long after the one before."""
 
@@ -29,9 +31,9 @@ class Manifest:
         self._parts, self._last = 0, time.monotonic()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take up a row with COLUMNS; of an address on the web without its query, which may be a key to it."""
-        image, bare = row["image"], unsigned(row["image"])
-        self._rows.append({**row, "image": bare, "reason": row.get("reason", "").replace(image, bare)})
+        """Take up a row with COLUMNS; of addresses on the web without their queries, which may be keys to them."""
+        reason = _QUERY.sub(r"\1", row.get("reason", "").replace(row["image"], unsigned(row["image"])))
+        self._rows.append({**row, "image": unsigned(row["image"]), "reason": reason})
         if len(self._rows) >= ROWS or time.monotonic() - self._last > SECONDS:
             self.flush()
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from pixelwise.checkpoint import model_path
-from pixelwise.cluster.engine import Cluster, beside_driver, first_line, refuse_unfit, wants_gpu, worker_count
+from pixelwise.cluster.engine import Cluster, beside_driver, deaths, first_line, refuse_unfit, wants_gpu, worker_count
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
@@ -62,7 +62,8 @@ class Pool:
         """Workers for a model on a connected cluster. Raises ConfigError where a node does not see `shared` or cannot
         hold the model.
         """
-        gpu = wants_gpu(ray, loading.get("device", "auto"))
+        on_torch = model.suffix not in EXPORTED and loading.get("runtime", "torch") in ("auto", "torch")
+        gpu = on_torch and wants_gpu(ray, loading.get("device", "auto"))
         files = _model_files(model)
         memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
         refuse_unfit(ray, shared, memory=memory)
@@ -81,7 +82,7 @@ class Pool:
         units = data.from_items(list(rows), override_num_blocks=len(rows))
         try:
             yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
-        except demand("ray.exceptions").RayActorError as error:
+        except deaths(demand("ray")) as error:
             raise ConfigError(
                 f"the workers die ({first_line(error)}); what is written is kept: look at the nodes' memory and at "
                 "Ray's logs, and run again"

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from pixelwise.cluster.bands import LARGE, Parts, begin, clear, divide
-from pixelwise.cluster.engine import Cluster, connected, first_line
+from pixelwise.cluster.engine import Cluster, connected, deaths, first_line
 from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
 from pixelwise.cluster.manifest import Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
@@ -122,7 +122,8 @@ class _Job:
         order, store = self._order, self._store
         unknown = [image for image, pixels in images.items() if pixels is None]
         pixels = {**images, **dict(zip(unknown, weights(unknown), strict=True))}
-        refuse_unable(order.choices, pixels.items())
+        sure = {image: count for image, count in pixels.items() if images[image] is not None or not is_address(image)}
+        refuse_unable(order.choices, sure.items())  # of the others, in stores, it may be bytes; a worker will tell
         self._weights = {image: count or 0 for image, count in pixels.items()}
         self._pool = pool = self._reached()
         loading = one_runtime(order.model, order.loading, self._monitor)
@@ -171,7 +172,7 @@ class _Job:
         """Pixels a second of a worker whose results go to `place`. Raises ConfigError and OutputError."""
         try:
             rows, rate = self._sample(replace(self._task, out=place.root))
-        except self._ray.exceptions.RayActorError as error:
+        except deaths(self._ray) as error:
             raise ConfigError(
                 f"no estimate: the worker died ({first_line(error)}); look at the nodes' memory and at Ray's logs"
             ) from error
@@ -199,7 +200,7 @@ class _Job:
         if sum(images.values()) >= WORTH_A_SAMPLE * workers and len(images) - len(self._plans) > SAMPLE:
             try:
                 self._sampled, rate = self._sample(self._task)
-            except self._ray.exceptions.RayActorError as error:  # an image may be what kills; the units will tell
+            except deaths(self._ray) as error:  # an image may be what kills; the units will tell
                 self._monitor.line(f"no estimate: the worker that labels a few images died ({first_line(error)})")
             else:
                 if rate:

@@ -99,7 +99,7 @@ class Store:
             found = self._read(partial(system.ls, self.root, detail=True), [])
         else:
             found = [self._read(partial(system.info, self.at(name)), {"type": "none", "name": name}) for name in names]
-        return {PurePosixPath(info["name"]).name: _changed(info) for info in found if info["type"] == "file"}
+        return {PurePosixPath(info["name"]).name: changed(info) for info in found if info["type"] == "file"}
 
     def text(self, name: str) -> str | None:
         """The content of a small file; None where it is not there."""
@@ -197,7 +197,7 @@ def retried(ask: Callable[[], T]) -> T:
             time.sleep(WAIT * 2 ** (tried - 1))
 
 
-def _changed(info: dict[str, Any]) -> int:
+def changed(info: dict[str, Any]) -> int:
     """Nanoseconds since 1970 of an object's last change."""
     value = next((info[key] for key in _CHANGED if info.get(key) is not None), 0)
     if isinstance(value, str):

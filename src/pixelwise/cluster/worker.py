@@ -106,7 +106,10 @@ class Worker:
     def _again(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
         """An image of a unit that was begun before: nothing if it is done, and not for ever if it kills its worker."""
         task = self._task
-        there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
+        try:
+            there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
+        except PixelwiseError as error:
+            return _row(image, pixels, STOPPED, str(error))
         found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
         if found:
             return _row(image, pixels, DONE, mask=found[image])

@@ -58,15 +58,18 @@ class AutoRunner:
         return self.chosen
 
     def _measured(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
-        runners = dict[str, Runner]()
+        runners, ways = dict[str, Runner](), dict[str, Runner]()
         for name, make in self.candidates.items():
             try:
-                runners[name] = make()
+                runner = make()
+                ways[name] = way(runner)
+                ways[name](rgb[:1])
+                runners[name] = runner
             except PixelwiseError as error:  # such as a cache that cannot be written: PyTorch needs none
                 if name == REFERENCE:
                     raise
                 self.monitor.line(f"runtime {name} left out: {error}")
-        trials = try_runners({name: way(runner) for name, runner in runners.items()}, rgb[:1], reference=REFERENCE)
+        trials = try_runners({name: ways[name] for name in runners}, rgb[:1], reference=REFERENCE)
         name = fastest(trials)
         listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
         self.monitor.line(f"runtime {name}: the fastest whose labels agree (a tile, agreement: {listed})")

@@ -16,7 +16,7 @@ class Choices:
     overlay: tinted image with a legend. confidence: the label's softmax. extras: any of EXTRAS, which are the scores of
     all classes (`probabilities` or `logits`), a table of `areas` by class, `polygons` of georeferenced rasters, and a
     measure of the `seams` between tiles. tta and scales: the mirrored image and other sizes are averaged in
-    (`averaged`). largest: names of classes of which an image keeps the largest region alone (`largest_alone`).
+    (`averaged`). largest: names of classes of which an image keeps the largest region alone (`beside_largest`).
     smallest: regions of fewer pixels take the label of their largest neighbour (`sieved`).
     Raises ConfigError for an unknown extra, for both kinds of scores at once, for a scale outside SCALES and for a
     negative size.

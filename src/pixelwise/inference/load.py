@@ -82,6 +82,11 @@ def refuse_unloadable(
         raise ConfigError(f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
     if model.suffix not in EXPORTED and device == "cuda" and runtime not in ("auto", "torch"):
         raise ConfigError(f"device cuda with the runtime {runtime}: it goes with the runtime torch alone")
+    if model.suffix in EXPORTED and device == "cuda":
+        raise ConfigError(f"device cuda with {model}: exported models run on the CPU; give the run folder")
+    on_onnx = runtime == "onnxruntime" or (model.suffix == ".onnx" and runtime == "torch")
+    if precision != "float32" and on_onnx:
+        raise ConfigError(f"precision {precision} with ONNX Runtime: it computes in float32; take --runtime openvino")
     if runtime in ("onnxruntime", "openvino"):
         demand(runtime)
     TilePlan(1, 1, tile, overlap)

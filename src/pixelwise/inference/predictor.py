@@ -14,7 +14,7 @@ from PIL import Image
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.files import atomic
 from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
-from pixelwise.inference.regions import labels_beside, largest_alone, sieved, singled
+from pixelwise.inference.regions import beside_largest, labels_beside, sieved, singled
 from pixelwise.inference.runners import Logits, Runner, averaged
 from pixelwise.inference.tiles import OVERLAP, TilePlan, stream
 from pixelwise.reports.overlays import paint, shares, with_legend
@@ -123,7 +123,7 @@ class Predictor:
 
         A tensor holds uint8 or floats in [0, 1]. With `tta` and `scales` the logits are averaged with those of the
         mirrored image and of other sizes (see `averaged`). Of the classes named in `largest` only the largest region
-        stays, other pixels of theirs take the label that comes next (see `largest_alone`); regions of fewer than
+        stays, other pixels of theirs take the label that comes next (see `beside_largest`); regions of fewer than
         `smallest` pixels take the label of their largest neighbour (see `sieved`). `scores` keeps the `probabilities`
         or `logits` of all classes. Raises ImageError for a source that cannot be read or has another shape, type or
         range, ConfigError for a class in `largest` that the model does not know.
@@ -134,19 +134,21 @@ class Predictor:
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
         kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
-        beside = np.empty_like(labels) if single else labels
+        beside, unsure = (np.empty_like(labels), np.empty_like(confidence)) if single else (labels, confidence)
         runner = averaged(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
             piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
             labels[piece], confidence[piece] = read_labels(logits)
             if single:
-                beside[piece] = labels_beside(logits, single)
+                beside[piece], share = labels_beside(logits, single)
+                unsure[piece] = confidence[piece] * share
             if kept is not None:
                 kept[:, *piece] = logits if scores == "logits" else softmax(logits)
         known = {} if scores is None or kept is None else {scores: kept}
         if single:
-            labels = largest_alone(labels, beside, single)
+            away = beside_largest(labels, single)
+            labels[away], confidence[away] = beside[away], unsure[away]
         return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
 
     def always(self, *, tta: bool = False, scales: Sequence[float] = (), largest: Sequence[str] = ()) -> Self:

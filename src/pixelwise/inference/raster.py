@@ -22,8 +22,8 @@ from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster_files import STRIP, Files, open_files
 from pixelwise.inference.regions import (
+    beside_largest,
     labels_beside,
-    largest_alone,
     refuse_too_large,
     sieved,
     singled,
@@ -150,6 +150,7 @@ def predict_raster(
     OutputError where the results cannot be written.
     """
     choices, monitor = choices or Choices(), monitor or Monitor()
+    choices = replace(choices, largest=choices.largest or predictor.largest)
     path = folder / (band.name(source.stem) if band else f"{source.stem}.tif")
     with open_raster(source) as picture, ExitStack() as stack:
         if choices.needs_whole:
@@ -271,8 +272,9 @@ class _Results:
     ) -> None:
         self.picture, self.choices, self.files, self._single = picture, choices, files, single
         self.seams = Seams(plan)
-        self._held = np.empty((plan.height, plan.width), np.uint8) if choices.needs_whole else None
-        self._beside = np.empty((plan.height, plan.width), np.uint8) if single else None
+        whole = (2, plan.height, plan.width)  # labels and confidence
+        self._held = np.empty(whole, np.uint8) if choices.needs_whole else None
+        self._beside = np.empty(whole, np.uint8) if single else None
 
         def rows(dtype: type, *bands: int) -> NDArray[Any]:
             return np.empty((*bands, plan.size[0], plan.width), dtype)
@@ -293,7 +295,10 @@ class _Results:
         else:
             self._labels[piece] = top_labels(logits)
         if self._beside is not None and len(logits) > 1:  # before the first valid tile there is one, of nothing
-            self._beside[top : top + height, left : left + width] = labels_beside(logits, self._single)
+            place = np.s_[top : top + height, left : left + width]
+            self._beside[0, *place], share = labels_beside(logits, self._single)
+            if self.choices.confidence:
+                self._beside[1, *place] = np.rint(sure * share * 255)
         if self.choices.scores:
             self._scores[:, *piece] = logits if self.choices.scores == "logits" else softmax(logits)
         if left + width == self.picture.width:
@@ -303,12 +308,13 @@ class _Results:
         """A row of pieces is whole."""
         void = ~self.picture.valid(top, 0, height, self.picture.width)
         labels = np.where(void, VOID, self._labels[:height]).astype(np.uint8)
+        sure = np.where(void, 0, self._sure[:height]).astype(np.uint8) if self.choices.confidence else None
         if self._held is None:
-            self._write(top, labels)
+            self._write(top, labels, sure)
         else:
-            self._held[top : top + height] = labels
-        if self.choices.confidence:
-            self.files["_confidence"].write(np.where(void, 0, self._sure[:height]).astype(np.uint8)[None])
+            self._held[0, top : top + height] = labels
+            if sure is not None:
+                self._held[1, top : top + height] = sure
         for first in range(0, height if self.choices.scores else 0, STRIP):
             strip = slice(first, min(first + STRIP, height))
             scores = np.where(void[strip], np.nan, self._scores[:, strip]).astype(np.float32)
@@ -317,12 +323,15 @@ class _Results:
     def finish(self) -> None:
         """What can be done only when all rows are there."""
         if self._held is not None:
-            labels = self._held
+            labels, sure = self._held
             if self._beside is not None:
-                labels = largest_alone(labels, self._beside, self._single)
-            self._write(0, sieved(labels, self.choices.smallest))
+                away = beside_largest(labels, self._single)
+                labels[away], sure[away] = self._beside[:, away]
+            self._write(0, sieved(labels, self.choices.smallest), sure if self.choices.confidence else None)
 
-    def _write(self, top: int, labels: Array) -> None:
+    def _write(self, top: int, labels: Array, sure: Array | None) -> None:
         self.files[""].write(labels[None])
+        if sure is not None:
+            self.files["_confidence"].write(sure[None])
         if "seams" in self.choices.extras:
             self.seams.add(top, labels)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelwise.errors import ConfigError, unknown
 from pixelwise.files import atomic
 from pixelwise.images import MAX_PIXELS, Array
 from pixelwise.inference.packages import demand
 from pixelwise.inference.runners import Logits
-from pixelwise.tasks.labels import VOID, read_labels
+from pixelwise.tasks.labels import VOID, top_labels
 
 WGS84 = "EPSG:4326"
 DIGITS = 8
@@ -50,28 +51,35 @@ def singled(names: Sequence[str], largest: Sequence[str]) -> list[int]:
     return sorted({names.index(name) for name in largest})
 
 
-def labels_beside(logits: Logits, classes: Sequence[int]) -> Array:
-    """Labels (H, W) from logits (C, H, W) as if there were no `classes`."""
+def labels_beside(logits: Logits, classes: Sequence[int]) -> tuple[Array, NDArray[np.float32]]:
+    """Labels (H, W) from logits (C, H, W) as if there were no `classes`, and how likely they are beside the label that
+    comes first with these, (H, W) in (0, 1].
+    """
     others = np.setdiff1d(np.arange(len(logits)), classes)
-    labels: Array = others.astype(np.uint8)[read_labels(logits[others])[0]]
-    return labels
+    left = logits[others]
+    labels: Array = others.astype(np.uint8)[top_labels(left)]
+    return labels, np.exp(left.max(axis=0) - logits.max(axis=0))
 
 
-def largest_alone(labels: Array, beside: Array, classes: Sequence[int]) -> Array:
-    """`labels` (H, W) with one region of each of `classes`, its largest; the others take the labels `beside` (H, W).
+def beside_largest(labels: Array, classes: Sequence[int]) -> NDArray[np.bool_]:
+    """Where `labels` (H, W) are one of `classes` outside the largest region of that class.
 
-    A region is pixels of one label that touch by their sides. Of equally large ones the first stays, from the top.
+    A region is pixels of one label that touch by their sides. Of equally large ones the first counts, from the top.
     """
     from scipy import ndimage  # 0.1 s that a mask without this need not wait for
 
-    kept = labels.copy()
+    away = np.zeros(labels.shape, bool)
     for label in classes:
         regions, count = ndimage.label(labels == label)
-        if count > 1:
-            largest = 1 + np.bincount(regions.ravel())[1:].argmax()
-            away = (regions > 0) & (regions != largest)
-            kept[away] = beside[away]
-    return kept
+        strips = [slice(first, first + _ROWS) for first in range(0, len(labels), _ROWS)]
+        sizes = sum((np.bincount(regions[s].ravel(), minlength=count + 1) for s in strips), np.zeros(count + 1, int))
+        for strip in strips if count > 1 else ():
+            away[strip] |= (regions[strip] > 0) & (regions[strip] != 1 + sizes[1:].argmax())
+    return away
+
+
+_ROWS = 256
+"""Rows whose regions are counted at once, as that takes eight bytes a pixel."""
 
 
 def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]]]]]:

@@ -60,7 +60,8 @@ class OnnxRunner:
 class OpenVinoRunner:
     """An ONNX file of `pixelwise export` on OpenVINO, on the CPU. `precision`: float32 or bfloat16.
 
-    Raises ConfigError where openvino is not installed and ModelError for a file that it cannot run.
+    Raises ConfigError where openvino is not installed and ModelError for a file that it cannot read; a call raises
+    ModelError for one that it cannot compile.
     """
 
     def __init__(self, path: Path, *, precision: str = "float32") -> None:

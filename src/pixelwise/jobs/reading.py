@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.sample import DataOptions
+from pixelwise.errors import ModelError
 from pixelwise.inference.load import read_any_header
 from pixelwise.inference.predictor import Predictor
 
@@ -28,4 +29,7 @@ def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
         path = Path(model)
         trained = {} if path.suffix == ".json" else read_any_header(path).reading
     known = {name: value for name, value in trained.items() if name in TRAINED}
-    return DataOptions(**{**known, **{name: value for name, value in given.items() if value is not None}})
+    try:
+        return DataOptions(**{**known, **{name: value for name, value in given.items() if value is not None}})
+    except TypeError as error:
+        raise ModelError(f"model {model}: its header says {known} of its data ({error}); copy it again") from error
