@@ -11,7 +11,9 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
-TILE, OVERLAP = 1024, 1 / 16  # what pixelwise predict does unless told otherwise
+session = onnxruntime.InferenceSession(sys.argv[1])
+header = json.loads(session.get_modelmeta().custom_metadata_map["pixelwise"])
+classes, (TILE, _), OVERLAP = header["classes"], header["tiles"]["tile"], header["tiles"]["overlap"]
 
 
 def gaps(length: int, side: int) -> int:
@@ -29,8 +31,6 @@ def ramp(side: int) -> np.ndarray:  # a tile counts less and less towards its ed
     return np.minimum(edge / (math.ceil(side * OVERLAP) + 1), 1)
 
 
-session = onnxruntime.InferenceSession(sys.argv[1])
-classes = json.loads(session.get_modelmeta().custom_metadata_map["pixelwise"])["classes"]
 rgb = np.asarray(ImageOps.exif_transpose(Image.open(sys.argv[2])).convert("RGB")).transpose(2, 0, 1)
 total, count = np.zeros((len(classes["names"]), *rgb.shape[1:]), np.float32), np.zeros(rgb.shape[1:], np.float32)
 (height, tops), (width, lefts) = tiles(rgb.shape[1]), tiles(rgb.shape[2])

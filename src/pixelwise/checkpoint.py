@@ -36,9 +36,9 @@ class Header:
         found: dict[str, Any] = self.training.get("reading", {})
         return found
 
-    def to_json(self) -> str:
-        """The header as it stands in the file."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, sort_keys=True)
+    def to_json(self, **more: object) -> str:
+        """The header as it stands in the file; `more` is for other programs that run the network."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self), **more}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Header":

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +18,9 @@ os.umask(_UMASK)
 
 _PREFIX = 100
 """Bytes that a draft's name takes of the file's: both must not be longer than a file system's names, mostly 255."""
+
+_DRAFT = re.compile(r"\..*\.[a-z0-9_]{8}(\.[^.]*)?")
+"""Names of drafts: a hidden file with eight random letters, as tempfile makes them, before the suffix."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -43,6 +48,21 @@ def atomic(path: Path) -> Iterator[Path]:
         raise _output_error(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *, older: float) -> int:
+    """Remove the drafts of `atomic` in `folder` that have not changed for `older` seconds: those of killed processes.
+
+    Returns how many. What cannot be looked at or removed stays.
+    """
+    gone = 0
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):
+                if _DRAFT.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime >= older:
+                    path.unlink()
+                    gone += 1
+    return gone
 
 
 @contextmanager

@@ -22,7 +22,7 @@ Source = str | Path | bytes | Image.Image
 Formats = tuple[str, ...]
 Palette = tuple[tuple[int, int, int], ...]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"})
 MAX_PIXELS = 100_000_000
 _ORIENTATION = 0x0112
 _FILTERS = threading.Lock()

@@ -9,11 +9,13 @@ from pixelwise.errors import ConfigError, ModelError, PixelwiseError
 from pixelwise.files import atomic
 
 
-def write_onnx(path: Path, network: bytes, header: Header) -> None:
-    """Write the network with the header as metadata `pixelwise`, atomically. Raises ConfigError without onnx."""
+def write_onnx(path: Path, network: bytes, header: Header, **more: object) -> None:
+    """Write the network with the header, and `more`, as metadata `pixelwise`, atomically. Raises ConfigError without
+    onnx.
+    """
     onnx = _onnx()
     model = onnx.load_model_from_string(network)
-    onnx.helper.set_model_props(model, {HEADER_KEY: header.to_json()})
+    onnx.helper.set_model_props(model, {HEADER_KEY: header.to_json(**more)})
     onnx.checker.check_model(model)
     with atomic(path) as draft:
         draft.write_bytes(model.SerializeToString())

@@ -14,11 +14,11 @@ WEIGHTS_KEY = "pixelwise_weights"
 """In the runtime information: the SHA-256 of the .bin file, as two exports may be told apart by nothing else."""
 
 
-def write_openvino(path: Path, network: Any, header: Header) -> None:
-    """Write an `openvino.Model` with the header as `pixelwise` in its runtime information, and a digest of the weights;
-    the .xml comes last.
+def write_openvino(path: Path, network: Any, header: Header, **more: object) -> None:
+    """Write an `openvino.Model` with the header, and `more`, as `pixelwise` in its runtime information, and a digest of
+    the weights; the .xml comes last.
     """
-    network.set_rt_info(header.to_json(), HEADER_KEY)
+    network.set_rt_info(header.to_json(**more), HEADER_KEY)
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "network.xml"
         _openvino().save_model(network, str(trial), compress_to_fp16=False)

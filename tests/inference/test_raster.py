@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
@@ -218,6 +219,57 @@ def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ImageError, match=r"1600 pixels are too many.*pixelwise\[raster\]"):
         reads_by_window(tmp_path / "plain.png")
     assert not reads_by_window(tmp_path / "broken.tif")
+
+
+def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_window(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        Image.fromarray(picture(40, 40)).save(tmp_path / name)
+    (tmp_path / "a.jgw").write_text("0.5\n0\n0\n-0.5\n500000\n4600000\n")
+    raster.quiet_rasterio()
+    profile = {"driver": "HFA", "height": 40, "width": 40, "count": 3, "dtype": "uint8"}
+    with rasterio.open(tmp_path / "c.img", "w", **profile) as target:
+        target.write(picture(40, 40).transpose(2, 0, 1))
+    assert [reads_by_window(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.img")] == [True, False, True]
+    with rasterio.open(predict_raster(Predictor(blurred, CLASSES), tmp_path / "a.jpg", tmp_path / "out")) as mask:
+        assert mask.transform == from_origin(499999.75, 4600000.25, 0.5, 0.5)  # a world file names a pixel's middle
+
+
+def test_ground_control_points_are_kept(tmp_path: Path) -> None:
+    points = [GroundControlPoint(row, column, 5e5 + column, 4.6e6 - row) for row, column in ((0, 0), (0, 40), (40, 0))]
+    where = {"crs": CRS.from_epsg(32633), "transform": None, "gcps": points}
+    source = write(tmp_path / "a.tif", picture(40, 40), **where)
+    assert reads_by_window(source)
+    with rasterio.open(predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")) as mask:
+        kept, system = mask.gcps
+    assert system == CRS.from_epsg(32633)
+    assert [(p.row, p.col, p.x, p.y) for p in kept] == [(p.row, p.col, p.x, p.y) for p in points]
+
+
+@pytest.mark.parametrize("profile", [{"count": 5}, {"dtype": "uint16"}])
+def test_what_no_network_takes_is_said_also_without_a_georeference(profile: dict, tmp_path: Path) -> None:
+    bands = np.zeros((profile.get("count", 3), 40, 40), profile.get("dtype", "uint8"))
+    shape = {"height": 40, "width": 40, "count": len(bands), "dtype": bands.dtype}
+    raster.quiet_rasterio()
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", **shape) as target:
+        target.write(bands)
+    done = predict_files(Predictor(blurred, CLASSES), [tmp_path / "a.tif"], tmp_path / "out")
+    assert ("has 5 bands" if "count" in profile else "holds uint16") in done.failed[0][1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the bytes that the process read, as Linux tells them")
+def test_a_picture_stored_in_rows_is_decoded_once_not_once_a_tile(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 2000, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png", compress_level=0)
+
+    def bytes_read() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    with open_raster(tmp_path / "a.png") as found:
+        before = bytes_read()
+        with found.keeping(300):
+            for left in range(0, 2000, 100):
+                found[0:300, left : left + 100]
+        assert bytes_read() - before < 1.5 * noise.size
 
 
 def test_rasters_are_averaged_with_their_mirror_as_pictures_are(tmp_path: Path) -> None:

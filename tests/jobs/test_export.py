@@ -299,7 +299,23 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path
     for runtime in ("onnxruntime", "openvino"):
         assert (pixelwise.load(model, runtime=runtime).predict(source).labels == expected).mean() > 0.999
         network.write_bytes(b"damaged again")
+    pixelwise.load(model, runtime="openvino").predict(source)
+    whole = network.read_bytes()
+    network.write_bytes(whole[: len(whole) // 2] + bytes(100_000) + whole[len(whole) // 2 + 100_000 :])
+    assert (pixelwise.load(model, runtime="openvino").predict(source).labels == expected).mean() > 0.999
+    assert network.read_bytes() == whole
     assert auto.cache_folder() == own_cache
+
+
+def test_auto_keeps_to_a_precision_that_is_given(tmp_path: Path, own_cache: Path) -> None:
+    model, monitor = model_file(tmp_path / "m.safetensors", "fcn8s"), Lines()
+    source = picture(tmp_path / "a.png", 60, 90)
+    for precision in ("float32", "bfloat16"):
+        monitor.said.clear()
+        pixelwise.load(model, runtime="auto", precision=precision, monitor=monitor).predict(source)
+        assert monitor.said[0].startswith("runtime ")
+        assert monitor.said[0].split()[2] == f"{precision}:"
+        assert (own_cache / next(own_cache.glob(f"*-{precision}.json")).name).is_file()
 
 
 def test_a_runtime_that_does_not_exist_is_answered_with_the_nearest(tmp_path: Path) -> None:

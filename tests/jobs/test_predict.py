@@ -186,6 +186,46 @@ def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(
     assert len(predict_files(always(1), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "a"})).written)
 
 
+def test_a_mask_of_another_image_is_not_taken_for_ones_own(photo: Path, tmp_path: Path) -> None:
+    days, out, recipe = [tmp_path / "day1", tmp_path / "day2"], tmp_path / "out", Recipe({"model": "m"})
+    for shift, day in enumerate(days):
+        day.mkdir()
+        Image.fromarray(np.roll(np.asarray(Image.open(photo)), 40 * shift, axis=1)).save(day / "a.png")
+
+    def labelled(day: Path, recipe: Recipe = recipe) -> tuple[int, int]:
+        done = predict_files(predictor(), [day], out, recipe=recipe)
+        return len(done.written), len(done.skipped)
+
+    assert labelled(days[0]) == (1, 0)
+    assert labelled(days[0]) == (0, 1)
+    with pytest.raises(ConfigError, match=r"has a mask a.png of .*day1.*give --overwrite"):
+        labelled(days[1])
+    shutil.copy(days[1] / "a.png", days[0] / "a.png")  # the image is replaced by another
+    assert labelled(days[0]) == (1, 0)
+    days[0].rename(tmp_path / "moved")
+    assert labelled(tmp_path / "moved") == (0, 1)
+    red = np.asarray(Image.open(days[1] / "a.png"))[..., 0].astype(int)
+    assert np.array_equal(np.asarray(Image.open(out / "a.png")), red * 4 // 256)
+    assert labelled(days[1], Recipe({"model": "m"}, overwrite=True)) == (1, 0)
+    assert labelled(days[1]) == (0, 1)
+    origins = out / ".pixelwise-origins.jsonl"
+    origins.write_text(origins.read_text()[:-9])  # a crash cut its last line
+    with pytest.raises(ConfigError, match="another file"):  # the line before counts
+        labelled(days[1])
+
+
+def test_drafts_of_a_killed_command_go_once_they_are_old(photo: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    old, young, foreign = (out / name for name in (".geo.5vugtfqm.tif", ".photo.abcd_123.png", ".note.txt"))
+    for path in (old, young, foreign):
+        path.touch()
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    predict_files(predictor(), [photo], out)
+    assert sorted(path.name for path in out.iterdir()) == sorted([young.name, foreign.name, "photo.png"])
+
+
 def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(tmp_path / "plain.tif")
     done = predict_files(always(1), [tmp_path / "plain.tif"], tmp_path, recipe=Recipe({"model": "a"}))

@@ -29,7 +29,7 @@ def predict(
         int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take; 480.")
     ] = None,
     runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16; auto runtimes choose it.")] = "float32",
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; else chosen with the runtime.")] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make masks anew that are there already.")] = False,
     cluster: OnCluster = None,
@@ -64,7 +64,7 @@ def predict(
         if not estimate:
             _tell(told.written, told.skipped, len(told.failed), out)
         return
-    runtime = worth_measuring(runtime, find_images(images), model)
+    runtime = worth_measuring(runtime, find_images(images), model, precision)
     predictor = load(model, runtime=runtime, monitor=monitor, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     done = predict_files(predictor, images, out, choices=choices, recipe=recipe, monitor=monitor)

@@ -41,8 +41,9 @@ def serve(
         str, typer.Option(envvar="PIXELWISE_RUNTIME", help="auto, torch, onnxruntime or openvino.")
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(envvar="PIXELWISE_PRECISION", help="float32 or bfloat16; auto runtimes choose it.")
-    ] = "float32",
+        str | None,
+        typer.Option(envvar="PIXELWISE_PRECISION", help="float32 or bfloat16; else chosen with the runtime."),
+    ] = None,
     device: Annotated[str, typer.Option(envvar="PIXELWISE_DEVICE", help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Answer HTTP requests with masks, on the pipeline of `predict`."""

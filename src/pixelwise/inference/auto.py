@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -27,13 +28,21 @@ class AutoRunner:
     """At the first tile it tries all candidates, says and keeps the fastest whose labels agree with the reference's.
 
     candidates: functions that make a runner, by name; one of them is REFERENCE. remembered: a JSON file with an earlier
-    choice for this model on this machine; a damaged one counts as none.
+    choice for this model on this machine; a damaged one counts as none. precision: the only one to choose from.
     """
 
-    def __init__(self, candidates: dict[str, Callable[[], Runner]], *, remembered: Path, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        candidates: dict[str, Callable[[], Runner]],
+        *,
+        remembered: Path,
+        monitor: Monitor,
+        precision: str | None = None,
+    ) -> None:
         self.candidates = candidates
         self.remembered = remembered
         self.monitor = monitor
+        self.precision = precision
         self.chosen = self._earlier()
         self._turn = Lock()
 
@@ -70,7 +79,7 @@ class AutoRunner:
                     raise
                 self.monitor.line(f"runtime {name} left out: {error}")
         trials = try_runners({name: ways[name] for name in runners}, rgb[:1], reference=REFERENCE)
-        name = fastest(trials)
+        name = fastest({name: trial for name, trial in trials.items() if name.endswith(self.precision or "")})
         listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
         self.monitor.line(f"runtime {name}: the fastest whose labels agree (a tile, agreement: {listed})")
         with suppress(OutputError):  # a cache that cannot be written only costs the next run a measurement
@@ -114,10 +123,17 @@ def machine_key() -> str:
 
 
 def kept_file(path: Path, make: Callable[[], bytes]) -> Path:
-    """`path`, written with what `make` gives where it does not exist yet."""
-    if not path.is_file():
+    """`path`, written with what `make` gives where it does not exist yet, or is not what was written."""
+    sums = path.with_suffix(".crc32")
+    try:
+        whole = sums.read_text(encoding="ascii") == str(zlib.crc32(path.read_bytes()))
+    except (OSError, ValueError):
+        whole = False
+    if not whole:
+        made = make()
         with atomic(path) as draft:
-            draft.write_bytes(make())
+            draft.write_bytes(made)
+        write_text(sums, str(zlib.crc32(made)))
     return path
 
 

@@ -34,7 +34,7 @@ def load(
     model: str | Path,
     *,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str | None = None,
     tile: tuple[int, int] = TILE,
     overlap: float = OVERLAP,
     runtime: str = "torch",
@@ -45,7 +45,8 @@ def load(
 
     Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides; `max_memory`, in
     bytes, bounds the sums of logits of those read by window. `runtime` is one of RUNTIMES; `auto` measures those that
-    are installed at the first tile, in float32 and bfloat16, and keeps the fastest whose labels agree. Raises
+    are installed at the first tile, in float32 and bfloat16 unless one `precision` is given, and keeps the fastest
+    whose labels agree; the others take float32 unless told otherwise. Raises
     ModelError for a file that is missing, damaged or not a model, ConfigError for a device, precision or runtime that
     cannot be.
     """
@@ -53,9 +54,9 @@ def load(
     refuse_unloadable(path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime)
     header = read_any_header(path)
     if path.suffix == ".onnx":
-        runner = _of_onnx(path, runtime, precision)
+        runner = _of_onnx(path, runtime, precision or "float32")
     elif path.suffix == ".xml":
-        runner = OpenVinoRunner(path, precision=precision)
+        runner = OpenVinoRunner(path, precision=precision or "float32")
     else:
         runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
     predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
@@ -67,13 +68,14 @@ def refuse_unloadable(
     model: Path,
     *,
     device: str = "auto",
-    precision: str = "float32",
+    precision: str | None = None,
     tile: tuple[int, int] = TILE,
     overlap: float = OVERLAP,
     runtime: str = "torch",
     **_: object,
 ) -> None:
     """Raises ConfigError for options of `load` that cannot be, also where a GPU may be elsewhere."""
+    precision = precision or "float32"
     named = (("runtime", runtime, RUNTIMES), ("precision", precision, PRECISIONS), ("device", device, DEVICES))
     for what, name, allowed in named:
         if name not in allowed:
@@ -98,9 +100,9 @@ def read_any_header(model: Path) -> Header:
     return read(model)
 
 
-def worth_measuring(runtime: str, images: Iterable[Path], model: Path) -> str:
+def worth_measuring(runtime: str, images: Iterable[Path], model: Path, precision: str | None = None) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and `torch` otherwise."""
-    if runtime != "auto" or model.suffix in EXPORTED or _remembered(model_path(model)).is_file():
+    if runtime != "auto" or model.suffix in EXPORTED or _remembered(model_path(model), precision).is_file():
         return runtime
     work = 0
     for image in images:
@@ -130,7 +132,7 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
     return OnnxRunner(path)
 
 
-def _of_run(path: Path, device: str, precision: str, runtime: str, monitor: Monitor) -> Runner:
+def _of_run(path: Path, device: str, precision: str | None, runtime: str, monitor: Monitor) -> Runner:
     """The runner of a model file. PyTorch is imported only where it computes, or where it makes the ONNX network."""
     segmenter = cache(lambda: load_model(path)[0])
 
@@ -144,26 +146,27 @@ def _of_run(path: Path, device: str, precision: str, runtime: str, monitor: Moni
 
         return to_onnx(segmenter())
 
-    remembered = _remembered(path)
+    remembered, number = _remembered(path, precision), precision or "float32"
     if runtime == "torch" or device == "cuda":
-        return torch_runner(precision)
+        return torch_runner(number)
     if runtime == "auto" and device == "auto" and not remembered.is_file() and choose_device(device).type == "cuda":
-        return torch_runner(precision)
+        return torch_runner(number)
     kept = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
-        return _rebuilt(kept, partial(_runner, runtime, precision))
+        return _rebuilt(kept, partial(_runner, runtime, number))
     candidates: dict[str, Callable[[], Runner]] = {
         f"torch {name}": partial(torch_runner, name) for name in ("float32", "bfloat16")
     }
     for name, number in (("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")):
-        if installed(name):
+        if installed(name) and number == (precision or number):
             candidates[f"{name} {number}"] = partial(_rebuilt, kept, partial(_runner, name, number))
-    return AutoRunner(candidates, remembered=remembered, monitor=monitor)
+    return AutoRunner(candidates, remembered=remembered, monitor=monitor, precision=precision)
 
 
-def _remembered(path: Path) -> Path:
-    """The file with the fastest runtime for a model file on this machine, once it is known."""
-    return cache_folder() / f"{model_key(path)}-{machine_key()}.json"
+def _remembered(path: Path, precision: str | None) -> Path:
+    """The file with the fastest runtime for a model file on this machine, of one precision or of all, once known."""
+    among = f"-{precision}" if precision else ""
+    return cache_folder() / f"{model_key(path)}-{machine_key()}{among}.json"
 
 
 def _runner(runtime: str, precision: str, path: Path) -> Runner:

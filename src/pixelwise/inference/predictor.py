@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.errors import ImageError, ModelError
+from pixelwise.errors import ConfigError, ImageError, ModelError
 from pixelwise.files import atomic
 from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
 from pixelwise.inference.regions import beside_largest, labels_beside, sieved, singled
@@ -83,7 +83,7 @@ class Predictor:
     """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
 
     `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the sums of
-    logits of a picture read by window may take. `name` is what reports call the model, `reading`
+    logits of a picture read by window, and its rows, may take. `name` is what reports call the model, `reading`
     how its training read its data, as far as known. Raises ConfigError for a tile
     below 32 pixels, an overlap outside [0, 1), or other weights.
     """
@@ -98,6 +98,8 @@ class Predictor:
         weights: str = "linear",
         max_memory: int | None = None,
     ) -> None:
+        if max_memory is not None and max_memory <= 0:
+            raise ConfigError(f"max_memory {max_memory}: give a number above 0, or none for what is usual")
         TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image
         self.runner = runner
         self.classes = classes

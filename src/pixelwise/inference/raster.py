@@ -3,6 +3,7 @@
 Needs rasterio (extra `raster`), which reads what GDAL reads.
 """
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.images import MAX_PIXELS, Array, pixel_count
+from pixelwise.images import IMAGE_SUFFIXES, MAX_PIXELS, Array, pixel_count
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
@@ -35,15 +36,16 @@ from pixelwise.inference.tiles import Band, TilePlan, stream
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, top_labels
 
-CACHE_MEBIBYTES = 96
-"""GDAL's cache of decoded blocks: a few rows of blocks of a wide picture."""
+ROW_BYTES = 5
+"""A pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the row's edges."""
 
 LOWEST_TILE = 128
 COMFORTABLE = 480 * 2**20
 """Bytes for the sums of logits where no limit is given: with them, 20,000 pixels a side stay below 1.5 GB in all."""
 
 _FILTERS = Lock()
-_SETTINGS = {"GDAL_CACHEMAX": CACHE_MEBIBYTES, "GDAL_NUM_THREADS": "1"}
+_SPARE_CACHE = 16 * 2**20
+_SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cache in bytes
 
 
 @dataclass
@@ -83,6 +85,17 @@ class RasterPicture:
             mask = self.dataset.dataset_mask(window=((top, top + height), (left, left + width)))
         found: NDArray[np.bool_] = mask > 0
         return found
+
+    @contextmanager
+    def keeping(self, rows: int) -> Iterator[None]:
+        """A block in which GDAL keeps what it decodes for windows of so many rows, side by side.
+
+        With less, each window of a PNG or JPEG decodes the file from its top again.
+        """
+        block = self.dataset.block_shapes[0][0]
+        held = (math.ceil(rows / block) + 1) * block * self.width * self.dataset.count
+        with quiet_rasterio().Env(GDAL_CACHEMAX=_SPARE_CACHE + math.ceil(1.1 * held)):
+            yield
 
     @cached_property
     def _palette(self) -> Array | None:
@@ -162,9 +175,10 @@ def predict_raster(
         height, count = plan.edges[rows.stop] - plan.edges[rows.start], len(rows) * len(plan.columns)
         monitor.line(
             f"{source.name}: {height} x {picture.width} pixels in {count} tiles "
-            f"of {plan.size[0]} x {plan.size[1]}; sums of logits need {needed / 2**20:.0f} MiB"
+            f"of {plan.size[0]} x {plan.size[1]}; its rows and the sums of logits need {needed / 2**20:.0f} MiB"
         )
         runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
+        stack.enter_context(picture.keeping(plan.size[0]))
         pieces = monitor.track(stream(runner, picture, plan, band), what=source.name, total=count, unit="tiles")
         files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
         results = _Results(picture, plan, choices, files, singled(predictor.classes.names, choices.largest))
@@ -198,7 +212,7 @@ def planned(predictor: Predictor, height: int, width: int, choices: Choices) -> 
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
     whole, classes = predictor.plan(height, width), len(predictor.classes)
     copies = copies_held(mirror=choices.tta, scales=choices.scales)
-    kept = 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)  # labels and what is valid come always
+    kept = ROW_BYTES + 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)  # 2: labels, what is valid
     plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies, kept=kept)
     return plan, plan.memory(classes, copies=copies, kept=kept)
 
@@ -225,12 +239,12 @@ def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies
 def reads_by_window(path: Path) -> bool:
     """Whether an image is to be labelled by `predict_raster`: it has a georeference, or too many pixels for memory.
 
-    Raises ImageError for one of too many pixels where rasterio is not installed. A file that cannot be opened is not
-    one of these: reading it will say what is wrong.
+    So is one that GDAL alone can open. Raises ImageError for one of too many pixels where rasterio is not installed. A
+    file that cannot be opened is not one of these: reading it will say what is wrong.
     """
     pixels = pixel_count(path)
     large = pixels is not None and pixels > MAX_PIXELS
-    if not large and path.suffix.lower() not in (".tif", ".tiff", ".vrt", ".jp2"):
+    if not large and not _may_be_placed(path):
         return False
     try:
         rasterio = quiet_rasterio()
@@ -240,15 +254,27 @@ def reads_by_window(path: Path) -> bool:
         return False
     try:
         with rasterio.open(path) as dataset:
-            return large or _is_placed(dataset) or dataset.height * dataset.width > MAX_PIXELS
+            return large or pixels is None or _is_placed(dataset) or dataset.height * dataset.width > MAX_PIXELS
     except UnicodeError as error:
         raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
     except rasterio.errors.RasterioIOError:
         return False
 
 
+def _may_be_placed(path: Path) -> bool:
+    """Whether it is worth opening with GDAL: by its name, or by a file beside it that says where the picture lies."""
+    kind = path.suffix.lower()
+    if kind in (".tif", ".tiff", ".jp2", ".vrt"):
+        return True
+    if kind not in IMAGE_SUFFIXES:
+        return path.is_file()
+    world = f"{path.stem}.{kind[1]}{kind[-1]}w"  # .jgw beside .jpg
+    beside = (f"{path.name}.aux.xml", world, f"{path.name}w", f"{path.stem}.wld")
+    return any(path.with_name(name).is_file() for name in beside)
+
+
 def _is_placed(dataset: Any) -> bool:
-    return dataset.crs is not None or not dataset.transform.is_identity
+    return dataset.crs is not None or not dataset.transform.is_identity or bool(dataset.gcps[0])
 
 
 def quiet_rasterio() -> Any:

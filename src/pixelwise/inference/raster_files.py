@@ -88,6 +88,8 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
     layout = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
     layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
     layout |= {"crs": source.crs} if source.crs is not None else {}
+    points, system = source.gcps
+    layout |= {"gcps": points, "crs": system} if points else {}
     layout |= {} if source.transform.is_identity else {"transform": source.transform}
     with atomic(path) as draft:
         with rasterio.open(draft, "w", **layout) as dataset:

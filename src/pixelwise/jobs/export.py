@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,11 +17,13 @@ from pixelwise.data.build import open_dataset
 from pixelwise.data.sample import DataOptions
 from pixelwise.data.shapes import draw_scene
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError
+from pixelwise.files import atomic
 from pixelwise.images import Array, read_rgb
-from pixelwise.inference.load import EXPORTED
+from pixelwise.inference.load import EXPORTED, TILE
 from pixelwise.inference.packages import demand
 from pixelwise.inference.runners import Logits, Runner
 from pixelwise.inference.runtimes import OnnxRunner, OpenVinoRunner
+from pixelwise.inference.tiles import OVERLAP
 from pixelwise.inference.torch_runner import TorchRunner
 from pixelwise.inference.trace import to_onnx
 from pixelwise.jobs.predict import find_images
@@ -33,6 +36,9 @@ SAMPLES = 5
 LARGEST_GAP = 1e-2
 LEAST_AGREEMENT = 0.999
 _HALF = ".safetensors"
+
+TILES = {"tile": TILE, "overlap": OVERLAP, "weights": "linear"}
+"""How `predict` cuts large pictures, for programs that run an exported network by themselves."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,9 @@ def export(
                 f"{allowed}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
                 "nothing was written; please report the encoder and decoder"
             )
-        _write(path, segmenter, header)
+        for ending in (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,):  # what was compared, to the bit
+            with atomic(path.with_suffix(ending)) as draft:
+                shutil.copyfile(trial.with_suffix(ending), draft)
     return result
 
 
@@ -102,9 +110,9 @@ def _write(path: Path, segmenter: Segmenter, header: Header) -> None:
         return
     network = to_onnx(segmenter)
     if path.suffix == ".onnx":
-        write_onnx(path, network, header)
+        write_onnx(path, network, header, tiles=TILES)
     else:
-        write_openvino(path, demand("openvino").Core().read_model(network), header)
+        write_openvino(path, demand("openvino").Core().read_model(network), header, tiles=TILES)
 
 
 def _compared(path: Path, found: Runner, wanted: TorchRunner, pictures: list[Array]) -> Exported:

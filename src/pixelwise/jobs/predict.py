@@ -4,14 +4,15 @@ import glob
 import json
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
-from pixelwise.files import write_text
+from pixelwise.files import sweep, write_text
 from pixelwise.heap import kept_heap
 from pixelwise.images import MAX_PIXELS, list_images, pixel_count
 from pixelwise.inference.areas import remove_areas, write_areas
@@ -22,10 +23,19 @@ from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
 from pixelwise.inference.regions import TOO_LARGE, singled
 from pixelwise.inference.seams import Seams
+from pixelwise.jobs.origins import Origins
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
 AREAS = "areas.csv"
+
+ABANDONED = 3600.0
+"""Seconds after which a draft that has not changed is one of a command that was killed."""
+
+SEVERAL_AT_ONCE = 16_000_000
+"""Pixels up to which images are read whole beside others. Larger ones take turns: each pixel takes some 10 bytes."""
+
+_TURN = Lock()
 
 
 @dataclass(frozen=True)
@@ -67,30 +77,33 @@ def predict_files(
     _refuse_unfitting(predictor, images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
-    done = dict[Path, Path]()
+    done, origins = dict[Path, Path](), Origins(folder, images if recipe else ())
     if recipe is not None:
         before = _made_with(folder)
         if not recipe.overwrite:
             same, there = before == recipe.made_with, _times(folder)
-            done = {
-                image: folder / mask
-                for image, mask in finished(images, folder, choices, there=there, beside=beside, same=same).items()
-            }
+            whole = finished(images, folder, choices, there=there, beside=beside, same=same)
+            done = {image: folder / mask for image, mask in whole.items() if origins.unchanged(image, mask)}
         if recipe.overwrite and "areas" not in choices.extras:
             remove_areas(folder / AREAS)  # it would speak of masks that are no more
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / RECIPE, recipe.as_json())
+    sweep(folder, older=ABANDONED)
     skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
     todo = [image for image in images if image not in done]
     label = partial(label_image, predictor, folder, choices, monitor)
-    for image, found in monitor.track(zip(todo, ahead(label, todo), strict=True), what="predicting", total=len(todo)):
-        result = label_large(predictor, folder, choices, monitor, image) if isinstance(found, Large) else found
-        if isinstance(result, ImageError):
-            failed.append((image, str(result)))
-            monitor.line(f"skipped: {result}")
-        elif isinstance(result, Path):
-            written.append(result)
-            done[image] = result
+    with closing(origins):
+        for image, found in monitor.track(
+            zip(todo, ahead(label, todo), strict=True), what="predicting", total=len(todo)
+        ):
+            result = label_large(predictor, folder, choices, monitor, image) if isinstance(found, Large) else found
+            if isinstance(result, ImageError):
+                failed.append((image, str(result)))
+                monitor.line(f"skipped: {result}")
+            elif isinstance(result, Path):
+                written.append(result)
+                done[image] = result
+                origins.note(image, result.name)
     if "areas" in choices.extras:
         write_areas(folder / AREAS, [done[i] for i in images if i in done], predictor.classes.names)
     return Predictions(tuple(written), skipped, tuple(failed))
@@ -145,16 +158,24 @@ def label_image(
     try:
         if reads_by_window(image):
             return Large()
-        result = predictor.predict(
-            image,
-            tta=choices.tta,
-            scales=choices.scales,
-            smallest=choices.smallest,
-            largest=choices.largest,
-            scores=choices.scores,
-        )
+        alone = (pixel_count(image) or 0) > SEVERAL_AT_ONCE
+        with _TURN if alone else nullcontext():
+            return _label_whole(predictor, folder, choices, monitor, image)
     except ImageError as error:
         return error
+
+
+def _label_whole(predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path) -> Path:
+    result = predictor.predict(
+        image,
+        tta=choices.tta,
+        scales=choices.scales,
+        smallest=choices.smallest,
+        largest=choices.largest,
+        scores=choices.scores,
+    )
+    if "polygons" in choices.extras:
+        monitor.line(f"{image.name}: no polygons, as it has no place on the earth")
     if "seams" in choices.extras:
         seams = Seams(predictor.plan(*result.labels.shape))
         seams.add(0, result.labels)
