@@ -137,9 +137,10 @@ def _of_run(path: Path, device: str, precision: str | None, runtime: str, monito
     segmenter = cache(lambda: load_model(path)[0])
 
     def torch_runner(precision: str) -> Runner:
+        from pixelwise.inference.folding import folded
         from pixelwise.inference.torch_runner import TorchRunner
 
-        return TorchRunner(segmenter(), device=choose_device(device), precision=precision)
+        return TorchRunner(folded(segmenter()), device=choose_device(device), precision=precision)
 
     def network() -> bytes:
         from pixelwise.inference.trace import to_onnx
