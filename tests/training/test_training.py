@@ -313,12 +313,12 @@ def test_every_open_choice_is_made_with_its_reason() -> None:
     config, reasons = choose(TrainConfig(device="cpu"), facts())
     assert (config.crop, config.batch, config.accumulate, config.workers) == ((288, 384), 8, 1, 1)
     assert config.epochs == 27  # 10,000 samples of 367 images
-    assert set(reasons) == {"crop", "batch", "accumulate", "epochs", "workers"}
+    assert set(reasons) == {"crop", "batch", "accumulate", "epochs", "cache", "workers"}
     assert "360 x 480" in reasons["crop"]
 
 
 def test_what_is_given_stays_and_has_no_reason() -> None:
-    given = TrainConfig(device="cpu", crop=(64, 96), batch=3, accumulate=2, minutes=5.0, workers=0)
+    given = TrainConfig(device="cpu", crop=(64, 96), batch=3, accumulate=2, minutes=5.0, workers=0, cache=0)
     config, reasons = choose(given, facts())
     assert config == given
     assert reasons == {}
@@ -335,6 +335,8 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"memory": 1 << 30}, "batch", 2),
         ({"memory": 1 << 30}, "accumulate", 4),
         ({"device": "cuda"}, "batch", 16),
+        ({"decoded": 100 << 20, "main_memory": 8 << 30}, "cache", 100),
+        ({"decoded": 100 << 30, "main_memory": 8 << 30}, "cache", 1024),
         ({"cores": 1}, "workers", 1),
         ({"cores": 64}, "workers", 8),
     ],

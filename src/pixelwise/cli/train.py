@@ -9,7 +9,7 @@ from pixelwise.cli.options import Device, Format, OnCluster, SkipUnpaired, Thres
 
 OWN = (
     "recipe", "decoder", "encoder", "weights", "upsample", "start", "epochs", "minutes", "crop", "batch", "seed",
-    "device", "precision", "skip_broken", "augment", "loss",
+    "device", "precision", "skip_broken", "augment", "loss", "profile",
 )  # fmt: skip
 """Fields of TrainConfig that have options of their own."""
 
@@ -40,6 +40,7 @@ def train(
     loss: Annotated[str | None, typer.Option(help="A sum; 'cross_entropy + dice' if not given.")] = None,
     set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of TrainConfig.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only write what the network will see.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Say what the time goes into.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     cluster: OnCluster = None,
     workers: Workers = None,
@@ -55,7 +56,8 @@ def train(
     config = config_of(
         recipe, decoder=decoder, encoder=encoder, weights=weights, upsample=upsample, start=start, epochs=epochs,
         minutes=minutes, crop=crop, batch=batch, seed=seed, device=device, precision=precision,
-        skip_broken=skip_broken, augment=augment, loss=loss, **read_fields(set or [], TrainConfig, own=OWN),
+        skip_broken=skip_broken, augment=augment, loss=loss, profile=profile or None,
+        **read_fields(set or [], TrainConfig, own=OWN),
     )  # fmt: skip
     reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
     if preview:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pixelwise.data.decoded import Decoded
 from pixelwise.data.sample import Pair
 from pixelwise.data.transforms import Augmentation, as_tensors, pasted
 from pixelwise.errors import PixelwiseError
@@ -30,7 +31,8 @@ class TrainingSet(Dataset[Batch]):
     """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker.
 
     Void pixels become the class `void_as`; only a comparison with sources that do so has use for another than VOID.
-    `paste` is the share of the samples over which classes of another sample are laid.
+    `paste` is the share of the samples over which classes of another sample are laid. `decoded` keeps pictures, in the
+    order of the pairs.
     """
 
     pairs: tuple[Pair, ...]
@@ -39,6 +41,7 @@ class TrainingSet(Dataset[Batch]):
     seed: int
     void_as: int = VOID
     paste: float = 0.0
+    decoded: Decoded | None = None
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
@@ -51,7 +54,12 @@ class TrainingSet(Dataset[Batch]):
 
     def _sample(self, index: int, chance: torch.Generator) -> Batch:
         pair = self.pairs[index]
-        return self.augment(*as_tensors(read_rgb(pair.image), self.read_labels(pair.mask)), chance)
+
+        def decode() -> tuple[Array, Array]:
+            return read_rgb(pair.image), self.read_labels(pair.mask)
+
+        found = decode() if self.decoded is None else self.decoded.pair(index, decode)
+        return self.augment(*as_tensors(*found), chance)
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +44,10 @@ class Survey:
         heights, widths = zip(*self.sizes, strict=True)
         return int(np.median(heights)), int(np.median(widths))
 
-    def of_at_least(self, size: tuple[int, int]) -> tuple[Pair, ...]:
-        """The pairs whose images have at least `size` (height, width)."""
+    def of_at_least(self, size: tuple[int, int]) -> "Survey":
+        """The same with only the pairs whose images have at least `size` (height, width); counts stay those of all."""
         fits = [have[0] >= size[0] and have[1] >= size[1] for have in self.sizes]
-        return tuple(pair for pair, fit in zip(self.pairs, fits, strict=True) if fit)
+        return replace(self, pairs=tuple(compress(self.pairs, fits)), sizes=tuple(compress(self.sizes, fits)))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ ROW_BYTES = 5
 
 LOWEST_TILE = 128
 COMFORTABLE = 480 * 2**20
-"""Bytes for the sums of logits where no limit is given: with them, 20,000 pixels a side stay below 1.5 GB in all."""
+"""Bytes for the sums of logits and the rows of the picture where no limit is given: with them, 20,000 pixels a side
+stay below 1 GiB in all."""
 
 _FILTERS = Lock()
 _SPARE_CACHE = 16 * 2**20

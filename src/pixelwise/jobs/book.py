@@ -50,7 +50,7 @@ def book_figures(model: nn.Module, last: Epoch, dataset: DataSet, val: Survey, c
     """Score `model`, as it is after the epoch `last`, in the course's way and in the right one."""
     assert config.crop is not None
     whole = Augmentation(config.crop, scale=(1.0, 1.0), jitter=0.0, mirror=False)
-    crops = TrainingSet(val.of_at_least(config.crop), dataset.read_labels, whole, config.seed, void_as=0)
+    crops = TrainingSet(val.of_at_least(config.crop).pairs, dataset.read_labels, whole, config.seed, void_as=0)
     items = [(0, index) for index in range(len(crops))]
     loader: DataLoader[Batch] = DataLoader(crops, batch_size=config.batch, sampler=items)
     device = next(model.parameters()).device

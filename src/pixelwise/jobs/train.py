@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
+from pixelwise.data.decoded import Decoded
 from pixelwise.data.loaders import TrainingSet, WholeImages, training_loader, validation_loader
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
@@ -206,8 +207,9 @@ def _large_enough(train: Survey, config: TrainConfig, monitor: Monitor) -> Surve
         return train
     kept = train.of_at_least(config.crop)
     height, width = config.crop
-    monitor.line(f"{len(train.pairs) - len(kept)} of {len(train.pairs)} images are below {height} x {width}: dropped")
-    return replace(train, pairs=kept)
+    dropped = len(train.pairs) - len(kept.pairs)
+    monitor.line(f"{dropped} of {len(train.pairs)} images are below {height} x {width}: dropped")
+    return kept
 
 
 def _say_book(figures: BookFigures, monitor: Monitor) -> dict[str, float]:
@@ -228,7 +230,9 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
 def _chosen(config: TrainConfig, train: Survey, monitor: Monitor) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
     config = replace(config, device=choose_device(config.device).type)
-    facts = Facts(len(train.pairs), train.median_size, config.device, free_memory(config.device), os.cpu_count() or 1)
+    decoded = sum(4 * height * width for height, width in train.sizes)
+    cores, memory = os.cpu_count() or 1, (free_memory(config.device), free_memory("cpu"))
+    facts = Facts(len(train.pairs), train.median_size, config.device, memory[0], cores, memory[1], decoded)
     config, reasons = choose(config, facts)
     for name, why in reasons.items():
         value = getattr(config, name)
@@ -268,7 +272,8 @@ def _loaders(dataset: DataSet, parts: dict[str, Survey], config: TrainConfig, fa
 def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:
     void_as = 0 if config.void_as_background else VOID
     augment = _augmentation(config, train)
-    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste)
+    decoded = Decoded(train.sizes, config.cache * 2**20) if config.cache else None
+    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste, decoded)
 
 
 def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:

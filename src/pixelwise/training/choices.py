@@ -19,19 +19,26 @@ SAMPLES = 10_000
 
 EPOCHS = (10, 60)
 BATCH = {"cpu": 8, "cuda": 16}
+CACHE_SHARE = 8
+"""Of the free memory one part in so many may hold decoded images; the rest is for steps and other programs."""
+
 BYTES_PER_PIXEL = 2500
 """What a step holds for one pixel of a sample; measured on the default network in float32."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the choices rest on: training images, their median (height, width), the device, bytes of memory, cores."""
+    """What the choices rest on: training images, their median (height, width), the device, its free bytes, cores, the
+    free bytes of main memory, and those of all images and masks decoded.
+    """
 
     images: int
     median_size: tuple[int, int]
     device: str
     memory: int
     cores: int
+    main_memory: int = 0
+    decoded: int = 0
 
 
 def free_memory(device: str) -> int:
@@ -61,6 +68,7 @@ def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, st
     decide("accumulate", lambda: _accumulate(facts, config))
     if config.minutes is None:
         decide("epochs", lambda: _epochs(facts))
+    decide("cache", lambda: _cache(facts, config))
     decide("workers", lambda: (default_workers(facts.cores), f"one of every two of {facts.cores} cores, 1 to 8"))
     return config, reasons
 
@@ -97,6 +105,13 @@ def _accumulate(facts: Facts, config: TrainConfig) -> tuple[int, str]:
     if config.batch < usual and config.batch == _fitting(facts, config):
         return -(-usual // config.batch), f"a step sees about {usual} samples all the same"
     return 1, "a step is one batch"
+
+
+def _cache(facts: Facts, config: TrainConfig) -> tuple[int, str]:
+    mebibytes, allowed = -(-facts.decoded // 2**20), facts.main_memory // CACHE_SHARE // config.devices // 2**20
+    if mebibytes <= allowed:
+        return mebibytes, "MiB hold all training images decoded"
+    return allowed, f"MiB, an eighth of what is free, for decoded images; all of them would take {mebibytes}"
 
 
 def _epochs(facts: Facts) -> tuple[int, str]:

@@ -25,7 +25,8 @@ class TrainConfig:
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
     scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
     drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
-    as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events.
+    as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events. cache: MiB for
+    decoded images, 0 for none. profile: says what each epoch's time went into, and the operators of a few steps.
     """
 
     recipe: str = "default"
@@ -66,6 +67,8 @@ class TrainConfig:
     drop_small: bool = False
     void_as_background: bool = False
     workers: int | None = None
+    cache: int | None = None
+    profile: bool = False
     skip_broken: bool = False
     tensorboard: bool = False
 
@@ -97,6 +100,7 @@ class TrainConfig:
         self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
         make_loss(self.loss)
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
+        self._demand(self.cache is None or self.cache >= 0, "cache", "MiB, 0 or more")
         self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
         self._demand(self.devices >= 1, "devices", "a whole number of at least 1")
         self._demand(self.timeout > 0, "timeout", "a number above 0")

@@ -124,8 +124,9 @@ def _write(session: Session, history: list[Epoch], place: Place, *, best: bool) 
     write_history(place.run / "history.csv", history)
     save_state(place.run, (session.model, session.average, session.optimizer), session.budget, len(history))
     place.monitor.line(_summary(row, session.budget))
-    if len(history) == 1:
-        place.monitor.line(f"the first epoch's time: {session.watch.shares()}")
+    if len(history) == 1 or session.config.profile:
+        place.monitor.line(f"time: {session.watch.shares()}")
+    session.watch.seconds.clear()
     place.after(history, best)
 
 

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -24,6 +23,7 @@ from pixelwise.training.history import Epoch
 from pixelwise.training.interrupt import StopWish
 from pixelwise.training.optimize import thaw
 from pixelwise.training.parallel import agreed, mean_of, of_first, pooled, share_buffers
+from pixelwise.training.profile import Operators, Stopwatch
 from pixelwise.training.schedule import Budget, rate_factor
 
 
@@ -38,26 +38,6 @@ class Loaders:
 
 class NotFiniteError(TrainingError):
     """The loss was no number."""
-
-
-@dataclass(frozen=True)
-class Stopwatch:
-    """Seconds by what they were spent on."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, what: str) -> Iterator[None]:
-        """Add the time of the block to `what`."""
-        start = time.perf_counter()
-        yield
-        self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - start
-
-    def shares(self) -> str:
-        """What the time went into, largest first."""
-        total = sum(self.seconds.values()) or 1.0
-        ranked = sorted(self.seconds.items(), key=lambda item: -item[1])
-        return ", ".join(f"{what} {seconds:.1f} s ({seconds / total:.0%})" for what, seconds in ranked)
 
 
 @dataclass(frozen=True)
@@ -111,7 +91,10 @@ class Session:
         loader, budget = self.loaders.train, self.budget
         size, together, rate = loader.batch_size or 1, self.config.accumulate or 1, 0.0
         batches = self.monitor.track(plainly(loader), what="train", total=len(loader) * size, weight=size)
+        operators = Operators() if self.config.profile and number == 1 else None
         for image, labels in self._waited(batches):
+            for line in operators.step() if operators else ():
+                self.monitor.line(line)
             rate = self._set_rate()
             images, target = self._on_device(image, labels)
             with self.watch("forward"):
