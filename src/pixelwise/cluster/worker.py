@@ -15,6 +15,7 @@ from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
 from pixelwise.cluster.watch import UNKNOWN, Watch
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
+from pixelwise.heap import kept_heap
 from pixelwise.inference.bands import join_bands
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
@@ -29,7 +30,10 @@ from pixelwise.monitor import Monitor
 T = TypeVar("T")
 
 TRIES = 3
-"""How often an image is taken up alone, after the unit it was in was lost with its worker, before it is set aside."""
+"""How many workers an image may cost while it is alone in work, after the unit it was in was lost with one, before it
+is set aside. Deaths while others are in work do not count, however many there are: of a job whose workers die by
+chance once a minute, an image of a second is set aside once in some 200,000 that were in work at a death.
+"""
 
 DONE, PART, FAILED, STOPPED = "done", "part", "failed", "stopped"
 """What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job cannot go on, as
@@ -88,6 +92,7 @@ class Worker:
         self._predictor = held(task.model, task.loading)
         self._watch, self._pace = Watch(), 0.0
 
+    @kept_heap()
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a unit, side by side; one by one where a worker was lost over them before."""
         pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
@@ -113,14 +118,16 @@ class Worker:
         found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
         if found:
             return _row(image, pixels, DONE, mask=found[image])
-        if (tries := begun_before(task.ledger, f"{image} {band}")) >= self.tries:
+        if (tries := begun_before(task.ledger, what := f"{image} {band}")) >= self.tries:
             return _row(
                 image,
                 pixels,
                 FAILED,
                 f"{image}: set aside, as its worker died or hung {tries} times while it was at it",
             )
-        return self._labelled(image, pixels, band)
+        row = self._labelled(image, pixels, band)
+        asked(task.ledger.through, what)
+        return row
 
     def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
         said, began = _Lines(self._watch), time.perf_counter()
