@@ -15,7 +15,6 @@ from pixelwise.cluster.shards import copy_out, slot_of
 from pixelwise.cluster.store import Store, fetch, is_address
 from pixelwise.cluster.watch import UNKNOWN, Watch
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
-from pixelwise.heap import kept_heap
 from pixelwise.inference.bands import join_bands
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
@@ -92,7 +91,6 @@ class Worker:
         self._predictor = held(task.model, task.loading)
         self._watch, self._pace = Watch(), 0.0
 
-    @kept_heap()
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a unit, side by side; one by one where a worker was lost over them before."""
         pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
