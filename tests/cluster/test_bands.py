@@ -120,7 +120,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     monkeypatch.setattr(predict.Pool, "of", pool)
     monkeypatch.setattr(predict, "Worker", Fresh)
     monkeypatch.setattr(predict, "LARGE", 100_000)
-    monkeypatch.setattr(worker, "held", lambda model, loading: load(model, **loading))
+    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
     monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
     return Fresh
 

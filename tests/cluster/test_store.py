@@ -178,7 +178,7 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
         Store(root).write("a", "text")
     assert "\n" not in str(told.value)
     assert kind.puts == asked, "a full store may have room a moment later; rights do not come"
-    monkeypatch.setattr(worker, "held", lambda model, loading: load(model, **loading))
+    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
     monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
     one = Worker(Task(root, model, {}, Choices(), frozenset(), Ledger()))
     row = {"unit": 0, "images": [str(images / "03.png")], "pixels": [690], "band": 0, "of": 1}

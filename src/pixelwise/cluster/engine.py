@@ -24,9 +24,6 @@ SECONDS = 5
 NODE_SECONDS = 120
 """How long a node has to start a process there and to tell what it has."""
 
-DEATHS = 20
-"""How often in a row workers may die before they have the model, as on machines that are taken away."""
-
 OBJECT_STORE = 200 * 2**20
 """Bytes of shared memory of a cluster on this machine: only lists of names and one model pass through it."""
 
@@ -269,11 +266,10 @@ def _alive(ray: ModuleType) -> list[dict[str, Any]]:
 
 
 def _quieten() -> None:
-    """What Ray Data says of itself goes to its own log; the job speaks for it. And it bears with workers that die."""
+    """What Ray Data says of itself goes to its own log; the job speaks for it."""
     context = demand("ray.data").DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.max_consecutive_actor_init_deaths = DEATHS
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

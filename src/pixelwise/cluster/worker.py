@@ -34,6 +34,11 @@ is set aside. Deaths while others are in work do not count, however many there a
 chance once a minute, an image of a second is set aside once in some 200,000 that were in work at a death.
 """
 
+DEATHS = 8
+"""How often in a row a worker may die while it loads the model, as where machines are taken away, before the job ends.
+Ray itself starts it again for ever, also where the memory never suffices.
+"""
+
 DONE, PART, FAILED, STOPPED = "done", "part", "failed", "stopped"
 """What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job cannot go on, as
 where the store is full.
@@ -56,15 +61,24 @@ class Task:
     ledger: Any
 
 
-def held(model: Any, loading: Mapping[str, Any]) -> Predictor:
-    """The model of a Pool, loaded in this process, which is ended where that takes longer than any step may."""
+def held(model: Any, loading: Mapping[str, Any], ledger: Any) -> Predictor:
+    """The model of a Pool, loaded in this process, which is ended where that takes longer than any step may. Raises
+    ConfigError where that has ended this worker DEATHS times.
+    """
     import ray
 
+    what = f"loading by {ray.get_runtime_context().get_actor_id()}"
+    if begun_before(ledger, what) >= DEATHS:
+        raise ConfigError(
+            f"a worker died or hung {DEATHS} times in a row while it loaded the model; give it more memory"
+        )
     with scratch_folder() as folder, Watch().over(0):
         files = {Path(folder) / name: data for name, data in ray.get(model).items()}
         for path, data in files.items():
             path.write_bytes(data)
-        return load(next(iter(files)), **loading)
+        found = load(next(iter(files)), **loading)
+    asked(ledger.through, what)
+    return found
 
 
 def asked(method: Any, *given: object) -> Any:
@@ -88,7 +102,7 @@ class Worker:
     def __init__(self, task: Task) -> None:
         self._task, self._store = task, Store(task.out)
         self._scratch = scratch_folder()
-        self._predictor = held(task.model, task.loading)
+        self._predictor = held(task.model, task.loading, task.ledger)
         self._watch, self._pace = Watch(), 0.0
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
