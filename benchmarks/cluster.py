@@ -1,18 +1,19 @@
 """Masks by a Ray cluster against one process, undisturbed and while workers, a node and the driver are killed.
 
     python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts alone undisturbed
-    python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts workers driver --out FILE
+    python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts workers driver --out FILE --note "What else ran"
 
 Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two threads. The images
 are repeated under other names up to the number asked for, made smaller by --height. Whole commands are timed, imports
-and the start of workers included; the cluster runs before. Beside the seconds stand those that the cores worked for it,
-which what else runs on the machine does not change. All masks are compared. Figures and masks are kept in --work, so
-that the parts may be run one by one.
+and the start of workers included; the cluster runs before, and has come to rest. Beside the seconds stand those that
+the cores worked for it, which what else runs on the machine changes little. All masks are compared. Figures, masks and
+what the commands said are kept in --work, so that the parts may be run one by one.
 """
 
 import argparse
 import contextlib
 import json
+import math
 import os
 import random
 import shlex
@@ -24,6 +25,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +35,32 @@ from PIL import Image
 from pixelwise.cluster.manifest import read_manifest
 from pixelwise.cluster.store import Store
 
-KILL_EVERY = 5.0
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 OPTIONS = "--runtime openvino --precision bfloat16"
-Harm = Callable[[Any, subprocess.Popen[str], int], str]
+FAILED = 1
+"""The exit status where some images were set aside."""
+
+AT_WORK = b".submit"
+"""What the title of a worker's process says while it has a unit: while it loads the model it is `.__init__`."""
+
+LOOK = 0.25
+"""Seconds from one look at the processes to the next; so much of what one did may be missed where it ends."""
+
+REST, LONG = 0.2, 40
+"""Seconds of cores in a second below which a cluster is at rest, and the seconds it may take to come to that."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A cluster, where a job writes to, how many masks that will be, and the seconds from one death to the next."""
+
+    cluster: Any
+    out: Path
+    number: int
+    kill_every: float
+
+
+Harm = Callable[[Scene, subprocess.Popen[bytes], int], str]
 
 
 def main() -> None:
@@ -47,15 +71,19 @@ def main() -> None:
     parser.add_argument("--height", type=int, help="of the images; theirs if not given")
     parser.add_argument("--options", default=OPTIONS, help="of predict")
     parser.add_argument("--parts", nargs="*", default=["alone", *HARMS], choices=["alone", *HARMS])
+    parser.add_argument("--kill-every", type=float, default=8.0, metavar="SECONDS")
+    parser.add_argument("--note", action="append", default=[], help="a paragraph below the figures")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    args.work = args.work.absolute()
     images = repeated(args.images, args.work, args.number, args.height)
     for part in args.parts:
         shutil.rmtree(args.work / part, ignore_errors=True)
         words = [sys.executable, "-m", "pixelwise", "predict", str(args.model), str(images)]
         words += ["--out", str(args.work / part), *shlex.split(args.options)]
-        figures = alone(words) if part == "alone" else on_cluster(words, HARMS[part])
+        log = args.work / f"{part}.log"
+        figures = alone(words, log) if part == "alone" else on_cluster(words, log, HARMS[part], args)
         figures |= outcome(args.work, part)
         (args.work / f"{part}.json").write_text(json.dumps(figures))
         print(part, figures)
@@ -66,7 +94,8 @@ def main() -> None:
 def page(args: argparse.Namespace) -> str:
     paths = {part: args.work / f"{part}.json" for part in ("alone", *HARMS)}
     found = {part: json.loads(path.read_text()) for part, path in paths.items() if path.exists()}
-    one = found.pop("alone")
+    if (one := found.pop("alone", None)) is None:
+        raise SystemExit("nothing to compare with: run --parts alone first")
     lines = [
         "| run | seconds | of cores | beside one process: seconds, of cores | until the first mask | masks as of one"
     ]
@@ -76,6 +105,7 @@ def page(args: argparse.Namespace) -> str:
     for name, run in found.items():
         more = ", ".join(f"{run[key] / one[key] - 1:+.1%}" for key in ("seconds", "cores"))
         title = f"cluster, {name}" + f": {run['harm']}" * bool(run["harm"])
+        title += f"; exit status {run['status']}" * bool(run["status"])
         counts = f"{run['same']} of {args.number} | {run['done']}, {run['failed']}, {run['rows']}"
         lines.append(
             f"| {title} | {run['seconds']:.0f} | {run['cores']:.0f} | {more} | {run['first']:.1f} | {counts} |"
@@ -83,6 +113,7 @@ def page(args: argparse.Namespace) -> str:
     others = ", ".join(f"{name} {run['others']:.0f}" for name, run in {"one process": one, **found}.items())
     size = f"{args.height} rows high" if args.height else "in their own size"
     command = f"python benchmarks/cluster.py MODEL IMAGES --number {args.number} --work WORK --out FILE"
+    notes = "".join(f"\n{note}\n" for note in args.note)
     return f"""# Batch prediction on a Ray cluster
 
 {provenance(command + (f" --height {args.height}" if args.height else ""))}
@@ -91,7 +122,7 @@ The cluster is Ray's own for tests: two nodes of one core each on this machine; 
 timed, from the shell to the last mask. Seconds that the cores worked for other things meanwhile: {others}.
 
 {chr(10).join(lines)}
-"""
+{notes}"""
 
 
 def repeated(folders: list[Path], work: Path, number: int, height: int | None) -> Path:
@@ -113,12 +144,13 @@ def repeated(folders: list[Path], work: Path, number: int, height: int | None) -
 @contextlib.contextmanager
 def watched(out: Path) -> Iterator[dict[str, Any]]:
     """Figures of the block, filled at its end: seconds, those until the first mask, of cores for it and for others."""
-    figures, found, over = dict[str, Any](), list[float](), threading.Event()
-    began, busy, mine = time.monotonic(), busy_seconds(), own_seconds()
+    figures, found, over, worked = dict[str, Any](), list[float](), threading.Event(), own_seconds()
+    began, busy, before = time.monotonic(), busy_seconds(), sum(worked.values())
 
     def look() -> None:
-        while not over.wait(0.1) and not found:
-            if next(out.glob("*.png"), None):
+        while not over.wait(LOOK):
+            worked.update(own_seconds())  # of a process that ends nothing is known afterwards
+            if not found and masks(out):
                 found.append(time.monotonic() - began)
 
     watcher = threading.Thread(target=look)
@@ -128,7 +160,9 @@ def watched(out: Path) -> Iterator[dict[str, Any]]:
     finally:
         over.set()
         watcher.join()
-    figures |= {"seconds": time.monotonic() - began, "first": found[0], "cores": own_seconds() - mine}
+    worked.update(own_seconds())
+    figures |= {"seconds": time.monotonic() - began, "first": found[0] if found else math.nan}
+    figures["cores"] = sum(worked.values()) - before
     figures["others"] = busy_seconds() - busy - figures["cores"]
 
 
@@ -138,11 +172,12 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
-def own_seconds() -> float:
-    """Seconds that cores have worked for this process and all that it has started, those that have ended included."""
+def own_seconds() -> dict[tuple[int, str], float]:
+    """Seconds that cores have worked for each process that this one has started, by its number and beginning."""
     all_of = processes()
-    mine = [all_of[pid] for pid in descendants(all_of) if pid in all_of]
-    return sum(int(ticks) for words in mine for ticks in words[11:15]) / os.sysconf("SC_CLK_TCK")
+    mine = {pid: all_of[pid] for pid in descendants(all_of) - {os.getpid()} if pid in all_of}
+    ticks = os.sysconf("SC_CLK_TCK")
+    return {(pid, words[19]): (int(words[11]) + int(words[12])) / ticks for pid, words in mine.items()}
 
 
 def processes() -> dict[int, list[str]]:
@@ -162,38 +197,43 @@ def descendants(all_of: dict[int, list[str]]) -> set[int]:
     return found
 
 
+def masks(folder: Path) -> set[str]:
+    """Names of the masks that are there; a draft is none."""
+    return {path.name for path in folder.glob("*.png") if path.name[0] != "."}
+
+
 def outcome(work: Path, part: str) -> dict[str, int]:
     """How many masks are those of one process, and what the manifest says."""
-    alone, store = list((work / "alone").glob("*.png")), Store(str(work / part))
-    same = sum((work / part / mask.name).read_bytes() == mask.read_bytes() for mask in alone)
+    both, store = masks(work / "alone") & masks(work / part), Store(str(work / part))
+    same = sum((work / part / name).read_bytes() == (work / "alone" / name).read_bytes() for name in both)
     states = Counter(row["state"] for row in read_manifest(store).values())
     parts = list((work / part / "manifest").glob("*.csv"))
     rows = sum(len(path.read_text().splitlines()) - 1 for path in parts)
     return {"same": same, "done": states["done"], "failed": states["failed"], "rows": rows}
 
 
-def alone(words: list[str]) -> dict[str, Any]:
-    with watched(folder_of(words)) as figures:
-        subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "2"}, check=True, capture_output=True)
-    return {**figures, "harm": ""}
+def alone(words: list[str], log: Path) -> dict[str, Any]:
+    with watched(folder_of(words)) as figures, log.open("wb") as said:
+        done = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "2"}, stdout=said, stderr=said, check=False)
+    if done.returncode:
+        raise SystemExit(f"one process ended with {done.returncode}: {log.read_text()}")
+    return {**figures, "harm": "", "status": 0}
 
 
-def on_cluster(words: list[str], harm: Harm) -> dict[str, Any]:
-    """Figures until all is done, calls after a killed one included, and what was done to it."""
-    told = list[str]()
-    with nodes() as cluster, watched(folder_of(words)) as figures:
+def on_cluster(words: list[str], log: Path, harm: Harm, args: argparse.Namespace) -> dict[str, Any]:
+    """Figures until all is done, calls after a killed one included, what was done to it and how the last call ended."""
+    told, out = list[str](), folder_of(words)
+    with nodes() as cluster, watched(out) as figures, log.open("wb") as said:
+        scene = Scene(cluster, out, args.number, args.kill_every)
         while True:
-            job = subprocess.Popen(
-                [*words, "--cluster", cluster.address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-            told.append(harm(cluster, job, len(told)))
-            said = job.communicate()[0]
-            if job.returncode == 0:
+            job = subprocess.Popen([*words, "--cluster", cluster.address], stdout=said, stderr=said)
+            told.append(harm(scene, job, len(told)))
+            if job.wait() != -signal.SIGKILL:
                 break
-            if job.returncode != -signal.SIGKILL:
-                raise SystemExit(said)
-    print(said)
-    return {**figures, "harm": "; ".join(filter(None, told))}
+    print(log.read_text())
+    if job.returncode not in (0, FAILED):
+        raise SystemExit(f"the job ended with {job.returncode}, see above; {len(masks(out))} masks are there")
+    return {**figures, "harm": "; ".join(filter(None, told)), "status": job.returncode}
 
 
 def folder_of(words: list[str]) -> Path:
@@ -202,44 +242,55 @@ def folder_of(words: list[str]) -> Path:
 
 @contextlib.contextmanager
 def nodes() -> Iterator[Any]:
+    """A cluster whose processes have come to rest: Ray's agents take seconds to be there."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     cluster.add_node(**NODE)
     try:
+        calm, limit = 0, time.monotonic() + LONG
+        while calm < 3 and time.monotonic() < limit:
+            before = sum(own_seconds().values())
+            time.sleep(1)
+            calm = calm + 1 if sum(own_seconds().values()) - before < REST else 0
         yield cluster
     finally:
         cluster.shutdown()
 
 
-def nothing(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
+def nothing(scene: Scene, job: subprocess.Popen[bytes], call: int) -> str:
     return ""
 
 
-def kill_workers(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
-    """A worker every few seconds, and a node after some of them."""
+def kill_workers(scene: Scene, job: subprocess.Popen[bytes], call: int) -> str:
+    """A worker that has been at work for a second, every few seconds, and a node, for good, at half of the masks."""
     killed, removed, choice = 0, False, random.Random(0)
-    while job.poll() is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            job.wait(KILL_EVERY)
-            break
-        if alive := workers(cluster):
-            os.kill(choice.choice(alive), signal.SIGKILL)
-            killed += 1
-        if killed == 4 and not removed:
-            cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    since, last = dict[int, float](), time.monotonic()
+    while job.poll() is None and (there := len(masks(scene.out))) < scene.number:
+        time.sleep(0.5)
+        now, busy = time.monotonic(), workers(scene.cluster, AT_WORK)
+        since |= {pid: now for pid in busy if pid not in since}
+        ready = [pid for pid in busy if now - since[pid] > 1]
+        if ready and now - last >= scene.kill_every:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(choice.choice(ready), signal.SIGKILL)
+                killed, last = killed + 1, now
+        if not removed and there >= scene.number / 2:
+            scene.cluster.remove_node(next(iter(scene.cluster.worker_nodes)), allow_graceful=False)
             removed = True
-    return f"a worker killed every {KILL_EVERY:.0f} s ({killed} in all)" + ", one of two nodes removed" * removed
+    job.wait()
+    deaths = f"a worker at work killed every {scene.kill_every:.0f} s ({killed} in all)"
+    return deaths + ", one of two nodes removed at half of the masks" * removed
 
 
-def kill_driver(cluster: Any, job: subprocess.Popen[str], call: int) -> str:
-    """Once, in the middle of its work."""
+def kill_driver(scene: Scene, job: subprocess.Popen[bytes], call: int) -> str:
+    """Once, at a third of the masks."""
     if call:
         return ""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        job.wait(20)
+    while job.poll() is None and len(masks(scene.out)) < scene.number / 3:
+        time.sleep(0.2)
     job.kill()
-    return "driver killed after 20 s, started again"
+    return "driver killed at a third of the masks, started again"
 
 
 def workers(cluster: Any, name: bytes = b"MapWorker") -> list[int]:

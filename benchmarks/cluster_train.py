@@ -32,6 +32,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--note", action="append", default=[], help="a paragraph below the figures")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, nodes() as cluster:
@@ -47,11 +48,11 @@ def main() -> None:
     text = f"""# Training by Ray Train
 
 {provenance("python benchmarks/cluster_train.py")}
-Two nodes of one core each, of Ray's own cluster for tests; whole commands are timed, and the machine had other work.
+Two nodes of one core each, of Ray's own cluster for tests; whole commands are timed.
 Options: `{shlex.join(OPTIONS)}`
 
 {chr(10).join(lines)}
-"""
+{"".join(chr(10) + note + chr(10) for note in args.note)}"""
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 

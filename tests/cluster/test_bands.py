@@ -51,7 +51,7 @@ class Said(Monitor):
 class Here:
     """In place of Ray, for the worker that labels a few images first."""
 
-    exceptions = SimpleNamespace(RayActorError=RuntimeError)
+    exceptions = SimpleNamespace(RayActorError=RuntimeError, OutOfMemoryError=MemoryError)
 
     def remote(self, **needs: Any) -> Callable[[type[Worker]], Any]:
         def made(kind: type[Worker], task: Task) -> Any:
@@ -120,7 +120,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     monkeypatch.setattr(predict.Pool, "of", pool)
     monkeypatch.setattr(predict, "Worker", Fresh)
     monkeypatch.setattr(predict, "LARGE", 100_000)
-    monkeypatch.setattr(worker, "held", lambda model, loading: load(model, **loading))
+    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
     monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
     return Fresh
 
@@ -515,3 +515,36 @@ def test_a_picture_that_is_too_large_for_what_is_asked_fails_by_name_and_the_oth
     assert (done.written, [image for image, _ in done.failed]) == (1, [str(source / "map.tif")])
     assert done.failed[0][1].startswith(f"{source / 'map.tif'}: ")
     assert said in done.failed[0][1]
+
+
+def test_drafts_of_killed_workers_go_at_the_end_and_old_ones_at_the_beginning(
+    model: Path, source: Path, told: type[Told], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "manifest").mkdir(parents=True)
+    young, old = [".photo.abcdefgh.png", ".map_logits.abcdefgh.tif"], [".gone.abcdefgh.png", "manifest/.a.abcdefgh.csv"]
+    kept = [".gone.87654321.png", ".photo.png", "photo.abcdefgh.png", ".notes.txt"]
+    for name in (*young, *old, *kept):
+        (out / name).touch()
+    hours = (out / ".notes.txt").stat().st_mtime - 2 * 3600
+    for name in (*old, *kept[1:]):
+        os.utime(out / name, (hours, hours))
+    predict_on_cluster(ordered(model, source, out), Cluster(workers=2))
+    assert [name for name in (*young, *old, *kept) if (out / name).exists()] == kept
+
+
+def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_is_lost(
+    model: Path, tmp_path: Path, told: type[Told]
+) -> None:
+    broken, ledger = tmp_path / "broken.png", Ledger()
+    broken.write_bytes(b"\x89PNG\r\n")
+    one = Worker(Task(str(tmp_path / "out"), model, {}, Choices(), frozenset(), ledger))
+    row = {"unit": 0, "images": [str(broken)], "pixels": [1], "band": 0, "of": 1}
+    for _ in range(6):
+        (found,) = one(row)
+        assert "cannot be read as an image" in found["reason"]
+    for _ in range(3):
+        ledger.before(f"{broken} {Band(0, 1)}")  # and a worker that dies then
+    (found,) = one(row)
+    assert "set aside, as its worker died or hung 3 times" in found["reason"]
+    one._scratch.cleanup()

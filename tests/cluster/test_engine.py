@@ -1,10 +1,11 @@
+import platform
 import socket
 import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
@@ -13,7 +14,17 @@ from typing import Any
 import pytest
 
 from pixelwise.cli.main import with_address
-from pixelwise.cluster.engine import Cluster, _refuse_silent, connected, first_line, wants_gpu
+from pixelwise.cluster import engine as module
+from pixelwise.cluster.engine import (
+    Cluster,
+    _refuse_silent,
+    await_nodes,
+    connected,
+    first_line,
+    refuse_unfit,
+    versions,
+    wants_gpu,
+)
 from pixelwise.errors import ConfigError
 from pixelwise.inference.packages import demand
 from pixelwise.monitor import Monitor
@@ -118,3 +129,87 @@ def test_asking_for_help_imports_neither_ray_nor_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "--cluster" in done.stdout
+
+
+def fake(**given: Any) -> Any:
+    """In place of Ray: a head node at 10.0.0.5, or whatever a test gives it."""
+    found = SimpleNamespace(dashboard_url="", address_info={"gcs_address": "10.0.0.5:6379"})
+    usual = {
+        "is_initialized": lambda: False,
+        "init": lambda *words, **options: found,
+        "shutdown": lambda: None,
+        "cluster_resources": lambda: {"CPU": 4.0},
+        "nodes": lambda: [{"Alive": True}, {"Alive": False}],
+    }
+    return SimpleNamespace(**{**usual, **given})
+
+
+@pytest.fixture
+def in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    def put(ray: Any) -> None:
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        monkeypatch.setattr(module, "demand", lambda name: ray)
+        monkeypatch.setattr(module, "_quieten", lambda: None)
+
+    return put
+
+
+def test_another_ray_or_python_on_the_cluster_is_named_and_refused(in_place: Callable[[Any], None]) -> None:
+    check = pytest.importorskip("ray._private.utils", reason="the extra cluster is not installed").check_version_info
+    for theirs in ({"ray_version": "2.58.0"}, {"python_version": "3.9.1"}):
+        mine = {"ray_version": demand("ray").__version__, "python_version": platform.python_version()}
+
+        def init(*words: Any, there: Any = {**mine, **theirs}, **options: Any) -> None:  # noqa: B006
+            check(there, "10.0.0.6")
+
+        in_place(fake(init=init))
+        with pytest.raises(ConfigError) as told, connected(Cluster(), Monitor()):
+            pass
+        said = str(told.value)
+        assert said.startswith("cluster auto: Version mismatch")
+        assert all(part in said for part in (*theirs.values(), *mine.values(), "Install the same versions"))
+        assert "\n" not in said
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1:8265"])
+def test_the_dashboard_is_linked_where_there_is_one(address: str, in_place: Callable[[Any], None]) -> None:
+    lines = list[str]()
+    monitor: Any = SimpleNamespace(line=lines.append)
+    found = SimpleNamespace(dashboard_url=address, address_info={"gcs_address": "10.0.0.5:6379"})
+    in_place(fake(init=lambda *words, **options: found))
+    with connected(Cluster(), monitor):
+        pass
+    link = f"; dashboard http://{address}" if address else ""
+    assert lines == [f"Ray at 10.0.0.5:6379: 1 nodes, 4 cores, 0 GPUs{link}"]
+
+
+def test_nodes_are_waited_for_and_not_for_ever(
+    in_place: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = iter([1, 1, 2])
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    in_place(fake(nodes=lambda: [{"Alive": True}] * next(seen)))
+    await_nodes("auto", 2)
+    assert not list(seen)
+    in_place(fake())
+    with pytest.raises(ConfigError, match=r"1 of 2 nodes have joined after 0 s; look at"):
+        await_nodes("auto", 2, seconds=0)
+
+
+def test_every_node_is_asked_also_where_two_have_one_address(in_place: Callable[[Any], None]) -> None:
+    asked, resources = list[str](), {"CPU": 1.0, "memory": 1e9}
+    nodes = [{"Alive": True, "NodeID": f"{n}", "NodeManagerAddress": "h", "Resources": resources} for n in range(2)]
+
+    def remote(**needs: Any) -> Any:
+        return lambda work: SimpleNamespace(options=lambda scheduling_strategy: SimpleNamespace(remote=answer))
+
+    def answer(paths: Any) -> tuple[dict[str, str], list[str]]:
+        asked.append("")
+        return ({**versions(), "numpy": "1.0"} if len(asked) == 1 else versions()), []
+
+    ray = fake(remote=remote, nodes=lambda: nodes, get=lambda given, timeout: given)
+    ray.NodeAffinitySchedulingStrategy = lambda node, soft: None
+    in_place(ray)
+    with pytest.raises(ConfigError, match=r"node h has other versions: numpy 1\.0 there"):
+        refuse_unfit(ray, [], memory=1)
+    assert len(asked) == 2

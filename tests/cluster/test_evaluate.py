@@ -32,7 +32,7 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(ray: Any, model: Pa
 def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     model: Path, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "held", lambda model, loading: load(model))
+    monkeypatch.setattr(module, "held", lambda model, loading, ledger: load(model))
     monkeypatch.setattr(module, "begun_before", lambda ledger, what: int(what == "unit 7") * 4)
     predictor, dataset = load(model), open_dataset(shapes)
     shared = match(predictor.classes, dataset.classes)

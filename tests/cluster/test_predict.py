@@ -8,6 +8,8 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +212,22 @@ def test_the_estimate_is_pixels_by_rate() -> None:
     assert estimate([1_800_000_000] * 2, 500_000, 4) == (
         "2 images of 3600 megapixels: about 2 worker-hours at 0.50 megapixels/s a worker, 30 minutes on 4 workers"
     )
+
+
+def test_images_of_a_web_server_are_labelled_as_those_on_disk(
+    ray: Any, model: Path, images: Path, tmp_path: Path
+) -> None:
+    (images / "list.txt").write_text("\n".join(f"{number:02}.png" for number in range(12)))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=images)) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{web.server_port}/list.txt"
+        done = predict_on_cluster(Order(model, [address], str(tmp_path / "out")), Cluster())
+        web.shutdown()
+    assert (done.written, done.failed) == (12, [])
+    (images / "list.txt").unlink()
+    assert files(tmp_path / "out") == alone(model, images, tmp_path / "alone")
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *given: object) -> None:
+        pass

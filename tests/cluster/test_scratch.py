@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.cluster.scratch import scratch_folder
+from pixelwise.cluster.scratch import drafts_of, scratch_folder
+from pixelwise.files import atomic
 
 
 def test_folders_of_killed_processes_are_removed_and_nothing_else(
@@ -45,3 +46,14 @@ def test_folders_of_killed_processes_are_removed_and_nothing_else(
     with scratch_folder() as made:
         assert {path.name for path in tmp_path.iterdir()} == before - {left.name} | {Path(made).name}
         assert Path(made).name.startswith(f"pixelwise-{os.getpid()}-{node}-")
+
+
+def test_drafts_are_known_by_the_names_of_what_they_were_to_be(tmp_path: Path) -> None:
+    names = ["a.png", "a.b_confidence.png", "ä" * 120 + ".png", ".pixelwise.json"]
+    drafts = []
+    for name in [*names, "b.png", "a.tif"]:
+        with atomic(tmp_path / f"{name}") as draft:
+            drafts.append(draft.name)
+            draft.touch()
+    others = ["a.png", ".a.png", ".a.12345678", ".a.toolong99.png", ".a.SHOUTING.png", ".other.abcdefgh.png"]
+    assert drafts_of(names, [*drafts, *others]) == drafts[:4]

@@ -1,15 +1,25 @@
 """Stores, against a real server that speaks S3, and against local disks."""
 
 import errno
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pixelwise.cluster import store as module
+from pixelwise.cluster import worker
+from pixelwise.cluster.pool import Ledger
+from pixelwise.cluster.predict import _refuse_stopped
 from pixelwise.cluster.shards import Slot, copy_out
 from pixelwise.cluster.store import Store, fetch
+from pixelwise.cluster.worker import STOPPED, Task, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
+from pixelwise.inference.choices import Choices
+from pixelwise.inference.load import load
 
 fsspec = pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 
@@ -126,3 +136,65 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
     with pytest.raises(ImageError, match="try later"):
         calls[1]()
     assert len(tried) == 3, "an image of a shard too is asked for again"
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server that speaks S3 and takes nothing: it answers as `code` and `status` say, before the data are sent."""
+
+    code, status, puts = "", 0, 0
+
+    def do_PUT(self) -> None:
+        type(self).puts += 1
+        text = f"<Error><Code>{self.code}</Code><Message>Said by the store.</Message></Error>".encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+@pytest.fixture(params=[("AccessDenied", 403, 1), ("XMinioStorageFull", 507, 3)], ids=["denied", "full"])
+def refusing(request: pytest.FixtureRequest, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Its class, how often it is to be asked, and the address of a folder there."""
+    code, status, asked = request.param
+    kind: Any = type("Refused", (Refusing,), {"code": code, "status": status})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        fsspec.filesystem("s3").clear_instance_cache()
+        yield kind, asked, "s3://pixels/out"
+        server.shutdown()
+    fsspec.filesystem("s3").clear_instance_cache()
+
+
+def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
+    refusing: Any, model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, asked, root = refusing
+    monkeypatch.setattr(module, "WAIT", 0.01)
+    with pytest.raises(OutputError, match=r"cannot write s3://pixels/out/a .*check the rights and the room") as told:
+        Store(root).write("a", "text")
+    assert "\n" not in str(told.value)
+    assert kind.puts == asked, "a full store may have room a moment later; rights do not come"
+    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
+    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
+    one = Worker(Task(root, model, {}, Choices(), frozenset(), Ledger()))
+    row = {"unit": 0, "images": [str(images / "03.png")], "pixels": [690], "band": 0, "of": 1}
+    (found,) = one(row)
+    assert found["state"] == STOPPED, "no image's fault"
+    with pytest.raises(OutputError, match=r"cannot write s3://pixels/out/03\.png .*run again.*\(said by a worker\)"):
+        _refuse_stopped(found)
+    one._scratch.cleanup()
+
+
+def test_a_store_without_room_is_told_as_it_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT", 0.01)
+
+    def full(*given: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "pipe_file", full)
+    with pytest.raises(OutputError, match=r"cannot write memory://full/a \(.*No space left on device\); check"):
+        Store("memory://full").write("a", "text")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.cluster.scratch import DRAFT
 from pixelwise.cluster.store import Store, changed, fetch, filesystem, is_address
 from pixelwise.cluster.units import bands
 from pixelwise.images import MAX_PIXELS
@@ -22,8 +23,6 @@ FOLDER = ".bands"
 """In the output folder: for an image STEM.json, which says into how many bands it goes, and STEM.NUMBER-OF.tif."""
 
 _OF_AN_IMAGE = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
-_DRAFT = re.compile(r"\A\.(.+)\.[a-z0-9_]{8}(\.\w+)\Z", re.DOTALL)
-"""One of `files.atomic`, as a worker that is killed leaves it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def clear(store: Store, images: Collection[str]) -> None:
     """Remove what is there of these images, drafts too."""
     place, stems = Store(store.at(FOLDER)), {_stem(image) for image in images}
     names = place.times() if stems else {}
-    place.remove([name for name in names if _of(_DRAFT.sub(r"\1\2", name)) in stems])
+    place.remove([name for name in names if _of(DRAFT.sub(r"\1\2", name)) in stems])
 
 
 def _of(name: str) -> str | None:

@@ -4,6 +4,7 @@ import logging
 import os
 import platform
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,6 @@ SECONDS = 5
 
 NODE_SECONDS = 120
 """How long a node has to start a process there and to tell what it has."""
-
-DEATHS = 20
-"""How often in a row workers may die before they have the model, as on machines that are taken away."""
 
 OBJECT_STORE = 200 * 2**20
 """Bytes of shared memory of a cluster on this machine: only lists of names and one model pass through it."""
@@ -157,6 +155,19 @@ def _refuse_silent(address: str) -> None:
         )
 
 
+def await_nodes(address: str, number: int, *, seconds: float = 300) -> None:
+    """Returns when so many nodes are in the cluster. Raises ConfigError where they are not after so long."""
+    limit = time.monotonic() + seconds
+    with connected(Cluster(address), Monitor()) as ray:
+        while (there := len(_alive(ray))) < number:
+            if time.monotonic() > limit:
+                raise ConfigError(
+                    f"cluster {address}: {there} of {number} nodes have joined after {seconds:.0f} s; look at what "
+                    "`ray start` says on the others, or ask for fewer"
+                )
+            time.sleep(1)
+
+
 def wants_gpu(ray: ModuleType, device: str) -> bool:
     """Whether a worker is to have a GPU: as asked, else where the cluster has some. Raises ConfigError for one that is
     asked for and not there: Ray would wait for ever.
@@ -193,14 +204,17 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
             f"{largest / 2**30:.1f} GiB; use larger nodes, a smaller model or --tile"
         )
     strategy = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
-    asked = {
-        node["NodeManagerAddress"]: ray.remote(num_cpus=0, max_retries=0)(facts)
-        .options(scheduling_strategy=strategy(node["NodeID"], soft=False))
-        .remote([str(path) for path in paths])
+    asked = [
+        (
+            node["NodeManagerAddress"],  # two nodes may have one
+            ray.remote(num_cpus=0, max_retries=0)(facts)
+            .options(scheduling_strategy=strategy(node["NodeID"], soft=False))
+            .remote([str(path) for path in paths]),
+        )
         for node in nodes
-    }
+    ]
     mine = versions()
-    for name, answer in asked.items():
+    for name, answer in asked:
         try:
             theirs, missing = ray.get(answer, timeout=NODE_SECONDS)
         except Exception as error:
@@ -252,11 +266,10 @@ def _alive(ray: ModuleType) -> list[dict[str, Any]]:
 
 
 def _quieten() -> None:
-    """What Ray Data says of itself goes to its own log; the job speaks for it. And it bears with workers that die."""
+    """What Ray Data says of itself goes to its own log; the job speaks for it."""
     context = demand("ray.data").DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.max_consecutive_actor_init_deaths = DEATHS
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

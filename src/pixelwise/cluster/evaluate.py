@@ -40,7 +40,7 @@ class Judge:
     """
 
     def __init__(self, task: Task) -> None:
-        self._task, self._predictor = task, held(task.model, task.loading).always(**task.always)
+        self._task, self._predictor = task, held(task.model, task.loading, task.ledger).always(**task.always)
         self._watch = Watch()
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -33,6 +33,10 @@ class Ledger:
         self._begun[what] += 1
         return self._begun[what] - 1
 
+    def through(self, what: str) -> None:
+        """It has come to an end, whichever: no worker was lost over it this time, and none counts any more."""
+        del self._begun[what]
+
     def there(self, image: str, band: int) -> int:
         """How many of an image's bands are labelled, this one among them."""
         self._there[image].add(band)

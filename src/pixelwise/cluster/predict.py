@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -13,27 +13,32 @@ from uuid import uuid4
 from pixelwise.cluster.bands import LARGE, Parts, begin, clear, divide
 from pixelwise.cluster.engine import Cluster, connected, deaths, first_line
 from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
-from pixelwise.cluster.manifest import Manifest, read_manifest
+from pixelwise.cluster.manifest import FOLDER, Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
+from pixelwise.cluster.scratch import drafts_of
 from pixelwise.cluster.shards import slot_of
 from pixelwise.cluster.sources import find_sources, raster_size, weights
 from pixelwise.cluster.store import Store, is_address, located, spot
 from pixelwise.cluster.units import cut, deal
 from pixelwise.cluster.worker import DONE, PART, STOPPED, Task, Worker
 from pixelwise.errors import ConfigError, OutputError
+from pixelwise.files import sweep
 from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import TILE, read_any_header, refuse_unloadable
 from pixelwise.inference.regions import singled
 from pixelwise.inference.tiles import OVERLAP, TilePlan
 from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
-from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes, unsigned
+from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes, result_names, unsigned
 from pixelwise.monitor import Monitor
 
 WORTH_A_SAMPLE = 500_000_000
 """Pixels for each worker from which on it is worth that the others wait for some seconds, while one labels SAMPLE
 images to say what all will take.
 """
+
+ABANDONED = 3600.0
+"""Seconds after which a draft of a result that has not changed is that of a process that was killed."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,8 @@ class _Job:
 
     def _begin(self) -> None:
         """Say what the masks are made with, what the job will take if it is long, and deal the units."""
+        for folder in filter(None, (self._store.local, Store(self._store.at(FOLDER)).local)):
+            sweep(folder, older=ABANDONED)
         _write_recipe(self._order, self._store)
         begin(self._store, self._plans, self._bands, self._new)
         images, workers = self._weights, self._pool.workers
@@ -237,8 +244,16 @@ class _Job:
                 settled.add(row["image"])
                 manifest.add({**row, "pixels": self._weights[row["image"]]})
                 yield row
+            self._tidy()
         finally:
             manifest.flush()
+
+    def _tidy(self) -> None:
+        """Remove drafts of results that workers have left which were killed; nobody is at work any more."""
+        if (folder := self._store.local) is not None:
+            names = (name for image in self._weights for name in chain(*result_names(image, self._order.choices)))
+            for draft in drafts_of(names, [path.name for path in folder.iterdir()]):
+                (folder / draft).unlink(missing_ok=True)
 
     def _results(self) -> Iterator[dict[str, Any]]:
         """Ray Data's rows, after those of the sample."""

@@ -1,11 +1,18 @@
-"""Folders for temporary files that name their process, so that those of processes that were killed can be removed."""
+"""What processes leave behind that are killed: temporary folders, which name their process, and drafts of results."""
 
 import os
 import re
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
+
+DRAFT = re.compile(r"\A\.(.+)\.[a-z0-9_]{8}(\.\w+)\Z", re.DOTALL)
+"""A file of `files.atomic` that is not whole yet: the beginning of its name-to-be, and the ending."""
+
+_PLAIN = 90
+"""Bytes of its beginning that are looked at: of a name above 100 bytes a draft has not more than that."""
 
 
 def scratch_folder() -> "TemporaryDirectory[str]":
@@ -13,6 +20,18 @@ def scratch_folder() -> "TemporaryDirectory[str]":
     node = f"{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"  # nodes may share the place
     _remove_left(node)
     return TemporaryDirectory(prefix=f"pixelwise-{os.getpid()}-{node}")
+
+
+def drafts_of(names: Iterable[str], there: Iterable[str]) -> list[str]:
+    """Those of the files `there` that are drafts of one of `names`."""
+    whole = {(_cut(path.stem), path.suffix) for path in map(Path, names)}
+    found = ((name, DRAFT.fullmatch(name)) for name in there)
+    return [name for name, draft in found if draft and (_cut(draft[1]), draft[2]) in whole]
+
+
+def _cut(stem: str) -> bytes:
+    """What a draft has of a name at least."""
+    return stem.encode(errors="ignore")[:_PLAIN]
 
 
 def _remove_left(node: str) -> None:

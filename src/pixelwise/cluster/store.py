@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any, TypeVar
 
 from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError
@@ -91,8 +92,8 @@ class Store:
     def times(self, names: Iterable[str] | None = None) -> dict[str, int]:
         """The files in it, or those of `names` that are there, with the nanoseconds of their last change."""
         if (folder := self.local) is not None:
-            paths = (path for path in (folder.iterdir() if names is None else (folder / n for n in names)))
-            return {p.name: p.stat().st_mtime_ns for p in paths if p.is_file()} if folder.is_dir() else {}
+            paths = (folder.iterdir() if folder.is_dir() else ()) if names is None else (folder / n for n in names)
+            return {path.name: when for path in paths if (when := _file_time(path)) is not None}
         system = filesystem(self.root)
         system.invalidate_cache()
         if names is None:
@@ -173,6 +174,15 @@ class Store:
             raise OutputError(
                 f"cannot look into {self.root} ({_first_line(error)}); check the name and the rights"
             ) from error
+
+
+def _file_time(path: Path) -> int | None:
+    """That of a file's last change; None for what is none, or has been moved away meanwhile."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_mtime_ns if S_ISREG(found.st_mode) else None
 
 
 def retried(ask: Callable[[], T]) -> T:

@@ -29,7 +29,15 @@ from pixelwise.monitor import Monitor
 T = TypeVar("T")
 
 TRIES = 3
-"""How often an image is taken up alone, after the unit it was in was lost with its worker, before it is set aside."""
+"""How many workers an image may cost while it is alone in work, after the unit it was in was lost with one, before it
+is set aside. Deaths while others are in work do not count, however many there are: of a job whose workers die by
+chance once a minute, an image of a second is set aside once in some 200,000 that were in work at a death.
+"""
+
+DEATHS = 8
+"""How often in a row a worker may die while it loads the model, as where machines are taken away, before the job ends.
+Ray itself starts it again for ever, also where the memory never suffices.
+"""
 
 DONE, PART, FAILED, STOPPED = "done", "part", "failed", "stopped"
 """What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job cannot go on, as
@@ -53,15 +61,24 @@ class Task:
     ledger: Any
 
 
-def held(model: Any, loading: Mapping[str, Any]) -> Predictor:
-    """The model of a Pool, loaded in this process, which is ended where that takes longer than any step may."""
+def held(model: Any, loading: Mapping[str, Any], ledger: Any) -> Predictor:
+    """The model of a Pool, loaded in this process, which is ended where that takes longer than any step may. Raises
+    ConfigError where that has ended this worker DEATHS times.
+    """
     import ray
 
+    what = f"loading by {ray.get_runtime_context().get_actor_id()}"
+    if begun_before(ledger, what) >= DEATHS:
+        raise ConfigError(
+            f"a worker died or hung {DEATHS} times in a row while it loaded the model; give it more memory"
+        )
     with scratch_folder() as folder, Watch().over(0):
         files = {Path(folder) / name: data for name, data in ray.get(model).items()}
         for path, data in files.items():
             path.write_bytes(data)
-        return load(next(iter(files)), **loading)
+        found = load(next(iter(files)), **loading)
+    asked(ledger.through, what)
+    return found
 
 
 def asked(method: Any, *given: object) -> Any:
@@ -85,7 +102,7 @@ class Worker:
     def __init__(self, task: Task) -> None:
         self._task, self._store = task, Store(task.out)
         self._scratch = scratch_folder()
-        self._predictor = held(task.model, task.loading)
+        self._predictor = held(task.model, task.loading, task.ledger)
         self._watch, self._pace = Watch(), 0.0
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -113,14 +130,16 @@ class Worker:
         found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
         if found:
             return _row(image, pixels, DONE, mask=found[image])
-        if (tries := begun_before(task.ledger, f"{image} {band}")) >= self.tries:
+        if (tries := begun_before(task.ledger, what := f"{image} {band}")) >= self.tries:
             return _row(
                 image,
                 pixels,
                 FAILED,
                 f"{image}: set aside, as its worker died or hung {tries} times while it was at it",
             )
-        return self._labelled(image, pixels, band)
+        row = self._labelled(image, pixels, band)
+        asked(task.ledger.through, what)
+        return row
 
     def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
         said, began = _Lines(self._watch), time.perf_counter()

@@ -16,7 +16,7 @@ import numpy as np
 
 from pixelwise.errors import ModelError
 from pixelwise.inference.packages import demand
-from pixelwise.inference.parallel import WORKERS, cores
+from pixelwise.inference.parallel import WORKERS, allowed_cores, cores
 from pixelwise.inference.runners import Logits, Pixels, Runner
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
@@ -72,6 +72,8 @@ class OpenVinoRunner:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": min(WORKERS, cores()),
             "INFERENCE_NUM_THREADS": cores(),
+            # Every process binds its threads to the first cores: several that share a machine would meet on these.
+            "ENABLE_CPU_PINNING": cores() >= allowed_cores(),
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
         }
         with self._refused():
