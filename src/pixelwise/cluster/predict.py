@@ -28,7 +28,7 @@ from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import TILE, read_any_header, refuse_unloadable
 from pixelwise.inference.regions import singled
 from pixelwise.inference.tiles import OVERLAP, TilePlan
-from pixelwise.jobs.predict import AREAS, is_large, names_beside, refuse_unable
+from pixelwise.jobs.predict import ABANDONED, AREAS, is_large, names_beside, refuse_unable
 from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes, result_names, unsigned
 from pixelwise.monitor import Monitor
 
@@ -36,9 +36,6 @@ WORTH_A_SAMPLE = 500_000_000
 """Pixels for each worker from which on it is worth that the others wait for some seconds, while one labels SAMPLE
 images to say what all will take.
 """
-
-ABANDONED = 3600.0
-"""Seconds after which a draft of a result that has not changed is that of a process that was killed."""
 
 
 @dataclass(frozen=True)
