@@ -104,6 +104,26 @@ def test_a_raster_gets_the_mask_of_the_same_picture_in_memory(tmp_path: Path, we
         assert np.abs(sure.read(1) / 255 - expected.confidence).max() < 0.01
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 150), st.integers(1, 150), st.sampled_from([32, 64]), st.sampled_from([32, 48]),
+    st.sampled_from([0.0, 0.25, 0.6]), st.sampled_from(WEIGHTS),
+)  # fmt: skip
+def test_a_raster_read_by_window_has_exactly_the_labels_of_memory(
+    tmp_path_factory: pytest.TempPathFactory,
+    height: int,
+    width: int,
+    tile_height: int,
+    tile_width: int,
+    overlap: float,
+    weights: str,
+) -> None:
+    folder, rgb = tmp_path_factory.mktemp("exact"), picture(height, width)
+    predictor = Predictor(blurred, CLASSES, tile=(tile_height, tile_width), overlap=overlap, weights=weights)
+    with rasterio.open(predict_raster(predictor, write(folder / "a.tif", rgb), folder / "out")) as mask:
+        assert np.array_equal(mask.read(1), predictor.predict(rgb).labels)
+
+
 def test_nodata_stays_void_and_its_tiles_are_left_out(tmp_path: Path) -> None:
     rgb = picture(128, 160).clip(1, 255)
     rgb[:70, :90] = 0

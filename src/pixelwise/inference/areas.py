@@ -69,7 +69,9 @@ def _written(name: str) -> str:
 
 def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
     with Image.open(mask) as image:
-        return np.bincount(np.asarray(image).ravel(), minlength=256), None
+        labels = np.asarray(image)  # counted in parts: bincount makes 64-bit numbers of them
+        parts = (np.bincount(labels[top:bottom].ravel(), minlength=256) for top, bottom in _bands(len(labels)))
+        return np.sum(list(parts), axis=0), None
 
 
 def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
