@@ -32,9 +32,11 @@ def test_a_process_that_goes_on_or_rests_is_not_ended() -> None:
 def test_a_model_that_never_loads_ends_its_process() -> None:
     code = (
         "import sys, time, types\nfrom pixelwise.cluster import watch, worker\n"
-        "watch.FLOOR = 0.3\nsys.modules['ray'] = types.SimpleNamespace(get=dict)\n"
+        "some, zero = types.SimpleNamespace, types.SimpleNamespace(remote=lambda *given: 0)\n"
+        "context = lambda: some(get_actor_id=lambda: 'a')\n"
+        "watch.FLOOR = 0.3\nsys.modules['ray'] = some(get=lambda value: value, get_runtime_context=context)\n"
         "worker.load = lambda path: sys.argv[1:] or time.sleep(60)\n"
-        "worker.held({'m.safetensors': b''}, {})\ntime.sleep(0.5)\nprint('loaded')"
+        "worker.held({'m.safetensors': b''}, {}, some(before=zero, through=zero))\ntime.sleep(0.5)\nprint('loaded')"
     )
     for words, status in ([], 1), (["at once"], 0):
         run = [sys.executable, "-c", code, *words]
