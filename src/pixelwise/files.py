@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ os.umask(_UMASK)
 _PREFIX = 100
 """Bytes that a draft's name takes of the file's: both must not be longer than a file system's names, mostly 255."""
 
-_DRAFT = re.compile(r"\..*\.[a-z0-9_]{8}(\.[^.]*)?")
+_DRAFT = re.compile(r"(\..+\.)[a-z0-9_]{8}\.\w+", re.DOTALL)
 """Names of drafts: a hidden file with eight random letters, as tempfile makes them, before the suffix."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -50,16 +50,18 @@ def atomic(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, *, older: float) -> int:
+def sweep(folder: Path, *, names: Iterable[str], older: float) -> int:
     """Remove the drafts of `atomic` in `folder` that have not changed for `older` seconds: those of killed processes.
 
-    Returns how many. What cannot be looked at or removed stays.
+    Only drafts of files called as one of `names` but for the suffix; other hidden files are somebody's own. Returns how
+    many. What cannot be looked at or removed stays.
     """
-    gone = 0
+    gone, ours = 0, {_draft(Path(name).stem) for name in names}
     with suppress(OSError):
         for path in folder.iterdir():
             with suppress(OSError):
-                if _DRAFT.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime >= older:
+                found = _DRAFT.fullmatch(path.name)
+                if found and found[1] in ours and path.is_file() and time.time() - path.stat().st_mtime >= older:
                     path.unlink()
                     gone += 1
     return gone

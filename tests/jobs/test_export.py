@@ -307,6 +307,16 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(tmp_path
     assert auto.cache_folder() == own_cache
 
 
+def test_auto_takes_the_nearest_where_none_of_a_given_precision_agrees(tmp_path: Path) -> None:
+    tile = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 8), np.uint8)
+    kinds = {"torch float32": 1.0, "torch bfloat16": -1.0, "openvino bfloat16": 0.0}
+    candidates = {name: lambda factor=factor: lambda rgb: rgb * np.float32(factor) for name, factor in kinds.items()}
+    monitor = Lines()
+    runner = AutoRunner(candidates, remembered=tmp_path / "a.json", monitor=monitor, precision="bfloat16")  # type: ignore[arg-type]
+    assert not runner(tile).any()  # labels of zeros are all 0, those of the other are never right
+    assert monitor.said[0].startswith("runtime openvino bfloat16: of bfloat16 the nearest, as none agrees")
+
+
 def test_auto_keeps_to_a_precision_that_is_given(tmp_path: Path, own_cache: Path) -> None:
     model, monitor = model_file(tmp_path / "m.safetensors", "fcn8s"), Lines()
     source = picture(tmp_path / "a.png", 60, 90)

@@ -217,7 +217,7 @@ def test_a_mask_of_another_image_is_not_taken_for_ones_own(photo: Path, tmp_path
 def test_drafts_of_a_killed_command_go_once_they_are_old(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    old, young, foreign = (out / name for name in (".geo.5vugtfqm.tif", ".photo.abcd_123.png", ".note.txt"))
+    old, young, foreign = (out / name for name in (".photo.5vugtfqm.png", ".photo.abcd_123.png", ".my.settings.png"))
     for path in (old, young, foreign):
         path.touch()
     for path in (old, foreign):

@@ -13,7 +13,7 @@ from uuid import uuid4
 from pixelwise.cluster.bands import LARGE, Parts, begin, clear, divide
 from pixelwise.cluster.engine import Cluster, connected, deaths, first_line
 from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
-from pixelwise.cluster.manifest import FOLDER, Manifest, read_manifest
+from pixelwise.cluster.manifest import Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
 from pixelwise.cluster.scratch import drafts_of
 from pixelwise.cluster.shards import slot_of
@@ -196,8 +196,8 @@ class _Job:
 
     def _begin(self) -> None:
         """Say what the masks are made with, what the job will take if it is long, and deal the units."""
-        for folder in filter(None, (self._store.local, Store(self._store.at(FOLDER)).local)):
-            sweep(folder, older=ABANDONED)
+        if (folder := self._store.local) is not None:
+            sweep(folder, names=self._names(), older=ABANDONED)
         _write_recipe(self._order, self._store)
         begin(self._store, self._plans, self._bands, self._new)
         images, workers = self._weights, self._pool.workers
@@ -245,11 +245,14 @@ class _Job:
         finally:
             manifest.flush()
 
+    def _names(self) -> Iterator[str]:
+        """All that the images may become."""
+        return (name for image in self._weights for name in chain(*result_names(image, self._order.choices)))
+
     def _tidy(self) -> None:
         """Remove drafts of results that workers have left which were killed; nobody is at work any more."""
         if (folder := self._store.local) is not None:
-            names = (name for image in self._weights for name in chain(*result_names(image, self._order.choices)))
-            for draft in drafts_of(names, [path.name for path in folder.iterdir()]):
+            for draft in drafts_of(self._names(), [path.name for path in folder.iterdir()]):
                 (folder / draft).unlink(missing_ok=True)
 
     def _results(self) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.files import atomic, write_text
 from pixelwise.inference.parallel import cores
 from pixelwise.inference.runners import Logits, Pixels, Runner, release, steady
-from pixelwise.inference.runtimes import fastest, try_runners
+from pixelwise.inference.runtimes import AGREEMENT, fastest, try_runners
 from pixelwise.monitor import Monitor
 
 REFERENCE = "torch float32"
@@ -79,9 +79,12 @@ class AutoRunner:
                     raise
                 self.monitor.line(f"runtime {name} left out: {error}")
         trials = try_runners({name: ways[name] for name in runners}, rgb[:1], reference=REFERENCE)
-        name = fastest({name: trial for name, trial in trials.items() if name.endswith(self.precision or "")})
+        among = {n: trial for n, trial in trials.items() if n.endswith(self.precision or "")} or trials
+        agree = any(trial.agreement >= AGREEMENT for trial in among.values())  # a precision that was given may not
+        name = fastest(among) if agree else max(among, key=lambda n: among[n].agreement)
+        why = "the fastest whose labels agree" if agree else f"of {self.precision} the nearest, as none agrees,"
         listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
-        self.monitor.line(f"runtime {name}: the fastest whose labels agree (a tile, agreement: {listed})")
+        self.monitor.line(f"runtime {name}: {why} (a tile, agreement: {listed})")
         with suppress(OutputError):  # a cache that cannot be written only costs the next run a measurement
             write_text(self.remembered, json.dumps({"runtime": name, "seconds": trials[name].seconds}) + "\n")
         return runners[name]

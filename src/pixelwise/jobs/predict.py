@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,7 +25,7 @@ from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_u
 from pixelwise.inference.regions import TOO_LARGE, singled
 from pixelwise.inference.seams import Seams
 from pixelwise.jobs.origins import Origins
-from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes
+from pixelwise.jobs.results import RECIPE, Recipe, finished, refuse_clashes, result_names
 from pixelwise.monitor import Monitor
 
 AREAS = "areas.csv"
@@ -88,7 +89,8 @@ def predict_files(
             remove_areas(folder / AREAS)  # it would speak of masks that are no more
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / RECIPE, recipe.as_json())
-    sweep(folder, older=ABANDONED)
+    results = (name for image in images for name in chain(*result_names(image, choices)))
+    sweep(folder, names=results, older=ABANDONED)
     skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
     todo = [image for image in images if image not in done]
     label = partial(label_image, predictor, folder, choices, monitor)
