@@ -522,8 +522,8 @@ def test_drafts_of_killed_workers_go_at_the_end_and_old_ones_at_the_beginning(
 ) -> None:
     out = tmp_path / "out"
     (out / "manifest").mkdir(parents=True)
-    young, old = [".photo.abcdefgh.png", ".map_logits.abcdefgh.tif"], [".gone.abcdefgh.png", "manifest/.a.abcdefgh.csv"]
-    kept = [".gone.87654321.png", ".photo.png", "photo.abcdefgh.png", ".notes.txt"]
+    young, old = [".photo.abcdefgh.png", ".map_logits.abcdefgh.tif"], [".photo.8765abcd.png"]
+    kept = [".gone.abcdefgh.png", ".photo.png", "photo.abcdefgh.png", ".notes.txt"]
     for name in (*young, *old, *kept):
         (out / name).touch()
     hours = (out / ".notes.txt").stat().st_mtime - 2 * 3600
