@@ -32,7 +32,10 @@ def test_parts_are_written_on_the_way_and_the_last_row_of_an_image_counts(
         "1.png": ("done", ""),
         "2.png": ("failed", 'odd, "quoted"\nname'),
     }
-    assert len(list((tmp_path / "manifest").iterdir())) == 3
+    assert list(found)[-1] == "1.png", "the latest at the end"
+    parts = sorted((tmp_path / "manifest").iterdir())
+    assert len(parts) == 3
+    assert list(read_manifest(store, since=parts[-1].stat().st_mtime_ns)) == ["1.png"]
 
 
 def test_a_signed_address_leaves_no_signature(tmp_path: Path) -> None:

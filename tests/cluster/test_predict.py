@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +26,7 @@ from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
 from pixelwise.jobs.predict import predict_files
+from pixelwise.jobs.results import RECIPE
 from pixelwise.monitor import Monitor
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
@@ -149,6 +151,24 @@ def test_nodes_with_other_versions_or_too_little_memory_are_refused(
     with pytest.raises(ConfigError, match="a worker with this model needs about 1048576"):
         predict_on_cluster(order, Cluster())
     assert files(tmp_path / "out") == {}
+
+
+def test_a_mask_of_another_image_of_the_same_name_is_not_taken_for_done(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    shutil.copytree(images, other)
+    order, store = Order(model, [str(images)], str(out)), Store(str(out))
+    store.write(RECIPE, order.recipe().as_json())
+    for image in sorted(images.iterdir()):
+        store.take([image])  # any file of the mask's name will do
+    assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12, "no manifest yet; it is written now"
+    assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12
+    elsewhere = replace(order, inputs=[str(other)])
+    with pytest.raises(ConfigError, match=r"a mask 00\.png of .*/in/00\.png, another image than .*/other/00\.png"):
+        predict_on_cluster(elsewhere, Cluster("127.0.0.1:1"))
+    shutil.rmtree(out / "manifest")
+    assert predict_on_cluster(elsewhere, Cluster("127.0.0.1:1")).skipped == 12, "as said, for images that were moved"
 
 
 def test_duplicate_stems_are_refused_before_a_cluster_is_reached(model: Path, images: Path, tmp_path: Path) -> None:

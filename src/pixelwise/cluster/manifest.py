@@ -51,11 +51,12 @@ class Manifest:
         self._rows.clear()
 
 
-def read_manifest(store: Store) -> dict[str, dict[str, str]]:
-    """The last row of each image, by image."""
+def read_manifest(store: Store, *, since: int = 0) -> dict[str, dict[str, str]]:
+    """The last row of each image, by image, the latest at the end; of parts from `since` (nanoseconds) on."""
     folder = Store(store.at(FOLDER))
     found = dict[str, dict[str, str]]()
-    for name in sorted(name for name in folder.times() if name.endswith(".csv")):
+    for name in sorted(name for name, when in folder.times().items() if name.endswith(".csv") and when >= since):
         for row in csv.DictReader(io.StringIO(folder.text(name) or "", newline="")):
+            found.pop(row["image"], None)
             found[row["image"]] = row
     return found

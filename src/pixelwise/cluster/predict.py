@@ -13,7 +13,7 @@ from uuid import uuid4
 from pixelwise.cluster.bands import LARGE, Parts, begin, clear, divide
 from pixelwise.cluster.engine import Cluster, connected, deaths, first_line
 from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
-from pixelwise.cluster.manifest import Manifest, read_manifest
+from pixelwise.cluster.manifest import FOLDER, Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
 from pixelwise.cluster.scratch import drafts_of
 from pixelwise.cluster.shards import slot_of
@@ -305,11 +305,20 @@ def _made_with(store: Store) -> object:
 
 
 def _finished(order: Order, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]) -> dict[str, str]:
-    """The images that need no work, with their masks."""
+    """The images that need no work, with their masks. Raises ConfigError where a mask is another image's."""
     if order.overwrite:
         return {}
-    same = _made_with(store) == order.recipe().made_with
-    return finished(list(sources), store.root, order.choices, there=store.times(), beside=beside, same=same)
+    same, there = _made_with(store) == order.recipe().made_with, store.times()
+    done = finished(list(sources), store.root, order.choices, there=there, beside=beside, same=same)
+    written = read_manifest(store, since=there.get(RECIPE, 0)) if done else {}
+    of = {row["mask"]: image for image, row in written.items() if row["state"] == DONE}
+    for image, mask in done.items():
+        if (other := of.get(mask, unsigned(image))) != unsigned(image):
+            raise ConfigError(
+                f"{store.root} has a mask {mask} of {other}, another image than {unsigned(image)}; give --overwrite to "
+                f"make it anew, or another --out; if it is the same that was moved, remove {store.at(FOLDER)}"
+            )
+    return done
 
 
 def _write_recipe(order: Order, store: Store) -> None:
