@@ -20,13 +20,15 @@ from pixelwise.cli.options import (
     Workers,
     refuse_alone,
 )
+from pixelwise.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.table import Table
 
     from pixelwise.jobs.evaluation import Evaluation
+    from pixelwise.jobs.ways import Way
 
 
 def evaluate(
@@ -44,6 +46,9 @@ def evaluate(
     largest: Largest = None,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
     calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
+    ways: Annotated[
+        bool, typer.Option("--ways", help="Try --tta and sizes on val instead, and say which are worth their time.")
+    ] = False,
     device: Device = "auto",
     cluster: OnCluster = None,
     workers: Workers = None,
@@ -62,6 +67,15 @@ def evaluate(
     predictor = load(model, device=device).always(**always)
     options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
     monitor, temperature, scorer = TerminalMonitor(), None, None
+    if ways:
+        from pixelwise.jobs.ways import find_ways
+
+        other = {"json": json, "report": report, "tta": tta, "scale": scale, "largest": largest, "cluster": cluster}
+        _refuse_beside_ways({**other, "calibrate": calibrate, "calibrated": calibrated})
+        split = split or "val"
+        for part in _of_ways(find_ways(predictor, data, split=split, options=options, monitor=monitor), split):
+            results.print(part)
+        return
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.evaluate import ClusterScorer
@@ -88,6 +102,36 @@ def evaluate(
     results.print(_totals(found))
     for line in _lines(found):
         results.print(line, markup=False)
+
+
+def _refuse_beside_ways(given: "Mapping[str, object]") -> None:
+    """Raises ConfigError for an option that --ways does not heed."""
+    names = ", ".join(f"--{name}" for name, value in given.items() if value)
+    if names:
+        raise ConfigError(f"--ways tries ways to predict and writes nothing: leave out {names}")
+
+
+def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
+    """The table, and what to make of it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(*("work", "mean IoU", "beside no options", "95 %", "options"), box=SIMPLE_HEAD)
+    for way in found:
+        beside = way.beside
+        table.add_row(
+            f"{way.work:.2f}",
+            _figure(way.mean_iou),
+            f"{beside.value:+.4f}" if way.options else "",
+            f"{beside.low:+.4f} to {beside.high:+.4f}" if way.options and beside.low == beside.low else "",
+            way.options or "none",
+        )
+    yield table
+    yield (
+        "Work: the pixels that the network sees, beside those of the image alone. A dearer way is named where it beats "
+        f"every cheaper one. Chosen on {split}, the best looks a little better than it is: score it on other images. "
+        "predict takes the same options."
+    )
 
 
 def _lines(found: "Evaluation") -> "Iterator[str]":

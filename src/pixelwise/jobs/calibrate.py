@@ -29,7 +29,7 @@ def find_temperature(
     all its pixels are void or of unknown classes.
     """
     monitor, dataset = monitor or Monitor(), open_dataset(data, options or as_trained(model))
-    pairs = _spread(dataset.pairs("val"))
+    pairs = spread(dataset.pairs("val"))
     names, table = model.classes.names, np.full(256, VOID, np.uint8)
     for label, name in enumerate(dataset.classes.names):
         table[label] = names.index(name) if name in names else VOID
@@ -64,6 +64,6 @@ def refuse_exported(model: Path) -> None:
         raise ModelError(f"model {model}: an exported file cannot be changed; calibrate the .safetensors, then export")
 
 
-def _spread(pairs: tuple[Pair, ...]) -> list[Pair]:
+def spread(pairs: tuple[Pair, ...]) -> list[Pair]:
     """At most IMAGES of them, evenly spaced."""
     return [pairs[at] for at in np.linspace(0, len(pairs) - 1, min(IMAGES, len(pairs))).round().astype(int)]
