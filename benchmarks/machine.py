@@ -20,3 +20,9 @@ def provenance(command: str) -> str:
         f"{time.strftime('%Y-%m-%d')}, commit {commit.strip()}. Machine: {name} ({extras}), {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, torch {torch.__version__}.\n\nCommand: `{command}`\n"
     )
+
+
+def on_share(words: list[str], part: int, of: int) -> list[str]:
+    """A command on the `part`th of `of` equal shares of the cores that this process may use (Linux's taskset)."""
+    cores = sorted(os.sched_getaffinity(0))[part::of]
+    return ["taskset", "--cpu-list", ",".join(map(str, cores)), *words] if of > 1 else words

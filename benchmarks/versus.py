@@ -5,7 +5,8 @@
 Trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet), one after the other, each with all of the
 machine: the course's recipe (`--recipe book`) for its five epochs; pixelwise with nothing set but the minutes, first a
 fifth of those that the course's recipe took, then `--minutes`; and smp_train.py for as many. All are scored by
-pixelwise on the same whole images. A training that is finished in WORK is not run again.
+pixelwise on the same whole images. A training that is finished in WORK is not run again. With `--side-by-side` the last
+two run at once, each on half of the cores.
 """
 
 import argparse
@@ -15,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from machine import provenance
+from machine import on_share, provenance
 from smp_train import network, normalised
 
 import pixelwise
@@ -41,12 +43,16 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--only", nargs="*", default=list(TITLES), choices=list(TITLES))
+    parser.add_argument("--side-by-side", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, help="folder to keep the runs in")
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
     lines = ["| training | minutes | epochs | mean IoU | 95 % | pixel accuracy |", "|---|---|---|---|---|---|"]
+    if options.side_by_side:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda part: trained((OURS, SMP)[part], options, work, (part, 2)), range(2)))
     for arm in [arm for arm in TITLES if arm in options.only]:
         trained(arm, options, work)
         lines.append(f"| {TITLES[arm]} | {' | '.join(figures(arm, options, work))} |")
@@ -59,12 +65,14 @@ def main() -> None:
         ]
         lines[-1] += f"of its time {float(found):.3f}."
     command = f"python benchmarks/versus.py DATA --minutes {options.minutes:g}"
+    command += " --side-by-side" * options.side_by_side
+    command += f" --only {' '.join(options.only)}" * (options.only != list(TITLES))
     text = "\n".join(["# Beside others, at equal minutes\n", provenance(command), *lines, ""])
     options.out.write_text(text, encoding="utf-8")
 
 
-def trained(arm: str, options: argparse.Namespace, work: Path) -> None:
-    """Run the training, unless it is done, and note the seconds of the whole command."""
+def trained(arm: str, options: argparse.Namespace, work: Path, share: tuple[int, int] = (0, 1)) -> None:
+    """Run the training on a share of the cores, unless it is done, and note the seconds of the whole command."""
     done = work / f"{arm}.json"
     if done.exists():
         return
@@ -79,8 +87,8 @@ def trained(arm: str, options: argparse.Namespace, work: Path) -> None:
         words = [*train, "--minutes", f"{minutes:.3f}"]
     start = time.monotonic()
     with (work / f"{arm}.log").open("w") as log:
-        if subprocess.run(words, stdout=log, stderr=log, check=False).returncode:
-            sys.exit(f"a training failed: see {log.name}")
+        if subprocess.run(on_share(words, *share), stdout=log, stderr=log, check=False).returncode:
+            raise SystemExit(f"a training failed: see {log.name}")
     done.write_text(json.dumps({"seconds": time.monotonic() - start}))
 
 
