@@ -74,6 +74,20 @@ def test_the_dice_of_a_sample_depend_on_its_key_alone() -> None:
     assert not torch.equal(first[0], other[0])
 
 
+def test_images_without_an_up_come_in_all_eight_ways_each_aligned_with_its_labels() -> None:
+    numbers = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    image, labels = as_tensors(numbers[..., None].repeat(3, 2), numbers)
+    augment = Augmentation((8, 8), scale=(1.0, 1.0), jitter=0.0, upright=False)
+    seen = dict[bytes, int]()
+    for seed in range(400):
+        found, target = augment(image, labels, dice(seed))
+        assert torch.equal(found[0], target)
+        seen[target.numpy().tobytes()] = seen.get(target.numpy().tobytes(), 0) + 1
+    turns = [turned for k in range(4) for turned in (labels.rot90(k), labels.rot90(k).fliplr())]
+    assert seen.keys() == {turned.contiguous().numpy().tobytes() for turned in turns}
+    assert min(seen.values()) > 25, "50 of each are expected"
+
+
 def test_nothing_is_padded_where_the_image_holds_the_crop() -> None:
     """An image is never made smaller than the crop, whatever the scale allows."""
     image, labels = scene(70, 90)

@@ -169,6 +169,17 @@ def test_a_loss_that_is_no_number_once_steps_back_and_goes_on_at_half_the_rate(
     assert all(math.isfinite(float(weight.sum())) for weight in weights(tmp_path / "run").values())
 
 
+def test_decays_begin_at_the_warm_ups_height_and_end_at_nothing() -> None:
+    for decay in ("polynomial", "cosine"):
+        factors = [rate_factor(at / 100, warmup=0.1, decay=decay) for at in range(101)]
+        assert max(factors) == factors[10] > 0.9
+        assert factors[10:] == sorted(factors[10:], reverse=True)
+        assert factors[100] == 0
+    assert rate_factor(0.5, warmup=0.0, decay="cosine") == pytest.approx(0.5)
+    assert rate_factor(0.25, warmup=0.0, decay="cosine") == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
+    assert rate_factor(0.75, warmup=0.0, decay="constant") == 1
+
+
 def test_the_kept_weights_are_the_moving_average(shapes: Path, tmp_path: Path) -> None:
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     state = torch.load(tmp_path / "run/state/last.pt", weights_only=True)
@@ -239,7 +250,7 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
      ("learning_rate", 50.0), ("crop", (30, 32)), ("precision", "float16"), ("seed", -1), ("workers", -1),
      ("ema", 1.0), ("label_smoothing", -0.1), ("augment", "wild"), ("class_weights", "some"), ("clip", 0.0),
      ("patience", 0), ("freeze", -1), ("warmup", -0.1), ("weight_decay", -1.0), ("encoder_rate", -1.0),
-     ("devices", 0), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0)],
+     ("devices", 0), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0), ("decay", "linear")],
 )  # fmt: skip
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):

@@ -31,6 +31,7 @@ class Augmentation:
 
     scale: lowest and highest factor, drawn evenly in its logarithm. jitter: largest relative change of brightness,
     contrast and saturation. hue: largest turn, as a share of the colour circle. rotate: largest angle in degrees.
+    upright: if false, a sample is as likely in each of the eight ways that quarter turns and mirrors make of it.
     flaws: share of the samples that are blurred, noisy or compressed (one of them). rare: share of the samples whose
     window holds a pixel of a class drawn with the weights `rarity` (C,) from those in the image.
     """
@@ -42,12 +43,17 @@ class Augmentation:
     rotate: float = 0.0
     flaws: float = 0.0
     mirror: bool = True
+    upright: bool = True
     rare: float = 0.0
     rarity: tuple[float, ...] = ()
 
     def __call__(self, image: Tensor, labels: Tensor, dice: torch.Generator) -> tuple[Tensor, Tensor]:
         """uint8 (3, H, W) and (H, W) to uint8 (3, h, w) and (h, w) of the crop's size."""
+        if not self.upright and _uniform(dice, 0, 1) < 0.5:
+            image, labels = image.mT, labels.mT
         image, labels = self._window(image, labels, dice)
+        if not self.upright and _uniform(dice, 0, 1) < 0.5:
+            image, labels = F.vertical_flip(image), F.vertical_flip(labels)
         if self.mirror and _uniform(dice, 0, 1) < 0.5:
             image, labels = F.horizontal_flip(image), F.horizontal_flip(labels)
         if self.rotate:

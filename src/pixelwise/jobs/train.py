@@ -279,7 +279,8 @@ def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> Train
 def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:
     """What is done to the samples: the strength's, with what the config says besides; rare classes drawn more often."""
     assert config.crop is not None
-    given = {name: getattr(config, name) for name in ("scale", "jitter", "mirror") if getattr(config, name) is not None}
+    names = ("scale", "jitter", "mirror", "upright")
+    given = {name: value for name in names if (value := getattr(config, name)) is not None}
     rarity = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
     assert rarity is not None
     return Augmentation(config.crop, **{**AUGMENTATIONS[config.augment], **given, "rarity": tuple(rarity.tolist())})

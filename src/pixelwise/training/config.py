@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pixelwise.data.transforms import AUGMENTATIONS
 from pixelwise.errors import ConfigError
 from pixelwise.tasks.losses import CLASS_WEIGHTS, make_loss
+from pixelwise.training.schedule import DECAYS
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -18,12 +19,13 @@ class TrainConfig:
     upsample, plain: as in ModelConfig. start: a model whose weights this one begins with. optimizer: adamw or sgd.
     devices: processes, each on a GPU of its own or a share of the cores; torchrun's count goes before it.
     timeout: seconds that one of them waits for the others before it gives up.
-    decay: polynomial or constant. accumulate: batches whose gradients are added up to one step. clip: largest norm of
+    decay: one of DECAYS. accumulate: batches whose gradients are added up to one step. clip: largest norm of
     the gradient. ema: decay of the moving average of the weights, which is what is scored and kept; 0 for none.
     freeze: epochs in which the encoder thaws, layer by layer from its end (Howard, Ruder 2018, section 3.3). patience:
     epochs without a better score after which the training ends.
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
     scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
+    upright: no for images without an up, as from above or under a microscope, which are also turned by quarters.
     drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
     as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events. cache: MiB for
     decoded images, 0 for none. profile: says what each epoch's time went into, and the operators of a few steps.
@@ -63,6 +65,7 @@ class TrainConfig:
     scale: tuple[float, float] | None = None
     jitter: float | None = None
     mirror: bool | None = None
+    upright: bool = True
     paste: float = 0.0
     drop_small: bool = False
     void_as_background: bool = False
@@ -83,7 +86,7 @@ class TrainConfig:
         self._demand(0 < self.learning_rate <= 1, "learning_rate", "a number above 0 and at most 1")
         self._demand(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._demand(self.optimizer in ("adamw", "sgd"), "optimizer", "adamw or sgd")
-        self._demand(self.decay in ("polynomial", "constant"), "decay", "polynomial or constant")
+        self._demand(self.decay in DECAYS, "decay", f"one of {', '.join(DECAYS)}")
         self._demand(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {', '.join(CLASS_WEIGHTS)}")
         self._demand(self.augment in AUGMENTATIONS, "augment", f"one of {', '.join(AUGMENTATIONS)}")
         self._demand(self.clip is None or self.clip > 0, "clip", "a number above 0")

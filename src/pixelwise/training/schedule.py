@@ -1,18 +1,22 @@
 """How far a training is, and what the learning rate is there."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
+DECAYS = ("polynomial", "cosine", "constant")
 POWER = 0.9
 
 
 def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") -> float:
-    """Linear warm-up over the first share `warmup`, then polynomial decay to 0 at progress 1, or no decay (`constant`).
-
-    The power of 0.9 is DeepLab's (Chen et al. 2018, section 4.1).
+    """Linear warm-up over the first share `warmup`, times what decays from 1 to 0: `polynomial`, 1 - progress to the
+    power of 0.9 (Chen et al. 2018, section 4.1), or `cosine`, half a period of it (Loshchilov, Hutter 2017, section 3).
     """
     rising = min(1.0, (progress + 1e-3) / (warmup + 1e-3))
-    return float(rising if decay == "constant" else rising * max(0.0, 1.0 - progress) ** POWER)
+    if decay == "constant":
+        return rising
+    left = min(1.0, max(0.0, 1.0 - progress))
+    return float(rising * (left**POWER if decay == "polynomial" else (1 - math.cos(math.pi * left)) / 2))
 
 
 @dataclass
