@@ -116,21 +116,21 @@ def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(*("work", "mean IoU", "beside no options", "95 %", "options"), box=SIMPLE_HEAD)
+    table = Table(*("work", "mean IoU", "gain, 95 %"), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("options", no_wrap=True)
     for way in found:
         beside = way.beside
         table.add_row(
             f"{way.work:.2f}",
-            _figure(way.mean_iou),
-            f"{beside.value:+.4f}" if way.options else "",
-            f"{beside.low:+.4f} to {beside.high:+.4f}" if way.options and beside.low == beside.low else "",
+            f"{way.mean_iou:.3f}",
+            f"{beside.low:.3f} to {beside.high:.3f}" if way.options and beside.low == beside.low else "",
             way.options or "none",
         )
     yield table
     yield (
-        "Work: the pixels that the network sees, beside those of the image alone. A dearer way is named where it beats "
-        f"every cheaper one. Chosen on {split}, the best looks a little better than it is: score it on other images. "
-        "predict takes the same options."
+        "Work: pixels that the network sees, beside those of the image alone. Gain: in mean IoU, beside no options. A "
+        f"dearer way is named where it beats every cheaper one. Chosen on {split}, the best looks a little better than "
+        "it is: score it on other images. predict takes the same options."
     )
 
 
