@@ -57,6 +57,7 @@ def test_a_file_that_changed_its_size_is_not_kept() -> None:
     asked(kept, 1, [])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # on one core
 @pytest.mark.parametrize("workers", [0, 2])
 def test_samples_are_those_without_it_and_workers_share_it(shapes: Path, tmp_path: Path, workers: int) -> None:
     data = open_dataset(shapes)
