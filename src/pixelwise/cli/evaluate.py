@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from pixelwise.cluster.evaluate import ClusterScorer
+    from pixelwise.data.sample import DataOptions
+    from pixelwise.inference.predictor import Predictor
     from pixelwise.jobs.evaluation import Evaluation
     from pixelwise.jobs.ways import Way
 
@@ -54,54 +57,64 @@ def evaluate(
     workers: Workers = None,
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalMonitor
     from pixelwise.inference.load import load
     from pixelwise.jobs import calibrate as calibration
     from pixelwise.jobs import evaluate as job
     from pixelwise.jobs.reading import as_trained
 
     refuse_alone(cluster, workers=workers)
+    if ways:
+        other = {"json": json, "report": report, "tta": tta, "scale": scale, "largest": largest, "cluster": cluster}
+        _refuse_beside_ways({**other, "calibrate": calibrate, "calibrated": calibrated})
     if calibrated is not None:
         calibration.refuse_exported(model)
     always: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ()), "largest": tuple(largest or ())}
     predictor = load(model, device=device).always(**always)
     options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
-    monitor, temperature, scorer = TerminalMonitor(), None, None
     if ways:
-        from pixelwise.jobs.ways import find_ways
-
-        other = {"json": json, "report": report, "tta": tta, "scale": scale, "largest": largest, "cluster": cluster}
-        _refuse_beside_ways({**other, "calibrate": calibrate, "calibrated": calibrated})
-        split = split or "val"
-        for part in _of_ways(find_ways(predictor, data, split=split, options=options, monitor=monitor), split):
-            results.print(part)
+        _print_ways(predictor, data, split or "val", options)
         return
+    monitor, fitted, scorer = TerminalMonitor(), None, None
     if cluster is not None:
-        from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.evaluate import ClusterScorer
-
         data = data.absolute()  # workers may stand in other folders
-        scorer = ClusterScorer(model, {"device": device}, Cluster(cluster, workers), always)
+        scorer = _on_cluster(model, device, cluster, workers, always)
     if calibrate or calibrated is not None:
-        temperature = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
+        fitted = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
     found = job.evaluate(
-        predictor,
-        data,
-        split=split,
-        options=options,
-        report=report,
-        temperature=temperature,
-        scorer=scorer,
-        monitor=monitor,
+        predictor, data, split=split, options=options, report=report, temperature=fitted, scorer=scorer, monitor=monitor
     )
     if json is not None:
         found.write_json(json)
-    if calibrated is not None and temperature is not None:
-        calibration.write_calibrated(model, calibrated, temperature)
+    if calibrated is not None and fitted is not None:
+        calibration.write_calibrated(model, calibrated, fitted)
+    _print(found)
+
+
+def _on_cluster(
+    model: Path, device: str, address: str, workers: int | None, always: "Mapping[str, Any]"
+) -> "ClusterScorer":
+    from pixelwise.cluster.engine import Cluster
+    from pixelwise.cluster.evaluate import ClusterScorer
+
+    return ClusterScorer(model, {"device": device}, Cluster(address, workers), always)
+
+
+def _print(found: "Evaluation") -> None:
+    from pixelwise.cli.console import results
+
     results.print(_by_class(found))
     results.print(_totals(found))
     for line in _lines(found):
         results.print(line, markup=False)
+
+
+def _print_ways(predictor: "Predictor", data: Path, split: str, options: "DataOptions") -> None:
+    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.jobs.ways import find_ways
+
+    for part in _of_ways(find_ways(predictor, data, split=split, options=options, monitor=TerminalMonitor()), split):
+        results.print(part)
 
 
 def _refuse_beside_ways(given: "Mapping[str, object]") -> None:
