@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache/pixelwise"
 
 
-def model_file(path: Path, decoder: str = "unet", encoder: str = "resnet18") -> Path:
+def model_file(path: Path, decoder: str = "unet", encoder: str = "resnet18", scale: float = 1.0) -> Path:
     torch.manual_seed(0)
-    config = ModelConfig(decoder, encoder, len(NAMES))
+    config = ModelConfig(decoder, encoder, len(NAMES), scale=scale)
     save_model(path, config.build(), Header(config, Classes.named(NAMES), {"crop": [64, 96]}))
     return path
 
@@ -94,9 +95,9 @@ def test_the_first_two_threads_on_openvino_do_not_wait_for_each_other(tmp_path: 
     assert done.stdout == "0", done.stderr
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_an_exported_model_gives_the_same_masks_at_every_size(decoder: str, tmp_path: Path) -> None:
-    model = model_file(tmp_path / "m.safetensors", decoder)
+@pytest.mark.parametrize(("decoder", "scale"), [*product(DECODERS, [1.0]), ("unet", 0.75), ("fcn8s", 1.5)])
+def test_an_exported_model_gives_the_same_masks_at_every_size(decoder: str, scale: float, tmp_path: Path) -> None:
+    model = model_file(tmp_path / "m.safetensors", decoder, scale=scale)
     done = export(model, tmp_path / "m.onnx", images=[picture(tmp_path / "a.png", 70, 45)])
     assert done.gap < 1e-3
     assert done.agreement == 1.0

@@ -9,6 +9,8 @@ from torch import nn
 
 import pixelwise
 from pixelwise.errors import ConfigError, PixelwiseError, WeightsError
+from pixelwise.inference.runners import averaged
+from pixelwise.inference.torch_runner import TorchRunner
 from pixelwise.models import weights as weights_module
 from pixelwise.models.build import DECODERS, ModelConfig
 from pixelwise.models.encoder import Encoder
@@ -27,6 +29,31 @@ def test_logits_have_exactly_the_inputs_size(decoder: str, encoder: str) -> None
     for height, width in SIZES:
         with torch.no_grad():
             assert model(torch.rand(2, 3, height, width)).shape == (2, 3, height, width)
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.5, 0.6, 0.75, 1.5, 4])
+def test_a_network_that_looks_at_another_size_gives_logits_of_the_inputs(scale: float) -> None:
+    model = ModelConfig("linknet", "resnet18", 3, scale=scale).build().eval()
+    for height, width in SIZES:
+        with torch.no_grad():
+            assert model(torch.rand(2, 3, height, width)).shape == (2, 3, height, width)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.75, 1.25, 1.5])
+def test_the_network_looks_at_what_pillow_makes_of_the_image(scale: float) -> None:
+    model = ModelConfig("unet", "resnet18", 3).build()
+    yy, xx = np.mgrid[:96, :128]  # smooth, so that it does not matter how far a smaller size is averaged over
+    rgb = np.stack([128 + 100 * np.sin(yy / 13 + k) * np.cos(xx / 17) for k in range(3)]).astype(np.uint8)[None]
+    runner = TorchRunner(model, device=torch.device("cpu"))
+    wanted, plain = averaged(runner, scales=(scale,))(rgb), runner(rgb)
+    model.scale = scale
+    found = runner(rgb)
+    assert np.abs(found - wanted).mean() < 0.05 * np.abs(found - plain).mean()
+    model.train()
+    with torch.no_grad():
+        seen = model(torch.from_numpy(rgb).float() / 255)
+        model.scale = 1
+        assert torch.equal(seen, model(torch.from_numpy(rgb).float() / 255)), "trained at the crop's own size"
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

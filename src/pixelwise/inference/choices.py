@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from pixelwise.errors import ConfigError, unknown
-from pixelwise.inference.runners import refuse_scales
+from pixelwise.models.config import refuse_scales
 
 SCORES = ("probabilities", "logits")
 EXTRAS = (*SCORES, "areas", "polygons", "seams")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.errors import ConfigError
+from pixelwise.models.config import refuse_scales
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -17,7 +17,6 @@ Runner = Callable[[Pixels], Logits]
 It may be called by several threads at once; one that cannot takes turns by itself."""
 
 PRECISIONS = ("float32", "bfloat16")
-SCALES = (0.25, 4.0)
 
 
 def release(runner: Runner) -> None:
@@ -48,13 +47,6 @@ def copies_held(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
     """
     other = max((scale**2 + 2 for scale in scales if scale != 1), default=1)
     return other + (mirror or len(scales) > 1)
-
-
-def refuse_scales(scales: Sequence[float]) -> None:
-    """Raises ConfigError for a scale outside SCALES."""
-    for scale in scales:
-        if not SCALES[0] <= scale <= SCALES[1]:
-            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
 
 
 @dataclass(frozen=True)

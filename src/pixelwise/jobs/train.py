@@ -32,6 +32,7 @@ from pixelwise.jobs.record import (
     refuse_other_data,
     write_record,
 )
+from pixelwise.jobs.scale import keep_scale
 from pixelwise.models.build import ModelConfig
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.transfer import transfer
@@ -141,6 +142,8 @@ def take_part(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
     pictures.catch_up(outcome.history)
+    if not outcome.stopped:
+        record["reasons"]["predict_scale"] = keep_scale(run, dataset, parts["val"].pairs, config, monitor)
     finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
     if not outcome.stopped:
         pictures.report(record, monitor)

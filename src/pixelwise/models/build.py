@@ -7,6 +7,7 @@ from torch import nn
 
 from pixelwise.errors import ConfigError, unknown
 from pixelwise.models.config import ModelConfig as ModelConfig  # noqa: PLC0414  also found here
+from pixelwise.models.config import refuse_scales
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.decoders.linknet import LinkNet
 from pixelwise.models.decoders.unet import UNet
@@ -41,6 +42,7 @@ def assemble(config: ModelConfig) -> Segmenter:
         raise ConfigError(f"{config.classes} classes: choose 1 to {MAX_CLASSES}")
     if not 0 < config.temperature < float("inf"):
         raise ConfigError(f"temperature {config.temperature}: choose a number above 0")
+    refuse_scales([config.scale])
     encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
     if not NEEDED[config.decoder] <= encoder.channels.keys():
         raise ConfigError(
@@ -48,7 +50,8 @@ def assemble(config: ModelConfig) -> Segmenter:
             f"{', '.join(map(str, sorted(NEEDED[config.decoder])))}, as in resnet18"
         )
     decoder = DECODERS[config.decoder](encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain)
-    return Segmenter(encoder, decoder, classes=config.classes, temperature=config.temperature)
+    constants = {"temperature": config.temperature, "scale": config.scale}
+    return Segmenter(encoder, decoder, classes=config.classes, **constants)
 
 
 def build_model(

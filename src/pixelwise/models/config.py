@@ -1,10 +1,23 @@
 """What a network is, in names and numbers; importing this does not import PyTorch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pixelwise.errors import ConfigError
+
 if TYPE_CHECKING:
     from pixelwise.models.segmenter import Segmenter
+
+SCALES = (0.25, 4.0)
+"""Lowest and highest size at which an image is looked at, as a factor of its own."""
+
+
+def refuse_scales(scales: Sequence[float]) -> None:
+    """Raises ConfigError for a scale outside SCALES."""
+    for scale in scales:
+        if not SCALES[0] <= scale <= SCALES[1]:
+            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
 
 
 @dataclass(frozen=True)
@@ -13,7 +26,8 @@ class ModelConfig:
 
     upsample: one of UPSAMPLE. plain: as published, without this project's additions, which are the normalisation of
     the encoder's features and, in U-Net and LinkNet, class scores added up over the stages. temperature: what divides
-    the logits, so that confidence is calibrated; the labels stay.
+    the logits, so that confidence is calibrated; the labels stay. scale: at which size, as a factor of the image's own,
+    the trained network looks at an image, within SCALES.
     """
 
     decoder: str
@@ -22,6 +36,7 @@ class ModelConfig:
     upsample: str = "transposed"
     plain: bool = False
     temperature: float = 1.0
+    scale: float = 1.0
 
     def build(self) -> "Segmenter":
         """The network with random weights. Raises ConfigError for unknown names and impossible numbers."""

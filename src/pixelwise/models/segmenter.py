@@ -11,21 +11,28 @@ from pixelwise.models.encoder import Encoder
 ALIGN = 32
 """Inputs are padded to a multiple of the coarsest stride, so that features of all strides align."""
 
+WHOLE = 4
+"""Sides that are multiples of it stay whole numbers at a scale of so many quarters."""
+
 
 class Segmenter(nn.Module):
     """Float RGB (N, 3, H, W) in [0, 1] to logits (N, C, H, W), at exactly the input's size for every H, W >= 1.
 
     Normalisation constants are buffers and travel with the weights. The padding, at the right and the bottom, is zero
-    after normalisation, which is what the encoder's own convolutions see beyond a border.
+    after normalisation, which is what the encoder's own convolutions see beyond a border. In eval mode the images are
+    looked at resized by `scale`, and the logits resized back, both bilinearly.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: Encoder, decoder: nn.Module, *, classes: int, temperature: float = 1.0) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder: nn.Module, *, classes: int, temperature: float = 1.0, scale: float = 1.0
+    ) -> None:
         super().__init__()
         self.classes = classes
         self.temperature = temperature
+        self.scale = scale
         self.encoder = encoder
         self.decoder = decoder
         self.register_buffer("mean", _per_channel(encoder.mean))
@@ -33,14 +40,30 @@ class Segmenter(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to logits (N, C, H, W)."""
-        height, width = images.shape[-2:]
         images = (images - self.mean) / self.std
-        padded = F.pad(images, (0, -width % ALIGN, 0, -height % ALIGN))
+        logits = self._logits(images) if self.scale == 1 or self.training else self._scaled(images)
+        return logits if self.temperature == 1 else logits / self.temperature
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """The logits of the resized images, resized back."""
+        padded = _padded(images, WHOLE)
+        looked_at = F.interpolate(padded, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        logits = F.interpolate(self._logits(looked_at), padded.shape[-2:], mode="bilinear", align_corners=False)
+        return logits[..., : images.shape[-2], : images.shape[-1]]
+
+    def _logits(self, images: Tensor) -> Tensor:
+        padded = _padded(images, ALIGN)
         logits = self.decoder(self.encoder(padded))  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = F.interpolate(logits, padded.shape[-2:], mode="bilinear", align_corners=False)
-        fitted: Tensor = logits[..., :height, :width]
-        return fitted if self.temperature == 1 else fitted / self.temperature
+        fitted: Tensor = logits[..., : images.shape[-2], : images.shape[-1]]
+        return fitted
+
+
+def _padded(images: Tensor, multiple: int) -> Tensor:
+    """With zeros at the right and the bottom, up to a multiple of so many pixels a side."""
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, -width % multiple, 0, -height % multiple))
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:

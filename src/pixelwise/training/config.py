@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pixelwise.data.transforms import AUGMENTATIONS
 from pixelwise.errors import ConfigError
+from pixelwise.models.config import SCALES
 from pixelwise.tasks.losses import CLASS_WEIGHTS, make_loss
 from pixelwise.training.schedule import DECAYS
 
@@ -26,6 +27,7 @@ class TrainConfig:
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
     scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
     upright: no for images without an up, as from above or under a microscope, which are also turned by quarters.
+    predict_scale: as ModelConfig's scale; None: found on the validation images when the training is done.
     drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
     as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events. cache: MiB for
     decoded images, 0 for none. profile: says what each epoch's time went into, and the operators of a few steps.
@@ -67,6 +69,7 @@ class TrainConfig:
     mirror: bool | None = None
     upright: bool = True
     paste: float = 0.0
+    predict_scale: float | None = None
     drop_small: bool = False
     void_as_background: bool = False
     workers: int | None = None
@@ -101,6 +104,8 @@ class TrainConfig:
         self._demand(self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1")
         low, high = self.scale or (1.0, 1.0)
         self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
+        known = self.predict_scale is None or SCALES[0] <= self.predict_scale <= SCALES[1]
+        self._demand(known, "predict_scale", f"a number from {SCALES[0]} to {SCALES[1]}, 1 for the image's own size")
         make_loss(self.loss)
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
         self._demand(self.cache is None or self.cache >= 0, "cache", "MiB, 0 or more")

@@ -1,0 +1,90 @@
+"""The size at which a trained network looks at images: found on the validation images, kept in the model file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pixelwise.checkpoint import load_model, save_model
+from pixelwise.data.sample import DataSet, Pair
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.torch_runner import TorchRunner
+from pixelwise.jobs.calibrate import spread
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.monitor import Monitor
+from pixelwise.tasks.differences import Difference, paired
+from pixelwise.tasks.intervals import PerImage
+from pixelwise.tasks.metrics import ConfusionMatrix, Counts
+from pixelwise.training.config import TrainConfig
+
+SMALLER, LARGER = (0.75, 0.5), (1.25, 1.5)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A scale; its mean IoU minus that at the images' own size, None where it is 1; the others tried; how many
+    images.
+    """
+
+    scale: float
+    gain: Difference | None
+    tried: tuple[float, ...]
+    images: int
+
+    @property
+    def why(self) -> str:
+        """In words."""
+        where = f"on {self.images} validation images"
+        if self.gain is None:
+            return f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly better {where}"
+        gain, low, high = (100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high))
+        return f"{gain:+.1f} points of mean IoU beside 1 {where} (95 %: {low:+.1f} to {high:+.1f})"
+
+
+def keep_scale(run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor) -> str:
+    """Write the config's scale, or else the one found on `pairs`, into the model of a run, and say it; returns why."""
+    model, header = load_model(run)
+    scale, why = config.predict_scale, "as told"
+    if scale is None:
+        runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
+        found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
+        scale, why = found.scale, found.why
+        monitor.line(f"predict_scale {scale:g}: {why}")
+    if scale != header.model.scale:
+        save_model(run / "model.safetensors", model, replace(header, model=replace(header.model, scale=scale)))
+    return why
+
+
+def find_scale(
+    model: Segmenter, predictor: Predictor, dataset: DataSet, pairs: Sequence[Pair], monitor: Monitor
+) -> Found:
+    """The best scale for `model`, which runs in `predictor`; 1 where no other is clearly better.
+
+    Smaller ones are tried first, larger ones where these are no gain, each way for as long as a step gains mean IoU
+    over `pairs` that is more than chance of the images: its paired interval leaves out zero. The network's own scale is
+    changed on the way.
+    """
+    counts = {1.0: _counts(model, predictor, dataset, pairs, 1.0, monitor)}
+    best = 1.0
+    for way in (SMALLER, LARGER):
+        for step in way if best == 1 else ():
+            counts[step] = _counts(model, predictor, dataset, pairs, step, monitor)
+            if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
+                break
+            best = step
+    gain = None if best == 1 else paired(np.stack([counts[best], counts[1.0]]))[0]
+    return Found(best, gain, tuple(counts)[1:], len(pairs))
+
+
+def _counts(
+    model: Segmenter, predictor: Predictor, dataset: DataSet, pairs: Sequence[Pair], scale: float, monitor: Monitor
+) -> Counts:
+    """(N, 3, C), as in PerImage."""
+    model.scale, images = scale, PerImage(len(dataset.classes))
+    for pair in monitor.track(pairs, what=f"trying scale {scale:g}", total=len(pairs)):
+        labels, truth = predictor.predict(pair.image).labels, dataset.read_labels(pair.mask)
+        matrix = ConfusionMatrix(len(dataset.classes))
+        images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+    return images.counts()

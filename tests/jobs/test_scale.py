@@ -1,0 +1,111 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import pixelwise
+from pixelwise.checkpoint import load_model, read_header
+from pixelwise.data.build import open_dataset
+from pixelwise.data.sample import DataOptions, DataSet
+from pixelwise.errors import ConfigError
+from pixelwise.images import read_rgb
+from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs.scale import Found, find_scale, keep_scale
+from pixelwise.models.build import build_model
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.monitor import Monitor
+from pixelwise.tasks.labels import Classes
+from pixelwise.training.config import TrainConfig
+
+NAMES = ("background", "circle", "square", "triangle")
+
+
+class Quiet(Monitor):
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+class Knowing:
+    """The truth, but for a share of the pixels that depends on the scale its network looks at."""
+
+    def __init__(self, network: Segmenter, dataset: DataSet, wrong: dict[float, float]) -> None:
+        self.network, self.wrong, self.seen = network, wrong, list[float]()
+        pairs = dataset.pairs("val")
+        self.truths = {read_rgb(p.image).tobytes(): dataset.read_labels(p.mask) for p in pairs}
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        self.seen.append(self.network.scale)
+        truth = self.truths[np.ascontiguousarray(rgb[0].transpose(1, 2, 0)).tobytes()]
+        lost = np.random.default_rng(0).random(truth.shape) < self.wrong[self.network.scale]
+        labels = np.where(lost, (truth + 1) % 4, truth)
+        return np.eye(4, dtype=np.float32)[labels].transpose(2, 0, 1)[None]
+
+
+def found(shapes: Path, wrong: dict[float, float]) -> tuple[Found, list[float]]:
+    network, dataset = build_model("linknet", encoder="resnet18", classes=4), open_dataset(shapes, DataOptions())
+    runner, pairs = Knowing(network, dataset, wrong), dataset.pairs("val")
+    result = find_scale(network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Monitor())
+    assert result.images == len(pairs)
+    assert len(runner.seen) == len(pairs) * (1 + len(result.tried))
+    return result, list(dict.fromkeys(runner.seen))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "scale", "tried"),
+    [
+        ({1.0: 0.2, 0.75: 0.1, 0.5: 0.15}, 0.75, [1, 0.75, 0.5]),
+        ({1.0: 0.2, 0.75: 0.1, 0.5: 0.05}, 0.5, [1, 0.75, 0.5]),
+        ({1.0: 0.2, 0.75: 0.3, 1.25: 0.1, 1.5: 0.05}, 1.5, [1, 0.75, 1.25, 1.5]),
+        ({1.0: 0.1, 0.75: 0.2, 1.25: 0.2}, 1, [1, 0.75, 1.25]),
+        ({1.0: 0.1, 0.75: 0.1, 1.25: 0.1}, 1, [1, 0.75, 1.25]),  # as good is no reason
+    ],
+)
+def test_the_scale_is_climbed_to_from_the_images_own_size(
+    shapes: Path, wrong: dict[float, float], scale: float, tried: list[float]
+) -> None:
+    result, seen = found(shapes, wrong)
+    assert result.scale == scale
+    assert seen == tried
+    assert result.tried == tuple(tried[1:])
+    assert (result.gain is None) == (scale == 1)
+    if result.gain:
+        assert 0 < result.gain.low <= result.gain.value
+    else:
+        assert result.why.startswith("neither 0.75 nor 1.25 is clearly better on ")
+
+
+def test_a_training_writes_its_scale_into_the_model_and_predicts_so(shapes: Path, tmp_path: Path) -> None:
+    options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
+    told, own = (tmp_path / name for name in ("told", "own"))
+    pixelwise.train(shapes, told, predict_scale=0.5, **options)
+    pixelwise.train(shapes, own, predict_scale=1.0, **options)
+    assert (read_header(told).model.scale, read_header(own).model.scale) == (0.5, 1)
+    states = [load_model(run)[0].state_dict() for run in (told, own)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    image = next((shapes / "images/val").iterdir())
+    half, whole = (pixelwise.load(run).predict(image, scores="logits").scores["logits"] for run in (told, own))
+    small = pixelwise.load(own).predict(image, scales=(0.5,), scores="logits").scores["logits"]
+    assert np.abs(half - small).max() < 0.2 * np.abs(half - whole).max()
+
+
+def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Path) -> None:
+    options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
+    pixelwise.train(shapes, tmp_path, predict_scale=2.0, **options)
+    dataset, monitor = open_dataset(shapes, DataOptions()), Quiet()
+    config = TrainConfig(device="cpu", precision="float32")
+    why = keep_scale(tmp_path, dataset, dataset.pairs("val"), config, monitor)
+    scale = read_header(tmp_path).model.scale
+    assert scale in {0.5, 0.75, 1, 1.25, 1.5}
+    assert monitor.lines == [f"predict_scale {scale:g}: {why}"]
+
+
+def test_a_scale_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"predict_scale is 0.1: allowed is a number from 0.25 to 4.0"):
+        TrainConfig(predict_scale=0.1)
+    config = TrainConfig()
+    assert replace(config, predict_scale=0.25).predict_scale == 0.25
