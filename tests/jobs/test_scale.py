@@ -35,7 +35,7 @@ class Knowing:
 
     def __init__(self, network: Segmenter, dataset: DataSet, wrong: dict[float, float]) -> None:
         self.network, self.wrong, self.seen = network, wrong, list[float]()
-        pairs = dataset.pairs("val")
+        pairs = dataset.pairs("train")
         self.truths = {read_rgb(p.image).tobytes(): dataset.read_labels(p.mask) for p in pairs}
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
@@ -46,12 +46,13 @@ class Knowing:
         return np.eye(4, dtype=np.float32)[labels].transpose(2, 0, 1)[None]
 
 
-def found(shapes: Path, wrong: dict[float, float]) -> tuple[Found, list[float]]:
+def found(shapes: Path, wrong: dict[float, float], count: int = 12) -> tuple[Found, list[float]]:
+    """On so many of the training images: the only split here that has enough."""
     network, dataset = build_model("linknet", encoder="resnet18", classes=4), open_dataset(shapes, DataOptions())
-    runner, pairs = Knowing(network, dataset, wrong), dataset.pairs("val")
+    runner, pairs = Knowing(network, dataset, wrong), dataset.pairs("train")[:count]
     result = find_scale(network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Monitor())
     assert result.images == len(pairs)
-    assert len(runner.seen) == len(pairs) * (1 + len(result.tried))
+    assert len(runner.seen) == len(pairs) * (1 + len(result.tried)) * bool(result.tried)
     return result, list(dict.fromkeys(runner.seen))
 
 
@@ -79,6 +80,13 @@ def test_the_scale_is_climbed_to_from_the_images_own_size(
         assert result.why.startswith("neither 0.75 nor 1.25 is clearly better on ")
 
 
+def test_a_few_images_are_no_reason(shapes: Path) -> None:
+    result, seen = found(shapes, {1.0: 0.2, 0.75: 0.1}, count=9)
+    assert seen == []
+    assert (result.scale, result.gain) == (1, None)
+    assert result.why == "9 validation images are too few to find a better one"
+
+
 def test_a_training_writes_its_scale_into_the_model_and_predicts_so(shapes: Path, tmp_path: Path) -> None:
     options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
     told, own = (tmp_path / name for name in ("told", "own"))
@@ -98,10 +106,11 @@ def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Pat
     pixelwise.train(shapes, tmp_path, predict_scale=2.0, **options)
     dataset, monitor = open_dataset(shapes, DataOptions()), Quiet()
     config = TrainConfig(device="cpu", precision="float32")
-    why = keep_scale(tmp_path, dataset, dataset.pairs("val"), config, monitor)
+    kept = keep_scale(tmp_path, dataset, dataset.pairs("train"), config, monitor)
     scale = read_header(tmp_path).model.scale
+    assert kept["predict_scale"] == scale
     assert scale in {0.5, 0.75, 1, 1.25, 1.5}
-    assert monitor.lines == [f"predict_scale {scale:g}: {why}"]
+    assert monitor.lines == [f"predict_scale {scale:g}: {kept['why']}"]
 
 
 def test_a_scale_that_cannot_be_is_refused() -> None:

@@ -141,7 +141,7 @@ def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
         )
     yield table
     yield (
-        "Work: pixels that the network sees, beside those of the image alone. Gain: in mean IoU, beside no options. A "
+        "Work: pixels that the network sees, beside those without options, as is the gain in mean IoU. A "
         f"dearer way is named where it beats every cheaper one. Chosen on {split}, the best looks a little better than "
         "it is: score it on other images. predict takes the same options."
     )

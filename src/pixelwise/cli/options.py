@@ -26,7 +26,7 @@ Largest = Annotated[
     list[str] | None, typer.Option(metavar="CLASS", help="Keep only the largest region of this class in an image.")
 ]
 Scale = Annotated[
-    list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the image's; give several.")
+    list[float] | None, typer.Option(metavar="S", help="Average over sizes, 1 being the model's own; give several.")
 ]
 
 

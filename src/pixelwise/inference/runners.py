@@ -31,7 +31,7 @@ def steady(runner: Runner) -> Runner:
 
 
 def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
-    """A runner whose logits are the mean over the image at `scales` (its own alone if none are given) and, with
+    """A runner whose logits are the mean over the image at `scales` (1 alone, as it is, if none are given) and, with
     `mirror`, over the left-right mirror of each. It takes as many times as long, and scales their squares.
 
     Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.

@@ -97,9 +97,11 @@ def carry_over(run: Path, record: dict[str, Any]) -> None:
     record |= {name: before[name] for name in ("reasons", "started", "result") if name in before}
 
 
-def finish_record(run: Path, record: dict[str, Any], history: list[Epoch], best: Epoch, *, stopped: bool) -> None:
-    """Write the result into run.json, and a report without scores."""
-    record["result"] = {"stopped": stopped, "epochs": len(history), "best": asdict(best)}
+def finish_record(
+    run: Path, record: dict[str, Any], history: list[Epoch], best: Epoch, *, stopped: bool, scale: dict[str, Any]
+) -> None:
+    """Write the result into run.json, and a report without scores. `scale` is what `keep_scale` gave."""
+    record["result"] = {"stopped": stopped, "epochs": len(history), "best": asdict(best), "scale": scale}
     write_record(run, record)
     run_page(run, record, None)
 

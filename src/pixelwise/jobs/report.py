@@ -62,7 +62,7 @@ def _gallery(found: Evaluation, model: Predictor, dataset: DataSet, pairs: Seque
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
-    best, data = record["result"]["best"], record["data"]
+    best, data, scale = record["result"]["best"], record["data"], record["result"]["scale"]
     parts = ", ".join(f"{split} {count}" for split, count in data["images"].items())
     machine = record["machine"]
     return [
@@ -71,6 +71,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
             f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch {best['epoch']})",
         ),
         ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
+        *([("Predicts at scale", f"{scale['predict_scale']:g}: {scale['why']}")] if scale else []),
         ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
         ("Data", f"{data['root']} ({data['format']}; {parts} images)"),
         ("Classes", ", ".join(data["classes"])),

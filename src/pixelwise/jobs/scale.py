@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from pixelwise.training.config import TrainConfig
 
 SMALLER, LARGER = (0.75, 0.5), (1.25, 1.5)
 
+FEWEST = 10
+"""Images that it takes to tell a gain from chance."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -37,14 +41,20 @@ class Found:
     def why(self) -> str:
         """In words."""
         where = f"on {self.images} validation images"
+        if not self.tried:
+            return f"{self.images} validation images are too few to find a better one"
         if self.gain is None:
             return f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly better {where}"
         gain, low, high = (100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high))
         return f"{gain:+.1f} points of mean IoU beside 1 {where} (95 %: {low:+.1f} to {high:+.1f})"
 
 
-def keep_scale(run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor) -> str:
-    """Write the config's scale, or else the one found on `pairs`, into the model of a run, and say it; returns why."""
+def keep_scale(
+    run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
+) -> dict[str, Any]:
+    """Write the config's scale, or else the one found on `pairs`, into the model of a run. Says and returns it with the
+    reason.
+    """
     model, header = load_model(run)
     scale, why = config.predict_scale, "as told"
     if scale is None:
@@ -54,7 +64,7 @@ def keep_scale(run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: Tra
         monitor.line(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
         save_model(run / "model.safetensors", model, replace(header, model=replace(header.model, scale=scale)))
-    return why
+    return {"predict_scale": scale, "why": why}
 
 
 def find_scale(
@@ -64,8 +74,10 @@ def find_scale(
 
     Smaller ones are tried first, larger ones where these are no gain, each way for as long as a step gains mean IoU
     over `pairs` that is more than chance of the images: its paired interval leaves out zero. The network's own scale is
-    changed on the way.
+    changed on the way. With fewer than FEWEST pairs nothing is tried.
     """
+    if len(pairs) < FEWEST:
+        return Found(1.0, None, (), len(pairs))
     counts = {1.0: _counts(model, predictor, dataset, pairs, 1.0, monitor)}
     best = 1.0
     for way in (SMALLER, LARGER):

@@ -142,9 +142,8 @@ def take_part(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
         )
     pictures.catch_up(outcome.history)
-    if not outcome.stopped:
-        record["reasons"]["predict_scale"] = keep_scale(run, dataset, parts["val"].pairs, config, monitor)
-    finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped)
+    scale = {} if outcome.stopped else keep_scale(run, dataset, parts["val"].pairs, config, monitor)
+    finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped, scale=scale)
     if not outcome.stopped:
         pictures.report(record, monitor)
     monitor.line(f"best: epoch {outcome.best.epoch}, validation mean IoU {outcome.best.val_mean_iou:.3f}; in {run}")

@@ -46,7 +46,7 @@ class Way:
 
     @property
     def work(self) -> float:
-        """The pixels that the network sees, beside those of the image at its own size alone."""
+        """The pixels that the network sees, beside those at the model's own size alone."""
         return _work(self.scales, self.tta)
 
     @property
@@ -65,7 +65,7 @@ def find_ways(
     monitor: Monitor | None = None,
 ) -> list[Way]:
     """Of all averages over up to TOGETHER of SIZES, mirrored too or not, those that score better than every cheaper
-    one, by their work; the image's own size alone always is among them.
+    one, by their work; no options, the model's own size alone, are always among them.
 
     All are tried on the images of `split` of the folder `data`, or on some of them, evenly spaced, where there are
     many. Each image is labelled once at each size, plain and mirrored; averages are of those logits, kept in 16 bits.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pixelwise.models.segmenter import Segmenter
 
 SCALES = (0.25, 4.0)
-"""Lowest and highest size at which an image is looked at, as a factor of its own."""
+"""Lowest and highest factor by which an image may be resized to be looked at."""
 
 
 def refuse_scales(scales: Sequence[float]) -> None:
