@@ -46,7 +46,8 @@ class Found:
         if self.gain is None:
             return f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly better {where}"
         gain, low, high = (100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high))
-        return f"{gain:+.1f} points of mean IoU beside 1 {where} (95 %: {low:+.1f} to {high:+.1f})"
+        points = f"{gain:+.1f} points of mean IoU beside 1 {where} (95 %: {low:+.1f} to {high:+.1f})"
+        return f"{points}, for {self.scale**2:.2f} times the pixels"
 
 
 def keep_scale(
