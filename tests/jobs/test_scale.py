@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.errors import ConfigError
 from pixelwise.images import read_rgb
 from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs import scale as module
 from pixelwise.jobs.scale import Found, find_scale, keep_scale
 from pixelwise.models.build import build_model
 from pixelwise.models.segmenter import Segmenter
@@ -99,6 +101,8 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(shapes: Path
     assert (read_header(told).model.scale, read_header(own).model.scale) == (0.5, 1)
     states = [load_model(run)[0].state_dict() for run in (told, own)]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert json.loads((told / "run.json").read_text())["result"]["scale"] == {"predict_scale": 0.5, "why": "as told"}
+    assert "Predicts at scale" in (told / "report.html").read_text()
     image = next((shapes / "images/val").iterdir())
     half, whole = (pixelwise.load(run).predict(image, scores="logits").scores["logits"] for run in (told, own))
     small = pixelwise.load(own).predict(image, scales=(0.5,), scores="logits").scores["logits"]
@@ -115,6 +119,21 @@ def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Pat
     assert kept["predict_scale"] == scale
     assert scale in {0.5, 0.75, 1, 1.25, 1.5}
     assert monitor.lines == [f"predict_scale {scale:g}: {kept['why']}"]
+
+
+def test_what_goes_wrong_while_trying_costs_no_training(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ConfigError("cuda has too little free memory")
+
+    monkeypatch.setattr(module, "find_scale", full)
+    options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
+    monitor = Quiet()
+    pixelwise.train(shapes, tmp_path, monitor=monitor, **options)
+    assert read_header(tmp_path).model.scale == 1
+    assert "predict_scale 1: no other could be tried: cuda has too little free memory" in monitor.lines
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_a_scale_that_cannot_be_is_refused() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from pixelwise.checkpoint import load_model, save_model
 from pixelwise.data.sample import DataSet, Pair
+from pixelwise.errors import PixelwiseError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.torch_runner import TorchRunner
 from pixelwise.jobs.calibrate import spread
@@ -54,14 +55,17 @@ def keep_scale(
     run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
 ) -> dict[str, Any]:
     """Write the config's scale, or else the one found on `pairs`, into the model of a run. Says and returns it with the
-    reason.
+    reason; it is 1 where trying fails, as when a larger size does not fit into a GPU.
     """
     model, header = load_model(run)
     scale, why = config.predict_scale, "as told"
     if scale is None:
         runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
-        found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
-        scale, why = found.scale, found.why
+        try:
+            found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
+            scale, why = found.scale, found.why
+        except PixelwiseError as error:
+            scale, why = 1.0, f"no other could be tried: {error}"
         monitor.line(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
         save_model(run / "model.safetensors", model, replace(header, model=replace(header.model, scale=scale)))

@@ -17,7 +17,7 @@ def refuse_scales(scales: Sequence[float]) -> None:
     """Raises ConfigError for a scale outside SCALES."""
     for scale in scales:
         if not SCALES[0] <= scale <= SCALES[1]:
-            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 is the image's own size")
+            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 changes nothing")
 
 
 @dataclass(frozen=True)
