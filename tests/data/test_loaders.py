@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from pixelwise.data.build import open_dataset
-from pixelwise.data.loaders import Epochs, TrainingSet, WholeImages, plainly, training_loader, validation_loader
+from pixelwise.data.loaders import (
+    Epochs,
+    TrainingSet,
+    WholeImages,
+    plainly,
+    training_loader,
+    validation_loader,
+    workers_ended,
+)
 from pixelwise.data.transforms import Augmentation
 from pixelwise.errors import ImageError
 
@@ -63,7 +71,8 @@ def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(shapes: Path, tm
     data = open_dataset(shutil.copytree(shapes, tmp_path / "set"))
     pairs = data.pairs("val")
     pairs[0].image.write_bytes(b"")
-    with pytest.raises(ImageError) as caught:
-        list(plainly(validation_loader(WholeImages(pairs, data.read_labels), workers=workers)))
+    loader = validation_loader(WholeImages(pairs, data.read_labels), workers=workers)
+    with pytest.raises(ImageError) as caught, workers_ended(loader):
+        list(plainly(loader))
     assert str(caught.value).startswith(f"{pairs[0].image}: cannot be read as an image")
     assert "\n" not in str(caught.value)

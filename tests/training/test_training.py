@@ -4,6 +4,7 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ class Listener(Monitor):
 
     def line(self, text: str) -> None:
         self.lines.append(text)
+
+
+class Broken(Monitor):
+    def status(self, text: str) -> None:
+        raise RuntimeError("broken")
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -128,6 +134,25 @@ def test_a_resumed_run_reads_its_data_as_before(real_data: Path, tmp_path: Path)
 def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(shapes: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no model yet"):
         pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=Stopper(1), **QUICK)
+
+
+def test_whatever_breaks_a_training_leaves_no_workers(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="broken") as held:
+        pixelwise.train(shapes, tmp_path / "run", epochs=1, monitor=Broken(), **{**QUICK, "workers": 1})
+    left = active_children()
+    del held  # which holds every frame, and so the loaders: with workers left no process ends
+    assert not left
+
+
+def test_too_little_memory_is_said_with_the_way_out(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hungry(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return logits.sum() + torch.empty(10**15)
+
+    monkeypatch.setattr(job, "make_loss", lambda *_, **__: hungry)
+    with pytest.raises(TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"):
+        pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
 
 
 def test_minutes_end_the_training_in_time(shapes: Path, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import signal
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -145,10 +146,7 @@ def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, in
 
 
 def plainly(batches: Iterable[T]) -> Iterator[T]:
-    """The batches of a loader; what a worker raises for a user's file, without the traceback that comes in its text.
-
-    The workers end then: they heed no SIGTERM, and a process that still has some at its end would wait for ever.
-    """
+    """The batches of a loader; what a worker raises for a user's file, without the traceback that comes in its text."""
     try:
         yield from batches
     except PixelwiseError as error:
@@ -156,9 +154,22 @@ def plainly(batches: Iterable[T]) -> Iterator[T]:
         told = kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip())
     else:
         return
-    if isinstance(batches, DataLoader):
-        batches._iterator = None  # raised here, where no traceback of `error` holds it any more
     raise told
+
+
+@contextmanager
+def workers_ended(*loaders: DataLoader[Any]) -> Iterator[None]:
+    """The workers of `loaders` end with the block, however it is left.
+
+    They heed no SIGTERM, and a process that still has some at its end, as a traceback holds them, would wait for ever.
+    """
+    try:
+        yield
+    finally:
+        for loader in loaders:
+            iterator, loader._iterator = loader._iterator, None
+            if iterator is not None:
+                iterator._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _ignore_interrupt(_: int) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from pixelwise.errors import ConfigError, unknown
 from pixelwise.inference.runners import PRECISIONS, Logits, Pixels
+from pixelwise.memory import no_memory
 
 
 class TorchRunner:
@@ -33,7 +34,7 @@ class TorchRunner:
         try:
             return self._thread.submit(self._logits, rgb).result()
         except (RuntimeError, MemoryError) as error:
-            if not _no_memory(error):
+            if not no_memory(error):
                 raise
             height, width = rgb.shape[-2:]
             raise ConfigError(
@@ -48,9 +49,3 @@ class TorchRunner:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits: torch.Tensor = self.model(image)  # (N, C, H, W)
         return np.ascontiguousarray(logits.float().cpu().numpy())
-
-
-def _no_memory(error: Exception) -> bool:
-    """On the CPU PyTorch has no error of its own for it (c10/core/impl/alloc_cpu.cpp)."""
-    said = ("can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)

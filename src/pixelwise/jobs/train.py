@@ -42,7 +42,7 @@ from pixelwise.reports.board import demand_tensorboard
 from pixelwise.reports.lessons import draw_augmentation
 from pixelwise.tasks.labels import VOID
 from pixelwise.tasks.losses import Loss, class_weights, make_loss
-from pixelwise.training.choices import Facts, choose, free_memory
+from pixelwise.training.choices import Facts, choose, enough_memory, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Place, fit, rank
@@ -119,7 +119,8 @@ def take_part(
     _warn_of_unseen(dataset, parts, monitor)
     config, reasons = _chosen(config, parts["train"], monitor)
     parts["train"] = _large_enough(parts["train"], config, monitor)
-    config = _with_precision(config, model, reasons, monitor)
+    with enough_memory(config):
+        config = _with_precision(config, model, reasons, monitor)
     config = of_first(fabric, config)
     record = make_record(config, reading, dataset, reasons)
     if begun:
@@ -131,7 +132,7 @@ def take_part(
     pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
     place = Place(run, header, monitor, pictures.draw)
     loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)
-    with in_touch(fabric):
+    with in_touch(fabric), enough_memory(config):
         outcome = fit(model, loaders, loss, config=config, place=place)
     if outcome.best is None:
         raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")

@@ -1,13 +1,16 @@
 """What a training decides by itself, from the data and the machine, each with its reason."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from pixelwise.errors import TrainingError
+from pixelwise.memory import no_memory
 from pixelwise.training.config import TrainConfig
 
 CROP_PIXELS = 320 * 480
@@ -51,6 +54,22 @@ def free_memory(device: str) -> int:
         return int(rows["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return 8 << 30
+
+
+@contextmanager
+def enough_memory(config: TrainConfig) -> Iterator[None]:
+    """Raises TrainingError where the device has too little memory for the steps in the block."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not no_memory(error):
+            raise
+        height, width = config.crop or (0, 0)
+        raise TrainingError(
+            f"{config.device} has too little free memory for steps of {config.batch} samples of {height} x {width} "
+            "pixels (height x width): choose a smaller --batch, with --set accumulate=2 for steps that see as many "
+            "samples, or a smaller --crop"
+        ) from error
 
 
 def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, str]]:

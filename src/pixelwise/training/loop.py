@@ -9,6 +9,7 @@ import torch
 from torch.nn import SyncBatchNorm
 
 from pixelwise.checkpoint import Header, save_model
+from pixelwise.data.loaders import workers_ended
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.losses import Loss
@@ -65,7 +66,7 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
     average = moving_average(model, config.ema)
     budget = _budget(config, len(loaders.train))
     history = restore_state(place.run, (model, average, optimizer), budget)
-    with stop_on_interrupt() as stop:
+    with stop_on_interrupt() as stop, workers_ended(loaders.train, loaders.val):
         session = Session(
             fabric, model, average, net, optimizer, stepper, loaders, config, loss, budget, stop, place.monitor
         )
