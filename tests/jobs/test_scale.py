@@ -20,6 +20,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import Classes
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.history import read_history
 
 NAMES = ("background", "circle", "square", "triangle")
 
@@ -103,6 +104,8 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(shapes: Path
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert json.loads((told / "run.json").read_text())["result"]["scale"] == {"predict_scale": 0.5, "why": "as told"}
     assert "Predicts at scale" in (told / "report.html").read_text()
+    scores = pixelwise.evaluate(told, shapes, split="val").scores
+    assert read_history(told / "history.csv")[-1].val_pixel_accuracy == pytest.approx(scores.pixel_accuracy, abs=1e-3)
     image = next((shapes / "images/val").iterdir())
     half, whole = (pixelwise.load(run).predict(image, scores="logits").scores["logits"] for run in (told, own))
     small = pixelwise.load(own).predict(image, scales=(0.5,), scores="logits").scores["logits"]

@@ -54,19 +54,19 @@ class Found:
 def keep_scale(
     run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
 ) -> dict[str, Any]:
-    """Write the config's scale, or else the one found on `pairs`, into the model of a run. Says and returns it with the
-    reason; it is 1 where trying fails, as when a larger size does not fit into a GPU.
+    """The scale of a run's model with the reason: the config's, or else the one found on `pairs`, which is written into
+    the model and said; it is 1 where trying fails, as when a larger size does not fit into a GPU.
     """
+    if config.predict_scale is not None:
+        return {"predict_scale": config.predict_scale, "why": "as told"}
     model, header = load_model(run)
-    scale, why = config.predict_scale, "as told"
-    if scale is None:
-        runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
-        try:
-            found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
-            scale, why = found.scale, found.why
-        except PixelwiseError as error:
-            scale, why = 1.0, f"no other could be tried: {error}"
-        monitor.line(f"predict_scale {scale:g}: {why}")
+    runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
+    try:
+        found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
+        scale, why = found.scale, found.why
+    except PixelwiseError as error:
+        scale, why = 1.0, f"no other could be tried: {error}"
+    monitor.line(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
         save_model(run / "model.safetensors", model, replace(header, model=replace(header.model, scale=scale)))
     return {"predict_scale": scale, "why": why}

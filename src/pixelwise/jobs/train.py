@@ -110,7 +110,12 @@ def take_part(
         refuse_other_data(run, dataset)
     torch.manual_seed(config.seed)
     model_config = ModelConfig(
-        config.decoder, config.encoder, len(dataset.classes), upsample=config.upsample, plain=config.plain
+        config.decoder,
+        config.encoder,
+        len(dataset.classes),
+        upsample=config.upsample,
+        plain=config.plain,
+        scale=config.predict_scale or 1.0,  # which validation then looks at images by
     )
     model = model_config.build()
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
