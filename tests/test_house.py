@@ -27,6 +27,7 @@ FLOORS = {
     "convolution": 1,
     "files": 1,
     "heap": 1,
+    "memory": 1,
     "monitor": 1,
     "fields": 1,
     "errors": 0,

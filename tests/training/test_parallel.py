@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from timm.layers.norm_act import BatchNormAct2d
+from torch import nn
 
 from pixelwise.data.loaders import Epochs
 from pixelwise.errors import ConfigError
+from pixelwise.models.build import build_model
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
-from pixelwise.training.parallel import LostError, in_touch, launch, share_of
+from pixelwise.training.parallel import LostError, in_touch, launch, share_of, synchronized
 
 OPTIONS = [
     "--encoder", "vgg11", "--decoder", "fcn32s", "--weights", "none", "--crop", "32", "32", "--batch", "4",
@@ -27,6 +30,7 @@ def train(data: Path, run: Path, *, command: list[str], options: list[str]) -> N
     arguments = [*command, "-m", "pixelwise", "train", str(data), "--out", str(run), *OPTIONS, *options]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("model.safetensors") == 1, "one process speaks"
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,29 @@ def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
     for batch in (8, 3):
         with pytest.raises(ConfigError, match=f"batch {batch} on 3 processes: choose a multiple of 3, at least 6"):
             share_of(Three(), batch)  # type: ignore[arg-type]
+
+
+def test_several_processes_that_train_as_one_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of `srun -n 4` without devices: they would write one folder."""
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ConfigError, match=r"started as one of several.*give --set devices=N"):
+        launch(TrainConfig(device="cpu"))
+
+
+def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(ConfigError, match="4 processes, each on a GPU of its own, but 1 is here"):
+        launch(TrainConfig(device="cuda", devices=4))
+
+
+@pytest.mark.parametrize("encoder", ["tf_efficientnet_lite0", "resnet18"])
+def test_norms_over_all_cards_are_the_same_network(encoder: str) -> None:
+    model = build_model("unet", encoder=encoder, classes=3, weights="none").eval()
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        before = model(image)
+        torch.testing.assert_close(synchronized(model)(image), before, rtol=0, atol=0)
+    assert not any(type(part) in (nn.BatchNorm2d, BatchNormAct2d) for part in model.modules())
 
 
 def test_what_the_network_says_of_lost_processes_is_one_line() -> None:

@@ -80,7 +80,7 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(shapes: Pa
 
 def test_small_images_are_dropped_and_counted(shapes: Path, tmp_path: Path) -> None:
     monitor = Lines()
-    with pytest.raises(DataError, match="0 training image"):
+    with pytest.raises(DataError, match="every training image is below 96 x 96: choose a smaller --crop"):
         pixelwise.train(
             shapes, tmp_path / "run", recipe="book", weights="none", crop=(96, 96), batch=4, epochs=1, workers=0,
             monitor=monitor,

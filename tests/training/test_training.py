@@ -18,10 +18,12 @@ from pixelwise.jobs import train as job
 from pixelwise.models.build import build_model
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.losses import Loss, make_loss
-from pixelwise.training.choices import Facts, choose
+from pixelwise.training.choices import Facts, choose, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
-from pixelwise.training.optimize import thaw
+from pixelwise.training.optimize import make_optimizer, thaw
+from pixelwise.training.profile import Operators
+from pixelwise.training.recipes import config_of
 from pixelwise.training.schedule import Budget, rate_factor
 from pixelwise.training.session import in_step
 
@@ -150,9 +152,46 @@ def test_too_little_memory_is_said_with_the_way_out(
     def hungry(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return logits.sum() + torch.empty(10**15)
 
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelwise.training.session.cross_entropy", hungry)
+        with pytest.raises(TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"):
+            pixelwise.train(shapes, tmp_path / "validated", epochs=1, **QUICK)
     monkeypatch.setattr(job, "make_loss", lambda *_, **__: hungry)
     with pytest.raises(TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"):
         pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+
+
+def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, calls = make_loss("cross_entropy"), itertools.count()
+
+    def steep(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        found = plain(logits, target)
+        if next(calls) == 4:  # in the second epoch
+            found = found + 0 * (logits.sum() * 0).sqrt()  # 0, its slope infinite
+        return found
+
+    monkeypatch.setattr(job, "make_loss", lambda *_, **__: steep)
+    listener = Listener()
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, clip=1.0, monitor=listener, **QUICK)
+    assert "epoch 2: the loss became no number; back to the end of epoch 1, rate halved" in listener.lines
+    assert len(run.history) == 2
+
+
+@pytest.mark.parametrize("images", [1, 3, 4, 9])
+def test_the_operators_are_told_however_few_the_steps(images: int, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    with Operators(told.append, wanted=True) as operators:
+        for _ in range(images):
+            operators.step()
+            torch.ones(64, 64) @ torch.ones(64, 64)
+    capsys.readouterr()
+    assert not torch.autograd._profiler_enabled()
+    expected = {1: 0, 3: 1, 4: 2, 9: 3}[images]
+    assert told[:1] == [told[0] for _ in range(expected > 0)]
+    assert all(f"operators of {expected} steps" in line for line in told[:1])
+    assert any(f"{expected:5} calls  aten::mm" in line for line in told) == (expected > 0)
 
 
 def test_minutes_end_the_training_in_time(shapes: Path, tmp_path: Path) -> None:
@@ -247,6 +286,22 @@ def test_the_encoder_thaws_from_its_end() -> None:
     assert all(row == sorted(row) for row in learning)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "given", "rate"),
+    [
+        ("unet", {}, 1.0),
+        ("unet", {"weights": "unet.safetensors"}, 0.3),
+        ("unet", {"start": "animals"}, 0.3),
+        ("resnet10t", {}, 0.3),
+        ("resnet10t", {"weights": "none"}, 1.0),
+    ],
+)
+def test_only_an_encoder_that_has_learned_is_slower(encoder: str, given: dict[str, Any], rate: float) -> None:
+    model = build_model("unet", encoder=encoder, classes=2)
+    groups = make_optimizer(model, TrainConfig(encoder=encoder, **given)).param_groups
+    assert [group["peak"] for group in groups] == pytest.approx([0.003 * rate] * 2 + [0.003] * 2)
+
+
 def test_patience_ends_a_training_that_gets_no_better(shapes: Path, tmp_path: Path) -> None:
     run = pixelwise.train(shapes, tmp_path / "run", epochs=30, patience=2, learning_rate=1e-9, **QUICK)
     best = max(range(len(run.history)), key=lambda index: run.history[index].val_mean_iou)
@@ -292,16 +347,22 @@ def test_an_unknown_option_is_answered_with_the_nearest(shapes: Path, tmp_path: 
         pixelwise.train(shapes, tmp_path / "run", epoch=1)
 
 
-def test_data_that_is_all_void_is_refused(shapes: Path, tmp_path: Path) -> None:
+def test_an_option_beside_a_config_is_sent_there(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'epochs' is given beside a config, which has it"):
+        pixelwise.train(shapes, tmp_path / "run", config=TrainConfig(), epochs=3)
+
+
+@pytest.mark.parametrize(("split", "what"), [("train", "training"), ("val", "validation")])
+def test_data_that_is_all_void_is_refused(shapes: Path, tmp_path: Path, split: str, what: str) -> None:
     import shutil
 
     import numpy as np
     from PIL import Image
 
     shutil.copytree(shapes, tmp_path / "data")
-    for mask in (tmp_path / "data/masks/train").iterdir():
+    for mask in (tmp_path / "data/masks" / split).iterdir():
         Image.fromarray(np.full((64, 96), 255, np.uint8)).save(mask)
-    with pytest.raises(DataError, match="void"):
+    with pytest.raises(DataError, match=f"every {what} pixel is void"):
         pixelwise.train(tmp_path / "data", tmp_path / "run", **QUICK)
 
 
@@ -373,6 +434,12 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"device": "cuda"}, "batch", 16),
         ({"decoded": 100 << 20, "main_memory": 8 << 30}, "cache", 100),
         ({"decoded": 100 << 30, "main_memory": 8 << 30}, "cache", 1024),
+        ({"decoded": 100 << 30, "main_memory": 8 << 30, "processes_here": 4}, "cache", 256),
+        ({"processes": 3}, "batch", 6),
+        ({"processes": 16}, "batch", 32),
+        ({"images": 7, "processes": 2}, "batch", 6),
+        ({"memory": 3 << 30, "processes": 2}, "batch", 4),
+        ({"memory": 3 << 30, "processes": 2}, "accumulate", 2),
         ({"cores": 1}, "workers", 1),
         ({"cores": 64}, "workers", 8),
     ],
@@ -380,6 +447,26 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
 def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
     config, _ = choose(TrainConfig(device="cpu"), facts(**given))
     assert getattr(config, name) == value
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_free_memory_is_that_of_the_container(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.training.choices.GROUPS", tmp_path)
+    names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    limit, usage, files = names if version == 1 else ("memory.max", "memory.current", "inactive_file")
+    folder = tmp_path / "memory" if version == 1 else tmp_path
+    folder.mkdir(exist_ok=True)
+    everything = free_memory("cpu")
+    (folder / usage).write_text(f"{3 << 20}\n")
+    (folder / "memory.stat").write_text(f"anon 1\n{files} {1 << 20}\n")
+    (folder / limit).write_text("max\n")
+    assert free_memory("cpu") == pytest.approx(everything, rel=0.2)
+    (folder / limit).write_text(f"{7 << 20}\n")
+    assert free_memory("cpu") == 5 << 20
+    (folder / limit).write_text(f"{1 << 20}\n")
+    assert free_memory("cpu") == 0
 
 
 def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(shapes: Path, tmp_path: Path) -> None:
@@ -392,6 +479,46 @@ def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(shapes: P
     assert after["config"]["devices"] == 1
     assert after["config"]["batch"] == 4
     assert (after["reasons"], after["started"]) == (before["reasons"], before["started"])
+
+
+def test_a_resumed_run_says_of_the_reading_and_the_recipe_that_they_are_left_aside(
+    shapes: Path, tmp_path: Path
+) -> None:
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
+    listener = Listener()
+    given: dict[str, Any] = {"recipe": "book", "skip_unpaired": True, "epochs": 2, "cache": 1}
+    pixelwise.train(shapes, tmp_path / "run", resume=True, monitor=listener, **given)
+    assert "resumed as it was begun; left aside: recipe, skip_unpaired" in listener.lines
+    after = json.loads((tmp_path / "run/run.json").read_text())
+    assert (after["config"]["recipe"], after["config"]["cache"]) == ("default", 1), "a cache changes no weights"
+
+
+def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hungry(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return logits.sum() + torch.empty(10**15)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "make_loss", lambda *_, **__: hungry)
+        with pytest.raises(TrainingError, match=r"choose a smaller --batch"):
+            pixelwise.train(shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": None})
+    listener = Listener()
+    pixelwise.train(shapes, tmp_path / "run", resume=True, monitor=listener, batch=2, crop=(32, 64))
+    after = json.loads((tmp_path / "run/run.json").read_text())
+    assert (after["config"]["batch"], after["config"]["crop"], after["config"]["decoder"]) == (2, [32, 64], "fcn32s")
+    assert "crop" not in after["reasons"]
+    assert "cache" in after["reasons"]
+    assert not any("left aside" in line for line in listener.lines)
+
+
+def test_what_is_refused_before_the_first_step_leaves_no_run(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"every training image is below 480 x 480: .* --set drop_small=false"):
+        pixelwise.train(shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": (480, 480), "drop_small": True})
+    assert not (tmp_path / "run").exists()
+    config = config_of("default", **{**QUICK, "crop": (480, 480), "drop_small": True})
+    with pytest.raises(DataError, match="every training image is below"):
+        job.preview(shapes, tmp_path / "run", config=config)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def train(
     from pixelwise.fields import read_fields
     from pixelwise.jobs import train as job
     from pixelwise.training.config import TrainConfig
+    from pixelwise.training.parallel import is_first
     from pixelwise.training.recipes import config_of
 
     refuse_alone(cluster, workers=workers)
@@ -71,6 +72,8 @@ def train(
         from pixelwise.cluster.train import train_on_cluster
 
         run = train_on_cluster(data, out, cluster=Cluster(cluster, workers), **how)
+    if not is_first():
+        return
     results.print(f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}", markup=False)
     if run.stopped:
         raise typer.Exit(1)

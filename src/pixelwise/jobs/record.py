@@ -1,7 +1,7 @@
 """What a run folder says of its training: run.json, pictures and report."""
 
 import json
-import os
+import math
 import platform
 import time
 from dataclasses import asdict, dataclass, fields, replace
@@ -17,6 +17,7 @@ from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.files import write_text
 from pixelwise.images import read_rgb
 from pixelwise.inference.load import load
+from pixelwise.inference.parallel import allowed_cores
 from pixelwise.jobs.evaluate import score
 from pixelwise.jobs.report import run_page
 from pixelwise.monitor import Monitor
@@ -26,8 +27,13 @@ from pixelwise.reports.samples import draw_samples
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.recipes import config_of
+from pixelwise.training.state import state_path
 
 SAMPLES = 5
+
+FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile", "tensorboard"}
+"""Options of a training that may differ when it is resumed: none of them changes what a step does."""
+
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
 
 
@@ -46,39 +52,66 @@ def make_record(config: TrainConfig, reading: DataOptions, dataset: DataSet, rea
             "notes": list(dataset.notes),
         },
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
+        "machine": {"platform": platform.platform(), "cores": allowed_cores(), "threads": torch.get_num_threads()},
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "result": None,
     }
 
 
 def write_record(run: Path, record: dict[str, Any]) -> None:
-    """Write run.json, atomically."""
-    write_text(run / "run.json", json.dumps(record, indent=2) + "\n")
+    """Write run.json, atomically; what is no number becomes null, as JSON has no NaN."""
+    write_text(run / "run.json", json.dumps(_nulled(record), indent=2, allow_nan=False) + "\n")
 
 
-def recorded(run: Path, config: TrainConfig, monitor: Monitor) -> tuple[TrainConfig, DataOptions]:
-    """How the run to be resumed trains and reads its data, as it wrote down; its length and device may be changed.
+def _nulled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _nulled(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    Says which other options of `config` are left aside.
+
+def recorded(run: Path, config: TrainConfig, reading: DataOptions, monitor: Monitor) -> tuple[TrainConfig, DataOptions]:
+    """How the run to be resumed trains and reads its data, as it wrote down.
+
+    Options that change no weights may be changed, and all but the recipe where no epoch was finished. Says which others
+    are left aside.
     """
     raw = _record_of(run)
-    lists = {key: tuple(value) for key, value in raw["config"].items() if isinstance(value, list)}
     try:
-        before = TrainConfig(**{**raw["config"], **lists})
+        before = TrainConfig(**_as_given(raw["config"]))
     except TypeError as error:
         raise ConfigError(
             f"run {run} was begun by pixelwise {raw['versions']['pixelwise']}, whose options differ ({error}); "
             "begin anew with another --out, and --start with this run's model"
         ) from error
-    usual = config_of(config.recipe)
-    given = {f.name for f in fields(TrainConfig) if getattr(config, f.name) != getattr(usual, f.name)}
-    aside = sorted(n for n in given - {"epochs", "minutes", "device"} if getattr(config, n) != getattr(before, n))
+    data = DataOptions(**raw["reading"])
+    told = _unusual(config, config_of(config.recipe))
+    if config.recipe != "default":
+        told["recipe"] = config.recipe
+    read = _unusual(reading, DataOptions(seed=reading.seed))
+    begun = state_path(run).is_file()
+    kept = {name: value for name, value in told.items() if name in FREE or (not begun and name != "recipe")}
+    if kept.keys() & {"epochs", "minutes"}:
+        kept |= {"epochs": config.epochs, "minutes": config.minutes}
+    if "device" not in kept and before.device == "cuda" and not torch.cuda.is_available():
+        kept["device"] = "auto"
+    after = replace(before, **kept)
+    data_after = data if begun else replace(data, **read, seed=after.seed)
+    aside = {name for name, value in told.items() if getattr(after, name) != value}
+    aside |= {name for name, value in read.items() if getattr(data_after, name) != value}
     if aside:
-        monitor.line(f"resumed as it was begun; left aside: {', '.join(aside)}")
-    if given & {"epochs", "minutes"}:
-        before = replace(before, epochs=config.epochs, minutes=config.minutes)
-    return replace(before, device=config.device), DataOptions(**raw["reading"])
+        monitor.line(f"resumed as it was begun; left aside: {', '.join(sorted(aside))}")
+    return after, data_after
+
+
+def _unusual(options: Any, usual: Any) -> dict[str, Any]:
+    """Fields of a dataclass that differ from those of another."""
+    found = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in found.items() if value != getattr(usual, name)}
+
+
+def _as_given(config: dict[str, Any]) -> dict[str, Any]:
+    """A config from JSON, which has lists for tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
 def refuse_other_data(run: Path, dataset: DataSet) -> None:
@@ -94,7 +127,9 @@ def refuse_other_data(run: Path, dataset: DataSet) -> None:
 def carry_over(run: Path, record: dict[str, Any]) -> None:
     """Give the new `record` of a resumed run what the old one says of its beginning and its result so far."""
     before = _record_of(run)
-    record |= {name: before[name] for name in ("reasons", "started", "result") if name in before}
+    config, reasons = _as_given(before["config"]), before["reasons"]
+    record["reasons"] = {name: reasons[name] for name in reasons if config[name] == record["config"][name]}
+    record |= {name: before[name] for name in ("started", "result") if name in before}
 
 
 def finish_record(

@@ -1,6 +1,5 @@
 """Two folders to a trained model: data, model, loop and reports put together."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
@@ -17,10 +16,11 @@ from pixelwise.data.loaders import TrainingSet, WholeImages, training_loader, va
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
 from pixelwise.data.transforms import AUGMENTATIONS, Augmentation
-from pixelwise.errors import DataError, OutputError, TrainingError, unknown
+from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError, unknown
 from pixelwise.files import held
 from pixelwise.heap import kept_heap
 from pixelwise.inference.load import choose_device
+from pixelwise.inference.parallel import allowed_cores
 from pixelwise.jobs.book import BookFigures, book_figures
 from pixelwise.jobs.reading import to_header
 from pixelwise.jobs.record import (
@@ -42,11 +42,11 @@ from pixelwise.reports.board import demand_tensorboard
 from pixelwise.reports.lessons import draw_augmentation
 from pixelwise.tasks.labels import VOID
 from pixelwise.tasks.losses import Loss, class_weights, make_loss
-from pixelwise.training.choices import Facts, choose, enough_memory, free_memory
+from pixelwise.training.choices import Facts, choose, enough_memory, for_steps, free_memory
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Place, fit, rank
-from pixelwise.training.parallel import in_touch, is_first, launch, of_first, share_of
+from pixelwise.training.parallel import in_touch, is_first, launch, of_first, processes_here, share_of
 from pixelwise.training.precision import choose_precision
 from pixelwise.training.recipes import config_of
 from pixelwise.training.session import Loaders
@@ -101,12 +101,12 @@ def take_part(
         demand_tensorboard()
     begun = resume and (run / "run.json").is_file()
     if begun:
-        config, reading = recorded(run, config, monitor)
+        config, reading = recorded(run, config, reading, monitor)
     fabric = launch(replace(config, device=choose_device(config.device).type))
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         monitor.line(note)
-    if begun:
+    if begun and state_path(run).is_file():
         refuse_other_data(run, dataset)
     torch.manual_seed(config.seed)
     model_config = ModelConfig(
@@ -122,11 +122,12 @@ def take_part(
         monitor.line(_begin(model, model_config, dataset, config))
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
-    config, reasons = _chosen(config, parts["train"], monitor)
+    config, reasons = _chosen(config, parts["train"], fabric.world_size, monitor)
     parts["train"] = _large_enough(parts["train"], config, monitor)
-    with enough_memory(config):
+    with enough_memory(config.device, for_steps(config)):
         config = _with_precision(config, model, reasons, monitor)
     config = of_first(fabric, config)
+    loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)
     record = make_record(config, reading, dataset, reasons)
     if begun:
         carry_over(run, record)
@@ -136,8 +137,7 @@ def take_part(
     header = Header(model_config, dataset.classes, training)
     pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
     place = Place(run, header, monitor, pictures.draw)
-    loaders, loss = _loaders(dataset, parts, config, fabric), _loss(parts["train"], config)
-    with in_touch(fabric), enough_memory(config):
+    with in_touch(fabric):
         outcome = fit(model, loaders, loss, config=config, place=place)
     if outcome.best is None:
         raise TrainingError("stopped before the first epoch was done: there is no model yet; go on with --resume")
@@ -164,7 +164,7 @@ def preview(
     config, options = told_apart(config, reading)
     dataset = open_dataset(data, options)
     train = survey(dataset, "train", monitor=monitor, skip_broken=config.skip_broken)
-    config, _ = _chosen(config, train, monitor)
+    config, _ = _chosen(config, train, config.devices, monitor)
     train = _large_enough(train, config, monitor)
     samples = _training_set(dataset, train, config)
     cells = []
@@ -180,6 +180,8 @@ def told_apart(config: TrainConfig | None, options: dict[str, Any]) -> tuple[Tra
     """Options given by keyword, to the dataclass that has them; `seed` is in both. Raises ConfigError."""
     training, reading = ({field.name for field in fields(kind)} for kind in (TrainConfig, DataOptions))
     for name in options:
+        if config and name in training - reading:
+            raise ConfigError(f"option '{name}' is given beside a config, which has it: put it into the config")
         if name not in (reading if config else reading | training):
             raise unknown("option", name, reading | training)
     if config is None:
@@ -217,6 +219,11 @@ def _large_enough(train: Survey, config: TrainConfig, monitor: Monitor) -> Surve
     height, width = config.crop
     dropped = len(train.pairs) - len(kept.pairs)
     monitor.line(f"{dropped} of {len(train.pairs)} images are below {height} x {width}: dropped")
+    if not kept.pairs:
+        raise DataError(
+            f"every training image is below {height} x {width}: choose a smaller --crop, or --set drop_small=false, "
+            "which pads them"
+        )
     return kept
 
 
@@ -233,14 +240,25 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
         monitor.line(f"warning: in validation but never in training: {', '.join(unseen)}")
     if not sum(parts["train"].pixels):
         raise DataError("every training pixel is void: nothing can be learned; check what the mask values mean")
+    if not sum(parts["val"].pixels):
+        raise DataError("every validation pixel is void: nothing can be scored; check what the mask values mean")
 
 
-def _chosen(config: TrainConfig, train: Survey, monitor: Monitor) -> tuple[TrainConfig, dict[str, str]]:
+def _chosen(config: TrainConfig, train: Survey, processes: int, monitor: Monitor) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
     config = replace(config, device=choose_device(config.device).type)
     decoded = sum(4 * height * width for height, width in train.sizes)
-    cores, memory = os.cpu_count() or 1, (free_memory(config.device), free_memory("cpu"))
-    facts = Facts(len(train.pairs), train.median_size, config.device, memory[0], cores, memory[1], decoded)
+    facts = Facts(
+        images=len(train.pairs),
+        median_size=train.median_size,
+        device=config.device,
+        memory=free_memory(config.device),
+        cores=allowed_cores(),
+        main_memory=free_memory("cpu"),
+        decoded=decoded,
+        processes=processes,
+        processes_here=processes_here(config),
+    )
     config, reasons = choose(config, facts)
     for name, why in reasons.items():
         value = getattr(config, name)

@@ -31,13 +31,18 @@ FROM_SCRATCH = ("unet",)
 _CONNECT_SECONDS = 5
 
 
+def is_pretrained(encoder: str, weights: str) -> bool:
+    """Whether `load_weights` finds learned weights, or raises."""
+    return weights != "none" and not (weights == "auto" and encoder in FROM_SCRATCH)
+
+
 def load_weights(encoder: Encoder, weights: str) -> str:
     """Fill `encoder` in place; returns a line that says where the weights came from.
 
     weights: `none` (random), `auto` (a package of PACKAGES, else timm's or torchvision's pretrained weights) or a
     .safetensors or .pth file with the names or the order of that model. Raises WeightsError with the ways out.
     """
-    if weights == "none" or (weights == "auto" and encoder.name in FROM_SCRATCH):
+    if not is_pretrained(encoder.name, weights):
         return f"{encoder.name}: untrained (random weights)"
     if weights != "auto":
         fit_state(encoder, read_state(Path(weights)), source=weights)

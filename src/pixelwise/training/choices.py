@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from pixelwise.data.loaders import VALIDATION_TILE
 from pixelwise.errors import TrainingError
 from pixelwise.memory import no_memory
 from pixelwise.training.config import TrainConfig
@@ -32,7 +33,7 @@ BYTES_PER_PIXEL = 2500
 @dataclass(frozen=True)
 class Facts:
     """What the choices rest on: training images, their median (height, width), the device, its free bytes, cores, the
-    free bytes of main memory, and those of all images and masks decoded.
+    free bytes of main memory, those of all images and masks decoded, and processes in all and on this machine.
     """
 
     images: int
@@ -42,34 +43,71 @@ class Facts:
     cores: int
     main_memory: int = 0
     decoded: int = 0
+    processes: int = 1
+    processes_here: int = 1
 
 
 def free_memory(device: str) -> int:
-    """Bytes that the GPU or this machine's main memory can still give; 8 GiB where the system does not say."""
+    """Bytes that the GPU, or this machine's main memory and the container's limit, can still give; 8 GiB where the
+    system does not say.
+    """
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0])
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         rows = dict(line.split(":") for line in lines)
-        return int(rows["MemAvailable"].split()[0]) * 1024
+        free = int(rows["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
-        return 8 << 30
+        free = 8 << 30
+    return min(free, *(_below_limit(GROUPS / part, *names) for part, *names in _LIMITS))
+
+
+GROUPS = Path("/sys/fs/cgroup")
+
+_LIMITS = (
+    ("", "memory.max", "memory.current", "inactive_file"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Where a control group's limit of memory stands, of the second and the first version: folder, limit, usage, and what
+of it are files' pages that can go (Linux, Documentation/admin-guide/cgroup-v2.rst, "Memory Interface Files").
+"""
+
+
+def _below_limit(group: Path, limit: str, usage: str, files: str) -> int:
+    """Bytes that a control group may still take; more than there can be without a limit."""
+    try:
+        rows = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        used = int((group / usage).read_text(encoding="ascii")) - int(rows[files])
+        return max(0, int((group / limit).read_text(encoding="ascii")) - used)
+    except (OSError, KeyError, ValueError):  # "max" is no number
+        return 1 << 62
 
 
 @contextmanager
-def enough_memory(config: TrainConfig) -> Iterator[None]:
-    """Raises TrainingError where the device has too little memory for the steps in the block."""
+def enough_memory(device: str, what: str) -> Iterator[None]:
+    """Raises TrainingError where the device has too little memory for the block: for `what`, which says what to do."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not no_memory(error):
             raise
-        height, width = config.crop or (0, 0)
-        raise TrainingError(
-            f"{config.device} has too little free memory for steps of {config.batch} samples of {height} x {width} "
-            "pixels (height x width): choose a smaller --batch, with --set accumulate=2 for steps that see as many "
-            "samples, or a smaller --crop"
-        ) from error
+        raise TrainingError(f"{device} has too little free memory for {what}") from error
+
+
+def for_steps(config: TrainConfig) -> str:
+    """For `enough_memory`."""
+    height, width = config.crop or (0, 0)
+    return (
+        f"steps of {config.batch} samples of {height} x {width} pixels (height x width): choose a smaller --batch, "
+        "with --set accumulate=2 for steps that see as many samples, or a smaller --crop"
+    )
+
+
+FOR_VALIDATION = (
+    f"validation, whose images are taken whole up to {VALIDATION_TILE} pixels a side: choose a smaller "
+    "--set predict_scale, or --device cpu"
+)
+"""For `enough_memory`."""
 
 
 def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, str]]:
@@ -87,7 +125,7 @@ def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, st
     decide("accumulate", lambda: _accumulate(facts, config))
     if config.minutes is None:
         decide("epochs", lambda: _epochs(facts))
-    decide("cache", lambda: _cache(facts, config))
+    decide("cache", lambda: _cache(facts))
     decide("workers", lambda: (default_workers(facts.cores), f"one of every two of {facts.cores} cores, 1 to 8"))
     return config, reasons
 
@@ -114,20 +152,26 @@ def _fitting(facts: Facts, config: TrainConfig) -> int:
 def _batch(facts: Facts, config: TrainConfig) -> tuple[int, str]:
     usual, fits = BATCH[facts.device], _fitting(facts, config)
     if facts.images < usual and facts.images <= fits:
-        return max(2, facts.images), f"there are only {facts.images} images"
-    return min(usual, fits), f"usual on {facts.device}" if usual <= fits else "more does not fit into memory"
+        return _dealt(facts.images, facts), f"there are only {facts.images} images"
+    why = f"usual on {facts.device}" if usual <= fits else "more does not fit into memory"
+    return _dealt(min(usual, fits), facts), why
+
+
+def _dealt(batch: int, facts: Facts) -> int:
+    """As many of them as can be dealt out evenly, at least 2 for each process."""
+    return max(2, batch // facts.processes) * facts.processes
 
 
 def _accumulate(facts: Facts, config: TrainConfig) -> tuple[int, str]:
     assert config.batch is not None
     usual = BATCH[facts.device]
-    if config.batch < usual and config.batch == _fitting(facts, config):
+    if config.batch < usual and config.batch == _dealt(_fitting(facts, config), facts):
         return -(-usual // config.batch), f"a step sees about {usual} samples all the same"
     return 1, "a step is one batch"
 
 
-def _cache(facts: Facts, config: TrainConfig) -> tuple[int, str]:
-    mebibytes, allowed = -(-facts.decoded // 2**20), facts.main_memory // CACHE_SHARE // config.devices // 2**20
+def _cache(facts: Facts) -> tuple[int, str]:
+    mebibytes, allowed = -(-facts.decoded // 2**20), facts.main_memory // CACHE_SHARE // facts.processes_here // 2**20
     if mebibytes <= allowed:
         return mebibytes, "MiB hold all training images decoded"
     return allowed, f"MiB, an eighth of what is free, for decoded images; all of them would take {mebibytes}"

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch.nn import SyncBatchNorm
 
 from pixelwise.checkpoint import Header, save_model
 from pixelwise.data.loaders import workers_ended
@@ -17,7 +16,7 @@ from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch, write_history
 from pixelwise.training.interrupt import stop_on_interrupt
 from pixelwise.training.optimize import make_optimizer, moving_average
-from pixelwise.training.parallel import agreed, launch
+from pixelwise.training.parallel import agreed, launch, synchronized
 from pixelwise.training.schedule import Budget
 from pixelwise.training.session import Loaders, NotFiniteError, Session, Trained, time_left
 from pixelwise.training.state import restore_state, save_state, state_path
@@ -59,7 +58,7 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
     """
     fabric = launch(config)
     if config.device == "cuda" and fabric.world_size > 1:
-        model = SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        model = synchronized(model)
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)

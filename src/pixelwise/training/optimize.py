@@ -7,6 +7,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.weights import is_pretrained
 from pixelwise.training.config import TrainConfig
 
 
@@ -15,7 +16,7 @@ def make_optimizer(model: Segmenter, config: TrainConfig) -> Optimizer:
 
     Each group's `peak` is its rate before warm-up and decay.
     """
-    slow = config.encoder_rate if config.weights != "none" or config.start else 1.0
+    slow = config.encoder_rate if config.start or is_pretrained(config.encoder, config.weights) else 1.0
     groups: list[dict[str, object]] = []
     for part, rate in ((model.encoder, slow), (model.decoder, 1.0)):
         peak = config.learning_rate * rate

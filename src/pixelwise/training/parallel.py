@@ -16,10 +16,13 @@ from typing import TypeVar
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.distributed import DistError
 
 from pixelwise.errors import ConfigError, TrainingError
+from pixelwise.models.segmenter import Segmenter
 from pixelwise.tasks.metrics import ConfusionMatrix
 from pixelwise.training.config import TrainConfig
 
@@ -32,20 +35,38 @@ class LostError(TrainingError):
 
 
 def launch(config: TrainConfig) -> Fabric:
-    """Fabric on the config's device, processes and precision, its processes started where they are not running yet."""
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
+    """Fabric on the config's device, processes and precision, its processes started where they are not running yet.
+
+    Raises ConfigError where there are not as many GPUs, or this process was started as one of more than there are.
+    """
+    local = processes_here(config)
+    if config.device == "cuda" and local > torch.cuda.device_count():
+        raise ConfigError(f"{local} processes, each on a GPU of its own, but {torch.cuda.device_count()} is here")
     nodes = int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
     many, patience = local * nodes > 1, timedelta(seconds=config.timeout)
-    fabric = Fabric(
-        accelerator=config.device,
-        devices=local,
-        num_nodes=nodes,
-        # a decoder need not use every stride, whose norms then get no gradient
-        strategy=DDPStrategy(find_unused_parameters=True, timeout=patience) if many else "auto",
-        precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
-    )
-    fabric.launch()
+    try:
+        fabric = Fabric(
+            accelerator=config.device,
+            devices=local,
+            num_nodes=nodes,
+            # a decoder need not use every stride, whose norms then get no gradient
+            strategy=DDPStrategy(find_unused_parameters=True, timeout=patience) if many else "auto",
+            precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
+        )
+        fabric.launch()
+    except MisconfigurationException as error:
+        raise ConfigError(str(error)) from error
+    if fabric.is_global_zero != is_first():
+        raise ConfigError(
+            "this process was started as one of several, as its environment says, but the training has one: give "
+            "--set devices=N, with the number that were started, or start one"
+        )
     return fabric
+
+
+def processes_here(config: TrainConfig) -> int:
+    """How many processes train on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
 
 
 @contextmanager
@@ -107,6 +128,13 @@ def pooled(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
         sizes = _summed(fabric, torch.tensor([confusion.images, confusion.pixels]))
         confusion.images, confusion.pixels = (int(size) for size in sizes)
     return confusion
+
+
+def synchronized(model: Segmenter) -> Segmenter:
+    """`model` with batch normalisation over all processes' images; its parts are changed in place."""
+    # torch's own conversion would lose the activations in timm's norms
+    found: Segmenter = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    return found
 
 
 def share_buffers(fabric: Fabric, model: nn.Module) -> None:

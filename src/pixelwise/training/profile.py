@@ -1,7 +1,7 @@
 """What the steps of a training spend their time on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -35,25 +35,39 @@ class Stopwatch:
 
 
 class Operators:
-    """PyTorch's operators in a few steps, told as a table once; `step` is called before each step of an epoch."""
+    """PyTorch's operators in a few steps of an epoch, told as a table once; `step` is called before each step.
 
-    def __init__(self) -> None:
-        self._steps = 0
-        kinds = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * torch.cuda.is_available()]
-        self._profile = profile(activities=kinds)
+    A context; nothing is looked into where it is not `wanted`.
+    """
 
-    def step(self) -> list[str]:
-        """The lines of the table when the steps are over; none before and after."""
+    def __init__(self, tell: Callable[[str], None], *, wanted: bool) -> None:
+        self._tell, self._wanted, self._steps = tell, wanted, 0
+        self._profile: profile | None = None
+
+    def __enter__(self) -> "Operators":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def step(self) -> None:
+        """Begin to look where it is time to, and tell when enough was seen."""
         self._steps += 1
-        if self._steps == FIRST:
+        if self._wanted and self._steps == FIRST:
+            kinds = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * torch.cuda.is_available()]
+            self._profile = profile(activities=kinds)
             self._profile.start()
-        if self._steps != FIRST + STEPS:
-            return []
+        if self._steps == FIRST + STEPS:
+            self._end()
+
+    def _end(self) -> None:
+        if self._profile is None:
+            return
         self._profile.stop()
-        found = self._profile.key_averages()
-        on_card = torch.cuda.is_available()
+        found, self._profile = self._profile.key_averages(), None
+        steps, on_card = min(STEPS, self._steps - FIRST + 1), torch.cuda.is_available()
         seconds = {row.key: (row.self_device_time_total if on_card else row.self_cpu_time_total) / 1e6 for row in found}
         calls, total = {row.key: row.count for row in found}, sum(seconds.values()) or 1.0
-        ranked = sorted(seconds, key=lambda key: -seconds[key])[:_ROWS]
-        lines = [f"operators of {STEPS} steps, {total:.2f} s:"]
-        return lines + [f"  {seconds[k] / total:4.0%}  {seconds[k]:6.2f} s  {calls[k]:5} calls  {k}" for k in ranked]
+        self._tell(f"operators of {steps} steps, {total:.2f} s:")
+        for name in sorted(seconds, key=lambda key: -seconds[key])[:_ROWS]:
+            self._tell(f"  {seconds[name] / total:4.0%}  {seconds[name]:6.2f} s  {calls[name]:5} calls  {name}")

@@ -18,6 +18,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.losses import Loss, cross_entropy
 from pixelwise.tasks.metrics import ConfusionMatrix
+from pixelwise.training.choices import FOR_VALIDATION, enough_memory, for_steps
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.interrupt import StopWish
@@ -91,33 +92,33 @@ class Session:
         loader, budget = self.loaders.train, self.budget
         size, together, rate = loader.batch_size or 1, self.config.accumulate or 1, 0.0
         batches = self.monitor.track(plainly(loader), what="train", total=len(loader) * size, weight=size)
-        operators = Operators() if self.config.profile and number == 1 else None
-        for image, labels in self._waited(batches):
-            for line in operators.step() if operators else ():
-                self.monitor.line(line)
-            rate = self._set_rate()
-            images, target = self._on_device(image, labels)
-            with self.watch("forward"):
-                logits = self.net(images)  # (N, C, h, w)
-                loss = self.loss(logits, target)
-            losses.append(self._finite(loss))
-            with self.watch("backward"):
-                self.fabric.backward(loss / in_step(len(losses), of=len(loader), size=together))
-            budget.done += 1
-            if len(losses) % together == 0 or len(losses) == len(loader):
-                self._step()
-            with self.watch("scores"):
-                confusion.update(target, logits.detach().argmax(1), images=len(target))
-            self.monitor.status(f"loss {losses[-1]:.3f}{time_left(budget)}")
-            if agreed(self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)):
-                break
+        told = Operators(self.monitor.line, wanted=self.config.profile and number == 1)
+        with told as operators, enough_memory(self.config.device, for_steps(self.config)):
+            for image, labels in self._waited(batches):
+                operators.step()
+                rate = self._set_rate()
+                images, target = self._on_device(image, labels)
+                with self.watch("forward"):
+                    logits = self.net(images)  # (N, C, h, w)
+                    loss = self.loss(logits, target)
+                losses.append(self._finite(loss))
+                with self.watch("backward"):
+                    self.fabric.backward(loss / in_step(len(losses), of=len(loader), size=together))
+                budget.done += 1
+                if len(losses) % together == 0 or len(losses) == len(loader):
+                    self._step()
+                with self.watch("scores"):
+                    confusion.update(target, logits.detach().argmax(1), images=len(target))
+                self.monitor.status(f"loss {losses[-1]:.3f}{time_left(budget)}")
+                if agreed(self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)):
+                    break
         speed = self.fabric.world_size * len(losses) * size / (time.monotonic() - start)
         return Trained(sum(losses) / max(1, len(losses)), pooled(self.fabric, confusion), speed, rate)
 
     def validated(self, trained: Trained, number: int) -> Epoch:
         """The row of epoch `number`; what the validation cost is kept back from a budget of minutes."""
         start = time.monotonic()
-        with self.watch("validation"):
+        with self.watch("validation"), enough_memory(self.config.device, FOR_VALIDATION):
             loss, confusion = self.validate()
         self.budget.reserve = 1.1 * (time.monotonic() - start)
         seen, val = trained.confusion.scores(), confusion.scores()
@@ -163,7 +164,8 @@ class Session:
     def _step(self) -> None:
         with self.watch("optimiser"):
             if self.config.clip is not None:
-                self.fabric.clip_gradients(self.net, self.stepper, max_norm=self.config.clip)
+                norm = self.config.clip
+                self.fabric.clip_gradients(self.net, self.stepper, max_norm=norm, error_if_nonfinite=False)
             self.stepper.step()
             self.optimizer.zero_grad()
             if self.average is not None:
