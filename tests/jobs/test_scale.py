@@ -49,9 +49,10 @@ class Knowing:
         return np.eye(4, dtype=np.float32)[labels].transpose(2, 0, 1)[None]
 
 
-def found(shapes: Path, wrong: dict[float, float], count: int = 12) -> tuple[Found, list[float]]:
+def found(shapes: Path, wrong: dict[float, float], count: int = 12, before: float = 1.0) -> tuple[Found, list[float]]:
     """On so many of the training images: the only split here that has enough."""
     network, dataset = build_model("linknet", encoder="resnet18", classes=4), open_dataset(shapes, DataOptions())
+    network.scale = before
     runner, pairs = Knowing(network, dataset, wrong), dataset.pairs("train")[:count]
     result = find_scale(network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Monitor())
     assert result.images == len(pairs)
@@ -63,7 +64,7 @@ def found(shapes: Path, wrong: dict[float, float], count: int = 12) -> tuple[Fou
     ("wrong", "scale", "tried"),
     [
         ({1.0: 0.2, 0.75: 0.1, 0.5: 0.15}, 0.75, [1, 0.75, 0.5]),
-        ({1.0: 0.2, 0.75: 0.1, 0.5: 0.05}, 0.5, [1, 0.75, 0.5]),
+        ({1.0: 0.2, 0.75: 0.1, 0.5: 0.05, 0.25: 0.1}, 0.5, [1, 0.75, 0.5, 0.25]),
         ({1.0: 0.2, 0.75: 0.3, 1.25: 0.1, 1.5: 0.05}, 1.5, [1, 0.75, 1.25, 1.5]),
         ({1.0: 0.1, 0.75: 0.2, 1.25: 0.2}, 1, [1, 0.75, 1.25]),
         ({1.0: 0.1, 0.75: 0.1, 1.25: 0.1}, 1, [1, 0.75, 1.25]),  # as good is no reason
@@ -85,6 +86,13 @@ def test_the_scale_is_climbed_to_from_the_images_own_size(
         assert result.why.endswith(f", for {scale**2:.2f} times the pixels")
     else:
         assert result.why.startswith("neither 0.75 nor 1.25 is clearly better on ")
+
+
+def test_it_is_climbed_to_from_the_scale_of_training(shapes: Path) -> None:
+    result, seen = found(shapes, {0.5: 0.3, 0.25: 0.4, 0.75: 0.2, 1.0: 0.25}, before=0.5)
+    assert (result.scale, seen) == (0.75, [0.5, 0.25, 0.75, 1])
+    assert " points of mean IoU beside 0.5 on 12 validation images" in result.why
+    assert result.why.endswith(", for 2.25 times the pixels")
 
 
 def test_a_few_images_are_no_reason(shapes: Path) -> None:
@@ -134,8 +142,8 @@ def test_what_goes_wrong_while_trying_costs_no_training(
     options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
     monitor = Quiet()
     pixelwise.train(shapes, tmp_path, monitor=monitor, **options)
-    assert read_header(tmp_path).model.scale == 1
-    assert "predict_scale 1: no other could be tried: cuda has too little free memory" in monitor.lines
+    assert read_header(tmp_path).model.scale == 0.75, "as it was trained"
+    assert "predict_scale 0.75: no other could be tried: cuda has too little free memory" in monitor.lines
     assert (tmp_path / "report.html").is_file()
 
 

@@ -18,7 +18,7 @@ from pixelwise.jobs import train as job
 from pixelwise.models.build import build_model
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.losses import Loss, make_loss
-from pixelwise.training.choices import Facts, choose, free_memory
+from pixelwise.training.choices import Facts, choose, free_memory, looked_at
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
 from pixelwise.training.optimize import make_optimizer, thaw
@@ -410,12 +410,14 @@ def test_every_open_choice_is_made_with_its_reason() -> None:
     config, reasons = choose(TrainConfig(device="cpu"), facts())
     assert (config.crop, config.batch, config.accumulate, config.workers) == ((288, 384), 8, 1, 1)
     assert config.epochs == 27  # 10,000 samples of 367 images
-    assert set(reasons) == {"crop", "batch", "accumulate", "epochs", "cache", "workers"}
+    assert set(reasons) == {"crop", "scale", "batch", "accumulate", "epochs", "cache", "workers"}
     assert "360 x 480" in reasons["crop"]
 
 
 def test_what_is_given_stays_and_has_no_reason() -> None:
-    given = TrainConfig(device="cpu", crop=(64, 96), batch=3, accumulate=2, minutes=5.0, workers=0, cache=0)
+    given = TrainConfig(
+        device="cpu", crop=(64, 96), scale=(0.7, 2.0), batch=3, accumulate=2, minutes=5.0, workers=0, cache=0
+    )
     config, reasons = choose(given, facts())
     assert config == given
     assert reasons == {}
@@ -432,6 +434,11 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"memory": 1 << 30}, "batch", 2),
         ({"memory": 1 << 30}, "accumulate", 4),
         ({"device": "cuda"}, "batch", 16),
+        ({}, "scale", (0.5, 2.0)),
+        ({"median_size": (825, 550)}, "scale", (0.375, 1.5)),  # 0.5 would be less than a crop
+        ({"median_size": (3000, 4000)}, "scale", (0.25, 1.0)),
+        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.96, 0.5: 0.94}}, "scale", (0.375, 1.5)),
+        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.94, 0.5: 0.9}}, "scale", (0.5, 2.0)),
         ({"decoded": 100 << 20, "main_memory": 8 << 30}, "cache", 100),
         ({"decoded": 100 << 30, "main_memory": 8 << 30}, "cache", 1024),
         ({"decoded": 100 << 30, "main_memory": 8 << 30, "processes_here": 4}, "cache", 256),
@@ -447,6 +454,39 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
 def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
     config, _ = choose(TrainConfig(device="cpu"), facts(**given))
     assert getattr(config, name) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "scale"),
+    [
+        ({}, 1.0),
+        ({"augment": "light"}, 1.0),
+        ({"augment": "medium"}, 1.0),
+        ({"augment": "none"}, 1.0),
+        ({"scale": (0.5, 1.25)}, 0.75),
+        ({"scale": (0.25, 1.0)}, 0.5),
+        ({"scale": (0.01, 0.02)}, 0.25),
+        ({"scale": (9.0, 9.0)}, 4.0),
+        ({"scale": (0.5, 1.25), "predict_scale": 0.6}, 0.6),
+    ],
+)
+def test_a_training_is_validated_in_the_middle_of_its_scales(given: dict[str, Any], scale: float) -> None:
+    assert looked_at(TrainConfig(**given)) == scale
+
+
+def test_large_images_are_looked_at_smaller_from_training_to_prediction(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "kept_at", lambda dataset, pairs, scales: dict.fromkeys(scales, 0.96))
+    listener = Listener()
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=1, monitor=listener, **QUICK)  # 64 x 96, crops of 32 x 32
+    assert any(
+        line.startswith("scale 0.25 to 1.0: 0.5 times that of 'strong': a crop at 0.5 shows 100% of an image's sides")
+        for line in listener.lines
+    )
+    assert load_model(run.path)[1].model.scale == 0.5
+    scores = pixelwise.evaluate(run.path, shapes, split="val").scores
+    assert run.history[-1].val_pixel_accuracy == pytest.approx(scores.pixel_accuracy, abs=1e-3)
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -19,9 +19,10 @@ from pixelwise.monitor import Monitor
 from pixelwise.tasks.differences import Difference, paired
 from pixelwise.tasks.intervals import PerImage
 from pixelwise.tasks.metrics import ConfusionMatrix, Counts
+from pixelwise.training.choices import looked_at
 from pixelwise.training.config import TrainConfig
 
-SMALLER, LARGER = (0.75, 0.5), (1.25, 1.5)
+LADDER = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
 FEWEST = 10
 """Images that it takes to tell a gain from chance."""
@@ -29,11 +30,12 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Found:
-    """A scale; its mean IoU minus that at the images' own size, None where it is 1; the others tried; how many
-    images.
+    """A scale; that by which the network was validated; its mean IoU minus the latter's, None where they are the same;
+    the others tried; how many images.
     """
 
     scale: float
+    before: float
     gain: Difference | None
     tried: tuple[float, ...]
     images: int
@@ -47,25 +49,26 @@ class Found:
         if self.gain is None:
             return f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly better {where}"
         gain, low, high = (100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high))
-        points = f"{gain:+.1f} points of mean IoU beside 1 {where} (95 %: {low:+.1f} to {high:+.1f})"
-        return f"{points}, for {self.scale**2:.2f} times the pixels"
+        points = f"{gain:+.1f} points of mean IoU beside {self.before:g} {where} (95 %: {low:+.1f} to {high:+.1f})"
+        return f"{points}, for {(self.scale / self.before) ** 2:.2f} times the pixels"
 
 
 def keep_scale(
     run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
 ) -> dict[str, Any]:
     """The scale of a run's model with the reason: the config's, or else the one found on `pairs`, which is written into
-    the model and said; it is 1 where trying fails, as when a larger size does not fit into a GPU.
+    the model and said; that of training where trying fails, as when a larger size does not fit into a GPU.
     """
     if config.predict_scale is not None:
         return {"predict_scale": config.predict_scale, "why": "as told"}
     model, header = load_model(run)
+    model.scale = scale = looked_at(config)
     runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
     try:
         found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
         scale, why = found.scale, found.why
     except PixelwiseError as error:
-        scale, why = 1.0, f"no other could be tried: {error}"
+        why = f"no other could be tried: {error}"
     monitor.line(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
         save_model(run / "model.safetensors", model, replace(header, model=replace(header.model, scale=scale)))
@@ -75,24 +78,25 @@ def keep_scale(
 def find_scale(
     model: Segmenter, predictor: Predictor, dataset: DataSet, pairs: Sequence[Pair], monitor: Monitor
 ) -> Found:
-    """The best scale for `model`, which runs in `predictor`; 1 where no other is clearly better.
+    """The best scale for `model`, which runs in `predictor`; its own where no other of LADDER is clearly better.
 
     Smaller ones are tried first, larger ones where these are no gain, each way for as long as a step gains mean IoU
     over `pairs` that is more than chance of the images: its paired interval leaves out zero. The network's own scale is
     changed on the way. With fewer than FEWEST pairs nothing is tried.
     """
+    best = before = model.scale
     if len(pairs) < FEWEST:
-        return Found(1.0, None, (), len(pairs))
-    counts = {1.0: _counts(model, predictor, dataset, pairs, 1.0, monitor)}
-    best = 1.0
-    for way in (SMALLER, LARGER):
-        for step in way if best == 1 else ():
+        return Found(best, before, None, (), len(pairs))
+    counts = {best: _counts(model, predictor, dataset, pairs, best, monitor)}
+    smaller, larger = [s for s in reversed(LADDER) if s < before], [s for s in LADDER if s > before]
+    for way in (smaller, larger):
+        for step in way if best == before else ():
             counts[step] = _counts(model, predictor, dataset, pairs, step, monitor)
             if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
                 break
             best = step
-    gain = None if best == 1 else paired(np.stack([counts[best], counts[1.0]]))[0]
-    return Found(best, gain, tuple(counts)[1:], len(pairs))
+    gain = None if best == before else paired(np.stack([counts[best], counts[before]]))[0]
+    return Found(best, before, gain, tuple(counts)[1:], len(pairs))
 
 
 def _counts(

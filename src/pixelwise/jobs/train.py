@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lightning_fabric import Fabric
 from pixelwise.checkpoint import Header, load_model
 from pixelwise.data.build import open_dataset
 from pixelwise.data.decoded import Decoded
+from pixelwise.data.detail import kept_at
 from pixelwise.data.loaders import TrainingSet, WholeImages, training_loader, validation_loader
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
@@ -42,7 +44,7 @@ from pixelwise.reports.board import demand_tensorboard
 from pixelwise.reports.lessons import draw_augmentation
 from pixelwise.tasks.labels import VOID
 from pixelwise.tasks.losses import Loss, class_weights, make_loss
-from pixelwise.training.choices import Facts, choose, enough_memory, for_steps, free_memory
+from pixelwise.training.choices import Facts, choose, enough_memory, for_steps, free_memory, looked_at
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.loop import Place, fit, rank
@@ -115,14 +117,15 @@ def take_part(
         len(dataset.classes),
         upsample=config.upsample,
         plain=config.plain,
-        scale=config.predict_scale or 1.0,  # which validation then looks at images by
     )
     model = model_config.build()
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
         monitor.line(_begin(model, model_config, dataset, config))
     parts = {name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken) for name in ("train", "val")}
     _warn_of_unseen(dataset, parts, monitor)
-    config, reasons = _chosen(config, parts["train"], fabric.world_size, monitor)
+    config, reasons = _chosen(config, dataset, parts["train"], fabric.world_size, monitor)
+    model_config = replace(model_config, scale=looked_at(config))
+    model.scale = model_config.scale
     parts["train"] = _large_enough(parts["train"], config, monitor)
     with enough_memory(config.device, for_steps(config)):
         config = _with_precision(config, model, reasons, monitor)
@@ -164,7 +167,7 @@ def preview(
     config, options = told_apart(config, reading)
     dataset = open_dataset(data, options)
     train = survey(dataset, "train", monitor=monitor, skip_broken=config.skip_broken)
-    config, _ = _chosen(config, train, config.devices, monitor)
+    config, _ = _chosen(config, dataset, train, config.devices, monitor)
     train = _large_enough(train, config, monitor)
     samples = _training_set(dataset, train, config)
     cells = []
@@ -244,7 +247,9 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
         raise DataError("every validation pixel is void: nothing can be scored; check what the mask values mean")
 
 
-def _chosen(config: TrainConfig, train: Survey, processes: int, monitor: Monitor) -> tuple[TrainConfig, dict[str, str]]:
+def _chosen(
+    config: TrainConfig, dataset: DataSet, train: Survey, processes: int, monitor: Monitor
+) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
     config = replace(config, device=choose_device(config.device).type)
     decoded = sum(4 * height * width for height, width in train.sizes)
@@ -258,11 +263,13 @@ def _chosen(config: TrainConfig, train: Survey, processes: int, monitor: Monitor
         decoded=decoded,
         processes=processes,
         processes_here=processes_here(config),
+        kept=partial(kept_at, dataset, train.pairs),
     )
     config, reasons = choose(config, facts)
     for name, why in reasons.items():
         value = getattr(config, name)
-        monitor.line(f"{name} {' x '.join(map(str, value)) if isinstance(value, tuple) else value}: {why}")
+        between = " to " if name == "scale" else " x "
+        monitor.line(f"{name} {between.join(map(str, value)) if isinstance(value, tuple) else value}: {why}")
     return config, reasons
 
 

@@ -1,7 +1,8 @@
 """What a training decides by itself, from the data and the machine, each with its reason."""
 
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import torch
 
 from pixelwise.data.loaders import VALIDATION_TILE
+from pixelwise.data.transforms import AUGMENTATIONS
 from pixelwise.errors import TrainingError
 from pixelwise.memory import no_memory
+from pixelwise.models.config import SCALES
 from pixelwise.training.config import TrainConfig
 
 CROP_PIXELS = 320 * 480
@@ -26,6 +29,14 @@ BATCH = {"cpu": 8, "cuda": 16}
 CACHE_SHARE = 8
 """Of the free memory one part in so many may hold decoded images; the rest is for steps and other programs."""
 
+SMALLER = (0.75, 0.5)
+"""Scales by which images much larger than a crop may be looked at. At less, tiles of 1024 pixels would show a network
+less than its crops did.
+"""
+
+KEPT = 0.95
+"""What masks must keep of their mean IoU at such a scale; a network's own errors are mostly several times as many."""
+
 BYTES_PER_PIXEL = 2500
 """What a step holds for one pixel of a sample; measured on the default network in float32."""
 
@@ -33,7 +44,8 @@ BYTES_PER_PIXEL = 2500
 @dataclass(frozen=True)
 class Facts:
     """What the choices rest on: training images, their median (height, width), the device, its free bytes, cores, the
-    free bytes of main memory, those of all images and masks decoded, and processes in all and on this machine.
+    free bytes of main memory, those of all images and masks decoded, processes in all and on this machine, and what
+    masks keep of their mean IoU when they are looked at by each of some scales.
     """
 
     images: int
@@ -45,6 +57,7 @@ class Facts:
     decoded: int = 0
     processes: int = 1
     processes_here: int = 1
+    kept: Callable[[Sequence[float]], Mapping[float, float]] = lambda scales: dict.fromkeys(scales, 1.0)
 
 
 def free_memory(device: str) -> int:
@@ -121,6 +134,7 @@ def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, st
             config = replace(config, **{name: value})
 
     decide("crop", lambda: _crop(facts))
+    decide("scale", lambda: _scale(facts, config))
     decide("batch", lambda: _batch(facts, config))
     decide("accumulate", lambda: _accumulate(facts, config))
     if config.minutes is None:
@@ -141,6 +155,33 @@ def _crop(facts: Facts) -> tuple[tuple[int, int], str]:
     shrink = min(CROP_SIDE, (CROP_PIXELS / (height * width)) ** 0.5)
     crop = (max(32, round(height * shrink / 32) * 32), max(32, round(width * shrink / 32) * 32))
     return crop, f"{shrink:.2f} of the median image's {height} x {width}, in multiples of 32"
+
+
+def _scale(facts: Facts, config: TrainConfig) -> tuple[tuple[float, float], str]:
+    """The augmentation's, less by one of SMALLER for images much larger than a crop, where masks lose little by it."""
+    assert config.crop is not None
+    low, high = AUGMENTATIONS[config.augment]["scale"]
+    share = max(crop / side for crop, side in zip(config.crop, facts.median_size, strict=True))
+    steps = [step for step in SMALLER if step >= share]  # else a crop is larger than the image
+    kept = facts.kept(steps) if steps else {}
+    fine = [step for step in steps if kept[step] >= KEPT]
+    if not steps:
+        return (low, high), f"as augmentation '{config.augment}' has it"
+    if not fine:
+        lost = f"masks at {steps[0]:g} would keep only {kept[steps[0]]:.3f} of mean IoU"
+        return (low, high), f"as augmentation '{config.augment}' has it; {lost}"
+    step = fine[-1]
+    why = f"{step:g} times that of '{config.augment}': a crop at {step:g} shows {share / step:.0%} of an image's sides"
+    return (low * step, high * step), f"{why}, and masks keep {kept[step]:.3f} of mean IoU"
+
+
+def looked_at(config: TrainConfig) -> float:
+    """The scale by which a network in training is validated: as told, or else the middle of those it sees, in quarters,
+    by which sizes stay whole numbers.
+    """
+    low, high = config.scale or AUGMENTATIONS[config.augment]["scale"]
+    middle = round(4 * math.sqrt(low * high)) / 4
+    return config.predict_scale or min(SCALES[1], max(SCALES[0], middle))
 
 
 def _fitting(facts: Facts, config: TrainConfig) -> int:

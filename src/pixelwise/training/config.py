@@ -27,8 +27,8 @@ class TrainConfig:
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
     scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
     upright: no for images without an up, as from above or under a microscope, which are also turned by quarters.
-    predict_scale: as ModelConfig's scale, and what validation looks at images by; None: 1 in training, and found on the
-    validation images when it is done.
+    predict_scale: as ModelConfig's scale, and what validation looks at images by; None: the middle of `scale` while it
+    trains, and found on the validation images when that is done.
     drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
     as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events. cache: MiB for
     decoded images, 0 for none. profile: says what each epoch's time went into, and the operators of a few steps.
