@@ -40,9 +40,10 @@ def test_it_is_what_resizing_by_the_nearest_pixel_leaves(tmp_path: Path) -> None
         back = np.asarray(small.resize((96, 64), Image.Resampling.NEAREST))
         both += np.bincount(2 * mask.ravel() + back.ravel(), minlength=4).reshape(2, 2)
     iou = np.diag(both) / (both.sum(0) + both.sum(1) - np.diag(both))
+    # of two equally near pixels Pillow takes the other
     assert kept_at(data, data.pairs("train"), (0.75,))[0.75] == pytest.approx(
         iou.mean(), abs=1e-3
-    )  # of ties Pillow takes the other
+    )
     assert iou.mean() < 0.99
 
 
