@@ -102,6 +102,7 @@ def page(args: argparse.Namespace, found: dict[str, list[tuple[float, float]]]) 
     crop = " ".join(args.crop)
     command = f"python benchmarks/ablation.py DATA --epochs {args.epochs} --crop {crop}"
     command += f" --seeds {' '.join(map(str, args.seeds))}" + f" --at-once {args.at_once}" * (args.at_once > 1)
+    command += f" --only {' '.join(repr(name) for name in args.only)}" * (len(args.only) < len(ARMS))
     notes = "".join(f"\n{note}\n" for note in args.note)
     return f"# Ingredients of the default training\n\n{provenance(command)}\n" + "\n".join(lines) + f"\n{notes}"
 

@@ -42,6 +42,8 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         larger = picture.resize((140, 96))
     for name in ("photo.jpg", "painting.jpg"):  # style needs more pixels than the small photo has
         larger.save(tmp_path / name)
+    (tmp_path / "photos").mkdir()
+    shutil.copy(photo, tmp_path / "photos")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -41,9 +41,7 @@ def test_it_is_what_resizing_by_the_nearest_pixel_leaves(tmp_path: Path) -> None
         both += np.bincount(2 * mask.ravel() + back.ravel(), minlength=4).reshape(2, 2)
     iou = np.diag(both) / (both.sum(0) + both.sum(1) - np.diag(both))
     # of two equally near pixels Pillow takes the other
-    assert kept_at(data, data.pairs("train"), (0.75,))[0.75] == pytest.approx(
-        iou.mean(), abs=1e-3
-    )
+    assert kept_at(data, data.pairs("train"), (0.75,))[0.75] == pytest.approx(iou.mean(), abs=1e-3)
     assert iou.mean() < 0.99
 
 

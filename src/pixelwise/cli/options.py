@@ -15,7 +15,7 @@ Threshold = Annotated[int, typer.Option(help="Alpha mattes: the value from which
 TrainedThreshold = Annotated[
     int | None, typer.Option("--threshold", help="Alpha mattes: person from there on; the training's if not given.")
 ]
-SkipUnpaired = Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images without mask.")]
+SkipUnpaired = Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images and masks without partner.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 OnCluster = Annotated[
     str | None, typer.Option("--cluster", metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")

@@ -34,7 +34,9 @@ def train(
     device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="auto (default: measured), float32 or bfloat16.")] = None,
     threshold: Threshold = 128,
-    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out files that cannot be read.")] = False,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out broken files and unlike pairs.")
+    ] = False,
     skip_unpaired: SkipUnpaired = False,
     augment: Annotated[str | None, typer.Option(help="none, light, medium or strong (default).")] = None,
     loss: Annotated[str | None, typer.Option(help="A sum; 'cross_entropy + dice' if not given.")] = None,
