@@ -434,11 +434,14 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"memory": 1 << 30}, "batch", 2),
         ({"memory": 1 << 30}, "accumulate", 4),
         ({"device": "cuda"}, "batch", 16),
-        ({}, "scale", (0.5, 2.0)),
-        ({"median_size": (825, 550)}, "scale", (0.375, 1.5)),  # 0.5 would be less than a crop
+        ({}, "scale", (0.8, 1.5)),  # a crop of 288 x 384 holds all of it at 0.8
+        ({"kept": lambda scales: {0.75: 0.97}}, "scale", (0.5, 2.0)),
+        ({"median_size": (320, 320)}, "scale", (0.8, 1.5)),
+        ({"median_size": (30, 320)}, "scale", (0.5, 2.0)),  # crops are at least 32 high
+        ({"median_size": (825, 550)}, "scale", (0.582, 1.0)),
         ({"median_size": (3000, 4000)}, "scale", (0.25, 1.0)),
-        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.96, 0.5: 0.94}}, "scale", (0.375, 1.5)),
-        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.94, 0.5: 0.9}}, "scale", (0.5, 2.0)),
+        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.98, 0.5: 0.97}}, "scale", (0.375, 1.5)),
+        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.97, 0.5: 0.9}}, "scale", (0.5, 2.0)),
         ({"decoded": 100 << 20, "main_memory": 8 << 30}, "cache", 100),
         ({"decoded": 100 << 30, "main_memory": 8 << 30}, "cache", 1024),
         ({"decoded": 100 << 30, "main_memory": 8 << 30, "processes_here": 4}, "cache", 256),
@@ -454,6 +457,11 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
 def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
     config, _ = choose(TrainConfig(device="cpu"), facts(**given))
     assert getattr(config, name) == value
+
+
+def test_a_told_scale_of_prediction_leaves_that_of_training_alone() -> None:
+    config, _ = choose(TrainConfig(device="cpu", predict_scale=1.0), facts(median_size=(825, 550)))
+    assert config.scale == (0.5, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -477,14 +485,16 @@ def test_a_training_is_validated_in_the_middle_of_its_scales(given: dict[str, An
 def test_large_images_are_looked_at_smaller_from_training_to_prediction(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "kept_at", lambda dataset, pairs, scales: dict.fromkeys(scales, 0.96))
+    monkeypatch.setattr(job, "kept_at", lambda dataset, pairs, scales: dict.fromkeys(scales, 0.985))
     listener = Listener()
     run = pixelwise.train(shapes, tmp_path / "run", epochs=1, monitor=listener, **QUICK)  # 64 x 96, crops of 32 x 32
     assert any(
-        line.startswith("scale 0.25 to 1.0: 0.5 times that of 'strong': a crop at 0.5 shows 100% of an image's sides")
+        line
+        == "scale 0.5 to 1.0: 0.5 times that of 'strong': crops show 50% to 100% of an image's sides, and masks keep "
+        "0.985 of mean IoU"
         for line in listener.lines
     )
-    assert load_model(run.path)[1].model.scale == 0.5
+    assert load_model(run.path)[1].model.scale == 0.75
     scores = pixelwise.evaluate(run.path, shapes, split="val").scores
     assert run.history[-1].val_pixel_accuracy == pytest.approx(scores.pixel_accuracy, abs=1e-3)
 

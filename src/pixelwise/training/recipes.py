@@ -22,6 +22,7 @@ BOOK: dict[str, Any] = {
     "ema": 0.0,
     "loss": "cross_entropy",
     "augment": "none",
+    "scale": (1.0, 1.0),
     "predict_scale": 1.0,
     "drop_small": True,
     "void_as_background": True,
