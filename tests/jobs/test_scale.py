@@ -141,7 +141,7 @@ def test_what_goes_wrong_while_trying_costs_no_training(
     monkeypatch.setattr(module, "find_scale", full)
     options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
     monitor = Quiet()
-    pixelwise.train(shapes, tmp_path, monitor=monitor, **options)
+    pixelwise.train(shapes, tmp_path, monitor=monitor, scale=(0.5, 1.0), **options)
     assert read_header(tmp_path).model.scale == 0.75, "as it was trained"
     assert "predict_scale 0.75: no other could be tried: cuda has too little free memory" in monitor.lines
     assert (tmp_path / "report.html").is_file()
