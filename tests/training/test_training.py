@@ -63,6 +63,11 @@ class Broken(Monitor):
         raise RuntimeError("broken")
 
 
+def hungry(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """A loss that no memory can hold."""
+    return logits.sum() + torch.empty(10**15)
+
+
 def weights(run: Path) -> dict[str, torch.Tensor]:
     return dict(load_model(run)[0].state_dict())
 
@@ -149,9 +154,6 @@ def test_whatever_breaks_a_training_leaves_no_workers(shapes: Path, tmp_path: Pa
 def test_too_little_memory_is_said_with_the_way_out(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hungry(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return logits.sum() + torch.empty(10**15)
-
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.training.session.cross_entropy", hungry)
         with pytest.raises(TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"):
@@ -546,9 +548,6 @@ def test_a_resumed_run_says_of_the_reading_and_the_recipe_that_they_are_left_asi
 def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hungry(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return logits.sum() + torch.empty(10**15)
-
     with monkeypatch.context() as patch:
         patch.setattr(job, "make_loss", lambda *_, **__: hungry)
         with pytest.raises(TrainingError, match=r"choose a smaller --batch"):
