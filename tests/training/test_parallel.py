@@ -89,7 +89,7 @@ def test_several_processes_that_train_as_one_are_refused(monkeypatch: pytest.Mon
 
 def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(ConfigError, match="4 processes, each on a GPU of its own, but 1 is here"):
+    with pytest.raises(ConfigError, match="4 processes, each on a GPU of its own, but this machine has 1"):
         launch(TrainConfig(device="cuda", devices=4))
 
 

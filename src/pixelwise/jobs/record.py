@@ -32,7 +32,7 @@ from pixelwise.training.state import state_path
 SAMPLES = 5
 
 FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile", "tensorboard"}
-"""Options of a training that may differ when it is resumed: none of them changes what a step does."""
+"""Options of a training that may differ when it is resumed: how long, where, and what changes no weights."""
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
 

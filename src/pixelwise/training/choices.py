@@ -36,8 +36,8 @@ REACH = 0.8
 """Share of a crop that an image must fill at such a scale."""
 
 KEPT = 0.98
-"""What masks must keep of their mean IoU at such a scale. Those of portraits keep .990 at a half, CamVid's, which have
-poles, .961 at three quarters.
+"""What masks must keep of their mean IoU at such a scale. Those of portraits keep .990 at a half, CamVid's .961 at
+three quarters (benchmarks/results/scales.md).
 """
 
 BYTES_PER_PIXEL = 2500
