@@ -41,7 +41,9 @@ def launch(config: TrainConfig) -> Fabric:
     """
     local = processes_here(config)
     if config.device == "cuda" and local > torch.cuda.device_count():
-        raise ConfigError(f"{local} processes, each on a GPU of its own, but this machine has {torch.cuda.device_count()}")
+        raise ConfigError(
+            f"{local} processes, each on a GPU of its own, but this machine has {torch.cuda.device_count()}"
+        )
     nodes = int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
     many, patience = local * nodes > 1, timedelta(seconds=config.timeout)
     try:
