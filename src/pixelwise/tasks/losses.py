@@ -28,8 +28,8 @@ def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = Non
     total = F.cross_entropy(
         logits.float(), target, weight, ignore_index=VOID, reduction="sum", label_smoothing=smoothing
     )
-    counted = target[target != VOID]
-    norm = counted.new_tensor(len(counted), dtype=torch.float32) if weight is None else weight[counted].sum()
+    counted = target != VOID
+    norm = counted.sum() if weight is None else weight[target[counted]].sum()
     return total / norm.clamp(min=1e-6)
 
 
@@ -45,10 +45,13 @@ def tversky(logits: Tensor, target: Tensor, *, alpha: float = 0.3, beta: float =
     """1 - |P T| / (|P T| + alpha |P - T| + beta |T - P|), averaged over the classes in the target; `beta` above
     `alpha` makes missed pixels dearer than false ones. Source: Salehi, Erdogmus, Gholipour 2017, equation 3.
     """
-    scores, truth = _counted(logits, target)
-    shares = scores.softmax(1)  # (P, C)
-    sums, sizes = shares.sum(0), torch.bincount(truth, minlength=shares.shape[1])
-    both = torch.zeros_like(sums).index_add(0, truth, shares.gather(1, truth[:, None])[:, 0])
+    shares = logits.float().softmax(1)  # (N, C, H, W)
+    counted = target != VOID
+    truth = target[counted]
+    sums = (shares.flatten(2) @ counted.flatten(1)[:, :, None].float()).sum((0, 2))  # (C,)
+    sizes = torch.bincount(truth, minlength=logits.shape[1])
+    true_shares = shares.gather(1, target.masked_fill(~counted, 0)[:, None])[:, 0]  # (N, H, W)
+    both = torch.zeros_like(sums).index_add(0, truth, true_shares[counted])
     index = both / (both + alpha * (sums - both) + beta * (sizes - both)).clamp(min=1e-6)
     return _mean((1 - index)[sizes > 0], logits)
 
@@ -134,7 +137,8 @@ def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0
             raise unknown("loss", name, known)
 
     def total(logits: Tensor, target: Tensor) -> Tensor:
-        parts = [factor * known[name](logits, target) for factor, name in terms]
+        scores = logits.float().contiguous()  # a softmax over the channels is several times as fast so, on the CPU
+        parts = [factor * known[name](scores, target) for factor, name in terms]
         return torch.stack(parts).sum()
 
     return total
@@ -183,7 +187,7 @@ def _counted(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def _pixels(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy (P,) of the pixels that are not void."""
-    return F.cross_entropy(*_counted(logits, target), reduction="none")
+    return F.cross_entropy(logits.float(), target, ignore_index=VOID, reduction="none")[target != VOID]
 
 
 def _mean(values: Tensor, logits: Tensor) -> Tensor:
