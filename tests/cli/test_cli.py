@@ -136,6 +136,12 @@ def test_a_truncated_image_is_left_out_only_when_asked_to(pixelwise: Command, sh
     found = pixelwise("train", data, "--out", tmp_path / "run", *options, "--skip-broken", "--precision", "float32")
     assert found.returncode == 0, found.stderr
     assert image.name in found.stderr
+    image = next((data / "images/test").iterdir())
+    image.write_bytes(image.read_bytes()[:500])
+    refused(pixelwise("evaluate", tmp_path / "run", data), image.name)
+    found = pixelwise("evaluate", tmp_path / "run", data, "--skip-broken")
+    assert found.returncode == 0, found.stderr
+    assert f"left out: {image}" in found.stderr.replace("\n", "")
 
 
 def test_bad_models_and_options_are_refused_in_one_line(

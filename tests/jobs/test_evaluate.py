@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 import pixelwise
-from pixelwise.errors import DataError, ModelError
+from pixelwise.data.sample import DataOptions
+from pixelwise.errors import DataError, ImageError, ModelError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.tasks.labels import Classes
 
@@ -61,6 +63,20 @@ def test_classes_are_matched_by_name_and_the_rest_is_void(shapes: Path) -> None:
     assert found.scores.void_fraction > 0
     assert "does not know square, triangle" in found.notes[0]
     assert "no star" in found.notes[1]
+
+
+def test_broken_files_of_the_scored_split_are_left_out_only_when_asked_to(shapes: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    broken = sorted((data / "images/test").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:500])
+    with pytest.raises(ImageError, match=broken.name):
+        pixelwise.evaluate(predictor(), data)
+    found = pixelwise.evaluate(predictor(), data, options=DataOptions(skip_broken=True))
+    broken.unlink()
+    (data / f"masks/test/{broken.stem}.png").unlink()
+    assert found.scores.images == 3
+    assert found.scores.iou == pytest.approx(by_hand(data, NAMES, NAMES), nan_ok=True)
 
 
 def test_a_model_that_shares_no_class_is_refused(shapes: Path) -> None:

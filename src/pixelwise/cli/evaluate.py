@@ -13,6 +13,7 @@ from pixelwise.cli.options import (
     OnCluster,
     Scale,
     Seed,
+    SkipBroken,
     SkipUnpaired,
     Split,
     TrainedThreshold,
@@ -43,6 +44,7 @@ def evaluate(
     format: Format = "auto",
     seed: Seed = None,
     threshold: TrainedThreshold = None,
+    skip_broken: SkipBroken = False,
     skip_unpaired: SkipUnpaired = False,
     tta: Tta = False,
     scale: Scale = None,
@@ -71,7 +73,8 @@ def evaluate(
         calibration.refuse_exported(model)
     always: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ()), "largest": tuple(largest or ())}
     predictor = load(model, device=device).always(**always)
-    options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
+    options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, **skipped)
     if ways:
         _print_ways(predictor, data, split or "val", options)
         return

@@ -16,6 +16,7 @@ TrainedThreshold = Annotated[
     int | None, typer.Option("--threshold", help="Alpha mattes: person from there on; the training's if not given.")
 ]
 SkipUnpaired = Annotated[bool, typer.Option("--skip-unpaired", help="Leave out images and masks without partner.")]
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out broken files and unlike pairs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 OnCluster = Annotated[
     str | None, typer.Option("--cluster", metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md.")

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Format, OnCluster, SkipUnpaired, Threshold, Workers, refuse_alone
+from pixelwise.cli.options import (
+    Device,
+    Format,
+    OnCluster,
+    SkipBroken,
+    SkipUnpaired,
+    Threshold,
+    Workers,
+    refuse_alone,
+)
 
 OWN = (
     "recipe", "decoder", "encoder", "weights", "upsample", "start", "epochs", "minutes", "crop", "batch", "seed",
@@ -34,9 +43,7 @@ def train(
     device: Device = "auto",
     precision: Annotated[str | None, typer.Option(help="auto (default: measured), float32 or bfloat16.")] = None,
     threshold: Threshold = 128,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out broken files and unlike pairs.")
-    ] = False,
+    skip_broken: SkipBroken = False,
     skip_unpaired: SkipUnpaired = False,
     augment: Annotated[str | None, typer.Option(help="none, light, medium or strong (default).")] = None,
     loss: Annotated[str | None, typer.Option(help="A sum; 'cross_entropy + dice' if not given.")] = None,

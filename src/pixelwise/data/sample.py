@@ -47,8 +47,9 @@ class DataOptions:
     """How a data set is opened.
 
     `val_fraction` (above 0, below 0.5) of the images is held out where there is no val split. A matte's alpha (0..255)
-    of `matte_threshold` or more means person. `skip_unpaired` leaves out images without mask and masks without image.
-    Without `hold_out` the splits stay as they are on disk.
+    of `matte_threshold` or more means person. `skip_unpaired` leaves out images without mask and masks without image;
+    `skip_broken`, where a split is scored, files that cannot be read and pairs of unlike sizes. Without `hold_out` the
+    splits stay as they are on disk.
     Raises ConfigError for values outside these ranges.
     """
 
@@ -57,6 +58,7 @@ class DataOptions:
     val_fraction: float = 0.15
     matte_threshold: int = 128
     skip_unpaired: bool = False
+    skip_broken: bool = False
     hold_out: bool = True
 
     def __post_init__(self) -> None:

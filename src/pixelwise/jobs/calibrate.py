@@ -11,7 +11,7 @@ from pixelwise.data.sample import DataOptions, Pair
 from pixelwise.errors import DataError, ModelError
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predictor import Predictor
-from pixelwise.jobs.reading import as_trained
+from pixelwise.jobs.reading import as_trained, readable
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.calibration import fit_temperature
 from pixelwise.tasks.labels import VOID
@@ -28,8 +28,9 @@ def find_temperature(
     Pixels of classes that the model does not know are left out. Raises DataError without a validation split, or where
     all its pixels are void or of unknown classes.
     """
-    monitor, dataset = monitor or Monitor(), open_dataset(data, options or as_trained(model))
-    pairs = spread(dataset.pairs("val"))
+    monitor, options = monitor or Monitor(), options or as_trained(model)
+    dataset = open_dataset(data, options)
+    pairs = spread(readable(dataset, "val", options, monitor))
     names, table = model.classes.names, np.full(256, VOID, np.uint8)
     for label, name in enumerate(dataset.classes.names):
         table[label] = names.index(name) if name in names else VOID

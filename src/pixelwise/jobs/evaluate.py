@@ -13,7 +13,7 @@ from pixelwise.images import Array
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.evaluation import Evaluation, Measures, Shared
-from pixelwise.jobs.reading import as_trained
+from pixelwise.jobs.reading import as_trained, readable
 from pixelwise.jobs.report import evaluation_page
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.intervals import bootstrap
@@ -41,11 +41,12 @@ def evaluate(
     """
     monitor = monitor or Monitor()
     predictor = model if isinstance(model, Predictor) else load(model)
-    dataset = open_dataset(data, options or as_trained(predictor))
+    options = options or as_trained(predictor)
+    dataset = open_dataset(data, options)
     for note in dataset.notes:
         monitor.line(note)
     split = dataset.scored(split)
-    pairs = dataset.pairs(split)
+    pairs = readable(dataset, split, options, monitor)
     result = (scorer or score)(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
     if report is not None:
         result.write_json(Path(report) / "scores.json")

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.sample import DataOptions
+from pixelwise.data.sample import DataOptions, DataSet, Pair
+from pixelwise.data.survey import survey
 from pixelwise.errors import ModelError
 from pixelwise.inference.load import read_any_header
 from pixelwise.inference.predictor import Predictor
+from pixelwise.monitor import Monitor
 
 TRAINED = ("seed", "val_fraction", "matte_threshold")
 """Options whose change between training and scoring would score images that were learned from, or other labels."""
@@ -33,3 +35,11 @@ def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
         return DataOptions(**{**known, **{name: value for name, value in given.items() if value is not None}})
     except TypeError as error:
         raise ModelError(f"model {model}: its header says {known} of its data ({error}); copy it again") from error
+
+
+def readable(dataset: DataSet, split: str, options: DataOptions, monitor: Monitor) -> tuple[Pair, ...]:
+    """The pairs of a split to score; where `options` skip broken ones each is read, and those of files that cannot be
+    and of unlike sizes are left out, with a line each. Raises as `survey`.
+    """
+    pairs = dataset.pairs(split)
+    return survey(dataset, split, monitor=monitor, skip_broken=True).pairs if options.skip_broken else pairs

@@ -17,7 +17,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.calibrate import spread
 from pixelwise.jobs.evaluate import announced
 from pixelwise.jobs.evaluation import Shared
-from pixelwise.jobs.reading import as_trained
+from pixelwise.jobs.reading import as_trained, readable
 from pixelwise.monitor import Monitor
 from pixelwise.tasks.differences import Difference, paired
 from pixelwise.tasks.intervals import PerImage, scores_of
@@ -72,8 +72,9 @@ def find_ways(
     What is chosen so should be scored on other images. Raises ModelError where no class is shared, DataError where
     there is nothing to score.
     """
-    monitor, dataset = monitor or Monitor(), open_dataset(data, options or as_trained(model))
-    pairs = spread(dataset.pairs(split))
+    monitor, options = monitor or Monitor(), options or as_trained(model)
+    dataset = open_dataset(data, options)
+    pairs = spread(readable(dataset, split, options, monitor))
     shared = announced(model.classes, dataset, pairs, split, monitor)
     asked = [(part, tta) for size in range(1, TOGETHER + 1) for part in combinations(SIZES, size) for tta in (0, 1)]
     images = [PerImage(len(shared.classes)) for _ in asked]
