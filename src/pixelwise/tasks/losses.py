@@ -96,10 +96,12 @@ def lovasz(logits: Tensor, target: Tensor, *, pixels: int = LOVASZ_PIXELS) -> Te
 
     Source: Berman, Rannen Triki, Blaschko 2018, "The Lovász-Softmax loss", section 3 and algorithm 1.
     """
-    scores, truth = _counted(logits, target)
-    if len(truth) > pixels:
-        part = torch.randint(len(truth), (pixels,), device=truth.device)
-        scores, truth = scores[part], truth[part]
+    where = (target.flatten(1) != VOID).nonzero()
+    if len(where) > pixels:
+        where = where[torch.randint(len(where), (pixels,), device=where.device)]
+    image, place = where.T
+    truth = target.flatten(1)[image, place]  # (P,)
+    scores = logits.flatten(2)[image, :, place].float()  # (P, C)
     shares = scores.softmax(1)
     losses = []
     for label in torch.unique(truth):
@@ -177,12 +179,6 @@ def _term(term: str, text: str) -> tuple[float, str]:
     if not value > 0 or not math.isfinite(value):
         raise ConfigError(f"loss '{text}': write a sum such as 'cross_entropy + 0.5 * dice', with numbers above 0")
     return value, name.strip()
-
-
-def _counted(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (P, C), float32, and class ids (P,) of the pixels that are not void."""
-    counted = target != VOID
-    return logits.float().movedim(1, -1)[counted], target[counted]
 
 
 def _pixels(logits: Tensor, target: Tensor) -> Tensor:
