@@ -18,7 +18,7 @@ STUBS = {
     "scontrol": "printf 'n1\\nn2\\nn3\\n'",
     "hostname": "echo 10.0.0.5",
     "srun": 'while [ "${1#--}" != "$1" ]; do [ "$1" = --overlap ] || shift; shift; done; "$@"',
-    "ray": 'echo "ray $*" >>"$TOLD"',
+    "ray": 'echo "ray $*" >>"$TOLD"; [ "$1" != health-check ] || grep --quiet "ray start --head" "$TOLD"',
     "python": 'echo "python $2" >>"$TOLD"; exit "$JOINED"',
     "pixelwise": 'echo "pixelwise $*" >>"$TOLD"',
 }
