@@ -1,6 +1,6 @@
 """Milliseconds of the default loss, forward and backward, beside segmentation_models.pytorch's of the same kind.
 
-    python benchmarks/loss_speed.py [--threads 2] [--classes 11 21] [--repeats 9]
+    python benchmarks/loss_speed.py [--threads 2] [--classes 2 11 21] [--repeats 9]
 
 Both are cross-entropy + Dice with void left out, on the same logits in bfloat16 and channels_last, as a network gives
 them, taking turns in one process; freed memory is kept, as in a training.

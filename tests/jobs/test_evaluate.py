@@ -11,6 +11,8 @@ import pixelwise
 from pixelwise.data.sample import DataOptions
 from pixelwise.errors import DataError, ImageError, ModelError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.jobs.compare import compare
+from pixelwise.jobs.suspects import suspects
 from pixelwise.tasks.labels import Classes
 
 NAMES = ("background", "circle", "square", "triangle")
@@ -72,7 +74,11 @@ def test_broken_files_of_the_scored_split_are_left_out_only_when_asked_to(shapes
     broken.write_bytes(broken.read_bytes()[:500])
     with pytest.raises(ImageError, match=broken.name):
         pixelwise.evaluate(predictor(), data)
-    found = pixelwise.evaluate(predictor(), data, options=DataOptions(skip_broken=True))
+    skipping = DataOptions(skip_broken=True)
+    found = pixelwise.evaluate(predictor(), data, options=skipping)
+    assert broken.stem not in compare([predictor()] * 2, data, options=skipping).images
+    searched = suspects(predictor(), data, out=tmp_path / "out", split="test", options=skipping)
+    assert searched.images == 3
     broken.unlink()
     (data / f"masks/test/{broken.stem}.png").unlink()
     assert found.scores.images == 3

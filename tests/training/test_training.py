@@ -349,9 +349,10 @@ def test_an_unknown_option_is_answered_with_the_nearest(shapes: Path, tmp_path: 
         pixelwise.train(shapes, tmp_path / "run", epoch=1)
 
 
-def test_an_option_beside_a_config_is_sent_there(shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'epochs' is given beside a config, which has it"):
-        pixelwise.train(shapes, tmp_path / "run", config=TrainConfig(), epochs=3)
+@pytest.mark.parametrize("option", [{"epochs": 3}, {"skip_broken": True}])
+def test_an_option_beside_a_config_is_sent_there(shapes: Path, tmp_path: Path, option: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f"'{next(iter(option))}' is given beside a config, which has it"):
+        pixelwise.train(shapes, tmp_path / "run", config=TrainConfig(), **option)
 
 
 @pytest.mark.parametrize(("split", "what"), [("train", "training"), ("val", "validation")])

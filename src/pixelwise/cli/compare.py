@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Format, Seed, SkipUnpaired, Split, TrainedThreshold
+from pixelwise.cli.options import Format, Seed, SkipBroken, SkipUnpaired, Split, TrainedThreshold
 
 
 def compare(
@@ -19,6 +19,7 @@ def compare(
     format: Format = "auto",
     seed: Seed = None,
     threshold: TrainedThreshold = None,
+    skip_broken: SkipBroken = False,
     skip_unpaired: SkipUnpaired = False,
 ) -> None:
     """Say whether the difference between models is real: the same images, and a paired bootstrap over them."""
@@ -28,7 +29,8 @@ def compare(
     from pixelwise.jobs import compare as job
     from pixelwise.jobs.reading import as_trained
 
-    options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
+    options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, **skipped)
     found = job.compare(models, data, split=split, options=options, report=report, monitor=TerminalMonitor())
     if json is not None:
         found.write_json(json)

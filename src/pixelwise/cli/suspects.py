@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Format, Model, Seed, SkipUnpaired, TrainedThreshold
+from pixelwise.cli.options import Format, Model, Seed, SkipBroken, SkipUnpaired, TrainedThreshold
 
 SHOWN = 10
 
@@ -22,6 +22,7 @@ def suspects(
     format: Format = "auto",
     seed: Seed = None,
     threshold: TrainedThreshold = None,
+    skip_broken: SkipBroken = False,
     skip_unpaired: SkipUnpaired = False,
 ) -> None:
     """Rank regions and images by how likely their label is wrong. Nothing in the data is changed."""
@@ -31,7 +32,8 @@ def suspects(
     from pixelwise.jobs import suspects as job
     from pixelwise.jobs.reading import as_trained
 
-    options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, skip_unpaired=skip_unpaired)
+    skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
+    options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, **skipped)
     monitor = TerminalMonitor()
     found = job.suspects(model, data, out=out, split=split, top=top, to=to, options=options, monitor=monitor)
     table = Table("", "image", "labelled as", "looks like", "pixels", "score")

@@ -48,8 +48,8 @@ class DataOptions:
 
     `val_fraction` (above 0, below 0.5) of the images is held out where there is no val split. A matte's alpha (0..255)
     of `matte_threshold` or more means person. `skip_unpaired` leaves out images without mask and masks without image;
-    `skip_broken`, where a split is scored, files that cannot be read and pairs of unlike sizes. Without `hold_out` the
-    splits stay as they are on disk.
+    `skip_broken`, of a split that is scored or searched, files that cannot be read and pairs of unlike sizes. Without
+    `hold_out` the splits stay as they are on disk.
     Raises ConfigError for values outside these ranges.
     """
 

@@ -29,8 +29,8 @@ def find_temperature(
     all its pixels are void or of unknown classes.
     """
     monitor, options = monitor or Monitor(), options or as_trained(model)
-    dataset = open_dataset(data, options)
-    pairs = spread(readable(dataset, "val", options, monitor))
+    dataset = readable(open_dataset(data, options), "val", options, monitor)
+    pairs = spread(dataset.pairs("val"))
     names, table = model.classes.names, np.full(256, VOID, np.uint8)
     for label, name in enumerate(dataset.classes.names):
         table[label] = names.index(name) if name in names else VOID

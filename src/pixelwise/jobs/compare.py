@@ -14,7 +14,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.comparison import Comparison, Counted, compared
 from pixelwise.jobs.evaluate import match
-from pixelwise.jobs.reading import TRAINED, as_trained
+from pixelwise.jobs.reading import TRAINED, as_trained, readable
 from pixelwise.jobs.scorefile import read_scores
 from pixelwise.monitor import Monitor
 from pixelwise.reports.gallery import panel, write_gallery
@@ -60,11 +60,13 @@ def compare(
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
     predictors = [m if isinstance(m, Predictor) else load(m) for m in models]
-    dataset, names = open_dataset(data, options or as_trained(predictors[0])), _names(models)
+    options, names = options or as_trained(predictors[0]), _names(models)
+    dataset = open_dataset(data, options)
     for note in (*dataset.notes, *_otherwise_trained(predictors, names)):
         monitor.line(note)
-    race = _Race(predictors, names, dataset)
-    found = compared(names, race.run(dataset.scored(split), monitor), race.notes)
+    split = dataset.scored(split)
+    race = _Race(predictors, names, readable(dataset, split, options, monitor))
+    found = compared(names, race.run(split, monitor), race.notes)
     if report is not None:
         _write_page(Path(report), found, race)
     return found

@@ -46,7 +46,8 @@ def evaluate(
     for note in dataset.notes:
         monitor.line(note)
     split = dataset.scored(split)
-    pairs = readable(dataset, split, options, monitor)
+    dataset = readable(dataset, split, options, monitor)
+    pairs = dataset.pairs(split)
     result = (scorer or score)(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
     if report is not None:
         result.write_json(Path(report) / "scores.json")

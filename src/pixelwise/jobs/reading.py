@@ -1,9 +1,10 @@
 """How labelled data is read to score a model: dealt and thresholded as for its training."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.sample import DataOptions, DataSet, Pair
+from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import survey
 from pixelwise.errors import ModelError
 from pixelwise.inference.load import read_any_header
@@ -37,9 +38,11 @@ def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
         raise ModelError(f"model {model}: its header says {known} of its data ({error}); copy it again") from error
 
 
-def readable(dataset: DataSet, split: str, options: DataOptions, monitor: Monitor) -> tuple[Pair, ...]:
-    """The pairs of a split to score; where `options` skip broken ones each is read, and those of files that cannot be
-    and of unlike sizes are left out, with a line each. Raises as `survey`.
+def readable(dataset: DataSet, split: str, options: DataOptions, monitor: Monitor) -> DataSet:
+    """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a line names what is
+    left out. Raises as `survey`.
     """
-    pairs = dataset.pairs(split)
-    return survey(dataset, split, monitor=monitor, skip_broken=True).pairs if options.skip_broken else pairs
+    if not options.skip_broken:
+        return dataset
+    found = survey(dataset, split, monitor=monitor, skip_broken=True)
+    return replace(dataset, splits={**dataset.splits, split: found.pairs})

@@ -19,7 +19,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.jobs.convert import write_dataset
 from pixelwise.jobs.evaluate import match
-from pixelwise.jobs.reading import as_trained
+from pixelwise.jobs.reading import as_trained, readable
 from pixelwise.monitor import Monitor
 from pixelwise.reports.gallery import panel, side_by_side, write_gallery
 from pixelwise.reports.overlays import paint
@@ -108,11 +108,14 @@ def suspects(
         raise OutputError(f"{Path(out) / to} is there and may hold corrections: choose another --out, or move it away")
     monitor = monitor or Monitor()
     predictor = model if isinstance(model, Predictor) else load(model)
-    dataset = open_dataset(data, options or as_trained(predictor))
+    options = options or as_trained(predictor)
+    dataset = open_dataset(data, options)
     learned = not isinstance(model, Predictor) and _learned(Path(model), dataset)
     rest = [name for name in dataset.splits if name != "train"]
     chosen = [split] if split else rest if learned and rest else list(dataset.splits)
     notes = (SCORE, *([LEARNED] if learned and "train" in chosen else []))
+    for name in chosen:
+        dataset = readable(dataset, name, options, monitor)
     pairs = [(name, pair) for name in chosen for pair in dataset.pairs(name)]
     search = _Search(predictor, dataset, top)
     for note in (*dataset.notes, f"searching the {len(pairs)} images of {', '.join(chosen)}", *search.shared.notes):

@@ -180,10 +180,12 @@ def preview(
 
 
 def told_apart(config: TrainConfig | None, options: dict[str, Any]) -> tuple[TrainConfig, DataOptions]:
-    """Options given by keyword, to the dataclass that has them; `seed` is in both. Raises ConfigError."""
+    """Options given by keyword, to the dataclass that has them; what is in both, to both. Beside a config, `seed` may
+    be given for the reading alone. Raises ConfigError.
+    """
     training, reading = ({field.name for field in fields(kind)} for kind in (TrainConfig, DataOptions))
     for name in options:
-        if config and name in training - reading:
+        if config and name in training - {"seed"}:
             raise ConfigError(f"option '{name}' is given beside a config, which has it: put it into the config")
         if name not in (reading if config else reading | training):
             raise unknown("option", name, reading | training)

@@ -73,8 +73,8 @@ def find_ways(
     there is nothing to score.
     """
     monitor, options = monitor or Monitor(), options or as_trained(model)
-    dataset = open_dataset(data, options)
-    pairs = spread(readable(dataset, split, options, monitor))
+    dataset = readable(open_dataset(data, options), split, options, monitor)
+    pairs = spread(dataset.pairs(split))
     shared = announced(model.classes, dataset, pairs, split, monitor)
     asked = [(part, tta) for size in range(1, TOGETHER + 1) for part in combinations(SIZES, size) for tta in (0, 1)]
     images = [PerImage(len(shared.classes)) for _ in asked]
