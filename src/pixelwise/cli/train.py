@@ -31,9 +31,7 @@ def train(
     encoder: Annotated[str | None, typer.Option(help="A timm network with features by stride; see `models`.")] = None,
     weights: Annotated[str | None, typer.Option(help="Of the encoder: auto (default), none or a file.")] = None,
     upsample: Annotated[str | None, typer.Option(help="transposed (default), bilinear, subpixel or unpool.")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Model to begin with, a bundled one too, in place of weights.")
-    ] = None,
+    start: Annotated[str | None, typer.Option(help="Model, bundled or yours, to begin with; no weights then.")] = None,
     recipe: Annotated[str, typer.Option(help="default, or book: as the course does, with its figures.")] = "default",
     epochs: Annotated[int | None, typer.Option(help="How often each image is seen; else chosen, 10 to 60.")] = None,
     minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,

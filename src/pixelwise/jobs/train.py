@@ -111,13 +111,7 @@ def take_part(
     if begun and state_path(run).is_file():
         refuse_other_data(run, dataset)
     torch.manual_seed(config.seed)
-    model_config = ModelConfig(
-        config.decoder,
-        config.encoder,
-        len(dataset.classes),
-        upsample=config.upsample,
-        plain=config.plain,
-    )
+    model_config = ModelConfig(config.decoder, config.encoder, len(dataset.classes), config.upsample, config.plain)
     model = model_config.build()
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
         monitor.line(_begin(model, model_config, dataset, config))
