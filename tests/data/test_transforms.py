@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.data.loaders import dice
-from pixelwise.data.transforms import AUGMENTATIONS, GREY, Augmentation, as_tensors, pasted
+from pixelwise.data.transforms import AUGMENTATIONS, GREY, Augmentation, as_tensors, pasted, rare_classes
 from pixelwise.tasks.labels import VOID
 
 
@@ -134,3 +134,26 @@ def test_pasted_classes_come_with_their_pixels() -> None:
         assert torch.equal(image[:, target == label], above[0][:, target == label])
     empty = (above[0], torch.full_like(above[1], VOID))
     assert torch.equal(pasted(*below, empty, dice(0))[1], below[1])
+
+
+def test_only_the_classes_named_are_pasted_each_by_a_chance_of_its_own() -> None:
+    """300 throws: 7 of 10 have class 1, half as many (.49) both; class 3, which is not named, never comes."""
+    labels = torch.zeros(4, 4, dtype=torch.uint8)
+    over = torch.tensor([[1, 2, 3, VOID]] * 4, dtype=torch.uint8)
+    image, above = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.full((3, 4, 4), 9, dtype=torch.uint8)
+    among = torch.tensor([1, 2, 5], dtype=torch.uint8)
+    laid = []
+    for seed in range(300):
+        found, target = pasted(image, labels, (above, over), dice(seed), among)
+        laid.append(set(target.unique().tolist()) - {0})
+        assert torch.equal(found[0] == 9, target > 0)
+    assert set().union(*laid) == {1, 2}
+    assert 0.63 < sum(1 in there for there in laid) / 300 < 0.77
+    assert 0.41 < sum(there == {1, 2} for there in laid) / 300 < 0.57
+
+
+def test_rare_classes_are_those_above_the_median_rarity_of_the_classes_that_are_there() -> None:
+    rarity, pixels = (0.1, 3.0, 1.0, 0.5, 2.0, 9.0), (900, 20, 80, 150, 40, 0)
+    assert rare_classes(rarity, pixels).tolist() == [1, 4]  # of 0.1, 0.5, 1, 2, 3; class 5 has no pixel
+    assert rare_classes((0.2, 1.8), (90, 10)).tolist() == [1]
+    assert rare_classes((1.0,), (5,)).tolist() == []

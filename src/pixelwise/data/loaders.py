@@ -32,8 +32,8 @@ class TrainingSet(Dataset[Batch]):
     """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker.
 
     Void pixels become the class `void_as`; only a comparison with sources that do so has use for another than VOID.
-    `paste` is the share of the samples over which classes of another sample are laid. `decoded` keeps pictures, in the
-    order of the pairs.
+    `paste` is the share of the samples over which classes of another sample are laid: half of them, or those of `among`
+    as `pasted` has it. `decoded` keeps pictures, in the order of the pairs.
     """
 
     pairs: tuple[Pair, ...]
@@ -42,6 +42,7 @@ class TrainingSet(Dataset[Batch]):
     seed: int
     void_as: int = VOID
     paste: float = 0.0
+    among: Tensor | None = None
     decoded: Decoded | None = None
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
@@ -50,7 +51,7 @@ class TrainingSet(Dataset[Batch]):
         image, labels = self._sample(item[1], chance)
         if self.paste and float(torch.rand((), generator=chance)) < self.paste:
             other = int(torch.randint(len(self.pairs), (), generator=chance))
-            image, labels = pasted(image, labels, self._sample(other, chance), chance)
+            image, labels = pasted(image, labels, self._sample(other, chance), chance, self.among)
         return image, labels if self.void_as == VOID else labels.masked_fill(labels == VOID, self.void_as)
 
     def _sample(self, index: int, chance: torch.Generator) -> Batch:

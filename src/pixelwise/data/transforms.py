@@ -1,5 +1,6 @@
 """Joint changes of an image and its labels: the dice are thrown once, both move together, pixel for pixel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from pixelwise.tasks.labels import VOID
 
 GREY = 127
 """What is put beside an image that is smaller than the crop; about zero after normalisation."""
+PASTED = 0.7
+"""Chance of a rare class of another sample to be laid over this one."""
+PASTES = ("half", "rare")
 
 
 def as_tensors(rgb: Array, labels: Array) -> tuple[Tensor, Tensor]:
@@ -116,18 +120,30 @@ AUGMENTATIONS: dict[str, dict[str, Any]] = {
 """Fields of Augmentation by strength."""
 
 
-def pasted(image: Tensor, labels: Tensor, other: tuple[Tensor, Tensor], dice: torch.Generator) -> tuple[Tensor, Tensor]:
-    """`image` (3, h, w) and `labels` (h, w) with half of the classes of another sample, at random, laid over them.
+def pasted(
+    image: Tensor, labels: Tensor, other: tuple[Tensor, Tensor], dice: torch.Generator, among: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """`image` (3, h, w) and `labels` (h, w) with classes of another sample laid over them.
 
-    Source: Olsson et al. 2021, "ClassMix", section 3.1, here with true labels.
+    Half of the sample's classes at random (Olsson et al. 2021, "ClassMix", section 3.1, here with true labels), or of
+    the class ids `among` each with a chance of PASTED.
     """
     above, over = other
     there = torch.unique(over[over != VOID])
-    if not len(there):
-        return image, labels
-    chosen = there[torch.randperm(len(there), generator=dice)[: (len(there) + 1) // 2]]
+    if among is None:
+        chosen = there[torch.randperm(len(there), generator=dice)[: (len(there) + 1) // 2]]
+    else:
+        there = there[torch.isin(there, among)]
+        chosen = there[torch.rand(len(there), generator=dice) < PASTED]
     mask = torch.isin(over, chosen)
     return torch.where(mask, above, image), torch.where(mask, over, labels)
+
+
+def rare_classes(rarity: Sequence[float], pixels: Sequence[int]) -> Tensor:
+    """Ids (uint8) of the classes that are rarer than the median class, of those with pixels; both by class id."""
+    there = torch.tensor(pixels) > 0
+    rare = torch.tensor(rarity)
+    return torch.nonzero(there & (rare > rare[there].quantile(0.5)))[:, 0].to(torch.uint8)
 
 
 def _rotated(image: Tensor, labels: Tensor, angle: float) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from pixelwise.data.detail import kept_at
 from pixelwise.data.loaders import TrainingSet, WholeImages, training_loader, validation_loader
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.data.survey import Survey, survey
-from pixelwise.data.transforms import AUGMENTATIONS, Augmentation
+from pixelwise.data.transforms import AUGMENTATIONS, Augmentation, rare_classes
 from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError, unknown
 from pixelwise.files import held
 from pixelwise.heap import kept_heap
@@ -302,7 +302,8 @@ def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> Train
     void_as = 0 if config.void_as_background else VOID
     augment = _augmentation(config, train)
     decoded = Decoded(train.sizes, config.cache * 2**20) if config.cache else None
-    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste, decoded)
+    among = rare_classes(augment.rarity, train.pixels) if config.paste_classes == "rare" else None
+    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste, among, decoded)
 
 
 def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:

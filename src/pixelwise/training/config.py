@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pixelwise.data.transforms import AUGMENTATIONS
+from pixelwise.data.transforms import AUGMENTATIONS, PASTES
 from pixelwise.errors import ConfigError
 from pixelwise.models.config import SCALES
 from pixelwise.tasks.losses import CLASS_WEIGHTS, make_loss
@@ -25,7 +25,8 @@ class TrainConfig:
     freeze: epochs in which the encoder thaws, layer by layer from its end (Howard, Ruder 2018, section 3.3). patience:
     epochs without a better score after which the training ends.
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
-    scale, jitter and mirror go before it, paste is the share of samples with classes of another one laid over them.
+    scale, jitter and mirror go before it. paste: share of the samples with classes of another one laid over them, half
+    of its classes, or by paste_classes=rare most of those that are rarer than the median class.
     upright: no for images without an up, as from above or under a microscope, which are also turned by quarters.
     predict_scale: as ModelConfig's scale, and what validation looks at images by; None: the middle of `scale` while it
     trains, and found on the validation images when that is done.
@@ -70,6 +71,7 @@ class TrainConfig:
     mirror: bool | None = None
     upright: bool = True
     paste: float = 0.0
+    paste_classes: str = "half"
     predict_scale: float | None = None
     drop_small: bool = False
     void_as_background: bool = False
@@ -102,6 +104,7 @@ class TrainConfig:
         for name in ("ema", "label_smoothing"):
             self._demand(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
         self._demand(0 <= self.paste <= 1, "paste", "a share from 0 to 1")
+        self._demand(self.paste_classes in PASTES, "paste_classes", " or ".join(PASTES))
         self._demand(self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1")
         low, high = self.scale or (1.0, 1.0)
         self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
