@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Format, Seed, SkipBroken, SkipUnpaired, Split, TrainedThreshold
+from pixelwise.cli.options import Format, Seed, SkipBroken, SkipUnpaired, Split, TrainedThreshold, naming_skip_broken
 
 
+@naming_skip_broken()
 def compare(
     models: Annotated[
         list[Path], typer.Argument(help="Run folders, files or bundled models; or JSON files of evaluate.")

@@ -19,6 +19,7 @@ from pixelwise.cli.options import (
     TrainedThreshold,
     Tta,
     Workers,
+    naming_skip_broken,
     refuse_alone,
 )
 from pixelwise.errors import ConfigError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pixelwise.jobs.ways import Way
 
 
+@naming_skip_broken()
 def evaluate(
     model: Model,
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],

@@ -1,11 +1,13 @@
 """Options that several commands share: the model, how a data set is read, how it is predicted, and where."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, ImageError
 
 Model = Annotated[Path, typer.Argument(help="Run folder, file (.safetensors, .onnx, .xml) or bundled model: animals.")]
 Format = Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")]
@@ -36,3 +38,14 @@ def refuse_alone(cluster: str | None, **given: object) -> None:
     for name, value in given.items():
         if value and cluster is None:
             raise ConfigError(f"--{name} goes with --cluster; give that too, or leave it out")
+
+
+@contextmanager
+def naming_skip_broken() -> Iterator[None]:
+    """Errors of files that --skip-broken leaves out say so; a label that is no class, an error of its own, stays."""
+    try:
+        yield
+    except ImageError as error:
+        if type(error) is not ImageError:
+            raise
+        raise ImageError(f"{error}; or leave out such files with --skip-broken") from error

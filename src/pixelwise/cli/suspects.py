@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Format, Model, Seed, SkipBroken, SkipUnpaired, TrainedThreshold
+from pixelwise.cli.options import Format, Model, Seed, SkipBroken, SkipUnpaired, TrainedThreshold, naming_skip_broken
 
 SHOWN = 10
 
 
+@naming_skip_broken()
 def suspects(
     model: Model,
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
