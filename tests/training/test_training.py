@@ -333,7 +333,7 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
      ("ema", 1.0), ("label_smoothing", -0.1), ("augment", "wild"), ("class_weights", "some"), ("clip", 0.0),
      ("patience", 0), ("freeze", -1), ("warmup", -0.1), ("weight_decay", -1.0), ("encoder_rate", -1.0),
      ("devices", 0), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0), ("decay", "linear"),
-     ("paste_classes", "all")],
+     ("paste_classes", "all"), ("paste_classes", "rare")],
 )  # fmt: skip
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
