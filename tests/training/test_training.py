@@ -342,6 +342,11 @@ def test_impossible_options_are_named_with_what_is_allowed(option: str, value: o
         TrainConfig(**{option: value})  # type: ignore[arg-type]
 
 
+def test_rare_classes_of_no_sample_are_refused() -> None:
+    with pytest.raises(ConfigError, match="paste_classes is 'rare': allowed is half, or rare with a paste above 0"):
+        TrainConfig(paste=0.0, paste_classes="rare")
+
+
 def test_epochs_and_minutes_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="choose one"):
         TrainConfig(epochs=1, minutes=1.0)
@@ -476,7 +481,6 @@ def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: st
         ({"paste": 0.2}, 20, (0.2, "half")),
         ({"paste_classes": "rare"}, 2, (0.5, "rare")),
         ({"paste": 0.2, "paste_classes": "rare"}, 2, (0.2, "rare")),
-        ({"paste": 0.0, "paste_classes": "rare"}, 20, (0.0, "rare")),
     ],
 )
 def test_rare_classes_are_pasted_in_scenes_of_many(given: dict[str, Any], shown: int, paste: tuple[float, str]) -> None:

@@ -104,7 +104,8 @@ class TrainConfig:
         for name in ("ema", "label_smoothing"):
             self._demand(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
         self._demand(self.paste is None or 0 <= self.paste <= 1, "paste", "a share from 0 to 1")
-        self._demand(self.paste_classes in PASTES, "paste_classes", f"one of {', '.join(PASTES)}")
+        pasting = self.paste != 0 or self.paste_classes == "half"
+        self._demand(self.paste_classes in PASTES and pasting, "paste_classes", "half, or rare with a paste above 0")
         self._demand(self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1")
         low, high = self.scale or (1.0, 1.0)
         self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
