@@ -50,7 +50,6 @@ def test_pixels_void_and_median_size_are_counted(data: DataSet) -> None:
     found = survey(data, "train", monitor=Monitor())
     assert (found.pixels, found.void, found.median_size) == ((40 * 18, 40 * 5, 0), 40, (4, 6))
     assert (found.pairs, found.broken) == (data.pairs("train"), ())
-    assert found.shown == 2
 
 
 def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:

@@ -8,10 +8,8 @@ from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import pixelwise
 from pixelwise.checkpoint import load_model
@@ -335,16 +333,11 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
      ("ema", 1.0), ("label_smoothing", -0.1), ("augment", "wild"), ("class_weights", "some"), ("clip", 0.0),
      ("patience", 0), ("freeze", -1), ("warmup", -0.1), ("weight_decay", -1.0), ("encoder_rate", -1.0),
      ("devices", 0), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0), ("decay", "linear"),
-     ("paste_classes", "all")],
+     ("paste_classes", "all"), ("paste_classes", "rare")],
 )  # fmt: skip
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
         TrainConfig(**{option: value})  # type: ignore[arg-type]
-
-
-def test_rare_classes_of_no_sample_are_refused() -> None:
-    with pytest.raises(ConfigError, match="paste_classes is 'rare': allowed is half, or rare with a paste above 0"):
-        TrainConfig(paste=0.0, paste_classes="rare")
 
 
 def test_epochs_and_minutes_exclude_each_other() -> None:
@@ -421,15 +414,15 @@ def test_every_open_choice_is_made_with_its_reason() -> None:
     config, reasons = choose(TrainConfig(device="cpu"), facts())
     assert (config.crop, config.batch, config.accumulate, config.workers) == ((288, 384), 8, 1, 1)
     assert config.epochs == 27  # 10,000 samples of 367 images
-    assert set(reasons) == {"crop", "scale", "paste", "batch", "accumulate", "epochs", "cache", "workers"}
+    assert set(reasons) == {"crop", "scale", "batch", "accumulate", "epochs", "cache", "workers"}
     assert "360 x 480" in reasons["crop"]
 
 
 def test_what_is_given_stays_and_has_no_reason() -> None:
     given = TrainConfig(
-        device="cpu", crop=(64, 96), scale=(0.7, 2.0), paste=0.2, batch=3, accumulate=2, minutes=5.0, workers=0, cache=0
+        device="cpu", crop=(64, 96), scale=(0.7, 2.0), batch=3, accumulate=2, minutes=5.0, workers=0, cache=0
     )
-    config, reasons = choose(given, facts(shown=20))
+    config, reasons = choose(given, facts())
     assert config == given
     assert reasons == {}
 
@@ -468,52 +461,6 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
 def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
     config, _ = choose(TrainConfig(device="cpu"), facts(**given))
     assert getattr(config, name) == value
-
-
-@pytest.mark.parametrize(
-    ("given", "shown", "paste"),
-    [
-        ({}, 5, (0.0, "half")),
-        ({}, 6, (0.5, "rare")),
-        ({"augment": "medium"}, 20, (0.0, "half")),  # favours no rare classes otherwise either
-        ({"recipe": "book", "augment": "none"}, 20, (0.0, "half")),
-        ({"paste": 0.0}, 20, (0.0, "half")),
-        ({"paste": 0.2}, 20, (0.2, "half")),
-        ({"paste_classes": "rare"}, 2, (0.5, "rare")),
-        ({"paste": 0.2, "paste_classes": "rare"}, 2, (0.2, "rare")),
-    ],
-)
-def test_rare_classes_are_pasted_in_scenes_of_many(given: dict[str, Any], shown: int, paste: tuple[float, str]) -> None:
-    config, _ = choose(TrainConfig(device="cpu", **given), facts(shown=shown))
-    assert (config.paste, config.paste_classes) == paste
-
-
-def test_a_scene_is_trained_with_rare_classes_pasted(tmp_path: Path) -> None:
-    """Six stripes in each image, the last three of a pixel: the same run as with the pasting told, not as without."""
-    dice = np.random.default_rng(0)
-    values = np.repeat(np.array([0, 1, 2, 3, 4, 5], np.uint8), [40, 30, 23, 1, 1, 1])[None].repeat(64, 0)
-    for split in ("train", "val"):
-        for folder in ("images", "masks"):
-            (tmp_path / "scenes" / folder / split).mkdir(parents=True)
-        for name in "abcdefgh":
-            rgb = dice.integers(0, 256, (64, 96, 3), np.uint8)
-            Image.fromarray(rgb).save(tmp_path / f"scenes/images/{split}/{name}.png")
-            Image.fromarray(values).save(tmp_path / f"scenes/masks/{split}/{name}.png")
-    (tmp_path / "scenes/classes.txt").write_text("\n".join("abcdef"))
-    listener, losses = Listener(), []
-    for number, told in enumerate(({}, {"paste": 0.5, "paste_classes": "rare"}, {"paste": 0.0})):
-        run = pixelwise.train(
-            tmp_path / "scenes",
-            tmp_path / str(number),
-            epochs=1,
-            monitor=listener,
-            **QUICK,
-            **told,  # type: ignore[arg-type]
-        )
-        losses.append(run.history[0].train_loss)
-    said = "paste 0.5: of the samples get rare classes of another: the median image shows 6 classes"
-    assert listener.lines.count(said) == 1
-    assert losses[0] == losses[1] != losses[2]
 
 
 def test_a_told_scale_of_prediction_leaves_that_of_training_alone() -> None:

@@ -28,7 +28,7 @@ class Survey:
 
     `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the pixels of each class over
     the kept masks, `void` those that count nowhere, `holding` all that count in the masks that hold the class. `sizes`
-    are (height, width) of the kept images, in order, `shown` how many classes the median one shows.
+    are (height, width) of the kept images, in order.
     """
 
     pairs: tuple[Pair, ...]
@@ -37,7 +37,6 @@ class Survey:
     holding: tuple[int, ...]
     void: int
     sizes: tuple[tuple[int, int], ...]
-    shown: int
 
     @property
     def median_size(self) -> tuple[int, int]:
@@ -72,7 +71,6 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
     pairs = dataset.pairs(split)
     kept: list[Pair] = []
     sizes: list[tuple[int, int]] = []
-    shown: list[int] = []
     broken: list[tuple[Path, str]] = []
     mislabelled: list[LabelError] = []
     counts, holding = np.zeros(256, np.int64), np.zeros(256, np.int64)
@@ -80,7 +78,6 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
         if read.counts is not None:
             kept.append(read.pair)
             sizes.append(read.size)
-            shown.append(int(np.count_nonzero(read.counts[:VOID])))
             counts += read.counts
             holding[read.counts > 0] += read.counts[:VOID].sum()
         broken += [read.problem] if read.problem else []
@@ -91,7 +88,7 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
     if not kept:
         raise DataError(f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} are broken)")
     pixels, seen = (tuple(int(count) for count in each[: len(dataset.classes)]) for each in (counts, holding))
-    return Survey(tuple(kept), tuple(broken), pixels, seen, int(counts[VOID]), tuple(sizes), int(np.median(shown)))
+    return Survey(tuple(kept), tuple(broken), pixels, seen, int(counts[VOID]), tuple(sizes))
 
 
 def _reads(dataset: DataSet, pairs: Sequence[Pair]) -> Iterator[_Read]:

@@ -255,7 +255,6 @@ def _chosen(
         device=config.device,
         memory=free_memory(config.device),
         cores=allowed_cores(),
-        shown=train.shown,
         main_memory=free_memory("cpu"),
         decoded=decoded,
         processes=processes,
@@ -304,8 +303,7 @@ def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> Train
     augment = _augmentation(config, train)
     decoded = Decoded(train.sizes, config.cache * 2**20) if config.cache else None
     among = rare_classes(augment.rarity, train.pixels) if config.paste_classes == "rare" else None
-    paste = config.paste or 0.0
-    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, paste, among, decoded)
+    return TrainingSet(train.pairs, dataset.read_labels, augment, config.seed, void_as, config.paste, among, decoded)
 
 
 def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:

@@ -40,23 +40,15 @@ KEPT = 0.98
 three quarters (benchmarks/results/scales.md).
 """
 
-PASTE = 0.5
-"""Share of the samples over which rare classes are laid."""
-
-SCENE = 6
-"""Classes that the median image shows at least where they are. Measured on CamVid, whose images show 10 of 11, alone
-(benchmarks/results/camvid_defaults.md).
-"""
-
 BYTES_PER_PIXEL = 2500
 """What a step holds for one pixel of a sample; measured on the default network in float32."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the choices rest on: training images, their median (height, width), the device, its free bytes, cores, how
-    many classes the median image shows, the free bytes of main memory, those of all images and masks decoded, processes
-    in all and on this machine, and what masks keep of their mean IoU when they are looked at by each of some scales.
+    """What the choices rest on: training images, their median (height, width), the device, its free bytes, cores, the
+    free bytes of main memory, those of all images and masks decoded, processes in all and on this machine, and what
+    masks keep of their mean IoU when they are looked at by each of some scales.
     """
 
     images: int
@@ -64,7 +56,6 @@ class Facts:
     device: str
     memory: int
     cores: int
-    shown: int = 0
     main_memory: int = 0
     decoded: int = 0
     processes: int = 1
@@ -147,9 +138,6 @@ def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, st
 
     decide("crop", lambda: _crop(facts))
     decide("scale", lambda: _scale(facts, config))
-    decide("paste", lambda: _paste(facts, config))
-    if "paste" in reasons and config.paste:
-        config = replace(config, paste_classes="rare")
     decide("batch", lambda: _batch(facts, config))
     decide("accumulate", lambda: _accumulate(facts, config))
     if config.minutes is None:
@@ -193,17 +181,6 @@ def _scale(facts: Facts, config: TrainConfig) -> tuple[tuple[float, float], str]
     shown = f"crops show {min(1.0, whole / high):.0%} to {min(1.0, whole / low):.0%} of an image's sides"
     why = f"{step:g} times that of '{config.augment}': {shown}, and masks keep {kept[step]:.3f} of mean IoU"
     return (low, high), why
-
-
-def _paste(facts: Facts, config: TrainConfig) -> tuple[float, str]:
-    """PASTE in scenes of many classes, for an augmentation that favours rare ones."""
-    if config.paste_classes == "rare":
-        return PASTE, "of the samples, usual where rare classes are pasted"
-    if not AUGMENTATIONS[config.augment].get("rare"):
-        return 0.0, f"as augmentation '{config.augment}' has it"
-    if facts.shown < SCENE:
-        return 0.0, f"the median image shows {facts.shown} classes; rare ones are pasted where it shows {SCENE} or more"
-    return PASTE, f"of the samples get rare classes of another: the median image shows {facts.shown} classes"
 
 
 def looked_at(config: TrainConfig) -> float:

@@ -26,7 +26,7 @@ class TrainConfig:
     epochs without a better score after which the training ends.
     loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
     scale, jitter and mirror go before it. paste: share of the samples with classes of another one laid over them, half
-    of its classes, or by paste_classes=rare, as where it is chosen, most of those that are rarer than the median class.
+    of its classes, or by paste_classes=rare most of those that are rarer than the median class.
     upright: no for images without an up, as from above or under a microscope, which are also turned by quarters.
     predict_scale: as ModelConfig's scale, and what validation looks at images by; None: the middle of `scale` while it
     trains, and found on the validation images when that is done.
@@ -70,7 +70,7 @@ class TrainConfig:
     jitter: float | None = None
     mirror: bool | None = None
     upright: bool = True
-    paste: float | None = None
+    paste: float = 0.0
     paste_classes: str = "half"
     predict_scale: float | None = None
     drop_small: bool = False
@@ -103,8 +103,8 @@ class TrainConfig:
         self._demand(self.patience is None or self.patience >= 1, "patience", "a whole number of at least 1")
         for name in ("ema", "label_smoothing"):
             self._demand(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
-        self._demand(self.paste is None or 0 <= self.paste <= 1, "paste", "a share from 0 to 1")
-        pasting = self.paste != 0 or self.paste_classes == "half"
+        self._demand(0 <= self.paste <= 1, "paste", "a share from 0 to 1")
+        pasting = self.paste > 0 or self.paste_classes == "half"
         self._demand(self.paste_classes in PASTES and pasting, "paste_classes", "half, or rare with a paste above 0")
         self._demand(self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1")
         low, high = self.scale or (1.0, 1.0)
