@@ -32,6 +32,7 @@ ARMS = {
     "cross-entropy without Dice": "--loss cross_entropy",
     "no augmentation but crops": "--augment none",
     "classes of other samples laid over half of the samples": "--set paste=0.5",
+    "rare classes of other samples laid over half of the samples": "--set paste=0.5 --set paste_classes=rare",
     "augmentation `light`": "--augment light",
     "augmentation `medium`": "--augment medium",
     "scores of the last stage alone": "--set plain=true",
