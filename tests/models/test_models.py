@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pixelwise.inference.runners import averaged
 from pixelwise.inference.torch_runner import TorchRunner
 from pixelwise.models import weights as weights_module
 from pixelwise.models.build import DECODERS, ModelConfig
+from pixelwise.models.decoders import unet
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.upsampling import bilinear_kernel, upsampling
@@ -204,3 +206,32 @@ def test_depthwise_layers_stay_in_float32_under_autocast() -> None:
         plain = encoder(x)
     assert np.corrcoef(mixed[32].float().flatten(), plain[32].flatten())[0, 1] > 0.99
     assert all(packaged in PACKAGES for packaged in ["tf_efficientnet_lite0"])
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_gradients_of_a_u_net_reach_the_encoder_in_one_piece(
+    layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a plain concatenation, but dense: a slice with gaps slows the backward of batch normalisation down."""
+    torch.manual_seed(0)
+    model = pixelwise.build_model("unet", encoder="resnet10t", classes=3, weights="none").to(memory_format=layout)
+    images = torch.rand(2, 3, 64, 96).contiguous(memory_format=layout)
+    features = {stride: feature.detach() for stride, feature in model.encoder(images).items()}
+
+    def gradients() -> dict[int, torch.Tensor]:
+        found: dict[int, torch.Tensor] = {}
+        given = {stride: feature.requires_grad_() * 1 for stride, feature in features.items()}
+        logits = model.decoder(given)
+        for stride, feature in given.items():
+            feature.register_hook(partial(found.__setitem__, stride))  # as it comes; a kept one is a copy
+        logits.square().sum().backward()
+        return found
+
+    dense = gradients()
+    monkeypatch.setattr(unet, "_joined", lambda *parts: torch.cat(parts, dim=1))
+    plain = gradients()
+    assert set(dense) == {2, 4, 8, 16, 32}
+    assert all(torch.allclose(dense[stride], plain[stride], rtol=1e-4, atol=1e-6) for stride in dense)
+    skipped = (2, 4, 8, 16)
+    assert all(dense[stride].is_contiguous(memory_format=layout) for stride in skipped)
+    assert not any(plain[stride].is_contiguous(memory_format=layout) for stride in skipped)
