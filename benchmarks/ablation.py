@@ -1,10 +1,12 @@
 """What each ingredient of the default training is worth: each is taken away in turn.
 
-    python benchmarks/ablation.py DATA --epochs 10 --crop 192 256 --work WORK --out benchmarks/results/ablation.md
+python benchmarks/ablation.py DATA --epochs 10 --crop 192 256 --work WORK --out
+benchmarks/results/ablation.md
 
-One training after the other, each with all of the machine, or `--at-once` several, each with its share of the cores;
-scored on the whole images of `val` after every epoch, and the best epoch counts. A training whose folder in WORK is
-finished is not run again, so that seeds may be added later.
+One training after the other, each with all of the machine, or `--at-once` several, each with its
+share of the cores; scored on the whole images of `val` after every epoch, and the best epoch
+counts. A training whose folder in WORK is finished is not run again, so that seeds may be added
+later.
 """
 
 import argparse
@@ -32,7 +34,8 @@ ARMS = {
     "cross-entropy without Dice": "--loss cross_entropy",
     "no augmentation but crops": "--augment none",
     "classes of other samples laid over half of the samples": "--set paste=0.5",
-    "rare classes of other samples laid over half of the samples": "--set paste=0.5 --set paste_classes=rare",
+    "rare classes of other samples laid over half of the "
+    "samples": "--set paste=0.5 --set paste_classes=rare",
     "augmentation `light`": "--augment light",
     "augmentation `medium`": "--augment medium",
     "scores of the last stage alone": "--set plain=true",
@@ -42,13 +45,17 @@ ARMS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--crop", nargs=2, default=["192", "256"], metavar=("H", "W"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="*", default=list(ARMS), choices=list(ARMS))
-    parser.add_argument("--at-once", type=int, default=1, help="trainings, each on its share of the cores")
+    parser.add_argument(
+        "--at-once", type=int, default=1, help="trainings, each on its share of the cores"
+    )
     parser.add_argument("--note", action="append", default=[])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -67,15 +74,34 @@ def main() -> None:
     args.out.write_text(page(args, found), encoding="utf-8")
 
 
-def trained(args: argparse.Namespace, options: str, seed: int, shares: "SimpleQueue[int]") -> tuple[float, float]:
-    """Best mean IoU on validation, and minutes, of the training with these options, on a share of the cores that is
-    free.
+def trained(
+    args: argparse.Namespace, options: str, seed: int, shares: "SimpleQueue[int]"
+) -> tuple[float, float]:
+    """Best mean IoU on validation, and minutes, of the training with these options, on a share of
+    the cores that is free.
     """
     run = args.work / "-".join(["".join(filter(str.isalnum, options)) or "defaults", str(seed)])
     history = run / "history.csv"
     if not history.exists() or len(read_history(history)) < args.epochs:
-        fixed = ["--epochs", str(args.epochs), "--crop", *args.crop, "--seed", str(seed), "--resume"]
-        words = [sys.executable, "-m", "pixelwise", "train", str(args.data), "--out", str(run), *fixed]
+        fixed = [
+            "--epochs",
+            str(args.epochs),
+            "--crop",
+            *args.crop,
+            "--seed",
+            str(seed),
+            "--resume",
+        ]
+        words = [
+            sys.executable,
+            "-m",
+            "pixelwise",
+            "train",
+            str(args.data),
+            "--out",
+            str(run),
+            *fixed,
+        ]
         share = shares.get()
         words = on_share([*words, *shlex.split(options)], share, args.at_once)
         with run.with_suffix(".log").open("w") as log:
@@ -102,10 +128,18 @@ def page(args: argparse.Namespace, found: dict[str, list[tuple[float, float]]]) 
         lines.append(f"| {name} | {each} | {statistics.mean(scores):.3f} | {gap} | {minutes:.1f} |")
     crop = " ".join(args.crop)
     command = f"python benchmarks/ablation.py DATA --epochs {args.epochs} --crop {crop}"
-    command += f" --seeds {' '.join(map(str, args.seeds))}" + f" --at-once {args.at_once}" * (args.at_once > 1)
-    command += f" --only {' '.join(repr(name) for name in args.only)}" * (len(args.only) < len(ARMS))
+    command += f" --seeds {' '.join(map(str, args.seeds))}" + f" --at-once {args.at_once}" * (
+        args.at_once > 1
+    )
+    command += f" --only {' '.join(repr(name) for name in args.only)}" * (
+        len(args.only) < len(ARMS)
+    )
     notes = "".join(f"\n{note}\n" for note in args.note)
-    return f"# Ingredients of the default training\n\n{provenance(command)}\n" + "\n".join(lines) + f"\n{notes}"
+    return (
+        f"# Ingredients of the default training\n\n{provenance(command)}\n"
+        + "\n".join(lines)
+        + f"\n{notes}"
+    )
 
 
 if __name__ == "__main__":

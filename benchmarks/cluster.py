@@ -1,13 +1,16 @@
-"""Masks by a Ray cluster against one process, undisturbed and while workers, a node and the driver are killed.
+"""Masks by a Ray cluster against one process, undisturbed and while workers, a node and the driver
+are killed.
 
-    python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts alone undisturbed
-    python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts workers driver --out FILE --note "What else ran"
+python benchmarks/cluster.py MODEL IMAGES... --work WORK --parts alone undisturbed python
+benchmarks/cluster.py MODEL IMAGES... --work WORK --parts workers driver --out FILE --note "What
+else ran"
 
-Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two threads. The images
-are repeated under other names up to the number asked for, made smaller by --height. Whole commands are timed, imports
-and the start of workers included; the cluster runs before, and has come to rest. Beside the seconds stand those that
-the cores worked for it, which what else runs on the machine changes little. All masks are compared. Figures, masks and
-what the commands said are kept in --work, so that the parts may be run one by one.
+Two nodes of Ray's own test cluster, of one core each, on this machine; the single process has two
+threads. The images are repeated under other names up to the number asked for, made smaller by
+--height. Whole commands are timed, imports and the start of workers included; the cluster runs
+before, and has come to rest. Beside the seconds stand those that the cores worked for it, which
+what else runs on the machine changes little. All masks are compared. Figures, masks and what the
+commands said are kept in --work, so that the parts may be run one by one.
 """
 
 import argparse
@@ -41,18 +44,27 @@ FAILED = 1
 """The exit status where some images were set aside."""
 
 AT_WORK = b".submit"
-"""What the title of a worker's process says while it has a unit: while it loads the model it is `.__init__`."""
+"""What the title of a worker's process says while it has a unit: while it loads the model it is
+`.__init__`.
+"""
 
 LOOK = 0.25
-"""Seconds from one look at the processes to the next; so much of what one did may be missed where it ends."""
+"""Seconds from one look at the processes to the next; so much of what one did may be missed where
+it ends.
+"""
 
-REST, LONG = 0.2, 40
-"""Seconds of cores in a second below which a cluster is at rest, and the seconds it may take to come to that."""
+REST = 0.2
+LONG = 40
+"""Seconds of cores in a second below which a cluster is at rest, and the seconds it may take to
+come to that.
+"""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A cluster, where a job writes to, how many masks that will be, and the seconds from one death to the next."""
+    """A cluster, where a job writes to, how many masks that will be, and the seconds from one death
+    to the next.
+    """
 
     cluster: Any
     out: Path
@@ -64,7 +76,9 @@ Harm = Callable[[Scene, subprocess.Popen[bytes], int], str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", type=Path)
     parser.add_argument("images", type=Path, nargs="+", help="folders")
     parser.add_argument("--number", type=int, default=5000)
@@ -83,7 +97,9 @@ def main() -> None:
         words = [sys.executable, "-m", "pixelwise", "predict", str(args.model), str(images)]
         words += ["--out", str(args.work / part), *shlex.split(args.options)]
         log = args.work / f"{part}.log"
-        figures = alone(words, log) if part == "alone" else on_cluster(words, log, HARMS[part], args)
+        figures = (
+            alone(words, log) if part == "alone" else on_cluster(words, log, HARMS[part], args)
+        )
         figures |= outcome(args.work, part)
         (args.work / f"{part}.json").write_text(json.dumps(figures))
         print(part, figures)
@@ -97,22 +113,31 @@ def page(args: argparse.Namespace) -> str:
     if (one := found.pop("alone", None)) is None:
         raise SystemExit("nothing to compare with: run --parts alone first")
     lines = [
-        "| run | seconds | of cores | beside one process: seconds, of cores | until the first mask | masks as of one"
+        "| run | seconds | of cores | beside one process: seconds, of cores | until the first "
+        "mask | masks as of one"
     ]
     lines[0] += " process | done, failed, rows in the manifest |"
     lines.append("|---|---|---|---|---|---|---|")
-    lines.append(f"| one process, 2 threads | {one['seconds']:.0f} | {one['cores']:.0f} | | {one['first']:.1f} | | |")
+    lines.append(
+        f"| one process, 2 threads | {one['seconds']:.0f} | {one['cores']:.0f} | | "
+        f"{one['first']:.1f} | | |"
+    )
     for name, run in found.items():
         more = ", ".join(f"{run[key] / one[key] - 1:+.1%}" for key in ("seconds", "cores"))
         title = f"cluster, {name}" + f": {run['harm']}" * bool(run["harm"])
         title += f"; exit status {run['status']}" * bool(run["status"])
         counts = f"{run['same']} of {args.number} | {run['done']}, {run['failed']}, {run['rows']}"
         lines.append(
-            f"| {title} | {run['seconds']:.0f} | {run['cores']:.0f} | {more} | {run['first']:.1f} | {counts} |"
+            f"| {title} | {run['seconds']:.0f} | {run['cores']:.0f} | {more} | "
+            f"{run['first']:.1f} | {counts} |"
         )
-    others = ", ".join(f"{name} {run['others']:.0f}" for name, run in {"one process": one, **found}.items())
+    others = ", ".join(
+        f"{name} {run['others']:.0f}" for name, run in {"one process": one, **found}.items()
+    )
     size = f"{args.height} rows high" if args.height else "in their own size"
-    command = f"python benchmarks/cluster.py MODEL IMAGES --number {args.number} --work WORK --out FILE"
+    command = (
+        f"python benchmarks/cluster.py MODEL IMAGES --number {args.number} --work WORK --out FILE"
+    )
     notes = "".join(f"\n{note}\n" for note in args.note)
     return f"""# Batch prediction on a Ray cluster
 
@@ -128,14 +153,17 @@ timed, from the shell to the last mask. Seconds that the cores worked for other 
 def repeated(folders: list[Path], work: Path, number: int, height: int | None) -> Path:
     """A folder of so many links to the pictures of `folders`, made smaller if a height is given."""
     pictures = sorted(path.absolute() for folder in folders for path in folder.iterdir())
-    place, smaller = work / "images", work / "smaller"
+    place = work / "images"
+    smaller = work / "smaller"
     for folder in (place, smaller):
         folder.mkdir(parents=True, exist_ok=True)
     for index in range(0 if any(place.iterdir()) else number):
         source = pictures[index % len(pictures)]
         if height and index < len(pictures):
             with Image.open(source) as image:
-                image.resize((image.width * height // image.height, height)).save(smaller / f"{index:06}.png")
+                image.resize((image.width * height // image.height, height)).save(
+                    smaller / f"{index:06}.png"
+                )
         target = smaller / f"{index % len(pictures):06}.png" if height else source
         (place / f"{index:06}{target.suffix}").symlink_to(target)
     return place
@@ -143,9 +171,16 @@ def repeated(folders: list[Path], work: Path, number: int, height: int | None) -
 
 @contextlib.contextmanager
 def watched(out: Path) -> Iterator[dict[str, Any]]:
-    """Figures of the block, filled at its end: seconds, those until the first mask, of cores for it and for others."""
-    figures, found, over, worked = dict[str, Any](), list[float](), threading.Event(), own_seconds()
-    began, busy, before = time.monotonic(), busy_seconds(), sum(worked.values())
+    """Figures of the block, filled at its end: seconds, those until the first mask, of cores for it
+    and for others.
+    """
+    figures = dict[str, Any]()
+    found = list[float]()
+    over = threading.Event()
+    worked = own_seconds()
+    began = time.monotonic()
+    busy = busy_seconds()
+    before = sum(worked.values())
 
     def look() -> None:
         while not over.wait(LOOK):
@@ -173,11 +208,15 @@ def busy_seconds() -> float:
 
 
 def own_seconds() -> dict[tuple[int, str], float]:
-    """Seconds that cores have worked for each process that this one has started, by its number and beginning."""
+    """Seconds that cores have worked for each process that this one has started, by its number and
+    beginning.
+    """
     all_of = processes()
     mine = {pid: all_of[pid] for pid in descendants(all_of) - {os.getpid()} if pid in all_of}
     ticks = os.sysconf("SC_CLK_TCK")
-    return {(pid, words[19]): (int(words[11]) + int(words[12])) / ticks for pid, words in mine.items()}
+    return {
+        (pid, words[19]): (int(words[11]) + int(words[12])) / ticks for pid, words in mine.items()
+    }
 
 
 def processes() -> dict[int, list[str]]:
@@ -204,8 +243,11 @@ def masks(folder: Path) -> set[str]:
 
 def outcome(work: Path, part: str) -> dict[str, int]:
     """How many masks are those of one process, and what the manifest says."""
-    both, store = masks(work / "alone") & masks(work / part), Store(str(work / part))
-    same = sum((work / part / name).read_bytes() == (work / "alone" / name).read_bytes() for name in both)
+    both = masks(work / "alone") & masks(work / part)
+    store = Store(str(work / part))
+    same = sum(
+        (work / part / name).read_bytes() == (work / "alone" / name).read_bytes() for name in both
+    )
     states = Counter(row["state"] for row in read_manifest(store).values())
     parts = list((work / part / "manifest").glob("*.csv"))
     rows = sum(len(path.read_text().splitlines()) - 1 for path in parts)
@@ -214,15 +256,20 @@ def outcome(work: Path, part: str) -> dict[str, int]:
 
 def alone(words: list[str], log: Path) -> dict[str, Any]:
     with watched(folder_of(words)) as figures, log.open("wb") as said:
-        done = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "2"}, stdout=said, stderr=said, check=False)
+        done = subprocess.run(
+            words, env={**os.environ, "OMP_NUM_THREADS": "2"}, stdout=said, stderr=said, check=False
+        )
     if done.returncode:
         raise SystemExit(f"one process ended with {done.returncode}: {log.read_text()}")
     return {**figures, "harm": "", "status": 0}
 
 
 def on_cluster(words: list[str], log: Path, harm: Harm, args: argparse.Namespace) -> dict[str, Any]:
-    """Figures until all is done, calls after a killed one included, what was done to it and how the last call ended."""
-    told, out = list[str](), folder_of(words)
+    """Figures until all is done, calls after a killed one included, what was done to it and how the
+    last call ended.
+    """
+    told = list[str]()
+    out = folder_of(words)
     with nodes() as cluster, watched(out) as figures, log.open("wb") as said:
         scene = Scene(cluster, out, args.number, args.kill_every)
         while True:
@@ -232,7 +279,9 @@ def on_cluster(words: list[str], log: Path, harm: Harm, args: argparse.Namespace
                 break
     print(log.read_text())
     if job.returncode not in (0, FAILED):
-        raise SystemExit(f"the job ended with {job.returncode}, see above; {len(masks(out))} masks are there")
+        raise SystemExit(
+            f"the job ended with {job.returncode}, see above; {len(masks(out))} masks are there"
+        )
     return {**figures, "harm": "; ".join(filter(None, told)), "status": job.returncode}
 
 
@@ -248,7 +297,8 @@ def nodes() -> Iterator[Any]:
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     cluster.add_node(**NODE)
     try:
-        calm, limit = 0, time.monotonic() + LONG
+        calm = 0
+        limit = time.monotonic() + LONG
         while calm < 3 and time.monotonic() < limit:
             before = sum(own_seconds().values())
             time.sleep(1)
@@ -263,18 +313,25 @@ def nothing(scene: Scene, job: subprocess.Popen[bytes], call: int) -> str:
 
 
 def kill_workers(scene: Scene, job: subprocess.Popen[bytes], call: int) -> str:
-    """A worker that has been at work for a second, every few seconds, and a node, for good, at half of the masks."""
-    killed, removed, choice = 0, False, random.Random(0)
-    since, last = dict[int, float](), time.monotonic()
+    """A worker that has been at work for a second, every few seconds, and a node, for good, at half
+    of the masks.
+    """
+    killed = 0
+    removed = False
+    choice = random.Random(0)
+    since = dict[int, float]()
+    last = time.monotonic()
     while job.poll() is None and (there := len(masks(scene.out))) < scene.number:
         time.sleep(0.5)
-        now, busy = time.monotonic(), workers(scene.cluster, AT_WORK)
+        now = time.monotonic()
+        busy = workers(scene.cluster, AT_WORK)
         since |= {pid: now for pid in busy if pid not in since}
         ready = [pid for pid in busy if now - since[pid] > 1]
         if ready and now - last >= scene.kill_every:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(choice.choice(ready), signal.SIGKILL)
-                killed, last = killed + 1, now
+                killed = killed + 1
+                last = now
         if not removed and there >= scene.number / 2:
             scene.cluster.remove_node(next(iter(scene.cluster.worker_nodes)), allow_graceful=False)
             removed = True
@@ -295,7 +352,11 @@ def kill_driver(scene: Scene, job: subprocess.Popen[bytes], call: int) -> str:
 
 def workers(cluster: Any, name: bytes = b"MapWorker") -> list[int]:
     """Processes of the cluster's nodes that label images, or do what is called `name`."""
-    raylets = {info.process.pid for node in cluster.list_all_nodes() for info in node.all_processes.get("raylet", [])}
+    raylets = {
+        info.process.pid
+        for node in cluster.list_all_nodes()
+        for info in node.all_processes.get("raylet", [])
+    }
     found = []
     for pid, words in processes().items():
         with contextlib.suppress(OSError):

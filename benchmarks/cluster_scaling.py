@@ -1,11 +1,13 @@
-"""SIMULATED: how long 100 million images take on 1 to 1,000 workers, with stragglers and failures, and what bends it.
+"""SIMULATED: how long 100 million images take on 1 to 1,000 workers, with stragglers and failures,
+and what bends it.
 
-    python benchmarks/cluster_scaling.py --rate 3.0 --out benchmarks/results/cluster_scaling.md
+python benchmarks/cluster_scaling.py --rate 3.0 --out benchmarks/results/cluster_scaling.md
 
-No cluster of this size was run. The images are ten jobs, one after the other, as the driver's memory asks for. Units of
-work are those of `deal`; each worker takes the next one when it is free; the driver hands them out and takes back their
-rows, one after the other. Measured here: the driver's time for each image before it begins, for each unit, and for each
-image that comes back (Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as
+No cluster of this size was run. The images are ten jobs, one after the other, as the driver's
+memory asks for. Units of work are those of `deal`; each worker takes the next one when it is free;
+the driver hands them out and takes back their rows, one after the other. Measured here: the
+driver's time for each image before it begins, for each unit, and for each image that comes back
+(Ray Data with workers that do nothing). Given: `--rate`, megapixels/s of one core, as
 benchmarks/cluster.py measures it. Assumed: see Assumed.
 """
 
@@ -31,16 +33,21 @@ from pixelwise.inference.choices import Choices
 from pixelwise.jobs.results import finished, refuse_clashes
 from pixelwise.monitor import Monitor
 
-IMAGES, JOBS, PIXELS = 100_000_000, 10, 172_800
+IMAGES = 100_000_000
+JOBS = 10
+PIXELS = 172_800
 WORKERS = (1, 10, 100, 1000)
-SAMPLE, UNITS, MANY = 100_000, 200, 185
+SAMPLE = 100_000
+UNITS = 200
+MANY = 185
 
 
 @dataclass(frozen=True)
 class Assumed:
-    """start: seconds until a worker has its model. spread: a unit's time varies by this share (log-normal sigma). slow:
-    share of the units that take `factor` times as long. between_deaths: hours between deaths of one worker; it starts
-    anew and its unit is done again from the images on that are not written.
+    """start: seconds until a worker has its model. spread: a unit's time varies by this share
+    (log-normal sigma). slow: share of the units that take `factor` times as long. between_deaths:
+    hours between deaths of one worker; it starts anew and its unit is done again from the images on
+    that are not written.
     """
 
     start: float = 20.0
@@ -56,7 +63,9 @@ CALM = Assumed(spread=0.0, slow=0.0, between_deaths=float("inf"))
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of the driver: for an image before the first unit, for a unit, and for an image that comes back."""
+    """Seconds of the driver: for an image before the first unit, for a unit, and for an image that
+    comes back.
+    """
 
     before: float
     unit: float
@@ -64,17 +73,25 @@ class Costs:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     costs = measured()
-    lines = ["| workers | units | hours | speed-up | efficiency | hours without failures and stragglers |"]
+    lines = [
+        "| workers | units | hours | speed-up | efficiency | hours without failures and "
+        "stragglers |"
+    ]
     lines.append("|---|---|---|---|---|---|")
     alone = IMAGES * PIXELS / 1e6 / args.rate
     for workers in WORKERS:
         units = sizes(workers)
-        total, calm = (JOBS * simulated(workers, units, args.rate, costs, assumed) for assumed in (ASSUMED, CALM))
+        total, calm = (
+            JOBS * simulated(workers, units, args.rate, costs, assumed)
+            for assumed in (ASSUMED, CALM)
+        )
         lines.append(
             f"| {workers} | {JOBS * len(units)} | {total / 3600:.1f} | {alone / total:.1f} | "
             f"{alone / total / workers:.1%} | {calm / 3600:.1f} |"
@@ -110,7 +127,8 @@ table says, and what stores and disks can carry.
 
 def sizes(workers: int) -> list[int]:
     """Pixels of each unit of a job, as `deal` cuts them."""
-    total, found = IMAGES // JOBS * PIXELS, list[int]()
+    total = IMAGES // JOBS * PIXELS
+    found = list[int]()
     left = total
     while left > 0:
         found.append(min(left, share(left, total, workers)))
@@ -120,11 +138,14 @@ def sizes(workers: int) -> list[int]:
 
 def simulated(workers: int, units: list[int], rate: float, costs: Costs, assumed: Assumed) -> float:
     """Seconds until the last unit of a job is done."""
-    rng, begun = random.Random(0), costs.before * IMAGES / JOBS
+    rng = random.Random(0)
+    begun = costs.before * IMAGES / JOBS
     free = [begun + assumed.start] * workers
     driver = last = begun
     for pixels in units:
-        begin = driver = max(heapq.heappop(free), driver) + costs.unit + costs.image * pixels / PIXELS
+        begin = driver = (
+            max(heapq.heappop(free), driver) + costs.unit + costs.image * pixels / PIXELS
+        )
         seconds = pixels / 1e6 / rate * rng.lognormvariate(-(assumed.spread**2) / 2, assumed.spread)
         if rng.random() < assumed.slow:
             seconds *= assumed.factor
@@ -154,9 +175,14 @@ def measured() -> Costs:
 
 
 def handing_out(images: int, store: Store) -> float:
-    """Seconds for each unit of so many images where two workers need none, its rows in the manifest included."""
-    rows = [{"unit": number, "images": ["/images/000000001.jpg"] * images} for number in range(UNITS)]
-    found, manifest = Pool(2, {"num_cpus": 0.1}, None, None).run(Nothing, None, rows), Manifest(store)
+    """Seconds for each unit of so many images where two workers need none, its rows in the manifest
+    included.
+    """
+    rows = [
+        {"unit": number, "images": ["/images/000000001.jpg"] * images} for number in range(UNITS)
+    ]
+    found = Pool(2, {"num_cpus": 0.1}, None, None).run(Nothing, None, rows)
+    manifest = Manifest(store)
     manifest.add(next(found))  # a worker is there
     began = time.perf_counter()
     for row in found:

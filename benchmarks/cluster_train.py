@@ -1,6 +1,7 @@
-"""Training by Ray Train against torchrun: the same weights, also after a process was killed and after a node was lost.
+"""Training by Ray Train against torchrun: the same weights, also after a process was killed and
+after a node was lost.
 
-    python benchmarks/cluster_train.py --out benchmarks/results/cluster_train.md
+python benchmarks/cluster_train.py --out benchmarks/results/cluster_train.md
 
 Two nodes of Ray's own test cluster, of one core each, on this machine; a small generated data set.
 """
@@ -24,14 +25,17 @@ from two_hosts import difference
 from pixelwise.data.shapes import write_shapes
 
 OPTIONS = shlex.split(
-    "--encoder resnet18 --decoder unet --weights none --crop 64 64 --batch 4 --epochs 4 --precision float32"
+    "--encoder resnet18 --decoder unet --weights none --crop 64 64 --batch 4 --epochs 4 "
+    "--precision float32"
     " --device cpu --set workers=0 --seed 3"
 )
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--note", action="append", default=[], help="a paragraph below the figures")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -41,9 +45,14 @@ def main() -> None:
         rows = [("torchrun", trained(folder, "one", TORCHRUN, []), "")]
         on = ["--cluster", cluster.address, "--workers", "2"]
         for name, harm in HARMS.items():
-            rows.append((f"Ray Train{name}", trained(folder, harm.__name__, [], on, cluster, harm), ""))
+            rows.append(
+                (f"Ray Train{name}", trained(folder, harm.__name__, [], on, cluster, harm), "")
+            )
             rows[-1] = (*rows[-1][:2], difference(folder, harm.__name__))
-    lines = ["| processes started by | seconds | largest difference of a weight from torchrun's |", "|---|---|---|"]
+    lines = [
+        "| processes started by | seconds | largest difference of a weight from torchrun's |",
+        "|---|---|---|",
+    ]
     lines += [f"| {name} | {seconds:.0f} | {same} |" for name, seconds, same in rows]
     text = f"""# Training by Ray Train
 
@@ -65,12 +74,26 @@ def trained(
     cluster: Any = None,
     harm: Callable[[Any], None] | None = None,
 ) -> float:
-    """Seconds of a whole command that trains into `folder`/`name` and is harmed after its first epoch."""
-    words = [sys.executable, *start, "-m", "pixelwise", "train", str(folder / "data"), "--out", str(folder / name)]
-    began, log = time.monotonic(), folder / f"{name}.log"
+    """Seconds of a whole command that trains into `folder`/`name` and is harmed after its first
+    epoch.
+    """
+    words = [
+        sys.executable,
+        *start,
+        "-m",
+        "pixelwise",
+        "train",
+        str(folder / "data"),
+        "--out",
+        str(folder / name),
+    ]
+    began = time.monotonic()
+    log = folder / f"{name}.log"
     with log.open("w") as file:
         settings = {**os.environ, "OMP_NUM_THREADS": "1"}
-        job = subprocess.Popen([*words, *OPTIONS, *more], env=settings, stdout=file, stderr=subprocess.STDOUT)
+        job = subprocess.Popen(
+            [*words, *OPTIONS, *more], env=settings, stdout=file, stderr=subprocess.STDOUT
+        )
         while harm and job.poll() is None and not (folder / name / "state/last.pt").is_file():
             time.sleep(0.05)
         if harm:

@@ -1,9 +1,10 @@
-"""Milliseconds of the default loss, forward and backward, beside segmentation_models.pytorch's of the same kind.
+"""Milliseconds of the default loss, forward and backward, beside segmentation_models.pytorch's of
+the same kind.
 
-    python benchmarks/loss_speed.py [--threads 2] [--classes 2 11 21] [--repeats 9]
+python benchmarks/loss_speed.py [--threads 2] [--classes 2 11 21] [--repeats 9]
 
-Both are cross-entropy + Dice with void left out, on the same logits in bfloat16 and channels_last, as a network gives
-them, taking turns in one process; freed memory is kept, as in a training.
+Both are cross-entropy + Dice with void left out, on the same logits in bfloat16 and channels_last,
+as a network gives them, taking turns in one process; freed memory is kept, as in a training.
 """
 
 import argparse
@@ -36,7 +37,9 @@ def seconds(loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, target: Te
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--classes", type=int, nargs="+", default=(2, 11, 21))
     parser.add_argument("--batch", type=int, default=8)
@@ -45,20 +48,32 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     height, width = options.crop
-    print(f"# The default loss\n\n{provenance(f'python benchmarks/loss_speed.py --threads {options.threads}')}")
     print(
-        f"{options.threads} thread(s), batches of {options.batch} crops of {height} x {width}, a tenth of them void\n"
+        "# The default "
+        f"loss\n\n{provenance(f'python benchmarks/loss_speed.py --threads {options.threads}')}"
     )
-    print("| classes | segmentation_models.pytorch, ms | pixelwise, ms | ratio |\n|---|---|---|---|")
+    print(
+        f"{options.threads} thread(s), batches of {options.batch} crops of {height} x "
+        f"{width}, a tenth of them void\n"
+    )
+    print(
+        "| classes | segmentation_models.pytorch, ms | pixelwise, ms | ratio |\n|---|---|---|---|"
+    )
     for classes in options.classes:
         dice = torch.Generator().manual_seed(0)
         logits = torch.randn(options.batch, classes, height, width, generator=dice).bfloat16()
         target = torch.randint(0, classes, (options.batch, height, width), generator=dice)
         target[:, : height // 10] = VOID
-        theirs, ours = of_smp(), make_loss("cross_entropy + dice")
+        theirs = of_smp()
+        ours = make_loss("cross_entropy + dice")
         with kept_heap():
-            turns = [(seconds(theirs, logits, target), seconds(ours, logits, target)) for _ in range(options.repeats)]
-        slow, fast = (1000 * min(each) for each in zip(*turns[1:], strict=True))  # the first: not counted
+            turns = [
+                (seconds(theirs, logits, target), seconds(ours, logits, target))
+                for _ in range(options.repeats)
+            ]
+        slow, fast = (
+            1000 * min(each) for each in zip(*turns[1:], strict=True)
+        )  # the first: not counted
         print(f"| {classes} | {slow:.0f} | {fast:.0f} | {slow / fast:.2f} |", flush=True)
 
 

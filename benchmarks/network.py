@@ -1,10 +1,12 @@
-"""The network alone, by runtime and precision: images/s, the machine's matrix-product peak, and mean IoU with int8.
+"""The network alone, by runtime and precision: images/s, the machine's matrix-product peak, and
+mean IoU with int8.
 
-    python benchmarks/network.py RUN DATA --out benchmarks/results/network.md [--int8 FILE.xml]
+python benchmarks/network.py RUN DATA --out benchmarks/results/network.md [--int8 FILE.xml]
 
-Tiles of 360 x 480 run as in a long prediction, a few at a time; rounds take turns; each figure is the best round.
-torchvision's fcn_resnet50 and a SegFormer-B0 of transformers (random weights, one image at a time, as their users run
-them) stand beside it for their speed. INT8 is a file of `pixelwise export RUN --out FILE.xml --int8 DATA`.
+Tiles of 360 x 480 run as in a long prediction, a few at a time; rounds take turns; each figure is
+the best round. torchvision's fcn_resnet50 and a SegFormer-B0 of transformers (random weights, one
+image at a time, as their users run them) stand beside it for their speed. INT8 is a file of
+`pixelwise export RUN --out FILE.xml --int8 DATA`.
 """
 
 import argparse
@@ -30,7 +32,9 @@ PRODUCT = 2048
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--int8", type=Path)
@@ -39,30 +43,45 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     ours = loaded(args)
-    runs: dict[str, Run] = {EAGER: eager(load_model(args.run)[0]), **{k: v.runner for k, v in ours.items()}}
+    runs: dict[str, Run] = {
+        EAGER: eager(load_model(args.run)[0]),
+        **{k: v.runner for k, v in ours.items()},
+    }
     runs |= {name: eager(model) for name, model in rivals().items()}
     files = sorted((args.data / "test").glob("*.jpg"))[: args.images]
     seconds = best(runs, [read_rgb(f).transpose(2, 0, 1)[None].copy() for f in files], args.rounds)
-    work, peaks = operations(args.run), {name: peak(dtype) for name, dtype in PEAKS.items()}
+    work = operations(args.run)
+    peaks = {name: peak(dtype) for name, dtype in PEAKS.items()}
     lines = [
         "| network | images/s | times eager | share of the matrix-product peak | mean IoU, test |",
         "|---|---|---|---|---|",
     ]
     for name, second in seconds.items():
-        share, score = "", ""
+        share = ""
+        score = ""
         if name not in rivals_names():
             share = f"{work / second / peaks['bfloat16' if 'bfloat16' in name else 'float32']:.2f}"
         if name in SCORED and name in ours:
             score = f"{pixelwise.evaluate(ours[name], args.data, split='test').scores.mean_iou:.4f}"
-        lines.append(f"| {name} | {1 / second:.1f} | {seconds[EAGER] / second:.2f} | {share} | {score} |")
+        lines.append(
+            f"| {name} | {1 / second:.1f} | {seconds[EAGER] / second:.2f} | {share} | {score} |"
+        )
     listed = ", ".join(f"{name} {value / 1e12:.2f} TFLOP/s" for name, value in peaks.items())
     lines += [
         "",
-        f"Peaks, a product of {PRODUCT} x {PRODUCT} matrices in PyTorch: {listed}. One image of 360 x 480 takes ",
+        f"Peaks, a product of {PRODUCT} x {PRODUCT} matrices in PyTorch: {listed}. One image "
+        "of 360 x 480 takes ",
     ]
     lines[-1] += f"{work / 1e9:.1f} GFLOP (two for a multiplication and addition)."
     command = f"python benchmarks/network.py RUN DATA --rounds {args.rounds} --images {args.images}"
-    text = "\n".join(["# The network alone\n", provenance(command + (" --int8 FILE" if args.int8 else "")), *lines, ""])
+    text = "\n".join(
+        [
+            "# The network alone\n",
+            provenance(command + (" --int8 FILE" if args.int8 else "")),
+            *lines,
+            "",
+        ]
+    )
     args.out.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
@@ -76,13 +95,18 @@ def loaded(args: argparse.Namespace) -> dict[str, pixelwise.Predictor]:
     found = {
         f"{runtime} {precision}": pixelwise.load(args.run, runtime=runtime, precision=precision)
         for runtime, precision in (
-            ("torch", "float32"), ("torch", "bfloat16"), ("onnxruntime", "float32"), ("openvino", "float32"),
+            ("torch", "float32"),
+            ("torch", "bfloat16"),
+            ("onnxruntime", "float32"),
+            ("openvino", "float32"),
             ("openvino", "bfloat16"),
         )
-    }  # fmt: skip
+    }
     if args.int8:
         found["openvino int8"] = pixelwise.load(args.int8, runtime="openvino")
-        found["openvino int8, the rest bfloat16"] = pixelwise.load(args.int8, runtime="openvino", precision="bfloat16")
+        found["openvino int8, the rest bfloat16"] = pixelwise.load(
+            args.int8, runtime="openvino", precision="bfloat16"
+        )
     return found
 
 
@@ -92,7 +116,11 @@ def rivals_names() -> tuple[str, str]:
 
 def rivals() -> dict[str, torch.nn.Module]:
     fcn, former = rivals_names()
-    found = {fcn: torchvision.models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, num_classes=11)}
+    found = {
+        fcn: torchvision.models.segmentation.fcn_resnet50(
+            weights=None, weights_backbone=None, num_classes=11
+        )
+    }
     try:
         from transformers import SegformerConfig, SegformerForSemanticSegmentation
     except ImportError:
@@ -137,7 +165,8 @@ def operations(run: Path) -> float:
 
 def peak(dtype: torch.dtype) -> float:
     """Operations a second of the best of some matrix products."""
-    a, b = torch.randn(PRODUCT, PRODUCT).to(dtype), torch.randn(PRODUCT, PRODUCT).to(dtype)
+    a = torch.randn(PRODUCT, PRODUCT).to(dtype)
+    b = torch.randn(PRODUCT, PRODUCT).to(dtype)
     seconds = float("inf")
     for _ in range(12):
         start = time.perf_counter()

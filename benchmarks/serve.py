@@ -1,10 +1,10 @@
 """Requests a second and memory of `pixelwise serve`, against the bare predictor in the same run.
 
-    python benchmarks/serve.py RUN IMAGES --out benchmarks/results/serve.md
+python benchmarks/serve.py RUN IMAGES --out benchmarks/results/serve.md
 
-The clients are one asyncio process beside the server. Bare is Predictor.predict on the same files' bytes in as many
-threads as there are clients, at most those of a folder's prediction; the mask's PNG is not in it, but is in the
-server's time. They take turns.
+The clients are one asyncio process beside the server. Bare is Predictor.predict on the same files'
+bytes in as many threads as there are clients, at most those of a folder's prediction; the mask's
+PNG is not in it, but is in the server's time. They take turns.
 """
 
 import argparse
@@ -38,14 +38,20 @@ QUEUE = 256
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run")
     parser.add_argument("images", type=Path)
     parser.add_argument("--runtime", default="openvino")
     parser.add_argument("--precision", default="bfloat16")
     parser.add_argument("--seconds", type=float, default=12, help="of each measurement")
-    parser.add_argument("--turns", type=int, default=6, help="in which bare and server alternate over these seconds")
-    parser.add_argument("--requests", type=int, default=10_000, help="for growth, of small pictures")
+    parser.add_argument(
+        "--turns", type=int, default=6, help="in which bare and server alternate over these seconds"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=10_000, help="for growth, of small pictures"
+    )
     parser.add_argument("--parts", nargs="*", default=["speed", "batch", "memory"])
     parser.add_argument("--clients", type=int, nargs="*", default=[1, 8, 64, 256, 512])
     parser.add_argument("--out", type=Path, required=True)
@@ -66,7 +72,14 @@ def main() -> None:
                 process.terminate()
                 process.wait()
     words = ["python", "benchmarks/serve.py", "RUN", "IMAGES", "--parts", *args.parts]
-    words += ["--runtime", args.runtime, "--precision", args.precision, "--seconds", f"{args.seconds:g}"]
+    words += [
+        "--runtime",
+        args.runtime,
+        "--precision",
+        args.precision,
+        "--seconds",
+        f"{args.seconds:g}",
+    ]
     words += ["--turns", str(args.turns), "--requests", str(args.requests)]
     text = "\n".join(["# The server under load\n", provenance(shlex.join(words)), *lines, ""])
     args.out.write_text(text, encoding="utf-8")
@@ -78,7 +91,9 @@ def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
     command += ["--runtime", args.runtime, "--precision", args.precision]
     process = subprocess.Popen(command, stderr=log)
     for _ in range(600):
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", Path(log.name).read_text(encoding="utf-8")):
+        if found := re.search(
+            r"http://127\.0\.0\.1:(\d+)", Path(log.name).read_text(encoding="utf-8")
+        ):
             return process, int(found[1])
         time.sleep(0.1)
     raise SystemExit("the server did not start")
@@ -89,28 +104,40 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
     bare(predictor, files, 2)
     asyncio.run(clients(port, 8, files, seconds=2))
     rows = [
-        "| clients | requests/s | of the bare rate, median (range) | median ms | 99th ms | refused (503) "
+        "| clients | requests/s | of the bare rate, median (range) | median ms | 99th ms | "
+        "refused (503) "
         "| processor ms a request: bare, server, clients |",
         "|---|---|---|---|---|---|---|",
     ]
     rates = []
     for count in args.clients:
-        turns = args.turns if count <= QUEUE else 1  # whoever is refused comes again after some seconds
-        alone, served, waited, refused = list[float](), list[float](), list[float](), 0
+        turns = (
+            args.turns if count <= QUEUE else 1
+        )  # whoever is refused comes again after some seconds
+        alone = list[float]()
+        served = list[float]()
+        waited = list[float]()
+        refused = 0
         work = np.zeros(3)
         done = np.zeros(3)
         for _ in range(turns):
             before = work_of(os.getpid())
             alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
             between = work_of(os.getpid())
-            found = asyncio.run(clients(port, count, files, seconds=WARM + args.seconds / turns, warm=WARM, pid=pid))
+            found = asyncio.run(
+                clients(port, count, files, seconds=WARM + args.seconds / turns, warm=WARM, pid=pid)
+            )
             work += between - before, *found.work
             done += alone[-1] * args.seconds / turns, len(found.seconds), len(found.seconds)
             served.append(len(found.seconds) / found.took)
-            waited, refused = waited + found.seconds, refused + found.refused
+            waited = waited + found.seconds
+            refused = refused + found.refused
         alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
         rates += alone
-        shares = [rate / statistics.mean(pair) for rate, pair in zip(served, itertools.pairwise(alone), strict=True)]
+        shares = [
+            rate / statistics.mean(pair)
+            for rate, pair in zip(served, itertools.pairwise(alone), strict=True)
+        ]
         middle, late = np.percentile(waited, [50, 99]) * 1e3
         rows.append(
             f"| {count} | {statistics.median(served):.1f} | {statistics.median(shares):.2f} "
@@ -119,8 +146,10 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
         )
     coded = timed_encoding(predictor, files)
     return [
-        f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: {min(rates):.1f} to "
-        f"{max(rates):.1f} images/s, measured before and after each line; a mask as PNG takes {coded:.1f} ms more.",
+        f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: "
+        f"{min(rates):.1f} to "
+        f"{max(rates):.1f} images/s, measured before and after each line; a mask as PNG takes "
+        f"{coded:.1f} ms more.",
         "Refused clients come again when Retry-After says, or up to half as long later.\n",
         *rows,
         "",
@@ -134,8 +163,11 @@ def work_of(pid: int) -> float:
 
 
 def bare(predictor: Predictor, files: list[bytes], seconds: float, calls: int = WORKERS) -> float:
-    start, done = time.perf_counter(), 0
-    in_time = itertools.takewhile(lambda _: time.perf_counter() - start < seconds, itertools.cycle(files))
+    start = time.perf_counter()
+    done = 0
+    in_time = itertools.takewhile(
+        lambda _: time.perf_counter() - start < seconds, itertools.cycle(files)
+    )
     for _ in ahead(predictor.predict, in_time, workers=calls):
         done += 1
     return done / (time.perf_counter() - start)
@@ -152,7 +184,8 @@ def timed_encoding(predictor: Predictor, files: list[bytes]) -> float:
 class Found:
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self.refused, self.took = 0, 0.0
+        self.refused = 0
+        self.took = 0.0
         self.work = np.zeros(2)
 
 
@@ -166,8 +199,12 @@ async def clients(
     warm: float = 0,
     pid: int = 0,
 ) -> Found:
-    """What clients see from `warm` seconds on until `seconds`, and the work of the server `pid` and their own then."""
-    found, turn, start = Found(), itertools.count(), time.perf_counter()
+    """What clients see from `warm` seconds on until `seconds`, and the work of the server `pid` and
+    their own then.
+    """
+    found = Found()
+    turn = itertools.count()
+    start = time.perf_counter()
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -199,10 +236,19 @@ async def clients(
     return found
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes) -> tuple[int, int]:
+async def ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes
+) -> tuple[int, int]:
     """The status, and the seconds of Retry-After."""
-    body = b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--e--\r\n"
-    head = "POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=e\r\n"
+    body = (
+        b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+        + data
+        + b"\r\n--e--\r\n"
+    )
+    head = (
+        "POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+        "boundary=e\r\n"
+    )
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", answer)
@@ -212,9 +258,15 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: 
 
 
 def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
-    """Images a second through the runner in stacks of several, as many calls at once as tiles are in work."""
+    """Images a second through the runner in stacks of several, as many calls at once as tiles are
+    in work.
+    """
     rows = ["| runner | one by one | stacks of 2 | of 4 | of 8 |", "|---|---|---|---|---|"]
-    for runtime, precision in (("openvino", "bfloat16"), ("torch", "bfloat16"), ("torch", "float32")):
+    for runtime, precision in (
+        ("openvino", "bfloat16"),
+        ("torch", "bfloat16"),
+        ("torch", "float32"),
+    ):
         predictor = load(args.run, runtime=runtime, precision=precision)
         rates = []
         for size in (1, 2, 4, 8):
@@ -230,18 +282,28 @@ def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
 
 
 def memory(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
-    """Resident MiB: at the start, over many small requests, and in and after bursts of many sizes."""
+    """Resident MiB: at the start, over many small requests, and in and after bursts of many
+    sizes.
+    """
     rng = np.random.default_rng(0)
     whole = [Image.open(io.BytesIO(data)).convert("RGB") for data in files]
     small = [encoded(np.asarray(picture.resize((160, 120))), "JPEG") for picture in whole]
     sizes = rng.integers(200, 1200, (32, 2)).tolist()
-    pictures = [encoded(np.asarray(whole[i % len(whole)].resize(size)), "JPEG") for i, size in enumerate(sizes)]
-    rows = ["| when | MiB while it is fresh | MiB after 15 s of rest | most MiB so far |", "|---|---|---|---|"]
+    pictures = [
+        encoded(np.asarray(whole[i % len(whole)].resize(size)), "JPEG")
+        for i, size in enumerate(sizes)
+    ]
+    rows = [
+        "| when | MiB while it is fresh | MiB after 15 s of rest | most MiB so far |",
+        "|---|---|---|---|",
+    ]
 
     def note(when: str) -> None:
         fresh = status(pid, "VmRSS")
         time.sleep(15)
-        rows.append(f"| {when} | {fresh:.0f} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |")
+        rows.append(
+            f"| {when} | {fresh:.0f} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |"
+        )
         print(rows[-1], file=sys.stderr)  # a long run that is stopped has told this much
 
     note("started")

@@ -1,10 +1,12 @@
-"""Mutated images and requests against a running server: no 500, no hang, alive afterwards, memory as before.
+"""Mutated images and requests against a running server: no 500, no hang, alive afterwards, memory
+as before.
 
-    python benchmarks/serve_fuzz.py --count 10000 --out benchmarks/results/serve_fuzz.md
+python benchmarks/serve_fuzz.py --count 10000 --out benchmarks/results/serve_fuzz.md
 
-The server is a process of its own with a model that costs nothing (labels by brightness), so that all time goes
-into reading. Half of the requests carry images with bytes changed, cut, doubled or swapped; the others have forms,
-parameters, headers and raw bytes of HTTP mutated. Each has three seconds; the seed makes them the same again.
+The server is a process of its own with a model that costs nothing (labels by brightness), so that
+all time goes into reading. Half of the requests carry images with bytes changed, cut, doubled or
+swapped; the others have forms, parameters, headers and raw bytes of HTTP mutated. Each has three
+seconds; the seed makes them the same again.
 """
 
 import argparse
@@ -67,14 +69,19 @@ CHARACTERS = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     log = Path("/dev/null").open("w")  # noqa: SIM115
     server = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SERVER], stdout=subprocess.PIPE, stderr=log, text=True
+        [sys.executable, "-W", "ignore", "-c", SERVER],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
     )
     try:
         port = int(re.search(r":(\d+);", server.stdout.readline())[1])
@@ -87,19 +94,31 @@ def main() -> None:
 
 
 def attack(args: argparse.Namespace, server: subprocess.Popen, port: int) -> str:
-    chance, images = random.Random(args.seed), samples()
+    chance = random.Random(args.seed)
+    images = samples()
     for data in images:
         if answer(port, form(data)) != "200":
             raise SystemExit("the server does not take the images as they are")
     counts = {kind: collections.Counter() for kind in ("image", "request")}
-    slowest, memory = 0.0, [resident(server.pid)]
+    slowest = 0.0
+    memory = [resident(server.pid)]
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in range(4):
             cases = []
             for number in range(args.count // 4):
-                kind, data = ("image", "request")[number % 2], chance.choice(images)
-                cases.append((kind, form(mutated(chance, data)) if kind == "image" else odd_request(chance, data)))
-            for (kind, _), (status, seconds) in zip(cases, pool.map(partial(timed, port), cases), strict=True):
+                kind = ("image", "request")[number % 2]
+                data = chance.choice(images)
+                cases.append(
+                    (
+                        kind,
+                        form(mutated(chance, data))
+                        if kind == "image"
+                        else odd_request(chance, data),
+                    )
+                )
+            for (kind, _), (status, seconds) in zip(
+                cases, pool.map(partial(timed, port), cases), strict=True
+            ):
                 counts[kind][status] += 1
                 slowest = max(slowest, seconds)
             time.sleep(3)
@@ -108,36 +127,48 @@ def attack(args: argparse.Namespace, server: subprocess.Popen, port: int) -> str
     state = "alive, and answers as before" if alive else "DEAD"
     rows = ["| what | status | times |", "|---|---|---|"]
     rows += [
-        f"| {kind} | {status} | {times} |" for kind, found in counts.items() for status, times in sorted(found.items())
+        f"| {kind} | {status} | {times} |"
+        for kind, found in counts.items()
+        for status, times in sorted(found.items())
     ]
     bad = sum(found[status] for found in counts.values() for status in ("500", "hang"))
-    command = shlex.join(["python", "benchmarks/serve_fuzz.py", "--count", str(args.count), "--seed", str(args.seed)])
+    command = shlex.join(
+        ["python", "benchmarks/serve_fuzz.py", "--count", str(args.count), "--seed", str(args.seed)]
+    )
     return "\n".join(
         [
             "# Mutated images and requests\n",
             provenance(command),
-            f"{args.count} requests, of which {bad} ended with 500 or not at all. Slowest: {slowest:.2f} s. "
+            f"{args.count} requests, of which {bad} ended with 500 or not at all. Slowest: "
+            f"{slowest:.2f} s. "
             f"The server afterwards: {state}. Resident MiB at the start "
             f"and after each quarter: {', '.join(f'{value:.0f}' for value in memory)}.\n",
             *rows,
-            "\n`more`: the request was cut, and the server waited for the rest while the client stayed.",
+            "\n`more`: the request was cut, and the server waited for the rest while the "
+            "client stayed.",
             "`closed`: the connection ended without an answer.\n",
         ]
     )
 
 
 def samples() -> list[bytes]:
-    rng, found = np.random.default_rng(0), []
-    smooth = np.asarray(Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((120, 90)))
+    rng = np.random.default_rng(0)
+    found = []
+    smooth = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((120, 90))
+    )
     exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
+    exif[0x0112] = 6
+    exif[0x010F] = "maker"
     for mode in ("RGB", "L", "P", "RGBA", "CMYK", "I;16", "1"):
         picture = Image.fromarray(smooth).convert(mode if mode != "I;16" else "L")
         if mode == "I;16":
             picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 256)
         for kind, options in FORMS:
             file = io.BytesIO()
-            if options.get("compression") == "jpeg" and mode != "RGB":  # libtiff breaks its own memory there
+            if (
+                options.get("compression") == "jpeg" and mode != "RGB"
+            ):  # libtiff breaks its own memory there
                 continue
             try:
                 picture.save(file, format=kind, exif=exif, **options)
@@ -163,10 +194,14 @@ FORMS = [
 
 
 def mutated(chance: random.Random, data: bytes) -> bytes:
-    """A few bytes changed, most of them near the start, where headers are; or a part cut, doubled or moved."""
+    """A few bytes changed, most of them near the start, where headers are; or a part cut, doubled
+    or moved.
+    """
     found = bytearray(data)
     for _ in range(chance.choice([1, 1, 2, 4, 16])):
-        place = min(int(chance.expovariate(1 / chance.choice([20, 200, 5000]))), max(len(found) - 1, 0))
+        place = min(
+            int(chance.expovariate(1 / chance.choice([20, 200, 5000]))), max(len(found) - 1, 0)
+        )
         length = chance.choice([1, 2, 4, 4, 8, 100])
         way = chance.randrange(7)
         if way == 0:
@@ -197,9 +232,13 @@ def odd_request(chance: random.Random, data: bytes) -> bytes:
     if way == 2:
         return form(data, f"/v1/segment?{query(chance)}")
     if way == 3:
-        path = chance.choice(["/v1/models", "/metrics", "/healthz", "/readyz", "/openapi.json", "/", "/v1/segment"])
+        path = chance.choice(
+            ["/v1/models", "/metrics", "/healthz", "/readyz", "/openapi.json", "/", "/v1/segment"]
+        )
         path += chance.choice(["", "/", "//", "/..", "%2e%2e", "?" + query(chance)])
-        method = chance.choice(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "X"])
+        method = chance.choice(
+            ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "X"]
+        )
         return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     length = chance.choice([-1, 0, 5, len(body_of(data)) + 9, 10**30])
     return head(chance, length) + body_of(data)
@@ -207,9 +246,27 @@ def odd_request(chance: random.Random, data: bytes) -> bytes:
 
 def query(chance: random.Random) -> str:
     names = ["format", "model", "threshold", "classes", "opacity", "regions", "x"]
-    values = ["json", "mask", "overlay", "confidence", "polygons", "runs", "0.5", "1", "a", "dark", "", *CHARACTERS]
-    pairs = [f"{chance.choice(names)}={chance.choice(values)}" for _ in range(chance.randrange(1, 6))]
-    return "".join(letter if "!" <= letter <= "~" else f"%{ord(letter) % 256:02x}" for letter in "&".join(pairs))
+    values = [
+        "json",
+        "mask",
+        "overlay",
+        "confidence",
+        "polygons",
+        "runs",
+        "0.5",
+        "1",
+        "a",
+        "dark",
+        "",
+        *CHARACTERS,
+    ]
+    pairs = [
+        f"{chance.choice(names)}={chance.choice(values)}" for _ in range(chance.randrange(1, 6))
+    ]
+    return "".join(
+        letter if "!" <= letter <= "~" else f"%{ord(letter) % 256:02x}"
+        for letter in "&".join(pairs)
+    )
 
 
 def head(chance: random.Random, length: int) -> bytes:
@@ -225,7 +282,9 @@ def head(chance: random.Random, length: int) -> bytes:
             "charset=zz; boundary=e",
         ]
     )
-    accept = chance.choice(["*/*", "application/json", "image/png;q=9, text/html", ";;,,q=", "x" * 300])
+    accept = chance.choice(
+        ["*/*", "application/json", "image/png;q=9, text/html", ";;,,q=", "x" * 300]
+    )
     lines = [
         "POST /v1/segment HTTP/1.1",
         "Host: localhost",
@@ -234,14 +293,24 @@ def head(chance: random.Random, length: int) -> bytes:
         f"Accept: {accept}",
         f"Content-Length: {length}",
         chance.choice(
-            ["X: y", "Expect: 100-continue", "Authorization: Basic x", "Upgrade: websocket", "Content-Encoding: gzip"]
+            [
+                "X: y",
+                "Expect: 100-continue",
+                "Authorization: Basic x",
+                "Upgrade: websocket",
+                "Content-Encoding: gzip",
+            ]
         ),
     ]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
 def body_of(data: bytes) -> bytes:
-    return b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data + b"\r\n--e--\r\n"
+    return (
+        b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+        + data
+        + b"\r\n--e--\r\n"
+    )
 
 
 def form(data: bytes, path: str = "/v1/segment?format=json") -> bytes:
@@ -257,11 +326,12 @@ def timed(port: int, case: tuple[str, bytes]) -> tuple[str, float]:
 
 
 def answer(port: int, raw: bytes) -> str:
-    """The status; `more` where a cut request was waited for until this side ended; `closed` where the connection ended
-    without an answer; or `hang`.
+    """The status; `more` where a cut request was waited for until this side ended; `closed` where
+    the connection ended without an answer; or `hang`.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
-        came, waited = b"", False
+        came = b""
+        waited = False
         while True:
             try:
                 if raw:
@@ -285,7 +355,12 @@ def answer(port: int, raw: bytes) -> str:
 
 
 def resident(pid: int) -> float:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))[1]) / 1024
+    return (
+        int(
+            re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))[1]
+        )
+        / 1024
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""What a user of segmentation_models.pytorch would write to label a folder: the rival of predict_folder.py."""
+"""What a user of segmentation_models.pytorch would write to label a folder: the rival of
+predict_folder.py.
+"""
 
 import sys
 from pathlib import Path
@@ -21,7 +23,9 @@ def main(source: Path, out: Path, classes: int) -> None:
         with torch.inference_mode():
             labels = model(padded)[0, :, :height, :width].argmax(0).to(torch.uint8).numpy()
         mask = Image.fromarray(labels)
-        mask.putpalette([value for label in range(256) for value in (label, label * 7 % 256, label * 31 % 256)])
+        mask.putpalette(
+            [value for label in range(256) for value in (label, label * 7 % 256, label * 31 % 256)]
+        )
         mask.save(out / f"{path.stem}.png")
 
 

@@ -1,12 +1,13 @@
 """What a user of segmentation_models.pytorch would write to train: the rival of versus.py.
 
-    python benchmarks/smp_train.py DATA OUT MINUTES
+python benchmarks/smp_train.py DATA OUT MINUTES
 
-Its own CamVid example's recipe: U-Net, Dice loss, Adam with 2e-4 on a cosine down to 1e-5, batches of 32 crops of
-320 x 320, mirrored, scaled by 0.5 to 1.5, with changes of light and sharpness; float32, the best epoch on validation
-kept. Torchvision's transforms stand for Albumentations' (no Perspective, CLAHE or motion blur), and the encoder is
-tf_efficientnet_lite0 with pixelwise's ImageNet weights. Freed memory is kept as pixelwise does, without which a step of
-this batch takes four times as long. The number of epochs follows from the first one's time.
+Its own CamVid example's recipe: U-Net, Dice loss, Adam with 2e-4 on a cosine down to 1e-5, batches
+of 32 crops of 320 x 320, mirrored, scaled by 0.5 to 1.5, with changes of light and sharpness;
+float32, the best epoch on validation kept. Torchvision's transforms stand for Albumentations' (no
+Perspective, CLAHE or motion blur), and the encoder is tf_efficientnet_lite0 with pixelwise's
+ImageNet weights. Freed memory is kept as pixelwise does, without which a step of this batch takes
+four times as long. The number of epochs follows from the first one's time.
 """
 
 import random
@@ -51,14 +52,15 @@ class Crops(Dataset):
         image = F.resize(image, size, InterpolationMode.BILINEAR, antialias=True)
         labels = F.resize(labels, size, InterpolationMode.NEAREST)
         missing = [max(0, CROP - side) for side in size]
-        image, labels = (
-            F.pad(image, [0, 0, missing[1], missing[0]]),
-            F.pad(labels, [0, 0, missing[1], missing[0]], fill=VOID),
-        )
+        image = F.pad(image, [0, 0, missing[1], missing[0]])
+        labels = F.pad(labels, [0, 0, missing[1], missing[0]], fill=VOID)
         top, left = (random.randint(0, side - CROP) for side in image.shape[1:])
-        image, labels = (picture[:, top : top + CROP, left : left + CROP] for picture in (image, labels))
+        image, labels = (
+            picture[:, top : top + CROP, left : left + CROP] for picture in (image, labels)
+        )
         if random.random() < 0.5:
-            image, labels = F.horizontal_flip(image), F.horizontal_flip(labels)
+            image = F.horizontal_flip(image)
+            labels = F.horizontal_flip(labels)
         return self.changed(image), labels[0].long()
 
     @staticmethod
@@ -70,10 +72,15 @@ class Crops(Dataset):
             image = change(image, random.uniform(0.8, 1.2))
         if random.random() < 0.9:
             image = random.choice(
-                (lambda i: F.adjust_sharpness(i, random.uniform(1, 2)), lambda i: F.gaussian_blur(i, [3, 3]))
+                (
+                    lambda i: F.adjust_sharpness(i, random.uniform(1, 2)),
+                    lambda i: F.gaussian_blur(i, [3, 3]),
+                )
             )(image)
         if random.random() < 0.9:
-            image = F.adjust_saturation(F.adjust_hue(image, random.uniform(-0.05, 0.05)), random.uniform(0.7, 1.3))
+            image = F.adjust_saturation(
+                F.adjust_hue(image, random.uniform(-0.05, 0.05)), random.uniform(0.7, 1.3)
+            )
         return image
 
 
@@ -100,9 +107,9 @@ def mean_iou(model: torch.nn.Module, data: Crops, split: str) -> float:
         found = model(padded)[0, :, :height, :width].argmax(0).numpy()
         truth = data.dataset.read_labels(pair.mask)
         seen = truth != VOID
-        matrix += np.bincount(truth[seen].astype(np.int64) * count + found[seen], minlength=count**2).reshape(
-            count, count
-        )
+        matrix += np.bincount(
+            truth[seen].astype(np.int64) * count + found[seen], minlength=count**2
+        ).reshape(count, count)
     both = matrix.diagonal()
     union = matrix.sum(0) + matrix.sum(1) - both
     return float((both[union > 0] / union[union > 0]).mean())
@@ -116,8 +123,13 @@ def main(source: Path, out: Path, minutes: float) -> None:
     model = network(len(data.dataset.classes))
     loss = smp.losses.DiceLoss(smp.losses.MULTICLASS_MODE, from_logits=True, ignore_index=VOID)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
-    loader = DataLoader(data, BATCH, shuffle=True, drop_last=True, num_workers=1, persistent_workers=True)
-    start, best, epochs, epoch = time.monotonic(), -1.0, 1, 0
+    loader = DataLoader(
+        data, BATCH, shuffle=True, drop_last=True, num_workers=1, persistent_workers=True
+    )
+    start = time.monotonic()
+    best = -1.0
+    epochs = 1
+    epoch = 0
     while epoch < epochs:
         model.train()
         for group in optimizer.param_groups:
@@ -127,17 +139,24 @@ def main(source: Path, out: Path, minutes: float) -> None:
             optimizer.step()
             optimizer.zero_grad()
         score = mean_iou(model.eval(), data, "val")
-        epoch, passed = epoch + 1, time.monotonic() - start
+        epoch = epoch + 1
+        passed = time.monotonic() - start
         if epoch == 1:
             epochs = max(1, int(60 * minutes / passed))
         if score > best:
             best = score
             torch.save(model.state_dict(), out)
-        print(f"epoch {epoch} of {epochs}, {passed:.0f} s, validation mean IoU {score:.4f}", flush=True)
+        print(
+            f"epoch {epoch} of {epochs}, {passed:.0f} s, validation mean IoU {score:.4f}",
+            flush=True,
+        )
     model.load_state_dict(torch.load(out, weights_only=True))
     splits = data.dataset.splits
     split = "test" if "test" in splits else "val"
-    print(f"{split} {mean_iou(model.eval(), data, split):.4f} epochs {epochs} minutes {passed / 60:.1f}")
+    print(
+        f"{split} {mean_iou(model.eval(), data, split):.4f} epochs {epochs} minutes "
+        f"{passed / 60:.1f}"
+    )
 
 
 if __name__ == "__main__":

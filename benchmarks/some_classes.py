@@ -1,9 +1,9 @@
 """A copy of a data set with some of its classes, all others void, for a training on these alone.
 
-    python benchmarks/some_classes.py DATA OUT background cat cow dog horse person sheep --choose 8
+python benchmarks/some_classes.py DATA OUT background cat cow dog horse person sheep --choose 8
 
-Images are linked. Every `--choose`th image of DATA's `val` becomes `val`, by which an epoch is chosen; all of them are
-`test`. Where DATA has a `test` of its own, leave `--choose` out.
+Images are linked. Every `--choose`th image of DATA's `val` becomes `val`, by which an epoch is
+chosen; all of them are `test`. Where DATA has a `test` of its own, leave `--choose` out.
 """
 
 import argparse
@@ -18,7 +18,9 @@ from pixelwise.tasks.labels import VOID
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("classes", nargs="+")
@@ -31,12 +33,15 @@ def main() -> None:
     if args.choose:
         splits |= {"val": splits["val"][:: args.choose], "test": splits["val"]}
     for split, pairs in splits.items():
-        images, masks = args.out / "images" / split, args.out / "masks" / split
+        images = args.out / "images" / split
+        masks = args.out / "masks" / split
         images.mkdir(parents=True)
         masks.mkdir(parents=True)
         for pair in pairs:
             (images / pair.image.name).symlink_to(pair.image.absolute())
-            Image.fromarray(values[dataset.read_labels(pair.mask)]).save(masks / f"{pair.image.stem}.png")
+            Image.fromarray(values[dataset.read_labels(pair.mask)]).save(
+                masks / f"{pair.image.stem}.png"
+            )
         print(split, len(pairs))
     (args.out / "classes.txt").write_text("\n".join(args.classes) + "\n", encoding="utf-8")
 

@@ -1,13 +1,15 @@
-"""Style transfer against the loop of the course: loss by step, seconds a step, memory; in parts, each of some minutes.
+"""Style transfer against the loop of the course: loss by step, seconds a step, memory; in parts,
+each of some minutes.
 
-    python benchmarks/style.py curve CONTENT STYLE WEIGHTS WORK --variant course   again and again: it goes on
-    python benchmarks/style.py curve CONTENT STYLE WEIGHTS WORK --variant default  and the other VARIANTS
-    python benchmarks/style.py speed CONTENT STYLE WEIGHTS WORK
-    python benchmarks/style.py memory CONTENT STYLE WEIGHTS WORK
-    python benchmarks/style.py report CONTENT STYLE WEIGHTS WORK --out benchmarks/results/style.md
+python benchmarks/style.py curve CONTENT STYLE WEIGHTS WORK --variant course   again and again: it
+goes on python benchmarks/style.py curve CONTENT STYLE WEIGHTS WORK --variant default  and the other
+VARIANTS python benchmarks/style.py speed CONTENT STYLE WEIGHTS WORK python benchmarks/style.py
+memory CONTENT STYLE WEIGHTS WORK python benchmarks/style.py report CONTENT STYLE WEIGHTS WORK --out
+benchmarks/results/style.md
 
-WEIGHTS are those of torchvision's VGG-16 as safetensors. `curve` gives what does not depend on the machine's load: the
-loss by step. `speed` alternates steps of all ways on one thread, and gives the seconds of the processor.
+WEIGHTS are those of torchvision's VGG-16 as safetensors. `curve` gives what does not depend on the
+machine's load: the loss by step. `speed` alternates steps of all ways on one thread, and gives the
+seconds of the processor.
 """
 
 import argparse
@@ -52,19 +54,24 @@ COURSE_MOST = 1000
 
 
 def course_of(args: argparse.Namespace) -> Course:
-    return Course((args.content, args.style), args.weights, tuple(args.size), relative=args.relative)
+    return Course(
+        (args.content, args.style), args.weights, tuple(args.size), relative=args.relative
+    )
 
 
 def curve(args: argparse.Namespace) -> None:
     """Losses by step; the course's state is kept every 5 steps."""
     if args.variant != "course":
         return ours(args)
-    kept, loop, rows = args.work / "course.pt", course_of(args), []
+    kept = args.work / "course.pt"
+    loop = course_of(args)
+    rows = []
     loop.net.requires_grad_(requires_grad=False)
     parts = {"optimizer": loop.optimizer, "schedule": loop.schedule}
     if kept.exists():
         state = torch.load(kept, weights_only=True)
-        loop.image.data, rows = state["image"], state["rows"]
+        loop.image.data = state["image"]
+        rows = state["rows"]
         for name, part in parts.items():
             part.load_state_dict(state[name])
     while len(rows) < args.steps:
@@ -86,28 +93,49 @@ def ours(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     made = transfer(content, [(style, 1.0)], network, config)
     rows = [[s.losses.content, s.losses.style, s.losses.smooth, s.size[0]] for s in made.history]
-    print(args.variant, f"{time.perf_counter() - start:.1f} s", *(f"{sum(row[:3]):.4f}" for row in rows[::20]))
+    print(
+        args.variant,
+        f"{time.perf_counter() - start:.1f} s",
+        *(f"{sum(row[:3]):.4f}" for row in rows[::20]),
+    )
     keep(args, args.variant, rows, course_of(args).total(made.image), made.image)
 
 
-def keep(args: argparse.Namespace, name: str, rows: list[list[float]], finished: float, image: torch.Tensor) -> None:
+def keep(
+    args: argparse.Namespace,
+    name: str,
+    rows: list[list[float]],
+    finished: float,
+    image: torch.Tensor,
+) -> None:
     """The rows, and the float32 loss of the finished picture, in [0, 1]."""
     torchvision.utils.save_image(image, args.work / f"{name}.png")
-    (args.work / f"{name}.json").write_text(json.dumps({"rows": rows, "finished": finished}), encoding="utf-8")
+    (args.work / f"{name}.json").write_text(
+        json.dumps({"rows": rows, "finished": finished}), encoding="utf-8"
+    )
     print(name, f"{finished:.4f}")
 
 
 def speed(args: argparse.Namespace) -> None:
-    """CPU seconds of a step of each way, by turns; with one thread other programs hardly change them."""
+    """CPU seconds of a step of each way, by turns; with one thread other programs hardly change
+    them.
+    """
     content, style = (resized(path, tuple(args.size)) for path in (args.content, args.style))
     network, _ = load_network("vgg16", str(args.weights))
-    loop, frozen = course_of(args), course_of(args)
+    loop = course_of(args)
+    frozen = course_of(args)
     frozen.net.requires_grad_(requires_grad=False)
     ways = {"course": loop.step, "course, weights frozen": frozen.step}
     half = tuple(side // 2 for side in args.size)
-    for name, size, bfloat16 in (("float32", args.size, False), ("bfloat16", args.size, True), ("half", half, True)):
+    for name, size, bfloat16 in (
+        ("float32", args.size, False),
+        ("bfloat16", args.size, True),
+        ("half", half, True),
+    ):
         pictures = [(shrunk(p, size)[None] - network.mean) / network.std for p in (content, style)]
-        goal = Objective(network, pictures[0], [(pictures[1], 1.0)], weights=DEFAULT.weights, bfloat16=bfloat16)
+        goal = Objective(
+            network, pictures[0], [(pictures[1], 1.0)], weights=DEFAULT.weights, bfloat16=bfloat16
+        )
         image = pictures[0].clone().requires_grad_()
         ways[name] = stepper(goal, image)
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -118,7 +146,12 @@ def speed(args: argparse.Namespace) -> None:
             found[name] += [time.process_time() - start] if turn else []
     text = json.dumps({"threads": args.threads, "seconds": found})
     (args.work / "speed.json").write_text(text, encoding="utf-8")
-    print({name: (round(min(each), 2), round(statistics.median(each), 2)) for name, each in found.items()})
+    print(
+        {
+            name: (round(min(each), 2), round(statistics.median(each), 2))
+            for name, each in found.items()
+        }
+    )
 
 
 def stepper(goal: Objective, image: torch.Tensor):
@@ -127,14 +160,23 @@ def stepper(goal: Objective, image: torch.Tensor):
 
 
 def memory(args: argparse.Namespace) -> None:
-    """Peak of whole processes that make three steps, by size: `pixelwise stylize`, and the course's loop."""
+    """Peak of whole processes that make three steps, by size: `pixelwise stylize`, and the course's
+    loop.
+    """
     found = []
     for height, width in SIZES:
         paths = [args.work / f"{name}.png" for name in ("large_content", "large_style")]
         for source, path in zip((args.content, args.style), paths, strict=True):
             Image.open(source).convert("RGB").resize((width, height)).save(path)
         size = [str(height), str(width)]
-        command = ["-m", "pixelwise", "stylize", *map(str, paths), "--out", str(args.work / "large.png")]
+        command = [
+            "-m",
+            "pixelwise",
+            "stylize",
+            *map(str, paths),
+            "--out",
+            str(args.work / "large.png"),
+        ]
         command += ["--network", "vgg16", "--weights", str(args.weights), "--precision", "bfloat16"]
         command += ["--steps", "3", "--size", *size]
         few = [__file__, "few", *map(str, (*paths, args.weights, args.work)), "--size", *size]
@@ -146,7 +188,12 @@ def memory(args: argparse.Namespace) -> None:
             with subprocess.Popen([sys.executable, *words]) as process:
                 _, status, usage = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)
-            row = {"way": way, "size": [height, width], "mib": usage.ru_maxrss / 1024, "status": process.returncode}
+            row = {
+                "way": way,
+                "size": [height, width],
+                "mib": usage.ru_maxrss / 1024,
+                "status": process.returncode,
+            }
             found.append(row)
             print(row, f"{time.perf_counter() - start:.0f} s", flush=True)
             (args.work / "memory.json").write_text(json.dumps(found), encoding="utf-8")
@@ -156,11 +203,15 @@ def report(args: argparse.Namespace) -> None:
     """What the parts found, as a page; parts that are missing are said to be."""
     rows = torch.load(args.work / "course.pt", weights_only=True)["rows"]
     goal = sum(rows[-1][:3]) * CLOSE
-    seconds = {name: statistics.median(each) for name, each in read(args.work / "speed.json")["seconds"].items()}
+    seconds = {
+        name: statistics.median(each)
+        for name, each in read(args.work / "speed.json")["seconds"].items()
+    }
     whole = seconds["course"] * args.steps
     first = next(number for number, row in enumerate(rows, 1) if sum(row[:3]) <= goal)
     table = [
-        f"Loss of the course's loop at step {len(rows)}: {sum(rows[-1][:3]):.4f}; within 2 % of that:",
+        f"Loss of the course's loop at step {len(rows)}: {sum(rows[-1][:3]):.4f}; within 2 % "
+        "of that:",
         "",
         "| way | steps at half the size, at the full | CPU seconds | course's 500 steps / these |",
         "|---|---|---|---|",
@@ -172,7 +223,9 @@ def report(args: argparse.Namespace) -> None:
             continue
         steps = read(args.work / f"{name}.json")["rows"]
         coarse = sum(row[3] < args.size[0] for row in steps)
-        reached = next((n for n, row in enumerate(steps, 1) if n > coarse and sum(row[:3]) <= goal), None)
+        reached = next(
+            (n for n, row in enumerate(steps, 1) if n > coarse and sum(row[:3]) <= goal), None
+        )
         fine = (reached or len(steps)) - coarse
         spent = coarse * seconds["half"] + fine * seconds["bfloat16"]
         last = "" if reached else f" (not reached: {sum(steps[-1][:3]):.4f})"
@@ -183,7 +236,10 @@ def report(args: argparse.Namespace) -> None:
     if (args.work / "memory.json").exists():
         found = read(args.work / "memory.json")
         table += ["", "| size | way | peak MiB |", "|---|---|---|"]
-        table += [f"| {row['size'][0]} x {row['size'][1]} | {row['way']} | {row['mib']:.0f} |" for row in found]
+        table += [
+            f"| {row['size'][0]} x {row['size'][1]} | {row['way']} | {row['mib']:.0f} |"
+            for row in found
+        ]
         draw(found, args.out.with_suffix(".png"))
         table += ["", f"![peak memory by size]({args.out.with_suffix('.png').name})"]
     said = provenance("python benchmarks/style.py PART CONTENT STYLE WEIGHTS WORK, each part")
@@ -200,7 +256,10 @@ def draw(found: list[dict[str, object]], path: Path) -> None:
     for way in ("pixelwise", "course"):
         rows = [row for row in found if row["way"] == way and row["status"] == 0]
         axes.plot(
-            [row["size"][0] * row["size"][1] / 1e6 for row in rows], [row["mib"] for row in rows], "o-", label=way
+            [row["size"][0] * row["size"][1] / 1e6 for row in rows],
+            [row["mib"] for row in rows],
+            "o-",
+            label=way,
         )
     axes.set(xlabel="megapixels", ylabel="peak MiB of the process", ylim=(0, None))
     axes.legend()
@@ -215,7 +274,9 @@ def few(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parts = {"curve": curve, "speed": speed, "memory": memory, "few": few, "report": report}
     parser.add_argument("part", choices=parts)
     for name in ("content", "style", "weights", "work"):

@@ -1,9 +1,12 @@
-"""Plant label errors in a data set and count how many of the first suggestions of `pixelwise suspects` are among them.
+"""Plant label errors in a data set and count how many of the first suggestions of `pixelwise
+suspects` are among them.
 
-    python benchmarks/suspects.py DATA RUN --split test --seeds 0 1 2 --out benchmarks/results/suspects.md
+python benchmarks/suspects.py DATA RUN --split test --seeds 0 1 2 --out
+benchmarks/results/suspects.md
 
-5 % of the regions (pixels of one label that touch, 100 or more) are labelled wrongly: `swapped` to another class drawn
-at random, or `forgotten`, where a region below a tenth of the image takes the label that surrounds it most.
+5 % of the regions (pixels of one label that touch, 100 or more) are labelled wrongly: `swapped` to
+another class drawn at random, or `forgotten`, where a region below a tenth of the image takes the
+label that surrounds it most.
 """
 
 import argparse
@@ -26,14 +29,19 @@ from pixelwise.jobs.suspects import suspects
 from pixelwise.tasks.labels import VOID
 from pixelwise.tasks.suspicion import suspects_of
 
-SMALLEST, SHARE, FIRST = 100, 0.05, (20, 50, 100)
+SMALLEST = 100
+SHARE = 0.05
+FIRST = (20, 50, 100)
 KINDS = ("swapped", "forgotten")
 RANKINGS = {
     "pixelwise suspects": "score of the regions of disagreement, as the command ranks them",
-    "mean margin x root of area": "the same regions by how much likelier the prediction is than the label",
+    "mean margin x root of "
+    "area": "the same regions by how much likelier the prediction is than the label",
     "area": "the same regions by their size alone",
     "random region of disagreement": "the same regions in random order",
-    "label region by self-confidence": "whole labelled regions by the mean probability of their label (Northcutt 2021)",
+    "label region by "
+    "self-confidence": "whole labelled regions by the mean probability of their label (Northcutt "
+    "2021)",
     "random label region": "whole labelled regions in random order",
 }
 
@@ -63,21 +71,33 @@ def regions(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
                 yield label, numbered == number
 
 
-def plant(images: list[Image], kind: str, seed: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], int, int]:
-    """Labels with errors and where they are, by image; how many regions were changed, of how many."""
+def plant(
+    images: list[Image], kind: str, seed: int
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], int, int]:
+    """Labels with errors and where they are, by image; how many regions were changed, of how
+    many.
+    """
     rng = np.random.default_rng(seed)
-    every = [(at, label, mask) for at, image in enumerate(images) for label, mask in regions(image.labels)]
+    every = [
+        (at, label, mask)
+        for at, image in enumerate(images)
+        for label, mask in regions(image.labels)
+    ]
     done = [(image.labels.copy(), np.zeros(image.labels.shape, bool)) for image in images]
     count = 0
     for place in rng.choice(len(every), round(SHARE * len(every)), replace=False):
         at, label, mask = every[place]
         new = other(label, mask, images[at], kind, rng)
         if new is not None:
-            done[at][0][mask], done[at][1][mask], count = new, True, count + 1
+            done[at][0][mask] = new
+            done[at][1][mask] = True
+            count = count + 1
     return done, count, len(every)
 
 
-def other(label: int, mask: np.ndarray, image: Image, kind: str, rng: np.random.Generator) -> int | None:
+def other(
+    label: int, mask: np.ndarray, image: Image, kind: str, rng: np.random.Generator
+) -> int | None:
     if kind == "swapped":
         return int(rng.choice([c for c in range(len(image.probabilities)) if c != label]))
     ring = image.labels[ndimage.binary_dilation(mask, iterations=2) & ~mask]
@@ -88,9 +108,13 @@ def other(label: int, mask: np.ndarray, image: Image, kind: str, rng: np.random.
 def tally(images: list[Image], kind: str, seed: int) -> Tally:
     done, count, among = plant(images, kind, seed)
     rng = np.random.default_rng(seed)
-    result = Tally({name: [] for name in RANKINGS}, {"worst region": [], "soft minimum": []}, count, among)
+    result = Tally(
+        {name: [] for name in RANKINGS}, {"worst region": [], "soft minimum": []}, count, among
+    )
     for image, (labels, wrong) in zip(images, done, strict=True):
-        given = np.take_along_axis(image.probabilities, np.where(labels == VOID, 0, labels)[None].astype(int), 0)[0]
+        given = np.take_along_axis(
+            image.probabilities, np.where(labels == VOID, 0, labels)[None].astype(int), 0
+        )[0]
         margin = image.probabilities.max(0).astype(np.float32) - given
         worst = 0.0
         for one in suspects_of(labels, image.probabilities):
@@ -98,20 +122,31 @@ def tally(images: list[Image], kind: str, seed: int) -> Tally:
             place = slice(top, bottom), slice(left, right)
             hit = bool(wrong[place][one.mask].mean() > 0.5)
             worst = max(worst, one.score)
-            scores = (one.score, float(margin[place][one.mask].mean() * one.area**0.5), one.area, rng.random())
+            scores = (
+                one.score,
+                float(margin[place][one.mask].mean() * one.area**0.5),
+                one.area,
+                rng.random(),
+            )
             for name, value in zip(list(RANKINGS)[:4], scores, strict=True):
                 result.regions[name].append((value, hit))
         for _, mask in regions(labels):
             hit = bool(wrong[mask].mean() > 0.5)
-            result.regions["label region by self-confidence"].append((-float(given[mask].mean(dtype=float)), hit))
+            result.regions["label region by self-confidence"].append(
+                (-float(given[mask].mean(dtype=float)), hit)
+            )
             result.regions["random label region"].append((rng.random(), hit))
         result.images["worst region"].append((worst, bool(wrong.any())))
-        result.images["soft minimum"].append((-softmin(given[labels != VOID].astype(float)), bool(wrong.any())))
+        result.images["soft minimum"].append(
+            (-softmin(given[labels != VOID].astype(float)), bool(wrong.any()))
+        )
     return result
 
 
 def softmin(given: np.ndarray, temperature: float = 0.1) -> float:
-    """The label quality of an image after Lad and Mueller 2023: the soft minimum of its pixels' self-confidence."""
+    """The label quality of an image after Lad and Mueller 2023: the soft minimum of its pixels'
+    self-confidence.
+    """
     weights = np.exp((1 - given) / temperature)
     return float((given * weights).sum() / weights.sum())
 
@@ -130,7 +165,10 @@ def section(kind: str, tallies: list[Tally]) -> Iterator[str]:
         means = [np.mean([precision(t.regions[name], first) for t in tallies]) for first in FIRST]
         single = " ".join(f"{precision(t.regions[name], 50):.2f}" for t in tallies)
         yield f"| {name} | {' | '.join(f'{mean:.2f}' for mean in means)} | {single} |"
-    worst, softest = (np.mean([area(t.images[name]) for t in tallies]) for name in ("worst region", "soft minimum"))
+    worst, softest = (
+        np.mean([area(t.images[name]) for t in tallies])
+        for name in ("worst region", "soft minimum")
+    )
     yield "\nImages with a planted error told from those without, area under the ROC curve:"
     how = "by the soft minimum of self-confidence (Lad and Mueller 2023)"
     yield f"{worst:.3f} by their worst region, {softest:.3f} {how}.\n"
@@ -151,25 +189,39 @@ def write_planted(folder: Path, dataset: DataSet, split: str, labels: list[np.nd
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--split", default="test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--look", type=Path, help="write the set with the swapped regions of the first seed here")
+    parser.add_argument(
+        "--look", type=Path, help="write the set with the swapped regions of the first seed here"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    dataset, predictor = open_dataset(args.data), pixelwise.load(args.run)
+    dataset = open_dataset(args.data)
+    predictor = pixelwise.load(args.run)
     if predictor.classes.names != dataset.classes.names:
         raise SystemExit(f"{args.run}: other classes than the data's")
-    images = [look(predictor, dataset, at, args.split) for at in range(len(dataset.pairs(args.split)))]
+    images = [
+        look(predictor, dataset, at, args.split) for at in range(len(dataset.pairs(args.split)))
+    ]
     command = f"python benchmarks/suspects.py DATA {args.run.name} --split {args.split} --seeds "
     lines = ["# Planted label errors\n", provenance(command + " ".join(map(str, args.seeds)))]
     lines.append(f"{len(images)} images of {args.split}. {__doc__.split(chr(10) * 2)[2].strip()}\n")
-    lines.append("Share of the first suggestions that lie for the most part on planted pixels, mean of the seeds.\n")
+    lines.append(
+        "Share of the first suggestions that lie for the most part on planted pixels, mean of "
+        "the seeds.\n"
+    )
     for kind in KINDS:
         lines += section(kind, [tally(images, kind, seed) for seed in args.seeds])
-    lines += ["The rankings:\n", *(f"- {name}: {meaning}" for name, meaning in RANKINGS.items()), ""]
+    lines += [
+        "The rankings:\n",
+        *(f"- {name}: {meaning}" for name, meaning in RANKINGS.items()),
+        "",
+    ]
     args.out.write_text("\n".join(lines), encoding="utf-8")
     sys.stdout.write("\n".join(lines))
     if args.look:

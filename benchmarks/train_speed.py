@@ -1,11 +1,13 @@
-"""Training images/s of pixelwise's loop beside a plain PyTorch loop with the same network, batch and pictures.
+"""Training images/s of pixelwise's loop beside a plain PyTorch loop with the same network, batch
+and pictures.
 
-    python benchmarks/train_speed.py [--steps 6] [--threads 2]
+python benchmarks/train_speed.py [--steps 6] [--threads 2]
 
-The plain loop is what one writes first: float32, contiguous tensors, PyTorch's own layers, cross-entropy, AdamW. The
-other is pixelwise's session: channels_last, its layers, the precision that it measures and chooses here, and freed
-memory kept for the next tensor. Both train on the same random pictures from memory, each in a process of its own,
-taking turns step by step, so that neither loading nor the machine's mood decides.
+The plain loop is what one writes first: float32, contiguous tensors, PyTorch's own layers,
+cross-entropy, AdamW. The other is pixelwise's session: channels_last, its layers, the precision
+that it measures and chooses here, and freed memory kept for the next tensor. Both train on the same
+random pictures from memory, each in a process of its own, taking turns step by step, so that
+neither loading nor the machine's mood decides.
 """
 
 import argparse
@@ -27,7 +29,9 @@ NETWORKS = (("unet", "tf_efficientnet_lite0"), ("unet", "resnet18"), ("fcn32s", 
 
 
 def plain_copy(model: nn.Module) -> nn.Module:
-    """PyTorch's own transposed convolutions in place of pixelwise's, and depthwise layers as autocast wants them."""
+    """PyTorch's own transposed convolutions in place of pixelwise's, and depthwise layers as
+    autocast wants them.
+    """
     for parent in model.modules():
         for layer in parent.children():
             if isinstance(layer, TransposedConv2d):
@@ -40,16 +44,22 @@ def plain_copy(model: nn.Module) -> nn.Module:
 class Learner:
     """A network with its optimiser, stepping on one batch of random pictures."""
 
-    def __init__(self, network: tuple[str, str], batch: int, crop: tuple[int, int], ours: bool) -> None:
+    def __init__(
+        self, network: tuple[str, str], batch: int, crop: tuple[int, int], ours: bool
+    ) -> None:
         torch.manual_seed(0)
         self.images = torch.randint(0, 256, (batch, 3, *crop), dtype=torch.uint8)
         self.target = torch.randint(0, 21, (batch, *crop))
         decoder, encoder = network
         model = build_model(decoder, encoder=encoder, classes=21, weights="none")
-        self.layout, self.precision, self.why = torch.contiguous_format, "float32", ""
+        self.layout = torch.contiguous_format
+        self.precision = "float32"
+        self.why = ""
         if ours:
             device = torch.device("cpu")
-            self.precision, self.why = choose_precision(model, device=device, crop=crop, batch=batch)
+            self.precision, self.why = choose_precision(
+                model, device=device, crop=crop, batch=batch
+            )
             self.layout = torch.channels_last
         else:
             model = plain_copy(model)
@@ -72,7 +82,9 @@ _kept = kept_heap()
 _learner: Learner
 
 
-def begin(network: tuple[str, str], batch: int, crop: tuple[int, int], threads: int, ours: bool) -> tuple[str, str]:
+def begin(
+    network: tuple[str, str], batch: int, crop: tuple[int, int], threads: int, ours: bool
+) -> tuple[str, str]:
     """In a learner's own process: its precision, and why."""
     global _learner  # noqa: PLW0603
     torch.set_num_threads(threads)
@@ -87,18 +99,26 @@ def step() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, nargs=2, default=(320, 480))
     options = parser.parse_args()
-    command = f"python benchmarks/train_speed.py --steps {options.steps} --threads {options.threads}"
+    command = (
+        f"python benchmarks/train_speed.py --steps {options.steps} --threads {options.threads}"
+    )
     print(f"# Training speed\n\n{provenance(command)}")
     crop = tuple(options.crop)
-    print(f"{options.threads} thread(s), batches of {options.batch} pictures of {crop[0]} x {crop[1]}\n")
     print(
-        "| network | plain float32, images/s | pixelwise, images/s | ratio | precision chosen |\n|---|---|---|---|---|"
+        f"{options.threads} thread(s), batches of {options.batch} pictures of {crop[0]} x "
+        f"{crop[1]}\n"
+    )
+    print(
+        "| network | plain float32, images/s | pixelwise, images/s | ratio | precision chosen "
+        "|\n|---|---|---|---|---|"
     )
     for network in NETWORKS:
         given = (network, options.batch, crop, options.threads)
@@ -108,12 +128,18 @@ def main() -> None:
         ):
             slow.submit(begin, *given, False).result()
             precision, why = fast.submit(begin, *given, True).result()
-            turns = [(slow.submit(step).result(), fast.submit(step).result()) for _ in range(options.steps + 1)]
+            turns = [
+                (slow.submit(step).result(), fast.submit(step).result())
+                for _ in range(options.steps + 1)
+            ]
         plain, ours = (
             options.batch / min(seconds) for seconds in zip(*turns[1:], strict=True)
         )  # the first: not counted
         name = ", ".join(network)
-        print(f"| {name} | {plain:.2f} | {ours:.2f} | {ours / plain:.2f} | {precision} ({why}) |", flush=True)
+        print(
+            f"| {name} | {plain:.2f} | {ours:.2f} | {ours / plain:.2f} | {precision} ({why}) |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

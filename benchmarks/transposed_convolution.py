@@ -1,9 +1,10 @@
-"""TransposedConv2d beside PyTorch's own layer and bilinear interpolation: time and memory, and a whole FCN-32s.
+"""TransposedConv2d beside PyTorch's own layer and bilinear interpolation: time and memory, and a
+whole FCN-32s.
 
-    python benchmarks/transposed_convolution.py --out benchmarks/results/transposed_convolution.md
+python benchmarks/transposed_convolution.py --out benchmarks/results/transposed_convolution.md
 
-All kinds take turns within one run, round after round; each figure is the best of the rounds. Freed memory is kept for
-the next tensor, as in a training by pixelwise.
+All kinds take turns within one run, round after round; each figure is the best of the rounds. Freed
+memory is kept for the next tensor, as in a training by pixelwise.
 """
 
 import argparse
@@ -31,12 +32,16 @@ SHAPES = {
     (64, 2, 4): (80, 120),
     (256, 2, 2): (80, 120),
 }
-"""(channels, stride, kernel): the input's height and width, that of a 320 x 480 image at that place in a network."""
+"""(channels, stride, kernel): the input's height and width, that of a 320 x 480 image at that place
+in a network.
+"""
 
 IMAGES = 4
 KINDS = ("PyTorch", "pixelwise", "bilinear")
 PRODUCT = "matrix product"
-"""That of the convolution's numbers alone, one forward and three with backward: what no layout can make faster."""
+"""That of the convolution's numbers alone, one forward and three with backward: what no layout can
+make faster.
+"""
 
 
 def layer(kind: str, channels: int, stride: int, kernel: int) -> Callable[[Tensor], Tensor]:
@@ -46,7 +51,9 @@ def layer(kind: str, channels: int, stride: int, kernel: int) -> Callable[[Tenso
     return made(channels, channels, kernel, stride, padding=(kernel - stride) // 2, bias=False)
 
 
-def work(kind: str, shape: tuple[int, int, int], dtype: torch.dtype, last: bool, backward: bool) -> Callable[[], None]:
+def work(
+    kind: str, shape: tuple[int, int, int], dtype: torch.dtype, last: bool, backward: bool
+) -> Callable[[], None]:
     torch.manual_seed(0)
     layout = torch.channels_last if last else torch.contiguous_format
     if kind == PRODUCT:
@@ -98,9 +105,13 @@ def best(kinds: dict[str, Callable[[], object]], rounds: int) -> dict[str, float
 
 
 def peak(kind: str, shape: tuple[int, int, int], dtype: torch.dtype) -> float:
-    """MiB that one forward and backward pass needs beyond what stood before; to be called in a fresh process."""
+    """MiB that one forward and backward pass needs beyond what stood before; to be called in a
+    fresh process.
+    """
     once = work(kind, shape, dtype, last=True, backward=True)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew at what is resident now
+    Path("/proc/self/clear_refs").write_text(
+        "5", encoding="ascii"
+    )  # the peak starts anew at what is resident now
     before = resident_peak()
     once()
     return resident_peak() - before
@@ -114,7 +125,8 @@ def resident_peak() -> float:
 @kept_heap()
 def layers(rounds: int) -> list[str]:
     rows = [
-        "| channels, stride, kernel | precision | layout | pass | PyTorch ms | pixelwise ms | bilinear ms "
+        "| channels, stride, kernel | precision | layout | pass | PyTorch ms | pixelwise ms | "
+        "bilinear ms "
         f"| {PRODUCT} ms | gain |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -122,10 +134,17 @@ def layers(rounds: int) -> list[str]:
         for dtype in (torch.float32, torch.bfloat16):
             for last in (False, True):
                 for backward in (False, True):
-                    found = best({kind: work(kind, shape, dtype, last, backward) for kind in (*KINDS, PRODUCT)}, rounds)
+                    found = best(
+                        {
+                            kind: work(kind, shape, dtype, last, backward)
+                            for kind in (*KINDS, PRODUCT)
+                        },
+                        rounds,
+                    )
                     times = " | ".join(f"{found[kind]:.1f}" for kind in (*KINDS, PRODUCT))
                     rows.append(
-                        f"| {shape} | {str(dtype)[6:]} | {'channels_last' if last else 'contiguous'} | "
+                        f"| {shape} | {str(dtype)[6:]} | "
+                        f"{'channels_last' if last else 'contiguous'} | "
                         f"{'forward + backward' if backward else 'forward'} | {times} | "
                         f"{found['PyTorch'] / found['pixelwise']:.2f} |"
                     )
@@ -133,7 +152,11 @@ def layers(rounds: int) -> list[str]:
 
 
 def memory() -> list[str]:
-    rows = ["| channels, stride, kernel | precision | " + " | ".join(f"{kind} MiB" for kind in KINDS) + " |"]
+    rows = [
+        "| channels, stride, kernel | precision | "
+        + " | ".join(f"{kind} MiB" for kind in KINDS)
+        + " |"
+    ]
     rows.append("|---|---|---|---|---|")
     for shape in SHAPES:
         for dtype in (torch.float32, torch.bfloat16):
@@ -141,18 +164,26 @@ def memory() -> list[str]:
             for kind in KINDS:
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                     found.append(pool.submit(peak, kind, shape, dtype).result())
-            rows.append(f"| {shape} | {str(dtype)[6:]} | " + " | ".join(f"{value:.0f}" for value in found) + " |")
+            rows.append(
+                f"| {shape} | {str(dtype)[6:]} | "
+                + " | ".join(f"{value:.0f}" for value in found)
+                + " |"
+            )
     return rows
 
 
 @kept_heap()
 def network(rounds: int) -> list[str]:
-    """FCN-32s on ResNet-18, one image of 320 x 480, inference; with PyTorch's layer in place of ours, and fixed."""
+    """FCN-32s on ResNet-18, one image of 320 x 480, inference; with PyTorch's layer in place of
+    ours, and fixed.
+    """
     image = torch.rand(1, 3, 320, 480)
     kinds: dict[str, Callable[[], object]] = {}
     for name in KINDS:
         upsample = "bilinear" if name == "bilinear" else "transposed"
-        model = pixelwise.build_model("fcn32s", encoder="resnet18", classes=21, plain=True, upsample=upsample)
+        model = pixelwise.build_model(
+            "fcn32s", encoder="resnet18", classes=21, plain=True, upsample=upsample
+        )
         if name == "PyTorch":
             plain = nn.ConvTranspose2d(21, 21, 64, 32, 16, bias=False)
             plain.load_state_dict(model.decoder.upsample.state_dict())
@@ -162,7 +193,10 @@ def network(rounds: int) -> list[str]:
             kinds[f"{name} {precision}"] = partial(infer, model, image, precision == "bfloat16")
     found = best(kinds, rounds)
     rows = ["| final upsampling | float32 ms | bfloat16 ms |", "|---|---|---|"]
-    rows += [f"| {name} | {found[f'{name} float32']:.0f} | {found[f'{name} bfloat16']:.0f} |" for name in KINDS]
+    rows += [
+        f"| {name} | {found[f'{name} float32']:.0f} | {found[f'{name} bfloat16']:.0f} |"
+        for name in KINDS
+    ]
     return rows
 
 
@@ -173,7 +207,9 @@ def infer(model: nn.Module, image: Tensor, bfloat16: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--note", action="append", default=[])
@@ -182,8 +218,12 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     text = [
         "# Transposed convolution\n",
-        provenance(f"python benchmarks/transposed_convolution.py --rounds {args.rounds} --threads {args.threads}"),
-        f"Best of {args.rounds} rounds, the kinds taking turns; {args.threads} thread(s); {IMAGES} images of "
+        provenance(
+            f"python benchmarks/transposed_convolution.py --rounds {args.rounds} --threads "
+            f"{args.threads}"
+        ),
+        f"Best of {args.rounds} rounds, the kinds taking turns; {args.threads} thread(s); "
+        f"{IMAGES} images of "
         "320 x 480 seen at that place of a network. Gain: PyTorch's time over pixelwise's.\n",
         *(f"{note}\n" for note in args.note),
         "## One layer\n",

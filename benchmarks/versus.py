@@ -1,12 +1,14 @@
-"""Mean IoU after equal minutes beside segmentation_models.pytorch, and the time to the course's accuracy.
+"""Mean IoU after equal minutes beside segmentation_models.pytorch, and the time to the course's
+accuracy.
 
-    python benchmarks/versus.py DATA --minutes 15 --work WORK --out benchmarks/results/versus.md
+python benchmarks/versus.py DATA --minutes 15 --work WORK --out benchmarks/results/versus.md
 
-Trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet), one after the other, each with all of the
-machine: the course's recipe (`--recipe book`) for its five epochs; pixelwise with nothing set but the minutes, first a
-fifth of those that the course's recipe took, then `--minutes`; and smp_train.py for as many. All are scored by
-pixelwise on the same whole images. A training that is finished in WORK is not run again. With `--side-by-side` the last
-two run at once, each on half of the cores.
+Trainings with the same encoder weights (tf_efficientnet_lite0, ImageNet), one after the other, each
+with all of the machine: the course's recipe (`--recipe book`) for its five epochs; pixelwise with
+nothing set but the minutes, first a fifth of those that the course's recipe took, then `--minutes`;
+and smp_train.py for as many. All are scored by pixelwise on the same whole images. A training that
+is finished in WORK is not run again. With `--side-by-side` the last two run at once, each on half
+of the cores.
 """
 
 import argparse
@@ -29,7 +31,10 @@ from pixelwise.data.sample import DataOptions
 from pixelwise.inference.runners import Logits, Pixels
 
 ENCODER = ["--encoder", "tf_efficientnet_lite0"]
-COURSE, FIFTH, OURS, SMP = "course", "fifth", "ours", "smp"
+COURSE = "course"
+FIFTH = "fifth"
+OURS = "ours"
+SMP = "smp"
 TITLES = {
     COURSE: "the course's recipe, 5 epochs",
     FIFTH: "pixelwise, defaults, a fifth of that",
@@ -39,7 +44,9 @@ TITLES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--only", nargs="*", default=list(TITLES), choices=list(TITLES))
@@ -49,10 +56,17 @@ def main() -> None:
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
-    lines = ["| training | minutes | epochs | mean IoU | 95 % | pixel accuracy |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| training | minutes | epochs | mean IoU | 95 % | pixel accuracy |",
+        "|---|---|---|---|---|---|",
+    ]
     if options.side_by_side:
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda part: trained((OURS, SMP)[part], options, work, (part, 2)), range(2)))
+            list(
+                pool.map(
+                    lambda part: trained((OURS, SMP)[part], options, work, (part, 2)), range(2)
+                )
+            )
     for arm in [arm for arm in TITLES if arm in options.only]:
         trained(arm, options, work)
         lines.append(f"| {TITLES[arm]} | {' | '.join(figures(arm, options, work))} |")
@@ -61,7 +75,8 @@ def main() -> None:
         wanted, found = (rows(work / arm)[-1]["val_mean_iou"] for arm in (COURSE, FIFTH))
         lines += [
             "",
-            f"On validation the course's recipe has {float(wanted):.3f} at its end, and pixelwise after a fifth ",
+            f"On validation the course's recipe has {float(wanted):.3f} at its end, and "
+            "pixelwise after a fifth ",
         ]
         lines[-1] += f"of its time {float(found):.3f}."
     command = f"python benchmarks/versus.py DATA --minutes {options.minutes:g}"
@@ -71,19 +86,40 @@ def main() -> None:
     options.out.write_text(text, encoding="utf-8")
 
 
-def trained(arm: str, options: argparse.Namespace, work: Path, share: tuple[int, int] = (0, 1)) -> None:
-    """Run the training on a share of the cores, unless it is done, and note the seconds of the whole command."""
+def trained(
+    arm: str, options: argparse.Namespace, work: Path, share: tuple[int, int] = (0, 1)
+) -> None:
+    """Run the training on a share of the cores, unless it is done, and note the seconds of the
+    whole command.
+    """
     done = work / f"{arm}.json"
     if done.exists():
         return
-    train = [sys.executable, "-m", "pixelwise", "train", str(options.data), "--out", str(work / arm), *ENCODER]
+    train = [
+        sys.executable,
+        "-m",
+        "pixelwise",
+        "train",
+        str(options.data),
+        "--out",
+        str(work / arm),
+        *ENCODER,
+    ]
     if arm == COURSE:
         words = [*train, "--recipe", "book"]
     elif arm == SMP:
         rival = Path(__file__).with_name("smp_train.py")
-        words = [sys.executable, str(rival), str(options.data), str(work / "smp.pt"), str(options.minutes)]
+        words = [
+            sys.executable,
+            str(rival),
+            str(options.data),
+            str(work / "smp.pt"),
+            str(options.minutes),
+        ]
     else:
-        minutes = options.minutes if arm == OURS else float(rows(work / COURSE)[-1]["seconds"]) / 60 / 5
+        minutes = (
+            options.minutes if arm == OURS else float(rows(work / COURSE)[-1]["seconds"]) / 60 / 5
+        )
         words = [*train, "--minutes", f"{minutes:.3f}"]
     start = time.monotonic()
     with (work / f"{arm}.log").open("w") as log:
@@ -96,16 +132,24 @@ def figures(arm: str, options: argparse.Namespace, work: Path) -> list[str]:
     """Minutes, epochs, and scores on the test images."""
     if arm == SMP:
         last = (work / "smp.log").read_text().split()
-        minutes, epochs = last[-1], last[-3]
+        minutes = last[-1]
+        epochs = last[-3]
         classes = open_dataset(options.data, DataOptions()).classes
         model = pixelwise.Predictor(runner(work / "smp.pt", len(classes)), classes)
     else:
         history = rows(work / arm)
-        minutes, epochs = f"{float(history[-1]['seconds']) / 60:.1f}", str(len(history))
+        minutes = f"{float(history[-1]['seconds']) / 60:.1f}"
+        epochs = str(len(history))
         model = pixelwise.load(work / arm)
     found = pixelwise.evaluate(model, options.data)
     interval = "{:.3f} to {:.3f}".format(*found.mean_iou_interval)
-    return [minutes, epochs, f"{found.scores.mean_iou:.4f}", interval, f"{found.scores.pixel_accuracy:.4f}"]
+    return [
+        minutes,
+        epochs,
+        f"{found.scores.mean_iou:.4f}",
+        interval,
+        f"{found.scores.pixel_accuracy:.4f}",
+    ]
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -120,7 +164,9 @@ def runner(weights: Path, classes: int) -> object:
     @torch.inference_mode()
     def run(rgb: Pixels) -> Logits:
         height, width = rgb.shape[-2:]
-        padded = torch.nn.functional.pad(normalised(torch.from_numpy(rgb)), (0, -width % 32, 0, -height % 32))
+        padded = torch.nn.functional.pad(
+            normalised(torch.from_numpy(rgb)), (0, -width % 32, 0, -height % 32)
+        )
         return model(padded)[..., :height, :width].numpy()
 
     return run

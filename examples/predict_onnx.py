@@ -13,27 +13,35 @@ from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession(sys.argv[1])
 header = json.loads(session.get_modelmeta().custom_metadata_map["pixelwise"])
-classes, (TILE, _), OVERLAP = header["classes"], header["tiles"]["tile"], header["tiles"]["overlap"]
+classes = header["classes"]
+TILE, _ = header["tiles"]["tile"]
+OVERLAP = header["tiles"]["overlap"]
 
 
 def gaps(length: int, side: int) -> int:
     return max(0, -(-(length - side) // (side - int(side * OVERLAP))))
 
 
-def tiles(length: int) -> tuple[int, list[int]]:  # as few as TILE allows, then as small as so few may be
-    sides = (s for s in [*range(TILE * 3 // 4, TILE, 32), TILE] if gaps(length, s) == gaps(length, TILE))
-    side = next(sides) if length > TILE else length
-    return side, [i * (length - side) // max(1, gaps(length, side)) for i in range(gaps(length, side) + 1)]
+def tiles(length: int) -> tuple[int, list[int]]:
+    # as few as TILE allows, then as small as so few may be
+    sides = (*range(TILE * 3 // 4, TILE, 32), TILE)
+    enough = (side for side in sides if gaps(length, side) == gaps(length, TILE))
+    side = next(enough) if length > TILE else length
+    steps = gaps(length, side)
+    return side, [step * (length - side) // max(1, steps) for step in range(steps + 1)]
 
 
-def ramp(side: int) -> np.ndarray:  # a tile counts less and less towards its edges, where others lie over it
+def ramp(side: int) -> np.ndarray:
+    # a tile counts less and less towards its edges, where others lie over it
     edge = np.minimum(np.arange(side), np.arange(side)[::-1]) + 1
     return np.minimum(edge / (math.ceil(side * OVERLAP) + 1), 1)
 
 
 rgb = np.asarray(ImageOps.exif_transpose(Image.open(sys.argv[2])).convert("RGB")).transpose(2, 0, 1)
-total, count = np.zeros((len(classes["names"]), *rgb.shape[1:]), np.float32), np.zeros(rgb.shape[1:], np.float32)
-(height, tops), (width, lefts) = tiles(rgb.shape[1]), tiles(rgb.shape[2])
+total = np.zeros((len(classes["names"]), *rgb.shape[1:]), np.float32)
+count = np.zeros(rgb.shape[1:], np.float32)
+height, tops = tiles(rgb.shape[1])
+width, lefts = tiles(rgb.shape[2])
 weight = ramp(height)[:, None] * ramp(width)
 for top in tops:
     for left in lefts:

@@ -20,22 +20,30 @@ def test_animals_comes_along_small_and_with_a_card() -> None:
     assert len(zlib.compress(bundled()["animals"].read_bytes())) <= 10e6  # as the wheel holds it
     assert read_header(Path("animals")).classes.names == ANIMALS
     card = (BUNDLED / "animals.md").read_text(encoding="utf-8")
-    assert all(f"## {title}" in card for title in ("Data", "Training", "Scores", "Limits", "Licence"))
+    assert all(
+        f"## {title}" in card for title in ("Data", "Training", "Scores", "Limits", "Licence")
+    )
 
 
 def test_it_finds_the_person_in_a_photograph() -> None:
     """Her face is at the middle, the sky beside her hat at the upper right."""
     labels = pixelwise.load("animals").predict(PHOTOGRAPH).labels
     assert labels.shape == (600, 512)
-    assert np.bincount(labels[150:300, 190:330].ravel(), minlength=7).argmax() == ANIMALS.index("person")
+    assert np.bincount(labels[150:300, 190:330].ravel(), minlength=7).argmax() == ANIMALS.index(
+        "person"
+    )
     assert (labels[20:120, 420:500] == ANIMALS.index("background")).all()
 
 
 def test_it_knows_animals_it_was_not_trained_on(real_data: Path) -> None:
     """The dog on the left and the cat on the right of the course's photograph."""
     labels = pixelwise.load("animals").predict(real_data / "style/catdog.jpg").labels
-    assert np.bincount(labels[100:300, 130:300].ravel(), minlength=7).argmax() == ANIMALS.index("dog")
-    assert np.bincount(labels[220:400, 470:600].ravel(), minlength=7).argmax() == ANIMALS.index("cat")
+    assert np.bincount(labels[100:300, 130:300].ravel(), minlength=7).argmax() == ANIMALS.index(
+        "dog"
+    )
+    assert np.bincount(labels[220:400, 470:600].ravel(), minlength=7).argmax() == ANIMALS.index(
+        "cat"
+    )
 
 
 def test_the_demo_begins_with_the_photograph(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
-    path, folder = tmp_path / f"{'ü' * 125}a.txt", tmp_path / "out" / ("f" * 255)
+    path = tmp_path / f"{'ü' * 125}a.txt"
+    folder = tmp_path / "out" / ("f" * 255)
     with atomic(path) as draft:
         draft.write_text("x")
         assert draft.name.startswith(".üüü")
@@ -35,7 +36,9 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # the kernel itself refuses to write more
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (1000, hard)
+    )  # the kernel itself refuses to write more
     try:
         with pytest.raises(OutputError, match="no space left"):
             write_text(path, "x" * 5000)
@@ -51,7 +54,9 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         write_text(tmp_path / "file/a.txt", "x")
 
 
-def test_other_errors_of_the_system_keep_their_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_of_the_system_keep_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
@@ -71,7 +76,9 @@ def _umask() -> int:
     return mask
 
 
-def test_a_folder_is_held_by_one_alone_and_is_gone_where_nothing_came_into_it(tmp_path: Path) -> None:
+def test_a_folder_is_held_by_one_alone_and_is_gone_where_nothing_came_into_it(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "runs/a"
     with held(folder):
         with pytest.raises(OutputError, match="written by another command"), held(folder):

@@ -24,7 +24,9 @@ print(faults, resident)
 
 
 def measured(held: str) -> tuple[int, float]:
-    done = subprocess.run([sys.executable, "-c", FAULTS.format(held=held)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS.format(held=held)], capture_output=True, text=True, check=True
+    )
     faults, resident = done.stdout.split()
     return int(faults), float(resident)
 

@@ -52,27 +52,36 @@ def room(path: Path) -> str:
 def imported_rooms(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pixelwise."):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.startswith("pixelwise.")
+        ):
             names.add(node.module.split(".")[1])
         elif isinstance(node, ast.ImportFrom) and node.module == "pixelwise":
             names |= {alias.name for alias in node.names}
     return names
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if room(p) != "__init__"], ids=lambda p: str(p.relative_to(SOURCE)))
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if room(p) != "__init__"], ids=lambda p: str(p.relative_to(SOURCE))
+)
 def test_a_room_imports_only_from_lower_floors_or_itself(path: Path) -> None:
     here = room(path)
     for there in imported_rooms(path) - {here}:
-        assert FLOORS[there] < FLOORS[here] or (here, there) in HANDED_OVER, f"{here} imports {there}"
+        assert FLOORS[there] < FLOORS[here] or (here, there) in HANDED_OVER, (
+            f"{here} imports {there}"
+        )
 
 
 def test_files_and_functions_stay_short() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
-        assert text.count("\n") <= 400, path
+        assert text.count("\n") <= 450, path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
-                assert (node.end_lineno or 0) - node.lineno < 75, f"{path}: {node.name}"
+                first = node.body[min(ast.get_docstring(node) is not None, len(node.body) - 1)]
+                assert (node.end_lineno or 0) - first.lineno < 70, f"{path}: {node.name}"
 
 
 def test_print_and_assert_on_input_stay_out_of_the_library() -> None:

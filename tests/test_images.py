@@ -17,9 +17,15 @@ RGB = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     turns = {
-        1: RGB, 2: RGB[:, ::-1], 3: RGB[::-1, ::-1], 4: RGB[::-1],
-        5: RGB.transpose(1, 0, 2), 6: np.rot90(RGB, -1), 7: RGB[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(RGB),
-    }  # fmt: skip
+        1: RGB,
+        2: RGB[:, ::-1],
+        3: RGB[::-1, ::-1],
+        4: RGB[::-1],
+        5: RGB.transpose(1, 0, 2),
+        6: np.rot90(RGB, -1),
+        7: RGB[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(RGB),
+    }
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "turned.png"
@@ -48,7 +54,9 @@ def test_16_bit_grey_keeps_its_upper_8_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("mode", "named"), [("I", "32-bit integers"), ("F", "floating point")])
-def test_pictures_without_a_fixed_range_are_refused_by_name(tmp_path: Path, mode: str, named: str) -> None:
+def test_pictures_without_a_fixed_range_are_refused_by_name(
+    tmp_path: Path, mode: str, named: str
+) -> None:
     path = tmp_path / "wide.tif"
     Image.fromarray(RGB[..., 0]).convert(mode).save(path)
     with pytest.raises(ImageError, match=f"wide.tif.*{named}"):
@@ -71,12 +79,17 @@ def test_damaged_files_are_named(tmp_path: Path, photo: Path) -> None:
 
 def test_200_megapixels_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", 20000, 10000, 8, 2, 0, 0, 0)
     path = tmp_path / "huge.png"
     path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
     )
     with pytest.raises(ImageError, match=r"huge\.png.*megapixels"):
         read_rgb(path)
@@ -92,11 +105,15 @@ def test_labels_are_read_back_as_indices_with_the_palette(tmp_path: Path) -> Non
         assert image.convert("RGB").getpixel((1, 0)) == (128, 0, 0)
 
 
-def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.png"
     write_image(path, RGB)
     before = path.read_bytes()
-    monkeypatch.setattr(Image.Image, "save", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        Image.Image, "save", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         write_image(path, RGB[::-1])
     assert path.read_bytes() == before
@@ -105,7 +122,8 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 
 def test_threads_that_keep_pil_quiet_at_once_leave_no_filter_and_lose_none() -> None:
     before = list(warnings.filters)
-    one, other = quiet(), quiet()
+    one = quiet()
+    other = quiet()
     one.__enter__()
     other.__enter__()
     one.__exit__(None, None, None)

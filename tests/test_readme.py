@@ -50,7 +50,12 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("pixelwise ")]
+    commands = [
+        line
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if line.startswith("pixelwise ")
+    ]
     assert {shlex.split(line)[1] for line in commands} == COMMANDS
     for line in commands:
         words = shlex.split(line)
@@ -63,8 +68,12 @@ def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyP
             main()
         assert not end.value.code, line
     listed = set(re.findall(r"`([\w.]+\.(?:safetensors|json|csv|png|html))`", README))
-    assert {"steps.png", "checkerboard.png", "augmentation.png", "scores.png"} <= {p.name for p in desk.iterdir()}
-    assert {name for name in listed if not name.startswith(".")} <= {p.name for p in desk.rglob("*")} | {"x_matte.png"}
+    assert {"steps.png", "checkerboard.png", "augmentation.png", "scores.png"} <= {
+        p.name for p in desk.iterdir()
+    }
+    assert {name for name in listed if not name.startswith(".")} <= {
+        p.name for p in desk.rglob("*")
+    } | {"x_matte.png"}
     assert (desk / "masks/photo_overlay.jpg").is_file()
 
 
@@ -73,7 +82,10 @@ def ask_server(words: list[str]) -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             said = next(line for line in process.stderr if line.startswith("serving "))
-            assert Client(said.split(" on ")[1].split(";")[0]).labels("photo.jpg").shape == (96, 140)
+            assert Client(said.split(" on ")[1].split(";")[0]).labels("photo.jpg").shape == (
+                96,
+                140,
+            )
             process.terminate()
             process.stderr.read()
         finally:
@@ -82,7 +94,9 @@ def ask_server(words: list[str]) -> None:
 
 
 def test_the_python_of_the_readme_works(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "\n".join(blocks("python")).replace("epochs=2)", 'epochs=1, crop=(32, 32), precision="float32")')
+    code = "\n".join(blocks("python")).replace(
+        "epochs=2)", 'epochs=1, crop=(32, 32), precision="float32")'
+    )
     exec(compile(code, "README.md", "exec"), {})
     assert (desk / "overlay.jpg").is_file()
 

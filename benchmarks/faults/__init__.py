@@ -1,4 +1,5 @@
-"""Faults to plant in a clean data set, one function each, strong or mild. Used by clinic.py and by the tests.
+"""Faults to plant in a clean data set, one function each, strong or mild. Used by clinic.py and by
+the tests.
 
 A set is a plain folder: images/SPLIT/NAME.jpg and masks/SPLIT/NAME.png of class ids (or 0 and 255).
 """

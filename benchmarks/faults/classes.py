@@ -26,7 +26,9 @@ def absent_class(p: Patient, mild: bool) -> Planted:
 
 def class_only_in_test(p: Patient, mild: bool) -> Planted:
     gone = 8 if mild else 1
-    edit_masks(p.pairs("train"), p, lambda labels: np.where(labels == gone, 255, labels).astype(np.uint8))
+    edit_masks(
+        p.pairs("train"), p, lambda labels: np.where(labels == gone, 255, labels).astype(np.uint8)
+    )
     for split in ("val", "test"):
         edit_masks(p.pairs(split)[:2], p, patch(gone, False))
     return []
@@ -42,7 +44,11 @@ def tiny_class(p: Patient, mild: bool) -> Planted:
 def rare_class(p: Patient, mild: bool) -> Planted:
     rare = len(p.names) - 1
     edit_masks(p.every(), p, lambda labels: np.where(labels == rare, 0, labels).astype(np.uint8))
-    edit_masks(p.some(mild, 3), p, lambda labels: np.where(np.arange(len(labels))[:, None] < 200, rare, labels))
+    edit_masks(
+        p.some(mild, 3),
+        p,
+        lambda labels: np.where(np.arange(len(labels))[:, None] < 200, rare, labels),
+    )
     return []
 
 
@@ -57,7 +63,11 @@ def layers(p: Patient, mild: bool) -> Planted:
                 drawn = labels == label
                 if label == 2:
                     drawn = moved(drawn, 3, 3) | drawn
-                path = mask.parent / f"{mask.stem}_{name}.png" if mild else mask.parent / name / mask.name
+                path = (
+                    mask.parent / f"{mask.stem}_{name}.png"
+                    if mild
+                    else mask.parent / name / mask.name
+                )
                 path.parent.mkdir(exist_ok=True)
                 Image.fromarray(drawn.astype(np.uint8) * 255).save(path)
     return []

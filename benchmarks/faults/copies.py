@@ -18,7 +18,9 @@ def leaked_image(p: Patient, mild: bool) -> Planted:
 
 def near_leak(p: Patient, mild: bool) -> Planted:
     def change(picture: Image.Image) -> Image.Image:
-        small = picture.resize((round(picture.width * 0.8), round(picture.height * 0.8)), Image.Resampling.BICUBIC)
+        small = picture.resize(
+            (round(picture.width * 0.8), round(picture.height * 0.8)), Image.Resampling.BICUBIC
+        )
         return small if mild else Image.eval(small, lambda value: min(255, int(value * 1.15 + 8)))
 
     return _copies(p, mild, "test", change, quality=60)
@@ -28,13 +30,24 @@ def near_copy(p: Patient, mild: bool) -> Planted:
     def change(picture: Image.Image) -> Image.Image:
         width, height = picture.size
         edge = 0 if mild else 0.01
-        return picture.crop((int(width * edge), int(height * edge), int(width * (1 - edge)), int(height * (1 - edge))))
+        return picture.crop(
+            (
+                int(width * edge),
+                int(height * edge),
+                int(width * (1 - edge)),
+                int(height * (1 - edge)),
+            )
+        )
 
     return _copies(p, mild, "train", change, quality=70)
 
 
 def _copies(
-    p: Patient, mild: bool, split: str, change: Callable[[Image.Image], Image.Image], quality: int = 0
+    p: Patient,
+    mild: bool,
+    split: str,
+    change: Callable[[Image.Image], Image.Image],
+    quality: int = 0,
 ) -> Planted:
     done = []
     for image, mask in p.some(mild):

@@ -55,7 +55,9 @@ def image_twice_named(p: Patient, mild: bool) -> Planted:
 
 
 def mask_twice_named(p: Patient, mild: bool) -> Planted:
-    return [Path(shutil.copy(mask, mask.with_name(f"{mask.stem}_mask.png"))) for _, mask in p.some(mild)]
+    return [
+        Path(shutil.copy(mask, mask.with_name(f"{mask.stem}_mask.png"))) for _, mask in p.some(mild)
+    ]
 
 
 def link_broken(p: Patient, mild: bool) -> Planted:
@@ -84,7 +86,10 @@ def name_bytes(p: Patient, mild: bool) -> Planted:
 
 
 def other_files(p: Patient, mild: bool) -> Planted:
-    done = [p.root / "masks/train" / f"{name}" for name in (("Thumbs.db",) if mild else ("a.txt", "b.json", "c.xml"))]
+    done = [
+        p.root / "masks/train" / f"{name}"
+        for name in (("Thumbs.db",) if mild else ("a.txt", "b.json", "c.xml"))
+    ]
     for path in done:
         path.write_text("x")
     return done
@@ -130,14 +135,20 @@ def split_unpaired(p: Patient, mild: bool) -> Planted:
 
 def classes_malformed(p: Patient, mild: bool) -> Planted:
     path = p.root / "classes.json"
-    text = "[\n" + ",\n".join(f'  {{"name": "{name}"}}' for name in p.names) + (",\n]" if mild else "\n  {{{\n")
+    text = (
+        "[\n"
+        + ",\n".join(f'  {{"name": "{name}"}}' for name in p.names)
+        + (",\n]" if mild else "\n  {{{\n")
+    )
     path.write_text(text)
     (p.root / "classes.txt").unlink(missing_ok=True)
     return [path]
 
 
 def classes_contradict(p: Patient, mild: bool) -> Planted:
-    names = [*p.names[:-2], p.names[-1], p.names[-2]] if mild else [f"other {name}" for name in p.names]
+    names = (
+        [*p.names[:-2], p.names[-1], p.names[-2]] if mild else [f"other {name}" for name in p.names]
+    )
     path = p.root / "classes.csv"
     path.write_text("\n".join(names) + "\n")
     return [path]

@@ -52,7 +52,8 @@ def cmyk(p: Patient, mild: bool) -> Planted:
 def deep(p: Patient, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         return _saved(
-            Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257), path.with_suffix(".png")
+            Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257),
+            path.with_suffix(".png"),
         )
 
     return _resave(p, mild, change)
@@ -67,7 +68,9 @@ def floats(p: Patient, mild: bool) -> Planted:
 
 def grey(p: Patient, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
-        return _saved(picture.convert("L").convert("RGB"), path.with_suffix(".png" if mild else ".jpg"))
+        return _saved(
+            picture.convert("L").convert("RGB"), path.with_suffix(".png" if mild else ".jpg")
+        )
 
     return _resave(p, mild, change)
 
@@ -84,7 +87,9 @@ def _scaled(p: Patient, mild: bool, factor: float) -> Planted:
     for image, mask in p.some(mild, 3):
         for path, way in ((image, Image.Resampling.BICUBIC), (mask, Image.Resampling.NEAREST)):
             picture = Image.open(path)
-            picture.resize((round(picture.width * factor), round(picture.height * factor)), way).save(path)
+            picture.resize(
+                (round(picture.width * factor), round(picture.height * factor)), way
+            ).save(path)
         done.append(image)
     return done
 

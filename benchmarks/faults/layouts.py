@@ -75,7 +75,9 @@ def coloured_matte(p: Patient, mild: bool) -> Planted:
     as_matte(p)
     done = [p.root / "training" / name.replace(".png", "_matte.png") for name in chosen]
     for path in done:
-        pixels = np.repeat(raw(path)[:, :, None], 3, axis=2) * np.array([1, 0 if not mild else 1, 1], np.uint8)
+        pixels = np.repeat(raw(path)[:, :, None], 3, axis=2) * np.array(
+            [1, 0 if not mild else 1, 1], np.uint8
+        )
         pixels[0, 0] = (9, 0, 0)
         Image.fromarray(pixels).save(path)
     return done

@@ -56,7 +56,8 @@ def smooth(p: Patient, mild: bool) -> Planted:
         picture = Image.open(mask).convert("L" if p.binary else "RGB")
         factor = 0.9 if mild else 0.5
         small = picture.resize(
-            (round(picture.width * factor), round(picture.height * factor)), Image.Resampling.BILINEAR
+            (round(picture.width * factor), round(picture.height * factor)),
+            Image.Resampling.BILINEAR,
         )
         small.resize(picture.size, Image.Resampling.BILINEAR).save(mask)
         done.append(mask)
@@ -68,7 +69,8 @@ def smooth_ids(p: Patient, mild: bool) -> Planted:
         factor = 0.9 if mild else 0.5
         picture = Image.fromarray(labels)
         small = picture.resize(
-            (round(picture.width * factor), round(picture.height * factor)), Image.Resampling.BILINEAR
+            (round(picture.width * factor), round(picture.height * factor)),
+            Image.Resampling.BILINEAR,
         )
         return np.asarray(small.resize(picture.size, Image.Resampling.BILINEAR))
 
@@ -136,7 +138,11 @@ def other_palette(p: Patient, mild: bool) -> Planted:
         labels = raw(mask)
         seen = np.unique(labels)[::-1]
         image = Image.fromarray(np.searchsorted(seen[::-1], labels).astype(np.uint8))
-        flat = [channel for value in seen[::-1] for channel in p.palette[min(int(value), len(p.palette) - 1)]]
+        flat = [
+            channel
+            for value in seen[::-1]
+            for channel in p.palette[min(int(value), len(p.palette) - 1)]
+        ]
         image.putpalette(flat)
         image.save(mask)
         done.append(mask)
@@ -156,7 +162,11 @@ def in_alpha(p: Patient, mild: bool) -> Planted:
 
 def from_one(p: Patient, mild: bool) -> Planted:
     undeclared(p)
-    edit_masks(p.every(), p, lambda labels: np.where(labels == 255, 255, labels + (1 if mild else 2)).astype(np.uint8))
+    edit_masks(
+        p.every(),
+        p,
+        lambda labels: np.where(labels == 255, 255, labels + (1 if mild else 2)).astype(np.uint8),
+    )
     return []
 
 
@@ -173,7 +183,9 @@ def instance_ids(p: Patient, mild: bool) -> Planted:
     chosen = p.some(mild)
     for _, mask in chosen:
         labels = raw(mask).astype(np.uint16)
-        Image.fromarray(np.where((labels > 0) & (labels < 60), 1000 * labels + 7, 0).astype(np.uint16)).save(mask)
+        Image.fromarray(
+            np.where((labels > 0) & (labels < 60), 1000 * labels + 7, 0).astype(np.uint16)
+        ).save(mask)
     return [mask for _, mask in chosen]
 
 

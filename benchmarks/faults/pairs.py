@@ -16,7 +16,9 @@ def smaller_mask(p: Patient, mild: bool) -> Planted:
 
 
 def cropped_mask(p: Patient, mild: bool) -> Planted:
-    return edit_masks(p.some(mild), p, lambda labels: labels[:, : -len(labels[0]) // (10 if mild else 3)])
+    return edit_masks(
+        p.some(mild), p, lambda labels: labels[:, : -len(labels[0]) // (10 if mild else 3)]
+    )
 
 
 def lying_mask(p: Patient, mild: bool) -> Planted:
@@ -27,7 +29,9 @@ def lying_mask(p: Patient, mild: bool) -> Planted:
 
 
 def exif_image(p: Patient, mild: bool) -> Planted:
-    """The image is stored turned with a tag; its mask was drawn on the stored pixels. Mild: turned by 180 degrees."""
+    """The image is stored turned with a tag; its mask was drawn on the stored pixels. Mild: turned
+    by 180 degrees.
+    """
     done = []
     for image, mask in p.some(mild):
         picture = Image.open(image)
@@ -41,12 +45,16 @@ def exif_image(p: Patient, mild: bool) -> Planted:
 
 
 def exif_both(p: Patient, mild: bool) -> Planted:
-    """The image is stored turned with a tag and its mask is upright: all is well, but other programs may stumble."""
+    """The image is stored turned with a tag and its mask is upright: all is well, but other
+    programs may stumble.
+    """
     done = []
     for image, _ in p.some(mild):
         exif = Image.Exif()
         exif[0x0112] = 3 if mild else 6
-        Image.open(image).rotate(180 if mild else 90, expand=True).save(image, exif=exif, quality=92)
+        Image.open(image).rotate(180 if mild else 90, expand=True).save(
+            image, exif=exif, quality=92
+        )
         done.append(image)
     return done
 
@@ -78,16 +86,22 @@ def shifted(p: Patient, mild: bool) -> Planted:
 
 
 def all_shifted(p: Patient, mild: bool) -> Planted:
-    edit_masks(p.every(), p, lambda labels: moved(labels, 0, max(labels.shape) // (100 if mild else 40)))
+    edit_masks(
+        p.every(), p, lambda labels: moved(labels, 0, max(labels.shape) // (100 if mild else 40))
+    )
     return []
 
 
 def mirrored(p: Patient, mild: bool) -> Planted:
-    return edit_masks(p.some(False, 3 if mild else 6), p, lambda labels: np.ascontiguousarray(labels[:, ::-1]))
+    return edit_masks(
+        p.some(False, 3 if mild else 6), p, lambda labels: np.ascontiguousarray(labels[:, ::-1])
+    )
 
 
 def upside_down(p: Patient, mild: bool) -> Planted:
-    return edit_masks(p.some(False, 3 if mild else 6), p, lambda labels: np.ascontiguousarray(labels[::-1]))
+    return edit_masks(
+        p.some(False, 3 if mild else 6), p, lambda labels: np.ascontiguousarray(labels[::-1])
+    )
 
 
 def all_mirrored(p: Patient, mild: bool) -> Planted:
@@ -100,7 +114,9 @@ def _exchange(p: Patient, masks: list[Path], step: int) -> Planted:
     """Each mask takes the place of that `step` further on, made to its size."""
     held = [(raw(mask), size_of(mask)) for mask in masks]
     for at, mask in enumerate(masks):
-        labels = Image.fromarray(held[(at + step) % len(masks)][0]).resize(held[at][1], Image.Resampling.NEAREST)
+        labels = Image.fromarray(held[(at + step) % len(masks)][0]).resize(
+            held[at][1], Image.Resampling.NEAREST
+        )
         save_mask(mask, np.asarray(labels), p)
     return masks
 

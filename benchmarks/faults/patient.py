@@ -75,7 +75,10 @@ def in_colours(patient: Patient) -> None:
     for _, mask in patient.every():
         Image.fromarray(colours(raw(mask), patient)).save(mask)
     (patient.root / "classes.txt").unlink(missing_ok=True)
-    rows = [f"{name},{r},{g},{b}" for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)]
+    rows = [
+        f"{name},{r},{g},{b}"
+        for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)
+    ]
     (patient.root / "classes.csv").write_text("\n".join(rows) + "\n")
 
 
@@ -83,7 +86,9 @@ def undeclared(patient: Patient) -> None:
     (patient.root / "classes.txt").unlink(missing_ok=True)
 
 
-def edit_masks(pairs: Iterable[tuple[Path, Path]], patient: Patient, change: Callable[[Array], Array]) -> Planted:
+def edit_masks(
+    pairs: Iterable[tuple[Path, Path]], patient: Patient, change: Callable[[Array], Array]
+) -> Planted:
     done = []
     for _, mask in pairs:
         save_mask(mask, change(raw(mask)), patient)
@@ -93,7 +98,9 @@ def edit_masks(pairs: Iterable[tuple[Path, Path]], patient: Patient, change: Cal
 
 @dataclass(frozen=True)
 class Fault:
-    """What is planted, the kinds that name it rightly, the sets it is planted in, and the one function."""
+    """What is planted, the kinds that name it rightly, the sets it is planted in, and the one
+    function.
+    """
 
     plant: Callable[[Patient, bool], Planted]
     kinds: tuple[str, ...]

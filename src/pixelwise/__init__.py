@@ -1,4 +1,5 @@
-"""pixelwise: semantic segmentation, from a folder of images and masks to a model one can trust and ship.
+"""pixelwise: semantic segmentation, from a folder of images and masks to a model one can trust and
+ship.
 
 Nothing heavy is imported here: each name below is loaded when it is first used.
 """
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
     from pixelwise.models.build import build_model
 
 __version__ = "0.1.0"
-__all__ = ["Predictor", "Result", "__version__", "build_model", "evaluate", "load", "stylize", "train"]
+__all__ = [
+    "Predictor",
+    "Result",
+    "__version__",
+    "build_model",
+    "evaluate",
+    "load",
+    "stylize",
+    "train",
+]
 
 _HOMES = {
     "Predictor": "pixelwise.inference.predictor",

@@ -24,7 +24,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 @dataclass(frozen=True)
 class Header:
-    """What a model file says of itself. `training` is a summary for people and reports, not needed to run it."""
+    """What a model file says of itself. `training` is a summary for people and reports, not needed
+    to run it.
+    """
 
     model: ModelConfig
     classes: Classes
@@ -37,8 +39,12 @@ class Header:
         return found
 
     def to_json(self, **more: object) -> str:
-        """The header as it stands in the file; `more` is for other programs that run the network."""
-        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self), **more}, sort_keys=True)
+        """The header as it stands in the file; `more` is for other programs that run the
+        network.
+        """
+        return json.dumps(
+            {"format_version": FORMAT_VERSION, **asdict(self), **more}, sort_keys=True
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "Header":
@@ -46,13 +52,16 @@ class Header:
         try:
             return cls._read(json.loads(text))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"its header is damaged ({type(error).__name__}: {error}); copy it again") from error
+            raise ModelError(
+                f"its header is damaged ({type(error).__name__}: {error}); copy it again"
+            ) from error
 
     @classmethod
     def _read(cls, raw: dict[str, Any]) -> "Header":
         if raw.get("format_version") != FORMAT_VERSION:
             raise ModelError(
-                f"model format version {raw.get('format_version')}, but this pixelwise reads version {FORMAT_VERSION}; "
+                f"model format version {raw.get('format_version')}, but this pixelwise reads "
+                f"version {FORMAT_VERSION}; "
                 "install the pixelwise that wrote it, or train again"
             )
         palette = tuple(tuple(colour) for colour in raw["classes"]["palette"])
@@ -66,15 +75,21 @@ class Header:
 def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:
     """Write the model file atomically; with `half`, all floats in 16 bits, for half the size.
 
-    A decoder bears bfloat16, which compresses better; an encoder, with its normalisations, needs float16's digits.
+    A decoder bears bfloat16, which compresses better; an encoder, with its normalisations, needs
+    float16's digits.
     """
     import torch
     from safetensors.torch import save_file
 
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
-        kinds = {name: torch.bfloat16 if name.startswith("decoder.") else torch.float16 for name in state}
-        state = {name: value.to(kinds[name]) if value.is_floating_point() else value for name, value in state.items()}
+        kinds = {
+            name: torch.bfloat16 if name.startswith("decoder.") else torch.float16 for name in state
+        }
+        state = {
+            name: value.to(kinds[name]) if value.is_floating_point() else value
+            for name, value in state.items()
+        }
     with atomic(path) as draft:
         try:
             save_file(state, draft, metadata={HEADER_KEY: header.to_json()})
@@ -85,7 +100,8 @@ def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = F
 def load_model(path: Path) -> tuple["Segmenter", Header]:
     """Read a model file, or the one in a run folder.
 
-    Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format version.
+    Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format
+    version.
     """
     with _opened(path, "pt") as (file, header):
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -101,7 +117,8 @@ def read_header(path: Path) -> Header:
 
 
 def model_path(path: Path) -> Path:
-    """The model file itself: for it, for a run folder, or for the name of a bundled model that no file here bears.
+    """The model file itself: for it, for a run folder, or for the name of a bundled model that no
+    file here bears.
 
     Raises ModelError where there is none.
     """
@@ -110,14 +127,17 @@ def model_path(path: Path) -> Path:
         return known[str(path)]
     if not file.is_file():
         raise ModelError(
-            f"model {file}: no such file; give a run folder, a .safetensors file that pixelwise wrote, or a bundled "
+            f"model {file}: no such file; give a run folder, a .safetensors file that "
+            "pixelwise wrote, or a bundled "
             f"model: {', '.join(known)}"
         )
     return file
 
 
 def bundled() -> dict[str, Path]:
-    """The models that come with the package, by name. Each has a card of the same name, with suffix .md."""
+    """The models that come with the package, by name. Each has a card of the same name, with suffix
+    .md.
+    """
     return {path.stem: path for path in sorted(BUNDLED.glob("*.safetensors"))}
 
 
@@ -129,21 +149,30 @@ def _opened(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
         with safe_open(path, framework=framework) as file:
             metadata = file.metadata() or {}
             if HEADER_KEY not in metadata:
-                raise ModelError("not written by pixelwise; such a file can serve as encoder --weights")
+                raise ModelError(
+                    "not written by pixelwise; such a file can serve as encoder --weights"
+                )
             yield file, Header.from_json(metadata[HEADER_KEY])
     except SafetensorError as error:
-        raise ModelError(f"model {path}: truncated or damaged ({error}); copy it again or train again") from error
+        raise ModelError(
+            f"model {path}: truncated or damaged ({error}); copy it again or train again"
+        ) from error
     except PixelwiseError as error:
         raise ModelError(f"model {path}: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"model {path}: header and weights do not fit ({error}); train again") from error
+        raise ModelError(
+            f"model {path}: header and weights do not fit ({error}); train again"
+        ) from error
 
 
 def _refuse_pickle(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(2)
     if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        raise ModelError(f"model {path}: a pickle, which could run code when read; pixelwise reads .safetensors only")
+        raise ModelError(
+            f"model {path}: a pickle, which could run code when read; pixelwise reads "
+            ".safetensors only"
+        )
 
 
 def _write_error(error: SafetensorError) -> OSError:

@@ -9,8 +9,8 @@ PixelwiseError
 ├── OutputError    a result that cannot be written
 └── TrainingError  a training that cannot go on
 
-A message says what came, what is allowed and what to do next. The command line turns these into one line and exit
-status 2; anything else is a bug and keeps its traceback.
+A message says what came, what is allowed and what to do next. The command line turns these into one
+line and exit status 2; anything else is a bug and keeps its traceback.
 """
 
 from collections.abc import Iterable

@@ -8,13 +8,18 @@ from typing import Any
 from pixelwise.errors import ConfigError, unknown
 
 
-def read_fields(texts: Sequence[str], kind: type[Any], *, own: Collection[str] = ()) -> dict[str, Any]:
-    """Fields of the dataclass `kind` from texts such as `ema=0.999`, `scale=(0.5, 2)`, `optimizer=sgd`.
+def read_fields(
+    texts: Sequence[str], kind: type[Any], *, own: Collection[str] = ()
+) -> dict[str, Any]:
+    """Fields of the dataclass `kind` from texts such as `ema=0.999`, `scale=(0.5, 2)`,
+    `optimizer=sgd`.
 
-    Raises ConfigError for a text without `=`, an unknown field, one that has an option of its `own`, and a value of
-    another type than the field's.
+    Raises ConfigError for a text without `=`, an unknown field, one that has an option of its
+    `own`, and a value of another type than the field's.
     """
-    known = {f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type) for f in fields(kind)}
+    known = {
+        f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type) for f in fields(kind)
+    }
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -49,6 +54,10 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "float": _is_number,
     "bool": lambda value: isinstance(value, bool),
     "None": lambda value: value is None,
-    "tuple[int, int]": lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_FITS["int"], value)),
-    "tuple[float, float]": lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)),
+    "tuple[int, int]": lambda value: (
+        isinstance(value, tuple) and len(value) == 2 and all(map(_FITS["int"], value))
+    ),
+    "tuple[float, float]": lambda value: (
+        isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+    ),
 }

@@ -17,23 +17,31 @@ _UMASK = os.umask(0)
 os.umask(_UMASK)
 
 _PREFIX = 100
-"""Bytes that a draft's name takes of the file's: both must not be longer than a file system's names, mostly 255."""
+"""Bytes that a draft's name takes of the file's: both must not be longer than a file system's
+names, mostly 255.
+"""
 
 _DRAFT = re.compile(r"(\..+\.)[a-z0-9_]{8}\.\w+", re.DOTALL)
-"""Names of drafts: a hidden file with eight random letters, as tempfile makes them, before the suffix."""
+"""Names of drafts: a hidden file with eight random letters, as tempfile makes them, before the
+suffix.
+"""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it otherwise.
+    """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it
+    otherwise.
 
-    The file gets the mode a plain `open` would give. Raises OutputError where it cannot be written or the disk is full.
+    The file gets the mode a plain `open` would give. Raises OutputError where it cannot be written
+    or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_draft(path.stem), suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=_draft(path.stem), suffix=path.suffix, dir=path.parent
+        )
         os.close(handle)
     except OSError as error:
         raise _output_error(path, error) from error
@@ -51,17 +59,24 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, *, names: Iterable[str], older: float) -> int:
-    """Remove the drafts of `atomic` in `folder` that have not changed for `older` seconds: those of killed processes.
+    """Remove the drafts of `atomic` in `folder` that have not changed for `older` seconds: those of
+    killed processes.
 
-    Only drafts of files called as one of `names` but for the suffix; other hidden files are somebody's own. Returns how
-    many. What cannot be looked at or removed stays.
+    Only drafts of files called as one of `names` but for the suffix; other hidden files are
+    somebody's own. Returns how many. What cannot be looked at or removed stays.
     """
-    gone, ours = 0, {_draft(Path(name).stem) for name in names}
+    gone = 0
+    ours = {_draft(Path(name).stem) for name in names}
     with suppress(OSError):
         for path in folder.iterdir():
             with suppress(OSError):
                 found = _DRAFT.fullmatch(path.name)
-                if found and found[1] in ours and path.is_file() and time.time() - path.stat().st_mtime >= older:
+                if (
+                    found
+                    and found[1] in ours
+                    and path.is_file()
+                    and time.time() - path.stat().st_mtime >= older
+                ):
                     path.unlink()
                     gone += 1
     return gone
@@ -69,15 +84,19 @@ def sweep(folder: Path, *, names: Iterable[str], older: float) -> int:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold `folder`, made where it is not there, for the block alone; removed after it if nothing came into it.
+    """Hold `folder`, made where it is not there, for the block alone; removed after it if nothing
+    came into it.
 
-    A process that ends, however it ends, holds nothing. Raises OutputError where another block holds the folder, and
-    where it cannot be made. Where the system knows no locks on folders, all are let in.
+    A process that ends, however it ends, holds nothing. Raises OutputError where another block
+    holds the folder, and where it cannot be made. Where the system knows no locks on folders, all
+    are let in.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}; choose another") from error
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror or error}; choose another"
+        ) from error
     handle = _locked(folder)
     try:
         yield
@@ -110,11 +129,14 @@ def _locked(folder: Path) -> int | None:
 
 @contextmanager
 def whole_folder(folder: Path, source: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `folder` when the block ends well, and is removed otherwise.
+    """Yield an empty folder that becomes `folder` when the block ends well, and is removed
+    otherwise.
 
-    Raises OutputError when `folder` holds something, lies in `source` or around it, or cannot be written.
+    Raises OutputError when `folder` holds something, lies in `source` or around it, or cannot be
+    written.
     """
-    target, origin = folder.resolve(), source.resolve()
+    target = folder.resolve()
+    origin = source.resolve()
     if target.is_relative_to(origin) or origin.is_relative_to(target):
         raise OutputError(f"{folder}: lies in the data set or around it; choose a folder elsewhere")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -123,7 +145,9 @@ def whole_folder(folder: Path, source: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=_draft(folder.name), dir=folder.parent))
     except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
+        raise OutputError(
+            f"cannot write {folder}: {error.strerror or error}; choose another folder"
+        ) from error
     try:
         yield stage
         stage.chmod(0o777 & ~_UMASK)
@@ -131,7 +155,9 @@ def whole_folder(folder: Path, source: Path) -> Iterator[Path]:
             folder.rmdir()
         stage.rename(folder)
     except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}; nothing was left there") from error
+        raise OutputError(
+            f"cannot write {folder}: {error.strerror or error}; nothing was left there"
+        ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
@@ -149,5 +175,10 @@ def _draft(name: str) -> str:
 
 def _output_error(path: Path, error: OSError) -> OutputError:
     if error.errno in _FULL:
-        return OutputError(f"cannot write {path}: no space left; free some and run again, the file of before is kept")
-    return OutputError(f"cannot write {path}: {error.strerror or error}; choose a folder that can be written to")
+        return OutputError(
+            f"cannot write {path}: no space left; free some and run again, the file of before "
+            "is kept"
+        )
+    return OutputError(
+        f"cannot write {path}: {error.strerror or error}; choose a folder that can be written to"
+    )

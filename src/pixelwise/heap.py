@@ -1,11 +1,16 @@
-"""The C library's heap: how much of freed memory is kept, and when it goes back to the system. glibc only."""
+"""The C library's heap: how much of freed memory is kept, and when it goes back to the system.
+glibc only.
+"""
 
 import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8  # malloc.h
+_TRIM_THRESHOLD = -1
+_MMAP_THRESHOLD = -3
+_MMAP_MAX = -4
+_ARENA_MAX = -8  # malloc.h
 _KEPT = 2**31 - 1
 _MEBIBYTE = 2**20
 
@@ -13,17 +18,20 @@ _MEBIBYTE = 2**20
 def share_heap() -> None:
     """One heap for all threads to come: what a thread frees the others use.
 
-    Of a burst of large pictures, with a heap for each thread, twice as much stays (benchmarks/results/serve.md).
+    Of a burst of large pictures, with a heap for each thread, twice as much stays
+    (benchmarks/results/serve.md).
     """
     _of_libc("mallopt", _ARENA_MAX, 1)
 
 
 @contextmanager
 def kept_heap() -> Iterator[None]:
-    """Keep freed memory for the next tensor while the block runs, in one heap for all threads; also a decorator.
+    """Keep freed memory for the next tensor while the block runs, in one heap for all threads; also
+    a decorator.
 
-    glibc takes arrays above 32 MiB from the system one by one and gives each back, and the system clears every page of
-    every one: a step on large batches spends three fifths of its time there (benchmarks/results/train_speed.md).
+    glibc takes arrays above 32 MiB from the system one by one and gives each back, and the system
+    clears every page of every one: a step on large batches spends three fifths of its time there
+    (benchmarks/results/train_speed.md).
     """
     share_heap()
     _of_libc("mallopt", _MMAP_MAX, 0)

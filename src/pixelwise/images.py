@@ -22,7 +22,9 @@ Source = str | Path | bytes | Image.Image
 Formats = tuple[str, ...]
 Palette = tuple[tuple[int, int, int], ...]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"}
+)
 MAX_PIXELS = 100_000_000
 _ORIENTATION = 0x0112
 _FILTERS = threading.Lock()
@@ -33,10 +35,12 @@ _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """A block in which PIL's warnings (odd metadata, large sizes) are not shown: what is odd is measured or refused.
+    """A block in which PIL's warnings (odd metadata, large sizes) are not shown: what is odd is
+    measured or refused.
 
-    Blocks of several threads may overlap in any way: one filter serves all and goes with the last. With
-    `warnings.catch_warnings` each would put back the filters that it found, those of another thread's block too.
+    Blocks of several threads may overlap in any way: one filter serves all and goes with the last.
+    With `warnings.catch_warnings` each would put back the filters that it found, those of another
+    thread's block too.
     """
     block = object()
     with _FILTERS:
@@ -58,9 +62,11 @@ def describe(source: Source) -> str:
 
 
 def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image:
-    """Open a picture and decode it whole; `formats` are PIL's names of those allowed, all of them if None.
+    """Open a picture and decode it whole; `formats` are PIL's names of those allowed, all of them
+    if None.
 
-    Raises ImageError for a missing, empty, truncated or unknown file and for one of more than MAX_PIXELS pixels.
+    Raises ImageError for a missing, empty, truncated or unknown file and for one of more than
+    MAX_PIXELS pixels.
     """
     if isinstance(source, Image.Image):
         return source
@@ -100,7 +106,8 @@ def pixel_count(source: Path | BinaryIO) -> int | None:
 
 
 def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
-    """(height, width) as a file's header has them, without decoding it; None where it is of none of PIL's `formats`.
+    """(height, width) as a file's header has them, without decoding it; None where it is of none of
+    PIL's `formats`.
 
     Raises ImageError for one of far more than MAX_PIXELS, as PIL does not open such at all.
     """
@@ -108,13 +115,17 @@ def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
         with _opened(io.BytesIO(data), formats) as image:
             return image.height, image.width
     except Image.DecompressionBombError as error:
-        raise ImageError(f"the image: more than the {MAX_PIXELS // 1_000_000} megapixels read at once") from error
+        raise ImageError(
+            f"the image: more than the {MAX_PIXELS // 1_000_000} megapixels read at once"
+        ) from error
     except Exception:  # what the parsers of a format raise on damaged headers is no closed list
         return None
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what is no picture."""
+    """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what
+    is no picture.
+    """
     try:
         with _opened(path) as image:
             turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
@@ -124,15 +135,18 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
-    """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied; `formats` as in `open_image`.
+    """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied; `formats` as in
+    `open_image`.
 
-    Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha channel is dropped.
-    Raises ImageError for what `open_image` refuses and for 32-bit integers and floats, which have no fixed range.
+    Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha
+    channel is dropped. Raises ImageError for what `open_image` refuses and for 32-bit integers and
+    floats, which have no fixed range.
     """
     image = upright(open_image(source, formats=formats))
     if image.mode in _REFUSED:
         raise ImageError(
-            f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit"
+            f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it "
+            "as 8 or 16 bit"
         )
     if image.mode.startswith("I;16"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
@@ -140,7 +154,9 @@ def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
 
 
 def write_labels(path: Path, labels: Array, palette: Palette) -> None:
-    """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light grey."""
+    """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light
+    grey.
+    """
     with atomic(path) as draft:
         draft.write_bytes(encoded_labels(labels, palette))
 
@@ -154,7 +170,9 @@ def encoded_labels(labels: Array, palette: Palette) -> bytes:
 
 
 def encoded(array: Array, kind: str) -> bytes:
-    """(H, W, 3) RGB or (H, W) grey uint8 as the bytes of a file of PIL's format `kind`, such as PNG or JPEG."""
+    """(H, W, 3) RGB or (H, W) grey uint8 as the bytes of a file of PIL's format `kind`, such as PNG
+    or JPEG.
+    """
     return _encoded(Image.fromarray(np.ascontiguousarray(array)), kind, quality=92)
 
 
@@ -179,7 +197,11 @@ def compressed(rgb: Array, quality: int) -> Array:
 
 def list_images(folder: Path) -> list[Path]:
     """The pictures directly in `folder`, by name; hidden files are left out."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+    return sorted(
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+    )
 
 
 def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Image.Image:
@@ -191,17 +213,28 @@ def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Im
 def _refuse_bomb(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(
-            f"{name}: {size[1]} x {size[0]} pixels (height x width) are more than the {MAX_PIXELS // 1_000_000} "
+            f"{name}: {size[1]} x {size[0]} pixels (height x width) are more than the "
+            f"{MAX_PIXELS // 1_000_000} "
             "megapixels read at once; cut it into parts"
         )
 
 
 def _unreadable(source: Source, error: Exception) -> ImageError:
     reason = _reason(source, error)
-    return ImageError(f"{describe(source)}: cannot be read as an image ({reason}); replace or remove it")
+    return ImageError(
+        f"{describe(source)}: cannot be read as an image ({reason}); replace or remove it"
+    )
 
 
 def _reason(source: Source, error: Exception) -> str:
-    if isinstance(source, str | Path) and Path(source).is_file() and Path(source).stat().st_size == 0:
+    if (
+        isinstance(source, str | Path)
+        and Path(source).is_file()
+        and Path(source).stat().st_size == 0
+    ):
         return "the file is empty"
-    return "unknown format" if isinstance(error, OSError) and "cannot identify" in str(error) else str(error)
+    return (
+        "unknown format"
+        if isinstance(error, OSError) and "cannot identify" in str(error)
+        else str(error)
+    )

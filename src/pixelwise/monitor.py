@@ -1,4 +1,6 @@
-"""How long work speaks: lines, and progress with a rate. Silent here; the command line brings a terminal."""
+"""How long work speaks: lines, and progress with a rate. Silent here; the command line brings a
+terminal.
+"""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -9,13 +11,17 @@ _log = logging.getLogger("pixelwise")
 
 
 class Monitor:
-    """Receives what a job has to say. This one logs lines to the logger `pixelwise` and shows no progress."""
+    """Receives what a job has to say. This one logs lines to the logger `pixelwise` and shows no
+    progress.
+    """
 
     def line(self, text: str) -> None:
         """Say one finished line."""
         _log.info(text)
 
-    def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
+    def track(
+        self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
+    ) -> Iterator[T]:
         """Pass `items` on while showing how far they are; each counts `weight` of `total` units."""
         return iter(items)
 

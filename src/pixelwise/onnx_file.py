@@ -10,8 +10,8 @@ from pixelwise.files import atomic
 
 
 def write_onnx(path: Path, network: bytes, header: Header, **more: object) -> None:
-    """Write the network with the header, and `more`, as metadata `pixelwise`, atomically. Raises ConfigError without
-    onnx.
+    """Write the network with the header, and `more`, as metadata `pixelwise`, atomically. Raises
+    ConfigError without onnx.
     """
     onnx = _onnx()
     model = onnx.load_model_from_string(network)
@@ -22,7 +22,9 @@ def write_onnx(path: Path, network: bytes, header: Header, **more: object) -> No
 
 
 def read_onnx_header(path: Path) -> Header:
-    """The header of an ONNX file of ours. Raises ModelError for any other file, saying what is missing."""
+    """The header of an ONNX file of ours. Raises ModelError for any other file, saying what is
+    missing.
+    """
     if not path.is_file():
         raise ModelError(f"model {path}: no such file")
     onnx = _onnx()
@@ -33,7 +35,8 @@ def read_onnx_header(path: Path) -> Header:
     properties = {entry.key: entry.value for entry in model.metadata_props}
     if HEADER_KEY not in properties:
         raise ModelError(
-            f"model {path}: not exported by pixelwise: its metadata has no '{HEADER_KEY}' with classes and colours; "
+            f"model {path}: not exported by pixelwise: its metadata has no '{HEADER_KEY}' "
+            "with classes and colours; "
             "export the model with `pixelwise export`"
         )
     try:
@@ -41,7 +44,9 @@ def read_onnx_header(path: Path) -> Header:
     except PixelwiseError as error:
         raise ModelError(f"model {path}: {error}") from error
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"model {path}: its '{HEADER_KEY}' cannot be read ({error!r}); export it again") from error
+        raise ModelError(
+            f"model {path}: its '{HEADER_KEY}' cannot be read ({error!r}); export it again"
+        ) from error
 
 
 def _onnx() -> Any:

@@ -72,10 +72,26 @@ def test_help_and_the_package_import_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
-def test_train_evaluate_predict_on_a_folder(pixelwise: Command, shapes: Path, tmp_path: Path) -> None:
+def test_train_evaluate_predict_on_a_folder(
+    pixelwise: Command, shapes: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
-    options = ["--decoder", "fcn32s", "--encoder", "resnet10t", "--weights", "none", "--epochs", 1, "--crop", 32, 32]
-    trained = pixelwise("train", shapes, "--out", run, *options, "--precision", "float32", "--batch", 4)
+    options = [
+        "--decoder",
+        "fcn32s",
+        "--encoder",
+        "resnet10t",
+        "--weights",
+        "none",
+        "--epochs",
+        1,
+        "--crop",
+        32,
+        32,
+    ]
+    trained = pixelwise(
+        "train", shapes, "--out", run, *options, "--precision", "float32", "--batch", 4
+    )
     assert trained.returncode == 0, trained.stderr
     assert "model.safetensors" in trained.stdout
     assert "epoch 1" in trained.stderr
@@ -95,14 +111,18 @@ def test_train_evaluate_predict_on_a_folder(pixelwise: Command, shapes: Path, tm
     assert all(path.is_file() for path in (tmp_path / "scores.json", tmp_path / "c.safetensors"))
     assert str(run) in (tmp_path / "report/report.html").read_text()
     assert "boundary IoU" in (run / "report.html").read_text()
-    predicted = pixelwise("predict", run, shapes / "images/test", "--out", tmp_path / "masks", "--overlay")
+    predicted = pixelwise(
+        "predict", run, shapes / "images/test", "--out", tmp_path / "masks", "--overlay"
+    )
     assert predicted.returncode == 0, predicted.stderr
     assert len(list((tmp_path / "masks").glob("*_overlay.jpg"))) == 4
     assert "run" in pixelwise("models", tmp_path).stdout
     refused(pixelwise("train", shapes, "--out", run), "--resume")
 
 
-def test_a_partly_failed_prediction_exits_with_1(pixelwise: Command, model: Path, photo: Path, tmp_path: Path) -> None:
+def test_a_partly_failed_prediction_exits_with_1(
+    pixelwise: Command, model: Path, photo: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"")
     found = pixelwise("predict", model, photo, broken, "--out", tmp_path / "out")
@@ -122,18 +142,48 @@ def test_bad_data_is_refused_in_one_line(pixelwise: Command, shapes: Path, tmp_p
     Image.fromarray(wrong).save(mask)
     refused(pixelwise("train", data, "--out", tmp_path / "run"), mask.name, "77", "7", "9")
     mask.unlink()
-    refused(pixelwise("train", data, "--out", tmp_path / "run"), mask.stem, "without mask", "--skip-unpaired")
+    refused(
+        pixelwise("train", data, "--out", tmp_path / "run"),
+        mask.stem,
+        "without mask",
+        "--skip-unpaired",
+    )
     assert not (tmp_path / "run").exists()
 
 
-def test_a_truncated_image_is_left_out_only_when_asked_to(pixelwise: Command, shapes: Path, tmp_path: Path) -> None:
+def test_a_truncated_image_is_left_out_only_when_asked_to(
+    pixelwise: Command, shapes: Path, tmp_path: Path
+) -> None:
     data = tmp_path / "data"
     shutil.copytree(shapes, data)
     image = next((data / "images/train").iterdir())
     image.write_bytes(image.read_bytes()[:500])
-    options = ["--decoder", "fcn32s", "--encoder", "resnet10t", "--weights", "none", "--epochs", 1, "--crop", 32, 32]
-    refused(pixelwise("train", data, "--out", tmp_path / "run", *options), image.name, "--skip-broken")
-    found = pixelwise("train", data, "--out", tmp_path / "run", *options, "--skip-broken", "--precision", "float32")
+    options = [
+        "--decoder",
+        "fcn32s",
+        "--encoder",
+        "resnet10t",
+        "--weights",
+        "none",
+        "--epochs",
+        1,
+        "--crop",
+        32,
+        32,
+    ]
+    refused(
+        pixelwise("train", data, "--out", tmp_path / "run", *options), image.name, "--skip-broken"
+    )
+    found = pixelwise(
+        "train",
+        data,
+        "--out",
+        tmp_path / "run",
+        *options,
+        "--skip-broken",
+        "--precision",
+        "float32",
+    )
     assert found.returncode == 0, found.stderr
     assert image.name in found.stderr
     image = next((data / "images/test").iterdir())
@@ -147,16 +197,29 @@ def test_a_truncated_image_is_left_out_only_when_asked_to(pixelwise: Command, sh
 def test_bad_models_and_options_are_refused_in_one_line(
     pixelwise: Command, shapes: Path, photo: Path, tmp_path: Path
 ) -> None:
-    refused(pixelwise("predict", tmp_path / "no.safetensors", photo, "--out", tmp_path / "out"), "no such file")
+    refused(
+        pixelwise("predict", tmp_path / "no.safetensors", photo, "--out", tmp_path / "out"),
+        "no such file",
+    )
     pickle = tmp_path / "model.pt"
     pickle.write_bytes(b"PK\x03\x04")
     refused(pixelwise("predict", pickle, photo, "--out", tmp_path / "out"), "pickle")
-    refused(pixelwise("train", shapes, "--out", tmp_path / "run", "--decoder", "unett"), "did you mean 'unet'")
+    refused(
+        pixelwise("train", shapes, "--out", tmp_path / "run", "--decoder", "unett"),
+        "did you mean 'unet'",
+    )
     refused(pixelwise("train", shapes, "--out", tmp_path / "run", "--format", "cocoa"), "format")
 
 
 def test_the_installed_command_ends_with_the_status_and_no_traceback(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pixelwise", "evaluate", str(tmp_path / "a"), str(tmp_path / "b")]
+    command = [
+        sys.executable,
+        "-m",
+        "pixelwise",
+        "evaluate",
+        str(tmp_path / "a"),
+        str(tmp_path / "b"),
+    ]
     found = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     refused(Finished(found.returncode, found.stdout, found.stderr), "no such file")
     assert "Traceback" not in found.stderr
@@ -171,14 +234,25 @@ def test_ctrl_c_ends_with_status_1_and_one_line(
     monkeypatch.setattr("pixelwise.inference.predictor.Predictor.predict", interrupted)
     found = pixelwise("predict", model, photo, "--out", tmp_path / "out")
     assert found.returncode == 1
-    assert found.stderr.splitlines()[-1] == "pixelwise: interrupted; what was written before is kept"
+    assert (
+        found.stderr.splitlines()[-1] == "pixelwise: interrupted; what was written before is kept"
+    )
 
 
-def test_check_tells_errors_by_its_status_and_mends_a_copy(pixelwise: Command, shapes: Path, tmp_path: Path) -> None:
+def test_check_tells_errors_by_its_status_and_mends_a_copy(
+    pixelwise: Command, shapes: Path, tmp_path: Path
+) -> None:
     assert pixelwise("check", shapes).returncode == 0
     shutil.copytree(shapes, tmp_path / "set")
     (tmp_path / "set/masks/train/000.png").write_bytes(b"")
-    found = pixelwise("check", tmp_path / "set", "--json", tmp_path / "found.json", "--report", tmp_path / "page.html")
+    found = pixelwise(
+        "check",
+        tmp_path / "set",
+        "--json",
+        tmp_path / "found.json",
+        "--report",
+        tmp_path / "page.html",
+    )
     assert found.returncode == 1
     assert "mask-unreadable" in found.stdout
     assert "masks/train/000.png: cannot be read as an image (the file is empty)" in found.stdout
@@ -199,8 +273,11 @@ def test_two_models_are_compared_and_a_json_and_a_page_written(
 ) -> None:
     other = tmp_path / "other.safetensors"
     shutil.copy(model, other)
-    report, figures = tmp_path / "report", tmp_path / "compared.json"
-    found = pixelwise("compare", model, other, "--data", shapes, "--report", report, "--json", figures)
+    report = tmp_path / "report"
+    figures = tmp_path / "compared.json"
+    found = pixelwise(
+        "compare", model, other, "--data", shapes, "--report", report, "--json", figures
+    )
     assert found.returncode == 0, found.stderr
     assert "m.safetensors is above other.safetensors by 0.0 points of mean IoU" in found.stdout
     assert "not shown" in found.stdout
@@ -212,7 +289,19 @@ def test_two_models_are_compared_and_a_json_and_a_page_written(
 def test_suspects_are_listed_handed_over_and_converted_back(
     pixelwise: Command, model: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    found = pixelwise("suspects", model, shapes, "--out", tmp_path / "s", "--split", "test", "--top", 5, "--to", "cvat")
+    found = pixelwise(
+        "suspects",
+        model,
+        shapes,
+        "--out",
+        tmp_path / "s",
+        "--split",
+        "test",
+        "--top",
+        5,
+        "--to",
+        "cvat",
+    )
     assert found.returncode == 0, found.stderr
     rows = (tmp_path / "s/suspects.csv").read_text().splitlines()
     assert f"{len(rows) - 1:,} regions in" in found.stdout
@@ -222,4 +311,7 @@ def test_suspects_are_listed_handed_over_and_converted_back(
     for mask in (tmp_path / "back/masks/test").iterdir():
         before = np.asarray(Image.open(shapes / "masks/test" / mask.name))
         assert (np.asarray(Image.open(mask)) == before).all()
-    refused(pixelwise("suspects", model, shapes, "--out", tmp_path / "s", "--to", "cvat"), "may hold corrections")
+    refused(
+        pixelwise("suspects", model, shapes, "--out", tmp_path / "s", "--to", "cvat"),
+        "may hold corrections",
+    )

@@ -9,7 +9,8 @@ from pixelwise.cli.main import app
 from pixelwise.data.sample import DataOptions
 from pixelwise.errors import ConfigError
 
-TRAINING, SCORING = (explain.networks, train.train), (compare.compare, evaluate.evaluate, suspects.suspects)
+TRAINING = (explain.networks, train.train)
+SCORING = (compare.compare, evaluate.evaluate, suspects.suspects)
 
 
 @pytest.mark.parametrize("command", [*TRAINING, *SCORING], ids=lambda command: command.__name__)

@@ -18,18 +18,26 @@ NAMES = ("background", "circle", "square", "triangle")
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ONNX file with one convolution of random weights: labels depend on every pixel, and no PyTorch is needed."""
+    """An ONNX file with one convolution of random weights: labels depend on every pixel, and no
+    PyTorch is needed.
+    """
     onnx = pytest.importorskip("onnx", reason="the extra export is not installed")
     pytest.importorskip("onnxruntime", reason="the extra export is not installed")
     rgb = onnx.helper.make_tensor_value_info("rgb", onnx.TensorProto.UINT8, ["n", 3, "h", "w"])
-    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 4, "h", "w"])
+    logits = onnx.helper.make_tensor_value_info(
+        "logits", onnx.TensorProto.FLOAT, ["n", 4, "h", "w"]
+    )
     weights = np.random.default_rng(0).normal(size=(4, 3, 5, 5)).astype(np.float32)
     nodes = [
         onnx.helper.make_node("Cast", ["rgb"], ["x"], to=onnx.TensorProto.FLOAT),
         onnx.helper.make_node("Conv", ["x", "w"], ["logits"], pads=[2, 2, 2, 2]),
     ]
-    graph = onnx.helper.make_graph(nodes, "g", [rgb], [logits], [onnx.numpy_helper.from_array(weights, "w")])
-    network = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    graph = onnx.helper.make_graph(
+        nodes, "g", [rgb], [logits], [onnx.numpy_helper.from_array(weights, "w")]
+    )
+    network = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
     path = tmp_path_factory.mktemp("model") / "m.onnx"
     header = Header(ModelConfig("fcn32s", "resnet10t", 4), Classes.named(NAMES))
     write_onnx(path, network.SerializeToString(), header)
@@ -39,7 +47,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """A folder of 12 pictures of noise, of several sizes."""
-    folder, rng = tmp_path / "in", np.random.default_rng(1)
+    folder = tmp_path / "in"
+    rng = np.random.default_rng(1)
     folder.mkdir()
     for number in range(12):
         rgb = rng.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
@@ -92,7 +101,8 @@ def ray(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             pytest.skip(f"this machine is too busy: {error}")
         ray.init(nodes.address, logging_level="ERROR", log_to_driver=False)
         patch.setattr(predict, "Worker", hurt.Hurt)
-        ray.test_cluster, ray.test_log = nodes, Path(os.environ[hurt.LOG])
+        ray.test_cluster = nodes
+        ray.test_log = Path(os.environ[hurt.LOG])
         yield ray
         ray.shutdown()
         nodes.shutdown()

@@ -1,5 +1,5 @@
-"""A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison, and hangs when it takes
-up the fourth band of an image for the first time; and whom to hurt.
+"""A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison, and
+hangs when it takes up the fourth band of an image for the first time; and whom to hurt.
 """
 
 import os

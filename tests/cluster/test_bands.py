@@ -1,4 +1,6 @@
-"""Large pictures in bands: the job with workers in this process, and once on Ray with a worker that is killed."""
+"""Large pictures in bands: the job with workers in this process, and once on Ray with a worker that
+is killed.
+"""
 
 import errno
 import os
@@ -72,19 +74,24 @@ class Died(BaseException):
 
 
 class Inline:
-    """In place of a Pool: workers in this process, one after the other; a unit whose worker dies goes to another one,
-    at the end.
+    """In place of a Pool: workers in this process, one after the other; a unit whose worker dies
+    goes to another one, at the end.
     """
 
     needs: Mapping[str, Any] = {}
 
     def __init__(self, model: Path, workers: int, ledger: Ledger | None = None) -> None:
-        self.model, self.workers, self.ledger = model, workers, ledger or Ledger()
+        self.model = model
+        self.workers = workers
+        self.ledger = ledger or Ledger()
 
-    def run(self, worker: Callable[[Task], Worker], task: Task, rows: Sequence[dict[str, Any]]) -> Iterator[Any]:
+    def run(
+        self, worker: Callable[[Task], Worker], task: Task, rows: Sequence[dict[str, Any]]
+    ) -> Iterator[Any]:
         waiting = list(rows)
         while waiting:
-            row, one = waiting.pop(0), worker(task)
+            row = waiting.pop(0)
+            one = worker(task)
             try:
                 yield from one(row)
             except Died:
@@ -128,13 +135,23 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A folder with a georeferenced TIFF of 860 x 150 pixels, some of them nodata, and a photo."""
-    folder, rng = tmp_path / "in", np.random.default_rng(0)
+    folder = tmp_path / "in"
+    rng = np.random.default_rng(0)
     folder.mkdir()
     bands = rng.integers(1, 256, (3, 860, 150), dtype=np.uint8)
     bands[:, 400:500, 20:90] = 0
-    profile = {"driver": "GTiff", "height": 860, "width": 150, "count": 3, "dtype": "uint8", "nodata": 0}
+    profile = {
+        "driver": "GTiff",
+        "height": 860,
+        "width": 150,
+        "count": 3,
+        "dtype": "uint8",
+        "nodata": 0,
+    }
     place = rasterio.transform.from_origin(500000, 4600000, 0.5, 0.5)
-    with rasterio.open(folder / "map.tif", "w", **profile, crs="EPSG:32633", transform=place) as target:
+    with rasterio.open(
+        folder / "map.tif", "w", **profile, crs="EPSG:32633", transform=place
+    ) as target:
         target.write(bands)
     Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / "photo.png")
     return folder
@@ -145,7 +162,11 @@ def ordered(model: Path, source: Path, out: Path | str, **options: Any) -> Order
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name[0] != "."}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name[0] != "."
+    }
 
 
 @pytest.fixture
@@ -163,7 +184,8 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begun, joins = Counter[int](), []
+    begun = Counter[int]()
+    joins = []
 
     def before(band: Band) -> None:
         begun[band.number] += 1
@@ -176,7 +198,8 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
             raise Died
         joined(*given, **options)
 
-    joined, told.before = worker.join_bands, staticmethod(before)
+    joined = worker.join_bands
+    told.before = staticmethod(before)
     monkeypatch.setattr(worker, "join_bands", join)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     assert (done.written, done.failed) == (2, [])
@@ -187,8 +210,12 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
     assert not (tmp_path / "out" / FOLDER).exists()
     rows = read_manifest(Store(str(tmp_path / "out")))
     assert rows[str(source / "map.tif")] == {
-        "image": str(source / "map.tif"), "state": "done", "mask": "map.tif", "reason": "", "pixels": str(860 * 150)
-    }  # fmt: skip
+        "image": str(source / "map.tif"),
+        "state": "done",
+        "mask": "map.tif",
+        "reason": "",
+        "pixels": str(860 * 150),
+    }
 
 
 def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
@@ -207,7 +234,9 @@ def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
     told.before = staticmethod(lambda band: None)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=3))
     assert done.written == 2
-    assert told.labelled == [0, 1, 2, 3], "in the bands of before, though other workers would take others"
+    assert told.labelled == [0, 1, 2, 3], (
+        "in the bands of before, though other workers would take others"
+    )
     assert files(tmp_path / "out") == alone
     assert not (tmp_path / "out" / FOLDER).exists()
 
@@ -234,7 +263,8 @@ def test_parts_that_were_made_otherwise_are_not_taken(
 def test_parts_of_another_picture_of_the_same_name_and_size_are_not_taken(
     model: Path, source: Path, begun: Path, told: type[Told], tmp_path: Path
 ) -> None:
-    other, map_ = tmp_path / "2024/map.tif", source / "map.tif"
+    other = tmp_path / "2024/map.tif"
+    map_ = source / "map.tif"
     other.parent.mkdir()
     other.write_bytes(map_.read_bytes())
     shutil.copytree(begun, tmp_path / "second")
@@ -257,9 +287,15 @@ def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_
     assert done.written == 1
     assert [reason for _, reason in done.failed] == ["map.tif: cannot be read from row 1 on"]
     rows = read_manifest(Store(str(tmp_path / "out")))
-    assert {Path(image).name: row["state"] for image, row in rows.items()} == {"map.tif": "failed", "photo.png": "done"}
+    assert {Path(image).name: row["state"] for image, row in rows.items()} == {
+        "map.tif": "failed",
+        "photo.png": "done",
+    }
     told.before = staticmethod(lambda band: None)
-    assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written == 1
+    assert (
+        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        == 1
+    )
     assert told.labelled == [0, 2, 1, 3]
     assert files(tmp_path / "out") == alone
 
@@ -267,7 +303,8 @@ def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_
 def test_from_store_to_store(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], s3: str, tmp_path: Path
 ) -> None:
-    given, out = Store(f"{s3}/{tmp_path.name}/in"), Store(f"{s3}/{tmp_path.name}/out")
+    given = Store(f"{s3}/{tmp_path.name}/in")
+    out = Store(f"{s3}/{tmp_path.name}/out")
     given.take(sorted(source.iterdir()))
     order = Order(model, [given.root], out.root, ALL, TILES)
     assert predict_on_cluster(order, Cluster(workers=2)).written == 2
@@ -290,7 +327,10 @@ def test_what_a_killed_driver_left_of_finished_images_is_removed(
         (left / f".{Path(name).stem}.ab_c1234{Path(name).suffix}").touch()
     for name in (others := {"other.0-4.tif", ".other.0-4.ab_c1234.tif", ".map.part"}):
         (left / name).touch()
-    assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped == 2
+    assert (
+        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped
+        == 2
+    )
     assert {path.name for path in left.iterdir()} == others
 
 
@@ -330,13 +370,17 @@ def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit
 def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
     """All files in a folder and those in it, with the times they were written."""
     paths = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in paths
+    }
 
 
 @pytest.fixture
 def begun(model: Path, source: Path, told: type[Told], tmp_path: Path) -> Path:
     """A folder with the results of the photo, areas, and two bands of four of the map."""
-    folder, choices = tmp_path / "begun", replace(ALL, extras=("logits", "areas"))
+    folder = tmp_path / "begun"
+    choices = replace(ALL, extras=("logits", "areas"))
     order = ordered(model, source / "photo.png", folder)
     predict_on_cluster(replace(order, choices=choices), Cluster(workers=2))
     told.before = staticmethod(stopping_at(2))
@@ -344,7 +388,9 @@ def begun(model: Path, source: Path, told: type[Told], tmp_path: Path) -> Path:
         predict_on_cluster(ordered(model, source, folder), Cluster(workers=2))
     told.before = staticmethod(lambda band: None)
     told.labelled.clear()
-    assert {"areas.csv", ".pixelwise.json", ".bands/map.json", ".bands/map.0-4.tif"} <= everything(folder).keys()
+    assert {"areas.csv", ".pixelwise.json", ".bands/map.json", ".bands/map.0-4.tif"} <= everything(
+        folder
+    ).keys()
     return folder
 
 
@@ -369,7 +415,9 @@ def test_an_estimate_and_a_job_that_is_refused_leave_what_is_there(
     told: type[Told],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, said, loading = everything(begun), Said(), {**TILES, "tile": (tile, tile)}
+    before = everything(begun)
+    said = Said()
+    loading = {**TILES, "tile": (tile, tile)}
     order = ordered(model, source / "map.tif", begun, overwrite=overwrite, loading=loading)
     predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
     assert said.lines[-1].startswith("1 images of 0 megapixels: about")
@@ -388,23 +436,32 @@ def test_after_an_estimate_a_job_may_be_another(
     model: Path, source: Path, told: type[Told], tmp_path: Path, alone: dict[str, bytes]
 ) -> None:
     for part in (source, source / "map.tif", source / "photo.png"):
-        order = ordered(model, part, tmp_path / "out", loading={**TILES, "tile": (96, 96)}, estimate=True)
+        order = ordered(
+            model, part, tmp_path / "out", loading={**TILES, "tile": (96, 96)}, estimate=True
+        )
         predict_on_cluster(order, Cluster(workers=2))
         assert everything(tmp_path / "out") == {}
-    assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written == 2
+    assert (
+        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        == 2
+    )
     assert files(tmp_path / "out") == alone
 
 
 def test_an_estimate_measures_anew_and_counts_what_is_left(
     model: Path, source: Path, begun: Path, told: type[Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, said, order = list[Any](), Said(), ordered(model, source, begun)
+    seen = list[Any]()
+    said = Said()
+    order = ordered(model, source, begun)
 
     def estimated(order: Order) -> Any:
         predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
         return seen[-1]
 
-    monkeypatch.setattr(predict, "estimate", lambda pixels, rate, workers: seen.append(sorted(pixels)) or "")
+    monkeypatch.setattr(
+        predict, "estimate", lambda pixels, rate, workers: seen.append(sorted(pixels)) or ""
+    )
     assert estimated(order) == [860 * 150 // 2]
     assert estimated(replace(order, overwrite=True)) == [2000, 860 * 150]
     assert told.labelled == [0, 1], "of the map alone: photos tell where there are some"
@@ -419,20 +476,25 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
     count = len(seen)
     estimated(order)
     assert (len(seen), said.lines[-1]) == (
-        count, "nothing is left to measure: all bands are labelled, and only to be joined"
-    )  # fmt: skip
+        count,
+        "nothing is left to measure: all bands are labelled, and only to be joined",
+    )
     predict_on_cluster(order, Cluster(workers=2))
     estimated(order)
     assert (len(seen), said.lines[-1]) == (count, "nothing is left to measure: all masks are there")
 
 
-def test_an_estimate_that_cannot_be_says_why(model: Path, source: Path, told: type[Told], tmp_path: Path) -> None:
+def test_an_estimate_that_cannot_be_says_why(
+    model: Path, source: Path, told: type[Told], tmp_path: Path
+) -> None:
     def before(band: Band) -> None:
         raise RuntimeError("the worker was killed")
 
     told.before = staticmethod(before)
     order = ordered(model, source / "map.tif", tmp_path / "out", estimate=True)
-    with pytest.raises(ConfigError, match=r"no estimate: the worker died \(the worker was killed\)"):
+    with pytest.raises(
+        ConfigError, match=r"no estimate: the worker died \(the worker was killed\)"
+    ):
         predict_on_cluster(order, Cluster(workers=2))
     (source / "photo.png").write_bytes(b"\x89PNG")
     order = replace(order, inputs=[str(source / "photo.png")])
@@ -445,12 +507,22 @@ def test_before_a_long_job_small_images_are_measured_and_those_count(
     model: Path, source: Path, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predict, "WORTH_A_SAMPLE", 1000)
-    photo, said = (source / "photo.png").read_bytes(), Said()
-    assert predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=1), monitor=said).written == 2
-    assert not [line for line in said.lines if "about" in line], "one large image and one more are not worth it"
+    photo = (source / "photo.png").read_bytes()
+    said = Said()
+    assert (
+        predict_on_cluster(
+            ordered(model, source, tmp_path / "out"), Cluster(workers=1), monitor=said
+        ).written
+        == 2
+    )
+    assert not [line for line in said.lines if "about" in line], (
+        "one large image and one more are not worth it"
+    )
     for number in range(7):
         (source / f"{number}.png").write_bytes(photo)
-    done = predict_on_cluster(ordered(model, source, tmp_path / "more"), Cluster(workers=1), monitor=said)
+    done = predict_on_cluster(
+        ordered(model, source, tmp_path / "more"), Cluster(workers=1), monitor=said
+    )
     assert (done.written, done.failed) == (9, [])
     assert [line for line in said.lines if line.startswith("9 images of 0 megapixels: about")]
 
@@ -465,14 +537,21 @@ def test_an_image_that_is_no_more_than_others_stays_whole(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
 def test_on_ray_with_a_worker_that_hangs_over_a_band(
-    ray: Any, model: Path, source: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ray: Any,
+    model: Path,
+    source: Path,
+    alone: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(predict, "LARGE", 100_000)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     assert (done.written, done.failed) == (2, [])
     assert files(tmp_path / "out") == alone
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("map-*"))
-    assert begun == {"map-0": 1, "map-1": 1, "map-2": 1, "map-3": 2}, "the last one's worker was ended"
+    assert begun == {"map-0": 1, "map-1": 1, "map-2": 1, "map-3": 2}, (
+        "the last one's worker was ended"
+    )
 
 
 def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
@@ -486,7 +565,10 @@ def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
 
     monkeypatch.setattr(worker, "copy_out", refuse)
     order = ordered(model, tmp_path / "part.tar", tmp_path / "out")
-    with pytest.raises(OutputError, match=r"photo\.png: .*No space left on device; temporary .*\(said by a worker\)"):
+    with pytest.raises(
+        OutputError,
+        match=r"photo\.png: .*No space left on device; temporary .*\(said by a worker\)",
+    ):
         predict_on_cluster(order, Cluster(workers=2))
 
 
@@ -522,7 +604,8 @@ def test_drafts_of_killed_workers_go_at_the_end_and_old_ones_at_the_beginning(
 ) -> None:
     out = tmp_path / "out"
     (out / "manifest").mkdir(parents=True)
-    young, old = [".photo.abcdefgh.png", ".map_logits.abcdefgh.tif"], [".photo.8765abcd.png"]
+    young = [".photo.abcdefgh.png", ".map_logits.abcdefgh.tif"]
+    old = [".photo.8765abcd.png"]
     kept = [".gone.abcdefgh.png", ".photo.png", "photo.abcdefgh.png", ".notes.txt"]
     for name in (*young, *old, *kept):
         (out / name).touch()
@@ -536,7 +619,8 @@ def test_drafts_of_killed_workers_go_at_the_end_and_old_ones_at_the_beginning(
 def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_is_lost(
     model: Path, tmp_path: Path, told: type[Told]
 ) -> None:
-    broken, ledger = tmp_path / "broken.png", Ledger()
+    broken = tmp_path / "broken.png"
+    ledger = Ledger()
     broken.write_bytes(b"\x89PNG\r\n")
     one = Worker(Task(str(tmp_path / "out"), model, {}, Choices(), frozenset(), ledger))
     row = {"unit": 0, "images": [str(broken)], "pixels": [1], "band": 0, "of": 1}

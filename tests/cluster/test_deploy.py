@@ -12,13 +12,16 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-LOCKED = re.search(r"^ray==(\S+)$", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+LOCKED = re.search(
+    r"^ray==(\S+)$", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
+)
 
 STUBS = {
     "scontrol": "printf 'n1\\nn2\\nn3\\n'",
     "hostname": "echo 10.0.0.5",
     "srun": 'while [ "${1#--}" != "$1" ]; do [ "$1" = --overlap ] || shift; shift; done; "$@"',
-    "ray": 'echo "ray $*" >>"$TOLD"; [ "$1" != health-check ] || grep --quiet "ray start --head" "$TOLD"',
+    "ray": 'echo "ray $*" >>"$TOLD"; [ "$1" != health-check ] || grep --quiet "ray start --head" '
+    '"$TOLD"',
     "python": 'echo "python $2" >>"$TOLD"; exit "$JOINED"',
     "pixelwise": 'echo "pixelwise $*" >>"$TOLD"',
 }
@@ -34,12 +37,17 @@ def cluster() -> dict[str, Any]:
 def test_the_manifest_has_the_fields_that_kuberay_demands(cluster: dict[str, Any]) -> None:
     assert (cluster["apiVersion"], cluster["kind"]) == ("ray.io/v1", "RayCluster")
     assert re.fullmatch(r"[a-z][a-z0-9-]*", cluster["metadata"]["name"])
-    head, workers = cluster["spec"]["headGroupSpec"], cluster["spec"]["workerGroupSpecs"]
+    head = cluster["spec"]["headGroupSpec"]
+    workers = cluster["spec"]["workerGroupSpecs"]
     for group in (head, *workers):
-        assert all(isinstance(value, str) for value in group["rayStartParams"].values()), "options are strings there"
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values()), (
+            "options are strings there"
+        )
         for container in group["template"]["spec"]["containers"]:
             assert container["name"]
-            assert container["resources"]["requests"] == container["resources"]["limits"], "Ray counts the limits"
+            assert container["resources"]["requests"] == container["resources"]["limits"], (
+                "Ray counts the limits"
+            )
     for group in workers:
         assert group["groupName"]
         assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
@@ -49,12 +57,18 @@ def test_all_nodes_have_one_image_and_the_ray_of_the_lock(cluster: dict[str, Any
     assert LOCKED is not None
     assert cluster["spec"]["rayVersion"] == LOCKED[1]
     groups = (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"])
-    images = {container["image"] for group in groups for container in group["template"]["spec"]["containers"]}
+    images = {
+        container["image"]
+        for group in groups
+        for container in group["template"]["spec"]["containers"]
+    }
     assert images == {"REGISTRY/pixelwise-ray"}
     text = (DEPLOY / "Dockerfile.ray").read_text(encoding="utf-8")
     assert f"--tag {images.pop()}" in text
     assert "--constraint requirements.lock" in text
-    copied = [word for line in text.splitlines() if line.startswith("COPY") for word in line.split()[1:-1]]
+    copied = [
+        word for line in text.splitlines() if line.startswith("COPY") for word in line.split()[1:-1]
+    ]
     assert {"pyproject.toml", "requirements.lock", "src"} <= set(copied)
     assert all((ROOT / name).exists() for name in copied)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -64,11 +78,14 @@ def test_all_nodes_have_one_image_and_the_ray_of_the_lock(cluster: dict[str, Any
 
 
 @pytest.mark.parametrize("joined", [0, 1])
-def test_the_slurm_script_runs_the_command_once_all_nodes_have_joined(joined: int, tmp_path: Path) -> None:
+def test_the_slurm_script_runs_the_command_once_all_nodes_have_joined(
+    joined: int, tmp_path: Path
+) -> None:
     for name, text in STUBS.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
         (tmp_path / name).chmod(0o755)
-    told, script = tmp_path / "told", DEPLOY / "cluster.sbatch"
+    told = tmp_path / "told"
+    script = DEPLOY / "cluster.sbatch"
     slurm = {
         "SLURM_JOB_NODELIST": "n[1-3]",
         "SLURM_JOB_ID": "7",
@@ -91,9 +108,14 @@ def test_the_slurm_script_runs_the_command_once_all_nodes_have_joined(joined: in
         check=False,
     )
     assert done.returncode == joined, done.stderr
-    lines, address = told.read_text().splitlines(), "10.0.0.5:20007"
+    lines = told.read_text().splitlines()
+    address = "10.0.0.5:20007"
     assert any("ray start --head --port 20007 --num-cpus 16" in line for line in lines)
-    waits = lines.index(f"python from pixelwise.cluster.engine import await_nodes; await_nodes('{address}', 3)")
+    waits = lines.index(
+        f"python from pixelwise.cluster.engine import await_nodes; await_nodes('{address}', 3)"
+    )
     ran = [number for number, line in enumerate(lines) if line.startswith("pixelwise")]
-    assert [lines[number] for number in ran] == [f"pixelwise predict m in --out out --cluster {address}"] * (not joined)
+    assert [lines[number] for number in ran] == [
+        f"pixelwise predict m in --out out --cluster {address}"
+    ] * (not joined)
     assert all(waits < number for number in ran)

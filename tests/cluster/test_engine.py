@@ -39,7 +39,9 @@ def free_port() -> int:
 
 @contextmanager
 def unconnected(address: str) -> Iterator[None]:
-    """`connected`, or its first question alone where another test's cluster is connected in this process."""
+    """`connected`, or its first question alone where another test's cluster is connected in this
+    process.
+    """
     if demand("ray").is_initialized():
         _refuse_silent(address)
     else:
@@ -51,18 +53,25 @@ def test_an_address_where_nothing_answers_is_refused_within_seconds(free_port: i
     pytest.importorskip("ray", reason="the extra cluster is not installed")
     began = time.monotonic()
     with (
-        pytest.raises(ConfigError, match=f"no cluster at 127.0.0.1:{free_port} .*start one with `ray start"),
+        pytest.raises(
+            ConfigError, match=f"no cluster at 127.0.0.1:{free_port} .*start one with `ray start"
+        ),
         unconnected(f"127.0.0.1:{free_port}"),
     ):
         pass
     assert time.monotonic() - began < 20, "the import of Ray included"
 
 
-def test_a_server_that_is_no_cluster_is_refused_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_no_cluster_is_refused_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """ray.init itself waits for minutes there."""
     pytest.importorskip("ray", reason="the extra cluster is not installed")
     monkeypatch.setattr("pixelwise.cluster.engine.SECONDS", 0.5)
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web, socket.create_server(("127.0.0.1", 0)) as mute:
+    with (
+        HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web,
+        socket.create_server(("127.0.0.1", 0)) as mute,
+    ):
         threading.Thread(target=web.serve_forever, daemon=True).start()
         for port, said in (
             (web.server_port, "is no Ray cluster"),
@@ -98,13 +107,19 @@ def test_of_a_worker_that_died_in_the_making_its_own_error_is_told() -> None:
         raise ConfigError("openvino is not installed")
     except ConfigError as error:
         made = exceptions.RayTaskError("__init__", traceback.format_exc(), error)
-    assert first_line(exceptions.ActorDiedError(made)) == "pixelwise.errors.ConfigError: openvino is not installed"
+    assert (
+        first_line(exceptions.ActorDiedError(made))
+        == "pixelwise.errors.ConfigError: openvino is not installed"
+    )
     assert first_line(exceptions.ActorDiedError()) == exceptions.ActorDiedError.BASE_ERROR_MSG
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"pip install 'pixelwise\[cluster\]'"), connected(Cluster(), Monitor()):
+    with (
+        pytest.raises(ConfigError, match=r"pip install 'pixelwise\[cluster\]'"),
+        connected(Cluster(), Monitor()),
+    ):
         pass
 
 
@@ -122,11 +137,14 @@ def test_the_option_may_stand_without_an_address_wherever_it_stands() -> None:
 
 def test_asking_for_help_imports_neither_ray_nor_torch() -> None:
     code = (
-        "import sys; from pixelwise.cli.main import main; sys.argv = ['pixelwise', 'predict', '--help']\n"
+        "import sys; from pixelwise.cli.main import main; sys.argv = ['pixelwise', 'predict', "
+        "'--help']\n"
         "try: main()\n"
         "finally: assert not {'ray', 'torch', 'fsspec'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert "--cluster" in done.stdout
 
@@ -154,10 +172,17 @@ def in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     return put
 
 
-def test_another_ray_or_python_on_the_cluster_is_named_and_refused(in_place: Callable[[Any], None]) -> None:
-    check = pytest.importorskip("ray._private.utils", reason="the extra cluster is not installed").check_version_info
+def test_another_ray_or_python_on_the_cluster_is_named_and_refused(
+    in_place: Callable[[Any], None],
+) -> None:
+    check = pytest.importorskip(
+        "ray._private.utils", reason="the extra cluster is not installed"
+    ).check_version_info
     for theirs in ({"ray_version": "2.58.0"}, {"python_version": "3.9.1"}):
-        mine = {"ray_version": demand("ray").__version__, "python_version": platform.python_version()}
+        mine = {
+            "ray_version": demand("ray").__version__,
+            "python_version": platform.python_version(),
+        }
 
         def init(*words: Any, there: Any = {**mine, **theirs}, **options: Any) -> None:  # noqa: B006
             check(there, "10.0.0.6")
@@ -167,12 +192,16 @@ def test_another_ray_or_python_on_the_cluster_is_named_and_refused(in_place: Cal
             pass
         said = str(told.value)
         assert said.startswith("cluster auto: Version mismatch")
-        assert all(part in said for part in (*theirs.values(), *mine.values(), "Install the same versions"))
+        assert all(
+            part in said for part in (*theirs.values(), *mine.values(), "Install the same versions")
+        )
         assert "\n" not in said
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1:8265"])
-def test_the_dashboard_is_linked_where_there_is_one(address: str, in_place: Callable[[Any], None]) -> None:
+def test_the_dashboard_is_linked_where_there_is_one(
+    address: str, in_place: Callable[[Any], None]
+) -> None:
     lines = list[str]()
     monitor: Any = SimpleNamespace(line=lines.append)
     found = SimpleNamespace(dashboard_url=address, address_info={"gcs_address": "10.0.0.5:6379"})
@@ -196,12 +225,20 @@ def test_nodes_are_waited_for_and_not_for_ever(
         await_nodes("auto", 2, seconds=0)
 
 
-def test_every_node_is_asked_also_where_two_have_one_address(in_place: Callable[[Any], None]) -> None:
-    asked, resources = list[str](), {"CPU": 1.0, "memory": 1e9}
-    nodes = [{"Alive": True, "NodeID": f"{n}", "NodeManagerAddress": "h", "Resources": resources} for n in range(2)]
+def test_every_node_is_asked_also_where_two_have_one_address(
+    in_place: Callable[[Any], None],
+) -> None:
+    asked = list[str]()
+    resources = {"CPU": 1.0, "memory": 1e9}
+    nodes = [
+        {"Alive": True, "NodeID": f"{n}", "NodeManagerAddress": "h", "Resources": resources}
+        for n in range(2)
+    ]
 
     def remote(**needs: Any) -> Any:
-        return lambda work: SimpleNamespace(options=lambda scheduling_strategy: SimpleNamespace(remote=answer))
+        return lambda work: SimpleNamespace(
+            options=lambda scheduling_strategy: SimpleNamespace(remote=answer)
+        )
 
     def answer(paths: Any) -> tuple[dict[str, str], list[str]]:
         asked.append("")

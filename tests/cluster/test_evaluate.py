@@ -15,10 +15,14 @@ from pixelwise.errors import DataError
 from pixelwise.inference.load import load
 from pixelwise.jobs.evaluate import evaluate, match
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # Ray Data's of its own settings
 
 
-def test_every_figure_is_that_of_one_machine_to_the_last_bit(ray: Any, model: Path, shapes: Path) -> None:
+def test_every_figure_is_that_of_one_machine_to_the_last_bit(
+    ray: Any, model: Path, shapes: Path
+) -> None:
     scorer = ClusterScorer(model, {}, Cluster(), {"tta": True, "largest": ("circle",)})
     predictor = load(model).always(tta=True, largest=("circle",))
     alone = evaluate(predictor, shapes, split="train", temperature=1.5)
@@ -26,7 +30,9 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(ray: Any, model: Pa
     assert many.as_dict() == alone.as_dict()
     assert (many.scores.counts == alone.scores.counts).all()
     assert many.scores.images == 12
-    assert many.measures.reliability.error == alone.measures.reliability.error, "no rounding in between"
+    assert many.measures.reliability.error == alone.measures.reliability.error, (
+        "no rounding in between"
+    )
 
 
 def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
@@ -34,7 +40,8 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
 ) -> None:
     monkeypatch.setattr(module, "held", lambda model, loading, ledger: load(model))
     monkeypatch.setattr(module, "begun_before", lambda ledger, what: int(what == "unit 7") * 4)
-    predictor, dataset = load(model), open_dataset(shapes)
+    predictor = load(model)
+    dataset = open_dataset(shapes)
     shared = match(predictor.classes, dataset.classes)
     judge = Judge(Task(model, {}, {}, dataset.read_labels, shared, None, None))
     pair = dataset.pairs("test")[0]
@@ -49,10 +56,14 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
         "masks": [str(pair.mask)] * 2,
     }
     seen = list[float | str]()
-    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda seconds, **options: seen.append(seconds))
+    monkeypatch.setattr(
+        faulthandler, "dump_traceback_later", lambda seconds, **options: seen.append(seconds)
+    )
     monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: seen.append("rest"))
     assert [found["number"] for found in judge(row)] == [0, 1]
-    assert seen == [FACTOR * UNKNOWN * 9_000_000] * 3 + ["rest"], "watched as it begins and after each image"
+    assert seen == [FACTOR * UNKNOWN * 9_000_000] * 3 + ["rest"], (
+        "watched as it begins and after each image"
+    )
     with pytest.raises(DataError, match=r"broken\.png"):
         list(_in_order(iter(judge({**row, "masks": [str(pair.mask), str(broken)]}))))
     with pytest.raises(DataError, match="workers died 4 times while they measured a, b"):

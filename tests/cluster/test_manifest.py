@@ -8,7 +8,14 @@ from pixelwise.cluster.store import Store
 
 
 def row(image: str, state: str, reason: str = "") -> dict[str, object]:
-    return {"image": image, "state": state, "mask": "", "reason": reason, "pixels": 1, "seconds": 0.1}
+    return {
+        "image": image,
+        "state": state,
+        "mask": "",
+        "reason": reason,
+        "pixels": 1,
+        "seconds": 0.1,
+    }
 
 
 def test_parts_are_written_on_the_way_and_the_last_row_of_an_image_counts(
@@ -39,10 +46,15 @@ def test_parts_are_written_on_the_way_and_the_last_row_of_an_image_counts(
 
 
 def test_a_signed_address_leaves_no_signature(tmp_path: Path) -> None:
-    manifest, address = Manifest(Store(str(tmp_path))), "https://host/a.jpg"
+    manifest = Manifest(Store(str(tmp_path)))
+    address = "https://host/a.jpg"
     signed = f"{address}?X-Amz-Signature=secret"
     manifest.add(
-        {"image": signed, "state": "failed", "reason": f"{signed}: no such file (url='{address}?a/b&X=secret')"}
+        {
+            "image": signed,
+            "state": "failed",
+            "reason": f"{signed}: no such file (url='{address}?a/b&X=secret')",
+        }
     )
     manifest.add({"image": "https://host/get?id=7", "state": "done", "pixels": 3})
     manifest.flush()

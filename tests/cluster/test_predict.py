@@ -1,4 +1,6 @@
-"""The job on two nodes of Ray's own test cluster, with a worker killed, a node removed and an image that kills."""
+"""The job on two nodes of Ray's own test cluster, with a worker killed, a node removed and an image
+that kills.
+"""
 
 import os
 import shutil
@@ -29,7 +31,9 @@ from pixelwise.jobs.predict import predict_files
 from pixelwise.jobs.results import RECIPE
 from pixelwise.monitor import Monitor
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # Ray Data's of its own settings
 
 
 class Said(Monitor):
@@ -47,16 +51,24 @@ def alone(model: Path, images: Path, out: Path, **choices: Any) -> dict[str, byt
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name[0] != "."}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name[0] != "."
+    }
 
 
 def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_node(
     ray: Any, model: Path, tmp_path: Path
 ) -> None:
-    folder, out, rng = tmp_path / "in", tmp_path / "out", np.random.default_rng(0)
+    folder = tmp_path / "in"
+    out = tmp_path / "out"
+    rng = np.random.default_rng(0)
     folder.mkdir()
     for number in range(40):
-        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{number:02}.png")
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(
+            folder / f"{number:02}.png"
+        )
     shutil.copy(folder / "00.png", folder / "poison.png")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
     hurt = threading.Thread(target=harm, args=(ray, out))
@@ -84,12 +96,17 @@ def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_nod
 
 def harm(ray: Any, out: Path) -> None:
     """Kill a worker when 6 images are done, and take the second node away when 16 are."""
-    nodes, victim = ray.test_cluster, None
+    nodes = ray.test_cluster
+    victim = None
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         done = len(list(out.glob("*.png"))) if out.is_dir() else 0
         if victim is None and done >= 6:
-            victim = int(max(ray.test_log.iterdir(), key=lambda path: path.stat().st_mtime_ns).name.split(".")[1])
+            victim = int(
+                max(ray.test_log.iterdir(), key=lambda path: path.stat().st_mtime_ns).name.split(
+                    "."
+                )[1]
+            )
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         if done >= 16:
@@ -101,9 +118,12 @@ def harm(ray: Any, out: Path) -> None:
 def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     ray: Any, model: Path, images: Path, s3: str, tmp_path: Path
 ) -> None:
-    source, out = Store(f"{s3}/{tmp_path.name}/in"), Store(f"{s3}/{tmp_path.name}/out")
+    source = Store(f"{s3}/{tmp_path.name}/in")
+    out = Store(f"{s3}/{tmp_path.name}/out")
     source.take(sorted(images.iterdir()))
-    order = Order(model, [source.root], out.root, Choices(confidence=True, extras=("probabilities",)))
+    order = Order(
+        model, [source.root], out.root, Choices(confidence=True, extras=("probabilities",))
+    )
     assert predict_on_cluster(order, Cluster()).written == 12
     expected = alone(model, images, tmp_path / "alone", confidence=True, extras=("probabilities",))
     assert set(out.times()) == {*expected, ".pixelwise.json"}
@@ -122,9 +142,13 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     unchanged = {name for name, changed in out.times().items() if before.get(name) == changed}
     assert {f"{number:02}.png" for number in range(12) if number not in (3, 7)} <= unchanged
     assert {row["state"] for row in read_manifest(out).values()} == {"done"}
-    with pytest.raises(ConfigError, match="masks of 12 of these images, made with another model or other options"):
+    with pytest.raises(
+        ConfigError, match="masks of 12 of these images, made with another model or other options"
+    ):
         predict_on_cluster(Order(model, [source.root], out.root, Choices(tta=True)), Cluster())
-    with pytest.raises(OutputError, match=r"cannot look into s3://no-such-bucket|cannot write s3://no-such-bucket"):
+    with pytest.raises(
+        OutputError, match=r"cannot look into s3://no-such-bucket|cannot write s3://no-such-bucket"
+    ):
         predict_on_cluster(Order(model, [source.root], "s3://no-such-bucket/out"), Cluster())
 
 
@@ -145,7 +169,9 @@ def test_nodes_with_other_versions_or_too_little_memory_are_refused(
     order = Order(model, [str(images)], str(tmp_path / "out"))
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.cluster.engine.versions", lambda: {"pixelwise": "0.0.9"})
-        with pytest.raises(ConfigError, match=r"has other versions: pixelwise \S+ there, 0\.0\.9 here"):
+        with pytest.raises(
+            ConfigError, match=r"has other versions: pixelwise \S+ there, 0\.0\.9 here"
+        ):
             predict_on_cluster(order, Cluster())
     monkeypatch.setattr("pixelwise.cluster.pool.PROCESS_MEMORY", 2**50)
     with pytest.raises(ConfigError, match="a worker with this model needs about 1048576"):
@@ -156,26 +182,38 @@ def test_nodes_with_other_versions_or_too_little_memory_are_refused(
 def test_a_mask_of_another_image_of_the_same_name_is_not_taken_for_done(
     model: Path, images: Path, tmp_path: Path
 ) -> None:
-    out, other = tmp_path / "out", tmp_path / "other"
+    out = tmp_path / "out"
+    other = tmp_path / "other"
     shutil.copytree(images, other)
-    order, store = Order(model, [str(images)], str(out)), Store(str(out))
+    order = Order(model, [str(images)], str(out))
+    store = Store(str(out))
     store.write(RECIPE, order.recipe().as_json())
     for image in sorted(images.iterdir()):
         store.take([image])  # any file of the mask's name will do
-    assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12, "no manifest yet; it is written now"
+    assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12, (
+        "no manifest yet; it is written now"
+    )
     assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12
     elsewhere = replace(order, inputs=[str(other)])
-    with pytest.raises(ConfigError, match=r"a mask 00\.png of .*/in/00\.png, another image than .*/other/00\.png"):
+    with pytest.raises(
+        ConfigError, match=r"a mask 00\.png of .*/in/00\.png, another image than .*/other/00\.png"
+    ):
         predict_on_cluster(elsewhere, Cluster("127.0.0.1:1"))
     shutil.rmtree(out / "manifest")
-    assert predict_on_cluster(elsewhere, Cluster("127.0.0.1:1")).skipped == 12, "as said, for images that were moved"
+    assert predict_on_cluster(elsewhere, Cluster("127.0.0.1:1")).skipped == 12, (
+        "as said, for images that were moved"
+    )
 
 
-def test_duplicate_stems_are_refused_before_a_cluster_is_reached(model: Path, images: Path, tmp_path: Path) -> None:
+def test_duplicate_stems_are_refused_before_a_cluster_is_reached(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(images / "00.png", tmp_path / "other/00.png")
     order = Order(model, [str(images), str(tmp_path / "other")], str(tmp_path / "out"))
-    with pytest.raises(ConfigError, match=r"in/00\.png and .*other/00\.png would both be written as 00\.png"):
+    with pytest.raises(
+        ConfigError, match=r"in/00\.png and .*other/00\.png would both be written as 00\.png"
+    ):
         predict_on_cluster(order, Cluster("127.0.0.1:1"))
 
 
@@ -196,13 +234,20 @@ def test_a_photo_in_the_folder_for_masks_is_known_by_any_spelling(
     Store(f"memory:/{images}").take(images.iterdir())
     (images / "list.csv").write_text(f"image\nfile://{images}/03.png\n")
     order = Order(model, [given.format(tmp_path)], out.format(tmp_path), overwrite=overwrite)
-    with pytest.raises(ConfigError, match=r"0\d\.png, a result of .*, would overwrite an input image"):
+    with pytest.raises(
+        ConfigError, match=r"0\d\.png, a result of .*, would overwrite an input image"
+    ):
         predict_on_cluster(order, Cluster("127.0.0.1:1"))
 
 
 def test_two_names_of_a_store_are_one_and_two_stores_are_two() -> None:
     pytest.importorskip("s3fs", reason="the extra cluster is not installed")
-    sources = {"s3a://b/x/a.png": None, "s3://b/x/y/b.png": None, "memory://b/x/c.png": None, "/b/x/d.png": None}
+    sources = {
+        "s3a://b/x/a.png": None,
+        "s3://b/x/y/b.png": None,
+        "memory://b/x/c.png": None,
+        "/b/x/d.png": None,
+    }
     assert _beside(sources, Store("s3://b/x/")) == {"a.png"}
 
 
@@ -218,9 +263,16 @@ def test_two_names_of_a_store_are_one_and_two_stores_are_two() -> None:
     ],
 )
 def test_options_of_the_model_that_cannot_be_are_refused_before_a_cluster_is_reached(
-    loading: dict[str, Any], said: str, model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loading: dict[str, Any],
+    said: str,
+    model: Path,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    order = Order(model, [str(images)], str(tmp_path / "out"), loading={"max_memory": None, **loading})
+    order = Order(
+        model, [str(images)], str(tmp_path / "out"), loading={"max_memory": None, **loading}
+    )
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ConfigError, match=said):
         predict_on_cluster(order, Cluster("127.0.0.1:1"))
@@ -230,7 +282,8 @@ def test_options_of_the_model_that_cannot_be_are_refused_before_a_cluster_is_rea
 
 def test_the_estimate_is_pixels_by_rate() -> None:
     assert estimate([1_800_000_000] * 2, 500_000, 4) == (
-        "2 images of 3600 megapixels: about 2 worker-hours at 0.50 megapixels/s a worker, 30 minutes on 4 workers"
+        "2 images of 3600 megapixels: about 2 worker-hours at 0.50 megapixels/s a worker, 30 "
+        "minutes on 4 workers"
     )
 
 

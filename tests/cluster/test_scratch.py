@@ -16,7 +16,8 @@ def test_folders_of_killed_processes_are_removed_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = (
-        "import os\nfrom pathlib import Path\nfrom pixelwise.cluster.scratch import scratch_folder\n"
+        "import os\nfrom pathlib import Path\nfrom pixelwise.cluster.scratch import "
+        "scratch_folder\n"
         "made = scratch_folder()\n(Path(made.name) / 'a').mkdir()\nprint(made.name, flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )
@@ -44,7 +45,9 @@ def test_folders_of_killed_processes_are_removed_and_nothing_else(
         (tmp_path / name).mkdir()
     before = {path.name for path in tmp_path.iterdir()}
     with scratch_folder() as made:
-        assert {path.name for path in tmp_path.iterdir()} == before - {left.name} | {Path(made).name}
+        assert {path.name for path in tmp_path.iterdir()} == before - {left.name} | {
+            Path(made).name
+        }
         assert Path(made).name.startswith(f"pixelwise-{os.getpid()}-{node}-")
 
 
@@ -55,5 +58,12 @@ def test_drafts_are_known_by_the_names_of_what_they_were_to_be(tmp_path: Path) -
         with atomic(tmp_path / f"{name}") as draft:
             drafts.append(draft.name)
             draft.touch()
-    others = ["a.png", ".a.png", ".a.12345678", ".a.toolong99.png", ".a.SHOUTING.png", ".other.abcdefgh.png"]
+    others = [
+        "a.png",
+        ".a.png",
+        ".a.12345678",
+        ".a.toolong99.png",
+        ".a.SHOUTING.png",
+        ".other.abcdefgh.png",
+    ]
     assert drafts_of(names, [*drafts, *others]) == drafts[:4]

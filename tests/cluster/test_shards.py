@@ -22,7 +22,9 @@ pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 
 @pytest.fixture
 def shards(images: Path, tmp_path: Path) -> Path:
-    """A folder of two shards by the system's tar, with 6 pictures each and what belongs to a sample besides."""
+    """A folder of two shards by the system's tar, with 6 pictures each and what belongs to a sample
+    besides.
+    """
     folder = tmp_path / "shards"
     folder.mkdir()
     for number in range(12):
@@ -30,13 +32,17 @@ def shards(images: Path, tmp_path: Path) -> Path:
         (images / f"{number:02}.seg.png").write_bytes(b"a mask")
     names = sorted(path.name for path in images.iterdir())
     for number, part in enumerate((names[:18], names[18:])):
-        subprocess.run(["tar", "-cf", folder / f"part-{number}.tar", "-C", images, *part], check=True)
+        subprocess.run(
+            ["tar", "-cf", folder / f"part-{number}.tar", "-C", images, *part], check=True
+        )
     for path in [*images.glob("*.json"), *images.glob("*.seg.png")]:
         path.unlink()
     return folder
 
 
-def test_a_shard_s_images_are_known_by_their_bytes_and_pixels(shards: Path, images: Path, tmp_path: Path) -> None:
+def test_a_shard_s_images_are_known_by_their_bytes_and_pixels(
+    shards: Path, images: Path, tmp_path: Path
+) -> None:
     found = images_in(str(shards / "part-1.tar"))
     assert [(Path(name).name, pixels) for name, pixels in found] == [
         (f"{number:02}.png", (20 + number) * 30) for number in range(6, 12)
@@ -52,7 +58,12 @@ def test_shards_stand_wherever_images_do(shards: Path, images: Path, s3: str) ->
     one, two = (str(shards / f"part-{number}.tar") for number in (0, 1))
     everything = {name: pixels for shard in (one, two) for name, pixels in images_in(shard)}
     (shards / "list.txt").write_text("part-0.tar\npart-1.tar\n")
-    for given in ([str(shards)], [one, two], [str(shards / "part-*.tar")], [str(shards / "list.txt")]):
+    for given in (
+        [str(shards)],
+        [one, two],
+        [str(shards / "part-*.tar")],
+        [str(shards / "list.txt")],
+    ):
         assert find_sources(given) == everything
     assert len(find_sources([str(shards), str(images)])) == 24
     Store(f"{s3}/shards").take([Path(one), Path(two)])
@@ -65,7 +76,9 @@ def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
     ray: Any, model: Path, shards: Path, images: Path, s3: str, tmp_path: Path
 ) -> None:
     Store(f"{s3}/job").take([shards / "part-0.tar"])
-    order = Order(model, [f"{s3}/job/part-0.tar", str(shards / "part-1.tar")], str(tmp_path / "out"))
+    order = Order(
+        model, [f"{s3}/job/part-0.tar", str(shards / "part-1.tar")], str(tmp_path / "out")
+    )
     assert predict_on_cluster(order, Cluster()).written == 12
     assert predict_on_cluster(order, Cluster()).skipped == 12
     predict_files(load(model), [images], tmp_path / "alone")
@@ -73,10 +86,16 @@ def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
         assert (tmp_path / "out" / mask.name).read_bytes() == mask.read_bytes()
 
 
-def test_one_stem_in_two_shards_is_refused(model: Path, shards: Path, images: Path, tmp_path: Path) -> None:
+def test_one_stem_in_two_shards_is_refused(
+    model: Path, shards: Path, images: Path, tmp_path: Path
+) -> None:
     subprocess.run(["tar", "-cf", shards / "part-2.tar", "-C", images, "07.png"], check=True)
-    with pytest.raises(ConfigError, match=r"part-1\.tar#\d+\+\d+/07\.png and .*part-2\.tar#512\+\d+/07\.png would"):
-        predict_on_cluster(Order(model, [str(shards)], str(tmp_path / "out")), Cluster("127.0.0.1:1"))
+    with pytest.raises(
+        ConfigError, match=r"part-1\.tar#\d+\+\d+/07\.png and .*part-2\.tar#512\+\d+/07\.png would"
+    ):
+        predict_on_cluster(
+            Order(model, [str(shards)], str(tmp_path / "out")), Cluster("127.0.0.1:1")
+        )
 
 
 def test_what_is_no_shard_is_named(shards: Path, tmp_path: Path) -> None:
@@ -97,7 +116,9 @@ def test_what_is_no_shard_is_named(shards: Path, tmp_path: Path) -> None:
         find_sources([str(tmp_path / "a.tar.gz")])
 
 
-def test_a_shard_that_has_changed_since_is_an_image_that_cannot_be_read(shards: Path, tmp_path: Path) -> None:
+def test_a_shard_that_has_changed_since_is_an_image_that_cannot_be_read(
+    shards: Path, tmp_path: Path
+) -> None:
     slot = slot_of(images_in(str(shards / "part-0.tar"))[-1][0])
     assert slot is not None
     (shards / "part-0.tar").write_bytes((shards / "part-0.tar").read_bytes()[: slot.offset + 5])

@@ -26,10 +26,16 @@ def test_folders_patterns_and_lists_in_a_store_name_the_images_in_it(s3: str, im
     assert list(find_sources([root])) == list(find_sources([f"{root}/"])) == everything
     assert list(find_sources([f"{root}/0*.png"])) == everything[:10]
     assert list(find_sources([f"{root}/list.txt"])) == [everything[3], "s3://elsewhere/x.png"]
-    assert list(find_sources([f"{root}/07.png", root])) == [everything[7], *everything[:7], *everything[8:]], (
-        "once each"
-    )
-    assert weights([everything[0], everything[11], f"{root}/absent.png"]) == [20 * 30, 31 * 30, UNKNOWN]
+    assert list(find_sources([f"{root}/07.png", root])) == [
+        everything[7],
+        *everything[:7],
+        *everything[8:],
+    ], "once each"
+    assert weights([everything[0], everything[11], f"{root}/absent.png"]) == [
+        20 * 30,
+        31 * 30,
+        UNKNOWN,
+    ]
     for empty in (f"{s3}/nothing", f"{root}/*.jpg"):
         with pytest.raises(DataError, match="no images in"):
             find_sources([empty])
@@ -40,7 +46,9 @@ def test_images_on_a_web_server_are_weighed_and_fetched(images: Path, tmp_path: 
     handler = partial(SimpleHTTPRequestHandler, directory=images)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
-        there, absent = (f"http://127.0.0.1:{web.server_port}/{name}.png" for name in ("07", "absent"))
+        there, absent = (
+            f"http://127.0.0.1:{web.server_port}/{name}.png" for name in ("07", "absent")
+        )
         assert find_sources([there]) == {there: None}
         assert weights([there, absent]) == [27 * 30, UNKNOWN]
         assert fetch(there, tmp_path).read_bytes() == (images / "07.png").read_bytes()
@@ -51,13 +59,22 @@ def test_images_on_a_web_server_are_weighed_and_fetched(images: Path, tmp_path: 
         found = fetch(signed, tmp_path)
         assert (found.name, found.read_bytes()) == ("07.png", (images / "07.png").read_bytes())
         assert result_names(signed, Choices())[0] == ["07.png"]
-        assert result_names("https://host/get?id=7.1", Choices())[0] == ["get?id=7.png"], "what follows is its name"
+        assert result_names("https://host/get?id=7.1", Choices())[0] == ["get?id=7.png"], (
+            "what follows is its name"
+        )
         web.shutdown()
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_table_names_images_beside_itself_with_their_pixels(kind: str, images: Path, tmp_path: Path) -> None:
-    rows = {"id": [1, 2], "path": ["in/00.png", str(images / "01.png")], "height": [20, 21], "width": [30, 30]}
+def test_a_table_names_images_beside_itself_with_their_pixels(
+    kind: str, images: Path, tmp_path: Path
+) -> None:
+    rows = {
+        "id": [1, 2],
+        "path": ["in/00.png", str(images / "01.png")],
+        "height": [20, 21],
+        "width": [30, 30],
+    }
     path = tmp_path / f"table.{kind}"
     if kind == "csv":
         with path.open("w", newline="") as file:
@@ -90,7 +107,9 @@ def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_a_list_on_disk_may_name_what_is_in_stores(images: Path, tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text(f"# two\n{images / '03.png'}\nnear.png\ns3://elsewhere/x.png\n")
+    (tmp_path / "list.txt").write_text(
+        f"# two\n{images / '03.png'}\nnear.png\ns3://elsewhere/x.png\n"
+    )
     expected = [str(images / "03.png"), str(tmp_path / "near.png"), "s3://elsewhere/x.png"]
     assert list(find_sources([str(tmp_path / "list.txt")])) == expected
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")

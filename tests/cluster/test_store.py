@@ -48,7 +48,9 @@ def test_what_is_written_is_there_under_its_name_and_time(store: Store, tmp_path
     assert Store(store.at("manifest")).text("part.csv") == "a\n"
 
 
-def test_an_object_is_fetched_and_a_missing_one_is_an_image_that_is_not_there(s3: str, tmp_path: Path) -> None:
+def test_an_object_is_fetched_and_a_missing_one_is_an_image_that_is_not_there(
+    s3: str, tmp_path: Path
+) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"pixels")
     Store(f"{s3}/fetch").take([tmp_path / "photo.jpg"])
     (tmp_path / "got").mkdir()
@@ -57,7 +59,9 @@ def test_an_object_is_fetched_and_a_missing_one_is_an_image_that_is_not_there(s3
         fetch(f"{s3}/fetch/absent.jpg", tmp_path)
 
 
-def test_a_store_that_cannot_be_is_refused(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_is_refused(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "WAIT", 0.01)
     with pytest.raises(OutputError, match=r"cannot write s3://no-such-bucket/a.*check the rights"):
         Store("s3://no-such-bucket").write("a", "")
@@ -71,7 +75,8 @@ def test_what_a_store_refuses_for_a_moment_is_asked_again_and_no_more_than_thric
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "WAIT", 0.01)
-    system, tried = fsspec.filesystem("memory"), list[str]()
+    system = fsspec.filesystem("memory")
+    tried = list[str]()
     put = system.pipe_file
 
     def moody(path: str, data: bytes, **options: object) -> None:
@@ -80,7 +85,9 @@ def test_what_a_store_refuses_for_a_moment_is_asked_again_and_no_more_than_thric
             raise ConnectionResetError("try later")
         put(path, data, **options)
 
-    monkeypatch.setattr(type(system), "pipe_file", lambda self, *given, **options: moody(*given, **options))
+    monkeypatch.setattr(
+        type(system), "pipe_file", lambda self, *given, **options: moody(*given, **options)
+    )
     Store("memory://moody").write("a", "x")
     assert len(tried) == 3
     assert Store("memory://moody").text("a") == "x"
@@ -92,7 +99,9 @@ def test_what_a_store_refuses_for_a_moment_is_asked_again_and_no_more_than_thric
 def expired(kind: type[Exception], text: str, code: str) -> Exception:
     """As s3fs raises it."""
     found = kind(text)
-    found.__cause__ = RuntimeError(f"An error occurred ({code}) when calling the GetObject operation: {text}")
+    found.__cause__ = RuntimeError(
+        f"An error occurred ({code}) when calling the GetObject operation: {text}"
+    )
     return found
 
 
@@ -100,7 +109,9 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT", 0.01)
-    system, tried, raised = fsspec.filesystem("memory"), list[Exception](), [Exception()]
+    system = fsspec.filesystem("memory")
+    tried = list[Exception]()
+    raised = [Exception()]
 
     def refuse(self: object, *given: object, **options: object) -> None:
         tried.append(raised[0])
@@ -108,7 +119,8 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
 
     for name in ("get_file", "cat_file", "pipe_file", "ls"):
         monkeypatch.setattr(type(system), name, refuse)
-    slot, store = Slot("memory://a/b.tar", 512, 10, "c.png"), Store("memory://a")
+    slot = Slot("memory://a/b.tar", 512, 10, "c.png")
+    store = Store("memory://a")
     calls = [
         lambda: fetch("memory://a/b.png", tmp_path),
         lambda: copy_out(slot, tmp_path),
@@ -121,7 +133,9 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
     ):
         for call in calls:
             tried.clear()
-            with pytest.raises(OutputError, match=r"^the store's token has expired \(The provided token"):
+            with pytest.raises(
+                OutputError, match=r"^the store's token has expired \(The provided token"
+            ):
                 call()
             assert len(tried) == 1
     raised[0] = PermissionError("Access Denied")
@@ -139,13 +153,19 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A server that speaks S3 and takes nothing: it answers as `code` and `status` say, before the data are sent."""
+    """A server that speaks S3 and takes nothing: it answers as `code` and `status` say, before the
+    data are sent.
+    """
 
-    code, status, puts = "", 0, 0
+    code = ""
+    status = 0
+    puts = 0
 
     def do_PUT(self) -> None:
         type(self).puts += 1
-        text = f"<Error><Code>{self.code}</Code><Message>Said by the store.</Message></Error>".encode()
+        text = (
+            f"<Error><Code>{self.code}</Code><Message>Said by the store.</Message></Error>".encode()
+        )
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -155,8 +175,12 @@ class Refusing(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(params=[("AccessDenied", 403, 1), ("XMinioStorageFull", 507, 3)], ids=["denied", "full"])
-def refusing(request: pytest.FixtureRequest, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+@pytest.fixture(
+    params=[("AccessDenied", 403, 1), ("XMinioStorageFull", 507, 3)], ids=["denied", "full"]
+)
+def refusing(
+    request: pytest.FixtureRequest, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
     """Its class, how often it is to be asked, and the address of a folder there."""
     code, status, asked = request.param
     kind: Any = type("Refused", (Refusing,), {"code": code, "status": status})
@@ -174,7 +198,9 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
 ) -> None:
     kind, asked, root = refusing
     monkeypatch.setattr(module, "WAIT", 0.01)
-    with pytest.raises(OutputError, match=r"cannot write s3://pixels/out/a .*check the rights and the room") as told:
+    with pytest.raises(
+        OutputError, match=r"cannot write s3://pixels/out/a .*check the rights and the room"
+    ) as told:
         Store(root).write("a", "text")
     assert "\n" not in str(told.value)
     assert kind.puts == asked, "a full store may have room a moment later; rights do not come"
@@ -184,7 +210,9 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
     row = {"unit": 0, "images": [str(images / "03.png")], "pixels": [690], "band": 0, "of": 1}
     (found,) = one(row)
     assert found["state"] == STOPPED, "no image's fault"
-    with pytest.raises(OutputError, match=r"cannot write s3://pixels/out/03\.png .*run again.*\(said by a worker\)"):
+    with pytest.raises(
+        OutputError, match=r"cannot write s3://pixels/out/03\.png .*run again.*\(said by a worker\)"
+    ):
         _refuse_stopped(found)
     one._scratch.cleanup()
 
@@ -196,5 +224,7 @@ def test_a_store_without_room_is_told_as_it_says_it(monkeypatch: pytest.MonkeyPa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "pipe_file", full)
-    with pytest.raises(OutputError, match=r"cannot write memory://full/a \(.*No space left on device\); check"):
+    with pytest.raises(
+        OutputError, match=r"cannot write memory://full/a \(.*No space left on device\); check"
+    ):
         Store("memory://full").write("a", "text")

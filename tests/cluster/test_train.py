@@ -21,12 +21,22 @@ from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.monitor import Monitor
 from pixelwise.training.config import TrainConfig
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Train's of its own settings
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # Ray Train's of its own settings
 
 CONFIG = TrainConfig(
-    encoder="resnet10t", decoder="fcn32s", weights="none", crop=(32, 32), batch=4, epochs=3,
-    precision="float32", device="cpu", workers=0, augment="light",
-)  # fmt: skip
+    encoder="resnet10t",
+    decoder="fcn32s",
+    weights="none",
+    crop=(32, 32),
+    batch=4,
+    epochs=3,
+    precision="float32",
+    device="cpu",
+    workers=0,
+    augment="light",
+)
 OPTIONS = (
     "--encoder resnet10t --decoder fcn32s --weights none --crop 32 32 --batch 4 --epochs 3 "
     "--precision float32 --device cpu --set workers=0 --augment light"
@@ -37,7 +47,9 @@ class Killing(Monitor):
     """Kills a training process when the first epoch is said to be done."""
 
     def __init__(self, cluster: Any) -> None:
-        self.cluster, self.lines, self.killed = cluster, list[str](), 0
+        self.cluster = cluster
+        self.lines = list[str]()
+        self.killed = 0
 
     def line(self, text: str) -> None:
         self.lines.append(text)
@@ -58,22 +70,51 @@ def two_nodes(ray: Any) -> Any:
     return ray.test_cluster
 
 
-@pytest.mark.skipif("PIXELWISE_LONG" not in os.environ, reason="takes a minute; PIXELWISE_LONG=1 runs it")
+@pytest.mark.skipif(
+    "PIXELWISE_LONG" not in os.environ, reason="takes a minute; PIXELWISE_LONG=1 runs it"
+)
 def test_a_training_that_loses_a_process_ends_with_the_weights_of_torchrun(
     two_nodes: Any, shapes: Path, tmp_path: Path
 ) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    words = [*torchrun, "-m", "pixelwise", "train", str(shapes), "--out", str(tmp_path / "torchrun"), *OPTIONS.split()]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
+    words = [
+        *torchrun,
+        "-m",
+        "pixelwise",
+        "train",
+        str(shapes),
+        "--out",
+        str(tmp_path / "torchrun"),
+        *OPTIONS.split(),
+    ]
     done = subprocess.run(
-        words, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     monitor = Killing(two_nodes)
-    run = train_on_cluster(shapes, tmp_path / "ray", config=CONFIG, cluster=Cluster(workers=2), monitor=monitor)
+    run = train_on_cluster(
+        shapes, tmp_path / "ray", config=CONFIG, cluster=Cluster(workers=2), monitor=monitor
+    )
     assert monitor.killed
-    assert sum("training begins in 2 processes" in line for line in monitor.lines) == 2, monitor.lines
+    assert sum("training begins in 2 processes" in line for line in monitor.lines) == 2, (
+        monitor.lines
+    )
     assert [row.epoch for row in run.history] == [1, 2, 3]
-    one, other = (torch.load(tmp_path / name / "state/last.pt", weights_only=True) for name in ("torchrun", "ray"))
+    one, other = (
+        torch.load(tmp_path / name / "state/last.pt", weights_only=True)
+        for name in ("torchrun", "ray")
+    )
     assert one["steps"] == other["steps"]
     assert all(torch.equal(weight, other["model"][name]) for name, weight in one["model"].items())
     assert not (run.path / "ray").exists()
@@ -96,7 +137,8 @@ class Driver:
 def test_data_that_cannot_be_learned_from_ends_the_training_and_not_only_a_process(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver, tried = Driver(), list[str]()
+    driver = Driver()
+    tried = list[str]()
     monkeypatch.setattr(module, "demand", lambda name: driver)
     monkeypatch.setattr(os, "environ", {**os.environ, "RANK": "0", "WORLD_SIZE": "1"})
     told = {"lesson": Lesson(tmp_path / "none", tmp_path / "run", CONFIG, DataOptions(), driver)}
@@ -110,14 +152,20 @@ def test_data_that_cannot_be_learned_from_ends_the_training_and_not_only_a_proce
     assert not tried, "nor is it tried again"
 
 
-def test_a_folder_with_another_run_is_refused_before_a_cluster_is_reached(shapes: Path, tmp_path: Path) -> None:
+def test_a_folder_with_another_run_is_refused_before_a_cluster_is_reached(
+    shapes: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="give --resume"):
         train_on_cluster(shapes, tmp_path, config=CONFIG, cluster=Cluster("127.0.0.1:1"))
 
 
-def test_the_files_that_a_config_names_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_that_a_config_names_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("first.safetensors").touch()
-    assert _files(replace(CONFIG, start="first.safetensors")) == {"start": str(tmp_path / "first.safetensors")}
+    assert _files(replace(CONFIG, start="first.safetensors")) == {
+        "start": str(tmp_path / "first.safetensors")
+    }
     assert _files(CONFIG) == _files(replace(CONFIG, weights="auto", start="bundled")) == {}

@@ -8,7 +8,9 @@ SIZES = st.lists(st.integers(1, 3 * LARGEST), min_size=1, max_size=200)
 
 
 @given(SIZES, st.integers(1, 50))
-def test_every_image_is_in_one_unit_and_no_unit_is_more_than_its_share(pixels: list[int], workers: int) -> None:
+def test_every_image_is_in_one_unit_and_no_unit_is_more_than_its_share(
+    pixels: list[int], workers: int
+) -> None:
     names = [f"{number}.png" for number in range(len(pixels))]
     units = deal(names, pixels, workers=workers)
     dealt = [pair for unit in units for pair in zip(unit.images, unit.pixels, strict=True)]
@@ -30,8 +32,12 @@ def test_one_huge_image_is_begun_first_and_shares_its_unit_with_nobody() -> None
     assert units[-1].images[-1] == "1000", "those of one size keep their order"
 
 
-def test_whoever_takes_the_next_unit_when_free_is_done_at_about_the_same_time_as_the_others() -> None:
-    """Sizes from one to a thousand: the last worker is behind the first by no more than a small unit."""
+def test_whoever_takes_the_next_unit_when_free_is_done_at_about_the_same_time_as_the_others() -> (
+    None
+):
+    """Sizes from one to a thousand: the last worker is behind the first by no more than a small
+    unit.
+    """
     pixels = [10 ** (number % 4) * 1000 for number in range(4000)]
     workers = [0] * 8
     units = deal([str(number) for number in range(4000)], pixels, workers=8)
@@ -45,7 +51,8 @@ def test_whoever_takes_the_next_unit_when_free_is_done_at_about_the_same_time_as
 def test_bands_are_of_a_few_rows_of_tiles_and_an_image_that_is_a_small_share_stays_whole(
     pixels: int, rows: int, others: int, workers: int
 ) -> None:
-    found, total = bands(pixels, rows, total=pixels + others, workers=workers), pixels + others
+    found = bands(pixels, rows, total=pixels + others, workers=workers)
+    total = pixels + others
     assert found == 1 or (rows // found >= ROWS and workers > 1)
     assert found <= workers or found % workers == 0
     if 2 * pixels * workers <= total:
@@ -55,7 +62,9 @@ def test_bands_are_of_a_few_rows_of_tiles_and_an_image_that_is_a_small_share_sta
 
 
 def test_a_large_image_goes_in_bands_where_workers_would_wait_for_it() -> None:
-    """40,000 x 40,000 pixels and 45 rows of tiles, alone and beside others, for few and for many workers."""
+    """40,000 x 40,000 pixels and 45 rows of tiles, alone and beside others, for few and for many
+    workers.
+    """
     assert bands(1_600_000_000, 45, total=1_600_000_000, workers=4) == 8
     assert bands(1_600_000_000, 45, total=16_000_000_000, workers=4) == 1
     assert bands(1_600_000_000, 45, total=3 * 1_600_000_000, workers=2) == 2
@@ -69,5 +78,7 @@ def test_a_large_image_goes_in_bands_where_workers_would_wait_for_it() -> None:
 def test_an_image_is_cut_into_a_unit_for_each_band() -> None:
     units = cut("a.tif", 100, 3, number=7)
     assert [(unit.number, unit.pixels, unit.band) for unit in units] == [
-        (7, (33,), Band(0, 3)), (8, (33,), Band(1, 3)), (9, (33,), Band(2, 3))
-    ]  # fmt: skip
+        (7, (33,), Band(0, 3)),
+        (8, (33,), Band(1, 3)),
+        (9, (33,), Band(2, 3)),
+    ]

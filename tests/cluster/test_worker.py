@@ -22,7 +22,8 @@ def test_a_model_that_ends_its_workers_again_and_again_is_given_up(
     ray: Any = SimpleNamespace(get=lambda files: files, get_runtime_context=lambda: context)
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
-    ledger, files = Ledger(), {"m.onnx": model.read_bytes()}
+    ledger = Ledger()
+    files = {"m.onnx": model.read_bytes()}
 
     def die(*given: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -34,9 +35,12 @@ def test_a_model_that_ends_its_workers_again_and_again_is_given_up(
                 with pytest.raises(KeyboardInterrupt):
                     held(files, {}, ledger)
         if deaths < DEATHS:
-            assert held(files, {}, ledger).classes.names[1] == "circle", "and those before count no more"
+            assert held(files, {}, ledger).classes.names[1] == "circle", (
+                "and those before count no more"
+            )
     with pytest.raises(
-        ConfigError, match="died or hung 8 times in a row while it loaded the model; give it more memory"
+        ConfigError,
+        match="died or hung 8 times in a row while it loaded the model; give it more memory",
     ):
         held(files, {}, ledger)
 

@@ -1,4 +1,6 @@
-"""Every definition against PyTorch's operator, and against the worked figures of the course material."""
+"""Every definition against PyTorch's operator, and against the worked figures of the course
+material.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +28,12 @@ pair = st.tuples
 @st.composite
 def geometries(draw: st.DrawFn, *, transposed: bool) -> dict[str, Any]:
     two = lambda low, high: draw(pair(st.integers(low, high), st.integers(low, high)))  # noqa: E731
-    found = {"stride": two(1, 3), "padding": two(0, 3), "dilation": two(1, 3), "groups": draw(st.integers(1, 2))}
+    found = {
+        "stride": two(1, 3),
+        "padding": two(0, 3),
+        "dilation": two(1, 3),
+        "groups": draw(st.integers(1, 2)),
+    }
     if transposed:
         limits = [max(s, d) - 1 for s, d in zip(found["stride"], found["dilation"], strict=True)]
         found["output_padding"] = tuple(draw(st.integers(0, limit)) for limit in limits)
@@ -54,7 +61,8 @@ def test_cross_correlation_is_pytorchs_convolution(
     draw: st.DataObject, geometry: dict[str, Any], c: int, o: int, kh: int, kw: int, h: int, w: int
 ) -> None:
     groups = geometry["groups"]
-    x, weight = tensors(draw, 2, c * groups, h, w), tensors(draw, o * groups, c, kh, kw)
+    x = tensors(draw, 2, c * groups, h, w)
+    weight = tensors(draw, o * groups, c, kh, kw)
     try:
         expected = F.conv2d(x, weight, **geometry)
     except RuntimeError:
@@ -79,7 +87,8 @@ def test_each_definition_is_pytorchs_transposed_convolution(
     w: int,
 ) -> None:
     groups = geometry["groups"]
-    x, weight = tensors(draw, 2, c * groups, h, w), tensors(draw, c * groups, o, kh, kw)
+    x = tensors(draw, 2, c * groups, h, w)
+    weight = tensors(draw, c * groups, o, kh, kw)
     try:
         expected = F.conv_transpose2d(x, weight, **geometry)
     except RuntimeError:
@@ -91,21 +100,32 @@ def test_each_definition_is_pytorchs_transposed_convolution(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.data(), *[st.integers(1, 3)] * 2, *[st.integers(3, 7)] * 2, st.integers(1, 3), st.integers(0, 2))
+@given(
+    st.data(),
+    *[st.integers(1, 3)] * 2,
+    *[st.integers(3, 7)] * 2,
+    st.integers(1, 3),
+    st.integers(0, 2),
+)
 def test_convolution_and_transposed_convolution_are_each_others_gradient(
     draw: st.DataObject, kh: int, kw: int, h: int, w: int, stride: int, padding: int
 ) -> None:
-    kernel, x = tensors(draw, kh, kw), tensors(draw, 1, 1, h, w)
+    kernel = tensors(draw, kh, kw)
+    x = tensors(draw, 1, 1, h, w)
     matrix = conv_matrix(kernel.detach(), (h, w), stride=stride, padding=padding)
     output = F.conv2d(x, kernel[None, None], stride=stride, padding=padding)
-    assert torch.allclose(matrix @ x.detach().flatten(), output.flatten().detach())  # convolution is W x
+    assert torch.allclose(
+        matrix @ x.detach().flatten(), output.flatten().detach()
+    )  # convolution is W x
     y = torch.randn_like(output)
     (of_convolution,) = torch.autograd.grad(output, x, y)
     laid = matrix.t() @ y.flatten()
     assert torch.allclose(laid, of_convolution.flatten())  # its gradient is W^T y
     z = y.clone().requires_grad_()
     spare = (h + 2 * padding - kh) % stride, (w + 2 * padding - kw) % stride
-    back = transposed_by_scatter(z, kernel.detach()[None, None], stride=stride, padding=padding, output_padding=spare)
+    back = transposed_by_scatter(
+        z, kernel.detach()[None, None], stride=stride, padding=padding, output_padding=spare
+    )
     assert torch.allclose(back.flatten().detach(), laid)  # which is the transposed convolution,
     (of_transposed,) = torch.autograd.grad(back, z, x.detach())
     assert torch.allclose(of_transposed, output.detach())  # whose gradient is the convolution
@@ -141,11 +161,16 @@ def test_the_worked_figures_of_the_matrix() -> None:
     ]
     y = matrix @ picture.flatten()
     assert y.reshape(2, 2).tolist() == [[27, 37], [57, 67]]
-    assert (matrix.t() @ y).reshape(3, 3).tolist() == [[27, 91, 74], [138, 400, 282], [171, 429, 268]]
+    assert (matrix.t() @ y).reshape(3, 3).tolist() == [
+        [27, 91, 74],
+        [138, 400, 282],
+        [171, 429, 268],
+    ]
 
 
 def test_the_worked_figures_of_a_four_by_four_picture() -> None:
-    picture, kernel = torch.arange(1.0, 17).reshape(1, 1, 4, 4), torch.arange(1.0, 10).reshape(1, 1, 3, 3)
+    picture = torch.arange(1.0, 17).reshape(1, 1, 4, 4)
+    kernel = torch.arange(1.0, 10).reshape(1, 1, 3, 3)
     assert cross_correlation(picture, kernel).flatten().tolist() == [348, 393, 528, 573]
 
 
@@ -162,9 +187,12 @@ def test_channels_and_groups_that_do_not_fit_name_the_rule() -> None:
 
 
 @pytest.mark.parametrize("definition", [cross_correlation, *TRANSPOSED])
-def test_integers_nan_and_empty_batches_are_as_in_pytorch(definition: Callable[..., Tensor]) -> None:
+def test_integers_nan_and_empty_batches_are_as_in_pytorch(
+    definition: Callable[..., Tensor],
+) -> None:
     reference = F.conv2d if definition is cross_correlation else F.conv_transpose2d
-    x, weight = torch.rand(1, 1, 4, 4), torch.rand(1, 1, 2, 2)
+    x = torch.rand(1, 1, 4, 4)
+    weight = torch.rand(1, 1, 2, 2)
     x[0, 0, 1, 1] = torch.nan
     assert torch.equal(definition(x, weight).isnan(), reference(x, weight).isnan())
     empty = definition(x[:0], weight)

@@ -11,10 +11,17 @@ small = st.integers(1, 4)
 
 
 @given(st.integers(1, 12), small, small, st.integers(0, 3), small)
-def test_sizes_are_pytorchs(size: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
-    geometry, x, weight = Geometry(kernel, stride, padding, dilation), torch.rand(1, 1, size), torch.rand(1, 1, kernel)
+def test_sizes_are_pytorchs(
+    size: int, kernel: int, stride: int, padding: int, dilation: int
+) -> None:
+    geometry = Geometry(kernel, stride, padding, dilation)
+    x = torch.rand(1, 1, size)
+    weight = torch.rand(1, 1, kernel)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    for rule, operator in ((geometry.convolved, F.conv1d), (geometry.transposed, F.conv_transpose1d)):
+    for rule, operator in (
+        (geometry.convolved, F.conv1d),
+        (geometry.transposed, F.conv_transpose1d),
+    ):
         try:
             expected = operator(x, weight, **options).shape[-1]
         except RuntimeError:
@@ -69,7 +76,9 @@ def test_enlarging_multiplies_every_size(factor: int, size: int) -> None:
 
 
 def test_tensorflows_same() -> None:
-    """Figures of TensorFlow's documentation of padding, and of its Conv2DTranspose(64, strides=32) on 10 pixels."""
+    """Figures of TensorFlow's documentation of padding, and of its Conv2DTranspose(64, strides=32)
+    on 10 pixels.
+    """
     assert same(13, kernel=6, stride=5) == (3, 1, 2)
     assert same(224, kernel=7, stride=2) == (112, 2, 3)
     assert same_transposed(10, kernel=64, stride=32) == (320, 16, 16)

@@ -20,7 +20,9 @@ def shapes(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real data beside the repository")
-@pytest.mark.parametrize(("name", "place"), [("voc", "voc"), ("camvid", "camvid"), ("matte", "portraits")])
+@pytest.mark.parametrize(
+    ("name", "place"), [("voc", "voc"), ("camvid", "camvid"), ("matte", "portraits")]
+)
 def test_the_format_of_real_data_is_found_and_said(name: str, place: str) -> None:
     data = open_dataset(str(REAL / place))
     assert data.format == name
@@ -33,7 +35,8 @@ def test_a_plain_folder_is_found(shapes: Path) -> None:
 
 def test_an_unknown_format_is_told_with_the_nearest_name(shapes: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"unknown format 'camvit': choose one of ade20k, auto, camvid.*mean 'camvid'"
+        ConfigError,
+        match=r"unknown format 'camvit': choose one of ade20k, auto, camvid.*mean 'camvid'",
     ):
         open_dataset(shapes, DataOptions(format="camvit"))
 
@@ -61,7 +64,11 @@ def test_a_folder_of_no_known_layout_is_told_what_each_needs(tmp_path: Path) -> 
 def test_a_root_that_is_missing_a_file_or_empty_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    for name, message in (("none", "no such folder"), ("file", "is a file"), ("empty", "the folder is empty")):
+    for name, message in (
+        ("none", "no such folder"),
+        ("file", "is a file"),
+        ("empty", "the folder is empty"),
+    ):
         with pytest.raises(DataError, match=f"{tmp_path / name}: {message}") as caught:
             open_dataset(tmp_path / name)
         assert "\n" not in str(caught.value)

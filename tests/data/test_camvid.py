@@ -25,11 +25,17 @@ def make(root: Path, split: str, names: str) -> None:
 def test_11_is_void_and_11_classes_are_known(tmp_path: Path) -> None:
     make(tmp_path, "train", "abc")
     data = camvid.read(tmp_path, OPTIONS)
-    assert (len(data.classes), data.classes.names[8], data.classes.palette[8]) == (11, "car", (64, 0, 128))
+    assert (len(data.classes), data.classes.names[8], data.classes.palette[8]) == (
+        11,
+        "car",
+        (64, 0, 128),
+    )
     assert (data.read_labels(data.pairs("train")[0].mask) == 255).all()
 
 
-def test_a_missing_val_is_held_out_of_train_and_a_test_without_masks_left_out(tmp_path: Path) -> None:
+def test_a_missing_val_is_held_out_of_train_and_a_test_without_masks_left_out(
+    tmp_path: Path,
+) -> None:
     make(tmp_path, "train", "abcdefghij")
     (tmp_path / "test").mkdir()
     data = camvid.read(tmp_path, OPTIONS)
@@ -53,7 +59,11 @@ def test_another_layout_is_no_camvid(tmp_path: Path) -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason="CamVid is not beside the repository")
 def test_the_real_set_opens_with_its_numbers() -> None:
     data = camvid.read(REAL, OPTIONS)
-    assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 367, "val": 101, "test": 233}
+    assert {split: len(pairs) for split, pairs in data.splits.items()} == {
+        "train": 367,
+        "val": 101,
+        "test": 233,
+    }
     pair = data.pairs("test")[0]
     with Image.open(pair.mask) as image:
         raw = np.asarray(image)

@@ -15,7 +15,9 @@ SIZES = [(4, 6), (10, 3), (5, 5)]
 
 def drawn(index: int) -> tuple[np.ndarray, np.ndarray]:
     dice = np.random.default_rng(index)
-    return dice.integers(0, 256, (*SIZES[index], 3), np.uint8), dice.integers(0, 256, SIZES[index], np.uint8)
+    return dice.integers(0, 256, (*SIZES[index], 3), np.uint8), dice.integers(
+        0, 256, SIZES[index], np.uint8
+    )
 
 
 def asked(kept: Decoded, index: int, calls: list[int]) -> None:
@@ -32,10 +34,12 @@ def asked(kept: Decoded, index: int, calls: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "twice"), [(10**6, []), (4 * (24 + 30), [2]), (4 * 24 - 1, [0, 1, 2]), (0, [0, 1, 2])]
+    ("budget", "twice"),
+    [(10**6, []), (4 * (24 + 30), [2]), (4 * 24 - 1, [0, 1, 2]), (0, [0, 1, 2])],
 )
 def test_what_fits_the_budget_is_decoded_once(budget: int, twice: list[int]) -> None:
-    kept, calls = Decoded(SIZES, budget), list[int]()
+    kept = Decoded(SIZES, budget)
+    calls = list[int]()
     for _ in range(2):
         for index in (2, 0, 1):
             asked(kept, index, calls)
@@ -44,7 +48,8 @@ def test_what_fits_the_budget_is_decoded_once(budget: int, twice: list[int]) -> 
 
 
 def test_a_copy_for_a_process_that_is_not_forked_holds_nothing_and_works() -> None:
-    kept, calls = pickle.loads(pickle.dumps(Decoded(SIZES, 10**6))), list[int]()
+    kept = pickle.loads(pickle.dumps(Decoded(SIZES, 10**6)))
+    calls = list[int]()
     for _ in range(2):
         asked(kept, 1, calls)
     assert calls == [1, 1]
@@ -59,9 +64,12 @@ def test_a_file_that_changed_its_size_is_not_kept() -> None:
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # on one core
 @pytest.mark.parametrize("workers", [0, 2])
-def test_samples_are_those_without_it_and_workers_share_it(shapes: Path, tmp_path: Path, workers: int) -> None:
+def test_samples_are_those_without_it_and_workers_share_it(
+    shapes: Path, tmp_path: Path, workers: int
+) -> None:
     data = open_dataset(shapes)
-    pairs, read = data.pairs("train"), tmp_path / "read"
+    pairs = data.pairs("train")
+    read = tmp_path / "read"
     read.touch()
 
     def counted(path: Path) -> np.ndarray:

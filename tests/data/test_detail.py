@@ -19,7 +19,8 @@ def drawn(folder: Path, masks: list[np.ndarray]) -> Path:
 
 
 def test_what_is_wide_is_kept_and_lines_are_lost(tmp_path: Path) -> None:
-    wide, lines = np.zeros((64, 96), np.uint8), np.zeros((64, 96), np.uint8)
+    wide = np.zeros((64, 96), np.uint8)
+    lines = np.zeros((64, 96), np.uint8)
     wide[:, 48:] = 1
     lines[:, ::8] = 1
     for name, mask, kept in (("wide", wide, (1.0, 1.0)), ("lines", lines, (1.0, 0.5))):
@@ -31,7 +32,9 @@ def test_what_is_wide_is_kept_and_lines_are_lost(tmp_path: Path) -> None:
 
 def test_it_is_what_resizing_by_the_nearest_pixel_leaves(tmp_path: Path) -> None:
     dice = np.random.default_rng(0)
-    masks = [np.kron(dice.integers(0, 2, (16, 16)), np.ones((4, 6))).astype(np.uint8) for _ in range(4)]
+    masks = [
+        np.kron(dice.integers(0, 2, (16, 16)), np.ones((4, 6))).astype(np.uint8) for _ in range(4)
+    ]
     data = open_dataset(drawn(tmp_path / "set", masks))
     both = np.zeros((2, 2), int)
     for pair in data.pairs("train"):

@@ -16,7 +16,9 @@ from pixelwise.tasks.labels import voc_colormap
 OPTIONS = DataOptions()
 
 
-def put(root: Path, masks: dict[str, object], *, images: str = "images", where: str = "masks") -> Path:
+def put(
+    root: Path, masks: dict[str, object], *, images: str = "images", where: str = "masks"
+) -> Path:
     for name in (images, where):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name, values in masks.items():
@@ -40,9 +42,16 @@ PLAIN = {"a": [[0, 1]], "b": [[2, 255]], "c": [[1, 1]]}
 
 @pytest.mark.parametrize(
     ("images", "where"),
-    [("images/{}", "masks/{}"), ("Imgs/{}", "label/{}"), ("{}/images", "{}/masks"), ("{}/img", "{}/annotations")],
+    [
+        ("images/{}", "masks/{}"),
+        ("Imgs/{}", "label/{}"),
+        ("{}/images", "{}/masks"),
+        ("{}/img", "{}/annotations"),
+    ],
 )
-def test_splits_may_stand_inside_or_outside_the_folders(tmp_path: Path, images: str, where: str) -> None:
+def test_splits_may_stand_inside_or_outside_the_folders(
+    tmp_path: Path, images: str, where: str
+) -> None:
     for split in ("training", "valid", "testing"):
         put(tmp_path, PLAIN, images=images.format(split), where=where.format(split))
     assert folder.matches(tmp_path)
@@ -56,7 +65,11 @@ def test_a_flat_folder_is_split_and_says_so(tmp_path: Path) -> None:
     assert sizes(data) == {"train": 14, "val": 3, "test": 3}
     assert len({pair.name for pairs in data.splits.values() for pair in pairs}) == 20
     assert "val: 3 of 20 images held out (15 %, seed 0)" in data.notes
-    assert sizes(folder.read(tmp_path, DataOptions(val_fraction=0.4))) == {"train": 4, "val": 8, "test": 8}
+    assert sizes(folder.read(tmp_path, DataOptions(val_fraction=0.4))) == {
+        "train": 4,
+        "val": 8,
+        "test": 8,
+    }
 
 
 def test_few_images_give_no_test_split(tmp_path: Path) -> None:
@@ -129,7 +142,9 @@ def test_grey_masks_get_the_voc_colours(tmp_path: Path) -> None:
 
 
 def test_colours_are_numbered_by_red_green_blue(tmp_path: Path) -> None:
-    data = folder.read(put(tmp_path, {"a": [[[9, 0, 0], [0, 0, 0]]], "b": [[[0, 8, 0], [9, 0, 0]]]}), OPTIONS)
+    data = folder.read(
+        put(tmp_path, {"a": [[[9, 0, 0], [0, 0, 0]]], "b": [[[0, 8, 0], [9, 0, 0]]]}), OPTIONS
+    )
     assert data.classes.palette == ((0, 0, 0), (0, 8, 0), (9, 0, 0))
     assert (labels(data, "a"), labels(data, "b")) == ([[2, 0]], [[1, 2]])
 
@@ -138,7 +153,9 @@ CSV = ["sky,9,0,0\nroad,0,8,0\nvoid,0,0,0\n", "name,r,g,b\nsky,9,0,0\nroad,0,8,0
 
 
 @pytest.mark.parametrize("text", [*CSV, "0,sky,9,0,0\n1,road,0,8,0\n255,void,0,0,0\n"])
-def test_colours_of_a_csv_are_classes_in_its_order_and_void_is_void(tmp_path: Path, text: str) -> None:
+def test_colours_of_a_csv_are_classes_in_its_order_and_void_is_void(
+    tmp_path: Path, text: str
+) -> None:
     put(tmp_path, {"a": [[[9, 0, 0], [0, 0, 0], [0, 8, 0]]]})
     (tmp_path / "classes.csv").write_text(text)
     data = folder.read(tmp_path, OPTIONS)
@@ -149,7 +166,9 @@ def test_colours_of_a_csv_are_classes_in_its_order_and_void_is_void(tmp_path: Pa
 def test_a_colour_that_the_csv_lacks_is_a_label_error(tmp_path: Path) -> None:
     put(tmp_path, {"a": [[[9, 0, 0], [0, 0, 7]]]})
     (tmp_path / "classes.csv").write_text(CSV[0])
-    with pytest.raises(LabelError, match=r"colour \(0, 0, 7\) in 1 pixel, the first at row 0, column 1"):
+    with pytest.raises(
+        LabelError, match=r"colour \(0, 0, 7\) in 1 pixel, the first at row 0, column 1"
+    ):
         labels(folder.read(tmp_path, OPTIONS), "a")
 
 
@@ -185,13 +204,17 @@ def test_ids_of_a_classes_file_may_leave_gaps(tmp_path: Path) -> None:
 def test_a_value_beyond_the_named_classes_stays_illegal(tmp_path: Path) -> None:
     put(tmp_path, PLAIN)
     (tmp_path / "classes.txt").write_text("sky\nroad\n")
-    with pytest.raises(LabelError, match=r"b.png: value 2 in 1 pixel, the first at row 0, column 0.*0 to 1"):
+    with pytest.raises(
+        LabelError, match=r"b.png: value 2 in 1 pixel, the first at row 0, column 0.*0 to 1"
+    ):
         labels(folder.read(tmp_path, OPTIONS), "b")
 
 
 def test_a_soft_mask_is_refused_with_an_explanation(tmp_path: Path) -> None:
     put(tmp_path, {"a": [list(range(0, 256, 2))]})
-    with pytest.raises(DataError, match=r"128 different values up to 254.*alpha matte.*saved as JPEG.*classes.txt"):
+    with pytest.raises(
+        DataError, match=r"128 different values up to 254.*alpha matte.*saved as JPEG.*classes.txt"
+    ):
         folder.read(tmp_path, OPTIONS)
 
 
@@ -202,20 +225,26 @@ def test_values_far_apart_are_refused_without_a_classes_file(tmp_path: Path) -> 
 
 def test_too_many_colours_are_refused_with_an_explanation(tmp_path: Path) -> None:
     put(tmp_path, {"a": [[[value, 0, 3] for value in range(65)]]})
-    with pytest.raises(DataError, match="65 different colours, too many for classes; masks saved as JPEG"):
+    with pytest.raises(
+        DataError, match="65 different colours, too many for classes; masks saved as JPEG"
+    ):
         folder.read(tmp_path, OPTIONS)
 
 
 def test_names_without_colours_do_not_fit_coloured_masks(tmp_path: Path) -> None:
     put(tmp_path, {"a": [[[9, 0, 0], [0, 0, 0]]]})
     (tmp_path / "classes.txt").write_text("sky\nroad\n")
-    with pytest.raises(DataError, match=r"classes.txt: gives no colours.*\(0, 0, 0\), \(9, 0, 0\)\); list them"):
+    with pytest.raises(
+        DataError, match=r"classes.txt: gives no colours.*\(0, 0, 0\), \(9, 0, 0\)\); list them"
+    ):
         folder.read(tmp_path, OPTIONS)
 
 
 def test_masks_partly_in_colours_and_partly_numbers_are_refused(tmp_path: Path) -> None:
     put(tmp_path, {"a": [[[9, 0, 0]]], "b": [[1]]})
-    with pytest.raises(DataError, match=r"a.png is in colours and .*b.png holds numbers; save all masks alike"):
+    with pytest.raises(
+        DataError, match=r"a.png is in colours and .*b.png holds numbers; save all masks alike"
+    ):
         folder.read(tmp_path, OPTIONS)
 
 
@@ -231,7 +260,11 @@ def test_masks_of_one_value_are_refused(tmp_path: Path) -> None:
         ("classes.txt", "sky\nroad\nsky\n", "classes.txt: sky stands there twice"),
         ("classes.csv", "sky,1,2\n", "classes.csv: cannot be read as a list of classes"),
         ("classes.csv", "sky,1,2,3\nroad,1,2,3\n", r"\(1, 2, 3\) stands there twice"),
-        ("classes.csv", "sky,1,2,300\n", r"'sky' has id 0, colour \(1, 2, 300\); allowed: 0 to 255"),
+        (
+            "classes.csv",
+            "sky,1,2,300\n",
+            r"'sky' has id 0, colour \(1, 2, 300\); allowed: 0 to 255",
+        ),
         ("classes.csv", "sky,1,2,3\nroad\n", "1 of 2 classes lack a colour; give all or none"),
         ("classes.json", "{", "classes.json: cannot be read as a list of classes"),
         ("classes.json", "3", "classes.json: cannot be read as a list of classes"),
@@ -259,7 +292,8 @@ def test_unpaired_files_are_counted_and_named_or_left_out(tmp_path: Path) -> Non
     with pytest.raises(DataError) as caught:
         folder.read(tmp_path, OPTIONS)
     assert str(caught.value) == (
-        f"{tmp_path / 'images'}: 6 images without mask (n0.jpg, n1.jpg, n2.jpg, n3.jpg, n4.jpg and 1 more) and "
+        f"{tmp_path / 'images'}: 6 images without mask (n0.jpg, n1.jpg, n2.jpg, n3.jpg, "
+        "n4.jpg and 1 more) and "
         "1 mask without image (n8.png) (of 8 images and 3 masks); add or rename them, "
         "or leave them out with --skip-unpaired"
     )
@@ -270,7 +304,9 @@ def test_unpaired_files_are_counted_and_named_or_left_out(tmp_path: Path) -> Non
 
 def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (2, 1)).save(put(tmp_path, PLAIN) / "images/a.png")
-    with pytest.raises(DataError, match=r"images: two images, a.jpg and a.png; remove or rename one"):
+    with pytest.raises(
+        DataError, match=r"images: two images, a.jpg and a.png; remove or rename one"
+    ):
         folder.read(tmp_path, OPTIONS)
 
 
@@ -303,11 +339,15 @@ def test_a_test_split_without_masks_is_left_out(tmp_path: Path) -> None:
 
 def test_masks_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
     (put(tmp_path, {"a": [[0]]}) / "masks/a.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"none of the 1 masks can be read as an image, such as .*a.png"):
+    with pytest.raises(
+        DataError, match=r"none of the 1 masks can be read as an image, such as .*a.png"
+    ):
         folder.read(tmp_path, OPTIONS)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5, -1.0])
 def test_a_held_out_fraction_outside_0_to_a_half_is_refused(fraction: float) -> None:
-    with pytest.raises(ConfigError, match=f"val_fraction {fraction}: choose a number above 0 and below 0.5"):
+    with pytest.raises(
+        ConfigError, match=f"val_fraction {fraction}: choose a number above 0 and below 0.5"
+    ):
         DataOptions(val_fraction=fraction)

@@ -27,7 +27,8 @@ def batches(folder: Path, *, workers: int, epoch: int, seed: int = 0) -> list[to
 
 
 def test_samples_do_not_depend_on_the_number_of_workers(shapes: Path) -> None:
-    alone, two = batches(shapes, workers=0, epoch=2), batches(shapes, workers=2, epoch=2)
+    alone = batches(shapes, workers=0, epoch=2)
+    two = batches(shapes, workers=2, epoch=2)
     assert len(alone) == 4  # two whole batches of 12 images, image and target each
     assert all(torch.equal(a, b) for a, b in zip(alone, two, strict=True))
 
@@ -35,7 +36,8 @@ def test_samples_do_not_depend_on_the_number_of_workers(shapes: Path) -> None:
 @pytest.mark.parametrize(("epoch", "seed"), [(3, 0), (2, 1)])
 def test_samples_depend_on_epoch_and_seed(shapes: Path, epoch: int, seed: int) -> None:
     assert not torch.equal(
-        batches(shapes, workers=0, epoch=2)[0], batches(shapes, workers=0, epoch=epoch, seed=seed)[0]
+        batches(shapes, workers=0, epoch=2)[0],
+        batches(shapes, workers=0, epoch=epoch, seed=seed)[0],
     )
 
 
@@ -55,19 +57,28 @@ def test_a_set_smaller_than_the_batch_still_gives_one(shapes: Path) -> None:
     assert [len(image) for image, _ in loader] == [4]
 
 
-def test_validation_shows_whole_images_and_cuts_only_huge_ones(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_shows_whole_images_and_cuts_only_huge_ones(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = open_dataset(shapes)
     whole = list(validation_loader(WholeImages(data.pairs("val"), data.read_labels), workers=0))
     assert [len(tiles) for tiles in whole] == [1] * 4
     assert whole[0][0][0].shape == (1, 3, 64, 96)
     monkeypatch.setattr("pixelwise.data.loaders.VALIDATION_TILE", 50)
     cut = WholeImages(data.pairs("val"), data.read_labels)[0]
-    assert [tuple(target.shape[1:]) for _, target in cut] == [(50, 50), (50, 46), (14, 50), (14, 46)]
+    assert [tuple(target.shape[1:]) for _, target in cut] == [
+        (50, 50),
+        (50, 46),
+        (14, 50),
+        (14, 46),
+    ]
     assert sum(target.eq(1).sum() for _, target in cut) == whole[0][0][1].eq(1).sum()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(shapes: Path, tmp_path: Path, workers: int) -> None:
+def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(
+    shapes: Path, tmp_path: Path, workers: int
+) -> None:
     data = open_dataset(shutil.copytree(shapes, tmp_path / "set"))
     pairs = data.pairs("val")
     pairs[0].image.write_bytes(b"")

@@ -42,19 +42,24 @@ def test_palette_masks_are_read_by_index_whatever_their_colours(tmp_path: Path) 
 
 
 def test_16_bit_masks_are_read_as_numbers_and_not_cut_to_8_bits(tmp_path: Path) -> None:
-    np.testing.assert_array_equal(INDEX(save(tmp_path / "a.png", np.array([[2, 1]], np.uint16))), [[2, 1]])
+    np.testing.assert_array_equal(
+        INDEX(save(tmp_path / "a.png", np.array([[2, 1]], np.uint16))), [[2, 1]]
+    )
     with pytest.raises(LabelError, match=r"value 257 in 1 pixel, the first at row 0, column 1"):
         INDEX(save(tmp_path / "b.png", np.array([[2, 257]], np.uint16)))
 
 
 def test_1_bit_masks_hold_0_and_1(tmp_path: Path) -> None:
-    np.testing.assert_array_equal(INDEX(save(tmp_path / "a.png", np.array([[False, True]]))), [[0, 1]])
+    np.testing.assert_array_equal(
+        INDEX(save(tmp_path / "a.png", np.array([[False, True]]))), [[0, 1]]
+    )
 
 
 def test_lut_translates_and_names_void(tmp_path: Path) -> None:
     reader = LabelReader(2, index_lut(2, (11, 255)))
     np.testing.assert_array_equal(
-        reader(save(tmp_path / "a.png", np.array([[0, 1, 11, 255]], np.uint8))), [[0, 1, VOID, VOID]]
+        reader(save(tmp_path / "a.png", np.array([[0, 1, 11, 255]], np.uint8))),
+        [[0, 1, VOID, VOID]],
     )
 
 
@@ -65,23 +70,30 @@ def test_an_illegal_value_is_told_with_file_count_place_and_what_is_allowed(tmp_
     with pytest.raises(LabelError) as caught:
         INDEX(save(tmp_path / "a.png", raw))
     assert str(caught.value) == (
-        f"{tmp_path / 'a.png'}: value 7 in 3 pixels, the first at row 2, column 3, is no class (one of 2 wrong values)"
+        f"{tmp_path / 'a.png'}: value 7 in 3 pixels, the first at row 2, column 3, is no "
+        "class (one of 2 wrong values)"
         "; allowed are 0 to 2, and for void 255; correct the mask or declare the class"
     )
 
 
-def test_an_illegal_colour_is_told_with_file_count_place_and_what_is_allowed(tmp_path: Path) -> None:
+def test_an_illegal_colour_is_told_with_file_count_place_and_what_is_allowed(
+    tmp_path: Path,
+) -> None:
     raw = np.full((2, 4, 3), (255, 0, 0), np.uint8)
     raw[1, 2] = (255, 0, 1)
     with pytest.raises(LabelError) as caught:
         COLOUR(save(tmp_path / "a.png", raw))
     assert str(caught.value) == (
-        f"{tmp_path / 'a.png'}: colour (255, 0, 1) in 1 pixel, the first at row 1, column 2, is no class; allowed are "
-        "(0, 0, 254), (0, 255, 0), (255, 0, 0), and for void (9, 9, 9); correct the mask or declare the class"
+        f"{tmp_path / 'a.png'}: colour (255, 0, 1) in 1 pixel, the first at row 1, column 2, "
+        "is no class; allowed are "
+        "(0, 0, 254), (0, 255, 0), (255, 0, 0), and for void (9, 9, 9); correct the mask or "
+        "declare the class"
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     colours=st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=2, max_size=40, unique=True),
     seed=st.integers(0, 2**31),
@@ -118,7 +130,11 @@ def test_exif_orientation_of_a_mask_is_applied(tmp_path: Path) -> None:
 
 def test_float_masks_and_broken_files_are_refused_as_images_not_as_labels(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"no picture")
-    for path in (save(tmp_path / "a.tif", np.zeros((2, 2), np.float32)), tmp_path / "b.png", tmp_path / "none.png"):
+    for path in (
+        save(tmp_path / "a.tif", np.zeros((2, 2), np.float32)),
+        tmp_path / "b.png",
+        tmp_path / "none.png",
+    ):
         with pytest.raises(ImageError, match=str(path)) as caught:
             INDEX(path)
         assert not isinstance(caught.value, LabelError)

@@ -63,17 +63,23 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
     text = str(caught.value)
     assert text.startswith("6 of 40 pairs of train cannot be used: ")
     assert "03.png: cannot be read as an image (the file is empty)" in text
-    assert f"{data.root / 'masks/train/05.png'}: cannot be read as an image (unknown format)" in text
+    assert (
+        f"{data.root / 'masks/train/05.png'}: cannot be read as an image (unknown format)" in text
+    )
     assert "07.png: the image is 4 x 5 and its mask 07.png 4 x 6 (height x width)" in text
     assert "10.png" not in text
-    assert text.endswith("; and 1 more; repair or remove them, or leave them out with --skip-broken")
+    assert text.endswith(
+        "; and 1 more; repair or remove them, or leave them out with --skip-broken"
+    )
 
 
 def test_broken_files_can_be_left_out_and_are_said(data: DataSet) -> None:
     (data.root / "images/train/03.png").write_bytes(b"")
     monitor = Lines()
     found = survey(data, "train", monitor=monitor, skip_broken=True)
-    assert [pair.name for pair in found.pairs] == [pair.name for pair in data.pairs("train") if pair.name != "03"]
+    assert [pair.name for pair in found.pairs] == [
+        pair.name for pair in data.pairs("train") if pair.name != "03"
+    ]
     assert [path.name for path, _ in found.broken] == ["03.png"]
     assert found.void == 39
     assert len(monitor.lines) == 1
@@ -82,7 +88,10 @@ def test_broken_files_can_be_left_out_and_are_said(data: DataSet) -> None:
 
 def test_a_forgotten_orientation_is_recognised(data: DataSet) -> None:
     resize(data.root / "images/train/03.png", 4, 6, orientation=6)
-    message = "the image is 6 x 4 and its mask 03.png 4 x 6.*match with the image's EXIF orientation left out"
+    message = (
+        "the image is 6 x 4 and its mask 03.png 4 x 6.*match with the image's EXIF orientation "
+        "left out"
+    )
     with pytest.raises(DataError, match=message):
         survey(data, "train", monitor=Monitor())
 
@@ -92,7 +101,8 @@ def test_wrong_labels_are_never_skipped(data: DataSet, skip_broken: bool) -> Non
     for name in ("03", "04"):
         Image.fromarray(np.full((4, 6), 3, np.uint8)).save(data.root / f"masks/train/{name}.png")
     with pytest.raises(
-        LabelError, match=r"03.png: value 3 in 24 pixels, the first at row 0, column 0.*and 1 more masks"
+        LabelError,
+        match=r"03.png: value 3 in 24 pixels, the first at row 0, column 0.*and 1 more masks",
     ):
         survey(data, "train", monitor=Monitor(), skip_broken=skip_broken)
 

@@ -5,13 +5,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.data.loaders import dice
-from pixelwise.data.transforms import AUGMENTATIONS, GREY, Augmentation, as_tensors, pasted, rare_classes
+from pixelwise.data.transforms import (
+    AUGMENTATIONS,
+    GREY,
+    Augmentation,
+    as_tensors,
+    pasted,
+    rare_classes,
+)
 from pixelwise.tasks.labels import VOID
 
 
 def scene(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """An image whose red channel is its label times 10: alignment can be read off."""
-    labels = np.random.default_rng(height * width).integers(0, 20, (height // 8 + 1, width // 8 + 1))
+    labels = np.random.default_rng(height * width).integers(
+        0, 20, (height // 8 + 1, width // 8 + 1)
+    )
     labels = labels.repeat(8, 0).repeat(8, 1)[:height, :width].astype(np.uint8)
     return as_tensors((labels[..., None] * 10).repeat(3, 2), labels)
 
@@ -24,7 +33,9 @@ def test_a_sample_has_the_crops_size_and_no_new_label_but_void(
 ) -> None:
     image, labels = scene(height, width)
     rarity = tuple(float(n) for n in range(20))
-    found, target = Augmentation((32, 64), **{**AUGMENTATIONS[strength], "rarity": rarity})(image, labels, dice(seed))
+    found, target = Augmentation((32, 64), **{**AUGMENTATIONS[strength], "rarity": rarity})(
+        image, labels, dice(seed)
+    )
     assert found.shape == (3, 32, 64)
     assert target.shape == (32, 64)
     assert found.dtype == target.dtype == torch.uint8
@@ -43,11 +54,15 @@ def test_image_and_labels_stay_aligned_pixel_for_pixel(height: int, width: int, 
 
 
 def test_scaled_labels_follow_the_image_to_half_a_pixel() -> None:
-    """A ramp scaled by 3: the label at a place and the image's value there come from the same source pixel."""
+    """A ramp scaled by 3: the label at a place and the image's value there come from the same
+    source pixel.
+    """
     ramp = np.broadcast_to(np.arange(0, 200, 2, dtype=np.uint8), (100, 100)).copy()
     image, labels = as_tensors(ramp[..., None].repeat(3, 2), ramp)
     for seed in range(5):
-        found, target = Augmentation((96, 96), scale=(3.0, 3.0), jitter=0.0)(image, labels, dice(seed))
+        found, target = Augmentation((96, 96), scale=(3.0, 3.0), jitter=0.0)(
+            image, labels, dice(seed)
+        )
         inner = slice(6, -6)
         gap = found[0, :, inner].float() - target[:, inner].float()
         assert gap.abs().max() <= 1  # one pixel of the source is a step of 2
@@ -105,13 +120,17 @@ def test_a_rotated_sample_stays_aligned() -> None:
     for seed in range(10):
         found, ids = turned(image, target, dice(seed))
         kept = ids != VOID
-        wrong = (found[0].int() - ids.int() * 10).abs()[kept] > 45  # nearer to another class's value
+        wrong = (found[0].int() - ids.int() * 10).abs()[
+            kept
+        ] > 45  # nearer to another class's value
         assert float(wrong.float().mean()) < 0.02
         assert set(ids.unique().tolist()) <= {0, 9, VOID}
 
 
 def test_windows_favour_rare_classes() -> None:
-    """A single pixel of class 5 in a large image: half of the windows are to hold it, by chance it were 1 in 36."""
+    """A single pixel of class 5 in a large image: half of the windows are to hold it, by chance it
+    were 1 in 36.
+    """
     labels = np.zeros((192, 192), np.uint8)
     labels[100, 37] = 5
     image, target = as_tensors(np.zeros((192, 192, 3), np.uint8), labels)
@@ -124,7 +143,9 @@ def test_windows_favour_rare_classes() -> None:
 def test_pasted_classes_come_with_their_pixels() -> None:
     labels = np.zeros((8, 8), np.uint8)
     other = np.repeat(np.array([[1, 2, 3, VOID]], np.uint8), 2, axis=1).repeat(8, 0)
-    below, above = (as_tensors((ids[..., None] // 2 * 3).repeat(3, 2), ids) for ids in (labels, other))
+    below, above = (
+        as_tensors((ids[..., None] // 2 * 3).repeat(3, 2), ids) for ids in (labels, other)
+    )
     image, target = pasted(*below, above, dice(0))
     laid = set(target.unique().tolist()) - {0}
     assert len(laid) == 2  # half of three classes, rounded up; void is never laid over
@@ -137,10 +158,13 @@ def test_pasted_classes_come_with_their_pixels() -> None:
 
 
 def test_only_the_classes_named_are_pasted_each_by_a_chance_of_its_own() -> None:
-    """300 throws: 7 of 10 have class 1, half as many (.49) both; class 3, which is not named, never comes."""
+    """300 throws: 7 of 10 have class 1, half as many (.49) both; class 3, which is not named, never
+    comes.
+    """
     labels = torch.zeros(4, 4, dtype=torch.uint8)
     over = torch.tensor([[1, 2, 3, VOID]] * 4, dtype=torch.uint8)
-    image, above = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.full((3, 4, 4), 9, dtype=torch.uint8)
+    image = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    above = torch.full((3, 4, 4), 9, dtype=torch.uint8)
     among = torch.tensor([1, 2, 5], dtype=torch.uint8)
     laid = []
     for seed in range(300):
@@ -153,7 +177,11 @@ def test_only_the_classes_named_are_pasted_each_by_a_chance_of_its_own() -> None
 
 
 def test_rare_classes_are_those_above_the_median_rarity_of_the_classes_that_are_there() -> None:
-    rarity, pixels = (0.1, 3.0, 1.0, 0.5, 2.0, 9.0), (900, 20, 80, 150, 40, 0)
-    assert rare_classes(rarity, pixels).tolist() == [1, 4]  # of 0.1, 0.5, 1, 2, 3; class 5 has no pixel
+    rarity = (0.1, 3.0, 1.0, 0.5, 2.0, 9.0)
+    pixels = (900, 20, 80, 150, 40, 0)
+    assert rare_classes(rarity, pixels).tolist() == [
+        1,
+        4,
+    ]  # of 0.1, 0.5, 1, 2, 3; class 5 has no pixel
     assert rare_classes((0.2, 1.8), (90, 10)).tolist() == [1]
     assert rare_classes((1.0,), (5,)).tolist() == []

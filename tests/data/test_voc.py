@@ -35,7 +35,11 @@ def test_the_layout_is_found_at_or_beneath_the_root(tmp_path: Path, place: str) 
         "train": ["a", "b"],
         "val": ["c"],
     }
-    assert (len(data.classes), data.classes.names[15], data.classes.palette[15]) == (21, "person", (192, 128, 128))
+    assert (len(data.classes), data.classes.names[15], data.classes.palette[15]) == (
+        21,
+        "person",
+        (192, 128, 128),
+    )
 
 
 def test_without_val_it_is_what_train_leaves_of_trainval(tmp_path: Path) -> None:
@@ -55,8 +59,10 @@ def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> No
     with pytest.raises(DataError) as caught:
         voc.read(tmp_path, OPTIONS)
     assert str(caught.value) == (
-        "train.txt lists 8 images, of which 6 lack a file: b (no image, no mask), c (no mask), d (no mask), "
-        "e (no mask), f (no mask) and 1 more; add the files, or leave these images out with --skip-unpaired"
+        "train.txt lists 8 images, of which 6 lack a file: b (no image, no mask), c (no "
+        "mask), d (no mask), "
+        "e (no mask), f (no mask) and 1 more; add the files, or leave these images out with "
+        "--skip-unpaired"
     )
     data = voc.read(tmp_path, DataOptions(skip_unpaired=True))
     assert [pair.name for pair in data.pairs("train")] == ["a", "h"]
@@ -65,7 +71,9 @@ def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> No
 
 def test_an_image_to_train_on_is_not_scored_as_well(tmp_path: Path) -> None:
     make(tmp_path, {"train": ["a", "b", "c"], "val": ["v", "b"], "test": ["v", "a", "c"]})
-    with pytest.raises(DataError, match=r"^b: in train and in val as well \(1 of 2\); a, c: in .* \(2 of 3\)"):
+    with pytest.raises(
+        DataError, match=r"^b: in train and in val as well \(1 of 2\); a, c: in .* \(2 of 3\)"
+    ):
         voc.read(tmp_path, OPTIONS)
     kept = voc.read(tmp_path, DataOptions(hold_out=False))  # as convert and check open it
     assert "b: in train and in val as well (1 of 2)" in kept.notes

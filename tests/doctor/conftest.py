@@ -14,7 +14,9 @@ from pixelwise.data.shapes import CLASSES, write_shapes
 def _faults() -> ModuleType:
     """The clinic's faults, which live with the benchmark."""
     path = Path(__file__).parents[2] / "benchmarks/faults/__init__.py"
-    spec = importlib.util.spec_from_file_location("clinic_faults", path, submodule_search_locations=[str(path.parent)])
+    spec = importlib.util.spec_from_file_location(
+        "clinic_faults", path, submodule_search_locations=[str(path.parent)]
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -57,4 +59,6 @@ def patient(clean: Path, tmp_path: Path) -> "faults.Patient":
 @pytest.fixture
 def binary(clean_binary: Path, tmp_path: Path) -> "faults.Patient":
     shutil.copytree(clean_binary, tmp_path / "set")
-    return faults.Patient(tmp_path / "set", True, ("background", "foreground"), ((0, 0, 0), (255, 255, 255)))
+    return faults.Patient(
+        tmp_path / "set", True, ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
+    )

@@ -26,7 +26,9 @@ def test_malformed_json_is_named_with_line_and_column(patient: faults.Patient) -
     assert "line 3" in finding.hits[0].text
 
 
-def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(patient: faults.Patient) -> None:
+def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
+    patient: faults.Patient,
+) -> None:
     table = np.array(patient.palette, np.uint8)
     for path in sorted((patient.root / "masks").rglob("*.png")):
         with Image.open(path) as image:
@@ -34,7 +36,10 @@ def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(patient: 
         if path.name == "003.png" and path.parent.name == "train":
             pixels[17, 23] = (120, 3, 2)
         Image.fromarray(pixels).save(path)
-    rows = [f"{name},{r},{g},{b}" for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)]
+    rows = [
+        f"{name},{r},{g},{b}"
+        for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)
+    ]
     (patient.root / "classes.txt").unlink()
     (patient.root / "classes.csv").write_text("\n".join(rows))
     finding = next(f for f in examine(patient.root).findings if f.id == "colour-stray")
@@ -42,17 +47,29 @@ def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(patient: 
     assert "(128, 0, 0)" in finding.hits[0].text
 
 
-def test_a_name_that_is_not_utf8_can_be_printed_and_written_as_json(patient: faults.Patient, tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_can_be_printed_and_written_as_json(
+    patient: faults.Patient, tmp_path: Path
+) -> None:
     name = os.fsdecode(b"caf\xe9")
     for side, suffix in (("images", ".jpg"), ("masks", ".png")):
-        shutil.copy(patient.root / side / f"train/000{suffix}", patient.root / side / f"train/{name}{suffix}")
-    check(patient.root, json_file=tmp_path / "found.json", report=tmp_path / "page.html", fix=tmp_path / "mended")
+        shutil.copy(
+            patient.root / side / f"train/000{suffix}",
+            patient.root / side / f"train/{name}{suffix}",
+        )
+    check(
+        patient.root,
+        json_file=tmp_path / "found.json",
+        report=tmp_path / "page.html",
+        fix=tmp_path / "mended",
+    )
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert any(finding["id"] == "name-not-utf8" for finding in found["findings"])
     assert shown(Path(name)) == "caf\\xe9"
 
 
-def test_the_page_needs_no_network_and_shows_thumbnails_and_shares(patient: faults.Patient, tmp_path: Path) -> None:
+def test_the_page_needs_no_network_and_shows_thumbnails_and_shares(
+    patient: faults.Patient, tmp_path: Path
+) -> None:
     (patient.root / "masks/train/000.png").write_bytes(b"no picture")
     shutil.copy(patient.root / "masks/train/001.png", patient.root / "masks/train/002.png")
     check(patient.root, report=tmp_path / "page.html")
@@ -73,7 +90,9 @@ def test_a_folder_that_cannot_be_read_is_said(patient: faults.Patient) -> None:
         (patient.root / "masks/test").chmod(0o755)
 
 
-def test_a_folder_whose_listing_fails_is_said(patient: faults.Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_whose_listing_fails_is_said(
+    patient: faults.Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(folder: Path) -> list[Path]:
         if folder.name == "test" and folder.parent.name == "masks":
             raise PermissionError(13, "Permission denied", str(folder))
@@ -120,7 +139,9 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
         check(tmp_path / "empty")
 
 
-def test_training_reads_the_mended_copy_of_a_broken_set(patient: faults.Patient, tmp_path: Path) -> None:
+def test_training_reads_the_mended_copy_of_a_broken_set(
+    patient: faults.Patient, tmp_path: Path
+) -> None:
     from pixelwise.data.build import open_dataset
     from pixelwise.data.survey import survey
     from pixelwise.monitor import Monitor
@@ -144,7 +165,10 @@ def test_a_file_without_partner_may_have_a_name_that_is_not_utf8(
     chosen = sorted(folder.iterdir())[0]
     chosen.rename(folder / f"{os.fsdecode(b'caf' + bytes([0xE9]))}{chosen.suffix}")
     found, _ = check(
-        patient.root, json_file=tmp_path / "f.json", report=tmp_path / "page.html", fix=tmp_path / "mended"
+        patient.root,
+        json_file=tmp_path / "f.json",
+        report=tmp_path / "page.html",
+        fix=tmp_path / "mended",
     )
     assert {"image-without-mask", "mask-without-image", "name-not-utf8"} <= found.findings.ids()
     assert "caf\\xe9" in (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -160,7 +184,9 @@ def test_an_examination_puts_warning_filters_back(patient: faults.Patient) -> No
     assert warnings.filters == before
 
 
-def test_the_page_tells_every_place_once_beside_its_own_picture(patient: faults.Patient, tmp_path: Path) -> None:
+def test_the_page_tells_every_place_once_beside_its_own_picture(
+    patient: faults.Patient, tmp_path: Path
+) -> None:
     for at, (_, mask) in enumerate(patient.pairs()[:8]):
         labels = np.asarray(Image.open(mask)).copy()
         labels[: at + 1, 0] = 99

@@ -1,4 +1,6 @@
-"""Every fault of the clinic, planted in generated data: it is found, named rightly, and mended where it is promised."""
+"""Every fault of the clinic, planted in generated data: it is found, named rightly, and mended
+where it is promised.
+"""
 
 import hashlib
 import json
@@ -12,7 +14,8 @@ from pixelwise.doctor.kinds import KINDS
 from pixelwise.doctor.repair import repair
 from pixelwise.monitor import Monitor
 
-# A few faults show only in photographs or need more classes than shapes have; the benchmark covers them.
+# A few faults show only in photographs or need more classes than shapes have; the benchmark covers
+# them.
 ONLY_REAL = {
     "exchanged",
     "off by one",
@@ -27,7 +30,11 @@ CASES = [fault for fault in faults.FAULTS if fault.name not in ONLY_REAL]
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("fault", CASES, ids=lambda fault: fault.name)
@@ -42,7 +49,9 @@ def test_a_fault_is_named_and_none_of_what_fix_promises_is_left(
     done = repair(found, tmp_path / "mended", monitor=Monitor())
     again = examine(tmp_path / "mended")
     left = {kind for kind in again.findings.ids() if KINDS[kind].mended}
-    assert not left, [hit.text for finding in again.findings for hit in finding.hits if finding.id in left]
+    assert not left, [
+        hit.text for finding in again.findings for hit in finding.hits if finding.id in left
+    ]
     assert snapshot(patient.root) == before
     log = [json.loads(line) for line in (tmp_path / "mended/fixes.jsonl").read_text().splitlines()]
     assert len(log) == done.changes

@@ -28,7 +28,9 @@ def object_at(seed: int, side: int = 128) -> Array:
     return np.hypot(y - 40 - seed % 7 * 5, x - 50 - seed % 5 * 6) < 18 + seed % 4 * 5
 
 
-def write_set(root: Path, masks: list[Array], suffix: str = ".png", images: list[Array] | None = None) -> Path:
+def write_set(
+    root: Path, masks: list[Array], suffix: str = ".png", images: list[Array] | None = None
+) -> Path:
     """A plain folder without splits: images as PNG, masks in the format of `suffix`."""
     for side in ("images", "masks"):
         (root / side).mkdir(parents=True)
@@ -44,9 +46,13 @@ def labels_of(folder: Path) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("declared", ["", "background\nthing\n"])
-def test_masks_of_0_and_255_that_are_all_jpeg_become_two_classes(tmp_path: Path, declared: str) -> None:
+def test_masks_of_0_and_255_that_are_all_jpeg_become_two_classes(
+    tmp_path: Path, declared: str
+) -> None:
     truth = [object_at(number) for number in range(6)]
-    root = write_set(tmp_path / "set", [mask.astype(np.uint8) * np.uint8(255) for mask in truth], ".jpg")
+    root = write_set(
+        tmp_path / "set", [mask.astype(np.uint8) * np.uint8(255) for mask in truth], ".jpg"
+    )
     if declared:
         (root / "classes.txt").write_text(declared)
     found, done = check(root, fix=tmp_path / "mended")
@@ -63,7 +69,9 @@ def test_masks_of_0_and_255_that_are_all_jpeg_become_two_classes(tmp_path: Path,
 def test_ids_that_are_all_jpeg_are_not_mended_but_named(tmp_path: Path, void: bool) -> None:
     masks = []
     for number in range(6):
-        mask = object_at(number).astype(np.uint8) * np.uint8(3) + np.uint8(5) * object_at(number + 3)
+        mask = object_at(number).astype(np.uint8) * np.uint8(3) + np.uint8(5) * object_at(
+            number + 3
+        )
         mask[:20, :20] = 255 if void else 0
         masks.append(mask)
     root = write_set(tmp_path / "set", masks, ".jpg")
@@ -73,7 +81,9 @@ def test_ids_that_are_all_jpeg_are_not_mended_but_named(tmp_path: Path, void: bo
     assert not (tmp_path / "mended").exists()
 
 
-def test_a_disk_that_fills_up_on_a_mask_leaves_no_half_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_on_a_mask_leaves_no_half_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = write_set(tmp_path / "set", [object_at(number).astype(np.uint8) for number in range(8)])
     written = []
 
@@ -116,10 +126,16 @@ def test_an_image_that_fails_while_it_is_mended_leaves_no_mask_of_it(
         (("train", "train", "train"), "train"),
     ],
 )
-def test_of_many_copies_one_is_left_where_it_is_tested_most(tmp_path: Path, places: tuple[str, ...], kept: str) -> None:
+def test_of_many_copies_one_is_left_where_it_is_tested_most(
+    tmp_path: Path, places: tuple[str, ...], kept: str
+) -> None:
     root = tmp_path / "set"
     pairs = [("train", 8), ("val", 3), ("test", 3)]
-    jobs = [(split, f"{split}{at}", at + 100 * ord(split[1])) for split, count in pairs for at in range(count)]
+    jobs = [
+        (split, f"{split}{at}", at + 100 * ord(split[1]))
+        for split, count in pairs
+        for at in range(count)
+    ]
     jobs += [(split, f"copy{at}", 999) for at, split in enumerate(places)]
     for split, name, seed in jobs:
         for side, pixels in (("images", photo(seed)), ("masks", object_at(seed).astype(np.uint8))):
@@ -133,9 +149,13 @@ def test_of_many_copies_one_is_left_where_it_is_tested_most(tmp_path: Path, plac
 
 
 @pytest.mark.parametrize("values", [(128, 255), (100, 200), (100, 255)])
-def test_two_high_values_without_classes_file_are_two_classes(tmp_path: Path, values: tuple[int, int]) -> None:
+def test_two_high_values_without_classes_file_are_two_classes(
+    tmp_path: Path, values: tuple[int, int]
+) -> None:
     truth = [object_at(number) for number in range(12)]
-    root = write_set(tmp_path / "set", [np.where(mask, values[1], values[0]).astype(np.uint8) for mask in truth])
+    root = write_set(
+        tmp_path / "set", [np.where(mask, values[1], values[0]).astype(np.uint8) for mask in truth]
+    )
     found, done = check(root, fix=tmp_path / "mended")
     assert not found.findings.of("error")
     assert done
@@ -156,9 +176,13 @@ def test_values_of_which_none_is_a_class_are_not_mended_to_void(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("classes", ["", "void\n"])
-def test_pictures_of_noise_in_the_masks_folder_are_called_photographs(tmp_path: Path, classes: str) -> None:
+def test_pictures_of_noise_in_the_masks_folder_are_called_photographs(
+    tmp_path: Path, classes: str
+) -> None:
     rng = np.random.default_rng(0)
-    root = write_set(tmp_path / "set", [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(12)])
+    root = write_set(
+        tmp_path / "set", [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(12)]
+    )
     if classes:
         (root / "classes.txt").write_text(classes)
     found, _ = check(root, report=tmp_path / "page.html", json_file=tmp_path / "found.json")
@@ -198,8 +222,13 @@ def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
 
 
 def test_one_mask_in_colours_does_not_make_the_others_odd(patient: faults.Patient) -> None:
-    """The classes file gives colours, and all other masks are ids with a palette of these colours."""
-    rows = [f"{name},{r},{g},{b}" for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)]
+    """The classes file gives colours, and all other masks are ids with a palette of these
+    colours.
+    """
+    rows = [
+        f"{name},{r},{g},{b}"
+        for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)
+    ]
     (patient.root / "classes.txt").unlink()
     (patient.root / "classes.csv").write_text("\n".join(rows) + "\n")
     (_, mask), *_ = patient.pairs()
@@ -207,5 +236,10 @@ def test_one_mask_in_colours_does_not_make_the_others_odd(patient: faults.Patien
         image.convert("RGB").save(mask)
     found = examine(patient.root)
     assert found.encoding.kind == "class ids"
-    odd = [hit.file for finding in found.findings if finding.id == "encodings-mixed" for hit in finding.hits]
+    odd = [
+        hit.file
+        for finding in found.findings
+        if finding.id == "encodings-mixed"
+        for hit in finding.hits
+    ]
     assert odd == [mask]

@@ -25,12 +25,18 @@ def norms(model: nn.Module) -> int:
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("encoder", ["tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_100"])
 @torch.inference_mode()
-def test_a_folded_network_gives_the_same_logits_with_few_normalisations(decoder: str, encoder: str) -> None:
+def test_a_folded_network_gives_the_same_logits_with_few_normalisations(
+    decoder: str, encoder: str
+) -> None:
     model = used(build_model(decoder, encoder=encoder, classes=3))
-    before, picture = norms(model), torch.rand(2, 3, 70, 101)
-    wanted, found = model(picture), folded(model)(picture)
+    before = norms(model)
+    picture = torch.rand(2, 3, 70, 101)
+    wanted = model(picture)
+    found = folded(model)(picture)
     assert torch.allclose(found, wanted, atol=1e-4 * float(wanted.abs().max()))
-    assert norms(folded(model)) <= 10 < before == norms(model)  # after features and transposed convolutions
+    assert (
+        norms(folded(model)) <= 10 < before == norms(model)
+    )  # after features and transposed convolutions
 
 
 @torch.inference_mode()
@@ -38,7 +44,8 @@ def test_where_others_use_what_is_normalised_nothing_is_folded() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.convolution, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+            self.convolution = nn.Conv2d(3, 4, 3)
+            self.norm = nn.BatchNorm2d(4)
 
         def forward(self, images: Tensor) -> Tensor:
             features = self.convolution(images)

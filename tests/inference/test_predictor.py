@@ -44,7 +44,9 @@ def png(array: np.ndarray) -> bytes:
     return held.getvalue()
 
 
-def test_labels_and_confidence_are_argmax_and_softmax_of_the_logits(predictor: Predictor, picture: np.ndarray) -> None:
+def test_labels_and_confidence_are_argmax_and_softmax_of_the_logits(
+    predictor: Predictor, picture: np.ndarray
+) -> None:
     result = predictor.predict(picture)
     softmax = np.exp(picture / 16.0)
     softmax /= softmax.sum(axis=2, keepdims=True)
@@ -54,7 +56,9 @@ def test_labels_and_confidence_are_argmax_and_softmax_of_the_logits(predictor: P
     assert (result.classes, result.palette) == (CLASSES.names, CLASSES.palette)
 
 
-def test_every_kind_of_source_gives_the_same_labels(predictor: Predictor, picture: np.ndarray, tmp_path: Path) -> None:
+def test_every_kind_of_source_gives_the_same_labels(
+    predictor: Predictor, picture: np.ndarray, tmp_path: Path
+) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(png(picture))
     tensor = torch.from_numpy(picture).permute(2, 0, 1)
@@ -87,9 +91,11 @@ def test_logits_made_in_inference_mode_can_be_tiled_and_mirrored(picture: np.nda
 
 def test_tta_makes_the_labels_of_a_mirrored_image_the_mirror(picture: np.ndarray) -> None:
     predictor = Predictor(sided, CLASSES)
-    plain, mirror = predictor.predict(picture), predictor.predict(picture[:, ::-1])
+    plain = predictor.predict(picture)
+    mirror = predictor.predict(picture[:, ::-1])
     assert (plain.labels != mirror.labels[:, ::-1]).any()
-    plain, mirror = predictor.predict(picture, tta=True), predictor.predict(picture[:, ::-1], tta=True)
+    plain = predictor.predict(picture, tta=True)
+    mirror = predictor.predict(picture[:, ::-1], tta=True)
     assert (plain.labels == mirror.labels[:, ::-1]).all()
 
 
@@ -97,7 +103,8 @@ def test_what_a_predictor_always_does_is_what_each_call_would_give(picture: np.n
     predictor = Predictor(sided, CLASSES)
     always = predictor.always(tta=True, scales=(0.5, 1), largest=("red",))
     asked = predictor.predict(picture, tta=True, scales=(0.5, 1), largest=("red",), scores="logits")
-    given, plain = always.predict(picture, scores="logits"), predictor.predict(picture, scores="logits")
+    given = always.predict(picture, scores="logits")
+    plain = predictor.predict(picture, scores="logits")
     assert (given.scores["logits"] == asked.scores["logits"]).all()
     assert (given.labels == asked.labels).all()
     assert (plain.scores["logits"] != given.scores["logits"]).any()
@@ -110,9 +117,12 @@ def test_other_regions_of_a_class_take_the_label_that_comes_next_in_tiles_too() 
     rgb[60:62, 40:42] = (200, 20, 90)  # touches it at a corner alone
     rgb[70:80, 100:120] = (200, 90, 20)
     predictor = Predictor(strongest, CLASSES, tile=(32, 32))
-    plain, alone = predictor.predict(rgb).labels, predictor.predict(rgb, largest=("red",), scores="probabilities")
+    plain = predictor.predict(rgb).labels
+    alone = predictor.predict(rgb, largest=("red",), scores="probabilities")
     single = alone.labels
-    sure = np.take_along_axis(alone.scores["probabilities"], single[None].astype(np.intp), axis=0)[0]
+    sure = np.take_along_axis(alone.scores["probabilities"], single[None].astype(np.intp), axis=0)[
+        0
+    ]
     np.testing.assert_allclose(alone.confidence, sure, rtol=2e-3, atol=1e-7)
     expected = plain.copy()
     expected[50:60, 20:40] = expected[60:62, 40:42] = 2
@@ -123,9 +133,12 @@ def test_other_regions_of_a_class_take_the_label_that_comes_next_in_tiles_too() 
 
 
 @pytest.mark.parametrize(
-    ("names", "said"), [(("rad",), "did you mean 'red'"), (("red", "green", "blue"), "all classes are named")]
+    ("names", "said"),
+    [(("rad",), "did you mean 'red'"), (("red", "green", "blue"), "all classes are named")],
 )
-def test_classes_that_cannot_be_made_single_are_refused(picture: np.ndarray, names: tuple, said: str) -> None:
+def test_classes_that_cannot_be_made_single_are_refused(
+    picture: np.ndarray, names: tuple, said: str
+) -> None:
     with pytest.raises(ConfigError, match=said):
         Predictor(strongest, CLASSES).predict(picture, largest=names)
     with pytest.raises(ConfigError, match=said):
@@ -134,7 +147,9 @@ def test_classes_that_cannot_be_made_single_are_refused(picture: np.ndarray, nam
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1)])
 def test_tiny_images_keep_their_size(size: tuple[int, int]) -> None:
-    result = Predictor(strongest, CLASSES, tile=(32, 32)).predict(np.zeros((*size, 3), dtype=np.uint8))
+    result = Predictor(strongest, CLASSES, tile=(32, 32)).predict(
+        np.zeros((*size, 3), dtype=np.uint8)
+    )
     assert result.labels.shape == result.confidence.shape == size
 
 
@@ -180,7 +195,11 @@ def test_save_writes_what_is_asked_with_a_legend_below_the_overlay(
 ) -> None:
     result = predictor.predict(picture)
     written = result.save(tmp_path / "new", "photo.v2", overlay=True, confidence=True)
-    assert [path.name for path in written] == ["photo.v2.png", "photo.v2_overlay.jpg", "photo.v2_confidence.png"]
+    assert [path.name for path in written] == [
+        "photo.v2.png",
+        "photo.v2_overlay.jpg",
+        "photo.v2_confidence.png",
+    ]
     images = [open_image(path.read_bytes()) for path in written]
     assert images[0].size == images[2].size == (70, 45)
     assert images[1].width >= 70
@@ -191,19 +210,29 @@ def test_save_writes_what_is_asked_with_a_legend_below_the_overlay(
     assert sorted((tmp_path / "new").iterdir()) == sorted(written)
 
 
-def test_save_writes_labels_alone_by_default(predictor: Predictor, picture: np.ndarray, tmp_path: Path) -> None:
+def test_save_writes_labels_alone_by_default(
+    predictor: Predictor, picture: np.ndarray, tmp_path: Path
+) -> None:
     assert predictor.predict(picture).save(tmp_path, "a") == [tmp_path / "a.png"]
     assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
 
 
-def test_save_into_a_file_is_refused(predictor: Predictor, picture: np.ndarray, tmp_path: Path) -> None:
+def test_save_into_a_file_is_refused(
+    predictor: Predictor, picture: np.ndarray, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
         predictor.predict(picture).save(tmp_path / "file", "a")
 
 
-def test_overlay_has_the_size_of_the_image_and_opacity_1_is_the_palette(picture: np.ndarray) -> None:
+def test_overlay_has_the_size_of_the_image_and_opacity_1_is_the_palette(
+    picture: np.ndarray,
+) -> None:
     labels = picture.argmax(axis=2).astype(np.uint8)
-    result = Result(picture, labels, np.ones(labels.shape, np.float32), CLASSES.names, CLASSES.palette)
+    result = Result(
+        picture, labels, np.ones(labels.shape, np.float32), CLASSES.names, CLASSES.palette
+    )
     assert result.overlay().size == (70, 45)
-    assert (np.asarray(result.overlay(opacity=1)) == np.array(CLASSES.palette, dtype=np.uint8)[labels]).all()
+    assert (
+        np.asarray(result.overlay(opacity=1)) == np.array(CLASSES.palette, dtype=np.uint8)[labels]
+    ).all()

@@ -45,13 +45,22 @@ CLASSES = Classes.named(("a", "b", "c"))
 
 
 def blurred(rgb: np.ndarray) -> np.ndarray:
-    """A runner whose logits depend on the neighbourhood, so that tiles disagree where they overlap."""
-    return torch.nn.functional.avg_pool2d(torch.tensor(rgb).float() / 50, 9, stride=1, padding=4).numpy()
+    """A runner whose logits depend on the neighbourhood, so that tiles disagree where they
+    overlap.
+    """
+    return torch.nn.functional.avg_pool2d(
+        torch.tensor(rgb).float() / 50, 9, stride=1, padding=4
+    ).numpy()
 
 
 def write(path: Path, rgb: np.ndarray, **profile: object) -> Path:
     bands = rgb.transpose(2, 0, 1) if rgb.ndim == 3 else rgb[None]
-    shape = {"height": bands.shape[1], "width": bands.shape[2], "count": len(bands), "dtype": bands.dtype}
+    shape = {
+        "height": bands.shape[1],
+        "width": bands.shape[2],
+        "count": len(bands),
+        "dtype": bands.dtype,
+    }
     where = {"crs": CRS.from_epsg(32633), "transform": from_origin(500000, 4600000, 0.5, 0.5)}
     with rasterio.open(path, "w", driver="GTiff", **shape, **{**where, **profile}) as target:
         target.write(bands)
@@ -59,21 +68,29 @@ def write(path: Path, rgb: np.ndarray, **profile: object) -> Path:
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    rough = np.random.default_rng(seed).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    rough = np.random.default_rng(seed).integers(
+        0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8
+    )
     return np.asarray(Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC))
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.integers(1, 200), st.integers(1, 200), st.sampled_from([32, 48, 64]), st.sampled_from([32, 80]),
-    st.sampled_from([0.0, 0.25, 0.6]), st.sampled_from(WEIGHTS),
-)  # fmt: skip
+    st.integers(1, 200),
+    st.integers(1, 200),
+    st.sampled_from([32, 48, 64]),
+    st.sampled_from([32, 80]),
+    st.sampled_from([0.0, 0.25, 0.6]),
+    st.sampled_from(WEIGHTS),
+)
 def test_pieces_are_the_weighted_mean_of_all_tiles(
     height: int, width: int, tile_height: int, tile_width: int, overlap: float, weights: str
 ) -> None:
-    plan, rgb = TilePlan(height, width, (tile_height, tile_width), overlap, weights), picture(height, width)
+    plan = TilePlan(height, width, (tile_height, tile_width), overlap, weights)
+    rgb = picture(height, width)
     h, w = plan.size
-    total, weight = np.zeros((3, height, width)), np.zeros((height, width))
+    total = np.zeros((3, height, width))
+    weight = np.zeros((height, width))
     tile_weight = plan.profile(h)[:, None] * plan.profile(w)
     for top in plan.rows:
         for left in plan.columns:
@@ -90,7 +107,12 @@ def test_pieces_are_the_weighted_mean_of_all_tiles(
 def test_a_raster_gets_the_mask_of_the_same_picture_in_memory(tmp_path: Path, weights: str) -> None:
     rgb = picture(150, 210)
     predictor = Predictor(blurred, CLASSES, tile=(64, 96), overlap=0.3, weights=weights)
-    done = predict_raster(predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out", choices=Choices(confidence=True))
+    done = predict_raster(
+        predictor,
+        write(tmp_path / "a.tif", rgb),
+        tmp_path / "out",
+        choices=Choices(confidence=True),
+    )
     expected = predictor.predict(rgb)
     with rasterio.open(done) as mask:
         assert np.array_equal(mask.read(1), expected.labels)
@@ -106,9 +128,13 @@ def test_a_raster_gets_the_mask_of_the_same_picture_in_memory(tmp_path: Path, we
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.integers(1, 150), st.integers(1, 150), st.sampled_from([32, 64]), st.sampled_from([32, 48]),
-    st.sampled_from([0.0, 0.25, 0.6]), st.sampled_from(WEIGHTS),
-)  # fmt: skip
+    st.integers(1, 150),
+    st.integers(1, 150),
+    st.sampled_from([32, 64]),
+    st.sampled_from([32, 48]),
+    st.sampled_from([0.0, 0.25, 0.6]),
+    st.sampled_from(WEIGHTS),
+)
 def test_a_raster_read_by_window_has_exactly_the_labels_of_memory(
     tmp_path_factory: pytest.TempPathFactory,
     height: int,
@@ -118,9 +144,14 @@ def test_a_raster_read_by_window_has_exactly_the_labels_of_memory(
     overlap: float,
     weights: str,
 ) -> None:
-    folder, rgb = tmp_path_factory.mktemp("exact"), picture(height, width)
-    predictor = Predictor(blurred, CLASSES, tile=(tile_height, tile_width), overlap=overlap, weights=weights)
-    with rasterio.open(predict_raster(predictor, write(folder / "a.tif", rgb), folder / "out")) as mask:
+    folder = tmp_path_factory.mktemp("exact")
+    rgb = picture(height, width)
+    predictor = Predictor(
+        blurred, CLASSES, tile=(tile_height, tile_width), overlap=overlap, weights=weights
+    )
+    with rasterio.open(
+        predict_raster(predictor, write(folder / "a.tif", rgb), folder / "out")
+    ) as mask:
         assert np.array_equal(mask.read(1), predictor.predict(rgb).labels)
 
 
@@ -164,7 +195,9 @@ def test_one_band_is_grey_and_alpha_is_a_mask(tmp_path: Path) -> None:
     grey = picture(70, 70)[..., 0]
     with open_raster(write(tmp_path / "grey.tif", grey)) as opened:
         assert np.array_equal(opened[0:70, 0:70], np.repeat(grey[..., None], 3, axis=2))
-    rgba = np.dstack([picture(70, 70), np.where(np.arange(70) < 30, 0, 255)[None].repeat(70, 0).astype(np.uint8)])
+    rgba = np.dstack(
+        [picture(70, 70), np.where(np.arange(70) < 30, 0, 255)[None].repeat(70, 0).astype(np.uint8)]
+    )
     with open_raster(write(tmp_path / "rgba.tif", rgba, photometric="RGB", alpha="YES")) as opened:
         assert np.array_equal(opened.valid(0, 0, 70, 70), rgba[..., 3] > 0)
 
@@ -172,7 +205,10 @@ def test_one_band_is_grey_and_alpha_is_a_mask(tmp_path: Path) -> None:
 def test_rasters_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     two = write(tmp_path / "two.tif", np.zeros((40, 40, 2), np.uint8))
     deep = write(tmp_path / "deep.tif", np.zeros((40, 40, 3), np.uint16))
-    whole = write(tmp_path / "whole.tif", np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8))
+    whole = write(
+        tmp_path / "whole.tif",
+        np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8),
+    )
     cut = tmp_path / "cut.tif"
     cut.write_bytes(whole.read_bytes()[:200_000])
     predictor = Predictor(blurred, CLASSES, tile=(64, 64))
@@ -217,7 +253,10 @@ def test_tiles_become_lower_until_the_sums_fit() -> None:
     plan = TilePlan(20_000, 20_000, (1024, 1024), 0.25)
     assert fitting_plan(plan, 3, None) == plan
     assert fitting_plan(plan, 21, None).memory(21) <= COMFORTABLE < plan.memory(21)
-    assert fitting_plan(TilePlan(100_000, 100_000, (1024, 1024), 0.25), 150, None).size[0] == LOWEST_TILE
+    assert (
+        fitting_plan(TilePlan(100_000, 100_000, (1024, 1024), 0.25), 150, None).size[0]
+        == LOWEST_TILE
+    )
     fitted = fitting_plan(plan, 21, 700 * 2**20)
     assert fitted.memory(21) <= 700 * 2**20 < plan.memory(21)
     assert fitted.size[0] < 1024
@@ -231,7 +270,10 @@ def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.Mon
     Image.fromarray(picture(40, 40)).save(tmp_path / "plain.png")
     (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
     assert reads_by_window(placed)
-    assert not any(reads_by_window(tmp_path / name) for name in ("plain.tif", "plain.png", "broken.tif", "none.tif"))
+    assert not any(
+        reads_by_window(tmp_path / name)
+        for name in ("plain.tif", "plain.png", "broken.tif", "none.tif")
+    )
     monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
     assert reads_by_window(tmp_path / "plain.png")
 
@@ -241,7 +283,9 @@ def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.Mon
     assert not reads_by_window(tmp_path / "broken.tif")
 
 
-def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_window(tmp_path: Path) -> None:
+def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_window(
+    tmp_path: Path,
+) -> None:
     for name in ("a.jpg", "b.jpg"):
         Image.fromarray(picture(40, 40)).save(tmp_path / name)
     (tmp_path / "a.jgw").write_text("0.5\n0\n0\n-0.5\n500000\n4600000\n")
@@ -249,24 +293,39 @@ def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_w
     profile = {"driver": "HFA", "height": 40, "width": 40, "count": 3, "dtype": "uint8"}
     with rasterio.open(tmp_path / "c.img", "w", **profile) as target:
         target.write(picture(40, 40).transpose(2, 0, 1))
-    assert [reads_by_window(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.img")] == [True, False, True]
-    with rasterio.open(predict_raster(Predictor(blurred, CLASSES), tmp_path / "a.jpg", tmp_path / "out")) as mask:
-        assert mask.transform == from_origin(499999.75, 4600000.25, 0.5, 0.5)  # a world file names a pixel's middle
+    assert [reads_by_window(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.img")] == [
+        True,
+        False,
+        True,
+    ]
+    with rasterio.open(
+        predict_raster(Predictor(blurred, CLASSES), tmp_path / "a.jpg", tmp_path / "out")
+    ) as mask:
+        assert mask.transform == from_origin(
+            499999.75, 4600000.25, 0.5, 0.5
+        )  # a world file names a pixel's middle
 
 
 def test_ground_control_points_are_kept(tmp_path: Path) -> None:
-    points = [GroundControlPoint(row, column, 5e5 + column, 4.6e6 - row) for row, column in ((0, 0), (0, 40), (40, 0))]
+    points = [
+        GroundControlPoint(row, column, 5e5 + column, 4.6e6 - row)
+        for row, column in ((0, 0), (0, 40), (40, 0))
+    ]
     where = {"crs": CRS.from_epsg(32633), "transform": None, "gcps": points}
     source = write(tmp_path / "a.tif", picture(40, 40), **where)
     assert reads_by_window(source)
-    with rasterio.open(predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")) as mask:
+    with rasterio.open(
+        predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")
+    ) as mask:
         kept, system = mask.gcps
     assert system == CRS.from_epsg(32633)
     assert [(p.row, p.col, p.x, p.y) for p in kept] == [(p.row, p.col, p.x, p.y) for p in points]
 
 
 @pytest.mark.parametrize("profile", [{"count": 5}, {"dtype": "uint16"}])
-def test_what_no_network_takes_is_said_also_without_a_georeference(profile: dict, tmp_path: Path) -> None:
+def test_what_no_network_takes_is_said_also_without_a_georeference(
+    profile: dict, tmp_path: Path
+) -> None:
     bands = np.zeros((profile.get("count", 3), 40, 40), profile.get("dtype", "uint8"))
     shape = {"height": 40, "width": 40, "count": len(bands), "dtype": bands.dtype}
     raster.quiet_rasterio()
@@ -276,7 +335,9 @@ def test_what_no_network_takes_is_said_also_without_a_georeference(profile: dict
     assert ("has 5 bands" if "count" in profile else "holds uint16") in done.failed[0][1]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="counts the bytes that the process read, as Linux tells them")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="counts the bytes that the process read, as Linux tells them"
+)
 def test_a_picture_stored_in_rows_is_decoded_once_not_once_a_tile(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 2000, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png", compress_level=0)
@@ -297,11 +358,16 @@ def test_rasters_are_averaged_with_their_mirror_as_pictures_are(tmp_path: Path) 
         slope = np.arange(rgb.shape[-1]) / 40 * np.array([1.0, 0, -1]).reshape(3, 1, 1)
         return blurred(rgb) + slope.astype(np.float32)
 
-    rgb, predictor = picture(90, 130), Predictor(lopsided, CLASSES, tile=(64, 64))
-    done = predict_raster(predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out", choices=Choices(tta=True))
+    rgb = picture(90, 130)
+    predictor = Predictor(lopsided, CLASSES, tile=(64, 64))
+    done = predict_raster(
+        predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out", choices=Choices(tta=True)
+    )
     with rasterio.open(done) as mask:
         assert np.array_equal(mask.read(1), predictor.predict(rgb, tta=True).labels)
-    assert not np.array_equal(predictor.predict(rgb).labels, predictor.predict(rgb, tta=True).labels)
+    assert not np.array_equal(
+        predictor.predict(rgb).labels, predictor.predict(rgb, tta=True).labels
+    )
 
 
 def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
@@ -310,7 +376,13 @@ def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write(tmp_path / "in/map.tif", picture(90, 120))
     Image.fromarray(picture(50, 60)).save(tmp_path / "in/photo.png")
-    words = ["predict", str(tmp_path / "m.safetensors"), str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    words = [
+        "predict",
+        str(tmp_path / "m.safetensors"),
+        str(tmp_path / "in"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(app, [*words, "--tile", "64", "64", "--max-memory", "100"])
     assert done.exit_code == 0, done.output
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["map.tif", "photo.png"]
@@ -344,14 +416,21 @@ def test_blocks_are_compressed_once(tmp_path: Path) -> None:
 def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rgb, predictor = picture(120, 140), Predictor(blurred, CLASSES, tile=(64, 64))
+    rgb = picture(120, 140)
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64))
     source = write(tmp_path / "a.tif", rgb)
     plain = predictor.predict(rgb).labels
-    for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}, {"largest": CLASSES.names[1:], "smallest": 9}:
+    for wanted in (
+        {"smallest": 60},
+        {"largest": CLASSES.names[:1]},
+        {"largest": CLASSES.names[1:], "smallest": 9},
+    ):
         expected = predictor.predict(rgb, **wanted)
         always = predictor.always(largest=wanted.get("largest", ()))
         for one, more in (predictor, wanted), (always, {**wanted, "largest": ()}):
-            done = predict_raster(one, source, tmp_path / "out", choices=Choices(confidence=True, **more))
+            done = predict_raster(
+                one, source, tmp_path / "out", choices=Choices(confidence=True, **more)
+            )
             with rasterio.open(done) as mask:
                 assert np.array_equal(mask.read(1), expected.labels)
                 assert not np.array_equal(mask.read(1), plain)
@@ -365,11 +444,14 @@ def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
 
 
 def test_the_largest_region_alone_stays_beside_a_corner_without_data(tmp_path: Path) -> None:
-    rgb, predictor = picture(120, 140), Predictor(blurred, CLASSES, tile=(64, 64))
+    rgb = picture(120, 140)
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64))
     rgb = rgb.copy()
     rgb[:80, :80] = 0
     source = write(tmp_path / "a.tif", rgb, nodata=0)
-    done = predict_raster(predictor, source, tmp_path / "out", choices=Choices(largest=CLASSES.names[:1]))
+    done = predict_raster(
+        predictor, source, tmp_path / "out", choices=Choices(largest=CLASSES.names[:1])
+    )
     with rasterio.open(done) as mask:
         labels = mask.read(1)
     assert (labels[:64, :64] == 255).all()
@@ -386,7 +468,9 @@ def test_a_large_photo_that_lies_on_its_side_is_not_labelled_so(
         Image.fromarray(picture(60, 80)).save(tmp_path / name, exif=exif)
         assert reads_by_window(tmp_path / name)
     predict_raster(Predictor(blurred, CLASSES), tmp_path / "upright.jpg", tmp_path / "out")
-    with pytest.raises(ImageError, match=r"lying\.jpg: lies on its side .*orientation 6.*auto-orient"):
+    with pytest.raises(
+        ImageError, match=r"lying\.jpg: lies on its side .*orientation 6.*auto-orient"
+    ):
         predict_raster(Predictor(blurred, CLASSES), tmp_path / "lying.jpg", tmp_path / "out")
 
 
@@ -400,13 +484,21 @@ def test_a_raster_with_a_place_but_no_coordinate_system_keeps_the_place(tmp_path
 
 
 def test_a_picture_whose_header_promises_more_than_the_file_holds_is_named(tmp_path: Path) -> None:
-    """50,000 x 50,000 pixels in 200 bytes, and a TIFF cut in the middle: the photo beside them is labelled."""
+    """50,000 x 50,000 pixels in 200 bytes, and a TIFF cut in the middle: the photo beside them is
+    labelled.
+    """
     header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     data = b"IDAT" + zlib.compress(b"\0" * 1000)
-    chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, data, b"IEND")]
+    chunks = [
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (header, data, b"IEND")
+    ]
     bomb = tmp_path / "bomb.png"
     bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-    whole = write(tmp_path / "whole.tif", np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8))
+    whole = write(
+        tmp_path / "whole.tif",
+        np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8),
+    )
     cut = tmp_path / "cut.tif"
     cut.write_bytes(whole.read_bytes()[:300_000])
     Image.fromarray(picture(50, 60)).save(tmp_path / "photo.png")
@@ -421,7 +513,9 @@ def test_a_palette_is_looked_up_as_in_a_picture_in_memory(tmp_path: Path) -> Non
     colours = np.random.default_rng(0).integers(0, 256, (7, 3))
     source = write(tmp_path / "a.tif", values)
     with rasterio.open(source, "r+") as target:
-        target.write_colormap(1, {value: (*colour.tolist(), 255) for value, colour in enumerate(colours)})
+        target.write_colormap(
+            1, {value: (*colour.tolist(), 255) for value, colour in enumerate(colours)}
+        )
     with open_raster(source) as opened:
         assert np.array_equal(opened[10:50, 5:45], colours[values[10:50, 5:45]])
     picture = Image.fromarray(values)
@@ -447,13 +541,17 @@ def test_cmyk_is_converted_or_refused_with_the_way_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["nodata", "alpha"])
 def test_a_cut_raster_with_gaps_is_named_and_the_others_go_on(kind: str, tmp_path: Path) -> None:
-    rough = np.random.default_rng(0).integers(1, 255, (400, 400, 3 + (kind == "alpha")), dtype=np.uint8)
+    rough = np.random.default_rng(0).integers(
+        1, 255, (400, 400, 3 + (kind == "alpha")), dtype=np.uint8
+    )
     options = {"nodata": 0} if kind == "nodata" else {"photometric": "RGB", "alpha": "YES"}
     cut = write(tmp_path / "cut.tif", rough, **options)
     cut.write_bytes(cut.read_bytes()[:300_000])
     whole = write(tmp_path / "whole.tif", picture(60, 60))
     done = predict_files(Predictor(blurred, CLASSES, tile=(64, 64)), [cut, whole], tmp_path / "out")
-    assert [(path.name, "cannot be read from row" in why) for path, why in done.failed] == [("cut.tif", True)]
+    assert [(path.name, "cannot be read from row" in why) for path, why in done.failed] == [
+        ("cut.tif", True)
+    ]
     assert [path.name for path in done.written] == ["whole.tif"]
 
 
@@ -463,19 +561,25 @@ def test_polygons_of_a_site_keep_its_coordinates_and_say_so(tmp_path: Path) -> N
     said: list[str] = []
     monitor = Monitor()
     monitor.line = said.append  # type: ignore[method-assign]
-    predictor, choices = Predictor(blurred, CLASSES), Choices(extras=("polygons", "areas"))
+    predictor = Predictor(blurred, CLASSES)
+    choices = Choices(extras=("polygons", "areas"))
     done = predict_files(predictor, [source], tmp_path / "out", choices=choices, monitor=monitor)
     assert len(done.written) == 1
     assert said[-1].startswith("a.geojson: in the raster's own coordinates")
     features = json.loads((tmp_path / "out/a.geojson").read_text())["features"]
     corners = np.concatenate([f["geometry"]["coordinates"][0] for f in features])
-    assert (corners.min(0).tolist(), corners.max(0).tolist()) == ([500000, 4600000 - 32], [500032, 4600000])
+    assert (corners.min(0).tolist(), corners.max(0).tolist()) == (
+        [500000, 4600000 - 32],
+        [500032, 4600000],
+    )
 
 
 def test_looking_at_a_raster_puts_no_other_threads_filters_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """catch_warnings would put back the filters of its own beginning, and with them take away what was set since."""
+    """catch_warnings would put back the filters of its own beginning, and with them take away what
+    was set since.
+    """
     Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
     opened = rasterio.open
 
@@ -486,7 +590,9 @@ def test_looking_at_a_raster_puts_no_other_threads_filters_back(
     monkeypatch.setattr(rasterio, "open", another_thread_sets_a_filter)
     with warnings.catch_warnings():
         assert not reads_by_window(tmp_path / "plain.tif")
-        warnings.warn("of another thread", UserWarning, stacklevel=1)  # an error where the filter is lost
+        warnings.warn(
+            "of another thread", UserWarning, stacklevel=1
+        )  # an error where the filter is lost
 
 
 def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
@@ -494,7 +600,9 @@ def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
         reads_by_window(tmp_path / "b\udce4.tif")
 
 
-def test_a_raster_that_does_not_fit_the_memory_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_raster_that_does_not_fit_the_memory_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "in").mkdir()
     write(tmp_path / "in/b.tif", picture(400, 400))
     Image.fromarray(picture(50, 60)).save(tmp_path / "in/a.png")

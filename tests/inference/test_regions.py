@@ -23,7 +23,13 @@ LABELS[5, 7] = 255
 
 def mask(path: Path, labels: np.ndarray = LABELS, crs: str | None = "EPSG:32633") -> Path:
     where = {"crs": crs, "transform": from_origin(500000, 4600000, 0.5, 0.5)} if crs else {}
-    size = {"height": labels.shape[0], "width": labels.shape[1], "count": 1, "dtype": "uint8", "nodata": 255}
+    size = {
+        "height": labels.shape[0],
+        "width": labels.shape[1],
+        "count": 1,
+        "dtype": "uint8",
+        "nodata": 255,
+    }
     with rasterio.open(path, "w", driver="GTiff", **size, **where) as target:
         target.write(labels, 1)
     return path
@@ -63,7 +69,9 @@ def test_polygons_have_class_hole_area_and_longitude_first(tmp_path: Path) -> No
     longitude, latitude = houses[0]["geometry"]["coordinates"][0][0]
     assert longitude == pytest.approx(15.0, abs=1e-3), "the central meridian of zone 33"
     assert latitude == pytest.approx(41.55, abs=0.01)
-    assert sum(f["properties"]["square_metres"] for f in outlines(tmp_path / "a.geojson")) == pytest.approx(47 * 0.25)
+    assert sum(
+        f["properties"]["square_metres"] for f in outlines(tmp_path / "a.geojson")
+    ) == pytest.approx(47 * 0.25)
 
 
 def test_without_coordinate_system_polygons_are_in_pixels(tmp_path: Path) -> None:
@@ -79,16 +87,22 @@ def test_areas_are_counted_and_in_square_metres_where_the_mask_has_metres(tmp_pa
     write_labels(tmp_path / "b.png", LABELS, ((0, 0, 0), (9, 9, 9)))
     degrees = mask(tmp_path / "c.tif", crs="EPSG:4326")
     feet = mask(tmp_path / "d.tif", crs="EPSG:2263")
-    write_areas(tmp_path / "t.csv", [mask(tmp_path / "a.tif"), tmp_path / "b.png", degrees, feet], NAMES)
+    write_areas(
+        tmp_path / "t.csv", [mask(tmp_path / "a.tif"), tmp_path / "b.png", degrees, feet], NAMES
+    )
     with (tmp_path / "t.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(r["mask"], r["class"], r["pixels"]) for r in rows[:3]] == [
-        ("a.tif", "field", "39"), ("a.tif", "house", "8"), ("a.tif", "void", "1"),
-    ]  # fmt: skip
+        ("a.tif", "field", "39"),
+        ("a.tif", "house", "8"),
+        ("a.tif", "void", "1"),
+    ]
     assert float(rows[1]["square_metres"]) == 2.0
     assert float(rows[1]["share"]) == pytest.approx(8 / 48, abs=1e-6)
     assert {r["square_metres"] for r in rows if r["mask"] in ("b.png", "c.tif")} == {""}
-    assert float(rows[10]["square_metres"]) == pytest.approx(8 * 0.25 * (1200 / 3937) ** 2, abs=1e-3), "US survey feet"
+    assert float(rows[10]["square_metres"]) == pytest.approx(
+        8 * 0.25 * (1200 / 3937) ** 2, abs=1e-3
+    ), "US survey feet"
 
 
 def test_a_mask_of_an_image_is_counted_as_its_pixels(tmp_path: Path) -> None:

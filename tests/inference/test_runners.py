@@ -53,7 +53,8 @@ def test_the_pixels_given_are_left_as_they_were() -> None:
 
 def test_bfloat16_computes_in_bfloat16_and_gives_float32() -> None:
     torch.manual_seed(0)
-    model, inner = nn.Conv2d(3, 4, 3, padding=1), []
+    model = nn.Conv2d(3, 4, 3, padding=1)
+    inner = []
     model.register_forward_hook(lambda *given: inner.append(given[2].dtype))
     exact = TorchRunner(model, device=CPU)(rgb())
     rough = TorchRunner(model, device=CPU, precision="bfloat16")(rgb())
@@ -97,7 +98,9 @@ def test_mirrored_logits_of_a_mirrored_image_are_the_mirror() -> None:
 
     run = averaged(sided, mirror=True)
     np.testing.assert_allclose(run(rgb()[..., ::-1]), run(rgb())[..., ::-1])
-    np.testing.assert_allclose(run(rgb()), rgb().astype(np.float32) * 3)  # the mean of x and 6 - x over 7 columns
+    np.testing.assert_allclose(
+        run(rgb()), rgb().astype(np.float32) * 3
+    )  # the mean of x and 6 - x over 7 columns
 
 
 def test_sizes_are_averaged_at_the_images_own_size() -> None:
@@ -115,7 +118,9 @@ def test_sizes_are_averaged_at_the_images_own_size() -> None:
 
 
 def test_logits_of_another_size_are_put_where_they_belong() -> None:
-    """A smooth picture comes back nearly unchanged from twice and half its size; a shift by a pixel would show."""
+    """A smooth picture comes back nearly unchanged from twice and half its size; a shift by a pixel
+    would show.
+    """
     ramp = np.broadcast_to(np.arange(0, 240, 6, dtype=np.uint8), (1, 3, 20, 40))
     for scale in (0.5, 2.0):
         found = averaged(lambda image: image.astype(np.float32), scales=[scale])(ramp)
@@ -128,9 +133,12 @@ def test_a_scale_that_cannot_be_is_refused(scale: float) -> None:
         averaged(lambda image: image, scales=[1, scale])  # type: ignore[arg-type,return-value]
 
 
-@pytest.mark.parametrize("options", [{"mirror": True}, {"scales": (0.5, 1, 2)}, {"scales": (2,)}, {"scales": (1, 3)}])
+@pytest.mark.parametrize(
+    "options", [{"mirror": True}, {"scales": (0.5, 1, 2)}, {"scales": (2,)}, {"scales": (1, 3)}]
+)
 def test_no_more_copies_of_the_logits_are_held_than_are_said(options: dict) -> None:
-    classes, image = 24, np.zeros((1, 3, 96, 96), np.uint8)
+    classes = 24
+    image = np.zeros((1, 3, 96, 96), np.uint8)
     run = averaged(lambda rgb: np.ones((1, classes, *rgb.shape[-2:]), np.float32), **options)
     tracemalloc.start()
     try:

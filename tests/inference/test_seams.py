@@ -22,10 +22,13 @@ def by_hand(plan: TilePlan, labels: np.ndarray) -> tuple[float, float]:
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 30), min_size=1, max_size=5))
-def test_the_shares_are_those_of_all_pairs_however_the_rows_come(seed: int, heights: list[int]) -> None:
+def test_the_shares_are_those_of_all_pairs_however_the_rows_come(
+    seed: int, heights: list[int]
+) -> None:
     labels = np.random.default_rng(seed).integers(0, 3, (70, 50), dtype=np.uint8)
     plan = TilePlan(70, 50, (32, 32), 0.25)
-    seams, top = Seams(plan), 0
+    seams = Seams(plan)
+    top = 0
     for height in [*heights, 70]:
         if top < 70:
             seams.add(top, labels[top : top + height])

@@ -28,17 +28,26 @@ class TooSure:
 def model(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     config = ModelConfig("fcn32s", "resnet10t", 4)
-    save_model(tmp_path / "model.safetensors", config.build(), Header(config, Classes.named(NAMES), {"seed": 1}))
+    save_model(
+        tmp_path / "model.safetensors",
+        config.build(),
+        Header(config, Classes.named(NAMES), {"seed": 1}),
+    )
     return tmp_path / "model.safetensors"
 
 
-def test_the_temperature_of_validation_makes_the_test_split_better_calibrated(shapes: Path, tmp_path: Path) -> None:
+def test_the_temperature_of_validation_makes_the_test_split_better_calibrated(
+    shapes: Path, tmp_path: Path
+) -> None:
     sure = Predictor(TooSure(), Classes.named(NAMES))
     temperature = find_temperature(sure, shapes)
     assert temperature > 3
     found = pixelwise.evaluate(sure, shapes, temperature=temperature, report=tmp_path)
     raw = json.loads((tmp_path / "scores.json").read_text())
-    before, after = (raw[key]["expected_calibration_error"] for key in ("calibration", "calibration_at_temperature"))
+    before, after = (
+        raw[key]["expected_calibration_error"]
+        for key in ("calibration", "calibration_at_temperature")
+    )
     assert after < 0.75 * before
     assert raw["temperature"] == temperature
     scaled = Predictor(lambda rgb: TooSure()(rgb) / temperature, Classes.named(NAMES))
@@ -47,20 +56,26 @@ def test_the_temperature_of_validation_makes_the_test_split_better_calibrated(sh
     assert (again.scores.counts == found.scores.counts).all()
 
 
-def test_a_calibrated_copy_keeps_its_labels_and_divides_its_logits(model: Path, photo: Path, tmp_path: Path) -> None:
+def test_a_calibrated_copy_keeps_its_labels_and_divides_its_logits(
+    model: Path, photo: Path, tmp_path: Path
+) -> None:
     write_calibrated(model, tmp_path / "copy.safetensors", 2.5)
     write_calibrated(tmp_path / "copy.safetensors", tmp_path / "twice.safetensors", 2.0)
     before = pixelwise.load(model).predict(photo, scores="logits")
     after = pixelwise.load(tmp_path / "twice.safetensors").predict(photo, scores="logits")
     assert (before.labels == after.labels).all()
-    np.testing.assert_allclose(after.scores["logits"], before.scores["logits"] / 5, rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        after.scores["logits"], before.scores["logits"] / 5, rtol=2e-3, atol=1e-3
+    )
     assert (after.confidence < before.confidence).all()
     header = load_model(tmp_path / "twice.safetensors")[1]
     assert header.model.temperature == 5.0
     assert header.training == {"seed": 1}
 
 
-def test_an_export_of_the_copy_has_its_temperature(model: Path, photo: Path, tmp_path: Path) -> None:
+def test_an_export_of_the_copy_has_its_temperature(
+    model: Path, photo: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("onnxruntime")
     from pixelwise.inference.runtimes import OnnxRunner
     from pixelwise.inference.trace import to_onnx

@@ -16,10 +16,13 @@ NAMES = ("background", "circle", "square", "triangle")
 
 
 class Brightness:
-    """The class is the red channel's quarter; with `blind`, the upper half is taken for the first class."""
+    """The class is the red channel's quarter; with `blind`, the upper half is taken for the first
+    class.
+    """
 
     def __init__(self, classes: int, *, blind: bool = False) -> None:
-        self.classes, self.blind = classes, blind
+        self.classes = classes
+        self.blind = blind
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         label = (rgb[:, 0].astype(int) * self.classes) // 256
@@ -36,12 +39,17 @@ def test_each_model_scores_as_evaluate_says_and_the_better_one_is_named(shapes: 
     found = compare([model(), model(blind=True)], shapes)
     alone = [pixelwise.evaluate(m, shapes).scores for m in (model(), model(blind=True))]
     assert [row[0] for row in found.iou()] == pytest.approx([scores.mean_iou for scores in alone])
-    assert [row[1:] for row in found.iou()] == [pytest.approx(scores.iou, nan_ok=True) for scores in alone]
+    assert [row[1:] for row in found.iou()] == [
+        pytest.approx(scores.iou, nan_ok=True) for scores in alone
+    ]
     better, worse = sorted((0, 1), key=lambda at: -alone[at].mean_iou)
     assert found.best == better
     lead = found.behind[worse][0]
     assert lead.value == pytest.approx(alone[better].mean_iou - alone[worse].mean_iou)
-    points = f"model {better + 1} is (better than|above) model {worse + 1} by {100 * lead.value:.1f} points of mean IoU"
+    points = (
+        f"model {better + 1} is (better than|above) model {worse + 1} by "
+        f"{100 * lead.value:.1f} points of mean IoU"
+    )
     assert re.match(points, found.verdicts()[0])
     assert found.verdicts()[0].endswith("real" if lead.shown else "not shown")
     assert any("4 images are few" in note for note in found.notes)
@@ -67,11 +75,16 @@ def test_files_of_evaluate_give_what_the_models_give(shapes: Path, tmp_path: Pat
     files = [tmp_path / "a.json", tmp_path / "b.json"]
     for one, path in zip(models, files, strict=True):
         pixelwise.evaluate(one, shapes).write_json(path)
-    by_model, by_file = compare(models, shapes), compare(files)
+    by_model = compare(models, shapes)
+    by_file = compare(files)
     assert by_file.models == ("a.json", "b.json")
     assert {**by_file.as_dict(), "models": 0, "best": 0, "behind": 0, "verdicts": 0} == {
-        **by_model.as_dict(), "models": 0, "best": 0, "behind": 0, "verdicts": 0,
-    }  # fmt: skip
+        **by_model.as_dict(),
+        "models": 0,
+        "best": 0,
+        "behind": 0,
+        "verdicts": 0,
+    }
     assert (by_file.counts == by_model.counts).all()
 
 
@@ -82,7 +95,9 @@ def test_score_files_that_do_not_fit_together_are_refused(shapes: Path, tmp_path
 
     usual = written("a.json", model())
     old = json.loads(usual.read_text())
-    old["mean_iou_by_image"] = [{"image": row["image"], "mean_iou": 0.5} for row in old["mean_iou_by_image"]]
+    old["mean_iou_by_image"] = [
+        {"image": row["image"], "mean_iou": 0.5} for row in old["mean_iou_by_image"]
+    ]
     other = json.loads(usual.read_text())
     other["mean_iou_by_image"][0]["true"][0] += 1
     cases = {
@@ -121,11 +136,16 @@ def test_what_cannot_be_compared_is_refused_before_any_work(shapes: Path, tmp_pa
         compare([model(), model()], shapes, split="holdout")
 
 
-def test_the_report_shows_the_images_on_which_the_models_differ_most_first(shapes: Path, tmp_path: Path) -> None:
+def test_the_report_shows_the_images_on_which_the_models_differ_most_first(
+    shapes: Path, tmp_path: Path
+) -> None:
     found = compare([model(), model(blind=True)], shapes, report=tmp_path)
     page = (tmp_path / "compare.html").read_text()
     own = [
-        {row["image"]: row["mean_iou"] for row in pixelwise.evaluate(m, shapes).as_dict()["mean_iou_by_image"]}
+        {
+            row["image"]: row["mean_iou"]
+            for row in pixelwise.evaluate(m, shapes).as_dict()["mean_iou_by_image"]
+        }
         for m in (model(), model(blind=True))
     ]
     by_hand = sorted(own[0], key=lambda name: -abs(own[0][name] - own[1][name]))
@@ -134,4 +154,6 @@ def test_the_report_shows_the_images_on_which_the_models_differ_most_first(shape
     assert all(verdict in page for verdict in found.verdicts())
     raw = json.loads((tmp_path / "compare.json").read_text())
     assert raw["behind"][0]["mean_iou"]["real"] == found.behind[1 - found.best][0].shown
-    assert not any(isinstance(v, float) and math.isnan(v) for v in raw["behind"][0]["mean_iou"].values())
+    assert not any(
+        isinstance(v, float) and math.isnan(v) for v in raw["behind"][0]["mean_iou"].values()
+    )

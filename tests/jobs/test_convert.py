@@ -1,4 +1,6 @@
-"""Any format into any other: labels that come back bit for bit, and what a conversion says and refuses."""
+"""Any format into any other: labels that come back bit for bit, and what a conversion says and
+refuses.
+"""
 
 import json
 from pathlib import Path
@@ -23,13 +25,17 @@ OPEN = DataOptions(hold_out=False)
 FORMATS = sorted(WRITERS)
 
 
-def folder(root: Path, masks: list[np.ndarray], names: tuple[str, ...], split: str = "train") -> Path:
+def folder(
+    root: Path, masks: list[np.ndarray], names: tuple[str, ...], split: str = "train"
+) -> Path:
     for number, mask in enumerate(masks):
         image = root / "images" / split / f"{number}.png"
         image.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", mask.shape[::-1]).save(image)
         write_labels(root / "masks" / split / f"{number}.png", mask, Classes.named(names).palette)
-    (root / "classes.json").write_text(json.dumps([{"id": at, "name": name} for at, name in enumerate(names)]))
+    (root / "classes.json").write_text(
+        json.dumps([{"id": at, "name": name} for at, name in enumerate(names)])
+    )
     return root
 
 
@@ -45,11 +51,14 @@ def same(a: DataSet, b: DataSet) -> bool:
 
 
 @pytest.mark.parametrize("to", FORMATS)
-@pytest.mark.parametrize("names", [("background", "cat", "dog"), ("sky", "road", "background"), ("sky", "road", "car")])
+@pytest.mark.parametrize(
+    "names", [("background", "cat", "dog"), ("sky", "road", "background"), ("sky", "road", "car")]
+)
 def test_labels_come_back_bit_for_bit(tmp_path: Path, names: tuple[str, ...], to: str) -> None:
     chance = np.random.default_rng(0)
     masks = [
-        chance.choice(np.array([0, 1, 2, 255], np.uint8), (6 + n, 9 - n), p=(0.5, 0.2, 0.2, 0.1)) for n in range(5)
+        chance.choice(np.array([0, 1, 2, 255], np.uint8), (6 + n, 9 - n), p=(0.5, 0.2, 0.2, 0.1))
+        for n in range(5)
     ]
     masks += [np.full((3, 3), 255, np.uint8), np.zeros((1, 1), np.uint8)]
     source = open_dataset(folder(tmp_path / "a", masks, names), OPEN)
@@ -86,14 +95,21 @@ def test_masks_of_one_class_and_void_alone_are_not_taken_for_0_and_255(tmp_path:
 
 
 def test_one_image_exports_to_labelme_and_several_to_cvat(tmp_path: Path) -> None:
-    classes, mask = Classes.named(("background", "cat")), np.eye(4, dtype=np.uint8)
+    classes = Classes.named(("background", "cat"))
+    mask = np.eye(4, dtype=np.uint8)
     for name in ("a", "b"):
         Image.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
     labelme.write(tmp_path / "labels/a.json", tmp_path / "a.png", mask, classes)
     record = json.loads((tmp_path / "labels/a.json").read_text())
     assert record["imagePath"] == "../a.png"
-    assert [(shape["label"], len(shape["points"])) for shape in record["shapes"]] == [("cat", 4)] * 4
-    cvat.write(tmp_path / "annotations.xml", [(tmp_path / "a.png", mask), (tmp_path / "b.png", 1 - mask)], classes)
+    assert [(shape["label"], len(shape["points"])) for shape in record["shapes"]] == [
+        ("cat", 4)
+    ] * 4
+    cvat.write(
+        tmp_path / "annotations.xml",
+        [(tmp_path / "a.png", mask), (tmp_path / "b.png", 1 - mask)],
+        classes,
+    )
     data = cvat.read(tmp_path, OPEN)
     assert [data.read_labels(pair.mask).tolist() for pair in data.pairs("train")] == [
         mask.tolist(),
@@ -105,13 +121,20 @@ def coco_with(root: Path, segmentation: object, size: tuple[int, int] = (4, 6)) 
     (root / "images").mkdir(parents=True)
     for name in ("a", "b"):
         Image.new("RGB", size[::-1]).save(root / f"images/{name}.jpg")
-    images = [{"id": at, "file_name": f"{name}.jpg", "height": 4, "width": 6} for at, name in enumerate("ab")]
+    images = [
+        {"id": at, "file_name": f"{name}.jpg", "height": 4, "width": 6}
+        for at, name in enumerate("ab")
+    ]
     square = [[1, 1, 3, 1, 3, 3, 1, 3]]
     annotations = [
         {"id": at, "image_id": at, "category_id": 1, "segmentation": drawn}
         for at, drawn in enumerate((segmentation, square))
     ]
-    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]}
+    content = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "cat"}],
+    }
     (root / "instances.json").write_text(json.dumps(content))
     return root
 

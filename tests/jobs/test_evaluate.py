@@ -35,13 +35,15 @@ def predictor(names: tuple[str, ...] = NAMES) -> Predictor:
 
 def by_hand(folder: Path, model: tuple[str, ...], shared: tuple[str, ...]) -> list[float]:
     """IoU of the shared classes, counted pixel by pixel with plain sets."""
-    hits, union = dict.fromkeys(shared, 0), dict.fromkeys(shared, 0)
+    hits = dict.fromkeys(shared, 0)
+    union = dict.fromkeys(shared, 0)
     for mask in sorted((folder / "masks/test").iterdir()):
         truth = np.asarray(Image.open(mask))
         rgb = np.asarray(Image.open(folder / "images/test" / f"{mask.stem}.jpg"))
         found = (rgb[..., 0].astype(int) * len(model)) // 256
         for t, f in zip(truth.flat, found.flat, strict=True):
-            name, said = NAMES[t], model[f]
+            name = NAMES[t]
+            said = model[f]
             if name not in shared:
                 continue
             for c in shared:
@@ -67,7 +69,9 @@ def test_classes_are_matched_by_name_and_the_rest_is_void(shapes: Path) -> None:
     assert "no star" in found.notes[1]
 
 
-def test_broken_files_of_the_scored_split_are_left_out_only_when_asked_to(shapes: Path, tmp_path: Path) -> None:
+def test_broken_files_of_the_scored_split_are_left_out_only_when_asked_to(
+    shapes: Path, tmp_path: Path
+) -> None:
     data = tmp_path / "data"
     shutil.copytree(shapes, data)
     broken = sorted((data / "images/test").iterdir())[0]
@@ -95,12 +99,22 @@ def test_an_unknown_split_is_answered_with_those_there_are(shapes: Path) -> None
         pixelwise.evaluate(predictor(), shapes, split="holdout")
 
 
-def test_the_report_and_the_json_hold_the_figures_of_the_contract(shapes: Path, tmp_path: Path) -> None:
+def test_the_report_and_the_json_hold_the_figures_of_the_contract(
+    shapes: Path, tmp_path: Path
+) -> None:
     found = pixelwise.evaluate(predictor(), shapes, split="val", report=tmp_path / "report")
     raw = json.loads((tmp_path / "report/scores.json").read_text())
     assert raw.keys() >= {
-        "classes", "iou", "mean_iou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "dice",
-        "confusion_matrix", "images", "void_fraction",
-    }  # fmt: skip
+        "classes",
+        "iou",
+        "mean_iou",
+        "pixel_accuracy",
+        "mean_accuracy",
+        "frequency_weighted_iou",
+        "dice",
+        "confusion_matrix",
+        "images",
+        "void_fraction",
+    }
     assert raw["mean_iou"] == pytest.approx(found.scores.mean_iou, abs=1e-6)
     assert "<html" in (tmp_path / "report/report.html").read_text()

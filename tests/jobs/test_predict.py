@@ -32,7 +32,9 @@ def predictor() -> Predictor:
 
 
 def test_masks_have_the_inputs_size_and_the_classes_palette(photo: Path, tmp_path: Path) -> None:
-    done = predict_files(predictor(), [photo], tmp_path / "out", choices=Choices(overlay=True, confidence=True))
+    done = predict_files(
+        predictor(), [photo], tmp_path / "out", choices=Choices(overlay=True, confidence=True)
+    )
     assert done.written == (tmp_path / "out/photo.png",)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["photo.png", "photo_confidence.png", "photo_overlay.jpg"]
@@ -55,7 +57,9 @@ def test_a_broken_image_is_named_and_the_others_go_on(photo: Path, tmp_path: Pat
     assert [path.name for path, _ in done.failed] == ["b.jpg", "absent.jpg"]
 
 
-def test_results_that_would_collide_are_refused_before_anything_is_written(photo: Path, tmp_path: Path) -> None:
+def test_results_that_would_collide_are_refused_before_anything_is_written(
+    photo: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "photo.png"
     Image.open(photo).save(other)
     with pytest.raises(ConfigError, match=r"both be written as photo\.png"):
@@ -78,7 +82,9 @@ def test_patterns_and_lists_name_images(photo: Path, tmp_path: Path) -> None:
     (folder / "deep").mkdir(parents=True)
     for name in ("a.jpg", "b.jpg", "deep/c.jpg", "odd[1].jpg"):
         shutil.copy(photo, folder / name)
-    (folder / "list.txt").write_text("\ufeff# chosen\n\nb.jpg\n../in/deep/c.jpg\n", encoding="utf-8")
+    (folder / "list.txt").write_text(
+        "\ufeff# chosen\n\nb.jpg\n../in/deep/c.jpg\n", encoding="utf-8"
+    )
     names = lambda *given: [p.name for p in find_images(given)]  # noqa: E731
     assert names(f"{folder}/?.jpg") == ["a.jpg", "b.jpg"]
     assert names(f"{folder}/**/*.jpg") == ["a.jpg", "b.jpg", "c.jpg", "odd[1].jpg"]
@@ -97,9 +103,14 @@ def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path:
     said: list[str] = []
     monitor = Monitor()
     monitor.line = said.append  # type: ignore[method-assign]
-    predict_files(predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe, monitor=monitor)
+    predict_files(
+        predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe, monitor=monitor
+    )
     assert said == ["photo.jpg: one tile, so no seams"]
-    with np.load(tmp_path / "out/photo_probabilities.npz") as found, Image.open(tmp_path / "out/photo.png") as mask:
+    with (
+        np.load(tmp_path / "out/photo_probabilities.npz") as found,
+        Image.open(tmp_path / "out/photo.png") as mask,
+    ):
         scores = found["probabilities"]
         assert scores.dtype == np.float16
         np.testing.assert_allclose(scores.astype(float).sum(0), 1, atol=2e-3)
@@ -109,7 +120,9 @@ def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path:
     again = predict_files(predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe)
     assert again.skipped == (photo,)
     assert (tmp_path / "out/areas.csv").read_text() == table
-    other = predict_files(predictor(), [photo], tmp_path / "out", choices=Choices(extras=("logits",)), recipe=recipe)
+    other = predict_files(
+        predictor(), [photo], tmp_path / "out", choices=Choices(extras=("logits",)), recipe=recipe
+    )
     assert len(other.written) == 1, "its logits were not there yet"
 
 
@@ -132,10 +145,15 @@ def test_a_folder_that_takes_no_files_is_named(photo: Path) -> None:
         predict_files(predictor(), [photo], "/proc/pixelwise")
 
 
-def test_a_full_disk_keeps_what_is_written_and_leaves_no_half_file(photo: Path, tmp_path: Path) -> None:
+def test_a_full_disk_keeps_what_is_written_and_leaves_no_half_file(
+    photo: Path, tmp_path: Path
+) -> None:
     rough = tmp_path / "rough.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)).save(rough)
-    before, signals = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)).save(
+        rough
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signals = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
         with pytest.raises(OutputError, match=r"rough\.png: no space left"):
@@ -157,14 +175,21 @@ def test_a_file_that_vanishes_on_the_way_is_named(photo: Path, tmp_path: Path) -
     images = [tmp_path / f"{n}.jpg" for n in range(WORKERS + 1)]
     for image in images:
         shutil.copy(photo, image)
-    done = predict_files(Predictor(thief, Classes.named(("a", "b", "c", "d"))), [*images, other], tmp_path / "out")
-    assert [(path.name, "no such file" in why) for path, why in done.failed] == [("other.jpg", True)]
+    done = predict_files(
+        Predictor(thief, Classes.named(("a", "b", "c", "d"))), [*images, other], tmp_path / "out"
+    )
+    assert [(path.name, "no such file" in why) for path, why in done.failed] == [
+        ("other.jpg", True)
+    ]
     assert len(done.written) == WORKERS + 1
 
 
 def always(label: int) -> Predictor:
     def run(rgb: np.ndarray) -> np.ndarray:
-        return np.repeat(np.eye(4, dtype=np.float32)[label].reshape(1, 4, 1, 1), len(rgb), 0) + 0 * rgb[:, :1]
+        return (
+            np.repeat(np.eye(4, dtype=np.float32)[label].reshape(1, 4, 1, 1), len(rgb), 0)
+            + 0 * rgb[:, :1]
+        )
 
     return Predictor(run, Classes.named(("a", "b", "c", "d")))
 
@@ -181,16 +206,26 @@ def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(
     out = tmp_path / "out"
     predict_files(always(1), [photo], out, recipe=Recipe({"model": "a"}))
     with pytest.raises(ConfigError, match="masks of 1 of these images, made with another model"):
-        predict_files(always(2), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "b"}))
+        predict_files(
+            always(2), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "b"})
+        )
     assert labels(out / "photo.png") == [1]
-    assert len(predict_files(always(1), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "a"})).written)
+    assert len(
+        predict_files(
+            always(1), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "a"})
+        ).written
+    )
 
 
 def test_a_mask_of_another_image_is_not_taken_for_ones_own(photo: Path, tmp_path: Path) -> None:
-    days, out, recipe = [tmp_path / "day1", tmp_path / "day2"], tmp_path / "out", Recipe({"model": "m"})
+    days = [tmp_path / "day1", tmp_path / "day2"]
+    out = tmp_path / "out"
+    recipe = Recipe({"model": "m"})
     for shift, day in enumerate(days):
         day.mkdir()
-        Image.fromarray(np.roll(np.asarray(Image.open(photo)), 40 * shift, axis=1)).save(day / "a.png")
+        Image.fromarray(np.roll(np.asarray(Image.open(photo)), 40 * shift, axis=1)).save(
+            day / "a.png"
+        )
 
     def labelled(day: Path, recipe: Recipe = recipe) -> tuple[int, int]:
         done = predict_files(predictor(), [day], out, recipe=recipe)
@@ -217,18 +252,24 @@ def test_a_mask_of_another_image_is_not_taken_for_ones_own(photo: Path, tmp_path
 def test_drafts_of_a_killed_command_go_once_they_are_old(photo: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    old, young, foreign = (out / name for name in (".photo.5vugtfqm.png", ".photo.abcd_123.png", ".my.settings.png"))
+    old, young, foreign = (
+        out / name for name in (".photo.5vugtfqm.png", ".photo.abcd_123.png", ".my.settings.png")
+    )
     for path in (old, young, foreign):
         path.touch()
     for path in (old, foreign):
         os.utime(path, (0, 0))
     predict_files(predictor(), [photo], out)
-    assert sorted(path.name for path in out.iterdir()) == sorted([young.name, foreign.name, "photo.png"])
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [young.name, foreign.name, "photo.png"]
+    )
 
 
 def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(tmp_path / "plain.tif")
-    done = predict_files(always(1), [tmp_path / "plain.tif"], tmp_path, recipe=Recipe({"model": "a"}))
+    done = predict_files(
+        always(1), [tmp_path / "plain.tif"], tmp_path, recipe=Recipe({"model": "a"})
+    )
     assert [path.name for path in done.written] == ["plain.png"]
 
 
@@ -239,7 +280,9 @@ def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
         ("y_confidence.png", Choices(confidence=True)),
     ],
 )
-def test_no_result_takes_the_place_of_an_input(name: str, choices: Choices, photo: Path, tmp_path: Path) -> None:
+def test_no_result_takes_the_place_of_an_input(
+    name: str, choices: Choices, photo: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(photo, folder / "y.jpg")
@@ -247,14 +290,18 @@ def test_no_result_takes_the_place_of_an_input(name: str, choices: Choices, phot
     before = (folder / name).read_bytes()
     (tmp_path / "link").symlink_to(folder)
     for out in (folder, tmp_path / "link"):
-        with pytest.raises(ConfigError, match=rf"{name}, a result of .*y\.jpg, would overwrite an input"):
+        with pytest.raises(
+            ConfigError, match=rf"{name}, a result of .*y\.jpg, would overwrite an input"
+        ):
             predict_files(predictor(), [folder / "y.jpg", folder / name], out, choices=choices)
     assert (folder / name).read_bytes() == before
     assert len(list(folder.iterdir())) == 2
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_confidence_and_a_mask_of_one_name_are_refused(order: int, photo: Path, tmp_path: Path) -> None:
+def test_a_confidence_and_a_mask_of_one_name_are_refused(
+    order: int, photo: Path, tmp_path: Path
+) -> None:
     images = [tmp_path / "z.jpg", tmp_path / "z_confidence.jpg"][::order]
     for image in images:
         shutil.copy(photo, image)
@@ -267,7 +314,9 @@ def test_a_confidence_and_a_mask_of_one_name_are_refused(order: int, photo: Path
 def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
     said: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, old, new = tmp_path / "out", Recipe({"model": "a"}), Recipe({"model": "a", "smallest": 9}, overwrite=True)
+    out = tmp_path / "out"
+    old = Recipe({"model": "a"})
+    new = Recipe({"model": "a", "smallest": 9}, overwrite=True)
     predict_files(predictor(), [photo], out, recipe=old)
     if said == "labelled in strips":
         monkeypatch.setattr(predict_module, "MAX_PIXELS", 1000)
@@ -282,12 +331,17 @@ def test_the_table_of_areas_grows_and_goes_with_the_masks(photo: Path, tmp_path:
     images = [tmp_path / f"{name}.png" for name in "abc"]
     for image in images:
         Image.open(photo).save(image)
-    out, recipe, areas = tmp_path / "out", Recipe({"model": "a"}), Choices(extras=("areas",))
+    out = tmp_path / "out"
+    recipe = Recipe({"model": "a"})
+    areas = Choices(extras=("areas",))
 
     def table() -> dict[str, list[str]]:
         rows = [line.split(",") for line in (out / "areas.csv").read_text().splitlines()]
         assert rows[0][0] == "mask"
-        return {mask: [row[1] for row in rows if row[0] == mask] for mask in sorted({row[0] for row in rows[1:]})}
+        return {
+            mask: [row[1] for row in rows if row[0] == mask]
+            for mask in sorted({row[0] for row in rows[1:]})
+        }
 
     predict_files(always(1), images[:2], out, choices=areas, recipe=recipe)
     predict_files(always(1), images[2:], out, choices=areas, recipe=recipe)
@@ -295,7 +349,9 @@ def test_the_table_of_areas_grows_and_goes_with_the_masks(photo: Path, tmp_path:
     (out / "a.png").unlink()
     again = Recipe({"model": "a"}, overwrite=True)
     predict_files(always(2), images[1:2], out, choices=areas, recipe=again)
-    assert table() == {"b.png": ["c"], "c.png": ["b"]}, "one mask is gone, one was made anew, one stayed"
+    assert table() == {"b.png": ["c"], "c.png": ["b"]}, (
+        "one mask is gone, one was made anew, one stayed"
+    )
     predict_files(always(3), images, out, recipe=again)
     assert not (out / "areas.csv").exists(), "it would name other labels than the masks have"
     (out / "areas.csv").write_text("somebody's own\n")
@@ -309,10 +365,14 @@ def test_names_that_are_no_unicode_are_written_into_the_table(tmp_path: Path) ->
     Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
     (tmp_path / "t.png").rename(os.fsdecode(os.fsencode(folder) + b"/b\xe4.png"))
     for _ in range(2):
-        done = predict_files(always(1), [folder], tmp_path / "out", choices=Choices(extras=("areas",)))
+        done = predict_files(
+            always(1), [folder], tmp_path / "out", choices=Choices(extras=("areas",))
+        )
         assert len(done.written) == 1
     Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
-    predict_files(always(1), [tmp_path / "t.png"], tmp_path / "out", choices=Choices(extras=("areas",)))
+    predict_files(
+        always(1), [tmp_path / "t.png"], tmp_path / "out", choices=Choices(extras=("areas",))
+    )
     lines = (tmp_path / "out/areas.csv").read_text(encoding="utf-8").splitlines()
     assert lines[1:] == [r"b\udce4.png,b,400,1.000000,", "t.png,b,400,1.000000,"]
 
@@ -326,15 +386,20 @@ def test_an_overlay_that_no_jpeg_can_hold_is_left_out_and_the_others_go_on(
     said: list[str] = []
     monitor = Monitor()
     monitor.line = said.append  # type: ignore[method-assign]
-    images, choices = [tmp_path / "long.png", photo], Choices(overlay=True)
+    images = [tmp_path / "long.png", photo]
+    choices = Choices(overlay=True)
     done = predict_files(always(1), images, tmp_path / "out", choices=choices, monitor=monitor)
     assert [path.name for path in done.written] == ["long.png", "photo.png"]
-    assert [line.split(": ")[1] for line in said] == ["no overlay, as a JPEG file holds 65500 pixels a side at most"]
+    assert [line.split(": ")[1] for line in said] == [
+        "no overlay, as a JPEG file holds 65500 pixels a side at most"
+    ]
     assert [path.name for path in (tmp_path / "out").glob("*.jpg")] == ["photo_overlay.jpg"]
 
 
 def test_no_more_tiles_run_at_once_than_are_said_however_many_images(tmp_path: Path) -> None:
-    running, most, lock = [0], [0], threading.Lock()
+    running = [0]
+    most = [0]
+    lock = threading.Lock()
 
     def counted(rgb: np.ndarray) -> np.ndarray:
         with lock:
@@ -348,5 +413,7 @@ def test_no_more_tiles_run_at_once_than_are_said_however_many_images(tmp_path: P
     images = [tmp_path / f"{n}.png" for n in range(6)]
     for image in images:
         Image.new("RGB", (160, 160)).save(image)
-    predict_files(Predictor(counted, Classes.named(tuple("abcd")), tile=(32, 32)), images, tmp_path / "out")
+    predict_files(
+        Predictor(counted, Classes.named(tuple("abcd")), tile=(32, 32)), images, tmp_path / "out"
+    )
     assert 1 < most[0] <= WORKERS

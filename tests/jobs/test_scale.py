@@ -37,7 +37,9 @@ class Knowing:
     """The truth, but for a share of the pixels that depends on the scale its network looks at."""
 
     def __init__(self, network: Segmenter, dataset: DataSet, wrong: dict[float, float]) -> None:
-        self.network, self.wrong, self.seen = network, wrong, list[float]()
+        self.network = network
+        self.wrong = wrong
+        self.seen = list[float]()
         pairs = dataset.pairs("train")
         self.truths = {read_rgb(p.image).tobytes(): dataset.read_labels(p.mask) for p in pairs}
 
@@ -49,11 +51,15 @@ class Knowing:
         return np.eye(4, dtype=np.float32)[labels].transpose(2, 0, 1)[None]
 
 
-def found(shapes: Path, wrong: dict[float, float], count: int = 12, before: float = 1.0) -> tuple[Found, list[float]]:
+def found(
+    shapes: Path, wrong: dict[float, float], count: int = 12, before: float = 1.0
+) -> tuple[Found, list[float]]:
     """On so many of the training images: the only split here that has enough."""
-    network, dataset = build_model("linknet", encoder="resnet18", classes=4), open_dataset(shapes, DataOptions())
+    network = build_model("linknet", encoder="resnet18", classes=4)
+    dataset = open_dataset(shapes, DataOptions())
     network.scale = before
-    runner, pairs = Knowing(network, dataset, wrong), dataset.pairs("train")[:count]
+    runner = Knowing(network, dataset, wrong)
+    pairs = dataset.pairs("train")[:count]
     result = find_scale(network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Monitor())
     assert result.images == len(pairs)
     assert len(runner.seen) == len(pairs) * (1 + len(result.tried)) * bool(result.tried)
@@ -102,28 +108,50 @@ def test_a_few_images_are_no_reason(shapes: Path) -> None:
     assert result.why == "9 validation images are too few to find a better one"
 
 
-def test_a_training_writes_its_scale_into_the_model_and_predicts_so(shapes: Path, tmp_path: Path) -> None:
-    options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
+def test_a_training_writes_its_scale_into_the_model_and_predicts_so(
+    shapes: Path, tmp_path: Path
+) -> None:
+    options = {
+        "encoder": "resnet18",
+        "weights": "none",
+        "epochs": 1,
+        "crop": (32, 32),
+        "precision": "float32",
+    }
     told, own = (tmp_path / name for name in ("told", "own"))
     pixelwise.train(shapes, told, predict_scale=0.5, **options)
     pixelwise.train(shapes, own, predict_scale=1.0, **options)
     assert (read_header(told).model.scale, read_header(own).model.scale) == (0.5, 1)
     states = [load_model(run)[0].state_dict() for run in (told, own)]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    assert json.loads((told / "run.json").read_text())["result"]["scale"] == {"predict_scale": 0.5, "why": "as told"}
+    assert json.loads((told / "run.json").read_text())["result"]["scale"] == {
+        "predict_scale": 0.5,
+        "why": "as told",
+    }
     assert "Predicts at scale" in (told / "report.html").read_text()
     scores = pixelwise.evaluate(told, shapes, split="val").scores
-    assert read_history(told / "history.csv")[-1].val_pixel_accuracy == pytest.approx(scores.pixel_accuracy, abs=1e-3)
+    assert read_history(told / "history.csv")[-1].val_pixel_accuracy == pytest.approx(
+        scores.pixel_accuracy, abs=1e-3
+    )
     image = next((shapes / "images/val").iterdir())
-    half, whole = (pixelwise.load(run).predict(image, scores="logits").scores["logits"] for run in (told, own))
+    half, whole = (
+        pixelwise.load(run).predict(image, scores="logits").scores["logits"] for run in (told, own)
+    )
     small = pixelwise.load(own).predict(image, scales=(0.5,), scores="logits").scores["logits"]
     assert np.abs(half - small).max() < 0.2 * np.abs(half - whole).max()
 
 
 def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Path) -> None:
-    options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
+    options = {
+        "encoder": "resnet18",
+        "weights": "none",
+        "epochs": 1,
+        "crop": (32, 32),
+        "precision": "float32",
+    }
     pixelwise.train(shapes, tmp_path, predict_scale=2.0, **options)
-    dataset, monitor = open_dataset(shapes, DataOptions()), Quiet()
+    dataset = open_dataset(shapes, DataOptions())
+    monitor = Quiet()
     config = TrainConfig(device="cpu", precision="float32")
     kept = keep_scale(tmp_path, dataset, dataset.pairs("train"), config, monitor)
     scale = read_header(tmp_path).model.scale
@@ -139,16 +167,27 @@ def test_what_goes_wrong_while_trying_costs_no_training(
         raise ConfigError("cuda has too little free memory")
 
     monkeypatch.setattr(module, "find_scale", full)
-    options = {"encoder": "resnet18", "weights": "none", "epochs": 1, "crop": (32, 32), "precision": "float32"}
+    options = {
+        "encoder": "resnet18",
+        "weights": "none",
+        "epochs": 1,
+        "crop": (32, 32),
+        "precision": "float32",
+    }
     monitor = Quiet()
     pixelwise.train(shapes, tmp_path, monitor=monitor, scale=(0.5, 1.0), **options)
     assert read_header(tmp_path).model.scale == 0.75, "as it was trained"
-    assert "predict_scale 0.75: no other could be tried: cuda has too little free memory" in monitor.lines
+    assert (
+        "predict_scale 0.75: no other could be tried: cuda has too little free memory"
+        in monitor.lines
+    )
     assert (tmp_path / "report.html").is_file()
 
 
 def test_a_scale_that_cannot_be_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"predict_scale is 0.1: allowed is a number from 0.25 to 4.0"):
+    with pytest.raises(
+        ConfigError, match=r"predict_scale is 0.1: allowed is a number from 0.25 to 4.0"
+    ):
         TrainConfig(predict_scale=0.1)
     config = TrainConfig()
     assert replace(config, predict_scale=0.25).predict_scale == 0.25

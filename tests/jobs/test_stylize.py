@@ -28,16 +28,29 @@ from pixelwise.tasks.labels import Classes
 def network(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A small network with weights in a file, as options."""
     path = tmp_path_factory.mktemp("weights") / "resnet10t.safetensors"
-    save_file({k: v.contiguous() for k, v in Encoder("resnet10t", plain=True).net.state_dict().items()}, path)
-    return {"network": "resnet10t", "weights": str(path), "precision": "float32", "steps": 4, "levels": 1}
+    save_file(
+        {k: v.contiguous() for k, v in Encoder("resnet10t", plain=True).net.state_dict().items()},
+        path,
+    )
+    return {
+        "network": "resnet10t",
+        "weights": str(path),
+        "precision": "float32",
+        "steps": 4,
+        "levels": 1,
+    }
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> tuple[Path, Path]:
-    """A content picture, 120 x 90 as stored and lying on its side, with a colour profile; and a style."""
+    """A content picture, 120 x 90 as stored and lying on its side, with a colour profile; and a
+    style.
+    """
     rng = np.random.default_rng(0)
     content, style = (
-        Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
+            size, Image.Resampling.BICUBIC
+        )
         for size in ((120, 90), (100, 80))
     )
     exif = Image.Exif()
@@ -60,12 +73,21 @@ def test_a_picture_is_turned_upright_and_keeps_its_profile_and_its_settings(
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(profile)
         settings = json.loads(image.getexif()[0x010E])["pixelwise stylize"]
-    assert (settings["network"], settings["steps"], settings["styles"]) == ("resnet10t", 4, ["style.png"])
+    assert (settings["network"], settings["steps"], settings["styles"]) == (
+        "resnet10t",
+        4,
+        ["style.png"],
+    )
 
 
-@pytest.mark.parametrize(("size", "shape"), [((60, 600), (60, 45)), ((600, 45), (60, 45)), ((600, 600), (120, 90))])
+@pytest.mark.parametrize(
+    ("size", "shape"), [((60, 600), (60, 45)), ((600, 45), (60, 45)), ((600, 600), (120, 90))]
+)
 def test_the_result_fits_into_the_size_in_its_own_shape(
-    pictures: tuple[Path, Path], network: dict[str, Any], size: tuple[int, int], shape: tuple[int, int]
+    pictures: tuple[Path, Path],
+    network: dict[str, Any],
+    size: tuple[int, int],
+    shape: tuple[int, int],
 ) -> None:
     if shape == (60, 45):
         with pytest.raises(ConfigError, match="60 x 45 pixels: at least 64"):
@@ -78,7 +100,11 @@ def test_style_goes_only_where_a_model_finds_its_classes(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
     config = ModelConfig("fcn32s", "resnet10t", 2)
-    save_model(tmp_path / "model.safetensors", config.build(), Header(config, Classes.named(("sky", "ground"))))
+    save_model(
+        tmp_path / "model.safetensors",
+        config.build(),
+        Header(config, Classes.named(("sky", "ground"))),
+    )
     found = load(tmp_path / "model.safetensors").predict(pictures[0])
     model = tmp_path / "model.safetensors"
     everywhere = pixelwise.stylize(*pictures, **network).rgb
@@ -94,7 +120,10 @@ def test_style_goes_only_where_a_model_finds_its_classes(
 
 
 def test_a_class_may_have_a_style_of_its_own(
-    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: tuple[Path, Path],
+    network: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     halves = np.repeat([[0] * 45 + [1] * 45], 120, axis=0).astype(np.uint8)  # (120, 90)
     found = SimpleNamespace(
@@ -103,8 +132,12 @@ def test_a_class_may_have_a_style_of_its_own(
     monkeypatch.setattr(job, "load", lambda model: found)
     other = tmp_path / "other.png"
     Image.open(pictures[1]).rotate(90, expand=True).point(lambda value: 255 - value).save(other)
-    common, own = (pixelwise.stylize(pictures[0], style, **network).rgb for style in (pictures[1], other))
-    both = pixelwise.stylize(*pictures, region=Region("any", styles=(("sky", other),)), **network).rgb
+    common, own = (
+        pixelwise.stylize(pictures[0], style, **network).rgb for style in (pictures[1], other)
+    )
+    both = pixelwise.stylize(
+        *pictures, region=Region("any", styles=(("sky", other),)), **network
+    ).rgb
     assert not np.array_equal(common, own)
     np.testing.assert_array_equal(both[:, :40], own[:, :40])
     np.testing.assert_array_equal(both[:, 50:], common[:, 50:])
@@ -127,10 +160,15 @@ def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
     config = ModelConfig("fcn32s", "resnet10t", 2)
-    save_model(tmp_path / "model.safetensors", config.build(), Header(config, Classes.named(("sky", "ground"))))
+    save_model(
+        tmp_path / "model.safetensors",
+        config.build(),
+        Header(config, Classes.named(("sky", "ground"))),
+    )
     big = Image.open(pictures[1]).resize((320, 288))
     big.save(tmp_path / "big.png")
-    region, way = Region(tmp_path / "model.safetensors", only=("sky",)), Way(tmp_path / "way", every=1)
+    region = Region(tmp_path / "model.safetensors", only=("sky",))
+    way = Way(tmp_path / "way", every=1)
     options = {**network, "levels": 2, "steps": 3}
     done = pixelwise.stylize(tmp_path / "big.png", pictures[1], region=region, way=way, **options)
     assert done.history[0].size == (144, 160)
@@ -138,7 +176,9 @@ def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
         assert first.size == (320, 288)
 
 
-def test_ctrl_c_keeps_the_picture_so_far(pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_picture_so_far(
+    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
+) -> None:
     class Stopper(Monitor):
         left = 3
 
@@ -147,7 +187,9 @@ def test_ctrl_c_keeps_the_picture_so_far(pictures: tuple[Path, Path], network: d
             if self.left == 0:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    done = pixelwise.stylize(*pictures, tmp_path / "made.png", monitor=Stopper(), **{**network, "steps": 500})
+    done = pixelwise.stylize(
+        *pictures, tmp_path / "made.png", monitor=Stopper(), **{**network, "steps": 500}
+    )
     assert done.stopped
     assert len(done.history) == 3
     assert (tmp_path / "made.png").is_file()
@@ -162,7 +204,11 @@ def test_pictures_of_any_mode_are_taken(
         deep = np.asarray(style.convert("L")).astype(np.uint16) * 256
         made = Image.fromarray(deep) if mode == "I;16" else style.convert(mode)
         made.save(path)
-    assert pixelwise.stylize(path, pictures[1], tmp_path / "made.png", **network).rgb.shape == (80, 100, 3)
+    assert pixelwise.stylize(path, pictures[1], tmp_path / "made.png", **network).rgb.shape == (
+        80,
+        100,
+        3,
+    )
 
 
 def test_bad_options_are_refused_before_any_work(
@@ -189,10 +235,14 @@ def test_bad_options_are_refused_before_any_work(
     with pytest.raises(ConfigError, match="one of --only and --except"):
         pixelwise.stylize(content, style, region=Region("x"), **network)
     with pytest.raises(WeightsError, match="no such file"):
-        pixelwise.stylize(content, style, network="vgg19", weights=str(tmp_path / "none.pth"), config=BOOK)
+        pixelwise.stylize(
+            content, style, network="vgg19", weights=str(tmp_path / "none.pth"), config=BOOK
+        )
 
 
-def test_content_that_is_its_own_style_stays_near_itself(pictures: tuple[Path, Path], network: dict[str, Any]) -> None:
+def test_content_that_is_its_own_style_stays_near_itself(
+    pictures: tuple[Path, Path], network: dict[str, Any]
+) -> None:
     done = pixelwise.stylize(pictures[0], pictures[0], **network)
     assert done.history[0].losses.content == 0
     assert done.history[0].losses.style == pytest.approx(0, abs=1e-9)

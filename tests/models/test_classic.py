@@ -26,7 +26,9 @@ def unpadded(network: nn.Module) -> nn.Module:
 def small_vgg(*, side: int) -> nn.Module:
     """VGG-11's convolutions with a narrow classifier over a map of the given side."""
     network = vgg11(weights=None)
-    network.classifier = nn.Sequential(nn.Linear(512 * side**2, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 8))
+    network.classifier = nn.Sequential(
+        nn.Linear(512 * side**2, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 8)
+    )
     return network.eval()
 
 
@@ -36,14 +38,17 @@ def test_a_convolutionalized_classifier_is_the_classifier(network: object) -> No
     classifier = alexnet(weights=None).eval() if network is alexnet else small_vgg(side=7)
     picture = torch.rand(1, 3, 224, 224)
     with torch.no_grad():
-        expected, found = classifier(picture), convolutionalize(classifier)(picture)
+        expected = classifier(picture)
+        found = convolutionalize(classifier)(picture)
     assert found.shape[-2:] == (1, 1)
     assert torch.allclose(found.flatten(1), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", ["alexnet", "vgg11"])
 def test_one_pass_gives_what_36_windows_of_the_features_give(network: str) -> None:
-    """With the padding of the convolutions: the classifier at 6 x 6 places of the feature map of 384 x 384 pixels."""
+    """With the padding of the convolutions: the classifier at 6 x 6 places of the feature map of
+    384 x 384 pixels.
+    """
     torch.manual_seed(0)
     classifier = alexnet(weights=None).eval() if network == "alexnet" else small_vgg(side=7)
     side = 6 if network == "alexnet" else 7
@@ -51,7 +56,9 @@ def test_one_pass_gives_what_36_windows_of_the_features_give(network: str) -> No
     with torch.no_grad():
         found = convolutionalize(classifier)(picture)  # (1, classes, 6, 6)
         features = classifier.features(picture)
-        windows = [features[..., y : y + side, x : x + side].flatten(1) for y in range(6) for x in range(6)]
+        windows = [
+            features[..., y : y + side, x : x + side].flatten(1) for y in range(6) for x in range(6)
+        ]
         expected = torch.cat([classifier.classifier(window) for window in windows])
     assert found.shape[-2:] == (6, 6)
     assert torch.allclose(found[0].flatten(1).t(), expected, atol=1e-4)
@@ -62,11 +69,18 @@ def test_one_pass_gives_what_36_crops_give_where_nothing_is_padded() -> None:
     torch.manual_seed(0)
     network = small_vgg(side=3)
     with torch.no_grad():
-        assert unpadded(network).features(torch.rand(1, 3, 224, 224)).shape[-2:] == (3, 3)  # 7 x 7 with padding
+        assert unpadded(network).features(torch.rand(1, 3, 224, 224)).shape[-2:] == (
+            3,
+            3,
+        )  # 7 x 7 with padding
         network.avgpool = nn.Identity()
         picture = torch.rand(1, 3, 384, 384)
         found = convolutionalize(network)(picture)
-        crops = [picture[..., y : y + 224, x : x + 224] for y in range(0, 161, 32) for x in range(0, 161, 32)]
+        crops = [
+            picture[..., y : y + 224, x : x + 224]
+            for y in range(0, 161, 32)
+            for x in range(0, 161, 32)
+        ]
         expected = torch.cat([network(crop) for crop in crops])
     assert found.shape == (1, 8, 6, 6)
     assert torch.allclose(found[0].flatten(1).t(), expected, atol=1e-4)
@@ -107,7 +121,11 @@ def test_a_step_that_does_not_divide_and_a_network_without_classifier_are_refuse
 def test_the_encoders_of_fcn_keep_sizes_and_torchvisions_names(tmp_path: Path) -> None:
     encoder = Encoder("fcn_alexnet", plain=True)
     features = encoder(torch.rand(1, 3, 64, 96))
-    assert {s: tuple(f.shape[1:]) for s, f in features.items()} == {8: (64, 8, 12), 16: (192, 4, 6), 32: (4096, 2, 3)}
+    assert {s: tuple(f.shape[1:]) for s, f in features.items()} == {
+        8: (64, 8, 12),
+        16: (192, 4, 6),
+        32: (4096, 2, 3),
+    }
     state = alexnet(weights=None).state_dict()
     save_file(state, tmp_path / "alexnet.safetensors")
     load_weights(encoder, str(tmp_path / "alexnet.safetensors"))
@@ -129,11 +147,18 @@ def test_vgg16_as_in_fcn() -> None:
 
 
 def test_alexnets_interior_sees_what_the_classifier_sees() -> None:
-    """fc7 at one place is that of the classifier on the picture around it: padding only changes what is at borders."""
+    """fc7 at one place is that of the classifier on the picture around it: padding only changes
+    what is at borders.
+    """
     torch.manual_seed(0)
-    net, classifier = fcn_alexnet().eval(), alexnet(weights=None).eval()
+    net = fcn_alexnet().eval()
+    classifier = alexnet(weights=None).eval()
     net.load_state_dict(
-        {n: v.reshape(net.state_dict()[n].shape) for n, v in classifier.state_dict().items() if n in net.state_dict()}
+        {
+            n: v.reshape(net.state_dict()[n].shape)
+            for n, v in classifier.state_dict().items()
+            if n in net.state_dict()
+        }
     )
     unpadded(classifier)
     unpadded(net)
@@ -147,7 +172,9 @@ def test_alexnets_interior_sees_what_the_classifier_sees() -> None:
     assert torch.allclose(found[..., :size, :size], expected, atol=1e-5)
 
 
-def test_offline_torchvisions_weights_name_the_ways_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_offline_torchvisions_weights_name_the_ways_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("unreachable")
 
@@ -158,12 +185,23 @@ def test_offline_torchvisions_weights_name_the_ways_out(monkeypatch: pytest.Monk
 
 
 def test_the_papers_u_net() -> None:
-    """Ronneberger et al. 2015, figure 1: 64 to 1024 channels, 31.0 million weights with two classes."""
+    """Ronneberger et al. 2015, figure 1: 64 to 1024 channels, 31.0 million weights with two
+    classes.
+    """
     model = pixelwise.build_model("unet", encoder="unet", classes=2, plain=True)
-    assert sorted(model.encoder.channels.items()) == [(1, 64), (2, 128), (4, 256), (8, 512), (16, 1024)]
+    assert sorted(model.encoder.channels.items()) == [
+        (1, 64),
+        (2, 128),
+        (4, 256),
+        (8, 512),
+        (16, 1024),
+    ]
     assert [tuple(up.weight.shape) for up in model.decoder.ups] == [  # type: ignore[union-attr]
-        (1024, 512, 2, 2), (512, 256, 2, 2), (256, 128, 2, 2), (128, 64, 2, 2),
-    ]  # fmt: skip
+        (1024, 512, 2, 2),
+        (512, 256, 2, 2),
+        (256, 128, 2, 2),
+        (128, 64, 2, 2),
+    ]
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert len(convolutions) == 23  # "In total the network has 23 convolutional layers", section 2
     weights = sum(p.numel() for m in convolutions for p in m.parameters())
@@ -174,7 +212,10 @@ def test_the_papers_u_net() -> None:
 def test_the_papers_linknet_has_less_than_half_of_u_nets_weights() -> None:
     """Chaurasia and Culurciello 2017, table II: 11.5 million."""
     count = {
-        decoder: sum(p.numel() for p in pixelwise.build_model(decoder, encoder=own, classes=2, plain=True).parameters())
+        decoder: sum(
+            p.numel()
+            for p in pixelwise.build_model(decoder, encoder=own, classes=2, plain=True).parameters()
+        )
         for decoder, own in (("linknet", "resnet18"), ("unet", "unet"))
     }
     assert count["linknet"] / 1e6 == pytest.approx(11.5, abs=0.1)

@@ -19,7 +19,8 @@ def test_a_finer_fcn_starts_with_the_predictions_of_the_coarser_one() -> None:
     with torch.no_grad():
         picture = torch.rand(1, 3, 192, 192)
         expected, found = (model(picture)[..., 48:-48, 48:-48] for model in (coarse, fine))
-    # upsampling by 2 and then 16 is not quite that by 32: both interpolate linearly, but between other points
+    # upsampling by 2 and then 16 is not quite that by 32: both interpolate linearly, but between
+    # other points
     assert (found - expected).square().mean().sqrt() < 0.15 * expected.std()
 
 
@@ -30,7 +31,8 @@ def test_classes_are_matched_by_name() -> None:
     model = config.build()
     before = model.decoder.scores[0].weight.detach().clone()  # type: ignore[index]
     transfer(model, config, names, state=source.state_dict(), known=NAMES)
-    after, start = model.decoder.scores[0].weight, source.decoder.scores[0].weight  # type: ignore[index]
+    after = model.decoder.scores[0].weight
+    start = source.decoder.scores[0].weight  # type: ignore[index]
     assert torch.equal(after[0], start[2])  # car
     assert torch.equal(after[2], start[0])  # sky
     assert torch.equal(after[[1, 3]], before[[1, 3]])  # tree and pole are new
@@ -65,6 +67,7 @@ def test_another_encoder_is_refused_with_its_first_tensor() -> None:
     source = ModelConfig("fcn32s", "vgg11", 3).build()
     config = ModelConfig("fcn32s", "resnet18", 3)
     with pytest.raises(
-        ModelError, match=r"nothing of the start's encoder fits 'resnet18': first encoder.net.conv1.weight"
+        ModelError,
+        match=r"nothing of the start's encoder fits 'resnet18': first encoder.net.conv1.weight",
     ):
         transfer(config.build(), config, NAMES, state=source.state_dict(), known=NAMES)

@@ -14,7 +14,14 @@ from pixelwise.errors import ConfigError
 from pixelwise.models import upsampling as upsampling_module
 from pixelwise.models.build import DECODERS
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import UPSAMPLE, TransposedConv2d, Unpool, transposed_by_blocks, upsampler, upsampling
+from pixelwise.models.upsampling import (
+    UPSAMPLE,
+    TransposedConv2d,
+    Unpool,
+    transposed_by_blocks,
+    upsampler,
+    upsampling,
+)
 
 
 @pytest.mark.parametrize("upsample", UPSAMPLE)
@@ -24,13 +31,17 @@ def test_every_decoder_takes_every_upsampling(decoder: str, upsample: str) -> No
     logits = model(torch.rand(2, 3, 40, 65))
     assert logits.shape == (2, 3, 40, 65)
     (logits * torch.randn_like(logits)).sum().backward()
-    idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
+    idle = {
+        name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
+    }
     assert not {name for name in idle if not name.startswith("encoder.norms")}
 
 
 @pytest.mark.parametrize("decoder", ["fcn8s", "unet", "linknet"])
 def test_unpooling_without_max_pooling_is_refused_by_name(decoder: str) -> None:
-    with pytest.raises(ConfigError, match="'unpool' needs an encoder that halves by 2x2 max-pooling"):
+    with pytest.raises(
+        ConfigError, match="'unpool' needs an encoder that halves by 2x2 max-pooling"
+    ):
         pixelwise.build_model(decoder, encoder="resnet18", classes=3, upsample="unpool")
 
 
@@ -51,10 +62,15 @@ def test_unpooling_returns_values_to_where_the_maximum_was() -> None:
 
 
 def test_the_encoders_places_are_those_of_its_own_pooling() -> None:
-    encoder = pixelwise.build_model("unet", encoder="vgg11", classes=2, upsample="unpool", plain=True).encoder
+    encoder = pixelwise.build_model(
+        "unet", encoder="vgg11", classes=2, upsample="unpool", plain=True
+    ).encoder
     features = encoder(torch.rand(1, 3, 64, 64))
     assert encoder.pyramid.pooled == {1: 64, 2: 128, 4: 256, 8: 512, 16: 512}  # type: ignore[union-attr]
-    for stride, places in features.places.items():  # timm's features of VGG are those just before the pooling
+    for (
+        stride,
+        places,
+    ) in features.places.items():  # timm's features of VGG are those just before the pooling
         assert torch.equal(places, F.max_pool2d(features[stride], 2, return_indices=True)[1])
 
 
@@ -67,7 +83,9 @@ def test_a_subpixel_convolution_starts_without_checkerboard() -> None:
 
 
 @pytest.mark.parametrize("product", ["matrix", "convolution"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(*[st.integers(1, 4)] * 3, st.integers(1, 10), st.integers(0, 3), *[st.integers(1, 5)] * 2)
 def test_the_transposed_convolution_by_blocks_equals_pytorchs(
     monkeypatch: pytest.MonkeyPatch,
@@ -80,8 +98,12 @@ def test_the_transposed_convolution_by_blocks_equals_pytorchs(
     height: int,
     width: int,
 ) -> None:
-    """In float64, with the product that is taken in half precision and with that of full precision."""
-    monkeypatch.setattr(upsampling_module, "_HALVES", (torch.float64,) if product == "matrix" else ())
+    """In float64, with the product that is taken in half precision and with that of full
+    precision.
+    """
+    monkeypatch.setattr(
+        upsampling_module, "_HALVES", (torch.float64,) if product == "matrix" else ()
+    )
     kernel = taps * stride
     if min((side - 1) * stride - 2 * padding + kernel for side in (height, width)) < 1:
         return
@@ -96,7 +118,9 @@ def test_the_transposed_convolution_by_blocks_equals_pytorchs(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("stride", "kernel"), [(32, 64), (16, 32), (8, 16), (8, 24), (8, 8), (2, 4)])
+@pytest.mark.parametrize(
+    ("stride", "kernel"), [(32, 64), (16, 32), (8, 16), (8, 24), (8, 8), (2, 4)]
+)
 def test_the_fast_transposed_convolution_in_either_precision_and_layout(
     stride: int, kernel: int, dtype: torch.dtype
 ) -> None:
@@ -104,8 +128,12 @@ def test_the_fast_transposed_convolution_in_either_precision_and_layout(
     layer = TransposedConv2d(5, 4, kernel, stride, padding=(kernel - stride) // 2).to(dtype)
     picture = torch.randn(2, 5, 4, 3, dtype=dtype)
     exact = F.conv_transpose2d(
-        picture.double(), layer.weight.double(), layer.bias.double(), stride, layer.padding  # type: ignore
-    )  # fmt: skip
+        picture.double(),
+        layer.weight.double(),
+        layer.bias.double(),
+        stride,
+        layer.padding,  # type: ignore
+    )
     tolerance = 1e-5 if dtype == torch.float32 else 0.03
     for layout in (torch.contiguous_format, torch.channels_last):
         found = layer.to(memory_format=layout)(picture.contiguous(memory_format=layout))

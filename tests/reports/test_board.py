@@ -8,7 +8,14 @@ import pixelwise
 from pixelwise.errors import ConfigError
 from pixelwise.reports.board import FOLDER, demand_tensorboard, write_epoch
 
-QUICK = {"epochs": 1, "crop": (64, 64), "batch": 4, "encoder": "resnet10t", "weights": "none", "decoder": "fcn32s"}
+QUICK = {
+    "epochs": 1,
+    "crop": (64, 64),
+    "batch": 4,
+    "encoder": "resnet10t",
+    "weights": "none",
+    "decoder": "fcn32s",
+}
 
 
 def events(run: Path):
@@ -35,7 +42,10 @@ def test_figures_stand_by_epoch_training_beside_validation(tmp_path: Path) -> No
 def test_a_resumed_run_takes_back_the_epochs_it_makes_anew(tmp_path: Path) -> None:
     for epoch, loss in ((1, 4.0), (2, 3.0), (3, 9.0), (2, 2.5)):
         write_epoch(tmp_path, row(epoch, loss), None)
-    assert [(e.step, e.value) for e in events(tmp_path).Scalars("loss/training")] == [(1, 4.0), (2, 2.5)]
+    assert [(e.step, e.value) for e in events(tmp_path).Scalars("loss/training")] == [
+        (1, 4.0),
+        (2, 2.5),
+    ]
 
 
 def test_a_run_writes_them_where_asked_to(shapes: Path, tmp_path: Path) -> None:

@@ -17,25 +17,42 @@ from pixelwise.tasks.labels import Classes
 from pixelwise.tasks.metrics import ConfusionMatrix
 from pixelwise.tasks.mistakes import BySize, NearBorders
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 CLASSES = 40
 
 
 def full_page(folder: Path) -> Path:
     """A page with everything on it, of 40 classes with long names."""
     names = tuple(f"class_with_a_name_of_some_length_{k}" for k in range(CLASSES))
-    classes, rng = Classes.named(names), np.random.default_rng(0)
-    truth, labels = (np.kron(rng.integers(0, CLASSES, (8, 12)), np.ones((10, 10))).astype(np.uint8) for _ in range(2))
-    confusion, boundary = ConfusionMatrix(CLASSES), BoundaryScores(CLASSES)
-    near, sizes, reliability = NearBorders(), BySize(), Reliability()
+    classes = Classes.named(names)
+    rng = np.random.default_rng(0)
+    truth, labels = (
+        np.kron(rng.integers(0, CLASSES, (8, 12)), np.ones((10, 10))).astype(np.uint8)
+        for _ in range(2)
+    )
+    confusion = ConfusionMatrix(CLASSES)
+    boundary = BoundaryScores(CLASSES)
+    near = NearBorders()
+    sizes = BySize()
+    reliability = Reliability()
     confusion.update(torch.from_numpy(truth), torch.from_numpy(labels))
     for part in (boundary, near, sizes):
         part.update(truth, labels)
     confidence = rng.random(truth.shape, dtype=np.float32)
     reliability.update(confidence, truth == labels)
     Figure(figsize=(13, 4)).savefig(folder / "curves.png")
-    row = sample("an image", (np.zeros((*truth.shape, 3), np.uint8), truth, labels), confidence, classes)
+    row = sample(
+        "an image", (np.zeros((*truth.shape, 3), np.uint8), truth, labels), confidence, classes
+    )
     scores = {
         **confusion.scores().as_dict(names),
         **boundary.as_dict(names),
@@ -47,7 +64,8 @@ def full_page(folder: Path) -> Path:
         "temperature": 1.5,
         "calibration_at_temperature": reliability.as_dict(),
         "mean_iou_by_image": [
-            {"image": f"a_file_name_without_any_place_to_break_{k}" * 2, "mean_iou": 0.5} for k in (1, 2)
+            {"image": f"a_file_name_without_any_place_to_break_{k}" * 2, "mean_iou": 0.5}
+            for k in (1, 2)
         ],
     }
     path = folder / "report.html"
@@ -76,7 +94,9 @@ def browser() -> Iterator[object]:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_window_and_nothing_is_fetched(browser, width: int, tmp_path: Path) -> None:
+def test_nothing_is_wider_than_the_window_and_nothing_is_fetched(
+    browser, width: int, tmp_path: Path
+) -> None:
     path = full_page(tmp_path)
     page = browser.new_page(viewport={"width": width, "height": 844}, java_script_enabled=True)
     asked: list[str] = []

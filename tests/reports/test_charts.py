@@ -11,14 +11,22 @@ from pixelwise.tasks.calibration import Reliability
 def cells(svg: str) -> dict[str, float]:
     """What every drawn cell tells, with its opacity."""
     root = ElementTree.fromstring(svg)
-    return {rect[0].text or "": float(rect.get("fill-opacity", "0")) for rect in root.iter("rect") if len(rect)}
+    return {
+        rect[0].text or "": float(rect.get("fill-opacity", "0"))
+        for rect in root.iter("rect")
+        if len(rect)
+    }
 
 
 def test_rows_are_shares_of_the_true_class_and_an_absent_class_is_empty() -> None:
     shares = np.array([[0.75, 0.25, 0.0], [0.0, 1.0, 0.0], [np.nan] * 3])
     svg = confusion(shares, ("road", "car", "<sky>"), ("road", "car", "<sky>"))
     found = cells(svg)
-    assert found.keys() == {"road taken for road: 75.0%", "road taken for car: 25.0%", "car taken for car: 100.0%"}
+    assert found.keys() == {
+        "road taken for road: 75.0%",
+        "road taken for car: 25.0%",
+        "car taken for car: 100.0%",
+    }
     assert found["road taken for car: 25.0%"] < found["road taken for road: 75.0%"] < 1
     assert re.findall(r'pointer-events="none">(\d+)<', svg) == ["75", "25", "100"]
     assert svg.count('fill="var(--bad)"') == 1
@@ -29,7 +37,8 @@ def test_names_and_cells_stay_within_the_picture_and_apart(classes: int) -> None
     names = [f"a rather long class name {k}" for k in range(classes)]
     svg = confusion(np.full((classes, classes), 1 / classes), names, names)
     root = ElementTree.fromstring(svg)
-    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    width = float(root.get("width", 0))
+    height = float(root.get("height", 0))
     size = float(root.get("font-size", 0))
     rows = [text for text in root.iter("text") if text.get("text-anchor") == "end"]
     assert len(rows) == classes
@@ -45,7 +54,9 @@ def test_names_and_cells_stay_within_the_picture_and_apart(classes: int) -> None
 def test_the_reliability_curve_passes_through_the_bins() -> None:
     found = Reliability()
     found.update(np.array([0.5, 0.5, 0.9, 0.9], np.float32), np.array([True, False, True, True]))
-    root = ElementTree.fromstring(reliability({"as it is": found.as_dict(), "then": found.as_dict()}))
+    root = ElementTree.fromstring(
+        reliability({"as it is": found.as_dict(), "then": found.as_dict()})
+    )
     lines = [line.get("points") for line in root.iter("polyline")]
     assert len(lines) == 2
     (x0, y0), (x1, y1) = (map(float, point.split(",")) for point in (lines[0] or "").split())

@@ -9,7 +9,9 @@ from pixelwise.reports.curves import best_epoch, draw_curves
 from pixelwise.reports.samples import draw_samples
 from pixelwise.tasks.labels import VOID, Classes
 
-KEYS = [f"{part}_{key}" for part in ("train", "val") for key in ("loss", "pixel_accuracy", "mean_iou")]
+KEYS = [
+    f"{part}_{key}" for part in ("train", "val") for key in ("loss", "pixel_accuracy", "mean_iou")
+]
 
 
 def row(epoch: int, **figures: float) -> dict[str, float]:
@@ -56,13 +58,17 @@ def test_the_best_epoch_has_the_highest_validation_iou_and_nan_never_wins() -> N
     assert best_epoch(history[:1]) is None
 
 
-def sample(height: int, width: int, truth: int, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sample(
+    height: int, width: int, truth: int, label: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     ids = [np.full((height, width), value, dtype=np.uint8) for value in (truth, label)]
     return np.full((height, width, 3), 90, dtype=np.uint8), ids[0], ids[1]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (600, 800), (900, 20), (20, 2000)])
-def test_the_grid_keeps_its_width_whatever_the_images(size: tuple[int, int], tmp_path: Path) -> None:
+def test_the_grid_keeps_its_width_whatever_the_images(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
     draw_samples([sample(*size, 0, 1)], tmp_path / "s.png", Classes.named(("a", "b")), ["x"])
     with Image.open(tmp_path / "s.png") as image:
         assert image.format == "PNG"
@@ -71,7 +77,9 @@ def test_the_grid_keeps_its_width_whatever_the_images(size: tuple[int, int], tmp
 
 
 @pytest.mark.parametrize(("truth", "label", "red"), [(0, 1, True), (1, 1, False), (VOID, 1, False)])
-def test_errors_are_red_and_void_is_no_error(truth: int, label: int, red: bool, tmp_path: Path) -> None:
+def test_errors_are_red_and_void_is_no_error(
+    truth: int, label: int, red: bool, tmp_path: Path
+) -> None:
     draw_samples([sample(30, 40, truth, label)], tmp_path / "s.png", Classes.named(("a", "b")), [])
     with Image.open(tmp_path / "s.png") as image:
         found = (np.asarray(image) == (220, 38, 38)).all(axis=2).sum()

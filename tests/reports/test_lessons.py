@@ -26,7 +26,9 @@ def test_a_drawing_that_nobody_could_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_cover_is_even_where_the_kernel_is_a_multiple_of_the_stride(tmp_path: Path) -> None:
-    found = draw_checkerboard([(2, 2), (3, 2), (4, 2), (5, 2), (6, 3), (4, 3)], tmp_path / "board.png")
+    found = draw_checkerboard(
+        [(2, 2), (3, 2), (4, 2), (5, 2), (6, 3), (4, 3)], tmp_path / "board.png"
+    )
     assert found == {(2, 2): 1, (3, 2): 4, (4, 2): 1, (5, 2): 2.25, (6, 3): 1, (4, 3): 4}
     with Image.open(tmp_path / "board.png") as picture:
         assert picture.width > 900

@@ -16,7 +16,9 @@ def rgb() -> np.ndarray:
 @pytest.fixture
 def labels() -> np.ndarray:
     ids = np.zeros((40, 60), dtype=np.uint8)
-    ids[5:20, 5:30], ids[25:, 30:], ids[:3] = 1, 2, VOID
+    ids[5:20, 5:30] = 1
+    ids[25:, 30:] = 2
+    ids[:3] = VOID
     return ids
 
 
@@ -34,7 +36,9 @@ def test_paint_at_opacity_1_is_the_palette_colour(rgb: np.ndarray, labels: np.nd
 
 
 @pytest.mark.parametrize("opacity", [0.5, 1])
-def test_paint_leaves_void_and_black_classes_as_they_were(rgb: np.ndarray, labels: np.ndarray, opacity: float) -> None:
+def test_paint_leaves_void_and_black_classes_as_they_were(
+    rgb: np.ndarray, labels: np.ndarray, opacity: float
+) -> None:
     untinted = (labels == 0) | (labels == VOID)
     assert (paint(rgb, labels, PALETTE, opacity)[untinted] == rgb[untinted]).all()
 
@@ -43,7 +47,9 @@ def test_paint_at_opacity_0_is_the_image(rgb: np.ndarray, labels: np.ndarray) ->
     assert (paint(rgb, labels, PALETTE, 0) == rgb).all()
 
 
-def test_paint_mixes_half_and_half_inside_and_more_on_the_outline(rgb: np.ndarray, labels: np.ndarray) -> None:
+def test_paint_mixes_half_and_half_inside_and_more_on_the_outline(
+    rgb: np.ndarray, labels: np.ndarray
+) -> None:
     painted = paint(rgb, labels, PALETTE, 0.5).astype(float)
     inside = (rgb[6:19, 6:29] + np.array(PALETTE[1], dtype=float)) / 2
     assert np.abs(painted[6:19, 6:29] - inside).max() <= 0.5
@@ -52,11 +58,15 @@ def test_paint_mixes_half_and_half_inside_and_more_on_the_outline(rgb: np.ndarra
         assert np.abs(painted[place] - outline).max() <= 0.51
 
 
-def test_paint_leaves_its_inputs_alone_and_takes_one_pixel(rgb: np.ndarray, labels: np.ndarray) -> None:
+def test_paint_leaves_its_inputs_alone_and_takes_one_pixel(
+    rgb: np.ndarray, labels: np.ndarray
+) -> None:
     before = rgb.copy()
     paint(rgb, labels, PALETTE)
     assert (rgb == before).all()
-    assert paint(rgb[:1, :1], np.ones((1, 1), dtype=np.uint8), PALETTE, 1).tolist() == [[list(PALETTE[1])]]
+    assert paint(rgb[:1, :1], np.ones((1, 1), dtype=np.uint8), PALETTE, 1).tolist() == [
+        [list(PALETTE[1])]
+    ]
 
 
 def test_shares_are_of_all_pixels_largest_first(labels: np.ndarray) -> None:
@@ -88,15 +98,18 @@ def test_the_legend_names_ids_beyond_the_classes_void(rgb: np.ndarray) -> None:
 
 
 def test_a_long_legend_wraps_to_more_lines_of_the_same_width() -> None:
-    picture, names = np.zeros((50, 300, 3), dtype=np.uint8), tuple(f"class {index}" for index in range(30))
+    picture = np.zeros((50, 300, 3), dtype=np.uint8)
+    names = tuple(f"class {index}" for index in range(30))
     palette = ((9, 9, 9),) * 30
-    short, long = with_legend(picture, names, palette, range(2)), with_legend(picture, names, palette, range(30))
+    short = with_legend(picture, names, palette, range(2))
+    long = with_legend(picture, names, palette, range(30))
     assert short.width == long.width == 300
     assert long.height > short.height + 100
 
 
 def test_the_text_grows_with_the_picture() -> None:
-    small, large = np.zeros((300, 300, 3), dtype=np.uint8), np.zeros((300, 3000, 3), dtype=np.uint8)
+    small = np.zeros((300, 300, 3), dtype=np.uint8)
+    large = np.zeros((300, 3000, 3), dtype=np.uint8)
     heights = [with_legend(picture, NAMES, PALETTE, [1]).height - 300 for picture in (small, large)]
     assert heights[1] > 3 * heights[0]
 

@@ -19,7 +19,9 @@ VOID_TAGS = {"meta", "img"}
 
 
 class Reader(HTMLParser):
-    """Collects the text, the attributes and the tags, and insists that every tag is closed in order."""
+    """Collects the text, the attributes and the tags, and insists that every tag is closed in
+    order.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -53,7 +55,13 @@ def scores(names: tuple[str, ...] = ("road", "car", "sky")) -> dict[str, object]
 
 
 def page(tmp_path: Path, **changes: object) -> str:
-    given: dict[str, object] = {"title": "a run", "facts": [], "scores": None, "pictures": [], **changes}
+    given: dict[str, object] = {
+        "title": "a run",
+        "facts": [],
+        "scores": None,
+        "pictures": [],
+        **changes,
+    }
     write_report(tmp_path / "report.html", **given)  # type: ignore[arg-type]
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -71,7 +79,9 @@ def test_all_text_is_escaped_and_read_back_as_it_was(tmp_path: Path) -> None:
     assert "<script" not in text
     reader = Reader(text)
     assert "script" not in reader.tags
-    assert reader.words.count(NASTY) == 8  # title twice, fact twice, class, truth of an error, caption, note
+    assert (
+        reader.words.count(NASTY) == 8
+    )  # title twice, fact twice, class, truth of an error, caption, note
     assert reader.attributes["alt"] == [NASTY]
 
 
@@ -79,7 +89,10 @@ def test_the_page_holds_its_pictures_and_needs_nothing_from_outside(tmp_path: Pa
     Image.fromarray(np.zeros((4, 6, 3), dtype=np.uint8)).save(tmp_path / "a.png")
     text = page(tmp_path, scores=scores(), pictures=[("one", tmp_path / "a.png")])
     [source] = Reader(text).attributes["src"]
-    assert base64.b64decode(source.removeprefix("data:image/png;base64,")) == (tmp_path / "a.png").read_bytes()
+    assert (
+        base64.b64decode(source.removeprefix("data:image/png;base64,"))
+        == (tmp_path / "a.png").read_bytes()
+    )
     assert not re.search(r"https?:|@import|url\(|<link", text)
 
 
@@ -90,7 +103,9 @@ def test_the_page_fits_a_phone_and_the_dark(tmp_path: Path) -> None:
     assert "max-width: 100%" in text
 
 
-def test_scores_stand_by_class_with_their_means_and_absent_classes_have_none(tmp_path: Path) -> None:
+def test_scores_stand_by_class_with_their_means_and_absent_classes_have_none(
+    tmp_path: Path,
+) -> None:
     text = page(tmp_path, scores=scores())
     rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr[^>]*>.*?</tr>", text)]
     assert ["road", "75.0%", "100.0%", "75.0%", "85.7%"] in rows
@@ -138,7 +153,9 @@ def test_tags_are_balanced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.png", "text.txt"])
-def test_a_picture_that_cannot_be_shown_is_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_shown_is_refused_and_nothing_is_written(
+    name: str, tmp_path: Path
+) -> None:
     (tmp_path / "text.txt").write_text("")
     with pytest.raises(ImageError, match=name):
         page(tmp_path, pictures=[("one", tmp_path / name)])
@@ -146,7 +163,9 @@ def test_a_picture_that_cannot_be_shown_is_refused_and_nothing_is_written(name: 
 
 
 def test_a_class_that_is_not_painted_is_called_so_in_the_legend(tmp_path: Path) -> None:
-    gallery = Gallery.of(Classes(("ground", "cat"), ((0, 0, 0), (9, 8, 7))), [Sample("a", (("image", b""),))])
+    gallery = Gallery.of(
+        Classes(("ground", "cat"), ((0, 0, 0), (9, 8, 7))), [Sample("a", (("image", b""),))]
+    )
     text = page(tmp_path, gallery=gallery)
     assert re.findall(r"background: rgb\(([^)]*)\)\"></i>([^<]*)<", text) == [
         ("255, 255, 255", "ground (untinted)"),

@@ -29,7 +29,9 @@ class Gate:
     """A runner that waits until it is opened, and tells how many tiles it has seen."""
 
     def __init__(self) -> None:
-        self.open, self.reached, self.tiles = threading.Event(), threading.Event(), 0
+        self.open = threading.Event()
+        self.reached = threading.Event()
+        self.tiles = 0
 
     def __call__(self, rgb: Pixels) -> Logits:
         self.tiles += 1
@@ -66,7 +68,9 @@ def rgb() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def app() -> FastAPI:
-    return create_app({"animals": predictor_of(), "again": predictor_of(tile=32)}, Settings(max_bytes=200_000))
+    return create_app(
+        {"animals": predictor_of(), "again": predictor_of(tile=32)}, Settings(max_bytes=200_000)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +87,9 @@ def asking(app: FastAPI) -> TestClient:
 def live(app: FastAPI) -> Iterator[int]:
     """The app on a free port of a real server; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=10))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=10)
+    )
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

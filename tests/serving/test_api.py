@@ -1,4 +1,6 @@
-"""What POST /v1/segment and its neighbours answer; the truth is Predictor.predict on the same pixels."""
+"""What POST /v1/segment and its neighbours answer; the truth is Predictor.predict on the same
+pixels.
+"""
 
 import io
 import json
@@ -25,7 +27,8 @@ def test_the_mask_is_that_of_predict(client: TestClient, rgb: np.ndarray, kind: 
     data = file_of(rgb, kind)
     answer = post(client, data)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
-    image, truth = Image.open(io.BytesIO(answer.content)), predictor_of().predict(data)
+    image = Image.open(io.BytesIO(answer.content))
+    truth = predictor_of().predict(data)
     assert image.mode == "P"
     assert (np.asarray(image) == truth.labels).all()
     assert tuple(image.getpalette()[3:6]) == truth.palette[1]
@@ -37,7 +40,9 @@ def test_a_picture_in_tiles_is_labelled_as_predict_does(client: TestClient) -> N
     assert (opened(answer.content) == predictor_of(tile=32).predict(rgb).labels).all()
 
 
-def test_overlay_and_confidence_are_those_of_the_result(client: TestClient, rgb: np.ndarray) -> None:
+def test_overlay_and_confidence_are_those_of_the_result(
+    client: TestClient, rgb: np.ndarray
+) -> None:
     truth = predictor_of().predict(rgb)
     answer = post(client, file_of(rgb), format="confidence")
     assert (opened(answer.content) == np.rint(truth.confidence * 255)).all()
@@ -46,8 +51,12 @@ def test_overlay_and_confidence_are_those_of_the_result(client: TestClient, rgb:
     assert opened(answer.content).shape == rgb.shape
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
-def test_json_has_shares_and_run_lengths_that_coco_reads(client: TestClient, rgb: np.ndarray) -> None:
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # pycocotools' own
+def test_json_has_shares_and_run_lengths_that_coco_reads(
+    client: TestClient, rgb: np.ndarray
+) -> None:
     found = post(client, file_of(rgb), format="json").json()
     truth = predictor_of().predict(rgb).labels
     assert (found["model"], found["height"], found["width"]) == ("animals", *truth.shape)
@@ -55,18 +64,23 @@ def test_json_has_shares_and_run_lengths_that_coco_reads(client: TestClient, rgb
     for entry in found["classes"]:
         assert entry["name"] == NAMES[entry["id"]]
         assert entry["pixels"] == (truth == entry["id"]).sum()
-        packed = coco.frPyObjects({"size": list(truth.shape), "counts": entry["runs"]}, *truth.shape)
+        packed = coco.frPyObjects(
+            {"size": list(truth.shape), "counts": entry["runs"]}, *truth.shape
+        )
         assert (coco.decode(packed) == (truth == entry["id"])).all()
 
 
-@pytest.mark.parametrize(("rows", "counts"), [([[0, 1], [1, 1]], [1, 3]), ([[1, 0]], [0, 1, 1]), ([[0, 0]], [2])])
+@pytest.mark.parametrize(
+    ("rows", "counts"), [([[0, 1], [1, 1]], [1, 3]), ([[1, 0]], [0, 1, 1]), ([[0, 0]], [2])]
+)
 def test_run_lengths_by_hand(rows: list[list[int]], counts: list[int]) -> None:
     assert runs(np.array(rows, bool)) == counts
 
 
 def test_polygons_enclose_what_they_say(client: TestClient) -> None:
     rgb = np.zeros((12, 10, 3), np.uint8)
-    rgb[2:8, 3:9], rgb[4:6, 5:7] = 255, 0
+    rgb[2:8, 3:9] = 255
+    rgb[4:6, 5:7] = 0
     found = post(client, file_of(rgb), format="json", regions="polygons", classes="bird").json()
     bird = next(entry for entry in found["classes"] if entry["name"] == "bird")
     (rings,) = bird["polygons"]
@@ -96,7 +110,9 @@ def test_threshold_and_classes_leave_void(client: TestClient, rgb: np.ndarray) -
         ("image/png;q=x", 406, "application/json"),
     ],
 )
-def test_accept_decides_where_no_format_is_given(client: TestClient, rgb, accept: str, status: int, kind: str) -> None:
+def test_accept_decides_where_no_format_is_given(
+    client: TestClient, rgb, accept: str, status: int, kind: str
+) -> None:
     answer = client.post("/v1/segment", files={"image": file_of(rgb)}, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["content-type"]) == (status, kind)
 
@@ -112,7 +128,9 @@ def test_accept_decides_where_no_format_is_given(client: TestClient, rgb, accept
         ({"colour": "red"}, 422, "invalid_parameter", "colour"),
     ],
 )
-def test_a_wrong_parameter_is_named(client: TestClient, rgb, params: dict, status: int, code: str, said: str) -> None:
+def test_a_wrong_parameter_is_named(
+    client: TestClient, rgb, params: dict, status: int, code: str, said: str
+) -> None:
     answer = post(client, file_of(rgb), **params)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code)
@@ -121,12 +139,19 @@ def test_a_wrong_parameter_is_named(client: TestClient, rgb, params: dict, statu
 
 def test_models_health_metrics_and_description(client: TestClient, rgb: np.ndarray) -> None:
     models = client.get("/v1/models").json()["models"]
-    assert [(model["name"], tuple(model["classes"])) for model in models] == [("animals", NAMES), ("again", NAMES)]
+    assert [(model["name"], tuple(model["classes"])) for model in models] == [
+        ("animals", NAMES),
+        ("again", NAMES),
+    ]
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
     before = _pixels(client)
     post(client, file_of(rgb))
     assert _pixels(client) == before + rgb.shape[0] * rgb.shape[1]
-    assert set(client.get("/openapi.json").json()["paths"]) >= {"/v1/segment", "/v1/models", "/metrics"}
+    assert set(client.get("/openapi.json").json()["paths"]) >= {
+        "/v1/segment",
+        "/v1/models",
+        "/metrics",
+    }
     for path in ("/docs", "/redoc"):  # would load scripts from elsewhere
         assert client.get(path).json()["error"]["code"] == "not_found"
 
@@ -134,7 +159,10 @@ def test_models_health_metrics_and_description(client: TestClient, rgb: np.ndarr
 def _pixels(client: TestClient) -> float:
     lines = client.get("/metrics").text.splitlines()
     return float(
-        next((line for line in lines if line.startswith('pixelwise_pixels_total{model="animals"}')), "0").split()[-1]
+        next(
+            (line for line in lines if line.startswith('pixelwise_pixels_total{model="animals"}')),
+            "0",
+        ).split()[-1]
     )
 
 
@@ -143,7 +171,9 @@ def test_without_a_model_there_is_nothing_to_serve() -> None:
         create_app({})
 
 
-def test_a_fault_of_the_server_shows_no_traceback(caplog: pytest.LogCaptureFixture, rgb: np.ndarray) -> None:
+def test_a_fault_of_the_server_shows_no_traceback(
+    caplog: pytest.LogCaptureFixture, rgb: np.ndarray
+) -> None:
     def broken(_: np.ndarray) -> np.ndarray:
         raise ZeroDivisionError("secret")
 

@@ -10,7 +10,9 @@ from pixelwise.serving.client import Client, ServerError
 from .conftest import NAMES, file_of, live, predictor_of
 
 
-def test_the_client_brings_masks_descriptions_and_models(app: FastAPI, rgb: np.ndarray, tmp_path: Path) -> None:
+def test_the_client_brings_masks_descriptions_and_models(
+    app: FastAPI, rgb: np.ndarray, tmp_path: Path
+) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(file_of(rgb))
     truth = predictor_of().predict(rgb).labels
@@ -18,7 +20,9 @@ def test_the_client_brings_masks_descriptions_and_models(app: FastAPI, rgb: np.n
         client = Client(f"http://127.0.0.1:{port}/")
         for image in (rgb, path, str(path), path.read_bytes()):
             assert (client.labels(image) == truth).all()
-        assert (client.labels(rgb, classes=["cat", "dog"], model="again") == 1).sum() == (truth == 1).sum()
+        assert (client.labels(rgb, classes=["cat", "dog"], model="again") == 1).sum() == (
+            truth == 1
+        ).sum()
         found = client.describe(rgb, regions="none")
         assert {entry["name"]: entry["pixels"] for entry in found["classes"]} == {
             name: (truth == label).sum() for label, name in enumerate(NAMES)

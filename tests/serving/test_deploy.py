@@ -1,4 +1,6 @@
-"""The files in deploy/ speak of paths, options and extras that exist; no engine is needed to know."""
+"""The files in deploy/ speak of paths, options and extras that exist; no engine is needed to
+know.
+"""
 
 import configparser
 import re
@@ -24,7 +26,11 @@ OPTIONS = {name for option in COMMAND.params for name in option.opts}
 
 def steps() -> list[tuple[str, str]]:
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        tuple(line.split(maxsplit=1))
+        for line in text.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 def test_every_option_has_an_environment_variable_of_its_name() -> None:

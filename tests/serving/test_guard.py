@@ -26,7 +26,17 @@ def basic(text: str) -> str:
 
 @pytest.mark.parametrize(
     "shown",
-    ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", TOKEN, "Basic !", basic(TOKEN), basic("a:b"), "Bearer ä"],
+    [
+        "",
+        "Bearer",
+        "Bearer wrong",
+        f"Bearer {TOKEN}x",
+        TOKEN,
+        "Basic !",
+        basic(TOKEN),
+        basic("a:b"),
+        "Bearer ä",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/openapi.json", "/", "/nowhere"])
 def test_without_the_token_nothing_is_told(guarded: TestClient, path: str, shown: str) -> None:
@@ -46,8 +56,12 @@ def test_health_needs_no_token(guarded: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/nowhere", "/v1/segment"])
-def test_every_answer_has_strict_headers_and_none_allows_other_origins(guarded: TestClient, path: str) -> None:
-    answer = guarded.get(path, headers={"Origin": "http://evil.example", "Authorization": f"Bearer {TOKEN}"})
+def test_every_answer_has_strict_headers_and_none_allows_other_origins(
+    guarded: TestClient, path: str
+) -> None:
+    answer = guarded.get(
+        path, headers={"Origin": "http://evil.example", "Authorization": f"Bearer {TOKEN}"}
+    )
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
@@ -69,10 +83,21 @@ def test_a_request_is_one_line_of_json_without_its_content(guarded: TestClient, 
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8000", "192.168.1.5", "[::2]:80", "[", "", "localhost.evil.example"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "192.168.1.5",
+        "[::2]:80",
+        "[",
+        "",
+        "localhost.evil.example",
+    ],
 )
 def test_without_a_token_no_other_name_leads_here(host: str) -> None:
-    """A page whose name is made to lead to this machine (DNS rebinding) is of the same origin as the answer."""
+    """A page whose name is made to lead to this machine (DNS rebinding) is of the same origin as
+    the answer.
+    """
     client = asking(create_app({"a": predictor_of()}))
     for path in ("/v1/models", "/", "/metrics"):
         answer = client.get(path, headers={"Host": host})
@@ -82,17 +107,28 @@ def test_without_a_token_no_other_name_leads_here(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:80", "[::1]:8000"])
 def test_the_own_machines_names_do_and_with_a_token_all(guarded: TestClient, host: str) -> None:
-    assert asking(create_app({"a": predictor_of()})).get("/v1/models", headers={"Host": host}).status_code == 200
+    assert (
+        asking(create_app({"a": predictor_of()}))
+        .get("/v1/models", headers={"Host": host})
+        .status_code
+        == 200
+    )
     shown = {"Host": "segment.example.org", "Authorization": f"Bearer {TOKEN}"}
     assert guarded.get("/v1/models", headers=shown).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+    ("site", "status"),
+    [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)],
 )
-def test_pages_of_other_origins_may_not_spend_the_models_time(guarded: TestClient, site: str, status: int) -> None:
+def test_pages_of_other_origins_may_not_spend_the_models_time(
+    guarded: TestClient, site: str, status: int
+) -> None:
     headers = {"Sec-Fetch-Site": site, "Authorization": f"Bearer {TOKEN}"}
-    assert guarded.post("/v1/segment", files={"image": file_of(pixels())}, headers=headers).status_code == status
+    assert (
+        guarded.post("/v1/segment", files={"image": file_of(pixels())}, headers=headers).status_code
+        == status
+    )
 
 
 def test_paths_that_clients_make_up_share_one_counter() -> None:
@@ -103,4 +139,7 @@ def test_paths_that_clients_make_up_share_one_counter() -> None:
 
 
 def test_the_page_may_keep_what_it_needs_and_the_rest_nothing(guarded: TestClient) -> None:
-    assert post(guarded, b"").headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert (
+        post(guarded, b"").headers["content-security-policy"]
+        == "default-src 'none'; frame-ancestors 'none'"
+    )

@@ -47,22 +47,33 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["pixels", "height", "width", "bytes", "format", "empty", "text"],
 )
-def test_what_is_above_a_limit_is_refused_before_decoding(strict, data: bytes, status: int, name: str) -> None:
+def test_what_is_above_a_limit_is_refused_before_decoding(
+    strict, data: bytes, status: int, name: str
+) -> None:
     assert code(post(strict, data)) == (status, name)
 
 
 @pytest.mark.usefixtures("no_decoding")
 def test_a_header_that_promises_a_gigapixel_is_refused_before_decoding(strict: TestClient) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0))
-    bomb = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + chunk(b"IDAT", zlib.compress(bytes(100)))
+        + chunk(b"IEND", b"")
+    )
     assert code(post(strict, bomb)) == (413, "too_many_pixels")
 
 
 @pytest.mark.usefixtures("no_decoding")
-def test_a_jpeg_of_more_passes_than_any_needs_is_refused_before_decoding(strict: TestClient) -> None:
+def test_a_jpeg_of_more_passes_than_any_needs_is_refused_before_decoding(
+    strict: TestClient,
+) -> None:
     file = io.BytesIO()
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(file, format="JPEG", progressive=True)
     data = file.getvalue()
@@ -74,7 +85,9 @@ def test_at_the_limits_an_image_is_taken(strict: TestClient) -> None:
     assert post(strict, file_of(np.zeros((200, 25, 3), np.uint8))).status_code == 200
 
 
-def test_a_truncated_image_and_a_stumbling_decoder_are_the_clients_fault(strict, monkeypatch) -> None:
+def test_a_truncated_image_and_a_stumbling_decoder_are_the_clients_fault(
+    strict, monkeypatch
+) -> None:
     assert code(post(strict, file_of(pixels(30, 30))[:-200])) == (422, "unreadable_image")
 
     def stumble(*_: object) -> None:
@@ -103,17 +116,32 @@ PART = b"--e\r\nContent-Disposition: form-data; name="
         (FORM, b"no boundary here", 400, "bad_multipart"),
         (FORM, PART + b'"image"\r\n\r\n', 400, "bad_multipart"),  # a field, no file
         (FORM, PART + b'"a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
-        (f"{FORM}; charset=nope", PART + b'"\xff"; filename="b"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
+        (
+            f"{FORM}; charset=nope",
+            PART + b'"\xff"; filename="b"\r\n\r\nx\r\n--e--\r\n',
+            422,
+            "no_image",
+        ),
         (FORM, b"", 422, "no_image"),
         (FORM, PART + b'"image"\r\n' + b"a: b\r\n" * 2000 + b"\r\n", 400, "bad_multipart"),
-        (FORM, PART + b'"' + b"a" * 15_000 + b'"; filename="b"\r\n\r\nx\r\n--e--\r\n', 400, "bad_multipart"),
+        (
+            FORM,
+            PART + b'"' + b"a" * 15_000 + b'"; filename="b"\r\n\r\nx\r\n--e--\r\n',
+            400,
+            "bad_multipart",
+        ),
         ("image/png", b"x", 415, "not_multipart"),
         ("", b"", 415, "not_multipart"),
     ],
     ids=range(10),
 )
-def test_a_body_that_is_no_form_is_named(strict: TestClient, kind: str, body: bytes, status: int, name: str) -> None:
-    assert code(strict.post("/v1/segment", content=body, headers={"Content-Type": kind})) == (status, name)
+def test_a_body_that_is_no_form_is_named(
+    strict: TestClient, kind: str, body: bytes, status: int, name: str
+) -> None:
+    assert code(strict.post("/v1/segment", content=body, headers={"Content-Type": kind})) == (
+        status,
+        name,
+    )
 
 
 def test_other_fields_and_two_files_are_refused(strict: TestClient) -> None:

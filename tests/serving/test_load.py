@@ -38,7 +38,10 @@ def sent(port: int, body: bytes, length: int | None = None) -> socket.socket:
     """A connection on which that much of a request is sent; chunked where no length is given."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     size = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
-    head = b"POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=e\r\n" + size
+    head = (
+        b"POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+        b"boundary=e\r\n" + size
+    )
     connection.sendall(head + b"\r\n\r\n" + body)
     return connection
 
@@ -51,7 +54,13 @@ def answered(connection: socket.socket) -> tuple[int, dict]:
 
 def held(port: int) -> int:
     text = Client(f"http://127.0.0.1:{port}")._ask("/metrics").decode()
-    return int(float(next(line for line in text.splitlines() if line.startswith("pixelwise_held{")).split()[-1]))
+    return int(
+        float(
+            next(line for line in text.splitlines() if line.startswith("pixelwise_held{")).split()[
+                -1
+            ]
+        )
+    )
 
 
 def full_body(image: bytes) -> bytes:
@@ -151,7 +160,8 @@ def test_a_client_that_leaves_in_its_upload_gives_its_place_back() -> None:
 
 def test_many_clients_get_the_masks_of_their_own_images() -> None:
     with live(create_app({"a": predictor_of(tile=32)})) as port:
-        client, wrong = Client(f"http://127.0.0.1:{port}"), []
+        client = Client(f"http://127.0.0.1:{port}")
+        wrong = []
 
         def ask(seed: int) -> None:
             rgb = pixels(30 + seed, 50, seed)
@@ -167,7 +177,9 @@ def test_many_clients_get_the_masks_of_their_own_images() -> None:
 
 
 def test_a_place_is_held_until_its_thread_has_ended() -> None:
-    lane, open_, reached = Lane(1), threading.Event(), threading.Event()
+    lane = Lane(1)
+    open_ = threading.Event()
+    reached = threading.Event()
 
     def work() -> None:
         reached.set()
@@ -207,11 +219,18 @@ def test_files_of_more_bytes_than_there_is_room_for_are_not_taken_but_one_always
 
 
 @contextmanager
-def paged(port: int, data: bytes, path: str = "segment?model=a", length: int | None = None) -> Iterator[Lines]:
-    """The lines of JSON that the page's own road answers with; `length` promises more than is sent."""
+def paged(
+    port: int, data: bytes, path: str = "segment?model=a", length: int | None = None
+) -> Iterator[Lines]:
+    """The lines of JSON that the page's own road answers with; `length` promises more than is
+    sent.
+    """
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         size = len(data) if length is None else length
-        head = f"POST /page/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        head = (
+            f"POST /page/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+            "application/octet-stream\r\n"
+        )
         connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode() + data)
         with closing(lines_of(connection)) as lines:
             yield lines
@@ -230,7 +249,9 @@ def test_when_to_come_again_follows_from_the_work_and_not_from_the_waiting() -> 
         for _ in range(150):
             places.enter_context(lane.place()).start(lambda: time.sleep(0.005))
         until(lambda: lane.done == 0 and lane.held == 150)
-        lane._pool.submit(int).result()  # all are done: the last ones waited for 150 times as long as they worked
+        lane._pool.submit(
+            int
+        ).result()  # all are done: the last ones waited for 150 times as long as they worked
     until(lambda: lane.held == 0)
     with ExitStack() as places:
         for _ in range(150):
@@ -255,10 +276,14 @@ def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_g
     assert said[-1]["answer"]["size"] == [32, 320]
 
 
-def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     with live(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
         with paged(port, file_of(pixels(320, 320))) as lines:
-            assert "nothing went on for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
+            assert (
+                "nothing went on for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
+            )
         gate.open.set()
         until(lambda: held(port) == 0)
         gc.collect()
@@ -295,9 +320,13 @@ def test_a_visitor_who_leaves_while_waiting_is_never_computed(gate: Gate) -> Non
 
 
 def test_one_picture_is_painted_at_a_time_and_few_wait() -> None:
-    open_, at_once, most = threading.Event(), [0], [0]
+    open_ = threading.Event()
+    at_once = [0]
+    most = [0]
 
-    def style(content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
+    def style(
+        content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]
+    ) -> np.ndarray:
         at_once[0] += 1
         most[0] = max(most[0], at_once[0])
         progress(0.5)
@@ -323,7 +352,8 @@ def busy(port: int, path: str) -> bool:
 
 
 def test_those_sent_away_are_asked_to_come_again_one_after_the_other() -> None:
-    lane, times = Lane(1), []
+    lane = Lane(1)
+    times = []
     with lane.place() as job:
         job.start(lambda: time.sleep(0.3)).result()
         for _ in range(200):
@@ -332,11 +362,15 @@ def test_those_sent_away_are_asked_to_come_again_one_after_the_other() -> None:
             times.append(refused.value.seconds)
     assert times == sorted(times)
     assert times[0] == 1
-    assert 1 < times[-1] <= 60  # 200 jobs that take a third of a second of three threads, by a mean that begins at zero
+    assert (
+        1 < times[-1] <= 60
+    )  # 200 jobs that take a third of a second of three threads, by a mean that begins at zero
 
 
 def test_a_server_at_rest_does_nothing_but_to_wait_for_its_sweep() -> None:
-    """Gradio's queue, which the page does not use, would look for work a thousand times a second."""
+    """Gradio's queue, which the page does not use, would look for work a thousand times a
+    second.
+    """
     app = create_app({"a": predictor_of()})
 
     async def at_rest() -> set[str]:
@@ -356,7 +390,8 @@ def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) ->
             self.swept += 1
 
     monkeypatch.setattr("pixelwise.serving.tidy.SECONDS", 0.05)
-    lane, runner = Lane(2), Kept()
+    lane = Lane(2)
+    runner = Kept()
 
     async def burst() -> None:
         task = asyncio.create_task(tidy([lane], [runner, by_brightness]))

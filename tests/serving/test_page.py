@@ -1,4 +1,6 @@
-"""The page as a person meets it: a real server on the loopback, a real browser, mouse and keyboard."""
+"""The page as a person meets it: a real server on the loopback, a real browser, mouse and
+keyboard.
+"""
 
 import base64
 import io
@@ -26,7 +28,13 @@ from .conftest import asking, live, predictor_of
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 ARGS += ["--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]
 SETTINGS = Settings(max_bytes=4_000_000)
 PALETTE = ((250, 120, 0), (10, 200, 90), (60, 60, 250))
@@ -45,7 +53,9 @@ def by_channel(rgb: np.ndarray) -> np.ndarray:
 
 
 def halves() -> np.ndarray:
-    """A megapixel: the left half red, the right half green above, and below grey with a trace of blue."""
+    """A megapixel: the left half red, the right half green above, and below grey with a trace of
+    blue.
+    """
     rgb = np.empty((1000, 1000, 3), np.uint8)
     rgb[:, :500] = (255, 0, 0)
     rgb[:500, 500:] = (0, 255, 0)
@@ -68,7 +78,9 @@ class Site:
                 raise RuntimeError("secret of the server")
             if model == "wrong":
                 raise ModelError("the model gives 3 channels but 4 classes are named")
-            if model == "slow" and self.asked.count(model) == 1:  # one tile: other pictures need the other turns
+            if (
+                model == "slow" and self.asked.count(model) == 1
+            ):  # one tile: other pictures need the other turns
                 assert self.go_on.wait(30)
             return by_channel(rgb)
 
@@ -79,10 +91,14 @@ class Site:
         """What /metrics says."""
         lines = httpx.get(self.url + "metrics", timeout=20).text.splitlines()
         return sum(
-            float(line.split()[-1]) for line in lines if line.startswith(f"pixelwise_{name}{{") and label in line
+            float(line.split()[-1])
+            for line in lines
+            if line.startswith(f"pixelwise_{name}{{") and label in line
         )
 
-    def style(self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]) -> np.ndarray:
+    def style(
+        self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]
+    ) -> np.ndarray:
         assert (content.shape, style.shape, side) == ((300, 400, 3), (200, 200, 3), 384)
         progress(0.5)
         assert self.go_on.wait(30)
@@ -92,7 +108,9 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     here = Site()
-    models = {model: here.predictor(model) for model in ("colours", "animals", "slow", "broken", "wrong")}
+    models = {
+        model: here.predictor(model) for model in ("colours", "animals", "slow", "broken", "wrong")
+    }
     sys.addaudithook(_heard)
     with live(create_app(models, SETTINGS, style=here.style)) as port:
         here.url = f"http://127.0.0.1:{port}/"
@@ -140,7 +158,10 @@ def visit(site: Site) -> Iterator[Visit]:
         page.set_default_timeout(30_000)
         found = Visit(page, [], [])
         page.on("request", lambda request: found.requests.append(f"{request.method} {request.url}"))
-        page.on("console", lambda message: found.said.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: found.said.append(message.text) if message.type == "error" else None,
+        )
         page.on("pageerror", lambda error: found.said.append(str(error)))
         page.goto(site.url)
         page.get_by_text("Choose a picture").wait_for()
@@ -150,7 +171,9 @@ def visit(site: Site) -> Iterator[Visit]:
 
 @pytest.fixture
 def desktop(visit: Visit, site: Site) -> Iterator[Visit]:
-    """The page as it comes, and afterwards nothing asked of other servers and no error in its console."""
+    """The page as it comes, and afterwards nothing asked of other servers and no error in its
+    console.
+    """
     visit.page.set_viewport_size({"width": 1280, "height": 900})
     visit.page.get_by_role("tab", name="Segment").click()
     visit.page.evaluate(AS_IT_COMES)
@@ -190,7 +213,10 @@ def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: V
     assert layer.get_attribute("aria-label") == "Classes found: red 50 %, green 25 %, blue 25 %"
 
     page.get_by_role("checkbox", name="red").uncheck()
-    assert desktop.painted(900, 10) == [*PALETTE[1], 255]  # the pointer lies on a hidden class: no other steps back
+    assert desktop.painted(900, 10) == [
+        *PALETTE[1],
+        255,
+    ]  # the pointer lies on a hidden class: no other steps back
     page.mouse.move(0, 0)
     assert desktop.painted(10, 10) == [0, 0, 0, 0]
     assert desktop.painted(900, 10) == [*PALETTE[1], 255]
@@ -219,21 +245,29 @@ def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: V
     assert sum(asked.startswith("POST") for asked in desktop.requests) == 1  # the model ran once
 
 
-def test_the_slider_shows_before_and_after_and_the_confidence_view_its_colours(desktop: Visit) -> None:
+def test_the_slider_shows_before_and_after_and_the_confidence_view_its_colours(
+    desktop: Visit,
+) -> None:
     page = desktop.page
     desktop.upload(halves())
     page.get_by_label("Before and after").focus()
     page.keyboard.press("End")
-    assert page.locator("canvas[data-part=layer]").evaluate("c => c.style.clipPath").endswith("100%)")
+    assert (
+        page.locator("canvas[data-part=layer]").evaluate("c => c.style.clipPath").endswith("100%)")
+    )
     for _ in range(3):
         page.keyboard.press("PageDown")
     assert page.locator("[data-part=edge]").evaluate("e => e.style.left") == "70%"
     page.get_by_label("Confidence", exact=True).check()
     assert desktop.painted(10, 10)[:2] == [255, 234]  # sure: the bright end of cividis
-    assert abs(np.array(desktop.painted(900, 900)[:3]) - (109, 112, 111)).max() <= 2  # .43 of the way, by hand
+    assert (
+        abs(np.array(desktop.painted(900, 900)[:3]) - (109, 112, 111)).max() <= 2
+    )  # .43 of the way, by hand
 
 
-def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(desktop: Visit, site: Site) -> None:
+def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(
+    desktop: Visit, site: Site
+) -> None:
     rgb = halves()
     truth = site.predictor("colours").predict(rgb).labels
     desktop.upload(rgb, "my half.png")
@@ -243,21 +277,30 @@ def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(deskto
     name, mask = desktop.save("Download mask")
     assert name == "my half_mask.png"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(mask))), truth)
-    found = {entry["id"]: entry for entry in json.loads(desktop.save("Download data")[1])["classes"]}
+    found = {
+        entry["id"]: entry for entry in json.loads(desktop.save("Download data")[1])["classes"]
+    }
     assert {label: entry["share"] for label, entry in found.items()} == {0: 0.5, 1: 0.25, 2: 0.25}
-    assert found[0]["runs"] == [0, 500_000, 500_000]  # COCO's: down the columns, from one that is not of the class
+    assert found[0]["runs"] == [
+        0,
+        500_000,
+        500_000,
+    ]  # COCO's: down the columns, from one that is not of the class
     assert found[1]["runs"] == [500_000, *[500] * 1000]
     name, overlay = desktop.save("Download overlay")
     assert name == "my half_overlay.png"
     with Image.open(io.BytesIO(overlay)) as image:
         made = np.asarray(image.convert("RGB")).astype(int)
     assert made.shape == rgb.shape
-    assert abs(made[10, 10] - (0.75 * rgb[10, 10] + 0.25 * np.array(PALETTE[0]))).max() < 6  # the photo went as JPEG
+    assert (
+        abs(made[10, 10] - (0.75 * rgb[10, 10] + 0.25 * np.array(PALETTE[0]))).max() < 6
+    )  # the photo went as JPEG
     assert abs(made[10, 900] - rgb[10, 900]).max() < 6  # hidden: the photo itself
 
 
 def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
-    phone, page = desktop, desktop.page
+    phone = desktop
+    page = desktop.page
     page.set_viewport_size({"width": 390, "height": 844})
     phone.upload(halves())
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -265,37 +308,58 @@ def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
     page.get_by_role("checkbox", name="blue").uncheck()
     assert phone.painted(900, 900) == [0, 0, 0, 0]
     assert phone.save("Download mask")[0] == "half_mask.png"
-    small = page.locator(".pw-button:visible").evaluate_all("all => all.filter(b => b.offsetHeight < 40).length")
+    small = page.locator(".pw-button:visible").evaluate_all(
+        "all => all.filter(b => b.offsetHeight < 40).length"
+    )
     assert small == 0  # wide enough for a thumb
 
 
-def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_picture(desktop: Visit, site: Site) -> None:
-    page, done = desktop.page, desktop.page.get_by_text("Done in")
+def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_picture(
+    desktop: Visit, site: Site
+) -> None:
+    page = desktop.page
+    done = desktop.page.get_by_text("Done in")
     page.get_by_role("button", name="Example: Shapes 1").click()
     done.wait_for()
     page.get_by_label("Model").select_option("animals")
     page.locator(".pw-legend b", has_text="dog").wait_for()
     assert list(dict.fromkeys(site.asked)) == ["colours", "animals"]
     sent = "Uint8Array.from(atob(data), c => c.charCodeAt(0))"
-    carried = f"const d = new DataTransfer(); d.items.add(new File([{sent}], 'a.png', {{type: 'image/png'}}));"
+    carried = (
+        f"const d = new DataTransfer(); d.items.add(new File([{sent}], 'a.png', {{type: "
+        f"'image/png'}}));"
+    )
     data = base64.b64encode(png(halves()[:, 400:])).decode()
-    for event in ("ClipboardEvent('paste', {clipboardData: d", "DragEvent('drop', {dataTransfer: d"):
-        page.evaluate(f"data => {{ {carried} document.querySelector('.pw').dispatchEvent("
-                      f"new {event}, bubbles: true}})) }}", data)  # fmt: skip
+    for event in (
+        "ClipboardEvent('paste', {clipboardData: d",
+        "DragEvent('drop', {dataTransfer: d",
+    ):
+        page.evaluate(
+            f"data => {{ {carried} document.querySelector('.pw').dispatchEvent("
+            f"new {event}, bubbles: true}})) }}",
+            data,
+        )
         page.get_by_text("1000 x 600 pixels").wait_for()
         page.get_by_role("button", name="Example: Shapes 2").click()
         page.get_by_text("360 x 480 pixels").wait_for()
     page.get_by_role("button", name="Use the camera").click()
     page.wait_for_function("document.querySelector('video').videoWidth > 0")
     page.get_by_role("button", name="Take the picture").click()
-    page.get_by_text("Segmenting camera.jpg").or_(page.get_by_text("480 x 640 pixels")).first.wait_for()
+    page.get_by_text("Segmenting camera.jpg").or_(
+        page.get_by_text("480 x 640 pixels")
+    ).first.wait_for()
     page.get_by_text("480 x 640 pixels").wait_for()
     assert page.get_by_role("dialog").count() == 0
 
 
-def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(desktop: Visit, site: Site) -> None:
-    page, before = desktop.page, site.told("requests_total", "/page/segment")
-    page.evaluate("document.querySelector('[data-part=model]').value = 'slow'")  # without asking for the last picture
+def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(
+    desktop: Visit, site: Site
+) -> None:
+    page = desktop.page
+    before = site.told("requests_total", "/page/segment")
+    page.evaluate(
+        "document.querySelector('[data-part=model]').value = 'slow'"
+    )  # without asking for the last picture
     page.get_by_label("Choose a picture").set_input_files(
         {"name": "half.png", "mimeType": "image/png", "buffer": png(halves())}
     )
@@ -313,7 +377,8 @@ def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(de
 
 
 def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path: Path) -> None:
-    page, alert = desktop.page, desktop.page.get_by_role("alert").filter(visible=True)
+    page = desktop.page
+    alert = desktop.page.get_by_role("alert").filter(visible=True)
     (tmp_path / "text.png").write_bytes(b"no picture")
     Image.new("1", (10_100, 10_000)).save(tmp_path / "pixels.png")
     with (tmp_path / "bytes.png").open("wb") as file:
@@ -326,7 +391,11 @@ def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path:
         page.get_by_label("Choose a picture").set_input_files(tmp_path / name)
         alert.filter(has_text=told).wait_for()
         assert "Traceback" not in alert.inner_text()
-    for model, told in (("broken", "something went wrong"), ("wrong", "3 channels but 4"), ("colours", "")):
+    for model, told in (
+        ("broken", "something went wrong"),
+        ("wrong", "3 channels but 4"),
+        ("colours", ""),
+    ):
         page.get_by_label("Model").select_option(model)
         page.get_by_role("button", name="Example: Shapes 1").click()
         if told:
@@ -375,9 +444,12 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visi
 def test_a_style_is_painted_in_the_second_tab(desktop: Visit, site: Site) -> None:
     page = desktop.page
     page.get_by_role("tab", name="Style").click()
-    photo, painting = halves()[:300, :400], halves()[:200, :200]
+    photo = halves()[:300, :400]
+    painting = halves()[:200, :200]
     for label, rgb in (("Choose a photo", photo), ("Choose a painting", painting)):
-        page.get_by_label(label).set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": png(rgb)})
+        page.get_by_label(label).set_input_files(
+            {"name": "a.png", "mimeType": "image/png", "buffer": png(rgb)}
+        )
     page.get_by_role("button", name="Paint", exact=True).click()
     page.get_by_text("Painting ... 50 %").wait_for()
     site.go_on.set()
@@ -387,13 +459,17 @@ def test_a_style_is_painted_in_the_second_tab(desktop: Visit, site: Site) -> Non
         assert abs(np.array(made.getpixel((10, 10))) - (0, 255, 255)).max() < 8
 
 
-def post(site: Site, path: str, data: bytes, kind: str = "application/octet-stream") -> httpx.Response:
+def post(
+    site: Site, path: str, data: bytes, kind: str = "application/octet-stream"
+) -> httpx.Response:
     return httpx.post(site.url + path, content=data, headers={"Content-Type": kind}, timeout=20)
 
 
 def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
     assert post(site, "page/segment?model=colours", b"x", "text/plain").status_code == 415
-    assert post(site, "page/segment?model=colours", bytes(SETTINGS.max_bytes + 1)).status_code == 413
+    assert (
+        post(site, "page/segment?model=colours", bytes(SETTINGS.max_bytes + 1)).status_code == 413
+    )
     assert post(site, "page/segment?model=none", b"x").status_code == 404
     assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
 
@@ -421,4 +497,7 @@ def test_without_style_weights_the_tab_says_what_to_do() -> None:
     client = asking(create_app({"only": predictor_of()}))
     assert "Style transfer is off: start the server" in client.get("/").text
     headers = {"Content-Type": "application/octet-stream"}
-    assert client.post("/page/style?split=1&side=64", content=b"xx", headers=headers).status_code == 422
+    assert (
+        client.post("/page/style?split=1&side=64", content=b"xx", headers=headers).status_code
+        == 422
+    )

@@ -9,7 +9,8 @@ from PIL import Image
 from pixelwise.inference.predictor import Result
 from pixelwise.serving.page_answer import VIEW_PIXELS, answer
 
-NAMES, PALETTE = ("ground", "cat", "dog"), ((0, 0, 0), (250, 120, 0), (60, 60, 250))
+NAMES = ("ground", "cat", "dog")
+PALETTE = ((0, 0, 0), (250, 120, 0), (60, 60, 250))
 
 
 def result(labels: np.ndarray, confidence: float = 0.75) -> Result:
@@ -30,7 +31,12 @@ def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_pal
     assert sent["classes"][1] == {"name": "cat", "colour": [250, 120, 0]}
     told = json.loads(sent["data"])
     assert told["model"] == "pets"
-    assert {entry["name"]: entry["pixels"] for entry in told["classes"]} == {"cat": 2, "dog": 2, "ground": 1, "void": 1}
+    assert {entry["name"]: entry["pixels"] for entry in told["classes"]} == {
+        "cat": 2,
+        "dog": 2,
+        "ground": 1,
+        "void": 1,
+    }
     with Image.open(io.BytesIO(base64.b64decode(sent["mask"]))) as mask:
         assert mask.mode == "P"
         assert np.array_equal(np.asarray(mask), labels)

@@ -94,8 +94,17 @@ def test_answers_do_not_wait_for_an_acknowledgement() -> None:
 
 
 def test_a_port_in_use_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigError, match="choose another --port"):
-        serve({"a": predictor_of()}, Settings(), host="127.0.0.1", port=taken.getsockname()[1], said=print)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(ConfigError, match="choose another --port"),
+    ):
+        serve(
+            {"a": predictor_of()},
+            Settings(),
+            host="127.0.0.1",
+            port=taken.getsockname()[1],
+            said=print,
+        )
 
 
 def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +118,12 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
         assert seen == [(1, 3, 480, 640)]
         raise KeyboardInterrupt
 
-    for name in ("signal.signal", "gc.freeze", "gc.set_threshold", "pixelwise.serving.run._log_to_stderr"):
+    for name in (
+        "signal.signal",
+        "gc.freeze",
+        "gc.set_threshold",
+        "pixelwise.serving.run._log_to_stderr",
+    ):
         monkeypatch.setattr(name, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, said=said)
@@ -117,7 +131,12 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
     (tmp_path / "run.v2").mkdir()
-    given = [str(tmp_path / "run.v2"), "runs/small.onnx", "best=runs/a=b/model.safetensors", "portraits"]
+    given = [
+        str(tmp_path / "run.v2"),
+        "runs/small.onnx",
+        "best=runs/a=b/model.safetensors",
+        "portraits",
+    ]
     made: list[str] = []
     found = load_all(given[:2] + given[3:], lambda model: made.append(model) or predictor_of())
     assert list(found) == ["run.v2", "small", "portraits"]
@@ -126,7 +145,9 @@ def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
         load_all(["small.onnx", "other/small.xml"], lambda _: predictor_of())
 
 
-def test_the_command_refuses_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(os.environ, "PIXELWISE_HOST", "0.0.0.0")
     monkeypatch.setattr(sys, "argv", ["pixelwise", "serve", "nowhere"])
     with pytest.raises(SystemExit) as end:

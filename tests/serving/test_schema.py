@@ -14,7 +14,13 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", APP, headers=OWN)
 
 
 @schema.parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    database=None,
+)
 def test_every_answer_is_as_described(case: schemathesis.Case) -> None:
     # no schema can say what an image is
     case.call_and_validate(headers=OWN, excluded_checks=[positive_data_acceptance])

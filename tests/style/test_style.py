@@ -1,4 +1,6 @@
-"""Style transfer against its formulas and against the course's own loop over torchvision's layers."""
+"""Style transfer against its formulas and against the course's own loop over torchvision's
+layers.
+"""
 
 from pathlib import Path
 from typing import ClassVar
@@ -42,7 +44,9 @@ def network() -> StyleNetwork:
 def picture(seed: int, height: int = 64, width: int = 96) -> torch.Tensor:
     """Smooth colours in [0, 1]."""
     small = torch.rand(1, 3, 6, 9, generator=torch.Generator().manual_seed(seed))
-    return nn.functional.interpolate(small, (height, width), mode="bicubic", align_corners=False)[0].clamp(0, 1)
+    return nn.functional.interpolate(small, (height, width), mode="bicubic", align_corners=False)[
+        0
+    ].clamp(0, 1)
 
 
 @settings(max_examples=20, deadline=None)
@@ -56,10 +60,15 @@ def test_the_losses_are_their_formulas(channels: int, height: int, width: int, s
     np.testing.assert_allclose(gram(a), matrix, rtol=1e-4, atol=1e-5)
     assert float(content_loss(a, b)) == pytest.approx(((x - y) ** 2).mean(), rel=1e-4)
     other = y.reshape(channels, -1) @ y.reshape(channels, -1).T / y.size
-    assert float(style_loss(gram(a), gram(b))) == pytest.approx(((matrix - other) ** 2).mean(), rel=1e-3)
+    assert float(style_loss(gram(a), gram(b))) == pytest.approx(
+        ((matrix - other) ** 2).mean(), rel=1e-3
+    )
     if height > 1 and width > 1:
-        down, across = np.abs(x[:, :, 1:] - x[:, :, :-1]), np.abs(x[:, :, :, 1:] - x[:, :, :, :-1])
-        assert float(total_variation(a)) == pytest.approx(0.5 * (down.mean() + across.mean()), rel=1e-4)
+        down = np.abs(x[:, :, 1:] - x[:, :, :-1])
+        across = np.abs(x[:, :, :, 1:] - x[:, :, :, :-1])
+        assert float(total_variation(a)) == pytest.approx(
+            0.5 * (down.mean() + across.mean()), rel=1e-4
+        )
 
 
 def test_the_features_are_those_of_the_courses_loop() -> None:
@@ -68,7 +77,9 @@ def test_the_features_are_those_of_the_courses_loop() -> None:
     chain = torchvision.models.vgg19(weights=None).features[:29]
     chain.load_state_dict(ours.features.state_dict())
     x = picture(1)[None]
-    contents, styles, y = [], [], x.clone()
+    contents = []
+    styles = []
+    y = x.clone()
     with torch.no_grad():
         for number, layer in enumerate(chain):
             y = layer(y)
@@ -108,13 +119,17 @@ def test_tiles_give_the_loss_and_the_gradient_of_the_whole(
 def test_several_styles_are_their_weighted_mean(network: StyleNetwork) -> None:
     a, b, content = (picture(seed)[None] for seed in (1, 2, 3))
     both = Objective(network, content, [(a, 3.0), (b, 1.0)], weights=Weights())
-    single = [Objective(network, content, [(style, 1.0)], weights=Weights()).grams for style in (a, b)]
+    single = [
+        Objective(network, content, [(style, 1.0)], weights=Weights()).grams for style in (a, b)
+    ]
     for found, one, other in zip(both.grams, *single, strict=True):
         torch.testing.assert_close(found, 0.75 * one + 0.25 * other)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_the_loss_falls_and_the_picture_keeps_its_size(network: StyleNetwork, optimizer: str) -> None:
+def test_the_loss_falls_and_the_picture_keeps_its_size(
+    network: StyleNetwork, optimizer: str
+) -> None:
     config = StyleConfig(steps=24, levels=2, optimizer=optimizer)
     made = transfer(picture(1, 130, 171), [(picture(2), 1.0)], network, config)
     assert made.image.shape == (3, 130, 171)
@@ -129,20 +144,31 @@ def test_strength_and_colours(network: StyleNetwork) -> None:
     content = picture(1)
     none = transfer(content, [(picture(2), 1.0)], network, StyleConfig(steps=3, strength=0.0)).image
     torch.testing.assert_close(none, content)
-    kept = transfer(content, [(picture(2), 1.0)], network, StyleConfig(steps=8, keep_colours=True)).image
+    kept = transfer(
+        content, [(picture(2), 1.0)], network, StyleConfig(steps=8, keep_colours=True)
+    ).image
     inside = ((kept > 0) & (kept < 1)).all(0)
     gap = (kept - content)[:, inside]  # only lightness moved: the same step in all three channels
     assert float((gap - gap.mean(0)).abs().max()) < 1e-5
     assert float(gap.abs().max()) > 1e-3
 
 
-def test_large_pictures_go_in_tiles_by_themselves(network: StyleNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_pictures_go_in_tiles_by_themselves(
+    network: StyleNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(transfer_module, "WHOLE", 400 * 400 - 1)
     monkeypatch.setattr(transfer_module, "TILE", 128)
     seen = list[tuple[int, int]]()
-    hook = network.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape[-2:])))
+    hook = network.register_forward_pre_hook(
+        lambda _, given: seen.append(tuple(given[0].shape[-2:]))
+    )
     whole, tiled = (
-        transfer(picture(1, side, 400), [(picture(2, 100, 100), 1.0)], network, StyleConfig(steps=1, levels=1))
+        transfer(
+            picture(1, side, 400),
+            [(picture(2, 100, 100), 1.0)],
+            network,
+            StyleConfig(steps=1, levels=1),
+        )
         for side in (399, 400)
     )
     hook.remove()
@@ -155,16 +181,21 @@ def test_large_pictures_go_in_tiles_by_themselves(network: StyleNetwork, monkeyp
 
 def test_one_seed_gives_one_picture_also_from_noise(network: StyleNetwork) -> None:
     config = StyleConfig(steps=4, start="noise", seed=5)
-    first, again = (transfer(picture(1), [(picture(2), 1.0)], network, config).image for _ in range(2))
+    first, again = (
+        transfer(picture(1), [(picture(2), 1.0)], network, config).image for _ in range(2)
+    )
     assert torch.equal(first, again)
-    other = transfer(picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=4, start="noise", seed=6)).image
+    other = transfer(
+        picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=4, start="noise", seed=6)
+    ).image
     assert not torch.equal(first, other)
 
 
 def test_a_loss_that_is_no_number_steps_back_and_says_so(
     network: StyleNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = Objective.backward, iter(range(1000))
+    real = Objective.backward
+    calls = iter(range(1000))
 
     def broken(self: Objective, image: torch.Tensor) -> object:
         losses = real(self, image)
@@ -177,14 +208,18 @@ def test_a_loss_that_is_no_number_steps_back_and_says_so(
             self.said.append(text)
 
     monkeypatch.setattr(Objective, "backward", broken)
-    made = transfer(picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=12, levels=1), monitor=Lines())
+    made = transfer(
+        picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=12, levels=1), monitor=Lines()
+    )
     assert any("no number" in line and "rate 0.025" in line for line in Lines.said)
     assert torch.isfinite(made.image).all()
     assert len(made.history) == 11
 
 
 @pytest.mark.parametrize("steps", [1, 3, 9])
-def test_a_loss_that_is_never_a_number_is_an_error_and_no_picture(network: StyleNetwork, steps: int) -> None:
+def test_a_loss_that_is_never_a_number_is_an_error_and_no_picture(
+    network: StyleNetwork, steps: int
+) -> None:
     content = torch.full((3, 64, 64), float("nan"))
     with pytest.raises(TrainingError, match="stays no number"):
         transfer(content, [(picture(2), 1.0)], network, StyleConfig(steps=steps, levels=1))
@@ -193,7 +228,9 @@ def test_a_loss_that_is_never_a_number_is_an_error_and_no_picture(network: Style
 def test_colours_stay_inside_what_can_be_shown_unless_told_otherwise(network: StyleNetwork) -> None:
     """What is pulled back only at the end is no longer what the losses are of."""
     worked_on = list[torch.Tensor]()
-    hook = network.register_forward_pre_hook(lambda _, given: worked_on.append(given[0].detach().clone()))
+    hook = network.register_forward_pre_hook(
+        lambda _, given: worked_on.append(given[0].detach().clone())
+    )
     furthest = {}
     for inside in (True, False):
         worked_on.clear()
@@ -208,12 +245,18 @@ def test_colours_stay_inside_what_can_be_shown_unless_told_otherwise(network: St
 
 def test_work_ends_where_somebody_asks_or_the_loss_stands_still(network: StyleNetwork) -> None:
     asked = transfer(
-        picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=50), seen=lambda step, _: step.number == 3
+        picture(1),
+        [(picture(2), 1.0)],
+        network,
+        StyleConfig(steps=50),
+        seen=lambda step, _: step.number == 3,
     )
     assert asked.stopped
     assert len(asked.history) == 3
     same = picture(1)
-    still = transfer(same, [(same, 1.0)], network, StyleConfig(steps=200, levels=1, rate=1e-6, settle=0.01))
+    still = transfer(
+        same, [(same, 1.0)], network, StyleConfig(steps=200, levels=1, rate=1e-6, settle=0.01)
+    )
     assert len(still.history) == 21
     assert not still.stopped
 
@@ -229,15 +272,28 @@ def test_a_style_is_shown_at_the_contents_area_whatever_its_shape(network: Style
 
 def test_any_encoder_with_three_strides_carries_style() -> None:
     network = EncoderFeatures(Encoder("resnet10t", plain=True)).freeze()
-    made = transfer(picture(1, 70, 97), [(picture(2), 1.0)], network, StyleConfig(steps=3, levels=1))
+    made = transfer(
+        picture(1, 70, 97), [(picture(2), 1.0)], network, StyleConfig(steps=3, levels=1)
+    )
     assert made.image.shape == (3, 70, 97)
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("steps", 0), ("levels", 0), ("optimizer", "sgd"), ("start", "black"), ("rate", 0.0), ("strength", 1.5),
-     ("style_scale", 9.0), ("tile", 100), ("settle", 1.0), ("style_weight", -1.0), ("average", -1.0)],
-)  # fmt: skip
+    [
+        ("steps", 0),
+        ("levels", 0),
+        ("optimizer", "sgd"),
+        ("start", "black"),
+        ("rate", 0.0),
+        ("strength", 1.5),
+        ("style_scale", 9.0),
+        ("tile", 100),
+        ("settle", 1.0),
+        ("style_weight", -1.0),
+        ("average", -1.0),
+    ],
+)
 def test_impossible_options_are_named(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
         StyleConfig(**{option: value})  # type: ignore[arg-type]
@@ -270,5 +326,11 @@ def test_the_books_settings_are_the_courses() -> None:
     """Section 14.12: weights 1, 1e4 (the Chinese edition: 1e3, and each ten times in the sum), 10;
     Adam at 0.3, times 0.8 every 50 of 500 steps, from the content."""
     assert (BOOK.weights.content, BOOK.weights.style, BOOK.weights.smooth) == (1.0, 1e4, 10.0)
-    assert (BOOK.optimizer, BOOK.rate, BOOK.decay, BOOK.every, BOOK.steps) == ("adam", 0.3, 0.8, 50, 500)
+    assert (BOOK.optimizer, BOOK.rate, BOOK.decay, BOOK.every, BOOK.steps) == (
+        "adam",
+        0.3,
+        0.8,
+        50,
+        500,
+    )
     assert (BOOK.start, BOOK.levels, BOOK.weights.relative) == ("content", 1, False)

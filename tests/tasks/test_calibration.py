@@ -9,7 +9,9 @@ from pixelwise.tasks.calibration import BINS, TEMPERATURES, Reliability, fit_tem
 from pixelwise.tasks.labels import read_labels
 
 
-def drawn(seed: int, temperature: float, count: int = 20_000, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
+def drawn(
+    seed: int, temperature: float, count: int = 20_000, classes: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
     """Logits that are `temperature` times too large for the targets that were drawn from them."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (count, classes))
@@ -26,7 +28,9 @@ def test_the_expected_calibration_error_is_that_of_torchmetrics(seed: int) -> No
     found = Reliability()
     for part in (slice(0, 1000), slice(1000, 3000)):  # pooled over images
         found.update(confidence[part], labels[part, 0][:, None] == target[part, None])
-    theirs = multiclass_calibration_error(torch.from_numpy(logits), torch.from_numpy(target), 4, n_bins=BINS)
+    theirs = multiclass_calibration_error(
+        torch.from_numpy(logits), torch.from_numpy(target), 4, n_bins=BINS
+    )
     assert found.error == pytest.approx(float(theirs), abs=1e-5)
 
 
@@ -47,7 +51,9 @@ def test_the_temperature_is_the_one_that_was_planted_and_scipys(temperature: flo
     assert found == pytest.approx(temperature, rel=0.03)
 
     def loss(t: float) -> float:
-        return torch.nn.functional.cross_entropy(torch.from_numpy(logits) / t, torch.from_numpy(target)).item()
+        return torch.nn.functional.cross_entropy(
+            torch.from_numpy(logits) / t, torch.from_numpy(target)
+        ).item()
 
     theirs = minimize_scalar(loss, bounds=TEMPERATURES, method="bounded", options={"xatol": 1e-6})
     assert loss(found) <= theirs.fun + 1e-5

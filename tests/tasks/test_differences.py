@@ -9,7 +9,9 @@ PIXELS = 500
 
 
 def two_models(rng: np.random.Generator, images: int, lead: float) -> np.ndarray:
-    """Counts (2, N, 3, 2) of models that share what makes an image hard; the first is right `lead` more often."""
+    """Counts (2, N, 3, 2) of models that share what makes an image hard; the first is right `lead`
+    more often.
+    """
     hard = rng.beta(8, 3, images)
     share = np.clip(np.stack([hard + lead, hard]) + rng.normal(0, 0.02, (2, images)), 0, 1)
     right = np.rint(PIXELS * share).astype(np.int64)
@@ -46,7 +48,9 @@ def test_the_interval_is_that_of_drawing_both_models_by_hand() -> None:
 
 @pytest.mark.parametrize("lead", [0.0, 0.01])
 def test_the_interval_holds_the_true_difference_about_as_often_as_it_says(lead: float) -> None:
-    """Also: where there is no difference, one is said to be shown in about 5 % of trials, not more."""
+    """Also: where there is no difference, one is said to be shown in about 5 % of trials, not
+    more.
+    """
     rng = np.random.default_rng(1)
     many = two_models(rng, 200_000, lead)
     truth = mean_iou(many[0]) - mean_iou(many[1])
@@ -69,7 +73,8 @@ def test_what_makes_an_image_hard_for_both_cancels() -> None:
 
 def test_more_comparisons_widen_the_interval_of_the_mean_alone() -> None:
     counts = two_models(np.random.default_rng(3), 50, 0.01)
-    (one, class_of_one), (five, class_of_five) = paired(counts), paired(counts, comparisons=5)
+    one, class_of_one = paired(counts)
+    five, class_of_five = paired(counts, comparisons=5)
     assert five.low < one.low < one.high < five.high
     assert class_of_one == class_of_five
 

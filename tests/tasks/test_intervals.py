@@ -18,13 +18,18 @@ def pictures(seed: int, count: int = 12) -> list[tuple[np.ndarray, np.ndarray]]:
     """Random truth with void and prediction, class 5 in neither, class 4 only predicted."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 4, (count, 20, 30)).astype(np.uint8)
-    labels = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, 5, truth.shape)).astype(np.uint8)
+    labels = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, 5, truth.shape)).astype(
+        np.uint8
+    )
     truth[rng.random(truth.shape) < 0.1] = VOID
     return list(zip(truth, labels, strict=True))
 
 
-def counted(pairs: list[tuple[np.ndarray, np.ndarray]], classes: int = CLASSES) -> tuple[ConfusionMatrix, PerImage]:
-    confusion, images = ConfusionMatrix(classes), PerImage(classes)
+def counted(
+    pairs: list[tuple[np.ndarray, np.ndarray]], classes: int = CLASSES
+) -> tuple[ConfusionMatrix, PerImage]:
+    confusion = ConfusionMatrix(classes)
+    images = PerImage(classes)
     for truth, labels in pairs:
         images.add(confusion.update(torch.from_numpy(truth), torch.from_numpy(labels)))
     return confusion, images
@@ -60,7 +65,9 @@ def test_iou_is_that_of_torchmetrics() -> None:
     options = {"task": "multiclass", "num_classes": CLASSES, "ignore_index": VOID}
     theirs = jaccard_index(labels, truth, average="none", **options).numpy()
     ours = counted(pairs)[0].scores().iou
-    np.testing.assert_allclose(np.nan_to_num(ours), theirs, rtol=1e-6)  # theirs has 0 for an absent class
+    np.testing.assert_allclose(
+        np.nan_to_num(ours), theirs, rtol=1e-6
+    )  # theirs has 0 for an absent class
 
 
 def test_real_masks_moved_by_a_few_pixels_score_as_in_scikit_learn(real_data: Path) -> None:
@@ -68,7 +75,10 @@ def test_real_masks_moved_by_a_few_pixels_score_as_in_scikit_learn(real_data: Pa
 
     dataset = open_dataset(real_data / "camvid")
     truths = [dataset.read_labels(pair.mask) for pair in dataset.pairs("val")[:4]]
-    pairs = [(truth, np.where((moved := np.roll(truth, 5, 1)) == VOID, 0, moved).astype(np.uint8)) for truth in truths]
+    pairs = [
+        (truth, np.where((moved := np.roll(truth, 5, 1)) == VOID, 0, moved).astype(np.uint8))
+        for truth in truths
+    ]
     same_as_sklearn(pairs, len(dataset.classes))
 
 
@@ -86,7 +96,9 @@ def test_the_interval_is_that_of_drawing_images_by_hand() -> None:
 
 
 def test_the_interval_holds_the_true_score_about_as_often_as_it_says() -> None:
-    """Images of known quality: the interval of 25 of them covers the score of very many in 95 % of trials, about."""
+    """Images of known quality: the interval of 25 of them covers the score of very many in 95 % of
+    trials, about.
+    """
     rng = np.random.default_rng(0)
 
     def drawn(count: int) -> PerImage:

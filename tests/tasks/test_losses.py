@@ -25,7 +25,9 @@ from pixelwise.tasks.losses import (
 )
 
 
-def batch(seed: int, *, classes: int = 4, void: float = 0.2, side: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(
+    seed: int, *, classes: int = 4, void: float = 0.2, side: int = 7
+) -> tuple[torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(seed)
     logits = torch.from_numpy(rng.normal(0, 2, (2, classes, side, side + 1)).astype(np.float32))
     target = torch.from_numpy(rng.integers(0, classes, (2, side, side + 1)))
@@ -68,7 +70,9 @@ def test_the_gradient_is_that_of_the_values(name: str, seed: int) -> None:
     logits, target = batch(seed, side=3)
     flow = logits.double().requires_grad_()
 
-    def loss(x: torch.Tensor) -> torch.Tensor:  # in float64, which `.float()` inside the losses would undo
+    def loss(
+        x: torch.Tensor,
+    ) -> torch.Tensor:  # in float64, which `.float()` inside the losses would undo
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch.Tensor, "float", torch.Tensor.double)
             return LOSSES[name](x, target)
@@ -78,13 +82,16 @@ def test_the_gradient_is_that_of_the_values(name: str, seed: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.0, 0.1]))
-def test_cross_entropy_is_the_weighted_mean_of_minus_log_shares(seed: int, smoothing: float) -> None:
+def test_cross_entropy_is_the_weighted_mean_of_minus_log_shares(
+    seed: int, smoothing: float
+) -> None:
     logits, target = batch(seed)
     weight = torch.tensor([0.5, 1.0, 2.0, 4.0])
     rows = kept(logits, target)
     w = weight.double().numpy()
     total = sum(
-        (1 - smoothing) * w[label] * -math.log(share[label]) + smoothing / 4 * float(w @ -np.log(share))
+        (1 - smoothing) * w[label] * -math.log(share[label])
+        + smoothing / 4 * float(w @ -np.log(share))
         for share, label in rows
     )
     expected = total / sum(w[label] for _, label in rows)
@@ -118,7 +125,9 @@ def test_dice_of_a_perfect_answer_is_zero() -> None:
 @given(st.integers(0, 10**6))
 def test_focal_is_its_formula(seed: int) -> None:
     logits, target = batch(seed)
-    expected = np.mean([(1 - share[label]) ** 2 * -math.log(share[label]) for share, label in kept(logits, target)])
+    expected = np.mean(
+        [(1 - share[label]) ** 2 * -math.log(share[label]) for share, label in kept(logits, target)]
+    )
     assert float(focal(logits, target)) == pytest.approx(expected, rel=1e-4)
 
 
@@ -134,7 +143,9 @@ def test_ohem_is_the_mean_of_the_hard_pixels(seed: int, share: float) -> None:
 
 
 def test_boundary_counts_pixels_near_another_class_more() -> None:
-    """Columns 0..9, classes change between 4 and 5: with reach 2, columns 3 to 6 are near; void is no other class."""
+    """Columns 0..9, classes change between 4 and 5: with reach 2, columns 3 to 6 are near; void is
+    no other class.
+    """
     target = torch.zeros(1, 6, 10, dtype=torch.long)
     target[:, :, 5:] = 1
     target[:, 0] = VOID
@@ -150,7 +161,9 @@ def test_boundary_counts_pixels_near_another_class_more() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
 def test_lovasz_of_hard_answers_is_one_minus_the_mean_iou(seed: int) -> None:
-    """On answers of 0 and 1 the extension equals the set function it extends (Berman et al., section 2.2)."""
+    """On answers of 0 and 1 the extension equals the set function it extends (Berman et al.,
+    section 2.2).
+    """
     logits, target = batch(seed)
     hard = 200 * F.one_hot(logits.argmax(1), 4).movedim(-1, 1).float()
     rows = [(int(share.argmax()), label) for share, label in kept(hard, target)]
@@ -164,7 +177,8 @@ def test_lovasz_of_hard_answers_is_one_minus_the_mean_iou(seed: int) -> None:
 
 def test_lovasz_of_a_random_part_is_near_that_of_all_pixels() -> None:
     logits, target = batch(5, side=60, void=0)
-    whole, part = lovasz(logits, target), lovasz(logits, target, pixels=4000)
+    whole = lovasz(logits, target)
+    part = lovasz(logits, target, pixels=4000)
     assert float(part) != float(whole)
     assert float(part) == pytest.approx(float(whole), rel=0.05)
 
@@ -172,7 +186,9 @@ def test_lovasz_of_a_random_part_is_near_that_of_all_pixels() -> None:
 def test_a_sum_of_losses_is_read_from_its_text() -> None:
     logits, target = batch(2)
     weight = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    found = make_loss("0.5 * cross_entropy + 2*dice+focal", weight=weight, smoothing=0.1)(logits, target)
+    found = make_loss("0.5 * cross_entropy + 2*dice+focal", weight=weight, smoothing=0.1)(
+        logits, target
+    )
     expected = (
         0.5 * cross_entropy(logits, target, weight=weight, smoothing=0.1)
         + 2 * dice(logits, target)
@@ -181,14 +197,17 @@ def test_a_sum_of_losses_is_read_from_its_text() -> None:
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("text", ["", "dise", "cross_entropy +", "0 * dice", "-1 * dice", "x * dice", "nan * dice"])
+@pytest.mark.parametrize(
+    "text", ["", "dise", "cross_entropy +", "0 * dice", "-1 * dice", "x * dice", "nan * dice"]
+)
 def test_a_text_that_is_no_sum_of_losses_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="loss"):
         make_loss(text)
 
 
 def test_class_weights_are_their_formulas() -> None:
-    pixels, seen = torch.tensor([800, 150, 50, 0]), torch.tensor([1000, 500, 1000, 0])
+    pixels = torch.tensor([800, 150, 50, 0])
+    seen = torch.tensor([1000, 500, 1000, 0])
     p = np.array([0.8, 0.15, 0.05])
     log = 1 / np.log(1.02 + p)
     found = class_weights("inverse_log", pixels, seen)

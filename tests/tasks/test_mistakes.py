@@ -14,8 +14,12 @@ from pixelwise.tasks.mistakes import DISTANCES, SIZES, BySize, NearBorders, conn
 
 def picture(seed: int, size: tuple[int, int], classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    truth = np.kron(rng.integers(0, classes, (9, 9)), np.ones((3, 3))).astype(np.uint8)[: size[0], : size[1]]
-    labels = np.where(rng.random(truth.shape) < 0.7, truth, rng.integers(0, classes + 1, truth.shape)).astype(np.uint8)
+    truth = np.kron(rng.integers(0, classes, (9, 9)), np.ones((3, 3))).astype(np.uint8)[
+        : size[0], : size[1]
+    ]
+    labels = np.where(
+        rng.random(truth.shape) < 0.7, truth, rng.integers(0, classes + 1, truth.shape)
+    ).astype(np.uint8)
     labels[labels == classes] = VOID  # taken for a class that the data does not have
     truth[rng.random(truth.shape) < 0.1] = VOID
     return truth, labels
@@ -45,7 +49,8 @@ def test_a_spiral_and_a_comb_are_one_region() -> None:
     comb[:-1, 1::2] = 1
     assert connected(comb).max() == 20
     spiral = np.ones((9, 9), np.uint8)
-    place, step = np.array((0, 0)), np.array((0, 1))
+    place = np.array((0, 0))
+    step = np.array((0, 1))
     spiral[0, 0] = 0
     for length in (8, 8, 8, 6, 6, 4, 4, 2, 2):
         for _ in range(length):
@@ -58,7 +63,8 @@ def test_a_spiral_and_a_comb_are_one_region() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_shares_near_borders_are_those_of_a_count_by_hand(seed: int) -> None:
     near = NearBorders()
-    wrong, every = np.zeros(len(DISTANCES)), np.zeros(len(DISTANCES))
+    wrong = np.zeros(len(DISTANCES))
+    every = np.zeros(len(DISTANCES))
     all_wrong = all_pixels = 0
     for size in ((27, 27), (20, 25)):
         truth, labels = picture(seed, size)
@@ -77,8 +83,12 @@ def test_shares_near_borders_are_those_of_a_count_by_hand(seed: int) -> None:
         assert found["wrong"] == pytest.approx(wrong[row] / every[row], abs=1e-6)
 
 
-def sizes_by_definition(pairs: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[int, float, float]]:
-    """Of each size: regions, mean IoU, share missed; the wrong pixels of a prediction dealt as it has true ones."""
+def sizes_by_definition(
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+) -> list[tuple[int, float, float]]:
+    """Of each size: regions, mean IoU, share missed; the wrong pixels of a prediction dealt as it
+    has true ones.
+    """
     found: list[list[float]] = [[] for _ in SIZES]
     for truth, predicted in pairs:
         labels = np.where(truth == VOID, VOID, predicted)
@@ -94,7 +104,10 @@ def sizes_by_definition(pairs: list[tuple[np.ndarray, np.ndarray]]) -> list[tupl
                     dealt += (other.sum() - right) * (other & region).sum() / right
             kind = max(k for k, low in enumerate(SIZES) if region.sum() >= low)
             found[kind].append(hits / (region.sum() + dealt))
-    return [(len(f), np.mean(f) if f else np.nan, np.mean(np.array(f) == 0) if f else np.nan) for f in found]
+    return [
+        (len(f), np.mean(f) if f else np.nan, np.mean(np.array(f) == 0) if f else np.nan)
+        for f in found
+    ]
 
 
 def same_sizes(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
@@ -127,5 +140,7 @@ def test_one_blob_over_two_objects_shares_its_excess() -> None:
     sizes = BySize()
     sizes.update(truth, labels)
     assert sizes.rows()[0]["regions"] == 4
-    assert sizes.rows()[0]["mean_iou"] == pytest.approx((100 / 150 + 100 / 150 + 0 + 1) / 4, abs=1e-6)
+    assert sizes.rows()[0]["mean_iou"] == pytest.approx(
+        (100 / 150 + 100 / 150 + 0 + 1) / 4, abs=1e-6
+    )
     assert sizes.rows()[0]["missed"] == 0.25

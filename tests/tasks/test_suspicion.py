@@ -45,7 +45,8 @@ def test_void_and_what_the_model_agrees_with_are_no_suspects() -> None:
 
 
 def test_the_surer_the_model_and_the_larger_the_region_the_higher_the_rank() -> None:
-    truth, labels = np.ones((60, 80), np.uint8), np.ones((60, 80), np.uint8)
+    truth = np.ones((60, 80), np.uint8)
+    labels = np.ones((60, 80), np.uint8)
     labels[5:15, 5:15] = labels[5:15, 30:40] = 0
     labels[30:50, 5:25] = 2
     sure = believed(truth, sure=0.8)

@@ -59,7 +59,9 @@ def test_an_all_void_batch_has_zero_loss_and_a_gradient() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 2**31), st.integers(1, 300), st.booleans())
-def test_every_figure_equals_a_brute_force_count(classes: int, seed: int, pixels: int, other: bool) -> None:
+def test_every_figure_equals_a_brute_force_count(
+    classes: int, seed: int, pixels: int, other: bool
+) -> None:
     rng = np.random.default_rng(seed)
     target = rng.choice([*range(classes), VOID], pixels)
     labels = rng.choice([*range(classes), *([VOID] if other else [])], pixels)
@@ -68,10 +70,14 @@ def test_every_figure_equals_a_brute_force_count(classes: int, seed: int, pixels
         confusion.update(torch.from_numpy(target[part]), torch.from_numpy(labels[part]))
     scores = confusion.scores()
     counted = [(t, p) for t, p in zip(target, labels, strict=True) if t != VOID]
-    ious, dices, recalls, weighted = [], [], [], 0.0
+    ious = []
+    dices = []
+    recalls = []
+    weighted = 0.0
     for c in range(classes):
         both = sum(t == c and p == c for t, p in counted)
-        true, found = sum(t == c for t, _ in counted), sum(p == c for _, p in counted)
+        true = sum(t == c for t, _ in counted)
+        found = sum(p == c for _, p in counted)
         iou = both / (true + found - both) if true + found else np.nan
         ious.append(iou)
         dices.append(2 * both / (true + found) if true + found else np.nan)
@@ -83,7 +89,9 @@ def test_every_figure_equals_a_brute_force_count(classes: int, seed: int, pixels
     if counted:
         assert scores.mean_iou == pytest.approx(np.nanmean(ious))
         assert scores.mean_accuracy == pytest.approx(np.mean(recalls))
-        assert scores.pixel_accuracy == pytest.approx(sum(t == p for t, p in counted) / len(counted))
+        assert scores.pixel_accuracy == pytest.approx(
+            sum(t == p for t, p in counted) / len(counted)
+        )
         assert scores.frequency_weighted_iou == pytest.approx(weighted)
 
 

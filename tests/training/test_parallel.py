@@ -18,17 +18,56 @@ from pixelwise.training.history import read_history
 from pixelwise.training.parallel import LostError, in_touch, launch, share_of, synchronized
 
 OPTIONS = [
-    "--encoder", "vgg11", "--decoder", "fcn32s", "--weights", "none", "--crop", "32", "32", "--batch", "4",
-    "--epochs", "1", "--precision", "float32", "--augment", "none", "--set", "plain=true", "--set", "workers=0",
-    "--loss", "cross_entropy", "--set", "optimizer=sgd", "--set", "decay=constant", "--set", "warmup=0",
-    "--set", "ema=0",
-]  # fmt: skip
+    "--encoder",
+    "vgg11",
+    "--decoder",
+    "fcn32s",
+    "--weights",
+    "none",
+    "--crop",
+    "32",
+    "32",
+    "--batch",
+    "4",
+    "--epochs",
+    "1",
+    "--precision",
+    "float32",
+    "--augment",
+    "none",
+    "--set",
+    "plain=true",
+    "--set",
+    "workers=0",
+    "--loss",
+    "cross_entropy",
+    "--set",
+    "optimizer=sgd",
+    "--set",
+    "decay=constant",
+    "--set",
+    "warmup=0",
+    "--set",
+    "ema=0",
+]
 
 
 def train(data: Path, run: Path, *, command: list[str], options: list[str]) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = [*command, "-m", "pixelwise", "train", str(data), "--out", str(run), *OPTIONS, *options]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    arguments = [
+        *command,
+        "-m",
+        "pixelwise",
+        "train",
+        str(data),
+        "--out",
+        str(run),
+        *OPTIONS,
+        *options,
+    ]
+    done = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("model.safetensors") == 1, "one process speaks"
 
@@ -42,12 +81,26 @@ def alone(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("start", ["devices", "torchrun"])
-def test_two_processes_take_the_steps_of_one(shapes: Path, alone: Path, tmp_path: Path, start: str) -> None:
-    """Without batch normalisation, void or dropout, the mean of two halves' gradients is the whole batch's."""
+def test_two_processes_take_the_steps_of_one(
+    shapes: Path, alone: Path, tmp_path: Path, start: str
+) -> None:
+    """Without batch normalisation, void or dropout, the mean of two halves' gradients is the whole
+    batch's.
+    """
     two = (
         ([sys.executable], ["--set", "devices=2"])
         if start == "devices"
-        else ([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"], [])
+        else (
+            [
+                sys.executable,
+                "-m",
+                "torch.distributed.run",
+                "--standalone",
+                "--nproc-per-node",
+                "2",
+            ],
+            [],
+        )
     )
     train(shapes, tmp_path / "two", command=two[0], options=two[1])
     runs = (alone, tmp_path / "two")
@@ -76,7 +129,9 @@ def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
         world_size = 3
 
     for batch in (8, 3):
-        with pytest.raises(ConfigError, match=f"batch {batch} on 3 processes: choose a multiple of 3, at least 6"):
+        with pytest.raises(
+            ConfigError, match=f"batch {batch} on 3 processes: choose a multiple of 3, at least 6"
+        ):
             share_of(Three(), batch)  # type: ignore[arg-type]
 
 
@@ -89,7 +144,9 @@ def test_several_processes_that_train_as_one_are_refused(monkeypatch: pytest.Mon
 
 def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(ConfigError, match="4 processes, each on a GPU of its own, but this machine has 1"):
+    with pytest.raises(
+        ConfigError, match="4 processes, each on a GPU of its own, but this machine has 1"
+    ):
         launch(TrainConfig(device="cuda", devices=4))
 
 
@@ -107,7 +164,10 @@ def test_what_the_network_says_of_lost_processes_is_one_line() -> None:
     class Fabric:
         world_size = 2
 
-    said = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:4711"
+    said = (
+        "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer "
+        "[10.0.0.2]:4711"
+    )
     told = r"are lost \(Connection closed by peer .*start all of them again with --resume"
     with pytest.raises(LostError, match=told), in_touch(Fabric()):  # type: ignore[arg-type]
         raise RuntimeError(said)

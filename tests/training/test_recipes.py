@@ -30,7 +30,12 @@ class Lines(Monitor):
 
 def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults() -> None:
     config = config_of("book", encoder="vgg11", epochs=None, batch=4)
-    assert (config.decoder, config.encoder, config.batch, config.epochs) == ("fcn32s", "vgg11", 4, 5)
+    assert (config.decoder, config.encoder, config.batch, config.epochs) == (
+        "fcn32s",
+        "vgg11",
+        4,
+        5,
+    )
     assert config_of("book", minutes=2.0).epochs is None
     assert config_of("default").optimizer == "adamw"
     with pytest.raises(ConfigError, match="did you mean 'book'"):
@@ -38,33 +43,56 @@ def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults() -> No
 
 
 def test_a_step_by_the_mean_is_the_books_step_by_the_sum() -> None:
-    """Dive into Deep Learning, 14.11.4: mean over height and width, summed over the batch, SGD 1e-3, decay 1e-3."""
+    """Dive into Deep Learning, 14.11.4: mean over height and width, summed over the batch, SGD
+    1e-3, decay 1e-3.
+    """
     torch.manual_seed(0)
     config = config_of("book")
-    images, target = torch.randn(32, 3, 6, 5), torch.randint(0, 4, (32, 6, 5))
-    book, ours = torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(3, 4, 1)
+    images = torch.randn(32, 3, 6, 5)
+    target = torch.randint(0, 4, (32, 6, 5))
+    book = torch.nn.Conv2d(3, 4, 1)
+    ours = torch.nn.Conv2d(3, 4, 1)
     ours.load_state_dict(book.state_dict())
     loss = F.cross_entropy(book(images), target, reduction="none").mean(1).mean(1).sum()
     loss.backward()
     torch.optim.SGD(book.parameters(), lr=1e-3, weight_decay=1e-3).step()
     cross_entropy(ours(images), target).backward()
-    torch.optim.SGD(ours.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay).step()
+    torch.optim.SGD(
+        ours.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    ).step()
     assert torch.allclose(book.weight, ours.weight, atol=1e-6)
     assert torch.allclose(book.bias, ours.bias, atol=1e-6)  # type: ignore[arg-type]
 
 
-def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(shapes: Path, tmp_path: Path) -> None:
+def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
+    shapes: Path, tmp_path: Path
+) -> None:
     monitor = Lines()
     run = pixelwise.train(
-        shapes, tmp_path / "run", recipe="book", encoder="resnet18", weights="none", crop=(64, 96), batch=4, epochs=1,
-        workers=0, monitor=monitor,
-    )  # fmt: skip
+        shapes,
+        tmp_path / "run",
+        recipe="book",
+        encoder="resnet18",
+        weights="none",
+        crop=(64, 96),
+        batch=4,
+        epochs=1,
+        workers=0,
+        monitor=monitor,
+    )
     record = json.loads((run.path / "run.json").read_text())
-    config, book = record["config"], record["book"]
-    assert (config["recipe"], config["optimizer"], config["plain"], config["drop_small"]) == ("book", "sgd", True, True)
+    config = record["config"]
+    book = record["book"]
+    assert (config["recipe"], config["optimizer"], config["plain"], config["drop_small"]) == (
+        "book",
+        "sgd",
+        True,
+        True,
+    )
     assert book["loss"] == pytest.approx(run.history[-1].train_loss)
     assert (book["crops"], book["images"]) == (4, 4)
-    # the images are of the crop's size, so the book's crops are the whole images: count them here as the book does
+    # the images are of the crop's size, so the book's crops are the whole images: count them here
+    # as the book does
     data = open_dataset(shapes, DataOptions())
     predictor = load(run.path)
     right = total = 0
@@ -80,44 +108,87 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(shapes: Pa
 
 def test_small_images_are_dropped_and_counted(shapes: Path, tmp_path: Path) -> None:
     monitor = Lines()
-    with pytest.raises(DataError, match="every training image is below 96 x 96: choose a smaller --crop"):
+    with pytest.raises(
+        DataError, match="every training image is below 96 x 96: choose a smaller --crop"
+    ):
         pixelwise.train(
-            shapes, tmp_path / "run", recipe="book", weights="none", crop=(96, 96), batch=4, epochs=1, workers=0,
+            shapes,
+            tmp_path / "run",
+            recipe="book",
+            weights="none",
+            crop=(96, 96),
+            batch=4,
+            epochs=1,
+            workers=0,
             monitor=monitor,
-        )  # fmt: skip
+        )
     assert "12 of 12 images are below 96 x 96: dropped" in monitor.said
 
 
 def test_void_becomes_background_only_where_asked(shapes: Path) -> None:
     data = open_dataset(shapes, DataOptions())
     pairs = survey(data, "train", monitor=Monitor()).pairs
-    padded = Augmentation((128, 128), scale=(1.0, 1.0), jitter=0.0, mirror=False)  # larger than the images: void around
-    honest, book = (TrainingSet(pairs, data.read_labels, padded, 0, void_as=value) for value in (255, 0))
-    labels, changed = honest[1, 0][1], book[1, 0][1]
+    padded = Augmentation(
+        (128, 128), scale=(1.0, 1.0), jitter=0.0, mirror=False
+    )  # larger than the images: void around
+    honest, book = (
+        TrainingSet(pairs, data.read_labels, padded, 0, void_as=value) for value in (255, 0)
+    )
+    labels = honest[1, 0][1]
+    changed = book[1, 0][1]
     assert (labels == 255).any()
     assert torch.equal(changed, torch.where(labels == 255, 0, labels))
 
 
 def test_a_training_begins_with_the_weights_of_its_start(shapes: Path, tmp_path: Path) -> None:
     first = pixelwise.train(
-        shapes, tmp_path / "first", decoder="fcn32s", encoder="resnet18", weights="none", crop=(64, 96), epochs=1,
-        batch=4, workers=0, precision="float32",
-    )  # fmt: skip
+        shapes,
+        tmp_path / "first",
+        decoder="fcn32s",
+        encoder="resnet18",
+        weights="none",
+        crop=(64, 96),
+        epochs=1,
+        batch=4,
+        workers=0,
+        precision="float32",
+    )
     monitor = Lines()
     second = pixelwise.train(
-        shapes, tmp_path / "second", decoder="fcn16s", encoder="resnet18", start=str(first.path), crop=(64, 96),
-        epochs=1, batch=4, workers=0, precision="float32", learning_rate=1e-8, monitor=monitor,
-    )  # fmt: skip
+        shapes,
+        tmp_path / "second",
+        decoder="fcn16s",
+        encoder="resnet18",
+        start=str(first.path),
+        crop=(64, 96),
+        epochs=1,
+        batch=4,
+        workers=0,
+        precision="float32",
+        learning_rate=1e-8,
+        monitor=monitor,
+    )
     assert any("begin at zero (decoder.scores.16" in line for line in monitor.said)
     a, b = (load(run.path).runner.model.decoder.scores["32"].weight for run in (first, second))  # type: ignore
     assert torch.allclose(a, b, atol=1e-5)
 
 
-def test_a_preview_shows_what_the_network_will_see_and_leaves_the_way_free(shapes: Path, tmp_path: Path) -> None:
+def test_a_preview_shows_what_the_network_will_see_and_leaves_the_way_free(
+    shapes: Path, tmp_path: Path
+) -> None:
     from PIL import Image
 
-    config = config_of("default", encoder="resnet10t", weights="none", crop=(32, 64), epochs=1, batch=4, workers=0,
-                       precision="float32", decoder="fcn32s")  # fmt: skip
+    config = config_of(
+        "default",
+        encoder="resnet10t",
+        weights="none",
+        crop=(32, 64),
+        epochs=1,
+        batch=4,
+        workers=0,
+        precision="float32",
+        decoder="fcn32s",
+    )
     path = preview(shapes, tmp_path / "run", config=config)
     assert path == tmp_path / "run/preview.png"
     with Image.open(path) as picture:

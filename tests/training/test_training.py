@@ -77,8 +77,14 @@ def test_a_run_folder_holds_what_the_contract_names(shapes: Path, tmp_path: Path
     run = pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=listener, **QUICK)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {
-        "model.safetensors", "run.json", "history.csv", "curves.png", "samples.png", "report.html", "state",
-    }  # fmt: skip
+        "model.safetensors",
+        "run.json",
+        "history.csv",
+        "curves.png",
+        "samples.png",
+        "report.html",
+        "state",
+    }
     rows = read_history(tmp_path / "run/history.csv")
     assert [row.epoch for row in rows] == [1, 2]
     assert run.best.val_mean_iou == max(row.val_mean_iou for row in run.history)
@@ -89,20 +95,29 @@ def test_a_run_folder_holds_what_the_contract_names(shapes: Path, tmp_path: Path
 
 
 def test_training_learns(shapes: Path, tmp_path: Path) -> None:
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=8, **{**QUICK, "crop": (64, 96), "decoder": "unet"})
+    run = pixelwise.train(
+        shapes, tmp_path / "run", epochs=8, **{**QUICK, "crop": (64, 96), "decoder": "unet"}
+    )
     assert run.history[-1].train_loss < 0.75 * run.history[0].train_loss
 
 
 def test_one_seed_gives_one_run_whatever_the_workers(shapes: Path, tmp_path: Path) -> None:
     for name, workers in (("a", 0), ("b", 2)):
         pixelwise.train(shapes, tmp_path / name, epochs=2, **{**QUICK, "workers": workers})
-    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    a = weights(tmp_path / "a")
+    b = weights(tmp_path / "b")
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("more", [{}, {"workers": 1, "loss": "lovasz", "crop": (64, 96), "batch": 12}])
-def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Path, more: dict[str, Any]) -> None:
-    """Also where the loss throws dice of its own, as Lovász does on so many pixels, and workers read ahead."""
+@pytest.mark.parametrize(
+    "more", [{}, {"workers": 1, "loss": "lovasz", "crop": (64, 96), "batch": 12}]
+)
+def test_a_resumed_run_ends_as_the_uninterrupted_one(
+    shapes: Path, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    """Also where the loss throws dice of its own, as Lovász does on so many pixels, and workers
+    read ahead.
+    """
     options = {**QUICK, **more}
     step = 5 if not more else 2
     pixelwise.train(shapes, tmp_path / "whole", epochs=3, **options)
@@ -116,7 +131,9 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(shapes: Path, tmp_path: Pat
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_a_resumed_run_draws_what_a_killed_process_left_undrawn(shapes: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_draws_what_a_killed_process_left_undrawn(
+    shapes: Path, tmp_path: Path
+) -> None:
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     pictures = [tmp_path / "run" / name for name in ("samples.png", "curves.png")]
     before = [picture.read_bytes() for picture in pictures]
@@ -138,14 +155,18 @@ def test_a_resumed_run_reads_its_data_as_before(real_data: Path, tmp_path: Path)
     assert record["reading"]["matte_threshold"] == 128
 
 
-def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(shapes: Path, tmp_path: Path) -> None:
+def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(
+    shapes: Path, tmp_path: Path
+) -> None:
     with pytest.raises(TrainingError, match="no model yet"):
         pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=Stopper(1), **QUICK)
 
 
 def test_whatever_breaks_a_training_leaves_no_workers(shapes: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broken") as held:
-        pixelwise.train(shapes, tmp_path / "run", epochs=1, monitor=Broken(), **{**QUICK, "workers": 1})
+        pixelwise.train(
+            shapes, tmp_path / "run", epochs=1, monitor=Broken(), **{**QUICK, "workers": 1}
+        )
     left = active_children()
     del held  # which holds every frame, and so the loaders: with workers left no process ends
     assert not left
@@ -156,17 +177,22 @@ def test_too_little_memory_is_said_with_the_way_out(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.training.session.cross_entropy", hungry)
-        with pytest.raises(TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"):
+        with pytest.raises(
+            TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"
+        ):
             pixelwise.train(shapes, tmp_path / "validated", epochs=1, **QUICK)
     monkeypatch.setattr(job, "make_loss", lambda *_, **__: hungry)
-    with pytest.raises(TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"):
+    with pytest.raises(
+        TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"
+    ):
         pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
 
 
 def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, calls = make_loss("cross_entropy"), itertools.count()
+    plain = make_loss("cross_entropy")
+    calls = itertools.count()
 
     def steep(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         found = plain(logits, target)
@@ -177,12 +203,17 @@ def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
     monkeypatch.setattr(job, "make_loss", lambda *_, **__: steep)
     listener = Listener()
     run = pixelwise.train(shapes, tmp_path / "run", epochs=2, clip=1.0, monitor=listener, **QUICK)
-    assert "epoch 2: the loss became no number; back to the end of epoch 1, rate halved" in listener.lines
+    assert (
+        "epoch 2: the loss became no number; back to the end of epoch 1, rate halved"
+        in listener.lines
+    )
     assert len(run.history) == 2
 
 
 @pytest.mark.parametrize("images", [1, 3, 4, 9])
-def test_the_operators_are_told_however_few_the_steps(images: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_operators_are_told_however_few_the_steps(
+    images: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     told: list[str] = []
     with Operators(told.append, wanted=True) as operators:
         for _ in range(images):
@@ -208,7 +239,9 @@ def broken_loss(monkeypatch: pytest.MonkeyPatch, broken: Callable[[int], bool]) 
 
     def make(text: str, **options: Any) -> Loss:
         real = make_loss(text, **options)
-        return lambda logits, target: real(logits, target) * (math.nan if broken(next(calls)) else 1)
+        return lambda logits, target: (
+            real(logits, target) * (math.nan if broken(next(calls)) else 1)
+        )
 
     monkeypatch.setattr(job, "make_loss", make)
 
@@ -217,7 +250,9 @@ def test_a_loss_that_stays_no_number_stops_and_keeps_the_best(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken_loss(monkeypatch, lambda step: step >= 4)
-    with pytest.raises(TrainingError, match=r"nan.*best model so far is kept.*smaller learning rate"):
+    with pytest.raises(
+        TrainingError, match=r"nan.*best model so far is kept.*smaller learning rate"
+    ):
         pixelwise.train(shapes, tmp_path / "run", epochs=3, **QUICK)
     assert load_model(tmp_path / "run")[1].training["epoch"]["epoch"] == 1
 
@@ -242,7 +277,9 @@ def test_decays_begin_at_the_warm_ups_height_and_end_at_nothing() -> None:
         assert factors[10:] == sorted(factors[10:], reverse=True)
         assert factors[100] == 0
     assert rate_factor(0.5, warmup=0.0, decay="cosine") == pytest.approx(0.5)
-    assert rate_factor(0.25, warmup=0.0, decay="cosine") == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
+    assert rate_factor(0.25, warmup=0.0, decay="cosine") == pytest.approx(
+        (1 + math.cos(math.pi / 4)) / 2
+    )
     assert rate_factor(0.75, warmup=0.0, decay="constant") == 1
 
 
@@ -256,11 +293,25 @@ def test_the_kept_weights_are_the_moving_average(shapes: Path, tmp_path: Path) -
 
 def test_two_half_batches_make_the_step_of_one(shapes: Path, tmp_path: Path) -> None:
     """Without batch normalisation, at a constant rate and with every pixel counted."""
-    by_hand = {"loss": "cross_entropy", "ema": 0.0, "optimizer": "sgd", "decay": "constant", "warmup": 0.0}
-    options = {**QUICK, **by_hand, "encoder": "vgg11", "plain": True, "augment": "none", "epochs": 1}
+    by_hand = {
+        "loss": "cross_entropy",
+        "ema": 0.0,
+        "optimizer": "sgd",
+        "decay": "constant",
+        "warmup": 0.0,
+    }
+    options = {
+        **QUICK,
+        **by_hand,
+        "encoder": "vgg11",
+        "plain": True,
+        "augment": "none",
+        "epochs": 1,
+    }
     pixelwise.train(shapes, tmp_path / "one", **{**options, "batch": 4})
     pixelwise.train(shapes, tmp_path / "two", **{**options, "batch": 2, "accumulate": 2})
-    a, b = weights(tmp_path / "one"), weights(tmp_path / "two")
+    a = weights(tmp_path / "one")
+    b = weights(tmp_path / "two")
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
 
@@ -273,14 +324,20 @@ def test_the_last_step_of_an_epoch_may_have_fewer_batches() -> None:
 
 def test_the_encoder_thaws_from_its_end() -> None:
     model = build_model("fcn32s", encoder="resnet10t", classes=4, weights="none").train()
-    layers = [layer for layer in model.encoder.net.modules() if list(layer.parameters(recurse=False))]
+    layers = [
+        layer for layer in model.encoder.net.modules() if list(layer.parameters(recurse=False))
+    ]
     learning = []
     for epoch in (1, 2, 3, 4, 5):
         model.train()
         thaw(model, epoch, freeze=4)
-        learning.append([all(p.requires_grad for p in layer.parameters(recurse=False)) for layer in layers])
+        learning.append(
+            [all(p.requires_grad for p in layer.parameters(recurse=False)) for layer in layers]
+        )
         assert [layer.training for layer in layers if isinstance(layer, torch.nn.BatchNorm2d)] == [
-            on for on, layer in zip(learning[-1], layers, strict=True) if isinstance(layer, torch.nn.BatchNorm2d)
+            on
+            for on, layer in zip(learning[-1], layers, strict=True)
+            if isinstance(layer, torch.nn.BatchNorm2d)
         ]
     assert not any(learning[0])
     assert all(learning[4])
@@ -298,14 +355,18 @@ def test_the_encoder_thaws_from_its_end() -> None:
         ("resnet10t", {"weights": "none"}, 1.0),
     ],
 )
-def test_only_an_encoder_that_has_learned_is_slower(encoder: str, given: dict[str, Any], rate: float) -> None:
+def test_only_an_encoder_that_has_learned_is_slower(
+    encoder: str, given: dict[str, Any], rate: float
+) -> None:
     model = build_model("unet", encoder=encoder, classes=2)
     groups = make_optimizer(model, TrainConfig(encoder=encoder, **given)).param_groups
     assert [group["peak"] for group in groups] == pytest.approx([0.003 * rate] * 2 + [0.003] * 2)
 
 
 def test_patience_ends_a_training_that_gets_no_better(shapes: Path, tmp_path: Path) -> None:
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=30, patience=2, learning_rate=1e-9, **QUICK)
+    run = pixelwise.train(
+        shapes, tmp_path / "run", epochs=30, patience=2, learning_rate=1e-9, **QUICK
+    )
     best = max(range(len(run.history)), key=lambda index: run.history[index].val_mean_iou)
     assert len(run.history) - 1 - best == 2
     assert not run.stopped
@@ -328,13 +389,37 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("batch", 1), ("epochs", 0), ("minutes", -1.0), ("learning_rate", 0.0), ("learning_rate", -1.0),
-     ("learning_rate", 50.0), ("crop", (30, 32)), ("precision", "float16"), ("seed", -1), ("workers", -1),
-     ("ema", 1.0), ("label_smoothing", -0.1), ("augment", "wild"), ("class_weights", "some"), ("clip", 0.0),
-     ("patience", 0), ("freeze", -1), ("warmup", -0.1), ("weight_decay", -1.0), ("encoder_rate", -1.0),
-     ("devices", 0), ("paste", 1.5), ("accumulate", 0), ("scale", (2.0, 1.0)), ("jitter", 1.0), ("decay", "linear"),
-     ("paste_classes", "all"), ("paste_classes", "rare")],
-)  # fmt: skip
+    [
+        ("batch", 1),
+        ("epochs", 0),
+        ("minutes", -1.0),
+        ("learning_rate", 0.0),
+        ("learning_rate", -1.0),
+        ("learning_rate", 50.0),
+        ("crop", (30, 32)),
+        ("precision", "float16"),
+        ("seed", -1),
+        ("workers", -1),
+        ("ema", 1.0),
+        ("label_smoothing", -0.1),
+        ("augment", "wild"),
+        ("class_weights", "some"),
+        ("clip", 0.0),
+        ("patience", 0),
+        ("freeze", -1),
+        ("warmup", -0.1),
+        ("weight_decay", -1.0),
+        ("encoder_rate", -1.0),
+        ("devices", 0),
+        ("paste", 1.5),
+        ("accumulate", 0),
+        ("scale", (2.0, 1.0)),
+        ("jitter", 1.0),
+        ("decay", "linear"),
+        ("paste_classes", "all"),
+        ("paste_classes", "rare"),
+    ],
+)
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
         TrainConfig(**{option: value})  # type: ignore[arg-type]
@@ -351,13 +436,19 @@ def test_an_unknown_option_is_answered_with_the_nearest(shapes: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("option", [{"epochs": 3}, {"skip_broken": True}])
-def test_an_option_beside_a_config_is_sent_there(shapes: Path, tmp_path: Path, option: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=f"'{next(iter(option))}' is given beside a config, which has it"):
+def test_an_option_beside_a_config_is_sent_there(
+    shapes: Path, tmp_path: Path, option: dict[str, object]
+) -> None:
+    with pytest.raises(
+        ConfigError, match=f"'{next(iter(option))}' is given beside a config, which has it"
+    ):
         pixelwise.train(shapes, tmp_path / "run", config=TrainConfig(), **option)
 
 
 @pytest.mark.parametrize(("split", "what"), [("train", "training"), ("val", "validation")])
-def test_data_that_is_all_void_is_refused(shapes: Path, tmp_path: Path, split: str, what: str) -> None:
+def test_data_that_is_all_void_is_refused(
+    shapes: Path, tmp_path: Path, split: str, what: str
+) -> None:
     import shutil
 
     import numpy as np
@@ -406,7 +497,13 @@ def test_a_budget_of_steps_knows_its_progress() -> None:
 
 
 def facts(**given: Any) -> Facts:
-    known = {"images": 367, "median_size": (360, 480), "device": "cpu", "memory": 16 << 30, "cores": 2}
+    known = {
+        "images": 367,
+        "median_size": (360, 480),
+        "device": "cpu",
+        "memory": 16 << 30,
+        "cores": 2,
+    }
     return Facts(**{**known, **given})
 
 
@@ -420,7 +517,14 @@ def test_every_open_choice_is_made_with_its_reason() -> None:
 
 def test_what_is_given_stays_and_has_no_reason() -> None:
     given = TrainConfig(
-        device="cpu", crop=(64, 96), scale=(0.7, 2.0), batch=3, accumulate=2, minutes=5.0, workers=0, cache=0
+        device="cpu",
+        crop=(64, 96),
+        scale=(0.7, 2.0),
+        batch=3,
+        accumulate=2,
+        minutes=5.0,
+        workers=0,
+        cache=0,
     )
     config, reasons = choose(given, facts())
     assert config == given
@@ -444,8 +548,16 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"median_size": (30, 320)}, "scale", (0.5, 2.0)),  # crops are at least 32 high
         ({"median_size": (825, 550)}, "scale", (0.582, 1.0)),
         ({"median_size": (3000, 4000)}, "scale", (0.25, 1.0)),
-        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.98, 0.5: 0.97}}, "scale", (0.375, 1.5)),
-        ({"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.97, 0.5: 0.9}}, "scale", (0.5, 2.0)),
+        (
+            {"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.98, 0.5: 0.97}},
+            "scale",
+            (0.375, 1.5),
+        ),
+        (
+            {"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.97, 0.5: 0.9}},
+            "scale",
+            (0.5, 2.0),
+        ),
         ({"decoded": 100 << 20, "main_memory": 8 << 30}, "cache", 100),
         ({"decoded": 100 << 30, "main_memory": 8 << 30}, "cache", 1024),
         ({"decoded": 100 << 30, "main_memory": 8 << 30, "processes_here": 4}, "cache", 256),
@@ -458,7 +570,9 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"cores": 64}, "workers", 8),
     ],
 )
-def test_choices_follow_the_data_and_the_machine(given: dict[str, Any], name: str, value: object) -> None:
+def test_choices_follow_the_data_and_the_machine(
+    given: dict[str, Any], name: str, value: object
+) -> None:
     config, _ = choose(TrainConfig(device="cpu"), facts(**given))
     assert getattr(config, name) == value
 
@@ -482,7 +596,9 @@ def test_a_told_scale_of_prediction_leaves_that_of_training_alone() -> None:
         ({"scale": (0.5, 1.25), "predict_scale": 0.6}, 0.6),
     ],
 )
-def test_a_training_is_validated_in_the_middle_of_its_scales(given: dict[str, Any], scale: float) -> None:
+def test_a_training_is_validated_in_the_middle_of_its_scales(
+    given: dict[str, Any], scale: float
+) -> None:
     assert looked_at(TrainConfig(**given)) == scale
 
 
@@ -491,10 +607,12 @@ def test_large_images_are_looked_at_smaller_from_training_to_prediction(
 ) -> None:
     monkeypatch.setattr(job, "kept_at", lambda dataset, pairs, scales: dict.fromkeys(scales, 0.985))
     listener = Listener()
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=1, monitor=listener, **QUICK)  # 64 x 96, crops of 32 x 32
+    run = pixelwise.train(
+        shapes, tmp_path / "run", epochs=1, monitor=listener, **QUICK
+    )  # 64 x 96, crops of 32 x 32
     assert any(
-        line
-        == "scale 0.5 to 1.0: 0.5 times that of 'strong': crops show 50% to 100% of an image's sides, and masks keep "
+        line == "scale 0.5 to 1.0: 0.5 times that of 'strong': crops show 50% to 100% of an "
+        "image's sides, and masks keep "
         "0.985 of mean IoU"
         for line in listener.lines
     )
@@ -509,7 +627,9 @@ def test_the_free_memory_is_that_of_the_container(
 ) -> None:
     monkeypatch.setattr("pixelwise.training.choices.GROUPS", tmp_path)
     names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    limit, usage, files = names if version == 1 else ("memory.max", "memory.current", "inactive_file")
+    limit, usage, files = (
+        names if version == 1 else ("memory.max", "memory.current", "inactive_file")
+    )
     folder = tmp_path / "memory" if version == 1 else tmp_path
     folder.mkdir(exist_ok=True)
     everything = free_memory("cpu")
@@ -523,11 +643,15 @@ def test_the_free_memory_is_that_of_the_container(
     assert free_memory("cpu") == 0
 
 
-def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(shapes: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(
+    shapes: Path, tmp_path: Path
+) -> None:
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     before = json.loads((tmp_path / "run/run.json").read_text())
     listener = Listener()
-    pixelwise.train(shapes, tmp_path / "run", epochs=2, resume=True, devices=2, batch=6, monitor=listener)
+    pixelwise.train(
+        shapes, tmp_path / "run", epochs=2, resume=True, devices=2, batch=6, monitor=listener
+    )
     assert any("left aside: batch, devices" in line for line in listener.lines)
     after = json.loads((tmp_path / "run/run.json").read_text())
     assert after["config"]["devices"] == 1
@@ -544,7 +668,9 @@ def test_a_resumed_run_says_of_the_reading_and_the_recipe_that_they_are_left_asi
     pixelwise.train(shapes, tmp_path / "run", resume=True, monitor=listener, **given)
     assert "resumed as it was begun; left aside: recipe, skip_unpaired" in listener.lines
     after = json.loads((tmp_path / "run/run.json").read_text())
-    assert (after["config"]["recipe"], after["config"]["cache"]) == ("default", 1), "a cache changes no weights"
+    assert (after["config"]["recipe"], after["config"]["cache"]) == ("default", 1), (
+        "a cache changes no weights"
+    )
 
 
 def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
@@ -557,15 +683,23 @@ def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
     listener = Listener()
     pixelwise.train(shapes, tmp_path / "run", resume=True, monitor=listener, batch=2, crop=(32, 64))
     after = json.loads((tmp_path / "run/run.json").read_text())
-    assert (after["config"]["batch"], after["config"]["crop"], after["config"]["decoder"]) == (2, [32, 64], "fcn32s")
+    assert (after["config"]["batch"], after["config"]["crop"], after["config"]["decoder"]) == (
+        2,
+        [32, 64],
+        "fcn32s",
+    )
     assert "crop" not in after["reasons"]
     assert "cache" in after["reasons"]
     assert not any("left aside" in line for line in listener.lines)
 
 
 def test_what_is_refused_before_the_first_step_leaves_no_run(shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"every training image is below 480 x 480: .* --set drop_small=false"):
-        pixelwise.train(shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": (480, 480), "drop_small": True})
+    with pytest.raises(
+        DataError, match=r"every training image is below 480 x 480: .* --set drop_small=false"
+    ):
+        pixelwise.train(
+            shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": (480, 480), "drop_small": True}
+        )
     assert not (tmp_path / "run").exists()
     config = config_of("default", **{**QUICK, "crop": (480, 480), "drop_small": True})
     with pytest.raises(DataError, match="every training image is below"):
@@ -574,10 +708,17 @@ def test_what_is_refused_before_the_first_step_leaves_no_run(shapes: Path, tmp_p
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("run.json", b"{"), ("run.json", b"[]"), ("state/last.pt", b"\x80\x02.."), ("state/last.pt", b"<html>"),
-     ("history.csv", None)],
-)  # fmt: skip
-def test_a_damaged_run_folder_is_named(shapes: Path, tmp_path: Path, file: str, content: bytes | None) -> None:
+    [
+        ("run.json", b"{"),
+        ("run.json", b"[]"),
+        ("state/last.pt", b"\x80\x02.."),
+        ("state/last.pt", b"<html>"),
+        ("history.csv", None),
+    ],
+)
+def test_a_damaged_run_folder_is_named(
+    shapes: Path, tmp_path: Path, file: str, content: bytes | None
+) -> None:
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     path = tmp_path / "run" / file
     path.unlink() if content is None else path.write_bytes(content)
@@ -588,7 +729,9 @@ def test_a_damaged_run_folder_is_named(shapes: Path, tmp_path: Path, file: str, 
 def test_weights_that_become_no_numbers_never_become_the_state(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last step of epoch 2 has a finite loss and spoils the weights: only validation can see it."""
+    """The last step of epoch 2 has a finite loss and spoils the weights: only validation can see
+    it.
+    """
     steps = itertools.count(1)
     real = torch.optim.AdamW.step
 

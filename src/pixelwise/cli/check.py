@@ -17,20 +17,27 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 def check(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
-    fix: Annotated[Path | None, typer.Option(help="Write a mended copy to this new folder.")] = None,
+    fix: Annotated[
+        Path | None, typer.Option(help="Write a mended copy to this new folder.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all findings to this file.")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with thumbnails.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with thumbnails.")
+    ] = None,
     format: Format = "auto",
 ) -> None:
     """Say what is wrong with a data set, where, and what to do. Nothing in it is changed.
 
-    Exit status: 0 without errors (warnings and notes may be), 1 with errors, 2 where nothing could be checked. With
-    --fix: 0 when the copy holds every pair, 1 when some were left out, each named in fixes.jsonl.
+    Exit status: 0 without errors (warnings and notes may be), 1 with errors, 2 where nothing could
+    be checked. With --fix: 0 when the copy holds every pair, 1 when some were left out, each named
+    in fixes.jsonl.
     """
     from pixelwise.cli.console import TerminalMonitor, messages, results
     from pixelwise.jobs import check as job
 
-    found, mended = job.check(data, format=format, fix=fix, json_file=json, report=report, monitor=TerminalMonitor())
+    found, mended = job.check(
+        data, format=format, fix=fix, json_file=json, report=report, monitor=TerminalMonitor()
+    )
     *facts, (_, counts) = job.facts(found)
     for name, value in facts:
         results.print(f"[bold]{name}[/bold]: ", end="")
@@ -38,9 +45,14 @@ def check(
     _print_findings(found)
     results.print(f"Kinds found: {counts}")
     if mended is not None:
-        results.print(f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl", markup=False)
+        results.print(
+            f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl",
+            markup=False,
+        )
         if mended.left_out:
-            messages.print(f"pixelwise: {mended.left_out} files were left out, see fixes.jsonl", markup=False)
+            messages.print(
+                f"pixelwise: {mended.left_out} files were left out, see fixes.jsonl", markup=False
+            )
     if mended.left_out if mended else found.findings.of("error"):
         raise typer.Exit(IN_PART)
 
@@ -52,7 +64,9 @@ def _print_findings(found: "Checkup") -> None:
     for finding in found.findings:
         colour = _COLOURS[finding.severity]
         results.print()
-        results.print(f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end="")
+        results.print(
+            f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end=""
+        )
         results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
         for hit in finding.hits[:_EXAMPLES]:
             results.print(f"  {line(hit, found)}", markup=False)

@@ -1,4 +1,6 @@
-"""How the command line speaks: results to standard output, messages and progress to standard error."""
+"""How the command line speaks: results to standard output, messages and progress to standard
+error.
+"""
 
 import logging
 import time
@@ -6,7 +8,15 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from pixelwise.monitor import Monitor
@@ -16,7 +26,9 @@ T = TypeVar("T")
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 results = Console(highlight=False, soft_wrap=True)
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # its notes repeat what the job says
+logging.getLogger("lightning_fabric").setLevel(
+    logging.WARNING
+)  # its notes repeat what the job says
 
 PLAIN_SECONDS = 15.0
 """How often a plain line tells of progress where standard error is no terminal."""
@@ -45,7 +57,9 @@ class TerminalMonitor(Monitor):
         """A short text at the end of the bar."""
         self._text = text
 
-    def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
+    def track(
+        self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
+    ) -> Iterator[T]:
         """Pass `items` on and show how far they are."""
         self._text = ""
         return (
@@ -54,7 +68,9 @@ class TerminalMonitor(Monitor):
             else self._plain(items, what, total, unit, weight)
         )
 
-    def _bar(self, items: Iterable[T], what: str, total: int, unit: str, weight: int) -> Iterator[T]:
+    def _bar(
+        self, items: Iterable[T], what: str, total: int, unit: str, weight: int
+    ) -> Iterator[T]:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -62,7 +78,9 @@ class TerminalMonitor(Monitor):
             RateColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, TextColumn("{task.fields[text]}"), console=messages, transient=True) as progress:
+        with Progress(
+            *columns, TextColumn("{task.fields[text]}"), console=messages, transient=True
+        ) as progress:
             task = progress.add_task(what, total=total, unit=unit, text="")
             self._progress = progress
             try:
@@ -72,7 +90,9 @@ class TerminalMonitor(Monitor):
             finally:
                 self._progress = None
 
-    def _plain(self, items: Iterable[T], what: str, total: int, unit: str, weight: int) -> Iterator[T]:
+    def _plain(
+        self, items: Iterable[T], what: str, total: int, unit: str, weight: int
+    ) -> Iterator[T]:
         start = said = time.monotonic()
         for done, item in enumerate(items, 1):
             yield item
@@ -82,4 +102,6 @@ class TerminalMonitor(Monitor):
                 rate = done * weight / (now - start)
                 text = f", {self._text}" if self._text else ""
                 left = (total - done * weight) / rate
-                self.line(f"{what}: {done * weight}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}")
+                self.line(
+                    f"{what}: {done * weight}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}"
+                )

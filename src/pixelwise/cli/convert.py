@@ -9,15 +9,20 @@ IN_PART = 1
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="Data set in any format that can be read.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="Data set in any format that can be read.")
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DST", help="New folder to write.")],
     to: Annotated[str, typer.Option(help="folder, voc, coco, labelme, cvat, yolo or supervisely.")],
     format: Annotated[str, typer.Option(help="Format of SRC, where it is not found out.")] = "auto",
-    skip_unpaired: Annotated[bool, typer.Option(help="Leave out what has no image or no labels.")] = False,
+    skip_unpaired: Annotated[
+        bool, typer.Option(help="Leave out what has no image or no labels.")
+    ] = False,
 ) -> None:
     """Write a data set in another format; SRC is never changed.
 
-    Exit status: 0 when DST holds every image, 1 when some were left out, each named, 2 where nothing was written.
+    Exit status: 0 when DST holds every image, 1 when some were left out, each named, 2 where
+    nothing was written.
     """
     from pixelwise.cli.console import TerminalMonitor, messages, results
     from pixelwise.jobs.convert import convert as job

@@ -42,7 +42,9 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     split: Split = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page with pictures to this folder.")
+    ] = None,
     format: Format = "auto",
     seed: Seed = None,
     threshold: TrainedThreshold = None,
@@ -51,10 +53,17 @@ def evaluate(
     tta: Tta = False,
     scale: Scale = None,
     largest: Largest = None,
-    calibrate: Annotated[bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")] = False,
-    calibrated: Annotated[Path | None, typer.Option(help="Write the model with that temperature to this file.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Fit a temperature on the validation split.")
+    ] = False,
+    calibrated: Annotated[
+        Path | None, typer.Option(help="Write the model with that temperature to this file.")
+    ] = None,
     ways: Annotated[
-        bool, typer.Option("--ways", help="Try --tta and sizes on val instead, and say which are worth their time.")
+        bool,
+        typer.Option(
+            "--ways", help="Try --tta and sizes on val instead, and say which are worth their time."
+        ),
     ] = False,
     device: Device = "auto",
     cluster: OnCluster = None,
@@ -69,25 +78,45 @@ def evaluate(
 
     refuse_alone(cluster, workers=workers)
     if ways:
-        other = {"json": json, "report": report, "tta": tta, "scale": scale, "largest": largest, "cluster": cluster}
+        other = {
+            "json": json,
+            "report": report,
+            "tta": tta,
+            "scale": scale,
+            "largest": largest,
+            "cluster": cluster,
+        }
         _refuse_beside_ways({**other, "calibrate": calibrate, "calibrated": calibrated})
     if calibrated is not None:
         calibration.refuse_exported(model)
-    always: dict[str, Any] = {"tta": tta, "scales": tuple(scale or ()), "largest": tuple(largest or ())}
+    always: dict[str, Any] = {
+        "tta": tta,
+        "scales": tuple(scale or ()),
+        "largest": tuple(largest or ()),
+    }
     predictor = load(model, device=device).always(**always)
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
     options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, **skipped)
     if ways:
         _print_ways(predictor, data, split or "val", options)
         return
-    monitor, fitted, scorer = TerminalMonitor(), None, None
+    monitor = TerminalMonitor()
+    fitted = None
+    scorer = None
     if cluster is not None:
         data = data.absolute()  # workers may stand in other folders
         scorer = _on_cluster(model, device, cluster, workers, always)
     if calibrate or calibrated is not None:
         fitted = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
     found = job.evaluate(
-        predictor, data, split=split, options=options, report=report, temperature=fitted, scorer=scorer, monitor=monitor
+        predictor,
+        data,
+        split=split,
+        options=options,
+        report=report,
+        temperature=fitted,
+        scorer=scorer,
+        monitor=monitor,
     )
     if json is not None:
         found.write_json(json)
@@ -118,7 +147,9 @@ def _print_ways(predictor: "Predictor", data: Path, split: str, options: "DataOp
     from pixelwise.cli.console import TerminalMonitor, results
     from pixelwise.jobs.ways import find_ways
 
-    for part in _of_ways(find_ways(predictor, data, split=split, options=options, monitor=TerminalMonitor()), split):
+    for part in _of_ways(
+        find_ways(predictor, data, split=split, options=options, monitor=TerminalMonitor()), split
+    ):
         results.print(part)
 
 
@@ -141,13 +172,17 @@ def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
         table.add_row(
             f"{way.work:.2f}",
             f"{way.mean_iou:.3f}",
-            f"{beside.low:.3f} to {beside.high:.3f}" if way.options and beside.low == beside.low else "",
+            f"{beside.low:.3f} to {beside.high:.3f}"
+            if way.options and beside.low == beside.low
+            else "",
             way.options or "none",
         )
     yield table
     yield (
-        "Work: pixels that the network sees, beside those without options, as is the gain in mean IoU. A "
-        f"dearer way is named where it beats every cheaper one. Chosen on {split}, the best looks a little better than "
+        "Work: pixels that the network sees, beside those without options, as is the gain in "
+        "mean IoU. A "
+        f"dearer way is named where it beats every cheaper one. Chosen on {split}, the best "
+        "looks a little better than "
         "it is: score it on other images. predict takes the same options."
     )
 
@@ -156,26 +191,37 @@ def _lines(found: "Evaluation") -> "Iterator[str]":
     """What the table does not hold, and what its figures are."""
     measures = found.measures
     yield (
-        "Figures of classes are pooled over all pixels; void counts nowhere; absent classes (-) are left out of means. "
-        "The 95 % intervals are by bootstrap over images: what other images of the same source may give."
+        "Figures of classes are pooled over all pixels; void counts nowhere; absent classes "
+        "(-) are left out of means. "
+        "The 95 % intervals are by bootstrap over images: what other images of the same "
+        "source may give."
     )
-    near, far = measures.boundary.f_width, measures.boundary.iou_width
+    near = measures.boundary.f_width
+    far = measures.boundary.iou_width
     yield (
-        f"b. IoU is IoU of the pixels within {100 * far:.3g} % of the image's diagonal of an outline; b. F, of the "
+        f"b. IoU is IoU of the pixels within {100 * far:.3g} % of the image's diagonal of an "
+        "outline; b. F, of the "
         f"outlines themselves, met within {100 * near:.3g} %; both pooled."
     )
     error = f"expected calibration error {_figure(measures.reliability.error)}, pooled over pixels"
     if measures.temperature is not None:
-        error += f"; {_figure(measures.calibrated.error)} at temperature {measures.temperature:.3f}, fitted on val"
+        error += (
+            f"; {_figure(measures.calibrated.error)} at temperature "
+            f"{measures.temperature:.3f}, fitted on val"
+        )
         error += ", the images scored here" * (found.split == "val")
     yield f"Confidence: {error}"
     border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
     yield (
-        f"Within {border['within']} pixels of a border of the truth lie {border['of_wrong']:.1%} of the wrong pixels, "
+        f"Within {border['within']} pixels of a border of the truth lie "
+        f"{border['of_wrong']:.1%} of the wrong pixels, "
         f"and {border['of_all']:.1%} of all"
     )
     confused = found.scores.most_confused(found.classes.names, 3)
-    pairs = [f"{pair['truth']} as {pair['taken_for']} ({pair['share']:.1%} of {pair['truth']})" for pair in confused]
+    pairs = [
+        f"{pair['truth']} as {pair['taken_for']} ({pair['share']:.1%} of {pair['truth']})"
+        for pair in confused
+    ]
     yield f"What costs the most pixels: {', '.join(pairs) or 'nothing'}"
     worst = ", ".join(f"{name} {_figure(value)}" for name, value in found.by_image[:3])
     yield f"Lowest mean IoU of single images: {worst}"
@@ -185,11 +231,27 @@ def _by_class(found: "Evaluation") -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    scores, boundary = found.scores, found.measures.boundary
+    scores = found.scores
+    boundary = found.measures.boundary
     columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
-    table = Table(*columns, title=f"{found.split}: {scores.images} images", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    figures = zip(scores.iou, scores.precision, scores.recall, scores.dice, boundary.iou, boundary.f, strict=True)
-    for name, interval, (iou, *others) in zip(found.classes.names, found.iou_intervals, figures, strict=True):
+    table = Table(
+        *columns,
+        title=f"{found.split}: {scores.images} images",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    figures = zip(
+        scores.iou,
+        scores.precision,
+        scores.recall,
+        scores.dice,
+        boundary.iou,
+        boundary.f,
+        strict=True,
+    )
+    for name, interval, (iou, *others) in zip(
+        found.classes.names, found.iou_intervals, figures, strict=True
+    ):
         table.add_row(name, _figure(iou), _range(interval), *map(_figure, others))
     return table
 
@@ -199,13 +261,18 @@ def _totals(found: "Evaluation") -> "Table":
 
     from pixelwise.tasks.metrics import mean
 
-    scores, boundary = found.scores, found.measures.boundary
+    scores = found.scores
+    boundary = found.measures.boundary
     table = Table(box=None, show_header=False)
     for name, value, what in (
         ("mean IoU", scores.mean_iou, f"over the classes; 95 %: {_range(found.mean_iou_interval)}"),
         ("pixel accuracy", scores.pixel_accuracy, "over all pixels"),
         ("mean accuracy", scores.mean_accuracy, "over the classes, of their recall"),
-        ("frequency weighted IoU", scores.frequency_weighted_iou, "over the classes, by their true pixels"),
+        (
+            "frequency weighted IoU",
+            scores.frequency_weighted_iou,
+            "over the classes, by their true pixels",
+        ),
         ("mean boundary IoU", mean(boundary.iou), "over the classes"),
         ("mean boundary F", mean(boundary.f), "over the classes"),
         ("void fraction", scores.void_fraction, "of all pixels"),

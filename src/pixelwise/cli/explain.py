@@ -7,7 +7,10 @@ import typer
 
 from pixelwise.cli.options import Threshold
 
-app = typer.Typer(no_args_is_help=True, help="Draw how it works: convolutions, augmentation, FCN's scores, networks.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Draw how it works: convolutions, augmentation, FCN's scores, networks.",
+)
 
 Out = Annotated[Path, typer.Option(help="PNG to write.")]
 
@@ -25,13 +28,17 @@ def transposed(
     from pixelwise.reports.lessons import draw_transposed
 
     result = draw_transposed(_matrix(input), _matrix(kernel), out, stride=stride, padding=padding)
-    results.print("\n".join(" ".join(f"{value:g}" for value in row) for row in result.tolist()), markup=False)
+    results.print(
+        "\n".join(" ".join(f"{value:g}" for value in row) for row in result.tolist()), markup=False
+    )
 
 
 @app.command()
 def checkerboard(
     out: Out,
-    kernel: Annotated[list[int] | None, typer.Option(help="Sides of kernels; give it several times.")] = None,
+    kernel: Annotated[
+        list[int] | None, typer.Option(help="Sides of kernels; give it several times.")
+    ] = None,
     stride: Annotated[int, typer.Option(help="Of every kernel.")] = 2,
 ) -> None:
     """How evenly the kernels of a transposed convolution cover its output."""
@@ -40,14 +47,18 @@ def checkerboard(
 
     found = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
     for (side, _), ratio in found.items():
-        results.print(f"kernel {side}, stride {stride}: {'even' if ratio == 1 else f'uneven, {ratio:g} to 1'}")
+        results.print(
+            f"kernel {side}, stride {stride}: {'even' if ratio == 1 else f'uneven, {ratio:g} to 1'}"
+        )
 
 
 @app.command()
 def augmentation(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     out: Out,
-    crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
+    crop: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the augmentation.")] = 0,
 ) -> None:
     """One image with its mask, and what a training sees of it."""
@@ -73,7 +84,9 @@ def networks(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     epochs: Annotated[int, typer.Option(help="Of each network.")] = 5,
-    crop: Annotated[tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")] = None,
+    crop: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")
+    ] = None,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
     seed: Annotated[int, typer.Option(help="Of order, augmentation and weights.")] = 0,
     threshold: Threshold = 128,
@@ -103,4 +116,6 @@ def _matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported ins
     try:
         return torch.tensor([[float(value) for value in row.split()] for row in text.split(";")])
     except ValueError as error:
-        raise ConfigError(f"'{text}': needs rows of numbers of equal length, as in '0 1; 2 3'") from error
+        raise ConfigError(
+            f"'{text}': needs rows of numbers of equal length, as in '0 1; 2 3'"
+        ) from error

@@ -1,4 +1,6 @@
-"""The command `pixelwise`: composes, and turns errors into one line. Heavy imports stay inside the commands."""
+"""The command `pixelwise`: composes, and turns errors into one line. Heavy imports stay inside the
+commands.
+"""
 
 import gc
 import os
@@ -31,7 +33,8 @@ TYPER_INTERRUPTED = 130
 
 app = typer.Typer(
     name="pixelwise",
-    help="Semantic segmentation: from a folder of images and masks to a model, and masks of new images.",
+    help="Semantic segmentation: from a folder of images and masks to a model, and masks of new "
+    "images.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,10 +59,11 @@ ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
 
 
 def script() -> None:
-    """Entry point of the console script: `main` without the seconds that Python spends on housekeeping.
+    """Entry point of the console script: `main` without the seconds that Python spends on
+    housekeeping.
 
-    Importing PyTorch makes a million objects that live on: looking through them for garbage again and again takes
-    0.8 s, and taking them apart at the end 1.2 s.
+    Importing PyTorch makes a million objects that live on: looking through them for garbage again
+    and again takes 0.8 s, and taking them apart at the end 1.2 s.
     """
     gc.set_threshold(OBJECTS)
     status = 0
@@ -73,7 +77,9 @@ def script() -> None:
 
 
 def with_address(words: list[str]) -> list[str]:
-    """`--cluster` may stand without its address, also before images: one is HOST:PORT, local or auto."""
+    """`--cluster` may stand without its address, also before images: one is HOST:PORT, local or
+    auto.
+    """
     following = [*words[1:], ""]
     return [
         "--cluster=auto" if word == "--cluster" and not re.fullmatch(ADDRESS, after) else word

@@ -8,7 +8,9 @@ import typer
 
 def models(
     folder: Annotated[Path, typer.Argument(help="Where to look for runs.")] = Path("runs"),
-    find: Annotated[str, typer.Option(help="List the timm encoders whose name matches, as in 'resnet*'.")] = "",
+    find: Annotated[
+        str, typer.Option(help="List the timm encoders whose name matches, as in 'resnet*'.")
+    ] = "",
 ) -> None:
     """List decoders, encoders, the models that come along and those in the folder `runs`."""
     from timm import list_models
@@ -18,7 +20,10 @@ def models(
     from pixelwise.models.build import DECODERS
     from pixelwise.models.weights import PACKAGES
 
-    lines = ["decoders: " + ", ".join(DECODERS), "encoders with weights from a package: " + ", ".join(PACKAGES)]
+    lines = [
+        "decoders: " + ", ".join(DECODERS),
+        "encoders with weights from a package: " + ", ".join(PACKAGES),
+    ]
     if find:
         lines.append(f"timm encoders like '{find}': {', '.join(list_models(find)) or 'none'}")
     else:
@@ -28,6 +33,7 @@ def models(
         header = read_header(path)
         origin = "" if name in local else " (bundled)"
         lines.append(
-            f"{name}{origin}: {header.model.decoder} on {header.model.encoder}, {', '.join(header.classes.names)}"
+            f"{name}{origin}: {header.model.decoder} on {header.model.encoder}, "
+            f"{', '.join(header.classes.names)}"
         )
     results.print("\n".join(lines), markup=False)

@@ -4,39 +4,73 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Device, Largest, Model, OnCluster, Scale, Tta, Workers, refuse_alone
+from pixelwise.cli.options import (
+    Device,
+    Largest,
+    Model,
+    OnCluster,
+    Scale,
+    Tta,
+    Workers,
+    refuse_alone,
+)
 
-IN_PART, REFUSED = 1, 2
+IN_PART = 1
+REFUSED = 2
 
 
 def predict(
     model: Model,
-    images: Annotated[list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")],
+    images: Annotated[
+        list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")
+    ],
     out: Annotated[str, typer.Option(help="Folder for the masks.")],
-    overlay: Annotated[bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")] = False,
-    confidence: Annotated[bool, typer.Option("--confidence", help="Also write how sure each pixel is.")] = False,
-    tile: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Larger images go in tiles.")] = (1024, 1024),
-    overlap: Annotated[float, typer.Option(help="Share of a tile that neighbours have in common.")] = 0.0625,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")
+    ] = False,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Also write how sure each pixel is.")
+    ] = False,
+    tile: Annotated[
+        tuple[int, int], typer.Option(metavar="H W", help="Larger images go in tiles.")
+    ] = (1024, 1024),
+    overlap: Annotated[
+        float, typer.Option(help="Share of a tile that neighbours have in common.")
+    ] = 0.0625,
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="WHAT", help="probabilities, logits, areas, polygons or seams; give it once for each."),
+        typer.Option(
+            metavar="WHAT",
+            help="probabilities, logits, areas, polygons or seams; give it once for each.",
+        ),
     ] = None,
-    smallest_area: Annotated[int, typer.Option(metavar="PIXELS", help="Join smaller regions (extra raster).")] = 0,
+    smallest_area: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Join smaller regions (extra raster).")
+    ] = 0,
     largest: Largest = None,
     tta: Tta = False,
     scale: Scale = None,
     max_memory: Annotated[
-        int | None, typer.Option(metavar="MIB", help="Large images: what the sums of logits may take; 480.")
+        int | None,
+        typer.Option(metavar="MIB", help="Large images: what the sums of logits may take; 480."),
     ] = None,
     runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
-    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; else chosen with the runtime.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bfloat16; else chosen with the runtime.")
+    ] = None,
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make masks anew that are there already.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Make masks anew that are there already.")
+    ] = False,
     cluster: OnCluster = None,
     workers: Workers = None,
-    estimate: Annotated[bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")
+    ] = False,
 ) -> None:
-    """Write a mask (palette PNG of class ids) for each image. Masks that are there already are left."""
+    """Write a mask (palette PNG of class ids) for each image. Masks that are there already are
+    left.
+    """
     from pixelwise.cli.console import TerminalMonitor
     from pixelwise.inference.choices import Choices
     from pixelwise.inference.load import load, worth_measuring
@@ -46,7 +80,13 @@ def predict(
     refuse_alone(cluster, estimate=estimate, workers=workers)
     monitor = TerminalMonitor()
     choices = Choices(
-        overlay, confidence, tuple(also or ()), tta, tuple(scale or ()), smallest_area, tuple(largest or ())
+        overlay,
+        confidence,
+        tuple(also or ()),
+        tta,
+        tuple(scale or ()),
+        smallest_area,
+        tuple(largest or ()),
     )
     loading: dict[str, Any] = {
         "device": device,
@@ -59,7 +99,9 @@ def predict(
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict import Order, predict_on_cluster
 
-        order = Order(model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate)
+        order = Order(
+            model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate
+        )
         told = predict_on_cluster(order, Cluster(cluster, workers), monitor=monitor)
         if not estimate:
             _tell(told.written, told.skipped, len(told.failed), out)
@@ -78,5 +120,7 @@ def _tell(written: int, skipped: int, failed: int, out: str) -> None:
     there = f", {skipped} were there already" if skipped else ""
     results.print(f"{written} masks in {out}{there}", markup=False)
     if failed:
-        messages.print(f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False)
+        messages.print(
+            f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False
+        )
         raise typer.Exit(IN_PART if written or skipped else REFUSED)

@@ -12,23 +12,43 @@ def stylize(
     out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.")],
     size: Annotated[
         tuple[int, int] | None,
-        typer.Option(metavar="H W", help="What the result fits into; 600 600, by the book 300 450, if not given."),
+        typer.Option(
+            metavar="H W",
+            help="What the result fits into; 600 600, by the book 300 450, if not given.",
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps in all; 200, by the book 500, if not given.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Steps in all; 200, by the book 500, if not given.")
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
     network: Annotated[str, typer.Option(help="vgg19, vgg16 or a timm network.")] = "vgg19",
     weights: Annotated[str, typer.Option(help="Of the network: auto or a file.")] = "auto",
-    only: Annotated[list[str] | None, typer.Option(metavar="CLASS", help="Style on this class alone.")] = None,
-    but: Annotated[list[str] | None, typer.Option("--except", metavar="CLASS", help="Style all but this.")] = None,
-    class_style: Annotated[
-        list[str] | None, typer.Option(metavar="CLASS=IMAGE", help="The style of this class instead.")
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CLASS", help="Style on this class alone.")
     ] = None,
-    model: Annotated[str, typer.Option(help="What finds the classes: a run, model file or bundled model.")] = "",
-    tile: Annotated[int | None, typer.Option(help="Pixels a side that the network sees at once.")] = None,
-    way: Annotated[Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")] = None,
+    but: Annotated[
+        list[str] | None, typer.Option("--except", metavar="CLASS", help="Style all but this.")
+    ] = None,
+    class_style: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS=IMAGE", help="The style of this class instead."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="What finds the classes: a run, model file or bundled model.")
+    ] = "",
+    tile: Annotated[
+        int | None, typer.Option(help="Pixels a side that the network sees at once.")
+    ] = None,
+    way: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")
+    ] = None,
     every: Annotated[int, typer.Option(help="Steps between pictures of the way.")] = 25,
-    book: Annotated[bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")] = False,
-    set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of StyleConfig.")] = None,
+    book: Annotated[
+        bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")
+    ] = False,
+    set: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of StyleConfig.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of a start from noise.")] = 0,
 ) -> None:
     """Paint a picture in the style of another, whole or on the regions of some classes."""
@@ -47,7 +67,8 @@ def stylize(
     own = _styles(class_style or [])
     if (only or but or own) and not model:
         raise ConfigError(
-            "--only, --except and --class-style need a --model that finds the classes, such as a run folder"
+            "--only, --except and --class-style need a --model that finds the classes, such "
+            "as a run folder"
         )
     region = job.Region(model, tuple(only or ()), tuple(but or ()), own) if model else None
     done = job.stylize(
@@ -75,5 +96,7 @@ def _styles(given: list[str]) -> tuple[tuple[str, Path], ...]:
 
     pairs = [text.partition("=") for text in given]
     if any(not image for _, _, image in pairs):
-        raise ConfigError(f"--class-style {' '.join(given)}: write CLASS=IMAGE, such as sky=waves.jpg")
+        raise ConfigError(
+            f"--class-style {' '.join(given)}: write CLASS=IMAGE, such as sky=waves.jpg"
+        )
     return tuple((name, Path(image)) for name, _, image in pairs)

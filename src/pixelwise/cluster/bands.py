@@ -1,5 +1,5 @@
-"""Pictures too large for one worker: into how many bands they go, and the parts that lie in the store until they are
-joined.
+"""Pictures too large for one worker: into how many bands they go, and the parts that lie in the
+store until they are joined.
 """
 
 import json
@@ -17,10 +17,14 @@ from pixelwise.inference.tiles import Band, TilePlan
 from pixelwise.jobs.results import result_names, unsigned
 
 LARGE = MAX_PIXELS
-"""Pixels above which an image may go to several workers: these are labelled by window wherever they are labelled."""
+"""Pixels above which an image may go to several workers: these are labelled by window wherever they
+are labelled.
+"""
 
 FOLDER = ".bands"
-"""In the output folder: for an image STEM.json, which says into how many bands it goes, and STEM.NUMBER-OF.tif."""
+"""In the output folder: for an image STEM.json, which says into how many bands it goes, and
+STEM.NUMBER-OF.tif.
+"""
 
 _OF_AN_IMAGE = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
 
@@ -51,8 +55,11 @@ class Parts:
         return all(times.get(name, -1) >= times.get(plan, 0) for name in names)
 
     def at_hand(self, folder: Path) -> list[Path]:
-        """The labels of all bands as files: themselves, or copies in `folder`. Raises ImageError."""
-        names, here = [self.names(number) for number in range(self.of)], self.place.local or folder
+        """The labels of all bands as files: themselves, or copies in `folder`. Raises
+        ImageError.
+        """
+        names = [self.names(number) for number in range(self.of)]
+        here = self.place.local or folder
         if self.place.local is None:
             for name in (name for band in names for name in band):
                 fetch(self.place.at(name), folder)
@@ -68,26 +75,32 @@ def divide(
     workers: int,
     anew: bool,
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Into how many bands images go, those alone that go into some; and of those that are not divided like that yet
-    what `begin` writes down, for a later call to go on with.
+    """Into how many bands images go, those alone that go into some; and of those that are not
+    divided like that yet what `begin` writes down, for a later call to go on with.
 
-    plans: the tiles of the images above LARGE. made_with: what parts must have in common, as JSON values. total: pixels
-    of the job. anew: parts that are there do not count.
+    plans: the tiles of the images above LARGE. made_with: what parts must have in common, as JSON
+    values. total: pixels of the job. anew: parts that are there do not count.
     """
-    place, found, new = Store(store.at(FOLDER)), dict[str, int](), dict[str, str]()
+    place = Store(store.at(FOLDER))
+    found = dict[str, int]()
+    new = dict[str, str]()
     there = {} if anew else place.times()
     for image, plan in plans.items():
         made = {**made_with, **_picture(image), "height": plan.height, "width": plan.width}
         before = json.loads((place.text(_plan(image)) if _plan(image) in there else None) or "{}")
         if before.get("made_with") == made:
             found[image] = before["bands"]
-        elif (of := bands(plan.height * plan.width, len(plan.rows), total=total, workers=workers)) > 1:
+        elif (
+            of := bands(plan.height * plan.width, len(plan.rows), total=total, workers=workers)
+        ) > 1:
             found[image] = of
             new[image] = json.dumps({"bands": of, "made_with": made})
     return found, new
 
 
-def begin(store: Store, images: Collection[str], found: Mapping[str, int], new: Mapping[str, str]) -> None:
+def begin(
+    store: Store, images: Collection[str], found: Mapping[str, int], new: Mapping[str, str]
+) -> None:
     """Write down what `divide` found of `images`, and remove the parts that do not count."""
     clear(store, [image for image in images if image in new or image not in found])
     for image, text in new.items():
@@ -96,7 +109,8 @@ def begin(store: Store, images: Collection[str], found: Mapping[str, int], new: 
 
 def clear(store: Store, images: Collection[str]) -> None:
     """Remove what is there of these images, drafts too."""
-    place, stems = Store(store.at(FOLDER)), {_stem(image) for image in images}
+    place = Store(store.at(FOLDER))
+    stems = {_stem(image) for image in images}
     names = place.times() if stems else {}
     place.remove([name for name in names if _of(DRAFT.sub(r"\1\2", name)) in stems])
 
@@ -116,9 +130,15 @@ def _picture(image: str) -> dict[str, object]:
     if is_address(image):
         try:
             info = filesystem(image).info(image)
-        except Exception:  # what stores raise has no base class but Exception; fetching it will say what is wrong
+        except (
+            Exception
+        ):  # what stores raise has no base class but Exception; fetching it will say what is wrong
             info = {}
-        return {"image": unsigned(image), "bytes": info.get("size"), "changed": str(info.get("ETag") or changed(info))}
+        return {
+            "image": unsigned(image),
+            "bytes": info.get("size"),
+            "changed": str(info.get("ETag") or changed(info)),
+        }
     found = Path(image).stat()
     return {"image": image, "bytes": found.st_size, "changed": found.st_mtime_ns}
 

@@ -1,4 +1,6 @@
-"""Ray: reaching a cluster, or starting one on this machine, and whether its nodes can do the work."""
+"""Ray: reaching a cluster, or starting one on this machine, and whether its nodes can do the
+work.
+"""
 
 import logging
 import os
@@ -25,7 +27,9 @@ NODE_SECONDS = 120
 """How long a node has to start a process there and to tell what it has."""
 
 OBJECT_STORE = 200 * 2**20
-"""Bytes of shared memory of a cluster on this machine: only lists of names and one model pass through it."""
+"""Bytes of shared memory of a cluster on this machine: only lists of names and one model pass
+through it.
+"""
 
 _PACKAGES = ("pixelwise", "torch", "numpy", "pillow", "onnxruntime", "openvino", "rasterio")
 """What the masks depend on."""
@@ -33,16 +37,18 @@ _PACKAGES = ("pixelwise", "torch", "numpy", "pillow", "onnxruntime", "openvino",
 
 _SETTINGS = b"\x04"
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00" + _SETTINGS + b"\x00" * 5
-"""How a client of HTTP/2, as Ray's head node speaks it, begins (RFC 9113, section 3.4), and the type of the answer."""
+"""How a client of HTTP/2, as Ray's head node speaks it, begins (RFC 9113, section 3.4), and the
+type of the answer.
+"""
 
 
 @dataclass(frozen=True)
 class Cluster:
     """Which cluster, and how much of it.
 
-    address: HOST:PORT of its head node; `local` starts one on this machine for the job alone; `auto` is that of
-    $RAY_ADDRESS or one that runs on this machine, else `local`. workers: how many at most, one for each core (or GPU)
-    of today's nodes if None. threads: cores of each.
+    address: HOST:PORT of its head node; `local` starts one on this machine for the job alone;
+    `auto` is that of $RAY_ADDRESS or one that runs on this machine, else `local`. workers: how many
+    at most, one for each core (or GPU) of today's nodes if None. threads: cores of each.
     """
 
     address: str = "auto"
@@ -51,17 +57,22 @@ class Cluster:
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"workers {self.workers}: give at least 1, or leave it out for one a core")
+            raise ConfigError(
+                f"workers {self.workers}: give at least 1, or leave it out for one a core"
+            )
 
 
 @contextmanager
 def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
     """Ray, connected for the block; where somebody has connected before, theirs is taken and stays.
 
-    Raises ConfigError where Ray is not installed, no cluster answers at the address, or it runs other versions.
+    Raises ConfigError where Ray is not installed, no cluster answers at the address, or it runs
+    other versions.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of Ray Data's own ways on standard error
+    os.environ.setdefault(
+        "RAY_BACKEND_LOG_LEVEL", "fatal"
+    )  # it warns of Ray Data's own ways on standard error
     ray = demand("ray")
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if ray.is_initialized():
@@ -72,7 +83,11 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
         with _silent_errors():
             found = _reached(ray, cluster, quiet)
             if found is None:
-                own = {"num_cpus": cores(), "object_store_memory": OBJECT_STORE, "dashboard_host": "127.0.0.1"}
+                own = {
+                    "num_cpus": cores(),
+                    "object_store_memory": OBJECT_STORE,
+                    "dashboard_host": "127.0.0.1",
+                }
                 found = _started(ray, {**own, **quiet})
         _quieten()
         resources = ray.cluster_resources()
@@ -88,7 +103,9 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
 
 def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
     """The context of a running cluster; None where one is to be started."""
-    address = os.environ.get("RAY_ADDRESS", "auto") if cluster.address == "auto" else cluster.address
+    address = (
+        os.environ.get("RAY_ADDRESS", "auto") if cluster.address == "auto" else cluster.address
+    )
     if address == "local":
         return None
     if address != "auto":
@@ -97,27 +114,39 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
         return _init(ray, address, quiet)
     except RuntimeError as error:
         if "ersion mismatch" not in str(error):
-            raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
+            raise ConfigError(
+                f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?"
+            ) from error
         told = " ".join(str(error).split())
-        raise ConfigError(f"cluster {address}: {told} Install the same versions here and there") from error
+        raise ConfigError(
+            f"cluster {address}: {told} Install the same versions here and there"
+        ) from error
     except (ConnectionError, TimeoutError, ValueError) as error:
         if "AuthToken" in str(error.__cause__):
             raise ConfigError(
-                f"cluster {address} asks for another token; give this machine the nodes' in RAY_AUTH_TOKEN or "
+                f"cluster {address} asks for another token; give this machine the nodes' in "
+                "RAY_AUTH_TOKEN or "
                 "~/.ray/auth_token, and RAY_AUTH_MODE=token"
             ) from error
         if address == "auto":
             return None
-        raise ConfigError(f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?") from error
+        raise ConfigError(
+            f"cluster {address}: {first_line(error)}; is that a Ray cluster's address?"
+        ) from error
 
 
 def _init(ray: ModuleType, address: str, quiet: dict[str, Any]) -> Any:
-    """ray.init, which looks for no token where an address is given; nodes started where one lies ask for it."""
+    """ray.init, which looks for no token where an address is given; nodes started where one lies
+    ask for it.
+    """
     try:
         return ray.init(address, **quiet)
     except ConnectionError as error:
         setup = demand("ray._private.authentication.authentication_token_setup")
-        if "AuthToken" not in str(error.__cause__) or not setup.maybe_enable_token_auth_if_token_available():
+        if (
+            "AuthToken" not in str(error.__cause__)
+            or not setup.maybe_enable_token_auth_if_token_available()
+        ):
             raise
         return ray.init(address, **quiet)
 
@@ -127,7 +156,8 @@ def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
         return ray.init("local", **options)
     except Exception as error:  # Ray raises no more than an Exception where its processes are slow
         raise ConfigError(
-            f"Ray does not start here ({first_line(error)}); a machine that is busy may need another try"
+            f"Ray does not start here ({first_line(error)}); a machine that is busy may need "
+            "another try"
         ) from error
 
 
@@ -136,7 +166,8 @@ def _refuse_silent(address: str) -> None:
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdecimal():
         raise ConfigError(
-            f"cluster {address!r}: give HOST:PORT of the head node, as in 10.0.0.5:6379, from a machine that is part "
+            f"cluster {address!r}: give HOST:PORT of the head node, as in 10.0.0.5:6379, from "
+            "a machine that is part "
             "of the cluster; or `local`, or `auto`"
         )
     try:
@@ -145,37 +176,43 @@ def _refuse_silent(address: str) -> None:
             answer = found.recv(9)
     except (OSError, OverflowError) as error:
         raise ConfigError(
-            f"no cluster at {address} ({error}); start one with `ray start --head --port {port}`, give the address "
+            f"no cluster at {address} ({error}); start one with `ray start --head --port "
+            f"{port}`, give the address "
             "that it prints, or `--cluster local`"
         ) from error
     if answer[3:4] != _SETTINGS:
         raise ConfigError(
-            f"what answers at {address} is no Ray cluster; give HOST:PORT that `ray start --head` prints, 6379 if not "
+            f"what answers at {address} is no Ray cluster; give HOST:PORT that `ray start "
+            "--head` prints, 6379 if not "
             "chosen otherwise"
         )
 
 
 def await_nodes(address: str, number: int, *, seconds: float = 300) -> None:
-    """Returns when so many nodes are in the cluster. Raises ConfigError where they are not after so long."""
+    """Returns when so many nodes are in the cluster. Raises ConfigError where they are not after so
+    long.
+    """
     limit = time.monotonic() + seconds
     with connected(Cluster(address), Monitor()) as ray:
         while (there := len(_alive(ray))) < number:
             if time.monotonic() > limit:
                 raise ConfigError(
-                    f"cluster {address}: {there} of {number} nodes have joined after {seconds:.0f} s; look at what "
+                    f"cluster {address}: {there} of {number} nodes have joined after "
+                    f"{seconds:.0f} s; look at what "
                     "`ray start` says on the others, or ask for fewer"
                 )
             time.sleep(1)
 
 
 def wants_gpu(ray: ModuleType, device: str) -> bool:
-    """Whether a worker is to have a GPU: as asked, else where the cluster has some. Raises ConfigError for one that is
-    asked for and not there: Ray would wait for ever.
+    """Whether a worker is to have a GPU: as asked, else where the cluster has some. Raises
+    ConfigError for one that is asked for and not there: Ray would wait for ever.
     """
     there = ray.cluster_resources().get("GPU", 0) >= 1
     if device == "cuda" and not there:
         raise ConfigError(
-            "device is 'cuda', but no node of the cluster has a GPU; choose cpu or auto, or start a node with one first"
+            "device is 'cuda', but no node of the cluster has a GPU; choose cpu or auto, or "
+            "start a node with one first"
         )
     return there and device != "cpu"
 
@@ -188,19 +225,24 @@ def beside_driver(ray: ModuleType, kind: type) -> Any:
 
 
 def worker_count(ray: ModuleType, cluster: Cluster, *, gpu: bool) -> int:
-    """How many workers: as asked, else one for each of the GPUs, or for so many cores as one has threads."""
+    """How many workers: as asked, else one for each of the GPUs, or for so many cores as one has
+    threads.
+    """
     resources = ray.cluster_resources()
     room = resources.get("GPU", 0) if gpu else resources.get("CPU", 0) // cluster.threads
     return cluster.workers or max(1, int(room))
 
 
 def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None:
-    """Raises ConfigError where a node lacks one of `paths` or runs other versions, and where none has the `memory`."""
+    """Raises ConfigError where a node lacks one of `paths` or runs other versions, and where none
+    has the `memory`.
+    """
     nodes = [node for node in _alive(ray) if node["Resources"].get("CPU")]
     largest = max((node["Resources"].get("memory", 0) for node in nodes), default=0)
     if nodes and largest < memory:
         raise ConfigError(
-            f"a worker with this model needs about {memory / 2**30:.1f} GiB, but no node has more than "
+            f"a worker with this model needs about {memory / 2**30:.1f} GiB, but no node has "
+            "more than "
             f"{largest / 2**30:.1f} GiB; use larger nodes, a smaller model or --tile"
         )
     strategy = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
@@ -219,16 +261,23 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
             theirs, missing = ray.get(answer, timeout=NODE_SECONDS)
         except Exception as error:
             raise ConfigError(
-                f"node {name} cannot work ({first_line(error)}); install the same pixelwise[cluster] on every node"
+                f"node {name} cannot work ({first_line(error)}); install the same "
+                "pixelwise[cluster] on every node"
             ) from error
         other = [
-            f"{part} {theirs.get(part)} there, {mine[part]} here" for part in mine if theirs.get(part) != mine[part]
+            f"{part} {theirs.get(part)} there, {mine[part]} here"
+            for part in mine
+            if theirs.get(part) != mine[part]
         ]
         if other:
-            raise ConfigError(f"node {name} has other versions: {'; '.join(other)}; install the same on every node")
+            raise ConfigError(
+                f"node {name} has other versions: {'; '.join(other)}; install the same on "
+                "every node"
+            )
         if missing:
             raise ConfigError(
-                f"node {name} does not see {missing[0]}; give folders that all nodes share, or a store such as s3://"
+                f"node {name} does not see {missing[0]}; give folders that all nodes share, "
+                "or a store such as s3://"
             )
 
 
@@ -250,8 +299,11 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def _silent_errors() -> Iterator[None]:
-    """Nothing reaches standard error: Ray's C++ part writes notes there that no setting turns off."""
-    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Nothing reaches standard error: Ray's C++ part writes notes there that no setting turns
+    off.
+    """
+    kept = os.dup(2)
+    sink = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 2)
         yield
@@ -280,8 +332,12 @@ def deaths(ray: ModuleType) -> tuple[type[Exception], ...]:
 
 
 def first_line(error: BaseException) -> str:
-    """Of an error, or of its cause, where Ray has wrapped it; the last, behind the traceback, of what ended an actor in
-    the making.
+    """Of an error, or of its cause, where Ray has wrapped it; the last, behind the traceback, of
+    what ended an actor in the making.
     """
-    lines = [line for line in str(getattr(error, "cause", None) or error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1 if getattr(error, "actor_init_failed", False) else 0].strip()
+    lines = [
+        line for line in str(getattr(error, "cause", None) or error).splitlines() if line.strip()
+    ]
+    return (lines or [type(error).__name__])[
+        -1 if getattr(error, "actor_init_failed", False) else 0
+    ].strip()

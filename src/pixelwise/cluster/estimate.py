@@ -21,7 +21,9 @@ ASIDE = ".estimate"
 
 @contextmanager
 def aside(store: Store) -> Iterator[Store]:
-    """A place for results that nobody keeps, where others will go; empty before and after the block."""
+    """A place for results that nobody keeps, where others will go; empty before and after the
+    block.
+    """
     place = Store(store.at(ASIDE))
     _empty(place)
     try:
@@ -31,8 +33,8 @@ def aside(store: Store) -> Iterator[Store]:
 
 
 def probes(pixels: Mapping[str, int], plans: Mapping[str, TilePlan]) -> list[Unit]:
-    """A unit of one image and one of a few, if there are more, from all over the list; or of two bands of the first
-    image where all are large, which are those that have `plans`.
+    """A unit of one image and one of a few, if there are more, from all over the list; or of two
+    bands of the first image where all are large, which are those that have `plans`.
     """
     small = [image for image in pixels if image not in plans]
     if not small:
@@ -40,14 +42,21 @@ def probes(pixels: Mapping[str, int], plans: Mapping[str, TilePlan]) -> list[Uni
         return cut(image, pixels[image], max(1, len(plan.rows) // ROWS), number=-2)[:2]
     chosen = small[:: max(1, len(small) // SAMPLE)][:SAMPLE]
     parts = [part for part in (chosen[:1], chosen[1:]) if part]
-    return [Unit(-1 - n, tuple(part), tuple(pixels[image] for image in part)) for n, part in enumerate(parts)]
+    return [
+        Unit(-1 - n, tuple(part), tuple(pixels[image] for image in part))
+        for n, part in enumerate(parts)
+    ]
 
 
 def sampled(
-    ray: ModuleType, needs: Mapping[str, Any], kind: Callable[[Task], Worker], task: Task, units: Sequence[Unit]
+    ray: ModuleType,
+    needs: Mapping[str, Any],
+    kind: Callable[[Task], Worker],
+    task: Task,
+    units: Sequence[Unit],
 ) -> tuple[list[dict[str, Any]], float]:
-    """What became of the images of one or two units, by a worker of their own, and how many pixels of the last unit it
-    labelled in a second; 0 where none. Raises RayActorError where it dies.
+    """What became of the images of one or two units, by a worker of their own, and how many pixels
+    of the last unit it labelled in a second; 0 where none. Raises RayActorError where it dies.
     """
     worker = ray.remote(**needs)(kind).remote(task)
     try:
@@ -56,7 +65,8 @@ def sampled(
         for unit in units[1:]:
             began = time.monotonic()
             last = ray.get(worker.__call__.remote(unit.as_row()))
-            seconds, rows = time.monotonic() - began, rows + last
+            seconds = time.monotonic() - began
+            rows = rows + last
     finally:
         ray.kill(worker)
     labelled = sum(row["pixels"] for row in last if row["state"] in (DONE, PART))
@@ -67,8 +77,10 @@ def estimate(pixels: Sequence[int], rate: float, workers: int) -> str:
     """What images of `pixels` take at `rate` pixels a second for each of the workers, in words."""
     hours = sum(pixels) / rate / 3600
     return (
-        f"{len(pixels)} images of {sum(pixels) / 1e6:.0f} megapixels: about {hours:.2g} worker-hours at "
-        f"{rate / 1e6:.2f} megapixels/s a worker, {hours / workers * 60:.2g} minutes on {workers} workers"
+        f"{len(pixels)} images of {sum(pixels) / 1e6:.0f} megapixels: about {hours:.2g} "
+        "worker-hours at "
+        f"{rate / 1e6:.2f} megapixels/s a worker, {hours / workers * 60:.2g} minutes on "
+        f"{workers} workers"
     )
 
 

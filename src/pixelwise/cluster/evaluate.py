@@ -23,7 +23,9 @@ from pixelwise.monitor import Monitor
 
 @dataclass(frozen=True)
 class Task:
-    """What every worker needs: the Pool's model, options of `load` and `always`, and what `measured` takes."""
+    """What every worker needs: the Pool's model, options of `load` and `always`, and what
+    `measured` takes.
+    """
 
     model: Any
     loading: Mapping[str, Any]
@@ -35,27 +37,37 @@ class Task:
 
 
 class Judge:
-    """Holds the model. Called with a row of a unit it gives a row for each image: its number, and its Measures or the
-    reason why there are none.
+    """Holds the model. Called with a row of a unit it gives a row for each image: its number, and
+    its Measures or the reason why there are none.
     """
 
     def __init__(self, task: Task) -> None:
-        self._task, self._predictor = task, held(task.model, task.loading, task.ledger).always(**task.always)
+        self._task = task
+        self._predictor = held(task.model, task.loading, task.ledger).always(**task.always)
         self._watch = Watch()
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Measure the images of a unit, side by side."""
         if begun_before(self._task.ledger, f"unit {row['unit']}") > TRIES:
-            return [_row(-1, f"workers died {TRIES + 1} times while they measured {', '.join(row['names'])}")]
+            return [
+                _row(
+                    -1,
+                    f"workers died {TRIES + 1} times while they measured {', '.join(row['names'])}",
+                )
+            ]
         pairs = zip(row["numbers"], row["names"], row["images"], row["masks"], strict=True)
         with self._watch.over(max(row["pixels"])):
             return list(ahead(self._measured, pairs))
 
     def _measured(self, given: tuple[Any, str, str, str]) -> dict[str, Any]:
         number, name, image, mask = given
-        task, pair = self._task, Pair(str(name), Path(str(image)), Path(str(mask)))
+        task = self._task
+        pair = Pair(str(name), Path(str(image)), Path(str(mask)))
         try:
-            return _row(int(number), measured(self._predictor, task.read_labels, task.shared, task.temperature, pair))
+            return _row(
+                int(number),
+                measured(self._predictor, task.read_labels, task.shared, task.temperature, pair),
+            )
         except PixelwiseError as error:
             return _row(-1, str(error))
         finally:
@@ -64,9 +76,11 @@ class Judge:
 
 @dataclass(frozen=True)
 class ClusterScorer:
-    """In place of `score`, for `evaluate`: the work is done on a cluster, and the figures are those of one machine.
+    """In place of `score`, for `evaluate`: the work is done on a cluster, and the figures are those
+    of one machine.
 
-    Measures of each image are joined in the order of the images, so that every sum is the same to the last bit.
+    Measures of each image are joined in the order of the images, so that every sum is the same to
+    the last bit.
     """
 
     model: Path
@@ -84,14 +98,28 @@ class ClusterScorer:
         temperature: float | None = None,
         monitor: Monitor,
     ) -> Evaluation:
-        """As `score`. Raises DataError where an image cannot be measured, ConfigError as `connected` does."""
+        """As `score`. Raises DataError where an image cannot be measured, ConfigError as
+        `connected` does.
+        """
         shared = announced(predictor.classes, dataset, pairs, split, monitor)
         with connected(self.cluster, monitor) as ray:
-            pool = Pool.of(ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]])
+            pool = Pool.of(
+                ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]]
+            )
             loading = one_runtime(self.model, self.loading, monitor)
-            task = Task(pool.model, loading, self.always, dataset.read_labels, shared, temperature, pool.ledger)
+            task = Task(
+                pool.model,
+                loading,
+                self.always,
+                dataset.read_labels,
+                shared,
+                temperature,
+                pool.ledger,
+            )
             found = _in_order(pool.run(Judge, task, _units(pairs, pool.workers)))
-            tracked = monitor.track(found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs))
+            tracked = monitor.track(
+                found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs)
+            )
             return concluded(tracked, shared, split, [pair.name for pair in pairs])
 
 
@@ -116,8 +144,11 @@ def _units(pairs: Sequence[Pair], workers: int) -> list[dict[str, Any]]:
 
 
 def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[Measures]:
-    """The measures by the numbers of their images, each as soon as those before it are there; once each."""
-    waiting, following = dict[int, Measures](), 0
+    """The measures by the numbers of their images, each as soon as those before it are there; once
+    each.
+    """
+    waiting = dict[int, Measures]()
+    following = 0
     for row in rows:
         if row["number"] < 0:
             raise DataError(row["found"])

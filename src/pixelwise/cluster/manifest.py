@@ -14,25 +14,33 @@ from pixelwise.jobs.results import unsigned
 FOLDER = "manifest"
 COLUMNS = ("image", "state", "mask", "reason", "pixels")
 _QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\")]+")
-ROWS, SECONDS = 10_000, 30.0
+ROWS = 10_000
+SECONDS = 30.0
 """A part is written when it has so many rows, or so long after the one before."""
 
 
 class Manifest:
-    """Parts under `manifest/` in a store, each written whole; where an image stands twice, the later row counts.
+    """Parts under `manifest/` in a store, each written whole; where an image stands twice, the
+    later row counts.
 
-    A driver that is killed loses at most SECONDS of rows, but no mask: what is written is found again by its name.
+    A driver that is killed loses at most SECONDS of rows, but no mask: what is written is found
+    again by its name.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
         self._rows = list[Mapping[str, Any]]()
-        self._parts, self._last = 0, time.monotonic()
+        self._parts = 0
+        self._last = time.monotonic()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take up a row with COLUMNS; of addresses on the web without their queries, which may be keys to them."""
-        reason = _QUERY.sub(r"\1", row.get("reason", "").replace(row["image"], unsigned(row["image"])))
+        """Take up a row with COLUMNS; of addresses on the web without their queries, which may be
+        keys to them.
+        """
+        reason = _QUERY.sub(
+            r"\1", row.get("reason", "").replace(row["image"], unsigned(row["image"]))
+        )
         self._rows.append({**row, "image": unsigned(row["image"]), "reason": reason})
         if len(self._rows) >= ROWS or time.monotonic() - self._last > SECONDS:
             self.flush()
@@ -52,10 +60,14 @@ class Manifest:
 
 
 def read_manifest(store: Store, *, since: int = 0) -> dict[str, dict[str, str]]:
-    """The last row of each image, by image, the latest at the end; of parts from `since` (nanoseconds) on."""
+    """The last row of each image, by image, the latest at the end; of parts from `since`
+    (nanoseconds) on.
+    """
     folder = Store(store.at(FOLDER))
     found = dict[str, dict[str, str]]()
-    for name in sorted(name for name, when in folder.times().items() if name.endswith(".csv") and when >= since):
+    for name in sorted(
+        name for name, when in folder.times().items() if name.endswith(".csv") and when >= since
+    ):
         for row in csv.DictReader(io.StringIO(folder.text(name) or "", newline="")):
             found.pop(row["image"], None)
             found[row["image"]] = row

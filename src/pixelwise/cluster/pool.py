@@ -1,4 +1,6 @@
-"""A pool of workers that hold a model, on Ray Data: what one needs, and how rows come back from it."""
+"""A pool of workers that hold a model, on Ray Data: what one needs, and how rows come back from
+it.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +10,15 @@ from types import ModuleType
 from typing import Any
 
 from pixelwise.checkpoint import model_path
-from pixelwise.cluster.engine import Cluster, beside_driver, deaths, first_line, refuse_unfit, wants_gpu, worker_count
+from pixelwise.cluster.engine import (
+    Cluster,
+    beside_driver,
+    deaths,
+    first_line,
+    refuse_unfit,
+    wants_gpu,
+    worker_count,
+)
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.packages import demand
@@ -19,8 +29,8 @@ PROCESS_MEMORY = 700 * 2**20
 
 
 class Ledger:
-    """Counts how often something was begun, and the bands of each image, and knows the slowest unit; one for a job,
-    where the job is.
+    """Counts how often something was begun, and the bands of each image, and knows the slowest
+    unit; one for a job, where the job is.
     """
 
     def __init__(self) -> None:
@@ -34,7 +44,9 @@ class Ledger:
         return self._begun[what] - 1
 
     def through(self, what: str) -> None:
-        """It has come to an end, whichever: no worker was lost over it this time, and none counts any more."""
+        """It has come to an end, whichever: no worker was lost over it this time, and none counts
+        any more.
+        """
         del self._begun[what]
 
     def there(self, image: str, band: int) -> int:
@@ -50,8 +62,8 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Pool:
-    """workers: how many at most. needs: what Ray keeps free for each. model: its files by name, the one to load first,
-    in Ray's object store. ledger: the handle of a Ledger.
+    """workers: how many at most. needs: what Ray keeps free for each. model: its files by name, the
+    one to load first, in Ray's object store. ledger: the handle of a Ledger.
     """
 
     workers: int
@@ -61,40 +73,58 @@ class Pool:
 
     @classmethod
     def of(
-        cls, ray: ModuleType, cluster: Cluster, model: Path, loading: Mapping[str, Any], shared: Sequence[Path]
+        cls,
+        ray: ModuleType,
+        cluster: Cluster,
+        model: Path,
+        loading: Mapping[str, Any],
+        shared: Sequence[Path],
     ) -> "Pool":
-        """Workers for a model on a connected cluster. Raises ConfigError where a node does not see `shared` or cannot
-        hold the model.
+        """Workers for a model on a connected cluster. Raises ConfigError where a node does not see
+        `shared` or cannot hold the model.
         """
-        on_torch = model.suffix not in EXPORTED and loading.get("runtime", "torch") in ("auto", "torch")
+        on_torch = model.suffix not in EXPORTED and loading.get("runtime", "torch") in (
+            "auto",
+            "torch",
+        )
         gpu = on_torch and wants_gpu(ray, loading.get("device", "auto"))
         files = _model_files(model)
         memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
         refuse_unfit(ray, shared, memory=memory)
         needs = {"num_cpus": cluster.threads, "num_gpus": int(gpu), "memory": memory}
-        return cls(worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), beside_driver(ray, Ledger))
+        return cls(
+            worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), beside_driver(ray, Ledger)
+        )
 
-    def run(self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """What the workers, each made of `task`, give for rows; a row is one call, in no order. Raises ConfigError
-        where they die again and again before they are ready.
+    def run(
+        self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]
+    ) -> Iterator[dict[str, Any]]:
+        """What the workers, each made of `task`, give for rows; a row is one call, in no order.
+        Raises ConfigError where they die again and again before they are ready.
         """
         if not rows:
             return
         data = demand("ray.data")
-        # of a pool that may shrink Ray takes workers away while it does not know yet what the cluster has
+        # of a pool that may shrink Ray takes workers away while it does not know yet what the
+        # cluster has
         compute = data.ActorPoolStrategy(size=self.workers, max_tasks_in_flight_per_actor=1)
         units = data.from_items(list(rows), override_num_blocks=len(rows))
         try:
-            yield from units.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs).iter_rows()
+            yield from units.flat_map(
+                worker, fn_constructor_args=(task,), compute=compute, **self.needs
+            ).iter_rows()
         except deaths(demand("ray")) as error:
             raise ConfigError(
-                f"the workers die ({first_line(error)}); what is written is kept: look at the nodes' memory and at "
+                f"the workers die ({first_line(error)}); what is written is kept: look at the "
+                "nodes' memory and at "
                 "Ray's logs, and run again"
             ) from error
 
 
 def one_runtime(model: Path, loading: Mapping[str, Any], monitor: Monitor) -> dict[str, Any]:
-    """Options of `load` with which all workers compute alike: `auto` would measure on each machine."""
+    """Options of `load` with which all workers compute alike: `auto` would measure on each
+    machine.
+    """
     if loading.get("runtime") != "auto" or model.suffix in EXPORTED:
         return dict(loading)
     monitor.line("runtime torch: all workers must use one; --runtime openvino may be faster")

@@ -1,4 +1,6 @@
-"""What processes leave behind that are killed: temporary folders, which name their process, and drafts of results."""
+"""What processes leave behind that are killed: temporary folders, which name their process, and
+drafts of results.
+"""
 
 import os
 import re
@@ -9,14 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 DRAFT = re.compile(r"\A\.(.+)\.[a-z0-9_]{8}(\.\w+)\Z", re.DOTALL)
-"""A file of `files.atomic` that is not whole yet: the beginning of its name-to-be, and the ending."""
+"""A file of `files.atomic` that is not whole yet: the beginning of its name-to-be, and the
+ending.
+"""
 
 _PLAIN = 90
-"""Bytes of its beginning that are looked at: of a name above 100 bytes a draft has not more than that."""
+"""Bytes of its beginning that are looked at: of a name above 100 bytes a draft has not more than
+that.
+"""
 
 
 def scratch_folder() -> "TemporaryDirectory[str]":
-    """A folder for this process. Those that this user's processes on this node have left behind are removed."""
+    """A folder for this process. Those that this user's processes on this node have left behind are
+    removed.
+    """
     node = f"{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"  # nodes may share the place
     _remove_left(node)
     return TemporaryDirectory(prefix=f"pixelwise-{os.getpid()}-{node}")

@@ -1,4 +1,6 @@
-"""Images that a job is given: files, folders, patterns, lists, tables and shards, on disks and in stores."""
+"""Images that a job is given: files, folders, patterns, lists, tables and shards, on disks and in
+stores.
+"""
 
 import csv
 import io
@@ -30,10 +32,10 @@ _READERS = 32
 def find_sources(inputs: Sequence[str]) -> dict[str, int | None]:
     """Each image once, as an absolute path or an address, with its pixels where a table says them.
 
-    Beside what `find_images` takes: addresses of files, folders, patterns and lists in stores, and tables (.csv,
-    .parquet) with a column of COLUMNS and, if they have them, `height` and `width`. Names in a list or a table are
-    relative to it. Wherever an image can be named, so can a shard (see `images_in`). Raises DataError for what cannot
-    be read and where there is no image at all.
+    Beside what `find_images` takes: addresses of files, folders, patterns and lists in stores, and
+    tables (.csv, .parquet) with a column of COLUMNS and, if they have them, `height` and `width`.
+    Names in a list or a table are relative to it. Wherever an image can be named, so can a shard
+    (see `images_in`). Raises DataError for what cannot be read and where there is no image at all.
     """
     named = [pair for given in inputs for pair in _sources(located(given))]
     shards = {name for name, _ in named if name.lower().endswith((SHARDS, *PACKED))}
@@ -44,7 +46,9 @@ def find_sources(inputs: Sequence[str]) -> dict[str, int | None]:
         for image, pixels in inside.get(name, [(name, size)]):
             found.setdefault(_utf8(image), pixels)
     if not found:
-        raise DataError(f"no images in {', '.join(inputs)}; give image files or folders with images in them")
+        raise DataError(
+            f"no images in {', '.join(inputs)}; give image files or folders with images in them"
+        )
     return found
 
 
@@ -52,12 +56,16 @@ def _utf8(image: str) -> str:
     try:
         image.encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"{image!r}: a name that is no UTF-8 does not travel to other machines; rename it") from error
+        raise DataError(
+            f"{image!r}: a name that is no UTF-8 does not travel to other machines; rename it"
+        ) from error
     return image
 
 
 def weights(images: Sequence[str]) -> list[int]:
-    """Pixels of each image, by its header; in a store, its bytes where the header is not at its beginning."""
+    """Pixels of each image, by its header; in a store, its bytes where the header is not at its
+    beginning.
+    """
     with ThreadPoolExecutor(_READERS) as pool:
         return list(pool.map(_weight, images))
 
@@ -67,13 +75,19 @@ def _weight(image: str) -> int:
         return pixel_count(Path(image)) or UNKNOWN
     try:
         system = filesystem(image)
-        return pixel_count(io.BytesIO(system.cat_file(image, start=0, end=HEADER))) or int(system.size(image))
-    except Exception:  # what stores raise has no base class but Exception; fetching it will say what is wrong
+        return pixel_count(io.BytesIO(system.cat_file(image, start=0, end=HEADER))) or int(
+            system.size(image)
+        )
+    except (
+        Exception
+    ):  # what stores raise has no base class but Exception; fetching it will say what is wrong
         return UNKNOWN
 
 
 def raster_size(image: str) -> tuple[int, int] | None:
-    """(height, width) by GDAL, which reads those that are too large for PIL; None where its header does not tell."""
+    """(height, width) by GDAL, which reads those that are too large for PIL; None where its header
+    does not tell.
+    """
     try:
         if is_address(image):
             header = filesystem(image).cat_file(image, start=0, end=HEADER)
@@ -105,16 +119,24 @@ def _in_store(given: str) -> list[str]:
         if "*" in given or "[" in given:
             found = system.glob(given)
         elif given.endswith("/") or not unsigned(given).lower().endswith(_TAKEN):
-            found = [name for name in system.ls(given, detail=False) if not name.rpartition("/")[2].startswith(".")]
+            found = [
+                name
+                for name in system.ls(given, detail=False)
+                if not name.rpartition("/")[2].startswith(".")
+            ]
         else:
             return [given]
     except FileNotFoundError:
         found = []
     except Exception as error:
-        raise DataError(f"{given}: cannot be listed ({error}); check the name and the rights") from error
+        raise DataError(
+            f"{given}: cannot be listed ({error}); check the name and the rights"
+        ) from error
     images = sorted(name for name in found if name.lower().endswith(_TAKEN))
     if not images:
-        raise DataError(f"no images in {given}; give images, a folder that has some, or a pattern in quotes")
+        raise DataError(
+            f"no images in {given}; give images, a folder that has some, or a pattern in quotes"
+        )
     return [system.unstrip_protocol(name) for name in images]
 
 
@@ -123,7 +145,9 @@ def _lines(given: str) -> Iterator[str]:
     try:
         lines = _content(given).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{given}: cannot be read as a list of images ({error}); give text, a path a line") from error
+        raise DataError(
+            f"{given}: cannot be read as a list of images ({error}); give text, a path a line"
+        ) from error
     return (line.strip() for line in lines if line.strip() and not line.strip().startswith("#"))
 
 
@@ -132,27 +156,40 @@ def _rows(given: str) -> Iterator[tuple[str, int | None]]:
     columns = _columns(given)
     name = next((name for name in COLUMNS if name in columns), None)
     if name is None:
-        raise DataError(f"{given}: has the columns {', '.join(columns)}; name images in one called {COLUMNS[0]}")
+        raise DataError(
+            f"{given}: has the columns {', '.join(columns)}; name images in one called {COLUMNS[0]}"
+        )
     sizes = zip(columns.get("height", []), columns.get("width", []), strict=True)
     try:
         pixels: list[int | None] = [int(height) * int(width) for height, width in sizes]
     except (TypeError, ValueError) as error:
-        raise DataError(f"{given}: height and width must be whole numbers in every row ({error})") from error
-    yield from ((_beside(given, str(image)), size) for image, size in zip(columns[name], pixels or repeat(None)))  # noqa: B905
+        raise DataError(
+            f"{given}: height and width must be whole numbers in every row ({error})"
+        ) from error
+    yield from (
+        (_beside(given, str(image)), size)
+        for image, size in zip(columns[name], pixels or repeat(None))  # noqa: B905
+    )
 
 
 def _columns(given: str) -> dict[str, list[Any]]:
     content = io.BytesIO(_content(given))
     try:
         if given.lower().endswith(".csv"):
-            rows = list(csv.DictReader(io.TextIOWrapper(content, encoding="utf-8-sig", newline=""), strict=True))
+            rows = list(
+                csv.DictReader(
+                    io.TextIOWrapper(content, encoding="utf-8-sig", newline=""), strict=True
+                )
+            )
             return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
         table = demand("pyarrow.parquet").read_table(content)
         return {name: table[name].to_pylist() for name in table.column_names}
     except PixelwiseError:
         raise
     except Exception as error:  # pyarrow's and csv's share no base class
-        raise DataError(f"{given}: cannot be read as a table ({error}); give CSV in UTF-8, or Parquet") from error
+        raise DataError(
+            f"{given}: cannot be read as a table ({error}); give CSV in UTF-8, or Parquet"
+        ) from error
 
 
 def _content(given: str) -> bytes:
@@ -164,7 +201,9 @@ def _content(given: str) -> bytes:
     except PixelwiseError:
         raise
     except Exception as error:
-        raise DataError(f"{given}: cannot be read ({error}); give a list or a table that is there") from error
+        raise DataError(
+            f"{given}: cannot be read ({error}); give a list or a table that is there"
+        ) from error
 
 
 def _beside(given: str, name: str) -> str:

@@ -1,4 +1,6 @@
-"""Files on local disks or in any store that fsspec knows: a path, or an address such as s3://bucket/folder."""
+"""Files on local disks or in any store that fsspec knows: a path, or an address such as
+s3://bucket/folder.
+"""
 
 import errno
 import re
@@ -19,11 +21,14 @@ from pixelwise.jobs.results import unsigned
 
 T = TypeVar("T")
 
-TRIES, WAIT = 3, 0.5
+TRIES = 3
+WAIT = 0.5
 """How often a store is asked before an error counts, and the seconds between, doubled each time."""
 
 _WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
-"""Stores where an object is there whole or not at all; elsewhere it is written beside and then moved."""
+"""Stores where an object is there whole or not at all; elsewhere it is written beside and then
+moved.
+"""
 
 _CHANGED = ("LastModified", "last_modified", "mtime", "updated", "created")
 _GONE = "no such file"
@@ -46,7 +51,9 @@ def spot(address: str) -> tuple[type, str]:
 
 
 def filesystem(address: str) -> Any:
-    """fsspec's file system of an address. Raises ConfigError where its package is missing or nobody knows it."""
+    """fsspec's file system of an address. Raises ConfigError where its package is missing or nobody
+    knows it.
+    """
     protocol = address.partition("://")[0]
     try:
         return demand("fsspec").filesystem(protocol)
@@ -57,8 +64,8 @@ def filesystem(address: str) -> Any:
 
 
 def fetch(address: str, folder: Path) -> Path:
-    """Copy an object to `folder`. Raises ImageError where it is not there or cannot be read, OutputError as `retried`
-    and OSError where the disk is full, as that is not the object's fault.
+    """Copy an object to `folder`. Raises ImageError where it is not there or cannot be read,
+    OutputError as `retried` and OSError where the disk is full, as that is not the object's fault.
     """
     path = folder / Path(unsigned(address)).name
     try:
@@ -90,24 +97,39 @@ class Store:
         return f"{self.root.rstrip('/')}/{name}" if self.local is None else str(self.local / name)
 
     def times(self, names: Iterable[str] | None = None) -> dict[str, int]:
-        """The files in it, or those of `names` that are there, with the nanoseconds of their last change."""
+        """The files in it, or those of `names` that are there, with the nanoseconds of their last
+        change.
+        """
         if (folder := self.local) is not None:
-            paths = (folder.iterdir() if folder.is_dir() else ()) if names is None else (folder / n for n in names)
+            paths = (
+                (folder.iterdir() if folder.is_dir() else ())
+                if names is None
+                else (folder / n for n in names)
+            )
             return {path.name: when for path in paths if (when := _file_time(path)) is not None}
         system = filesystem(self.root)
         system.invalidate_cache()
         if names is None:
             found = self._read(partial(system.ls, self.root, detail=True), [])
         else:
-            found = [self._read(partial(system.info, self.at(name)), {"type": "none", "name": name}) for name in names]
-        return {PurePosixPath(info["name"]).name: changed(info) for info in found if info["type"] == "file"}
+            found = [
+                self._read(partial(system.info, self.at(name)), {"type": "none", "name": name})
+                for name in names
+            ]
+        return {
+            PurePosixPath(info["name"]).name: changed(info)
+            for info in found
+            if info["type"] == "file"
+        }
 
     def text(self, name: str) -> str | None:
         """The content of a small file; None where it is not there."""
         if self.local is not None:
             path = self.local / name
             return path.read_text(encoding="utf-8") if path.is_file() else None
-        read: str | None = self._read(lambda: filesystem(self.root).cat_file(self.at(name)).decode(), None)
+        read: str | None = self._read(
+            lambda: filesystem(self.root).cat_file(self.at(name)).decode(), None
+        )
         return read
 
     def write(self, name: str, text: str) -> None:
@@ -115,12 +137,16 @@ class Store:
         self._put(name, text.encode(errors="backslashreplace"))
 
     def take(self, files: Iterable[Path]) -> None:
-        """Write copies of local files under their names, each whole or not at all. Raises OutputError."""
+        """Write copies of local files under their names, each whole or not at all. Raises
+        OutputError.
+        """
         for path in files:
             self._put(path.name, path)
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files, as far as they are there, and the folder where none is left in it. Raises OutputError."""
+        """Remove files, as far as they are there, and the folder where none is left in it. Raises
+        OutputError.
+        """
         if (folder := self.local) is not None:
             for name in names:
                 (folder / name).unlink(missing_ok=True)
@@ -135,7 +161,8 @@ class Store:
             with atomic(self.local / name) as draft:
                 draft.write_bytes(data if isinstance(data, bytes) else data.read_bytes())
             return
-        system, address = filesystem(self.root), self.at(name)
+        system = filesystem(self.root)
+        address = self.at(name)
 
         def write(to: str) -> None:
             if isinstance(data, bytes):
@@ -158,12 +185,15 @@ class Store:
             raise
         except Exception as error:  # what stores raise has no base class but Exception
             raise OutputError(
-                f"cannot write {address} ({_first_line(error)}); check the rights and the room there, and run again: "
+                f"cannot write {address} ({_first_line(error)}); check the rights and the "
+                "room there, and run again: "
                 "what is written is kept"
             ) from error
 
     def _read(self, ask: Callable[[], T], otherwise: T) -> T:
-        """What the store answers; `otherwise` where there is nothing. Raises OutputError where it gives no answer."""
+        """What the store answers; `otherwise` where there is nothing. Raises OutputError where it
+        gives no answer.
+        """
         try:
             return retried(ask)
         except FileNotFoundError:
@@ -172,7 +202,8 @@ class Store:
             raise
         except Exception as error:
             raise OutputError(
-                f"cannot look into {self.root} ({_first_line(error)}); check the name and the rights"
+                f"cannot look into {self.root} ({_first_line(error)}); check the name and the "
+                "rights"
             ) from error
 
 
@@ -186,8 +217,8 @@ def _file_time(path: Path) -> int | None:
 
 
 def retried(ask: Callable[[], T]) -> T:
-    """The answer, after up to TRIES: what a store refuses for a moment it gives a second later. Raises OutputError for
-    a token that is not valid any more: the store will give nothing.
+    """The answer, after up to TRIES: what a store refuses for a moment it gives a second later.
+    Raises OutputError for a token that is not valid any more: the store will give nothing.
     """
     tried = 0
     while True:
@@ -198,7 +229,8 @@ def retried(ask: Callable[[], T]) -> T:
         except Exception as error:
             if _EXPIRED.search(f"{error} {error.__cause__}"):
                 raise OutputError(
-                    f"the store's token has expired ({_first_line(error)}); give every node a new one and run again: "
+                    f"the store's token has expired ({_first_line(error)}); give every node a "
+                    "new one and run again: "
                     "what is written is kept"
                 ) from error
             tried += 1

@@ -1,11 +1,15 @@
-"""What the processes of a training say, from wherever they are to the driver. It needs little, and imports nothing."""
+"""What the processes of a training say, from wherever they are to the driver. It needs little, and
+imports nothing.
+"""
 
 
 class Teller:
     """Carries what processes say to the driver, and why a training cannot be."""
 
     def __init__(self) -> None:
-        self._lines, self._refusal, self._stopped = list[str](), "", False
+        self._lines = list[str]()
+        self._refusal = ""
+        self._stopped = False
 
     def say(self, text: str) -> None:
         """Keep a line for the driver."""
@@ -13,7 +17,8 @@ class Teller:
 
     def take(self) -> list[str]:
         """The lines since the last call."""
-        lines, self._lines = self._lines, []
+        lines = self._lines
+        self._lines = []
         return lines
 
     def refuse(self, reason: str) -> None:

@@ -1,4 +1,6 @@
-"""Training on several machines: Ray Train starts the processes that torchrun would, anew when one dies."""
+"""Training on several machines: Ray Train starts the processes that torchrun would, anew when one
+dies.
+"""
 
 import math
 import os
@@ -59,13 +61,17 @@ def train_on_cluster(
     monitor: Monitor | None = None,
     **options: Any,
 ) -> Run:
-    """As `train`, with a process on each worker of a Ray cluster and a share of every batch for each.
+    """As `train`, with a process on each worker of a Ray cluster and a share of every batch for
+    each.
 
-    `data` and `out` must lie where all nodes see them. When a process or a node dies, all go on from the end of the
-    last epoch, with as many processes as before, as soon as there is room for them. Raises as `train`, ConfigError
-    where there is no cluster or its nodes differ, TrainingError where processes died more than FAILURES times.
+    `data` and `out` must lie where all nodes see them. When a process or a node dies, all go on
+    from the end of the last epoch, with as many processes as before, as soon as there is room for
+    them. Raises as `train`, ConfigError where there is no cluster or its nodes differ,
+    TrainingError where processes died more than FAILURES times.
     """
-    monitor, data, run = monitor or Monitor(), Path(data).absolute(), Path(out).absolute()
+    monitor = monitor or Monitor()
+    data = Path(data).absolute()
+    run = Path(out).absolute()
     config, reading = told_apart(config, options)
     with claimed(run, resume), connected(cluster, monitor) as ray:
         gpu = wants_gpu(ray, config.device)
@@ -87,20 +93,27 @@ def train_on_cluster(
 def _files(config: TrainConfig) -> dict[str, Any]:
     """The files that a config names, by its fields, as they are called from anywhere."""
     given = {name: Path(getattr(config, name) or "none") for name in ("start", "weights")}
-    named = {name: path for name, path in given.items() if path.name not in ("auto", "none") and path.exists()}
+    named = {
+        name: path
+        for name, path in given.items()
+        if path.name not in ("auto", "none") and path.exists()
+    }
     return {name: str(path.absolute()) for name, path in named.items()}
 
 
 def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
     """Returns when all processes are through, or one has found that the training cannot be."""
-    parts, torch = demand("ray.train"), demand("ray.train.torch")
+    parts = demand("ray.train")
+    torch = demand("ray.train.torch")
     notes = lesson.run / "ray"
     shutil.rmtree(notes, ignore_errors=True)  # Ray Train's own, of a driver that was killed
     trainer = torch.TorchTrainer(
         learn,
         train_loop_config={"lesson": lesson},
         torch_config=torch.TorchConfig(timeout_s=math.ceil(lesson.config.timeout)),
-        scaling_config=parts.ScalingConfig(num_workers=workers, use_gpu=gpu, resources_per_worker={"CPU": threads}),
+        scaling_config=parts.ScalingConfig(
+            num_workers=workers, use_gpu=gpu, resources_per_worker={"CPU": threads}
+        ),
         run_config=parts.RunConfig(
             name=notes.name,
             storage_path=str(lesson.run),
@@ -112,7 +125,8 @@ def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
     except parts.TrainingFailedError as error:
         if not demand("ray").get(lesson.teller.ending.remote())[0]:
             raise TrainingError(
-                f"the processes died {FAILURES + 1} times ({_cause(error)}); go on with --resume when the nodes are "
+                f"the processes died {FAILURES + 1} times ({_cause(error)}); go on with "
+                "--resume when the nodes are "
                 "well: the state of the last epoch is kept"
             ) from error
     finally:
@@ -122,7 +136,9 @@ def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
 def learn(told: Mapping[str, Any]) -> None:
     """One process's part, in an environment as torchrun's, from the run's last state on."""
     lesson: Lesson = told["lesson"]
-    teller, first, get = lesson.teller, os.environ["RANK"] == "0", demand("ray").get
+    teller = lesson.teller
+    first = os.environ["RANK"] == "0"
+    get = demand("ray").get
     if get(teller.ending.remote())[0]:
         return
     os.environ["TORCHELASTIC_RUN_ID"] = "ray"  # Fabric takes the processes as they are
@@ -132,7 +148,9 @@ def learn(told: Mapping[str, Any]) -> None:
     if first:
         far.line(f"training begins in {os.environ['WORLD_SIZE']} processes")
     try:
-        run = take_part(lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, monitor=far)
+        run = take_part(
+            lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, monitor=far
+        )
     except LostError:
         raise
     except PixelwiseError as error:

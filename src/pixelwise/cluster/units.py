@@ -11,9 +11,11 @@ LARGEST = 32_000_000
 MOST = 500
 """Images of a unit at most."""
 
-PART, LAST = 4, 256
-"""A unit is a fourth of what is left for each worker, but not below a 256th of its work: units get smaller towards
-the end, so that all workers are done at about the same time (guided self-scheduling; Polychronopoulos, Kuck 1987).
+PART = 4
+LAST = 256
+"""A unit is a fourth of what is left for each worker, but not below a 256th of its work: units get
+smaller towards the end, so that all workers are done at about the same time (guided
+self-scheduling; Polychronopoulos, Kuck 1987).
 """
 
 
@@ -45,7 +47,9 @@ class Unit:
 
 
 def deal(images: Sequence[str], pixels: Sequence[int], *, workers: int) -> list[Unit]:
-    """Each image in one unit, the largest images first. One that is above its unit's share is alone in it."""
+    """Each image in one unit, the largest images first. One that is above its unit's share is alone
+    in it.
+    """
     pairs = sorted(zip(images, pixels, strict=True), key=lambda pair: -pair[1])
     groups = (zip(*group, strict=True) for group in _groups(pairs, workers))
     return [Unit(number, names, sizes) for number, (names, sizes) in enumerate(groups)]
@@ -57,9 +61,11 @@ def cut(image: str, pixels: int, of: int, *, number: int) -> list[Unit]:
 
 
 def bands(pixels: int, rows: int, *, total: int, workers: int) -> int:
-    """How many bands an image of so many pixels and rows of tiles is worth in a job of `total` pixels.
+    """How many bands an image of so many pixels and rows of tiles is worth in a job of `total`
+    pixels.
 
-    A band is half of what falls to a worker at most, or else, in as few rows as ROWS, all workers get equally many.
+    A band is half of what falls to a worker at most, or else, in as few rows as ROWS, all workers
+    get equally many.
     """
     if workers == 1:
         return 1
@@ -74,11 +80,14 @@ def share(left: int, total: int, workers: int) -> int:
 
 def _groups(pairs: Sequence[tuple[str, int]], workers: int) -> Iterator[list[tuple[str, int]]]:
     total = left = sum(size for _, size in pairs)
-    group, weight = list[tuple[str, int]](), 0
+    group = list[tuple[str, int]]()
+    weight = 0
     for pair in pairs:
         if group and (weight + pair[1] > share(left, total, workers) or len(group) == MOST):
             yield group
-            group, left, weight = [], left - weight, 0
+            group = []
+            left = left - weight
+            weight = 0
         group.append(pair)
         weight += pair[1]
     if group:

@@ -1,4 +1,6 @@
-"""What runs on the nodes: a model held once, which labels units of images as one machine does, and a count of tries."""
+"""What runs on the nodes: a model held once, which labels units of images as one machine does, and
+a count of tries.
+"""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,19 +31,23 @@ from pixelwise.monitor import Monitor
 T = TypeVar("T")
 
 TRIES = 3
-"""How many workers an image may cost while it is alone in work, after the unit it was in was lost with one, before it
-is set aside. Deaths while others are in work do not count, however many there are: of a job whose workers die by
-chance once a minute, an image of a second is set aside once in some 200,000 that were in work at a death.
+"""How many workers an image may cost while it is alone in work, after the unit it was in was lost
+with one, before it is set aside. Deaths while others are in work do not count, however many there
+are: of a job whose workers die by chance once a minute, an image of a second is set aside once in
+some 200,000 that were in work at a death.
 """
 
 DEATHS = 8
-"""How often in a row a worker may die while it loads the model, as where machines are taken away, before the job ends.
-Ray itself starts it again for ever, also where the memory never suffices.
+"""How often in a row a worker may die while it loads the model, as where machines are taken away,
+before the job ends. Ray itself starts it again for ever, also where the memory never suffices.
 """
 
-DONE, PART, FAILED, STOPPED = "done", "part", "failed", "stopped"
-"""What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job cannot go on, as
-where the store is full.
+DONE = "done"
+PART = "part"
+FAILED = "failed"
+STOPPED = "stopped"
+"""What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job
+cannot go on, as where the store is full.
 """
 
 
@@ -49,8 +55,9 @@ where the store is full.
 class Task:
     """What every worker needs to know.
 
-    out: folder or address. model: the files of the model, the one to load first, in Ray's object store. loading:
-    options of `load`. beside: names of images that lie in `out`. ledger: the Ledger's handle.
+    out: folder or address. model: the files of the model, the one to load first, in Ray's object
+    store. loading: options of `load`. beside: names of images that lie in `out`. ledger: the
+    Ledger's handle.
     """
 
     out: str
@@ -62,15 +69,16 @@ class Task:
 
 
 def held(model: Any, loading: Mapping[str, Any], ledger: Any) -> Predictor:
-    """The model of a Pool, loaded in this process, which is ended where that takes longer than any step may. Raises
-    ConfigError where that has ended this worker DEATHS times.
+    """The model of a Pool, loaded in this process, which is ended where that takes longer than any
+    step may. Raises ConfigError where that has ended this worker DEATHS times.
     """
     import ray
 
     what = f"loading by {ray.get_runtime_context().get_actor_id()}"
     if begun_before(ledger, what) >= DEATHS:
         raise ConfigError(
-            f"a worker died or hung {DEATHS} times in a row while it loaded the model; give it more memory"
+            f"a worker died or hung {DEATHS} times in a row while it loaded the model; give "
+            "it more memory"
         )
     with scratch_folder() as folder, Watch().over(0):
         files = {Path(folder) / name: data for name, data in ray.get(model).items()}
@@ -89,26 +97,38 @@ def asked(method: Any, *given: object) -> Any:
 
 
 def begun_before(ledger: Any, what: str) -> int:
-    """How often `what` was begun before, in any process; it counts as begun once more from now on."""
+    """How often `what` was begun before, in any process; it counts as begun once more from now
+    on.
+    """
     count: int = asked(ledger.before, what)
     return count
 
 
 class Worker:
-    """Holds the model. Called with a row of a unit it gives a row for each image, with what became of it."""
+    """Holds the model. Called with a row of a unit it gives a row for each image, with what became
+    of it.
+    """
 
     tries = TRIES
 
     def __init__(self, task: Task) -> None:
-        self._task, self._store = task, Store(task.out)
+        self._task = task
+        self._store = Store(task.out)
         self._scratch = scratch_folder()
         self._predictor = held(task.model, task.loading, task.ledger)
-        self._watch, self._pace = Watch(), 0.0
+        self._watch = Watch()
+        self._pace = 0.0
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The images of a unit, side by side; one by one where a worker was lost over them before."""
-        pairs = [(str(image), int(pixels)) for image, pixels in zip(row["images"], row["pixels"], strict=True)]
-        band, ledger = Band(int(row["band"]), int(row["of"])), self._task.ledger
+        """The images of a unit, side by side; one by one where a worker was lost over them
+        before.
+        """
+        pairs = [
+            (str(image), int(pixels))
+            for image, pixels in zip(row["images"], row["pixels"], strict=True)
+        ]
+        band = Band(int(row["band"]), int(row["of"]))
+        ledger = self._task.ledger
         outlined = "polygons" in self._task.choices.extras  # these take a time of their own
         pace = max(asked(ledger.slowest, self._pace), UNKNOWN * outlined)
         began = time.perf_counter()
@@ -116,18 +136,25 @@ class Worker:
             if begun_before(ledger, f"unit {row['unit']}") > 0:
                 return [self._again(*pair, band) for pair in pairs]
             rows = list(ahead(lambda pair: self._labelled(*pair, band), pairs))
-        seconds, pixels = time.perf_counter() - began, sum(row["pixels"] for row in rows if row["state"] != FAILED)
-        self._pace = seconds / pixels if pixels and seconds > 1 else 0.0  # what was there took no time
+        seconds = time.perf_counter() - began
+        pixels = sum(row["pixels"] for row in rows if row["state"] != FAILED)
+        self._pace = (
+            seconds / pixels if pixels and seconds > 1 else 0.0
+        )  # what was there took no time
         return rows
 
     def _again(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
-        """An image of a unit that was begun before: nothing if it is done, and not for ever if it kills its worker."""
+        """An image of a unit that was begun before: nothing if it is done, and not for ever if it
+        kills its worker.
+        """
         task = self._task
         try:
             there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
         except PixelwiseError as error:
             return _row(image, pixels, STOPPED, str(error))
-        found = finished([image], task.out, task.choices, there=there, beside=task.beside, same=True)
+        found = finished(
+            [image], task.out, task.choices, there=there, beside=task.beside, same=True
+        )
         if found:
             return _row(image, pixels, DONE, mask=found[image])
         if (tries := begun_before(task.ledger, what := f"{image} {band}")) >= self.tries:
@@ -142,14 +169,18 @@ class Worker:
         return row
 
     def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
-        said, began = _Lines(self._watch), time.perf_counter()
+        said = _Lines(self._watch)
+        began = time.perf_counter()
         try:
             mask = self._written(image, said) if band.of == 1 else self._joined(image, band, said)
         except ImageError as error:
             found = _row(image, pixels, FAILED, str(error))
         except MemoryError:
             found = _row(
-                image, pixels, FAILED, f"{image}: {pixels} pixels do not fit a worker's memory; give workers more"
+                image,
+                pixels,
+                FAILED,
+                f"{image}: {pixels} pixels do not fit a worker's memory; give workers more",
             )
         except PixelwiseError as error:
             found = _row(image, pixels, STOPPED, str(error))
@@ -163,8 +194,13 @@ class Worker:
         return {**found, "seconds": time.perf_counter() - began, "said": "\n".join(said.lines)}
 
     def _written(self, image: str, said: Monitor) -> str:
-        """Label an image from wherever it is to wherever results go; the mask's name. Raises ImageError."""
-        with TemporaryDirectory(dir=self._scratch.name) as scratch, _at_hand(image, Path(scratch)) as path:
+        """Label an image from wherever it is to wherever results go; the mask's name. Raises
+        ImageError.
+        """
+        with (
+            TemporaryDirectory(dir=self._scratch.name) as scratch,
+            _at_hand(image, Path(scratch)) as path,
+        ):
             folder = self._store.local or Path(scratch) / "out"
             found = label_image(self._predictor, folder, self._task.choices, said, path)
             if isinstance(found, Large):
@@ -177,8 +213,8 @@ class Worker:
             return found.name
 
     def _joined(self, image: str, band: Band, said: Monitor) -> str:
-        """Label a band, unless it is there; the mask's name where it was the last and all are joined. Raises
-        ImageError.
+        """Label a band, unless it is there; the mask's name where it was the last and all are
+        joined. Raises ImageError.
         """
         task = self._task
         parts = Parts(self._store, image, band.of, task.choices)
@@ -189,24 +225,37 @@ class Worker:
                 return ""
             if task.choices.overlay:
                 said.line(f"{image}: no overlay, as it is read by window")
-            mask = (self._store.local or Path(scratch) / "out") / result_names(image, task.choices)[1][0]
-            join_bands(self._predictor, parts.at_hand(Path(scratch)), mask, choices=task.choices, monitor=said)
+            mask = (self._store.local or Path(scratch) / "out") / result_names(image, task.choices)[
+                1
+            ][0]
+            join_bands(
+                self._predictor,
+                parts.at_hand(Path(scratch)),
+                mask,
+                choices=task.choices,
+                monitor=said,
+            )
             if self._store.local is None:
                 self._store.take(sorted(mask.parent.iterdir()))
             return mask.name
 
     def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
         """Label a band of an image, from wherever it is to `place`. Raises ImageError."""
-        folder, silent = place.local or scratch / "part", _Lines(self._watch)
+        folder = place.local or scratch / "part"
+        silent = _Lines(self._watch)
         with _at_hand(image, scratch) as path:
             reads_by_window(path)  # says what is missing where it does not
             self._refuse_unfitting(path)
-            predict_raster(self._predictor, path, folder, choices=self._task.choices, monitor=silent, band=band)
+            predict_raster(
+                self._predictor, path, folder, choices=self._task.choices, monitor=silent, band=band
+            )
         if place.local is None:
             place.take(sorted(folder.iterdir()))
 
     def _refuse_unfitting(self, path: Path) -> None:
-        """Raises ImageError for a picture that is too large for what is asked of all: the others may not be."""
+        """Raises ImageError for a picture that is too large for what is asked of all: the others
+        may not be.
+        """
         try:
             refuse_unfitting(self._predictor, path, self._task.choices)
         except ConfigError as error:
@@ -215,8 +264,8 @@ class Worker:
 
 @contextmanager
 def _at_hand(image: str, folder: Path) -> Iterator[Path]:
-    """The image as a file: itself, or a copy in `folder`, of which an ImageError in the block speaks as of the image.
-    Raises ImageError.
+    """The image as a file: itself, or a copy in `folder`, of which an ImageError in the block
+    speaks as of the image. Raises ImageError.
     """
     if slot := slot_of(image):
         path = copy_out(slot, folder)
@@ -232,19 +281,24 @@ class _Lines(Monitor):
     """Keeps what is said, for the driver to say; each step counts for the watch."""
 
     def __init__(self, watch: Watch) -> None:
-        self.lines, self._watch = list[str](), watch
+        self.lines = list[str]()
+        self._watch = watch
 
     def line(self, text: str) -> None:
         self.lines.append(text)
 
-    def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
+    def track(
+        self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
+    ) -> Iterator[T]:
         for item in items:
             self._watch.step(1 / total)
             yield item
         self._watch.step()
 
 
-def _row(image: str, pixels: int, state: str, reason: str = "", *, mask: str = "") -> dict[str, Any]:
+def _row(
+    image: str, pixels: int, state: str, reason: str = "", *, mask: str = ""
+) -> dict[str, Any]:
     return {
         "image": image,
         "state": state,

@@ -1,8 +1,10 @@
-"""Convolution and transposed convolution from their definitions: to read and to check by, not to be fast.
+"""Convolution and transposed convolution from their definitions: to read and to check by, not to be
+fast.
 
-Every function takes what PyTorch's operator of that name takes and gives the same result, values and gradients; each
-says in loops or in one matrix what the fast kernels do. Deep learning's "convolution" is a cross-correlation: the
-kernel is not turned round. Sources: Dumoulin, Visin 2016, section 4; Zeiler et al. 2010, "Deconvolutional networks".
+Every function takes what PyTorch's operator of that name takes and gives the same result, values
+and gradients; each says in loops or in one matrix what the fast kernels do. Deep learning's
+"convolution" is a cross-correlation: the kernel is not turned round. Sources: Dumoulin, Visin 2016,
+section 4; Zeiler et al. 2010, "Deconvolutional networks".
 """
 
 from collections.abc import Iterator
@@ -28,10 +30,20 @@ class _Axes:
 
     @classmethod
     def of(
-        cls, weight: Tensor, stride: Numbers, padding: Numbers, dilation: Numbers, output_padding: Numbers = 0
+        cls,
+        weight: Tensor,
+        stride: Numbers,
+        padding: Numbers,
+        dilation: Numbers,
+        output_padding: Numbers = 0,
     ) -> "_Axes":
         numbers = zip(
-            weight.shape[-2:], _both(stride), _both(padding), _both(dilation), _both(output_padding), strict=True
+            weight.shape[-2:],
+            _both(stride),
+            _both(padding),
+            _both(dilation),
+            _both(output_padding),
+            strict=True,
         )
         rows, columns = (Geometry(*axis) for axis in numbers)
         return cls(rows, columns)
@@ -47,9 +59,13 @@ class _Axes:
         return product(range(self.rows.kernel), range(self.columns.kernel))
 
     def window(self, tap: tuple[int, int], height: int, width: int) -> tuple[slice, slice]:
-        """Where tap (u, v) lies in the padded picture as the kernel visits `height` x `width` places."""
-        rows, columns = self.rows, self.columns
-        top, left = tap[0] * rows.dilation, tap[1] * columns.dilation
+        """Where tap (u, v) lies in the padded picture as the kernel visits `height` x `width`
+        places.
+        """
+        rows = self.rows
+        columns = self.columns
+        top = tap[0] * rows.dilation
+        left = tap[1] * columns.dilation
         return (
             slice(top, top + (height - 1) * rows.stride + 1, rows.stride),
             slice(left, left + (width - 1) * columns.stride + 1, columns.stride),
@@ -65,9 +81,11 @@ def cross_correlation(
     dilation: Numbers = 1,
     groups: int = 1,
 ) -> Tensor:
-    """`F.conv2d`: each output pixel is the sum, over the kernel's taps, of weight times the pixel under that tap.
+    """`F.conv2d`: each output pixel is the sum, over the kernel's taps, of weight times the pixel
+    under that tap.
 
-    input (N, C, H, W), weight (O, C / groups, kh, kw) to (N, O, H', W'). Raises ConfigError naming the broken rule.
+    input (N, C, H, W), weight (O, C / groups, kh, kw) to (N, O, H', W'). Raises ConfigError naming
+    the broken rule.
     """
     _demand_channels(input.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
@@ -92,19 +110,23 @@ def transposed_by_scatter(
     dilation: Numbers = 1,
     groups: int = 1,
 ) -> Tensor:
-    """`F.conv_transpose2d`: each input pixel lays the kernel, times its value, on the output; what overlaps adds up.
+    """`F.conv_transpose2d`: each input pixel lays the kernel, times its value, on the output; what
+    overlaps adds up.
 
-    input (N, C, H, W), weight (C, O / groups, kh, kw) to (N, O, H', W'). `padding` is cut from the result's border,
-    `output_padding` adds to its end. Raises ConfigError naming the broken rule.
+    input (N, C, H, W), weight (C, O / groups, kh, kw) to (N, O, H', W'). `padding` is cut from the
+    result's border, `output_padding` adds to its end. Raises ConfigError naming the broken rule.
     """
     _demand_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     height, width = axes.transposed(input.shape)
     pictures = _grouped(input, 1, groups)
     kernels = _grouped(weight, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
-    (top, left), (rows, columns) = _both(padding), input.shape[-2:]
+    top, left = _both(padding)
+    rows, columns = input.shape[-2:]
     # where a kernel that reaches less than output_padding asks for ends, the rest is zero
-    canvas = input.new_zeros(input.shape[0], groups, kernels.shape[2], height + 2 * top, width + 2 * left)
+    canvas = input.new_zeros(
+        input.shape[0], groups, kernels.shape[2], height + 2 * top, width + 2 * left
+    )
     for tap in axes.taps():
         laid = torch.einsum("ngchw,gco->ngohw", pictures, kernels[..., tap[0], tap[1]])
         layer = torch.zeros_like(canvas)
@@ -123,8 +145,8 @@ def transposed_by_insertion(
     dilation: Numbers = 1,
     groups: int = 1,
 ) -> Tensor:
-    """`F.conv_transpose2d` as a convolution: put s - 1 zeros between the pixels, pad by d (k - 1) - p, turn the kernel
-    round, convolve with stride 1.
+    """`F.conv_transpose2d` as a convolution: put s - 1 zeros between the pixels, pad by d (k - 1) -
+    p, turn the kernel round, convolve with stride 1.
 
     Shapes as in `transposed_by_scatter`. A padding beyond d (k - 1) becomes a crop.
     """
@@ -132,7 +154,9 @@ def transposed_by_insertion(
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     axes.transposed(input.shape)
     spread = _with_zeros_between(input, axes.rows.stride, axes.columns.stride)
-    vertical, horizontal = ((g.reach - 1 - g.padding, g.output_padding) for g in (axes.rows, axes.columns))
+    vertical, horizontal = (
+        (g.reach - 1 - g.padding, g.output_padding) for g in (axes.rows, axes.columns)
+    )
     border = (horizontal[0], sum(horizontal), vertical[0], sum(vertical))
     turned = _grouped(weight.flip(-2, -1), 0, groups).transpose(1, 2).flatten(0, 1)
     return cross_correlation(F.pad(spread, border), turned, dilation=dilation, groups=groups)
@@ -147,18 +171,23 @@ def conv_matrix(
     dilation: Numbers = 1,
     places: tuple[int, int] | None = None,
 ) -> Tensor:
-    """The convolution of one channel as a sparse matrix W: (kh, kw) to (H' W', H W), rows and columns in reading order.
+    """The convolution of one channel as a sparse matrix W: (kh, kw) to (H' W', H W), rows and
+    columns in reading order.
 
-    `size` is the picture's (H, W). `places` are the (H', W') that the kernel visits, where not all that fit are meant.
+    `size` is the picture's (H, W). `places` are the (H', W') that the kernel visits, where not all
+    that fit are meant.
 
-    Convolution is W x. W^T y is the transposed convolution, which is where it has its name: it is the gradient of the
-    convolution with respect to its input, and the convolution is that of the transposed one. It is no inverse.
+    Convolution is W x. W^T y is the transposed convolution, which is where it has its name: it is
+    the gradient of the convolution with respect to its input, and the convolution is that of the
+    transposed one. It is no inverse.
     """
     axes = _Axes.of(kernel, stride, padding, dilation)
     height, width = places or axes.convolved(torch.Size(size))
     pixel = F.pad(torch.arange(size[0] * size[1]).reshape(size), _border(padding), value=-1)
     place = torch.arange(height * width).reshape(height, width)
-    rows, columns, values = [], [], []
+    rows = []
+    columns = []
+    values = []
     for tap in axes.taps():
         seen = pixel[axes.window(tap, height, width)]
         inside = seen >= 0
@@ -167,7 +196,9 @@ def conv_matrix(
         values.append(kernel[tap].expand(int(inside.sum())))
     indices = torch.stack([torch.cat(rows), torch.cat(columns)])
     shape = (height * width, size[0] * size[1])
-    return torch.sparse_coo_tensor(indices, torch.cat(values), shape, check_invariants=True).coalesce()
+    return torch.sparse_coo_tensor(
+        indices, torch.cat(values), shape, check_invariants=True
+    ).coalesce()
 
 
 def transposed_by_matrix(
@@ -180,20 +211,28 @@ def transposed_by_matrix(
     dilation: Numbers = 1,
     groups: int = 1,
 ) -> Tensor:
-    """`F.conv_transpose2d` as W^T y with the matrix of `conv_matrix`, one for each pair of channels.
+    """`F.conv_transpose2d` as W^T y with the matrix of `conv_matrix`, one for each pair of
+    channels.
 
     Shapes as in `transposed_by_scatter`.
     """
     _demand_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
     size = _Axes.of(weight, stride, padding, dilation, output_padding).transposed(input.shape)
-    inputs, outputs = weight.shape[0] // groups, weight.shape[1]
-    columns, places = input.flatten(2), (input.shape[-2], input.shape[-1])  # (N, C, H W)
+    inputs = weight.shape[0] // groups
+    outputs = weight.shape[1]
+    columns = input.flatten(2)
+    places = (input.shape[-2], input.shape[-1])  # (N, C, H W)
     planes = []
     for group, out in product(range(groups), range(outputs)):
         parts = []
         for channel in range(group * inputs, (group + 1) * inputs):
             matrix = conv_matrix(
-                weight[channel, out], size, stride=stride, padding=padding, dilation=dilation, places=places
+                weight[channel, out],
+                size,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                places=places,
             )
             parts.append(torch.sparse.mm(matrix.t(), columns[:, channel].t()).t())  # (N, H' W')
         planes.append(torch.stack(parts).sum(0))
@@ -206,7 +245,9 @@ def _both(numbers: Numbers) -> tuple[int, int]:
 
 def _grouped(tensor: Tensor, axis: int, groups: int) -> Tensor:
     """The axis of length n as two, (groups, n / groups)."""
-    return tensor.reshape(*tensor.shape[:axis], groups, tensor.shape[axis] // groups, *tensor.shape[axis + 1 :])
+    return tensor.reshape(
+        *tensor.shape[:axis], groups, tensor.shape[axis] // groups, *tensor.shape[axis + 1 :]
+    )
 
 
 def _border(padding: Numbers) -> list[int]:
@@ -216,7 +257,9 @@ def _border(padding: Numbers) -> list[int]:
 
 def _with_zeros_between(input: Tensor, rows: int, columns: int) -> Tensor:
     """(N, C, H, W) to (N, C, (H - 1) rows + 1, (W - 1) columns + 1)."""
-    height, width = ((n - 1) * step + 1 for n, step in zip(input.shape[-2:], (rows, columns), strict=True))
+    height, width = (
+        (n - 1) * step + 1 for n, step in zip(input.shape[-2:], (rows, columns), strict=True)
+    )
     spread = input.new_zeros(*input.shape[:2], height, width)
     spread[..., ::rows, ::columns] = input
     return spread
@@ -224,6 +267,10 @@ def _with_zeros_between(input: Tensor, rows: int, columns: int) -> Tensor:
 
 def _demand_channels(inputs: int, expected: int, outputs: int, groups: int) -> None:
     if groups < 1 or inputs % groups or outputs % groups:
-        raise ConfigError(f"groups {groups}: must divide both {inputs} input and {outputs} output channels")
+        raise ConfigError(
+            f"groups {groups}: must divide both {inputs} input and {outputs} output channels"
+        )
     if inputs != expected:
-        raise ConfigError(f"the weight is for {expected} input channels, but the input has {inputs}")
+        raise ConfigError(
+            f"the weight is for {expected} input channels, but the input has {inputs}"
+        )

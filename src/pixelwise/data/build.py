@@ -4,7 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixelwise.data import camvid, folder, matte, voc
-from pixelwise.data.formats import ade20k, cityscapes, coco, cvat, labelme, layers, supervisely, yolo
+from pixelwise.data.formats import (
+    ade20k,
+    cityscapes,
+    coco,
+    cvat,
+    labelme,
+    layers,
+    supervisely,
+    yolo,
+)
 from pixelwise.data.sample import DataOptions, DataSet
 from pixelwise.errors import DataError, unknown
 
@@ -35,10 +44,12 @@ _DEFAULTS = DataOptions()
 
 
 def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
-    """Find the data set at `root`: its format (unless `options` names it), classes and pairs by split.
+    """Find the data set at `root`: its format (unless `options` names it), classes and pairs by
+    split.
 
-    No image is decoded, and masks only where a plain folder must show how its classes are written. Raises ConfigError
-    for an unknown format and DataError for a folder that is missing, unreadable, empty or laid out in no known way.
+    No image is decoded, and masks only where a plain folder must show how its classes are written.
+    Raises ConfigError for an unknown format and DataError for a folder that is missing, unreadable,
+    empty or laid out in no known way.
     """
     if options.format not in ("auto", *DATASETS):
         raise unknown("format", options.format, ("auto", *DATASETS))
@@ -49,7 +60,9 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
         return DATASETS[name](path, options)
     except OSError as error:
         place = error.filename or path
-        raise DataError(f"{place}: {error.strerror or error}; make the folder readable and try again") from error
+        raise DataError(
+            f"{place}: {error.strerror or error}; make the folder readable and try again"
+        ) from error
 
 
 def _check(path: Path) -> None:
@@ -58,7 +71,10 @@ def _check(path: Path) -> None:
     if not path.is_dir():
         raise DataError(f"{path}: is a file; give the folder that holds the images and masks")
     if not any(path.iterdir()):
-        raise DataError(f"{path}: the folder is empty; put images and masks in, laid out as {_LAYOUTS['folder']}")
+        raise DataError(
+            f"{path}: the folder is empty; put images and masks in, laid out as "
+            f"{_LAYOUTS['folder']}"
+        )
 
 
 def _found(path: Path) -> str:
@@ -66,4 +82,6 @@ def _found(path: Path) -> str:
         if matches(path):
             return name
     needs = "; ".join(f"{name}: {layout}" for name, layout in _LAYOUTS.items())
-    raise DataError(f"{path}: no known layout of images and masks here; what each format needs: {needs}")
+    raise DataError(
+        f"{path}: no known layout of images and masks here; what each format needs: {needs}"
+    )

@@ -10,9 +10,23 @@ from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, i
 from pixelwise.errors import DataError
 from pixelwise.tasks.labels import VOID, Classes
 
-LAYOUT = "train/ with images and trainannot/ with masks (likewise val/, valannot/, test/, testannot/)"
+LAYOUT = (
+    "train/ with images and trainannot/ with masks (likewise val/, valannot/, test/, testannot/)"
+)
 CLASSES = Classes(
-    ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
+    (
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+    ),
     (
         (128, 128, 128),
         (128, 0, 0),
@@ -37,15 +51,22 @@ def matches(root: Path) -> bool:
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
-    """Open CamVid at `root`. Raises DataError when no split has annotations, or for what `pair_up` refuses."""
+    """Open CamVid at `root`. Raises DataError when no split has annotations, or for what `pair_up`
+    refuses.
+    """
     if not matches(root):
         raise DataError(f"{root}: not CamVid; it needs {LAYOUT}")
-    notes = ["format camvid: folders of images beside folders called ...annot; 11 classes, 11 and 255 are void"]
+    notes = [
+        "format camvid: folders of images beside folders called ...annot; 11 classes, 11 and "
+        "255 are void"
+    ]
     splits: dict[str, tuple[Pair, ...]] = {}
     for split in ("train", "val", "test"):
         found = folders(root, split)
         if found:
-            splits[split], said = pair_up(images_in(found[0]), images_in(found[1]), options, where=found[0])
+            splits[split], said = pair_up(
+                images_in(found[0]), images_in(found[1]), options, where=found[0]
+            )
             notes += said
         elif (root / split).is_dir():
             notes.append(f"{split}: left out, as there is no {split}annot/")
@@ -57,5 +78,6 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
 def folders(root: Path, split: str) -> tuple[Path, Path] | None:
     """The folders of images and of masks of a split, None where one is missing."""
-    images, masks = root / split, root / f"{split}annot"
+    images = root / split
+    masks = root / f"{split}annot"
     return (images, masks) if images.is_dir() and masks.is_dir() else None

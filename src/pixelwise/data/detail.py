@@ -15,9 +15,11 @@ MASKS = 50
 
 
 def kept_at(dataset: DataSet, pairs: Sequence[Pair], scales: Sequence[float]) -> dict[float, float]:
-    """By scale, the mean IoU of masks with themselves resized by it and back, by the nearest pixel both ways.
+    """By scale, the mean IoU of masks with themselves resized by it and back, by the nearest pixel
+    both ways.
 
-    What a network that looks at images so can reach at best; its edges, between pixels, may be a little better.
+    What a network that looks at images so can reach at best; its edges, between pixels, may be a
+    little better.
     """
     counts = {scale: ConfusionMatrix(len(dataset.classes)) for scale in scales}
     for pair in pairs[:: max(1, len(pairs) // MASKS)][:MASKS]:
@@ -31,7 +33,9 @@ def kept_at(dataset: DataSet, pairs: Sequence[Pair], scales: Sequence[float]) ->
 
 
 def _there_and_back(length: int, scale: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """For each of `length` pixels the one that stands for it when only scale * length of them are kept."""
+    """For each of `length` pixels the one that stands for it when only scale * length of them are
+    kept.
+    """
     few = max(1, round(length * scale))
     kept = ((np.arange(few) + 0.5) * length / few).astype(np.intp)
     return kept[((np.arange(length) + 0.5) * few / length).astype(np.intp)]

@@ -1,4 +1,6 @@
-"""A plain folder of images and masks; how its classes are written is found out by looking at every mask."""
+"""A plain folder of images and masks; how its classes are written is found out by looking at every
+mask.
+"""
 
 import csv
 import json
@@ -7,24 +9,51 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.data.masks import ILLEGAL, LabelReader, MaskScan, index_lut, scan_masks, unpack
-from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, first, images_in, pair_up, split_folders
+from pixelwise.data.sample import (
+    DataOptions,
+    DataSet,
+    Pair,
+    complete_splits,
+    first,
+    images_in,
+    pair_up,
+    split_folders,
+)
 from pixelwise.errors import DataError
 from pixelwise.tasks.labels import MAX_CLASSES, VOID, Classes, Colour, voc_colormap
 
-LAYOUT = "images/ and masks/ with files of like names (also images/train/ and masks/train/, or train/images/ and so on)"
+LAYOUT = (
+    "images/ and masks/ with files of like names (also images/train/ and masks/train/, or "
+    "train/images/ and so on)"
+)
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "jpegimages")
-MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "segmentationclass")
+MASK_FOLDERS = (
+    "masks",
+    "mask",
+    "labels",
+    "label",
+    "annotations",
+    "annotation",
+    "annots",
+    "annot",
+    "segmentationclass",
+)
 CLASS_FILES = ("classes.txt", "classes.json", "classes.csv")
 VOID_NAMES = frozenset({"void", "ignore"})
 
 _MOST_GUESSED = 64
 _FLAT = "train"
-_HOW = "name the classes in classes.txt (one name a line, in order of the values) or classes.csv (name,r,g,b)"
+_HOW = (
+    "name the classes in classes.txt (one name a line, in order of the values) or classes.csv "
+    "(name,r,g,b)"
+)
 
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """A line of a classes file: the raw value in the masks, its name and, where given, its colour."""
+    """A line of a classes file: the raw value in the masks, its name and, where given, its
+    colour.
+    """
 
     raw: int
     name: str
@@ -32,15 +61,17 @@ class ClassEntry:
 
 
 def matches(root: Path) -> bool:
-    """Whether a folder of images stands beside one of masks, at `root` or in a folder named as a split."""
+    """Whether a folder of images stands beside one of masks, at `root` or in a folder named as a
+    split.
+    """
     return bool(layout(root))
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
     """Open a plain folder; its classes come from classes.txt, .json or .csv, or are numbered.
 
-    Raises DataError for another layout, what `pair_up` refuses, masks that show no way to read them, and a classes
-    file that cannot be read or does not fit.
+    Raises DataError for another layout, what `pair_up` refuses, masks that show no way to read
+    them, and a classes file that cannot be read or does not fit.
     """
     found = layout(root)
     if not found:
@@ -70,7 +101,8 @@ def layout(root: Path) -> dict[str, tuple[Path, Path]]:
     if not images and not masks:
         return {_FLAT: both}
     return {
-        split: (images.get(split, both[0] / split), masks.get(split, both[1] / split)) for split in {**images, **masks}
+        split: (images.get(split, both[0] / split), masks.get(split, both[1] / split))
+        for split in {**images, **masks}
     }
 
 
@@ -91,7 +123,10 @@ def _encoding(root: Path, scan: MaskScan) -> tuple[Classes, LabelReader, tuple[s
     said += [f"'{entry.name}' in {source.name} is void" for entry in void if source]
     colours = tuple(entry.colour for entry in kept if entry.colour)
     if source and colours and len(colours) < len(kept):
-        raise DataError(f"{source}: {len(kept) - len(colours)} of {len(kept)} classes lack a colour; give all or none")
+        raise DataError(
+            f"{source}: {len(kept) - len(colours)} of {len(kept)} classes lack a colour; give "
+            "all or none"
+        )
     if scan.coloured and not colours:
         return _by_colour(scan, source)
     names = tuple(entry.name for entry in kept)
@@ -114,13 +149,16 @@ def _by_colour(scan: MaskScan, source: Path | None) -> tuple[Classes, LabelReade
     palette = tuple(unpack(colour) for colour in sorted(scan.colours))
     if len(palette) > _MOST_GUESSED:
         raise DataError(
-            f"{scan.coloured}: the masks hold {len(palette)} different colours, too many for classes; masks saved as "
-            "JPEG or resized smoothly look so: save them again as PNG, or list the true colours in classes.csv "
+            f"{scan.coloured}: the masks hold {len(palette)} different colours, too many for "
+            "classes; masks saved as "
+            "JPEG or resized smoothly look so: save them again as PNG, or list the true "
+            "colours in classes.csv "
             "(name,r,g,b)"
         )
     if source:
         raise DataError(
-            f"{source}: gives no colours, but the masks are in colours ({first(map(str, palette))}); "
+            f"{source}: gives no colours, but the masks are in colours "
+            f"({first(map(str, palette))}); "
             "list them in classes.csv, one class a line: name,r,g,b"
         )
     if scan.grey:
@@ -131,7 +169,8 @@ def _by_colour(scan: MaskScan, source: Path | None) -> tuple[Classes, LabelReade
     classes = Classes(tuple(f"class {label}" for label in range(len(palette))), palette)
     reader = LabelReader(len(classes), index_lut(len(classes)), palette)
     note = (
-        f"masks: {len(palette)} colours in {scan.files} files, numbered by red, green, blue: {first(map(str, palette))}"
+        f"masks: {len(palette)} colours in {scan.files} files, numbered by red, green, blue: "
+        f"{first(map(str, palette))}"
     )
     return classes, reader, (note,)
 
@@ -142,24 +181,34 @@ def _ids(scan: MaskScan, named: int, source: Path | None) -> tuple[range, bool]:
     binary = set(scan.values) == {0, VOID}
     if source:
         if binary and named == 1:
-            raise DataError(f"{source}: names 1 class, but the masks hold 0 and 255; name both, the one of 0 first")
+            raise DataError(
+                f"{source}: names 1 class, but the masks hold 0 and 255; name both, the one "
+                "of 0 first"
+            )
         return range(named), binary and named == 2
     if binary:
         return range(2), True
     if len(shown) < 2:
-        raise DataError(f"all {scan.files} masks hold only {first(map(str, sorted(scan.values)))}; {_HOW}")
+        raise DataError(
+            f"all {scan.files} masks hold only {first(map(str, sorted(scan.values)))}; {_HOW}"
+        )
     sparse = scan.palette is None and shown[-1] >= _MOST_GUESSED
     if sparse or shown[-1] >= MAX_CLASSES:
         raise DataError(
-            f"{scan.grey or scan.coloured or 'the masks'}: the masks hold {len(scan.values)} different values up to "
-            f"{max(scan.values)}, which are hardly class ids; a soft mask (an alpha matte, which belongs in a file "
-            f"called NAME_matte.png), one saved as JPEG or resized smoothly looks so: save it again as PNG, or {_HOW}"
+            f"{scan.grey or scan.coloured or 'the masks'}: the masks hold {len(scan.values)} "
+            "different values up to "
+            f"{max(scan.values)}, which are hardly class ids; a soft mask (an alpha matte, "
+            "which belongs in a file "
+            "called NAME_matte.png), one saved as JPEG or resized smoothly looks so: save it "
+            f"again as PNG, or {_HOW}"
         )
     return range(shown[-1] + 1), False
 
 
 def _lut(kept: Sequence[ClassEntry], void: Iterable[ClassEntry]) -> tuple[int, ...]:
-    """Raw value to class id as a classes file has them; 255 is void unless the file makes it a class."""
+    """Raw value to class id as a classes file has them; 255 is void unless the file makes it a
+    class.
+    """
     table = {VOID: VOID} | {entry.raw: VOID for entry in void}
     table |= {entry.raw: label for label, entry in enumerate(kept)}
     return tuple(table.get(raw, ILLEGAL) for raw in range(256))
@@ -174,11 +223,15 @@ def _palette(found: tuple[Colour, ...] | None, count: int) -> tuple[Colour, ...]
 
 def _evidence(scan: MaskScan, *, binary: bool, count: int) -> str:
     if scan.coloured:
-        return f"masks: in the colours of the classes file, {len(scan.colours)} colours in {scan.files} files"
+        return (
+            f"masks: in the colours of the classes file, {len(scan.colours)} colours in "
+            f"{scan.files} files"
+        )
     kind = "palette" if scan.palette else "grey"
     if binary:
         return (
-            f"masks: {kind}, only 0 and 255 in {scan.files} files: 0 is the first class, 255 the second, none is void"
+            f"masks: {kind}, only 0 and 255 in {scan.files} files: 0 is the first class, 255 "
+            "the second, none is void"
         )
     shown = sorted(scan.values - {VOID})
     ends = f"{shown[0]} to {shown[-1]}" if shown else "none"
@@ -195,27 +248,40 @@ def _class_file(root: Path) -> tuple[list[ClassEntry], Path | None]:
 
 
 def read_class_file(source: Path) -> list[ClassEntry]:
-    """The entries of classes.txt, .json or .csv, void among them. DataError for what cannot be or stands twice."""
+    """The entries of classes.txt, .json or .csv, void among them. DataError for what cannot be or
+    stands twice.
+    """
     try:
         text = source.read_text(encoding="utf-8-sig")
         entries = _PARSERS[source.suffix](text)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError(
-            f"{source}: cannot be read as a list of classes ({error}); write one name a line in classes.txt, "
+            f"{source}: cannot be read as a list of classes ({error}); write one name a line "
+            "in classes.txt, "
             "or name,r,g,b in classes.csv"
         ) from error
     if not entries:
-        raise DataError(f"{source}: is empty; write one class name a line, or remove the file to have them numbered")
-    wrong = [entry for entry in entries if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour)]
+        raise DataError(
+            f"{source}: is empty; write one class name a line, or remove the file to have "
+            "them numbered"
+        )
+    wrong = [
+        entry for entry in entries if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour)
+    ]
     if wrong:
         raise DataError(
-            f"{source}: '{wrong[0].name}' has id {wrong[0].raw}, colour {wrong[0].colour}; allowed: 0 to 255"
+            f"{source}: '{wrong[0].name}' has id {wrong[0].raw}, colour {wrong[0].colour}; "
+            "allowed: 0 to 255"
         )
-    names, ids = [entry.name for entry in entries], [str(entry.raw) for entry in entries]
+    names = [entry.name for entry in entries]
+    ids = [str(entry.raw) for entry in entries]
     for what in (names, ids, [str(entry.colour) for entry in entries if entry.colour]):
         double = first(sorted({value for value in what if what.count(value) > 1}))
         if double:
-            raise DataError(f"{source}: {double} stands there twice; give each class its own name, id and colour")
+            raise DataError(
+                f"{source}: {double} stands there twice; give each class its own name, id and "
+                "colour"
+            )
     return entries
 
 
@@ -231,7 +297,9 @@ def _parse_txt(text: str) -> list[ClassEntry]:
 def _parse_json(text: str) -> list[ClassEntry]:
     found = json.loads(text)
     if isinstance(found, dict):
-        pairs = [(int(k), str(v)) if str(k).isdigit() else (int(v), str(k)) for k, v in found.items()]
+        pairs = [
+            (int(k), str(v)) if str(k).isdigit() else (int(v), str(k)) for k, v in found.items()
+        ]
         return [ClassEntry(raw, name) for raw, name in sorted(pairs)]
     entries = []
     for position, item in enumerate(found):
@@ -240,20 +308,36 @@ def _parse_json(text: str) -> list[ClassEntry]:
         else:
             colour = item.get("color", item.get("colour"))
             entries.append(
-                ClassEntry(int(item.get("id", position)), str(item["name"]), _colour(colour) if colour else None)
+                ClassEntry(
+                    int(item.get("id", position)),
+                    str(item["name"]),
+                    _colour(colour) if colour else None,
+                )
             )
     return entries
 
 
 def _parse_csv(text: str) -> list[ClassEntry]:
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
-    if rows and rows[0][0].lower() in ("name", "class", "id") and not any(cell.isdigit() for cell in rows[0]):
+    rows = [
+        [cell.strip() for cell in row]
+        for row in csv.reader(text.splitlines())
+        if any(map(str.strip, row))
+    ]
+    if (
+        rows
+        and rows[0][0].lower() in ("name", "class", "id")
+        and not any(cell.isdigit() for cell in rows[0])
+    ):
         rows = rows[1:]
     entries = []
     for position, row in enumerate(rows):
         has_id = len(row) in (2, 5) and row[0].isdigit()
         name, *colour = row[1:] if has_id else row
-        entries.append(ClassEntry(int(row[0]) if has_id else position, name, _colour(colour) if colour else None))
+        entries.append(
+            ClassEntry(
+                int(row[0]) if has_id else position, name, _colour(colour) if colour else None
+            )
+        )
     return entries
 
 

@@ -24,16 +24,20 @@ Batch = tuple[Tensor, Tensor]
 ReadLabels = Callable[[Path], Array]
 
 VALIDATION_TILE = 1024
-"""Validation images above this many pixels a side are cut, without overlap: memory stays bounded, counts just add."""
+"""Validation images above this many pixels a side are cut, without overlap: memory stays bounded,
+counts just add.
+"""
 
 
 @dataclass(frozen=True)
 class TrainingSet(Dataset[Batch]):
-    """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on order or worker.
+    """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on
+    order or worker.
 
-    Void pixels become the class `void_as`; only a comparison with sources that do so has use for another than VOID.
-    `paste` is the share of the samples over which classes of another sample are laid: half of them, or those of `among`
-    as `pasted` has it. `decoded` keeps pictures, in the order of the pairs.
+    Void pixels become the class `void_as`; only a comparison with sources that do so has use for
+    another than VOID. `paste` is the share of the samples over which classes of another sample are
+    laid: half of them, or those of `among` as `pasted` has it. `decoded` keeps pictures, in the
+    order of the pairs.
     """
 
     pairs: tuple[Pair, ...]
@@ -52,7 +56,9 @@ class TrainingSet(Dataset[Batch]):
         if self.paste and float(torch.rand((), generator=chance)) < self.paste:
             other = int(torch.randint(len(self.pairs), (), generator=chance))
             image, labels = pasted(image, labels, self._sample(other, chance), chance, self.among)
-        return image, labels if self.void_as == VOID else labels.masked_fill(labels == VOID, self.void_as)
+        return image, labels if self.void_as == VOID else labels.masked_fill(
+            labels == VOID, self.void_as
+        )
 
     def _sample(self, index: int, chance: torch.Generator) -> Batch:
         pair = self.pairs[index]
@@ -69,7 +75,9 @@ class TrainingSet(Dataset[Batch]):
 
 @dataclass(frozen=True)
 class WholeImages(Dataset[list[Batch]]):
-    """Unchanged images with their labels, as a list of tiles: one where the image is of usual size."""
+    """Unchanged images with their labels, as a list of tiles: one where the image is of usual
+    size.
+    """
 
     pairs: tuple[Pair, ...]
     read_labels: ReadLabels
@@ -90,13 +98,18 @@ class WholeImages(Dataset[list[Batch]]):
 
 
 class Epochs(Sampler[tuple[int, int]]):
-    """(epoch, index) in an order that depends on the seed and the epoch alone; set `epoch` before each round.
+    """(epoch, index) in an order that depends on the seed and the epoch alone; set `epoch` before
+    each round.
 
-    `part` (number, of how many) takes every so-manyth of them, for one of several processes; all get the same count.
+    `part` (number, of how many) takes every so-manyth of them, for one of several processes; all
+    get the same count.
     """
 
     def __init__(self, length: int, seed: int, part: tuple[int, int] = (0, 1)) -> None:
-        self.length, self.seed, self.epoch, self.part = length, seed, 0, part
+        self.length = length
+        self.seed = seed
+        self.epoch = 0
+        self.part = part
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = torch.randperm(self.length, generator=dice(self.seed, self.epoch))
@@ -116,8 +129,9 @@ def dice(*key: int) -> torch.Generator:
 def training_loader(
     dataset: TrainingSet, *, batch: int, workers: int, part: tuple[int, int] = (0, 1)
 ) -> tuple[DataLoader[Batch], Epochs]:
-    """Batches (N, 3, h, w), (N, h, w), with the sampler that must be told the epoch. An incomplete last batch is left
-    out: its few images come first as likely in another epoch, and one image alone breaks batch normalisation.
+    """Batches (N, 3, h, w), (N, h, w), with the sampler that must be told the epoch. An incomplete
+    last batch is left out: its few images come first as likely in another epoch, and one image
+    alone breaks batch normalisation.
     """
     sampler = Epochs(len(dataset), dataset.seed, part)
     loader = DataLoader(
@@ -133,8 +147,12 @@ def training_loader(
     return loader, sampler
 
 
-def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, int] = (0, 1)) -> DataLoader[list[Batch]]:
-    """One list of tiles an image, in the data set's order; with `part` (number, of how many), of its share alone."""
+def validation_loader(
+    dataset: WholeImages, *, workers: int, part: tuple[int, int] = (0, 1)
+) -> DataLoader[list[Batch]]:
+    """One list of tiles an image, in the data set's order; with `part` (number, of how many), of
+    its share alone.
+    """
     return DataLoader(
         dataset,
         batch_size=None,
@@ -147,7 +165,9 @@ def validation_loader(dataset: WholeImages, *, workers: int, part: tuple[int, in
 
 
 def plainly(batches: Iterable[T]) -> Iterator[T]:
-    """The batches of a loader; what a worker raises for a user's file, without the traceback that comes in its text."""
+    """The batches of a loader; what a worker raises for a user's file, without the traceback that
+    comes in its text.
+    """
     try:
         yield from batches
     except PixelwiseError as error:
@@ -162,17 +182,22 @@ def plainly(batches: Iterable[T]) -> Iterator[T]:
 def workers_ended(*loaders: DataLoader[Any]) -> Iterator[None]:
     """The workers of `loaders` end with the block, however it is left.
 
-    They heed no SIGTERM, and a process that still has some at its end, as a traceback holds them, would wait for ever.
+    They heed no SIGTERM, and a process that still has some at its end, as a traceback holds them,
+    would wait for ever.
     """
     try:
         yield
     finally:
         for loader in loaders:
-            iterator, loader._iterator = loader._iterator, None
+            iterator = loader._iterator
+            loader._iterator = None
             if iterator is not None:
                 iterator._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _ignore_interrupt(_: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # these reach the whole group; the main process decides
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # these reach the whole group; the main process decides
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,5 @@
-"""People and their alpha mattes, in the layout of the CUHK portrait set: x.jpg or x.png beside x_matte.png.
+"""People and their alpha mattes, in the layout of the CUHK portrait set: x.jpg or x.png beside
+x_matte.png.
 
 Source: Shen et al., Automatic Portrait Segmentation for Image Stylization, 2016.
 """
@@ -6,7 +7,15 @@ Source: Shen et al., Automatic Portrait Segmentation for Image Stylization, 2016
 from pathlib import Path
 
 from pixelwise.data.masks import MatteReader
-from pixelwise.data.sample import DataOptions, DataSet, Pair, complete_splits, images_in, pair_up, split_folders
+from pixelwise.data.sample import (
+    DataOptions,
+    DataSet,
+    Pair,
+    complete_splits,
+    images_in,
+    pair_up,
+    split_folders,
+)
 from pixelwise.errors import DataError
 from pixelwise.tasks.labels import Classes
 
@@ -21,11 +30,16 @@ def matches(root: Path) -> bool:
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a matte set; val is held out of training. Raises DataError for no mattes and for what `pair_up` refuses."""
+    """Open a matte set; val is held out of training. Raises DataError for no mattes and for what
+    `pair_up` refuses.
+    """
     folders = _folders(root)
     if not folders:
         raise DataError(f"{root}: no mattes; it needs {LAYOUT}")
-    notes = [f"format matte: files ending in {_ENDING}; alpha of {options.matte_threshold} or more is person"]
+    notes = [
+        f"format matte: files ending in {_ENDING}; alpha of {options.matte_threshold} or more "
+        "is person"
+    ]
     splits: dict[str, tuple[Pair, ...]] = {}
     for split, folder in folders.items():
         files = images_in(folder)
@@ -34,7 +48,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
         splits[split], said = pair_up(images, mattes, options, where=folder)
         notes += said
     splits, said = complete_splits(splits, options, hold_test=root in folders.values())
-    return DataSet("matte", root, CLASSES, splits, MatteReader(options.matte_threshold), (*notes, *said))
+    return DataSet(
+        "matte", root, CLASSES, splits, MatteReader(options.matte_threshold), (*notes, *said)
+    )
 
 
 def _folders(root: Path) -> dict[str, Path]:

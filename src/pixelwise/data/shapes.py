@@ -21,9 +21,16 @@ Floats = NDArray[np.float64]
 
 
 def write_shapes(
-    folder: Path, *, train: int = 96, val: int = 24, test: int = 24, size: tuple[int, int] = (128, 160), seed: int = 0
+    folder: Path,
+    *,
+    train: int = 96,
+    val: int = 24,
+    test: int = 24,
+    size: tuple[int, int] = (128, 160),
+    seed: int = 0,
 ) -> None:
-    """Write images/SPLIT/NNN.jpg, masks/SPLIT/NNN.png (palette of class ids) and classes.txt; the seed fixes all.
+    """Write images/SPLIT/NNN.jpg, masks/SPLIT/NNN.png (palette of class ids) and classes.txt; the
+    seed fixes all.
 
     `size` is (height, width). Raises OutputError when the folder cannot be written to.
     """
@@ -40,7 +47,8 @@ def write_shapes(
 def draw_scene(
     rng: np.random.Generator, size: tuple[int, int], count: int, *, reach: int | None = None
 ) -> tuple[Array, Array]:
-    """`count` shapes, later ones over earlier: rgb (H, W, 3) uint8 and labels (H, W) uint8, `size` (height, width).
+    """`count` shapes, later ones over earlier: rgb (H, W, 3) uint8 and labels (H, W) uint8, `size`
+    (height, width).
 
     Shapes measure a tenth to a half of `reach` pixels, by default the shorter side.
     """
@@ -56,7 +64,9 @@ def draw_scene(
 
 
 def _surface(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
-    """(H, W, 3) a smooth gradient between two colours with waves of a random direction and length."""
+    """(H, W, 3) a smooth gradient between two colours with waves of a random direction and
+    length.
+    """
     y, x = _grid(size)
     start, end = rng.uniform(30, 225, (2, 3))
     angle, wave, phase = rng.uniform(0, 2 * np.pi, 3)
@@ -75,12 +85,18 @@ def _lines(rng: np.random.Generator, canvas: Floats) -> Floats:
     for _ in range(int(rng.integers(0, 7))):
         ends = rng.uniform(0, 1, 4) * (width, height, width, height)
         red, green, blue = (int(channel) for channel in rng.integers(30, 226, 3))
-        pen.line([float(end) for end in ends], fill=(red, green, blue), width=int(rng.integers(1, 4)))
+        pen.line(
+            [float(end) for end in ends], fill=(red, green, blue), width=int(rng.integers(1, 4))
+        )
     return np.asarray(image).astype(np.float64)
 
 
-def _outline(rng: np.random.Generator, size: tuple[int, int], label: int, reach: int) -> NDArray[np.bool_]:
-    """(H, W) where a shape of random place, size and rotation lies; its centre is in the picture."""
+def _outline(
+    rng: np.random.Generator, size: tuple[int, int], label: int, reach: int
+) -> NDArray[np.bool_]:
+    """(H, W) where a shape of random place, size and rotation lies; its centre is in the
+    picture.
+    """
     height, width = size
     radius = rng.uniform(0.09, 0.26) * reach
     across, down = rng.uniform(0.05, 0.95, 2) * (width, height)
@@ -91,7 +107,9 @@ def _outline(rng: np.random.Generator, size: tuple[int, int], label: int, reach:
         pen.ellipse((across - radius, down - radius, across + radius, down + radius), fill=1)
     else:
         angles = turn + np.arange(_CORNERS[label]) * 2 * np.pi / _CORNERS[label]
-        points = np.stack([across + radius * 1.2 * np.cos(angles), down + radius * 1.2 * np.sin(angles)], axis=1)
+        points = np.stack(
+            [across + radius * 1.2 * np.cos(angles), down + radius * 1.2 * np.sin(angles)], axis=1
+        )
         pen.polygon([(float(px), float(py)) for px, py in points], fill=1)
     return np.asarray(image).astype(bool)
 

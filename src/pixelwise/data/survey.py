@@ -26,9 +26,10 @@ _SHOWN = 5
 class Survey:
     """What reading a split found.
 
-    `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the pixels of each class over
-    the kept masks, `void` those that count nowhere, `holding` all that count in the masks that hold the class. `sizes`
-    are (height, width) of the kept images, in order.
+    `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the
+    pixels of each class over the kept masks, `void` those that count nowhere, `holding` all that
+    count in the masks that hold the class. `sizes` are (height, width) of the kept images, in
+    order.
     """
 
     pairs: tuple[Pair, ...]
@@ -45,9 +46,13 @@ class Survey:
         return int(np.median(heights)), int(np.median(widths))
 
     def of_at_least(self, size: tuple[int, int]) -> "Survey":
-        """The same with only the pairs whose images have at least `size` (height, width); counts stay those of all."""
+        """The same with only the pairs whose images have at least `size` (height, width); counts
+        stay those of all.
+        """
         fits = [have[0] >= size[0] and have[1] >= size[1] for have in self.sizes]
-        return replace(self, pairs=tuple(compress(self.pairs, fits)), sizes=tuple(compress(self.sizes, fits)))
+        return replace(
+            self, pairs=tuple(compress(self.pairs, fits)), sizes=tuple(compress(self.sizes, fits))
+        )
 
 
 @dataclass(frozen=True)
@@ -64,16 +69,17 @@ class _Read:
 def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool = False) -> Survey:
     """Decode every image and mask of a split and compare their sizes.
 
-    Files that cannot be read and pairs of unlike sizes raise DataError with their count and the first five; with
-    `skip_broken` they are left out, each with a line. A mask with a value that is no class raises LabelError always.
-    Memory does not grow with the number of pairs.
+    Files that cannot be read and pairs of unlike sizes raise DataError with their count and the
+    first five; with `skip_broken` they are left out, each with a line. A mask with a value that is
+    no class raises LabelError always. Memory does not grow with the number of pairs.
     """
     pairs = dataset.pairs(split)
     kept: list[Pair] = []
     sizes: list[tuple[int, int]] = []
     broken: list[tuple[Path, str]] = []
     mislabelled: list[LabelError] = []
-    counts, holding = np.zeros(256, np.int64), np.zeros(256, np.int64)
+    counts = np.zeros(256, np.int64)
+    holding = np.zeros(256, np.int64)
     for read in monitor.track(_reads(dataset, pairs), what=f"checking {split}", total=len(pairs)):
         if read.counts is not None:
             kept.append(read.pair)
@@ -86,8 +92,13 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
     for path, reason in broken:
         monitor.line(f"left out: {path}: {reason}")
     if not kept:
-        raise DataError(f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} are broken)")
-    pixels, seen = (tuple(int(count) for count in each[: len(dataset.classes)]) for each in (counts, holding))
+        raise DataError(
+            f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} "
+            "are broken)"
+        )
+    pixels, seen = (
+        tuple(int(count) for count in each[: len(dataset.classes)]) for each in (counts, holding)
+    )
     return Survey(tuple(kept), tuple(broken), pixels, seen, int(counts[VOID]), tuple(sizes))
 
 
@@ -114,10 +125,15 @@ def _read(dataset: DataSet, pair: Pair) -> _Read:
 
 
 def _unlike(pair: Pair, image: tuple[int, ...], mask: tuple[int, ...]) -> str:
-    text = f"the image is {_size(image)} and its mask {pair.mask.name} {_size(mask)} (height x width)"
+    text = (
+        f"the image is {_size(image)} and its mask {pair.mask.name} {_size(mask)} (height x width)"
+    )
     width, height = open_image(pair.image).size
     if image != (height, width) == mask:
-        text += "; they match with the image's EXIF orientation left out: the mask was drawn on the unturned image"
+        text += (
+            "; they match with the image's EXIF orientation left out: the mask was drawn on "
+            "the unturned image"
+        )
     mask_width, mask_height = open_image(pair.mask).size
     if mask != (mask_height, mask_width) == image:
         text += "; they match with the mask's EXIF orientation left out"
@@ -129,7 +145,12 @@ def _size(size: tuple[int, ...]) -> str:
 
 
 def _refuse(
-    split: str, total: int, broken: list[tuple[Path, str]], mislabelled: list[LabelError], *, skip_broken: bool
+    split: str,
+    total: int,
+    broken: list[tuple[Path, str]],
+    mislabelled: list[LabelError],
+    *,
+    skip_broken: bool,
 ) -> None:
     if mislabelled:
         more = f" (and {len(mislabelled) - 1} more masks of {split} hold values that are no class)"

@@ -11,7 +11,8 @@ from pixelwise.errors import DataError
 from pixelwise.tasks.labels import Classes
 
 LAYOUT = (
-    "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt, at the root or in VOCdevkit/VOC2012/; "
+    "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt, at the root or in "
+    "VOCdevkit/VOC2012/; "
     "labelmap.txt may name other classes than the 21 (name:r,g,b::)"
 )
 NAMES = (
@@ -48,7 +49,8 @@ def matches(root: Path) -> bool:
 def read(root: Path, options: DataOptions) -> DataSet:
     """Open VOC beneath `root`; splits are those of ImageSets/Segmentation.
 
-    Raises DataError when the layout is not there, or when listed ids lack image or mask (unless `skip_unpaired`).
+    Raises DataError when the layout is not there, or when listed ids lack image or mask (unless
+    `skip_unpaired`).
     """
     base = find(root)
     if base is None:
@@ -70,7 +72,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
 
 def classes_of(base: Path) -> Classes:
-    """The 21 classes, or those of labelmap.txt as annotation tools write it. Raises DataError for lines unlike that."""
+    """The 21 classes, or those of labelmap.txt as annotation tools write it. Raises DataError for
+    lines unlike that.
+    """
     path = base / "labelmap.txt"
     if not path.is_file():
         return Classes.named(NAMES)
@@ -80,10 +84,15 @@ def classes_of(base: Path) -> Classes:
         if line.strip() and line[0] != "#"
     ]
     try:
-        named = [(line.split(":")[0], [int(channel) for channel in line.split(":")[1].split(",")]) for line in rows]
+        named = [
+            (line.split(":")[0], [int(channel) for channel in line.split(":")[1].split(",")])
+            for line in rows
+        ]
         return Classes(tuple(name for name, _ in named), tuple((r, g, b) for _, (r, g, b) in named))
     except (ValueError, IndexError, DataError) as error:
-        raise DataError(f"{path}: cannot be read as classes ({error}); one a line, as in cat:64,0,0::") from error
+        raise DataError(
+            f"{path}: cannot be read as classes ({error}); one a line, as in cat:64,0,0::"
+        ) from error
 
 
 def find(root: Path) -> Path | None:
@@ -94,7 +103,9 @@ def find(root: Path) -> Path | None:
         if (
             (base / "JPEGImages").is_dir()
             and (base / "SegmentationClass").is_dir()
-            and any((sets / f"{name}.txt").is_file() for name in ("train", "trainval", "val", "test"))
+            and any(
+                (sets / f"{name}.txt").is_file() for name in ("train", "trainval", "val", "test")
+            )
         ):
             return base
     return None
@@ -117,12 +128,21 @@ def lists(base: Path) -> dict[str, list[str]]:
 
 
 def _pairs(
-    split: str, ids: list[str], images: dict[str, Path], masks: dict[str, Path], options: DataOptions
+    split: str,
+    ids: list[str],
+    images: dict[str, Path],
+    masks: dict[str, Path],
+    options: DataOptions,
 ) -> tuple[tuple[Pair, ...], list[str]]:
     lacking = [name for name in ids if name not in images or name not in masks]
     missing = [f"{name} ({_lacks(name in images, name in masks)})" for name in lacking]
-    pairs = tuple(Pair(name, images[name], masks[name]) for name in ids if name in images and name in masks)
-    what = f"{split}.txt lists {len(ids)} images, of which {len(missing)} lack a file: {first(missing)}"
+    pairs = tuple(
+        Pair(name, images[name], masks[name]) for name in ids if name in images and name in masks
+    )
+    what = (
+        f"{split}.txt lists {len(ids)} images, of which {len(missing)} lack a file: "
+        f"{first(missing)}"
+    )
     if missing and (not options.skip_unpaired or not pairs):
         raise DataError(f"{what}; add the files, or leave these images out with --skip-unpaired")
     return pairs, [f"{what}; left out"] if missing else []

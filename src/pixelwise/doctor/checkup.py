@@ -21,7 +21,9 @@ from pixelwise.monitor import Monitor
 
 @dataclass(frozen=True)
 class Checkup:
-    """What an examination found: files, what was seen of each pair, the encoding, shares by split, findings."""
+    """What an examination found: files, what was seen of each pair, the encoding, shares by split,
+    findings.
+    """
 
     inventory: Inventory
     looks: tuple[Look, ...]
@@ -54,9 +56,11 @@ class Checkup:
 
 
 def examine(root: Path, *, format: str = "auto", monitor: Monitor | None = None) -> Checkup:
-    """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a second time.
+    """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a
+    second time.
 
-    About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no known layout, no pair.
+    About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no
+    known layout, no pair.
     """
     with quiet():
         return _examined(root, format, monitor or Monitor())

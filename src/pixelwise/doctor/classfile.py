@@ -1,4 +1,6 @@
-"""Classes files, read as training reads them, but with the place of an error and with all of them compared."""
+"""Classes files, read as training reads them, but with the place of an error and with all of them
+compared.
+"""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ _LARGEST = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Declared:
-    """What the classes file says: classes in order, void entries, and the file; nothing where there is none."""
+    """What the classes file says: classes in order, void entries, and the file; nothing where there
+    is none.
+    """
 
     kept: tuple[ClassEntry, ...] = ()
     void: tuple[ClassEntry, ...] = ()
@@ -33,7 +37,11 @@ def declared_classes(root: Path) -> tuple[Declared, list[Hit]]:
                 raise DataError(f"{path}: {path.stat().st_size} bytes, hardly a list of classes")
             found.append((path, read_class_file(path)))
         except DataError as error:
-            hits.append(Hit("classes-malformed", path, str(error).removeprefix(f"{path}: "), _position(path)))
+            hits.append(
+                Hit(
+                    "classes-malformed", path, str(error).removeprefix(f"{path}: "), _position(path)
+                )
+            )
         except OSError as error:
             hits.append(Hit("classes-malformed", path, error.strerror or str(error)))
     if not found:
@@ -42,7 +50,11 @@ def declared_classes(root: Path) -> tuple[Declared, list[Hit]]:
     for other, theirs in others:
         unlike = _unlike(entries, theirs)
         if unlike:
-            hits.append(Hit("classes-contradict", other, f"{unlike} in {source.name}; {source.name} is used"))
+            hits.append(
+                Hit(
+                    "classes-contradict", other, f"{unlike} in {source.name}; {source.name} is used"
+                )
+            )
     void = tuple(entry for entry in entries if entry.name.lower() in VOID_NAMES)
     return Declared(tuple(entry for entry in entries if entry not in void), void, source), hits
 

@@ -1,4 +1,6 @@
-"""Which pairs a mended copy keeps, and in which split: no copy of a tested image is left to train on."""
+"""Which pairs a mended copy keeps, and in which split: no copy of a tested image is left to train
+on.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,9 +23,11 @@ class Deal:
 
 
 def deal(looks: Sequence[Look]) -> Deal:
-    """Drop all copies but the one tested most, and hold out a val split (and test, as training does) where none is.
+    """Drop all copies but the one tested most, and hold out a val split (and test, as training
+    does) where none is.
 
-    Images that look nearly alike stay together, whichever split they get. Which are held out follows from their names.
+    Images that look nearly alike stay together, whichever split they get. Which are held out
+    follows from their names.
     """
     dropped: dict[int, tuple[Look, str, str]] = {}
     near: list[tuple[Look, Look]] = []
@@ -46,7 +50,10 @@ def deal(looks: Sequence[Look]) -> Deal:
 def _hold_out(looks: Sequence[Look], near: Sequence[tuple[Look, Look]]) -> Mapping[int, str]:
     """The split of each look held out, by its identity; groups of near copies are never divided."""
     groups = _groups(looks, near)
-    drawn = sorted(groups, key=lambda group: hashlib.sha256(group[0].couple.name.encode("utf-8", "replace")).digest())
+    drawn = sorted(
+        groups,
+        key=lambda group: hashlib.sha256(group[0].couple.name.encode("utf-8", "replace")).digest(),
+    )
     wanted = max(1, round(VAL_FRACTION * len(looks)))
     held: dict[int, str] = {}
     for split in ("val", "test") if len(looks) >= ENOUGH_FOR_TEST else ("val",):

@@ -1,4 +1,6 @@
-"""What can be wrong with a data set: every kind of finding under a name that stays, and where it was seen."""
+"""What can be wrong with a data set: every kind of finding under a name that stays, and where it
+was seen.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,8 +19,9 @@ ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 class Hit:
     """One place where something is wrong.
 
-    `kind` is a key of KINDS; `file` is None for what concerns the whole set; `position` is (row, column) of the first
-    pixel concerned, `count` the number of pixels (or files). `mask` and `image` name the pair where there is one.
+    `kind` is a key of KINDS; `file` is None for what concerns the whole set; `position` is (row,
+    column) of the first pixel concerned, `count` the number of pixels (or files). `mask` and
+    `image` name the pair where there is one.
     """
 
     kind: str
@@ -37,7 +40,9 @@ class Hit:
 
 @dataclass
 class Finding:
-    """All places of one kind and severity: `places` is their number, `hits` at most MOST_KEPT of them."""
+    """All places of one kind and severity: `places` is their number, `hits` at most MOST_KEPT of
+    them.
+    """
 
     id: str
     severity: Severity
@@ -79,7 +84,9 @@ class Findings:
         for hit in hits:
             kind = KINDS[hit.kind]
             severity = hit.severity or kind.severity
-            finding = self._found.setdefault((hit.kind, severity), Finding(hit.kind, severity, kind))
+            finding = self._found.setdefault(
+                (hit.kind, severity), Finding(hit.kind, severity, kind)
+            )
             finding.places += 1
             finding.count += hit.count
             if len(finding.hits) < MOST_KEPT:
@@ -87,7 +94,9 @@ class Findings:
 
     def __iter__(self) -> Iterator[Finding]:
         """Worst first, then those seen in most places."""
-        return iter(sorted(self._found.values(), key=lambda f: (ORDER.index(f.severity), -f.places, f.id)))
+        return iter(
+            sorted(self._found.values(), key=lambda f: (ORDER.index(f.severity), -f.places, f.id))
+        )
 
     def of(self, severity: Literal["error", "warning", "note"]) -> list[Finding]:
         """The findings of one severity."""
@@ -99,7 +108,9 @@ class Findings:
 
 
 def shown(path: Path, root: Path | None = None) -> str:
-    """A path as text that can be printed anywhere: relative to `root`, bytes that are not UTF-8 as \\xNN."""
+    """A path as text that can be printed anywhere: relative to `root`, bytes that are not UTF-8 as
+    \\xNN.
+    """
     place = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
     return plain(str(place))
 

@@ -10,7 +10,8 @@ from pixelwise.doctor.look import Look
 from pixelwise.doctor.pictures import same_shape
 from pixelwise.images import Array, read_rgb
 
-_CLEAR, _CLEARER = 2.0, 0.7
+_CLEAR = 2.0
+_CLEARER = 0.7
 # how a stored array becomes upright, by EXIF orientation
 _UPRIGHT: dict[int, Callable[[Array], Array]] = {
     2: lambda a: a[:, ::-1],
@@ -26,10 +27,13 @@ _TURNED = {TURNS[0]: 2, TURNS[1]: 4, TURNS[2]: 3, TURNS[3]: 5}
 
 
 def fitted(labels: Array, look: Look) -> tuple[Array | None, tuple[str, str] | None]:
-    """Labels (H, W) of the image's upright size, with (kind, text) of what was done; None where nothing is sure."""
+    """Labels (H, W) of the image's upright size, with (kind, text) of what was done; None where
+    nothing is sure.
+    """
     if look.image is None or look.mask is None:
         return None, None
-    image, mask = look.image.picture, look.mask.picture
+    image = look.image.picture
+    mask = look.mask.picture
     if labels.shape == image.size:
         return _same_size(labels, look)
     if image.orientation != 1 and labels.shape == image.stored:
@@ -42,8 +46,12 @@ def fitted(labels: Array, look: Look) -> tuple[Array | None, tuple[str, str] | N
 
 
 def _same_size(labels: Array, look: Look) -> tuple[Array, tuple[str, str] | None]:
-    """Turned where one of the two has an EXIF orientation and the edges say that the other lacks it."""
-    unlike = look.image and look.mask and look.image.picture.orientation != look.mask.picture.orientation
+    """Turned where one of the two has an EXIF orientation and the edges say that the other lacks
+    it.
+    """
+    unlike = (
+        look.image and look.mask and look.image.picture.orientation != look.mask.picture.orientation
+    )
     if unlike and look.fit and look.fit.turned > look.fit.here + 1:
         return _turned(labels, _TURNED[look.fit.turn], look.fit.turn)
     return labels, None
@@ -62,13 +70,19 @@ def _turned(labels: Array, orientation: int, text: str) -> tuple[Array, tuple[st
 
 
 def _lying(labels: Array, look: Look) -> tuple[Array | None, tuple[str, str]]:
-    """Of the four ways to set the mask upright, the one whose borders lie on the image's edges, if it is clear."""
+    """Of the four ways to set the mask upright, the one whose borders lie on the image's edges, if
+    it is clear.
+    """
     rgb = read_rgb(look.couple.image)
     strength = edge_strength(Image.fromarray(rgb).convert("L"))
     ways = {name: np.ascontiguousarray(_UPRIGHT[at](labels)) for name, at in _WAYS.items()}
     scores = []
     for name, way in ways.items():
-        found = fit(strength, outline(way, (strength.shape[0], strength.shape[1])), (rgb.shape[0], rgb.shape[1]))
+        found = fit(
+            strength,
+            outline(way, (strength.shape[0], strength.shape[1])),
+            (rgb.shape[0], rgb.shape[1]),
+        )
         scores.append((found.here if found else 0.0, name))
     (best, name), (second, _) = sorted(scores, reverse=True)[:2]
     if best < _CLEAR or best - second < _CLEARER:
@@ -76,7 +90,15 @@ def _lying(labels: Array, look: Look) -> tuple[Array | None, tuple[str, str]]:
             "size-transposed",
             f"left out: which way to turn it is not clear ({best:.1f} against {second:.1f})",
         )
-    return ways[name], ("size-transposed", f"{name} (agreement with edges {best:.1f}, next {second:.1f})")
+    return ways[name], (
+        "size-transposed",
+        f"{name} (agreement with edges {best:.1f}, next {second:.1f})",
+    )
 
 
-_WAYS = {"transposed": 5, "turned clockwise": 6, "transposed along the other diagonal": 7, "turned anticlockwise": 8}
+_WAYS = {
+    "transposed": 5,
+    "turned clockwise": 6,
+    "transposed along the other diagonal": 7,
+    "turned anticlockwise": 8,
+}

@@ -1,4 +1,6 @@
-"""Findings about masks: how they are written, values without meaning, and masks that say too little."""
+"""Findings about masks: how they are written, values without meaning, and masks that say too
+little.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,8 @@ from pixelwise.tasks.labels import VOID
 
 _BLENDED = 0.08  # share of steps through a value in between; CamVid has .029 at most, VOC .006
 _BLANK_VOID = 0.95
-_RIM, _RIM_MORE = 0.5, 0.15
+_RIM = 0.5
+_RIM_MORE = 0.15
 _PALETTE_APART = 8
 _CHUNK = 64
 
@@ -28,7 +31,9 @@ def label_hits(looks: Sequence[Look], encoding: Encoding, declared: Declared) ->
     yield from _encodings(masks, encoding)
     for look, mask in masks:
         yield from _one(look, mask, encoding)
-    odd = [look for look, mask in masks if not look.couple.layers and not _all_legal(mask, encoding)]
+    odd = [
+        look for look, mask in masks if not look.couple.layers and not _all_legal(mask, encoding)
+    ]
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(odd), _CHUNK):
             for hits in pool.map(partial(_closely, encoding), odd[start : start + _CHUNK]):
@@ -53,9 +58,15 @@ def _one(look: Look, mask: MaskLook, encoding: Encoding) -> Iterator[Hit]:
     if mask.alpha:
         yield _hit(look, "mask-in-alpha", f"mode {mask.picture.mode}; the colours say nothing")
     if mask.wide and not matte:
-        yield _hit(look, "mask-wide", f"mode {mask.picture.mode}, every value is 257 times that of 8 bits")
+        yield _hit(
+            look, "mask-wide", f"mode {mask.picture.mode}, every value is 257 times that of 8 bits"
+        )
     for kind, count, what in (
-        ("layers-overlap" if look.couple.layers else "shapes-overlap", mask.overlaps, "pixels of two classes"),
+        (
+            "layers-overlap" if look.couple.layers else "shapes-overlap",
+            mask.overlaps,
+            "pixels of two classes",
+        ),
         ("shapes-clipped", mask.clipped, "shapes reach over the border"),
         ("shapes-blank", mask.blank, "shapes have no pixel"),
     ):
@@ -67,7 +78,11 @@ def _one(look: Look, mask: MaskLook, encoding: Encoding) -> Iterator[Hit]:
     if matte and not mask.coloured and int(mask.values.max()) == 1:
         yield _hit(look, "matte-faint", "no alpha above 1: is it 0 and 1 for 0 and 255?")
     if legal and not matte and mask.between > _BLENDED:
-        yield _hit(look, "mask-blended", f"{mask.between:.0%} of the borders run through a class in between")
+        yield _hit(
+            look,
+            "mask-blended",
+            f"{mask.between:.0%} of the borders run through a class in between",
+        )
     pixels = encoding.pixels(mask)
     total = int(mask.counts.sum())
     void = int(pixels[VOID])
@@ -93,12 +108,19 @@ def _closely(encoding: Encoding, look: Look) -> list[Hit]:
         return [_hit(look, "colour-stray", text, position=strays.first, count=strays.pixels)]
     if look.mask.coloured and not encoding.colours:
         kind = "mask-lossy" if is_lossy(look.mask) else "encodings-mixed"
-        return [_hit(look, kind, "in colours, where the other masks hold numbers", position=strays.first)]
+        return [
+            _hit(
+                look, kind, "in colours, where the other masks hold numbers", position=strays.first
+            )
+        ]
     doubtful = strays.kind == "value-outside-classes" and not encoding.declared
     large = not look.mask.coloured and int(look.mask.values.max()) > VOID
     kind = "value-large" if large else "value-doubtful" if doubtful else strays.kind
     what = f"{strays.distinct} values, the first" if strays.distinct > 1 else "value"
-    text = f"{strays.pixels} pixels of {what} {strays.value} at row {strays.first[0]}, column {strays.first[1]}"
+    text = (
+        f"{strays.pixels} pixels of {what} {strays.value} at row {strays.first[0]}, column "
+        f"{strays.first[1]}"
+    )
     text += f"; the nearest legal is {strays.nearest}"
     return [_hit(look, kind, text, position=strays.first, count=strays.pixels)]
 
@@ -130,13 +152,20 @@ def _palettes(masks: Sequence[tuple[Look, MaskLook]]) -> Iterator[Hit]:
     usual = {value: colours.most_common(1)[0][0] for value, colours in said.items()}
     for look, mask in masks:
         for value in mask.values.tolist() if mask.palette else ():
-            colour = mask.palette[value] if mask.palette and value < len(mask.palette) else usual.get(value)
+            colour = (
+                mask.palette[value]
+                if mask.palette and value < len(mask.palette)
+                else usual.get(value)
+            )
             if (
                 colour
                 and value in usual
-                and max(abs(a - b) for a, b in zip(colour, usual[value], strict=True)) > _PALETTE_APART
+                and max(abs(a - b) for a, b in zip(colour, usual[value], strict=True))
+                > _PALETTE_APART
             ):
-                yield _hit(look, "palettes-differ", f"value {value} is {colour}, elsewhere {usual[value]}")
+                yield _hit(
+                    look, "palettes-differ", f"value {value} is {colour}, elsewhere {usual[value]}"
+                )
                 break
 
 
@@ -147,7 +176,11 @@ def _copies(masks: Sequence[tuple[Look, MaskLook]]) -> Iterator[Hit]:
             continue
         other = first.setdefault(mask.picture.content, look)
         if other is not look:
-            yield _hit(look, "mask-identical", f"the same as {other.couple.mask.name} ({other.couple.split})")
+            yield _hit(
+                look,
+                "mask-identical",
+                f"the same as {other.couple.mask.name} ({other.couple.split})",
+            )
 
 
 def _inverted(masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding) -> Iterator[Hit]:
@@ -155,21 +188,42 @@ def _inverted(masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding) -> Ite
     if len(encoding.classes) != 2:
         return
     two = [(look, mask) for look, mask in masks if mask.distinct > 1]
-    odd = [(look, mask) for look, mask in two if mask.rim >= _RIM and mask.rim - mask.core >= _RIM_MORE]
+    odd = [
+        (look, mask) for look, mask in two if mask.rim >= _RIM and mask.rim - mask.core >= _RIM_MORE
+    ]
     if len(two) > 2 and 2 * len(odd) > len(two):
-        yield Hit("masks-inverted", None, f"in {len(odd)} of {len(two)} the upper class fills the rim", count=len(odd))
+        yield Hit(
+            "masks-inverted",
+            None,
+            f"in {len(odd)} of {len(two)} the upper class fills the rim",
+            count=len(odd),
+        )
         return
     for look, mask in odd:
-        yield _hit(look, "mask-inverted", f"the upper class fills {mask.rim:.0%} of the rim, {mask.core:.0%} inside")
+        yield _hit(
+            look,
+            "mask-inverted",
+            f"the upper class fills {mask.rim:.0%} of the rim, {mask.core:.0%} inside",
+        )
 
 
-def _declared_hits(masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding, declared: Declared) -> Iterator[Hit]:
+def _declared_hits(
+    masks: Sequence[tuple[Look, MaskLook]], encoding: Encoding, declared: Declared
+) -> Iterator[Hit]:
     coloured = sum(mask.coloured for _, mask in masks)
-    if declared.source and not any(entry.colour for entry in declared.kept) and 2 * coloured > len(masks):
+    if (
+        declared.source
+        and not any(entry.colour for entry in declared.kept)
+        and 2 * coloured > len(masks)
+    ):
         text = "gives no colours, but the masks are in colours; write name,r,g,b in classes.csv"
         yield Hit("classes-misfit", declared.source, text)
     if declared.source and len(declared.kept) < 2:
-        yield Hit("classes-misfit", declared.source, f"names {len(declared.kept)} class; two at least are needed")
+        yield Hit(
+            "classes-misfit",
+            declared.source,
+            f"names {len(declared.kept)} class; two at least are needed",
+        )
     values = Counter[int]()
     for _, mask in masks:
         values.update(mask.values.tolist() if not mask.coloured else [])

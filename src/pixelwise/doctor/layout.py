@@ -18,7 +18,9 @@ SPLIT_ORDER = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Couple:
-    """An image with its mask: one file, or a file a class (`layers`, name and path), or what `read` makes of it."""
+    """An image with its mask: one file, or a file a class (`layers`, name and path), or what `read`
+    makes of it.
+    """
 
     split: str
     name: str
@@ -30,7 +32,9 @@ class Couple:
 
 @dataclass(frozen=True)
 class Inventory:
-    """A data set's files: its format, pairs, what was wrong so far, and its classes where the format brings them."""
+    """A data set's files: its format, pairs, what was wrong so far, and its classes where the
+    format brings them.
+    """
 
     format: str
     root: Path
@@ -57,7 +61,9 @@ class _Side:
 
 
 def take_inventory(root: Path, format: str = "auto") -> Inventory:
-    """Find the files of a data set. DataError when no layout is there, ConfigError for an unknown one."""
+    """Find the files of a data set. DataError when no layout is there, ConfigError for an unknown
+    one.
+    """
     if format not in ("auto", *DATASETS):
         raise unknown("format", format, ("auto", *DATASETS))
     name = _first_match(MATCHES, root) if format == "auto" else format
@@ -66,7 +72,9 @@ def take_inventory(root: Path, format: str = "auto") -> Inventory:
     format = "folder" if format == "layers" else format
     names = [name for name, matches in _MATCHES.items() if _safely(matches, root)]
     if format == "auto" and not names:
-        raise DataError(f"{root}: no known layout of images and masks here; what each needs: {_needs()}")
+        raise DataError(
+            f"{root}: no known layout of images and masks here; what each needs: {_needs()}"
+        )
     if format != "auto" and format not in names:
         raise DataError(f"{root}: not laid out as {format}, which needs {_LAYOUTS[format]}")
     chosen = names[0] if format == "auto" else format
@@ -92,13 +100,17 @@ def _own_classes(root: Path) -> bool:
 
 
 def _translated(root: Path, format: str) -> Inventory:
-    """Of a format whose labels its reader makes: what that leaves out becomes a hit, what it refuses is raised."""
+    """Of a format whose labels its reader makes: what that leaves out becomes a hit, what it
+    refuses is raised.
+    """
     dataset = open_dataset(root, DataOptions(format=format, skip_unpaired=True, hold_out=False))
     hits = []
     for note in dataset.notes:
         if "left out" in note:
             kind = "list-entry-missing" if "are not here" in note else "image-without-mask"
-            hits.append(Hit("split-without-masks" if note.startswith("test: ") else kind, root, note))
+            hits.append(
+                Hit("split-without-masks" if note.startswith("test: ") else kind, root, note)
+            )
     couples = [
         Couple(split, pair.name, pair.image, pair.mask, read=dataset.read_labels)
         for split, pairs in dataset.splits.items()
@@ -112,7 +124,9 @@ def _needs() -> str:
 
 
 def _safely(matches: Callable[[Path], bool], root: Path) -> bool:
-    """A reader's own test, where a doubled split or a folder that cannot be read does not end the search."""
+    """A reader's own test, where a doubled split or a folder that cannot be read does not end the
+    search.
+    """
     try:
         return matches(root)
     except DataError:
@@ -124,7 +138,11 @@ def _safely(matches: Callable[[Path], bool], root: Path) -> bool:
 def _mixed(root: Path, names: list[str], chosen: str) -> Iterator[Hit]:
     for other in names:
         if other != chosen:
-            yield Hit("layouts-mixed", root, f"read as {chosen}, but {other} is here as well ({_LAYOUTS[other]})")
+            yield Hit(
+                "layouts-mixed",
+                root,
+                f"read as {chosen}, but {other} is here as well ({_LAYOUTS[other]})",
+            )
 
 
 def _voc(root: Path) -> tuple[list[Couple], list[Hit]]:
@@ -132,21 +150,31 @@ def _voc(root: Path) -> tuple[list[Couple], list[Hit]]:
     if base is None:
         raise DataError(f"{root}: not Pascal VOC; it needs {voc.LAYOUT}")
     hits: list[Hit] = []
-    images, masks = _by_name(base / "JPEGImages", hits, "image"), _by_name(base / "SegmentationClass", hits, "mask")
-    couples, seen = [], dict[str, str]()
+    images = _by_name(base / "JPEGImages", hits, "image")
+    masks = _by_name(base / "SegmentationClass", hits, "mask")
+    couples = []
+    seen = dict[str, str]()
     for split, names in voc.lists(base).items():
         source = base / "ImageSets" / "Segmentation" / f"{split}.txt"
         if split == "test" and not any(name in masks for name in names):
-            hits.append(Hit("split-without-masks", source, f"none of its {len(names)} images has a mask"))
+            hits.append(
+                Hit("split-without-masks", source, f"none of its {len(names)} images has a mask")
+            )
             continue
         for name in names:
-            lacking = [what for what, have in (("image", images), ("mask", masks)) if name not in have]
+            lacking = [
+                what for what, have in (("image", images), ("mask", masks)) if name not in have
+            ]
             if lacking:
-                hits.append(Hit("list-entry-missing", source, f"'{name}' has no {' and no '.join(lacking)}"))
+                hits.append(
+                    Hit("list-entry-missing", source, f"'{name}' has no {' and no '.join(lacking)}")
+                )
             else:
                 couples.append(Couple(split, name, images[name], masks[name]))
             if name in seen and seen[name] != split:
-                hits.append(Hit("list-entry-twice", source, f"'{name}' is in {seen[name]}.txt as well"))
+                hits.append(
+                    Hit("list-entry-twice", source, f"'{name}' is in {seen[name]}.txt as well")
+                )
             seen[name] = split
     for name, path in masks.items():
         if name not in seen:
@@ -174,7 +202,8 @@ def _listed(folder: Path, hits: list[Hit]) -> list[Path]:
 
 
 def _camvid(root: Path) -> tuple[list[_Side], list[Hit]]:
-    sides, hits = [], []
+    sides = []
+    hits = []
     for split in SPLIT_ORDER:
         pair = camvid.folders(root, split)
         if pair:
@@ -197,23 +226,37 @@ def _folder(root: Path) -> tuple[list[_Side], list[Hit]]:
         splits, hits = _splits(root)
         inside = [(split, folder.sides(path)) for split, path in splits]
         return [_Side(split, *pair) for split, pair in inside if pair], hits
-    (images, more), (masks, _) = _splits(both[0]), _splits(both[1])
+    images, more = _splits(both[0])
+    masks, _ = _splits(both[1])
     if not images and not masks:
         return [_Side("train", *both)], []
-    sides, hits = [], list(more)
+    sides = []
+    hits = list(more)
     for split in dict.fromkeys(split for split, _ in (*images, *masks)):
         of_images = [path for name, path in images if name == split] or [both[0] / split]
         of_masks = [path for name, path in masks if name == split] or [both[1] / split]
         if not of_masks[0].is_dir():
-            hits.append(Hit("split-without-masks", of_images[0], f"there is no {of_masks[0].name}/ beside the masks"))
+            hits.append(
+                Hit(
+                    "split-without-masks",
+                    of_images[0],
+                    f"there is no {of_masks[0].name}/ beside the masks",
+                )
+            )
             continue
-        sides += [_Side(split, image, mask) for image, mask in zip(of_images, of_masks, strict=False)]
+        sides += [
+            _Side(split, image, mask) for image, mask in zip(of_images, of_masks, strict=False)
+        ]
     return sides, hits
 
 
 def _splits(root: Path) -> tuple[list[tuple[str, Path]], list[Hit]]:
     """Folders named as a split, and hits where two name the same."""
-    found = [(SPLITS[path.name.lower()], path) for path in sorted(root.iterdir()) if path.name.lower() in SPLITS]
+    found = [
+        (SPLITS[path.name.lower()], path)
+        for path in sorted(root.iterdir())
+        if path.name.lower() in SPLITS
+    ]
     found = [(split, path) for split, path in found if path.is_dir()]
     first = dict(reversed(found))
     hits = [
@@ -224,21 +267,32 @@ def _splits(root: Path) -> tuple[list[tuple[str, Path]], list[Hit]]:
     return found, hits
 
 
-def _pair_sides(format: str, sides: Iterable[_Side]) -> tuple[list[Couple], list[Hit], tuple[Path, ...]]:
+def _pair_sides(
+    format: str, sides: Iterable[_Side]
+) -> tuple[list[Couple], list[Hit], tuple[Path, ...]]:
     couples: list[Couple] = []
     hits: list[Hit] = []
     lone: list[Path] = []
     for side in sides:
-        images, masks = _listed(side.images, hits), [] if side.masks == side.images else _listed(side.masks, hits)
+        images = _listed(side.images, hits)
+        masks = [] if side.masks == side.images else _listed(side.masks, hits)
         if format == "matte":
             masks = [path for path in images if path.stem.endswith("_matte")]
             images = [path for path in images if not path.stem.endswith("_matte")]
         layers = _layers(side.masks, images, masks)
-        found = _layered(side, images, layers, hits) if layers else _pair(side, images, masks, hits, lone)
+        found = (
+            _layered(side, images, layers, hits)
+            if layers
+            else _pair(side, images, masks, hits, lone)
+        )
         couples += found
         if not found:
             hits.append(Hit("split-empty", side.images, "no image has a mask here"))
-        hits += [hit for path in dict.fromkeys((side.images, side.masks)) for hit in strangers(path, deep=not layers)]
+        hits += [
+            hit
+            for path in dict.fromkeys((side.images, side.masks))
+            for hit in strangers(path, deep=not layers)
+        ]
     return couples, hits, tuple(lone)
 
 
@@ -249,12 +303,23 @@ def _layers(folder: Path, images: list[Path], masks: list[Path]) -> dict[str, La
         return {}  # said already
 
 
-def _layered(side: _Side, images: list[Path], layers: dict[str, Layers], hits: list[Hit]) -> list[Couple]:
+def _layered(
+    side: _Side, images: list[Path], layers: dict[str, Layers], hits: list[Hit]
+) -> list[Couple]:
     names = {name for layer in layers.values() for name, _ in layer}
     hits.append(
-        Hit("layout-layers", side.masks, f"{len(names)} classes: {', '.join(sorted(names)[:8])}", count=len(layers))
+        Hit(
+            "layout-layers",
+            side.masks,
+            f"{len(names)} classes: {', '.join(sorted(names)[:8])}",
+            count=len(layers),
+        )
     )
-    hits += [Hit("image-without-mask", path, "no layer of it") for path in images if path.stem not in layers]
+    hits += [
+        Hit("image-without-mask", path, "no layer of it")
+        for path in images
+        if path.stem not in layers
+    ]
     return [
         Couple(side.split, path.stem, path, layers[path.stem][0][1], layers[path.stem])
         for path in images
@@ -262,7 +327,9 @@ def _layered(side: _Side, images: list[Path], layers: dict[str, Layers], hits: l
     ]
 
 
-def _pair(side: _Side, images: list[Path], masks: list[Path], hits: list[Hit], lone: list[Path]) -> list[Couple]:
+def _pair(
+    side: _Side, images: list[Path], masks: list[Path], hits: list[Hit], lone: list[Path]
+) -> list[Couple]:
     by_image: dict[str, Path] = {}
     for path in images:
         if path.stem in by_image:
@@ -273,23 +340,40 @@ def _pair(side: _Side, images: list[Path], masks: list[Path], hits: list[Hit], l
     for path in masks:
         name = image_name(path.stem, by_image)
         if name in by_mask:
-            hits.append(Hit("mask-name-twice", path, f"{by_mask[name].name} is the mask of that image as well"))
+            hits.append(
+                Hit(
+                    "mask-name-twice",
+                    path,
+                    f"{by_mask[name].name} is the mask of that image as well",
+                )
+            )
         else:
             by_mask[name] = path
     for name, path in by_image.items():
         if name not in by_mask:
-            hits.append(Hit("image-without-mask", path, f"no mask called {name} in {side.masks.name}/"))
+            hits.append(
+                Hit("image-without-mask", path, f"no mask called {name} in {side.masks.name}/")
+            )
             lone.append(path)
     for name, path in by_mask.items():
         if name not in by_image:
-            hits.append(Hit("mask-without-image", path, f"no image called {name} in {side.images.name}/"))
-    return [Couple(side.split, name, by_image[name], by_mask[name]) for name in by_image if name in by_mask]
+            hits.append(
+                Hit("mask-without-image", path, f"no image called {name} in {side.images.name}/")
+            )
+    return [
+        Couple(side.split, name, by_image[name], by_mask[name])
+        for name in by_image
+        if name in by_mask
+    ]
 
 
 def strangers(folder: Path, *, deep: bool = True) -> Iterator[Hit]:
-    """What lies in a folder of pictures and is none: links that lead nowhere, other files, folders with pictures."""
+    """What lies in a folder of pictures and is none: links that lead nowhere, other files, folders
+    with pictures.
+    """
     try:
-        entries, pictures = sorted(folder.iterdir()), set(list_images(folder))
+        entries = sorted(folder.iterdir())
+        pictures = set(list_images(folder))
     except OSError:
         return  # said already
     for path in entries:
@@ -325,7 +409,12 @@ def _unread(folder: Path) -> Iterator[Hit]:
         yield Hit("folder-unreadable", folder, error.strerror or str(error))
         return
     if inside:
-        yield Hit("subfolder-ignored", folder, f"{len(inside)} pictures, such as {inside[0].name}", count=len(inside))
+        yield Hit(
+            "subfolder-ignored",
+            folder,
+            f"{len(inside)} pictures, such as {inside[0].name}",
+            count=len(inside),
+        )
 
 
 _MATCHES: dict[str, Callable[[Path], bool]] = {
@@ -334,7 +423,12 @@ _MATCHES: dict[str, Callable[[Path], bool]] = {
     "matte": matte.matches,
     "folder": folder.matches,
 }
-_LAYOUTS = {"voc": voc.LAYOUT, "camvid": camvid.LAYOUT, "matte": matte.LAYOUT, "folder": folder.LAYOUT}
+_LAYOUTS = {
+    "voc": voc.LAYOUT,
+    "camvid": camvid.LAYOUT,
+    "matte": matte.LAYOUT,
+    "folder": folder.LAYOUT,
+}
 _SIDES: dict[str, Callable[[Path], tuple[list[_Side], list[Hit]]]] = {
     "camvid": _camvid,
     "matte": _matte,

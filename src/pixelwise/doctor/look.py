@@ -1,4 +1,6 @@
-"""One image and its mask, read once; what is kept of them is small, so that memory hardly grows with their number."""
+"""One image and its mask, read once; what is kept of them is small, so that memory hardly grows
+with their number.
+"""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,12 +35,15 @@ _CHUNK = 64
 _FILMS = frozenset({"GIF", "TIFF", "WEBP"})
 _ORIENTATION = 0x0112
 _WIDER = 257  # times 255 is 65535: what programs multiply with that save 8 bits as 16
-_RIM = 12  # of its height and width, how much of a picture counts as its rim: a twelfth on each side
+# of its height and width, how much of a picture counts as its rim: a twelfth on each side
+_RIM = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a file is: sizes are (height, width), upright and as stored; `orientation` is EXIF's (1 to 8)."""
+    """What a file is: sizes are (height, width), upright and as stored; `orientation` is EXIF's (1
+    to 8).
+    """
 
     size: Size
     stored: Size
@@ -51,7 +56,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class ImageLook:
-    """An image: `low`, `high` are its least and greatest grey, `grey` says that R = G = B in a picture of colours."""
+    """An image: `low`, `high` are its least and greatest grey, `grey` says that R = G = B in a
+    picture of colours.
+    """
 
     picture: Picture
     low: int
@@ -67,11 +74,12 @@ class ImageLook:
 class MaskLook:
     """A mask.
 
-    `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there are many looks;
-    `distinct` is the number of all values. `between` is the share of borders that climb through a value in between,
-    `rim` and `core` are the shares of the upper value at the rim and inside. `alpha` says that the alpha channel was
-    read, as nothing else is drawn. `overlaps` are pixels of two layers or shapes; `clipped` and `blank` are shapes cut
-    at the border or without a pixel. `wide` says that 8 bits were saved as 16, and are read as 8 again.
+    `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there
+    are many looks; `distinct` is the number of all values. `between` is the share of borders that
+    climb through a value in between, `rim` and `core` are the shares of the upper value at the rim
+    and inside. `alpha` says that the alpha channel was read, as nothing else is drawn. `overlaps`
+    are pixels of two layers or shapes; `clipped` and `blank` are shapes cut at the border or
+    without a pixel. `wide` says that 8 bits were saved as 16, and are read as 8 again.
     """
 
     picture: Picture
@@ -115,32 +123,48 @@ class Look:
     fit: Fit | None = None
 
 
-def looks(couples: Sequence[Couple], *, layer_classes: tuple[str, ...] = (), matte: bool = False) -> Iterator[Look]:
-    """Read every pair, in order, in threads (decoding frees Python's lock); only a chunk's results are under way."""
+def looks(
+    couples: Sequence[Couple], *, layer_classes: tuple[str, ...] = (), matte: bool = False
+) -> Iterator[Look]:
+    """Read every pair, in order, in threads (decoding frees Python's lock); only a chunk's results
+    are under way.
+    """
     threads = max(1, min(8, cpu_count() or 1))
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(couples), _CHUNK):
-            yield from pool.map(partial(look, layer_classes, matte), couples[start : start + _CHUNK])
+            yield from pool.map(
+                partial(look, layer_classes, matte), couples[start : start + _CHUNK]
+            )
 
 
 def look(layer_classes: tuple[str, ...], matte: bool, couple: Couple) -> Look:
     """Read a pair. What cannot be read is named, never raised."""
     problems: list[tuple[str, Path, str]] = []
-    image, strength = None, None
+    image = None
+    strength = None
     try:
         opened = open_image(couple.image)
         image, strength = _image(opened, couple.image)
     except (ImageError, OSError) as error:
         problems.append(("image-unreadable", couple.image, _reason(error, couple.image)))
-    mask, raw = None, None
+    mask = None
+    raw = None
     try:
         mask, raw = (
-            _mask(couple.mask, matte=matte) if not (couple.layers or couple.read) else _drawn(couple, layer_classes)
+            _mask(couple.mask, matte=matte)
+            if not (couple.layers or couple.read)
+            else _drawn(couple, layer_classes)
         )
     except (DataError, OSError) as error:
         problems.append(("mask-unreadable", couple.mask, _reason(error, couple.mask)))
     found = None
-    if image and mask and raw is not None and strength is not None and image.picture.size == mask.picture.size:
+    if (
+        image
+        and mask
+        and raw is not None
+        and strength is not None
+        and image.picture.size == mask.picture.size
+    ):
         found = fit(strength, outline(raw, strength.shape), image.picture.size)
     return Look(couple, image, mask, tuple(problems), found)
 
@@ -163,7 +187,9 @@ def _picture(image: Image.Image, pixels: Array | Values, frames: int = 1) -> Pic
 
 def _image(image: Image.Image, path: Path) -> tuple[ImageLook, NDArray[np.float32]]:
     if image.mode in ("I", "F"):
-        raise ImageError(f"holds 32-bit numbers (mode {image.mode}), which have no fixed range; save it as 8 bit")
+        raise ImageError(
+            f"holds 32-bit numbers (mode {image.mode}), which have no fixed range; save it as 8 bit"
+        )
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16"):
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
@@ -178,7 +204,8 @@ def _image(image: Image.Image, path: Path) -> tuple[ImageLook, NDArray[np.float3
         low=int(low),  # type: ignore[arg-type]
         high=int(high),  # type: ignore[arg-type]
         grey=colours and _is_grey(sample) and _is_grey(pixels),
-        transparent="A" in upright.getbands() and int(np.asarray(upright.getchannel("A")).min()) < 255,
+        transparent="A" in upright.getbands()
+        and int(np.asarray(upright.getchannel("A")).min()) < 255,
         tones=len(np.unique(pack(sample) if colours else sample)),
         print=print_,
         thumb=thumb,
@@ -192,27 +219,32 @@ def _frames(path: Path) -> int:
 
 
 def _is_grey(pixels: Array) -> bool:
-    return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
+    return bool(
+        (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
+    )
 
 
 def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Raw, bool, bool]:
-    """(the picture, (H, W) numbers or packed colours, whether colours, whether of the alpha channel), upright.
+    """(the picture, (H, W) numbers or packed colours, whether colours, whether of the alpha
+    channel), upright.
 
-    A picture of colours that are all grey counts as numbers; where only the alpha channel is drawn, it is read. 8 bits
-    that were saved as 16 are 8 again.
+    A picture of colours that are all grey counts as numbers; where only the alpha channel is drawn,
+    it is read. 8 bits that were saved as 16 are 8 again.
     """
     image = open_image(path)
     upright = ImageOps.exif_transpose(image)
     raw: Raw
     raw, coloured = raw_of(upright, path)
     if coloured and bool((raw == (raw & 255) * 0x010101).all()):
-        raw, coloured = raw & 255, False
+        raw = raw & 255
+        coloured = False
     if image.mode.startswith("I;16") and (matte or _is_wide(image, raw)):
         raw = raw >> 8
     alpha = _in_alpha(upright)
     use_alpha = alpha is not None and (matte or bool((raw == raw.flat[0]).all()))
     if alpha is not None and use_alpha:
-        raw, coloured = alpha, False
+        raw = alpha
+        coloured = False
     if not coloured and int(raw.min()) >= 0 and int(raw.max()) < 256:
         raw = raw.astype(np.uint8)
     return image, raw, coloured, use_alpha
@@ -224,7 +256,13 @@ def _is_wide(image: Image.Image, raw: Raw) -> bool:
 
 def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, Raw]:
     image, raw, coloured, alpha = raw_mask(path, matte=matte)
-    look = _mask_look(_picture(image, raw), raw, coloured=coloured, palette=_palette(image), alpha=alpha and not matte)
+    look = _mask_look(
+        _picture(image, raw),
+        raw,
+        coloured=coloured,
+        palette=_palette(image),
+        alpha=alpha and not matte,
+    )
     wide = _is_wide(image, np.asarray(image)) if image.mode.startswith("I;16") else False
     return replace(look, wide=wide), raw >= 128 if matte else raw
 
@@ -235,10 +273,13 @@ def _drawn(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
     else:
         labels, claimed = merge(couple.layers, classes)
         drawing = Drawing(labels, 0, 0, claimed)
-    labels, format = drawing.labels, "PNG" if couple.layers else ""
+    labels = drawing.labels
+    format = "PNG" if couple.layers else ""
     picture = Picture(labels.shape, labels.shape, 1, "L", format, 1, content_print(labels))
     look = _mask_look(picture, labels, coloured=False, palette=None, alpha=False)
-    return replace(look, overlaps=drawing.overlapped, clipped=drawing.clipped, blank=drawing.blank), labels
+    return replace(
+        look, overlaps=drawing.overlapped, clipped=drawing.clipped, blank=drawing.blank
+    ), labels
 
 
 def _mask_look(
@@ -276,7 +317,9 @@ def _distinct(raw: Raw) -> tuple[Values, NDArray[np.int64]]:
         table[values] = np.arange(len(values))
         return values, table[raw]
     flat = raw.ravel()
-    starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))  # runs are long: few values are left to sort
+    starts = np.flatnonzero(
+        np.diff(flat, prepend=flat[:1] - 1)
+    )  # runs are long: few values are left to sort
     values, inverse = np.unique(flat[starts], return_inverse=True)
     lengths = np.diff(starts, append=len(flat))
     return values, np.repeat(inverse, lengths).reshape(raw.shape)
@@ -287,7 +330,9 @@ def _brightness(packed: Raw) -> Values:
 
 
 def _between(raw: Raw) -> float:
-    """Of the steps between unlike neighbours in a row, the share that go on in the same direction one pixel later."""
+    """Of the steps between unlike neighbours in a row, the share that go on in the same direction
+    one pixel later.
+    """
     steps = np.diff(raw.astype(np.int32), axis=1)
     total = int(np.count_nonzero(steps))
     if not total:
@@ -297,11 +342,14 @@ def _between(raw: Raw) -> float:
 
 
 def _rim_and_core(raw: Raw) -> tuple[float, float]:
-    low, high = int(raw.min()), int(raw.max())
+    low = int(raw.min())
+    high = int(raw.max())
     upper = raw > (low + high) / 2
-    down, across = max(1, raw.shape[0] // _RIM), max(1, raw.shape[1] // _RIM)
+    down = max(1, raw.shape[0] // _RIM)
+    across = max(1, raw.shape[1] // _RIM)
     core = upper[down:-down, across:-across]
-    inside, total = int(core.sum()), int(upper.sum())
+    inside = int(core.sum())
+    total = int(upper.sum())
     return (total - inside) / max(1, upper.size - core.size), inside / max(1, core.size)
 
 

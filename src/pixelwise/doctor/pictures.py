@@ -17,8 +17,11 @@ _SUFFIXES = {
     "GIF": {".gif"},
     "PPM": {".ppm", ".pgm"},
 }
-_TINY_SIDE, _HUGE_AREA, _APART = 32, 50_000_000, 16
-_FEW_TONES, _PHOTO_TONES = 24, 150
+_TINY_SIDE = 32
+_HUGE_AREA = 50_000_000
+_APART = 16
+_FEW_TONES = 24
+_PHOTO_TONES = 150
 _CONTRAST = 3
 
 
@@ -38,7 +41,9 @@ def picture_hits(look: Look) -> Iterator[Hit]:
 
 def _hit(look: Look, kind: str, text: str, *, mask: bool = False) -> Hit:
     couple = look.couple
-    return Hit(kind, couple.mask if mask else couple.image, text, image=couple.image, mask=couple.mask)
+    return Hit(
+        kind, couple.mask if mask else couple.image, text, image=couple.image, mask=couple.mask
+    )
 
 
 def _image(look: Look, image: ImageLook) -> Iterator[Hit]:
@@ -69,24 +74,41 @@ def _suffix(look: Look, picture: Picture, *, mask: bool) -> Iterator[Hit]:
 
 
 def _sizes(look: Look, image: Picture, mask: MaskLook) -> Iterator[Hit]:
-    ours, theirs = image.size, mask.picture.size
-    turned = [name for name, one in (("image", image), ("mask", mask.picture)) if one.orientation != 1]
+    ours = image.size
+    theirs = mask.picture.size
+    turned = [
+        name for name, one in (("image", image), ("mask", mask.picture)) if one.orientation != 1
+    ]
     if ours == theirs:
-        if turned and _unlike_turn(image, mask.picture) and look.fit and look.fit.turned > look.fit.here + 1:
+        if (
+            turned
+            and _unlike_turn(image, mask.picture)
+            and look.fit
+            and look.fit.turned > look.fit.here + 1
+        ):
             text = (
-                f"orientation {image.orientation} and {mask.picture.orientation}; the mask fits better {look.fit.turn}"
+                f"orientation {image.orientation} and {mask.picture.orientation}; the mask "
+                f"fits better {look.fit.turn}"
             )
             yield _hit(look, "orientation-mismatch", text)
         elif turned:
-            yield _hit(look, "orientation-tag", f"{' and '.join(turned)}: orientation {image.orientation}")
+            yield _hit(
+                look, "orientation-tag", f"{' and '.join(turned)}: orientation {image.orientation}"
+            )
         return
     text = f"the image is {_size(ours)}, its mask {_size(theirs)} (height x width)"
     if turned and (image.stored == theirs or mask.picture.stored == ours):
-        yield _hit(look, "orientation-mismatch", f"{text}; they match with the {turned[0]}'s orientation left out")
+        yield _hit(
+            look,
+            "orientation-mismatch",
+            f"{text}; they match with the {turned[0]}'s orientation left out",
+        )
     elif ours == (theirs[1], theirs[0]):
         yield _hit(look, "size-transposed", text)
     else:
-        yield _hit(look, "size-mismatch", text + ("" if same_shape(ours, theirs) else ", of another shape"))
+        yield _hit(
+            look, "size-mismatch", text + ("" if same_shape(ours, theirs) else ", of another shape")
+        )
 
 
 def _unlike_turn(image: Picture, mask: Picture) -> bool:
@@ -101,10 +123,21 @@ def same_shape(a: Size, b: Size) -> bool:
 
 def _mixed_up(look: Look, image: ImageLook, mask: MaskLook) -> Iterator[Hit]:
     """A mask is made of areas; a photograph has hardly two neighbours alike."""
-    photo = mask.distinct >= _PHOTO_TONES and float(mask.solid.sum()) < 0.4 * float(mask.counts.sum())
+    photo = mask.distinct >= _PHOTO_TONES and float(mask.solid.sum()) < 0.4 * float(
+        mask.counts.sum()
+    )
     if photo:
-        yield _hit(look, "mask-is-photo", f"{mask.distinct} different values, hardly two neighbours alike", mask=True)
-    if image.tones <= _FEW_TONES and image.high - image.low >= _CONTRAST and image.picture.format != "JPEG":
+        yield _hit(
+            look,
+            "mask-is-photo",
+            f"{mask.distinct} different values, hardly two neighbours alike",
+            mask=True,
+        )
+    if (
+        image.tones <= _FEW_TONES
+        and image.high - image.low >= _CONTRAST
+        and image.picture.format != "JPEG"
+    ):
         yield _hit(look, "image-is-mask", f"only {image.tones} colours")
 
 
@@ -117,9 +150,13 @@ def size_hits(looks: Sequence[Look]) -> Iterator[Hit]:
     for look, size in sized:
         area = size[0] * size[1]
         if area * _APART < middle and min(size) >= _TINY_SIDE:
-            yield _hit(look, "image-tiny", f"{_size(size)}, a {middle / area:.0f}th of the usual area")
+            yield _hit(
+                look, "image-tiny", f"{_size(size)}, a {middle / area:.0f}th of the usual area"
+            )
         if area > _APART * middle and area <= _HUGE_AREA:
-            yield _hit(look, "image-huge", f"{_size(size)}, {area / middle:.0f} times the usual area")
+            yield _hit(
+                look, "image-huge", f"{_size(size)}, {area / middle:.0f} times the usual area"
+            )
 
 
 def _size(size: Size) -> str:

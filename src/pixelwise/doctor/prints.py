@@ -1,4 +1,6 @@
-"""Finger prints of images: of their bytes, to find copies, and of their looks, to find near copies."""
+"""Finger prints of images: of their bytes, to find copies, and of their looks, to find near
+copies.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -11,14 +13,20 @@ from PIL import Image
 Prints = NDArray[np.uint64]
 
 NEAR = 7
-"""Bits of 64 in which near copies may differ: eight bytes, so one of them is equal, which makes the search quick."""
+"""Bits of 64 in which near copies may differ: eight bytes, so one of them is equal, which makes the
+search quick.
+"""
 
 MOST_UNLIKE = 8.0
-"""Mean difference of the small grey pictures of near copies, in levels of 255. Of 139 photographs of CamVid, VOC and
-portraits, copies recoded at quality 50, halved, brightened or cut by 1 % on each side differ by 6 bits and 6.5 levels
-at most; cut by 3 %, a third is found. No two of VOC's or the portraits' own images agree in that many bits."""
+"""Mean difference of the small grey pictures of near copies, in levels of 255. Of 139 photographs
+of CamVid, VOC and portraits, copies recoded at quality 50, halved, brightened or cut by 1 % on each
+side differ by 6 bits and 6.5 levels at most; cut by 3 %, a third is found. No two of VOC's or the
+portraits' own images agree in that many bits.
+"""
 
-_SIDE, _KEPT, _THUMB = 32, 8, 16
+_SIDE = 32
+_KEPT = 8
+_THUMB = 16
 
 
 def content_print(pixels: NDArray[Any]) -> bytes:
@@ -29,10 +37,11 @@ def content_print(pixels: NDArray[Any]) -> bytes:
 
 
 def looks_print(grey: Image.Image) -> tuple[int, bytes]:
-    """(64 bits, 256 bytes): signs of the lowest cosine frequencies, and a levelled picture of 16 x 16.
+    """(64 bits, 256 bytes): signs of the lowest cosine frequencies, and a levelled picture of 16 x
+    16.
 
-    The signs are taken against their median, without the mean (pHash: Zauner, Implementation and benchmarking of
-    perceptual image hash functions, 2010, section 3.2.1).
+    The signs are taken against their median, without the mean (pHash: Zauner, Implementation and
+    benchmarking of perceptual image hash functions, 2010, section 3.2.1).
     """
     small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32)
     waves = _COSINES @ small @ _COSINES.T  # (8, 8)
@@ -44,7 +53,9 @@ def looks_print(grey: Image.Image) -> tuple[int, bytes]:
 
 
 def near_pairs(prints: Sequence[int], thumbs: Sequence[bytes]) -> Iterator[tuple[int, int, float]]:
-    """(i, j, difference) of pictures that look nearly alike, i < j, each pair once; difference in grey levels."""
+    """(i, j, difference) of pictures that look nearly alike, i < j, each pair once; difference in
+    grey levels.
+    """
     bits = np.array(prints, np.uint64)
     seen: set[tuple[int, int]] = set()
     for byte in range(8):
@@ -67,13 +78,15 @@ def _close(bits: Prints, group: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _difference(a: bytes, b: bytes) -> float:
-    one, other = np.frombuffer(a, np.uint8).astype(np.int16), np.frombuffer(b, np.uint8)
+    one = np.frombuffer(a, np.uint8).astype(np.int16)
+    other = np.frombuffer(b, np.uint8)
     return float(np.abs(one - other).mean())
 
 
 def _cosines() -> NDArray[np.float32]:
     """(8, 32) the first rows of the cosine transform."""
-    rows, columns = np.arange(_KEPT)[:, None], np.arange(_SIDE)[None]
+    rows = np.arange(_KEPT)[:, None]
+    columns = np.arange(_SIDE)[None]
     return np.cos(np.pi * rows * (2 * columns + 1) / (2 * _SIDE)).astype(np.float32)
 
 

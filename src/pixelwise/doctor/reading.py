@@ -1,4 +1,6 @@
-"""A mask as labels, repaired where it must be: the second, closer reading of masks that hold odd values."""
+"""A mask as labels, repaired where it must be: the second, closer reading of masks that hold odd
+values.
+"""
 
 from dataclasses import dataclass
 
@@ -14,15 +16,17 @@ from pixelwise.images import Array
 from pixelwise.tasks.labels import VOID, edge_of
 
 _NEAR_BORDER = 3
-_BLEND = (
-    0.65  # share of strays beside borders: halved and back .72 and more, JPEG .61 and less (camvid, voc, portraits)
-)
-_MANY = 6  # different strays in a mask from which on it was compressed or resized, not drawn wrongly
+# share of strays beside borders: halved and back .72 and more, JPEG .61 and less (camvid, voc,
+# portraits)
+_BLEND = 0.65
+# different strays in a mask from which on it was compressed or resized, not drawn wrongly
+_MANY = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Strays:
-    """Pixels whose value has no meaning: how many, of how many values, the first of them and the nearest legal value.
+    """Pixels whose value has no meaning: how many, of how many values, the first of them and the
+    nearest legal value.
 
     `kind` says how they came to be, as a key of KINDS.
     """
@@ -36,17 +40,24 @@ class Strays:
 
 
 def variant(look: MaskLook, encoding: Encoding) -> str:
-    """How one mask is written where it departs from the others: `one`, `full`, `palette`, or empty for as the others.
+    """How one mask is written where it departs from the others: `one`, `full`, `palette`, or empty
+    for as the others.
 
-    `one` is 0 and 1 among masks of 0 and 255, `full` 0 and 255 among masks of 0 and 1, `palette` values whose palette
-    holds the colours of the others.
+    `one` is 0 and 1 among masks of 0 and 255, `full` 0 and 255 among masks of 0 and 1, `palette`
+    values whose palette holds the colours of the others.
     """
     held = set(look.values.tolist())
     if look.coloured or encoding.kind.startswith("alpha"):
         return ""
     if encoding.binary:
         return "one" if 1 in held and held <= {0, 1} else ""
-    if len(encoding.classes) == 2 and not encoding.colours and 255 in held and held <= {0, 255} and _half(look):
+    if (
+        len(encoding.classes) == 2
+        and not encoding.colours
+        and 255 in held
+        and held <= {0, 255}
+        and _half(look)
+    ):
         return "full"
     by_colour = encoding.kind == "RGB colours"
     if by_colour and look.palette and all(value < len(look.palette) for value in held):
@@ -56,11 +67,13 @@ def variant(look: MaskLook, encoding: Encoding) -> str:
     return ""
 
 
-def read_mask(couple: Couple, look: MaskLook, encoding: Encoding) -> tuple[Array, Strays | None, int]:
+def read_mask(
+    couple: Couple, look: MaskLook, encoding: Encoding
+) -> tuple[Array, Strays | None, int]:
     """Labels (H, W) uint8, what was strange in them, and the pixels that two layers claim.
 
-    Strays take the nearest legal colour or value, or are void where they are few and were numbers: such a value says
-    nothing of its neighbours.
+    Strays take the nearest legal colour or value, or are void where they are few and were numbers:
+    such a value says nothing of its neighbours.
     """
     if couple.layers:
         labels, overlaps = merge(couple.layers, encoding.classes.names)
@@ -84,7 +97,9 @@ def read_mask(couple: Couple, look: MaskLook, encoding: Encoding) -> tuple[Array
     return labels, strays, 0
 
 
-def _as_the_others(raw: Raw, coloured: bool, look: MaskLook, encoding: Encoding) -> tuple[Raw, bool]:
+def _as_the_others(
+    raw: Raw, coloured: bool, look: MaskLook, encoding: Encoding
+) -> tuple[Raw, bool]:
     how = variant(look, encoding)
     if how == "one":
         return (raw > 0).astype(np.uint8) * np.uint8(VOID), False
@@ -106,7 +121,8 @@ def _nearest(
 ) -> tuple[dict[int, int], Array]:
     """The nearest legal value of each strange one, and labels with it in their place.
 
-    A stray beside none of its own takes a legal value; void only where void has a value of its own besides 255.
+    A stray beside none of its own takes a legal value; void only where void has a value of its own
+    besides 255.
     """
     strange, inverse = np.unique(raw[wrong], return_inverse=True)
     legal = np.flatnonzero(ids != VOID)
@@ -145,11 +161,20 @@ def _strays(
         return str(unpack(number)) if coloured else str(number)
 
     kind = "mask-lossy" if lossy else _cause(wrong, labels, len(nearest), coloured=coloured)
-    return Strays(kind, int(wrong.sum()), len(nearest), (int(row), int(column)), said(value), said(nearest[value]))
+    return Strays(
+        kind,
+        int(wrong.sum()),
+        len(nearest),
+        (int(row), int(column)),
+        said(value),
+        said(nearest[value]),
+    )
 
 
 def _cause(wrong: NDArray[np.bool_], labels: Array, distinct: int, *, coloured: bool) -> str:
-    """What made the strays: many values beside borders are from smooth resizing, many elsewhere from JPEG."""
+    """What made the strays: many values beside borders are from smooth resizing, many elsewhere
+    from JPEG.
+    """
     beside = float((_borders(labels) & wrong).sum() / wrong.sum())
     if distinct >= _MANY:
         return "mask-resampled" if beside >= _BLEND else "mask-lossy"

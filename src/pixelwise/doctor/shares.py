@@ -11,7 +11,10 @@ from pixelwise.doctor.findings import Hit
 from pixelwise.doctor.look import Look
 from pixelwise.tasks.labels import VOID
 
-_TINY, _RARE, _MUCH_VOID, _SMALL = 0.001, 5, 0.5, 10
+_TINY = 0.001
+_RARE = 5
+_MUCH_VOID = 0.5
+_SMALL = 10
 _ENOUGH = 20
 
 
@@ -60,18 +63,32 @@ def share_hits(shares: Mapping[str, Shares], encoding: Encoding) -> Iterator[Hit
             continue
         if every.of(label) < _TINY:
             yield Hit(
-                "class-tiny", None, f"{name}: {every.of(label):.4%} of the pixels", count=int(every.pixels[label])
+                "class-tiny",
+                None,
+                f"{name}: {every.of(label):.4%} of the pixels",
+                count=int(every.pixels[label]),
             )
         if every.images[label] < _RARE and every.masks >= _ENOUGH:
-            yield Hit("class-rare", None, f"{name}: in {every.images[label]} of {every.masks} images")
+            yield Hit(
+                "class-rare", None, f"{name}: in {every.images[label]} of {every.masks} images"
+            )
         train = shares.get("train")
         for split in ("val", "test"):
-            if train and split in shares and shares[split].pixels[label] and not train.pixels[label]:
+            if (
+                train
+                and split in shares
+                and shares[split].pixels[label]
+                and not train.pixels[label]
+            ):
                 yield Hit("class-only-scored", None, f"{name}: in {split}, never in train")
     if len(present) == 1:
-        yield Hit("class-alone", None, f"only {encoding.classes.names[present[0]]} in {every.masks} masks")
+        yield Hit(
+            "class-alone", None, f"only {encoding.classes.names[present[0]]} in {every.masks} masks"
+        )
     if every.void > _MUCH_VOID:
-        yield Hit("void-much", None, f"{every.void:.1%} of all pixels", count=int(every.pixels[VOID]))
+        yield Hit(
+            "void-much", None, f"{every.void:.1%} of all pixels", count=int(every.pixels[VOID])
+        )
     for split, found in shares.items():
         if split != "all" and found.masks < _SMALL:
             yield Hit("split-small", None, f"{split}: {found.masks} images", count=found.masks)

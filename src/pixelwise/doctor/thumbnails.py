@@ -14,7 +14,10 @@ from pixelwise.errors import PixelwiseError
 from pixelwise.images import read_rgb
 from pixelwise.reports.overlays import colourise
 
-_HEIGHT, _WIDEST, _GAP, _RING = 150, 300, 4, 7
+_HEIGHT = 150
+_WIDEST = 300
+_GAP = 4
+_RING = 7
 _MARK = (255, 0, 170)
 
 
@@ -27,7 +30,9 @@ def thumbnail(hit: Hit, looks: dict[Path, Look], encoding: Encoding) -> bytes | 
     for path, look in ((hit.image, None), (hit.mask, looks.get(hit.mask) if hit.mask else None)):
         found = _panel(path, look, encoding) if path else None
         if found is not None:
-            panels.append(_mark(found, hit.position if path == hit.file and path == hit.mask else None))
+            panels.append(
+                _mark(found, hit.position if path == hit.file and path == hit.mask else None)
+            )
     if not panels:
         return None
     width = sum(panel.width for panel in panels) + _GAP * (len(panels) - 1)
@@ -41,11 +46,15 @@ def thumbnail(hit: Hit, looks: dict[Path, Look], encoding: Encoding) -> bytes | 
     return target.getvalue()
 
 
-def _panel(path: Path, look: Look | None, encoding: Encoding) -> tuple[Image.Image, tuple[int, int]] | None:
+def _panel(
+    path: Path, look: Look | None, encoding: Encoding
+) -> tuple[Image.Image, tuple[int, int]] | None:
     """A picture at its own size, with that size (H, W)."""
     try:
         if look is not None and look.mask is not None:
-            pixels = colourise(read_mask(look.couple, look.mask, encoding)[0], encoding.classes.palette)
+            pixels = colourise(
+                read_mask(look.couple, look.mask, encoding)[0], encoding.classes.palette
+            )
         else:
             pixels = read_rgb(path)
     except (PixelwiseError, OSError):
@@ -53,7 +62,9 @@ def _panel(path: Path, look: Look | None, encoding: Encoding) -> tuple[Image.Ima
     return Image.fromarray(np.ascontiguousarray(pixels)), (pixels.shape[0], pixels.shape[1])
 
 
-def _mark(panel: tuple[Image.Image, tuple[int, int]], position: tuple[int, int] | None) -> Image.Image:
+def _mark(
+    panel: tuple[Image.Image, tuple[int, int]], position: tuple[int, int] | None
+) -> Image.Image:
     image, (height, width) = panel
     scale = min(_HEIGHT / height, _WIDEST / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -61,6 +72,9 @@ def _mark(panel: tuple[Image.Image, tuple[int, int]], position: tuple[int, int] 
     canvas = Image.new("RGB", (size[0], _HEIGHT), (240, 240, 240))
     canvas.paste(small, (0, 0))
     if position is not None:
-        y, x = (position[0] + 0.5) * scale, (position[1] + 0.5) * scale
-        ImageDraw.Draw(canvas).ellipse((x - _RING, y - _RING, x + _RING, y + _RING), outline=_MARK, width=2)
+        y = (position[0] + 0.5) * scale
+        x = (position[1] + 0.5) * scale
+        ImageDraw.Draw(canvas).ellipse(
+            (x - _RING, y - _RING, x + _RING, y + _RING), outline=_MARK, width=2
+        )
     return canvas

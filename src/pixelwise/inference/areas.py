@@ -18,15 +18,20 @@ _ROWS = 512
 
 
 def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> None:
-    """Write a CSV table with a line for each class that occurs in each of `masks`, PNG or TIFF files of class ids.
+    """Write a CSV table with a line for each class that occurs in each of `masks`, PNG or TIFF
+    files of class ids.
 
-    share is that of all pixels, void ones too. square_metres is given where the mask has a coordinate system in metres
-    or feet, and is that of its projection. What the table says of other masks that are still beside it stays, in front.
-    Bytes of a name that are no UTF-8 stand there as escapes.
+    share is that of all pixels, void ones too. square_metres is given where the mask has a
+    coordinate system in metres or feet, and is that of its projection. What the table says of other
+    masks that are still beside it stays, in front. Bytes of a name that are no UTF-8 stand there as
+    escapes.
     """
     masks = list(masks)
     kept = _kept(path, {mask.name for mask in masks})
-    with atomic(path) as draft, draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with (
+        atomic(path) as draft,
+        draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         table = csv.writer(file)
         table.writerow(COLUMNS)
         table.writerows(kept)
@@ -35,7 +40,9 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
             for label in np.flatnonzero(counts):
                 name = "void" if label == VOID else names[label]
                 area = "" if pixel is None else f"{counts[label] * pixel:.3f}"
-                table.writerow((mask.name, name, counts[label], f"{counts[label] / counts.sum():.6f}", area))
+                table.writerow(
+                    (mask.name, name, counts[label], f"{counts[label] / counts.sum():.6f}", area)
+                )
 
 
 def remove_areas(path: Path) -> None:
@@ -70,7 +77,10 @@ def _written(name: str) -> str:
 def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
     with Image.open(mask) as image:
         labels = np.asarray(image)  # counted in parts: bincount makes 64-bit numbers of them
-        parts = (np.bincount(labels[top:bottom].ravel(), minlength=256) for top, bottom in _bands(len(labels)))
+        parts = (
+            np.bincount(labels[top:bottom].ravel(), minlength=256)
+            for top, bottom in _bands(len(labels))
+        )
         return np.sum(list(parts), axis=0), None
 
 
@@ -79,7 +89,9 @@ def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
     with demand("rasterio").open(mask) as dataset:
         counts = np.zeros(256, np.int64)
         for top, bottom in _bands(dataset.height):
-            counts += np.bincount(dataset.read(1, window=((top, bottom), (0, dataset.width))).ravel(), minlength=256)
+            counts += np.bincount(
+                dataset.read(1, window=((top, bottom), (0, dataset.width))).ravel(), minlength=256
+            )
         factor = metres(dataset)
         return counts, None if factor is None else abs(dataset.transform.determinant) * factor**2
 

@@ -1,4 +1,6 @@
-"""The fastest runner for a model on this machine: measured at the first tile, remembered in the user's cache."""
+"""The fastest runner for a model on this machine: measured at the first tile, remembered in the
+user's cache.
+"""
 
 import hashlib
 import json
@@ -25,10 +27,12 @@ _PACKAGES = ("pixelwise", "torch", "onnxruntime", "openvino")
 
 
 class AutoRunner:
-    """At the first tile it tries all candidates, says and keeps the fastest whose labels agree with the reference's.
+    """At the first tile it tries all candidates, says and keeps the fastest whose labels agree with
+    the reference's.
 
-    candidates: functions that make a runner, by name; one of them is REFERENCE. remembered: a JSON file with an earlier
-    choice for this model on this machine; a damaged one counts as none. precision: the only one to choose from.
+    candidates: functions that make a runner, by name; one of them is REFERENCE. remembered: a JSON
+    file with an earlier choice for this model on this machine; a damaged one counts as none.
+    precision: the only one to choose from.
     """
 
     def __init__(
@@ -67,26 +71,44 @@ class AutoRunner:
         return self.chosen
 
     def _measured(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
-        runners, ways = dict[str, Runner](), dict[str, Runner]()
+        runners = dict[str, Runner]()
+        ways = dict[str, Runner]()
         for name, make in self.candidates.items():
             try:
                 runner = make()
                 ways[name] = way(runner)
                 ways[name](rgb[:1])
                 runners[name] = runner
-            except PixelwiseError as error:  # such as a cache that cannot be written: PyTorch needs none
+            except (
+                PixelwiseError
+            ) as error:  # such as a cache that cannot be written: PyTorch needs none
                 if name == REFERENCE:
                     raise
                 self.monitor.line(f"runtime {name} left out: {error}")
         trials = try_runners({name: ways[name] for name in runners}, rgb[:1], reference=REFERENCE)
-        among = {n: trial for n, trial in trials.items() if n.endswith(self.precision or "")} or trials
-        agree = any(trial.agreement >= AGREEMENT for trial in among.values())  # a precision that was given may not
+        among = {
+            n: trial for n, trial in trials.items() if n.endswith(self.precision or "")
+        } or trials
+        agree = any(
+            trial.agreement >= AGREEMENT for trial in among.values()
+        )  # a precision that was given may not
         name = fastest(among) if agree else max(among, key=lambda n: among[n].agreement)
-        why = "the fastest whose labels agree" if agree else f"of {self.precision} the nearest, as none agrees,"
-        listed = "; ".join(f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items())
+        why = (
+            "the fastest whose labels agree"
+            if agree
+            else f"of {self.precision} the nearest, as none agrees,"
+        )
+        listed = "; ".join(
+            f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items()
+        )
         self.monitor.line(f"runtime {name}: {why} (a tile, agreement: {listed})")
-        with suppress(OutputError):  # a cache that cannot be written only costs the next run a measurement
-            write_text(self.remembered, json.dumps({"runtime": name, "seconds": trials[name].seconds}) + "\n")
+        with suppress(
+            OutputError
+        ):  # a cache that cannot be written only costs the next run a measurement
+            write_text(
+                self.remembered,
+                json.dumps({"runtime": name, "seconds": trials[name].seconds}) + "\n",
+            )
         return runners[name]
 
     def _earlier(self) -> Runner | None:
@@ -100,13 +122,17 @@ class AutoRunner:
 
 
 def cache_folder() -> Path:
-    """Where exported networks and measured choices are kept: $XDG_CACHE_HOME/pixelwise or ~/.cache/pixelwise."""
+    """Where exported networks and measured choices are kept: $XDG_CACHE_HOME/pixelwise or
+    ~/.cache/pixelwise.
+    """
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "pixelwise"
 
 
 def model_key(path: Path) -> str:
-    """A name for a model file by its content, for an .xml file also that of its .bin, and the versions that run it."""
+    """A name for a model file by its content, for an .xml file also that of its .bin, and the
+    versions that run it.
+    """
     digest = hashlib.sha256()
     for part in (path, path.with_suffix(".bin"))[: 1 + (path.suffix == ".xml")]:
         with part.open("rb") as file:
@@ -120,13 +146,17 @@ def machine_key() -> str:
     """A name for this machine: processor, cores, and whether there is a graphics card."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    processor = next((line for line in lines if line.startswith("model name")), platform.processor())
+    processor = next(
+        (line for line in lines if line.startswith("model name")), platform.processor()
+    )
     card = any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
     return hashlib.sha256(f"{processor} {cores()} {card}".encode()).hexdigest()[:10]
 
 
 def kept_file(path: Path, make: Callable[[], bytes]) -> Path:
-    """`path`, written with what `make` gives where it does not exist yet, or is not what was written."""
+    """`path`, written with what `make` gives where it does not exist yet, or is not what was
+    written.
+    """
     sums = path.with_suffix(".crc32")
     try:
         whole = sums.read_text(encoding="ascii") == str(zlib.crc32(path.read_bytes()))

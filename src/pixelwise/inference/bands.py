@@ -26,18 +26,22 @@ def join_bands(
     choices: Choices | None = None,
     monitor: Monitor | None = None,
 ) -> None:
-    """Write the mask `path`, and what else is chosen, from the bands that `predict_raster` wrote, in their order.
+    """Write the mask `path`, and what else is chosen, from the bands that `predict_raster` wrote,
+    in their order.
 
-    A few rows are held at a time. Raises ImageError for a part that is not there or cannot be read, OutputError where
-    the results cannot be written.
+    A few rows are held at a time. Raises ImageError for a part that is not there or cannot be read,
+    OutputError where the results cannot be written.
     """
-    choices, monitor = choices or Choices(), monitor or Monitor()
+    choices = choices or Choices()
+    monitor = monitor or Monitor()
     with ExitStack() as stack:
         sources = [stack.enter_context(open_raster(part)).dataset for part in parts]
-        height, width = sum(source.height for source in sources), sources[0].width
+        height = sum(source.height for source in sources)
+        width = sources[0].width
         seams = Seams(planned(predictor, height, width, choices)[0])
         files = open_files(path, sources[0], height, predictor.classes, choices, stack)
-        top, pairs = 0, list(product(files, parts))
+        top = 0
+        pairs = list(product(files, parts))
         for ending, part in monitor.track(pairs, what=path.name, total=len(pairs), unit="files"):
             for rows in _rows(part.with_name(f"{part.stem}{ending}.tif")):
                 files[ending].write(rows)
@@ -52,6 +56,10 @@ def _rows(path: Path) -> Iterator[NDArray[Any]]:
     try:
         with demand("rasterio").open(path) as dataset:
             for top in range(0, dataset.height, step := dataset.block_shapes[0][0]):
-                yield dataset.read(window=((top, min(top + step, dataset.height)), (0, dataset.width)))
+                yield dataset.read(
+                    window=((top, min(top + step, dataset.height)), (0, dataset.width))
+                )
     except Exception as error:  # rasterio's errors share no base class but Exception
-        raise ImageError(f"{path}: a band cannot be read ({error}); run again with --overwrite") from error
+        raise ImageError(
+            f"{path}: a band cannot be read ({error}); run again with --overwrite"
+        ) from error

@@ -13,13 +13,13 @@ EXTRAS = (*SCORES, "areas", "polygons", "seams")
 class Choices:
     """What else is written, and what changes the labels.
 
-    overlay: tinted image with a legend. confidence: the label's softmax. extras: any of EXTRAS, which are the scores of
-    all classes (`probabilities` or `logits`), a table of `areas` by class, `polygons` of georeferenced rasters, and a
-    measure of the `seams` between tiles. tta and scales: the mirrored image and other sizes are averaged in
-    (`averaged`). largest: names of classes of which an image keeps the largest region alone (`beside_largest`).
-    smallest: regions of fewer pixels take the label of their largest neighbour (`sieved`).
-    Raises ConfigError for an unknown extra, for both kinds of scores at once, for a scale outside SCALES and for a
-    negative size.
+    overlay: tinted image with a legend. confidence: the label's softmax. extras: any of EXTRAS,
+    which are the scores of all classes (`probabilities` or `logits`), a table of `areas` by class,
+    `polygons` of georeferenced rasters, and a measure of the `seams` between tiles. tta and scales:
+    the mirrored image and other sizes are averaged in (`averaged`). largest: names of classes of
+    which an image keeps the largest region alone (`beside_largest`). smallest: regions of fewer
+    pixels take the label of their largest neighbour (`sieved`). Raises ConfigError for an unknown
+    extra, for both kinds of scores at once, for a scale outside SCALES and for a negative size.
     """
 
     overlay: bool = False
@@ -35,7 +35,9 @@ class Choices:
             if extra not in EXTRAS:
                 raise unknown("extra", extra, EXTRAS)
         if set(SCORES) <= set(self.extras):
-            raise ConfigError("probabilities and logits: choose one of them; each follows from the other")
+            raise ConfigError(
+                "probabilities and logits: choose one of them; each follows from the other"
+            )
         refuse_scales(self.scales)
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
@@ -47,7 +49,9 @@ class Choices:
 
     @property
     def needs_whole(self) -> bool:
-        """Whether labels change by what is far from them, so that those of a picture are held at once."""
+        """Whether labels change by what is far from them, so that those of a picture are held at
+        once.
+        """
         return self.smallest > 1 or bool(self.largest)
 
     def recipe(self) -> dict[str, object]:

@@ -1,4 +1,6 @@
-"""Batch normalisations after convolutions as part of these: the same network with fewer passes over memory."""
+"""Batch normalisations after convolutions as part of these: the same network with fewer passes over
+memory.
+"""
 
 import copy
 from typing import Any
@@ -11,8 +13,9 @@ _TOLERANCE = 1e-3
 
 
 def folded(model: nn.Module) -> nn.Module:
-    """A copy of `model`, on the CPU and in eval mode, in which each batch normalisation of a convolution's output is
-    folded into its weights (Jacob et al. 2018, section 3.2); the module itself where that changes its outputs.
+    """A copy of `model`, on the CPU and in eval mode, in which each batch normalisation of a
+    convolution's output is folded into its weights (Jacob et al. 2018, section 3.2); the module
+    itself where that changes its outputs.
 
     Which belong together is seen by sending a small picture (1, 3, 64, 64) through.
     """
@@ -27,24 +30,31 @@ def folded(model: nn.Module) -> nn.Module:
             for name, child in parent.named_children():
                 if child in gone:
                     setattr(parent, name, _after(child))
-        wanted, found = model.eval()(picture), small(picture)
+        wanted = model.eval()(picture)
+        found = small(picture)
     fits = (found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max()
     return small if fits else model
 
 
 def _pairs(model: nn.Module, picture: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Convolutions and the normalisations that take their outputs."""
-    made = list[tuple[Tensor, nn.Conv2d]]()  # holds the tensors, so that none takes another one's place
+    made = list[
+        tuple[Tensor, nn.Conv2d]
+    ]()  # holds the tensors, so that none takes another one's place
     found = list[tuple[nn.Conv2d, nn.BatchNorm2d]]()
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if isinstance(layer, nn.Conv2d):
             made.append((output, layer))
         elif isinstance(layer, nn.BatchNorm2d):
-            found.extend((convolution, layer) for tensor, convolution in made if tensor is inputs[0])
+            found.extend(
+                (convolution, layer) for tensor, convolution in made if tensor is inputs[0]
+            )
 
     kinds = (nn.Conv2d, nn.BatchNorm2d)
-    hooks = [layer.register_forward_hook(note) for layer in model.modules() if isinstance(layer, kinds)]
+    hooks = [
+        layer.register_forward_hook(note) for layer in model.modules() if isinstance(layer, kinds)
+    ]
     model(picture)
     for hook in hooks:
         hook.remove()

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 TILE = (1024, 1024)
 ENOUGH_TO_MEASURE = 30_000_000
-"""Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done before."""
+"""Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be
+done before.
+"""
 
 EXPORTED = (".onnx", ".xml")
 
@@ -41,17 +43,20 @@ def load(
     max_memory: int | None = None,
     monitor: Monitor | None = None,
 ) -> Predictor:
-    """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of `pixelwise export`.
+    """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of
+    `pixelwise export`.
 
-    Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their sides; `max_memory`, in
-    bytes, bounds the sums of logits of those read by window. `runtime` is one of RUNTIMES; `auto` measures those that
-    are installed at the first tile, in float32 and bfloat16 unless one `precision` is given, and keeps the fastest
-    whose labels agree; the others take float32 unless told otherwise. Raises
-    ModelError for a file that is missing, damaged or not a model, ConfigError for a device, precision or runtime that
-    cannot be.
+    Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their
+    sides; `max_memory`, in bytes, bounds the sums of logits of those read by window. `runtime` is
+    one of RUNTIMES; `auto` measures those that are installed at the first tile, in float32 and
+    bfloat16 unless one `precision` is given, and keeps the fastest whose labels agree; the others
+    take float32 unless told otherwise. Raises ModelError for a file that is missing, damaged or not
+    a model, ConfigError for a device, precision or runtime that cannot be.
     """
     path = Path(model)
-    refuse_unloadable(path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime)
+    refuse_unloadable(
+        path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime
+    )
     header = read_any_header(path)
     if path.suffix == ".onnx":
         runner = _of_onnx(path, runtime, precision or "float32")
@@ -60,7 +65,8 @@ def load(
     else:
         runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
     predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
-    predictor.name, predictor.reading = str(path), header.reading
+    predictor.name = str(path)
+    predictor.reading = header.reading
     return predictor
 
 
@@ -74,35 +80,60 @@ def refuse_unloadable(
     runtime: str = "torch",
     **_: object,
 ) -> None:
-    """Raises ConfigError for options of `load` that cannot be, also where a GPU may be elsewhere."""
+    """Raises ConfigError for options of `load` that cannot be, also where a GPU may be
+    elsewhere.
+    """
     precision = precision or "float32"
-    named = (("runtime", runtime, RUNTIMES), ("precision", precision, PRECISIONS), ("device", device, DEVICES))
+    named = (
+        ("runtime", runtime, RUNTIMES),
+        ("precision", precision, PRECISIONS),
+        ("device", device, DEVICES),
+    )
     for what, name, allowed in named:
         if name not in allowed:
             raise unknown(what, name, allowed)
     if model.suffix == ".xml" and runtime == "onnxruntime":
-        raise ConfigError(f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime")
+        raise ConfigError(
+            f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime"
+        )
     if model.suffix not in EXPORTED and device == "cuda" and runtime not in ("auto", "torch"):
-        raise ConfigError(f"device cuda with the runtime {runtime}: it goes with the runtime torch alone")
+        raise ConfigError(
+            f"device cuda with the runtime {runtime}: it goes with the runtime torch alone"
+        )
     if model.suffix in EXPORTED and device == "cuda":
-        raise ConfigError(f"device cuda with {model}: exported models run on the CPU; give the run folder")
+        raise ConfigError(
+            f"device cuda with {model}: exported models run on the CPU; give the run folder"
+        )
     on_onnx = runtime == "onnxruntime" or (model.suffix == ".onnx" and runtime == "torch")
     if precision != "float32" and on_onnx:
-        raise ConfigError(f"precision {precision} with ONNX Runtime: it computes in float32; take --runtime openvino")
+        raise ConfigError(
+            f"precision {precision} with ONNX Runtime: it computes in float32; take --runtime "
+            "openvino"
+        )
     if runtime in ("onnxruntime", "openvino"):
         demand(runtime)
     TilePlan(1, 1, tile, overlap)
 
 
 def read_any_header(model: Path) -> Header:
-    """What any file that `load` takes says of itself, without its weights. Raises ModelError as `load`."""
+    """What any file that `load` takes says of itself, without its weights. Raises ModelError as
+    `load`.
+    """
     read = {".onnx": read_onnx_header, ".xml": read_openvino_header}.get(model.suffix, read_header)
     return read(model)
 
 
-def worth_measuring(runtime: str, images: Iterable[Path], model: Path, precision: str | None = None) -> str:
-    """`auto` only where the fastest is known already or there are pixels enough to find out, and `torch` otherwise."""
-    if runtime != "auto" or model.suffix in EXPORTED or _remembered(model_path(model), precision).is_file():
+def worth_measuring(
+    runtime: str, images: Iterable[Path], model: Path, precision: str | None = None
+) -> str:
+    """`auto` only where the fastest is known already or there are pixels enough to find out, and
+    `torch` otherwise.
+    """
+    if (
+        runtime != "auto"
+        or model.suffix in EXPORTED
+        or _remembered(model_path(model), precision).is_file()
+    ):
         return runtime
     work = 0
     for image in images:
@@ -113,7 +144,9 @@ def worth_measuring(runtime: str, images: Iterable[Path], model: Path, precision
 
 
 def choose_device(name: str) -> "torch.device":
-    """`auto` is the GPU where PyTorch finds one. Raises ConfigError for an unknown or absent device."""
+    """`auto` is the GPU where PyTorch finds one. Raises ConfigError for an unknown or absent
+    device.
+    """
     if name not in DEVICES:
         raise ConfigError(f"device is {name!r}: choose one of {', '.join(DEVICES)}")
     import torch  # a remembered runtime other than PyTorch does without it
@@ -132,8 +165,12 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
     return OnnxRunner(path)
 
 
-def _of_run(path: Path, device: str, precision: str | None, runtime: str, monitor: Monitor) -> Runner:
-    """The runner of a model file. PyTorch is imported only where it computes, or where it makes the ONNX network."""
+def _of_run(
+    path: Path, device: str, precision: str | None, runtime: str, monitor: Monitor
+) -> Runner:
+    """The runner of a model file. PyTorch is imported only where it computes, or where it makes the
+    ONNX network.
+    """
     segmenter = cache(lambda: load_model(path)[0])
 
     def torch_runner(precision: str) -> Runner:
@@ -147,10 +184,16 @@ def _of_run(path: Path, device: str, precision: str | None, runtime: str, monito
 
         return to_onnx(segmenter())
 
-    remembered, number = _remembered(path, precision), precision or "float32"
+    remembered = _remembered(path, precision)
+    number = precision or "float32"
     if runtime == "torch" or device == "cuda":
         return torch_runner(number)
-    if runtime == "auto" and device == "auto" and not remembered.is_file() and choose_device(device).type == "cuda":
+    if (
+        runtime == "auto"
+        and device == "auto"
+        and not remembered.is_file()
+        and choose_device(device).type == "cuda"
+    ):
         return torch_runner(number)
     kept = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
@@ -158,14 +201,20 @@ def _of_run(path: Path, device: str, precision: str | None, runtime: str, monito
     candidates: dict[str, Callable[[], Runner]] = {
         f"torch {name}": partial(torch_runner, name) for name in ("float32", "bfloat16")
     }
-    for name, number in (("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")):
+    for name, number in (
+        ("onnxruntime", "float32"),
+        ("openvino", "float32"),
+        ("openvino", "bfloat16"),
+    ):
         if installed(name) and number == (precision or number):
             candidates[f"{name} {number}"] = partial(_rebuilt, kept, partial(_runner, name, number))
     return AutoRunner(candidates, remembered=remembered, monitor=monitor, precision=precision)
 
 
 def _remembered(path: Path, precision: str | None) -> Path:
-    """The file with the fastest runtime for a model file on this machine, of one precision or of all, once known."""
+    """The file with the fastest runtime for a model file on this machine, of one precision or of
+    all, once known.
+    """
     among = f"-{precision}" if precision else ""
     return cache_folder() / f"{model_key(path)}-{machine_key()}{among}.json"
 

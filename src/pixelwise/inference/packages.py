@@ -1,4 +1,6 @@
-"""Packages that not everybody needs: imported when they are asked for, with advice where they are missing."""
+"""Packages that not everybody needs: imported when they are asked for, with advice where they are
+missing.
+"""
 
 import importlib
 import importlib.util
@@ -6,7 +8,13 @@ from types import ModuleType
 
 from pixelwise.errors import ConfigError
 
-EXTRA = {"onnx": "export", "onnxruntime": "export", "openvino": "export", "nncf": "int8", "rasterio": "raster"}
+EXTRA = {
+    "onnx": "export",
+    "onnxruntime": "export",
+    "openvino": "export",
+    "nncf": "int8",
+    "rasterio": "raster",
+}
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 EXTRA |= dict.fromkeys(("ray", "fsspec", "pyarrow"), "cluster")
 """The extra of pixelwise that brings each package."""
@@ -18,7 +26,9 @@ def demand(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         package = name.partition(".")[0]
-        raise ConfigError(f"{package} is not installed: pip install 'pixelwise[{EXTRA[package]}]'") from error
+        raise ConfigError(
+            f"{package} is not installed: pip install 'pixelwise[{EXTRA[package]}]'"
+        ) from error
 
 
 def installed(name: str) -> bool:

@@ -11,7 +11,9 @@ R = TypeVar("R")
 
 
 def cores() -> int:
-    """Processor cores to use: OMP_NUM_THREADS where it is set, those this process may run on otherwise."""
+    """Processor cores to use: OMP_NUM_THREADS where it is set, those this process may run on
+    otherwise.
+    """
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdecimal() and int(wanted):
         return int(wanted)
@@ -24,12 +26,15 @@ def allowed_cores() -> int:
 
 
 WORKERS = max(2, min(4, cores()))
-"""Tiles or images in work at the same time: what one waits for (disk, a runtime that takes turns) the others use."""
+"""Tiles or images in work at the same time: what one waits for (disk, a runtime that takes turns)
+the others use.
+"""
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T], *, workers: int = WORKERS) -> Iterator[R]:
-    """The results of `function` in the order of `items`, with up to `workers` calls running beside what is done with
-    the last result. Items are taken in the caller's thread, no more of them than are being worked on.
+    """The results of `function` in the order of `items`, with up to `workers` calls running beside
+    what is done with the last result. Items are taken in the caller's thread, no more of them than
+    are being worked on.
     """
     with ThreadPoolExecutor(workers) as pool:
         running = deque[Future[R]]()

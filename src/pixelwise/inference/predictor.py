@@ -27,7 +27,8 @@ JPEG_SIDE = 65_500
 """Pixels that a side of a JPEG file may have (libjpeg's JPEG_MAX_DIMENSION)."""
 
 _ALLOWED = (
-    "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a (3, height, width) tensor "
+    "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a "
+    "(3, height, width) tensor "
     "of uint8 or of floats in [0, 1]"
 )
 
@@ -36,9 +37,9 @@ _ALLOWED = (
 class Result:
     """What was found in one image.
 
-    rgb (H, W, 3) uint8; labels (H, W) uint8, class ids; confidence (H, W) float32, the softmax of the label, in [0, 1];
-    classes and palette by class id; scores (C, H, W) float16, by their kind, `probabilities` or `logits`,
-    where they were asked for.
+    rgb (H, W, 3) uint8; labels (H, W) uint8, class ids; confidence (H, W) float32, the softmax of
+    the label, in [0, 1]; classes and palette by class id; scores (C, H, W) float16, by their kind,
+    `probabilities` or `logits`, where they were asked for.
     """
 
     rgb: Array
@@ -56,13 +57,17 @@ class Result:
         painted = paint(self.rgb, self.labels, self.palette)
         return with_legend(painted, self.classes, self.palette, shares(self.labels))
 
-    def save(self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False) -> list[Path]:
-        """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and STEM_confidence.png (255 = sure).
+    def save(
+        self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False
+    ) -> list[Path]:
+        """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and
+        STEM_confidence.png (255 = sure).
 
-        The overlay carries a legend below the image; the other two have the image's size. One wider or higher than
-        JPEG_SIDE cannot be written and is left out.
-        Scores become STEM_probabilities.npz or STEM_logits.npz: (C, H, W) float16 under that name, and `classes`.
-        Returns the paths written; the folder is made when missing. Raises OutputError when it cannot be written to.
+        The overlay carries a legend below the image; the other two have the image's size. One wider
+        or higher than JPEG_SIDE cannot be written and is left out. Scores become
+        STEM_probabilities.npz or STEM_logits.npz: (C, H, W) float16 under that name, and `classes`.
+        Returns the paths written; the folder is made when missing. Raises OutputError when it
+        cannot be written to.
         """
         written = [Path(folder) / f"{stem}.png"]
         write_labels(written[0], self.labels, self.palette)
@@ -75,17 +80,20 @@ class Result:
         for kind, scores in self.scores.items():
             written.append(Path(folder) / f"{stem}_{kind}.npz")
             with atomic(written[-1]) as draft:
-                np.savez_compressed(draft, allow_pickle=False, **{kind: scores}, classes=np.array(self.classes))
+                np.savez_compressed(
+                    draft, allow_pickle=False, **{kind: scores}, classes=np.array(self.classes)
+                )
         return written
 
 
 class Predictor:
-    """Labels images of any size with a runner, in tiles of `tile` (height, width) that share `overlap` of their sides.
+    """Labels images of any size with a runner, in tiles of `tile` (height, width) that share
+    `overlap` of their sides.
 
-    `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the sums of
-    logits of a picture read by window, and its rows, may take. `name` is what reports call the model, `reading`
-    how its training read its data, as far as known. Raises ConfigError for a tile
-    below 32 pixels, an overlap outside [0, 1), or other weights.
+    `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the
+    sums of logits of a picture read by window, and its rows, may take. `name` is what reports call
+    the model, `reading` how its training read its data, as far as known. Raises ConfigError for a
+    tile below 32 pixels, an overlap outside [0, 1), or other weights.
     """
 
     def __init__(
@@ -99,8 +107,12 @@ class Predictor:
         max_memory: int | None = None,
     ) -> None:
         if max_memory is not None and max_memory <= 0:
-            raise ConfigError(f"max_memory {max_memory}: give a number above 0, or none for what is usual")
-        TilePlan(1, 1, tile, overlap, weights)  # refuses now what would be refused at the first image
+            raise ConfigError(
+                f"max_memory {max_memory}: give a number above 0, or none for what is usual"
+            )
+        TilePlan(
+            1, 1, tile, overlap, weights
+        )  # refuses now what would be refused at the first image
         self.runner = runner
         self.classes = classes
         self.name = "a model"
@@ -121,13 +133,15 @@ class Predictor:
         largest: Sequence[str] = (),
         scores: str | None = None,
     ) -> Result:
-        """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3, H, W) tensor.
+        """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3,
+        H, W) tensor.
 
-        A tensor holds uint8 or floats in [0, 1]. With `tta` and `scales` the logits are averaged with those of the
-        mirrored image and of other sizes (see `averaged`). Of the classes named in `largest` only the largest region
-        stays, other pixels of theirs take the label that comes next (see `beside_largest`); regions of fewer than
-        `smallest` pixels take the label of their largest neighbour (see `sieved`). `scores` keeps the `probabilities`
-        or `logits` of all classes. Raises ImageError for a source that cannot be read or has another shape, type or
+        A tensor holds uint8 or floats in [0, 1]. With `tta` and `scales` the logits are averaged
+        with those of the mirrored image and of other sizes (see `averaged`). Of the classes named
+        in `largest` only the largest region stays, other pixels of theirs take the label that comes
+        next (see `beside_largest`); regions of fewer than `smallest` pixels take the label of their
+        largest neighbour (see `sieved`). `scores` keeps the `probabilities` or `logits` of all
+        classes. Raises ImageError for a source that cannot be read or has another shape, type or
         range, ConfigError for a class in `largest` that the model does not know.
         """
         single = singled(self.classes.names, largest or self.largest)
@@ -136,7 +150,9 @@ class Predictor:
         labels = np.empty((height, width), dtype=np.uint8)
         confidence = np.empty((height, width), dtype=np.float32)
         kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
-        beside, unsure = (np.empty_like(labels), np.empty_like(confidence)) if single else (labels, confidence)
+        beside, unsure = (
+            (np.empty_like(labels), np.empty_like(confidence)) if single else (labels, confidence)
+        )
         runner = averaged(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
@@ -150,14 +166,27 @@ class Predictor:
         known = {} if scores is None or kept is None else {scores: kept}
         if single:
             away = beside_largest(labels, single)
-            labels[away], confidence[away] = beside[away], unsure[away]
-        return Result(rgb, sieved(labels, smallest), confidence, self.classes.names, self.classes.palette, known)
+            labels[away] = beside[away]
+            confidence[away] = unsure[away]
+        return Result(
+            rgb,
+            sieved(labels, smallest),
+            confidence,
+            self.classes.names,
+            self.classes.palette,
+            known,
+        )
 
-    def always(self, *, tta: bool = False, scales: Sequence[float] = (), largest: Sequence[str] = ()) -> Self:
-        """The same model whose every prediction is as `predict` gives it with these; ConfigError as there."""
+    def always(
+        self, *, tta: bool = False, scales: Sequence[float] = (), largest: Sequence[str] = ()
+    ) -> Self:
+        """The same model whose every prediction is as `predict` gives it with these; ConfigError as
+        there.
+        """
         singled(self.classes.names, largest)
         other = copy(self)
-        other.runner, other.largest = averaged(self.runner, mirror=tta, scales=scales), tuple(largest)
+        other.runner = averaged(self.runner, mirror=tta, scales=scales)
+        other.largest = tuple(largest)
         return other
 
     def plan(self, height: int, width: int) -> TilePlan:
@@ -167,11 +196,15 @@ class Predictor:
     def check_channels(self, logits: Logits) -> None:
         """Raises ModelError where there are not as many logits as classes."""
         if len(logits) != len(self.classes):
-            raise ModelError(f"the model gives {len(logits)} channels but {len(self.classes)} classes are named")
+            raise ModelError(
+                f"the model gives {len(logits)} channels but {len(self.classes)} classes are named"
+            )
 
 
 def as_rgb(source: "Source | Array | Tensor") -> Array:
-    """Any allowed source as (H, W, 3) uint8. Raises ImageError that names what came and what is allowed."""
+    """Any allowed source as (H, W, 3) uint8. Raises ImageError that names what came and what is
+    allowed.
+    """
     torch = sys.modules.get("torch")  # whoever has a tensor has imported it
     if torch is not None and isinstance(source, torch.Tensor):
         return _from_tensor(source, torch)
@@ -188,7 +221,9 @@ def _checked(array: Array) -> Array:
     if array.ndim != 3 or array.shape[2] != 3:
         raise ImageError(f"the array has the shape {array.shape}: {_ALLOWED}")
     if not array.size:
-        raise ImageError(f"the image is empty, shape {array.shape}: give one of at least 1 x 1 pixels")
+        raise ImageError(
+            f"the image is empty, shape {array.shape}: give one of at least 1 x 1 pixels"
+        )
     return array
 
 
@@ -200,7 +235,8 @@ def _from_tensor(image: "Tensor", torch: Any) -> Array:
     image = image.detach().cpu()
     if image.is_floating_point():
         if not ((image >= 0) & (image <= 1)).all():  # also refuses NaN
-            low, high = image.float().min().item(), image.float().max().item()
+            low = image.float().min().item()
+            high = image.float().max().item()
             raise ImageError(f"the float tensor spans {low:.3g} to {high:.3g}: {_ALLOWED}")
         image = (image.float() * 255).round().to(torch.uint8)
     return _checked(image.permute(1, 2, 0).contiguous().numpy())

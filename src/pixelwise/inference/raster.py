@@ -1,4 +1,5 @@
-"""Pictures too large for memory, and georeferenced ones: read by window, labelled in tiles, written as tiled TIFF.
+"""Pictures too large for memory, and georeferenced ones: read by window, labelled in tiles, written
+as tiled TIFF.
 
 Needs rasterio (extra `raster`), which reads what GDAL reads.
 """
@@ -37,12 +38,15 @@ from pixelwise.monitor import Monitor
 from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, top_labels
 
 ROW_BYTES = 5
-"""A pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the row's edges."""
+"""A pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the row's
+edges.
+"""
 
 LOWEST_TILE = 128
 COMFORTABLE = 480 * 2**20
-"""Bytes for the sums of logits and the rows of the picture where no limit is given: with them, 20,000 pixels a side
-stay below 1 GiB in all."""
+"""Bytes for the sums of logits and the rows of the picture where no limit is given: with them,
+20,000 pixels a side stay below 1 GiB in all.
+"""
 
 _FILTERS = Lock()
 _SPARE_CACHE = 16 * 2**20
@@ -51,8 +55,8 @@ _SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cach
 
 @dataclass
 class RasterPicture:
-    """An open raster as RGB pixels by window. One band is grey, or has a palette; of four the last one, alpha, says
-    where it is valid.
+    """An open raster as RGB pixels by window. One band is grey, or has a palette; of four the last
+    one, alpha, says where it is valid.
     """
 
     path: Path
@@ -69,11 +73,15 @@ class RasterPicture:
         return int(self.dataset.width)
 
     def __getitem__(self, window: tuple[slice, slice]) -> Array:
-        """RGB (h, w, 3) uint8 of a window of rows and columns. Raises ImageError where the file breaks off."""
+        """RGB (h, w, 3) uint8 of a window of rows and columns. Raises ImageError where the file
+        breaks off.
+        """
         rows, columns = window
         bands = [1, 2, 3] if self.dataset.count >= 3 else [1]
         with self._breaks_off(rows.start):
-            read = self.dataset.read(bands, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+            read = self.dataset.read(
+                bands, window=((rows.start, rows.stop), (columns.start, columns.stop))
+            )
         if self._palette is not None:
             found: Array = self._palette[read[0]]
         else:
@@ -81,7 +89,9 @@ class RasterPicture:
         return found
 
     def valid(self, top: int, left: int, height: int, width: int) -> NDArray[np.bool_]:
-        """Where a window has data, (h, w): by the file's nodata value, alpha band or mask. Raises as indexing does."""
+        """Where a window has data, (h, w): by the file's nodata value, alpha band or mask. Raises
+        as indexing does.
+        """
         with self._breaks_off(top):
             mask = self.dataset.dataset_mask(window=((top, top + height), (left, left + width)))
         found: NDArray[np.bool_] = mask > 0
@@ -114,33 +124,49 @@ class RasterPicture:
         try:
             yield
         except Exception as error:  # rasterio's errors share no base class but Exception
-            raise ImageError(f"{self.path}: cannot be read from row {row} on ({error}); replace it") from error
+            raise ImageError(
+                f"{self.path}: cannot be read from row {row} on ({error}); replace it"
+            ) from error
 
 
 @contextmanager
 def open_raster(path: Path) -> Iterator[RasterPicture]:
-    """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot open, for bands that are
-    not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not convert, and for a photo that lies on its side in its file.
+    """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot
+    open, for bands that are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not convert, and for
+    a photo that lies on its side in its file.
     """
     rasterio = quiet_rasterio()
     with rasterio.Env(**_SETTINGS), ExitStack() as stack:
         try:
             dataset = stack.enter_context(rasterio.open(path))
         except Exception as error:
-            raise ImageError(f"{path}: cannot be opened as a raster ({error}); replace or remove it") from error
+            raise ImageError(
+                f"{path}: cannot be opened as a raster ({error}); replace or remove it"
+            ) from error
         if dataset.count not in (1, 3, 4):
-            raise ImageError(f"{path}: has {dataset.count} bands; give 1 (grey), 3 (RGB) or 4 (RGB and alpha)")
+            raise ImageError(
+                f"{path}: has {dataset.count} bands; give 1 (grey), 3 (RGB) or 4 (RGB and alpha)"
+            )
         if set(dataset.dtypes) != {"uint8"}:
             raise ImageError(
-                f"{path}: holds {dataset.dtypes[0]}; scale it to 8 bit, as with `gdal_translate -ot Byte -scale`"
+                f"{path}: holds {dataset.dtypes[0]}; scale it to 8 bit, as with "
+                "`gdal_translate -ot Byte -scale`"
             )
-        if not _is_placed(dataset) and (turned := dataset.tags().get("EXIF_Orientation", "1")) not in ("0", "1"):
+        if not _is_placed(dataset) and (
+            turned := dataset.tags().get("EXIF_Orientation", "1")
+        ) not in ("0", "1"):
             raise ImageError(
-                f"{path}: lies on its side or its head in the file (EXIF orientation {turned}), and so large a picture "
-                "is read as it lies; turn it first, as with ImageMagick's `magick IN -auto-orient OUT`"
+                f"{path}: lies on its side or its head in the file (EXIF orientation "
+                f"{turned}), and so large a picture "
+                "is read as it lies; turn it first, as with ImageMagick's `magick IN "
+                "-auto-orient OUT`"
             )
-        if dataset.colorinterp[0].name == "cyan":  # GDAL converts that of TIFF and JPEG files by itself
-            raise ImageError(f"{path}: holds CMYK; convert it to RGB, as with `magick IN -colorspace sRGB OUT`")
+        if (
+            dataset.colorinterp[0].name == "cyan"
+        ):  # GDAL converts that of TIFF and JPEG files by itself
+            raise ImageError(
+                f"{path}: holds CMYK; convert it to RGB, as with `magick IN -colorspace sRGB OUT`"
+            )
         yield RasterPicture(path, dataset)
 
 
@@ -153,17 +179,20 @@ def predict_raster(
     monitor: Monitor | None = None,
     band: Band | None = None,
 ) -> Path:
-    """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen. The mask's path.
+    """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen. The
+    mask's path.
 
-    STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's georeference; what is
-    nodata in the source is void, which is their nodata value. STEM_probabilities.tif and STEM_logits.tif have a band
-    for each class in half precision, void is NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of
-    logits fit the predictor's `max_memory`; what they need is said before the run. Of a `band` come its rows alone, as
-    STEM.NUMBER-OF.tif and so on, for `join_bands`. Raises ImageError for a source that cannot be read, ConfigError
-    where even the lowest tiles do not fit or where regions are to be taken away from a picture above MAX_PIXELS,
-    OutputError where the results cannot be written.
+    STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
+    georeference; what is nodata in the source is void, which is their nodata value.
+    STEM_probabilities.tif and STEM_logits.tif have a band for each class in half precision, void is
+    NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of logits fit the
+    predictor's `max_memory`; what they need is said before the run. Of a `band` come its rows
+    alone, as STEM.NUMBER-OF.tif and so on, for `join_bands`. Raises ImageError for a source that
+    cannot be read, ConfigError where even the lowest tiles do not fit or where regions are to be
+    taken away from a picture above MAX_PIXELS, OutputError where the results cannot be written.
     """
-    choices, monitor = choices or Choices(), monitor or Monitor()
+    choices = choices or Choices()
+    monitor = monitor or Monitor()
     choices = replace(choices, largest=choices.largest or predictor.largest)
     path = folder / (band.name(source.stem) if band else f"{source.stem}.tif")
     with open_raster(source) as picture, ExitStack() as stack:
@@ -173,16 +202,22 @@ def predict_raster(
         rows = band.rows(plan) if band else range(len(plan.rows))
         if not rows:
             raise ImageError(f"{source}: is smaller than it was when the job began; run again")
-        height, count = plan.edges[rows.stop] - plan.edges[rows.start], len(rows) * len(plan.columns)
+        height = plan.edges[rows.stop] - plan.edges[rows.start]
+        count = len(rows) * len(plan.columns)
         monitor.line(
             f"{source.name}: {height} x {picture.width} pixels in {count} tiles "
-            f"of {plan.size[0]} x {plan.size[1]}; its rows and the sums of logits need {needed / 2**20:.0f} MiB"
+            f"of {plan.size[0]} x {plan.size[1]}; its rows and the sums of logits need "
+            f"{needed / 2**20:.0f} MiB"
         )
         runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
         stack.enter_context(picture.keeping(plan.size[0]))
-        pieces = monitor.track(stream(runner, picture, plan, band), what=source.name, total=count, unit="tiles")
+        pieces = monitor.track(
+            stream(runner, picture, plan, band), what=source.name, total=count, unit="tiles"
+        )
         files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
-        results = _Results(picture, plan, choices, files, singled(predictor.classes.names, choices.largest))
+        results = _Results(
+            picture, plan, choices, files, singled(predictor.classes.names, choices.largest)
+        )
         for top, left, logits in pieces:
             results.add(top, left, logits)
         results.finish()
@@ -191,35 +226,50 @@ def predict_raster(
     return path
 
 
-def conclude(path: Path, classes: Classes, choices: Choices, seams: Seams, monitor: Monitor) -> None:
+def conclude(
+    path: Path, classes: Classes, choices: Choices, seams: Seams, monitor: Monitor
+) -> None:
     """What is made of a whole mask."""
     if "seams" in choices.extras:
         monitor.line(f"{path.name}: {seams}")
     if "polygons" in choices.extras:
         outlines = path.with_suffix(".geojson")
         if not write_polygons(path, outlines, classes.names):
-            monitor.line(f"{outlines.name}: in the raster's own coordinates, which have no longitude and latitude")
+            monitor.line(
+                f"{outlines.name}: in the raster's own coordinates, which have no longitude "
+                "and latitude"
+            )
 
 
 def refuse_unfitting(predictor: Predictor, source: Path, choices: Choices) -> None:
-    """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError as `open_raster`."""
+    """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError
+    as `open_raster`.
+    """
     with open_raster(source) as picture:
         if choices.needs_whole:
             refuse_too_large(picture.height, picture.width, MAX_PIXELS)
         planned(predictor, picture.height, picture.width, choices)
 
 
-def planned(predictor: Predictor, height: int, width: int, choices: Choices) -> tuple[TilePlan, int]:
+def planned(
+    predictor: Predictor, height: int, width: int, choices: Choices
+) -> tuple[TilePlan, int]:
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
-    whole, classes = predictor.plan(height, width), len(predictor.classes)
+    whole = predictor.plan(height, width)
+    classes = len(predictor.classes)
     copies = copies_held(mirror=choices.tta, scales=choices.scales)
-    kept = ROW_BYTES + 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)  # 2: labels, what is valid
+    kept = (
+        ROW_BYTES + 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)
+    )  # 2: labels, what is valid
     plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies, kept=kept)
     return plan, plan.memory(classes, copies=copies, kept=kept)
 
 
-def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, kept: int = 0) -> TilePlan:
-    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError where none does.
+def fitting_plan(
+    plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, kept: int = 0
+) -> TilePlan:
+    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError
+    where none does.
 
     None: COMFORTABLE bytes, or the lowest tiles where even these hold more.
     """
@@ -230,7 +280,8 @@ def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies
         if height < LOWEST_TILE:
             needed = plan.memory(classes, copies=copies, kept=kept) / 2**20
             raise ConfigError(
-                f"{plan.height} x {plan.width} pixels with {classes} classes need {needed:.0f} MiB even in tiles of "
+                f"{plan.height} x {plan.width} pixels with {classes} classes need "
+                f"{needed:.0f} MiB even in tiles of "
                 f"{plan.size[0]} rows; allow more with --max-memory, or cut the picture"
             )
         plan = replace(plan, tile=(height, plan.tile[1]))
@@ -238,10 +289,12 @@ def fitting_plan(plan: TilePlan, classes: int, max_memory: int | None, *, copies
 
 
 def reads_by_window(path: Path) -> bool:
-    """Whether an image is to be labelled by `predict_raster`: it has a georeference, or too many pixels for memory.
+    """Whether an image is to be labelled by `predict_raster`: it has a georeference, or too many
+    pixels for memory.
 
-    So is one that GDAL alone can open. Raises ImageError for one of too many pixels where rasterio is not installed. A
-    file that cannot be opened is not one of these: reading it will say what is wrong.
+    So is one that GDAL alone can open. Raises ImageError for one of too many pixels where rasterio
+    is not installed. A file that cannot be opened is not one of these: reading it will say what is
+    wrong.
     """
     pixels = pixel_count(path)
     large = pixels is not None and pixels > MAX_PIXELS
@@ -251,11 +304,18 @@ def reads_by_window(path: Path) -> bool:
         rasterio = quiet_rasterio()
     except ConfigError as error:
         if large:
-            raise ImageError(f"{path}: {pixels} pixels are too many to read at once, and {error}") from error
+            raise ImageError(
+                f"{path}: {pixels} pixels are too many to read at once, and {error}"
+            ) from error
         return False
     try:
         with rasterio.open(path) as dataset:
-            return large or pixels is None or _is_placed(dataset) or dataset.height * dataset.width > MAX_PIXELS
+            return (
+                large
+                or pixels is None
+                or _is_placed(dataset)
+                or dataset.height * dataset.width > MAX_PIXELS
+            )
     except UnicodeError as error:
         raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
     except rasterio.errors.RasterioIOError:
@@ -263,7 +323,9 @@ def reads_by_window(path: Path) -> bool:
 
 
 def _may_be_placed(path: Path) -> bool:
-    """Whether it is worth opening with GDAL: by its name, or by a file beside it that says where the picture lies."""
+    """Whether it is worth opening with GDAL: by its name, or by a file beside it that says where
+    the picture lies.
+    """
     kind = path.suffix.lower()
     if kind in (".tif", ".tiff", ".jp2", ".vrt"):
         return True
@@ -281,7 +343,8 @@ def _is_placed(dataset: Any) -> bool:
 def quiet_rasterio() -> Any:
     """rasterio, which warns of no raster without a georeference from now on.
 
-    The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of other threads too.
+    The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of
+    other threads too.
     """
     rasterio = demand("rasterio")
     quiet = ("ignore", None, rasterio.errors.NotGeoreferencedWarning, None, 0)
@@ -292,12 +355,22 @@ def quiet_rasterio() -> Any:
 
 
 class _Results:
-    """Gathers pieces to rows of tiles, and hands these to the files that become of a raster or of a band of it."""
+    """Gathers pieces to rows of tiles, and hands these to the files that become of a raster or of a
+    band of it.
+    """
 
     def __init__(
-        self, picture: RasterPicture, plan: TilePlan, choices: Choices, files: Files, single: list[int]
+        self,
+        picture: RasterPicture,
+        plan: TilePlan,
+        choices: Choices,
+        files: Files,
+        single: list[int],
     ) -> None:
-        self.picture, self.choices, self.files, self._single = picture, choices, files, single
+        self.picture = picture
+        self.choices = choices
+        self.files = files
+        self._single = single
         self.seams = Seams(plan)
         whole = (2, plan.height, plan.width)  # labels and confidence
         self._held = np.empty(whole, np.uint8) if choices.needs_whole else None
@@ -321,7 +394,9 @@ class _Results:
             self._sure[piece] = np.rint(sure * 255)
         else:
             self._labels[piece] = top_labels(logits)
-        if self._beside is not None and len(logits) > 1:  # before the first valid tile there is one, of nothing
+        if (
+            self._beside is not None and len(logits) > 1
+        ):  # before the first valid tile there is one, of nothing
             place = np.s_[top : top + height, left : left + width]
             self._beside[0, *place], share = labels_beside(logits, self._single)
             if self.choices.confidence:
@@ -335,7 +410,11 @@ class _Results:
         """A row of pieces is whole."""
         void = ~self.picture.valid(top, 0, height, self.picture.width)
         labels = np.where(void, VOID, self._labels[:height]).astype(np.uint8)
-        sure = np.where(void, 0, self._sure[:height]).astype(np.uint8) if self.choices.confidence else None
+        sure = (
+            np.where(void, 0, self._sure[:height]).astype(np.uint8)
+            if self.choices.confidence
+            else None
+        )
         if self._held is None:
             self._write(top, labels, sure)
         else:
@@ -354,7 +433,9 @@ class _Results:
             if self._beside is not None:
                 away = beside_largest(labels, self._single)
                 labels[away], sure[away] = self._beside[:, away]
-            self._write(0, sieved(labels, self.choices.smallest), sure if self.choices.confidence else None)
+            self._write(
+                0, sieved(labels, self.choices.smallest), sure if self.choices.confidence else None
+            )
 
     def _write(self, top: int, labels: Array, sure: Array | None) -> None:
         self.files[""].write(labels[None])

@@ -1,4 +1,6 @@
-"""The TIFFs that a raster becomes: tiled, compressed, in the place of their source, and read back before they count."""
+"""The TIFFs that a raster becomes: tiled, compressed, in the place of their source, and read back
+before they count.
+"""
 
 import zlib
 from collections.abc import Iterator
@@ -21,9 +23,11 @@ STRIP = 16
 
 
 class Target:
-    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was handed to it.
+    """An open TIFF that is written from the top to the bottom, with a checksum by band of what was
+    handed to it.
 
-    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is written.
+    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is
+    written.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -34,9 +38,13 @@ class Target:
 
     def write(self, bands: NDArray[Any]) -> None:
         """The rows (bands, h, W) that come next."""
-        self.checksums = [zlib.crc32(rows.tobytes(), sum_) for rows, sum_ in zip(bands, self.checksums, strict=True)]
+        self.checksums = [
+            zlib.crc32(rows.tobytes(), sum_)
+            for rows, sum_ in zip(bands, self.checksums, strict=True)
+        ]
         self._rows.append(bands)
-        waiting, block = sum(rows.shape[1] for rows in self._rows), self.dataset.block_shapes[0][0]
+        waiting = sum(rows.shape[1] for rows in self._rows)
+        block = self.dataset.block_shapes[0][0]
         if waiting >= block:
             self._flush(waiting // block * block)
 
@@ -51,28 +59,41 @@ class Target:
             self.dataset.write(rows[:, :height], window=((self._next, bottom), (0, rows.shape[2])))
         except Exception as error:  # rasterio's errors share no base class but Exception
             raise OutputError(_not_written(self.dataset.name, str(error))) from error
-        self._next, self._rows = bottom, [rows[:, height:]]
+        self._next = bottom
+        self._rows = [rows[:, height:]]
 
 
 Files = dict[str, Target]
 """Open TIFFs by the ends of their names."""
 
 
-def open_files(path: Path, source: Any, height: int, classes: Classes, choices: Choices, stack: ExitStack) -> Files:
-    """The mask at `path`, and what else is chosen beside it, `height` rows of the open raster `source`. They are
-    renamed to their places, the mask last, when `stack` closes.
+def open_files(
+    path: Path, source: Any, height: int, classes: Classes, choices: Choices, stack: ExitStack
+) -> Files:
+    """The mask at `path`, and what else is chosen beside it, `height` rows of the open raster
+    `source`. They are renamed to their places, the mask last, when `stack` closes.
     """
 
     def target(ending: str, **profile: object) -> Target:
         options = {"height": height, **profile}
-        return stack.enter_context(_written(path.with_name(f"{path.stem}{ending}.tif"), source, options))
+        return stack.enter_context(
+            _written(path.with_name(f"{path.stem}{ending}.tif"), source, options)
+        )
 
     files = {"": target("", count=1, dtype="uint8", nodata=VOID)}
-    files[""].dataset.write_colormap(1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)})
+    files[""].dataset.write_colormap(
+        1, {i: (*colour, 255) for i, colour in enumerate(classes.palette)}
+    )
     if choices.confidence:
         files["_confidence"] = target("_confidence", count=1, dtype="uint8")
     if choices.scores:
-        half = {"dtype": "float32", "nbits": 16, "predictor": 3, "nodata": np.nan, "blockysize": STRIP}
+        half = {
+            "dtype": "float32",
+            "nbits": 16,
+            "predictor": 3,
+            "nodata": np.nan,
+            "blockysize": STRIP,
+        }
         files[f"_{choices.scores}"] = target(f"_{choices.scores}", count=len(classes), **half)
     return files
 
@@ -81,11 +102,17 @@ def open_files(path: Path, source: Any, height: int, classes: Classes, choices: 
 def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Target]:
     """A TIFF beside `path` that is renamed to it when it is whole.
 
-    It is read back and compared before: what GDAL still holds when a file is closed may fail to be written without a
-    word, as on a full disk.
+    It is read back and compared before: what GDAL still holds when a file is closed may fail to be
+    written without a word, as on a full disk.
     """
     rasterio = demand("rasterio")
-    layout = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
+    layout = {
+        "driver": "GTiff",
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "deflate",
+    }
     layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
     layout |= {"crs": source.crs} if source.crs is not None else {}
     points, system = source.gcps
@@ -116,4 +143,6 @@ def _checksums(path: Path) -> list[int] | None:
 
 
 def _not_written(path: str, reason: str) -> str:
-    return f"cannot write {path} ({reason}); free some space and run again, the file of before is kept"
+    return (
+        f"cannot write {path} ({reason}); free some space and run again, the file of before is kept"
+    )

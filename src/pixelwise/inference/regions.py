@@ -1,4 +1,6 @@
-"""Regions of one label: small ones taken away, the largest alone kept, outlines as GeoJSON (extra `raster`)."""
+"""Regions of one label: small ones taken away, the largest alone kept, outlines as GeoJSON (extra
+`raster`).
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,8 @@ DIGITS = 8
 
 
 TOO_LARGE = (
-    "labelled in strips, where a small region cannot be told from a part of a large one; leave out --smallest-area and "
+    "labelled in strips, where a small region cannot be told from a part of a large one; "
+    "leave out --smallest-area and "
     f"--largest, or cut the picture into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
 )
 """Why regions of a picture above MAX_PIXELS cannot be taken away."""
@@ -31,29 +34,38 @@ TOO_LARGE = (
 def sieved(labels: Array, smallest: int) -> Array:
     """`labels` (H, W) without regions of fewer than `smallest` pixels.
 
-    A region is pixels of one label that touch by their sides. One that is too small takes the label of its largest
-    neighbouring region, where that is large enough; void is neither taken away nor given (GDAL's sieve filter). Raises
-    ConfigError without rasterio.
+    A region is pixels of one label that touch by their sides. One that is too small takes the label
+    of its largest neighbouring region, where that is large enough; void is neither taken away nor
+    given (GDAL's sieve filter). Raises ConfigError without rasterio.
     """
-    if smallest <= 1 or labels.size <= smallest:  # no region is large enough to take another's place
+    if (
+        smallest <= 1 or labels.size <= smallest
+    ):  # no region is large enough to take another's place
         return labels
-    found: Array = demand("rasterio.features").sieve(labels, smallest, mask=labels != VOID, connectivity=4)
+    found: Array = demand("rasterio.features").sieve(
+        labels, smallest, mask=labels != VOID, connectivity=4
+    )
     return found
 
 
 def singled(names: Sequence[str], largest: Sequence[str]) -> list[int]:
-    """The ids of the classes `largest`. Raises ConfigError for one that is not in `names`, and where all are in it."""
+    """The ids of the classes `largest`. Raises ConfigError for one that is not in `names`, and
+    where all are in it.
+    """
     for name in largest:
         if name not in names:
             raise unknown("class", name, names)
     if set(largest) == set(names):
-        raise ConfigError("--largest: all classes are named; leave out the one that takes the other regions' place")
+        raise ConfigError(
+            "--largest: all classes are named; leave out the one that takes the other "
+            "regions' place"
+        )
     return sorted({names.index(name) for name in largest})
 
 
 def labels_beside(logits: Logits, classes: Sequence[int]) -> tuple[Array, NDArray[np.float32]]:
-    """Labels (H, W) from logits (C, H, W) as if there were no `classes`, and how likely they are beside the label that
-    comes first with these, (H, W) in (0, 1].
+    """Labels (H, W) from logits (C, H, W) as if there were no `classes`, and how likely they are
+    beside the label that comes first with these, (H, W) in (0, 1].
     """
     others = np.setdiff1d(np.arange(len(logits)), classes)
     left = logits[others]
@@ -64,7 +76,8 @@ def labels_beside(logits: Logits, classes: Sequence[int]) -> tuple[Array, NDArra
 def beside_largest(labels: Array, classes: Sequence[int]) -> NDArray[np.bool_]:
     """Where `labels` (H, W) are one of `classes` outside the largest region of that class.
 
-    A region is pixels of one label that touch by their sides. Of equally large ones the first counts, from the top.
+    A region is pixels of one label that touch by their sides. Of equally large ones the first
+    counts, from the top.
     """
     from scipy import ndimage  # 0.1 s that a mask without this need not wait for
 
@@ -72,7 +85,10 @@ def beside_largest(labels: Array, classes: Sequence[int]) -> NDArray[np.bool_]:
     for label in classes:
         regions, count = ndimage.label(labels == label)
         strips = [slice(first, first + _ROWS) for first in range(0, len(labels), _ROWS)]
-        sizes = sum((np.bincount(regions[s].ravel(), minlength=count + 1) for s in strips), np.zeros(count + 1, int))
+        sizes = sum(
+            (np.bincount(regions[s].ravel(), minlength=count + 1) for s in strips),
+            np.zeros(count + 1, int),
+        )
         for strip in strips if count > 1 else ():
             away[strip] |= (regions[strip] > 0) & (regions[strip] != 1 + sizes[1:].argmax())
     return away
@@ -83,7 +99,8 @@ _ROWS = 256
 
 
 def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]]]]]:
-    """Each region of `labels` (H, W) but void: its label and its rings of (column, row) corners, the outer one first.
+    """Each region of `labels` (H, W) but void: its label and its rings of (column, row) corners,
+    the outer one first.
 
     Pixel (0, 0) reaches from (0, 0) to (1, 1). Raises ConfigError without rasterio.
     """
@@ -94,14 +111,18 @@ def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]
 def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     """Outline the regions of a mask that `predict_raster` wrote as a GeoJSON file, void left out.
 
-    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without coordinate system, or
-    with one of its site alone, those of its transform, which are columns and rows of pixels where it has none. Each
-    polygon has the properties `label`, `class` and, where the mask's coordinate system is in metres or feet,
-    `square_metres` in that system.
-    Returns whether the coordinates are longitude and latitude.
+    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without
+    coordinate system, or with one of its site alone, those of its transform, which are columns and
+    rows of pixels where it has none. Each polygon has the properties `label`, `class` and, where
+    the mask's coordinate system is in metres or feet, `square_metres` in that system. Returns
+    whether the coordinates are longitude and latitude.
     """
     rasterio = demand("rasterio")
-    with rasterio.open(mask) as dataset, atomic(path) as draft, draft.open("w", encoding="utf-8") as file:
+    with (
+        rasterio.open(mask) as dataset,
+        atomic(path) as draft,
+        draft.open("w", encoding="utf-8") as file,
+    ):
         placed = _has_degrees(dataset)
         file.write('{"type": "FeatureCollection", "features": [')
         for number, feature in enumerate(_features(dataset, names, placed=placed)):
@@ -115,15 +136,20 @@ def _has_degrees(dataset: Any) -> bool:
     if dataset.crs is None:
         return False
     try:
-        demand("rasterio.warp").transform(dataset.crs, WGS84, *([value] for value in dataset.transform * (0, 0)))
+        demand("rasterio.warp").transform(
+            dataset.crs, WGS84, *([value] for value in dataset.transform * (0, 0))
+        )
     except Exception:  # rasterio's errors share no base class but Exception
         return False
     return True
 
 
 def _features(dataset: Any, names: tuple[str, ...], *, placed: bool) -> Iterator[dict[str, object]]:
-    features, warp = demand("rasterio.features"), demand("rasterio.warp")
-    outlines = features.shapes(demand("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform)
+    features = demand("rasterio.features")
+    warp = demand("rasterio.warp")
+    outlines = features.shapes(
+        demand("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform
+    )
     factor = metres(dataset)
     for outline, value in outlines:
         label = int(value)
@@ -147,11 +173,15 @@ def metres(dataset: Any) -> float | None:
 
 def _area(rings: list[list[tuple[float, float]]]) -> float:
     """Of a polygon with holes, in its own units (the shoelace formula)."""
-    areas = [abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))) / 2 for ring in rings]
+    areas = [
+        abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))) / 2 for ring in rings
+    ]
     return areas[0] - sum(areas[1:])
 
 
 def refuse_too_large(height: int, width: int, limit: int) -> None:
-    """Raises ConfigError for a picture whose regions cannot be taken away, as its labels are not held at once."""
+    """Raises ConfigError for a picture whose regions cannot be taken away, as its labels are not
+    held at once.
+    """
     if height * width > limit:
         raise ConfigError(f"{height} x {width} pixels: {TOO_LARGE}")

@@ -13,8 +13,10 @@ from pixelwise.models.config import refuse_scales
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
 Runner = Callable[[Pixels], Logits]
-"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size, which the caller may change.
-It may be called by several threads at once; one that cannot takes turns by itself."""
+"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size, which
+the caller may change. It may be called by several threads at once; one that cannot takes turns by
+itself.
+"""
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -25,14 +27,17 @@ def release(runner: Runner) -> None:
 
 
 def steady(runner: Runner) -> Runner:
-    """The runner for many inputs of one shape, where it prepares itself for that (one with a method `steady`)."""
+    """The runner for many inputs of one shape, where it prepares itself for that (one with a method
+    `steady`).
+    """
     prepared: Runner = getattr(runner, "steady", lambda: runner)()
     return prepared
 
 
 def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
-    """A runner whose logits are the mean over the image at `scales` (1 alone, as it is, if none are given) and, with
-    `mirror`, over the left-right mirror of each. It takes as many times as long, and scales their squares.
+    """A runner whose logits are the mean over the image at `scales` (1 alone, as it is, if none are
+    given) and, with `mirror`, over the left-right mirror of each. It takes as many times as long,
+    and scales their squares.
 
     Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.
     """
@@ -42,8 +47,8 @@ def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
 
 
 def copies_held(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
-    """How often an `averaged` runner holds an image's logits at once: those at another size count by their pixels, and
-    are held, beside the sum, with the two copies that resizing makes of them.
+    """How often an `averaged` runner holds an image's logits at once: those at another size count
+    by their pixels, and are held, beside the sum, with the two copies that resizing makes of them.
     """
     other = max((scale**2 + 2 for scale in scales if scale != 1), default=1)
     return other + (mirror or len(scales) > 1)
@@ -87,5 +92,7 @@ def _scaled(runner: Runner, scale: float) -> Runner:
 def _resized(planes: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Each plane of (N, C, H, W) at `size` (height, width)."""
     flat = planes.reshape(-1, *planes.shape[-2:])
-    done = [np.asarray(Image.fromarray(p).resize(size[::-1], Image.Resampling.BILINEAR)) for p in flat]
+    done = [
+        np.asarray(Image.fromarray(p).resize(size[::-1], Image.Resampling.BILINEAR)) for p in flat
+    ]
     return np.stack(done).reshape(*planes.shape[:2], *size)

@@ -22,13 +22,17 @@ from pixelwise.inference.runners import Logits, Pixels, Runner
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 
 AGREEMENT = 0.995
-"""Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another runner."""
+"""Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another
+runner.
+"""
 
 _TRIALS = 3
 
 _KEPT = 512
-"""Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its own 5000 are hundreds
-of megabytes where every picture has another size (benchmarks/results/serve.md)."""
+"""Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its
+own 5000 are hundreds of megabytes where every picture has another size
+(benchmarks/results/serve.md).
+"""
 
 _FEW = 4
 """Shapes that may stay prepared when memory is given back."""
@@ -37,7 +41,8 @@ _FEW = 4
 class OnnxRunner:
     """An ONNX file of `pixelwise export` on ONNX Runtime, on the CPU in float32.
 
-    Raises ConfigError where onnxruntime is not installed and ModelError for a file that it cannot run.
+    Raises ConfigError where onnxruntime is not installed and ModelError for a file that it cannot
+    run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +50,9 @@ class OnnxRunner:
         try:
             options = runtime.SessionOptions()
             options.intra_op_num_threads = max(1, cores() // WORKERS)
-            self.session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self.session = runtime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # its error types derive from Exception alone
             raise ModelError(
                 f"model {path}: ONNX Runtime cannot run it ({_first_line(error)}); export it again"
@@ -60,19 +67,21 @@ class OnnxRunner:
 class OpenVinoRunner:
     """An ONNX file of `pixelwise export` on OpenVINO, on the CPU. `precision`: float32 or bfloat16.
 
-    Raises ConfigError where openvino is not installed and ModelError for a file that it cannot read; a call raises
-    ModelError for one that it cannot compile.
+    Raises ConfigError where openvino is not installed and ModelError for a file that it cannot
+    read; a call raises ModelError for one that it cannot compile.
     """
 
     def __init__(self, path: Path, *, precision: str = "float32") -> None:
         openvino = demand("openvino")
-        self._path, self._core = path, openvino.Core()
+        self._path = path
+        self._core = openvino.Core()
         self._settings = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": min(WORKERS, cores()),
             "INFERENCE_NUM_THREADS": cores(),
-            # Every process binds its threads to the first cores: several that share a machine would meet on these.
+            # Every process binds its threads to the first cores: several that share a machine would
+            # meet on these.
             "ENABLE_CPU_PINNING": cores() >= allowed_cores(),
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
         }
@@ -80,8 +89,10 @@ class OpenVinoRunner:
             self._model = self._core.read_model(str(path))
         self.network: _Network | None = None  # for any shape
         self.steady_networks = WeakValueDictionary[tuple[int, ...], _Network]()
-        self._turn, self._shapes = Lock(), set[tuple[int, ...]]()
-        # What its binding of arrays sets up at first use must not be begun by two threads: each waits for the other.
+        self._turn = Lock()
+        self._shapes = set[tuple[int, ...]]()
+        # What its binding of arrays sets up at first use must not be begun by two threads: each
+        # waits for the other.
         _ = openvino.Tensor(np.zeros(1, np.uint8)).data
 
     def __call__(self, rgb: Pixels) -> Logits:
@@ -92,8 +103,9 @@ class OpenVinoRunner:
         return network(rgb)
 
     def steady(self) -> Runner:
-        """The same for many inputs of one shape. A network compiled for it takes half the memory and up to a quarter
-        less time (benchmarks/results/large_image.md); the logits differ in their last digits.
+        """The same for many inputs of one shape. A network compiled for it takes half the memory
+        and up to a quarter less time (benchmarks/results/large_image.md); the logits differ in
+        their last digits.
 
         The network lives as long as what is returned, and is shared by all that are in use.
         """
@@ -110,7 +122,8 @@ class OpenVinoRunner:
     def release(self) -> None:
         """Give back the memory that is kept between calls; the next call takes it again.
 
-        What is prepared for single shapes goes only with the network, which is compiled anew if there were some.
+        What is prepared for single shapes goes only with the network, which is compiled anew if
+        there were some.
         """
         with self._turn:
             if len(self._shapes) > _FEW:
@@ -133,7 +146,8 @@ class OpenVinoRunner:
             yield
         except Exception as error:
             raise ModelError(
-                f"model {self._path}: OpenVINO cannot run it ({_first_line(error)}); export it again"
+                f"model {self._path}: OpenVINO cannot run it ({_first_line(error)}); export "
+                "it again"
             ) from error
 
 
@@ -141,28 +155,37 @@ class _Network:
     """A compiled network of OpenVINO, and each thread's own request to it."""
 
     def __init__(self, compiled: Any) -> None:
-        self.compiled, self._mine = compiled, local()
+        self.compiled = compiled
+        self._mine = local()
 
     def __call__(self, rgb: Pixels) -> Logits:
         if not hasattr(self._mine, "request"):
             with kept_signal_stack():
                 self._mine.request = self.compiled.create_infer_request()
-        logits: Logits = self._mine.request.infer({"rgb": rgb})[0]  # a copy: the request's own memory is used again
+        logits: Logits = self._mine.request.infer({"rgb": rgb})[
+            0
+        ]  # a copy: the request's own memory is used again
         return logits
 
 
 @dataclass(frozen=True)
 class Trial:
-    """How one runner did on a few tiles: seconds for a tile (the best of a few), and the share of labels that agree."""
+    """How one runner did on a few tiles: seconds for a tile (the best of a few), and the share of
+    labels that agree.
+    """
 
     seconds: float
     agreement: float
 
 
-def try_runners(candidates: Mapping[str, Runner], tile: Pixels, *, reference: str) -> dict[str, Trial]:
-    """Time every candidate on `tile`, uint8 (N, 3, H, W), in turn, and compare its labels with the reference's.
+def try_runners(
+    candidates: Mapping[str, Runner], tile: Pixels, *, reference: str
+) -> dict[str, Trial]:
+    """Time every candidate on `tile`, uint8 (N, 3, H, W), in turn, and compare its labels with the
+    reference's.
 
-    As many tiles run at once as in a long prediction; the seconds are those for all of them, by their number.
+    As many tiles run at once as in a long prediction; the seconds are those for all of them, by
+    their number.
     """
     seconds = dict.fromkeys(candidates, float("inf"))
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -174,7 +197,9 @@ def try_runners(candidates: Mapping[str, Runner], tile: Pixels, *, reference: st
                 list(pool.map(run, tiles))
                 seconds[name] = min(seconds[name], (time.perf_counter() - start) / WORKERS)
     truth = labels[reference]
-    return {name: Trial(seconds[name], float((labels[name] == truth).mean())) for name in candidates}
+    return {
+        name: Trial(seconds[name], float((labels[name] == truth).mean())) for name in candidates
+    }
 
 
 def fastest(trials: Mapping[str, Trial]) -> str:
@@ -193,13 +218,14 @@ class _SignalStack(ctypes.Structure):
 def kept_signal_stack() -> Iterator[None]:
     """Gives the thread its alternate signal stack back after the block.
 
-    OpenVINO 2026.4 leaves one behind that does not hold: a later signal that Python handles (Ctrl-C, the end of a
-    child process) could end the process with a segmentation fault.
+    OpenVINO 2026.4 leaves one behind that does not hold: a later signal that Python handles
+    (Ctrl-C, the end of a child process) could end the process with a segmentation fault.
     """
     if sys.platform != "linux":
         yield
         return
-    library, before = ctypes.CDLL(None), _SignalStack()
+    library = ctypes.CDLL(None)
+    before = _SignalStack()
     library.sigaltstack(None, ctypes.byref(before))
     try:
         yield

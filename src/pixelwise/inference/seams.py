@@ -1,4 +1,6 @@
-"""How much tiles show in the labels: changes of label across their edges against those elsewhere."""
+"""How much tiles show in the labels: changes of label across their edges against those
+elsewhere.
+"""
 
 import numpy as np
 
@@ -7,9 +9,11 @@ from pixelwise.inference.tiles import TilePlan
 
 
 class Seams:
-    """Counts pairs of neighbouring pixels with different labels: those that an edge of a tile parts, and the others.
+    """Counts pairs of neighbouring pixels with different labels: those that an edge of a tile
+    parts, and the others.
 
-    Where tiles meet without a trace both shares are alike. Rows are handed to `add` from the top to the bottom.
+    Where tiles meet without a trace both shares are alike. Rows are handed to `add` from the top to
+    the bottom.
     """
 
     def __init__(self, plan: TilePlan) -> None:
@@ -37,18 +41,25 @@ class Seams:
 
     @property
     def shares(self) -> tuple[float, float] | None:
-        """Shares of pairs with different labels, across tiles' edges and elsewhere; None where there is no edge."""
+        """Shares of pairs with different labels, across tiles' edges and elsewhere; None where
+        there is no edge.
+        """
         (inside_same, inside_changed), (edge_same, edge_changed) = self._pairs.tolist()
         if not edge_same + edge_changed:
             return None
-        return edge_changed / (edge_same + edge_changed), inside_changed / max(1, inside_same + inside_changed)
+        return edge_changed / (edge_same + edge_changed), inside_changed / max(
+            1, inside_same + inside_changed
+        )
 
     def __str__(self) -> str:
         found = self.shares
         if found is None:
             return "one tile, so no seams"
         edge, elsewhere = (f"{100 * share:.3f} %" for share in found)
-        return f"labels change between {edge} of the neighbouring pixels across tile edges and {elsewhere} elsewhere"
+        return (
+            f"labels change between {edge} of the neighbouring pixels across tile edges and "
+            f"{elsewhere} elsewhere"
+        )
 
 
 def _edges(starts: list[int], side: int, length: int) -> np.ndarray:

@@ -14,19 +14,22 @@ from pixelwise.memory import no_memory
 class TorchRunner:
     """Runs a module that takes float RGB in [0, 1], (N, 3, H, W), and normalises by itself.
 
-    The module is moved to `device` and put in eval mode for good. With `bfloat16` it runs under autocast; the logits
-    come back as float32 all the same. Raises ConfigError for another precision, and when a tile does not fit into the
-    device's memory.
+    The module is moved to `device` and put in eval mode for good. With `bfloat16` it runs under
+    autocast; the logits come back as float32 all the same. Raises ConfigError for another
+    precision, and when a tile does not fit into the device's memory.
     """
 
-    def __init__(self, model: nn.Module, *, device: torch.device, precision: str = "float32") -> None:
+    def __init__(
+        self, model: nn.Module, *, device: torch.device, precision: str = "float32"
+    ) -> None:
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
         # torch's stubs leave `memory_format` out of Module.to's overloads for modules
         self.model: nn.Module = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device = device
         self.precision = precision
-        # one thread for all calls: PyTorch keeps a team of threads for each that calls it, and idle teams spin
+        # one thread for all calls: PyTorch keeps a team of threads for each that calls it, and idle
+        # teams spin
         self._thread = ThreadPoolExecutor(1)
 
     def __call__(self, rgb: Pixels) -> Logits:
@@ -38,14 +41,18 @@ class TorchRunner:
                 raise
             height, width = rgb.shape[-2:]
             raise ConfigError(
-                f"{self.device} has too little free memory for {len(rgb)} tile(s) of {height} x {width} pixels "
-                "(height x width): choose smaller tiles" + (", or the CPU" if self.device.type != "cpu" else "")
+                f"{self.device} has too little free memory for {len(rgb)} tile(s) of {height} "
+                f"x {width} pixels "
+                "(height x width): choose smaller tiles"
+                + (", or the CPU" if self.device.type != "cpu" else "")
             ) from error
 
     @torch.inference_mode()
     def _logits(self, rgb: Pixels) -> Logits:
         pixels = torch.tensor(rgb, device=self.device)  # copies, also what is read-only
-        image = pixels.to(torch.float32, memory_format=torch.channels_last).div_(255)  # (N, 3, H, W)
+        image = pixels.to(torch.float32, memory_format=torch.channels_last).div_(
+            255
+        )  # (N, 3, H, W)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits: torch.Tensor = self.model(image)  # (N, C, H, W)
         return np.ascontiguousarray(logits.float().cpu().numpy())

@@ -25,14 +25,18 @@ class _FromPixels(nn.Module):
 
 
 def to_onnx(model: Segmenter) -> bytes:
-    """The network with its normalisation: `rgb`, uint8 (N, 3, H, W), to `logits`, float32 (N, C, H, W); N, H, W free.
+    """The network with its normalisation: `rgb`, uint8 (N, 3, H, W), to `logits`, float32 (N, C, H,
+    W); N, H, W free.
 
-    PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes padded to a multiple.
+    PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes
+    padded to a multiple.
     """
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on tracing being the old way, and on sizes that are compared, which are free
+        warnings.simplefilter(
+            "ignore"
+        )  # on tracing being the old way, and on sizes that are compared, which are free
         torch.onnx.export(
             _FromPixels(model).eval().cpu(),
             (torch.zeros(_TRACED, dtype=torch.uint8),),

@@ -1,4 +1,6 @@
-"""Temperature scaling: the number that makes a model's confidence honest, and a copy of the model that has it."""
+"""Temperature scaling: the number that makes a model's confidence honest, and a copy of the model
+that has it.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,25 +18,35 @@ from pixelwise.monitor import Monitor
 from pixelwise.tasks.calibration import fit_temperature
 from pixelwise.tasks.labels import VOID
 
-IMAGES, PIXELS = 200, 100_000
+IMAGES = 200
+PIXELS = 100_000
 """At most so many images, evenly spaced, and pixels of all together, seeded, are looked at."""
 
 
 def find_temperature(
-    model: Predictor, data: str | Path, *, options: DataOptions | None = None, monitor: Monitor | None = None
+    model: Predictor,
+    data: str | Path,
+    *,
+    options: DataOptions | None = None,
+    monitor: Monitor | None = None,
 ) -> float:
-    """The temperature T by which dividing the logits makes the validation split of the folder `data` likeliest.
+    """The temperature T by which dividing the logits makes the validation split of the folder
+    `data` likeliest.
 
-    Pixels of classes that the model does not know are left out. Raises DataError without a validation split, or where
-    all its pixels are void or of unknown classes.
+    Pixels of classes that the model does not know are left out. Raises DataError without a
+    validation split, or where all its pixels are void or of unknown classes.
     """
-    monitor, options = monitor or Monitor(), options or as_trained(model)
+    monitor = monitor or Monitor()
+    options = options or as_trained(model)
     dataset = readable(open_dataset(data, options), "val", options, monitor)
     pairs = spread(dataset.pairs("val"))
-    names, table = model.classes.names, np.full(256, VOID, np.uint8)
+    names = model.classes.names
+    table = np.full(256, VOID, np.uint8)
     for label, name in enumerate(dataset.classes.names):
         table[label] = names.index(name) if name in names else VOID
-    rng, logits, targets = np.random.default_rng(0), [], []
+    rng = np.random.default_rng(0)
+    logits = []
+    targets = []
     for pair in monitor.track(pairs, what="calibrating on val", total=len(pairs)):
         target = table[dataset.read_labels(pair.mask)].reshape(-1)
         known = np.flatnonzero(target != VOID)
@@ -48,10 +60,11 @@ def find_temperature(
 
 
 def write_calibrated(model: str | Path, path: str | Path, temperature: float) -> None:
-    """Write a copy of a model file (or that of a run folder) whose logits are divided by `temperature` more.
+    """Write a copy of a model file (or that of a run folder) whose logits are divided by
+    `temperature` more.
 
-    Labels stay; confidence, probabilities and every export follow. Raises ModelError for an exported model, and what
-    `load_model` and `save_model` raise.
+    Labels stay; confidence, probabilities and every export follow. Raises ModelError for an
+    exported model, and what `load_model` and `save_model` raise.
     """
     refuse_exported(Path(model))
     network, header = load_model(model_path(Path(model)))
@@ -62,9 +75,15 @@ def write_calibrated(model: str | Path, path: str | Path, temperature: float) ->
 def refuse_exported(model: Path) -> None:
     """Raises ModelError for a file that `export` wrote."""
     if model.suffix in EXPORTED:
-        raise ModelError(f"model {model}: an exported file cannot be changed; calibrate the .safetensors, then export")
+        raise ModelError(
+            f"model {model}: an exported file cannot be changed; calibrate the .safetensors, "
+            "then export"
+        )
 
 
 def spread(pairs: tuple[Pair, ...]) -> list[Pair]:
     """At most IMAGES of them, evenly spaced."""
-    return [pairs[at] for at in np.linspace(0, len(pairs) - 1, min(IMAGES, len(pairs))).round().astype(int)]
+    return [
+        pairs[at]
+        for at in np.linspace(0, len(pairs) - 1, min(IMAGES, len(pairs))).round().astype(int)
+    ]

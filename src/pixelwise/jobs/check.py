@@ -12,7 +12,8 @@ from pixelwise.files import write_text
 from pixelwise.monitor import Monitor
 from pixelwise.reports.checkup import ClassShare, Section, write_checkup
 
-_LINES, _PICTURES = 12, 6
+_LINES = 12
+_PICTURES = 6
 
 
 def check(
@@ -24,10 +25,11 @@ def check(
     report: str | Path | None = None,
     monitor: Monitor | None = None,
 ) -> tuple[Checkup, Repair | None]:
-    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended copy to `fix`.
+    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended
+    copy to `fix`.
 
-    Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError for what cannot be
-    written.
+    Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError
+    for what cannot be written.
     """
     monitor = monitor or Monitor()
     root = Path(data)
@@ -38,7 +40,9 @@ def check(
         found = examine(root, format=format, monitor=monitor)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
-        raise DataError(f"{shown(place)}: {error.strerror or error}; make it readable and try again") from error
+        raise DataError(
+            f"{shown(place)}: {error.strerror or error}; make it readable and try again"
+        ) from error
     if json_file is not None:
         write_text(Path(json_file), json.dumps(found.as_dict(), indent=1) + "\n")
     if report is not None:
@@ -54,7 +58,9 @@ def write_page(found: Checkup, path: Path) -> None:
         pictured = [hit for hit in finding.hits if hit.image or hit.mask][:_PICTURES]
         thumbs = [(line(hit, found), thumbnail(hit, looks, found.encoding)) for hit in pictured]
         pictures = {text: data for text, data in thumbs if data}
-        lines = [text for hit in finding.hits[:_LINES] if (text := line(hit, found)) not in pictures]
+        lines = [
+            text for hit in finding.hits[:_LINES] if (text := line(hit, found)) not in pictures
+        ]
         more = finding.places - len(pictures) - len(lines)
         if more > 0:
             lines.append(f"and {more:,} more (--json lists them)")
@@ -70,7 +76,9 @@ def write_page(found: Checkup, path: Path) -> None:
             )
         )
     title = f"Check of {shown(found.inventory.root)}"
-    write_checkup(path, title=title, facts=facts(found), sections=sections, shares=class_shares(found))
+    write_checkup(
+        path, title=title, facts=facts(found), sections=sections, shares=class_shares(found)
+    )
 
 
 def line(hit: Hit, found: Checkup) -> str:

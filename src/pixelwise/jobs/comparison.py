@@ -1,4 +1,6 @@
-"""Which of several models is better on the same images, and whether that is more than chance of the images."""
+"""Which of several models is better on the same images, and whether that is more than chance of the
+images.
+"""
 
 import json
 import math
@@ -19,18 +21,21 @@ Counted = tuple[tuple[str, ...], str, tuple[str, ...], Counts]
 
 FEW = 30
 MEANING = (
-    f"95 % intervals by paired bootstrap: images are drawn anew {ROUNDS} times, the same for all models. They tell of "
-    "other images of the same source, not of another training; frames of one video resemble each other, and the "
+    f"95 % intervals by paired bootstrap: images are drawn anew {ROUNDS} times, the same for "
+    "all models. They tell of "
+    "other images of the same source, not of another training; frames of one video resemble "
+    "each other, and the "
     "intervals are then too narrow."
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found. counts (M, N, 3, C): of each model and image the pixels right, true and predicted.
+    """What `compare` found. counts (M, N, 3, C): of each model and image the pixels right, true and
+    predicted.
 
-    `best` is the model of the highest mean IoU; `behind` holds, for every other, the best's lead in mean IoU and in
-    each class's IoU.
+    `best` is the model of the highest mean IoU; `behind` holds, for every other, the best's lead in
+    mean IoU and in each class's IoU.
     """
 
     models: tuple[str, ...]
@@ -52,19 +57,29 @@ class Comparison:
         return [self._verdict(model, lead) for model, (lead, _) in self.behind.items()]
 
     def _verdict(self, model: int, lead: Difference) -> str:
-        best, other = self.models[self.best], self.models[model]
+        best = self.models[self.best]
+        other = self.models[model]
         if math.isnan(lead.low):
             return f"{best} and {other}: one image says nothing of others"
-        how = f"95 % interval {100 * lead.low:.1f} to {100 * lead.high:.1f}, sign flips in {lead.flips:.1%} of draws"
+        how = (
+            f"95 % interval {100 * lead.low:.1f} to {100 * lead.high:.1f}, sign flips in "
+            f"{lead.flips:.1%} of draws"
+        )
         is_better = "is better than {} by" if lead.shown else "is above {} by"
         verdict = "real" if lead.shown else "not shown"
-        return f"{best} {is_better.format(other)} {100 * lead.value:.1f} points of mean IoU, {how}: {verdict}"
+        return (
+            f"{best} {is_better.format(other)} {100 * lead.value:.1f} points of mean IoU, "
+            f"{how}: {verdict}"
+        )
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Columns and rows of text: by class the best's IoU, and every other's with how far it is behind, in points."""
+        """Columns and rows of text: by class the best's IoU, and every other's with how far it is
+        behind, in points.
+        """
         best, *others = (self.models[model] for model in (self.best, *self.behind))
         columns = ["", best, *(f"{name} (difference in points, 95 %)" for name in others)]
-        scores, rows = self.iou(), []
+        scores = self.iou()
+        rows = []
         for at, name in enumerate(("mean IoU", *self.classes)):
             row = [name, _figure(scores[self.best][at])]
             for model, (lead, leads) in self.behind.items():
@@ -77,7 +92,9 @@ class Comparison:
         write_text(path, json.dumps(self.as_dict(), indent=2) + "\n")
 
     def as_dict(self) -> dict[str, object]:
-        """JSON values; differences are the best's figure minus the other's, null where there is none."""
+        """JSON values; differences are the best's figure minus the other's, null where there is
+        none.
+        """
         scores = [[number(value) for value in row] for row in self.iou()]
         return {
             "split": self.split,
@@ -102,7 +119,8 @@ class Comparison:
 
 
 def compared(models: tuple[str, ...], counted: Counted, said: Sequence[str] = ()) -> Comparison:
-    """Rank the models by mean IoU and put the best beside each other; the notes end with what was `said` before.
+    """Rank the models by mean IoU and put the best beside each other; the notes end with what was
+    `said` before.
 
     Raises DataError where every pixel is void.
     """
@@ -116,15 +134,20 @@ def compared(models: tuple[str, ...], counted: Counted, said: Sequence[str] = ()
     notes = [MEANING]
     if len(others) > 1:
         notes.append(
-            f"{len(others)} models against the best: the intervals of mean IoU are so wide that all hold together in "
-            "95 % of cases (Bonferroni). The best was picked on these images, which flatters it: confirm it on others."
+            f"{len(others)} models against the best: the intervals of mean IoU are so wide "
+            "that all hold together in "
+            "95 % of cases (Bonferroni). The best was picked on these images, which flatters "
+            "it: confirm it on others."
         )
     notes.append(
-        f"The intervals of the {len(classes)} classes are 95 % each: of twenty classes without a difference, about one "
+        f"The intervals of the {len(classes)} classes are 95 % each: of twenty classes "
+        "without a difference, about one "
         "seems to have one."
     )
     if len(images) < FEW:
-        notes.append(f"{len(images)} images are few: such intervals tend to be too narrow below about {FEW}.")
+        notes.append(
+            f"{len(images)} images are few: such intervals tend to be too narrow below about {FEW}."
+        )
     return Comparison(models, classes, split, images, counts, best, behind, (*notes, *said))
 
 

@@ -21,8 +21,9 @@ from pixelwise.tasks.labels import VOID, Classes, voc_colormap
 
 @dataclass
 class Converted:
-    """What became of a set: where it is, images by split, images left out with the reason, classes; and by image shapes
-    that reached over its border, shapes without a pixel, and pixels that shapes of two classes claimed.
+    """What became of a set: where it is, images by split, images left out with the reason, classes;
+    and by image shapes that reached over its border, shapes without a pixel, and pixels that shapes
+    of two classes claimed.
     """
 
     folder: Path
@@ -41,7 +42,11 @@ class Converted:
             (self.blank, "shapes have no pixel (lines, points, or too small) and are gone"),
             (self.overlapped, "pixels were in shapes of two classes"),
         ]
-        said = [f"{counts.total():,} {what}: in {first(sorted(+counts))}" for counts, what in found if counts.total()]
+        said = [
+            f"{counts.total():,} {what}: in {first(sorted(+counts))}"
+            for counts, what in found
+            if counts.total()
+        ]
         splits = ", ".join(f"{split} {count:,}" for split, count in self.images.items())
         return [f"{self.folder}: {splits} images, {len(self.classes)} classes", *said]
 
@@ -64,16 +69,19 @@ def convert(
     skip_unpaired: bool = False,
     monitor: Monitor | None = None,
 ) -> Converted:
-    """Write the data set `source` to the new folder `folder` in the format `to`, all of it or nothing.
+    """Write the data set `source` to the new folder `folder` in the format `to`, all of it or
+    nothing.
 
-    Splits stay as they are. Images whose labels cannot be read, or have another size, are left out and named.
-    Raises ConfigError for a format that cannot be written, OutputError for a folder that cannot be, and DataError for a
-    source that cannot be opened or of which nothing is left.
+    Splits stay as they are. Images whose labels cannot be read, or have another size, are left out
+    and named. Raises ConfigError for a format that cannot be written, OutputError for a folder that
+    cannot be, and DataError for a source that cannot be opened or of which nothing is left.
     """
     if to not in WRITERS:
         raise _unwritable(to)
     monitor = monitor or Monitor()
-    dataset = open_dataset(source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False))
+    dataset = open_dataset(
+        source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False)
+    )
     for note in dataset.notes:
         monitor.line(note)
     return write_dataset(dataset, Path(folder), to=to, monitor=monitor)
@@ -93,13 +101,17 @@ def write_dataset(dataset: DataSet, folder: Path, *, to: str, monitor: Monitor) 
 def _unwritable(to: str) -> ConfigError:
     fixed = {"cityscapes", "cityscapes-all", "ade20k", "camvid"}
     if to in fixed:
-        return ConfigError(f"{to} stands for a fixed list of classes and is not written; choose folder")
+        return ConfigError(
+            f"{to} stands for a fixed list of classes and is not written; choose folder"
+        )
     if to == "matte":
         return ConfigError("matte holds an alpha, which labels do not have; choose folder")
     return unknown("format to write", to, WRITERS)
 
 
-def _items(dataset: DataSet, stage: Path, place: str, done: Converted, monitor: Monitor) -> Iterator[_Item]:
+def _items(
+    dataset: DataSet, stage: Path, place: str, done: Converted, monitor: Monitor
+) -> Iterator[_Item]:
     pairs = [(split, pair) for split, pairs in dataset.splits.items() for pair in pairs]
     names = Counter(pair.name for _, pair in pairs)
     for split, pair in monitor.track(pairs, what="converting", total=len(pairs)):
@@ -121,7 +133,10 @@ def _labels(dataset: DataSet, pair: Pair, done: Converted) -> Array:
     drawing = drawing_of(dataset.read_labels, pair.mask)
     size = upright_size(pair.image)
     if drawing.labels.shape != size:
-        raise ImageError(f"{pair.image}: {size} pixels, but its labels have {drawing.labels.shape} (height, width)")
+        raise ImageError(
+            f"{pair.image}: {size} pixels, but its labels have {drawing.labels.shape} "
+            "(height, width)"
+        )
     done.clipped[pair.name] += drawing.clipped
     done.blank[pair.name] += drawing.blank
     done.overlapped[pair.name] += drawing.overlapped
@@ -137,7 +152,9 @@ def _palette(classes: Classes) -> Classes:
 def _folder(stage: Path, items: Iterable[_Item], done: Converted) -> None:
     classes = _palette(done.classes)
     for item in items:
-        write_labels(stage / "masks" / item.split / f"{item.image.stem}.png", item.labels, classes.palette)
+        write_labels(
+            stage / "masks" / item.split / f"{item.image.stem}.png", item.labels, classes.palette
+        )
     rows: list[dict[str, object]] = [
         {"id": label, "name": name, "color": colour}
         for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
@@ -151,10 +168,15 @@ def _voc(stage: Path, items: Iterable[_Item], done: Converted) -> None:
     for split, group in groupby(items, key=_split):
         names = []
         for item in group:
-            write_labels(stage / "SegmentationClass" / f"{item.image.stem}.png", item.labels, classes.palette)
+            write_labels(
+                stage / "SegmentationClass" / f"{item.image.stem}.png", item.labels, classes.palette
+            )
             names.append(item.image.stem)
         write_text(stage / "ImageSets/Segmentation" / f"{split}.txt", "\n".join(names) + "\n")
-    rows = [f"{name}:{r},{g},{b}::" for name, (r, g, b) in zip(classes.names, classes.palette, strict=True)]
+    rows = [
+        f"{name}:{r},{g},{b}::"
+        for name, (r, g, b) in zip(classes.names, classes.palette, strict=True)
+    ]
     write_text(stage / "labelmap.txt", "\n".join(["# label:color_rgb:parts:actions", *rows]) + "\n")
 
 
@@ -178,7 +200,9 @@ def _cvat(stage: Path, items: Iterable[_Item], done: Converted) -> None:
 
 def _yolo(stage: Path, items: Iterable[_Item], done: Converted) -> None:
     for item in items:
-        yolo.write(stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, done.classes)
+        yolo.write(
+            stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, done.classes
+        )
     yolo.write_names(stage / "data.yaml", list(done.images), done.classes, void=done.void)
 
 

@@ -31,12 +31,14 @@ def evaluate(
     scorer: Callable[..., Evaluation] | None = None,
     monitor: Monitor | None = None,
 ) -> Evaluation:
-    """Score a model on the split `split` of the folder `data` (test where there is one, val otherwise).
+    """Score a model on the split `split` of the folder `data` (test where there is one, val
+    otherwise).
 
-    Without `options` the data is dealt and read as for the model's training. Classes are matched by name: the model is
-    scored on those it knows, all other pixels are void, and the notes say so. With `report`, a folder, an HTML page
-    with pictures is written. With `temperature` it is also measured how well calibrated the model is when its logits
-    are divided by it (see `find_temperature`). `scorer` does the work in place of `score`. Raises ModelError where no
+    Without `options` the data is dealt and read as for the model's training. Classes are matched by
+    name: the model is scored on those it knows, all other pixels are void, and the notes say so.
+    With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also
+    measured how well calibrated the model is when its logits are divided by it (see
+    `find_temperature`). `scorer` does the work in place of `score`. Raises ModelError where no
     class is shared.
     """
     monitor = monitor or Monitor()
@@ -48,7 +50,9 @@ def evaluate(
     split = dataset.scored(split)
     dataset = readable(dataset, split, options, monitor)
     pairs = dataset.pairs(split)
-    result = (scorer or score)(predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor)
+    result = (scorer or score)(
+        predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor
+    )
     if report is not None:
         result.write_json(Path(report) / "scores.json")
         evaluation_page(Path(report) / "report.html", result, predictor, dataset)
@@ -68,11 +72,16 @@ def score(
     shared = announced(predictor.classes, dataset, pairs, split, monitor)
     each = (measured(predictor, dataset.read_labels, shared, temperature, pair) for pair in pairs)
     return concluded(
-        monitor.track(each, what=f"evaluating {split}", total=len(pairs)), shared, split, [pair.name for pair in pairs]
+        monitor.track(each, what=f"evaluating {split}", total=len(pairs)),
+        shared,
+        split,
+        [pair.name for pair in pairs],
     )
 
 
-def announced(model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, monitor: Monitor) -> Shared:
+def announced(
+    model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, monitor: Monitor
+) -> Shared:
     """The classes that count, said with what does not. Raises ModelError as `match`."""
     shared = match(model, dataset.classes)
     for note in (f"scoring the {len(pairs)} images of {split}", *shared.notes):
@@ -81,9 +90,15 @@ def announced(model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: st
 
 
 def measured(
-    predictor: Predictor, read_labels: Callable[[Path], Array], shared: Shared, temperature: float | None, pair: Pair
+    predictor: Predictor,
+    read_labels: Callable[[Path], Array],
+    shared: Shared,
+    temperature: float | None,
+    pair: Pair,
 ) -> Measures:
-    """Of an image whose mask `read_labels` reads. Raises ImageError where one cannot be read or sizes differ."""
+    """Of an image whose mask `read_labels` reads. Raises ImageError where one cannot be read or
+    sizes differ.
+    """
     found = predictor.predict(pair.image, scores=None if temperature is None else "logits")
     truth = shared.truth(read_labels, pair, found.labels.shape)
     measures = Measures.of(len(shared.classes), temperature)
@@ -91,9 +106,11 @@ def measured(
     return measures
 
 
-def concluded(each: Iterable[Measures], shared: Shared, split: str, names: Sequence[str]) -> Evaluation:
-    """The figures that follow from the measures of each of the images `names`, in their order. Raises DataError where
-    all of them are void.
+def concluded(
+    each: Iterable[Measures], shared: Shared, split: str, names: Sequence[str]
+) -> Evaluation:
+    """The figures that follow from the measures of each of the images `names`, in their order.
+    Raises DataError where all of them are void.
     """
     measures = None
     for one in each:
@@ -122,7 +139,8 @@ def match(model: Classes, data: Classes, *, called: str = "model") -> Shared:
     names = tuple(name for name in data.names if name in model.names)
     if not names:
         raise ModelError(
-            f"{called} and data share no class name: the model knows {', '.join(model.names)}; the data has "
+            f"{called} and data share no class name: the model knows "
+            f"{', '.join(model.names)}; the data has "
             f"{', '.join(data.names)}; rename them in the data's classes.txt"
         )
     unknown = [name for name in data.names if name not in names]
@@ -131,9 +149,16 @@ def match(model: Classes, data: Classes, *, called: str = "model") -> Shared:
     if unknown:
         notes.append(f"the model does not know {', '.join(unknown)}: their pixels are void")
     if extra:
-        notes.append(f"the data has no {', '.join(extra)}: pixels predicted so are counted as wrong")
+        notes.append(
+            f"the data has no {', '.join(extra)}: pixels predicted so are counted as wrong"
+        )
     palette = tuple(data.palette[data.names.index(name)] for name in names)
-    return Shared(Classes(names, palette), _lookup(data.names, names), _lookup(model.names, names), tuple(notes))
+    return Shared(
+        Classes(names, palette),
+        _lookup(data.names, names),
+        _lookup(model.names, names),
+        tuple(notes),
+    )
 
 
 def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:

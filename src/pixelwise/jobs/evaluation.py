@@ -31,7 +31,8 @@ BAND = 256
 
 @dataclass(frozen=True)
 class Measures:
-    """Sums over images from which every figure follows. Of an image itself only three numbers a class are kept.
+    """Sums over images from which every figure follows. Of an image itself only three numbers a
+    class are kept.
 
     `calibrated` is the reliability of the confidence at `temperature`, where one was given.
     """
@@ -52,7 +53,9 @@ class Measures:
         return cls(*parts, temperature=temperature)
 
     def add(self, truth: Array, labels: Array, found: Result) -> None:
-        """Count one image: true and predicted ids (H, W) of the shared classes, and what the model gave."""
+        """Count one image: true and predicted ids (H, W) of the shared classes, and what the model
+        gave.
+        """
         self.images.add(self.confusion.update(torch.from_numpy(truth), torch.from_numpy(labels)))
         for part in (self.boundary, self.near, self.sizes):
             part.update(truth, labels)
@@ -64,10 +67,13 @@ class Measures:
             self.calibrated.update(confidence[counted], right)
 
     def join(self, other: "Measures") -> None:
-        """Count the images of `other` too, after those counted so far: the same figures as if they had been added."""
+        """Count the images of `other` too, after those counted so far: the same figures as if they
+        had been added.
+        """
         self.images.join(other.images)
         for name in ("confusion", "boundary", "near", "sizes", "reliability", "calibrated"):
-            mine, theirs = vars(getattr(self, name)), vars(getattr(other, name))
+            mine = vars(getattr(self, name))
+            theirs = vars(getattr(other, name))
             mine |= {key: mine[key] + theirs[key] for key in getattr(self, name).SUMS}
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
@@ -78,24 +84,34 @@ class Measures:
             "regions_by_size": self.sizes.rows(),
             "calibration": self.reliability.as_dict(),
             "temperature": self.temperature,
-            "calibration_at_temperature": None if self.temperature is None else self.calibrated.as_dict(),
+            "calibration_at_temperature": None
+            if self.temperature is None
+            else self.calibrated.as_dict(),
         }
 
 
 @dataclass(frozen=True)
 class Shared:
-    """The classes that model and data set have by the same name, and how each side's ids become ids of these."""
+    """The classes that model and data set have by the same name, and how each side's ids become ids
+    of these.
+    """
 
     classes: Classes
     from_data: Array
     from_model: Array
     notes: tuple[str, ...]
 
-    def truth(self, read_labels: Callable[[Path], Array], pair: Pair, size: tuple[int, ...]) -> Array:
-        """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of the image's size."""
+    def truth(
+        self, read_labels: Callable[[Path], Array], pair: Pair, size: tuple[int, ...]
+    ) -> Array:
+        """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of
+        the image's size.
+        """
         truth = self.from_data[read_labels(pair.mask)]
         if truth.shape != size:
-            raise ImageError(f"{pair.image}: {size} pixels, but its mask has {truth.shape} (height, width)")
+            raise ImageError(
+                f"{pair.image}: {size} pixels, but its mask has {truth.shape} (height, width)"
+            )
         return truth
 
 
@@ -123,7 +139,9 @@ class Evaluation:
         return self.shared.notes
 
     def as_dict(self) -> dict[str, object]:
-        """JSON values: Scores, Measures, 95 % intervals, each image's mean IoU (worst first), split and notes."""
+        """JSON values: Scores, Measures, 95 % intervals, each image's mean IoU (worst first), split
+        and notes.
+        """
         bounds = zip(self.classes.names, self.iou_intervals, strict=False)
         return {
             **self.scores.as_dict(self.classes.names),
@@ -131,7 +149,11 @@ class Evaluation:
             "mean_iou_95": _numbers(self.mean_iou_interval),
             "iou_95": {name: _numbers(pair) for name, pair in bounds},
             "mean_iou_by_image": [
-                {"image": name, "mean_iou": _numbers((value,)), **dict(zip(PER_IMAGE, counts, strict=True))}
+                {
+                    "image": name,
+                    "mean_iou": _numbers((value,)),
+                    **dict(zip(PER_IMAGE, counts, strict=True)),
+                }
                 for name, value in self.by_image
                 for counts in [self.counts[name].tolist()]
             ],
@@ -142,12 +164,16 @@ class Evaluation:
     def write_json(self, path: Path) -> None:
         """Write `as_dict` as a JSON file, each list of whole numbers on one line."""
         text = json.dumps(self.as_dict(), indent=2)
-        write_text(path, re.sub(r"\[[\s\d,]+\]", lambda found: "".join(found[0].split()), text) + "\n")
+        write_text(
+            path, re.sub(r"\[[\s\d,]+\]", lambda found: "".join(found[0].split()), text) + "\n"
+        )
 
 
 def _confidence(logits: NDArray[np.float16], temperature: float) -> NDArray[np.float32]:
     """(H, W) of logits (C, H, W) divided by `temperature`."""
-    bands = (logits[:, top : top + BAND].astype(np.float32) for top in range(0, logits.shape[1], BAND))
+    bands = (
+        logits[:, top : top + BAND].astype(np.float32) for top in range(0, logits.shape[1], BAND)
+    )
     return np.concatenate([read_labels(band / np.float32(temperature))[1] for band in bands])
 
 

@@ -43,8 +43,9 @@ TILES = {"tile": TILE, "overlap": OVERLAP, "weights": "linear"}
 
 @dataclass(frozen=True)
 class Exported:
-    """How the file compares with PyTorch in float32 over `images` images: the largest difference of a logit, the share
-    of pixels with the same label, and the seconds that each took for all of them.
+    """How the file compares with PyTorch in float32 over `images` images: the largest difference of
+    a logit, the share of pixels with the same label, and the seconds that each took for all of
+    them.
     """
 
     path: Path
@@ -56,19 +57,28 @@ class Exported:
 
 
 def export(
-    model: str | Path, out: str | Path, *, images: Sequence[str | Path] = (), monitor: Monitor | None = None
+    model: str | Path,
+    out: str | Path,
+    *,
+    images: Sequence[str | Path] = (),
+    monitor: Monitor | None = None,
 ) -> Exported:
-    """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size (.safetensors).
+    """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size
+    (.safetensors).
 
     It is run on `images` (files or folders) beside PyTorch in float32 before.
 
-    Without `images` some of the run's validation images are taken where they are still there, and a drawn scene
-    otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than LARGEST_GAP (weights of half
-    the size may differ more) or the labels agree on less than LEAST_AGREEMENT of the pixels.
+    Without `images` some of the run's validation images are taken where they are still there, and a
+    drawn scene otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than
+    LARGEST_GAP (weights of half the size may differ more) or the labels agree on less than
+    LEAST_AGREEMENT of the pixels.
     """
-    monitor, path = monitor or Monitor(), Path(out)
+    monitor = monitor or Monitor()
+    path = Path(out)
     if path.suffix not in (*EXPORTED, _HALF):
-        raise ConfigError(f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {_HALF}")
+        raise ConfigError(
+            f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {_HALF}"
+        )
     if path.suffix == _HALF:
         if path.resolve() == model_path(Path(model)).resolve():
             raise ConfigError(f"--out {path} is the model itself; give another name")
@@ -80,15 +90,22 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
         _write(trial, segmenter, header)
-        found, allowed = _runner(trial), math.inf if path.suffix == _HALF else LARGEST_GAP
+        found = _runner(trial)
+        allowed = math.inf if path.suffix == _HALF else LARGEST_GAP
         result = _compared(path, found, _on_torch(segmenter), pictures)
-        if not (result.gap <= allowed and result.agreement >= LEAST_AGREEMENT):  # also where it is NaN
+        if not (
+            result.gap <= allowed and result.agreement >= LEAST_AGREEMENT
+        ):  # also where it is NaN
             raise ModelError(
-                f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a logit (allowed "
-                f"{allowed}) and agrees on {result.agreement:.4f} of the labels (needed {LEAST_AGREEMENT}); "
+                f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a "
+                "logit (allowed "
+                f"{allowed}) and agrees on {result.agreement:.4f} of the labels (needed "
+                f"{LEAST_AGREEMENT}); "
                 "nothing was written; please report the encoder and decoder"
             )
-        for ending in (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,):  # what was compared, to the bit
+        for ending in (
+            (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,)
+        ):  # what was compared, to the bit
             with atomic(path.with_suffix(ending)) as draft:
                 shutil.copyfile(trial.with_suffix(ending), draft)
     return result
@@ -116,16 +133,22 @@ def _write(path: Path, segmenter: Segmenter, header: Header) -> None:
 
 
 def _compared(path: Path, found: Runner, wanted: TorchRunner, pictures: list[Array]) -> Exported:
-    gap, same, total, seconds = 0.0, 0, 0, [0.0, 0.0]
+    gap = 0.0
+    same = 0
+    total = 0
+    seconds = [0.0, 0.0]
     for picture in pictures:
         rgb = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
-        logits, runners = list[Logits](), list[Runner]([found, wanted])
+        logits = list[Logits]()
+        runners = list[Runner]([found, wanted])
         for index, runner in enumerate(runners):
             runner(rgb)  # the first run of a size pays for its preparation
             start = time.perf_counter()
             logits.append(runner(rgb))
             seconds[index] += time.perf_counter() - start
-        gap = float(np.maximum(gap, np.abs(logits[0] - logits[1]).max()))  # keeps NaN, as max does not
+        gap = float(
+            np.maximum(gap, np.abs(logits[0] - logits[1]).max())
+        )  # keeps NaN, as max does not
         same += int((logits[0].argmax(1) == logits[1].argmax(1)).sum())
         total += rgb.shape[-2] * rgb.shape[-1]
     return Exported(path, len(pictures), gap, same / total, seconds[0], seconds[1])
@@ -140,7 +163,9 @@ def _pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Array], s
         try:
             raw = json.loads(record.read_text(encoding="utf-8"))
             pairs = open_dataset(raw["data"]["root"], DataOptions(**raw["reading"])).pairs("val")
-            return [read_rgb(pair.image) for pair in pairs[:SAMPLES]], "of the run's validation data"
+            return [
+                read_rgb(pair.image) for pair in pairs[:SAMPLES]
+            ], "of the run's validation data"
         except (PixelwiseError, KeyError, ValueError, TypeError):
             pass  # the data has moved on; the scene will do
     scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)

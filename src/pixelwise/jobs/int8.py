@@ -1,4 +1,6 @@
-"""A model in 8-bit integers: calibrated on the user's images, and kept only where it labels nearly as well."""
+"""A model in 8-bit integers: calibrated on the user's images, and kept only where it labels nearly
+as well.
+"""
 
 import contextlib
 import logging
@@ -34,13 +36,15 @@ LARGEST_LOSS = 0.01
 
 
 PARTS: dict[str, tuple[str, ...]] = {"the whole network": (), "the decoder": (".*/encoder/.*",)}
-"""What is tried in int8, by what is left in float: encoders with depthwise convolutions may not bear it."""
+"""What is tried in int8, by what is left in float: encoders with depthwise convolutions may not
+bear it.
+"""
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """Which `part` is in int8; mean IoU on `images` validation images in float32 and in int8, and the seconds that each
-    took on OpenVINO.
+    """Which `part` is in int8; mean IoU on `images` validation images in float32 and in int8, and
+    the seconds that each took on OpenVINO.
     """
 
     path: Path
@@ -50,15 +54,19 @@ class Quantised:
     seconds: tuple[float, float]
 
 
-def export_int8(model: str | Path, out: str | Path, data: str | Path, *, monitor: Monitor | None = None) -> Quantised:
+def export_int8(
+    model: str | Path, out: str | Path, data: str | Path, *, monitor: Monitor | None = None
+) -> Quantised:
     """Write `model` in int8 as the OpenVINO file `out` (.xml, with a .bin beside it).
 
-    Ranges are learned from CALIBRATION training images of the labelled data set `data` (post-training quantisation of
-    NNCF, weights by channel, biases corrected); where the whole network loses too much, the decoder alone is tried.
-    Mean IoU is measured on the validation images before and after. Raises ModelError, and keeps nothing, where more
-    than LARGEST_LOSS of it is lost, ConfigError for another name of file and without nncf or openvino.
+    Ranges are learned from CALIBRATION training images of the labelled data set `data`
+    (post-training quantisation of NNCF, weights by channel, biases corrected); where the whole
+    network loses too much, the decoder alone is tried. Mean IoU is measured on the validation
+    images before and after. Raises ModelError, and keeps nothing, where more than LARGEST_LOSS of
+    it is lost, ConfigError for another name of file and without nncf or openvino.
     """
-    monitor, path = monitor or Monitor(), Path(out)
+    monitor = monitor or Monitor()
+    path = Path(out)
     if path.suffix != ".xml":
         raise ConfigError(f"--out {path}: int8 is for OpenVINO; give a name that ends in .xml")
     openvino = demand("openvino")
@@ -66,7 +74,8 @@ def export_int8(model: str | Path, out: str | Path, data: str | Path, *, monitor
     segmenter, header = load_model(Path(model))
     dataset = open_dataset(data, as_trained(model))
     with tempfile.TemporaryDirectory() as folder:
-        exact, small = Path(folder) / "float.onnx", Path(folder) / "int8.xml"
+        exact = Path(folder) / "float.onnx"
+        small = Path(folder) / "int8.xml"
         exact.write_bytes(to_onnx(segmenter))
         monitor.line(f"calibrating on {CALIBRATION} training images at most")
         before, slow = _scored(exact, header, data, monitor)
@@ -78,9 +87,12 @@ def export_int8(model: str | Path, out: str | Path, data: str | Path, *, monitor
             monitor.line(f"{part} in int8: mean IoU {after:.4f}, {before:.4f} in float32")
             if before - after <= LARGEST_LOSS:
                 write_openvino(path, network, header)
-                return Quantised(path, part, len(dataset.pairs("val")), (before, after), (slow, fast))
+                return Quantised(
+                    path, part, len(dataset.pairs("val")), (before, after), (slow, fast)
+                )
     raise ModelError(
-        f"int8 takes mean IoU on the validation images from {before:.4f} to {after:.4f}, and only {LARGEST_LOSS} may "
+        f"int8 takes mean IoU on the validation images from {before:.4f} to {after:.4f}, and "
+        f"only {LARGEST_LOSS} may "
         "be lost; nothing was written; keep to bfloat16"
     )
 

@@ -1,4 +1,6 @@
-"""Of which image each mask in a folder is, so that a later call leaves it only for that image, unchanged."""
+"""Of which image each mask in a folder is, so that a later call leaves it only for that image,
+unchanged.
+"""
 
 import json
 from collections.abc import Iterable
@@ -30,15 +32,19 @@ class Origins:
                     self._then[name] = origin
 
     def unchanged(self, image: Path, mask: str) -> bool:
-        """Whether `mask` was made of `image` as it is now. Raises ConfigError where it is of another file."""
-        now, then = self._now.get(image), self._then.get(mask)
+        """Whether `mask` was made of `image` as it is now. Raises ConfigError where it is of
+        another file.
+        """
+        now = self._now.get(image)
+        then = self._then.get(mask)
         if now is None or then is None:
             return False
         if then[1:] == now[1:]:  # the same file, maybe moved
             return True
         if then[0] != now[0]:
             raise ConfigError(
-                f"{self._path.parent} has a mask {mask} of {then[0]}, another file than {image}; give --overwrite to "
+                f"{self._path.parent} has a mask {mask} of {then[0]}, another file than "
+                f"{image}; give --overwrite to "
                 "make it anew, or another --out"
             )
         return False
@@ -52,7 +58,9 @@ class Origins:
             self._file.write(json.dumps([mask, *self._now[image]]) + "\n")
             self._file.flush()
         except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror or error}; free some space") from error
+            raise OutputError(
+                f"cannot write {self._path}: {error.strerror or error}; free some space"
+            ) from error
 
     def close(self) -> None:
         """No more notes."""

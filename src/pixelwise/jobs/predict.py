@@ -1,4 +1,6 @@
-"""Many images to masks on disk: reading, inference and writing overlap; a broken one is named, the others go on."""
+"""Many images to masks on disk: reading, inference and writing overlap; a broken one is named, the
+others go on.
+"""
 
 import glob
 import json
@@ -34,15 +36,17 @@ ABANDONED = 3600.0
 """Seconds after which a draft that has not changed is one of a command that was killed."""
 
 SEVERAL_AT_ONCE = 16_000_000
-"""Pixels up to which images are read whole beside others. Larger ones take turns: each pixel takes some 10 bytes."""
+"""Pixels up to which images are read whole beside others. Larger ones take turns: each pixel takes
+some 10 bytes.
+"""
 
 _TURN = Lock()
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The masks that were written, the images whose masks were there already, and those that could not be read with the
-    reason.
+    """The masks that were written, the images whose masks were there already, and those that could
+    not be read with the reason.
     """
 
     written: tuple[Path, ...]
@@ -60,16 +64,20 @@ def predict_files(
     recipe: Recipe | None = None,
     monitor: Monitor | None = None,
 ) -> Predictions:
-    """Write a mask for each image of `inputs` (see `find_images`) to the folder `out`, and what else is chosen.
+    """Write a mask for each image of `inputs` (see `find_images`) to the folder `out`, and what
+    else is chosen.
 
-    A few images are in work at a time, each read, labelled and written by a thread of its own. Georeferenced images and
-    those above MAX_PIXELS are read by window and written as TIFF (`predict_raster`), one by one and without overlay.
-    With a `recipe`, an image whose results are all there is left out where they were made by the same; without one all
-    are made anew. Raises DataError where there is no image at all, ConfigError where two results would get one name, a
-    result would overwrite an input, or the masks in `out` were made by another recipe, OutputError where `out` cannot
-    be written to. Results already written are kept.
+    A few images are in work at a time, each read, labelled and written by a thread of its own.
+    Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF
+    (`predict_raster`), one by one and without overlay. With a `recipe`, an image whose results are
+    all there is left out where they were made by the same; without one all are made anew. Raises
+    DataError where there is no image at all, ConfigError where two results would get one name, a
+    result would overwrite an input, or the masks in `out` were made by another recipe, OutputError
+    where `out` cannot be written to. Results already written are kept.
     """
-    choices, monitor, folder = choices or Choices(), monitor or Monitor(), Path(out)
+    choices = choices or Choices()
+    monitor = monitor or Monitor()
+    folder = Path(out)
     singled(predictor.classes.names, choices.largest)
     images = find_images(inputs)
     beside = names_beside(images, folder)
@@ -78,27 +86,39 @@ def predict_files(
     _refuse_unfitting(predictor, images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
-    done, origins = dict[Path, Path](), Origins(folder, images if recipe else ())
+    done = dict[Path, Path]()
+    origins = Origins(folder, images if recipe else ())
     if recipe is not None:
         before = _made_with(folder)
         if not recipe.overwrite:
-            same, there = before == recipe.made_with, _times(folder)
+            same = before == recipe.made_with
+            there = _times(folder)
             whole = finished(images, folder, choices, there=there, beside=beside, same=same)
-            done = {image: folder / mask for image, mask in whole.items() if origins.unchanged(image, mask)}
+            done = {
+                image: folder / mask
+                for image, mask in whole.items()
+                if origins.unchanged(image, mask)
+            }
         if recipe.overwrite and "areas" not in choices.extras:
             remove_areas(folder / AREAS)  # it would speak of masks that are no more
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / RECIPE, recipe.as_json())
     results = (name for image in images for name in chain(*result_names(image, choices)))
     sweep(folder, names=results, older=ABANDONED)
-    skipped, written, failed = tuple(done), list[Path](), list[tuple[Path, str]]()
+    skipped = tuple(done)
+    written = list[Path]()
+    failed = list[tuple[Path, str]]()
     todo = [image for image in images if image not in done]
     label = partial(label_image, predictor, folder, choices, monitor)
     with closing(origins):
         for image, found in monitor.track(
             zip(todo, ahead(label, todo), strict=True), what="predicting", total=len(todo)
         ):
-            result = label_large(predictor, folder, choices, monitor, image) if isinstance(found, Large) else found
+            result = (
+                label_large(predictor, folder, choices, monitor, image)
+                if isinstance(found, Large)
+                else found
+            )
             if isinstance(result, ImageError):
                 failed.append((image, str(result)))
                 monitor.line(f"skipped: {result}")
@@ -112,15 +132,19 @@ def predict_files(
 
 
 def find_images(inputs: Sequence[str | Path]) -> list[Path]:
-    """Files as they are, folders as the pictures in them, patterns such as `a/**/*.jpg` as what they match, and text
-    files (.txt) as the images that they list, one a line, relative to the file's own folder.
+    """Files as they are, folders as the pictures in them, patterns such as `a/**/*.jpg` as what
+    they match, and text files (.txt) as the images that they list, one a line, relative to the
+    file's own folder.
 
-    A file that does not exist is found out when it is read. Raises DataError for a pattern without match, a list that
-    cannot be read, and where there is no image at all.
+    A file that does not exist is found out when it is read. Raises DataError for a pattern without
+    match, a list that cannot be read, and where there is no image at all.
     """
     images = list(dict.fromkeys(image for given in inputs for image in _images(str(given))))
     if not images:
-        raise DataError(f"no images in {', '.join(map(str, inputs))}; give image files or folders with images in them")
+        raise DataError(
+            f"no images in {', '.join(map(str, inputs))}; give image files or folders with "
+            "images in them"
+        )
     return images
 
 
@@ -134,7 +158,9 @@ def _images(given: str) -> list[Path]:
         return [path]
     found = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207  Path's takes no pattern
     if not found:
-        raise DataError(f"no file matches {given}; put a pattern in quotes, or give files or folders")
+        raise DataError(
+            f"no file matches {given}; put a pattern in quotes, or give files or folders"
+        )
     return [image for image in found if image.is_file()]
 
 
@@ -156,7 +182,9 @@ class Large:
 def label_image(
     predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
 ) -> Path | ImageError | Large:
-    """Label one image and write its results to `folder`: the mask's path, or what is wrong with the image."""
+    """Label one image and write its results to `folder`: the mask's path, or what is wrong with the
+    image.
+    """
     try:
         if reads_by_window(image):
             return Large()
@@ -167,7 +195,9 @@ def label_image(
         return error
 
 
-def _label_whole(predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path) -> Path:
+def _label_whole(
+    predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
+) -> Path:
     result = predictor.predict(
         image,
         tta=choices.tta,
@@ -182,7 +212,9 @@ def _label_whole(predictor: Predictor, folder: Path, choices: Choices, monitor: 
         seams = Seams(predictor.plan(*result.labels.shape))
         seams.add(0, result.labels)
         monitor.line(f"{image.name}: {seams}")
-    mask, *others = result.save(folder, image.stem, overlay=choices.overlay, confidence=choices.confidence)
+    mask, *others = result.save(
+        folder, image.stem, overlay=choices.overlay, confidence=choices.confidence
+    )
     if choices.overlay and not any(path.name == f"{image.stem}_overlay.jpg" for path in others):
         monitor.line(f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most")
     return mask
@@ -191,7 +223,9 @@ def _label_whole(predictor: Predictor, folder: Path, choices: Choices, monitor: 
 def label_large(
     predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
 ) -> Path | ImageError:
-    """As `label_image`, for one that is Large: one at a time, as it fills the memory that is allowed."""
+    """As `label_image`, for one that is Large: one at a time, as it fills the memory that is
+    allowed.
+    """
     if choices.overlay:
         monitor.line(f"{image}: no overlay, as it is read by window")
     try:
@@ -210,7 +244,9 @@ def _made_with(folder: Path) -> dict[str, Any] | None:
 
 
 def _times(folder: Path) -> dict[str, int]:
-    """The files in a folder, where there is one, with the times they were written, in nanoseconds."""
+    """The files in a folder, where there is one, with the times they were written, in
+    nanoseconds.
+    """
     if not folder.is_dir():
         return {}
     with os.scandir(folder) as entries:
@@ -218,8 +254,8 @@ def _times(folder: Path) -> dict[str, int]:
 
 
 def refuse_unable(choices: Choices, images: Iterable[tuple[Path | str, int | None]]) -> None:
-    """Raises ConfigError for what would stop the run at some image, before the recipe is replaced: images with their
-    pixels, which are looked at where it matters.
+    """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
+    images with their pixels, which are looked at where it matters.
     """
     if choices.smallest > 1 or "polygons" in choices.extras:
         demand("rasterio.features")
@@ -239,8 +275,11 @@ def _refuse_unfitting(predictor: Predictor, images: Sequence[Path], choices: Cho
 
 def names_beside(images: Sequence[Path], folder: Path) -> set[str]:
     """Names of the images that lie in `folder`: the files themselves, and the links to them."""
-    folders, place = {parent: parent.resolve() for parent in {image.parent for image in images}}, folder.resolve()
-    places = {image.resolve() for image in images} | {folders[image.parent] / image.name for image in images}
+    folders = {parent: parent.resolve() for parent in {image.parent for image in images}}
+    place = folder.resolve()
+    places = {image.resolve() for image in images} | {
+        folders[image.parent] / image.name for image in images
+    }
     return {path.name for path in places if path.parent == place}
 
 

@@ -12,7 +12,9 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.monitor import Monitor
 
 TRAINED = ("seed", "val_fraction", "matte_threshold")
-"""Options whose change between training and scoring would score images that were learned from, or other labels."""
+"""Options whose change between training and scoring would score images that were learned from, or
+other labels.
+"""
 
 
 def to_header(reading: DataOptions) -> dict[str, Any]:
@@ -21,10 +23,11 @@ def to_header(reading: DataOptions) -> dict[str, Any]:
 
 
 def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
-    """What is given and is not None, else what `model` was trained with as far as its header says, else the defaults.
+    """What is given and is not None, else what `model` was trained with as far as its header says,
+    else the defaults.
 
-    Score files of `evaluate` say nothing of it. Raises ModelError for a file that is no model, ConfigError as
-    DataOptions.
+    Score files of `evaluate` say nothing of it. Raises ModelError for a file that is no model,
+    ConfigError as DataOptions.
     """
     if isinstance(model, Predictor):
         trained = model.reading
@@ -33,14 +36,18 @@ def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
         trained = {} if path.suffix == ".json" else read_any_header(path).reading
     known = {name: value for name, value in trained.items() if name in TRAINED}
     try:
-        return DataOptions(**{**known, **{name: value for name, value in given.items() if value is not None}})
+        return DataOptions(
+            **{**known, **{name: value for name, value in given.items() if value is not None}}
+        )
     except TypeError as error:
-        raise ModelError(f"model {model}: its header says {known} of its data ({error}); copy it again") from error
+        raise ModelError(
+            f"model {model}: its header says {known} of its data ({error}); copy it again"
+        ) from error
 
 
 def readable(dataset: DataSet, split: str, options: DataOptions, monitor: Monitor) -> DataSet:
-    """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a line names what is
-    left out. Raises as `survey`.
+    """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a
+    line names what is left out. Raises as `survey`.
     """
     if not options.skip_broken:
         return dataset

@@ -32,13 +32,19 @@ from pixelwise.training.state import state_path
 SAMPLES = 5
 
 FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile", "tensorboard"}
-"""Options of a training that may differ when it is resumed: how long, where, and what changes no weights."""
+"""Options of a training that may differ when it is resumed: how long, where, and what changes no
+weights.
+"""
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
 
 
-def make_record(config: TrainConfig, reading: DataOptions, dataset: DataSet, reasons: dict[str, str]) -> dict[str, Any]:
-    """Configuration with the reasons of its choices, data, versions and machine, as run.json holds them."""
+def make_record(
+    config: TrainConfig, reading: DataOptions, dataset: DataSet, reasons: dict[str, str]
+) -> dict[str, Any]:
+    """Configuration with the reasons of its choices, data, versions and machine, as run.json holds
+    them.
+    """
     return {
         "config": asdict(config),
         "reasons": reasons,
@@ -51,8 +57,15 @@ def make_record(config: TrainConfig, reading: DataOptions, dataset: DataSet, rea
             "images": {name: len(pairs) for name, pairs in dataset.splits.items()},
             "notes": list(dataset.notes),
         },
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "machine": {"platform": platform.platform(), "cores": allowed_cores(), "threads": torch.get_num_threads()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
+        "machine": {
+            "platform": platform.platform(),
+            "cores": allowed_cores(),
+            "threads": torch.get_num_threads(),
+        },
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "result": None,
     }
@@ -69,18 +82,21 @@ def _nulled(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def recorded(run: Path, config: TrainConfig, reading: DataOptions, monitor: Monitor) -> tuple[TrainConfig, DataOptions]:
+def recorded(
+    run: Path, config: TrainConfig, reading: DataOptions, monitor: Monitor
+) -> tuple[TrainConfig, DataOptions]:
     """How the run to be resumed trains and reads its data, as it wrote down.
 
-    Options that change no weights may be changed, and all but the recipe where no epoch was finished. Says which others
-    are left aside.
+    Options that change no weights may be changed, and all but the recipe where no epoch was
+    finished. Says which others are left aside.
     """
     raw = _record_of(run)
     try:
         before = TrainConfig(**_as_given(raw["config"]))
     except TypeError as error:
         raise ConfigError(
-            f"run {run} was begun by pixelwise {raw['versions']['pixelwise']}, whose options differ ({error}); "
+            f"run {run} was begun by pixelwise {raw['versions']['pixelwise']}, whose options "
+            f"differ ({error}); "
             "begin anew with another --out, and --start with this run's model"
         ) from error
     data = DataOptions(**raw["reading"])
@@ -89,7 +105,11 @@ def recorded(run: Path, config: TrainConfig, reading: DataOptions, monitor: Moni
         told["recipe"] = config.recipe
     read = _unusual(reading, DataOptions(seed=reading.seed))
     begun = state_path(run).is_file()
-    kept = {name: value for name, value in told.items() if name in FREE or (not begun and name != "recipe")}
+    kept = {
+        name: value
+        for name, value in told.items()
+        if name in FREE or (not begun and name != "recipe")
+    }
     if kept.keys() & {"epochs", "minutes"}:
         kept |= {"epochs": config.epochs, "minutes": config.minutes}
     if "device" not in kept and before.device == "cuda" and not torch.cuda.is_available():
@@ -111,7 +131,9 @@ def _unusual(options: Any, usual: Any) -> dict[str, Any]:
 
 def _as_given(config: dict[str, Any]) -> dict[str, Any]:
     """A config from JSON, which has lists for tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
+    }
 
 
 def refuse_other_data(run: Path, dataset: DataSet) -> None:
@@ -119,32 +141,52 @@ def refuse_other_data(run: Path, dataset: DataSet) -> None:
     before = _record_of(run)["data"]
     if before["fingerprint"] != dataset.fingerprint():
         raise ConfigError(
-            f"run {run} was trained on other data ({before['format']}, {before['images']}) than {dataset.root}; give "
+            f"run {run} was trained on other data ({before['format']}, {before['images']}) "
+            f"than {dataset.root}; give "
             "that data, or another --out"
         )
 
 
 def carry_over(run: Path, record: dict[str, Any]) -> None:
-    """Give the new `record` of a resumed run what the old one says of its beginning and its result so far."""
+    """Give the new `record` of a resumed run what the old one says of its beginning and its result
+    so far.
+    """
     before = _record_of(run)
-    config, reasons = _as_given(before["config"]), before["reasons"]
-    record["reasons"] = {name: reasons[name] for name in reasons if config[name] == record["config"][name]}
+    config = _as_given(before["config"])
+    reasons = before["reasons"]
+    record["reasons"] = {
+        name: reasons[name] for name in reasons if config[name] == record["config"][name]
+    }
     record |= {name: before[name] for name in ("started", "result") if name in before}
 
 
 def finish_record(
-    run: Path, record: dict[str, Any], history: list[Epoch], best: Epoch, *, stopped: bool, scale: dict[str, Any]
+    run: Path,
+    record: dict[str, Any],
+    history: list[Epoch],
+    best: Epoch,
+    *,
+    stopped: bool,
+    scale: dict[str, Any],
 ) -> None:
-    """Write the result into run.json, and a report without scores. `scale` is what `keep_scale` gave."""
-    record["result"] = {"stopped": stopped, "epochs": len(history), "best": asdict(best), "scale": scale}
+    """Write the result into run.json, and a report without scores. `scale` is what `keep_scale`
+    gave.
+    """
+    record["result"] = {
+        "stopped": stopped,
+        "epochs": len(history),
+        "best": asdict(best),
+        "scale": scale,
+    }
     write_record(run, record)
     run_page(run, record, None)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """curves.png and samples.png of a run, drawn anew while it trains, and its report at the end; with `board`, also
-    TensorBoard's events."""
+    """curves.png and samples.png of a run, drawn anew while it trains, and its report at the end;
+    with `board`, also TensorBoard's events.
+    """
 
     run: Path
     dataset: DataSet
@@ -168,14 +210,23 @@ class Pictures:
             self.draw(history, False)
 
     def _draw_samples(self) -> None:
-        predictor, pairs = load(self.run, device=self.device), self.val.pairs
+        predictor = load(self.run, device=self.device)
+        pairs = self.val.pairs
         shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
-        rows = [(read_rgb(p.image), self.dataset.read_labels(p.mask), predictor.predict(p.image).labels) for p in shown]
-        draw_samples(rows, self.run / "samples.png", self.dataset.classes, [pair.name for pair in shown])
+        rows = [
+            (read_rgb(p.image), self.dataset.read_labels(p.mask), predictor.predict(p.image).labels)
+            for p in shown
+        ]
+        draw_samples(
+            rows, self.run / "samples.png", self.dataset.classes, [pair.name for pair in shown]
+        )
 
     def report(self, record: dict[str, Any], monitor: Monitor) -> None:
-        """Write the report anew with the scores of the best model on the validation images; say it where that fails."""
-        predictor, pairs = load(self.run, device=self.device), self.val.pairs
+        """Write the report anew with the scores of the best model on the validation images; say it
+        where that fails.
+        """
+        predictor = load(self.run, device=self.device)
+        pairs = self.val.pairs
         try:
             found = score(predictor, self.dataset, pairs, split="val", monitor=monitor)
             run_page(self.run, record, (found, predictor, self.dataset, pairs))
@@ -194,7 +245,8 @@ def _record_of(run: Path) -> dict[str, Any]:
         DataOptions(**found["reading"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"run {run}: its run.json is damaged or of another version ({error}); begin anew with another --out, and "
+            f"run {run}: its run.json is damaged or of another version ({error}); begin anew "
+            "with another --out, and "
             "--start with this run's model"
         ) from error
     return found

@@ -1,4 +1,6 @@
-"""The size at which a trained network looks at images: found on the validation images, kept in the model file."""
+"""The size at which a trained network looks at images: found on the validation images, kept in the
+model file.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +32,8 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Found:
-    """A scale; that by which the network was validated; its mean IoU minus the latter's, None where they are the same;
-    the others tried; how many images.
+    """A scale; that by which the network was validated; its mean IoU minus the latter's, None where
+    they are the same; the others tried; how many images.
     """
 
     scale: float
@@ -47,17 +49,26 @@ class Found:
         if not self.tried:
             return f"{self.images} validation images are too few to find a better one"
         if self.gain is None:
-            return f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly better {where}"
-        gain, low, high = (100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high))
-        points = f"{gain:+.1f} points of mean IoU beside {self.before:g} {where} (95 %: {low:+.1f} to {high:+.1f})"
+            return (
+                f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly "
+                f"better {where}"
+            )
+        gain, low, high = (
+            100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high)
+        )
+        points = (
+            f"{gain:+.1f} points of mean IoU beside {self.before:g} {where} (95 %: {low:+.1f} "
+            f"to {high:+.1f})"
+        )
         return f"{points}, for {(self.scale / self.before) ** 2:.2f} times the pixels"
 
 
 def keep_scale(
     run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
 ) -> dict[str, Any]:
-    """The scale of a run's model with the reason: the config's, or else the one found on `pairs`, which is written into
-    the model and said; that of training where trying fails, as when a larger size does not fit into a GPU.
+    """The scale of a run's model with the reason: the config's, or else the one found on `pairs`,
+    which is written into the model and said; that of training where trying fails, as when a larger
+    size does not fit into a GPU.
     """
     if config.predict_scale is not None:
         return {"predict_scale": config.predict_scale, "why": "as told"}
@@ -65,30 +76,44 @@ def keep_scale(
     model.scale = scale = looked_at(config)
     runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
     try:
-        found = find_scale(model, Predictor(runner, header.classes), dataset, spread(pairs), monitor)
-        scale, why = found.scale, found.why
+        found = find_scale(
+            model, Predictor(runner, header.classes), dataset, spread(pairs), monitor
+        )
+        scale = found.scale
+        why = found.why
     except PixelwiseError as error:
         why = f"no other could be tried: {error}"
     monitor.line(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
-        save_model(run / "model.safetensors", model, replace(header, model=replace(header.model, scale=scale)))
+        save_model(
+            run / "model.safetensors",
+            model,
+            replace(header, model=replace(header.model, scale=scale)),
+        )
     return {"predict_scale": scale, "why": why}
 
 
 def find_scale(
-    model: Segmenter, predictor: Predictor, dataset: DataSet, pairs: Sequence[Pair], monitor: Monitor
+    model: Segmenter,
+    predictor: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    monitor: Monitor,
 ) -> Found:
-    """The best scale for `model`, which runs in `predictor`; its own where no other of LADDER is clearly better.
+    """The best scale for `model`, which runs in `predictor`; its own where no other of LADDER is
+    clearly better.
 
-    Smaller ones are tried first, larger ones where these are no gain, each way for as long as a step gains mean IoU
-    over `pairs` that is more than chance of the images: its paired interval leaves out zero. The network's own scale is
-    changed on the way. With fewer than FEWEST pairs nothing is tried.
+    Smaller ones are tried first, larger ones where these are no gain, each way for as long as a
+    step gains mean IoU over `pairs` that is more than chance of the images: its paired interval
+    leaves out zero. The network's own scale is changed on the way. With fewer than FEWEST pairs
+    nothing is tried.
     """
     best = before = model.scale
     if len(pairs) < FEWEST:
         return Found(best, before, None, (), len(pairs))
     counts = {best: _counts(model, predictor, dataset, pairs, best, monitor)}
-    smaller, larger = [s for s in reversed(LADDER) if s < before], [s for s in LADDER if s > before]
+    smaller = [s for s in reversed(LADDER) if s < before]
+    larger = [s for s in LADDER if s > before]
     for way in (smaller, larger):
         for step in way if best == before else ():
             counts[step] = _counts(model, predictor, dataset, pairs, step, monitor)
@@ -100,12 +125,19 @@ def find_scale(
 
 
 def _counts(
-    model: Segmenter, predictor: Predictor, dataset: DataSet, pairs: Sequence[Pair], scale: float, monitor: Monitor
+    model: Segmenter,
+    predictor: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    scale: float,
+    monitor: Monitor,
 ) -> Counts:
     """(N, 3, C), as in PerImage."""
-    model.scale, images = scale, PerImage(len(dataset.classes))
+    model.scale = scale
+    images = PerImage(len(dataset.classes))
     for pair in monitor.track(pairs, what=f"trying scale {scale:g}", total=len(pairs)):
-        labels, truth = predictor.predict(pair.image).labels, dataset.read_labels(pair.mask)
+        labels = predictor.predict(pair.image).labels
+        truth = dataset.read_labels(pair.mask)
         matrix = ConfusionMatrix(len(dataset.classes))
         images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
     return images.counts()

@@ -41,8 +41,9 @@ _FILM_SECONDS = 4
 class Setup:
     """What the work is done with.
 
-    size: (height, width) that the result fits into, in the content's shape. network: vgg19, vgg16 or a timm encoder.
-    weights: of the network, `auto` or a file. precision: auto (measured), float32 or bfloat16.
+    size: (height, width) that the result fits into, in the content's shape. network: vgg19, vgg16
+    or a timm encoder. weights: of the network, `auto` or a file. precision: auto (measured),
+    float32 or bfloat16.
     """
 
     size: tuple[int, int] = (600, 600)
@@ -59,7 +60,8 @@ class Setup:
 
 @dataclass(frozen=True)
 class Region:
-    """Where the style goes: on the classes `only`, or everywhere `but` on some, as `model` finds them.
+    """Where the style goes: on the classes `only`, or everywhere `but` on some, as `model` finds
+    them.
 
     styles: pictures whose style goes on single classes, by name, in place of the common one.
     """
@@ -71,7 +73,9 @@ class Region:
 
     def __post_init__(self) -> None:
         if (self.only and self.but) or not (self.only or self.but or self.styles):
-            raise ConfigError("name the classes with one of --only and --except, or give styles of classes")
+            raise ConfigError(
+                "name the classes with one of --only and --except, or give styles of classes"
+            )
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Stylized:
-    """The picture (H, W, 3) uint8, how the losses of the common style went, and whether somebody stopped it."""
+    """The picture (H, W, 3) uint8, how the losses of the common style went, and whether somebody
+    stopped it.
+    """
 
     rgb: Array
     history: list[Step]
@@ -107,12 +113,14 @@ def stylize(
     monitor: Monitor | None = None,
     **options: Any,
 ) -> Stylized:
-    """The picture `content` in the style of another, or of several with their weights; written to `out` if given.
+    """The picture `content` in the style of another, or of several with their weights; written to
+    `out` if given.
 
-    `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result's ICC profile is the
-    content's, and the settings are its EXIF description. Ctrl-C ends the work and keeps the picture so far. Raises
-    ImageError for pictures that cannot be read, ConfigError for options that cannot be, WeightsError where the
-    network's weights cannot be had, OutputError where `out` cannot be written.
+    `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result's ICC
+    profile is the content's, and the settings are its EXIF description. Ctrl-C ends the work and
+    keeps the picture so far. Raises ImageError for pictures that cannot be read, ConfigError for
+    options that cannot be, WeightsError where the network's weights cannot be had, OutputError
+    where `out` cannot be written.
     """
     monitor = monitor or Monitor()
     config, setup = _sorted(config, options)
@@ -120,7 +128,10 @@ def stylize(
     wanted = _pairs(styles)
     picture = _fitted(read_rgb(content), setup.size)
     pictures = [(_tensor(_fitted(read_rgb(path), setup.size)), weight) for path, weight in wanted]
-    own = [(name, _tensor(_fitted(read_rgb(path), setup.size))) for name, path in (region.styles if region else ())]
+    own = [
+        (name, _tensor(_fitted(read_rgb(path), setup.size)))
+        for name, path in (region.styles if region else ())
+    ]
     masks = _masks(picture, region) if region else {}
     mask = masks.get("")
     net, said = load_network(setup.network, setup.weights)
@@ -137,12 +148,23 @@ def stylize(
                 write_image(way.folder / f"step_{step.number:04d}.jpg", film[-1])
             return bool(stop)
 
-        made = transfer(_tensor(picture), pictures, net, config, monitor=monitor, seen=_said(seen, "", config, monitor))
-        rgb, stopped = _array(_laid(made.image, picture, mask)), made.stopped
+        made = transfer(
+            _tensor(picture),
+            pictures,
+            net,
+            config,
+            monitor=monitor,
+            seen=_said(seen, "", config, monitor),
+        )
+        rgb = _array(_laid(made.image, picture, mask))
+        stopped = made.stopped
         for name, style in [] if stopped else own:
             told = _said(lambda step, picture: bool(stop), f" {name}", config, monitor)
-            painted = transfer(_tensor(picture), [(style, 1.0)], net, config, monitor=monitor, seen=told)
-            rgb, stopped = _array(_laid(painted.image, rgb, masks[name])), painted.stopped
+            painted = transfer(
+                _tensor(picture), [(style, 1.0)], net, config, monitor=monitor, seen=told
+            )
+            rgb = _array(_laid(painted.image, rgb, masks[name]))
+            stopped = painted.stopped
             if stopped:
                 break
     if way:
@@ -150,19 +172,31 @@ def stylize(
     if target:
         names = [str(Path(path).name) for path, _ in wanted]
         by_class = {name: path.name for name, path in region.styles} if region else {}
-        settings = {"content": Path(content).name, "styles": names, **by_class, **asdict(setup), **asdict(config)}
+        settings = {
+            "content": Path(content).name,
+            "styles": names,
+            **by_class,
+            **asdict(setup),
+            **asdict(config),
+        }
         _write(target, rgb, content, settings)
     return Stylized(rgb, made.history, stopped)
 
 
 def _said(seen: Seen, what: str, config: StyleConfig, monitor: Monitor) -> Seen:
     """`seen`, with each step counted and its losses said."""
-    track = iter(monitor.track(range(config.steps), what=f"stylizing{what}", total=config.steps, unit="steps"))
+    track = iter(
+        monitor.track(
+            range(config.steps), what=f"stylizing{what}", total=config.steps, unit="steps"
+        )
+    )
 
     def told(step: Step, made: Callable[[], Tensor]) -> bool:
         next(track, None)
         losses = step.losses
-        monitor.status(f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}")
+        monitor.status(
+            f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}"
+        )
         return seen(step, made)
 
     return told
@@ -174,7 +208,9 @@ def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleC
     for name in options:
         if name not in (setup if config else setup | style):
             raise unknown("option", name, setup | style)
-    config = config or StyleConfig(**{name: value for name, value in options.items() if name in style})
+    config = config or StyleConfig(
+        **{name: value for name, value in options.items() if name in style}
+    )
     return config, Setup(**{name: value for name, value in options.items() if name in setup})
 
 
@@ -187,13 +223,17 @@ def _target(out: str | Path | None, content: str | Path) -> Path | None:
     if path.parent.exists() and not os.access(path.parent, os.W_OK):
         raise OutputError(f"cannot write {path}: {path.parent} is read-only; choose another --out")
     if path.suffix.lower() not in _SUFFIXES:
-        raise ConfigError(f"--out {path}: a picture is written; let the name end in one of {', '.join(_SUFFIXES)}")
+        raise ConfigError(
+            f"--out {path}: a picture is written; let the name end in one of {', '.join(_SUFFIXES)}"
+        )
     if path.is_dir():
         raise OutputError(f"{path} is a folder; choose another --out")
     return path
 
 
-def _pairs(styles: str | Path | Sequence[tuple[str | Path, float]]) -> list[tuple[str | Path, float]]:
+def _pairs(
+    styles: str | Path | Sequence[tuple[str | Path, float]],
+) -> list[tuple[str | Path, float]]:
     return [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
 
 
@@ -202,11 +242,17 @@ def _fitted(rgb: Array, size: tuple[int, int]) -> Array:
     height, width = rgb.shape[:2]
     factor = min(1.0, size[0] / height, size[1] / width)
     shape = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return rgb if factor == 1 else np.asarray(Image.fromarray(rgb).resize(shape, Image.Resampling.LANCZOS))
+    return (
+        rgb
+        if factor == 1
+        else np.asarray(Image.fromarray(rgb).resize(shape, Image.Resampling.LANCZOS))
+    )
 
 
 def _masks(rgb: Array, region: Region) -> dict[str, Array]:
-    """How much style a pixel takes (H, W), 0 to 255, with soft edges: a class's own by its name, the common by ''."""
+    """How much style a pixel takes (H, W), 0 to 255, with soft edges: a class's own by its name,
+    the common by ''.
+    """
     predictor = load(region.model)
     names = predictor.classes.names
     for name in (*region.only, *region.but, *(name for name, _ in region.styles)):
@@ -223,7 +269,9 @@ def _masks(rgb: Array, region: Region) -> dict[str, Array]:
 
 def _feathered(chosen: NDArray[np.bool_]) -> Array:
     radius = FEATHER * (chosen.shape[0] ** 2 + chosen.shape[1] ** 2) ** 0.5
-    return np.asarray(Image.fromarray((chosen * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius)))
+    return np.asarray(
+        Image.fromarray((chosen * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius))
+    )
 
 
 def _with_precision(
@@ -248,7 +296,10 @@ def _with_precision(
         seconds[bfloat16] = time.perf_counter() - start
     gain = seconds[False] / seconds[True]
     chosen = gain > 1.1
-    monitor.line(f"precision {'bfloat16' if chosen else 'float32'}: a step in bfloat16 is {gain:.2f} times as fast")
+    monitor.line(
+        f"precision {'bfloat16' if chosen else 'float32'}: a step in bfloat16 is {gain:.2f} "
+        "times as fast"
+    )
     return replace(config, bfloat16=chosen)
 
 
@@ -273,11 +324,14 @@ def _write_way(way: Way, film: list[Array], rgb: Array, history: list[Step]) -> 
     frames = [Image.fromarray(frame).resize(shape) for frame in [*film, rgb]]
     pause = _FILM_SECONDS * 1000 // len(frames)
     with atomic(way.folder / "way.webp") as draft:
-        frames[0].save(draft, save_all=True, append_images=frames[1:], duration=pause, loop=0, quality=85)
+        frames[0].save(
+            draft, save_all=True, append_images=frames[1:], duration=pause, loop=0, quality=85
+        )
 
 
 def _write(path: Path, rgb: Array, content: str | Path, settings: dict[str, object]) -> None:
-    source, exif = open_image(content), Image.Exif()
+    source = open_image(content)
+    exif = Image.Exif()
     exif[_DESCRIPTION] = json.dumps({"pixelwise stylize": settings})
     profile = source.info.get("icc_profile") if source.mode in ("RGB", "RGBA") else None
     with atomic(path) as draft:

@@ -1,4 +1,6 @@
-"""Labels that are likely wrong: the regions a model disbelieves, as a list, as pictures, and for a label editor."""
+"""Labels that are likely wrong: the regions a model disbelieves, as a list, as pictures, and for a
+label editor.
+"""
 
 import csv
 import heapq
@@ -33,15 +35,20 @@ COLUMNS = (
     *("labelled_as", "looks_like", "confidence", "score"),
 )
 SCORE = (
-    "The score is the mean cross-entropy of the labels over the region (its rim left out) times the fourth root of its "
-    "pixels: high where the model gives the label next to no probability over more than a few pixels. A high score is "
+    "The score is the mean cross-entropy of the labels over the region (its rim left out) "
+    "times the fourth root of its "
+    "pixels: high where the model gives the label next to no probability over more than a few "
+    "pixels. A high score is "
     "a suspicion: sometimes the label is wrong, sometimes the model."
 )
 LEARNED = (
-    "The model was trained on train of this very data: it has learned the errors there as well and believes them. An "
-    "honest answer needs a model that has not seen those labels: train another with the halves of the data swapped."
+    "The model was trained on train of this very data: it has learned the errors there as "
+    "well and believes them. An "
+    "honest answer needs a model that has not seen those labels: train another with the "
+    "halves of the data swapped."
 )
-SIDE, AROUND = 320, 40
+SIDE = 320
+AROUND = 40
 MARK = (255, 0, 170)
 
 
@@ -68,12 +75,15 @@ class Suspects:
         return [self._row(rank, found) for rank, found in enumerate(self.regions, 1)]
 
     def _row(self, rank: int, found: Found) -> tuple[object, ...]:
-        one, names = found.suspect, self.classes.names
+        one = found.suspect
+        names = self.classes.names
         figures = (names[one.label], names[one.looks], f"{one.confidence:.4f}", f"{one.score:.3f}")
         return rank, found.pair.image.name, found.split, *one.box, one.area, *figures
 
     def by_image(self) -> list[tuple[object, ...]]:
-        """Image, split, highest score and number of regions of the images that have any, by their worst region."""
+        """Image, split, highest score and number of regions of the images that have any, by their
+        worst region.
+        """
         ranked: dict[tuple[str, str], list[float]] = {}
         for found in self.regions:
             ranked.setdefault((found.pair.image.name, found.split), []).append(found.suspect.score)
@@ -91,21 +101,28 @@ def suspects(
     options: DataOptions | None = None,
     monitor: Monitor | None = None,
 ) -> Suspects:
-    """Rank the regions of `data` whose labels `model` disbelieves, and write them to the folder `out`.
+    """Rank the regions of `data` whose labels `model` disbelieves, and write them to the folder
+    `out`.
 
-    suspects.csv lists all, images.csv their images by the worst region; suspects.html and crops/ show the first `top`.
-    With `to`, labelme or cvat, the images of those and their labels are written for that editor. `split` None is every
-    split but train where the model was trained on it and others are left. Raises ConfigError for a `top` below 1 or
-    another editor, OutputError where that editor's folder is there already.
+    suspects.csv lists all, images.csv their images by the worst region; suspects.html and crops/
+    show the first `top`. With `to`, labelme or cvat, the images of those and their labels are
+    written for that editor. `split` None is every split but train where the model was trained on it
+    and others are left. Raises ConfigError for a `top` below 1 or another editor, OutputError where
+    that editor's folder is there already.
     """
     if top < 1:
         raise ConfigError(f"top {top}: choose how many regions to show, 1 or more")
     if to is not None and to not in EDITORS:
         raise unknown("label editor", to, EDITORS)
     if Path(out).resolve().is_relative_to(Path(data).resolve()):
-        raise OutputError(f"{out} lies in the data set, which stays as it is: choose a folder elsewhere")
+        raise OutputError(
+            f"{out} lies in the data set, which stays as it is: choose a folder elsewhere"
+        )
     if to is not None and (Path(out) / to).exists():
-        raise OutputError(f"{Path(out) / to} is there and may hold corrections: choose another --out, or move it away")
+        raise OutputError(
+            f"{Path(out) / to} is there and may hold corrections: choose another --out, or "
+            "move it away"
+        )
     monitor = monitor or Monitor()
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or as_trained(predictor)
@@ -118,7 +135,11 @@ def suspects(
         dataset = readable(dataset, name, options, monitor)
     pairs = [(name, pair) for name in chosen for pair in dataset.pairs(name)]
     search = _Search(predictor, dataset, top)
-    for note in (*dataset.notes, f"searching the {len(pairs)} images of {', '.join(chosen)}", *search.shared.notes):
+    for note in (
+        *dataset.notes,
+        f"searching the {len(pairs)} images of {', '.join(chosen)}",
+        *search.shared.notes,
+    ):
         monitor.line(note)
     for name, pair in monitor.track(pairs, what="searching", total=len(pairs)):
         search.look(name, pair)
@@ -130,12 +151,16 @@ def suspects(
 
 
 class _Search:
-    """Takes image after image; keeps every region's figures, and pictures of the `top` most suspect alone."""
+    """Takes image after image; keeps every region's figures, and pictures of the `top` most suspect
+    alone.
+    """
 
     def __init__(self, predictor: Predictor, dataset: DataSet, top: int) -> None:
         self.shared = match(predictor.classes, dataset.classes)
         self._channels = [predictor.classes.names.index(name) for name in self.shared.classes.names]
-        self._predictor, self._dataset, self._top = predictor, dataset, top
+        self._predictor = predictor
+        self._dataset = dataset
+        self._top = top
         self._regions: list[Found] = []
         self._shown: list[tuple[float, int, Panels]] = []
 
@@ -147,9 +172,13 @@ class _Search:
         for one in suspects_of(labels, result.scores["probabilities"][self._channels]):
             place = -len(self._regions)  # of equal scores the first found stays
             if len(self._shown) < self._top:
-                heapq.heappush(self._shown, (one.score, place, self._picture(one, result.rgb, labels, said)))
+                heapq.heappush(
+                    self._shown, (one.score, place, self._picture(one, result.rgb, labels, said))
+                )
             elif (one.score, place) > self._shown[0][:2]:
-                heapq.heapreplace(self._shown, (one.score, place, self._picture(one, result.rgb, labels, said)))
+                heapq.heapreplace(
+                    self._shown, (one.score, place, self._picture(one, result.rgb, labels, said))
+                )
             self._regions.append(Found(pair, split, replace(one, mask=np.empty((0, 0), bool))))
 
     def ranked(self) -> tuple[Found, ...]:
@@ -161,12 +190,17 @@ class _Search:
         return [picture for *_, picture in sorted(self._shown, reverse=True)]
 
     def _picture(self, one: Suspect, rgb: Array, labels: Array, said: Array) -> Panels:
-        """The region's surroundings, their labels and what the model says, each with the region's outline."""
+        """The region's surroundings, their labels and what the model says, each with the region's
+        outline.
+        """
         top, left, bottom, right = one.box
         room = max(AROUND, (bottom - top) // 2, (right - left) // 2)
         place = slice(max(0, top - room), bottom + room), slice(max(0, left - room), right + room)
         ring = outline(one, labels.shape)[place]
-        tinted = [paint(rgb[place], ids[place], self.shared.classes.palette, 0.6) for ids in (labels, said)]
+        tinted = [
+            paint(rgb[place], ids[place], self.shared.classes.palette, 0.6)
+            for ids in (labels, said)
+        ]
         parts = [rgb[place].copy(), *tinted]
         for part in parts:
             part[ring] = MARK
@@ -176,9 +210,13 @@ class _Search:
 
 
 def _learned(model: Path, dataset: DataSet) -> bool:
-    """Whether the model's run says that it was trained on this data, as it is or before its labels were corrected."""
+    """Whether the model's run says that it was trained on this data, as it is or before its labels
+    were corrected.
+    """
     try:
-        data = json.loads((model_path(model).parent / "run.json").read_text(encoding="utf-8"))["data"]
+        data = json.loads((model_path(model).parent / "run.json").read_text(encoding="utf-8"))[
+            "data"
+        ]
         same = Path(data["root"]).resolve() == dataset.root.resolve()
         return bool(same or data["fingerprint"] == dataset.fingerprint())
     except (OSError, ValueError, KeyError, TypeError):
@@ -198,11 +236,16 @@ def _write(out: Path, found: Suspects, pictures: Sequence[Panels], dataset: Data
         shown.append(Sample(f"{rank}. {split}/{image}: {what}", panels))
     facts = [
         ("Data", f"{dataset.root} ({dataset.format}), {found.images} images"),
-        ("Regions", f"{len(rows):,} in suspects.csv, {len(shown)} shown; images.csv ranks the images"),
+        (
+            "Regions",
+            f"{len(rows):,} in suspects.csv, {len(shown)} shown; images.csv ranks the images",
+        ),
     ]
     title = "Labels that may be wrong"
     gallery = Gallery.of(found.classes, shown)
-    write_gallery(out / "suspects.html", title=title, lead=found.notes, facts=facts, gallery=gallery)
+    write_gallery(
+        out / "suspects.html", title=title, lead=found.notes, facts=facts, gallery=gallery
+    )
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -210,7 +253,9 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
-def _hand_over(folder: Path, to: str, dataset: DataSet, regions: Sequence[Found], monitor: Monitor) -> None:
+def _hand_over(
+    folder: Path, to: str, dataset: DataSet, regions: Sequence[Found], monitor: Monitor
+) -> None:
     """The images of `regions`, the most suspect first, with all their labels."""
     splits: dict[str, dict[Pair, None]] = {}
     for found in regions:

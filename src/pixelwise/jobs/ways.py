@@ -1,4 +1,6 @@
-"""Which sizes of the image are worth averaging over, and whether its mirror is: all ways, tried in one pass."""
+"""Which sizes of the image are worth averaging over, and whether its mirror is: all ways, tried in
+one pass.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +39,9 @@ STEP = 0.001
 
 @dataclass(frozen=True)
 class Way:
-    """Options of `predict`; the mean IoU with them, pooled over the images, and how far it is from that without any."""
+    """Options of `predict`; the mean IoU with them, pooled over the images, and how far it is from
+    that without any.
+    """
 
     scales: tuple[float, ...]
     tta: bool
@@ -53,7 +57,9 @@ class Way:
     def options(self) -> str:
         """As the command line takes them; empty for none."""
         plain = self.scales == (1.0,)
-        return " ".join(["--tta"] * self.tta + [f"--scale {scale:g}" for scale in self.scales if not plain])
+        return " ".join(
+            ["--tta"] * self.tta + [f"--scale {scale:g}" for scale in self.scales if not plain]
+        )
 
 
 def find_ways(
@@ -64,31 +70,42 @@ def find_ways(
     options: DataOptions | None = None,
     monitor: Monitor | None = None,
 ) -> list[Way]:
-    """Of all averages over up to TOGETHER of SIZES, mirrored too or not, those that score better than every cheaper
-    one, by their work; no options, the model's own size alone, are always among them.
+    """Of all averages over up to TOGETHER of SIZES, mirrored too or not, those that score better
+    than every cheaper one, by their work; no options, the model's own size alone, are always among
+    them.
 
-    All are tried on the images of `split` of the folder `data`, or on some of them, evenly spaced, where there are
-    many. Each image is labelled once at each size, plain and mirrored; averages are of those logits, kept in 16 bits.
-    What is chosen so should be scored on other images. Raises ModelError where no class is shared, DataError where
-    there is nothing to score.
+    All are tried on the images of `split` of the folder `data`, or on some of them, evenly spaced,
+    where there are many. Each image is labelled once at each size, plain and mirrored; averages are
+    of those logits, kept in 16 bits. What is chosen so should be scored on other images. Raises
+    ModelError where no class is shared, DataError where there is nothing to score.
     """
-    monitor, options = monitor or Monitor(), options or as_trained(model)
+    monitor = monitor or Monitor()
+    options = options or as_trained(model)
     dataset = readable(open_dataset(data, options), split, options, monitor)
     pairs = spread(dataset.pairs(split))
     shared = announced(model.classes, dataset, pairs, split, monitor)
-    asked = [(part, tta) for size in range(1, TOGETHER + 1) for part in combinations(SIZES, size) for tta in (0, 1)]
+    asked = [
+        (part, tta)
+        for size in range(1, TOGETHER + 1)
+        for part in combinations(SIZES, size)
+        for tta in (0, 1)
+    ]
     images = [PerImage(len(shared.classes)) for _ in asked]
     for pair in monitor.track(pairs, what=f"trying {len(asked)} ways on {split}", total=len(pairs)):
         rgb = read_rgb(pair.image)
         if 4 * len(SIZES) * len(model.classes) * rgb[..., 0].size > HELD:
-            monitor.line(f"{pair.name}: left out, as its logits at all sizes do not fit {HELD >> 30} GiB")
+            monitor.line(
+                f"{pair.name}: left out, as its logits at all sizes do not fit {HELD >> 30} GiB"
+            )
             continue
         truth = torch.from_numpy(shared.truth(dataset.read_labels, pair, rgb.shape[:2]))
         for found, labels in zip(images, _labels(model, rgb, shared, asked), strict=True):
             found.add(ConfusionMatrix(len(shared.classes)).update(truth, torch.from_numpy(labels)))
     counts = np.stack([each.counts() for each in images])  # (M, N, 3, C)
     if not counts.sum():
-        raise DataError(f"no pixel of {split} can be scored: they are void, or their images too large")
+        raise DataError(
+            f"no pixel of {split} can be scored: they are void, or their images too large"
+        )
     return list(_worthwhile(asked, counts))
 
 
@@ -115,7 +132,8 @@ def _logits(model: Predictor, rgb: Array, scale: float, *, mirrored: bool) -> ND
 def _worthwhile(asked: Sequence[tuple[tuple[float, ...], int]], counts: Counts) -> Iterator[Way]:
     """Those that add STEP to what every cheaper one has, and the plain one."""
     means = scores_of(counts.sum(1))[:, 0].tolist()
-    plain, best = asked.index(((1.0,), 0)), -1.0
+    plain = asked.index(((1.0,), 0))
+    best = -1.0
     for at in sorted(range(len(asked)), key=lambda at: (_work(*asked[at]), -means[at])):
         if at == plain or means[at] >= best + STEP:
             best = max(best, means[at])

@@ -28,7 +28,13 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
 DEFAULT_ENCODER = "tf_efficientnet_lite0"
 
 
-NEEDED = {"fcn32s": {32}, "fcn16s": {16, 32}, "fcn8s": {8, 16, 32}, "unet": {8, 16}, "linknet": {4, 8, 16, 32}}
+NEEDED = {
+    "fcn32s": {32},
+    "fcn16s": {16, 32},
+    "fcn8s": {8, 16, 32},
+    "unet": {8, 16},
+    "linknet": {4, 8, 16, 32},
+}
 """Strides at which a decoder takes features."""
 
 
@@ -46,10 +52,13 @@ def assemble(config: ModelConfig) -> Segmenter:
     encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
     if not NEEDED[config.decoder] <= encoder.channels.keys():
         raise ConfigError(
-            f"encoder '{config.encoder}' has strides {sorted(encoder.channels)}; decoder '{config.decoder}' needs "
+            f"encoder '{config.encoder}' has strides {sorted(encoder.channels)}; decoder "
+            f"'{config.decoder}' needs "
             f"{', '.join(map(str, sorted(NEEDED[config.decoder])))}, as in resnet18"
         )
-    decoder = DECODERS[config.decoder](encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain)
+    decoder = DECODERS[config.decoder](
+        encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain
+    )
     constants = {"temperature": config.temperature, "scale": config.scale}
     return Segmenter(encoder, decoder, classes=config.classes, **constants)
 
@@ -65,10 +74,10 @@ def build_model(
 ) -> Segmenter:
     """A network that takes float RGB (N, 3, H, W) in [0, 1] and gives logits (N, classes, H, W).
 
-    `weights` are those of the encoder: `none`, `auto` (an installed package, else the network's own download) or a
-    file. `upsample` is how the decoder enlarges: `transposed` (learned), `bilinear` (fixed), `subpixel` or `unpool`.
-    `plain` is the network as its paper has it. Raises ConfigError for unknown names and WeightsError where the weights
-    cannot be had.
+    `weights` are those of the encoder: `none`, `auto` (an installed package, else the network's own
+    download) or a file. `upsample` is how the decoder enlarges: `transposed` (learned), `bilinear`
+    (fixed), `subpixel` or `unpool`. `plain` is the network as its paper has it. Raises ConfigError
+    for unknown names and WeightsError where the weights cannot be had.
     """
     model = ModelConfig(decoder, encoder, classes, upsample, plain).build()
     load_weights(model.encoder, weights)

@@ -1,4 +1,6 @@
-"""Encoders as the papers of U-Net and FCN have them, and classifiers turned into fully convolutional networks."""
+"""Encoders as the papers of U-Net and FCN have them, and classifiers turned into fully
+convolutional networks.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,9 +20,11 @@ WIDTHS = {1: 64, 2: 128, 4: 256, 8: 512, 16: 1024}
 
 
 class ContractingPath(nn.Module):
-    """U-Net's own encoder: two convolutions 3x3, then a max-pooling 2x2, five times from 64 to 1024 channels.
+    """U-Net's own encoder: two convolutions 3x3, then a max-pooling 2x2, five times from 64 to 1024
+    channels.
 
-    Source: Ronneberger, Fischer, Brox, MICCAI 2015, figure 1; padded and batch-normalised, so that nothing is cropped.
+    Source: Ronneberger, Fischer, Brox, MICCAI 2015, figure 1; padded and batch-normalised, so that
+    nothing is cropped.
     """
 
     channels = WIDTHS
@@ -28,7 +32,9 @@ class ContractingPath(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         inputs = [3, *WIDTHS.values()]
-        self.stages = nn.ModuleList(nn.Sequential(conv_block(a, b), conv_block(b, b)) for a, b in pairwise(inputs))
+        self.stages = nn.ModuleList(
+            nn.Sequential(conv_block(a, b), conv_block(b, b)) for a, b in pairwise(inputs)
+        )
         self.pool = nn.ModuleList(nn.MaxPool2d(2) for _ in list(WIDTHS)[1:])
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -40,17 +46,28 @@ class ContractingPath(nn.Module):
 
 
 class FullyConvolutional(nn.Module):
-    """A classifier's convolutions and, as convolutions, its fully connected layers but the last: the encoder of FCN.
+    """A classifier's convolutions and, as convolutions, its fully connected layers but the last:
+    the encoder of FCN.
 
-    Gives pool3, pool4 (AlexNet: the first and second pooling) and fc7, at strides 8, 16 and 32. Layers have the names
-    of torchvision's network. Source: Long et al. 2015, sections 3.1 and 4.1. Where the paper pads the picture by 100
-    pixels and crops the scores, fc6 is padded here to keep the map's size: the scores of the interior see the same.
+    Gives pool3, pool4 (AlexNet: the first and second pooling) and fc7, at strides 8, 16 and 32.
+    Layers have the names of torchvision's network. Source: Long et al. 2015, sections 3.1 and 4.1.
+    Where the paper pads the picture by 100 pixels and crops the scores, fc6 is padded here to keep
+    the map's size: the scores of the interior see the same.
     """
 
-    def __init__(self, classifier: nn.Module, *, taps: tuple[int, int], border: tuple[int, int], stem: tuple[int, int]):
+    def __init__(
+        self,
+        classifier: nn.Module,
+        *,
+        taps: tuple[int, int],
+        border: tuple[int, int],
+        stem: tuple[int, int],
+    ):
         super().__init__()
         self.features, dense = _parts(classifier)
-        self.taps, self.border, self.stem = taps, border, stem
+        self.taps = taps
+        self.border = border
+        self.stem = stem
         layers = _convolutions(dense, _width(self.features))
         last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
         self.classifier = layers[:last]
@@ -75,11 +92,15 @@ class FullyConvolutional(nn.Module):
 
 def fcn_vgg16() -> FullyConvolutional:
     """VGG-16 as in FCN: pool3 with 256 channels, pool4 with 512, fc7 with 4096."""
-    return FullyConvolutional(vgg16(weights=None, init_weights=False), taps=(17, 24), border=(3, 3), stem=(0, 0))
+    return FullyConvolutional(
+        vgg16(weights=None, init_weights=False), taps=(17, 24), border=(3, 3), stem=(0, 0)
+    )
 
 
 def fcn_alexnet() -> FullyConvolutional:
-    """AlexNet (torchvision's single column) as in FCN: poolings with 64 and 192 channels, fc7 with 4096."""
+    """AlexNet (torchvision's single column) as in FCN: poolings with 64 and 192 channels, fc7 with
+    4096.
+    """
     return FullyConvolutional(alexnet(weights=None), taps=(3, 6), border=(2, 3), stem=(3, 4))
 
 
@@ -91,33 +112,40 @@ CLASSIC: dict[str, Callable[[], ContractingPath | FullyConvolutional]] = {
 
 
 def convolutionalize(classifier: nn.Module) -> nn.Sequential:
-    """A classifier such as torchvision's VGG or AlexNet as a network that slides: its fully connected layers become
-    convolutions with the same weights, and its average pooling goes.
+    """A classifier such as torchvision's VGG or AlexNet as a network that slides: its fully
+    connected layers become convolutions with the same weights, and its average pooling goes.
 
-    (N, 3, H, W) to (N, classes, H', W'): 224 x 224 pixels give 1 x 1, 384 x 384 give 6 x 6, which is what 36 pictures
-    of 224 x 224 at stride 32 give, in one pass (Long et al. 2015, section 3.1). Exactly so for networks that pad
-    nothing; one with padded convolutions sees zeros around each of the 36, and the big picture's pixels in one pass.
+    (N, 3, H, W) to (N, classes, H', W'): 224 x 224 pixels give 1 x 1, 384 x 384 give 6 x 6, which
+    is what 36 pictures of 224 x 224 at stride 32 give, in one pass (Long et al. 2015, section 3.1).
+    Exactly so for networks that pad nothing; one with padded convolutions sees zeros around each of
+    the 36, and the big picture's pixels in one pass.
 
     Raises ConfigError where there are no `features` followed by a `classifier` of linear layers.
     """
     features, dense = _parts(classifier)
-    layers = OrderedDict[str, nn.Module](features=features, classifier=_convolutions(dense, _width(features)))
+    layers = OrderedDict[str, nn.Module](
+        features=features, classifier=_convolutions(dense, _width(features))
+    )
     return nn.Sequential(layers).train(classifier.training)
 
 
-def shift_and_stitch(network: Callable[[Tensor], Tensor], images: Tensor, *, stride: int, step: int = 1) -> Tensor:
-    """Finer outputs of a network whose output has stride f: run it on the picture shifted by 0, `step`, ... pixels in
-    both directions, and interlace.
+def shift_and_stitch(
+    network: Callable[[Tensor], Tensor], images: Tensor, *, stride: int, step: int = 1
+) -> Tensor:
+    """Finer outputs of a network whose output has stride f: run it on the picture shifted by 0,
+    `step`, ... pixels in both directions, and interlace.
 
-    images (N, 3, H, W); the result (N, classes, h, w) has stride `step`, one value for every `step`-th place where the
-    network's field fits. For a network without padding it is what the field sees at each place (Long et al. 2015,
-    section 3.2). Costs (stride / step)^2 passes. Raises ConfigError where `step` does not divide `stride`.
+    images (N, 3, H, W); the result (N, classes, h, w) has stride `step`, one value for every
+    `step`-th place where the network's field fits. For a network without padding it is what the
+    field sees at each place (Long et al. 2015, section 3.2). Costs (stride / step)^2 passes. Raises
+    ConfigError where `step` does not divide `stride`.
     """
     if step < 1 or stride % step:
         raise ConfigError(f"step {step}: must divide the network's stride, {stride}")
     shifts = range(0, stride, step)
     grid = [[network(images[..., top:, left:]) for left in shifts] for top in shifts]
-    height, width = sum(row[0].shape[-2] for row in grid), sum(part.shape[-1] for part in grid[0])
+    height = sum(row[0].shape[-2] for row in grid)
+    width = sum(part.shape[-1] for part in grid[0])
     stitched = grid[0][0].new_empty(*grid[0][0].shape[:2], height, width)
     for top, row in enumerate(grid):
         for left, part in enumerate(row):
@@ -126,10 +154,12 @@ def shift_and_stitch(network: Callable[[Tensor], Tensor], images: Tensor, *, str
 
 
 def _parts(classifier: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
-    features, dense = getattr(classifier, "features", None), getattr(classifier, "classifier", None)
+    features = getattr(classifier, "features", None)
+    dense = getattr(classifier, "classifier", None)
     if not isinstance(features, nn.Sequential) or not isinstance(dense, nn.Sequential):
         raise ConfigError(
-            f"{type(classifier).__name__}: needs `features` and a `classifier` of linear layers, as torchvision's "
+            f"{type(classifier).__name__}: needs `features` and a `classifier` of linear "
+            "layers, as torchvision's "
             "vgg16 and alexnet have"
         )
     return features, dense
@@ -141,13 +171,18 @@ def _width(layers: nn.Module) -> int:
 
 
 def _convolutions(dense: nn.Sequential, width: int) -> nn.Sequential:
-    """Each linear layer as a convolution with the same weights; the first as wide as the map that was flattened."""
+    """Each linear layer as a convolution with the same weights; the first as wide as the map that
+    was flattened.
+    """
     layers = list[nn.Module]()
     for layer in dense:
         if isinstance(layer, nn.Linear):
             side = round((layer.in_features / width) ** 0.5)
             if side * side * width != layer.in_features:
-                raise ConfigError(f"a linear layer of {layer.in_features} inputs is no square map of {width} channels")
+                raise ConfigError(
+                    f"a linear layer of {layer.in_features} inputs is no square map of "
+                    f"{width} channels"
+                )
             convolution = nn.Conv2d(width, layer.out_features, side, bias=layer.bias is not None)
             with torch.no_grad():
                 convolution.weight.copy_(layer.weight.reshape(convolution.weight.shape))

@@ -17,17 +17,20 @@ def refuse_scales(scales: Sequence[float]) -> None:
     """Raises ConfigError for a scale outside SCALES."""
     for scale in scales:
         if not SCALES[0] <= scale <= SCALES[1]:
-            raise ConfigError(f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 changes nothing")
+            raise ConfigError(
+                f"scale {scale}: choose from {SCALES[0]} to {SCALES[1]}, where 1 changes nothing"
+            )
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """All that is needed to build a network before its weights are loaded.
 
-    upsample: one of UPSAMPLE. plain: as published, without this project's additions, which are the normalisation of
-    the encoder's features and, in U-Net and LinkNet, class scores added up over the stages. temperature: what divides
-    the logits, so that confidence is calibrated; the labels stay. scale: at which size, as a factor of the image's own,
-    the trained network looks at an image, within SCALES.
+    upsample: one of UPSAMPLE. plain: as published, without this project's additions, which are the
+    normalisation of the encoder's features and, in U-Net and LinkNet, class scores added up over
+    the stages. temperature: what divides the logits, so that confidence is calibrated; the labels
+    stay. scale: at which size, as a factor of the image's own, the trained network looks at an
+    image, within SCALES.
     """
 
     decoder: str
@@ -39,7 +42,9 @@ class ModelConfig:
     scale: float = 1.0
 
     def build(self) -> "Segmenter":
-        """The network with random weights. Raises ConfigError for unknown names and impossible numbers."""
+        """The network with random weights. Raises ConfigError for unknown names and impossible
+        numbers.
+        """
         from pixelwise.models.build import assemble  # a model file's header is read without PyTorch
 
         return assemble(self)

@@ -30,11 +30,12 @@ def enlarged(logits: Tensor, factor: int) -> Tensor:
 
 
 class SummedScores(nn.ModuleList):
-    """Class scores of every stage of a decoder, from coarse to fine, each upsampled by 2 and added to the next.
+    """Class scores of every stage of a decoder, from coarse to fine, each upsampled by 2 and added
+    to the next.
 
-    Source: Kayalibay, Jensen, van der Smagt 2017, "CNN-based segmentation of medical imaging data", section 3. What a
-    pretrained encoder knows reaches the loss at once, not after eight new layers have learned to pass it on. With few
-    images and few epochs that decides.
+    Source: Kayalibay, Jensen, van der Smagt 2017, "CNN-based segmentation of medical imaging data",
+    section 3. What a pretrained encoder knows reaches the loss at once, not after eight new layers
+    have learned to pass it on. With few images and few epochs that decides.
     """
 
     def __init__(self, widths: Iterable[int], classes: int) -> None:

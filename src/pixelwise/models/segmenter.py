@@ -16,18 +16,26 @@ WHOLE = 4
 
 
 class Segmenter(nn.Module):
-    """Float RGB (N, 3, H, W) in [0, 1] to logits (N, C, H, W), at exactly the input's size for every H, W >= 1.
+    """Float RGB (N, 3, H, W) in [0, 1] to logits (N, C, H, W), at exactly the input's size for
+    every H, W >= 1.
 
-    Normalisation constants are buffers and travel with the weights. The padding, at the right and the bottom, is zero
-    after normalisation, which is what the encoder's own convolutions see beyond a border. In eval mode the images are
-    looked at resized by `scale`, and the logits resized back, both bilinearly.
+    Normalisation constants are buffers and travel with the weights. The padding, at the right and
+    the bottom, is zero after normalisation, which is what the encoder's own convolutions see beyond
+    a border. In eval mode the images are looked at resized by `scale`, and the logits resized back,
+    both bilinearly.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, encoder: Encoder, decoder: nn.Module, *, classes: int, temperature: float = 1.0, scale: float = 1.0
+        self,
+        encoder: Encoder,
+        decoder: nn.Module,
+        *,
+        classes: int,
+        temperature: float = 1.0,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.classes = classes
@@ -47,8 +55,12 @@ class Segmenter(nn.Module):
     def _scaled(self, images: Tensor) -> Tensor:
         """The logits of the resized images, resized back."""
         padded = _padded(images, WHOLE)
-        looked_at = F.interpolate(padded, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        logits = F.interpolate(self._logits(looked_at), padded.shape[-2:], mode="bilinear", align_corners=False)
+        looked_at = F.interpolate(
+            padded, scale_factor=self.scale, mode="bilinear", align_corners=False
+        )
+        logits = F.interpolate(
+            self._logits(looked_at), padded.shape[-2:], mode="bilinear", align_corners=False
+        )
         return logits[..., : images.shape[-2], : images.shape[-1]]
 
     def _logits(self, images: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""Ways to make feature maps larger: transposed convolution, bilinear, sub-pixel convolution, max-unpooling."""
+"""Ways to make feature maps larger: transposed convolution, bilinear, sub-pixel convolution,
+max-unpooling.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise, product
@@ -14,18 +16,24 @@ from pixelwise.models.layers import conv_block
 from pixelwise.models.pyramid import Features, Pyramid
 
 UPSAMPLE = ("transposed", "bilinear", "subpixel", "unpool")
-"""What a decoder's `upsample` may be: learned, fixed, learned at low resolution, or by the encoder's max-pooling."""
+"""What a decoder's `upsample` may be: learned, fixed, learned at low resolution, or by the
+encoder's max-pooling.
+"""
 
 _HALVES = torch.bfloat16, torch.float16
 
 BLOCKWISE = 8
-"""From this stride on a transposed convolution is faster by blocks (benchmarks/results/transposed_convolution.md)."""
+"""From this stride on a transposed convolution is faster by blocks
+(benchmarks/results/transposed_convolution.md).
+"""
 
 
 def bilinear_kernel(inputs: int, outputs: int, kernel: int) -> Tensor:
-    """Weights (inputs, outputs, kernel, kernel) of a transposed convolution that upsamples bilinearly.
+    """Weights (inputs, outputs, kernel, kernel) of a transposed convolution that upsamples
+    bilinearly.
 
-    Channel i goes to channel i alone. Source: Long et al. 2015, section 4.1; Caffe's `BilinearFiller`.
+    Channel i goes to channel i alone. Source: Long et al. 2015, section 4.1; Caffe's
+    `BilinearFiller`.
     """
     factor = (kernel + 1) // 2
     center = factor - 1 if kernel % 2 == 1 else factor - 0.5
@@ -36,16 +44,22 @@ def bilinear_kernel(inputs: int, outputs: int, kernel: int) -> Tensor:
     return weight
 
 
-def transposed_by_blocks(input: Tensor, weight: Tensor, *, stride: int, padding: tuple[int, int]) -> Tensor:
-    """`F.conv_transpose2d` for a square kernel of m times `stride` pixels, as one product over neighbourhoods.
+def transposed_by_blocks(
+    input: Tensor, weight: Tensor, *, stride: int, padding: tuple[int, int]
+) -> Tensor:
+    """`F.conv_transpose2d` for a square kernel of m times `stride` pixels, as one product over
+    neighbourhoods.
 
-    Each output block of s x s pixels depends on m x m inputs: the product over those neighbourhoods gives the blocks'
-    pixels, which are laid out, and `padding` is cut on each side. Source: Shi et al. 2016, section 3.2, the sub-pixel
-    identity. In half precision it is a matrix product, in full precision an m x m convolution, whichever is faster.
-    input (N, C, H, W), weight (C, O, m s, m s) to (N, O, (H + m - 1) s - 2 p, ...), channels last in memory.
+    Each output block of s x s pixels depends on m x m inputs: the product over those neighbourhoods
+    gives the blocks' pixels, which are laid out, and `padding` is cut on each side. Source: Shi et
+    al. 2016, section 3.2, the sub-pixel identity. In half precision it is a matrix product, in full
+    precision an m x m convolution, whichever is faster. input (N, C, H, W), weight (C, O, m s, m s)
+    to (N, O, (H + m - 1) s - 2 p, ...), channels last in memory.
     """
     if input.dtype not in _HALVES:
-        padded = F.pad(input, (weight.shape[2] // stride - 1,) * 4).contiguous(memory_format=torch.channels_last)
+        padded = F.pad(input, (weight.shape[2] // stride - 1,) * 4).contiguous(
+            memory_format=torch.channels_last
+        )
         blocks = F.conv2d(padded, _kernels(weight, stride)).permute(0, 2, 3, 1)
         return _laid_out(blocks, weight.shape[1], stride, padding)
     if torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad):
@@ -69,16 +83,25 @@ def _laid_out(blocks: Tensor, outputs: int, stride: int, padding: tuple[int, int
 
 
 def _neighbourhoods(input: Tensor, taps: int) -> Tensor:
-    """(N, C, H, W) to the taps x taps inputs that each block depends on, (N, H + taps - 1, W + taps - 1, taps^2 C)."""
+    """(N, C, H, W) to the taps x taps inputs that each block depends on, (N, H + taps - 1, W + taps
+    - 1, taps^2 C).
+    """
     padded = F.pad(input, (taps - 1,) * 4).permute(0, 2, 3, 1)
-    height, width = padded.shape[1] - taps + 1, padded.shape[2] - taps + 1
+    height = padded.shape[1] - taps + 1
+    width = padded.shape[2] - taps + 1
     return torch.cat([padded[:, u : u + height, v : v + width] for u, v in _corners(taps)], dim=-1)
 
 
 def _matrix(weight: Tensor, stride: int) -> Tensor:
     """Weight (C, O, m s, m s) as the matrix from a neighbourhood to a block, (m m C, s s O)."""
-    inputs, outputs, taps = weight.shape[0], weight.shape[1], weight.shape[2] // stride
-    parts = weight.reshape(inputs, outputs, taps, stride, taps, stride).permute(2, 4, 0, 3, 5, 1).flip(0, 1)
+    inputs = weight.shape[0]
+    outputs = weight.shape[1]
+    taps = weight.shape[2] // stride
+    parts = (
+        weight.reshape(inputs, outputs, taps, stride, taps, stride)
+        .permute(2, 4, 0, 3, 5, 1)
+        .flip(0, 1)
+    )
     return parts.reshape(taps * taps * inputs, stride * stride * outputs)
 
 
@@ -93,27 +116,41 @@ def _corners(taps: int) -> Iterator[tuple[int, int]]:
 
 
 class _Blocks(torch.autograd.Function):
-    """`_blocks` with its gradients as two matrix products and no copy of the picture beyond the one they need."""
+    """`_blocks` with its gradients as two matrix products and no copy of the picture beyond the one
+    they need.
+    """
 
     @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: int, padding: tuple[int, int]) -> Tensor:
+    def forward(
+        ctx: Any, input: Tensor, weight: Tensor, stride: int, padding: tuple[int, int]
+    ) -> Tensor:
         ctx.save_for_backward(input, weight)
-        ctx.stride, ctx.padding = stride, padding
+        ctx.stride = stride
+        ctx.padding = padding
         return _blocks(input, weight, stride, padding)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         input, weight = ctx.saved_tensors
-        stride, (top, left) = ctx.stride, ctx.padding
-        inputs, outputs, taps = weight.shape[0], weight.shape[1], weight.shape[2] // stride
+        stride = ctx.stride
+        top, left = ctx.padding
+        inputs = weight.shape[0]
+        outputs = weight.shape[1]
+        taps = weight.shape[2] // stride
         seen = _neighbourhoods(input, taps)
         images, height, width, _ = seen.shape
         picture = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, left, left, top, top))
         rows = picture.reshape(images, height, stride, width, stride * outputs)
         blocks = rows.transpose(2, 3).reshape(images * height * width, stride * stride * outputs)
         matrix = seen.reshape(len(blocks), taps * taps * inputs).T @ blocks
-        parts = matrix.reshape(taps, taps, inputs, stride, stride, outputs).flip(0, 1).permute(2, 5, 0, 3, 1, 4)
-        back = (blocks @ _matrix(weight, stride).T).reshape(images, height, width, taps * taps, inputs)
+        parts = (
+            matrix.reshape(taps, taps, inputs, stride, stride, outputs)
+            .flip(0, 1)
+            .permute(2, 5, 0, 3, 1, 4)
+        )
+        back = (blocks @ _matrix(weight, stride).T).reshape(
+            images, height, width, taps * taps, inputs
+        )
         padded = back.new_zeros(images, height + taps - 1, width + taps - 1, inputs)
         for number, (u, v) in enumerate(_corners(taps)):
             padded[:, u : u + height, v : v + width] += back[:, :, :, number]
@@ -124,10 +161,11 @@ class _Blocks(torch.autograd.Function):
 class TransposedConv2d(nn.ConvTranspose2d):
     """`nn.ConvTranspose2d` with the same parameters and result, and faster on CPUs.
 
-    For strides from BLOCKWISE on, `transposed_by_blocks` is one and a half to five times as fast as PyTorch's way: in
-    float32 on the CPU, in half precision where the processor multiplies such matrices by itself. In float32 it is also
-    faster to train where blocks do not overlap. Everything else takes PyTorch's way, on the CPU in the layout
-    channels_last, which is up to twice as fast; the result has that layout then. ONNX files hold PyTorch's layer.
+    For strides from BLOCKWISE on, `transposed_by_blocks` is one and a half to five times as fast as
+    PyTorch's way: in float32 on the CPU, in half precision where the processor multiplies such
+    matrices by itself. In float32 it is also faster to train where blocks do not overlap.
+    Everything else takes PyTorch's way, on the CPU in the layout channels_last, which is up to
+    twice as fast; the result has that layout then. ONNX files hold PyTorch's layer.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -144,15 +182,21 @@ class TransposedConv2d(nn.ConvTranspose2d):
         return super().forward(input, output_size)
 
     def _suits_blocks(self, input: Tensor) -> bool:
-        stride, kernel = self.stride, self.kernel_size
+        stride = self.stride
+        kernel = self.kernel_size
         plain = self.groups == 1 and set(self.dilation) == {1} and set(self.output_padding) == {0}
         square = stride[0] == stride[1] and kernel[0] == kernel[1]
         if not (plain and square and kernel[0] % stride[0] == 0):
             return False
-        dtype, large = _dtype(input), stride[0] >= BLOCKWISE
+        dtype = _dtype(input)
+        large = stride[0] >= BLOCKWISE
         if dtype in _HALVES:
             return large and _multiplies_halves(dtype, input.device.type)
-        here = dtype == torch.float32 and input.device.type == "cpu" and not torch.onnx.is_in_onnx_export()
+        here = (
+            dtype == torch.float32
+            and input.device.type == "cpu"
+            and not torch.onnx.is_in_onnx_export()
+        )
         return here and (large or (kernel[0] == stride[0] and torch.is_grad_enabled()))
 
 
@@ -169,10 +213,12 @@ def _multiplies_halves(dtype: torch.dtype, device: str) -> bool:
 
 
 class Unpool(nn.Module):
-    """Max-unpooling, one factor of 2 after the other: each value returns to the place where the encoder found it.
+    """Max-unpooling, one factor of 2 after the other: each value returns to the place where the
+    encoder found it.
 
-    Before it a 1x1 convolution to the channels that were pooled, after the last a 3x3 one that fills the zeros between.
-    Source: Badrinarayanan, Kendall, Cipolla 2017, "SegNet", section 3. `strides` are those reached, coarse to fine.
+    Before it a 1x1 convolution to the channels that were pooled, after the last a 3x3 one that
+    fills the zeros between. Source: Badrinarayanan, Kendall, Cipolla 2017, "SegNet", section 3.
+    `strides` are those reached, coarse to fine.
     """
 
     def __init__(self, inputs: int, outputs: int, pyramid: Pyramid, strides: list[int]) -> None:
@@ -180,12 +226,15 @@ class Unpool(nn.Module):
         missing = [stride for stride in strides if stride not in pyramid.pooled]
         if missing:
             raise ConfigError(
-                f"upsample 'unpool' needs an encoder that halves by 2x2 max-pooling at strides {strides}, and this one "
+                "upsample 'unpool' needs an encoder that halves by 2x2 max-pooling at "
+                f"strides {strides}, and this one "
                 f"does not at {missing}; choose a vgg, or upsample transposed, bilinear or subpixel"
             )
         self.strides = strides
         widths = [inputs, *(pyramid.pooled[stride] for stride in strides)]
-        self.widen = nn.ModuleList(nn.Identity() if a == b else conv_block(a, b, kernel=1) for a, b in pairwise(widths))
+        self.widen = nn.ModuleList(
+            nn.Identity() if a == b else conv_block(a, b, kernel=1) for a, b in pairwise(widths)
+        )
         self.fill = nn.Conv2d(widths[-1], outputs, 3, padding=1)
 
     def forward(self, x: Tensor, features: Features) -> Tensor:
@@ -213,19 +262,30 @@ def raised(layer: nn.Module, x: Tensor, features: Features) -> Tensor:
 
 
 def upsampler(
-    kind: str, inputs: int, outputs: int, *, pyramid: Pyramid, start: int, end: int, transposed: Callable[[], nn.Module]
+    kind: str,
+    inputs: int,
+    outputs: int,
+    *,
+    pyramid: Pyramid,
+    start: int,
+    end: int,
+    transposed: Callable[[], nn.Module],
 ) -> nn.Module:
-    """A layer from stride `start` to stride `end`, inputs to outputs channels; apply it with `raised`.
+    """A layer from stride `start` to stride `end`, inputs to outputs channels; apply it with
+    `raised`.
 
-    kind: one of UPSAMPLE; `transposed` makes the transposed convolution that the decoder's paper has at this place.
-    Raises ConfigError for another kind, and for `unpool` where the encoder has no max-pooling there.
+    kind: one of UPSAMPLE; `transposed` makes the transposed convolution that the decoder's paper
+    has at this place. Raises ConfigError for another kind, and for `unpool` where the encoder has
+    no max-pooling there.
     """
     factor = start // end
     if kind == "transposed":
         return transposed()
     if kind == "bilinear":
         enlarge = nn.Upsample(scale_factor=factor, mode="bilinear", align_corners=False)
-        return enlarge if inputs == outputs else nn.Sequential(nn.Conv2d(inputs, outputs, 1), enlarge)
+        return (
+            enlarge if inputs == outputs else nn.Sequential(nn.Conv2d(inputs, outputs, 1), enlarge)
+        )
     if kind == "subpixel":
         return nn.Sequential(_started_as_nearest(inputs, outputs, factor), nn.PixelShuffle(factor))
     if kind == "unpool":
@@ -234,7 +294,9 @@ def upsampler(
 
 
 def upsampling(inputs: int, outputs: int, stride: int) -> TransposedConv2d:
-    """A learned upsampling by `stride`, started as bilinear interpolation: kernel 2s, stride s, padding s/2."""
+    """A learned upsampling by `stride`, started as bilinear interpolation: kernel 2s, stride s,
+    padding s/2.
+    """
     rule = enlarging(stride)
     layer = TransposedConv2d(inputs, outputs, rule.kernel, stride, rule.padding, bias=False)
     with torch.no_grad():
@@ -243,7 +305,8 @@ def upsampling(inputs: int, outputs: int, stride: int) -> TransposedConv2d:
 
 
 def _started_as_nearest(inputs: int, outputs: int, factor: int) -> nn.Conv2d:
-    """3x3 to outputs * factor^2 channels; all pixels of a block start equal, so that no checkerboard is there at first.
+    """3x3 to outputs * factor^2 channels; all pixels of a block start equal, so that no
+    checkerboard is there at first.
 
     Source: Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution", section 4.
     """

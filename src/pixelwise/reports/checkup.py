@@ -1,4 +1,6 @@
-"""A data set's findings as one HTML page that needs nothing else, and its classes' shares as a plot."""
+"""A data set's findings as one HTML page that needs nothing else, and its classes' shares as a
+plot.
+"""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -39,7 +41,9 @@ class Section:
 
 @dataclass(frozen=True)
 class ClassShare:
-    """A class's share of the pixels (0..1, void left out) and the number of images that show it, by split."""
+    """A class's share of the pixels (0..1, void left out) and the number of images that show it, by
+    split.
+    """
 
     name: str
     pixels: float
@@ -55,7 +59,9 @@ def write_checkup(
     sections: Sequence[Section],
     shares: Sequence[ClassShare],
 ) -> None:
-    """Write the page at `path`: facts, findings in the order given, classes. Any text is shown, never read as HTML."""
+    """Write the page at `path`: facts, findings in the order given, classes. Any text is shown,
+    never read as HTML.
+    """
     body = [f"<h1>{escape(title)}</h1>", *facts_table(facts)]
     if not sections:
         body.append("<p>Nothing was found.</p>")
@@ -66,7 +72,9 @@ def write_checkup(
 
 
 def draw_shares(shares: Sequence[ClassShare]) -> bytes:
-    """A PNG with two bars a class: its share of the pixels (logarithmic) and the images that show it."""
+    """A PNG with two bars a class: its share of the pixels (logarithmic) and the images that show
+    it.
+    """
     plot = Figure(figsize=(9, 1.2 + 0.28 * max(2, len(shares))), dpi=110, layout="constrained")
     left, right = plot.subplots(1, 2, sharey=True)
     places = range(len(shares))
@@ -90,7 +98,8 @@ def draw_shares(shares: Sequence[ClassShare]) -> bytes:
 def _section(section: Section) -> Iterator[str]:
     yield f'<section id="{escape(section.id)}-{escape(section.severity)}">'
     yield (
-        f'<h2><span class="badge {escape(section.severity)}">{escape(section.severity)}</span> {escape(section.title)} '
+        '<h2><span class="badge '
+        f'{escape(section.severity)}">{escape(section.severity)}</span> {escape(section.title)} '
         f"({section.places:,}) <code>{escape(section.id)}</code></h2>"
     )
     yield f'<p class="advice">{escape(section.advice)}</p>'
@@ -109,11 +118,16 @@ def _classes(shares: Sequence[ClassShare]) -> Iterator[str]:
         return
     splits = list(shares[0].by_split)
     yield "<section><h2>Classes</h2>"
-    yield "<p>Share of the pixels that are not void, and the number of images that show the class.</p>"
+    yield (
+        "<p>Share of the pixels that are not void, and the number of images that show the "
+        "class.</p>"
+    )
     rows = []
     for share in shares:
         cells = [f"<td>{_percent(share.by_split[split])}</td>" for split in splits]
-        bar = f'<td class="figure" style="--share: {share.pixels:.1%}">{_percent(share.pixels)}</td>'
+        bar = (
+            f'<td class="figure" style="--share: {share.pixels:.1%}">{_percent(share.pixels)}</td>'
+        )
         rows.append(row(share.name, bar, *cells, f"<td>{share.images:,}</td>"))
     yield from table("classes", [headed("class", "all", *splits, "images"), *rows])
     yield figure(draw_shares(shares), "image/png", "Shares of the pixels and images by class")

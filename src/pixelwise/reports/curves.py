@@ -18,10 +18,12 @@ History = Sequence[Mapping[str, float]]
 
 
 def draw_curves(history: History, path: Path) -> None:
-    """Write a PNG of loss, pixel accuracy and mean IoU over the epochs, training and validation, best epoch marked.
+    """Write a PNG of loss, pixel accuracy and mean IoU over the epochs, training and validation,
+    best epoch marked.
 
-    Each row holds epoch and train_ and val_ of loss, pixel_accuracy and mean_iou; NaN and missing figures leave gaps.
-    The best epoch is the one with the highest val_mean_iou. Raises OutputError when `path` cannot be written.
+    Each row holds epoch and train_ and val_ of loss, pixel_accuracy and mean_iou; NaN and missing
+    figures leave gaps. The best epoch is the one with the highest val_mean_iou. Raises OutputError
+    when `path` cannot be written.
     """
     figure = Figure(figsize=(13, 4), dpi=120, layout="constrained")
     best = best_epoch(history)
@@ -37,13 +39,23 @@ def best_epoch(history: History) -> Mapping[str, float] | None:
     return max(rated, key=lambda row: row["val_mean_iou"], default=None)
 
 
-def _panel(axes: Axes, history: History, key: str, title: str, best: Mapping[str, float] | None) -> None:
+def _panel(
+    axes: Axes, history: History, key: str, title: str, best: Mapping[str, float] | None
+) -> None:
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(history) < 30 else ""
     for prefix, label, colour in _LINES:
         values = [row.get(f"{prefix}_{key}", math.nan) for row in history]
         if not all(map(math.isnan, values)):
-            axes.plot(epochs, values, color=colour, label=label, linewidth=1.8, marker=marker, markersize=3.5)
+            axes.plot(
+                epochs,
+                values,
+                color=colour,
+                label=label,
+                linewidth=1.8,
+                marker=marker,
+                markersize=3.5,
+            )
     if best is not None:
         _mark(axes, best, key)
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
@@ -62,4 +74,12 @@ def _mark(axes: Axes, best: Mapping[str, float], key: str) -> None:
     axes.axvline(best["epoch"], color="#c2410c", linewidth=1, linestyle=":", alpha=0.7)
     if not math.isnan(value):
         label = f"best: epoch {best['epoch']:.0f}, {value:.3f}"
-        axes.plot([best["epoch"]], [value], "o", color="#c2410c", markersize=8, markerfacecolor="white", label=label)
+        axes.plot(
+            [best["epoch"]],
+            [value],
+            "o",
+            color="#c2410c",
+            markersize=8,
+            markerfacecolor="white",
+            label=label,
+        )

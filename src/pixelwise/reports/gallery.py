@@ -17,8 +17,10 @@ from pixelwise.reports.tables import headed, row, table
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """Heading, names of the columns, rows."""
 
-_GAP, _TEXT = 6, 14
-_PAPER, _INK = (255, 255, 255), (32, 32, 36)
+_GAP = 6
+_TEXT = 14
+_PAPER = (255, 255, 255)
+_INK = (32, 32, 36)
 
 
 def write_gallery(
@@ -34,9 +36,15 @@ def write_gallery(
 
     Any text is allowed anywhere; it is shown, never read as HTML.
     """
-    body = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(line)}</p>" for line in lead), *facts_table(facts)]
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        *(f"<p>{escape(line)}</p>" for line in lead),
+        *facts_table(facts),
+    ]
     for heading, columns, rows in tables:
-        lines = [row(name, *(f"<td>{escape(cell)}</td>" for cell in cells)) for name, *cells in rows]
+        lines = [
+            row(name, *(f"<td>{escape(cell)}</td>" for cell in cells)) for name, *cells in rows
+        ]
         body += [f"<h2>{escape(heading)}</h2>", *table("rows", [headed(*columns), *lines])]
     body += pictured(gallery)
     write_text(path, "\n".join([*head(title), *body, "</body>", "</html>", ""]))
@@ -48,13 +56,16 @@ def panel(pixels: Array, side: int) -> bytes:
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     way = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
-    return encoded(np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, way)), "JPEG")
+    return encoded(
+        np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, way)), "JPEG"
+    )
 
 
 def side_by_side(panels: Panels) -> bytes:
     """One JPEG of panels of one size, each under its caption."""
     pictures = [Image.open(io.BytesIO(data)) for _, data in panels]
-    font, top = ImageFont.load_default(size=_TEXT), 2 * _TEXT
+    font = ImageFont.load_default(size=_TEXT)
+    top = 2 * _TEXT
     width, height = pictures[0].size
     step = max(width, *(round(font.getlength(caption)) for caption, _ in panels)) + _GAP
     canvas = Image.new("RGB", (len(panels) * step, top + height), _PAPER)

@@ -10,7 +10,9 @@ from pixelwise.images import Array
 from pixelwise.tasks.labels import Colour, edge_of
 
 VOID_COLOUR: Colour = (224, 224, 192)
-_PAPER, _INK, _RIM = (255, 255, 255), (32, 32, 36), (150, 150, 155)
+_PAPER = (255, 255, 255)
+_INK = (32, 32, 36)
+_RIM = (150, 150, 155)
 _BLACK = (0, 0, 0)
 _EDGE = 1.7  # how much stronger the tint is where a class ends, so that its outline can be seen
 
@@ -19,7 +21,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def colourise(labels: Array, palette: Palette) -> Array:
-    """RGB (H, W, 3) of class ids (H, W); ids beyond the palette, void among them, are light grey."""
+    """RGB (H, W, 3) of class ids (H, W); ids beyond the palette, void among them, are light
+    grey.
+    """
     table = np.full((256, 3), VOID_COLOUR, dtype=np.uint8)
     table[: len(palette)] = palette
     return table[labels]
@@ -47,12 +51,17 @@ def shares(labels: Array) -> dict[int, float]:
 
 
 def with_legend(
-    rgb: Array, names: tuple[str, ...], palette: Palette, present: Mapping[int, float] | Iterable[int]
+    rgb: Array,
+    names: tuple[str, ...],
+    palette: Palette,
+    present: Mapping[int, float] | Iterable[int],
 ) -> Image.Image:
-    """`rgb` (H, W, 3) with a strip below it that names the colours of the class ids in `present`, in their order.
+    """`rgb` (H, W, 3) with a strip below it that names the colours of the class ids in `present`,
+    in their order.
 
-    `present` as a mapping gives each id's share of pixels (see `shares`), which is then shown too. The text grows with
-    the picture; a picture narrower than the longest entry is padded on the right. Ids beyond `names` are called void.
+    `present` as a mapping gives each id's share of pixels (see `shares`), which is then shown too.
+    The text grows with the picture; a picture narrower than the longest entry is padded on the
+    right. Ids beyond `names` are called void.
     """
     height, width = rgb.shape[:2]
     size = min(max(max(height, width) // 36, 13), 72)
@@ -64,21 +73,26 @@ def with_legend(
 
 
 def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Image:
-    """A strip of colour swatches with names, in lines of at most `width` pixels (wider if one entry needs it).
+    """A strip of colour swatches with names, in lines of at most `width` pixels (wider if one entry
+    needs it).
 
     `size` is the height of the text in pixels.
     """
     font = ImageFont.load_default(size=size)
-    gap, line = max(size // 2, 2), round(size * 1.6)
+    gap = max(size // 2, 2)
+    line = round(size * 1.6)
     widths = [size + gap + round(font.getlength(text)) + 2 * gap for text, _ in entries]
     width = max([width, *(entry + gap for entry in widths)])
     places, lines = _wrap(widths, width - gap)
     strip = Image.new("RGB", (width, lines * line + 2 * gap if entries else 0), _PAPER)
     draw = ImageDraw.Draw(strip)
     for (text, colour), (column, row) in zip(entries, places, strict=True):
-        left, middle = column + gap, gap + row * line + line // 2
+        left = column + gap
+        middle = gap + row * line + line // 2
         top = middle - size // 2
-        draw.rounded_rectangle((left, top, left + size, top + size), size // 5, fill=colour, outline=_RIM)
+        draw.rounded_rectangle(
+            (left, top, left + size, top + size), size // 5, fill=colour, outline=_RIM
+        )
         draw.text((left + size + gap, middle), text, fill=_INK, font=font, anchor="lm")
     return strip
 
@@ -96,7 +110,8 @@ def _entries(
     share = present if isinstance(present, Mapping) else {}
     return [
         (
-            (names[label] if label < len(names) else "void") + (f" {_percent(share[label])}" if label in share else ""),
+            (names[label] if label < len(names) else "void")
+            + (f" {_percent(share[label])}" if label in share else ""),
             palette[label] if label < len(palette) else VOID_COLOUR,
         )
         for label in present
@@ -111,10 +126,13 @@ def _percent(share: float) -> str:
 
 def _wrap(widths: list[int], width: int) -> tuple[list[tuple[int, int]], int]:
     """(left, line) of each entry when lines break at `width`, and the number of lines."""
-    places, left, line = [], 0, 0
+    places = []
+    left = 0
+    line = 0
     for entry in widths:
         if left and left + entry > width:
-            left, line = 0, line + 1
+            left = 0
+            line = line + 1
         places.append((left, line))
         left += entry
     return places, line + 1

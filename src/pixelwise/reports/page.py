@@ -11,8 +11,17 @@ from pixelwise.reports.samples import Gallery
 from pixelwise.reports.scoring import STYLE, scoring, tiles, worst_images
 from pixelwise.reports.tables import headed, row, table
 
-_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".gif": "image/gif"}
-_SHOWN = "Those of the lowest, then of the highest mean IoU of their own. Errors are red; void counts nowhere."
+_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+}
+_SHOWN = (
+    "Those of the lowest, then of the highest mean IoU of their own. Errors are red; void "
+    "counts nowhere."
+)
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e22; --soft: #62666f; --rule: #e2e4e8; --bar: #2f6fbb33;
         --tile: #f4f5f7; --good: #2f6fbb; --bad: #d1495b; }
@@ -63,11 +72,12 @@ def write_report(
     settings: Sequence[Setting] = (),
     notes: Sequence[str] = (),
 ) -> None:
-    """Write `path`, an HTML page: `facts`, scores, pictures under their captions, and the rest that is given.
+    """Write `path`, an HTML page: `facts`, scores, pictures under their captions, and the rest that
+    is given.
 
-    `scores` is what `Scores.as_dict` or an evaluation's gives, or None. A setting is its name, value and
-    reason. Any text is allowed anywhere; it is shown, never read as HTML.
-    Raises ImageError for a picture that cannot be read, OutputError when `path` cannot be written.
+    `scores` is what `Scores.as_dict` or an evaluation's gives, or None. A setting is its name,
+    value and reason. Any text is allowed anywhere; it is shown, never read as HTML. Raises
+    ImageError for a picture that cannot be read, OutputError when `path` cannot be written.
     """
     body = [f"<h1>{escape(title)}</h1>"]
     if scores is not None:
@@ -101,14 +111,19 @@ def head(title: str, style: str = "") -> Iterator[str]:
 def facts_table(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
     """A table of names and values, nothing where there are none."""
     if facts:
-        rows = [f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in facts]
+        rows = [
+            f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+            for name, value in facts
+        ]
         yield from table("facts", [f"<tbody>{''.join(rows)}</tbody>"])
 
 
 def _picture(caption: str, path: Path) -> Iterator[str]:
     kind = _TYPES.get(path.suffix.lower())
     if kind is None:
-        raise ImageError(f"{path}: a page can show {', '.join(sorted(_TYPES))}; save the picture as one of these")
+        raise ImageError(
+            f"{path}: a page can show {', '.join(sorted(_TYPES))}; save the picture as one of these"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -120,28 +135,38 @@ def _picture(caption: str, path: Path) -> Iterator[str]:
 def pictured(gallery: Gallery) -> Iterator[str]:
     """The legend, and each sample's pictures: beside each other as far as there is room."""
     swatches = (
-        f'<li><i style="background: rgb{colour}"></i>{escape(name)}</li>' for name, colour in gallery.legend.items()
+        f'<li><i style="background: rgb{colour}"></i>{escape(name)}</li>'
+        for name, colour in gallery.legend.items()
     )
     yield f'<ul class="legend">{"".join(swatches)}</ul>'
     for sample in gallery.samples:
         yield f'<h3>{escape(sample.title)}</h3><div class="sample">'
         yield from (
-            figure(data, "image/jpeg", caption, f"{sample.title}: {caption}") for caption, data in sample.panels
+            figure(data, "image/jpeg", caption, f"{sample.title}: {caption}")
+            for caption, data in sample.panels
         )
         yield "</div>"
 
 
 def figure(data: bytes, kind: str, caption: str, text: str = "") -> str:
-    """A picture of that media type over its caption; `text` stands in its place where it cannot be seen."""
+    """A picture of that media type over its caption; `text` stands in its place where it cannot be
+    seen.
+    """
     return f"<figure>{_image(data, kind, text or caption)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _settings(settings: Sequence[Setting]) -> Iterator[str]:
     if settings:
         yield "<h2>Configuration</h2>"
-        rows = [row(name, f"<td>{escape(value)}</td><td>{escape(why)}</td>") for name, value, why in settings]
+        rows = [
+            row(name, f"<td>{escape(value)}</td><td>{escape(why)}</td>")
+            for name, value, why in settings
+        ]
         yield from table("settings", [headed("setting", "value", "why"), *rows])
 
 
 def _image(data: bytes, kind: str, text: str) -> str:
-    return f'<img src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}" alt="{escape(text)}">'
+    return (
+        f'<img src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}" '
+        f'alt="{escape(text)}">'
+    )

@@ -15,11 +15,16 @@ from pixelwise.reports.overlays import VOID_COLOUR, legend, paint
 from pixelwise.tasks.labels import VOID, Classes, Colour
 
 COLUMN = 360
-"""Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones larger."""
+"""Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones
+larger.
+"""
 
 _TALLEST = 480
-_GAP, _TEXT = 12, 15
-_PAPER, _INK, _GREY = (255, 255, 255), (32, 32, 36), (100, 104, 112)
+_GAP = 12
+_TEXT = 15
+_PAPER = (255, 255, 255)
+_INK = (32, 32, 36)
+_GREY = (100, 104, 112)
 _WRONG = (220, 38, 38)
 _COLUMNS = ("image", "truth", "prediction", "errors (red)")
 
@@ -46,40 +51,62 @@ class Gallery:
     @classmethod
     def of(cls, classes: Classes, samples: Sequence[Sample]) -> "Gallery":
         """With the colours of all classes and of void."""
-        known = [_entry(name, colour) for name, colour in zip(classes.names, classes.palette, strict=True)]
+        known = [
+            _entry(name, colour)
+            for name, colour in zip(classes.names, classes.palette, strict=True)
+        ]
         return cls(dict([*known, ("void", VOID_COLOUR)]), samples)
 
 
 def sample(
-    title: str, picture: tuple[Array, Array, Array], confidence: NDArray[np.float32], classes: Classes
+    title: str,
+    picture: tuple[Array, Array, Array],
+    confidence: NDArray[np.float32],
+    classes: Classes,
 ) -> Sample:
     """Image, truth, prediction, errors and confidence side by side.
 
-    `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), uint8, void 255; confidence (H, W) in [0, 1].
+    `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), uint8, void 255; confidence
+    (H, W) in [0, 1].
     """
     sure = np.rint(confidence * 255).astype(np.uint8)
     rgb, truth, labels = _fit(*picture)
     shown = colormaps["magma"](_fit(picture[0], sure, sure)[1], bytes=True)[..., :3]
-    cells = (rgb, *(_mask(rgb, ids, classes) for ids in (truth, labels)), _errors(rgb, truth, labels), shown)
+    cells = (
+        rgb,
+        *(_mask(rgb, ids, classes) for ids in (truth, labels)),
+        _errors(rgb, truth, labels),
+        shown,
+    )
     jpegs = [encoded(cell, "JPEG") for cell in cells]
     return Sample(title, tuple(zip((*_COLUMNS, "confidence (bright: sure)"), jpegs, strict=True)))
 
 
 def draw_samples(
-    rows: Sequence[tuple[Array, Array, Array]], path: Path, classes: Classes, titles: Sequence[str] = ()
+    rows: Sequence[tuple[Array, Array, Array]],
+    path: Path,
+    classes: Classes,
+    titles: Sequence[str] = (),
 ) -> None:
-    """Write a PNG grid with one line a sample: image, truth, prediction and errors, and a legend of the colours below.
+    """Write a PNG grid with one line a sample: image, truth, prediction and errors, and a legend of
+    the colours below.
 
-    A row is rgb (H, W, 3) and true and predicted class ids (H, W), all uint8, void 255. `titles` stand above the rows,
-    in order; rows beyond them have none. Raises OutputError when `path` cannot be written.
+    A row is rgb (H, W, 3) and true and predicted class ids (H, W), all uint8, void 255. `titles`
+    stand above the rows, in order; rows beyond them have none. Raises OutputError when `path`
+    cannot be written.
     """
     lines = [_line(*_fit(*row), classes) for row in rows]
     titles = [*titles, *[""] * len(lines)][: len(lines)]
     heads = [_text(title, _GREY) if title else None for title in titles]
-    parts = [_header(), *(part for pair in zip(heads, lines, strict=True) for part in pair if part is not None)]
+    parts = [
+        _header(),
+        *(part for pair in zip(heads, lines, strict=True) for part in pair if part is not None),
+    ]
     parts.append(legend(_entries(rows, classes), _width() - 2 * _GAP, _TEXT))
     canvas = Image.new(
-        "RGB", (max(_width(), parts[-1].width), sum(part.height + _GAP for part in parts) + _GAP), _PAPER
+        "RGB",
+        (max(_width(), parts[-1].width), sum(part.height + _GAP for part in parts) + _GAP),
+        _PAPER,
     )
     top = _GAP
     for part in parts:
@@ -100,7 +127,8 @@ def _fit(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array, Array]:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     picture = Image.fromarray(np.ascontiguousarray(rgb)).resize(size, Image.Resampling.LANCZOS)
     ids = [
-        Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.NEAREST) for part in (truth, labels)
+        Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.NEAREST)
+        for part in (truth, labels)
     ]
     return np.asarray(picture), np.asarray(ids[0]), np.asarray(ids[1])
 
@@ -110,7 +138,9 @@ def _line(rgb: Array, truth: Array, labels: Array, classes: Classes) -> Image.Im
     cells = [rgb, *masks, _errors(rgb, truth, labels)]
     line = Image.new("RGB", (_width() - 2 * _GAP, rgb.shape[0]), _PAPER)
     for index, cell in enumerate(cells):
-        line.paste(Image.fromarray(cell), (index * (COLUMN + _GAP) + (COLUMN - rgb.shape[1]) // 2, 0))
+        line.paste(
+            Image.fromarray(cell), (index * (COLUMN + _GAP) + (COLUMN - rgb.shape[1]) // 2, 0)
+        )
     return line
 
 
@@ -133,9 +163,15 @@ def _faded(rgb: Array) -> Array:
     return np.repeat((grey * 0.75 + 45).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
-def _entries(rows: Sequence[tuple[Array, Array, Array]], classes: Classes) -> list[tuple[str, tuple[int, int, int]]]:
+def _entries(
+    rows: Sequence[tuple[Array, Array, Array]], classes: Classes
+) -> list[tuple[str, tuple[int, int, int]]]:
     present = sorted({int(label) for row in rows for ids in row[1:] for label in np.unique(ids)})
-    known = [_entry(classes.names[label], classes.palette[label]) for label in present if label < len(classes)]
+    known = [
+        _entry(classes.names[label], classes.palette[label])
+        for label in present
+        if label < len(classes)
+    ]
     return [*known, ("void", VOID_COLOUR)] if present and present[-1] >= len(classes) else known
 
 
@@ -145,14 +181,22 @@ def _entry(name: str, colour: Colour) -> tuple[str, Colour]:
 
 def _header() -> Image.Image:
     header = _text("", _INK)
-    draw, font = ImageDraw.Draw(header), ImageFont.load_default(size=_TEXT + 2)
+    draw = ImageDraw.Draw(header)
+    font = ImageFont.load_default(size=_TEXT + 2)
     for index, name in enumerate(_COLUMNS):
-        draw.text((index * (COLUMN + _GAP) + COLUMN // 2, header.height // 2), name, _INK, font, anchor="mm")
+        draw.text(
+            (index * (COLUMN + _GAP) + COLUMN // 2, header.height // 2),
+            name,
+            _INK,
+            font,
+            anchor="mm",
+        )
     return header
 
 
 def _text(text: str, colour: tuple[int, int, int]) -> Image.Image:
     line = Image.new("RGB", (_width() - 2 * _GAP, round(_TEXT * 1.5)), _PAPER)
-    draw, font = ImageDraw.Draw(line), ImageFont.load_default(size=_TEXT)
+    draw = ImageDraw.Draw(line)
+    font = ImageFont.load_default(size=_TEXT)
     draw.text((0, line.height // 2), text, colour, font, anchor="lm")
     return line

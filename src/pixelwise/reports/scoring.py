@@ -31,13 +31,23 @@ _TOTALS = (
         "Mean accuracy",
         "the mean over the classes of the share of their pixels that are right (recall)",
     ),
-    ("frequency_weighted_iou", "Frequency weighted IoU", "IoU weighted by how many pixels each class has"),
+    (
+        "frequency_weighted_iou",
+        "Frequency weighted IoU",
+        "IoU weighted by how many pixels each class has",
+    ),
     ("mean_boundary_iou", "Mean boundary IoU", "as mean IoU, of the pixels near outlines alone"),
-    ("mean_boundary_f", "Mean boundary F", "the mean over the classes of how well outlines lie on each other"),
+    (
+        "mean_boundary_f",
+        "Mean boundary F",
+        "the mean over the classes of how well outlines lie on each other",
+    ),
 )
 _HOW = (
-    "All figures are pooled over all pixels of all images, not averaged image by image, unless they say so. Void "
-    "pixels count nowhere. A class that is neither in the truth nor in the predictions has no figure and is left out "
+    "All figures are pooled over all pixels of all images, not averaged image by image, "
+    "unless they say so. Void "
+    "pixels count nowhere. A class that is neither in the truth nor in the predictions has no "
+    "figure and is left out "
     "of every mean."
 )
 _COLUMNS = {
@@ -52,7 +62,9 @@ _SIZES = ("tiny", "small", "medium", "large")
 
 
 def scoring(scores: Scores) -> Iterator[str]:
-    """HTML of all that `scores` holds: what `Scores.as_dict` gives, or more, as of an evaluation."""
+    """HTML of all that `scores` holds: what `Scores.as_dict` gives, or more, as of an
+    evaluation.
+    """
     yield from _totals(scores)
     yield from _by_class(scores)
     yield from _confusion(scores)
@@ -63,7 +75,9 @@ def scoring(scores: Scores) -> Iterator[str]:
 def tiles(scores: Scores) -> Iterator[str]:
     """The figures to see first."""
     low_high = cast("Sequence[float | None]", scores.get("mean_iou_95") or (None, None))
-    error = cast("Mapping[str, float]", scores.get("calibration", {})).get("expected_calibration_error")
+    error = cast("Mapping[str, float]", scores.get("calibration", {})).get(
+        "expected_calibration_error"
+    )
     found = [
         (
             "Mean IoU",
@@ -75,7 +89,10 @@ def tiles(scores: Scores) -> Iterator[str]:
         ("Calibration error", error, "confidence is off by so much"),
     ]
     shown = [(name, cast(float, value), more) for name, value, more in found if value is not None]
-    parts = (f"<div>{name}<b>{number(value)}</b><small>{more}</small></div>" for name, value, more in shown)
+    parts = (
+        f"<div>{name}<b>{number(value)}</b><small>{more}</small></div>"
+        for name, value, more in shown
+    )
     yield f'<div class="tiles">{"".join(parts)}</div>'
 
 
@@ -85,7 +102,10 @@ def worst_images(scores: Scores) -> Iterator[str]:
     shown = [image for image in rated if image["mean_iou"] is not None][:_WORST]
     if shown:
         yield "<h2>Worst images</h2>"
-        yield "<p>Per image: mean IoU over the classes that the image shows or was given; its rarest class counts as "
+        yield (
+            "<p>Per image: mean IoU over the classes that the image shows or was given; its "
+            "rarest class counts as "
+        )
         yield f"much as any. The {len(shown)} lowest of {len(rated)}.</p>"
         rows = [row(str(image["image"]), bar(cast(float, image["mean_iou"]))) for image in shown]
         yield from table("worst", [headed("image", "mean IoU"), *rows])
@@ -93,8 +113,12 @@ def worst_images(scores: Scores) -> Iterator[str]:
 
 def _totals(scores: Scores) -> Iterator[str]:
     yield "<h2>Scores</h2>"
-    images, void = cast(int, scores.get("images", 0)), cast(float, scores.get("void_fraction", 0.0))
-    yield f"<p>Measured on {images:,} image{'' if images == 1 else 's'}; {void:.1%} of the pixels are void. {_HOW}</p>"
+    images = cast(int, scores.get("images", 0))
+    void = cast(float, scores.get("void_fraction", 0.0))
+    yield (
+        f"<p>Measured on {images:,} image{'' if images == 1 else 's'}; {void:.1%} of the "
+        f"pixels are void. {_HOW}</p>"
+    )
     rows = [
         f'<tr><th scope="row">{name}<small>{escape(meaning)}</small></th>{bar(cast("float | None", scores[key]))}</tr>'
         for key, name, meaning in _TOTALS
@@ -104,13 +128,16 @@ def _totals(scores: Scores) -> Iterator[str]:
 
 
 def _by_class(scores: Scores) -> Iterator[str]:
-    names, iou = cast(Sequence[str], scores.get("classes", ())), cast(ByClass, scores.get("iou", {}))
+    names = cast(Sequence[str], scores.get("classes", ()))
+    iou = cast(ByClass, scores.get("iou", {}))
     intervals = cast("Mapping[str, Sequence[float | None]]", scores.get("iou_95", {}))
     others = {title: cast(ByClass, scores[key]) for key, title in _COLUMNS.items() if key in scores}
     yield "<h2>By class</h2>"
     yield (
-        "<p>Pooled over pixels. IoU: pixels right / (pixels of the class + pixels taken for it - right). Precision: of "
-        "the pixels taken for it, the share that is it. Recall: of its pixels, the share found. Dice: 2 x pixels right "
+        "<p>Pooled over pixels. IoU: pixels right / (pixels of the class + pixels taken for "
+        "it - right). Precision: of "
+        "the pixels taken for it, the share that is it. Recall: of its pixels, the share "
+        "found. Dice: 2 x pixels right "
         "/ (pixels of the class + pixels taken for it)."
     )
     if intervals:
@@ -118,16 +145,28 @@ def _by_class(scores: Scores) -> Iterator[str]:
     if "boundary_iou" in scores:
         near, far = (100 * cast(float, scores[f"boundary_{kind}_width"]) for kind in ("f", "iou"))
         yield f"Boundary IoU: IoU of the pixels within {far:.3g} % of the image's diagonal of "
-        yield "their class's outline. Boundary F: the outlines' precision and recall, put together, where an outline "
+        yield (
+            "their class's outline. Boundary F: the outlines' precision and recall, put "
+            "together, where an outline "
+        )
         yield f"is met within {near:.3g} % of the diagonal."
     yield "</p>"
     rows = []
     for name in names:
         between = cell(" to ".join(map(number, intervals[name]))) if intervals else ""
-        rows.append(row(name, bar(iou.get(name)), between, *(cell(number(of.get(name))) for of in others.values())))
+        rows.append(
+            row(
+                name,
+                bar(iou.get(name)),
+                between,
+                *(cell(number(of.get(name))) for of in others.values()),
+            )
+        )
     means = [cell(number(_mean(of))) for of in others.values()]
     gap = cell("") if intervals else ""
-    rows.append(f'<tr class="mean"><th scope="row">mean</th>{bar(_mean(iou))}{gap}{"".join(means)}</tr>')
+    rows.append(
+        f'<tr class="mean"><th scope="row">mean</th>{bar(_mean(iou))}{gap}{"".join(means)}</tr>'
+    )
     titles = ("class", "IoU", *(["95 %"] if intervals else []), *others)
     yield from table("classes", [headed(*titles), *rows])
 
@@ -135,22 +174,39 @@ def _by_class(scores: Scores) -> Iterator[str]:
 def _confusion(scores: Scores) -> Iterator[str]:
     names = cast(Sequence[str], scores.get("classes", ()))
     counts = np.array(cast(Sequence[Sequence[int]], scores.get("confusion_matrix", ())), float)
-    outside = np.array(cast(Sequence[int], scores.get("predicted_as_none_of_them", [0] * len(counts))), float)
+    outside = np.array(
+        cast(Sequence[int], scores.get("predicted_as_none_of_them", [0] * len(counts))), float
+    )
     if not counts.sum():
         return
     counts = np.column_stack([counts, outside]) if outside.any() else counts
     yield "<h2>What is taken for what</h2>"
     shares = divided(counts, np.repeat(counts.sum(1, keepdims=True), counts.shape[1], axis=1))
     columns = [*names, "none of them"][: counts.shape[1]]
-    yield f'<figure><div class="scroll">{confusion(shares, names, columns)}</div><figcaption>Confusion matrix. Rows '
-    yield "are the truth, columns the prediction; each row in per cent of the true class's pixels.</figcaption>"
+    yield (
+        "<figure><div "
+        f'class="scroll">{confusion(shares, names, columns)}</div><figcaption>Confusion '
+        "matrix. Rows "
+    )
+    yield (
+        "are the truth, columns the prediction; each row in per cent of the true class's "
+        "pixels.</figcaption>"
+    )
     yield "</figure>"
     lost = cast("Sequence[Mapping[str, object]]", scores.get("most_confused", ()))
     if lost:
         yield "<h3>Most frequent errors</h3>"
-        yield "<p>The pairs that cost the most pixels, with the share of the true class's pixels that went there.</p>"
+        yield (
+            "<p>The pairs that cost the most pixels, with the share of the true class's pixels "
+            "that went there.</p>"
+        )
         rows = [
-            row(str(x["truth"]), f"<td>{escape(str(x['taken_for']))}</td>", bar(cast(float, x["share"]))) for x in lost
+            row(
+                str(x["truth"]),
+                f"<td>{escape(str(x['taken_for']))}</td>",
+                bar(cast(float, x["share"])),
+            )
+            for x in lost
         ]
         yield from table("errors", [headed("truth", "taken for", "share"), *rows])
 
@@ -159,39 +215,80 @@ def _calibration(scores: Scores) -> Iterator[str]:
     before = cast("Mapping[str, object] | None", scores.get("calibration"))
     if before is None:
         return
-    found, temperature = {"as it is": before}, cast("float | None", scores.get("temperature"))
+    found = {"as it is": before}
+    temperature = cast("float | None", scores.get("temperature"))
     if temperature is not None:
-        found[f"at temperature {temperature:.2f}"] = cast("Mapping[str, object]", scores["calibration_at_temperature"])
+        found[f"at temperature {temperature:.2f}"] = cast(
+            "Mapping[str, object]", scores["calibration_at_temperature"]
+        )
     yield "<h2>Calibration</h2>"
-    yield f'<div class="charts"><figure>{reliability(found)}<figcaption>Of the pixels with a confidence, the '
-    yield "share that is right; below, how the pixels are spread (root of their share). On the dashed line confidence "
+    yield (
+        f'<div class="charts"><figure>{reliability(found)}<figcaption>Of the pixels with a '
+        "confidence, the "
+    )
+    yield (
+        "share that is right; below, how the pixels are spread (root of their share). On the "
+        "dashed line confidence "
+    )
     yield "says what it means; below it the model is too sure of itself.</figcaption></figure><div>"
     for name, of, colour in zip(found, found.values(), ("bad", "good"), strict=False):
         error = number(cast(float, of["expected_calibration_error"]))
-        yield f'<p class="key" style="--of: var(--{colour})">{name}: expected calibration error <b>{error}</b></p>'
-    yield "<p>Pooled over pixels, void left out, in 15 equal bins: the mean distance between the confidence and the "
+        yield (
+            f'<p class="key" style="--of: var(--{colour})">{name}: expected calibration error '
+            f"<b>{error}</b></p>"
+        )
+    yield (
+        "<p>Pooled over pixels, void left out, in 15 equal bins: the mean distance between the "
+        "confidence and the "
+    )
     more = "" if temperature else "; evaluate --calibrate finds it"
-    yield "share right. A temperature that is fitted on the validation images divides the logits and changes no "
+    yield (
+        "share right. A temperature that is fitted on the validation images divides the logits "
+        "and changes no "
+    )
     yield f"label{more}.</p>"
     yield "</div></div>"
 
 
 def _where(scores: Scores) -> Iterator[str]:
-    near, sizes = (cast(Rows, scores.get(key, ())) for key in ("errors_near_borders", "regions_by_size"))
+    near, sizes = (
+        cast(Rows, scores.get(key, ())) for key in ("errors_near_borders", "regions_by_size")
+    )
     if not near:
         return
     yield "<h2>Where errors lie</h2>"
-    yield "<p>Pooled over pixels: how many of the wrong pixels, and of all, lie within some pixels of a border of the "
+    yield (
+        "<p>Pooled over pixels: how many of the wrong pixels, and of all, lie within some "
+        "pixels of a border of the "
+    )
     yield "truth (between two labels, void among them), and how many of those are wrong.</p>"
     rows = [
-        row(f"{x['within']} pixel{'s' * (x['within'] != 1)}", bar(x["of_wrong"]), bar(x["of_all"]), bar(x["wrong"]))
+        row(
+            f"{x['within']} pixel{'s' * (x['within'] != 1)}",
+            bar(x["of_wrong"]),
+            bar(x["of_all"]),
+            bar(x["wrong"]),
+        )
         for x in near
     ]
-    yield from table("near", [headed("within", "of the wrong pixels", "of all pixels", "wrong there"), *rows])
-    yield "<p>By size of the connected regions of the truth: each region counts alike, whatever its class. Its IoU: "
-    yield "pixels found / (its pixels + those wrongly taken for it). Missed: no pixel of it was found.</p>"
+    yield from table(
+        "near", [headed("within", "of the wrong pixels", "of all pixels", "wrong there"), *rows]
+    )
+    yield (
+        "<p>By size of the connected regions of the truth: each region counts alike, whatever "
+        "its class. Its IoU: "
+    )
+    yield (
+        "pixels found / (its pixels + those wrongly taken for it). Missed: no pixel of it was "
+        "found.</p>"
+    )
     kinds = [
-        row(f"{name}, {x['from'] or 1:,}+", cell(f"{x['regions']:,}"), bar(x["mean_iou"]), bar(x["missed"]))
+        row(
+            f"{name}, {x['from'] or 1:,}+",
+            cell(f"{x['regions']:,}"),
+            bar(x["mean_iou"]),
+            bar(x["missed"]),
+        )
         for name, x in zip(_SIZES, sizes, strict=True)
     ]
     yield from table("sizes", [headed("size in pixels", "regions", "mean IoU", "missed"), *kinds])

@@ -1,4 +1,5 @@
-"""A model as a service: `create_app` makes an ASGI application of predictors, `pixelwise serve` runs it.
+"""A model as a service: `create_app` makes an ASGI application of predictors, `pixelwise serve`
+runs it.
 
 Needs the extra `serve`; the client alone (`pixelwise.serving.client`) does not.
 """

@@ -36,20 +36,28 @@ ACCEPTED: dict[str, Format] = {
 class Wish(BaseModel, extra="forbid"):
     """What is made of an image."""
 
-    model: str | None = Field(None, description="A name from /v1/models; the first one if none is given.")
+    model: str | None = Field(
+        None, description="A name from /v1/models; the first one if none is given."
+    )
     format: Format | None = Field(
         None,
-        description="mask: palette PNG of class ids, 255 where void. overlay: the image tinted, JPEG. confidence: grey "
-        "PNG, 255 = sure. json: shares and regions. If not given, Accept decides: PNG, JPEG (overlay) or JSON.",
+        description="mask: palette PNG of class ids, 255 where void. overlay: the image tinted, "
+        "JPEG. "
+        "confidence: grey "
+        "PNG, 255 = sure. json: shares and regions. If not given, Accept decides: PNG, JPEG "
+        "(overlay) or JSON.",
     )
     threshold: float = Field(0, ge=0, le=1, description="Pixels of less confidence become void.")
     classes: list[Annotated[str, Field(max_length=200)]] = Field(
-        [], description="Names of classes to keep; others become void. All if none are given.", max_length=255
+        [],
+        description="Names of classes to keep; others become void. All if none are given.",
+        max_length=255,
     )
     opacity: float = Field(0.5, ge=0, le=1, description="Of the overlay.")
     regions: Literal["runs", "polygons", "none"] = Field(
         "runs",
-        description="In JSON. runs: COCO's uncompressed run-lengths by class, down the columns. polygons: a list of "
+        description="In JSON. runs: COCO's uncompressed run-lengths by class, down the columns. "
+        "polygons: a list of "
         "regions, each a list of rings of (column, row) corners, the outer ring first.",
     )
 
@@ -76,14 +84,18 @@ class Segmentation(BaseModel):
 
 
 def wanted_format(wish: Wish, accept: str) -> Format:
-    """What `format` or else the header Accept asks for. Raises ApiError where nothing of that can be made."""
+    """What `format` or else the header Accept asks for. Raises ApiError where nothing of that can
+    be made.
+    """
     if wish.format is not None:
         return wish.format
     ranges = [part.replace(" ", "").lower().partition(";") for part in accept.split(",")]
     for kind, _, parameters in sorted(ranges, key=lambda found: _quality(found[2]), reverse=True):
         if kind in ACCEPTED and _quality(parameters) > 0:
             return ACCEPTED[kind]
-    raise ApiError(406, "not_acceptable", "Accept allows none of image/png, image/jpeg and application/json")
+    raise ApiError(
+        406, "not_acceptable", "Accept allows none of image/png, image/jpeg and application/json"
+    )
 
 
 def refuse_unknown(wish: Wish, names: tuple[str, ...]) -> None:
@@ -122,7 +134,13 @@ def _described(result: Result, wish: Wish, model: str) -> dict[str, Any]:
         known = label < len(result.classes)
         name, colour = (result.classes[label], result.palette[label]) if known else ("void", None)
         pixels = round(share * result.labels.size)
-        found[label] = {"id": label, "name": name, "colour": colour, "pixels": pixels, "share": share}
+        found[label] = {
+            "id": label,
+            "name": name,
+            "colour": colour,
+            "pixels": pixels,
+            "share": share,
+        }
     if wish.regions == "runs":
         for label, entry in found.items():
             entry["runs"] = runs(result.labels == label)
@@ -133,7 +151,9 @@ def _described(result: Result, wish: Wish, model: str) -> dict[str, Any]:
 
 
 def runs(mask: NDArray[np.bool_]) -> list[int]:
-    """Lengths of the runs of False and True in turn, down the columns, beginning with False: COCO's `counts`."""
+    """Lengths of the runs of False and True in turn, down the columns, beginning with False: COCO's
+    `counts`.
+    """
     flat = np.concatenate(([False], mask.ravel(order="F")))
     edges = np.flatnonzero(flat[1:] != flat[:-1])
     lengths: list[int] = np.diff(edges, prepend=0, append=mask.size).tolist()

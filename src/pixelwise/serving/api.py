@@ -27,7 +27,9 @@ BODY = {
             "schema": {
                 "type": "object",
                 "required": ["image"],
-                "properties": {"image": {"type": "string", "format": "binary", "description": "An image file."}},
+                "properties": {
+                    "image": {"type": "string", "format": "binary", "description": "An image file."}
+                },
             }
         }
     },
@@ -35,13 +37,18 @@ BODY = {
 FAULTS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 404, 406, 408, 413, 415, 422, 503, 504)
 }
-REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (401, 403, 421)}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (401, 403, 421)
+}
 """Of the guard."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Segmentation,
         "description": "As `format` or Accept asks.",
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/png", "image/jpeg")},
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("image/png", "image/jpeg")
+        },
     }
 }
 
@@ -67,14 +74,19 @@ class Status(BaseModel):
 
 
 def create_app(
-    predictors: Mapping[str, Predictor], settings: Settings | None = None, *, style: Style | None = None
+    predictors: Mapping[str, Predictor],
+    settings: Settings | None = None,
+    *,
+    style: Style | None = None,
 ) -> FastAPI:
     """An ASGI application that serves `predictors` by name, the first one by default.
 
-    With Gradio installed it has a page to try them too; `style` paints in its second tab, by default with the weights
-    that the settings name, if any. Raises ConfigError where there is no predictor.
+    With Gradio installed it has a page to try them too; `style` paints in its second tab, by
+    default with the weights that the settings name, if any. Raises ConfigError where there is no
+    predictor.
     """
-    settings, meters = settings or Settings(), Meters()
+    settings = settings or Settings()
+    meters = Meters()
     if style is None and settings.style_weights:
         style = Styler(settings.style_weights, settings.style_network)
     service = Service(predictors, settings, meters, style)
@@ -85,7 +97,9 @@ def create_app(
         async with AsyncExitStack() as stack:
             for lane in lanes:
                 stack.callback(lane.close)
-            sweeper = asyncio.create_task(tidy(lanes, [predictor.runner for predictor in predictors.values()]))
+            sweeper = asyncio.create_task(
+                tidy(lanes, [predictor.runner for predictor in predictors.values()])
+            )
             stack.callback(sweeper.cancel)
             yield
 
@@ -109,7 +123,12 @@ def create_app(
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/segment", response_class=Response, responses=ANSWERS | FAULTS, openapi_extra={"requestBody": BODY})
+    @app.post(
+        "/v1/segment",
+        response_class=Response,
+        responses=ANSWERS | FAULTS,
+        openapi_extra={"requestBody": BODY},
+    )
     async def segment(request: Request, wish: Annotated[Wish, Query()]) -> Response:
         """Label an image."""
         return await service.answer(request, wish)

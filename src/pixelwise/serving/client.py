@@ -18,21 +18,27 @@ from pixelwise.images import Array, encoded
 
 
 class ServerError(PixelwiseError):
-    """The server refused, or cannot be reached. status and code as it gave them; retry_after in seconds, where it did.
+    """The server refused, or cannot be reached. status and code as it gave them; retry_after in
+    seconds, where it did.
 
     status is 0 where there was no answer.
     """
 
-    def __init__(self, message: str, *, status: int = 0, code: str = "", retry_after: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.code, self.retry_after = status, code, retry_after
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
 
 
 class Client:
     """Asks the server at `url`, such as http://127.0.0.1:8000. `timeout` in seconds."""
 
     def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
-        self.url, self.timeout = url.rstrip("/"), timeout
+        self.url = url.rstrip("/")
+        self.timeout = timeout
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def models(self) -> list[dict[str, Any]]:
@@ -51,8 +57,8 @@ class Client:
         return found
 
     def segment(self, image: str | Path | bytes | Array, **wish: Any) -> bytes:
-        """The answer as it came, to a path, a file's bytes, or (H, W, 3) uint8; `wish` are the parameters of
-        /v1/segment, such as format, model, threshold, classes. Raises ServerError.
+        """The answer as it came, to a path, a file's bytes, or (H, W, 3) uint8; `wish` are the
+        parameters of /v1/segment, such as format, model, threshold, classes. Raises ServerError.
         """
         if isinstance(image, np.ndarray):
             image = encoded(image, "PNG")
@@ -60,10 +66,16 @@ class Client:
         edge = uuid4().hex
         head = f'--{edge}\r\nContent-Disposition: form-data; name="image"; filename="image"\r\n\r\n'
         body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
-        query = urlencode({key: value for key, value in wish.items() if value is not None}, doseq=True)
-        return self._ask(f"/v1/segment?{query}", body, {"Content-Type": f"multipart/form-data; boundary={edge}"})
+        query = urlencode(
+            {key: value for key, value in wish.items() if value is not None}, doseq=True
+        )
+        return self._ask(
+            f"/v1/segment?{query}", body, {"Content-Type": f"multipart/form-data; boundary={edge}"}
+        )
 
-    def _ask(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+    def _ask(
+        self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> bytes:
         request = Request(self.url + path, body, self._headers | (headers or {}))
         try:
             with urlopen(request, timeout=self.timeout) as answer:
@@ -72,7 +84,9 @@ class Client:
         except HTTPError as error:
             raise _told(error) from error
         except (URLError, HTTPException, OSError) as error:
-            raise ServerError(f"no answer from {self.url} ({error}); is pixelwise serve running there?") from error
+            raise ServerError(
+                f"no answer from {self.url} ({error}); is pixelwise serve running there?"
+            ) from error
 
 
 def _told(error: HTTPError) -> ServerError:

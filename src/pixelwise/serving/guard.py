@@ -1,4 +1,6 @@
-"""Around every request: the token, strict headers, one line of log, the counters, and no traceback for anybody."""
+"""Around every request: the token, strict headers, one line of log, the counters, and no traceback
+for anybody.
+"""
 
 import base64
 import binascii
@@ -28,12 +30,15 @@ HEADERS = {
 }
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 PAGE = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src 'self' blob:; "
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
+    "'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src "
+    "'self' blob:; "
     "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
 )
-"""What Gradio's page needs: scripts and styles that stand in it, templates that it compiles, pictures that it makes.
-Nothing from other hosts."""
+"""What Gradio's page needs: scripts and styles that stand in it, templates that it compiles,
+pictures that it makes. Nothing from other hosts.
+"""
 
 
 class Meters:
@@ -42,28 +47,39 @@ class Meters:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter("pixelwise_requests", "Requests answered.", ("route", "status"), registry=self.registry)
-        self.seconds = Histogram(
-            "pixelwise_request_seconds", "From request to answer.", ("route",), registry=self.registry
+        self.requests = Counter(
+            "pixelwise_requests", "Requests answered.", ("route", "status"), registry=self.registry
         )
-        self.pixels = Counter("pixelwise_pixels", "Pixels labelled.", ("model",), registry=self.registry)
+        self.seconds = Histogram(
+            "pixelwise_request_seconds",
+            "From request to answer.",
+            ("route",),
+            registry=self.registry,
+        )
+        self.pixels = Counter(
+            "pixelwise_pixels", "Pixels labelled.", ("model",), registry=self.registry
+        )
 
 
 class Guard:
-    """ASGI middleware; `token` is demanded of all but OPEN, as Bearer or as the password of Basic (for browsers).
+    """ASGI middleware; `token` is demanded of all but OPEN, as Bearer or as the password of Basic
+    (for browsers).
 
     Where it is None, a request has to name this machine by a name that only this machine uses.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, meters: Meters) -> None:
-        self.app, self.token, self.meters = app, token, meters
+        self.app = app
+        self.token = token
+        self.meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start = time.perf_counter()
+        status = 0
 
         async def headed(message: Message) -> None:
             nonlocal status
@@ -78,31 +94,51 @@ class Guard:
             log.exception("a fault of the server")
             if status:  # half an answer is out: the connection has to end
                 raise
-            await ApiError(500, "internal", "a fault of the server; its log has it").response()(scope, receive, headed)
+            await ApiError(500, "internal", "a fault of the server; its log has it").response()(
+                scope, receive, headed
+            )
         finally:
             self._note(scope, status, time.perf_counter() - start)
 
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = None if scope["path"] in OPEN else self._refusal(scope["method"], Headers(scope=scope))
+        refused = (
+            None if scope["path"] in OPEN else self._refusal(scope["method"], Headers(scope=scope))
+        )
         await (self.app if refused is None else refused.response())(scope, receive, send)
 
     def _refusal(self, method: str, headers: Headers) -> ApiError | None:
-        if method == "POST" and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        if method == "POST" and headers.get("sec-fetch-site", "none") not in (
+            "none",
+            "same-origin",
+        ):
             return ApiError(403, "other_origin", "pages of other origins may not ask")
         if self.token is None:
-            # else a page whose name is made to lead here (DNS rebinding) could read what only this machine may
-            said = "without a token only this machine is served, as localhost or 127.0.0.1: start it with --token"
+            # else a page whose name is made to lead here (DNS rebinding) could read what only this
+            # machine may
+            said = (
+                "without a token only this machine is served, as localhost or 127.0.0.1: start "
+                "it with --token"
+            )
             return None if is_own(_host(headers)) else ApiError(421, "other_host", said)
         ask = {"WWW-Authenticate": 'Bearer, Basic realm="pixelwise"'}
         shown = _shows(headers.get("authorization", ""), self.token)
-        return None if shown else ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask)
+        return (
+            None
+            if shown
+            else ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask)
+        )
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")  # never what a client made up
         status = status or GONE
         self.meters.requests.labels(route, status).inc()
         self.meters.seconds.labels(route).observe(seconds)
-        asked = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 4)}
+        asked = {
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "seconds": round(seconds, 4),
+        }
         log.info("request", extra={"fields": asked})
 
 
@@ -145,5 +181,9 @@ def _add_headers(headers: MutableHeaders, path: str, status: int) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
     headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
-    named_by_hash = status == 200 and path.startswith("/assets/")  # Gradio's scripts: megabytes at each visit otherwise
-    headers.setdefault("Cache-Control", "private, max-age=31536000, immutable" if named_by_hash else "no-store")
+    named_by_hash = status == 200 and path.startswith(
+        "/assets/"
+    )  # Gradio's scripts: megabytes at each visit otherwise
+    headers.setdefault(
+        "Cache-Control", "private, max-age=31536000, immutable" if named_by_hash else "no-store"
+    )

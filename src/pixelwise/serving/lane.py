@@ -1,7 +1,7 @@
 """A bounded queue: a few threads work, the others wait, and what is too much is refused.
 
-Waiting requests are not stacked to batches: on CPUs a stack of images takes as long as they do one by one, or longer
-(benchmarks/results/serve.md), and the threads keep the processor busy without it.
+Waiting requests are not stacked to batches: on CPUs a stack of images takes as long as they do one
+by one, or longer (benchmarks/results/serve.md), and the threads keep the processor busy without it.
 """
 
 import math
@@ -26,7 +26,9 @@ class BusyError(PixelwiseError):
     """The queue is full; `seconds` is when to come again."""
 
     def __init__(self, held: int, seconds: int) -> None:
-        super().__init__(f"{held} requests are waiting, and no more are taken; come again in {seconds} s")
+        super().__init__(
+            f"{held} requests are waiting, and no more are taken; come again in {seconds} s"
+        )
         self.seconds = seconds
 
 
@@ -40,7 +42,9 @@ class Job:
     def __init__(self, pool: ThreadPoolExecutor, took: Callable[[float], object]) -> None:
         self.future: Future[object] | None = None
         self.told: Callable[[float], object] = lambda share: None
-        self._pool, self._took, self._stop = pool, took, Event()
+        self._pool = pool
+        self._took = took
+        self._stop = Event()
 
     def start(self, work: Callable[[], T]) -> Future[T]:
         """Let a thread do `work` when one is free."""
@@ -70,35 +74,50 @@ class Job:
 
 
 class Lane:
-    """At most `places` jobs at once, those in work too, done by `threads`; of `room` bytes in all; and no more than
-    are likely to be done within `seconds`.
+    """At most `places` jobs at once, those in work too, done by `threads`; of `room` bytes in all;
+    and no more than are likely to be done within `seconds`.
 
     The default is one thread more than tiles in work: it decodes and encodes meanwhile.
     """
 
     def __init__(
-        self, places: int, *, threads: int = WORKERS + 1, room: float = math.inf, seconds: float = math.inf
+        self,
+        places: int,
+        *,
+        threads: int = WORKERS + 1,
+        room: float = math.inf,
+        seconds: float = math.inf,
     ) -> None:
-        self.places, self.threads, self.room, self.within = places, threads, room, seconds
+        self.places = places
+        self.threads = threads
+        self.room = room
+        self.within = seconds
         self.held = self.done = self.bytes = 0
         self._seconds = 0.0  # that a thread works for a job, a moving average
-        self._sent_away = deque[float](maxlen=10_000)  # when those refused shall come again, the next one first
+        self._sent_away = deque[float](
+            maxlen=10_000
+        )  # when those refused shall come again, the next one first
         self._lock = Lock()
         self._pool = self._threads()
 
     def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, thread_name_prefix="pixelwise-lane")  # started when there is work
+        return ThreadPoolExecutor(
+            self.threads, thread_name_prefix="pixelwise-lane"
+        )  # started when there is work
 
     @contextmanager
     def place(self, size: int = 0) -> Iterator[Job]:
-        """A job's place and its `size` in bytes, held until the block has ended and no thread works for it any more.
-        Raises BusyError; the first job has a place whatever its size.
+        """A job's place and its `size` in bytes, held until the block has ended and no thread works
+        for it any more. Raises BusyError; the first job has a place whatever its size.
         """
         with self._lock:
-            late = self.held >= self.threads and self._seconds * self.held / self.threads > self.within
+            late = (
+                self.held >= self.threads and self._seconds * self.held / self.threads > self.within
+            )
             if self.held >= self.places or late or (self.held and self.bytes + size > self.room):
                 raise BusyError(self.held, self._again())
-            self.held, self.bytes = self.held + 1, self.bytes + size
+            self.held = self.held + 1
+            self.bytes = self.bytes + size
         job = Job(self._pool, self._took)
         try:
             yield job
@@ -125,9 +144,12 @@ class Lane:
 
     def _leave(self, size: int) -> None:
         with self._lock:
-            self.held, self.done, self.bytes = self.held - 1, self.done + 1, self.bytes - size
+            self.held = self.held - 1
+            self.done = self.done + 1
+            self.bytes = self.bytes - size
 
     def close(self) -> None:
         """Wait for the jobs in work and drop those that wait. The lane may be used again."""
-        pool, self._pool = self._pool, self._threads()
+        pool = self._pool
+        self._pool = self._threads()
         pool.shutdown(cancel_futures=True)

@@ -1,7 +1,8 @@
 """The page for people: a picture in, its classes over it. Gradio makes the shell, tabs and theme.
 
-Gradio keeps every value that goes through its events for an hour after the visitor has left, and writes uploads to
-disk. So pictures take a road of their own, /page/..., that keeps nothing, and of Gradio's routes only the shell's stay.
+Gradio keeps every value that goes through its events for an hour after the visitor has left, and
+writes uploads to disk. So pictures take a road of their own, /page/..., that keeps nothing, and of
+Gradio's routes only the shell's stay.
 """
 
 import asyncio
@@ -27,14 +28,31 @@ from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import check_header, decode
 
 SIDES = range(64, 1025)
-OFF = "Style transfer is off: start the server with --style-weights FILE (torchvision's VGG-19) to have it here."
-_SHELL = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/static/{path:path}", "/assets/{path:path}"}
-_FONTS = ["system-ui", "sans-serif"]  # of the visitor's machine: Gradio's own would come from another server
+OFF = (
+    "Style transfer is off: start the server with --style-weights FILE (torchvision's VGG-19) "
+    "to have it here."
+)
+_SHELL = {
+    "/",
+    "/config",
+    "/theme.css",
+    "/favicon.ico",
+    "/manifest.json",
+    "/static/{path:path}",
+    "/assets/{path:path}",
+}
+_FONTS = [
+    "system-ui",
+    "sans-serif",
+]  # of the visitor's machine: Gradio's own would come from another server
 
 
 def mount_page(app: FastAPI, service: Service) -> None:
-    """Serve the page at "/" of `app`. What a visitor can cause is shown to them as the error's message."""
-    settings, style = service.settings, service.style
+    """Serve the page at "/" of `app`. What a visitor can cause is shown to them as the error's
+    message.
+    """
+    settings = service.settings
+    style = service.style
 
     @app.post("/page/segment", include_in_schema=False)
     async def segmented(model: str) -> Response:
@@ -47,7 +65,9 @@ def mount_page(app: FastAPI, service: Service) -> None:
     @app.post("/page/style", include_in_schema=False)
     async def styled(split: int, side: int) -> Response:
         if style is None or side not in SIDES:
-            raise ConfigError(OFF if style is None else f"side is {side}: allowed is {SIDES[0]} to {SIDES[-1]}")
+            raise ConfigError(
+                OFF if style is None else f"side is {side}: allowed is {SIDES[0]} to {SIDES[-1]}"
+            )
 
         def work(body: bytes, job: Job) -> dict[str, object]:
             content, painting = (_read(part, settings) for part in (body[:split], body[split:]))
@@ -64,7 +84,9 @@ def _read(data: bytes, settings: Settings) -> Array:
 
 
 def examples() -> list[dict[str, str]]:
-    """Pictures to try: drawn shapes and the portrait that comes with Matplotlib, each with a title and a data URL."""
+    """Pictures to try: drawn shapes and the portrait that comes with Matplotlib, each with a title
+    and a data URL.
+    """
     rng = np.random.default_rng(4)
     made = {f"Shapes {number}": draw_scene(rng, (360, 480), 7)[0] for number in (1, 2)}
     portrait = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
@@ -101,8 +123,11 @@ def _mount(app: FastAPI, names: Sequence[str], style: bool, most: int) -> None:
         enable_monitoring=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
-    app.router.lifespan_context = lifespan  # without Gradio's queue: unused, it looks for work all the time
-    mounted: Any = app.router.routes.pop()  # it would answer all other paths too, and allow other origins
+    # without Gradio's queue: unused, it looks for work all the time
+    app.router.lifespan_context = lifespan
+    mounted: Any = (
+        app.router.routes.pop()
+    )  # it would answer all other paths too, and allow other origins
     for route in mounted.app.router.routes:
         if getattr(route, "path", "") in _SHELL:
             route.include_in_schema = False
@@ -114,7 +139,9 @@ def _shell(names: Sequence[str], style: bool, most: int) -> gr.Blocks:
     with gr.Blocks(title="pixelwise", analytics_enabled=False) as blocks:
         gr.HTML("<h1>pixelwise</h1>")
         with gr.Tab("Segment"):
-            _part("segment", names=list(names), examples=examples(), most=most, megabytes=most >> 20)
+            _part(
+                "segment", names=list(names), examples=examples(), most=most, megabytes=most >> 20
+            )
         with gr.Tab("Style"):
             _part("style", off="" if style else OFF, most=most)
     return blocks

@@ -13,7 +13,9 @@ from pixelwise.reports.overlays import VOID_COLOUR
 from pixelwise.serving.answers import Wish, encode
 
 VIEW_PIXELS = 4_000_000
-"""Larger pictures are shown smaller, so that a browser repaints them at once; mask and data keep their size."""
+"""Larger pictures are shown smaller, so that a browser repaints them at once; mask and data keep
+their size.
+"""
 
 
 _ALL = Wish.model_validate({})
@@ -22,9 +24,10 @@ _ALL = Wish.model_validate({})
 def answer(result: Result, model: str) -> dict[str, object]:
     """The result as JSON can hold it.
 
-    classes: name and colour by id. image: a JPEG of at most VIEW_PIXELS as data URL; labels and confidence (255 =
-    sure) at its size (`view`, height and width), bytes row by row, compressed with gzip, in base64. mask: the whole
-    palette PNG in base64. data: the JSON that the interface gives.
+    classes: name and colour by id. image: a JPEG of at most VIEW_PIXELS as data URL; labels and
+    confidence (255 = sure) at its size (`view`, height and width), bytes row by row, compressed
+    with gzip, in base64. mask: the whole palette PNG in base64. data: the JSON that the interface
+    gives.
     """
     step = max(1, math.ceil((result.labels.size / VIEW_PIXELS) ** 0.5))
     labels = np.ascontiguousarray(result.labels[::step, ::step])
@@ -35,7 +38,9 @@ def answer(result: Result, model: str) -> dict[str, object]:
     return {
         "size": result.labels.shape,
         "view": labels.shape,
-        "classes": [{"name": n, "colour": c} for n, c in zip(result.classes, result.palette, strict=True)],
+        "classes": [
+            {"name": n, "colour": c} for n, c in zip(result.classes, result.palette, strict=True)
+        ],
         "void": VOID_COLOUR,
         "image": data_url(photo),
         "labels": _packed(labels),

@@ -23,15 +23,21 @@ _log = logging.getLogger(__name__)
 class Lines(Response):
     """{"progress": 0 to 1} while `work` goes on in `lane`, then {"answer": ...} or {"error": ...}.
 
-    The settings' deadline is for the upload, and then for each step: a large picture may take as long as it gets on.
+    The settings' deadline is for the upload, and then for each step: a large picture may take as
+    long as it gets on.
     """
 
     def __init__(self, lane: Lane, settings: Settings, work: Work) -> None:
-        self.lane, self.deadline, self.settings, self.work = lane, settings.deadline, settings, work
+        self.lane = lane
+        self.deadline = settings.deadline
+        self.settings = settings
+        self.work = work
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hold a place from the first byte of the upload to the last one of the answer, or until the visitor leaves."""
+        """Hold a place from the first byte of the upload to the last one of the answer, or until
+        the visitor leaves.
+        """
         request = Request(scope, receive)
         with self.lane.place(promised(request, self.settings)) as job:
             try:
@@ -43,7 +49,8 @@ class Lines(Response):
             await lines(scope, receive, send)
 
     async def _lines(self, body: bytes, job: Job) -> AsyncIterator[str]:
-        loop, news = asyncio.get_running_loop(), asyncio.Queue[float | None]()
+        loop = asyncio.get_running_loop()
+        news = asyncio.Queue[float | None]()
         job.told = lambda share: loop.call_soon_threadsafe(news.put_nowait, share)
         done = asyncio.wrap_future(job.start(partial(self._answer, body, job)))
         done.add_done_callback(lambda _: news.put_nowait(None))
@@ -54,7 +61,9 @@ class Lines(Response):
         except (PixelwiseError, ApiError) as error:
             yield _line(error={"message": str(error)})
         except TimeoutError:
-            said = f"nothing went on for {self.deadline:g} s: the server is too busy; try again later"
+            said = (
+                f"nothing went on for {self.deadline:g} s: the server is too busy; try again later"
+            )
             yield _line(error={"message": said})
         except Exception:
             _log.exception("a picture of the page")

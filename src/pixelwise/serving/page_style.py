@@ -15,14 +15,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Styler:
-    """`pixelwise stylize` with the weights of a file: `network` is vgg19, vgg16 or a timm encoder."""
+    """`pixelwise stylize` with the weights of a file: `network` is vgg19, vgg16 or a timm
+    encoder.
+    """
 
     weights: Path
     network: str = "vgg19"
     steps: int = 200
 
-    def __call__(self, content: Array, style: Array, side: int, progress: Callable[[float], None]) -> Array:
-        """`content` in the style of `style`, all (H, W, 3) uint8, fitted into `side` pixels; `progress` gets 0 to 1."""
+    def __call__(
+        self, content: Array, style: Array, side: int, progress: Callable[[float], None]
+    ) -> Array:
+        """`content` in the style of `style`, all (H, W, 3) uint8, fitted into `side` pixels;
+        `progress` gets 0 to 1.
+        """
         from pixelwise.jobs.stylize import stylize  # brings PyTorch
 
         done = stylize(
@@ -41,7 +47,9 @@ class _Told(Monitor):
     def __init__(self, progress: Callable[[float], None]) -> None:
         self.progress = progress
 
-    def track(self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1) -> Iterator[T]:
+    def track(
+        self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
+    ) -> Iterator[T]:
         for done, item in enumerate(items):
             self.progress(min(1.0, done * weight / total))
             yield item

@@ -1,4 +1,4 @@
-"""What a client is told when something is wrong: always `{"error": {"code": ..., "message": ...}}`."""
+"""What a client is told when something is wrong: `{"error": {"code": ..., "message": ...}}`."""
 
 import json
 from collections.abc import Mapping
@@ -31,11 +31,17 @@ class ErrorBody(BaseModel):
 
 
 class ApiError(Exception):
-    """An answer with a status from 400 on, a code that programs can rely on, and a message for people."""
+    """An answer with a status from 400 on, a code that programs can rely on, and a message for
+    people.
+    """
 
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.code, self.headers = status, code, headers
+        self.status = status
+        self.code = code
+        self.headers = headers
 
     def response(self) -> Response:
         """As JSON of the one shape."""
@@ -62,7 +68,9 @@ def answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(BusyError)
     async def busy(_: Request, error: BusyError) -> Response:
-        return ApiError(503, "queue_full", str(error), {"Retry-After": str(error.seconds)}).response()
+        return ApiError(
+            503, "queue_full", str(error), {"Retry-After": str(error.seconds)}
+        ).response()
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, error: ClientDisconnect) -> Response:

@@ -1,4 +1,6 @@
-"""A server process: refused where it would be open to others without a token, stopped without losing what it holds."""
+"""A server process: refused where it would be open to others without a token, stopped without
+losing what it holds.
+"""
 
 import gc
 import logging
@@ -19,8 +21,12 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.settings import Settings, is_own
 
 
-def load_all(models: Sequence[str], make: Callable[[str], Predictor] = load) -> dict[str, Predictor]:
-    """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for two of one name."""
+def load_all(
+    models: Sequence[str], make: Callable[[str], Predictor] = load
+) -> dict[str, Predictor]:
+    """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for
+    two of one name.
+    """
     share_heap()
     predictors = dict[str, Predictor]()
     for given in models:
@@ -39,16 +45,25 @@ def _name(model: Path) -> str:
 def check_open(host: str, settings: Settings) -> None:
     """Raises ConfigError for an address that others reach, without a token."""
     if settings.token is None and not is_own(host):
-        raise ConfigError(f"host {host} can be reached by others: give a --token (or PIXELWISE_TOKEN), or 127.0.0.1")
+        raise ConfigError(
+            f"host {host} can be reached by others: give a --token (or PIXELWISE_TOKEN), or "
+            "127.0.0.1"
+        )
 
 
 def serve(
-    predictors: dict[str, Predictor], settings: Settings, *, host: str, port: int, said: Callable[[str], None]
+    predictors: dict[str, Predictor],
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    said: Callable[[str], None],
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is held. `said` is told the address; port 0 takes a free one.
+    """Serve until SIGTERM or SIGINT, then finish what is held. `said` is told the address; port 0
+    takes a free one.
 
-    Each model labels a drawn picture first. Raises ConfigError for an address that cannot be had and for one that
-    others reach, without a token.
+    Each model labels a drawn picture first. Raises ConfigError for an address that cannot be had
+    and for one that others reach, without a token.
     """
     check_open(host, settings)
     for package in ("fastapi", "python_multipart", "prometheus_client"):
@@ -68,16 +83,25 @@ def serve(
     )
     scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
     with _listener(host, port) as listener:
-        for predictor in predictors.values():  # what the first picture would wait for: runtimes compared, memory taken
+        for predictor in (
+            predictors.values()
+        ):  # what the first picture would wait for: runtimes compared, memory taken
             predictor.predict(scene)
         _log_to_stderr(JsonLines())
-        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them, and raises them again when all is done
+        for number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+        ):  # uvicorn takes them, and raises them again when all is done
             signal.signal(number, signal.SIG_IGN)
         gc.collect()
-        gc.freeze()  # the models' objects live on: garbage is looked for among those of requests alone
+        # the models' objects live on: garbage is looked for among those of requests alone
+        gc.freeze()
         gc.set_threshold(5000)
         name = f"[{host}]" if ":" in host else host
-        said(f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; stop with Ctrl-C")
+        said(
+            f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; "
+            "stop with Ctrl-C"
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -85,16 +109,21 @@ def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else an answer's body waits 40 ms for an ACK
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # else an answer's body waits 40 ms for an ACK
         return listener
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"cannot listen on {host} port {port} ({error}); choose another --port or --host") from error
+        raise ConfigError(
+            f"cannot listen on {host} port {port} ({error}); choose another --port or --host"
+        ) from error
 
 
 def _log_to_stderr(form: logging.Formatter) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(form)
     root = logging.getLogger()
-    root.handlers, root.level = [handler], logging.WARNING
+    root.handlers = [handler]
+    root.level = logging.WARNING
     for name in ("pixelwise", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)

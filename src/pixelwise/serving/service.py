@@ -1,4 +1,6 @@
-"""What a request for masks goes through: a place in its model's queue, the upload, a thread's work, the answer."""
+"""What a request for masks goes through: a place in its model's queue, the upload, a thread's work,
+the answer.
+"""
 
 import asyncio
 import copy
@@ -24,42 +26,66 @@ from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import check_header, decode, promised, read_upload
 
 Style = Callable[[Array, Array, int, Callable[[float], None]], Array]
-"""(content, style, side, progress) to a picture, all (H, W, 3) uint8; `side` pixels at most; progress gets 0 to 1."""
+"""(content, style, side, progress) to a picture, all (H, W, 3) uint8; `side` pixels at most;
+progress gets 0 to 1.
+"""
 
 HELD_BYTES = 512 * 2**20
 """Image files of one model that are held at once."""
 
 PAINTERS = 4
-"""Pictures of the second tab in work or waiting. One is painted at a time: each takes gigabytes and all cores."""
+"""Pictures of the second tab in work or waiting. One is painted at a time: each takes gigabytes and
+all cores.
+"""
 
 
 class Service:
     """Models by name, each behind its lane; the first is the default."""
 
     def __init__(
-        self, predictors: Mapping[str, Predictor], settings: Settings, meters: Meters, style: Style | None
+        self,
+        predictors: Mapping[str, Predictor],
+        settings: Settings,
+        meters: Meters,
+        style: Style | None,
     ) -> None:
         if not predictors:
             raise ConfigError("there is no model to serve: give at least one")
-        self.predictors, self.settings, self.meters, self.style = predictors, settings, meters, style
+        self.predictors = predictors
+        self.settings = settings
+        self.meters = meters
+        self.style = style
         limits: dict[str, Any] = {"room": HELD_BYTES, "seconds": settings.deadline / 2}
         self.lanes = {name: Lane(settings.queue, **limits) for name in predictors}
         self.painting = Lane(PAINTERS, threads=1)
-        held = Gauge("pixelwise_held", "Requests that wait or are in work.", ("model",), registry=meters.registry)
+        held = Gauge(
+            "pixelwise_held",
+            "Requests that wait or are in work.",
+            ("model",),
+            registry=meters.registry,
+        )
         for name, lane in self.lanes.items():
             held.labels(name).set_function(partial(getattr, lane, "held"))
 
     def lane(self, name: str) -> Lane:
         """The lane of a model. Raises ApiError where there is none of that name."""
         if name not in self.lanes:
-            raise ApiError(404, "unknown_model", f"no model of that name: choose one of {', '.join(self.lanes)}")
+            raise ApiError(
+                404,
+                "unknown_model",
+                f"no model of that name: choose one of {', '.join(self.lanes)}",
+            )
         return self.lanes[name]
 
     def labelled(self, name: str, data: bytes, job: Job) -> Result:
-        """The file `data`, labelled, for a thread of the model's lane; `job` hears what share of tiles has begun."""
-        predictor, rgb = self.predictors[name], decode(data, self.settings)
+        """The file `data`, labelled, for a thread of the model's lane; `job` hears what share of
+        tiles has begun.
+        """
+        predictor = self.predictors[name]
+        rgb = decode(data, self.settings)
         plan = predictor.plan(*rgb.shape[:2])
-        total, begun = len(plan.rows) * len(plan.columns), count()
+        total = len(plan.rows) * len(plan.columns)
+        begun = count()
 
         def run(tile: Pixels) -> Logits:
             job.say(next(begun) / total)
@@ -88,8 +114,12 @@ class Service:
                     await asyncio.to_thread(check_header, data, self.settings)
                     body = await _unless_gone(request, job.start(partial(work, data, job)))
             except TimeoutError as error:
-                status, code = (408, "upload_too_slow") if job.future is None else (504, "deadline_passed")
-                raise ApiError(status, code, f"not done within {self.settings.deadline:g} s") from error
+                status, code = (
+                    (408, "upload_too_slow") if job.future is None else (504, "deadline_passed")
+                )
+                raise ApiError(
+                    status, code, f"not done within {self.settings.deadline:g} s"
+                ) from error
         return Response(body, media_type=MEDIA[kind])
 
 

@@ -15,12 +15,12 @@ SHORTEST_TOKEN = 16
 class Settings:
     """Limits of a server, each checked before an image is decoded.
 
-    token: what a client must show, at least SHORTEST_TOKEN characters of ASCII, or None. max_bytes of an image file,
-    max_pixels and max_side of its picture; formats, of FORMATS. queue: requests of one model that are held at once,
-    those in work too, as long as they are likely to be done within half the deadline; deadline: seconds from a
-    request's first byte to its answer; on the page, those in which it gets on. style_weights: a file for
-    `style_network`, with which the page paints in styles.
-    Raises ConfigError for what cannot be.
+    token: what a client must show, at least SHORTEST_TOKEN characters of ASCII, or None. max_bytes
+    of an image file, max_pixels and max_side of its picture; formats, of FORMATS. queue: requests
+    of one model that are held at once, those in work too, as long as they are likely to be done
+    within half the deadline; deadline: seconds from a request's first byte to its answer; on the
+    page, those in which it gets on. style_weights: a file for `style_network`, with which the page
+    paints in styles. Raises ConfigError for what cannot be.
     """
 
     token: str | None = None
@@ -38,15 +38,20 @@ class Settings:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a number above 0")
         if self.max_pixels > MAX_PIXELS:
-            raise ConfigError(f"max_pixels is {self.max_pixels}: at most {MAX_PIXELS} are read at once")
+            raise ConfigError(
+                f"max_pixels is {self.max_pixels}: at most {MAX_PIXELS} are read at once"
+            )
         for name in self.formats:
             if name not in FORMATS:
                 raise unknown("format", name, FORMATS)
         if self.style_weights is not None and not self.style_weights.is_file():
             raise ConfigError(f"style weights {self.style_weights}: no such file")
-        if self.token is not None and (len(self.token) < SHORTEST_TOKEN or not self.token.isascii()):
+        if self.token is not None and (
+            len(self.token) < SHORTEST_TOKEN or not self.token.isascii()
+        ):
             raise ConfigError(
-                f"a token must have at least {SHORTEST_TOKEN} characters of ASCII: take a long random one"
+                f"a token must have at least {SHORTEST_TOKEN} characters of ASCII: take a "
+                "long random one"
             )
 
 

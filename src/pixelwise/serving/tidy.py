@@ -12,7 +12,9 @@ SECONDS = 5.0
 
 
 async def tidy(lanes: Collection[Lane], runners: Collection[Runner]) -> None:
-    """For ever: once all lanes have rested for SECONDS, let go of what the runners and the C library keep of memory."""
+    """For ever: once all lanes have rested for SECONDS, let go of what the runners and the C
+    library keep of memory.
+    """
     before = swept = 0
     while True:
         await asyncio.sleep(SECONDS)

@@ -1,6 +1,7 @@
 """What is made small: the distance to the content, to the style, and to smoothness.
 
-Source: Zhang et al., "Dive into Deep Learning", section 14.12.5; Gatys, Ecker, Bethge 2016, sections 2.1 and 2.2.
+Source: Zhang et al., "Dive into Deep Learning", section 14.12.5; Gatys, Ecker, Bethge 2016,
+sections 2.1 and 2.2.
 """
 
 import torch
@@ -13,7 +14,9 @@ def content_loss(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def gram(features: Tensor) -> Tensor:
-    """Products of all pairs of channels, summed over the positions: (1, C, h, w) to (C, C), divided by C h w."""
+    """Products of all pairs of channels, summed over the positions: (1, C, h, w) to (C, C), divided
+    by C h w.
+    """
     flat = features.float().flatten(2)[0]  # (C, h w)
     return flat @ flat.T / flat.numel()
 
@@ -24,7 +27,9 @@ def style_loss(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Half the sum of the mean absolute differences of neighbours, down and across, of an image (1, 3, H, W)."""
+    """Half the sum of the mean absolute differences of neighbours, down and across, of an image (1,
+    3, H, W).
+    """
     down = (image[..., 1:, :] - image[..., :-1, :]).abs()
     across = (image[..., :, 1:] - image[..., :, :-1]).abs()
     return 0.5 * sum((d.mean() for d in (down, across) if d.numel()), torch.zeros(()))

@@ -16,7 +16,9 @@ ALIGN = 16
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the three losses. `relative`: each layer's loss is divided by the mean square of what it is compared with."""
+    """Of the three losses. `relative`: each layer's loss is divided by the mean square of what it
+    is compared with.
+    """
 
     content: float = 1.0
     style: float = 2.0
@@ -40,7 +42,9 @@ class Losses:
 
 @dataclass(frozen=True)
 class _Tile:
-    """A part of the picture, and the part of it with its surroundings that the network is shown, as slices."""
+    """A part of the picture, and the part of it with its surroundings that the network is shown, as
+    slices.
+    """
 
     rows: slice
     columns: slice
@@ -56,7 +60,11 @@ class _Tile:
         top = (self.rows.start - self.seen_rows.start) // stride
         left = (self.columns.start - self.seen_columns.start) // stride
         height, width = features.shape[-2:]
-        bottom = height if self.rows.stop == self.seen_rows.stop else (self.rows.stop - self.seen_rows.start) // stride
+        bottom = (
+            height
+            if self.rows.stop == self.seen_rows.stop
+            else (self.rows.stop - self.seen_rows.start) // stride
+        )
         right = (
             width
             if self.columns.stop == self.seen_columns.stop
@@ -66,11 +74,13 @@ class _Tile:
 
 
 class Objective:
-    """Weighted loss of a normalised picture (1, 3, H, W) against a content picture and styles of given weights.
+    """Weighted loss of a normalised picture (1, 3, H, W) against a content picture and styles of
+    given weights.
 
-    With `tile` pixels a side the network only ever sees tiles with their surroundings: Gram matrices are summed over
-    the tiles, and the gradient of each tile follows from the whole's matrices. Loss and gradient are those of the whole
-    picture, for one more pass forward; memory no longer grows with the picture, but for the content's features.
+    With `tile` pixels a side the network only ever sees tiles with their surroundings: Gram
+    matrices are summed over the tiles, and the gradient of each tile follows from the whole's
+    matrices. Loss and gradient are those of the whole picture, for one more pass forward; memory no
+    longer grows with the picture, but for the content's features.
     """
 
     def __init__(
@@ -83,7 +93,9 @@ class Objective:
         tile: int | None = None,
         bfloat16: bool = False,
     ) -> None:
-        self.network, self.weights, self.bfloat16 = network, weights, bfloat16
+        self.network = network
+        self.weights = weights
+        self.bfloat16 = bfloat16
         self.tiles = list(_tiles(content.shape[-2], content.shape[-1], tile, network.halo or 0))
         shares = sum(share for _, share in styles)
         with torch.no_grad():
@@ -91,13 +103,19 @@ class Objective:
             self.grams = [torch.zeros(())] * len(network.strides[1])
             for style, share in styles:
                 parts = _tiles(style.shape[-2], style.shape[-1], tile, network.halo or 0)
-                mine = [total / count * (share / shares) for total, count in self._sums(style, parts)]
+                mine = [
+                    total / count * (share / shares) for total, count in self._sums(style, parts)
+                ]
                 self.grams = [total + each for total, each in zip(self.grams, mine, strict=True)]
         maps = range(len(self.wanted[0]))
         self.sizes = [sum(part[n].numel() for part in self.wanted) for n in maps]
         squares = [sum(float(part[n].float().square().sum()) for part in self.wanted) for n in maps]
-        self.content_scale = [s / n if weights.relative else 1.0 for s, n in zip(squares, self.sizes, strict=True)]
-        self.style_scale = [float(g.square().mean()) if weights.relative else 1.0 for g in self.grams]
+        self.content_scale = [
+            s / n if weights.relative else 1.0 for s, n in zip(squares, self.sizes, strict=True)
+        ]
+        self.style_scale = [
+            float(g.square().mean()) if weights.relative else 1.0 for g in self.grams
+        ]
 
     def backward(self, image: Tensor) -> Losses:
         """The losses of `image`, a leaf, whose gradient is filled anew."""
@@ -118,7 +136,9 @@ class Objective:
         return float(content.detach()), float(style.detach())
 
     def _tiled(self, image: Tensor) -> tuple[float, float]:
-        """First the Gram matrices of the whole, then, tile by tile, the gradient that they ask for."""
+        """First the Gram matrices of the whole, then, tile by tile, the gradient that they ask
+        for.
+        """
         with torch.no_grad():
             sums = self._sums(image, self.tiles)
         counts = [count for _, count in sums]
@@ -138,18 +158,25 @@ class Objective:
         return content, float(style.detach())
 
     def _sums(self, image: Tensor, tiles: Iterable[_Tile]) -> list[tuple[Tensor, int]]:
-        """For each layer the sum of its Gram matrices over the tiles, each times its entries, and their number."""
+        """For each layer the sum of its Gram matrices over the tiles, each times its entries, and
+        their number.
+        """
         found = [(torch.zeros(()), 0)] * len(self.network.strides[1])
         for part in tiles:
             maps = self._parts(part, image)[1]
-            found = [(s + gram(m) * m.numel(), n + m.numel()) for (s, n), m in zip(found, maps, strict=True)]
+            found = [
+                (s + gram(m) * m.numel(), n + m.numel())
+                for (s, n), m in zip(found, maps, strict=True)
+            ]
         return found
 
     def _content(self, found: list[Tensor], tile: int) -> Tensor:
         """The tile's part of the content loss."""
         losses = [
             content_loss(each.float(), wanted.float()) * (each.numel() / size / scale)
-            for each, wanted, size, scale in zip(found, self.wanted[tile], self.sizes, self.content_scale, strict=True)
+            for each, wanted, size, scale in zip(
+                found, self.wanted[tile], self.sizes, self.content_scale, strict=True
+            )
         ]
         return self.weights.content * torch.stack(losses).sum()
 
@@ -171,7 +198,9 @@ class Objective:
 
     def _features(self, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bfloat16):
-            found: tuple[list[Tensor], list[Tensor]] = self.network(image.contiguous(memory_format=torch.channels_last))
+            found: tuple[list[Tensor], list[Tensor]] = self.network(
+                image.contiguous(memory_format=torch.channels_last)
+            )
         return found
 
 
@@ -185,5 +214,7 @@ def _spans(length: int, tile: int | None, halo: int) -> Iterator[tuple[slice, sl
     """Parts of `length`, each with `halo` more on both sides as far as there is some."""
     step = length if tile is None else tile
     starts = [start for start in range(0, length, step) if start == 0 or length - start >= ALIGN]
-    for start, stop in pairwise([*starts, length]):  # a rest too thin to have features of its own is no tile
+    for start, stop in pairwise(
+        [*starts, length]
+    ):  # a rest too thin to have features of its own is no tile
         yield slice(start, stop), slice(max(0, start - halo), min(length, stop + halo))

@@ -1,7 +1,8 @@
-"""The picture itself as the parameter, moved until it has the content of one picture and the style of another.
+"""The picture itself as the parameter, moved until it has the content of one picture and the style
+of another.
 
-Source: Gatys, Ecker, Bethge 2016; Zhang et al., "Dive into Deep Learning", section 14.12. Coarse-to-fine: Gatys et al.
-2017, "Controlling perceptual factors", section 6.
+Source: Gatys, Ecker, Bethge 2016; Zhang et al., "Dive into Deep Learning", section 14.12.
+Coarse-to-fine: Gatys et al. 2017, "Controlling perceptual factors", section 6.
 """
 
 import math
@@ -30,15 +31,16 @@ _NO_NUMBER = "the loss stays no number; try a smaller rate, adam, or smaller wei
 class StyleConfig:
     """How a picture is made.
 
-    steps: in all, over all levels. levels: sizes it goes through, each twice the one before. The weights of the losses
-    and `relative` are those of Weights.
-    rate: of Adam (L-BFGS takes 1), times `decay` every `every` steps. start: one of STARTS. average: share of the last
-    steps whose pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a mix.
-    style_scale: size of the style picture beside the content's, of equal area at 1. keep_colours: only lightness is
-    taken from the result (Gatys et al. 2016, "Preserving color in neural artistic style transfer", section 3).
-    inside: colours that cannot be shown are pulled back after each step, not only at the end.
-    tile: pixels a side that the network sees at once, a multiple of 16; None: all, but TILE where there are more than
-    WHOLE. settle: the last level ends where SETTLED steps bring less than this share.
+    steps: in all, over all levels. levels: sizes it goes through, each twice the one before. The
+    weights of the losses and `relative` are those of Weights. rate: of Adam (L-BFGS takes 1), times
+    `decay` every `every` steps. start: one of STARTS. average: share of the last steps whose
+    pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a
+    mix. style_scale: size of the style picture beside the content's, of equal area at 1.
+    keep_colours: only lightness is taken from the result (Gatys et al. 2016, "Preserving color in
+    neural artistic style transfer", section 3). inside: colours that cannot be shown are pulled
+    back after each step, not only at the end. tile: pixels a side that the network sees at once, a
+    multiple of 16; None: all, but TILE where there are more than WHOLE. settle: the last level ends
+    where SETTLED steps bring less than this share.
     """
 
     steps: int = 200
@@ -94,19 +96,29 @@ class StyleConfig:
 
 
 BOOK = StyleConfig(
-    steps=500, levels=1, content_weight=1.0, style_weight=1e4, smooth_weight=10.0, relative=False, rate=0.3, every=50,
+    steps=500,
+    levels=1,
+    content_weight=1.0,
+    style_weight=1e4,
+    smooth_weight=10.0,
+    relative=False,
+    rate=0.3,
+    every=50,
     inside=False,
-)  # fmt: skip
+)
 """The course's settings, for VGG-19 with torchvision's weights at BOOK_SIZE.
 
-Style weighs 1e4, as the English edition writes. The Chinese one writes 1e3 and sums `10 * styles_l`, a list: ten times
-over. (Its first edition, in MXNet, has 1e3 and the plain sum.)
+Style weighs 1e4, as the English edition writes. The Chinese one writes 1e3 and sums `10 *
+styles_l`, a list: ten times over. (Its first edition, in MXNet, has 1e3 and the plain sum.)
 """
 
 BOOK_SIZE = (300, 450)
 
-TILE, WHOLE = 768, 1_000_000
-"""Where no tile is asked for: pictures of more pixels than WHOLE go in tiles of TILE, which then see about as many."""
+TILE = 768
+WHOLE = 1_000_000
+"""Where no tile is asked for: pictures of more pixels than WHOLE go in tiles of TILE, which then
+see about as many.
+"""
 
 
 @dataclass(frozen=True)
@@ -119,12 +131,16 @@ class Step:
 
 
 Seen = Callable[[Step, Callable[[], Tensor]], bool]
-"""Told of each step, with a function that makes the picture so far, (3, H, W) in [0, 1]; True ends the work."""
+"""Told of each step, with a function that makes the picture so far, (3, H, W) in [0, 1]; True ends
+the work.
+"""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """The result (3, H, W), in [0, 1], and how the losses went; `stopped` where somebody asked to."""
+    """The result (3, H, W), in [0, 1], and how the losses went; `stopped` where somebody asked
+    to.
+    """
 
     image: Tensor
     history: list[Step]
@@ -140,21 +156,27 @@ def transfer(
     monitor: Monitor | None = None,
     seen: Seen = lambda step, picture: False,
 ) -> Picture:
-    """Give `content` (3, H, W) the style of pictures (3, h, w) with their weights; all floats in [0, 1].
+    """Give `content` (3, H, W) the style of pictures (3, h, w) with their weights; all floats in
+    [0, 1].
 
-    `seen` is told each step, with a function that makes the picture so far; where it answers True the work ends there.
-    Raises ConfigError for a picture too small for the network and TrainingError where the loss stays no number.
+    `seen` is told each step, with a function that makes the picture so far; where it answers True
+    the work ends there. Raises ConfigError for a picture too small for the network and
+    TrainingError where the loss stays no number.
     """
     monitor = monitor or Monitor()
     _check(content, styles, network)
     if config.tile is not None and network.halo is None:
-        raise ConfigError("tile: only vgg19 and vgg16 give the whole picture's result in tiles; leave it out")
+        raise ConfigError(
+            "tile: only vgg19 and vgg16 give the whole picture's result in tiles; leave it out"
+        )
     torch.manual_seed(config.seed)
     sizes = _sizes(content, config.levels, network)
     work = _Work(network, config, monitor, seen, _steps(config.steps, len(sizes)), [])
     image = _begin(content, styles, config)
     for level, size in enumerate(sizes):
-        image = work.level(resized(image, size), resized(content, size), _scaled(styles, size, config), level)
+        image = work.level(
+            resized(image, size), resized(content, size), _scaled(styles, size, config), level
+        )
         if work.stopped:
             break
     image = resized(image, (content.shape[-2], content.shape[-1])).clamp(0, 1)
@@ -162,7 +184,9 @@ def transfer(
 
 
 def finished(image: Tensor, content: Tensor, config: StyleConfig) -> Tensor:
-    """The picture with the content's colours where they are kept, mixed with the content by `strength`."""
+    """The picture with the content's colours where they are kept, mixed with the content by
+    `strength`.
+    """
     if config.keep_colours:
         lightness = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
         image = (content + ((image - content) * lightness).sum(0)).clamp(0, 1)
@@ -181,21 +205,36 @@ class _Work:
         steps: list[int],
         history: list[Step],
     ) -> None:
-        self.network, self.config, self.monitor, self.seen = network, config, monitor, seen
-        self.steps, self.history, self.stopped, self.rate = steps, history, False, config.rate
+        self.network = network
+        self.config = config
+        self.monitor = monitor
+        self.seen = seen
+        self.steps = steps
+        self.history = history
+        self.stopped = False
+        self.rate = config.rate
 
-    def level(self, start: Tensor, content: Tensor, styles: list[tuple[Tensor, float]], level: int) -> Tensor:
+    def level(
+        self, start: Tensor, content: Tensor, styles: list[tuple[Tensor, float]], level: int
+    ) -> Tensor:
         """The picture (3, h, w) after the steps of one size."""
         config = self.config
         scaled = [(self._normal(style), weight) for style, weight in styles]
         target = Objective(
-            self.network, self._normal(content), scaled, weights=config.weights, tile=self._tile(content),
+            self.network,
+            self._normal(content),
+            scaled,
+            weights=config.weights,
+            tile=self._tile(content),
             bfloat16=config.bfloat16,
-        )  # fmt: skip
+        )
         image = self._normal(start).requires_grad_()
         optimizer = self._optimizer(image)
         last = level == len(self.steps) - 1
-        good, mean, count, retries = image.detach().clone(), torch.zeros_like(image), 0, 0
+        good = image.detach().clone()
+        mean = torch.zeros_like(image)
+        count = 0
+        retries = 0
         for number in range(self.steps[level]):
             for group in optimizer.param_groups:
                 rate = self.rate if config.optimizer == "adam" else self.rate / config.rate
@@ -212,7 +251,8 @@ class _Work:
             size = (image.shape[-2], image.shape[-1])
             self.history.append(Step(len(self.history) + 1, size, losses))
             if last and number >= (1 - config.average) * self.steps[level]:
-                mean, count = mean + image.detach(), count + 1
+                mean = mean + image.detach()
+                count = count + 1
             made = image.detach()
             if self.seen(self.history[-1], lambda made=made: self._shown(made)):  # type: ignore[misc]
                 self.stopped = True
@@ -232,20 +272,26 @@ class _Work:
         if retries > _RETRIES:
             raise TrainingError(_NO_NUMBER)
         self.rate /= 2
-        self.monitor.line(f"the loss became no number: back by up to {SETTLED} steps, rate {self.rate:g}")
+        self.monitor.line(
+            f"the loss became no number: back by up to {SETTLED} steps, rate {self.rate:g}"
+        )
         image = good.clone().requires_grad_()
         return image, self._optimizer(image)
 
     def _optimizer(self, image: Tensor) -> torch.optim.Optimizer:
         if self.config.optimizer == "lbfgs":
-            return torch.optim.LBFGS([image], lr=self.rate / self.config.rate, max_iter=1, history_size=20)
+            return torch.optim.LBFGS(
+                [image], lr=self.rate / self.config.rate, max_iter=1, history_size=20
+            )
         return torch.optim.Adam([image], lr=self.rate)
 
     def _settled(self) -> bool:
         rows = [step for step in self.history[-SETTLED - 1 :] if step.size == self.history[-1].size]
         if not self.config.settle or len(rows) <= SETTLED:
             return False
-        return rows[0].losses.total - rows[-1].losses.total < self.config.settle * rows[0].losses.total
+        return (
+            rows[0].losses.total - rows[-1].losses.total < self.config.settle * rows[0].losses.total
+        )
 
     def _normal(self, picture: Tensor) -> Tensor:
         return ((picture[None] - self.network.mean) / self.network.std).contiguous()
@@ -282,7 +328,8 @@ def _check(content: Tensor, styles: Sequence[tuple[Tensor, float]], network: Sty
         height, width = picture.shape[-2:]
         if min(height, width) < least:
             raise ConfigError(
-                f"the {what} picture is {height} x {width} pixels: at least {least} a side are needed; enlarge it, or "
+                f"the {what} picture is {height} x {width} pixels: at least {least} a side "
+                "are needed; enlarge it, or "
                 "give a larger --size"
             )
     if not styles or not all(weight > 0 for _, weight in styles):
@@ -290,7 +337,9 @@ def _check(content: Tensor, styles: Sequence[tuple[Tensor, float]], network: Sty
 
 
 def _sizes(content: Tensor, levels: int, network: StyleNetwork) -> list[tuple[int, int]]:
-    """(height, width) of each level, the coarsest first; levels too small for the network are left out."""
+    """(height, width) of each level, the coarsest first; levels too small for the network are left
+    out.
+    """
     height, width = content.shape[-2:]
     least = max(network.strides[1]) * 4
     sizes = [(height >> level, width >> level) for level in reversed(range(levels))]
@@ -298,8 +347,11 @@ def _sizes(content: Tensor, levels: int, network: StyleNetwork) -> list[tuple[in
 
 
 def _steps(steps: int, levels: int) -> list[int]:
-    """Two thirds on the coarser of two levels and so on: they cost a quarter, and set the style's large forms."""
-    counts, left = list[int](), steps
+    """Two thirds on the coarser of two levels and so on: they cost a quarter, and set the style's
+    large forms.
+    """
+    counts = list[int]()
+    left = steps
     for _ in range(levels - 1):
         counts.append(left * 2 // 3)
         left -= counts[-1]
@@ -314,7 +366,10 @@ def _scaled(
     found = []
     for style, weight in styles:
         factor = side / (style.shape[-2] * style.shape[-1]) ** 0.5
-        fitted = (max(32, round(style.shape[-2] * factor)), max(32, round(style.shape[-1] * factor)))
+        fitted = (
+            max(32, round(style.shape[-2] * factor)),
+            max(32, round(style.shape[-1] * factor)),
+        )
         found.append((resized(style, fitted), weight))
     return found
 
@@ -323,4 +378,6 @@ def resized(picture: Tensor, size: tuple[int, ...]) -> Tensor:
     """The picture (3, H, W) at `size` (height, width), bicubically; in [0, 1]."""
     if picture.shape[-2:] == size:
         return picture
-    return F.interpolate(picture[None], size, mode="bicubic", antialias=True, align_corners=False)[0].clamp(0, 1)
+    return F.interpolate(picture[None], size, mode="bicubic", antialias=True, align_corners=False)[
+        0
+    ].clamp(0, 1)

@@ -1,4 +1,6 @@
-"""Whether scores of two models differ, from how their differences change when other images had been drawn."""
+"""Whether scores of two models differ, from how their differences change when other images had been
+drawn.
+"""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from pixelwise.tasks.metrics import Counts, Figures
 
 @dataclass(frozen=True)
 class Difference:
-    """A score of one model minus that of another; its interval; the share of draws whose difference has another sign.
+    """A score of one model minus that of another; its interval; the share of draws whose difference
+    has another sign.
 
     All are NaN where one of the models has no such score.
     """
@@ -32,10 +35,11 @@ def paired(
 ) -> tuple[Difference, list[Difference]]:
     """Differences of pooled mean IoU and of each class's IoU, the first model minus the second.
 
-    counts (2, N, 3, C): of both models the same N images, as in PerImage.counts. Draws are the same for both, so that
-    what makes an image hard for both cancels; intervals are percentiles of
-    the draws' differences (Efron and Tibshirani 1993, sections 8.3 and 13.3), 95 %, and for the mean IoU so much wider
-    that the intervals of that many `comparisons` hold together in 95 % of cases (Bonferroni). One image alone: NaN.
+    counts (2, N, 3, C): of both models the same N images, as in PerImage.counts. Draws are the same
+    for both, so that what makes an image hard for both cancels; intervals are percentiles of the
+    draws' differences (Efron and Tibshirani 1993, sections 8.3 and 13.3), 95 %, and for the mean
+    IoU so much wider that the intervals of that many `comparisons` hold together in 95 % of cases
+    (Bonferroni). One image alone: NaN.
     """
     measured = scores_of(counts.sum(1))  # (2, 1 + C)
     if counts.shape[1] < 2:
@@ -53,4 +57,6 @@ def _difference(value: float, draws: Figures, level: float) -> Difference:
     if math.isnan(value) or not len(draws):
         return Difference(value, math.nan, math.nan, math.nan)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Difference(value, float(low), float(high), float(np.mean(np.sign(draws) != np.sign(value))))
+    return Difference(
+        value, float(low), float(high), float(np.mean(np.sign(draws) != np.sign(value)))
+    )

@@ -20,7 +20,8 @@ Labels = NDArray[np.uint8]
 
 
 def voc_colormap(count: int) -> tuple[Colour, ...]:
-    """The first `count` colours of the Pascal VOC palette: the bits of the id, dealt out to R, G and B from the top.
+    """The first `count` colours of the Pascal VOC palette: the bits of the id, dealt out to R, G
+    and B from the top.
 
     Source: the VOC 2012 development kit, `VOClabelcolormap`.
     """
@@ -44,12 +45,17 @@ class Classes:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= MAX_CLASSES:
-            raise DataError(f"{len(self.names)} classes; allowed are 1 to {MAX_CLASSES}, as {VOID} means void")
+            raise DataError(
+                f"{len(self.names)} classes; allowed are 1 to {MAX_CLASSES}, as {VOID} means void"
+            )
         if len(set(self.names)) != len(self.names):
             double = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(f"class names must differ, but these stand twice: {', '.join(double)}")
         if len(self.palette) != len(self.names):
-            raise DataError(f"{len(self.palette)} colours for {len(self.names)} classes; give one colour a class")
+            raise DataError(
+                f"{len(self.palette)} colours for {len(self.names)} classes; give one colour "
+                "a class"
+            )
 
     @classmethod
     def named(cls, names: tuple[str, ...]) -> "Classes":
@@ -63,7 +69,8 @@ class Classes:
 def edge_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """(H, W): whether one of a pixel's four neighbours has another label."""
     edge = np.zeros(labels.shape, bool)
-    down, across = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    down = labels[1:] != labels[:-1]
+    across = labels[:, 1:] != labels[:, :-1]
     edge[1:] |= down
     edge[:-1] |= down
     edge[:, 1:] |= across
@@ -74,10 +81,11 @@ def edge_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
 def read_labels(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Labels and confidence (the label's softmax, in [0, 1]), both (H, W), from logits (C, H, W).
 
-    Of equal logits the first class wins. Class by class, and some rows at a time that stay in the processor's cache:
-    `argmax` over the first axis takes several times as long.
+    Of equal logits the first class wins. Class by class, and some rows at a time that stay in the
+    processor's cache: `argmax` over the first axis takes several times as long.
     """
-    labels, confidence = np.empty(logits.shape[1:], np.uint8), np.empty(logits.shape[1:], np.float32)
+    labels = np.empty(logits.shape[1:], np.uint8)
+    confidence = np.empty(logits.shape[1:], np.float32)
     for strip in _strips(*logits.shape[1:]):
         labels[strip], top = _highest(logits[:, strip])
         total = np.zeros_like(top)
@@ -105,7 +113,8 @@ def _strips(height: int, width: int) -> Iterator[slice]:
 
 
 def _highest(logits: NDArray[np.float32]) -> tuple[Labels, NDArray[np.float32]]:
-    top, labels = logits[0].copy(), np.zeros(logits.shape[1:], np.uint8)
+    top = logits[0].copy()
+    labels = np.zeros(logits.shape[1:], np.uint8)
     for label, score in enumerate(logits[1:], 1):
         better = (score > top).view(np.uint8)
         np.maximum(labels, better * np.uint8(label), out=labels)  # labels only grow

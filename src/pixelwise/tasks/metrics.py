@@ -16,7 +16,8 @@ Figures = NDArray[np.float64]
 class ConfusionMatrix:
     """Counts of (true class, predicted class) over all pixels that are not void.
 
-    A prediction of void (a class that the data set does not have) counts as wrong: it stands in an extra last column.
+    A prediction of void (a class that the data set does not have) counts as wrong: it stands in an
+    extra last column.
     """
 
     SUMS = ("counts", "images", "pixels")
@@ -29,9 +30,12 @@ class ConfusionMatrix:
         self.pixels = 0
 
     def update(self, target: Tensor, labels: Tensor, *, images: int = 1) -> Counts:
-        """Add pixels, and return their counts: `target` and `labels` are integer tensors of one shape, ids or void."""
+        """Add pixels, and return their counts: `target` and `labels` are integer tensors of one
+        shape, ids or void.
+        """
         size = self.classes + 1
-        target, labels = target.reshape(-1), labels.reshape(-1)
+        target = target.reshape(-1)
+        labels = labels.reshape(-1)
         counted = target != VOID
         rows = target[counted].long()
         columns = labels[counted].long().clamp(max=self.classes)
@@ -50,9 +54,11 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures pooled over all pixels. A class absent from truth and prediction is NaN and left out of every mean.
+    """Figures pooled over all pixels. A class absent from truth and prediction is NaN and left out
+    of every mean.
 
-    Definitions as in Long et al. 2015, section 5: with n_ij pixels of class i predicted as j and t_i = sum_j n_ij.
+    Definitions as in Long et al. 2015, section 5: with n_ij pixels of class i predicted as j and
+    t_i = sum_j n_ij.
     """
 
     counts: Counts
@@ -83,12 +89,16 @@ class Scores:
 
     @property
     def precision(self) -> Figures:
-        """n_ii / predicted_i, by class: of the pixels taken for it, the share that is it. NaN where none were."""
+        """n_ii / predicted_i, by class: of the pixels taken for it, the share that is it. NaN where
+        none were.
+        """
         return divided(self._hits, self._predicted)
 
     @property
     def recall(self) -> Figures:
-        """n_ii / t_i, by class: of its pixels, the share that is found (its accuracy). NaN where it has none."""
+        """n_ii / t_i, by class: of its pixels, the share that is found (its accuracy). NaN where it
+        has none.
+        """
         return divided(self._hits, self._truth)
 
     @property
@@ -112,12 +122,20 @@ class Scores:
         total = self._truth.sum()
         return float(np.nansum(self._truth * self.iou) / total) if total else float("nan")
 
-    def most_confused(self, names: tuple[str, ...], count: int = 8) -> list[dict[str, str | int | float]]:
-        """The pairs of classes that cost the most pixels, with the share of the true class's pixels that went there."""
+    def most_confused(
+        self, names: tuple[str, ...], count: int = 8
+    ) -> list[dict[str, str | int | float]]:
+        """The pairs of classes that cost the most pixels, with the share of the true class's pixels
+        that went there.
+        """
         lost = self.counts[:, :-1].copy()
         np.fill_diagonal(lost, 0)
         order = np.argsort(-lost, axis=None, kind="stable")[:count]
-        pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, lost.shape), strict=True) if lost[i, j]]
+        pairs = [
+            (int(i), int(j))
+            for i, j in zip(*np.unravel_index(order, lost.shape), strict=True)
+            if lost[i, j]
+        ]
         return [
             {
                 "truth": names[i],
@@ -129,7 +147,9 @@ class Scores:
         ]
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
-        """Everything as JSON values; by-class figures are keyed by name, null where the class is absent."""
+        """Everything as JSON values; by-class figures are keyed by name, null where the class is
+        absent.
+        """
 
         def by_class(values: Figures) -> dict[str, float | None]:
             return dict(zip(names, map(number, values), strict=True))
@@ -159,7 +179,8 @@ def number(value: float) -> float | None:
 
 def divided(above: Counts | Figures | np.int64, below: Counts | Figures | np.int64) -> Figures:
     """`above` / `below` element by element, NaN where `below` is 0."""
-    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    above = np.asarray(above, dtype=np.float64)
+    below = np.asarray(below, dtype=np.float64)
     result: Figures = np.full(np.shape(above), np.nan)
     np.divide(above, below, out=result, where=below > 0)
     return result

@@ -1,4 +1,6 @@
-"""Labels that are likely wrong: regions where a model disagrees with them, ranked by how little it believes them."""
+"""Labels that are likely wrong: regions where a model disagrees with them, ranked by how little it
+believes them.
+"""
 
 from dataclasses import dataclass
 
@@ -9,17 +11,21 @@ from scipy import ndimage
 from pixelwise.tasks.labels import VOID
 
 BORDER = 1 / 300
-"""Share of the diagonal by which outlines differ between careful people; nearer to a region's rim nothing counts."""
+"""Share of the diagonal by which outlines differ between careful people; nearer to a region's rim
+nothing counts.
+"""
 LEAST = 1e-4
 """No model is taken to be surer than this."""
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A region (pixels that touch by their sides) of one label that the model takes for other classes.
+    """A region (pixels that touch by their sides) of one label that the model takes for other
+    classes.
 
-    box: top, left, bottom, right, the last two exclusive. area: pixels. looks: the class it gives most probability, and
-    how much, in [0, 1]. score: the higher, the more suspect. mask: (bottom - top, right - left), True inside.
+    box: top, left, bottom, right, the last two exclusive. area: pixels. looks: the class it gives
+    most probability, and how much, in [0, 1]. score: the higher, the more suspect. mask: (bottom -
+    top, right - left), True inside.
     """
 
     box: tuple[int, int, int, int]
@@ -32,14 +38,16 @@ class Suspect:
 
 
 def suspects_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating]) -> list[Suspect]:
-    """The suspect regions of one image, highest score first, from labels (H, W) and probabilities (C, H, W).
+    """The suspect regions of one image, highest score first, from labels (H, W) and probabilities
+    (C, H, W).
 
-    Score: the mean cross-entropy of the labels over the region's core, times the fourth root of the core's pixels. The
-    core leaves out pixels nearer than BORDER to the region's rim, so a region that is all rim is none. A pixel's
-    own probability of its label is the label quality of Lad and Mueller 2023 ("Estimating label quality and errors in
-    semantic segmentation data via any model", after Northcutt et al. 2021, "Confident learning"), who rank images; that
-    regions are what a person corrects is the view of Rottmann and Reese 2023. The logarithm and the fourth root
-    found the most planted errors on the validation images of CamVid.
+    Score: the mean cross-entropy of the labels over the region's core, times the fourth root of the
+    core's pixels. The core leaves out pixels nearer than BORDER to the region's rim, so a region
+    that is all rim is none. A pixel's own probability of its label is the label quality of Lad and
+    Mueller 2023 ("Estimating label quality and errors in semantic segmentation data via any model",
+    after Northcutt et al. 2021, "Confident learning"), who rank images; that regions are what a
+    person corrects is the view of Rottmann and Reese 2023. The logarithm and the fourth root found
+    the most planted errors on the validation images of CamVid.
     """
     given = _given(labels, probabilities)
     surprise = -np.log(np.maximum(given, LEAST))
@@ -54,7 +62,9 @@ def suspects_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating]) 
             mask = numbered[place] == number
             inner = mask & core[place]
             if inner.any():
-                found.append(_suspect(label, place, mask, inner, surprise[place], probabilities[:, *place]))
+                found.append(
+                    _suspect(label, place, mask, inner, surprise[place], probabilities[:, *place])
+                )
     return sorted(found, key=lambda suspect: -suspect.score)
 
 

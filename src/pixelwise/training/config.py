@@ -15,24 +15,26 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 class TrainConfig:
     """Options of a training; None means: chosen from the data and the machine, and said.
 
-    epochs or minutes (at most one): how long. crop: (height, width) of a training
-    sample, in multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times that.
-    upsample, plain: as in ModelConfig. start: a model whose weights this one begins with. optimizer: adamw or sgd.
-    devices: processes, each on a GPU of its own or a share of the cores; torchrun's count goes before it.
-    timeout: seconds that one of them waits for the others before it gives up.
-    decay: one of DECAYS. accumulate: batches whose gradients are added up to one step. clip: largest norm of
-    the gradient. ema: decay of the moving average of the weights, which is what is scored and kept; 0 for none.
-    freeze: epochs in which the encoder thaws, layer by layer from its end (Howard, Ruder 2018, section 3.3). patience:
-    epochs without a better score after which the training ends.
-    loss, class_weights, label_smoothing: as `make_loss` and `class_weights` take them. augment: one of AUGMENTATIONS;
-    scale, jitter and mirror go before it. paste: share of the samples with classes of another one laid over them, half
-    of its classes, or by paste_classes=rare most of those that are rarer than the median class.
-    upright: no for images without an up, as from above or under a microscope, which are also turned by quarters.
-    predict_scale: as ModelConfig's scale, and what validation looks at images by; None: the middle of `scale` while it
-    trains, and found on the validation images when that is done.
-    drop_small: images smaller than the crop are left out instead of padded. void_as_background: void pixels are trained
-    as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's events. cache: MiB for
-    decoded images, 0 for none. profile: says what each epoch's time went into, and the operators of a few steps.
+    epochs or minutes (at most one): how long. crop: (height, width) of a training sample, in
+    multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times
+    that. upsample, plain: as in ModelConfig. start: a model whose weights this one begins with.
+    optimizer: adamw or sgd. devices: processes, each on a GPU of its own or a share of the cores;
+    torchrun's count goes before it. timeout: seconds that one of them waits for the others before
+    it gives up. decay: one of DECAYS. accumulate: batches whose gradients are added up to one step.
+    clip: largest norm of the gradient. ema: decay of the moving average of the weights, which is
+    what is scored and kept; 0 for none. freeze: epochs in which the encoder thaws, layer by layer
+    from its end (Howard, Ruder 2018, section 3.3). patience: epochs without a better score after
+    which the training ends. loss, class_weights, label_smoothing: as `make_loss` and
+    `class_weights` take them. augment: one of AUGMENTATIONS; scale, jitter and mirror go before it.
+    paste: share of the samples with classes of another one laid over them, half of its classes, or
+    by paste_classes=rare most of those that are rarer than the median class. upright: no for images
+    without an up, as from above or under a microscope, which are also turned by quarters.
+    predict_scale: as ModelConfig's scale, and what validation looks at images by; None: the middle
+    of `scale` while it trains, and found on the validation images when that is done. drop_small:
+    images smaller than the crop are left out instead of padded. void_as_background: void pixels are
+    trained as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's
+    events. cache: MiB for decoded images, 0 for none. profile: says what each epoch's time went
+    into, and the operators of a few steps.
     """
 
     recipe: str = "default"
@@ -83,34 +85,58 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.minutes is not None:
-            raise ConfigError("both epochs and minutes are given: choose one of --epochs and --minutes")
-        self._demand(self.epochs is None or self.epochs >= 1, "epochs", "a whole number of at least 1")
+            raise ConfigError(
+                "both epochs and minutes are given: choose one of --epochs and --minutes"
+            )
+        self._demand(
+            self.epochs is None or self.epochs >= 1, "epochs", "a whole number of at least 1"
+        )
         self._demand(self.minutes is None or self.minutes > 0, "minutes", "a number above 0")
         many = self.batch is None or self.batch >= 2
         self._demand(many, "batch", "at least 2, as batch normalisation needs more than one image")
-        self._demand(self.accumulate is None or self.accumulate >= 1, "accumulate", "a whole number of at least 1")
+        self._demand(
+            self.accumulate is None or self.accumulate >= 1,
+            "accumulate",
+            "a whole number of at least 1",
+        )
         self._demand(0 < self.learning_rate <= 1, "learning_rate", "a number above 0 and at most 1")
         self._demand(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._demand(self.optimizer in ("adamw", "sgd"), "optimizer", "adamw or sgd")
         self._demand(self.decay in DECAYS, "decay", f"one of {', '.join(DECAYS)}")
-        self._demand(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {', '.join(CLASS_WEIGHTS)}")
+        self._demand(
+            self.class_weights in CLASS_WEIGHTS,
+            "class_weights",
+            f"one of {', '.join(CLASS_WEIGHTS)}",
+        )
         self._demand(self.augment in AUGMENTATIONS, "augment", f"one of {', '.join(AUGMENTATIONS)}")
         self._demand(self.clip is None or self.clip > 0, "clip", "a number above 0")
         self._demand(0 <= self.warmup <= 1, "warmup", "a share from 0 to 1")
         self._demand(self.weight_decay >= 0, "weight_decay", "0 or more")
         self._demand(0 < self.encoder_rate <= 100, "encoder_rate", "a number above 0, at most 100")
         self._demand(self.freeze >= 0, "freeze", "0 or more")
-        self._demand(self.patience is None or self.patience >= 1, "patience", "a whole number of at least 1")
+        self._demand(
+            self.patience is None or self.patience >= 1, "patience", "a whole number of at least 1"
+        )
         for name in ("ema", "label_smoothing"):
             self._demand(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
         self._demand(0 <= self.paste <= 1, "paste", "a share from 0 to 1")
         pasting = self.paste > 0 or self.paste_classes == "half"
-        self._demand(self.paste_classes in PASTES and pasting, "paste_classes", "half, or rare with a paste above 0")
-        self._demand(self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1")
+        self._demand(
+            self.paste_classes in PASTES and pasting,
+            "paste_classes",
+            "half, or rare with a paste above 0",
+        )
+        self._demand(
+            self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1"
+        )
         low, high = self.scale or (1.0, 1.0)
         self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
         known = self.predict_scale is None or SCALES[0] <= self.predict_scale <= SCALES[1]
-        self._demand(known, "predict_scale", f"a number from {SCALES[0]} to {SCALES[1]}, 1 for the image's own size")
+        self._demand(
+            known,
+            "predict_scale",
+            f"a number from {SCALES[0]} to {SCALES[1]}, 1 for the image's own size",
+        )
         make_loss(self.loss)
         self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
         self._demand(self.cache is None or self.cache >= 0, "cache", "MiB, 0 or more")

@@ -4,15 +4,18 @@ import csv
 import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from pixelwise.files import write_text
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch showed: losses, scores as shares of 1, seconds and images/s of its training part.
+    """What one epoch showed: losses, scores as shares of 1, seconds and images/s of its training
+    part.
 
-    Figures have the six digits that the file has, so that a resumed run knows, compares and draws the same.
+    Figures have the six digits that the file has, so that a resumed run knows, compares and draws
+    the same.
     """
 
     epoch: int
@@ -48,7 +51,11 @@ def write_history(path: Path, rows: list[Epoch]) -> None:
 def read_history(path: Path) -> list[Epoch]:
     """The rows that `write_history` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Epoch(**{name: int(value) if name == "epoch" else float(value) for name, value in row.items()})  # type: ignore[arg-type]
-            for row in csv.DictReader(file)
-        ]
+        return [_parse_row(row) for row in csv.DictReader(file)]
+
+
+def _parse_row(row: dict[str, str]) -> Epoch:
+    values: dict[str, Any] = {
+        name: int(text) if name == "epoch" else float(text) for name, text in row.items()
+    }
+    return Epoch(**values)

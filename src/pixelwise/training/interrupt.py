@@ -19,7 +19,9 @@ class StopWish:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[StopWish]:
-    """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. Elsewhere, nothing."""
+    """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. Elsewhere,
+    nothing.
+    """
     wish = StopWish()
     if threading.current_thread() is not threading.main_thread():
         yield wish

@@ -49,12 +49,16 @@ class Place:
     after: Callable[[list[Epoch], bool], None] = lambda history, best: None
 
 
-def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, place: Place) -> Outcome:
-    """Train `model`; the best weights by validation mean IoU, the history and the resumable state go to `place.run`.
+def fit(
+    model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, place: Place
+) -> Outcome:
+    """Train `model`; the best weights by validation mean IoU, the history and the resumable state
+    go to `place.run`.
 
-    Continues from the run's state where there is one. A loss that is no number steps back to the last epoch's end, once
-    and with half the learning rate; then it raises TrainingError. Ctrl-C ends the loop after the step in hand. `config`
-    has every choice made: nothing is `auto` or None but one of epochs and minutes.
+    Continues from the run's state where there is one. A loss that is no number steps back to the
+    last epoch's end, once and with half the learning rate; then it raises TrainingError. Ctrl-C
+    ends the loop after the step in hand. `config` has every choice made: nothing is `auto` or None
+    but one of epochs and minutes.
     """
     fabric = launch(config)
     if config.device == "cuda" and fabric.world_size > 1:
@@ -67,7 +71,18 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
     history = restore_state(place.run, (model, average, optimizer), budget)
     with stop_on_interrupt() as stop, workers_ended(loaders.train, loaders.val):
         session = Session(
-            fabric, model, average, net, optimizer, stepper, loaders, config, loss, budget, stop, place.monitor
+            fabric,
+            model,
+            average,
+            net,
+            optimizer,
+            stepper,
+            loaders,
+            config,
+            loss,
+            budget,
+            stop,
+            place.monitor,
         )
         while not agreed(fabric, budget.over or bool(stop) or _tired(history, config)):
             number = len(history) + 1
@@ -80,7 +95,12 @@ def fit(model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, 
                 continue
             row = session.validated(trained, number)
             if not math.isfinite(row.val_loss):
-                _step_back(session, number, place, NotFiniteError(f"epoch {number}: the weights became no numbers"))
+                _step_back(
+                    session,
+                    number,
+                    place,
+                    NotFiniteError(f"epoch {number}: the weights became no numbers"),
+                )
                 continue
             history.append(row)
             _keep(session, history, place)
@@ -97,7 +117,9 @@ def _trained(session: Session, number: int, place: Place) -> Trained | None:
 
 
 def _step_back(session: Session, number: int, place: Place, error: NotFiniteError) -> None:
-    """To the end of the epoch before `number`, once; raises `error` where that was done or there is none."""
+    """To the end of the epoch before `number`, once; raises `error` where that was done or there is
+    none.
+    """
     if session.budget.rate < 1 or not state_path(place.run).is_file():
         raise error
     budget = session.budget
@@ -105,7 +127,10 @@ def _step_back(session: Session, number: int, place: Place, error: NotFiniteErro
     restore_state(place.run, (session.model, session.average, session.optimizer), budget)
     budget.earlier += spent - budget.elapsed  # what was lost took its time all the same
     budget.rate = 0.5
-    place.monitor.line(f"epoch {number}: the loss became no number; back to the end of epoch {number - 1}, rate halved")
+    place.monitor.line(
+        f"epoch {number}: the loss became no number; back to the end of epoch {number - 1}, "
+        "rate halved"
+    )
 
 
 def _keep(session: Session, history: list[Epoch], place: Place) -> None:
@@ -118,11 +143,14 @@ def _keep(session: Session, history: list[Epoch], place: Place) -> None:
 
 
 def _write(session: Session, history: list[Epoch], place: Place, *, best: bool) -> None:
-    row, model = history[-1], session.scored
+    row = history[-1]
+    model = session.scored
     if best:
         save_model(place.run / "model.safetensors", model, _with_scores(place.header, row))
     write_history(place.run / "history.csv", history)
-    save_state(place.run, (session.model, session.average, session.optimizer), session.budget, len(history))
+    save_state(
+        place.run, (session.model, session.average, session.optimizer), session.budget, len(history)
+    )
     place.monitor.line(_summary(row, session.budget))
     if len(history) == 1 or session.config.profile:
         place.monitor.line(f"time: {session.watch.shares()}")
@@ -156,6 +184,8 @@ def _with_scores(header: Header, row: Epoch) -> Header:
 
 def _summary(row: Epoch, budget: Budget) -> str:
     return (
-        f"epoch {row.epoch}: loss {row.train_loss:.3f}, validation mean IoU {row.val_mean_iou:.3f}, "
-        f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} images/s{time_left(budget)}"
+        f"epoch {row.epoch}: loss {row.train_loss:.3f}, validation mean IoU "
+        f"{row.val_mean_iou:.3f}, "
+        f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} "
+        f"images/s{time_left(budget)}"
     )

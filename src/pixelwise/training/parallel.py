@@ -1,9 +1,11 @@
-"""Several processes that train one model, on Lightning Fabric: the same steps on each, a share of the data for each.
+"""Several processes that train one model, on Lightning Fabric: the same steps on each, a share of
+the data for each.
 
-They are started by `devices`, which runs the command once for each, or from outside, by torchrun or a cluster. Each
-takes its part of every batch and the gradients are averaged. For a loss that is a mean over pixels a step is that of
-the whole batch where void is spread evenly; Dice and the like are means over the parts' own. Batch normalisation sees
-each part alone on CPUs, all of them on GPUs. Only the first process speaks and writes.
+They are started by `devices`, which runs the command once for each, or from outside, by torchrun or
+a cluster. Each takes its part of every batch and the gradients are averaged. For a loss that is a
+mean over pixels a step is that of the whole batch where void is spread evenly; Dice and the like
+are means over the parts' own. Batch normalisation sees each part alone on CPUs, all of them on
+GPUs. Only the first process speaks and writes.
 """
 
 import os
@@ -35,17 +37,23 @@ class LostError(TrainingError):
 
 
 def launch(config: TrainConfig) -> Fabric:
-    """Fabric on the config's device, processes and precision, its processes started where they are not running yet.
+    """Fabric on the config's device, processes and precision, its processes started where they are
+    not running yet.
 
-    Raises ConfigError where there are not as many GPUs, or this process was started as one of more than there are.
+    Raises ConfigError where there are not as many GPUs, or this process was started as one of more
+    than there are.
     """
     local = processes_here(config)
     if config.device == "cuda" and local > torch.cuda.device_count():
         raise ConfigError(
-            f"{local} processes, each on a GPU of its own, but this machine has {torch.cuda.device_count()}"
+            f"{local} processes, each on a GPU of its own, but this machine has "
+            f"{torch.cuda.device_count()}"
         )
-    nodes = int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
-    many, patience = local * nodes > 1, timedelta(seconds=config.timeout)
+    nodes = (
+        int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
+    )
+    many = local * nodes > 1
+    patience = timedelta(seconds=config.timeout)
     try:
         fabric = Fabric(
             accelerator=config.device,
@@ -60,7 +68,8 @@ def launch(config: TrainConfig) -> Fabric:
         raise ConfigError(str(error)) from error
     if fabric.is_global_zero != is_first():
         raise ConfigError(
-            "this process was started as one of several, as its environment says, but the training has one: give "
+            "this process was started as one of several, as its environment says, but the "
+            "training has one: give "
             "--set devices=N, with the number that were started, or start one"
         )
     return fabric
@@ -79,25 +88,33 @@ def in_touch(fabric: Fabric) -> Iterator[None]:
     except RuntimeError as error:
         if fabric.world_size == 1 or not (isinstance(error, DistError) or "gloo" in str(error)):
             raise
-        why = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])  # without the place in the library's source
+        why = re.sub(
+            r"^\[\S*\] ", "", str(error).splitlines()[0]
+        )  # without the place in the library's source
         raise LostError(
-            f"the other processes are lost ({why}); the state of the last epoch is kept: start all of them again with "
+            f"the other processes are lost ({why}); the state of the last epoch is kept: "
+            "start all of them again with "
             "--resume"
         ) from error
 
 
 def is_first() -> bool:
     """Whether this process is the one that speaks and writes, known before anything is started."""
-    found = (os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ)
+    found = (
+        os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ
+    )
     return int(next(found, "0")) == 0
 
 
 def share_of(fabric: Fabric, batch: int) -> int:
-    """Samples of a batch for each process. Raises ConfigError where they cannot be dealt out evenly, 2 or more each."""
+    """Samples of a batch for each process. Raises ConfigError where they cannot be dealt out
+    evenly, 2 or more each.
+    """
     share, rest = divmod(batch, fabric.world_size)
     if rest or share < 2:
         raise ConfigError(
-            f"batch {batch} on {fabric.world_size} processes: choose a multiple of {fabric.world_size}, at least "
+            f"batch {batch} on {fabric.world_size} processes: choose a multiple of "
+            f"{fabric.world_size}, at least "
             f"{2 * fabric.world_size}, as batch normalisation needs more than one image"
         )
     return share
@@ -116,10 +133,13 @@ def of_first(fabric: Fabric, value: T) -> T:
 
 
 def mean_of(fabric: Fabric, total: float, count: int = 1) -> float:
-    """The mean of `count` values that add up to `total` here, over the values of all processes; 0 of none."""
+    """The mean of `count` values that add up to `total` here, over the values of all processes; 0
+    of none.
+    """
     if fabric.world_size > 1:
         both = _summed(fabric, torch.tensor([total, count], dtype=torch.float64))
-        total, count = float(both[0]), int(both[1])
+        total = float(both[0])
+        count = int(both[1])
     return total / max(1, count)
 
 
@@ -133,7 +153,9 @@ def pooled(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
 
 
 def synchronized(model: Segmenter) -> Segmenter:
-    """`model` with batch normalisation over all processes' images; its parts are changed in place."""
+    """`model` with batch normalisation over all processes' images; its parts are changed in
+    place.
+    """
     # torch's own conversion would lose the activations in timm's norms
     found: Segmenter = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     return found

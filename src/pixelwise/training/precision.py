@@ -1,4 +1,6 @@
-"""Which precision trains faster here: measured, as bfloat16 is fast on some CPUs and slow on others."""
+"""Which precision trains faster here: measured, as bfloat16 is fast on some CPUs and slow on
+others.
+"""
 
 import copy
 import time
@@ -15,14 +17,21 @@ GAIN = 1.1
 """bfloat16 must be at least this much faster: below that, float32's exactness is worth more."""
 
 
-def choose_precision(model: nn.Module, *, device: torch.device, crop: tuple[int, int], batch: int) -> tuple[str, str]:
-    """'float32' or 'bfloat16', and the reason, for training steps of `batch` images of `crop` pixels."""
+def choose_precision(
+    model: nn.Module, *, device: torch.device, crop: tuple[int, int], batch: int
+) -> tuple[str, str]:
+    """'float32' or 'bfloat16', and the reason, for training steps of `batch` images of `crop`
+    pixels.
+    """
     if device.type == "cuda":
         able = torch.cuda.is_bf16_supported()
-        return ("bfloat16", "the GPU supports it") if able else ("float32", "the GPU has no bfloat16")
+        return (
+            ("bfloat16", "the GPU supports it") if able else ("float32", "the GPU has no bfloat16")
+        )
     trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
     seconds = {
-        name: _step_seconds(trial, crop, min(batch, TRIAL), name == "bfloat16") for name in ("float32", "bfloat16")
+        name: _step_seconds(trial, crop, min(batch, TRIAL), name == "bfloat16")
+        for name in ("float32", "bfloat16")
     }
     gain = seconds["float32"] / seconds["bfloat16"]
     chosen = "bfloat16" if gain >= GAIN else "float32"

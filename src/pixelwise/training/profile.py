@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-FIRST, STEPS = 3, 3
-"""The first steps of an epoch pay for memory and the choice of kernels; those after them are looked into."""
+FIRST = 3
+STEPS = 3
+"""The first steps of an epoch pay for memory and the choice of kernels; those after them are looked
+into.
+"""
 
 _ROWS = 12
 
@@ -31,17 +34,22 @@ class Stopwatch:
         """What the time went into, largest first."""
         total = sum(self.seconds.values()) or 1.0
         ranked = sorted(self.seconds.items(), key=lambda item: -item[1])
-        return ", ".join(f"{what} {seconds:.1f} s ({seconds / total:.0%})" for what, seconds in ranked)
+        return ", ".join(
+            f"{what} {seconds:.1f} s ({seconds / total:.0%})" for what, seconds in ranked
+        )
 
 
 class Operators:
-    """PyTorch's operators in a few steps of an epoch, told as a table once; `step` is called before each step.
+    """PyTorch's operators in a few steps of an epoch, told as a table once; `step` is called before
+    each step.
 
     A context; nothing is looked into where it is not `wanted`.
     """
 
     def __init__(self, tell: Callable[[str], None], *, wanted: bool) -> None:
-        self._tell, self._wanted, self._steps = tell, wanted, 0
+        self._tell = tell
+        self._wanted = wanted
+        self._steps = 0
         self._profile: profile | None = None
 
     def __enter__(self) -> "Operators":
@@ -64,10 +72,19 @@ class Operators:
         if self._profile is None:
             return
         self._profile.stop()
-        found, self._profile = self._profile.key_averages(), None
-        steps, on_card = min(STEPS, self._steps - FIRST + 1), torch.cuda.is_available()
-        seconds = {row.key: (row.self_device_time_total if on_card else row.self_cpu_time_total) / 1e6 for row in found}
-        calls, total = {row.key: row.count for row in found}, sum(seconds.values()) or 1.0
+        found = self._profile.key_averages()
+        self._profile = None
+        steps = min(STEPS, self._steps - FIRST + 1)
+        on_card = torch.cuda.is_available()
+        seconds = {
+            row.key: (row.self_device_time_total if on_card else row.self_cpu_time_total) / 1e6
+            for row in found
+        }
+        calls = {row.key: row.count for row in found}
+        total = sum(seconds.values()) or 1.0
         self._tell(f"operators of {steps} steps, {total:.2f} s:")
         for name in sorted(seconds, key=lambda key: -seconds[key])[:_ROWS]:
-            self._tell(f"  {seconds[name] / total:4.0%}  {seconds[name]:6.2f} s  {calls[name]:5} calls  {name}")
+            self._tell(
+                f"  {seconds[name] / total:4.0%}  {seconds[name]:6.2f} s  {calls[name]:5} "
+                f"calls  {name}"
+            )

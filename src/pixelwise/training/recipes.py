@@ -29,18 +29,25 @@ BOOK: dict[str, Any] = {
 }
 """The course's: Zhang et al., "Dive into Deep Learning", sections 14.9 and 14.11.
 
-Its loss is summed over the 32 images of a batch and stepped with 1e-3 and a weight decay of 1e-3; on the mean, which
-is taken here, that is a rate of 0.032 and a decay of 1e-3 / 32. Its transposed convolution has a bias, which the 1x1
-convolution before it makes superfluous, and which is left out here.
+Its loss is summed over the 32 images of a batch and stepped with 1e-3 and a weight decay of 1e-3;
+on the mean, which is taken here, that is a rate of 0.032 and a decay of 1e-3 / 32. Its transposed
+convolution has a bias, which the 1x1 convolution before it makes superfluous, and which is left out
+here.
 """
 
 RECIPES: dict[str, dict[str, Any]] = {"default": {}, "book": BOOK}
 
 
 def config_of(recipe: str, **given: Any) -> TrainConfig:
-    """The recipe's config with the options in `given` that are not None. Raises ConfigError for an unknown recipe."""
+    """The recipe's config with the options in `given` that are not None. Raises ConfigError for an
+    unknown recipe.
+    """
     if recipe not in RECIPES:
         raise unknown("recipe", recipe, RECIPES)
     chosen = {name: value for name, value in given.items() if value is not None}
-    defaults = {name: value for name, value in RECIPES[recipe].items() if name != "epochs" or "minutes" not in chosen}
+    defaults = {
+        name: value
+        for name, value in RECIPES[recipe].items()
+        if name != "epochs" or "minutes" not in chosen
+    }
     return TrainConfig(**{**defaults, **chosen, "recipe": recipe})

@@ -9,19 +9,23 @@ POWER = 0.9
 
 
 def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") -> float:
-    """Linear warm-up over the first share `warmup`, times what decays from 1 to 0: `polynomial`, 1 - progress to the
-    power of 0.9 (Chen et al. 2018, section 4.1), or `cosine`, half a period of it (Loshchilov, Hutter 2017, section 3).
+    """Linear warm-up over the first share `warmup`, times what decays from 1 to 0: `polynomial`, 1
+    - progress to the power of 0.9 (Chen et al. 2018, section 4.1), or `cosine`, half a period of it
+    (Loshchilov, Hutter 2017, section 3).
     """
     rising = min(1.0, (progress + 1e-3) / (warmup + 1e-3))
     if decay == "constant":
         return rising
     left = min(1.0, max(0.0, 1.0 - progress))
-    return float(rising * (left**POWER if decay == "polynomial" else (1 - math.cos(math.pi * left)) / 2))
+    return float(
+        rising * (left**POWER if decay == "polynomial" else (1 - math.cos(math.pi * left)) / 2)
+    )
 
 
 @dataclass
 class Budget:
-    """A training's length: in steps, or in seconds, with what one validation costs kept back at the end.
+    """A training's length: in steps, or in seconds, with what one validation costs kept back at the
+    end.
 
     `rate` is the share of the planned learning rate that is used.
     """

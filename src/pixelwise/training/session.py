@@ -30,7 +30,9 @@ from pixelwise.training.schedule import Budget, rate_factor
 
 @dataclass(frozen=True)
 class Loaders:
-    """What the loop is fed with. `epochs` is the training loader's sampler, told the epoch before each round."""
+    """What the loop is fed with. `epochs` is the training loader's sampler, told the epoch before
+    each round.
+    """
 
     train: DataLoader[Batch]
     epochs: Epochs
@@ -53,9 +55,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Session:
-    """What one pass over the data needs at hand. `average` follows `model`, and is what is validated.
+    """What one pass over the data needs at hand. `average` follows `model`, and is what is
+    validated.
 
-    `stepper` is Fabric's wrapper of the optimiser; its `param_groups` go stale when a state is loaded.
+    `stepper` is Fabric's wrapper of the optimiser; its `param_groups` go stale when a state is
+    loaded.
     """
 
     fabric: Fabric
@@ -81,17 +85,25 @@ class Session:
         return found
 
     def train_epoch(self, number: int) -> Trained:
-        """One pass over the training data, cut short where somebody asks to stop or the minutes are over.
+        """One pass over the training data, cut short where somebody asks to stop or the minutes are
+        over.
 
         Raises NotFiniteError for a loss that is no number.
         """
         self.net.train()
         self.optimizer.zero_grad()
         thaw(self.model, number, self.config.freeze)
-        confusion, losses, start = ConfusionMatrix(self.model.classes), list[float](), time.monotonic()
-        loader, budget = self.loaders.train, self.budget
-        size, together, rate = loader.batch_size or 1, self.config.accumulate or 1, 0.0
-        batches = self.monitor.track(plainly(loader), what="train", total=len(loader) * size, weight=size)
+        confusion = ConfusionMatrix(self.model.classes)
+        losses = list[float]()
+        start = time.monotonic()
+        loader = self.loaders.train
+        budget = self.budget
+        size = loader.batch_size or 1
+        together = self.config.accumulate or 1
+        rate = 0.0
+        batches = self.monitor.track(
+            plainly(loader), what="train", total=len(loader) * size, weight=size
+        )
         told = Operators(self.monitor.line, wanted=self.config.profile and number == 1)
         with told as operators, enough_memory(self.config.device, for_steps(self.config)):
             for image, labels in self._waited(batches):
@@ -110,18 +122,25 @@ class Session:
                 with self.watch("scores"):
                     confusion.update(target, logits.detach().argmax(1), images=len(target))
                 self.monitor.status(f"loss {losses[-1]:.3f}{time_left(budget)}")
-                if agreed(self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)):
+                if agreed(
+                    self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)
+                ):
                     break
         speed = self.fabric.world_size * len(losses) * size / (time.monotonic() - start)
-        return Trained(sum(losses) / max(1, len(losses)), pooled(self.fabric, confusion), speed, rate)
+        return Trained(
+            sum(losses) / max(1, len(losses)), pooled(self.fabric, confusion), speed, rate
+        )
 
     def validated(self, trained: Trained, number: int) -> Epoch:
-        """The row of epoch `number`; what the validation cost is kept back from a budget of minutes."""
+        """The row of epoch `number`; what the validation cost is kept back from a budget of
+        minutes.
+        """
         start = time.monotonic()
         with self.watch("validation"), enough_memory(self.config.device, FOR_VALIDATION):
             loss, confusion = self.validate()
         self.budget.reserve = 1.1 * (time.monotonic() - start)
-        seen, val = trained.confusion.scores(), confusion.scores()
+        seen = trained.confusion.scores()
+        val = confusion.scores()
         return Epoch(
             epoch=number,
             train_loss=trained.loss,
@@ -140,7 +159,8 @@ class Session:
         """Mean cross-entropy and the pooled confusion matrix over whole images."""
         net = self.scored.eval()
         share_buffers(self.fabric, net)
-        confusion, losses = ConfusionMatrix(net.classes), list[float]()
+        confusion = ConfusionMatrix(net.classes)
+        losses = list[float]()
         whole = self.loaders.val
         for tiles in self.monitor.track(plainly(whole), what="validate", total=len(whole)):
             for image, labels in tiles:
@@ -165,11 +185,15 @@ class Session:
         with self.watch("optimiser"):
             if self.config.clip is not None:
                 norm = self.config.clip
-                self.fabric.clip_gradients(self.net, self.stepper, max_norm=norm, error_if_nonfinite=False)
+                self.fabric.clip_gradients(
+                    self.net, self.stepper, max_norm=norm, error_if_nonfinite=False
+                )
             self.stepper.step()
             self.optimizer.zero_grad()
             if self.average is not None:
-                self.average.update(self.model, step=self.budget.done // (self.config.accumulate or 1))
+                self.average.update(
+                    self.model, step=self.budget.done // (self.config.accumulate or 1)
+                )
 
     def _set_rate(self) -> float:
         progress = self.budget.progress
@@ -191,12 +215,19 @@ class Session:
         return value
 
     def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        images = self.fabric.to_device(image).float().div_(255).contiguous(memory_format=torch.channels_last)
+        images = (
+            self.fabric.to_device(image)
+            .float()
+            .div_(255)
+            .contiguous(memory_format=torch.channels_last)
+        )
         return images, self.fabric.to_device(labels).long()
 
 
 def in_step(number: int, *, of: int, size: int) -> int:
-    """How many batches share the step of batch `number` (1 to `of`) when `size` are put together, fewer at the end."""
+    """How many batches share the step of batch `number` (1 to `of`) when `size` are put together,
+    fewer at the end.
+    """
     return size if number <= of - of % size else of % size
 
 

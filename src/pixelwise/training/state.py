@@ -14,8 +14,19 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.history import Epoch, read_history
 from pixelwise.training.schedule import Budget
 
-_DAMAGED = (RuntimeError, OSError, LookupError, ValueError, TypeError, AttributeError, EOFError, pickle.UnpicklingError)
-"""What reading a state raises that is cut off, none at all (`weights_only` refuses it), or of another version."""
+_DAMAGED = (
+    RuntimeError,
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+)
+"""What reading a state raises that is cut off, none at all (`weights_only` refuses it), or of
+another version.
+"""
 
 Learner = tuple[Segmenter, ModelEmaV3 | None, Optimizer]
 """The network, the moving average of its weights, and what moves them."""
@@ -46,7 +57,9 @@ def save_state(run: Path, learner: Learner, budget: Budget, epochs: int) -> None
 
 
 def restore_state(run: Path, learner: Learner, budget: Budget) -> list[Epoch]:
-    """Load the run's state into what is given; returns the history up to there, empty for a new run."""
+    """Load the run's state into what is given; returns the history up to there, empty for a new
+    run.
+    """
     path = state_path(run)
     model, average, optimizer = learner
     if not path.is_file():
@@ -57,10 +70,14 @@ def restore_state(run: Path, learner: Learner, budget: Budget) -> list[Epoch]:
         optimizer.load_state_dict(state["optimizer"])
         if average is not None:
             average.module.load_state_dict(state["average"])
-        budget.done, budget.earlier, budget.rate = state["steps"], state["seconds"], state["rate"]
+        budget.done = state["steps"]
+        budget.earlier = state["seconds"]
+        budget.rate = state["rate"]
         return read_history(run / "history.csv")[: state["epochs"]]
     except _DAMAGED as error:
-        raise ModelError(f"state {path}: cannot be resumed from ({error}); start anew with another --out") from error
+        raise ModelError(
+            f"state {path}: cannot be resumed from ({error}); start anew with another --out"
+        ) from error
 
 
 def _as_os_error(error: RuntimeError, draft: Path) -> OSError:

@@ -1,4 +1,6 @@
-"""Other tools' formats: small sets written by hand, counted by hand; and what is wrong with them."""
+"""Other tools' formats: small sets written by hand, counted by hand; and what is wrong with
+them.
+"""
 
 import base64
 import io
@@ -32,9 +34,13 @@ def png(mask: list[list[int]]) -> bytes:
     return file.getvalue()
 
 
-def coco(root: Path, annotations: list[dict], *, split: str = "train", images: list[str] | None = None) -> DataSet:
+def coco(
+    root: Path, annotations: list[dict], *, split: str = "train", images: list[str] | None = None
+) -> DataSet:
     names = images or ["a.jpg"]
-    listed = [{"id": at, "file_name": name, "height": 4, "width": 6} for at, name in enumerate(names)]
+    listed = [
+        {"id": at, "file_name": name, "height": 4, "width": 6} for at, name in enumerate(names)
+    ]
     content = {
         "images": listed,
         "annotations": [{"id": at, "image_id": 0} | one for at, one in enumerate(annotations)],
@@ -57,12 +63,21 @@ def test_coco_polygons_rle_and_crowds(tmp_path: Path) -> None:
         [
             {"category_id": 3, "segmentation": [SQUARE, [4, 0, 6, 0, 6, 1, 4, 1]]},
             {"category_id": 7, "segmentation": {"size": [4, 6], "counts": [3, 1, 20]}},
-            {"category_id": 7, "segmentation": {"size": [4, 6], "counts": [0, 8, 16]}, "iscrowd": 1},
+            {
+                "category_id": 7,
+                "segmentation": {"size": [4, 6], "counts": [0, 8, 16]},
+                "iscrowd": 1,
+            },
         ],
     )
     assert data.format == "coco"
     assert data.classes.names == NAMES
-    assert only(data) == [[2, 2, 0, 0, 1, 1], [2, 1, 1, 0, 0, 0], [2, 1, 1, 0, 0, 0], [2, 2, 0, 0, 0, 0]]
+    assert only(data) == [
+        [2, 2, 0, 0, 1, 1],
+        [2, 1, 1, 0, 0, 0],
+        [2, 1, 1, 0, 0, 0],
+        [2, 2, 0, 0, 0, 0],
+    ]
 
 
 def test_the_smaller_covers_the_larger_in_coco_and_the_overlap_is_counted(tmp_path: Path) -> None:
@@ -78,13 +93,17 @@ def test_the_smaller_covers_the_larger_in_coco_and_the_overlap_is_counted(tmp_pa
 def test_coco_files_become_splits_and_the_reader_goes_into_workers(tmp_path: Path) -> None:
     for split, name in (("train", "a.jpg"), ("val", "b.jpg")):
         picture(tmp_path / f"images/{split}2017/{name}")
-        data = coco(tmp_path, [{"category_id": 3, "segmentation": [SQUARE]}], split=split, images=[name])
+        data = coco(
+            tmp_path, [{"category_id": 3, "segmentation": [SQUARE]}], split=split, images=[name]
+        )
     assert {split: [pair.name for pair in pairs] for split, pairs in data.splits.items()} == {
         "train": ["a"],
         "val": ["b"],
     }
     again = pickle.loads(pickle.dumps(data.read_labels))
-    assert all((again(pair.mask) == 1).sum() == 4 for pairs in data.splits.values() for pair in pairs)
+    assert all(
+        (again(pair.mask) == 1).sum() == 4 for pairs in data.splits.values() for pair in pairs
+    )
 
 
 def test_a_changed_annotation_changes_the_fingerprint(tmp_path: Path) -> None:
@@ -107,7 +126,9 @@ def test_a_changed_annotation_changes_the_fingerprint(tmp_path: Path) -> None:
         ({"counts": [24]}, "lacks 'size'"),
     ],
 )
-def test_a_record_that_cannot_be_drawn_names_the_image(tmp_path: Path, drawn: object, reason: str) -> None:
+def test_a_record_that_cannot_be_drawn_names_the_image(
+    tmp_path: Path, drawn: object, reason: str
+) -> None:
     path = picture(tmp_path / "images/a.jpg")
     data = coco(tmp_path, [{"category_id": 3, "segmentation": drawn}])
     with pytest.raises(ImageError, match=f"^{path}: .*{reason}"):
@@ -122,7 +143,9 @@ def test_coco_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
         coco(tmp_path, [{"image_id": 5, "category_id": 3, "segmentation": [SQUARE]}])
     with pytest.raises(DataError, match=r"'a\.jpg' stands there twice"):
         coco(tmp_path, [], images=["a.jpg", "a.jpg"])
-    with pytest.raises(DataError, match=r"1 of 2 images of instances_train2017\.json are not here: b\.jpg"):
+    with pytest.raises(
+        DataError, match=r"1 of 2 images of instances_train2017\.json are not here: b\.jpg"
+    ):
         coco(tmp_path, [], images=["a.jpg", "b.jpg"])
     left = open_dataset(tmp_path, DataOptions(hold_out=False, skip_unpaired=True))
     assert "left out: 1 of 2 images of instances_train2017.json are not here: b.jpg" in left.notes
@@ -136,7 +159,13 @@ def test_malformed_json_names_line_and_column(tmp_path: Path) -> None:
 
 def labelme(root: Path, shapes: list[dict], name: str = "a") -> DataSet:
     picture(root / f"{name}.jpg")
-    record = {"version": "5", "shapes": shapes, "imagePath": f"{name}.jpg", "imageHeight": 4, "imageWidth": 6}
+    record = {
+        "version": "5",
+        "shapes": shapes,
+        "imagePath": f"{name}.jpg",
+        "imageHeight": 4,
+        "imageWidth": 6,
+    }
     (root / f"{name}.json").write_text(json.dumps(record))
     return open_dataset(root, OPTIONS)
 
@@ -154,15 +183,24 @@ def test_labelme_shapes_the_later_covers_the_earlier(tmp_path: Path) -> None:
         ],
     )
     assert (data.format, data.classes.names) == ("labelme", NAMES)
-    assert only(data) == [[2, 2, 0, 0, 2, 0], [2, 1, 1, 0, 0, 0], [0, 1, 1, 0, 255, 0], [0, 0, 0, 0, 255, 255]]
+    assert only(data) == [
+        [2, 2, 0, 0, 2, 0],
+        [2, 1, 1, 0, 0, 0],
+        [0, 1, 1, 0, 255, 0],
+        [0, 0, 0, 0, 255, 255],
+    ]
 
 
-def test_labelme_labels_that_are_not_listed_and_masks_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_labelme_labels_that_are_not_listed_and_masks_that_do_not_fit_are_refused(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "labels.txt").write_text("__ignore__\n_background_\ndog\ncat\n")
     shape = {"label": "dog", "points": [[0, 0], [9, 9]], "shape_type": "mask"}
     data = labelme(tmp_path, [shape | {"mask": base64.b64encode(png([[1]])).decode()}])
     assert data.classes.names == ("_background_", "dog", "cat")
-    with pytest.raises(ImageError, match=r"a mask of 1 x 1 pixels does not fit its box \(0, 0\) to \(9, 9\)"):
+    with pytest.raises(
+        ImageError, match=r"a mask of 1 x 1 pixels does not fit its box \(0, 0\) to \(9, 9\)"
+    ):
         only(data)
     with pytest.raises(DataError, match=r"labels\.txt: lacks 'cow'"):
         labelme(tmp_path, [shape | {"label": "cow"}])
@@ -185,9 +223,18 @@ def test_cvat_shapes_by_height(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.jpg")
     (tmp_path / "annotations.xml").write_text(CVAT)
     data = open_dataset(tmp_path, OPTIONS)
-    assert (data.format, list(data.splits), data.classes.names) == ("cvat", ["val"], ("background", "dog", "cat"))
+    assert (data.format, list(data.splits), data.classes.names) == (
+        "cvat",
+        ["val"],
+        ("background", "dog", "cat"),
+    )
     assert data.classes.palette[1] == (0, 0, 255)
-    assert only(data) == [[1, 1, 0, 0, 1, 0], [1, 2, 2, 0, 0, 0], [0, 2, 2, 0, 0, 1], [0, 0, 0, 0, 1, 0]]
+    assert only(data) == [
+        [1, 1, 0, 0, 1, 0],
+        [1, 2, 2, 0, 0, 0],
+        [0, 2, 2, 0, 0, 1],
+        [0, 0, 0, 0, 1, 0],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +249,9 @@ def test_cvat_shapes_by_height(tmp_path: Path) -> None:
         ("<name>cat</name>", "<name>dog</name>", "stand twice: dog"),
     ],
 )
-def test_cvat_files_that_cannot_be_used_are_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
+def test_cvat_files_that_cannot_be_used_are_refused(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
     picture(tmp_path / "images/a.jpg")
     assert old in CVAT
     (tmp_path / "annotations.xml").write_text(CVAT.replace(old, new))
@@ -224,7 +273,12 @@ def test_yolo_polygons_and_images_without_labels(tmp_path: Path) -> None:
     assert (data.format, data.classes.names) == ("yolo", NAMES)
     assert "train: 1 images without label file are background: b.jpg" in data.notes
     first, second = data.pairs("train")
-    assert data.read_labels(first.mask).tolist() == [[1, *[0] * 5], [0, 2, 2, 0, 0, 0], [0, 2, 2, 0, 0, 0], [0] * 6]
+    assert data.read_labels(first.mask).tolist() == [
+        [1, *[0] * 5],
+        [0, 2, 2, 0, 0, 0],
+        [0, 2, 2, 0, 0, 0],
+        [0] * 6,
+    ]
     assert not data.read_labels(second.mask).any()
 
 
@@ -261,24 +315,46 @@ def supervisely(root: Path, objects: list[dict]) -> DataSet:
 
 def test_supervisely_bitmaps_and_polygons_with_holes(tmp_path: Path) -> None:
     data = base64.b64encode(zlib.compress(png([[1, 0], [1, 1]]))).decode()
-    ring = {"exterior": [[0, 0], [3, 0], [3, 3], [0, 3]], "interior": [[[1, 1], [2, 1], [2, 2], [1, 2]]]}
+    ring = {
+        "exterior": [[0, 0], [3, 0], [3, 3], [0, 3]],
+        "interior": [[[1, 1], [2, 1], [2, 2], [1, 2]]],
+    }
     found = supervisely(
         tmp_path,
         [
             {"classTitle": "cat", "geometryType": "polygon", "points": ring},
-            {"classTitle": "dog", "geometryType": "bitmap", "bitmap": {"data": data, "origin": [4, 3]}},
+            {
+                "classTitle": "dog",
+                "geometryType": "bitmap",
+                "bitmap": {"data": data, "origin": [4, 3]},
+            },
         ],
     )
-    assert (found.format, found.classes.names, found.classes.palette[1]) == ("supervisely", NAMES, (255, 0, 0))
-    assert only(found) == [[1, 1, 1, 0, 0, 0], [1, 0, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 2, 0]]
+    assert (found.format, found.classes.names, found.classes.palette[1]) == (
+        "supervisely",
+        NAMES,
+        (255, 0, 0),
+    )
+    assert only(found) == [
+        [1, 1, 1, 0, 0, 0],
+        [1, 0, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 2, 0],
+    ]
     ((pair,),) = found.splits.values()
     assert found.read_labels.drawing(pair.mask).clipped == 1
 
 
-def test_supervisely_bitmaps_that_cannot_be_unpacked_and_unknown_classes_are_refused(tmp_path: Path) -> None:
+def test_supervisely_bitmaps_that_cannot_be_unpacked_and_unknown_classes_are_refused(
+    tmp_path: Path,
+) -> None:
     broken = {"data": base64.b64encode(b"no").decode(), "origin": [0, 0]}
     with pytest.raises(ImageError, match="a bitmap that cannot be unpacked"):
-        only(supervisely(tmp_path, [{"classTitle": "cat", "geometryType": "bitmap", "bitmap": broken}]))
+        only(
+            supervisely(
+                tmp_path, [{"classTitle": "cat", "geometryType": "bitmap", "bitmap": broken}]
+            )
+        )
     with pytest.raises(DataError, match=r"class 'cow' is not in meta\.json"):
         supervisely(tmp_path, [{"classTitle": "cow", "geometryType": "point"}])
 
@@ -294,9 +370,15 @@ def test_cityscapes_ids_as_19_classes_and_as_30(tmp_path: Path) -> None:
     assert only(data) == [[0, 18, 255, 255, 255]]
     assert (data.classes.names[0], data.classes.names[18]) == ("road", "bicycle")
     every = open_dataset(tmp_path, DataOptions(format="cityscapes-all", hold_out=False))
-    assert [every.classes.names[label] for label in only(every)[0] if label < 255] == ["road", "bicycle", "parking"]
+    assert [every.classes.names[label] for label in only(every)[0] if label < 255] == [
+        "road",
+        "bicycle",
+        "parking",
+    ]
     (tmp_path / "gtFine/train/bonn/bonn_0_1_gtFine_labelIds.png").unlink()
-    with pytest.raises(DataError, match="1 images without labels or labels without image: bonn_0_1"):
+    with pytest.raises(
+        DataError, match="1 images without labels or labels without image: bonn_0_1"
+    ):
         open_dataset(tmp_path)
 
 
@@ -304,7 +386,9 @@ def test_ade20k_counts_from_one_and_0_is_void(tmp_path: Path) -> None:
     base = tmp_path / "ADEChallengeData2016"
     picture(base / "images/training/ADE_train_1.jpg", (1, 4))
     (base / "annotations/training").mkdir(parents=True)
-    Image.fromarray(np.array([[0, 1, 150, 13]], np.uint8)).save(base / "annotations/training/ADE_train_1.png")
+    Image.fromarray(np.array([[0, 1, 150, 13]], np.uint8)).save(
+        base / "annotations/training/ADE_train_1.png"
+    )
     data = open_dataset(tmp_path, OPTIONS)
     assert (data.format, only(data)) == ("ade20k", [[255, 0, 149, 12]])
     assert [data.classes.names[label] for label in (0, 12, 149)] == ["wall", "person", "flag"]
@@ -337,7 +421,9 @@ def test_voc_with_a_labelmap_has_its_classes(tmp_path: Path) -> None:
     Image.fromarray(colours).save(tmp_path / "SegmentationClass/a.png")
     (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
     (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\n")
-    (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\ncow:9,8,7::\n")
+    (tmp_path / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncow:9,8,7::\n"
+    )
     data = open_dataset(tmp_path, OPTIONS)
     assert (data.classes.names, only(data)) == (("background", "cow"), [[0, 1, 255]])
     (tmp_path / "labelmap.txt").write_text("cow;9\n")

@@ -13,7 +13,8 @@ masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=8
 
 
 def drawn(rings: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    mask, patch = np.zeros(size, bool), polygons.fill(rings, size)
+    mask = np.zeros(size, bool)
+    patch = polygons.fill(rings, size)
     if patch:
         top, left, bits = patch
         mask[top : top + bits.shape[0], left : left + bits.shape[1]] = bits
@@ -22,9 +23,11 @@ def drawn(rings: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
 
 def components(mask: np.ndarray) -> int:
     """Regions by flood, one pixel at a time."""
-    left, count = {tuple(at) for at in np.argwhere(mask).tolist()}, 0
+    left = {tuple(at) for at in np.argwhere(mask).tolist()}
+    count = 0
     while left:
-        count, front = count + 1, [left.pop()]
+        count = count + 1
+        front = [left.pop()]
         while front:
             y, x = front.pop()
             for near in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
@@ -47,12 +50,16 @@ def test_a_triangle_by_hand() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(*[st.integers(-8, 30)] * 2), min_size=3, max_size=9))
-def test_a_pixel_is_inside_when_a_ray_from_its_centre_crosses_an_odd_number_of_edges(corners: list) -> None:
+def test_a_pixel_is_inside_when_a_ray_from_its_centre_crosses_an_odd_number_of_edges(
+    corners: list,
+) -> None:
     ring = np.array(corners) / 3 + 0.01  # no centre on an edge's end
     mask = drawn([ring], (7, 8))
     for row in range(7):
         for column in range(8):
-            x, y, inside = column + 0.5, row + 0.5, False
+            x = column + 0.5
+            y = row + 0.5
+            inside = False
             for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
                 if (y0 > y) != (y1 > y):
                     cut = x0 + (y - y0) * (x1 - x0) / (y1 - y0)
@@ -71,7 +78,13 @@ def test_two_sides_of_a_line_share_no_pixel_and_leave_none_out(above: float, bel
 
 
 @pytest.mark.parametrize(
-    "ring", [[(1, 1), (1, 1), (1, 1)], [(0, 0), (5, 5)], [(20, 20), (30, 20), (30, 30)], [(0.6, 0), (0.9, 0), (0.6, 9)]]
+    "ring",
+    [
+        [(1, 1), (1, 1), (1, 1)],
+        [(0, 0), (5, 5)],
+        [(20, 20), (30, 20), (30, 30)],
+        [(0.6, 0), (0.9, 0), (0.6, 9)],
+    ],
 )
 def test_rings_without_a_pixel_draw_nothing(ring: list) -> None:
     assert polygons.fill([np.array(ring, float)], (8, 8)) is None
@@ -84,7 +97,9 @@ def test_far_away_corners_cost_no_memory() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(masks)
-def test_outlines_of_regions_give_back_every_pixel_holes_and_keyholes_included(mask: np.ndarray) -> None:
+def test_outlines_of_regions_give_back_every_pixel_holes_and_keyholes_included(
+    mask: np.ndarray,
+) -> None:
     whole = np.zeros(mask.shape, int)
     regions = polygons.trace(mask)
     for rings in regions:
@@ -112,5 +127,7 @@ def test_an_outline_with_a_hole_by_hand() -> None:
 def test_pycocotools_draws_our_outlines_to_the_same_pixels(mask: np.ndarray) -> None:
     for rings in polygons.trace(mask):
         if len(rings) == 1:
-            theirs = coco_mask.decode(coco_mask.frPyObjects([rings[0].ravel().tolist()], *mask.shape))[:, :, 0]
+            theirs = coco_mask.decode(
+                coco_mask.frPyObjects([rings[0].ravel().tolist()], *mask.shape)
+            )[:, :, 0]
             assert (theirs == drawn(rings, mask.shape)).all()

@@ -7,24 +7,36 @@ first of each line of its objectInfo150.txt.
 from pathlib import Path
 
 from pixelwise.data.masks import ILLEGAL, LabelReader
-from pixelwise.data.sample import DataOptions, DataSet, complete_splits, images_in, pair_up, split_folders
+from pixelwise.data.sample import (
+    DataOptions,
+    DataSet,
+    complete_splits,
+    images_in,
+    pair_up,
+    split_folders,
+)
 from pixelwise.errors import DataError
 from pixelwise.tasks.labels import VOID, Classes
 
-LAYOUT = "images/training and annotations/training in ADEChallengeData2016/, which has objectInfo150.txt (ADE20K)"
+LAYOUT = (
+    "images/training and annotations/training in ADEChallengeData2016/, which has "
+    "objectInfo150.txt (ADE20K)"
+)
 _FOLDER = "ADEChallengeData2016"
 _NAMES = """
-wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door,
-table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field, armchair,
-seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, base, box, column, signboard, chest of drawers,
-counter, sand, sink, skyscraper, fireplace, refrigerator, grandstand, path, stairs, runway, case, pool table, pillow,
-screen door, stairway, river, bridge, bookcase, blind, coffee table, toilet, flower, book, hill, bench, countertop,
-stove, palm, kitchen island, computer, swivel chair, boat, bar, arcade machine, hovel, bus, towel, light, truck,
-tower, chandelier, awning, streetlight, booth, television, airplane, dirt track, apparel, pole, land, bannister,
-escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain, conveyer belt, canopy, washer, plaything,
-swimming pool, stool, barrel, basket, waterfall, tent, bag, minibike, cradle, oven, ball, food, step, tank, trade
-name, microwave, pot, animal, bicycle, lake, dishwasher, screen, blanket, sculpture, hood, sconce, vase, traffic
-light, tray, ashcan, fan, pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass, clock, flag
+wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person,
+earth, door, table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea,
+mirror, rug, field, armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion,
+base, box, column, signboard, chest of drawers, counter, sand, sink, skyscraper, fireplace,
+refrigerator, grandstand, path, stairs, runway, case, pool table, pillow, screen door, stairway,
+river, bridge, bookcase, blind, coffee table, toilet, flower, book, hill, bench, countertop, stove,
+palm, kitchen island, computer, swivel chair, boat, bar, arcade machine, hovel, bus, towel, light,
+truck, tower, chandelier, awning, streetlight, booth, television, airplane, dirt track, apparel,
+pole, land, bannister, escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain,
+conveyer belt, canopy, washer, plaything, swimming pool, stool, barrel, basket, waterfall, tent,
+bag, minibike, cradle, oven, ball, food, step, tank, trade name, microwave, pot, animal, bicycle,
+lake, dishwasher, screen, blanket, sculpture, hood, sconce, vase, traffic light, tray, ashcan, fan,
+pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass, clock, flag
 """
 
 
@@ -46,7 +58,8 @@ def read(root: Path, options: DataOptions) -> DataSet:
     base = _base(root)
     if base is None:
         raise DataError(f"{root}: not ADE20K; it needs {LAYOUT}")
-    notes, splits = ["format ade20k: images and annotations; 150 classes, 0 is void"], {}
+    notes = ["format ade20k: images and annotations; 150 classes, 0 is void"]
+    splits = {}
     for split, images in split_folders(base / "images").items():
         masks = images_in(base / "annotations" / images.name)
         splits[split], said = pair_up(images_in(images), masks, options, where=images)
@@ -54,4 +67,6 @@ def read(root: Path, options: DataOptions) -> DataSet:
     splits, said = complete_splits(splits, options)
     names = tuple(name.strip() for name in _NAMES.replace("\n", " ").split(","))
     lut = (VOID, *range(len(names)), *[ILLEGAL] * (255 - len(names)))
-    return DataSet("ade20k", root, Classes.named(names), splits, LabelReader(len(names), lut), (*notes, *said))
+    return DataSet(
+        "ade20k", root, Classes.named(names), splits, LabelReader(len(names), lut), (*notes, *said)
+    )

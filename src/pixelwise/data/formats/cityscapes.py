@@ -1,6 +1,7 @@
 """Cityscapes: street scenes with label ids, as the 19 classes that are scored or as all.
 
-Source: Cordts et al., The Cityscapes Dataset, 2016; names, ids and colours as in its published label table.
+Source: Cordts et al., The Cityscapes Dataset, 2016; names, ids and colours as in its published
+label table.
 """
 
 from functools import partial
@@ -51,19 +52,23 @@ _IDS = 34
 
 def matches(root: Path) -> bool:
     """Whether the official folders stand at `root`."""
-    return (root / "leftImg8bit").is_dir() and any((root / name).is_dir() for name in ("gtFine", "gtCoarse"))
+    return (root / "leftImg8bit").is_dir() and any(
+        (root / name).is_dir() for name in ("gtFine", "gtCoarse")
+    )
 
 
 def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
-    """Open Cityscapes: 19 classes, or with `every` the 30 that are not void by nature. The test split, whose labels are
-    withheld, is left out. Raises DataError for another layout and, unless
+    """Open Cityscapes: 19 classes, or with `every` the 30 that are not void by nature. The test
+    split, whose labels are withheld, is left out. Raises DataError for another layout and, unless
     `skip_unpaired`, images without labels.
     """
     if not matches(root):
         raise DataError(f"{root}: not Cityscapes; it needs {LAYOUT}")
     truth = "gtFine" if (root / "gtFine").is_dir() else "gtCoarse"
     found = SCORED | OTHERS if every else SCORED
-    notes = [f"format cityscapes: leftImg8bit and {truth}; {len(found)} classes, all other ids are void"]
+    notes = [
+        f"format cityscapes: leftImg8bit and {truth}; {len(found)} classes, all other ids are void"
+    ]
     splits = {}
     for split, images in split_folders(root / "leftImg8bit").items():
         if split == "test":
@@ -81,9 +86,13 @@ def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
     splits, said = complete_splits(splits, options)
     names, palette = zip(*(found[raw] for raw in sorted(found)), strict=True)
     order = {raw: label for label, raw in enumerate(sorted(found))}
-    lut = tuple(order.get(raw, VOID if raw < _IDS or raw == VOID else ILLEGAL) for raw in range(256))
+    lut = tuple(
+        order.get(raw, VOID if raw < _IDS or raw == VOID else ILLEGAL) for raw in range(256)
+    )
     name = "cityscapes-all" if every else "cityscapes"
-    return DataSet(name, root, Classes(names, palette), splits, LabelReader(len(names), lut), (*notes, *said))
+    return DataSet(
+        name, root, Classes(names, palette), splits, LabelReader(len(names), lut), (*notes, *said)
+    )
 
 
 def _by_name(folder: Path, ending: str) -> dict[str, Path]:

@@ -32,7 +32,10 @@ from pixelwise.files import write_text
 from pixelwise.images import Array
 from pixelwise.tasks.labels import VOID, Classes
 
-LAYOUT = "annotations/instances_train.json and images/ (COCO), or _annotations.coco.json in train/, valid/, test/"
+LAYOUT = (
+    "annotations/instances_train.json and images/ (COCO), or _annotations.coco.json in train/, "
+    "valid/, test/"
+)
 _HEAD = re.compile(rb'\s*\{\s*"(info|licenses|images|annotations|categories|type)"\s*:')
 _CROWD = -1
 
@@ -54,21 +57,26 @@ def _files(root: Path) -> dict[str, Path]:
     for split, paths in found.items():
         few = [path for path in paths if "instances" in path.stem] or paths
         if len(few) > 1:
-            raise DataError(f"{root}: both {few[0].name} and {few[1].name} are {split}; keep one of them")
+            raise DataError(
+                f"{root}: both {few[0].name} and {few[1].name} are {split}; keep one of them"
+            )
         chosen[split] = few[0]
     return chosen
 
 
 def _split(path: Path, root: Path) -> str:
-    words = re.split(r"[^a-z]+", path.stem.lower()) + ([path.parent.name.lower()] if path.parent != root else [])
+    words = re.split(r"[^a-z]+", path.stem.lower()) + (
+        [path.parent.name.lower()] if path.parent != root else []
+    )
     return next((SPLITS[word] for word in words if word in SPLITS), "train")
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a COCO set; classes are its categories by id, with a background before them. Crowds lie beneath the rest.
+    """Open a COCO set; classes are its categories by id, with a background before them. Crowds lie
+    beneath the rest.
 
-    Raises DataError for malformed JSON (with the place), files that do not agree on the categories, annotations without
-    image or category, images listed twice and images that are not there.
+    Raises DataError for malformed JSON (with the place), files that do not agree on the categories,
+    annotations without image or category, images listed twice and images that are not there.
     """
     files = _files(root)
     if not files:
@@ -80,14 +88,25 @@ def read(root: Path, options: DataOptions) -> DataSet:
     for split, path in files.items():
         content = load_json(path)
         with reading(path):
-            names = {int(one["id"]): (str(one["name"]), one.get("color")) for one in content["categories"]}
+            names = {
+                int(one["id"]): (str(one["name"]), one.get("color"))
+                for one in content["categories"]
+            }
             here = legend(
-                [(name, tuple(colour) if colour else None) for _, (name, colour) in sorted(names.items())], path
+                [
+                    (name, tuple(colour) if colour else None)
+                    for _, (name, colour) in sorted(names.items())
+                ],
+                path,
             )
             legends.append(here)
             if here.classes.names != legends[0].classes.names:
-                raise DataError(f"{path}: its categories are not those of the other files; make them the same")
-            found, said = _records(content, {key: name for key, (name, _) in names.items()}, root, path, options)
+                raise DataError(
+                    f"{path}: its categories are not those of the other files; make them the same"
+                )
+            found, said = _records(
+                content, {key: name for key, (name, _) in names.items()}, root, path, options
+            )
         twice = next((image for image in found if image in records), None)
         if twice:
             raise DataError(f"{path}: '{twice.name}' is in another split as well; keep one of them")
@@ -95,7 +114,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
         splits[split] = list(found)
         notes += said
     reader = RecordReader(records, figure, legends[0], by_area=True)
-    return dataset("coco", root, reader, splits, options=options, sources=list(files.values()), notes=notes)
+    return dataset(
+        "coco", root, reader, splits, options=options, sources=list(files.values()), notes=notes
+    )
 
 
 def _records(
@@ -108,10 +129,13 @@ def _records(
         if one["image_id"] not in of_image or one.get("category_id") not in names:
             what = "image" if one["image_id"] not in of_image else "category"
             raise DataError(
-                f"{source}: annotation {one.get('id')} is of {what} {one.get(f'{what}_id')}, which is not listed"
+                f"{source}: annotation {one.get('id')} is of {what} {one.get(f'{what}_id')}, "
+                "which is not listed"
             )
         bare += not one.get("segmentation")
-        of_image[one["image_id"]].append([names[one["category_id"]], one.get("segmentation"), one.get("iscrowd", 0)])
+        of_image[one["image_id"]].append(
+            [names[one["category_id"]], one.get("segmentation"), one.get("iscrowd", 0)]
+        )
     found: dict[Path, bytes] = {}
     lacking = []
     bases = _bases(root, source)
@@ -125,13 +149,19 @@ def _records(
         else:
             found[path] = packed([int(image["height"]), int(image["width"]), of_image[image["id"]]])
     said = missing(lacking, len(content["images"]), source, options)
-    return found, said + ([f"{source.name}: {bare} annotations have a box alone and are left out"] if bare else [])
+    return found, said + (
+        [f"{source.name}: {bare} annotations have a box alone and are left out"] if bare else []
+    )
 
 
 def _bases(root: Path, source: Path) -> Sequence[Path]:
     """Where images of an annotation file are looked for."""
     part = re.sub(r"^(instances|stuff|panoptic)_", "", source.stem)
-    return [base / name for base in (source.parent, root / "images", root) for name in ("", part, _split(source, root))]
+    return [
+        base / name
+        for base in (source.parent, root / "images", root)
+        for name in ("", part, _split(source, root))
+    ]
 
 
 def figure(record: Any, _: Path, labels: Mapping[str, int]) -> Figure:
@@ -143,34 +173,56 @@ def figure(record: Any, _: Path, labels: Mapping[str, int]) -> Figure:
         if isinstance(drawn, dict):
             size = (int(drawn["size"][0]), int(drawn["size"][1]))
             if size != (height, width):
-                raise DataError(f"RLE of {size[0]} x {size[1]} pixels does not fit the image's {height} x {width}")
-            counts = rle.unpack(drawn["counts"]) if isinstance(drawn["counts"], str) else drawn["counts"]
+                raise DataError(
+                    f"RLE of {size[0]} x {size[1]} pixels does not fit the image's {height} x "
+                    f"{width}"
+                )
+            counts = (
+                rle.unpack(drawn["counts"]) if isinstance(drawn["counts"], str) else drawn["counts"]
+            )
             shapes.append(Shape(labels[name], bits=(0, 0, rle.decode(counts, size)), layer=layer))
         elif drawn:
-            shapes.append(Shape(labels[name], [points(ring) for ring in drawn], union=True, layer=layer))
+            shapes.append(
+                Shape(labels[name], [points(ring) for ring in drawn], union=True, layer=layer)
+            )
     return (height, width), shapes
 
 
 def write(path: Path, items: Iterable[tuple[str, Array]], classes: Classes) -> None:
-    """Write labels (H, W) by image file name: an annotation for each region, a polygon along its pixels' edges, or
-    compressed RLE where it has holes, which a polygon of COCO cannot have.
+    """Write labels (H, W) by image file name: an annotation for each region, a polygon along its
+    pixels' edges, or compressed RLE where it has holes, which a polygon of COCO cannot have.
     """
-    images, annotations, void = list[str](), list[str](), False
+    images = list[str]()
+    annotations = list[str]()
+    void = False
     ids = {name: at for at, (name, *_) in enumerate(declared(classes, void=True), 1)}
     for number, (name, labels) in enumerate(items, 1):
         height, width = labels.shape
-        images.append(json.dumps({"id": number, "file_name": name, "height": height, "width": width}))
+        images.append(
+            json.dumps({"id": number, "file_name": name, "height": height, "width": width})
+        )
         for called, label, rings in regions(labels, classes):
             void |= label == VOID
-            head = {"id": len(annotations) + 1, "image_id": number, "category_id": ids[called], "iscrowd": 0}
+            head = {
+                "id": len(annotations) + 1,
+                "image_id": number,
+                "category_id": ids[called],
+                "iscrowd": 0,
+            }
             annotations.append(json.dumps(head | _drawn(rings, labels.shape)))
     categories = [
         {"id": ids[name], "name": name, "supercategory": "", "color": colour}
         for name, colour, _ in declared(classes, void=void)
     ]
-    lists = {"images": images, "annotations": annotations, "categories": map(json.dumps, categories)}
+    lists = {
+        "images": images,
+        "annotations": annotations,
+        "categories": map(json.dumps, categories),
+    }
     text = ",\n".join(f'"{key}": [\n' + ",\n".join(rows) + "\n]" for key, rows in lists.items())
-    write_text(path, '{"info": {"description": "semantic regions"}, "licenses": [],\n' + text + "}\n")
+    write_text(
+        path, '{"info": {"description": "semantic regions"}, "licenses": [],\n' + text + "}\n"
+    )
 
 
 def _drawn(rings: list[Points], size: tuple[int, ...]) -> dict[str, object]:

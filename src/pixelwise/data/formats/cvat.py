@@ -1,6 +1,7 @@
 """CVAT for images 1.1: one XML file with polygons, boxes, ellipses and masks of all images.
 
-Source: CVAT's manual, XML annotation format. Entities and document types are never expanded (defusedxml).
+Source: CVAT's manual, XML annotation format. Entities and document types are never expanded
+(defusedxml).
 """
 
 import xml.etree.ElementTree as ET
@@ -15,7 +16,15 @@ from defusedxml.ElementTree import iterparse
 from pixelwise.data.formats import rle
 from pixelwise.data.formats.labelme import box_ring, ellipse_ring
 from pixelwise.data.formats.polygons import Points, pixels
-from pixelwise.data.formats.records import Figure, RecordReader, dataset, missing, packed, points, reading
+from pixelwise.data.formats.records import (
+    Figure,
+    RecordReader,
+    dataset,
+    missing,
+    packed,
+    points,
+    reading,
+)
 from pixelwise.data.formats.shapes import Shape, declared, legend, regions
 from pixelwise.data.sample import SPLITS, DataOptions, DataSet
 from pixelwise.errors import DataError
@@ -44,7 +53,8 @@ def _source(root: Path) -> Path | None:
 def read(root: Path, options: DataOptions) -> DataSet:
     """Open a CVAT set; an image's subset is its split. Classes are those of the task, in its order.
 
-    Raises DataError for malformed or unsafe XML (with the place), a video's tracks, and images that are not there.
+    Raises DataError for malformed or unsafe XML (with the place), a video's tracks, and images that
+    are not there.
     """
     source = _source(root)
     if source is None:
@@ -56,7 +66,14 @@ def read(root: Path, options: DataOptions) -> DataSet:
     splits: dict[str, list[Path]] = {}
     lacking = []
     for image in images:
-        path = next((base / image["name"] for base in _bases(root, image) if (base / image["name"]).is_file()), None)
+        path = next(
+            (
+                base / image["name"]
+                for base in _bases(root, image)
+                if (base / image["name"]).is_file()
+            ),
+            None,
+        )
         if path is None:
             lacking.append(image["name"])
             continue
@@ -64,7 +81,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
             raise DataError(f"{source}: '{image['name']}' stands there twice; keep one of them")
         records[path] = packed(image)
         part = Path(image["name"]).parts[0]
-        splits.setdefault(SPLITS.get(image["subset"].lower(), SPLITS.get(part.lower(), "train")), []).append(path)
+        splits.setdefault(
+            SPLITS.get(image["subset"].lower(), SPLITS.get(part.lower(), "train")), []
+        ).append(path)
     notes = [f"images and shapes of {source.name}", *missing(lacking, len(images), source, options)]
     reader = RecordReader(records, figure, lines)
     return dataset("cvat", root, reader, splits, options=options, sources=[source], notes=notes)
@@ -75,7 +94,10 @@ def _bases(root: Path, image: Mapping[str, str]) -> list[Path]:
 
 
 def _used(images: Iterable[Mapping[str, Any]]) -> list[tuple[str, Colour | None]]:
-    return [(name, None) for name in sorted({shape["label"] for image in images for shape in image["shapes"]})]
+    return [
+        (name, None)
+        for name in sorted({shape["label"] for image in images for shape in image["shapes"]})
+    ]
 
 
 def _parsed(source: Path) -> tuple[list[tuple[str, Colour | None]], list[dict[str, Any]]]:
@@ -85,12 +107,27 @@ def _parsed(source: Path) -> tuple[list[tuple[str, Colour | None]], list[dict[st
     try:
         for _, element in iterparse(source, forbid_dtd=True):
             if element.tag == "track":
-                raise DataError(f"{source}: holds the tracks of a video; export it as 'CVAT for images 1.1'")
-            if element.tag == "label" and element.find("parent") is None:  # those with one are points of skeletons
+                raise DataError(
+                    f"{source}: holds the tracks of a video; export it as 'CVAT for images 1.1'"
+                )
+            if (
+                element.tag == "label" and element.find("parent") is None
+            ):  # those with one are points of skeletons
                 names.append((element.findtext("name") or "", _colour(element.findtext("color"))))
             if element.tag == "image":
-                shapes = [dict(child.attrib) | {"kind": child.tag} for child in element if child.tag in _SHAPES]
-                images.append({"subset": "", **element.attrib, "name": element.attrib["name"], "shapes": shapes})
+                shapes = [
+                    dict(child.attrib) | {"kind": child.tag}
+                    for child in element
+                    if child.tag in _SHAPES
+                ]
+                images.append(
+                    {
+                        "subset": "",
+                        **element.attrib,
+                        "name": element.attrib["name"],
+                        "shapes": shapes,
+                    }
+                )
                 element.clear()
     except ET.ParseError as error:
         line, column = error.position
@@ -100,7 +137,8 @@ def _parsed(source: Path) -> tuple[list[tuple[str, Colour | None]], list[dict[st
         ) from error
     except DefusedXmlException as error:
         raise DataError(
-            f"{source}: declares a document type or entities, which are never expanded; export it again"
+            f"{source}: declares a document type or entities, which are never expanded; "
+            "export it again"
         ) from error
     return names, images
 
@@ -119,7 +157,8 @@ def figure(record: Any, _: Path, labels: Mapping[str, int]) -> Figure:
 
 
 def _shape(shape: Mapping[str, str], label: int) -> Shape:
-    layer, kind = int(shape.get("z_order", 0)), shape["kind"]
+    layer = int(shape.get("z_order", 0))
+    kind = shape["kind"]
     if kind == "mask":
         counts = [int(count) for count in shape["rle"].split(",")]
         box = int(shape["height"]), int(shape["width"])
@@ -140,26 +179,32 @@ def _shape(shape: Mapping[str, str], label: int) -> Shape:
 
 def _turned(ring: Points, degrees: float) -> Points:
     """Clockwise on the screen, about the middle."""
-    middle, angle = (ring.max(axis=0) + ring.min(axis=0)) / 2, np.deg2rad(degrees)
+    middle = (ring.max(axis=0) + ring.min(axis=0)) / 2
+    angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned: Points = (ring - middle) @ turn + middle
     return turned
 
 
 def write(path: Path, items: Iterable[tuple[Path, Array]], classes: Classes) -> None:
-    """Write images and their labels (H, W) as CVAT XML of masks, one a region. Images are called by their file names.
+    """Write images and their labels (H, W) as CVAT XML of masks, one a region. Images are called by
+    their file names.
 
-    Background, or void where there is none, is what no mask covers. Read back, the labels are the same.
+    Background, or void where there is none, is what no mask covers. Read back, the labels are the
+    same.
     """
     write_subsets(path, ((image, labels, "") for image, labels in items), classes)
 
 
 def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes: Classes) -> None:
     """As `write`, with the name of each image's subset, which may be empty."""
-    images, void = [], False
+    images = []
+    void = False
     for number, (image, labels, subset) in enumerate(items):
         height, width = labels.shape
-        entry = ET.Element("image", id=str(number), name=image.name, width=str(width), height=str(height))
+        entry = ET.Element(
+            "image", id=str(number), name=image.name, width=str(width), height=str(height)
+        )
         if subset:
             entry.set("subset", subset)
         for name, label, rings in regions(labels, classes):
@@ -174,7 +219,11 @@ def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes:
         ET.SubElement(one, "type").text = "any"
     head = f"<meta><task>{ET.tostring(top, encoding='unicode')}</task></meta>"
     with atomic(path) as draft, draft.open("w", encoding="utf-8") as file:
-        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n' + head + "\n")
+        file.write(
+            '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
+            + head
+            + "\n"
+        )
         file.writelines(f"{image}\n" for image in images)
         file.write("</annotations>\n")
 

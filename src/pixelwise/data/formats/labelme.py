@@ -14,7 +14,16 @@ import numpy as np
 
 from pixelwise.data.folder import read_class_file
 from pixelwise.data.formats.polygons import Points, keyhole
-from pixelwise.data.formats.records import Figure, RecordReader, dataset, folders_of, load_json, packed, points, reading
+from pixelwise.data.formats.records import (
+    Figure,
+    RecordReader,
+    dataset,
+    folders_of,
+    load_json,
+    packed,
+    points,
+    reading,
+)
 from pixelwise.data.formats.shapes import Shape, legend, regions
 from pixelwise.data.sample import DataOptions, DataSet, images_in, pair_up
 from pixelwise.errors import DataError
@@ -22,7 +31,10 @@ from pixelwise.files import write_text
 from pixelwise.images import Array, open_image, upright_size
 from pixelwise.tasks.labels import Classes, Colour
 
-LAYOUT = "x.jpg beside x.json of LabelMe, in one folder or in train/, val/, test/; labels.txt may list the classes"
+LAYOUT = (
+    "x.jpg beside x.json of LabelMe, in one folder or in train/, val/, test/; labels.txt may "
+    "list the classes"
+)
 _CLASS_FILES = ("labels.txt", "classes.txt", "classes.json", "classes.csv")
 
 
@@ -34,14 +46,20 @@ def matches(root: Path) -> bool:
 def read(root: Path, options: DataOptions) -> DataSet:
     """Open a LabelMe set. Without a list of classes, they are the labels found, by name.
 
-    Raises DataError for malformed files (with the place), labels that are not listed, and what `pair_up` refuses.
+    Raises DataError for malformed files (with the place), labels that are not listed, and what
+    `pair_up` refuses.
     """
     folders = _folders(root)
     if not folders:
         raise DataError(f"{root}: no LabelMe files; it needs {LAYOUT}")
-    splits, notes, records, found = {}, ["x.json beside x.jpg"], dict[Path, bytes](), set[str]()
+    splits = {}
+    notes = ["x.json beside x.jpg"]
+    records = dict[Path, bytes]()
+    found = set[str]()
     for split, folder in folders.items():
-        pairs, said = pair_up(images_in(folder), sorted(folder.glob("*.json")), options, where=folder)
+        pairs, said = pair_up(
+            images_in(folder), sorted(folder.glob("*.json")), options, where=folder
+        )
         notes += said
         splits[split] = [pair.image for pair in pairs]
         for pair in pairs:
@@ -56,7 +74,10 @@ def read(root: Path, options: DataOptions) -> DataSet:
         names = [(entry.name, entry.colour) for entry in read_class_file(source)]
         unlisted = sorted(found - {name for name, _ in names})
         if unlisted:
-            raise DataError(f"{source}: lacks '{unlisted[0]}', which shapes are called; add it or rename the shapes")
+            raise DataError(
+                f"{source}: lacks '{unlisted[0]}', which shapes are called; add it or rename "
+                "the shapes"
+            )
     sources = [path for folder in folders.values() for path in sorted(folder.glob("*.json"))]
     reader = RecordReader(records, figure, legend(names, source or root))
     return dataset("labelme", root, reader, splits, options=options, sources=sources, notes=notes)
@@ -76,24 +97,30 @@ def _has_shapes(folder: Path) -> bool:
 
 def figure(record: Any, image: Path, labels: Mapping[str, int]) -> Figure:
     """Size and shapes of a LabelMe file; points and lines have no area, and so no ring."""
-    height, width = record.get("imageHeight"), record.get("imageWidth")
+    height = record.get("imageHeight")
+    width = record.get("imageWidth")
     size = (int(height), int(width)) if height and width else upright_size(image)
     return size, [_shape(shape, labels[str(shape["label"])]) for shape in record["shapes"]]
 
 
 def _shape(shape: Any, label: int) -> Shape:
-    kind, corners = shape.get("shape_type") or "polygon", points(shape["points"])
+    kind = shape.get("shape_type") or "polygon"
+    corners = points(shape["points"])
     if kind == "mask":
         bits = np.asarray(open_image(base64.b64decode(shape["mask"])).convert("L")) > 0
         (left, top), (right, bottom) = corners.round().astype(int).tolist()
         if bits.shape != (bottom - top + 1, right - left + 1):
             box = f"({left}, {top}) to ({right}, {bottom})"
-            raise DataError(f"a mask of {bits.shape[0]} x {bits.shape[1]} pixels does not fit its box {box}")
+            raise DataError(
+                f"a mask of {bits.shape[0]} x {bits.shape[1]} pixels does not fit its box {box}"
+            )
         return Shape(label, bits=(top, left, bits))
     if kind == "rectangle" and len(corners) == 2:
         return Shape(label, [box_ring(*corners.ravel())])
     if kind == "circle":
-        return Shape(label, [ellipse_ring(*corners[0], *[float(np.hypot(*(corners[1] - corners[0])))] * 2)])
+        return Shape(
+            label, [ellipse_ring(*corners[0], *[float(np.hypot(*(corners[1] - corners[0])))] * 2)]
+        )
     return Shape(label, [corners] if kind in ("polygon", "rectangle", "oriented_rectangle") else [])
 
 
@@ -110,12 +137,20 @@ def ellipse_ring(x: float, y: float, wide: float, high: float) -> Points:
 
 
 def write(path: Path, image: Path, labels: Array, classes: Classes) -> None:
-    """Write labels (H, W) of `image` as a LabelMe file of polygons, one a region; holes are joined to the outline.
+    """Write labels (H, W) of `image` as a LabelMe file of polygons, one a region; holes are joined
+    to the outline.
 
-    Background, or void where there is none, is what no polygon covers. Read back, the labels are the same.
+    Background, or void where there is none, is what no polygon covers. Read back, the labels are
+    the same.
     """
     shapes = [
-        {"label": name, "points": keyhole(rings).tolist(), "group_id": None, "shape_type": "polygon", "flags": {}}
+        {
+            "label": name,
+            "points": keyhole(rings).tolist(),
+            "group_id": None,
+            "shape_type": "polygon",
+            "flags": {},
+        }
         for name, _, rings in regions(labels, classes)
     ]
     record = {

@@ -1,8 +1,9 @@
 """Polygons to pixels and back, exactly.
 
-Coordinates are (x, y) in pixels from the upper left corner of the image: pixel (row, column) covers [column, column+1)
-x [row, row+1). A pixel belongs to a polygon when its centre lies inside; one on the very edge belongs to the side of
-greater x or y, so that neighbours share no pixel and leave none out. Inside is what is enclosed an odd number of times.
+Coordinates are (x, y) in pixels from the upper left corner of the image: pixel (row, column) covers
+[column, column+1) x [row, row+1). A pixel belongs to a polygon when its centre lies inside; one on
+the very edge belongs to the side of greater x or y, so that neighbours share no pixel and leave
+none out. Inside is what is enclosed an odd number of times.
 """
 
 from collections.abc import Sequence
@@ -19,12 +20,20 @@ _RIGHT, _DOWN, _LEFT, _UP = range(4)
 
 
 def fill(rings: Sequence[Points], size: tuple[int, int]) -> Patch | None:
-    """The pixels inside `rings`, each (n, 2), within an image of `size` (height, width); None where there are none."""
+    """The pixels inside `rings`, each (n, 2), within an image of `size` (height, width); None where
+    there are none.
+    """
     height, width = size
-    ends = [np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1) for ring in rings if len(ring) > 2]
+    ends = [
+        np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1) for ring in rings if len(ring) > 2
+    ]
     edges = np.concatenate(ends) if ends else np.empty((0, 4))
-    x0, y0, x1, y1 = np.where(edges[:, 1:2] <= edges[:, 3:4], edges, edges[:, [2, 3, 0, 1]]).T  # all edges run down
-    first, last = (np.ceil(np.clip(y, 0, height) - 0.5).clip(0, height).astype(np.int64) for y in (y0, y1))
+    x0, y0, x1, y1 = np.where(
+        edges[:, 1:2] <= edges[:, 3:4], edges, edges[:, [2, 3, 0, 1]]
+    ).T  # all edges run down
+    first, last = (
+        np.ceil(np.clip(y, 0, height) - 0.5).clip(0, height).astype(np.int64) for y in (y0, y1)
+    )
     counts = last - first
     which = np.repeat(np.arange(len(counts)), counts)
     rows = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts - first, counts)
@@ -32,14 +41,23 @@ def fill(rings: Sequence[Points], size: tuple[int, int]) -> Patch | None:
     columns = np.ceil(np.clip(at, 0, width) - 0.5).clip(0, width).astype(np.int64)
     if not len(rows):
         return None
-    top, left, wide = int(rows.min()), int(columns.min()), int(columns.max() - columns.min()) + 1
-    flips = np.bincount((rows - top) * wide + columns - left, minlength=(int(rows.max()) - top + 1) * wide) & 1
+    top = int(rows.min())
+    left = int(columns.min())
+    wide = int(columns.max() - columns.min()) + 1
+    flips = (
+        np.bincount(
+            (rows - top) * wide + columns - left, minlength=(int(rows.max()) - top + 1) * wide
+        )
+        & 1
+    )
     inside = np.bitwise_xor.accumulate(flips.reshape(-1, wide), axis=1)[:, :-1].astype(bool)
     return (top, left, inside) if inside.any() else None
 
 
 def pixels(rings: Sequence[Points], size: tuple[int, ...]) -> Patch:
-    """As `fill`, of rings that enclose pixels, as those of `trace` do. Raises ValueError for others."""
+    """As `fill`, of rings that enclose pixels, as those of `trace` do. Raises ValueError for
+    others.
+    """
     patch = fill(rings, (size[0], size[1]))
     if patch is None:
         raise ValueError("rings without a pixel")
@@ -47,18 +65,23 @@ def pixels(rings: Sequence[Points], size: tuple[int, ...]) -> Patch:
 
 
 def trace(mask: Bits) -> list[list[Points]]:
-    """The 4-connected regions of a mask (H, W) as rings along the edges of pixels: the outline, then the holes.
+    """The 4-connected regions of a mask (H, W) as rings along the edges of pixels: the outline,
+    then the holes.
 
     `fill` of a region's rings gives back its pixels, bit for bit. Regions come from top to bottom.
     """
     starts, following = _segments(np.pad(np.asarray(mask, bool), 1))
-    owners = np.full((mask.shape[0] + 1, mask.shape[1] + 1), -1, np.int64)  # ring left of each pixel, where one runs
-    rings, taken = [], np.zeros(len(starts), bool)
+    owners = np.full(
+        (mask.shape[0] + 1, mask.shape[1] + 1), -1, np.int64
+    )  # ring left of each pixel, where one runs
+    rings = []
+    taken = np.zeros(len(starts), bool)
     order = following.tolist()
     for start in range(len(starts)):
         if taken[start]:
             continue
-        ring, at = [], start
+        ring = []
+        at = start
         while not taken[at]:
             taken[at] = True
             ring.append(at)
@@ -69,7 +92,9 @@ def trace(mask: Bits) -> list[list[Points]]:
 
 
 def keyhole(rings: Sequence[Points]) -> Points:
-    """One ring for an outline and its holes, each joined by a way there and back, which encloses nothing."""
+    """One ring for an outline and its holes, each joined by a way there and back, which encloses
+    nothing.
+    """
     parts = [rings[0], rings[0][:1]]
     for hole in rings[1:]:
         parts += [hole, hole[:1], rings[0][:1]]
@@ -77,8 +102,15 @@ def keyhole(rings: Sequence[Points]) -> Points:
 
 
 def _segments(mask: Bits) -> tuple[Points, NDArray[np.int64]]:
-    """Straight pieces of the outlines of a padded mask, region to the right: where each starts, and which follows."""
-    inner = mask[1:, 1:], mask[:-1, 1:], mask[:-1, :-1], mask[1:, :-1]  # pixels around each corner: SE, NE, NW, SW
+    """Straight pieces of the outlines of a padded mask, region to the right: where each starts, and
+    which follows.
+    """
+    inner = (
+        mask[1:, 1:],
+        mask[:-1, 1:],
+        mask[:-1, :-1],
+        mask[1:, :-1],
+    )  # pixels around each corner: SE, NE, NW, SW
     south_east, north_east, north_west, south_west = inner
     runs = (
         _runs(south_east & ~north_east, flip=False),  # rightwards, above the region
@@ -90,7 +122,12 @@ def _segments(mask: Bits) -> tuple[Points, NDArray[np.int64]]:
     wide = mask.shape[1]
     lookup = [np.argsort(run[:, 0] * wide + run[:, 1]) for run in runs]
     keys = [(run[:, 0] * wide + run[:, 1])[order] for run, order in zip(runs, lookup, strict=True)]
-    ahead = (south_east, south_west, north_west, north_east)  # the region goes on: turn away from it
+    ahead = (
+        south_east,
+        south_west,
+        north_west,
+        north_east,
+    )  # the region goes on: turn away from it
     following = []
     for way, run in enumerate(runs):
         ends = run[:, 2] * wide + run[:, 3]
@@ -105,19 +142,26 @@ def _segments(mask: Bits) -> tuple[Points, NDArray[np.int64]]:
 
 
 def _runs(edges: Bits, *, flip: bool) -> NDArray[np.int64]:
-    """(n, 4): row and column of the start and of the end of each run along the rows; with `flip`, the other way."""
+    """(n, 4): row and column of the start and of the end of each run along the rows; with `flip`,
+    the other way.
+    """
     padded = np.pad(edges, ((0, 0), (1, 1))).view(np.int8)
     change = np.diff(padded, axis=1)
-    begins, ends = np.argwhere(change == 1), np.argwhere(change == -1)
+    begins = np.argwhere(change == 1)
+    ends = np.argwhere(change == -1)
     return np.concatenate([ends, begins] if flip else [begins, ends], axis=1)
 
 
 def _nested(rings: list[Points], owners: NDArray[np.int64]) -> list[list[Points]]:
-    """Outlines with their holes. A hole's region is that of the ring met first to the left, just above the hole."""
+    """Outlines with their holes. A hole's region is that of the ring met first to the left, just
+    above the hole.
+    """
     regions: dict[int, list[Points]] = {}
     parent = list(range(len(rings)))
     for number, ring in enumerate(rings):
-        for (x, y), (x1, y1) in zip(ring.astype(int), np.roll(ring, -1, axis=0).astype(int), strict=True):
+        for (x, y), (x1, y1) in zip(
+            ring.astype(int), np.roll(ring, -1, axis=0).astype(int), strict=True
+        ):
             if x == x1:
                 owners[min(y, y1) : max(y, y1), x] = number
     for number, ring in enumerate(rings):

@@ -1,4 +1,6 @@
-"""Sets whose labels are records, not pictures: parsed once, drawn when asked for, nothing written to disk."""
+"""Sets whose labels are records, not pictures: parsed once, drawn when asked for, nothing written
+to disk.
+"""
 
 import json
 import zlib
@@ -26,8 +28,8 @@ _WRONG = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 @dataclass(frozen=True)
 class RecordReader:
-    """Labels of an image, by its path. Records are packed text: that takes little memory, and processes that load data
-    share it.
+    """Labels of an image, by its path. Records are packed text: that takes little memory, and
+    processes that load data share it.
     """
 
     records: Mapping[Path, bytes]
@@ -42,7 +44,9 @@ class RecordReader:
     def drawing(self, image: Path) -> Drawing:
         """As called, with what was clipped and overlapped."""
         try:
-            size, shapes = self.parse(json.loads(zlib.decompress(self.records[image])), image, self.legend.labels)
+            size, shapes = self.parse(
+                json.loads(zlib.decompress(self.records[image])), image, self.legend.labels
+            )
         except ImageError:
             raise
         except DataError as error:
@@ -53,7 +57,9 @@ class RecordReader:
                 f"{image}: its annotation is not as the format has it ({what}); export it again"
             ) from error
         if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
-            raise ImageError(f"{image}: its annotation gives {size[0]} x {size[1]} pixels (height x width)")
+            raise ImageError(
+                f"{image}: its annotation gives {size[0]} x {size[1]} pixels (height x width)"
+            )
         return draw(shapes, size, rest=self.legend.rest, by_area=self.by_area)
 
 
@@ -67,7 +73,9 @@ def dataset(
     sources: Sequence[Path],
     notes: Sequence[str],
 ) -> DataSet:
-    """A data set of records. Pairs are called as their images, those of like names with the folder before."""
+    """A data set of records. Pairs are called as their images, those of like names with the folder
+    before.
+    """
     stems = Counter(path.stem for images in splits.values() for path in images)
     double = {stem for stem, count in stems.items() if count > 1}
     pairs = {
@@ -76,10 +84,24 @@ def dataset(
         if images
     }
     if not pairs:
-        raise DataError(f"{root}: no image of the {format} annotations is here; put the images beside them")
+        raise DataError(
+            f"{root}: no image of the {format} annotations is here; put the images beside them"
+        )
     pairs, said = complete_splits(pairs, options)
-    lines = (f"format {format}: {notes[0]}", reader.legend.note, BY_AREA if reader.by_area else BY_ORDER)
-    return DataSet(format, root, reader.legend.classes, pairs, reader, (*lines, *notes[1:], *said), tuple(sources))
+    lines = (
+        f"format {format}: {notes[0]}",
+        reader.legend.note,
+        BY_AREA if reader.by_area else BY_ORDER,
+    )
+    return DataSet(
+        format,
+        root,
+        reader.legend.classes,
+        pairs,
+        reader,
+        (*lines, *notes[1:], *said),
+        tuple(sources),
+    )
 
 
 def folders_of(root: Path) -> dict[str, Path]:
@@ -101,7 +123,10 @@ def missing(lacking: Sequence[object], total: int, source: Path, options: DataOp
     """A note on images that are not on disk. Raises DataError without `skip_unpaired`."""
     if not lacking:
         return []
-    what = f"{len(lacking)} of {total} images of {source.name} are not here: {first(map(str, lacking))}"
+    what = (
+        f"{len(lacking)} of {total} images of {source.name} are not here: "
+        f"{first(map(str, lacking))}"
+    )
     if not options.skip_unpaired:
         raise DataError(f"{source}: {what}; add them, or leave them out with --skip-unpaired")
     return [f"left out: {what}"]
@@ -113,23 +138,31 @@ def load_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise DataError(f"{path}: malformed JSON at {place}: {error.msg}; export it again") from error
+        raise DataError(
+            f"{path}: malformed JSON at {place}: {error.msg}; export it again"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error}); export it again") from error
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what a file of another shape than expected brings about into a DataError that names the file."""
+    """Turns what a file of another shape than expected brings about into a DataError that names the
+    file.
+    """
     try:
         yield
     except _WRONG as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{path}: is not laid out as its format demands ({what}); export it again") from error
+        raise DataError(
+            f"{path}: is not laid out as its format demands ({what}); export it again"
+        ) from error
 
 
 def points(flat: Any) -> Points:
-    """(n, 2) from x0, y0, x1, y1, ... or pairs. Raises ValueError for other numbers and for infinite ones."""
+    """(n, 2) from x0, y0, x1, y1, ... or pairs. Raises ValueError for other numbers and for
+    infinite ones.
+    """
     found = np.array(flat, np.float64).reshape(-1, 2)
     if not np.isfinite(found).all():
         raise ValueError("coordinates that are no finite numbers")

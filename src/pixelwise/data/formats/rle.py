@@ -1,8 +1,9 @@
 """Run-length encoding: runs of outside and inside by turns, the first of outside (it may be 0).
 
-COCO counts down the columns and packs the counts into text; CVAT counts along the rows of a box. Source of the packing:
-Lin et al., Microsoft COCO, 2014, its published mask API: six bits a character from code 48 on, the lowest five first,
-the sixth says that more follow, two's complement; from the fourth count on the difference to the count two before.
+COCO counts down the columns and packs the counts into text; CVAT counts along the rows of a box.
+Source of the packing: Lin et al., Microsoft COCO, 2014, its published mask API: six bits a
+character from code 48 on, the lowest five first, the sixth says that more follow, two's complement;
+from the fourth count on the difference to the count two before.
 """
 
 from collections.abc import Sequence
@@ -16,15 +17,25 @@ Bits = NDArray[np.bool_]
 
 
 def decode(counts: Sequence[int], size: tuple[int, int], *, by_column: bool = True) -> Bits:
-    """The mask (H, W) of `counts`. Raises DataError for counts that are no such numbers or do not fill `size`."""
+    """The mask (H, W) of `counts`. Raises DataError for counts that are no such numbers or do not
+    fill `size`.
+    """
     height, width = size
     try:
         runs = np.array(counts, np.int64)
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError("RLE counts that are no whole numbers; export the annotations again") from error
+        raise DataError(
+            "RLE counts that are no whole numbers; export the annotations again"
+        ) from error
     if runs.ndim != 1 or (runs < 0).any() or int(runs.sum()) != height * width:
-        what = f"counts that sum to {int(runs.sum())}" if runs.ndim == 1 and (runs >= 0).all() else "negative counts"
-        raise DataError(f"RLE does not fit: {what} where {height} x {width} = {height * width} pixels are")
+        what = (
+            f"counts that sum to {int(runs.sum())}"
+            if runs.ndim == 1 and (runs >= 0).all()
+            else "negative counts"
+        )
+        raise DataError(
+            f"RLE does not fit: {what} where {height} x {width} = {height * width} pixels are"
+        )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(width, height).T if by_column else flat.reshape(size)
 
@@ -38,13 +49,18 @@ def encode(mask: Bits, *, by_column: bool = True) -> list[int]:
 
 
 def unpack(text: str) -> list[int]:
-    """The counts that COCO has packed into `text`. Raises DataError for characters that are none of it."""
+    """The counts that COCO has packed into `text`. Raises DataError for characters that are none of
+    it.
+    """
     counts: list[int] = []
     value = shift = 0
     for letter in text:
         bits = ord(letter) - 48
         if not 0 <= bits < 64 or shift > 60:
-            raise DataError(f"compressed RLE with {letter!r}, which cannot be there; export the annotations again")
+            raise DataError(
+                f"compressed RLE with {letter!r}, which cannot be there; export the "
+                "annotations again"
+            )
         value |= (bits & 31) << shift
         shift += 5
         if not bits & 32:
@@ -63,7 +79,8 @@ def pack(counts: Sequence[int]) -> str:
         value = count - counts[at - 2] if at > 2 else count
         more = True
         while more:
-            bits, value = value & 31, value >> 5
+            bits = value & 31
+            value = value >> 5
             more = value != (-1 if bits & 16 else 0)
             letters.append(chr(48 + bits + 32 * more))
     return "".join(letters)

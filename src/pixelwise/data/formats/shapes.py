@@ -1,4 +1,6 @@
-"""Labels as drawn shapes: which names mean what, shapes painted into labels, labels taken apart into regions."""
+"""Labels as drawn shapes: which names mean what, shapes painted into labels, labels taken apart
+into regions.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,14 +20,16 @@ UNLABELLED_NAMES = frozenset({"unlabelled", "unlabeled"})
 VOID_NAMES = frozenset({"void", "ignore", "__ignore__"}) | UNLABELLED_NAMES
 BY_AREA = "where shapes overlap, the smaller covers the larger"
 BY_ORDER = "where shapes overlap, the later covers the earlier"
-_OUTSIDE = (
-    0.01  # pixels by which a corner may lie outside the image: written with few decimals, it is still on the border
-)
+# pixels by which a corner may lie outside the image: written with few decimals, it is still on
+# the border
+_OUTSIDE = 0.01
 
 
 @dataclass(frozen=True)
 class Legend:
-    """What the names in a file mean: classes, label by name, the label of what no shape covers, and a line on it."""
+    """What the names in a file mean: classes, label by name, the label of what no shape covers, and
+    a line on it.
+    """
 
     classes: Classes
     labels: dict[str, int]
@@ -35,7 +39,9 @@ class Legend:
 
 @dataclass(frozen=True)
 class Shape:
-    """Pixels of one label: `rings` filled together (with `union` each alone), or `bits`. Higher layers cover lower."""
+    """Pixels of one label: `rings` filled together (with `union` each alone), or `bits`. Higher
+    layers cover lower.
+    """
 
     label: int
     rings: Sequence[Points] = ()
@@ -46,7 +52,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Labels (H, W) of painted shapes; shapes cut at the border or without a pixel; pixels of two labels."""
+    """Labels (H, W) of painted shapes; shapes cut at the border or without a pixel; pixels of two
+    labels.
+    """
 
     labels: Array
     clipped: int
@@ -68,8 +76,9 @@ def drawing_of(read: Callable[[Path], Array], path: Path) -> Drawing:
 
 
 def legend(declared: Iterable[tuple[str, Colour | None]], where: object) -> Legend:
-    """Classes in the order declared, void names apart. What no shape covers is the class called background, void where
-    a class is called unlabelled, or else a class background that is put before the others.
+    """Classes in the order declared, void names apart. What no shape covers is the class called
+    background, void where a class is called unlabelled, or else a class background that is put
+    before the others.
 
     Raises DataError for names that stand twice, no class at all, and more than can be.
     """
@@ -83,24 +92,37 @@ def legend(declared: Iterable[tuple[str, Colour | None]], where: object) -> Lege
     names = tuple(name for name, _ in kept)
     try:
         spare = voc_colormap(min(len(names), 256))
-        classes = Classes(names, tuple(colour or spare[at] for at, (_, colour) in enumerate(kept[:256])))
+        classes = Classes(
+            names, tuple(colour or spare[at] for at, (_, colour) in enumerate(kept[:256]))
+        )
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
     rest = VOID if background is None else names.index(background)
-    labels = dict.fromkeys((name for name, _ in rows), VOID) | {name: at for at, name in enumerate(names)}
+    labels = dict.fromkeys((name for name, _ in rows), VOID) | {
+        name: at for at, name in enumerate(names)
+    }
     meaning = "void" if background is None else f"'{background}', class {rest}"
-    return Legend(classes, labels, rest, f"{len(names)} classes: {first(names)}; what no shape covers is {meaning}")
+    return Legend(
+        classes,
+        labels,
+        rest,
+        f"{len(names)} classes: {first(names)}; what no shape covers is {meaning}",
+    )
 
 
 def declared(classes: Classes, *, void: bool) -> list[tuple[str, Colour, int]]:
-    """Name, colour and label of each class that a file must name for `legend` to give back `classes`.
+    """Name, colour and label of each class that a file must name for `legend` to give back
+    `classes`.
 
-    Void needs a name where there is a background, and `void` pixels; without background it is what no shape covers.
+    Void needs a name where there is a background, and `void` pixels; without background it is what
+    no shape covers.
     """
     rows = list(zip(classes.names, classes.palette, range(len(classes)), strict=True))
     if rest(classes) == VOID:
         return [*rows, ("unlabelled", (224, 224, 192), VOID)]
-    return rows[classes.names[0] == "background" :] + ([("void", (224, 224, 192), VOID)] if void else [])
+    return rows[classes.names[0] == "background" :] + (
+        [("void", (224, 224, 192), VOID)] if void else []
+    )
 
 
 def rest(classes: Classes) -> int:
@@ -110,12 +132,15 @@ def rest(classes: Classes) -> int:
 
 
 def regions(labels: Array, classes: Classes) -> Iterator[tuple[str, int, list[Points]]]:
-    """Name, label and rings (outline, then holes) of every 4-connected region of labels (H, W) that needs a shape."""
+    """Name, label and rings (outline, then holes) of every 4-connected region of labels (H, W) that
+    needs a shape.
+    """
     for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist():
         if label == rest(classes):
             continue
         rows, columns = np.nonzero(labels == label)
-        top, left = int(rows.min()), int(columns.min())
+        top = int(rows.min())
+        left = int(columns.min())
         for rings in trace(labels[top : rows.max() + 1, left : columns.max() + 1] == label):
             yield name_of(label, classes), label, [ring + np.array((left, top)) for ring in rings]
 
@@ -126,14 +151,22 @@ def name_of(label: int, classes: Classes) -> str:
 
 
 def draw(shapes: Iterable[Shape], size: tuple[int, int], *, rest: int, by_area: bool) -> Drawing:
-    """Paint shapes on labels (H, W) full of `rest`, layer by layer: by area, the largest first, or in their order."""
-    labels, covered = np.full(size, rest, np.uint8), np.zeros(size, bool)
-    painted, clipped, blank, overlapped = [], 0, 0, 0
+    """Paint shapes on labels (H, W) full of `rest`, layer by layer: by area, the largest first, or
+    in their order.
+    """
+    labels = np.full(size, rest, np.uint8)
+    covered = np.zeros(size, bool)
+    painted = []
+    clipped = 0
+    blank = 0
+    overlapped = 0
     for shape in shapes:
         clipped += _leaves(shape, size)
         patches = _patches(shape, size)
         blank += not patches
-        painted.append((shape.layer, -sum(int(bits.sum()) for *_, bits in patches), patches, shape.label))
+        painted.append(
+            (shape.layer, -sum(int(bits.sum()) for *_, bits in patches), patches, shape.label)
+        )
     painted.sort(key=lambda row: row[: 1 + by_area])
     for *_, patches, label in painted:
         for top, left, bits in patches:
@@ -160,6 +193,8 @@ def _cropped(patch: Patch, size: tuple[int, int]) -> list[Patch]:
 def _leaves(shape: Shape, size: tuple[int, int]) -> bool:
     if shape.bits is not None:
         top, left, bits = shape.bits
-        return top < 0 or left < 0 or top + bits.shape[0] > size[0] or left + bits.shape[1] > size[1]
+        return (
+            top < 0 or left < 0 or top + bits.shape[0] > size[0] or left + bits.shape[1] > size[1]
+        )
     ends = (size[1] + _OUTSIDE, size[0] + _OUTSIDE)
     return any(bool((ring < -_OUTSIDE).any() or (ring > ends).any()) for ring in shape.rings)

@@ -1,4 +1,5 @@
-"""Supervisely: meta.json, and folders with img/ and ann/, a JSON file of bitmaps, polygons and rectangles an image.
+"""Supervisely: meta.json, and folders with img/ and ann/, a JSON file of bitmaps, polygons and
+rectangles an image.
 
 Source: Supervisely's documentation of its annotation format.
 """
@@ -16,7 +17,16 @@ from PIL import Image
 
 from pixelwise.data.formats.labelme import box_ring
 from pixelwise.data.formats.polygons import pixels
-from pixelwise.data.formats.records import Figure, RecordReader, dataset, load_json, missing, packed, points, reading
+from pixelwise.data.formats.records import (
+    Figure,
+    RecordReader,
+    dataset,
+    load_json,
+    missing,
+    packed,
+    points,
+    reading,
+)
 from pixelwise.data.formats.shapes import Shape, declared, legend, regions
 from pixelwise.data.sample import SPLITS, DataOptions, DataSet
 from pixelwise.errors import DataError
@@ -35,24 +45,34 @@ def matches(root: Path) -> bool:
 def read(root: Path, options: DataOptions) -> DataSet:
     """Open a project; its folders named as a split are that split, all others train.
 
-    Raises DataError for malformed files (with the place), classes that meta.json lacks, and images that are not there.
+    Raises DataError for malformed files (with the place), classes that meta.json lacks, and images
+    that are not there.
     """
     if not matches(root):
         raise DataError(f"{root}: not a Supervisely project; it needs {LAYOUT}")
     meta = root / "meta.json"
     content = load_json(meta)
     with reading(meta):
-        names = [(one["title"], _colour(one["color"]) if one.get("color") else None) for one in content["classes"]]
+        names = [
+            (one["title"], _colour(one["color"]) if one.get("color") else None)
+            for one in content["classes"]
+        ]
     lines = legend(names, meta)
-    records, splits, lacking = dict[Path, bytes](), dict[str, list[Path]](), []
+    records = dict[Path, bytes]()
+    splits = dict[str, list[Path]]()
+    lacking = []
     sources = [meta, *sorted(root.glob("*/ann/*.json"))]
     for path in sources[1:]:
         image = path.parent.parent / "img" / path.name.removesuffix(".json")
         record = load_json(path)
         with reading(path):
-            unknown = next((one for one in record["objects"] if one["classTitle"] not in lines.labels), None)
+            unknown = next(
+                (one for one in record["objects"] if one["classTitle"] not in lines.labels), None
+            )
         if unknown:
-            raise DataError(f"{path}: class '{unknown['classTitle']}' is not in meta.json; add it there")
+            raise DataError(
+                f"{path}: class '{unknown['classTitle']}' is not in meta.json; add it there"
+            )
         if not image.is_file():
             lacking.append(image.name)
             continue
@@ -60,7 +80,9 @@ def read(root: Path, options: DataOptions) -> DataSet:
         splits.setdefault(SPLITS.get(path.parent.parent.name.lower(), "train"), []).append(image)
     notes = ["meta.json, img/ and ann/", *missing(lacking, len(sources) - 1, root / "ann", options)]
     reader = RecordReader(records, figure, lines)
-    return dataset("supervisely", root, reader, splits, options=options, sources=sources, notes=notes)
+    return dataset(
+        "supervisely", root, reader, splits, options=options, sources=sources, notes=notes
+    )
 
 
 def _colour(text: str) -> tuple[int, int, int]:
@@ -81,8 +103,14 @@ def _shape(one: Any, label: int) -> Shape:
         try:
             picture = open_image(zlib.decompress(base64.b64decode(one["bitmap"]["data"])))
         except zlib.error as error:
-            raise DataError(f"a bitmap that cannot be unpacked ({error}); export it again") from error
-        last = picture.convert("RGBA").getchannel("A") if "A" in picture.getbands() else picture.convert("L")
+            raise DataError(
+                f"a bitmap that cannot be unpacked ({error}); export it again"
+            ) from error
+        last = (
+            picture.convert("RGBA").getchannel("A")
+            if "A" in picture.getbands()
+            else picture.convert("L")
+        )
         return Shape(label, bits=(top, left, np.asarray(last) > 0))
     if kind == "rectangle":
         return Shape(label, [box_ring(*points(one["points"]["exterior"]).ravel())])
@@ -102,10 +130,18 @@ def write(path: Path, labels: Array, classes: Classes) -> None:
         data = base64.b64encode(zlib.compress(file.getvalue())).decode()
         bitmap = {"data": data, "origin": [left, top]}
         objects.append(
-            {"id": len(objects) + 1, "classTitle": name, "geometryType": "bitmap", "bitmap": bitmap, "tags": []}
+            {
+                "id": len(objects) + 1,
+                "classTitle": name,
+                "geometryType": "bitmap",
+                "bitmap": bitmap,
+                "tags": [],
+            }
         )
     size = {"height": labels.shape[0], "width": labels.shape[1]}
-    write_text(path, json.dumps({"description": "", "tags": [], "size": size, "objects": objects}) + "\n")
+    write_text(
+        path, json.dumps({"description": "", "tags": [], "size": size, "objects": objects}) + "\n"
+    )
 
 
 def write_meta(path: Path, classes: Classes, *, void: bool) -> None:

@@ -1,4 +1,5 @@
-"""YOLO segmentation: data.yaml, and for each image a text file of polygons, one a line: class x y x y ..., in 0..1.
+"""YOLO segmentation: data.yaml, and for each image a text file of polygons, one a line: class x y x
+y ..., in 0..1.
 
 Source: Ultralytics' documentation, instance segmentation data sets.
 """
@@ -19,7 +20,9 @@ from pixelwise.files import write_text
 from pixelwise.images import Array, upright_size
 from pixelwise.tasks.labels import Classes
 
-LAYOUT = "data.yaml with names, images/train and labels/train (YOLO), or train/images and train/labels"
+LAYOUT = (
+    "data.yaml with names, images/train and labels/train (YOLO), or train/images and train/labels"
+)
 
 
 def matches(root: Path) -> bool:
@@ -33,27 +36,38 @@ def _source(root: Path) -> Path | None:
 
 
 def _folders(root: Path) -> dict[str, tuple[Path, Path]]:
-    """Folders of images and of labels by split: where YOLO itself looks, with `images` put for `labels` in the path."""
+    """Folders of images and of labels by split: where YOLO itself looks, with `images` put for
+    `labels` in the path.
+    """
     if (root / "images").is_dir():
         splits = split_folders(root / "images") or {"train": root / "images"}
-        found = {split: (path, root / "labels" / path.relative_to(root / "images")) for split, path in splits.items()}
+        found = {
+            split: (path, root / "labels" / path.relative_to(root / "images"))
+            for split, path in splits.items()
+        }
     else:
-        found = {split: (path / "images", path / "labels") for split, path in split_folders(root).items()}
+        found = {
+            split: (path / "images", path / "labels") for split, path in split_folders(root).items()
+        }
     return {split: both for split, both in found.items() if next(both[1].glob("*.txt"), None)}
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a YOLO set; its names come after a background. An image without text file is background, and said.
+    """Open a YOLO set; its names come after a background. An image without text file is background,
+    and said.
 
-    Raises DataError for YAML that cannot be read (with the place), lines that are no polygon, unknown class numbers and
-    text files without image (unless `skip_unpaired`).
+    Raises DataError for YAML that cannot be read (with the place), lines that are no polygon,
+    unknown class numbers and text files without image (unless `skip_unpaired`).
     """
     source = _source(root)
     folders = _folders(root)
     if source is None or not folders:
         raise DataError(f"{root}: not a YOLO set; it needs {LAYOUT}")
     names = _names(source)
-    records, splits, notes, sources = dict[Path, bytes](), dict[str, list[Path]](), [f"{source.name}"], [source]
+    records = dict[Path, bytes]()
+    splits = dict[str, list[Path]]()
+    notes = [f"{source.name}"]
+    sources = [source]
     for split, (images, labels) in folders.items():
         files = {path.stem: path for path in sorted(labels.glob("*.txt"))}
         found = images_in(images)
@@ -64,12 +78,18 @@ def read(root: Path, options: DataOptions) -> DataSet:
                 raise DataError(f"{what}; add the images, or leave them out with --skip-unpaired")
             notes.append(f"left out: {what}")
         bare = [path.name for path in found if path.stem not in files]
-        notes += [f"{split}: {len(bare)} images without label file are background: {first(bare)}"] if bare else []
+        notes += (
+            [f"{split}: {len(bare)} images without label file are background: {first(bare)}"]
+            if bare
+            else []
+        )
         for path in found:
             records[path] = packed(_rows(files[path.stem], names) if path.stem in files else [])
         splits[split] = found
         sources += files.values()
-    reader = RecordReader(records, figure, legend([(name, None) for name in names], source), by_area=True)
+    reader = RecordReader(
+        records, figure, legend([(name, None) for name in names], source), by_area=True
+    )
     return dataset("yolo", root, reader, splits, options=options, sources=sources, notes=notes)
 
 
@@ -77,27 +97,46 @@ def _names(source: Path) -> list[str]:
     try:
         with reading(source):
             names = yaml.safe_load(source.read_bytes())["names"]
-            rows = names if isinstance(names, list) else [names[number] for number in range(len(names))]
+            rows = (
+                names
+                if isinstance(names, list)
+                else [names[number] for number in range(len(names))]
+            )
             return [str(name) for name in rows]
     except yaml.YAMLError as error:
-        raise DataError(f"{source}: malformed YAML: {' '.join(str(error).split())}; mend it") from error
+        raise DataError(
+            f"{source}: malformed YAML: {' '.join(str(error).split())}; mend it"
+        ) from error
 
 
 def _rows(path: Path, names: Sequence[str]) -> list[list[Any]]:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
+    ):
         words = line.split()
         if not words:
             continue
         try:
-            at, coordinates = int(words[0]), [float(word) for word in words[1:]]
+            at = int(words[0])
+            coordinates = [float(word) for word in words[1:]]
         except ValueError as error:
-            raise DataError(f"{path}: line {number}: {error}; allowed are a class number and coordinates") from error
+            raise DataError(
+                f"{path}: line {number}: {error}; allowed are a class number and coordinates"
+            ) from error
         if not 0 <= at < len(names):
-            raise DataError(f"{path}: line {number}: class {at}, but the names are 0 to {len(names) - 1}")
+            raise DataError(
+                f"{path}: line {number}: class {at}, but the names are 0 to {len(names) - 1}"
+            )
         if len(coordinates) < 6 or len(coordinates) % 2:
-            what = "a box, not a polygon" if len(coordinates) == 4 else f"{len(coordinates)} coordinates"
-            raise DataError(f"{path}: line {number}: {what}; a polygon has x and y of three corners or more")
+            what = (
+                "a box, not a polygon"
+                if len(coordinates) == 4
+                else f"{len(coordinates)} coordinates"
+            )
+            raise DataError(
+                f"{path}: line {number}: {what}; a polygon has x and y of three corners or more"
+            )
         rows.append([names[at], coordinates])
     return rows
 
@@ -110,7 +149,9 @@ def figure(record: Any, image: Path, labels: Mapping[str, int]) -> Figure:
 
 
 def write(path: Path, labels: Array, classes: Classes) -> None:
-    """Write labels (H, W) as a text file of polygons along the edges of pixels, holes joined to the outline."""
+    """Write labels (H, W) as a text file of polygons along the edges of pixels, holes joined to the
+    outline.
+    """
     numbers = {name: at for at, (name, *_) in enumerate(declared(classes, void=True))}
     lines = []
     scale = np.array(labels.shape[::-1])
@@ -124,4 +165,9 @@ def write_names(path: Path, splits: Sequence[str], classes: Classes, *, void: bo
     """Write data.yaml."""
     names = dict(enumerate(name for name, *_ in declared(classes, void=void)))
     places = {split: f"images/{split}" for split in splits}
-    write_text(path, yaml.safe_dump({"path": ".", **places, "names": names}, sort_keys=False, allow_unicode=True))
+    write_text(
+        path,
+        yaml.safe_dump(
+            {"path": ".", **places, "names": names}, sort_keys=False, allow_unicode=True
+        ),
+    )

@@ -10,23 +10,34 @@ from pixelwise.models.upsampling import raised, upsampler, upsampling
 
 
 class FCN(nn.Module):
-    """FCN-32s, FCN-16s or FCN-8s: 1x1 class scores at the coarse strides, upsampled, added, upsampled to the image.
+    """FCN-32s, FCN-16s or FCN-8s: 1x1 class scores at the coarse strides, upsampled, added,
+    upsampled to the image.
 
-    Scores start with Xavier weights, every upsampling is a transposed convolution that starts as bilinear (section 4.1
-    and figure 3) unless `upsample` says otherwise. `stride` is that of the finest scores: 32, 16 (with pool4) or 8
-    (with pool4 and pool3). `plain` changes nothing here.
+    Scores start with Xavier weights, every upsampling is a transposed convolution that starts as
+    bilinear (section 4.1 and figure 3) unless `upsample` says otherwise. `stride` is that of the
+    finest scores: 32, 16 (with pool4) or 8 (with pool4 and pool3). `plain` changes nothing here.
     """
 
     def __init__(
-        self, pyramid: Pyramid, classes: int, *, stride: int, upsample: str = "transposed", plain: bool = False
+        self,
+        pyramid: Pyramid,
+        classes: int,
+        *,
+        stride: int,
+        upsample: str = "transposed",
+        plain: bool = False,
     ) -> None:
         super().__init__()
         strides = [s for s in (32, 16, 8) if s >= stride]
-        self.scores = nn.ModuleDict({str(s): class_scores(pyramid.channels[s], classes) for s in strides})
+        self.scores = nn.ModuleDict(
+            {str(s): class_scores(pyramid.channels[s], classes) for s in strides}
+        )
 
         def between(start: int, end: int) -> nn.Module:
             paper = partial(upsampling, classes, classes, start // end)
-            return upsampler(upsample, classes, classes, pyramid=pyramid, start=start, end=end, transposed=paper)
+            return upsampler(
+                upsample, classes, classes, pyramid=pyramid, start=start, end=end, transposed=paper
+            )
 
         self.fusions = nn.ModuleList(between(2 * s, s) for s in strides[1:])
         self.upsample = between(stride, 1)

@@ -10,20 +10,26 @@ from pixelwise.models.pyramid import Features, Pyramid
 from pixelwise.models.upsampling import Steps, TransposedConv2d, raised, upsampler
 
 NARROWEST = 16
-"""A block's inner width is a quarter of its input, but never below this: small encoders have as few as 24 channels."""
+"""A block's inner width is a quarter of its input, but never below this: small encoders have as few
+as 24 channels.
+"""
 
 HEAD = 32
 """Channels of the last two stages (the paper's full-conv 64 -> 32, conv 32 -> 32)."""
 
 
 class LinkNet(nn.Module):
-    """Decoder blocks whose output is added to the encoder's features of the same stride, down to stride 4; then a
-    full convolution, a convolution and a full convolution 2x2 to the classes at the image's size.
+    """Decoder blocks whose output is added to the encoder's features of the same stride, down to
+    stride 4; then a full convolution, a convolution and a full convolution 2x2 to the classes at
+    the image's size.
 
-    Beyond the paper, each stage's class scores (SummedScores) are added to the head's; not so with `plain`.
+    Beyond the paper, each stage's class scores (SummedScores) are added to the head's; not so with
+    `plain`.
     """
 
-    def __init__(self, pyramid: Pyramid, classes: int, *, upsample: str = "transposed", plain: bool = False) -> None:
+    def __init__(
+        self, pyramid: Pyramid, classes: int, *, upsample: str = "transposed", plain: bool = False
+    ) -> None:
         super().__init__()
         channels = pyramid.channels
         strides = [s for s in sorted(channels, reverse=True) if s >= 4]
@@ -32,18 +38,27 @@ class LinkNet(nn.Module):
 
         def climb(inputs: int, outputs: int, start: int, end: int, *, kernel: int = 3) -> nn.Module:
             paper = partial(_transposed, inputs, outputs, kernel)
-            return upsampler(upsample, inputs, outputs, pyramid=pyramid, start=start, end=end, transposed=paper)
+            return upsampler(
+                upsample, inputs, outputs, pyramid=pyramid, start=start, end=end, transposed=paper
+            )
 
         def block(inputs: int, outputs: int, start: int, end: int) -> Steps:
             """1x1 to a quarter of the channels, full convolution, 1x1 to `outputs`."""
             inner = max(inputs // 4, NARROWEST)
-            full = climb(inner, inner, start, end) if start > end else _transposed(inner, inner, 3, stride=1)
+            full = (
+                climb(inner, inner, start, end)
+                if start > end
+                else _transposed(inner, inner, 3, stride=1)
+            )
             return Steps(
-                conv_block(inputs, inner, kernel=1), _normalised(full, inner), conv_block(inner, outputs, kernel=1)
+                conv_block(inputs, inner, kernel=1),
+                _normalised(full, inner),
+                conv_block(inner, outputs, kernel=1),
             )
 
         self.blocks = nn.ModuleList(
-            block(a, b, start, end) for (start, end), (a, b) in zip(pairwise(strides), pairwise(widths), strict=True)
+            block(a, b, start, end)
+            for (start, end), (a, b) in zip(pairwise(strides), pairwise(widths), strict=True)
         )
         self.last = block(widths[-1], widths[-1], 4, 4)
         self.head = Steps(
@@ -63,10 +78,14 @@ class LinkNet(nn.Module):
 
 
 def _transposed(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> TransposedConv2d:
-    """The paper's full convolution: 3x3 without bias, as a normalisation follows; the last one 2x2 with bias."""
+    """The paper's full convolution: 3x3 without bias, as a normalisation follows; the last one 2x2
+    with bias.
+    """
     if kernel == 2:
         return TransposedConv2d(inputs, outputs, 2, stride=2)
-    return TransposedConv2d(inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1, bias=False)
+    return TransposedConv2d(
+        inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1, bias=False
+    )
 
 
 def _normalised(layer: nn.Module, outputs: int) -> Steps:
