@@ -26,9 +26,9 @@ from faults import FAULTS, Fault, Patient, save_mask
 from machine import provenance
 from PIL import Image
 
-from pixelwise.data.build import open_dataset
-from pixelwise.doctor.checkup import Checkup, examine
-from pixelwise.doctor.kinds import KINDS
+from pixelwise.checks.examine import Checkup, examine
+from pixelwise.checks.issue_types import KINDS
+from pixelwise.datasets.registry import open_dataset
 
 TRAIN = 40
 REST = 12

@@ -36,7 +36,7 @@ from machine import provenance
 from PIL import Image
 
 from pixelwise.cluster.manifest import read_manifest
-from pixelwise.cluster.store import Store
+from pixelwise.io.storage import Store
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 OPTIONS = "--runtime openvino --precision bfloat16"

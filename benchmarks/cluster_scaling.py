@@ -24,14 +24,14 @@ from typing import Any
 
 from machine import provenance
 
+from pixelwise.cluster.batching import LARGEST, deal, share
 from pixelwise.cluster.engine import Cluster, connected
 from pixelwise.cluster.manifest import Manifest
 from pixelwise.cluster.pool import Pool
-from pixelwise.cluster.store import Store
-from pixelwise.cluster.units import LARGEST, deal, share
-from pixelwise.inference.choices import Choices
-from pixelwise.jobs.results import finished, refuse_clashes
-from pixelwise.monitor import Monitor
+from pixelwise.inference.options import Choices
+from pixelwise.inference.outputs import finished, refuse_clashes
+from pixelwise.io.storage import Store
+from pixelwise.progress import Monitor
 
 IMAGES = 100_000_000
 JOBS = 10

@@ -22,7 +22,7 @@ from cluster import NODE, nodes, workers
 from machine import provenance
 from two_hosts import difference
 
-from pixelwise.data.shapes import write_shapes
+from pixelwise.datasets.synthetic import write_shapes
 
 OPTIONS = shlex.split(
     "--encoder resnet18 --decoder unet --weights none --crop 64 64 --batch 4 --epochs 4 "

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from pixelwise.data.build import open_dataset
-from pixelwise.data.sample import DataOptions
-from pixelwise.images import read_rgb
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.types import DataOptions
+from pixelwise.io.images import read_rgb
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import rasterio
 from PIL import Image
 
 from pixelwise.inference.load import load
-from pixelwise.inference.tiles import positions
+from pixelwise.inference.tiling import positions
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from machine import provenance
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pixelwise.checkpoint import read_header
+from pixelwise.models.checkpoint import read_header
 
 BAND = 512
 SMALL = 100

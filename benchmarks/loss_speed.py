@@ -16,9 +16,9 @@ import torch
 from machine import provenance
 from torch import Tensor
 
-from pixelwise.heap import kept_heap
-from pixelwise.tasks.labels import VOID
-from pixelwise.tasks.losses import make_loss
+from pixelwise.classes import VOID
+from pixelwise.malloc import kept_heap
+from pixelwise.training.losses import make_loss
 
 
 def of_smp() -> Callable[[Tensor, Tensor], Tensor]:

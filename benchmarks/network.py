@@ -23,9 +23,9 @@ import torchvision
 from machine import provenance
 
 import pixelwise
-from pixelwise.checkpoint import load_model
-from pixelwise.images import read_rgb
-from pixelwise.inference.parallel import WORKERS
+from pixelwise.inference.threads import WORKERS
+from pixelwise.io.images import read_rgb
+from pixelwise.models.checkpoint import load_model
 
 Run = Callable[[np.ndarray], Any]
 PRODUCT = 2048

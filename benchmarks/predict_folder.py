@@ -21,7 +21,7 @@ import numpy as np
 from machine import provenance
 from PIL import Image
 
-from pixelwise.checkpoint import read_header
+from pixelwise.models.checkpoint import read_header
 
 HERE = Path(__file__).parent
 

@@ -16,7 +16,7 @@ from typing import Any
 from machine import provenance
 
 import pixelwise
-from pixelwise.data.sample import DataOptions
+from pixelwise.datasets.types import DataOptions
 from pixelwise.training.history import read_history
 
 Scores = dict[str, Any]

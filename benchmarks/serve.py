@@ -26,10 +26,10 @@ import numpy as np
 from machine import provenance
 from PIL import Image
 
-from pixelwise.images import encoded, encoded_labels
 from pixelwise.inference.load import load
-from pixelwise.inference.parallel import WORKERS, ahead
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.threads import WORKERS, ahead
+from pixelwise.io.images import encoded, encoded_labels
 
 WARM = 4.0
 """Seconds until what all clients have sent is in the queue."""

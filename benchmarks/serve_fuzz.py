@@ -32,7 +32,7 @@ import numpy as np
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving import Settings
 from pixelwise.serving.run import serve
-from pixelwise.tasks.labels import Classes
+from pixelwise.classes import Classes
 
 def by_brightness(rgb):
     return np.concatenate([rgb[:, :1], 255 - rgb[:, :1]], axis=1).astype(np.float32)

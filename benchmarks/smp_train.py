@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
-from pixelwise.data.build import open_dataset
-from pixelwise.data.sample import DataOptions
-from pixelwise.heap import kept_heap
-from pixelwise.images import read_rgb
+from pixelwise.classes import VOID
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.types import DataOptions
+from pixelwise.io.images import read_rgb
+from pixelwise.malloc import kept_heap
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.weights import load_weights
-from pixelwise.tasks.labels import VOID
+from pixelwise.models.pretrained import load_weights
 
 ENCODER = "tf_efficientnet_lite0"
 CROP = 320

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.build import open_dataset
-from pixelwise.data.sample import DataOptions
-from pixelwise.tasks.labels import VOID
+from pixelwise.classes import VOID
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.types import DataOptions
 
 
 def main() -> None:

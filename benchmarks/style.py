@@ -29,11 +29,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from style_course import Course, resized
 
-from pixelwise.files import atomic
-from pixelwise.style.features import load_network
-from pixelwise.style.objective import Objective
-from pixelwise.style.transfer import StyleConfig, transfer
-from pixelwise.style.transfer import resized as shrunk
+from pixelwise.io.atomic import atomic
+from pixelwise.style_transfer.features import load_network
+from pixelwise.style_transfer.objective import Objective
+from pixelwise.style_transfer.optimization import StyleConfig, transfer
+from pixelwise.style_transfer.optimization import resized as shrunk
 
 DEFAULT = StyleConfig(bfloat16=True)
 COURSE = replace(DEFAULT, levels=1, rate=0.3, inside=False)

@@ -21,13 +21,13 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 import pixelwise
-from pixelwise.data.build import open_dataset
-from pixelwise.data.sample import DataSet
-from pixelwise.images import read_rgb, write_image, write_labels
+from pixelwise.classes import VOID
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.types import DataSet
+from pixelwise.evaluation.find_label_issues import suspects
 from pixelwise.inference.predictor import Predictor
-from pixelwise.jobs.suspects import suspects
-from pixelwise.tasks.labels import VOID
-from pixelwise.tasks.suspicion import suspects_of
+from pixelwise.io.images import read_rgb, write_image, write_labels
+from pixelwise.metrics.label_issues import suspects_of
 
 SMALLEST = 100
 SHARE = 0.05

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from machine import provenance
 from torch import nn
 
-from pixelwise.heap import kept_heap
-from pixelwise.models.build import build_model
+from pixelwise.malloc import kept_heap
+from pixelwise.models.registry import build_model
 from pixelwise.models.upsampling import TransposedConv2d
 from pixelwise.training.precision import choose_precision
 

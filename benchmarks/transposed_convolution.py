@@ -22,7 +22,7 @@ from machine import provenance
 from torch import Tensor, nn
 
 import pixelwise
-from pixelwise.heap import kept_heap
+from pixelwise.malloc import kept_heap
 from pixelwise.models.upsampling import TransposedConv2d
 
 SHAPES = {

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from machine import provenance
 
-from pixelwise.data.shapes import write_shapes
+from pixelwise.datasets.synthetic import write_shapes
 
 HOSTS = {"pixelwise-a": "10.213.7.1", "pixelwise-b": "10.213.7.2"}
 TIMEOUT = 15

@@ -26,9 +26,9 @@ from machine import on_share, provenance
 from smp_train import network, normalised
 
 import pixelwise
-from pixelwise.data.build import open_dataset
-from pixelwise.data.sample import DataOptions
-from pixelwise.inference.runners import Logits, Pixels
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.types import DataOptions
+from pixelwise.inference.tta import Logits, Pixels
 
 ENCODER = ["--encoder", "tf_efficientnet_lite0"]
 COURSE = "course"

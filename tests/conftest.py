@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pixelwise.data.shapes import write_shapes
+from pixelwise.datasets.synthetic import write_shapes
 
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 

@@ -7,9 +7,9 @@ import matplotlib
 import numpy as np
 
 import pixelwise
-from pixelwise.checkpoint import BUNDLED, bundled, read_header
-from pixelwise.jobs.demo import _labelled_photograph
-from pixelwise.monitor import Monitor
+from pixelwise.models.checkpoint import BUNDLED, bundled, read_header
+from pixelwise.progress import Monitor
+from pixelwise.teaching.demo_run import _labelled_photograph
 
 ANIMALS = ("background", "cat", "cow", "dog", "horse", "person", "sheep")
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"

@@ -8,39 +8,36 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src/pixelwise"
 
 FLOORS = {
-    "cli": 6,
-    "jobs": 5,
-    "serving": 5,
-    "cluster": 5,
-    "training": 4,
-    "inference": 4,
-    "doctor": 4,
-    "data": 3,
-    "checkpoint": 3,
-    "onnx_file": 3,
-    "openvino_file": 3,
-    "reports": 3,
-    "models": 2,
-    "tasks": 2,
-    "style": 2,
-    "images": 2,
-    "convolution": 1,
-    "files": 1,
-    "heap": 1,
-    "memory": 1,
-    "monitor": 1,
-    "fields": 1,
+    "cli": 9,
+    "cluster": 8,
+    "serving": 8,
+    "teaching": 8,
+    "training": 7,
+    "export": 7,
+    "evaluation": 6,
+    "style_transfer": 6,
+    "inference": 5,
+    "checks": 5,
+    "reports": 4,
+    "datasets": 4,
+    "models": 3,
+    "metrics": 3,
+    "io": 2,
+    "classes": 2,
+    "progress": 1,
+    "interrupt": 1,
+    "optional": 1,
+    "hardware": 1,
+    "malloc": 1,
+    "overrides": 1,
     "errors": 0,
-    "__main__": 7,
+    "__main__": 10,
 }
 HANDED_OVER = {
-    ("onnx_file", "checkpoint"): "both are model files, with one header",
-    ("openvino_file", "checkpoint"): "both are model files, with one header",
-    ("training", "data"): "the loop names the loaders' types",
-    ("models", "tasks"): "numbers of classes",
-    ("style", "models"): "any encoder can carry style",
-    ("cluster", "jobs"): "many machines do what a job does on one",
-    ("serving", "jobs"): "the second tab of the page stylises",
+    ("training", "teaching"): "the figure of a preview",
+    ("style_transfer", "teaching"): "the figure of the losses",
+    ("io", "inference"): "names of results",
+    ("datasets", "checks"): "what was seen of masks",
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 
@@ -77,7 +74,7 @@ def test_a_room_imports_only_from_lower_floors_or_itself(path: Path) -> None:
 def test_files_and_functions_stay_short() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
-        assert text.count("\n") <= 450, path
+        assert text.count("\n") <= 460, path
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 first = node.body[min(ast.get_docstring(node) is not None, len(node.body) - 1)]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.formats import labelme
-from pixelwise.tasks.labels import Classes
+from pixelwise.classes import Classes
+from pixelwise.datasets.annotations import labelme
 
 from .patient import Fault, Patient, Planted, raw
 

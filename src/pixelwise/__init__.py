@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pixelwise.evaluation.scoring import evaluate
     from pixelwise.inference.load import load
     from pixelwise.inference.predictor import Predictor, Result
-    from pixelwise.jobs.evaluate import evaluate
-    from pixelwise.jobs.stylize import stylize
-    from pixelwise.jobs.train import train
-    from pixelwise.models.build import build_model
+    from pixelwise.models.registry import build_model
+    from pixelwise.style_transfer.stylize_image import stylize
+    from pixelwise.training.run import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,11 +30,11 @@ __all__ = [
 _HOMES = {
     "Predictor": "pixelwise.inference.predictor",
     "Result": "pixelwise.inference.predictor",
-    "build_model": "pixelwise.models.build",
-    "evaluate": "pixelwise.jobs.evaluate",
+    "build_model": "pixelwise.models.registry",
+    "evaluate": "pixelwise.evaluation.scoring",
     "load": "pixelwise.inference.load",
-    "stylize": "pixelwise.jobs.stylize",
-    "train": "pixelwise.jobs.train",
+    "stylize": "pixelwise.style_transfer.stylize_image",
+    "train": "pixelwise.training.run",
 }
 
 

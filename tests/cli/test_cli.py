@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.checkpoint import Header, save_model
+from pixelwise.classes import Classes
 from pixelwise.cli.main import main
-from pixelwise.models.build import ModelConfig
-from pixelwise.tasks.labels import Classes
+from pixelwise.models.checkpoint import Header, save_model
+from pixelwise.models.registry import ModelConfig
 
 NAMES = ("background", "circle", "square", "triangle")
 

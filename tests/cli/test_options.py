@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from pixelwise.cli import compare, evaluate, explain, suspects, train
 from pixelwise.cli.main import app
-from pixelwise.data.sample import DataOptions
+from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError
 
 TRAINING = (explain.networks, train.train)

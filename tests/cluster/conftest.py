@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.checkpoint import Header
-from pixelwise.cluster import predict
+from pixelwise.classes import Classes
+from pixelwise.cluster import predict_job as predict
+from pixelwise.inference.backends.onnx_file import write_onnx
+from pixelwise.models.checkpoint import Header
 from pixelwise.models.config import ModelConfig
-from pixelwise.onnx_file import write_onnx
-from pixelwise.tasks.labels import Classes
 
 NAMES = ("background", "circle", "square", "triangle")
 

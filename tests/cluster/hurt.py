@@ -9,11 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pixelwise.cluster import watch
-from pixelwise.cluster.store import Store
+from pixelwise.cluster import watchdog as watch
 from pixelwise.cluster.worker import Worker
-from pixelwise.inference.tiles import Band
-from pixelwise.monitor import Monitor
+from pixelwise.inference.tiling import Band
+from pixelwise.io.storage import Store
+from pixelwise.progress import Monitor
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 LOG = "PIXELWISE_TEST_LOG"

@@ -26,8 +26,8 @@ from pixelwise.cluster.engine import (
     wants_gpu,
 )
 from pixelwise.errors import ConfigError
-from pixelwise.inference.packages import demand
-from pixelwise.monitor import Monitor
+from pixelwise.optional import demand
+from pixelwise.progress import Monitor
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from pixelwise.cluster import manifest as module
 from pixelwise.cluster.manifest import Manifest, read_manifest
-from pixelwise.cluster.store import Store
+from pixelwise.io.storage import Store
 
 
 def row(image: str, state: str, reason: str = "") -> dict[str, object]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pixelwise.cluster.sources import UNKNOWN, find_sources, weights
-from pixelwise.cluster.store import Store, fetch
 from pixelwise.errors import DataError, ImageError
-from pixelwise.inference.choices import Choices
-from pixelwise.jobs.results import result_names
+from pixelwise.inference.options import Choices
+from pixelwise.inference.outputs import result_names
+from pixelwise.io.storage import Store, fetch
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 parquet = pytest.importorskip("pyarrow.parquet", reason="the extra cluster is not installed")

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError, ModelError, OutputError
-from pixelwise.images import Array, Source, open_image
+from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.inference.torch_runner import TorchRunner
-from pixelwise.tasks.labels import Classes
+from pixelwise.io.images import Array, Source, open_image
 
 CLASSES = Classes(("red", "green", "blue"), ((200, 0, 0), (0, 200, 0), (0, 0, 200)))
 

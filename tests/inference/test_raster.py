@@ -21,11 +21,12 @@ from rasterio.transform import from_origin
 from scipy import ndimage
 from typer.testing import CliRunner
 
-from pixelwise.checkpoint import Header, save_model
+from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
-from pixelwise.inference.choices import SCORES, Choices
+from pixelwise.inference.options import SCORES, Choices
+from pixelwise.inference.predict_files import Recipe, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import (
     COMFORTABLE,
@@ -35,11 +36,10 @@ from pixelwise.inference.raster import (
     predict_raster,
     reads_by_window,
 )
-from pixelwise.inference.tiles import WEIGHTS, TilePlan, stream
-from pixelwise.jobs.predict import Recipe, predict_files
-from pixelwise.models.build import ModelConfig
-from pixelwise.monitor import Monitor
-from pixelwise.tasks.labels import Classes
+from pixelwise.inference.tiling import WEIGHTS, TilePlan, stream
+from pixelwise.models.checkpoint import Header, save_model
+from pixelwise.models.registry import ModelConfig
+from pixelwise.progress import Monitor
 
 CLASSES = Classes.named(("a", "b", "c"))
 

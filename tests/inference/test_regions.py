@@ -10,9 +10,9 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from pixelwise.errors import ConfigError
-from pixelwise.images import write_labels
 from pixelwise.inference.areas import write_areas
 from pixelwise.inference.regions import sieved, write_polygons
+from pixelwise.io.images import write_labels
 
 NAMES = ("field", "house")
 LABELS = np.zeros((6, 8), np.uint8)

@@ -10,15 +10,15 @@ from torch import nn
 
 import pixelwise
 from pixelwise.errors import ConfigError, PixelwiseError, WeightsError
-from pixelwise.inference.runners import averaged
-from pixelwise.inference.torch_runner import TorchRunner
-from pixelwise.models import weights as weights_module
-from pixelwise.models.build import DECODERS, ModelConfig
+from pixelwise.inference.backends.torch_runner import TorchRunner
+from pixelwise.inference.tta import averaged
+from pixelwise.models import pretrained as weights_module
 from pixelwise.models.decoders import unet
 from pixelwise.models.encoder import Encoder
+from pixelwise.models.pretrained import PACKAGES, load_weights
+from pixelwise.models.registry import DECODERS, ModelConfig
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.upsampling import bilinear_kernel, upsampling
-from pixelwise.models.weights import PACKAGES, load_weights
 
 ENCODERS = [
     "tf_efficientnet_lite0",

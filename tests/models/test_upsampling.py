@@ -12,8 +12,8 @@ from torch import Tensor, nn
 import pixelwise
 from pixelwise.errors import ConfigError
 from pixelwise.models import upsampling as upsampling_module
-from pixelwise.models.build import DECODERS
 from pixelwise.models.pyramid import Features, Pyramid
+from pixelwise.models.registry import DECODERS
 from pixelwise.models.upsampling import (
     UPSAMPLE,
     TransposedConv2d,

@@ -9,13 +9,13 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from pixelwise.classes import Classes
+from pixelwise.metrics.boundary import BoundaryScores
+from pixelwise.metrics.calibration import Reliability
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import Gallery, sample
-from pixelwise.tasks.boundaries import BoundaryScores
-from pixelwise.tasks.calibration import Reliability
-from pixelwise.tasks.labels import Classes
-from pixelwise.tasks.metrics import ConfusionMatrix
-from pixelwise.tasks.mistakes import BySize, NearBorders
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

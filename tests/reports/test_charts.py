@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from pixelwise.metrics.calibration import Reliability
 from pixelwise.reports.charts import confusion, reliability
-from pixelwise.tasks.calibration import Reliability
 
 
 def cells(svg: str) -> dict[str, float]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.classes import VOID, Classes
 from pixelwise.reports.curves import best_epoch, draw_curves
 from pixelwise.reports.samples import draw_samples
-from pixelwise.tasks.labels import VOID, Classes
 
 KEYS = [
     f"{part}_{key}" for part in ("train", "val") for key in ("loss", "pixel_accuracy", "mean_iou")

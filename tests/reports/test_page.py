@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from pixelwise.classes import Classes
 from pixelwise.errors import ImageError
+from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import Gallery, Sample
-from pixelwise.tasks.labels import Classes
-from pixelwise.tasks.metrics import ConfusionMatrix
 
 NASTY = "<script>alert('x')</script> & \"so\""
 VOID_TAGS = {"meta", "img"}

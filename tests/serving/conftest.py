@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from pixelwise.classes import Classes
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.runners import Logits, Pixels
+from pixelwise.inference.tta import Logits, Pixels
 from pixelwise.serving import Settings, create_app
-from pixelwise.tasks.labels import Classes
 
 NAMES = ("background", "cat", "dog", "bird")
 

@@ -12,8 +12,8 @@ import typer
 
 from pixelwise.cli.main import app
 from pixelwise.serving import Settings, create_app
-from pixelwise.serving.answers import Wish
-from pixelwise.serving.guard import OPEN
+from pixelwise.serving.middleware import OPEN
+from pixelwise.serving.responses import Wish
 
 from .conftest import predictor_of
 

@@ -13,12 +13,12 @@ from contextlib import ExitStack, closing, contextmanager
 import numpy as np
 import pytest
 
-from pixelwise.inference.parallel import WORKERS
+from pixelwise.inference.threads import WORKERS
 from pixelwise.serving import Settings, create_app
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.lane import BusyError, Lane, StoppedError
+from pixelwise.serving.idle_cleanup import tidy
+from pixelwise.serving.job_queue import BusyError, Lane, StoppedError
 from pixelwise.serving.service import PAINTERS
-from pixelwise.serving.tidy import tidy
 
 from .conftest import Gate, by_brightness, file_of, live, pixels, predictor_of
 
@@ -389,7 +389,7 @@ def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) ->
         def release(self) -> None:
             self.swept += 1
 
-    monkeypatch.setattr("pixelwise.serving.tidy.SECONDS", 0.05)
+    monkeypatch.setattr("pixelwise.serving.idle_cleanup.SECONDS", 0.05)
     lane = Lane(2)
     runner = Kept()
 

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.classes import Classes
 from pixelwise.errors import ModelError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving import Settings, create_app
-from pixelwise.tasks.labels import Classes
 
 from .conftest import asking, live, predictor_of
 

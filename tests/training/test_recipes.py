@@ -7,17 +7,17 @@ import torch
 import torch.nn.functional as F
 
 import pixelwise
-from pixelwise.data.build import open_dataset
-from pixelwise.data.loaders import TrainingSet
-from pixelwise.data.sample import DataOptions
-from pixelwise.data.survey import survey
-from pixelwise.data.transforms import Augmentation
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.scan import survey
+from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.inference.load import load
-from pixelwise.jobs.train import preview
-from pixelwise.monitor import Monitor
-from pixelwise.tasks.losses import cross_entropy
+from pixelwise.progress import Monitor
+from pixelwise.training.loaders import TrainingSet
+from pixelwise.training.losses import cross_entropy
 from pixelwise.training.recipes import config_of
+from pixelwise.training.run import preview
+from pixelwise.training.transforms import Augmentation
 
 
 class Lines(Monitor):

@@ -12,17 +12,17 @@ import pytest
 import torch
 
 import pixelwise
-from pixelwise.checkpoint import load_model
 from pixelwise.errors import ConfigError, DataError, OutputError, PixelwiseError, TrainingError
-from pixelwise.jobs import train as job
-from pixelwise.models.build import build_model
-from pixelwise.monitor import Monitor
-from pixelwise.tasks.losses import Loss, make_loss
-from pixelwise.training.choices import Facts, choose, free_memory, looked_at
+from pixelwise.models.checkpoint import load_model
+from pixelwise.models.registry import build_model
+from pixelwise.progress import Monitor
+from pixelwise.training import run as job
+from pixelwise.training.auto_config import Facts, choose, free_memory, looked_at
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
-from pixelwise.training.optimize import make_optimizer, thaw
-from pixelwise.training.profile import Operators
+from pixelwise.training.losses import Loss, make_loss
+from pixelwise.training.optim import make_optimizer, thaw
+from pixelwise.training.profiling import Operators
 from pixelwise.training.recipes import config_of
 from pixelwise.training.schedule import Budget, rate_factor
 from pixelwise.training.session import in_step
@@ -379,7 +379,7 @@ def test_a_run_folder_that_exists_is_refused(shapes: Path, tmp_path: Path) -> No
 
 
 def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> None:
-    from pixelwise.data.shapes import write_shapes
+    from pixelwise.datasets.synthetic import write_shapes
 
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     write_shapes(tmp_path / "other", train=12, val=4, test=4, size=(64, 96), seed=4)
@@ -625,7 +625,7 @@ def test_large_images_are_looked_at_smaller_from_training_to_prediction(
 def test_the_free_memory_is_that_of_the_container(
     version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.training.choices.GROUPS", tmp_path)
+    monkeypatch.setattr("pixelwise.training.auto_config.GROUPS", tmp_path)
     names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
     limit, usage, files = (
         names if version == 1 else ("memory.max", "memory.current", "inactive_file")

@@ -8,7 +8,7 @@ import typer
 from pixelwise.cli.options import Format
 
 if TYPE_CHECKING:
-    from pixelwise.doctor.checkup import Checkup
+    from pixelwise.checks.examine import Checkup
 
 IN_PART = 1
 _EXAMPLES = 3
@@ -32,8 +32,8 @@ def check(
     be checked. With --fix: 0 when the copy holds every pair, 1 when some were left out, each named
     in fixes.jsonl.
     """
+    from pixelwise.checks import check_dataset as job
     from pixelwise.cli.console import TerminalMonitor, messages, results
-    from pixelwise.jobs import check as job
 
     found, mended = job.check(
         data, format=format, fix=fix, json_file=json, report=report, monitor=TerminalMonitor()
@@ -58,8 +58,8 @@ def check(
 
 
 def _print_findings(found: "Checkup") -> None:
+    from pixelwise.checks.check_dataset import line
     from pixelwise.cli.console import results
-    from pixelwise.jobs.check import line
 
     for finding in found.findings:
         colour = _COLOURS[finding.severity]

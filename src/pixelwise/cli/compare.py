@@ -40,8 +40,8 @@ def compare(
     from rich.table import Table
 
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.jobs import compare as job
-    from pixelwise.jobs.reading import as_trained
+    from pixelwise.evaluation import compare_models as job
+    from pixelwise.evaluation.data_options import as_trained
 
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
     options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, **skipped)

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from pixelwise.monitor import Monitor
+from pixelwise.progress import Monitor
 
 T = TypeVar("T")
 

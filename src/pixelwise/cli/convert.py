@@ -25,7 +25,7 @@ def convert(
     nothing was written.
     """
     from pixelwise.cli.console import TerminalMonitor, messages, results
-    from pixelwise.jobs.convert import convert as job
+    from pixelwise.datasets.conversion import convert as job
 
     monitor = TerminalMonitor()
     done = job(source, folder, to=to, format=format, skip_unpaired=skip_unpaired, monitor=monitor)

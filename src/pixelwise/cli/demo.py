@@ -15,7 +15,7 @@ def demo(
     minutes.
     """
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.jobs.demo import demo as job
+    from pixelwise.teaching.demo_run import demo as job
 
     done = job(out, monitor=TerminalMonitor())
     lines = [

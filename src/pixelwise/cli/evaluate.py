@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from pixelwise.cluster.evaluate import ClusterScorer
-    from pixelwise.data.sample import DataOptions
+    from pixelwise.cluster.evaluate_job import ClusterScorer
+    from pixelwise.datasets.types import DataOptions
+    from pixelwise.evaluation.result import Evaluation
+    from pixelwise.evaluation.tune_inference import Way
     from pixelwise.inference.predictor import Predictor
-    from pixelwise.jobs.evaluation import Evaluation
-    from pixelwise.jobs.ways import Way
 
 
 @naming_skip_broken()
@@ -71,10 +71,10 @@ def evaluate(
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
     from pixelwise.cli.console import TerminalMonitor
+    from pixelwise.evaluation import calibrate as calibration
+    from pixelwise.evaluation import scoring as job
+    from pixelwise.evaluation.data_options import as_trained
     from pixelwise.inference.load import load
-    from pixelwise.jobs import calibrate as calibration
-    from pixelwise.jobs import evaluate as job
-    from pixelwise.jobs.reading import as_trained
 
     refuse_alone(cluster, workers=workers)
     if ways:
@@ -129,7 +129,7 @@ def _on_cluster(
     model: Path, device: str, address: str, workers: int | None, always: "Mapping[str, Any]"
 ) -> "ClusterScorer":
     from pixelwise.cluster.engine import Cluster
-    from pixelwise.cluster.evaluate import ClusterScorer
+    from pixelwise.cluster.evaluate_job import ClusterScorer
 
     return ClusterScorer(model, {"device": device}, Cluster(address, workers), always)
 
@@ -145,7 +145,7 @@ def _print(found: "Evaluation") -> None:
 
 def _print_ways(predictor: "Predictor", data: Path, split: str, options: "DataOptions") -> None:
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.jobs.ways import find_ways
+    from pixelwise.evaluation.tune_inference import find_ways
 
     for part in _of_ways(
         find_ways(predictor, data, split=split, options=options, monitor=TerminalMonitor()), split
@@ -259,7 +259,7 @@ def _by_class(found: "Evaluation") -> "Table":
 def _totals(found: "Evaluation") -> "Table":
     from rich.table import Table
 
-    from pixelwise.tasks.metrics import mean
+    from pixelwise.metrics.confusion import mean
 
     scores = found.scores
     boundary = found.measures.boundary

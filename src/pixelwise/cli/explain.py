@@ -25,7 +25,7 @@ def transposed(
 ) -> None:
     """A transposed convolution, step by step."""
     from pixelwise.cli.console import results
-    from pixelwise.reports.lessons import draw_transposed
+    from pixelwise.teaching.figures import draw_transposed
 
     result = draw_transposed(_matrix(input), _matrix(kernel), out, stride=stride, padding=padding)
     results.print(
@@ -43,7 +43,7 @@ def checkerboard(
 ) -> None:
     """How evenly the kernels of a transposed convolution cover its output."""
     from pixelwise.cli.console import results
-    from pixelwise.reports.lessons import draw_checkerboard
+    from pixelwise.teaching.figures import draw_checkerboard
 
     found = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
     for (side, _), ratio in found.items():
@@ -62,7 +62,7 @@ def augmentation(
     seed: Annotated[int, typer.Option(help="Of the augmentation.")] = 0,
 ) -> None:
     """One image with its mask, and what a training sees of it."""
-    from pixelwise.jobs.explain import explain_augmentation
+    from pixelwise.teaching.lessons import explain_augmentation
 
     explain_augmentation(data, out, crop=crop, seed=seed)
 
@@ -74,7 +74,7 @@ def scores(
     out: Out,
 ) -> None:
     """What FCN models see in one photo at their strides."""
-    from pixelwise.jobs.explain import explain_scores
+    from pixelwise.teaching.lessons import explain_scores
 
     explain_scores(models, image, out)
 
@@ -93,7 +93,7 @@ def networks(
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.jobs.explain import compare_networks, table
+    from pixelwise.teaching.lessons import compare_networks, table
 
     found = compare_networks(
         data,

@@ -30,8 +30,8 @@ def export(
     kept.
     """
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.jobs.export import export as job
-    from pixelwise.jobs.int8 import LARGEST_LOSS, export_int8
+    from pixelwise.export.exporter import export as job
+    from pixelwise.export.int8 import LARGEST_LOSS, export_int8
 
     if int8 is not None:
         small = export_int8(model, out, int8, monitor=TerminalMonitor())

@@ -15,10 +15,10 @@ def models(
     """List decoders, encoders, the models that come along and those in the folder `runs`."""
     from timm import list_models
 
-    from pixelwise.checkpoint import bundled, read_header
     from pixelwise.cli.console import results
-    from pixelwise.models.build import DECODERS
-    from pixelwise.models.weights import PACKAGES
+    from pixelwise.models.checkpoint import bundled, read_header
+    from pixelwise.models.pretrained import PACKAGES
+    from pixelwise.models.registry import DECODERS
 
     lines = [
         "decoders: " + ", ".join(DECODERS),

@@ -72,10 +72,10 @@ def predict(
     left.
     """
     from pixelwise.cli.console import TerminalMonitor
-    from pixelwise.inference.choices import Choices
     from pixelwise.inference.load import load, worth_measuring
-    from pixelwise.jobs.predict import find_images, predict_files
-    from pixelwise.jobs.results import Recipe
+    from pixelwise.inference.options import Choices
+    from pixelwise.inference.outputs import Recipe
+    from pixelwise.inference.predict_files import find_images, predict_files
 
     refuse_alone(cluster, estimate=estimate, workers=workers)
     monitor = TerminalMonitor()
@@ -97,7 +97,7 @@ def predict(
     }
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.predict import Order, predict_on_cluster
+        from pixelwise.cluster.predict_job import Order, predict_on_cluster
 
         order = Order(
             model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate

@@ -56,9 +56,9 @@ def stylize(
 
     from pixelwise.cli.console import TerminalMonitor, results
     from pixelwise.errors import ConfigError
-    from pixelwise.fields import read_fields
-    from pixelwise.jobs import stylize as job
-    from pixelwise.style.transfer import BOOK, BOOK_SIZE, StyleConfig
+    from pixelwise.overrides import read_fields
+    from pixelwise.style_transfer import stylize_image as job
+    from pixelwise.style_transfer.optimization import BOOK, BOOK_SIZE, StyleConfig
 
     options = {"seed": seed, "tile": tile, "steps": steps}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}

@@ -45,8 +45,8 @@ def suspects(
     from rich.table import Table
 
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.jobs import suspects as job
-    from pixelwise.jobs.reading import as_trained
+    from pixelwise.evaluation import find_label_issues as job
+    from pixelwise.evaluation.data_options import as_trained
 
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
     options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, **skipped)

@@ -101,10 +101,10 @@ def train(
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.fields import read_fields
-    from pixelwise.jobs import train as job
+    from pixelwise.overrides import read_fields
+    from pixelwise.training import run as job
     from pixelwise.training.config import TrainConfig
-    from pixelwise.training.parallel import is_first
+    from pixelwise.training.distributed import is_first
     from pixelwise.training.recipes import config_of
 
     refuse_alone(cluster, workers=workers)
@@ -145,7 +145,7 @@ def train(
         run = job.train(data, out, **how)
     else:
         from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.train import train_on_cluster
+        from pixelwise.cluster.train_job import train_on_cluster
 
         run = train_on_cluster(data, out, cluster=Cluster(cluster, workers), **how)
     if not is_first():

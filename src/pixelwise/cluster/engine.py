@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from pixelwise.errors import ConfigError
-from pixelwise.inference.packages import demand
-from pixelwise.inference.parallel import cores
-from pixelwise.monitor import Monitor
+from pixelwise.inference.threads import cores
+from pixelwise.optional import demand
+from pixelwise.progress import Monitor
 
 SECONDS = 5
 """How long an address has to answer."""

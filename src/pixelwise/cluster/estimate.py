@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from pixelwise.cluster.bands import FOLDER
-from pixelwise.cluster.store import Store
-from pixelwise.cluster.units import ROWS, Unit, cut
+from pixelwise.cluster.batching import ROWS, Unit, cut
+from pixelwise.cluster.row_chunks import FOLDER
 from pixelwise.cluster.worker import DONE, PART, Task, Worker
-from pixelwise.inference.tiles import TilePlan
+from pixelwise.inference.tiling import TilePlan
+from pixelwise.io.storage import Store
 
 SAMPLE = 5
 """Images that are labelled."""

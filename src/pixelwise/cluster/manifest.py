@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pixelwise.cluster.store import Store
-from pixelwise.jobs.results import unsigned
+from pixelwise.inference.outputs import unsigned
+from pixelwise.io.storage import Store
 
 FOLDER = "manifest"
 COLUMNS = ("image", "state", "mask", "reason", "pixels")

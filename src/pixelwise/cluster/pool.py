@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pixelwise.checkpoint import model_path
 from pixelwise.cluster.engine import (
     Cluster,
     beside_driver,
@@ -21,8 +20,9 @@ from pixelwise.cluster.engine import (
 )
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import EXPORTED
-from pixelwise.inference.packages import demand
-from pixelwise.monitor import Monitor
+from pixelwise.models.checkpoint import model_path
+from pixelwise.optional import demand
+from pixelwise.progress import Monitor
 
 PROCESS_MEMORY = 700 * 2**20
 """Bytes of a worker with PyTorch before it has a model."""

@@ -10,14 +10,14 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from pixelwise.cluster.shards import HEADER, PACKED, SHARDS, UNKNOWN, images_in
-from pixelwise.cluster.store import filesystem, is_address, located
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.images import IMAGE_SUFFIXES, list_images, pixel_count
-from pixelwise.inference.packages import demand
+from pixelwise.inference.outputs import unsigned
+from pixelwise.inference.predict_files import find_images
 from pixelwise.inference.raster import open_raster, quiet_rasterio
-from pixelwise.jobs.predict import find_images
-from pixelwise.jobs.results import unsigned
+from pixelwise.io.images import IMAGE_SUFFIXES, list_images, pixel_count
+from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, images_in
+from pixelwise.io.storage import filesystem, is_address, located
+from pixelwise.optional import demand
 
 COLUMNS = ("image", "path", "url", "file", "filename")
 """The column of a table that names images: the first of these that it has."""

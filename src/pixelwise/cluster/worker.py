@@ -11,22 +11,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from pixelwise.cluster.bands import Parts
-from pixelwise.cluster.scratch import scratch_folder
-from pixelwise.cluster.shards import copy_out, slot_of
-from pixelwise.cluster.store import Store, fetch, is_address
-from pixelwise.cluster.watch import UNKNOWN, Watch
+from pixelwise.cluster.row_chunks import Parts
+from pixelwise.cluster.temp_files import scratch_folder
+from pixelwise.cluster.watchdog import UNKNOWN, Watch
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
-from pixelwise.inference.bands import join_bands
-from pixelwise.inference.choices import Choices
 from pixelwise.inference.load import load
-from pixelwise.inference.parallel import ahead
+from pixelwise.inference.options import Choices
+from pixelwise.inference.outputs import RECIPE, finished, result_names
+from pixelwise.inference.predict_files import Large, label_image, label_large
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
-from pixelwise.inference.tiles import Band
-from pixelwise.jobs.predict import Large, label_image, label_large
-from pixelwise.jobs.results import RECIPE, finished, result_names
-from pixelwise.monitor import Monitor
+from pixelwise.inference.row_chunks import join_bands
+from pixelwise.inference.threads import ahead
+from pixelwise.inference.tiling import Band
+from pixelwise.io.shards import copy_out, slot_of
+from pixelwise.io.storage import Store, fetch, is_address
+from pixelwise.progress import Monitor
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.files import atomic
-from pixelwise.inference.packages import demand
+from pixelwise.classes import VOID
 from pixelwise.inference.regions import metres
-from pixelwise.tasks.labels import VOID
+from pixelwise.io.atomic import atomic
+from pixelwise.optional import demand
 
 COLUMNS = ("mask", "class", "pixels", "share", "square_metres")
 _ROWS = 512

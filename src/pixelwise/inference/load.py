@@ -5,18 +5,24 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelwise.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.errors import ConfigError, ModelError, unknown
-from pixelwise.images import pixel_count
-from pixelwise.inference.auto import AutoRunner, cache_folder, kept_file, machine_key, model_key
-from pixelwise.inference.packages import demand, installed
+from pixelwise.inference.backends.autotune import (
+    AutoRunner,
+    cache_folder,
+    kept_file,
+    machine_key,
+    model_key,
+)
+from pixelwise.inference.backends.onnx_file import read_onnx_header
+from pixelwise.inference.backends.openvino_file import read_openvino_header
+from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.runners import PRECISIONS, Runner
-from pixelwise.inference.runtimes import RUNTIMES, OnnxRunner, OpenVinoRunner
-from pixelwise.inference.tiles import OVERLAP, TilePlan
-from pixelwise.monitor import Monitor
-from pixelwise.onnx_file import read_onnx_header
-from pixelwise.openvino_file import read_openvino_header
+from pixelwise.inference.tiling import OVERLAP, TilePlan
+from pixelwise.inference.tta import PRECISIONS, Runner
+from pixelwise.io.images import pixel_count
+from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
+from pixelwise.optional import demand, installed
+from pixelwise.progress import Monitor
 
 if TYPE_CHECKING:
     import torch
@@ -174,13 +180,13 @@ def _of_run(
     segmenter = cache(lambda: load_model(path)[0])
 
     def torch_runner(precision: str) -> Runner:
-        from pixelwise.inference.folding import folded
-        from pixelwise.inference.torch_runner import TorchRunner
+        from pixelwise.inference.backends.torch_runner import TorchRunner
+        from pixelwise.models.fuse_batchnorm import folded
 
         return TorchRunner(folded(segmenter()), device=choose_device(device), precision=precision)
 
     def network() -> bytes:
-        from pixelwise.inference.trace import to_onnx
+        from pixelwise.inference.backends.onnx_trace import to_onnx
 
         return to_onnx(segmenter())
 

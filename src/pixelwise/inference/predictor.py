@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pixelwise.classes import Classes, Colour, read_labels, softmax
 from pixelwise.errors import ConfigError, ImageError, ModelError
-from pixelwise.files import atomic
-from pixelwise.images import Array, Source, read_rgb, write_image, write_labels
 from pixelwise.inference.regions import beside_largest, labels_beside, sieved, singled
-from pixelwise.inference.runners import Logits, Runner, averaged
-from pixelwise.inference.tiles import OVERLAP, TilePlan, stream
+from pixelwise.inference.tiling import OVERLAP, TilePlan, stream
+from pixelwise.inference.tta import Logits, Runner, averaged
+from pixelwise.io.atomic import atomic
+from pixelwise.io.images import Array, Source, read_rgb, write_image, write_labels
 from pixelwise.reports.overlays import paint, shares, with_legend
-from pixelwise.tasks.labels import Classes, Colour, read_labels, softmax
 
 if TYPE_CHECKING:
     from torch import Tensor

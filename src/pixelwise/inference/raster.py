@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.classes import VOID, Classes, read_labels, softmax, top_labels
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.images import IMAGE_SUFFIXES, MAX_PIXELS, Array, pixel_count
-from pixelwise.inference.choices import Choices
-from pixelwise.inference.packages import demand
+from pixelwise.inference.options import Choices
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster_files import STRIP, Files, open_files
 from pixelwise.inference.regions import (
@@ -31,11 +30,12 @@ from pixelwise.inference.regions import (
     singled,
     write_polygons,
 )
-from pixelwise.inference.runners import Logits, averaged, copies_held
-from pixelwise.inference.seams import Seams
-from pixelwise.inference.tiles import Band, TilePlan, stream
-from pixelwise.monitor import Monitor
-from pixelwise.tasks.labels import VOID, Classes, read_labels, softmax, top_labels
+from pixelwise.inference.tile_artifacts import Seams
+from pixelwise.inference.tiling import Band, TilePlan, stream
+from pixelwise.inference.tta import Logits, averaged, copies_held
+from pixelwise.io.images import IMAGE_SUFFIXES, MAX_PIXELS, Array, pixel_count
+from pixelwise.optional import demand
+from pixelwise.progress import Monitor
 
 ROW_BYTES = 5
 """A pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the row's

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.classes import VOID, Classes
 from pixelwise.errors import OutputError
-from pixelwise.files import atomic
-from pixelwise.inference.choices import Choices
-from pixelwise.inference.packages import demand
-from pixelwise.tasks.labels import VOID, Classes
+from pixelwise.inference.options import Choices
+from pixelwise.io.atomic import atomic
+from pixelwise.optional import demand
 
 BLOCK = 512
 STRIP = 16

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.classes import VOID, top_labels
 from pixelwise.errors import ConfigError, unknown
-from pixelwise.files import atomic
-from pixelwise.images import MAX_PIXELS, Array
-from pixelwise.inference.packages import demand
-from pixelwise.inference.runners import Logits
-from pixelwise.tasks.labels import VOID, top_labels
+from pixelwise.inference.tta import Logits
+from pixelwise.io.atomic import atomic
+from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.optional import demand
 
 WGS84 = "EPSG:4326"
 DIGITS = 8

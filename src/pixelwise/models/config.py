@@ -45,6 +45,6 @@ class ModelConfig:
         """The network with random weights. Raises ConfigError for unknown names and impossible
         numbers.
         """
-        from pixelwise.models.build import assemble  # a model file's header is read without PyTorch
+        from pixelwise.models.registry import assemble
 
         return assemble(self)

@@ -11,7 +11,7 @@ from timm.models import is_model, list_models
 from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
-from pixelwise.models.classic import CLASSIC
+from pixelwise.models.paper_encoders import CLASSIC
 from pixelwise.models.pyramid import Features, Pyramid
 
 

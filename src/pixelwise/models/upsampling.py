@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelwise.convolution.shapes import enlarging
 from pixelwise.errors import ConfigError, unknown
+from pixelwise.models.conv_arithmetic import enlarging
 from pixelwise.models.layers import conv_block
 from pixelwise.models.pyramid import Features, Pyramid
 

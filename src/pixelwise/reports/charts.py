@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from pixelwise.tasks.metrics import Figures
+from pixelwise.metrics.confusion import Figures
 
 _CELL = ((12, 44), (25, 32), (60, 18), (256, 13))
 """Pixels of a cell of the confusion matrix, for up to so many classes."""

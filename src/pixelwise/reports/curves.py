@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pixelwise.files import atomic
+from pixelwise.io.atomic import atomic
 
 _PANELS = (("loss", "loss"), ("pixel_accuracy", "pixel accuracy"), ("mean_iou", "mean IoU"))
 _LINES = (("train", "training", "#7a8aa0"), ("val", "validation", "#c2410c"))

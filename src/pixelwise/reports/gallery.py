@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.files import write_text
-from pixelwise.images import Array, encoded
+from pixelwise.io.atomic import write_text
+from pixelwise.io.images import Array, encoded
 from pixelwise.reports.page import facts_table, head, pictured
 from pixelwise.reports.samples import Gallery, Panels
 from pixelwise.reports.tables import headed, row, table

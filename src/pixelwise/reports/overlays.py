@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.images import Array
-from pixelwise.tasks.labels import Colour, edge_of
+from pixelwise.classes import Colour, edge_of
+from pixelwise.io.images import Array
 
 VOID_COLOUR: Colour = (224, 224, 192)
 _PAPER = (255, 255, 255)

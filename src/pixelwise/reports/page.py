@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from pixelwise.errors import ImageError
-from pixelwise.files import write_text
+from pixelwise.io.atomic import write_text
 from pixelwise.reports.samples import Gallery
 from pixelwise.reports.scoring import STYLE, scoring, tiles, worst_images
 from pixelwise.reports.tables import headed, row, table

@@ -9,10 +9,10 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.files import atomic
-from pixelwise.images import Array, encoded
+from pixelwise.classes import VOID, Classes, Colour
+from pixelwise.io.atomic import atomic
+from pixelwise.io.images import Array, encoded
 from pixelwise.reports.overlays import VOID_COLOUR, legend, paint
-from pixelwise.tasks.labels import VOID, Classes, Colour
 
 COLUMN = 360
 """Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones

@@ -6,9 +6,9 @@ from typing import cast
 
 import numpy as np
 
+from pixelwise.metrics.confusion import divided
 from pixelwise.reports.charts import confusion, reliability
 from pixelwise.reports.tables import bar, cell, headed, number, row, table
-from pixelwise.tasks.metrics import divided
 
 Scores = Mapping[str, object]
 ByClass = Mapping[str, float | None]

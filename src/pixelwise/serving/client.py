@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.errors import PixelwiseError
-from pixelwise.images import Array, encoded
+from pixelwise.io.images import Array, encoded
 
 
 class ServerError(PixelwiseError):

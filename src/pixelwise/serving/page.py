@@ -17,12 +17,12 @@ import numpy as np
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from pixelwise.data.shapes import draw_scene
+from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
-from pixelwise.images import Array, read_rgb
-from pixelwise.serving.lane import Job
-from pixelwise.serving.page_answer import answer, data_url
-from pixelwise.serving.page_lines import Lines
+from pixelwise.io.images import Array, read_rgb
+from pixelwise.serving.job_queue import Job
+from pixelwise.serving.page_result import answer, data_url
+from pixelwise.serving.page_stream import Lines
 from pixelwise.serving.service import Service
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import check_header, decode

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from PIL import Image
 
-from pixelwise.images import Array
-from pixelwise.monitor import Monitor
+from pixelwise.io.images import Array
+from pixelwise.progress import Monitor
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class Styler:
         """`content` in the style of `style`, all (H, W, 3) uint8, fitted into `side` pixels;
         `progress` gets 0 to 1.
         """
-        from pixelwise.jobs.stylize import stylize  # brings PyTorch
+        from pixelwise.style_transfer.stylize_image import stylize
 
         done = stylize(
             Image.fromarray(content),  # type: ignore[arg-type]  # where nothing is written, anything that can be read

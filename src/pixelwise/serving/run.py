@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.data.shapes import draw_scene
+from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
-from pixelwise.heap import share_heap
 from pixelwise.inference.load import load
-from pixelwise.inference.packages import demand
 from pixelwise.inference.predictor import Predictor
+from pixelwise.malloc import share_heap
+from pixelwise.optional import demand
 from pixelwise.serving.settings import Settings, is_own
 
 
@@ -69,8 +69,8 @@ def serve(
     for package in ("fastapi", "python_multipart", "prometheus_client"):
         demand(package)
     uvicorn = demand("uvicorn")
-    from pixelwise.serving.api import create_app
-    from pixelwise.serving.guard import JsonLines
+    from pixelwise.serving.app import create_app
+    from pixelwise.serving.middleware import JsonLines
 
     app = create_app(predictors, settings)
     config = uvicorn.Config(

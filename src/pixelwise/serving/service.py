@@ -15,13 +15,13 @@ from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect
 
 from pixelwise.errors import ConfigError
-from pixelwise.images import Array
 from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.inference.runners import Logits, Pixels
-from pixelwise.serving.answers import MEDIA, Wish, chosen, encode, refuse_unknown, wanted_format
-from pixelwise.serving.guard import Meters
-from pixelwise.serving.lane import Job, Lane
-from pixelwise.serving.problems import ApiError
+from pixelwise.inference.tta import Logits, Pixels
+from pixelwise.io.images import Array
+from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.job_queue import Job, Lane
+from pixelwise.serving.middleware import Meters
+from pixelwise.serving.responses import MEDIA, Wish, chosen, encode, refuse_unknown, wanted_format
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import check_header, decode, promised, read_upload
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.errors import ConfigError, unknown
-from pixelwise.images import MAX_PIXELS
+from pixelwise.io.images import MAX_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SHORTEST_TOKEN = 16

@@ -10,8 +10,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
-from pixelwise.images import Array, read_rgb, size_in_header
-from pixelwise.serving.problems import ApiError
+from pixelwise.io.images import Array, read_rgb, size_in_header
+from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.settings import Settings
 
 FRAME = 16 * 1024

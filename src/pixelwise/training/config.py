@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from pixelwise.data.transforms import AUGMENTATIONS, PASTES
 from pixelwise.errors import ConfigError
 from pixelwise.models.config import SCALES
-from pixelwise.tasks.losses import CLASS_WEIGHTS, make_loss
+from pixelwise.training.losses import CLASS_WEIGHTS, make_loss
 from pixelwise.training.schedule import DECAYS
+from pixelwise.training.transforms import AUGMENTATIONS, PASTES
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 

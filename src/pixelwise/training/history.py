@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pixelwise.files import write_text
+from pixelwise.io.atomic import write_text
 
 
 @dataclass(frozen=True)

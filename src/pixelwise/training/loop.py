@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.checkpoint import Header, save_model
-from pixelwise.data.loaders import workers_ended
+from pixelwise.interrupt import stop_on_interrupt
+from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.monitor import Monitor
-from pixelwise.tasks.losses import Loss
+from pixelwise.progress import Monitor
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.distributed import agreed, launch, synchronized
 from pixelwise.training.history import Epoch, write_history
-from pixelwise.training.interrupt import stop_on_interrupt
-from pixelwise.training.optimize import make_optimizer, moving_average
-from pixelwise.training.parallel import agreed, launch, synchronized
+from pixelwise.training.loaders import workers_ended
+from pixelwise.training.losses import Loss
+from pixelwise.training.optim import make_optimizer, moving_average
 from pixelwise.training.schedule import Budget
 from pixelwise.training.session import Loaders, NotFiniteError, Session, Trained, time_left
 from pixelwise.training.state import restore_state, save_state, state_path

@@ -8,7 +8,7 @@ import time
 import torch
 from torch import nn
 
-from pixelwise.tasks.losses import cross_entropy
+from pixelwise.training.losses import cross_entropy
 
 TRIAL = 4
 """Images of a measured step, at most."""

@@ -12,19 +12,19 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from pixelwise.data.loaders import Batch, Epochs, plainly
 from pixelwise.errors import TrainingError
+from pixelwise.interrupt import StopWish
+from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.monitor import Monitor
-from pixelwise.tasks.losses import Loss, cross_entropy
-from pixelwise.tasks.metrics import ConfusionMatrix
-from pixelwise.training.choices import FOR_VALIDATION, enough_memory, for_steps
+from pixelwise.progress import Monitor
+from pixelwise.training.auto_config import FOR_VALIDATION, enough_memory, for_steps
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.distributed import agreed, mean_of, of_first, pooled, share_buffers
 from pixelwise.training.history import Epoch
-from pixelwise.training.interrupt import StopWish
-from pixelwise.training.optimize import thaw
-from pixelwise.training.parallel import agreed, mean_of, of_first, pooled, share_buffers
-from pixelwise.training.profile import Operators, Stopwatch
+from pixelwise.training.loaders import Batch, Epochs, plainly
+from pixelwise.training.losses import Loss, cross_entropy
+from pixelwise.training.optim import thaw
+from pixelwise.training.profiling import Operators, Stopwatch
 from pixelwise.training.schedule import Budget, rate_factor
 
 

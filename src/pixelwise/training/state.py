@@ -9,7 +9,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch.optim import Optimizer
 
 from pixelwise.errors import ModelError
-from pixelwise.files import atomic
+from pixelwise.io.atomic import atomic
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.history import Epoch, read_history
 from pixelwise.training.schedule import Budget

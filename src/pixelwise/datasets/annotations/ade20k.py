@@ -1,0 +1,72 @@
+"""ADE20K as in the scene parsing challenge: 150 classes, 0 is void.
+
+Source: Zhou et al., Scene Parsing through ADE20K Dataset, 2017; the names are the
+first of each line of its objectInfo150.txt.
+"""
+
+from pathlib import Path
+
+from pixelwise.classes import VOID, Classes
+from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
+from pixelwise.datasets.types import (
+    DataOptions,
+    DataSet,
+    complete_splits,
+    images_in,
+    pair_up,
+    split_folders,
+)
+from pixelwise.errors import DataError
+
+LAYOUT = (
+    "images/training and annotations/training in ADEChallengeData2016/, which has "
+    "objectInfo150.txt (ADE20K)"
+)
+_FOLDER = "ADEChallengeData2016"
+_NAMES = """
+wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person,
+earth, door, table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea,
+mirror, rug, field, armchair, seat, fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion,
+base, box, column, signboard, chest of drawers, counter, sand, sink, skyscraper, fireplace,
+refrigerator, grandstand, path, stairs, runway, case, pool table, pillow, screen door, stairway,
+river, bridge, bookcase, blind, coffee table, toilet, flower, book, hill, bench, countertop, stove,
+palm, kitchen island, computer, swivel chair, boat, bar, arcade machine, hovel, bus, towel, light,
+truck, tower, chandelier, awning, streetlight, booth, television, airplane, dirt track, apparel,
+pole, land, bannister, escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain,
+conveyer belt, canopy, washer, plaything, swimming pool, stool, barrel, basket, waterfall, tent,
+bag, minibike, cradle, oven, ball, food, step, tank, trade name, microwave, pot, animal, bicycle,
+lake, dishwasher, screen, blanket, sculpture, hood, sconce, vase, traffic light, tray, ashcan, fan,
+pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass, clock, flag
+"""
+
+
+def matches(root: Path) -> bool:
+    """Whether the challenge's folders stand at or beneath `root`."""
+    return _base(root) is not None
+
+
+def _base(root: Path) -> Path | None:
+    for base in (root, root / _FOLDER):
+        known = base.name == _FOLDER or (base / "objectInfo150.txt").is_file()
+        if known and (base / "images").is_dir() and (base / "annotations").is_dir():
+            return base
+    return None
+
+
+def read(root: Path, options: DataOptions) -> DataSet:
+    """Open ADE20K. Raises DataError for another layout and for what `pair_up` refuses."""
+    base = _base(root)
+    if base is None:
+        raise DataError(f"{root}: not ADE20K; it needs {LAYOUT}")
+    notes = ["format ade20k: images and annotations; 150 classes, 0 is void"]
+    splits = {}
+    for split, images in split_folders(base / "images").items():
+        masks = images_in(base / "annotations" / images.name)
+        splits[split], said = pair_up(images_in(images), masks, options, where=images)
+        notes += said
+    splits, said = complete_splits(splits, options)
+    names = tuple(name.strip() for name in _NAMES.replace("\n", " ").split(","))
+    lut = (VOID, *range(len(names)), *[ILLEGAL] * (255 - len(names)))
+    return DataSet(
+        "ade20k", root, Classes.named(names), splits, LabelReader(len(names), lut), (*notes, *said)
+    )

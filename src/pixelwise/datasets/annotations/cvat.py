@@ -1,0 +1,236 @@
+"""CVAT for images 1.1: one XML file with polygons, boxes, ellipses and masks of all images.
+
+Source: CVAT's manual, XML annotation format. Entities and document types are never expanded
+(defusedxml).
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+
+from pixelwise.classes import VOID, Classes, Colour
+from pixelwise.datasets.annotations import rle
+from pixelwise.datasets.annotations.image_annotations import (
+    Figure,
+    RecordReader,
+    dataset,
+    missing,
+    packed,
+    points,
+    reading,
+)
+from pixelwise.datasets.annotations.labelme import box_ring, ellipse_ring
+from pixelwise.datasets.annotations.polygons import Points, pixels
+from pixelwise.datasets.annotations.rasterize import Shape, declared, legend, regions
+from pixelwise.datasets.types import SPLITS, DataOptions, DataSet
+from pixelwise.errors import DataError
+from pixelwise.io.atomic import atomic
+from pixelwise.io.images import Array
+
+LAYOUT = "annotations.xml of CVAT for images 1.1 beside images/ or the images"
+_AREAS = frozenset({"polygon", "box", "ellipse", "mask"})
+_SHAPES = _AREAS | {"polyline", "points", "cuboid", "skeleton"}
+
+
+def matches(root: Path) -> bool:
+    """Whether an XML file of CVAT lies at `root`."""
+    return _source(root) is not None
+
+
+def _source(root: Path) -> Path | None:
+    for path in sorted(root.glob("*.xml")):
+        with path.open("rb") as file:
+            if b"<annotations>" in file.read(4096):
+                return path
+    return None
+
+
+def read(root: Path, options: DataOptions) -> DataSet:
+    """Open a CVAT set; an image's subset is its split. Classes are those of the task, in its order.
+
+    Raises DataError for malformed or unsafe XML (with the place), a video's tracks, and images that
+    are not there.
+    """
+    source = _source(root)
+    if source is None:
+        raise DataError(f"{root}: no CVAT annotations; it needs {LAYOUT}")
+    with reading(source):
+        names, images = _parsed(source)
+    lines = legend(names or _used(images), source)
+    records: dict[Path, bytes] = {}
+    splits: dict[str, list[Path]] = {}
+    lacking = []
+    for image in images:
+        path = next(
+            (
+                base / image["name"]
+                for base in _bases(root, image)
+                if (base / image["name"]).is_file()
+            ),
+            None,
+        )
+        if path is None:
+            lacking.append(image["name"])
+            continue
+        if path in records:
+            raise DataError(f"{source}: '{image['name']}' stands there twice; keep one of them")
+        records[path] = packed(image)
+        part = Path(image["name"]).parts[0]
+        splits.setdefault(
+            SPLITS.get(image["subset"].lower(), SPLITS.get(part.lower(), "train")), []
+        ).append(path)
+    notes = [f"images and shapes of {source.name}", *missing(lacking, len(images), source, options)]
+    reader = RecordReader(records, figure, lines)
+    return dataset("cvat", root, reader, splits, options=options, sources=[source], notes=notes)
+
+
+def _bases(root: Path, image: Mapping[str, str]) -> list[Path]:
+    return [root / "images" / image["subset"], root / "images", root / image["subset"], root]
+
+
+def _used(images: Iterable[Mapping[str, Any]]) -> list[tuple[str, Colour | None]]:
+    return [
+        (name, None)
+        for name in sorted({shape["label"] for image in images for shape in image["shapes"]})
+    ]
+
+
+def _parsed(source: Path) -> tuple[list[tuple[str, Colour | None]], list[dict[str, Any]]]:
+    """Names with colours, and a record of each image, without holding the tree."""
+    names: list[tuple[str, Colour | None]] = []
+    images: list[dict[str, Any]] = []
+    try:
+        for _, element in iterparse(source, forbid_dtd=True):
+            if element.tag == "track":
+                raise DataError(
+                    f"{source}: holds the tracks of a video; export it as 'CVAT for images 1.1'"
+                )
+            if (
+                element.tag == "label" and element.find("parent") is None
+            ):  # those with one are points of skeletons
+                names.append((element.findtext("name") or "", _colour(element.findtext("color"))))
+            if element.tag == "image":
+                shapes = [
+                    dict(child.attrib) | {"kind": child.tag}
+                    for child in element
+                    if child.tag in _SHAPES
+                ]
+                images.append(
+                    {
+                        "subset": "",
+                        **element.attrib,
+                        "name": element.attrib["name"],
+                        "shapes": shapes,
+                    }
+                )
+                element.clear()
+    except ET.ParseError as error:
+        line, column = error.position
+        what = str(error).split(":")[0]
+        raise DataError(
+            f"{source}: malformed XML at line {line}, column {column + 1}: {what}; export it again"
+        ) from error
+    except DefusedXmlException as error:
+        raise DataError(
+            f"{source}: declares a document type or entities, which are never expanded; "
+            "export it again"
+        ) from error
+    return names, images
+
+
+def _colour(text: str | None) -> Colour | None:
+    if not text:
+        return None
+    red, green, blue = bytes.fromhex(text.lstrip("#"))
+    return red, green, blue
+
+
+def figure(record: Any, _: Path, labels: Mapping[str, int]) -> Figure:
+    """Size and shapes of an image; polylines, points and cuboids have no area, and so no ring."""
+    size = int(record["height"]), int(record["width"])
+    return size, [_shape(shape, labels[shape["label"]]) for shape in record["shapes"]]
+
+
+def _shape(shape: Mapping[str, str], label: int) -> Shape:
+    layer = int(shape.get("z_order", 0))
+    kind = shape["kind"]
+    if kind == "mask":
+        counts = [int(count) for count in shape["rle"].split(",")]
+        box = int(shape["height"]), int(shape["width"])
+        bits = rle.decode(counts, box, by_column=False)
+        return Shape(label, bits=(int(shape["top"]), int(shape["left"]), bits), layer=layer)
+    if kind == "polygon":
+        rings = [points([pair.split(",") for pair in shape["points"].split(";") if pair])]
+    elif kind == "box":
+        ring = box_ring(*(float(shape[side]) for side in ("xtl", "ytl", "xbr", "ybr")))
+        rings = [_turned(ring, float(shape.get("rotation", 0)))]
+    elif kind == "ellipse":
+        ring = ellipse_ring(*(float(shape[side]) for side in ("cx", "cy", "rx", "ry")))
+        rings = [_turned(ring, float(shape.get("rotation", 0)))]
+    else:
+        rings = []
+    return Shape(label, rings, layer=layer)
+
+
+def _turned(ring: Points, degrees: float) -> Points:
+    """Clockwise on the screen, about the middle."""
+    middle = (ring.max(axis=0) + ring.min(axis=0)) / 2
+    angle = np.deg2rad(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned: Points = (ring - middle) @ turn + middle
+    return turned
+
+
+def write(path: Path, items: Iterable[tuple[Path, Array]], classes: Classes) -> None:
+    """Write images and their labels (H, W) as CVAT XML of masks, one a region. Images are called by
+    their file names.
+
+    Background, or void where there is none, is what no mask covers. Read back, the labels are the
+    same.
+    """
+    write_subsets(path, ((image, labels, "") for image, labels in items), classes)
+
+
+def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes: Classes) -> None:
+    """As `write`, with the name of each image's subset, which may be empty."""
+    images = []
+    void = False
+    for number, (image, labels, subset) in enumerate(items):
+        height, width = labels.shape
+        entry = ET.Element(
+            "image", id=str(number), name=image.name, width=str(width), height=str(height)
+        )
+        if subset:
+            entry.set("subset", subset)
+        for name, label, rings in regions(labels, classes):
+            void |= label == VOID
+            entry.append(_mask(name, rings, labels.shape))
+        images.append(ET.tostring(entry, encoding="unicode"))
+    top = ET.Element("labels")
+    for name, colour, _ in declared(classes, void=void):
+        one = ET.SubElement(top, "label")
+        ET.SubElement(one, "name").text = name
+        ET.SubElement(one, "color").text = f"#{bytes(colour).hex()}"
+        ET.SubElement(one, "type").text = "any"
+    head = f"<meta><task>{ET.tostring(top, encoding='unicode')}</task></meta>"
+    with atomic(path) as draft, draft.open("w", encoding="utf-8") as file:
+        file.write(
+            '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
+            + head
+            + "\n"
+        )
+        file.writelines(f"{image}\n" for image in images)
+        file.write("</annotations>\n")
+
+
+def _mask(name: str, rings: list[Points], size: tuple[int, ...]) -> ET.Element:
+    top, left, bits = pixels(rings, size)
+    place = {"left": left, "top": top, "width": bits.shape[1], "height": bits.shape[0]}
+    counts = ", ".join(map(str, rle.encode(bits, by_column=False)))
+    fixed = {"label": name, "source": "manual", "occluded": "0", "rle": counts, "z_order": "0"}
+    return ET.Element("mask", fixed | {key: str(value) for key, value in place.items()})

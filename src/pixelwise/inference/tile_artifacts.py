@@ -1,0 +1,72 @@
+"""How much tiles show in the labels: changes of label across their edges against those
+elsewhere.
+"""
+
+import numpy as np
+
+from pixelwise.inference.tiling import TilePlan
+from pixelwise.io.images import Array
+
+
+class Seams:
+    """Counts pairs of neighbouring pixels with different labels: those that an edge of a tile
+    parts, and the others.
+
+    Where tiles meet without a trace both shares are alike. Rows are handed to `add` from the top to
+    the bottom.
+    """
+
+    def __init__(self, plan: TilePlan) -> None:
+        height, width = plan.size
+        self._rows = _edges(plan.rows, height, plan.height)
+        self._columns = _edges(plan.columns, width, plan.width)
+        self._last: Array | None = None
+        self._pairs = np.zeros((2, 2), np.int64)  # at an edge or not, by same or other label
+
+    def add(self, top: int, labels: Array) -> None:
+        """The labels (h, W) of the rows from `top` on."""
+        self._count(labels[:, 1:] != labels[:, :-1], self._columns[1:][None, :])
+        if self._last is not None:
+            labels = np.vstack([self._last, labels])
+        first = top + 1 if self._last is None else top
+        self._count(labels[1:] != labels[:-1], self._rows[first : first + len(labels) - 1][:, None])
+        self._last = labels[-1:]
+
+    def _count(self, changes: np.ndarray, edges: np.ndarray) -> None:
+        at_edge = np.broadcast_to(edges, changes.shape)
+        for edge in (0, 1):
+            here = changes[at_edge == edge]
+            changed = int(here.sum())
+            self._pairs[edge] += (here.size - changed, changed)
+
+    @property
+    def shares(self) -> tuple[float, float] | None:
+        """Shares of pairs with different labels, across tiles' edges and elsewhere; None where
+        there is no edge.
+        """
+        (inside_same, inside_changed), (edge_same, edge_changed) = self._pairs.tolist()
+        if not edge_same + edge_changed:
+            return None
+        return edge_changed / (edge_same + edge_changed), inside_changed / max(
+            1, inside_same + inside_changed
+        )
+
+    def __str__(self) -> str:
+        found = self.shares
+        if found is None:
+            return "one tile, so no seams"
+        edge, elsewhere = (f"{100 * share:.3f} %" for share in found)
+        return (
+            f"labels change between {edge} of the neighbouring pixels across tile edges and "
+            f"{elsewhere} elsewhere"
+        )
+
+
+def _edges(starts: list[int], side: int, length: int) -> np.ndarray:
+    """For each place whether a tile begins there, or ended before it."""
+    found = np.zeros(length, bool)
+    for start in starts:
+        found[start] = start > 0
+        if start + side < length:
+            found[start + side] = True
+    return found

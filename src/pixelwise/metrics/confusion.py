@@ -1,0 +1,191 @@
+"""Scores from one pooled confusion matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pixelwise.classes import VOID
+
+Counts = NDArray[np.int64]
+Figures = NDArray[np.float64]
+
+
+class ConfusionMatrix:
+    """Counts of (true class, predicted class) over all pixels that are not void.
+
+    A prediction of void (a class that the data set does not have) counts as wrong: it stands in an
+    extra last column.
+    """
+
+    SUMS = ("counts", "images", "pixels")
+    """What is added up over images."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.counts: Counts = np.zeros((classes, classes + 1), dtype=np.int64)
+        self.images = 0
+        self.pixels = 0
+
+    def update(self, target: Tensor, labels: Tensor, *, images: int = 1) -> Counts:
+        """Add pixels, and return their counts: `target` and `labels` are integer tensors of one
+        shape, ids or void.
+        """
+        size = self.classes + 1
+        target = target.reshape(-1)
+        labels = labels.reshape(-1)
+        counted = target != VOID
+        rows = target[counted].long()
+        columns = labels[counted].long().clamp(max=self.classes)
+        pairs = torch.bincount(rows * size + columns, minlength=self.classes * size)
+        added: Counts = pairs.reshape(self.classes, size).cpu().numpy()
+        self.counts += added
+        self.images += images
+        self.pixels += target.numel()
+        return added
+
+    def scores(self) -> "Scores":
+        """The figures of everything added so far."""
+        void = 1 - self.counts.sum() / self.pixels if self.pixels else 0.0
+        return Scores(self.counts.copy(), self.images, float(void))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures pooled over all pixels. A class absent from truth and prediction is NaN and left out
+    of every mean.
+
+    Definitions as in Long et al. 2015, section 5: with n_ij pixels of class i predicted as j and
+    t_i = sum_j n_ij.
+    """
+
+    counts: Counts
+    images: int
+    void_fraction: float
+
+    @property
+    def _hits(self) -> Counts:
+        return np.asarray(self.counts[:, :-1].diagonal())
+
+    @property
+    def _truth(self) -> Counts:
+        return np.asarray(self.counts.sum(axis=1))
+
+    @property
+    def _predicted(self) -> Counts:
+        return np.asarray(self.counts[:, :-1].sum(axis=0))
+
+    @property
+    def iou(self) -> Figures:
+        """n_ii / (t_i + predicted_i - n_ii), by class."""
+        return divided(self._hits, self._truth + self._predicted - self._hits)
+
+    @property
+    def dice(self) -> Figures:
+        """2 n_ii / (t_i + predicted_i), by class."""
+        return divided(2 * self._hits, self._truth + self._predicted)
+
+    @property
+    def precision(self) -> Figures:
+        """n_ii / predicted_i, by class: of the pixels taken for it, the share that is it. NaN where
+        none were.
+        """
+        return divided(self._hits, self._predicted)
+
+    @property
+    def recall(self) -> Figures:
+        """n_ii / t_i, by class: of its pixels, the share that is found (its accuracy). NaN where it
+        has none.
+        """
+        return divided(self._hits, self._truth)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean of `iou` over the classes that occur."""
+        return mean(self.iou)
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of pixels, void left out, that are right."""
+        return float(divided(self._hits.sum(), self.counts.sum()))
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean over the classes of n_ii / t_i."""
+        return mean(divided(self._hits, self._truth))
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """`iou` weighted by each class's share of the true pixels."""
+        total = self._truth.sum()
+        return float(np.nansum(self._truth * self.iou) / total) if total else float("nan")
+
+    def most_confused(
+        self, names: tuple[str, ...], count: int = 8
+    ) -> list[dict[str, str | int | float]]:
+        """The pairs of classes that cost the most pixels, with the share of the true class's pixels
+        that went there.
+        """
+        lost = self.counts[:, :-1].copy()
+        np.fill_diagonal(lost, 0)
+        order = np.argsort(-lost, axis=None, kind="stable")[:count]
+        pairs = [
+            (int(i), int(j))
+            for i, j in zip(*np.unravel_index(order, lost.shape), strict=True)
+            if lost[i, j]
+        ]
+        return [
+            {
+                "truth": names[i],
+                "taken_for": names[j],
+                "pixels": int(lost[i, j]),
+                "share": round(float(lost[i, j] / self._truth[i]), 6),
+            }
+            for i, j in pairs
+        ]
+
+    def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
+        """Everything as JSON values; by-class figures are keyed by name, null where the class is
+        absent.
+        """
+
+        def by_class(values: Figures) -> dict[str, float | None]:
+            return dict(zip(names, map(number, values), strict=True))
+
+        return {
+            "classes": list(names),
+            "iou": by_class(self.iou),
+            "mean_iou": number(self.mean_iou),
+            "pixel_accuracy": number(self.pixel_accuracy),
+            "mean_accuracy": number(self.mean_accuracy),
+            "frequency_weighted_iou": number(self.frequency_weighted_iou),
+            "dice": by_class(self.dice),
+            "precision": by_class(self.precision),
+            "recall": by_class(self.recall),
+            "confusion_matrix": self.counts[:, :-1].tolist(),
+            "predicted_as_none_of_them": self.counts[:, -1].tolist(),
+            "most_confused": self.most_confused(names),
+            "images": self.images,
+            "void_fraction": round(self.void_fraction, 6),
+        }
+
+
+def number(value: float) -> float | None:
+    """A figure as JSON holds it: rounded, null for NaN."""
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def divided(above: Counts | Figures | np.int64, below: Counts | Figures | np.int64) -> Figures:
+    """`above` / `below` element by element, NaN where `below` is 0."""
+    above = np.asarray(above, dtype=np.float64)
+    below = np.asarray(below, dtype=np.float64)
+    result: Figures = np.full(np.shape(above), np.nan)
+    np.divide(above, below, out=result, where=below > 0)
+    return result
+
+
+def mean(values: Figures) -> float:
+    """The mean over the classes that have a figure; NaN where none has."""
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

@@ -1,0 +1,183 @@
+"""The model file: safetensors whose metadata is one JSON header. It is all that inference needs."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from pixelwise.classes import Classes
+from pixelwise.errors import ModelError, PixelwiseError
+from pixelwise.io.atomic import atomic
+from pixelwise.models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from pixelwise.models.segmenter import Segmenter
+
+FORMAT_VERSION = 1
+HEADER_KEY = "pixelwise"
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a model file says of itself. `training` is a summary for people and reports, not needed
+    to run it.
+    """
+
+    model: ModelConfig
+    classes: Classes
+    training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the training read its data, as far as it is known."""
+        found: dict[str, Any] = self.training.get("reading", {})
+        return found
+
+    def to_json(self, **more: object) -> str:
+        """The header as it stands in the file; `more` is for other programs that run the
+        network.
+        """
+        return json.dumps(
+            {"format_version": FORMAT_VERSION, **asdict(self), **more}, sort_keys=True
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Header":
+        """The header of this format version; raises ModelError for any other."""
+        try:
+            return cls._read(json.loads(text))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"its header is damaged ({type(error).__name__}: {error}); copy it again"
+            ) from error
+
+    @classmethod
+    def _read(cls, raw: dict[str, Any]) -> "Header":
+        if raw.get("format_version") != FORMAT_VERSION:
+            raise ModelError(
+                f"model format version {raw.get('format_version')}, but this pixelwise reads "
+                f"version {FORMAT_VERSION}; "
+                "install the pixelwise that wrote it, or train again"
+            )
+        palette = tuple(tuple(colour) for colour in raw["classes"]["palette"])
+        classes = Classes(tuple(raw["classes"]["names"]), palette)
+        training = raw["training"]
+        if not isinstance(training, dict) or not isinstance(training.get("reading", {}), dict):
+            raise TypeError("what it says of the training is no table")
+        return cls(ModelConfig(**raw["model"]), classes, training)
+
+
+def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:
+    """Write the model file atomically; with `half`, all floats in 16 bits, for half the size.
+
+    A decoder bears bfloat16, which compresses better; an encoder, with its normalisations, needs
+    float16's digits.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    if half:
+        kinds = {
+            name: torch.bfloat16 if name.startswith("decoder.") else torch.float16 for name in state
+        }
+        state = {
+            name: value.to(kinds[name]) if value.is_floating_point() else value
+            for name, value in state.items()
+        }
+    with atomic(path) as draft:
+        try:
+            save_file(state, draft, metadata={HEADER_KEY: header.to_json()})
+        except SafetensorError as error:  # wraps the system's error as text
+            raise _write_error(error) from error
+
+
+def load_model(path: Path) -> tuple["Segmenter", Header]:
+    """Read a model file, or the one in a run folder.
+
+    Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format
+    version.
+    """
+    with _opened(path, "pt") as (file, header):
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model = header.model.build()
+        model.load_state_dict(state)
+    return model, header
+
+
+def read_header(path: Path) -> Header:
+    """The header alone, without the weights and without PyTorch. Raises as `load_model`."""
+    with _opened(path, "np") as (_, header):
+        return header
+
+
+def model_path(path: Path) -> Path:
+    """The model file itself: for it, for a run folder, or for the name of a bundled model that no
+    file here bears.
+
+    Raises ModelError where there is none.
+    """
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file() and str(path) in (known := bundled()):
+        return known[str(path)]
+    if not file.is_file():
+        raise ModelError(
+            f"model {file}: no such file; give a run folder, a .safetensors file that "
+            "pixelwise wrote, or a bundled "
+            f"model: {', '.join(known)}"
+        )
+    return file
+
+
+def bundled() -> dict[str, Path]:
+    """The models that come with the package, by name. Each has a card of the same name, with suffix
+    .md.
+    """
+    return {path.stem: path for path in sorted(BUNDLED.glob("*.safetensors"))}
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
+    path = model_path(path)
+    _refuse_pickle(path)
+    try:
+        with safe_open(path, framework=framework) as file:
+            metadata = file.metadata() or {}
+            if HEADER_KEY not in metadata:
+                raise ModelError(
+                    "not written by pixelwise; such a file can serve as encoder --weights"
+                )
+            yield file, Header.from_json(metadata[HEADER_KEY])
+    except SafetensorError as error:
+        raise ModelError(
+            f"model {path}: truncated or damaged ({error}); copy it again or train again"
+        ) from error
+    except PixelwiseError as error:
+        raise ModelError(f"model {path}: {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"model {path}: header and weights do not fit ({error}); train again"
+        ) from error
+
+
+def _refuse_pickle(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise ModelError(
+            f"model {path}: a pickle, which could run code when read; pixelwise reads "
+            ".safetensors only"
+        )
+
+
+def _write_error(error: SafetensorError) -> OSError:
+    import errno
+    import re
+
+    found = re.search(r"os error (\d+)", str(error))
+    return OSError(int(found.group(1)) if found else errno.EIO, str(error))

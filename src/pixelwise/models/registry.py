@@ -1,0 +1,84 @@
+"""Names and numbers become modules here, and nowhere else."""
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from pixelwise.classes import MAX_CLASSES
+from pixelwise.errors import ConfigError, unknown
+from pixelwise.models.config import ModelConfig as ModelConfig  # noqa: PLC0414  also found here
+from pixelwise.models.config import refuse_scales
+from pixelwise.models.decoders.fcn import FCN
+from pixelwise.models.decoders.linknet import LinkNet
+from pixelwise.models.decoders.unet import UNet
+from pixelwise.models.encoder import Encoder
+from pixelwise.models.pretrained import load_weights
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.upsampling import UPSAMPLE
+
+DECODERS: dict[str, Callable[..., nn.Module]] = {
+    "fcn32s": partial(FCN, stride=32),
+    "fcn16s": partial(FCN, stride=16),
+    "fcn8s": partial(FCN, stride=8),
+    "unet": UNet,
+    "linknet": LinkNet,
+}
+
+DEFAULT_ENCODER = "tf_efficientnet_lite0"
+
+
+NEEDED = {
+    "fcn32s": {32},
+    "fcn16s": {16, 32},
+    "fcn8s": {8, 16, 32},
+    "unet": {8, 16},
+    "linknet": {4, 8, 16, 32},
+}
+"""Strides at which a decoder takes features."""
+
+
+def assemble(config: ModelConfig) -> Segmenter:
+    """The network of a configuration; as `ModelConfig.build`."""
+    if config.decoder not in DECODERS:
+        raise unknown("decoder", config.decoder, DECODERS)
+    if config.upsample not in UPSAMPLE:
+        raise unknown("upsample", config.upsample, UPSAMPLE)
+    if not 1 <= config.classes <= MAX_CLASSES:
+        raise ConfigError(f"{config.classes} classes: choose 1 to {MAX_CLASSES}")
+    if not 0 < config.temperature < float("inf"):
+        raise ConfigError(f"temperature {config.temperature}: choose a number above 0")
+    refuse_scales([config.scale])
+    encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
+    if not NEEDED[config.decoder] <= encoder.channels.keys():
+        raise ConfigError(
+            f"encoder '{config.encoder}' has strides {sorted(encoder.channels)}; decoder "
+            f"'{config.decoder}' needs "
+            f"{', '.join(map(str, sorted(NEEDED[config.decoder])))}, as in resnet18"
+        )
+    decoder = DECODERS[config.decoder](
+        encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain
+    )
+    constants = {"temperature": config.temperature, "scale": config.scale}
+    return Segmenter(encoder, decoder, classes=config.classes, **constants)
+
+
+def build_model(
+    decoder: str = "unet",
+    *,
+    encoder: str = DEFAULT_ENCODER,
+    classes: int,
+    weights: str = "none",
+    upsample: str = "transposed",
+    plain: bool = False,
+) -> Segmenter:
+    """A network that takes float RGB (N, 3, H, W) in [0, 1] and gives logits (N, classes, H, W).
+
+    `weights` are those of the encoder: `none`, `auto` (an installed package, else the network's own
+    download) or a file. `upsample` is how the decoder enlarges: `transposed` (learned), `bilinear`
+    (fixed), `subpixel` or `unpool`. `plain` is the network as its paper has it. Raises ConfigError
+    for unknown names and WeightsError where the weights cannot be had.
+    """
+    model = ModelConfig(decoder, encoder, classes, upsample, plain).build()
+    load_weights(model.encoder, weights)
+    return model

@@ -1,0 +1,179 @@
+"""Networks whose features carry content and style: VGG-19 and VGG-16 as in the sources, or any
+encoder's strides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torchvision.models
+from torch import Tensor, nn
+
+from pixelwise.errors import ConfigError, WeightsError
+from pixelwise.models.encoder import Encoder
+from pixelwise.models.pretrained import load_weights, of_torchvision, read_state
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Which outputs of a chain of layers are style and which content, by their number in the
+    chain.
+    """
+
+    style: tuple[int, ...]
+    content: tuple[int, ...]
+
+
+VGG = {
+    "vgg19": Layers(
+        (0, 5, 10, 19, 28), (25,)
+    ),  # the first convolution of each block; the last of block 4
+    "vgg16": Layers((0, 5, 10, 17, 24), (21,)),
+}
+"""Convolutions of torchvision's networks. Source: Zhang et al., "Dive into Deep Learning", section
+14.12.4; Gatys, Ecker, Bethge 2016, section 2, take the same blocks.
+"""
+
+HALO = 96
+"""Pixels beyond a tile that its features see: 85 for VGG-19 up to its fifth block, in multiples of
+the stride of 16.
+"""
+
+
+class StyleNetwork(nn.Module):
+    """Frozen features of normalised pictures (1, 3, H, W): (content maps, style maps), fine to
+    coarse.
+
+    `strides` of the content and of the style maps say how many pixels an entry stands for. `halo`
+    is how far beyond a tile its features look; None where tiles cannot be exact.
+    """
+
+    strides: tuple[tuple[int, ...], tuple[int, ...]]
+    halo: int | None = None
+
+    def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
+        super().__init__()
+        self.mean = torch.tensor(mean).reshape(1, 3, 1, 1)
+        self.std = torch.tensor(std).reshape(1, 3, 1, 1)
+
+    def freeze(self) -> "StyleNetwork":
+        """In evaluation mode, without gradients for its weights; channels last, in which bfloat16
+        is quick.
+        """
+        self.requires_grad_(requires_grad=False)
+        return self.eval().to(memory_format=torch.channels_last)
+
+
+class VggFeatures(StyleNetwork):
+    """The chain of a VGG up to its last style layer.
+
+    A map is taken after the ReLU that follows its convolution, the last one before: torchvision's
+    ReLU works in place, so that is what the course's loop over the layers sees.
+    """
+
+    halo = HALO
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.layers = VGG[name]
+        last = max(*self.layers.style, *self.layers.content)
+        chain: nn.Sequential = getattr(torchvision.models, name)(weights=None).features
+        self.features = chain[: last + 1]
+        self.last = last
+        poolings = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        content, style = (
+            tuple(2 ** sum(p < n for p in poolings) for n in chosen)
+            for chosen in (self.layers.content, self.layers.style)
+        )
+        self.strides = (content, style)
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Content and style maps (1, C, h, w)."""
+        content = list[Tensor]()
+        style = list[Tensor]()
+        x = images
+        for number, layer in enumerate(self.features):
+            x = nn.functional.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
+            taken = number if number == self.last else number - 1
+            if number == self.last or isinstance(layer, nn.ReLU):
+                content += [x] if taken in self.layers.content else []
+                style += [x] if taken in self.layers.style else []
+        return content, style
+
+
+class EncoderFeatures(StyleNetwork):
+    """An encoder's features by stride: all are style, the last but one is content."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder.mean, encoder.std)
+        self.encoder = encoder
+        found = list(encoder.channels)
+        if len(found) < 3:
+            raise ConfigError(
+                f"network '{encoder.name}' has {len(found)} strides: style needs 3 or more, "
+                "as resnet18 has"
+            )
+        self.strides = ((found[-2],), tuple(found))
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Content and style maps (1, C, h, w)."""
+        side = max(self.strides[1])
+        padded = nn.functional.pad(
+            images, (0, -images.shape[-1] % side, 0, -images.shape[-2] % side), mode="replicate"
+        )
+        maps = list(self.encoder.net(padded))
+        return [maps[-2]], maps
+
+
+def load_network(name: str, weights: str) -> tuple[StyleNetwork, str]:
+    """A network (`vgg19`, `vgg16`, or a timm encoder) with `weights`, `auto` or a file, and where
+    they came from.
+
+    Raises ConfigError for an unknown name and WeightsError, with the ways out, where the weights
+    cannot be had.
+    """
+    if weights == "none":
+        raise ConfigError(
+            "weights 'none': untrained features carry no style; give 'auto' or a file"
+        )
+    if name not in VGG:
+        encoder = Encoder(name, plain=True)
+        said = load_weights(encoder, weights)
+        return EncoderFeatures(encoder).freeze(), said
+    network = VggFeatures(name)
+    if weights == "auto":
+        _download(network, name)
+        return network.freeze(), f"{name}: ImageNet weights of torchvision"
+    state = {
+        key.removeprefix("features."): value for key, value in read_state(Path(weights)).items()
+    }
+    wanted = network.features.state_dict()
+    wrong = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
+    if wrong:
+        raise WeightsError(
+            f"weights {weights}: no {name} in it; {len(wrong)} of {len(wanted)} tensors are "
+            "missing or of another "
+            f"shape, the first is features.{wrong[0]}; give torchvision's {name} as "
+            ".safetensors or .pth"
+        )
+    network.features.load_state_dict({key: state[key] for key in wanted})
+    return network.freeze(), f"{name}: weights from {weights}"
+
+
+def _download(network: VggFeatures, name: str) -> None:
+    try:
+        state = of_torchvision(f"{name.upper()}_Weights")
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"{name}: its weights are neither on this machine nor can they be downloaded "
+            f"({error}); give --weights "
+            "FILE with torchvision's weights, or --network tf_efficientnet_lite0, whose "
+            "weights come with pixelwise"
+        ) from error
+    network.features.load_state_dict(
+        {key: state[f"features.{key}"] for key in network.features.state_dict()}
+    )

@@ -1,0 +1,174 @@
+"""Several processes that train one model, on Lightning Fabric: the same steps on each, a share of
+the data for each.
+
+They are started by `devices`, which runs the command once for each, or from outside, by torchrun or
+a cluster. Each takes its part of every batch and the gradients are averaged. For a loss that is a
+mean over pixels a step is that of the whole batch where void is spread evenly; Dice and the like
+are means over the parts' own. Batch normalisation sees each part alone on CPUs, all of them on
+GPUs. Only the first process speaks and writes.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from timm.layers.norm_act import convert_sync_batchnorm
+from torch import Tensor, nn
+from torch.distributed import DistError
+
+from pixelwise.errors import ConfigError, TrainingError
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.training.config import TrainConfig
+
+T = TypeVar("T")
+_PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "auto": "32-true"}
+
+
+class LostError(TrainingError):
+    """Another process has ended, or is not heard of any more."""
+
+
+def launch(config: TrainConfig) -> Fabric:
+    """Fabric on the config's device, processes and precision, its processes started where they are
+    not running yet.
+
+    Raises ConfigError where there are not as many GPUs, or this process was started as one of more
+    than there are.
+    """
+    local = processes_here(config)
+    if config.device == "cuda" and local > torch.cuda.device_count():
+        raise ConfigError(
+            f"{local} processes, each on a GPU of its own, but this machine has "
+            f"{torch.cuda.device_count()}"
+        )
+    nodes = (
+        int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
+    )
+    many = local * nodes > 1
+    patience = timedelta(seconds=config.timeout)
+    try:
+        fabric = Fabric(
+            accelerator=config.device,
+            devices=local,
+            num_nodes=nodes,
+            # a decoder need not use every stride, whose norms then get no gradient
+            strategy=DDPStrategy(find_unused_parameters=True, timeout=patience) if many else "auto",
+            precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
+        )
+        fabric.launch()
+    except MisconfigurationException as error:
+        raise ConfigError(str(error)) from error
+    if fabric.is_global_zero != is_first():
+        raise ConfigError(
+            "this process was started as one of several, as its environment says, but the "
+            "training has one: give "
+            "--set devices=N, with the number that were started, or start one"
+        )
+    return fabric
+
+
+def processes_here(config: TrainConfig) -> int:
+    """How many processes train on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
+
+
+@contextmanager
+def in_touch(fabric: Fabric) -> Iterator[None]:
+    """Raises LostError where the block can no longer speak with the other processes."""
+    try:
+        yield
+    except RuntimeError as error:
+        if fabric.world_size == 1 or not (isinstance(error, DistError) or "gloo" in str(error)):
+            raise
+        why = re.sub(
+            r"^\[\S*\] ", "", str(error).splitlines()[0]
+        )  # without the place in the library's source
+        raise LostError(
+            f"the other processes are lost ({why}); the state of the last epoch is kept: "
+            "start all of them again with "
+            "--resume"
+        ) from error
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks and writes, known before anything is started."""
+    found = (
+        os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ
+    )
+    return int(next(found, "0")) == 0
+
+
+def share_of(fabric: Fabric, batch: int) -> int:
+    """Samples of a batch for each process. Raises ConfigError where they cannot be dealt out
+    evenly, 2 or more each.
+    """
+    share, rest = divmod(batch, fabric.world_size)
+    if rest or share < 2:
+        raise ConfigError(
+            f"batch {batch} on {fabric.world_size} processes: choose a multiple of "
+            f"{fabric.world_size}, at least "
+            f"{2 * fabric.world_size}, as batch normalisation needs more than one image"
+        )
+    return share
+
+
+def agreed(fabric: Fabric, wish: bool) -> bool:
+    """Whether any process wishes so; the same on all."""
+    if fabric.world_size == 1:
+        return wish
+    return bool(_summed(fabric, torch.tensor(float(wish))) > 0)
+
+
+def of_first(fabric: Fabric, value: T) -> T:
+    """The first process's value, on all."""
+    return value if fabric.world_size == 1 else fabric.broadcast(value)
+
+
+def mean_of(fabric: Fabric, total: float, count: int = 1) -> float:
+    """The mean of `count` values that add up to `total` here, over the values of all processes; 0
+    of none.
+    """
+    if fabric.world_size > 1:
+        both = _summed(fabric, torch.tensor([total, count], dtype=torch.float64))
+        total = float(both[0])
+        count = int(both[1])
+    return total / max(1, count)
+
+
+def pooled(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
+    """The counts of all processes, exactly."""
+    if fabric.world_size > 1:
+        confusion.counts = _summed(fabric, torch.from_numpy(confusion.counts)).cpu().numpy()
+        sizes = _summed(fabric, torch.tensor([confusion.images, confusion.pixels]))
+        confusion.images, confusion.pixels = (int(size) for size in sizes)
+    return confusion
+
+
+def synchronized(model: Segmenter) -> Segmenter:
+    """`model` with batch normalisation over all processes' images; its parts are changed in
+    place.
+    """
+    # torch's own conversion would lose the activations in timm's norms
+    found: Segmenter = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    return found
+
+
+def share_buffers(fabric: Fabric, model: nn.Module) -> None:
+    """Give all processes the first one's batch normalisation statistics."""
+    if fabric.world_size > 1:
+        for buffer in model.buffers():
+            buffer.copy_(fabric.broadcast(buffer))
+
+
+def _summed(fabric: Fabric, value: Tensor) -> Tensor:
+    total = fabric.all_reduce(fabric.to_device(value), reduce_op="sum")
+    assert isinstance(total, Tensor)
+    return total

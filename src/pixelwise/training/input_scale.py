@@ -1,0 +1,143 @@
+"""The size at which a trained network looks at images: found on the validation images, kept in the
+model file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pixelwise.datasets.types import DataSet, Pair
+from pixelwise.errors import PixelwiseError
+from pixelwise.evaluation.calibrate import spread
+from pixelwise.inference.backends.torch_runner import TorchRunner
+from pixelwise.inference.predictor import Predictor
+from pixelwise.metrics.bootstrap import PerImage
+from pixelwise.metrics.confusion import ConfusionMatrix, Counts
+from pixelwise.metrics.paired_bootstrap import Difference, paired
+from pixelwise.models.checkpoint import load_model, save_model
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.progress import Monitor
+from pixelwise.training.auto_config import looked_at
+from pixelwise.training.config import TrainConfig
+
+LADDER = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+
+FEWEST = 10
+"""Images that it takes to tell a gain from chance."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A scale; that by which the network was validated; its mean IoU minus the latter's, None where
+    they are the same; the others tried; how many images.
+    """
+
+    scale: float
+    before: float
+    gain: Difference | None
+    tried: tuple[float, ...]
+    images: int
+
+    @property
+    def why(self) -> str:
+        """In words."""
+        where = f"on {self.images} validation images"
+        if not self.tried:
+            return f"{self.images} validation images are too few to find a better one"
+        if self.gain is None:
+            return (
+                f"neither {' nor '.join(f'{scale:g}' for scale in self.tried)} is clearly "
+                f"better {where}"
+            )
+        gain, low, high = (
+            100 * figure for figure in (self.gain.value, self.gain.low, self.gain.high)
+        )
+        points = (
+            f"{gain:+.1f} points of mean IoU beside {self.before:g} {where} (95 %: {low:+.1f} "
+            f"to {high:+.1f})"
+        )
+        return f"{points}, for {(self.scale / self.before) ** 2:.2f} times the pixels"
+
+
+def keep_scale(
+    run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
+) -> dict[str, Any]:
+    """The scale of a run's model with the reason: the config's, or else the one found on `pairs`,
+    which is written into the model and said; that of training where trying fails, as when a larger
+    size does not fit into a GPU.
+    """
+    if config.predict_scale is not None:
+        return {"predict_scale": config.predict_scale, "why": "as told"}
+    model, header = load_model(run)
+    model.scale = scale = looked_at(config)
+    runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
+    try:
+        found = find_scale(
+            model, Predictor(runner, header.classes), dataset, spread(pairs), monitor
+        )
+        scale = found.scale
+        why = found.why
+    except PixelwiseError as error:
+        why = f"no other could be tried: {error}"
+    monitor.line(f"predict_scale {scale:g}: {why}")
+    if scale != header.model.scale:
+        save_model(
+            run / "model.safetensors",
+            model,
+            replace(header, model=replace(header.model, scale=scale)),
+        )
+    return {"predict_scale": scale, "why": why}
+
+
+def find_scale(
+    model: Segmenter,
+    predictor: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    monitor: Monitor,
+) -> Found:
+    """The best scale for `model`, which runs in `predictor`; its own where no other of LADDER is
+    clearly better.
+
+    Smaller ones are tried first, larger ones where these are no gain, each way for as long as a
+    step gains mean IoU over `pairs` that is more than chance of the images: its paired interval
+    leaves out zero. The network's own scale is changed on the way. With fewer than FEWEST pairs
+    nothing is tried.
+    """
+    best = before = model.scale
+    if len(pairs) < FEWEST:
+        return Found(best, before, None, (), len(pairs))
+    counts = {best: _counts(model, predictor, dataset, pairs, best, monitor)}
+    smaller = [s for s in reversed(LADDER) if s < before]
+    larger = [s for s in LADDER if s > before]
+    for way in (smaller, larger):
+        for step in way if best == before else ():
+            counts[step] = _counts(model, predictor, dataset, pairs, step, monitor)
+            if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
+                break
+            best = step
+    gain = None if best == before else paired(np.stack([counts[best], counts[before]]))[0]
+    return Found(best, before, gain, tuple(counts)[1:], len(pairs))
+
+
+def _counts(
+    model: Segmenter,
+    predictor: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    scale: float,
+    monitor: Monitor,
+) -> Counts:
+    """(N, 3, C), as in PerImage."""
+    model.scale = scale
+    images = PerImage(len(dataset.classes))
+    for pair in monitor.track(pairs, what=f"trying scale {scale:g}", total=len(pairs)):
+        labels = predictor.predict(pair.image).labels
+        truth = dataset.read_labels(pair.mask)
+        matrix = ConfusionMatrix(len(dataset.classes))
+        images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+    return images.counts()

@@ -1,0 +1,219 @@
+"""Losses over logits (N, C, H, W) and targets (N, H, W) of class ids and void.
+
+All give a scalar in float32, leave void pixels out, pool over the whole batch, and are zero, with a
+gradient of zero, where every pixel is void. `make_loss` reads a weighted sum of them from a text.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pixelwise.classes import VOID
+from pixelwise.errors import ConfigError, unknown
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+LOVASZ_PIXELS = 1 << 16
+"""Of larger batches a random part of this many pixels is ranked: sorting all of them costs as much
+as the network.
+"""
+
+
+def cross_entropy(
+    logits: Tensor, target: Tensor, *, weight: Tensor | None = None, smoothing: float = 0.0
+) -> Tensor:
+    """Mean over the pixels, each counted with `weight` (C,) of its class; `smoothing` spreads that
+    share of the truth over all classes (Szegedy et al. 2016, section 7).
+    """
+    total = F.cross_entropy(
+        logits.float(),
+        target,
+        weight,
+        ignore_index=VOID,
+        reduction="sum",
+        label_smoothing=smoothing,
+    )
+    counted = target != VOID
+    norm = counted.sum() if weight is None else weight[target[counted]].sum()
+    return total / norm.clamp(min=1e-6)
+
+
+def dice(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - the soft Dice coefficient 2 |P T| / (|P| + |T|), averaged over the classes in the target.
+
+    Source: Milletari, Navab, Ahmadi 2016, "V-Net", section 3, with plain sums in place of squares
+    (Sudre et al. 2017).
+    """
+    return tversky(logits, target, alpha=0.5, beta=0.5)
+
+
+def tversky(logits: Tensor, target: Tensor, *, alpha: float = 0.3, beta: float = 0.7) -> Tensor:
+    """1 - |P T| / (|P T| + alpha |P - T| + beta |T - P|), averaged over the classes in the target;
+    `beta` above `alpha` makes missed pixels dearer than false ones. Source: Salehi, Erdogmus,
+    Gholipour 2017, equation 3.
+    """
+    shares = logits.float().softmax(1)  # (N, C, H, W)
+    counted = target != VOID
+    truth = target[counted]
+    sums = (shares.flatten(2) @ counted.flatten(1)[:, :, None].float()).sum((0, 2))  # (C,)
+    sizes = torch.bincount(truth, minlength=logits.shape[1])
+    true_shares = shares.gather(1, target.masked_fill(~counted, 0)[:, None])[:, 0]  # (N, H, W)
+    both = torch.zeros_like(sums).index_add(0, truth, true_shares[counted])
+    index = both / (both + alpha * (sums - both) + beta * (sizes - both)).clamp(min=1e-6)
+    return _mean((1 - index)[sizes > 0], logits)
+
+
+def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
+    """Mean of (1 - p)^gamma times the cross-entropy; p is the share of the true class.
+
+    Source: Lin et al. 2017, "Focal loss for dense object detection", section 3.
+    """
+    losses = _pixels(logits, target)
+    return _mean((1 - (-losses).exp()) ** gamma * losses, logits)
+
+
+def ohem(logits: Tensor, target: Tensor, *, share: float = 0.7, least: float = 1 / 16) -> Tensor:
+    """Mean cross-entropy of the hard pixels alone: those whose true class has less than `share`,
+    and at least the part `least` of all. Source: Shrivastava et al. 2016 for regions; Wu et al.
+    2016, section 3.2, for pixels.
+    """
+    losses = _pixels(logits, target)
+    hard = losses > -math.log(share)
+    wanted = math.ceil(least * len(losses))
+    if int(hard.sum()) >= wanted:
+        return _mean(losses[hard], logits)
+    return _mean(losses.topk(wanted).values, logits)
+
+
+def boundary(logits: Tensor, target: Tensor, *, reach: int = 2, extra: float = 4.0) -> Tensor:
+    """Mean cross-entropy in which pixels within `reach` of another class count 1 + `extra` times.
+
+    The idea is U-Net's weight map (Ronneberger et al. 2015, section 3, equation 2), with a band in
+    place of its Gaussian over instances.
+    """
+    side = 2 * reach + 1
+    low = target.float()
+    high = target.float()
+    low = low.masked_fill(target == VOID, torch.inf)
+    high = high.masked_fill(target == VOID, -torch.inf)
+    near = -F.max_pool2d(-low[:, None], side, 1, reach) < F.max_pool2d(
+        high[:, None], side, 1, reach
+    )
+    weight = (1 + extra * near[:, 0])[target != VOID]
+    return (_pixels(logits, target) * weight).sum() / weight.sum().clamp(
+        min=1
+    ) + 0 * logits.float().sum()
+
+
+def lovasz(logits: Tensor, target: Tensor, *, pixels: int = LOVASZ_PIXELS) -> Tensor:
+    """The Lovász extension of 1 - IoU over the classes in the target; of more than `pixels` a
+    random part is taken.
+
+    Source: Berman, Rannen Triki, Blaschko 2018, "The Lovász-Softmax loss", section 3 and algorithm
+    1.
+    """
+    where = (target.flatten(1) != VOID).nonzero()
+    if len(where) > pixels:
+        where = where[torch.randint(len(where), (pixels,), device=where.device)]
+    image, place = where.T
+    truth = target.flatten(1)[image, place]  # (P,)
+    scores = logits.flatten(2)[image, :, place].float()  # (P, C)
+    shares = scores.softmax(1)
+    losses = []
+    for label in torch.unique(truth):
+        real = (truth == label).float()
+        errors, order = (real - shares[:, label]).abs().sort(descending=True)
+        real = real[order]
+        jaccard = 1 - (real.sum() - real.cumsum(0)) / (real.sum() + (1 - real).cumsum(0))
+        losses.append(errors @ jaccard.diff(prepend=jaccard.new_zeros(1)))
+    return _mean(torch.stack(losses) if losses else scores.new_zeros(0), logits)
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
+    "cross_entropy": cross_entropy,
+    "dice": dice,
+    "tversky": tversky,
+    "focal": focal,
+    "lovasz": lovasz,
+    "ohem": ohem,
+    "boundary": boundary,
+}
+
+
+def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0) -> Loss:
+    """A weighted sum from its text: `cross_entropy`, `cross_entropy + dice`, `0.5 * focal + 2 *
+    lovasz`.
+
+    `weight` (C,) and `smoothing` go to the cross-entropy. Raises ConfigError for a text that is no
+    such sum.
+    """
+    known: dict[str, Callable[..., Tensor]] = {
+        **LOSSES,
+        "cross_entropy": partial(cross_entropy, weight=weight, smoothing=smoothing),
+    }
+    terms = [_term(term, text) for term in text.split("+")]
+    for _, name in terms:
+        if name not in known:
+            raise unknown("loss", name, known)
+
+    def total(logits: Tensor, target: Tensor) -> Tensor:
+        scores = (
+            logits.float().contiguous()
+        )  # a softmax over the channels is several times as fast so, on the CPU
+        parts = [factor * known[name](scores, target) for factor, name in terms]
+        return torch.stack(parts).sum()
+
+    return total
+
+
+def class_weights(kind: str, pixels: Tensor, seen: Tensor) -> Tensor | None:
+    """Weights (C,) with mean 1 over the classes there are; None for `none`.
+
+    pixels: of each class. seen: pixels of all images that hold the class, void left out.
+    `inverse_log` is 1 / ln(1.02 + p) (Paszke et al. 2016, "ENet", section 5.2); `median`, median
+    frequency balancing (Eigen, Fergus 2015, section 6.3). Classes without pixels weigh 1.
+    """
+    pixels = pixels.double()
+    seen = seen.double()
+    there = pixels > 0
+    if kind == "none":
+        return None
+    if kind == "inverse_log":
+        weight = 1 / torch.log(1.02 + pixels / pixels.sum())
+    elif kind == "median":
+        frequency = pixels / seen.clamp(min=1)
+        weight = frequency[there].quantile(0.5) / frequency.clamp(min=1e-12)
+    else:
+        raise unknown("class weights", kind, CLASS_WEIGHTS)
+    return torch.where(there, weight / weight[there].mean(), 1.0).float()
+
+
+CLASS_WEIGHTS = ("none", "inverse_log", "median")
+
+
+def _term(term: str, text: str) -> tuple[float, str]:
+    factor, star, name = term.rpartition("*")
+    try:
+        value = float(factor) if star else 1.0
+    except ValueError:
+        value = math.nan
+    if not value > 0 or not math.isfinite(value):
+        raise ConfigError(
+            f"loss '{text}': write a sum such as 'cross_entropy + 0.5 * dice', with numbers above 0"
+        )
+    return value, name.strip()
+
+
+def _pixels(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy (P,) of the pixels that are not void."""
+    return F.cross_entropy(logits.float(), target, ignore_index=VOID, reduction="none")[
+        target != VOID
+    ]
+
+
+def _mean(values: Tensor, logits: Tensor) -> Tensor:
+    return values.mean() if values.numel() else 0 * logits.float().sum()

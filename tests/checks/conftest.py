@@ -1,0 +1,64 @@
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.datasets.synthetic import CLASSES, write_shapes
+
+
+def _faults() -> ModuleType:
+    """The clinic's faults, which live with the benchmark."""
+    path = Path(__file__).parents[2] / "benchmarks/faults/__init__.py"
+    spec = importlib.util.spec_from_file_location(
+        "clinic_faults", path, submodule_search_locations=[str(path.parent)]
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["clinic_faults"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+faults = _faults()
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean set of palette masks with classes.txt: 20 to train, 10 to validate, 10 to test."""
+    folder = tmp_path_factory.mktemp("clean")
+    write_shapes(folder, train=20, val=10, test=10, size=(100, 130), seed=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clean_binary(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same images with masks of 0 and 255 and no classes file; the rim is background."""
+    folder = tmp_path_factory.mktemp("binary") / "set"
+    shutil.copytree(clean, folder)
+    (folder / "classes.txt").unlink()
+    for path in (folder / "masks").rglob("*.png"):
+        labels = (np.asarray(Image.open(path)) > 0).astype(np.uint8) * np.uint8(255)
+        rim = np.zeros_like(labels)
+        rim[15:-15, 20:-20] = 1
+        Image.fromarray(labels * rim).save(path)
+    return folder
+
+
+@pytest.fixture
+def patient(clean: Path, tmp_path: Path) -> "faults.Patient":
+    shutil.copytree(clean, tmp_path / "set")
+    return faults.Patient(tmp_path / "set", False, CLASSES.names, CLASSES.palette)
+
+
+@pytest.fixture
+def binary(clean_binary: Path, tmp_path: Path) -> "faults.Patient":
+    shutil.copytree(clean_binary, tmp_path / "set")
+    return faults.Patient(
+        tmp_path / "set", True, ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
+    )

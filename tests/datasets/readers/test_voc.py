@@ -1,0 +1,101 @@
+"""Pascal VOC in its official layout."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.datasets.readers import voc
+from pixelwise.datasets.types import DataOptions
+from pixelwise.errors import DataError
+
+REAL = Path(__file__).parents[3] / "shared/data/voc"
+OPTIONS = DataOptions()
+
+
+def make(base: Path, lists: dict[str, list[str]], *, no_image: str = "", no_mask: str = "") -> None:
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (base / folder).mkdir(parents=True)
+    for split, names in lists.items():
+        (base / "ImageSets/Segmentation" / f"{split}.txt").write_text("\n".join(names) + "\n\n")
+        for name in names:
+            if name not in no_image.split():
+                Image.new("RGB", (4, 3)).save(base / "JPEGImages" / f"{name}.jpg")
+            if name not in no_mask.split():
+                Image.new("L", (4, 3)).save(base / "SegmentationClass" / f"{name}.png")
+
+
+@pytest.mark.parametrize("place", ["", "VOC2007", "VOCdevkit/VOC2012"])
+def test_the_layout_is_found_at_or_beneath_the_root(tmp_path: Path, place: str) -> None:
+    make(tmp_path / place, {"train": ["a", "b"], "val": ["c"], "trainval": ["a", "b", "c"]})
+    assert voc.matches(tmp_path)
+    data = voc.read(tmp_path, OPTIONS)
+    assert {split: [pair.name for pair in pairs] for split, pairs in data.splits.items()} == {
+        "train": ["a", "b"],
+        "val": ["c"],
+    }
+    assert (len(data.classes), data.classes.names[15], data.classes.palette[15]) == (
+        21,
+        "person",
+        (192, 128, 128),
+    )
+
+
+def test_without_val_it_is_what_train_leaves_of_trainval(tmp_path: Path) -> None:
+    make(tmp_path, {"train": ["a"], "trainval": ["a", "b"]})
+    assert [pair.name for pair in voc.read(tmp_path, OPTIONS).pairs("val")] == ["b"]
+
+
+def test_trainval_alone_is_split(tmp_path: Path) -> None:
+    make(tmp_path, {"trainval": [f"n{index}" for index in range(10)]})
+    data = voc.read(tmp_path, OPTIONS)
+    assert (len(data.pairs("train")), len(data.pairs("val"))) == (8, 2)
+    assert "val: 2 of 10 images held out (15 %, seed 0)" in data.notes
+
+
+def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> None:
+    make(tmp_path, {"train": list("abcdefgh"), "val": ["v"]}, no_image="b", no_mask="b c d e f g")
+    with pytest.raises(DataError) as caught:
+        voc.read(tmp_path, OPTIONS)
+    assert str(caught.value) == (
+        "train.txt lists 8 images, of which 6 lack a file: b (no image, no mask), c (no "
+        "mask), d (no mask), "
+        "e (no mask), f (no mask) and 1 more; add the files, or leave these images out with "
+        "--skip-unpaired"
+    )
+    data = voc.read(tmp_path, DataOptions(skip_unpaired=True))
+    assert [pair.name for pair in data.pairs("train")] == ["a", "h"]
+    assert any("6 lack a file" in note and "left out" in note for note in data.notes)
+
+
+def test_an_image_to_train_on_is_not_scored_as_well(tmp_path: Path) -> None:
+    make(tmp_path, {"train": ["a", "b", "c"], "val": ["v", "b"], "test": ["v", "a", "c"]})
+    with pytest.raises(
+        DataError, match=r"^b: in train and in val as well \(1 of 2\); a, c: in .* \(2 of 3\)"
+    ):
+        voc.read(tmp_path, OPTIONS)
+    kept = voc.read(tmp_path, DataOptions(hold_out=False))  # as convert and check open it
+    assert "b: in train and in val as well (1 of 2)" in kept.notes
+
+
+def test_a_test_list_without_masks_is_left_out_and_said(tmp_path: Path) -> None:
+    make(tmp_path, {"train": ["a"], "val": ["b"], "test": ["c", "d"]}, no_mask="c d")
+    data = voc.read(tmp_path, OPTIONS)
+    assert list(data.splits) == ["train", "val"]
+    assert "test: left out, as none of its 2 images has a mask" in data.notes
+
+
+def test_another_layout_is_no_voc(tmp_path: Path) -> None:
+    assert not voc.matches(tmp_path)
+    with pytest.raises(DataError, match="not Pascal VOC; it needs JPEGImages/"):
+        voc.read(tmp_path, OPTIONS)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the VOC subset is not beside the repository")
+def test_the_real_subset_opens_with_its_numbers() -> None:
+    data = voc.read(REAL, OPTIONS)
+    assert {split: len(pairs) for split, pairs in data.splits.items()} == {"train": 437, "val": 445}
+    pair = data.pairs("train")[0]
+    with Image.open(pair.mask) as image:
+        np.testing.assert_array_equal(data.read_labels(pair.mask), np.asarray(image))

@@ -1,0 +1,91 @@
+"""Opening a data set of unknown format."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelwise.datasets.registry import DATASETS, open_dataset
+from pixelwise.datasets.synthetic import write_shapes
+from pixelwise.datasets.types import DataOptions
+from pixelwise.errors import ConfigError, DataError
+
+REAL = Path(__file__).parents[3] / "shared/data"
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    write_shapes(tmp_path / "shapes", train=3, val=1, test=1, size=(24, 32))
+    return tmp_path / "shapes"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real data beside the repository")
+@pytest.mark.parametrize(
+    ("name", "place"), [("voc", "voc"), ("camvid", "camvid"), ("matte", "portraits")]
+)
+def test_the_format_of_real_data_is_found_and_said(name: str, place: str) -> None:
+    data = open_dataset(str(REAL / place))
+    assert data.format == name
+    assert data.notes[0].startswith(f"format {name}: ")
+
+
+def test_a_plain_folder_is_found(shapes: Path) -> None:
+    assert open_dataset(shapes).format == "folder"
+
+
+def test_an_unknown_format_is_told_with_the_nearest_name(shapes: Path) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"unknown format 'camvit': choose one of ade20k, auto, camvid.*mean 'camvid'",
+    ):
+        open_dataset(shapes, DataOptions(format="camvit"))
+
+
+@pytest.mark.parametrize("name", ["voc", "camvid", "matte"])
+def test_a_named_format_must_fit(shapes: Path, name: str) -> None:
+    with pytest.raises(DataError, match=f"^{shapes}: no"):
+        open_dataset(shapes, DataOptions(format=name))
+
+
+def test_a_folder_of_no_known_layout_is_told_what_each_needs(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").write_text("hello")
+    with pytest.raises(DataError) as caught:
+        open_dataset(tmp_path)
+    for part in (
+        *(f"{name}: " for name in DATASETS if name != "cityscapes-all"),
+        "JPEGImages/",
+        "trainannot/",
+        "x_matte.png",
+        "images/ and masks/",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_root_that_is_missing_a_file_or_empty_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    for name, message in (
+        ("none", "no such folder"),
+        ("file", "is a file"),
+        ("empty", "the folder is empty"),
+    ):
+        with pytest.raises(DataError, match=f"{tmp_path / name}: {message}") as caught:
+            open_dataset(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_unreadable_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=f"{tmp_path}: Permission denied; make the folder readable"):
+        open_dataset(tmp_path)
+
+
+def test_the_fingerprint_follows_the_files_not_the_place(shapes: Path, tmp_path: Path) -> None:
+    before = open_dataset(shapes).fingerprint()
+    moved = shapes.rename(tmp_path / "moved")
+    assert open_dataset(moved).fingerprint() == before
+    Image.new("RGB", (32, 24)).save(moved / "images/train/000.jpg")
+    assert open_dataset(moved).fingerprint() != before

@@ -1,0 +1,144 @@
+"""Reading every pair before a training."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.datasets.mask_reader import LabelError
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.scan import survey
+from pixelwise.datasets.types import DataSet, Pair
+from pixelwise.errors import DataError
+from pixelwise.progress import Monitor
+
+
+class Lines(Monitor):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataSet:
+    """40 pairs of 4 x 6; each mask holds one void pixel, 5 of class 1 and 18 of class 0."""
+    values = np.zeros((4, 6), np.uint8)
+    values[0, 0] = 255
+    values[1, :5] = 1
+    for split, count in (("train", 40), ("val", 1)):
+        for folder in ("images", "masks"):
+            (tmp_path / folder / split).mkdir(parents=True)
+        for index in range(count):
+            Image.new("RGB", (6, 4)).save(tmp_path / f"images/{split}/{index:02}.png")
+            Image.fromarray(values).save(tmp_path / f"masks/{split}/{index:02}.png")
+    (tmp_path / "classes.txt").write_text("ground\nroad\ncar\n")
+    return open_dataset(tmp_path)
+
+
+def resize(path: Path, height: int, width: int, orientation: int = 1) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (width, height)).save(path, exif=exif)
+
+
+def test_pixels_void_and_median_size_are_counted(data: DataSet) -> None:
+    found = survey(data, "train", monitor=Monitor())
+    assert (found.pixels, found.void, found.median_size) == ((40 * 18, 40 * 5, 0), 40, (4, 6))
+    assert (found.pairs, found.broken) == (data.pairs("train"), ())
+
+
+def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
+    images = data.root / "images/train"
+    (images / "03.png").write_bytes(b"")
+    (data.root / "masks/train/05.png").write_bytes(b"not a picture")
+    for name in ("07", "08", "09", "10"):
+        resize(images / f"{name}.png", 4, 5)
+    with pytest.raises(DataError) as caught:
+        survey(data, "train", monitor=Monitor())
+    text = str(caught.value)
+    assert text.startswith("6 of 40 pairs of train cannot be used: ")
+    assert "03.png: cannot be read as an image (the file is empty)" in text
+    assert (
+        f"{data.root / 'masks/train/05.png'}: cannot be read as an image (unknown format)" in text
+    )
+    assert "07.png: the image is 4 x 5 and its mask 07.png 4 x 6 (height x width)" in text
+    assert "10.png" not in text
+    assert text.endswith(
+        "; and 1 more; repair or remove them, or leave them out with --skip-broken"
+    )
+
+
+def test_broken_files_can_be_left_out_and_are_said(data: DataSet) -> None:
+    (data.root / "images/train/03.png").write_bytes(b"")
+    monitor = Lines()
+    found = survey(data, "train", monitor=monitor, skip_broken=True)
+    assert [pair.name for pair in found.pairs] == [
+        pair.name for pair in data.pairs("train") if pair.name != "03"
+    ]
+    assert [path.name for path, _ in found.broken] == ["03.png"]
+    assert found.void == 39
+    assert len(monitor.lines) == 1
+    assert "03.png: cannot be read" in monitor.lines[0]
+
+
+def test_a_forgotten_orientation_is_recognised(data: DataSet) -> None:
+    resize(data.root / "images/train/03.png", 4, 6, orientation=6)
+    message = (
+        "the image is 6 x 4 and its mask 03.png 4 x 6.*match with the image's EXIF orientation "
+        "left out"
+    )
+    with pytest.raises(DataError, match=message):
+        survey(data, "train", monitor=Monitor())
+
+
+@pytest.mark.parametrize("skip_broken", [False, True])
+def test_wrong_labels_are_never_skipped(data: DataSet, skip_broken: bool) -> None:
+    for name in ("03", "04"):
+        Image.fromarray(np.full((4, 6), 3, np.uint8)).save(data.root / f"masks/train/{name}.png")
+    with pytest.raises(
+        LabelError,
+        match=r"03.png: value 3 in 24 pixels, the first at row 0, column 0.*and 1 more masks",
+    ):
+        survey(data, "train", monitor=Monitor(), skip_broken=skip_broken)
+
+
+def test_nothing_left_is_an_error(data: DataSet) -> None:
+    (data.root / "images/val/00.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no pair of val can be used \(1 of 1 are broken\)"):
+        survey(data, "val", monitor=Monitor(), skip_broken=True)
+
+
+def test_an_unknown_split_is_told(data: DataSet) -> None:
+    with pytest.raises(DataError, match="there is no split 'test'; choose one of train, val"):
+        survey(data, "test", monitor=Monitor())
+
+
+def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
+    """Whoever takes one pair and waits has made the survey read one chunk, not the whole split."""
+    asked: list[Path] = []
+    counted: list[int] = []
+
+    def reader(path: Path) -> np.ndarray:
+        asked.append(path)
+        return data.read_labels(path)
+
+    class Stop(Monitor):
+        def track(self, items, **_):  # type: ignore[no-untyped-def]
+            reads = iter(items)
+            yield next(reads)
+            time.sleep(0.4)
+            counted.append(len(asked))
+
+    many = tuple(Pair(str(index), *_files(data)) for index in range(200))
+    survey(replace(data, splits={"train": many}, read_labels=reader), "train", monitor=Stop())
+    assert 1 <= counted[0] <= 64
+
+
+def _files(data: DataSet) -> tuple[Path, Path]:
+    pair = data.pairs("train")[0]
+    return pair.image, pair.mask

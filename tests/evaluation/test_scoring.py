@@ -1,0 +1,120 @@
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixelwise
+from pixelwise.classes import Classes
+from pixelwise.datasets.types import DataOptions
+from pixelwise.errors import DataError, ImageError, ModelError
+from pixelwise.evaluation.compare_models import compare
+from pixelwise.evaluation.find_label_issues import suspects
+from pixelwise.inference.predictor import Predictor
+
+NAMES = ("background", "circle", "square", "triangle")
+
+
+class Brightness:
+    """Ten lines instead of a model: the class is the red channel's quarter."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        label = (rgb[:, 0].astype(int) * self.classes) // 256
+        return np.stack([label == k for k in range(self.classes)], axis=1).astype(np.float32)
+
+
+def predictor(names: tuple[str, ...] = NAMES) -> Predictor:
+    return Predictor(Brightness(len(names)), Classes.named(names))
+
+
+def by_hand(folder: Path, model: tuple[str, ...], shared: tuple[str, ...]) -> list[float]:
+    """IoU of the shared classes, counted pixel by pixel with plain sets."""
+    hits = dict.fromkeys(shared, 0)
+    union = dict.fromkeys(shared, 0)
+    for mask in sorted((folder / "masks/test").iterdir()):
+        truth = np.asarray(Image.open(mask))
+        rgb = np.asarray(Image.open(folder / "images/test" / f"{mask.stem}.jpg"))
+        found = (rgb[..., 0].astype(int) * len(model)) // 256
+        for t, f in zip(truth.flat, found.flat, strict=True):
+            name = NAMES[t]
+            said = model[f]
+            if name not in shared:
+                continue
+            for c in shared:
+                hits[c] += name == c and said == c
+                union[c] += c in (name, said)
+    return [hits[c] / union[c] if union[c] else math.nan for c in shared]
+
+
+def test_scores_equal_a_count_by_hand_over_whole_images(shapes: Path) -> None:
+    found = pixelwise.evaluate(predictor(), shapes)
+    assert found.split == "test"
+    assert found.scores.images == 4
+    assert found.scores.iou == pytest.approx(by_hand(shapes, NAMES, NAMES), nan_ok=True)
+
+
+def test_classes_are_matched_by_name_and_the_rest_is_void(shapes: Path) -> None:
+    model = ("star", "circle", "background")
+    found = pixelwise.evaluate(predictor(model), shapes)
+    assert found.classes.names == ("background", "circle")
+    assert found.scores.iou == pytest.approx(by_hand(shapes, model, ("background", "circle")))
+    assert found.scores.void_fraction > 0
+    assert "does not know square, triangle" in found.notes[0]
+    assert "no star" in found.notes[1]
+
+
+def test_broken_files_of_the_scored_split_are_left_out_only_when_asked_to(
+    shapes: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    broken = sorted((data / "images/test").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:500])
+    with pytest.raises(ImageError, match=broken.name):
+        pixelwise.evaluate(predictor(), data)
+    skipping = DataOptions(skip_broken=True)
+    found = pixelwise.evaluate(predictor(), data, options=skipping)
+    assert broken.stem not in compare([predictor()] * 2, data, options=skipping).images
+    searched = suspects(predictor(), data, out=tmp_path / "out", split="test", options=skipping)
+    assert searched.images == 3
+    broken.unlink()
+    (data / f"masks/test/{broken.stem}.png").unlink()
+    assert found.scores.images == 3
+    assert found.scores.iou == pytest.approx(by_hand(data, NAMES, NAMES), nan_ok=True)
+
+
+def test_a_model_that_shares_no_class_is_refused(shapes: Path) -> None:
+    with pytest.raises(ModelError, match="share no class"):
+        pixelwise.evaluate(predictor(("a", "b")), shapes)
+
+
+def test_an_unknown_split_is_answered_with_those_there_are(shapes: Path) -> None:
+    with pytest.raises(DataError, match="train, val, test"):
+        pixelwise.evaluate(predictor(), shapes, split="holdout")
+
+
+def test_the_report_and_the_json_hold_the_figures_of_the_contract(
+    shapes: Path, tmp_path: Path
+) -> None:
+    found = pixelwise.evaluate(predictor(), shapes, split="val", report=tmp_path / "report")
+    raw = json.loads((tmp_path / "report/scores.json").read_text())
+    assert raw.keys() >= {
+        "classes",
+        "iou",
+        "mean_iou",
+        "pixel_accuracy",
+        "mean_accuracy",
+        "frequency_weighted_iou",
+        "dice",
+        "confusion_matrix",
+        "images",
+        "void_fraction",
+    }
+    assert raw["mean_iou"] == pytest.approx(found.scores.mean_iou, abs=1e-6)
+    assert "<html" in (tmp_path / "report/report.html").read_text()

@@ -1,0 +1,90 @@
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from pixelwise.classes import Classes
+from pixelwise.errors import ModelError
+from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
+from pixelwise.models.registry import ModelConfig
+
+CONFIG = ModelConfig("fcn32s", "resnet10t", 2)
+HEADER = Header(CONFIG, Classes(("land", "sea"), ((0, 0, 0), (0, 0, 255))), {"crop": [32, 32]})
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    save_model(path, CONFIG.build(), HEADER)
+    return path
+
+
+def test_a_model_file_is_enough_to_run_it_again(saved: Path) -> None:
+    model, header = load_model(saved)
+    assert header == HEADER
+    again, _ = load_model(saved.parent)
+    x = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        assert torch.equal(model.eval()(x), again.eval()(x))
+    assert read_header(saved) == HEADER
+
+
+def test_a_truncated_file_is_refused(saved: Path) -> None:
+    whole = saved.read_bytes()
+    for length in (0, 4, 200, len(whole) - 1):
+        saved.write_bytes(whole[:length])
+        with pytest.raises(ModelError, match="truncated or damaged"):
+            load_model(saved)
+
+
+def test_another_format_version_is_refused_by_number(saved: Path) -> None:
+    rewrite(saved, lambda raw: raw | {"format_version": 99})
+    with pytest.raises(ModelError, match=r"version 99.*reads version 1"):
+        load_model(saved)
+
+
+def test_a_header_that_does_not_fit_its_weights_is_refused(saved: Path) -> None:
+    rewrite(saved, lambda raw: raw | {"model": raw["model"] | {"classes": 3}})
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("training", [[], None, {"reading": None}, {"reading": [1]}])
+def test_a_header_whose_training_is_no_table_is_refused(saved: Path, training: object) -> None:
+    rewrite(saved, lambda raw: raw | {"training": training})
+    with pytest.raises(ModelError, match=r"header is damaged.*no table"):
+        read_header(saved)
+
+
+def test_pickles_are_never_opened(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "ran",))  # type: ignore[return-value]
+
+    for name, write in (
+        ("a.pt", lambda p: torch.save(Bomb(), p)),
+        ("b.pkl", lambda p: p.write_bytes(pickle.dumps(Bomb()))),
+    ):
+        write(tmp_path / name)  # type: ignore[no-untyped-call]
+        with pytest.raises(ModelError, match="pickle"):
+            load_model(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_missing_or_not_ours_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        load_model(tmp_path)
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(ModelError, match="not written by pixelwise"):
+        load_model(tmp_path / "x.safetensors")
+
+
+def rewrite(path: Path, change: object) -> None:
+    with safe_open(path, "pt") as file:
+        raw = json.loads(file.metadata()["pixelwise"])
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(state, path, metadata={"pixelwise": json.dumps(change(raw))})  # type: ignore[operator]

@@ -1,0 +1,185 @@
+"""What POST /v1/segment and its neighbours answer; the truth is Predictor.predict on the same
+pixels.
+"""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from pycocotools import mask as coco
+
+from pixelwise.errors import ConfigError
+from pixelwise.serving import create_app
+from pixelwise.serving.responses import runs
+
+from .conftest import NAMES, asking, file_of, pixels, post, predictor_of
+
+
+def opened(body: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(body)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_the_mask_is_that_of_predict(client: TestClient, rgb: np.ndarray, kind: str) -> None:
+    data = file_of(rgb, kind)
+    answer = post(client, data)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    image = Image.open(io.BytesIO(answer.content))
+    truth = predictor_of().predict(data)
+    assert image.mode == "P"
+    assert (np.asarray(image) == truth.labels).all()
+    assert tuple(image.getpalette()[3:6]) == truth.palette[1]
+
+
+def test_a_picture_in_tiles_is_labelled_as_predict_does(client: TestClient) -> None:
+    rgb = pixels(90, 100)
+    answer = post(client, file_of(rgb), model="again")
+    assert (opened(answer.content) == predictor_of(tile=32).predict(rgb).labels).all()
+
+
+def test_overlay_and_confidence_are_those_of_the_result(
+    client: TestClient, rgb: np.ndarray
+) -> None:
+    truth = predictor_of().predict(rgb)
+    answer = post(client, file_of(rgb), format="confidence")
+    assert (opened(answer.content) == np.rint(truth.confidence * 255)).all()
+    answer = post(client, file_of(rgb), format="overlay", opacity=0)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert opened(answer.content).shape == rgb.shape
+
+
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # pycocotools' own
+def test_json_has_shares_and_run_lengths_that_coco_reads(
+    client: TestClient, rgb: np.ndarray
+) -> None:
+    found = post(client, file_of(rgb), format="json").json()
+    truth = predictor_of().predict(rgb).labels
+    assert (found["model"], found["height"], found["width"]) == ("animals", *truth.shape)
+    assert sum(entry["pixels"] for entry in found["classes"]) == truth.size
+    for entry in found["classes"]:
+        assert entry["name"] == NAMES[entry["id"]]
+        assert entry["pixels"] == (truth == entry["id"]).sum()
+        packed = coco.frPyObjects(
+            {"size": list(truth.shape), "counts": entry["runs"]}, *truth.shape
+        )
+        assert (coco.decode(packed) == (truth == entry["id"])).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"), [([[0, 1], [1, 1]], [1, 3]), ([[1, 0]], [0, 1, 1]), ([[0, 0]], [2])]
+)
+def test_run_lengths_by_hand(rows: list[list[int]], counts: list[int]) -> None:
+    assert runs(np.array(rows, bool)) == counts
+
+
+def test_polygons_enclose_what_they_say(client: TestClient) -> None:
+    rgb = np.zeros((12, 10, 3), np.uint8)
+    rgb[2:8, 3:9] = 255
+    rgb[4:6, 5:7] = 0
+    found = post(client, file_of(rgb), format="json", regions="polygons", classes="bird").json()
+    bird = next(entry for entry in found["classes"] if entry["name"] == "bird")
+    (rings,) = bird["polygons"]
+    corners = [{tuple(corner) for corner in ring} for ring in rings]
+    assert corners == [{(3, 2), (9, 2), (9, 8), (3, 8)}, {(5, 4), (7, 4), (7, 6), (5, 6)}]
+    assert bird["pixels"] == 6 * 6 - 2 * 2
+    assert not any("polygons" in entry for entry in found["classes"] if entry["name"] == "void")
+
+
+def test_threshold_and_classes_leave_void(client: TestClient, rgb: np.ndarray) -> None:
+    truth = predictor_of().predict(rgb)
+    labels = opened(post(client, file_of(rgb), threshold=0.9, classes=["cat", "bird"]).content)
+    kept = (truth.confidence >= 0.9) & np.isin(truth.labels, [1, 3])
+    assert 0 < kept.sum() < kept.size
+    assert (labels == np.where(kept, truth.labels, 255)).all()
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "kind"),
+    [
+        ("*/*", 200, "image/png"),
+        ("image/jpeg;q=0.5, application/json", 200, "application/json"),
+        ("image/*", 200, "image/png"),
+        ("text/html, image/jpeg;q=0.1", 200, "image/jpeg"),
+        ("text/html", 406, "application/json"),
+        ("image/png;q=0", 406, "application/json"),
+        ("image/png;q=x", 406, "application/json"),
+    ],
+)
+def test_accept_decides_where_no_format_is_given(
+    client: TestClient, rgb, accept: str, status: int, kind: str
+) -> None:
+    answer = client.post("/v1/segment", files={"image": file_of(rgb)}, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, kind)
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code", "said"),
+    [
+        ({"model": "cats"}, 404, "unknown_model", "animals, again"),
+        ({"classes": "bidr"}, 422, "impossible", "did you mean 'bird'"),
+        ({"threshold": 2}, 422, "invalid_parameter", "threshold"),
+        ({"threshold": "nan"}, 422, "invalid_parameter", "threshold"),
+        ({"format": "pdf"}, 422, "invalid_parameter", "format"),
+        ({"colour": "red"}, 422, "invalid_parameter", "colour"),
+    ],
+)
+def test_a_wrong_parameter_is_named(
+    client: TestClient, rgb, params: dict, status: int, code: str, said: str
+) -> None:
+    answer = post(client, file_of(rgb), **params)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert said in error["message"]
+
+
+def test_models_health_metrics_and_description(client: TestClient, rgb: np.ndarray) -> None:
+    models = client.get("/v1/models").json()["models"]
+    assert [(model["name"], tuple(model["classes"])) for model in models] == [
+        ("animals", NAMES),
+        ("again", NAMES),
+    ]
+    assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
+    before = _pixels(client)
+    post(client, file_of(rgb))
+    assert _pixels(client) == before + rgb.shape[0] * rgb.shape[1]
+    assert set(client.get("/openapi.json").json()["paths"]) >= {
+        "/v1/segment",
+        "/v1/models",
+        "/metrics",
+    }
+    for path in ("/docs", "/redoc"):  # would load scripts from elsewhere
+        assert client.get(path).json()["error"]["code"] == "not_found"
+
+
+def _pixels(client: TestClient) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return float(
+        next(
+            (line for line in lines if line.startswith('pixelwise_pixels_total{model="animals"}')),
+            "0",
+        ).split()[-1]
+    )
+
+
+def test_without_a_model_there_is_nothing_to_serve() -> None:
+    with pytest.raises(ConfigError, match="no model"):
+        create_app({})
+
+
+def test_a_fault_of_the_server_shows_no_traceback(
+    caplog: pytest.LogCaptureFixture, rgb: np.ndarray
+) -> None:
+    def broken(_: np.ndarray) -> np.ndarray:
+        raise ZeroDivisionError("secret")
+
+    with asking(create_app({"a": predictor_of(broken)})) as client:
+        answer = post(client, file_of(rgb))
+    assert answer.status_code == 500
+    assert json.loads(answer.content)["error"]["code"] == "internal"
+    assert b"secret" not in answer.content
+    assert "secret" in caplog.text

@@ -1,0 +1,89 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.errors import ImageError
+from pixelwise.training.loaders import (
+    Epochs,
+    TrainingSet,
+    WholeImages,
+    plainly,
+    training_loader,
+    validation_loader,
+    workers_ended,
+)
+from pixelwise.training.transforms import Augmentation
+
+
+def batches(folder: Path, *, workers: int, epoch: int, seed: int = 0) -> list[torch.Tensor]:
+    data = open_dataset(folder)
+    dataset = TrainingSet(data.pairs("train"), data.read_labels, Augmentation((32, 32)), seed)
+    loader, epochs = training_loader(dataset, batch=5, workers=workers)
+    epochs.epoch = epoch
+    return [part for batch in loader for part in batch]
+
+
+def test_samples_do_not_depend_on_the_number_of_workers(shapes: Path) -> None:
+    alone = batches(shapes, workers=0, epoch=2)
+    two = batches(shapes, workers=2, epoch=2)
+    assert len(alone) == 4  # two whole batches of 12 images, image and target each
+    assert all(torch.equal(a, b) for a, b in zip(alone, two, strict=True))
+
+
+@pytest.mark.parametrize(("epoch", "seed"), [(3, 0), (2, 1)])
+def test_samples_depend_on_epoch_and_seed(shapes: Path, epoch: int, seed: int) -> None:
+    assert not torch.equal(
+        batches(shapes, workers=0, epoch=2)[0],
+        batches(shapes, workers=0, epoch=epoch, seed=seed)[0],
+    )
+
+
+def test_an_epoch_shows_every_image_once() -> None:
+    epochs = Epochs(50, seed=1)
+    epochs.epoch = 4
+    items = list(epochs)
+    assert sorted(index for _, index in items) == list(range(50))
+    assert {epoch for epoch, _ in items} == {4}
+    assert items != sorted(items)
+
+
+def test_a_set_smaller_than_the_batch_still_gives_one(shapes: Path) -> None:
+    data = open_dataset(shapes)
+    dataset = TrainingSet(data.pairs("val"), data.read_labels, Augmentation((32, 32)), 0)
+    loader, _ = training_loader(dataset, batch=100, workers=0)
+    assert [len(image) for image, _ in loader] == [4]
+
+
+def test_validation_shows_whole_images_and_cuts_only_huge_ones(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = open_dataset(shapes)
+    whole = list(validation_loader(WholeImages(data.pairs("val"), data.read_labels), workers=0))
+    assert [len(tiles) for tiles in whole] == [1] * 4
+    assert whole[0][0][0].shape == (1, 3, 64, 96)
+    monkeypatch.setattr("pixelwise.training.loaders.VALIDATION_TILE", 50)
+    cut = WholeImages(data.pairs("val"), data.read_labels)[0]
+    assert [tuple(target.shape[1:]) for _, target in cut] == [
+        (50, 50),
+        (50, 46),
+        (14, 50),
+        (14, 46),
+    ]
+    assert sum(target.eq(1).sum() for _, target in cut) == whole[0][0][1].eq(1).sum()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(
+    shapes: Path, tmp_path: Path, workers: int
+) -> None:
+    data = open_dataset(shutil.copytree(shapes, tmp_path / "set"))
+    pairs = data.pairs("val")
+    pairs[0].image.write_bytes(b"")
+    loader = validation_loader(WholeImages(pairs, data.read_labels), workers=workers)
+    with pytest.raises(ImageError) as caught, workers_ended(loader):
+        list(plainly(loader))
+    assert str(caught.value).startswith(f"{pairs[0].image}: cannot be read as an image")
+    assert "\n" not in str(caught.value)
