@@ -28,10 +28,10 @@ from pixelwise.cluster.batching import LARGEST, deal, share
 from pixelwise.cluster.engine import Cluster, connected
 from pixelwise.cluster.manifest import Manifest
 from pixelwise.cluster.pool import Pool
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import finished, refuse_clashes
 from pixelwise.io.storage import Store
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 IMAGES = 100_000_000
 JOBS = 10
@@ -168,7 +168,7 @@ class Nothing:
 
 
 def measured() -> Costs:
-    with connected(Cluster("local", 2), Monitor()), TemporaryDirectory() as folder:
+    with connected(Cluster("local", 2), Progress()), TemporaryDirectory() as folder:
         few, many = (handing_out(images, Store(folder)) for images in (1, MANY))
     image = (many - few) / (MANY - 1)
     return Costs(before_beginning(), few - image, image)
@@ -194,8 +194,10 @@ def before_beginning() -> float:
     """For each image: names that clash, what is there already, and units."""
     names = [f"/images/{number:09}.jpg" for number in range(SAMPLE)]
     began = time.perf_counter()
-    refuse_clashes(names, "/out", Choices(), beside=frozenset(), is_large=lambda image: False)
-    finished(names, "/out", Choices(), there={}, beside=frozenset(), same=True)
+    refuse_clashes(
+        names, "/out", PredictOptions(), beside=frozenset(), is_large=lambda image: False
+    )
+    finished(names, "/out", PredictOptions(), there={}, beside=frozenset(), same=True)
     deal(names, [PIXELS] * SAMPLE, workers=WORKERS[-1])
     return (time.perf_counter() - began) / SAMPLE
 

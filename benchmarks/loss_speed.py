@@ -17,7 +17,7 @@ from machine import provenance
 from torch import Tensor
 
 from pixelwise.classes import VOID
-from pixelwise.malloc import kept_heap
+from pixelwise.malloc import retain_memory
 from pixelwise.training.losses import make_loss
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         target[:, : height // 10] = VOID
         theirs = of_smp()
         ours = make_loss("cross_entropy + dice")
-        with kept_heap():
+        with retain_memory():
             turns = [
                 (seconds(theirs, logits, target), seconds(ours, logits, target))
                 for _ in range(options.repeats)

@@ -28,8 +28,8 @@ from PIL import Image
 
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.threads import WORKERS, ahead
-from pixelwise.io.images import encoded, encoded_labels
+from pixelwise.inference.threads import WORKERS, map_ordered
+from pixelwise.io.images import encode_image, encode_labels
 
 WARM = 4.0
 """Seconds until what all clients have sent is in the queue."""
@@ -168,7 +168,7 @@ def bare(predictor: Predictor, files: list[bytes], seconds: float, calls: int = 
     in_time = itertools.takewhile(
         lambda _: time.perf_counter() - start < seconds, itertools.cycle(files)
     )
-    for _ in ahead(predictor.predict, in_time, workers=calls):
+    for _ in map_ordered(predictor.predict, in_time, workers=calls):
         done += 1
     return done / (time.perf_counter() - start)
 
@@ -177,7 +177,7 @@ def timed_encoding(predictor: Predictor, files: list[bytes]) -> float:
     results = [predictor.predict(data) for data in files[:16]]
     start = time.perf_counter()
     for result in results:
-        encoded_labels(result.labels, result.palette)
+        encode_labels(result.labels, result.palette)
     return (time.perf_counter() - start) / len(results) * 1e3
 
 
@@ -274,7 +274,7 @@ def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
             best = 0.0
             for _ in range(3):
                 start = time.perf_counter()
-                list(ahead(predictor.runner, [stack] * (16 // size)))
+                list(map_ordered(predictor.runner, [stack] * (16 // size)))
                 best = max(best, 16 / (time.perf_counter() - start))
             rates.append(f"{best:.1f}")
         rows.append(f"| {runtime} {precision} | {' | '.join(rates)} |")
@@ -287,10 +287,10 @@ def memory(args: argparse.Namespace, files: list[bytes], port: int, pid: int) ->
     """
     rng = np.random.default_rng(0)
     whole = [Image.open(io.BytesIO(data)).convert("RGB") for data in files]
-    small = [encoded(np.asarray(picture.resize((160, 120))), "JPEG") for picture in whole]
+    small = [encode_image(np.asarray(picture.resize((160, 120))), "JPEG") for picture in whole]
     sizes = rng.integers(200, 1200, (32, 2)).tolist()
     pictures = [
-        encoded(np.asarray(whole[i % len(whole)].resize(size)), "JPEG")
+        encode_image(np.asarray(whole[i % len(whole)].resize(size)), "JPEG")
         for i, size in enumerate(sizes)
     ]
     rows = [

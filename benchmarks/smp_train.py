@@ -26,7 +26,7 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.io.images import read_rgb
-from pixelwise.malloc import kept_heap
+from pixelwise.malloc import retain_memory
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.pretrained import load_weights
 
@@ -115,7 +115,7 @@ def mean_iou(model: torch.nn.Module, data: Crops, split: str) -> float:
     return float((both[union > 0] / union[union > 0]).mean())
 
 
-@kept_heap()
+@retain_memory()
 def main(source: Path, out: Path, minutes: float) -> None:
     torch.manual_seed(0)
     random.seed(0)

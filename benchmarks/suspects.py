@@ -27,7 +27,7 @@ from pixelwise.datasets.types import DataSet
 from pixelwise.evaluation.find_label_issues import suspects
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import read_rgb, write_image, write_labels
-from pixelwise.metrics.label_issues import suspects_of
+from pixelwise.metrics.label_issues import find_label_issues
 
 SMALLEST = 100
 SHARE = 0.05
@@ -117,7 +117,7 @@ def tally(images: list[Image], kind: str, seed: int) -> Tally:
         )[0]
         margin = image.probabilities.max(0).astype(np.float32) - given
         worst = 0.0
-        for one in suspects_of(labels, image.probabilities):
+        for one in find_label_issues(labels, image.probabilities):
             top, left, bottom, right = one.box
             place = slice(top, bottom), slice(left, right)
             hit = bool(wrong[place][one.mask].mean() > 0.5)

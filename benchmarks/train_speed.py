@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from machine import provenance
 from torch import nn
 
-from pixelwise.malloc import kept_heap
+from pixelwise.malloc import retain_memory
 from pixelwise.models.registry import build_model
 from pixelwise.models.upsampling import TransposedConv2d
 from pixelwise.training.precision import choose_precision
@@ -78,7 +78,7 @@ class Learner:
         return time.perf_counter() - start
 
 
-_kept = kept_heap()
+_kept = retain_memory()
 _learner: Learner
 
 

@@ -22,7 +22,7 @@ from machine import provenance
 from torch import Tensor, nn
 
 import pixelwise
-from pixelwise.malloc import kept_heap
+from pixelwise.malloc import retain_memory
 from pixelwise.models.upsampling import TransposedConv2d
 
 SHAPES = {
@@ -122,7 +122,7 @@ def resident_peak() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-@kept_heap()
+@retain_memory()
 def layers(rounds: int) -> list[str]:
     rows = [
         "| channels, stride, kernel | precision | layout | pass | PyTorch ms | pixelwise ms | "
@@ -172,7 +172,7 @@ def memory() -> list[str]:
     return rows
 
 
-@kept_heap()
+@retain_memory()
 def network(rounds: int) -> list[str]:
     """FCN-32s on ResNet-18, one image of 320 x 480, inference; with PyTorch's layer in place of
     ours, and fixed.

@@ -23,7 +23,7 @@ FLOORS = {
     "models": 3,
     "metrics": 3,
     "io": 2,
-    "classes": 2,
+    "classes": 1,
     "progress": 1,
     "interrupt": 1,
     "optional": 1,

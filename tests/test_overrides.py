@@ -1,7 +1,7 @@
 import pytest
 
 from pixelwise.errors import ConfigError
-from pixelwise.overrides import read_fields
+from pixelwise.overrides import parse_overrides
 from pixelwise.training.config import TrainConfig
 
 
@@ -15,7 +15,7 @@ def test_fields_are_read_by_the_type_they_have() -> None:
         "mirror=False",
         "loss=dice + focal",
     ]
-    assert read_fields(texts, TrainConfig) == {
+    assert parse_overrides(texts, TrainConfig) == {
         "ema": 0.0,
         "scale": (0.5, 2),
         "optimizer": "sgd",
@@ -41,9 +41,9 @@ def test_fields_are_read_by_the_type_they_have() -> None:
 )
 def test_fields_that_do_not_fit_are_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        read_fields([text], TrainConfig)
+        parse_overrides([text], TrainConfig)
 
 
 def test_a_field_with_an_option_of_its_own_is_refused() -> None:
     with pytest.raises(ConfigError, match="option of its own"):
-        read_fields(["epochs=3"], TrainConfig, own=("epochs",))
+        parse_overrides(["epochs=3"], TrainConfig, own=("epochs",))

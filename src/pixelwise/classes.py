@@ -15,6 +15,10 @@ VOID = 255
 MAX_CLASSES = 255
 
 Colour = tuple[int, int, int]
+
+VOID_COLOUR: Colour = (224, 224, 192)
+"""The colour of void in the palettes of Pascal VOC."""
+
 Labels = NDArray[np.uint8]
 """Class ids and void, (H, W)."""
 

@@ -49,9 +49,21 @@ class TrainingError(PixelwiseError):
     """A training cannot go on; the best model so far is kept."""
 
 
-def unknown(what: str, name: str, allowed: Iterable[str]) -> ConfigError:
+def unknown_choice_error(what: str, name: str, allowed: Iterable[str]) -> ConfigError:
     """The error for a name that is not among `allowed`, with the nearest one as advice."""
     choices = sorted(allowed)
     near = get_close_matches(name, choices, n=1)
     advice = f"; did you mean '{near[0]}'?" if near else ""
     return ConfigError(f"unknown {what} '{name}': choose one of {', '.join(choices)}{advice}")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or of its cause's where another library wrapped it.
+
+    Of what ended a Ray actor while it was made, the last line: it stands behind the traceback.
+    """
+    text = str(getattr(error, "cause", None) or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1] if getattr(error, "actor_init_failed", False) else lines[0]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class StopWish:
+class StopFlag:
     """True once somebody asked to stop."""
 
     def __init__(self) -> None:
@@ -18,11 +18,11 @@ class StopWish:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[StopWish]:
+def stop_on_interrupt() -> Iterator[StopFlag]:
     """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. Elsewhere,
     nothing.
     """
-    wish = StopWish()
+    wish = StopFlag()
     if threading.current_thread() is not threading.main_thread():
         yield wish
         return

@@ -15,7 +15,7 @@ _KEPT = 2**31 - 1
 _MEBIBYTE = 2**20
 
 
-def share_heap() -> None:
+def single_arena() -> None:
     """One heap for all threads to come: what a thread frees the others use.
 
     Of a burst of large pictures, with a heap for each thread, twice as much stays
@@ -25,7 +25,7 @@ def share_heap() -> None:
 
 
 @contextmanager
-def kept_heap() -> Iterator[None]:
+def retain_memory() -> Iterator[None]:
     """Keep freed memory for the next tensor while the block runs, in one heap for all threads; also
     a decorator.
 
@@ -33,7 +33,7 @@ def kept_heap() -> Iterator[None]:
     clears every page of every one: a step on large batches spends three fifths of its time there
     (benchmarks/results/train_speed.md).
     """
-    share_heap()
+    single_arena()
     _of_libc("mallopt", _MMAP_MAX, 0)
     _of_libc("mallopt", _TRIM_THRESHOLD, _KEPT)
     try:
@@ -42,10 +42,10 @@ def kept_heap() -> Iterator[None]:
         _of_libc("mallopt", _MMAP_MAX, 65536)  # the rest as glibc adapts it to large arrays
         _of_libc("mallopt", _MMAP_THRESHOLD, 32 * _MEBIBYTE)
         _of_libc("mallopt", _TRIM_THRESHOLD, 64 * _MEBIBYTE)
-        trim_heap()
+        trim_memory()
 
 
-def trim_heap() -> None:
+def trim_memory() -> None:
     """Give what is free back to the system."""
     _of_libc("malloc_trim", 0)
 

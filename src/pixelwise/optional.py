@@ -20,7 +20,7 @@ EXTRA |= dict.fromkeys(("ray", "fsspec", "pyarrow"), "cluster")
 """The extra of pixelwise that brings each package."""
 
 
-def demand(name: str) -> ModuleType:
+def require_package(name: str) -> ModuleType:
     """The package or module, or a ConfigError that says how to install it."""
     try:
         return importlib.import_module(name)
@@ -31,6 +31,6 @@ def demand(name: str) -> ModuleType:
         ) from error
 
 
-def installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Whether the package is there; it is not imported."""
     return importlib.util.find_spec(name) is not None

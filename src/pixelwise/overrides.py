@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError, unknown_choice_error
 
 
-def read_fields(
+def parse_overrides(
     texts: Sequence[str], kind: type[Any], *, own: Collection[str] = ()
 ) -> dict[str, Any]:
     """Fields of the dataclass `kind` from texts such as `ema=0.999`, `scale=(0.5, 2)`,
@@ -26,7 +26,7 @@ def read_fields(
         if not equals:
             raise ConfigError(f"'{text}': write NAME=VALUE, as in ema=0.999")
         if name not in known:
-            raise unknown("field", name, known)
+            raise unknown_choice_error("field", name, known)
         if name in own:
             raise ConfigError(f"{name} has an option of its own: give it by that, not by --set")
         found[name] = _read_value(name, value, known[name])

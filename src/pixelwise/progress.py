@@ -10,12 +10,12 @@ T = TypeVar("T")
 _log = logging.getLogger("pixelwise")
 
 
-class Monitor:
+class Progress:
     """Receives what a job has to say. This one logs lines to the logger `pixelwise` and shows no
     progress.
     """
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Say one finished line."""
         _log.info(text)
 
@@ -25,5 +25,5 @@ class Monitor:
         """Pass `items` on while showing how far they are; each counts `weight` of `total` units."""
         return iter(items)
 
-    def status(self, text: str) -> None:
+    def set_postfix(self, text: str) -> None:
         """Put a short text beside the running progress (a loss, a time left)."""

@@ -144,16 +144,16 @@ def test_training_reads_the_mended_copy_of_a_broken_set(
 ) -> None:
     from pixelwise.datasets.registry import open_dataset
     from pixelwise.datasets.scan import survey
-    from pixelwise.progress import Monitor
+    from pixelwise.progress import Progress
 
     (patient.root / "masks/train/000.png").write_bytes(b"")
     (patient.root / "masks/train/001.png").unlink()
     with pytest.raises(DataError):
-        survey(open_dataset(patient.root), "train", monitor=Monitor())
+        survey(open_dataset(patient.root), "train", progress=Progress())
     check(patient.root, fix=tmp_path / "mended")
     dataset = open_dataset(tmp_path / "mended")
     assert dataset.classes.names == patient.names
-    kept = survey(dataset, "train", monitor=Monitor())
+    kept = survey(dataset, "train", progress=Progress())
     assert len(kept.pairs) == 18
 
 

@@ -12,7 +12,7 @@ import pytest
 from pixelwise.checks.examine import examine
 from pixelwise.checks.issue_types import KINDS
 from pixelwise.checks.repair import repair
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 # A few faults show only in photographs or need more classes than shapes have; the benchmark covers
 # them.
@@ -46,7 +46,7 @@ def test_a_fault_is_named_and_none_of_what_fix_promises_is_left(
     before = snapshot(patient.root)
     found = examine(patient.root)
     assert set(fault.kinds) & found.findings.ids(), sorted(found.findings.ids())
-    done = repair(found, tmp_path / "mended", monitor=Monitor())
+    done = repair(found, tmp_path / "mended", progress=Progress())
     again = examine(tmp_path / "mended")
     left = {kind for kind in again.findings.ids() if KINDS[kind].mended}
     assert not left, [

@@ -9,7 +9,7 @@ from PIL import Image
 from pixelwise.checks.examine import examine
 from pixelwise.checks.repair import repair
 from pixelwise.datasets.conversion import convert
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 
 def labelme(folder: Path, name: str, shapes: list[tuple[str, str, list[list[float]]]]) -> None:
@@ -57,7 +57,7 @@ def test_shapes_cut_at_the_border_overlapping_or_blank_are_found_and_mended(tmp_
         == ("note", [("line.png", done.blank.total())])
         == ("note", [("line.png", 1)])
     )
-    repair(found, tmp_path / "mended", monitor=Monitor())
+    repair(found, tmp_path / "mended", progress=Progress())
     assert not {
         kind for kind in examine(tmp_path / "mended").findings.ids() if kind.startswith("shapes")
     }

@@ -13,7 +13,7 @@ from pixelwise.cluster import watchdog as watch
 from pixelwise.cluster.worker import Worker
 from pixelwise.inference.tiling import Band
 from pixelwise.io.storage import Store
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 LOG = "PIXELWISE_TEST_LOG"
@@ -31,7 +31,7 @@ class Hurt(Worker):
                 time.sleep(3600)
         super()._part(image, band, place, scratch)
 
-    def _written(self, image: str, said: Monitor) -> str:
+    def _written(self, image: str, said: Progress) -> str:
         if log := os.environ.get(LOG):
             (Path(log) / f"{Path(image).stem}.{os.getpid()}.{time.time_ns()}").touch()
             time.sleep(0.05)

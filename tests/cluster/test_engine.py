@@ -20,14 +20,13 @@ from pixelwise.cluster.engine import (
     _refuse_silent,
     await_nodes,
     connected,
-    first_line,
     refuse_unfit,
     versions,
     wants_gpu,
 )
-from pixelwise.errors import ConfigError
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.errors import ConfigError, first_line
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 
 @pytest.fixture
@@ -42,10 +41,10 @@ def unconnected(address: str) -> Iterator[None]:
     """`connected`, or its first question alone where another test's cluster is connected in this
     process.
     """
-    if demand("ray").is_initialized():
+    if require_package("ray").is_initialized():
         _refuse_silent(address)
     else:
-        with connected(Cluster(address), Monitor()):
+        with connected(Cluster(address), Progress()):
             yield
 
 
@@ -118,7 +117,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
         pytest.raises(ConfigError, match=r"pip install 'pixelwise\[cluster\]'"),
-        connected(Cluster(), Monitor()),
+        connected(Cluster(), Progress()),
     ):
         pass
 
@@ -180,7 +179,7 @@ def test_another_ray_or_python_on_the_cluster_is_named_and_refused(
     ).check_version_info
     for theirs in ({"ray_version": "2.58.0"}, {"python_version": "3.9.1"}):
         mine = {
-            "ray_version": demand("ray").__version__,
+            "ray_version": require_package("ray").__version__,
             "python_version": platform.python_version(),
         }
 
@@ -188,7 +187,7 @@ def test_another_ray_or_python_on_the_cluster_is_named_and_refused(
             check(there, "10.0.0.6")
 
         in_place(fake(init=init))
-        with pytest.raises(ConfigError) as told, connected(Cluster(), Monitor()):
+        with pytest.raises(ConfigError) as told, connected(Cluster(), Progress()):
             pass
         said = str(told.value)
         assert said.startswith("cluster auto: Version mismatch")
@@ -203,10 +202,10 @@ def test_the_dashboard_is_linked_where_there_is_one(
     address: str, in_place: Callable[[Any], None]
 ) -> None:
     lines = list[str]()
-    monitor: Any = SimpleNamespace(line=lines.append)
+    progress: Any = SimpleNamespace(line=lines.append)
     found = SimpleNamespace(dashboard_url=address, address_info={"gcs_address": "10.0.0.5:6379"})
     in_place(fake(init=lambda *words, **options: found))
-    with connected(Cluster(), monitor):
+    with connected(Cluster(), progress):
         pass
     link = f"; dashboard http://{address}" if address else ""
     assert lines == [f"Ray at 10.0.0.5:6379: 1 nodes, 4 cores, 0 GPUs{link}"]

@@ -25,28 +25,28 @@ from pixelwise.cluster.manifest import read_manifest
 from pixelwise.cluster.predict_job import Order, _beside, estimate, predict_on_cluster
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.load import load
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import RECIPE
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.io.storage import Store
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning"
 )  # Ray Data's of its own settings
 
 
-class Said(Monitor):
+class Said(Progress):
     def __init__(self) -> None:
         self.lines = list[str]()
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
 def alone(model: Path, images: Path, out: Path, **choices: Any) -> dict[str, bytes]:
     """What one machine writes, by name."""
-    predict_files(load(model), [images], out, choices=Choices(**choices))
+    predict_files(load(model), [images], out, choices=PredictOptions(**choices))
     return files(out)
 
 
@@ -74,7 +74,7 @@ def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_nod
     hurt = threading.Thread(target=harm, args=(ray, out))
     hurt.start()
     said = Said()
-    done = predict_on_cluster(Order(model, [str(folder)], str(out)), Cluster(), monitor=said)
+    done = predict_on_cluster(Order(model, [str(folder)], str(out)), Cluster(), progress=said)
     hurt.join()
     (folder / "poison.png").unlink()
     assert done.written == 40, said.lines
@@ -122,7 +122,7 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     out = Store(f"{s3}/{tmp_path.name}/out")
     source.take(sorted(images.iterdir()))
     order = Order(
-        model, [source.root], out.root, Choices(confidence=True, extras=("probabilities",))
+        model, [source.root], out.root, PredictOptions(confidence=True, extras=("probabilities",))
     )
     assert predict_on_cluster(order, Cluster()).written == 12
     expected = alone(model, images, tmp_path / "alone", confidence=True, extras=("probabilities",))
@@ -145,7 +145,9 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     with pytest.raises(
         ConfigError, match="masks of 12 of these images, made with another model or other options"
     ):
-        predict_on_cluster(Order(model, [source.root], out.root, Choices(tta=True)), Cluster())
+        predict_on_cluster(
+            Order(model, [source.root], out.root, PredictOptions(tta=True)), Cluster()
+        )
     with pytest.raises(
         OutputError, match=r"cannot look into s3://no-such-bucket|cannot write s3://no-such-bucket"
     ):

@@ -31,23 +31,23 @@ from pixelwise.cluster.worker import Task, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
 from pixelwise.inference.load import load
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.tiling import Band
 from pixelwise.io.storage import Store, filesystem
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 rasterio = pytest.importorskip("rasterio", reason="the extra raster is not installed")
 
 TILES: dict[str, Any] = {"tile": (64, 64), "overlap": 0.25}
-ALL = Choices(confidence=True, extras=("logits",))
+ALL = PredictOptions(confidence=True, extras=("logits",))
 
 
-class Said(Monitor):
+class Said(Progress):
     def __init__(self) -> None:
         self.lines = list[str]()
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
@@ -124,7 +124,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     def pool(ray: object, cluster: Cluster, model: Path, *given: object) -> Inline:
         return Inline(model, cluster.workers or 2)
 
-    monkeypatch.setattr(predict, "connected", lambda cluster, monitor: nullcontext(Here()))
+    monkeypatch.setattr(predict, "connected", lambda cluster, progress: nullcontext(Here()))
     monkeypatch.setattr(predict.Pool, "of", pool)
     monkeypatch.setattr(predict, "Worker", Fresh)
     monkeypatch.setattr(predict, "LARGE", 100_000)
@@ -420,7 +420,7 @@ def test_an_estimate_and_a_job_that_is_refused_leave_what_is_there(
     said = Said()
     loading = {**TILES, "tile": (tile, tile)}
     order = ordered(model, source / "map.tif", begun, overwrite=overwrite, loading=loading)
-    predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
+    predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), progress=said)
     assert said.lines[-1].startswith("1 images of 0 megapixels: about")
     assert everything(begun) == before
 
@@ -457,7 +457,7 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
     order = ordered(model, source, begun)
 
     def estimated(order: Order) -> Any:
-        predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), monitor=said)
+        predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), progress=said)
         return seen[-1]
 
     monkeypatch.setattr(
@@ -512,7 +512,7 @@ def test_before_a_long_job_small_images_are_measured_and_those_count(
     said = Said()
     assert (
         predict_on_cluster(
-            ordered(model, source, tmp_path / "out"), Cluster(workers=1), monitor=said
+            ordered(model, source, tmp_path / "out"), Cluster(workers=1), progress=said
         ).written
         == 2
     )
@@ -522,7 +522,7 @@ def test_before_a_long_job_small_images_are_measured_and_those_count(
     for number in range(7):
         (source / f"{number}.png").write_bytes(photo)
     done = predict_on_cluster(
-        ordered(model, source, tmp_path / "more"), Cluster(workers=1), monitor=said
+        ordered(model, source, tmp_path / "more"), Cluster(workers=1), progress=said
     )
     assert (done.written, done.failed) == (9, [])
     assert [line for line in said.lines if line.startswith("9 images of 0 megapixels: about")]
@@ -578,12 +578,16 @@ def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
     ("choices", "loading", "said"),
     [
         (ALL, {"max_memory": 100_000}, "allow more with --max-memory, or cut the picture"),
-        (Choices(smallest=9), {}, "leave out --smallest-area and --largest, or cut the picture"),
+        (
+            PredictOptions(smallest=9),
+            {},
+            "leave out --smallest-area and --largest, or cut the picture",
+        ),
     ],
 )
 def test_a_picture_that_is_too_large_for_what_is_asked_fails_by_name_and_the_others_go_on(
     workers: int,
-    choices: Choices,
+    choices: PredictOptions,
     loading: dict[str, Any],
     said: str,
     model: Path,
@@ -623,7 +627,7 @@ def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_
     broken = tmp_path / "broken.png"
     ledger = Ledger()
     broken.write_bytes(b"\x89PNG\r\n")
-    one = Worker(Task(str(tmp_path / "out"), model, {}, Choices(), frozenset(), ledger))
+    one = Worker(Task(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), ledger))
     row = {"unit": 0, "images": [str(broken)], "pixels": [1], "band": 0, "of": 1}
     for _ in range(6):
         (found,) = one(row)

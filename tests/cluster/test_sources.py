@@ -8,7 +8,7 @@ import pytest
 
 from pixelwise.cluster.sources import UNKNOWN, find_sources, weights
 from pixelwise.errors import DataError, ImageError
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import result_names
 from pixelwise.io.storage import Store, fetch
 
@@ -58,8 +58,8 @@ def test_images_on_a_web_server_are_weighed_and_fetched(images: Path, tmp_path: 
         assert find_sources([signed]) == {signed: None}
         found = fetch(signed, tmp_path)
         assert (found.name, found.read_bytes()) == ("07.png", (images / "07.png").read_bytes())
-        assert result_names(signed, Choices())[0] == ["07.png"]
-        assert result_names("https://host/get?id=7.1", Choices())[0] == ["get?id=7.png"], (
+        assert result_names(signed, PredictOptions())[0] == ["07.png"]
+        assert result_names("https://host/get?id=7.1", PredictOptions())[0] == ["get?id=7.png"], (
             "what follows is its name"
         )
         web.shutdown()

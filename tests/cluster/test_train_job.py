@@ -18,7 +18,7 @@ from pixelwise.cluster.log_relay import Teller
 from pixelwise.cluster.train_job import Lesson, _files, learn, train_on_cluster
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import OutputError, PixelwiseError
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 
 pytestmark = pytest.mark.filterwarnings(
@@ -43,7 +43,7 @@ OPTIONS = (
 )
 
 
-class Killing(Monitor):
+class Killing(Progress):
     """Kills a training process when the first epoch is said to be done."""
 
     def __init__(self, cluster: Any) -> None:
@@ -51,7 +51,7 @@ class Killing(Monitor):
         self.lines = list[str]()
         self.killed = 0
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
         if text.startswith("epoch 1") and not self.killed:
             from hurt import processes
@@ -102,13 +102,13 @@ def test_a_training_that_loses_a_process_ends_with_the_weights_of_torchrun(
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    monitor = Killing(two_nodes)
+    progress = Killing(two_nodes)
     run = train_on_cluster(
-        shapes, tmp_path / "ray", config=CONFIG, cluster=Cluster(workers=2), monitor=monitor
+        shapes, tmp_path / "ray", config=CONFIG, cluster=Cluster(workers=2), progress=progress
     )
-    assert monitor.killed
-    assert sum("training begins in 2 processes" in line for line in monitor.lines) == 2, (
-        monitor.lines
+    assert progress.killed
+    assert sum("training begins in 2 processes" in line for line in progress.lines) == 2, (
+        progress.lines
     )
     assert [row.epoch for row in run.history] == [1, 2, 3]
     one, other = (

@@ -13,14 +13,14 @@ from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.scan import survey
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 
-class Lines(Monitor):
+class Lines(Progress):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
@@ -47,7 +47,7 @@ def resize(path: Path, height: int, width: int, orientation: int = 1) -> None:
 
 
 def test_pixels_void_and_median_size_are_counted(data: DataSet) -> None:
-    found = survey(data, "train", monitor=Monitor())
+    found = survey(data, "train", progress=Progress())
     assert (found.pixels, found.void, found.median_size) == ((40 * 18, 40 * 5, 0), 40, (4, 6))
     assert (found.pairs, found.broken) == (data.pairs("train"), ())
 
@@ -59,7 +59,7 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
     for name in ("07", "08", "09", "10"):
         resize(images / f"{name}.png", 4, 5)
     with pytest.raises(DataError) as caught:
-        survey(data, "train", monitor=Monitor())
+        survey(data, "train", progress=Progress())
     text = str(caught.value)
     assert text.startswith("6 of 40 pairs of train cannot be used: ")
     assert "03.png: cannot be read as an image (the file is empty)" in text
@@ -75,15 +75,15 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
 
 def test_broken_files_can_be_left_out_and_are_said(data: DataSet) -> None:
     (data.root / "images/train/03.png").write_bytes(b"")
-    monitor = Lines()
-    found = survey(data, "train", monitor=monitor, skip_broken=True)
+    progress = Lines()
+    found = survey(data, "train", progress=progress, skip_broken=True)
     assert [pair.name for pair in found.pairs] == [
         pair.name for pair in data.pairs("train") if pair.name != "03"
     ]
     assert [path.name for path, _ in found.broken] == ["03.png"]
     assert found.void == 39
-    assert len(monitor.lines) == 1
-    assert "03.png: cannot be read" in monitor.lines[0]
+    assert len(progress.lines) == 1
+    assert "03.png: cannot be read" in progress.lines[0]
 
 
 def test_a_forgotten_orientation_is_recognised(data: DataSet) -> None:
@@ -93,7 +93,7 @@ def test_a_forgotten_orientation_is_recognised(data: DataSet) -> None:
         "left out"
     )
     with pytest.raises(DataError, match=message):
-        survey(data, "train", monitor=Monitor())
+        survey(data, "train", progress=Progress())
 
 
 @pytest.mark.parametrize("skip_broken", [False, True])
@@ -104,18 +104,18 @@ def test_wrong_labels_are_never_skipped(data: DataSet, skip_broken: bool) -> Non
         LabelError,
         match=r"03.png: value 3 in 24 pixels, the first at row 0, column 0.*and 1 more masks",
     ):
-        survey(data, "train", monitor=Monitor(), skip_broken=skip_broken)
+        survey(data, "train", progress=Progress(), skip_broken=skip_broken)
 
 
 def test_nothing_left_is_an_error(data: DataSet) -> None:
     (data.root / "images/val/00.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"no pair of val can be used \(1 of 1 are broken\)"):
-        survey(data, "val", monitor=Monitor(), skip_broken=True)
+        survey(data, "val", progress=Progress(), skip_broken=True)
 
 
 def test_an_unknown_split_is_told(data: DataSet) -> None:
     with pytest.raises(DataError, match="there is no split 'test'; choose one of train, val"):
-        survey(data, "test", monitor=Monitor())
+        survey(data, "test", progress=Progress())
 
 
 def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
@@ -127,7 +127,7 @@ def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
         asked.append(path)
         return data.read_labels(path)
 
-    class Stop(Monitor):
+    class Stop(Progress):
         def track(self, items, **_):  # type: ignore[no-untyped-def]
             reads = iter(items)
             yield next(reads)
@@ -135,7 +135,7 @@ def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
             counted.append(len(asked))
 
     many = tuple(Pair(str(index), *_files(data)) for index in range(200))
-    survey(replace(data, splits={"train": many}, read_labels=reader), "train", monitor=Stop())
+    survey(replace(data, splits={"train": many}, read_labels=reader), "train", progress=Stop())
     assert 1 <= counted[0] <= 64
 
 

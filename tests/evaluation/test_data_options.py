@@ -16,17 +16,17 @@ from pixelwise.evaluation.compare_models import compare
 from pixelwise.evaluation.data_options import as_trained
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 CONFIG = ModelConfig("fcn32s", "resnet10t", 2)
 READING = {"seed": 5, "val_fraction": 0.25, "matte_threshold": 7}
 
 
-class Said(Monitor):
+class Said(Progress):
     def __init__(self) -> None:
         self.lines = list[str]()
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
@@ -102,7 +102,7 @@ def test_models_that_were_trained_on_other_splits_are_compared_with_a_word(
 ) -> None:
     other = saved(tmp_path / "other.safetensors", {})
     said = Said()
-    found = compare([model, other], data, monitor=said)
+    found = compare([model, other], data, progress=said)
     assert set(found.images) == dealt(data, "test", seed=5, val_fraction=0.25)
     told = [
         line for line in said.lines if "may have learned from images that are scored here" in line
@@ -113,5 +113,7 @@ def test_models_that_were_trained_on_other_splits_are_compared_with_a_word(
         "unlike m."
     )
     same = Said()
-    compare([model, saved(tmp_path / "same.safetensors", {"reading": READING})], data, monitor=same)
+    compare(
+        [model, saved(tmp_path / "same.safetensors", {"reading": READING})], data, progress=same
+    )
     assert not any("may have learned" in line for line in same.lines)

@@ -26,14 +26,14 @@ from pixelwise.inference.backends import autotune as auto
 from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.sessions import Trial, fastest
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
-from pixelwise.inference.tta import Runner, release, steady
+from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
 from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
 from pixelwise.models.registry import DECODERS, ModelConfig
-from pixelwise.optional import installed
-from pixelwise.progress import Monitor
+from pixelwise.optional import is_installed
+from pixelwise.progress import Progress
 
 NAMES = ("sky", "road", "car")
 
@@ -59,11 +59,11 @@ def picture(path: Path, height: int, width: int) -> Path:
     return path
 
 
-class Lines(Monitor):
+class Lines(Progress):
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.said.append(text)
 
 
@@ -189,7 +189,7 @@ def test_a_missing_package_is_answered_with_how_to_install_it(
         ConfigError, match=r"onnx is not installed: pip install 'pixelwise\[export\]'"
     ):
         export(model_file(tmp_path / "m.safetensors"), tmp_path / "m.onnx")
-    assert not installed("pixelwise_of_tomorrow")
+    assert not is_installed("pixelwise_of_tomorrow")
 
 
 def test_the_fastest_of_those_that_agree_is_kept() -> None:
@@ -217,18 +217,18 @@ def test_auto_measures_once_and_remembers(tmp_path: Path) -> None:
         "quick": candidate("quick", lambda rgb: rgb.astype(np.float32) + 1),
         "wrong": candidate("wrong", lambda rgb: -rgb.astype(np.float32)),
     }
-    monitor = Lines()
+    progress = Lines()
     tile = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8), np.uint8)
-    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=progress)  # type: ignore[arg-type]
     assert np.array_equal(runner(tile), tile.astype(np.float32) + 1)
-    assert monitor.said[0].startswith("runtime quick: the fastest whose labels agree")
+    assert progress.said[0].startswith("runtime quick: the fastest whose labels agree")
     built.clear()
-    again = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+    again = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=progress)  # type: ignore[arg-type]
     assert np.array_equal(again(tile), tile.astype(np.float32) + 1)
     assert built == ["quick"]
     for damaged in ("", "{", '{"runtime": "gone"}', "[1]"):
         (tmp_path / "choice.json").write_text(damaged)
-        anew = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+        anew = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=progress)  # type: ignore[arg-type]
         assert np.array_equal(anew(tile), tile.astype(np.float32) + 1)
 
 
@@ -240,7 +240,7 @@ class Kept:
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         return rgb.astype(np.float32)
 
-    def release(self) -> None:
+    def release_memory(self) -> None:
         self.released += 1
 
 
@@ -248,17 +248,17 @@ def test_the_memory_that_a_runner_keeps_is_given_back_and_it_works_on(tmp_path: 
     kept = Kept()
     tile = np.zeros((1, 3, 8, 8), np.uint8)
     chosen = AutoRunner(
-        {"torch float32": lambda: kept}, remembered=tmp_path / "choice.json", monitor=Lines()
+        {"torch float32": lambda: kept}, remembered=tmp_path / "choice.json", progress=Lines()
     )
-    release(chosen)  # before anything was chosen
+    release_memory(chosen)  # before anything was chosen
     chosen(tile)
-    release(chosen)
-    release(lambda rgb: rgb)  # keeps nothing
+    release_memory(chosen)
+    release_memory(lambda rgb: rgb)  # keeps nothing
     assert kept.released == 1
     runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
     rgb = np.random.default_rng(0).integers(0, 256, (1, 3, 96, 64), np.uint8)
     before = runner(rgb)
-    release(runner)
+    release_memory(runner)
     assert np.array_equal(runner(rgb), before)
 
 
@@ -268,13 +268,13 @@ def test_after_many_shapes_openvino_prepares_the_network_anew(
     runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
     rgb = np.random.default_rng(0).integers(0, 256, (1, 3, 96, 64), np.uint8)
     before = runner(rgb)
-    release(runner)
+    release_memory(runner)
     assert runner.network  # type: ignore[attr-defined]
     for side in range(32, 32 * 6, 32):
         runner(np.zeros((1, 3, side, 32), np.uint8))
     for file in own_cache.rglob("*.onnx"):
         file.write_bytes(b"another network")
-    release(runner)
+    release_memory(runner)
     assert not runner.network  # type: ignore[attr-defined]
     assert np.array_equal(runner(rgb), before)
 
@@ -284,8 +284,8 @@ def test_openvino_compiles_for_the_shape_of_many_tiles_as_long_as_it_is_used(
 ) -> None:
     runner = pixelwise.load(model_file(tmp_path / "m.safetensors"), runtime="openvino").runner
     shared = runner.steady_networks  # type: ignore[attr-defined]
-    first = steady(runner)
-    second = steady(runner)
+    first = specialize_for_shape(runner)
+    second = specialize_for_shape(runner)
     for side in (32, 96, 45, 96):
         rgb = np.random.default_rng(side).integers(0, 256, (1, 3, side, 64), np.uint8)
         np.testing.assert_allclose(first(rgb), runner(rgb), atol=1e-4)
@@ -307,29 +307,29 @@ def test_auto_tries_its_candidates_as_they_will_be_used(tmp_path: Path) -> None:
             time.sleep(self.pauses[0])
             return rgb.astype(np.float32)
 
-        def steady(self) -> Runner:
+        def specialize_for_shape(self) -> Runner:
             return Both(self.pauses[1], self.pauses[1])
 
     candidates = {"torch float32": lambda: Both(0.01, 0.01), "other": lambda: Both(0.02, 0.0)}
     tile = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 8), np.uint8)
-    for way, name in (steady, "other"), (lambda runner: runner, "torch float32"):
-        monitor = Lines()
-        runner = AutoRunner(candidates, remembered=tmp_path / f"{name}.json", monitor=monitor)  # type: ignore[arg-type]
+    for way, name in (specialize_for_shape, "other"), (lambda runner: runner, "torch float32"):
+        progress = Lines()
+        runner = AutoRunner(candidates, remembered=tmp_path / f"{name}.json", progress=progress)  # type: ignore[arg-type]
         assert np.array_equal(way(runner)(tile), tile)  # type: ignore[operator]
-        assert monitor.said[0].startswith(f"runtime {name}: the fastest")
+        assert progress.said[0].startswith(f"runtime {name}: the fastest")
 
 
 def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(
     tmp_path: Path, own_cache: Path
 ) -> None:
     model = model_file(tmp_path / "m.safetensors", "fcn8s")
-    monitor = Lines()
+    progress = Lines()
     source = picture(tmp_path / "a.png", 60, 90)
     expected = pixelwise.load(model).predict(source).labels
-    found = pixelwise.load(model, runtime="auto", monitor=monitor).predict(source).labels
+    found = pixelwise.load(model, runtime="auto", progress=progress).predict(source).labels
     assert (found == expected).mean() > 0.99
-    assert "openvino bfloat16" in monitor.said[0]
-    assert "onnxruntime float32" in monitor.said[0]
+    assert "openvino bfloat16" in progress.said[0]
+    assert "onnxruntime float32" in progress.said[0]
     (network,) = own_cache.glob("*.onnx")
     network.write_bytes(b"damaged")
     for runtime in ("onnxruntime", "openvino"):
@@ -356,25 +356,27 @@ def test_auto_takes_the_nearest_where_none_of_a_given_precision_agrees(tmp_path:
         name: lambda factor=factor: lambda rgb: rgb * np.float32(factor)
         for name, factor in kinds.items()
     }
-    monitor = Lines()
+    progress = Lines()
     runner = AutoRunner(
-        candidates, remembered=tmp_path / "a.json", monitor=monitor, precision="bfloat16"
+        candidates, remembered=tmp_path / "a.json", progress=progress, precision="bfloat16"
     )  # type: ignore[arg-type]
     assert not runner(tile).any()  # labels of zeros are all 0, those of the other are never right
-    assert monitor.said[0].startswith(
+    assert progress.said[0].startswith(
         "runtime openvino bfloat16: of bfloat16 the nearest, as none agrees"
     )
 
 
 def test_auto_keeps_to_a_precision_that_is_given(tmp_path: Path, own_cache: Path) -> None:
     model = model_file(tmp_path / "m.safetensors", "fcn8s")
-    monitor = Lines()
+    progress = Lines()
     source = picture(tmp_path / "a.png", 60, 90)
     for precision in ("float32", "bfloat16"):
-        monitor.said.clear()
-        pixelwise.load(model, runtime="auto", precision=precision, monitor=monitor).predict(source)
-        assert monitor.said[0].startswith("runtime ")
-        assert monitor.said[0].split()[2] == f"{precision}:"
+        progress.said.clear()
+        pixelwise.load(model, runtime="auto", precision=precision, progress=progress).predict(
+            source
+        )
+        assert progress.said[0].startswith("runtime ")
+        assert progress.said[0].split()[2] == f"{precision}:"
         assert (own_cache / next(own_cache.glob(f"*-{precision}.json")).name).is_file()
 
 
@@ -429,7 +431,7 @@ def test_masks_that_are_there_are_left_and_those_of_another_model_refused(tmp_pa
     anew = predict_files(predictor, images, out, recipe=Recipe(other.made_with, overwrite=True))
     assert len(anew.written) == 3
     with_overlay = predict_files(
-        predictor, images, out, choices=Choices(overlay=True), recipe=other
+        predictor, images, out, choices=PredictOptions(overlay=True), recipe=other
     )
     assert len(with_overlay.written) == 3  # their overlays were not there yet
 
@@ -457,14 +459,14 @@ def test_a_cache_that_cannot_be_written_leaves_pytorch(
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     model = model_file(tmp_path / "m.safetensors", "fcn32s")
-    monitor = Lines()
+    progress = Lines()
     source = picture(tmp_path / "a.png", 40, 40)
-    found = pixelwise.load(model, runtime="auto", monitor=monitor).predict(source).labels
+    found = pixelwise.load(model, runtime="auto", progress=progress).predict(source).labels
     assert (found == pixelwise.load(model).predict(source).labels).mean() > 0.99
     assert (
         sum(
             line.startswith("runtime o") and " left out: cannot write" in line
-            for line in monitor.said
+            for line in progress.said
         )
         == 3
     )
@@ -478,11 +480,11 @@ def test_a_candidate_that_fails_at_its_first_tile_is_left_out(tmp_path: Path) ->
         "torch float32": lambda: lambda rgb: rgb.astype(np.float32),
         "other": lambda: failing,
     }
-    monitor = Lines()
+    progress = Lines()
     tile = np.zeros((1, 3, 8, 8), np.uint8)
-    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", monitor=monitor)  # type: ignore[arg-type]
+    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=progress)  # type: ignore[arg-type]
     assert np.array_equal(runner(tile), tile)
-    assert monitor.said[0] == "runtime other left out: cannot be compiled"
+    assert progress.said[0] == "runtime other left out: cannot be compiled"
 
 
 @pytest.mark.parametrize(

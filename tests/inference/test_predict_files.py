@@ -14,12 +14,12 @@ from PIL import Image
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.inference import predict_files as predict_module
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import find_images, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.threads import WORKERS
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 
 def quarters(rgb: np.ndarray) -> np.ndarray:
@@ -33,7 +33,10 @@ def predictor() -> Predictor:
 
 def test_masks_have_the_inputs_size_and_the_classes_palette(photo: Path, tmp_path: Path) -> None:
     done = predict_files(
-        predictor(), [photo], tmp_path / "out", choices=Choices(overlay=True, confidence=True)
+        predictor(),
+        [photo],
+        tmp_path / "out",
+        choices=PredictOptions(overlay=True, confidence=True),
     )
     assert done.written == (tmp_path / "out/photo.png",)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -98,13 +101,13 @@ def test_patterns_and_lists_name_images(photo: Path, tmp_path: Path) -> None:
 
 
 def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path: Path) -> None:
-    choices = Choices(extras=("probabilities", "areas", "seams"))
+    choices = PredictOptions(extras=("probabilities", "areas", "seams"))
     recipe = Recipe({"model": "a"})
     said: list[str] = []
-    monitor = Monitor()
-    monitor.line = said.append  # type: ignore[method-assign]
+    progress = Progress()
+    progress.log = said.append  # type: ignore[method-assign]
     predict_files(
-        predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe, monitor=monitor
+        predictor(), [photo], tmp_path / "out", choices=choices, recipe=recipe, progress=progress
     )
     assert said == ["photo.jpg: one tile, so no seams"]
     with (
@@ -121,7 +124,11 @@ def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path:
     assert again.skipped == (photo,)
     assert (tmp_path / "out/areas.csv").read_text() == table
     other = predict_files(
-        predictor(), [photo], tmp_path / "out", choices=Choices(extras=("logits",)), recipe=recipe
+        predictor(),
+        [photo],
+        tmp_path / "out",
+        choices=PredictOptions(extras=("logits",)),
+        recipe=recipe,
     )
     assert len(other.written) == 1, "its logits were not there yet"
 
@@ -137,7 +144,7 @@ def test_extras_are_written_and_a_second_call_misses_none(photo: Path, tmp_path:
 )
 def test_choices_that_cannot_be_are_refused(choices: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        Choices(**choices)
+        PredictOptions(**choices)
 
 
 def test_a_folder_that_takes_no_files_is_named(photo: Path) -> None:
@@ -207,12 +214,12 @@ def test_masks_of_another_model_are_refused_also_when_more_is_asked_for(
     predict_files(always(1), [photo], out, recipe=Recipe({"model": "a"}))
     with pytest.raises(ConfigError, match="masks of 1 of these images, made with another model"):
         predict_files(
-            always(2), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "b"})
+            always(2), [photo], out, choices=PredictOptions(**more), recipe=Recipe({"model": "b"})
         )
     assert labels(out / "photo.png") == [1]
     assert len(
         predict_files(
-            always(1), [photo], out, choices=Choices(**more), recipe=Recipe({"model": "a"})
+            always(1), [photo], out, choices=PredictOptions(**more), recipe=Recipe({"model": "a"})
         ).written
     )
 
@@ -276,12 +283,12 @@ def test_an_image_beside_which_its_mask_goes_is_no_mask(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("y_overlay.jpg", Choices(overlay=True)),
-        ("y_confidence.png", Choices(confidence=True)),
+        ("y_overlay.jpg", PredictOptions(overlay=True)),
+        ("y_confidence.png", PredictOptions(confidence=True)),
     ],
 )
 def test_no_result_takes_the_place_of_an_input(
-    name: str, choices: Choices, photo: Path, tmp_path: Path
+    name: str, choices: PredictOptions, photo: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -306,7 +313,9 @@ def test_a_confidence_and_a_mask_of_one_name_are_refused(
     for image in images:
         shutil.copy(photo, image)
     with pytest.raises(ConfigError, match=r"both be written as z_confidence\.png"):
-        predict_files(predictor(), images, tmp_path / "out", choices=Choices(confidence=True))
+        predict_files(
+            predictor(), images, tmp_path / "out", choices=PredictOptions(confidence=True)
+        )
     assert len(predict_files(predictor(), images, tmp_path / "out").written) == 2
 
 
@@ -323,7 +332,7 @@ def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
     else:
         monkeypatch.setitem(sys.modules, "rasterio.features", None)
     with pytest.raises(ConfigError, match=said):
-        predict_files(predictor(), [photo], out, choices=Choices(smallest=9), recipe=new)
+        predict_files(predictor(), [photo], out, choices=PredictOptions(smallest=9), recipe=new)
     assert predict_files(predictor(), [photo], out, recipe=old).skipped == (photo,)
 
 
@@ -333,7 +342,7 @@ def test_the_table_of_areas_grows_and_goes_with_the_masks(photo: Path, tmp_path:
         Image.open(photo).save(image)
     out = tmp_path / "out"
     recipe = Recipe({"model": "a"})
-    areas = Choices(extras=("areas",))
+    areas = PredictOptions(extras=("areas",))
 
     def table() -> dict[str, list[str]]:
         rows = [line.split(",") for line in (out / "areas.csv").read_text().splitlines()]
@@ -366,12 +375,12 @@ def test_names_that_are_no_unicode_are_written_into_the_table(tmp_path: Path) ->
     (tmp_path / "t.png").rename(os.fsdecode(os.fsencode(folder) + b"/b\xe4.png"))
     for _ in range(2):
         done = predict_files(
-            always(1), [folder], tmp_path / "out", choices=Choices(extras=("areas",))
+            always(1), [folder], tmp_path / "out", choices=PredictOptions(extras=("areas",))
         )
         assert len(done.written) == 1
     Image.new("RGB", (20, 20)).save(tmp_path / "t.png")
     predict_files(
-        always(1), [tmp_path / "t.png"], tmp_path / "out", choices=Choices(extras=("areas",))
+        always(1), [tmp_path / "t.png"], tmp_path / "out", choices=PredictOptions(extras=("areas",))
     )
     lines = (tmp_path / "out/areas.csv").read_text(encoding="utf-8").splitlines()
     assert lines[1:] == [r"b\udce4.png,b,400,1.000000,", "t.png,b,400,1.000000,"]
@@ -384,11 +393,11 @@ def test_an_overlay_that_no_jpeg_can_hold_is_left_out_and_the_others_go_on(
     """Of 65,490 rows the image alone would fit, but not with its legend."""
     Image.new("RGB", size).save(tmp_path / "long.png")
     said: list[str] = []
-    monitor = Monitor()
-    monitor.line = said.append  # type: ignore[method-assign]
+    progress = Progress()
+    progress.log = said.append  # type: ignore[method-assign]
     images = [tmp_path / "long.png", photo]
-    choices = Choices(overlay=True)
-    done = predict_files(always(1), images, tmp_path / "out", choices=choices, monitor=monitor)
+    choices = PredictOptions(overlay=True)
+    done = predict_files(always(1), images, tmp_path / "out", choices=choices, progress=progress)
     assert [path.name for path in done.written] == ["long.png", "photo.png"]
     assert [line.split(": ")[1] for line in said] == [
         "no overlay, as a JPEG file holds 65500 pixels a side at most"

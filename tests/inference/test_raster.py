@@ -25,7 +25,7 @@ from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
-from pixelwise.inference.options import SCORES, Choices
+from pixelwise.inference.options import SCORES, PredictOptions
 from pixelwise.inference.predict_files import Recipe, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import (
@@ -39,7 +39,7 @@ from pixelwise.inference.raster import (
 from pixelwise.inference.tiling import WEIGHTS, TilePlan, stream
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.registry import ModelConfig
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 CLASSES = Classes.named(("a", "b", "c"))
 
@@ -111,7 +111,7 @@ def test_a_raster_gets_the_mask_of_the_same_picture_in_memory(tmp_path: Path, we
         predictor,
         write(tmp_path / "a.tif", rgb),
         tmp_path / "out",
-        choices=Choices(confidence=True),
+        choices=PredictOptions(confidence=True),
     )
     expected = predictor.predict(rgb)
     with rasterio.open(done) as mask:
@@ -361,7 +361,10 @@ def test_rasters_are_averaged_with_their_mirror_as_pictures_are(tmp_path: Path) 
     rgb = picture(90, 130)
     predictor = Predictor(lopsided, CLASSES, tile=(64, 64))
     done = predict_raster(
-        predictor, write(tmp_path / "a.tif", rgb), tmp_path / "out", choices=Choices(tta=True)
+        predictor,
+        write(tmp_path / "a.tif", rgb),
+        tmp_path / "out",
+        choices=PredictOptions(tta=True),
     )
     with rasterio.open(done) as mask:
         assert np.array_equal(mask.read(1), predictor.predict(rgb, tta=True).labels)
@@ -395,7 +398,7 @@ def test_scores_of_a_raster_are_those_of_the_picture_in_half_precision(tmp_path:
     predictor = Predictor(blurred, CLASSES, tile=(64, 64))
     source = write(tmp_path / "a.tif", rgb, nodata=0)
     for kind in SCORES:
-        predict_raster(predictor, source, tmp_path / "out", choices=Choices(extras=(kind,)))
+        predict_raster(predictor, source, tmp_path / "out", choices=PredictOptions(extras=(kind,)))
         expected = predictor.predict(rgb, scores=kind).scores[kind].astype(np.float32)
         with rasterio.open(tmp_path / f"out/a_{kind}.tif") as found:
             bands = found.read()
@@ -409,7 +412,7 @@ def test_blocks_are_compressed_once(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     source = write(tmp_path / "a.tif", rng.integers(0, 256, (1100, 700, 3), dtype=np.uint8))
     predictor = Predictor(lambda rgb: rgb.astype(np.float32) / 50, CLASSES, tile=(96, 96))
-    predict_raster(predictor, source, tmp_path / "out", choices=Choices(confidence=True))
+    predict_raster(predictor, source, tmp_path / "out", choices=PredictOptions(confidence=True))
     assert (tmp_path / "out/a_confidence.tif").stat().st_size < 1536 * 1024  # 3 x 2 blocks
 
 
@@ -429,7 +432,7 @@ def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
         always = predictor.always(largest=wanted.get("largest", ()))
         for one, more in (predictor, wanted), (always, {**wanted, "largest": ()}):
             done = predict_raster(
-                one, source, tmp_path / "out", choices=Choices(confidence=True, **more)
+                one, source, tmp_path / "out", choices=PredictOptions(confidence=True, **more)
             )
             with rasterio.open(done) as mask:
                 assert np.array_equal(mask.read(1), expected.labels)
@@ -439,7 +442,7 @@ def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
     monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
     for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}:
         with pytest.raises(ConfigError, match="leave out --smallest-area and --largest"):
-            predict_raster(predictor, source, tmp_path / "none", choices=Choices(**wanted))
+            predict_raster(predictor, source, tmp_path / "none", choices=PredictOptions(**wanted))
     assert not (tmp_path / "none").exists()
 
 
@@ -450,7 +453,7 @@ def test_the_largest_region_alone_stays_beside_a_corner_without_data(tmp_path: P
     rgb[:80, :80] = 0
     source = write(tmp_path / "a.tif", rgb, nodata=0)
     done = predict_raster(
-        predictor, source, tmp_path / "out", choices=Choices(largest=CLASSES.names[:1])
+        predictor, source, tmp_path / "out", choices=PredictOptions(largest=CLASSES.names[:1])
     )
     with rasterio.open(done) as mask:
         labels = mask.read(1)
@@ -559,11 +562,11 @@ def test_polygons_of_a_site_keep_its_coordinates_and_say_so(tmp_path: Path) -> N
     site = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
     source = write(tmp_path / "a.tif", picture(64, 64), crs=site)
     said: list[str] = []
-    monitor = Monitor()
-    monitor.line = said.append  # type: ignore[method-assign]
+    progress = Progress()
+    progress.log = said.append  # type: ignore[method-assign]
     predictor = Predictor(blurred, CLASSES)
-    choices = Choices(extras=("polygons", "areas"))
-    done = predict_files(predictor, [source], tmp_path / "out", choices=choices, monitor=monitor)
+    choices = PredictOptions(extras=("polygons", "areas"))
+    done = predict_files(predictor, [source], tmp_path / "out", choices=choices, progress=progress)
     assert len(done.written) == 1
     assert said[-1].startswith("a.geojson: in the raster's own coordinates")
     features = json.loads((tmp_path / "out/a.geojson").read_text())["features"]

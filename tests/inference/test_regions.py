@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.areas import write_areas
-from pixelwise.inference.regions import sieved, write_polygons
+from pixelwise.inference.regions import remove_small_regions, write_polygons
 from pixelwise.io.images import write_labels
 
 NAMES = ("field", "house")
@@ -40,24 +40,28 @@ def outlines(path: Path) -> list[dict]:
 
 
 def test_small_regions_take_the_label_around_them_and_void_stays() -> None:
-    found = sieved(LABELS, 5)
+    found = remove_small_regions(LABELS, 5)
     assert found[2, 3] == 1, "the hole of one pixel is filled"
     assert (found[1:4, 2:5] == 1).all()
     assert found[5, 7] == 255
-    assert (sieved(LABELS, 9)[:5, :5] == 0).all(), "then the house of eight pixels goes as well"
-    assert sieved(LABELS, 1) is LABELS
+    assert (remove_small_regions(LABELS, 9)[:5, :5] == 0).all(), (
+        "then the house of eight pixels goes as well"
+    )
+    assert remove_small_regions(LABELS, 1) is LABELS
     diagonal = np.eye(4, dtype=np.uint8)
-    assert (sieved(diagonal, 2) == 0).all(), "pixels that touch at a corner are no region"
+    assert (remove_small_regions(diagonal, 2) == 0).all(), (
+        "pixels that touch at a corner are no region"
+    )
 
 
 def test_a_small_region_with_no_large_neighbour_stays() -> None:
-    assert (sieved(np.array([[0, 1]], np.uint8), 10) == [[0, 1]]).all()
+    assert (remove_small_regions(np.array([[0, 1]], np.uint8), 10) == [[0, 1]]).all()
 
 
 def test_small_regions_need_rasterio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rasterio.features", None)
     with pytest.raises(ConfigError, match=r"pip install 'pixelwise\[raster\]'"):
-        sieved(LABELS, 5)
+        remove_small_regions(LABELS, 5)
 
 
 def test_polygons_have_class_hole_area_and_longitude_first(tmp_path: Path) -> None:

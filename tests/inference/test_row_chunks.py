@@ -9,12 +9,12 @@ from rasterio.transform import from_origin
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ImageError
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import predict_raster
 from pixelwise.inference.row_chunks import join_bands
 from pixelwise.inference.tiling import Band
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 CLASSES = Classes.named(("a", "b", "c"))
 HEIGHT = 740
@@ -50,11 +50,11 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-class Said(Monitor):
+class Said(Progress):
     def __init__(self) -> None:
         self.lines = list[str]()
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
@@ -63,17 +63,19 @@ def test_joined_bands_are_the_files_of_one_process_byte_for_byte(
     source: Path, tmp_path: Path, scores: str
 ) -> None:
     predictor = Predictor(uneven, CLASSES, tile=(128, 160), overlap=0.3)
-    choices = Choices(confidence=True, extras=(scores, "seams", "polygons"))
+    choices = PredictOptions(confidence=True, extras=(scores, "seams", "polygons"))
     alone = Said()
     together = Said()
-    expected = predict_raster(predictor, source, tmp_path / "alone", choices=choices, monitor=alone)
+    expected = predict_raster(
+        predictor, source, tmp_path / "alone", choices=choices, progress=alone
+    )
     parts = [
         predict_raster(predictor, source, tmp_path / "parts", choices=choices, band=Band(n, 5))
         for n in range(5)
     ]
     assert [path.name for path in parts] == [f"map.{n}-5.tif" for n in range(5)]
     assert not list((tmp_path / "parts").glob("*.geojson"))
-    join_bands(predictor, parts, tmp_path / "together/map.tif", choices=choices, monitor=together)
+    join_bands(predictor, parts, tmp_path / "together/map.tif", choices=choices, progress=together)
     for name in ("map.tif", "map_confidence.tif", f"map_{scores}.tif", "map.geojson"):
         assert (tmp_path / "together" / name).read_bytes() == (
             expected.parent / name

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.threads import WORKERS
 from pixelwise.inference.tiling import STEADY, WEIGHTS, Band, TilePlan, positions, side, stream
-from pixelwise.inference.tta import Runner, averaged
+from pixelwise.inference.tta import Runner, with_tta
 
 overlaps = st.floats(0, 0.95)
 
@@ -261,7 +261,7 @@ class Steady:
         self.ways.append("any")
         return fake(rgb)
 
-    def steady(self) -> Runner:
+    def specialize_for_shape(self) -> Runner:
         return lambda rgb: self.ways.append("steady") or fake(rgb)  # type: ignore[func-returns-value]
 
 
@@ -275,7 +275,7 @@ def test_a_runner_prepares_itself_for_many_tiles_and_for_a_band_as_for_the_whole
     plan = TilePlan(64, width, (64, 32), 0)
     for band in None, Band(0, 1):
         runner = Steady()
-        list(stream(averaged(runner, mirror=mirror), rgb, plan, band))
+        list(stream(with_tta(runner, mirror=mirror), rgb, plan, band))
         assert runner.ways == [way] * columns * (1 + mirror)
 
 

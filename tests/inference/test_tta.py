@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.torch_runner import TorchRunner
-from pixelwise.inference.tta import averaged, copies_held
+from pixelwise.inference.tta import peak_copies, with_tta
 
 CPU = torch.device("cpu")
 
@@ -96,7 +96,7 @@ def test_mirrored_logits_of_a_mirrored_image_are_the_mirror() -> None:
     def sided(image: np.ndarray) -> np.ndarray:
         return image.astype(np.float32) * np.arange(image.shape[-1], dtype=np.float32)
 
-    run = averaged(sided, mirror=True)
+    run = with_tta(sided, mirror=True)
     np.testing.assert_allclose(run(rgb()[..., ::-1]), run(rgb())[..., ::-1])
     np.testing.assert_allclose(
         run(rgb()), rgb().astype(np.float32) * 3
@@ -111,7 +111,7 @@ def test_sizes_are_averaged_at_the_images_own_size() -> None:
         seen.append(image.shape)
         return np.full((len(image), 2, *image.shape[-2:]), image.shape[-2], np.float32)
 
-    logits = averaged(size_of_it, scales=(0.5, 1, 2), mirror=True)(rgb(8, 12))
+    logits = with_tta(size_of_it, scales=(0.5, 1, 2), mirror=True)(rgb(8, 12))
     assert seen == [s for h, w in ((4, 6), (8, 12), (16, 24)) for s in [(2, 3, h, w)] * 2]
     assert logits.shape == (2, 2, 8, 12)
     np.testing.assert_allclose(logits, (4 + 8 + 16) / 3)
@@ -123,14 +123,14 @@ def test_logits_of_another_size_are_put_where_they_belong() -> None:
     """
     ramp = np.broadcast_to(np.arange(0, 240, 6, dtype=np.uint8), (1, 3, 20, 40))
     for scale in (0.5, 2.0):
-        found = averaged(lambda image: image.astype(np.float32), scales=[scale])(ramp)
+        found = with_tta(lambda image: image.astype(np.float32), scales=[scale])(ramp)
         assert np.abs(found - ramp)[..., 2:-2].max() <= 1.01
 
 
 @pytest.mark.parametrize("scale", [0, -1, 5, float("nan")])
 def test_a_scale_that_cannot_be_is_refused(scale: float) -> None:
     with pytest.raises(ConfigError, match=r"choose from 0\.25 to 4"):
-        averaged(lambda image: image, scales=[1, scale])  # type: ignore[arg-type,return-value]
+        with_tta(lambda image: image, scales=[1, scale])  # type: ignore[arg-type,return-value]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def test_a_scale_that_cannot_be_is_refused(scale: float) -> None:
 def test_no_more_copies_of_the_logits_are_held_than_are_said(options: dict) -> None:
     classes = 24
     image = np.zeros((1, 3, 96, 96), np.uint8)
-    run = averaged(lambda rgb: np.ones((1, classes, *rgb.shape[-2:]), np.float32), **options)
+    run = with_tta(lambda rgb: np.ones((1, classes, *rgb.shape[-2:]), np.float32), **options)
     tracemalloc.start()
     try:
         run(image)
         held = tracemalloc.get_traced_memory()[1] / (4 * classes * 96 * 96)
     finally:
         tracemalloc.stop()
-    said = copies_held(**options)
+    said = peak_copies(**options)
     assert 0.6 * said < held < 1.05 * said

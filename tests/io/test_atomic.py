@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.errors import OutputError, unknown
-from pixelwise.io.atomic import atomic, held, whole_folder, write_text
+from pixelwise.errors import OutputError, unknown_choice_error
+from pixelwise.io.atomic import atomic, atomic_folder, lock_folder, write_text
 
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None
         draft.write_text("x")
         assert draft.name.startswith(".üüü")
         assert draft.suffix == ".txt"
-    with whole_folder(folder, tmp_path / "in") as stage:
+    with atomic_folder(folder, tmp_path / "in") as stage:
         (stage / "a").touch()
     assert (path.read_text(), [file.name for file in folder.iterdir()]) == ("x", ["a"])
 
@@ -66,7 +66,7 @@ def test_other_errors_of_the_system_keep_their_reason(
 
 
 def test_an_unknown_name_comes_with_the_nearest_one() -> None:
-    message = str(unknown("decoder", "unett", ["unet", "linknet"]))
+    message = str(unknown_choice_error("decoder", "unett", ["unet", "linknet"]))
     assert message == "unknown decoder 'unett': choose one of linknet, unet; did you mean 'unet'?"
 
 
@@ -80,12 +80,12 @@ def test_a_folder_is_held_by_one_alone_and_is_gone_where_nothing_came_into_it(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "runs/a"
-    with held(folder):
-        with pytest.raises(OutputError, match="written by another command"), held(folder):
+    with lock_folder(folder):
+        with pytest.raises(OutputError, match="written by another command"), lock_folder(folder):
             pass
         assert folder.is_dir()
     assert not folder.exists()
-    with held(folder):
+    with lock_folder(folder):
         (folder / "run.json").touch()
-    with held(folder):
+    with lock_folder(folder):
         assert (folder / "run.json").is_file()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixelwise.classes import voc_colormap
 from pixelwise.errors import ImageError
-from pixelwise.io.images import quiet, read_rgb, write_image, write_labels
+from pixelwise.io.images import read_rgb, silence_warnings, write_image, write_labels
 
 RGB = np.random.default_rng(1).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
@@ -122,8 +122,8 @@ def test_a_picture_is_written_whole_or_not_at_all(
 
 def test_threads_that_keep_pil_quiet_at_once_leave_no_filter_and_lose_none() -> None:
     before = list(warnings.filters)
-    one = quiet()
-    other = quiet()
+    one = silence_warnings()
+    other = silence_warnings()
     one.__enter__()
     other.__enter__()
     one.__exit__(None, None, None)

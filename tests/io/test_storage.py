@@ -16,7 +16,7 @@ from pixelwise.cluster.predict_job import _refuse_stopped
 from pixelwise.cluster.worker import STOPPED, Task, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference.load import load
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.io import storage as module
 from pixelwise.io.shards import Slot, copy_out
 from pixelwise.io.storage import Store, fetch
@@ -206,7 +206,7 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
     assert kind.puts == asked, "a full store may have room a moment later; rights do not come"
     monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
     monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
-    one = Worker(Task(root, model, {}, Choices(), frozenset(), Ledger()))
+    one = Worker(Task(root, model, {}, PredictOptions(), frozenset(), Ledger()))
     row = {"unit": 0, "images": [str(images / "03.png")], "pixels": [690], "band": 0, "of": 1}
     (found,) = one(row)
     assert found["state"] == STOPPED, "no image's fault"

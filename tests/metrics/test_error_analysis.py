@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from pixelwise.classes import VOID
-from pixelwise.metrics.error_analysis import DISTANCES, SIZES, BySize, NearBorders, connected
+from pixelwise.metrics.error_analysis import DISTANCES, SIZES, BySize, NearBorders, label_regions
 
 
 def picture(seed: int, size: tuple[int, int], classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +38,7 @@ def by_scipy(labels: np.ndarray) -> list[np.ndarray]:
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 4), st.integers(0, 9999))
 def test_regions_are_those_of_scipy(height: int, width: int, classes: int, seed: int) -> None:
     labels = np.random.default_rng(seed).integers(0, classes, (height, width)).astype(np.uint8)
-    numbers = connected(labels)
+    numbers = label_regions(labels)
     regions = by_scipy(labels)
     assert numbers.max() + 1 == len(regions)
     assert all(len(np.unique(numbers[region])) == 1 for region in regions)
@@ -47,7 +47,7 @@ def test_regions_are_those_of_scipy(height: int, width: int, classes: int, seed:
 def test_a_spiral_and_a_comb_are_one_region() -> None:
     comb = np.zeros((40, 41), np.uint8)
     comb[:-1, 1::2] = 1
-    assert connected(comb).max() == 20
+    assert label_regions(comb).max() == 20
     spiral = np.ones((9, 9), np.uint8)
     place = np.array((0, 0))
     step = np.array((0, 1))
@@ -57,7 +57,7 @@ def test_a_spiral_and_a_comb_are_one_region() -> None:
             place += step
             spiral[tuple(place)] = 0
         step = np.array((step[1], -step[0]))
-    assert connected(spiral).max() == 1
+    assert label_regions(spiral).max() == 1
 
 
 @pytest.mark.parametrize("seed", range(3))

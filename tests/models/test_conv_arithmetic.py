@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError
-from pixelwise.models.conv_arithmetic import Geometry, enlarging, same, same_transposed
+from pixelwise.models.conv_arithmetic import (
+    Geometry,
+    same_geometry,
+    same_transposed_geometry,
+    upsampling_geometry,
+)
 
 small = st.integers(1, 4)
 
@@ -67,10 +72,10 @@ def test_the_output_padding_reaches_the_wanted_size(
 
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_enlarging_multiplies_every_size(factor: int, size: int) -> None:
-    geometry = enlarging(factor)
+    geometry = upsampling_geometry(factor)
     assert geometry.kernel == 2 * geometry.padding + factor
     assert geometry.transposed(size) == factor * size
-    assert enlarging(factor, padding=0) == Geometry(factor, factor)
+    assert upsampling_geometry(factor, padding=0) == Geometry(factor, factor)
     if factor % 2 == 0:
         assert (geometry.kernel, geometry.padding) == (2 * factor, factor // 2)
 
@@ -79,20 +84,20 @@ def test_tensorflows_same() -> None:
     """Figures of TensorFlow's documentation of padding, and of its Conv2DTranspose(64, strides=32)
     on 10 pixels.
     """
-    assert same(13, kernel=6, stride=5) == (3, 1, 2)
-    assert same(224, kernel=7, stride=2) == (112, 2, 3)
-    assert same_transposed(10, kernel=64, stride=32) == (320, 16, 16)
-    assert same_transposed(4, kernel=3, stride=2) == (8, 0, 1)
-    assert same_transposed(4, kernel=1, stride=2) == (8, 0, -1)
+    assert same_geometry(13, kernel=6, stride=5) == (3, 1, 2)
+    assert same_geometry(224, kernel=7, stride=2) == (112, 2, 3)
+    assert same_transposed_geometry(10, kernel=64, stride=32) == (320, 16, 16)
+    assert same_transposed_geometry(4, kernel=3, stride=2) == (8, 0, 1)
+    assert same_transposed_geometry(4, kernel=1, stride=2) == (8, 0, -1)
 
 
 @given(st.integers(1, 40), small, small)
 def test_same_keeps_the_size_over_the_stride(size: int, kernel: int, stride: int) -> None:
-    output, before, after = same(size, kernel, stride)
+    output, before, after = same_geometry(size, kernel, stride)
     assert output == -(-size // stride)
     assert after - before in (0, 1)
     assert Geometry(kernel, stride).convolved(size + before + after) == output
-    enlarged, start, end = same_transposed(size, kernel, stride)
+    enlarged, start, end = same_transposed_geometry(size, kernel, stride)
     assert Geometry(kernel, stride).transposed(size) - start - end == enlarged == size * stride
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pixelwise.models.fuse_batchnorm import folded
+from pixelwise.models.fuse_batchnorm import fuse_conv_bn
 from pixelwise.models.registry import DECODERS, build_model
 
 
@@ -32,10 +32,10 @@ def test_a_folded_network_gives_the_same_logits_with_few_normalisations(
     before = norms(model)
     picture = torch.rand(2, 3, 70, 101)
     wanted = model(picture)
-    found = folded(model)(picture)
+    found = fuse_conv_bn(model)(picture)
     assert torch.allclose(found, wanted, atol=1e-4 * float(wanted.abs().max()))
     assert (
-        norms(folded(model)) <= 10 < before == norms(model)
+        norms(fuse_conv_bn(model)) <= 10 < before == norms(model)
     )  # after features and transposed convolutions
 
 
@@ -52,4 +52,4 @@ def test_where_others_use_what_is_normalised_nothing_is_folded() -> None:
             return features + self.norm(features)
 
     model = used(Shared())
-    assert folded(model) is model
+    assert fuse_conv_bn(model) is model

@@ -11,7 +11,7 @@ from torch import nn
 import pixelwise
 from pixelwise.errors import ConfigError, PixelwiseError, WeightsError
 from pixelwise.inference.backends.torch_runner import TorchRunner
-from pixelwise.inference.tta import averaged
+from pixelwise.inference.tta import with_tta
 from pixelwise.models import pretrained as weights_module
 from pixelwise.models.decoders import unet
 from pixelwise.models.encoder import Encoder
@@ -56,7 +56,7 @@ def test_the_network_looks_at_what_pillow_makes_of_the_image(scale: float) -> No
         np.uint8
     )[None]
     runner = TorchRunner(model, device=torch.device("cpu"))
-    wanted = averaged(runner, scales=(scale,))(rgb)
+    wanted = with_tta(runner, scales=(scale,))(rgb)
     plain = runner(rgb)
     model.scale = scale
     found = runner(rgb)

@@ -3,7 +3,7 @@ import torch
 
 from pixelwise.errors import ModelError
 from pixelwise.models.registry import ModelConfig
-from pixelwise.models.warm_start import transfer
+from pixelwise.models.warm_start import warm_start
 
 NAMES = ("sky", "road", "car")
 
@@ -13,7 +13,7 @@ def test_a_finer_fcn_starts_with_the_predictions_of_the_coarser_one() -> None:
     coarse = ModelConfig("fcn32s", "resnet18", 3).build().eval()
     config = ModelConfig("fcn16s", "resnet18", 3)
     fine = config.build().eval()
-    done = transfer(fine, config, NAMES, state=coarse.state_dict(), known=NAMES)
+    done = warm_start(fine, config, NAMES, state=coarse.state_dict(), known=NAMES)
     assert set(done.zeroed) == {"decoder.scores.16.weight", "decoder.scores.16.bias"}
     assert {"decoder.upsample.weight", "decoder.fusions.0.weight"} <= set(done.new)
     with torch.no_grad():
@@ -30,7 +30,7 @@ def test_classes_are_matched_by_name() -> None:
     names = ("car", "tree", "sky", "pole")
     model = config.build()
     before = model.decoder.scores[0].weight.detach().clone()  # type: ignore[index]
-    transfer(model, config, names, state=source.state_dict(), known=NAMES)
+    warm_start(model, config, names, state=source.state_dict(), known=NAMES)
     after = model.decoder.scores[0].weight
     start = source.decoder.scores[0].weight  # type: ignore[index]
     assert torch.equal(after[0], start[2])  # car
@@ -43,12 +43,12 @@ def test_as_many_classes_of_other_names_are_not_mistaken_for_the_same() -> None:
     source = ModelConfig("fcn32s", "resnet18", 3).build()
     config = ModelConfig("fcn32s", "resnet18", 3)
     model = config.build()
-    transfer(model, config, ("car", "sky", "road"), state=source.state_dict(), known=NAMES)
+    warm_start(model, config, ("car", "sky", "road"), state=source.state_dict(), known=NAMES)
     assert torch.equal(model.decoder.scores["32"].weight[0], source.decoder.scores["32"].weight[2])  # type: ignore
     kernel = source.decoder.upsample.weight  # type: ignore[union-attr]
     with torch.no_grad():
         kernel[2, 1] = 7.0
-    transfer(model, config, ("car", "sky", "road"), state=source.state_dict(), known=NAMES)
+    warm_start(model, config, ("car", "sky", "road"), state=source.state_dict(), known=NAMES)
     assert (model.decoder.upsample.weight[0, 2] == 7.0).all()  # type: ignore[union-attr,index]
 
 
@@ -56,7 +56,7 @@ def test_another_decoder_takes_the_encoder_and_says_what_is_new() -> None:
     source = ModelConfig("fcn8s", "resnet18", 3).build()
     config = ModelConfig("linknet", "resnet18", 3)
     model = config.build()
-    done = transfer(model, config, NAMES, state=source.state_dict(), known=NAMES)
+    done = warm_start(model, config, NAMES, state=source.state_dict(), known=NAMES)
     assert torch.equal(model.encoder.net.conv1.weight, source.encoder.net.conv1.weight)  # type: ignore[union-attr]
     assert all(name.startswith("decoder.") for name in done.new)
     assert "decoder.scores.8.weight" in done.left_out
@@ -70,4 +70,4 @@ def test_another_encoder_is_refused_with_its_first_tensor() -> None:
         ModelError,
         match=r"nothing of the start's encoder fits 'resnet18': first encoder.net.conv1.weight",
     ):
-        transfer(config.build(), config, NAMES, state=source.state_dict(), known=NAMES)
+        warm_start(config.build(), config, NAMES, state=source.state_dict(), known=NAMES)

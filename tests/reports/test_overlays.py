@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pixelwise.classes import VOID
-from pixelwise.reports.overlays import VOID_COLOUR, colourise, paint, shares, with_legend
+from pixelwise.classes import VOID, VOID_COLOUR
+from pixelwise.reports.overlays import colourise, paint, shares, with_legend
 
 NAMES = ("background", "cat", "dog")
 PALETTE = ((0, 0, 0), (200, 40, 0), (0, 60, 180))

@@ -386,7 +386,7 @@ def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) ->
     class Kept:
         swept = 0
 
-        def release(self) -> None:
+        def release_memory(self) -> None:
             self.swept += 1
 
     monkeypatch.setattr("pixelwise.serving.idle_cleanup.SECONDS", 0.05)

@@ -15,7 +15,7 @@ from torch import nn
 
 from pixelwise.errors import ConfigError, TrainingError, WeightsError
 from pixelwise.models.encoder import Encoder
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.style_transfer import optimization as transfer_module
 from pixelwise.style_transfer.features import (
     HALO,
@@ -207,15 +207,15 @@ def test_a_loss_that_is_no_number_steps_back_and_says_so(
         losses = real(self, image)
         return type(losses)(float("nan"), 0.0, 0.0) if next(calls) == 5 else losses
 
-    class Lines(Monitor):
+    class Lines(Progress):
         said: ClassVar[list[str]] = []
 
-        def line(self, text: str) -> None:
+        def log(self, text: str) -> None:
             self.said.append(text)
 
     monkeypatch.setattr(Objective, "backward", broken)
     made = transfer(
-        picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=12, levels=1), monitor=Lines()
+        picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=12, levels=1), progress=Lines()
     )
     assert any("no number" in line and "rate 0.025" in line for line in Lines.said)
     assert torch.isfinite(made.image).all()

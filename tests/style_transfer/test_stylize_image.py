@@ -18,7 +18,7 @@ from pixelwise.inference.load import load
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.registry import ModelConfig
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.style_transfer import stylize_image as job
 from pixelwise.style_transfer.optimization import BOOK
 from pixelwise.style_transfer.stylize_image import Region, Way
@@ -179,16 +179,16 @@ def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
 def test_ctrl_c_keeps_the_picture_so_far(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
-    class Stopper(Monitor):
+    class Stopper(Progress):
         left = 3
 
-        def status(self, text: str) -> None:
+        def set_postfix(self, text: str) -> None:
             self.left -= 1
             if self.left == 0:
                 os.kill(os.getpid(), signal.SIGINT)
 
     done = pixelwise.stylize(
-        *pictures, tmp_path / "made.png", monitor=Stopper(), **{**network, "steps": 500}
+        *pictures, tmp_path / "made.png", progress=Stopper(), **{**network, "steps": 500}
     )
     assert done.stopped
     assert len(done.history) == 3

@@ -16,7 +16,7 @@ from pixelwise.io.images import read_rgb
 from pixelwise.models.checkpoint import load_model, read_header
 from pixelwise.models.registry import build_model
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training import input_scale as module
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
@@ -25,11 +25,11 @@ from pixelwise.training.input_scale import Found, find_scale, keep_scale
 NAMES = ("background", "circle", "square", "triangle")
 
 
-class Quiet(Monitor):
+class Quiet(Progress):
     def __init__(self) -> None:
         self.lines = list[str]()
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
@@ -60,7 +60,9 @@ def found(
     network.scale = before
     runner = Knowing(network, dataset, wrong)
     pairs = dataset.pairs("train")[:count]
-    result = find_scale(network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Monitor())
+    result = find_scale(
+        network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Progress()
+    )
     assert result.images == len(pairs)
     assert len(runner.seen) == len(pairs) * (1 + len(result.tried)) * bool(result.tried)
     return result, list(dict.fromkeys(runner.seen))
@@ -151,13 +153,13 @@ def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Pat
     }
     pixelwise.train(shapes, tmp_path, predict_scale=2.0, **options)
     dataset = open_dataset(shapes, DataOptions())
-    monitor = Quiet()
+    progress = Quiet()
     config = TrainConfig(device="cpu", precision="float32")
-    kept = keep_scale(tmp_path, dataset, dataset.pairs("train"), config, monitor)
+    kept = keep_scale(tmp_path, dataset, dataset.pairs("train"), config, progress)
     scale = read_header(tmp_path).model.scale
     assert kept["predict_scale"] == scale
     assert scale in {0.5, 0.75, 1, 1.25, 1.5}
-    assert monitor.lines == [f"predict_scale {scale:g}: {kept['why']}"]
+    assert progress.lines == [f"predict_scale {scale:g}: {kept['why']}"]
 
 
 def test_what_goes_wrong_while_trying_costs_no_training(
@@ -174,12 +176,12 @@ def test_what_goes_wrong_while_trying_costs_no_training(
         "crop": (32, 32),
         "precision": "float32",
     }
-    monitor = Quiet()
-    pixelwise.train(shapes, tmp_path, monitor=monitor, scale=(0.5, 1.0), **options)
+    progress = Quiet()
+    pixelwise.train(shapes, tmp_path, progress=progress, scale=(0.5, 1.0), **options)
     assert read_header(tmp_path).model.scale == 0.75, "as it was trained"
     assert (
         "predict_scale 0.75: no other could be tried: cuda has too little free memory"
-        in monitor.lines
+        in progress.lines
     )
     assert (tmp_path / "report.html").is_file()
 

@@ -12,7 +12,7 @@ from pixelwise.datasets.scan import survey
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.inference.load import load
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training.loaders import TrainingSet
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.recipes import config_of
@@ -20,11 +20,11 @@ from pixelwise.training.run import preview
 from pixelwise.training.transforms import Augmentation
 
 
-class Lines(Monitor):
+class Lines(Progress):
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.said.append(text)
 
 
@@ -67,7 +67,7 @@ def test_a_step_by_the_mean_is_the_books_step_by_the_sum() -> None:
 def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
     shapes: Path, tmp_path: Path
 ) -> None:
-    monitor = Lines()
+    progress = Lines()
     run = pixelwise.train(
         shapes,
         tmp_path / "run",
@@ -78,7 +78,7 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
         batch=4,
         epochs=1,
         workers=0,
-        monitor=monitor,
+        progress=progress,
     )
     record = json.loads((run.path / "run.json").read_text())
     config = record["config"]
@@ -102,12 +102,12 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
         right += int((predictor.predict(pair.image).labels == truth).sum())
         total += truth.size
     assert book["test_accuracy"] == pytest.approx(right / total, abs=1e-3)
-    assert any(line.startswith("as the book counts: loss") for line in monitor.said)
-    assert any(line.startswith("corrected: pixel accuracy") for line in monitor.said)
+    assert any(line.startswith("as the book counts: loss") for line in progress.said)
+    assert any(line.startswith("corrected: pixel accuracy") for line in progress.said)
 
 
 def test_small_images_are_dropped_and_counted(shapes: Path, tmp_path: Path) -> None:
-    monitor = Lines()
+    progress = Lines()
     with pytest.raises(
         DataError, match="every training image is below 96 x 96: choose a smaller --crop"
     ):
@@ -120,14 +120,14 @@ def test_small_images_are_dropped_and_counted(shapes: Path, tmp_path: Path) -> N
             batch=4,
             epochs=1,
             workers=0,
-            monitor=monitor,
+            progress=progress,
         )
-    assert "12 of 12 images are below 96 x 96: dropped" in monitor.said
+    assert "12 of 12 images are below 96 x 96: dropped" in progress.said
 
 
 def test_void_becomes_background_only_where_asked(shapes: Path) -> None:
     data = open_dataset(shapes, DataOptions())
-    pairs = survey(data, "train", monitor=Monitor()).pairs
+    pairs = survey(data, "train", progress=Progress()).pairs
     padded = Augmentation(
         (128, 128), scale=(1.0, 1.0), jitter=0.0, mirror=False
     )  # larger than the images: void around
@@ -153,7 +153,7 @@ def test_a_training_begins_with_the_weights_of_its_start(shapes: Path, tmp_path:
         workers=0,
         precision="float32",
     )
-    monitor = Lines()
+    progress = Lines()
     second = pixelwise.train(
         shapes,
         tmp_path / "second",
@@ -166,9 +166,9 @@ def test_a_training_begins_with_the_weights_of_its_start(shapes: Path, tmp_path:
         workers=0,
         precision="float32",
         learning_rate=1e-8,
-        monitor=monitor,
+        progress=progress,
     )
-    assert any("begin at zero (decoder.scores.16" in line for line in monitor.said)
+    assert any("begin at zero (decoder.scores.16" in line for line in progress.said)
     a, b = (load(run.path).runner.model.decoder.scores["32"].weight for run in (first, second))  # type: ignore
     assert torch.allclose(a, b, atol=1e-5)
 

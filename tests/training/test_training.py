@@ -13,11 +13,12 @@ import torch
 
 import pixelwise
 from pixelwise.errors import ConfigError, DataError, OutputError, PixelwiseError, TrainingError
+from pixelwise.hardware import free_memory
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.registry import build_model
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training import run as job
-from pixelwise.training.auto_config import Facts, choose, free_memory, looked_at
+from pixelwise.training.auto_config import Facts, choose, looked_at
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
 from pixelwise.training.losses import Loss, make_loss
@@ -38,28 +39,28 @@ QUICK: dict[str, Any] = {
 }
 
 
-class Stopper(Monitor):
+class Stopper(Progress):
     """Asks to stop, as Ctrl-C does, when the status is said for the `step`th time."""
 
     def __init__(self, step: int) -> None:
         self.left = step
 
-    def status(self, text: str) -> None:
+    def set_postfix(self, text: str) -> None:
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-class Listener(Monitor):
+class Listener(Progress):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
 
-class Broken(Monitor):
-    def status(self, text: str) -> None:
+class Broken(Progress):
+    def set_postfix(self, text: str) -> None:
         raise RuntimeError("broken")
 
 
@@ -74,7 +75,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def test_a_run_folder_holds_what_the_contract_names(shapes: Path, tmp_path: Path) -> None:
     listener = Listener()
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=listener, **QUICK)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, progress=listener, **QUICK)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {
         "model.safetensors",
@@ -121,7 +122,7 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(
     options = {**QUICK, **more}
     step = 5 if not more else 2
     pixelwise.train(shapes, tmp_path / "whole", epochs=3, **options)
-    stopped = pixelwise.train(shapes, tmp_path / "cut", epochs=3, monitor=Stopper(step), **options)
+    stopped = pixelwise.train(shapes, tmp_path / "cut", epochs=3, progress=Stopper(step), **options)
     assert stopped.stopped
     assert len(stopped.history) == 1
     resumed = pixelwise.train(shapes, tmp_path / "cut", resume=True)
@@ -159,13 +160,13 @@ def test_a_stop_before_the_first_epoch_says_that_there_is_no_model(
     shapes: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match="no model yet"):
-        pixelwise.train(shapes, tmp_path / "run", epochs=2, monitor=Stopper(1), **QUICK)
+        pixelwise.train(shapes, tmp_path / "run", epochs=2, progress=Stopper(1), **QUICK)
 
 
 def test_whatever_breaks_a_training_leaves_no_workers(shapes: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broken") as held:
         pixelwise.train(
-            shapes, tmp_path / "run", epochs=1, monitor=Broken(), **{**QUICK, "workers": 1}
+            shapes, tmp_path / "run", epochs=1, progress=Broken(), **{**QUICK, "workers": 1}
         )
     left = active_children()
     del held  # which holds every frame, and so the loaders: with workers left no process ends
@@ -202,7 +203,7 @@ def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
 
     monkeypatch.setattr(job, "make_loss", lambda *_, **__: steep)
     listener = Listener()
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, clip=1.0, monitor=listener, **QUICK)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, clip=1.0, progress=listener, **QUICK)
     assert (
         "epoch 2: the loss became no number; back to the end of epoch 1, rate halved"
         in listener.lines
@@ -262,7 +263,7 @@ def test_a_loss_that_is_no_number_once_steps_back_and_goes_on_at_half_the_rate(
 ) -> None:
     broken_loss(monkeypatch, lambda step: step == 4)  # the second of epoch 2
     listener = Listener()
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, monitor=listener, **QUICK)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **QUICK)
     assert any("back to the end of epoch 1, rate halved" in line for line in listener.lines)
     assert [row.epoch for row in run.history] == [1, 2, 3]
     factor = rate_factor(5 / 9, warmup=TrainConfig().warmup)
@@ -608,7 +609,7 @@ def test_large_images_are_looked_at_smaller_from_training_to_prediction(
     monkeypatch.setattr(job, "kept_at", lambda dataset, pairs, scales: dict.fromkeys(scales, 0.985))
     listener = Listener()
     run = pixelwise.train(
-        shapes, tmp_path / "run", epochs=1, monitor=listener, **QUICK
+        shapes, tmp_path / "run", epochs=1, progress=listener, **QUICK
     )  # 64 x 96, crops of 32 x 32
     assert any(
         line == "scale 0.5 to 1.0: 0.5 times that of 'strong': crops show 50% to 100% of an "
@@ -625,7 +626,7 @@ def test_large_images_are_looked_at_smaller_from_training_to_prediction(
 def test_the_free_memory_is_that_of_the_container(
     version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.training.auto_config.GROUPS", tmp_path)
+    monkeypatch.setattr("pixelwise.hardware.GROUPS", tmp_path)
     names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
     limit, usage, files = (
         names if version == 1 else ("memory.max", "memory.current", "inactive_file")
@@ -650,7 +651,7 @@ def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(
     before = json.loads((tmp_path / "run/run.json").read_text())
     listener = Listener()
     pixelwise.train(
-        shapes, tmp_path / "run", epochs=2, resume=True, devices=2, batch=6, monitor=listener
+        shapes, tmp_path / "run", epochs=2, resume=True, devices=2, batch=6, progress=listener
     )
     assert any("left aside: batch, devices" in line for line in listener.lines)
     after = json.loads((tmp_path / "run/run.json").read_text())
@@ -665,7 +666,7 @@ def test_a_resumed_run_says_of_the_reading_and_the_recipe_that_they_are_left_asi
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     listener = Listener()
     given: dict[str, Any] = {"recipe": "book", "skip_unpaired": True, "epochs": 2, "cache": 1}
-    pixelwise.train(shapes, tmp_path / "run", resume=True, monitor=listener, **given)
+    pixelwise.train(shapes, tmp_path / "run", resume=True, progress=listener, **given)
     assert "resumed as it was begun; left aside: recipe, skip_unpaired" in listener.lines
     after = json.loads((tmp_path / "run/run.json").read_text())
     assert (after["config"]["recipe"], after["config"]["cache"]) == ("default", 1), (
@@ -681,7 +682,9 @@ def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
         with pytest.raises(TrainingError, match=r"choose a smaller --batch"):
             pixelwise.train(shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": None})
     listener = Listener()
-    pixelwise.train(shapes, tmp_path / "run", resume=True, monitor=listener, batch=2, crop=(32, 64))
+    pixelwise.train(
+        shapes, tmp_path / "run", resume=True, progress=listener, batch=2, crop=(32, 64)
+    )
     after = json.loads((tmp_path / "run/run.json").read_text())
     assert (after["config"]["batch"], after["config"]["crop"], after["config"]["decoder"]) == (
         2,
@@ -744,6 +747,6 @@ def test_weights_that_become_no_numbers_never_become_the_state(
 
     monkeypatch.setattr(torch.optim.AdamW, "step", spoiling)
     listener = Listener()
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, monitor=listener, **QUICK)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **QUICK)
     assert any("back to the end of epoch 1" in line for line in listener.lines)
     assert all(math.isfinite(row.val_loss) for row in run.history)

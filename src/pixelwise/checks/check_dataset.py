@@ -9,7 +9,7 @@ from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import thumbnail
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.reports.findings_page import ClassShare, Section, write_checkup
 
 _LINES = 12
@@ -23,7 +23,7 @@ def check(
     fix: str | Path | None = None,
     json_file: str | Path | None = None,
     report: str | Path | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Checkup, Repair | None]:
     """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended
     copy to `fix`.
@@ -31,13 +31,13 @@ def check(
     Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError
     for what cannot be written.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     root = Path(data)
     if not root.is_dir():
         what = "is a file" if root.exists() else "no such folder"
         raise DataError(f"{shown(root)}: {what}; give the folder that holds the images and masks")
     try:
-        found = examine(root, format=format, monitor=monitor)
+        found = examine(root, format=format, progress=progress)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
         raise DataError(
@@ -47,7 +47,7 @@ def check(
         write_text(Path(json_file), json.dumps(found.as_dict(), indent=1) + "\n")
     if report is not None:
         write_page(found, Path(report))
-    return found, None if fix is None else repair(found, Path(fix), monitor=monitor)
+    return found, None if fix is None else repair(found, Path(fix), progress=progress)
 
 
 def write_page(found: Checkup, path: Path) -> None:

@@ -15,8 +15,8 @@ from pixelwise.checks.pictures import picture_hits, size_hits
 from pixelwise.datasets.annotations.mask_per_class import layer_names
 from pixelwise.datasets.mask_encoding import Encoding, find_encoding, fixed_encoding
 from pixelwise.errors import DataError
-from pixelwise.io.images import quiet
-from pixelwise.progress import Monitor
+from pixelwise.io.images import silence_warnings
+from pixelwise.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,18 @@ class Checkup:
         }
 
 
-def examine(root: Path, *, format: str = "auto", monitor: Monitor | None = None) -> Checkup:
+def examine(root: Path, *, format: str = "auto", progress: Progress | None = None) -> Checkup:
     """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a
     second time.
 
     About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no
     known layout, no pair.
     """
-    with quiet():
-        return _examined(root, format, monitor or Monitor())
+    with silence_warnings():
+        return _examined(root, format, progress or Progress())
 
 
-def _examined(root: Path, format: str, monitor: Monitor) -> Checkup:
+def _examined(root: Path, format: str, progress: Progress) -> Checkup:
     inventory = take_inventory(root, format)
     findings = Findings()
     findings.add(inventory.hits)
@@ -80,7 +80,7 @@ def _examined(root: Path, format: str, monitor: Monitor) -> Checkup:
         layer_classes=layers if len(layers) > 1 else (),
         matte=inventory.format == "matte",
     )
-    found = tuple(monitor.track(seen, what="reading", total=len(inventory.couples), unit="pairs"))
+    found = tuple(progress.track(seen, what="reading", total=len(inventory.couples), unit="pairs"))
     masks = [look.mask for look in found if look.mask]
     encoding = fixed_encoding(inventory.format, inventory.classes) or find_encoding(
         masks, declared, layers if len(layers) > 1 else ()

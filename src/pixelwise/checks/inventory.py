@@ -10,7 +10,7 @@ from pixelwise.datasets.annotations.mask_per_class import Layers, find_layers
 from pixelwise.datasets.readers import camvid, folder, matte, voc
 from pixelwise.datasets.registry import DATASETS, MATCHES, open_dataset
 from pixelwise.datasets.types import SPLITS, DataOptions, image_name
-from pixelwise.errors import DataError, unknown
+from pixelwise.errors import DataError, unknown_choice_error
 from pixelwise.io.images import Array, list_images
 
 SPLIT_ORDER = ("train", "val", "test")
@@ -65,7 +65,7 @@ def take_inventory(root: Path, format: str = "auto") -> Inventory:
     one.
     """
     if format not in ("auto", *DATASETS):
-        raise unknown("format", format, ("auto", *DATASETS))
+        raise unknown_choice_error("format", format, ("auto", *DATASETS))
     name = _first_match(MATCHES, root) if format == "auto" else format
     if name not in (*_MATCHES, "layers", "") or (name == "voc" and _own_classes(root)):
         return _translated(root, name)

@@ -24,9 +24,9 @@ from pixelwise.checks.resplit import deal
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.mask_encoding import Encoding, is_lossy
 from pixelwise.errors import DataError, OutputError
-from pixelwise.io.atomic import whole_folder
-from pixelwise.io.images import Array, quiet, read_rgb, write_image, write_labels
-from pixelwise.progress import Monitor
+from pixelwise.io.atomic import atomic_folder
+from pixelwise.io.images import Array, read_rgb, silence_warnings, write_image, write_labels
+from pixelwise.progress import Progress
 
 LOG = "fixes.jsonl"
 
@@ -78,7 +78,7 @@ class _Plan:
     root: Path
 
 
-def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
+def repair(found: Checkup, folder: Path, *, progress: Progress) -> Repair:
     """Write a mended copy to `folder`, all of it or nothing; the source is only read.
 
     Raises OutputError when `folder` holds something, lies in the source or around it, or cannot be
@@ -86,8 +86,8 @@ def repair(found: Checkup, folder: Path, *, monitor: Monitor) -> Repair:
     """
     _refuse_lossy(found)
     _refuse_unknown(found)
-    with quiet(), whole_folder(folder, found.inventory.root) as stage:
-        return _write(found, stage, folder, monitor)
+    with silence_warnings(), atomic_folder(folder, found.inventory.root) as stage:
+        return _write(found, stage, folder, progress)
 
 
 def _refuse_lossy(found: Checkup) -> None:
@@ -126,7 +126,7 @@ def _refuse_unknown(found: Checkup) -> None:
         )
 
 
-def _write(found: Checkup, stage: Path, folder: Path, monitor: Monitor) -> Repair:
+def _write(found: Checkup, stage: Path, folder: Path, progress: Progress) -> Repair:
     plan = _plan(found, stage)
     bad = _mixed_up(found)
     whole = [
@@ -143,7 +143,7 @@ def _write(found: Checkup, stage: Path, folder: Path, monitor: Monitor) -> Repai
             pool.map(partial(_pair, plan), jobs[at : at + _CHUNK])
             for at in range(0, len(jobs), _CHUNK)
         )
-        done = monitor.track(
+        done = progress.track(
             chain.from_iterable(parts), what="writing", total=len(jobs), unit="pairs"
         )
         changes = 0

@@ -33,10 +33,10 @@ def check(
     in fixes.jsonl.
     """
     from pixelwise.checks import check_dataset as job
-    from pixelwise.cli.console import TerminalMonitor, messages, results
+    from pixelwise.cli.console import TerminalProgress, messages, results
 
     found, mended = job.check(
-        data, format=format, fix=fix, json_file=json, report=report, monitor=TerminalMonitor()
+        data, format=format, fix=fix, json_file=json, report=report, progress=TerminalProgress()
     )
     *facts, (_, counts) = job.facts(found)
     for name, value in facts:

@@ -39,14 +39,14 @@ def compare(
     """
     from rich.table import Table
 
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.evaluation import compare_models as job
     from pixelwise.evaluation.data_options import as_trained
 
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
     options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, **skipped)
     found = job.compare(
-        models, data, split=split, options=options, report=report, monitor=TerminalMonitor()
+        models, data, split=split, options=options, report=report, progress=TerminalProgress()
     )
     if json is not None:
         found.write_json(json)

@@ -11,15 +11,17 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.progress import (
+    Progress as ProgressBar,
+)
 from rich.text import Text
 
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
@@ -42,18 +44,18 @@ class RateColumn(ProgressColumn):
         return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "")
 
 
-class TerminalMonitor(Monitor):
+class TerminalProgress(Progress):
     """A progress bar with rate and time left on a terminal, plain lines otherwise."""
 
     def __init__(self) -> None:
-        self._progress: Progress | None = None
+        self._progress: ProgressBar | None = None
         self._text = ""
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """One message, above the bar if there is one."""
         (self._progress.console if self._progress else messages).print(text, markup=False)
 
-    def status(self, text: str) -> None:
+    def set_postfix(self, text: str) -> None:
         """A short text at the end of the bar."""
         self._text = text
 
@@ -78,7 +80,7 @@ class TerminalMonitor(Monitor):
             RateColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(
+        with ProgressBar(
             *columns, TextColumn("{task.fields[text]}"), console=messages, transient=True
         ) as progress:
             task = progress.add_task(what, total=total, unit=unit, text="")
@@ -102,6 +104,6 @@ class TerminalMonitor(Monitor):
                 rate = done * weight / (now - start)
                 text = f", {self._text}" if self._text else ""
                 left = (total - done * weight) / rate
-                self.line(
+                self.log(
                     f"{what}: {done * weight}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}"
                 )

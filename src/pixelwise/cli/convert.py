@@ -24,11 +24,11 @@ def convert(
     Exit status: 0 when DST holds every image, 1 when some were left out, each named, 2 where
     nothing was written.
     """
-    from pixelwise.cli.console import TerminalMonitor, messages, results
+    from pixelwise.cli.console import TerminalProgress, messages, results
     from pixelwise.datasets.conversion import convert as job
 
-    monitor = TerminalMonitor()
-    done = job(source, folder, to=to, format=format, skip_unpaired=skip_unpaired, monitor=monitor)
+    progress = TerminalProgress()
+    done = job(source, folder, to=to, format=format, skip_unpaired=skip_unpaired, progress=progress)
     for line in done.lines():
         results.print(line, markup=False)
     for _, reason in done.left_out:

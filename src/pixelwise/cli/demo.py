@@ -14,10 +14,10 @@ def demo(
     """Label a photograph; train, evaluate and predict on a generated data set, in about three
     minutes.
     """
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.teaching.demo_run import demo as job
 
-    done = job(out, monitor=TerminalMonitor())
+    done = job(out, progress=TerminalProgress())
     lines = [
         f"a photograph    {done.photograph}",
         f"test mean IoU   {done.evaluation.scores.mean_iou:.4f} over "

@@ -70,7 +70,7 @@ def evaluate(
     workers: Workers = None,
 ) -> None:
     """Score a model on whole images, pooled over all pixels that are not void."""
-    from pixelwise.cli.console import TerminalMonitor
+    from pixelwise.cli.console import TerminalProgress
     from pixelwise.evaluation import calibrate as calibration
     from pixelwise.evaluation import scoring as job
     from pixelwise.evaluation.data_options import as_trained
@@ -100,14 +100,14 @@ def evaluate(
     if ways:
         _print_ways(predictor, data, split or "val", options)
         return
-    monitor = TerminalMonitor()
+    progress = TerminalProgress()
     fitted = None
     scorer = None
     if cluster is not None:
         data = data.absolute()  # workers may stand in other folders
         scorer = _on_cluster(model, device, cluster, workers, always)
     if calibrate or calibrated is not None:
-        fitted = calibration.find_temperature(predictor, data, options=options, monitor=monitor)
+        fitted = calibration.find_temperature(predictor, data, options=options, progress=progress)
     found = job.evaluate(
         predictor,
         data,
@@ -116,7 +116,7 @@ def evaluate(
         report=report,
         temperature=fitted,
         scorer=scorer,
-        monitor=monitor,
+        progress=progress,
     )
     if json is not None:
         found.write_json(json)
@@ -144,11 +144,11 @@ def _print(found: "Evaluation") -> None:
 
 
 def _print_ways(predictor: "Predictor", data: Path, split: str, options: "DataOptions") -> None:
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.evaluation.tune_inference import find_ways
 
     for part in _of_ways(
-        find_ways(predictor, data, split=split, options=options, monitor=TerminalMonitor()), split
+        find_ways(predictor, data, split=split, options=options, progress=TerminalProgress()), split
     ):
         results.print(part)
 
@@ -259,7 +259,7 @@ def _by_class(found: "Evaluation") -> "Table":
 def _totals(found: "Evaluation") -> "Table":
     from rich.table import Table
 
-    from pixelwise.metrics.confusion import mean
+    from pixelwise.metrics.confusion import nan_mean
 
     scores = found.scores
     boundary = found.measures.boundary
@@ -273,8 +273,8 @@ def _totals(found: "Evaluation") -> "Table":
             scores.frequency_weighted_iou,
             "over the classes, by their true pixels",
         ),
-        ("mean boundary IoU", mean(boundary.iou), "over the classes"),
-        ("mean boundary F", mean(boundary.f), "over the classes"),
+        ("mean boundary IoU", nan_mean(boundary.iou), "over the classes"),
+        ("mean boundary F", nan_mean(boundary.f), "over the classes"),
         ("void fraction", scores.void_fraction, "of all pixels"),
     ):
         table.add_row(name, _figure(value), what)

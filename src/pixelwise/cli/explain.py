@@ -92,7 +92,7 @@ def networks(
     threshold: Threshold = 128,
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.teaching.lessons import compare_networks, table
 
     found = compare_networks(
@@ -103,7 +103,7 @@ def networks(
         batch=batch,
         seed=seed,
         matte_threshold=threshold,
-        monitor=TerminalMonitor(),
+        progress=TerminalProgress(),
     )
     results.print(table(found), markup=False)
 

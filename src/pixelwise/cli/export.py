@@ -29,12 +29,12 @@ def export(
     """Write an ONNX, OpenVINO or smaller file, compared with PyTorch on real images before it is
     kept.
     """
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.export.exporter import export as job
     from pixelwise.export.int8 import LARGEST_LOSS, export_int8
 
     if int8 is not None:
-        small = export_int8(model, out, int8, monitor=TerminalMonitor())
+        small = export_int8(model, out, int8, progress=TerminalProgress())
         before, after = small.mean_iou
         slow, fast = small.seconds
         results.print(
@@ -45,7 +45,7 @@ def export(
             markup=False,
         )
         return
-    done = job(model, out, images=images or (), monitor=TerminalMonitor())
+    done = job(model, out, images=images or (), progress=TerminalProgress())
     results.print(
         f"{done.path}  largest logit gap {done.gap:.1e}, labels agree on "
         f"{100 * done.agreement:.3f} % of the pixels, "

@@ -71,15 +71,15 @@ def predict(
     """Write a mask (palette PNG of class ids) for each image. Masks that are there already are
     left.
     """
-    from pixelwise.cli.console import TerminalMonitor
+    from pixelwise.cli.console import TerminalProgress
     from pixelwise.inference.load import load, worth_measuring
-    from pixelwise.inference.options import Choices
+    from pixelwise.inference.options import PredictOptions
     from pixelwise.inference.outputs import Recipe
     from pixelwise.inference.predict_files import find_images, predict_files
 
     refuse_alone(cluster, estimate=estimate, workers=workers)
-    monitor = TerminalMonitor()
-    choices = Choices(
+    progress = TerminalProgress()
+    choices = PredictOptions(
         overlay,
         confidence,
         tuple(also or ()),
@@ -102,14 +102,14 @@ def predict(
         order = Order(
             model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate
         )
-        told = predict_on_cluster(order, Cluster(cluster, workers), monitor=monitor)
+        told = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
         if not estimate:
             _tell(told.written, told.skipped, len(told.failed), out)
         return
     runtime = worth_measuring(runtime, find_images(images), model, precision)
-    predictor = load(model, runtime=runtime, monitor=monitor, **loading)
+    predictor = load(model, runtime=runtime, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
-    done = predict_files(predictor, images, out, choices=choices, recipe=recipe, monitor=monitor)
+    done = predict_files(predictor, images, out, choices=choices, recipe=recipe, progress=progress)
     _tell(len(done.written), len(done.skipped), len(done.failed), out)
 
 

@@ -79,7 +79,7 @@ def serve(
     ] = "auto",
 ) -> None:
     """Answer HTTP requests with masks, on the pipeline of `predict`."""
-    from pixelwise.cli.console import TerminalMonitor
+    from pixelwise.cli.console import TerminalProgress
     from pixelwise.inference.load import load
     from pixelwise.serving.run import check_open, load_all
     from pixelwise.serving.run import serve as job
@@ -90,8 +90,8 @@ def serve(
     if format is not None:
         settings = replace(settings, formats=tuple(format))
     check_open(host, settings)  # before the models are loaded
-    monitor = TerminalMonitor()
+    progress = TerminalProgress()
     make = partial(
-        load, device=device, precision=precision, tile=tile, runtime=runtime, monitor=monitor
+        load, device=device, precision=precision, tile=tile, runtime=runtime, progress=progress
     )
-    job(load_all(models, make), settings, host=host, port=port, said=monitor.line)
+    job(load_all(models, make), settings, host=host, port=port, said=progress.log)

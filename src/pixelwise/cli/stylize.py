@@ -54,15 +54,15 @@ def stylize(
     """Paint a picture in the style of another, whole or on the regions of some classes."""
     from dataclasses import replace
 
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.errors import ConfigError
-    from pixelwise.overrides import read_fields
+    from pixelwise.overrides import parse_overrides
     from pixelwise.style_transfer import stylize_image as job
     from pixelwise.style_transfer.optimization import BOOK, BOOK_SIZE, StyleConfig
 
     options = {"seed": seed, "tile": tile, "steps": steps}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    given |= read_fields(set or [], StyleConfig, own=[*options, "bfloat16"])
+    given |= parse_overrides(set or [], StyleConfig, own=[*options, "bfloat16"])
     config = replace(BOOK if book else StyleConfig(), **given)
     own = _styles(class_style or [])
     if (only or but or own) and not model:
@@ -82,7 +82,7 @@ def stylize(
         config=config,
         region=region,
         way=job.Way(way, every) if way else None,
-        monitor=TerminalMonitor(),
+        progress=TerminalProgress(),
     )
     loss = f", loss {done.history[-1].losses.total:.4g}" if done.history else ""
     results.print(f"{out}  {len(done.history)} steps{loss}", markup=False)

@@ -44,15 +44,15 @@ def suspects(
     """
     from rich.table import Table
 
-    from pixelwise.cli.console import TerminalMonitor, results
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.evaluation import find_label_issues as job
     from pixelwise.evaluation.data_options import as_trained
 
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
     options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, **skipped)
-    monitor = TerminalMonitor()
+    progress = TerminalProgress()
     found = job.suspects(
-        model, data, out=out, split=split, top=top, to=to, options=options, monitor=monitor
+        model, data, out=out, split=split, top=top, to=to, options=options, progress=progress
     )
     table = Table("", "image", "labelled as", "looks like", "pixels", "score")
     for rank, image, split_name, *_, area, label, looks, _, score in found.rows()[

@@ -100,8 +100,8 @@ def train(
     workers: Workers = None,
 ) -> None:
     """Train a model on a folder of images and masks."""
-    from pixelwise.cli.console import TerminalMonitor, results
-    from pixelwise.overrides import read_fields
+    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.overrides import parse_overrides
     from pixelwise.training import run as job
     from pixelwise.training.config import TrainConfig
     from pixelwise.training.distributed import is_first
@@ -126,19 +126,19 @@ def train(
         augment=augment,
         loss=loss,
         profile=profile or None,
-        **read_fields(set or [], TrainConfig, own=OWN),
+        **parse_overrides(set or [], TrainConfig, own=OWN),
     )
     reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
     if preview:
         results.print(
-            job.preview(data, out, config=config, monitor=TerminalMonitor(), **reading),
+            job.preview(data, out, config=config, progress=TerminalProgress(), **reading),
             markup=False,
         )
         return
     how: dict[str, Any] = {
         "config": config,
         "resume": resume,
-        "monitor": TerminalMonitor(),
+        "progress": TerminalProgress(),
         **reading,
     }
     if cluster is None:

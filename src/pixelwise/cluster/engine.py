@@ -15,10 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pixelwise.errors import ConfigError
-from pixelwise.inference.threads import cores
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.errors import ConfigError, first_line
+from pixelwise.hardware import count_threads
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 SECONDS = 5
 """How long an address has to answer."""
@@ -63,7 +63,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
+def connected(cluster: Cluster, progress: Progress) -> Iterator[ModuleType]:
     """Ray, connected for the block; where somebody has connected before, theirs is taken and stays.
 
     Raises ConfigError where Ray is not installed, no cluster answers at the address, or it runs
@@ -73,7 +73,7 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
     os.environ.setdefault(
         "RAY_BACKEND_LOG_LEVEL", "fatal"
     )  # it warns of Ray Data's own ways on standard error
-    ray = demand("ray")
+    ray = require_package("ray")
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if ray.is_initialized():
         _quieten()
@@ -84,7 +84,7 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
             found = _reached(ray, cluster, quiet)
             if found is None:
                 own = {
-                    "num_cpus": cores(),
+                    "num_cpus": count_threads(),
                     "object_store_memory": OBJECT_STORE,
                     "dashboard_host": "127.0.0.1",
                 }
@@ -92,7 +92,7 @@ def connected(cluster: Cluster, monitor: Monitor) -> Iterator[ModuleType]:
         _quieten()
         resources = ray.cluster_resources()
         board = f"; dashboard http://{found.dashboard_url}" if found.dashboard_url else ""
-        monitor.line(
+        progress.log(
             f"Ray at {found.address_info['gcs_address']}: {len(_alive(ray))} nodes, "
             f"{resources.get('CPU', 0):.0f} cores, {resources.get('GPU', 0):.0f} GPUs{board}"
         )
@@ -142,7 +142,7 @@ def _init(ray: ModuleType, address: str, quiet: dict[str, Any]) -> Any:
     try:
         return ray.init(address, **quiet)
     except ConnectionError as error:
-        setup = demand("ray._private.authentication.authentication_token_setup")
+        setup = require_package("ray._private.authentication.authentication_token_setup")
         if (
             "AuthToken" not in str(error.__cause__)
             or not setup.maybe_enable_token_auth_if_token_available()
@@ -193,7 +193,7 @@ def await_nodes(address: str, number: int, *, seconds: float = 300) -> None:
     long.
     """
     limit = time.monotonic() + seconds
-    with connected(Cluster(address), Monitor()) as ray:
+    with connected(Cluster(address), Progress()) as ray:
         while (there := len(_alive(ray))) < number:
             if time.monotonic() > limit:
                 raise ConfigError(
@@ -220,7 +220,9 @@ def wants_gpu(ray: ModuleType, device: str) -> bool:
 def beside_driver(ray: ModuleType, kind: type) -> Any:
     """The handle of an actor on this node, which lives as long as the job."""
     here = ray.get_runtime_context().get_node_id()
-    at = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(here, soft=False)
+    at = require_package("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(
+        here, soft=False
+    )
     return ray.remote(num_cpus=0)(kind).options(scheduling_strategy=at).remote()
 
 
@@ -245,7 +247,7 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
             "more than "
             f"{largest / 2**30:.1f} GiB; use larger nodes, a smaller model or --tile"
         )
-    strategy = demand("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+    strategy = require_package("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
     asked = [
         (
             node["NodeManagerAddress"],  # two nodes may have one
@@ -319,7 +321,7 @@ def _alive(ray: ModuleType) -> list[dict[str, Any]]:
 
 def _quieten() -> None:
     """What Ray Data says of itself goes to its own log; the job speaks for it."""
-    context = demand("ray.data").DataContext.get_current()
+    context = require_package("ray.data").DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     for name in ("ray.data", "ray"):
@@ -329,15 +331,3 @@ def _quieten() -> None:
 def deaths(ray: ModuleType) -> tuple[type[Exception], ...]:
     """What Ray raises where a worker dies."""
     return ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError
-
-
-def first_line(error: BaseException) -> str:
-    """Of an error, or of its cause, where Ray has wrapped it; the last, behind the traceback, of
-    what ended an actor in the making.
-    """
-    lines = [
-        line for line in str(getattr(error, "cause", None) or error).splitlines() if line.strip()
-    ]
-    return (lines or [type(error).__name__])[
-        -1 if getattr(error, "actor_init_failed", False) else 0
-    ].strip()

@@ -16,9 +16,9 @@ from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.evaluation.result import Evaluation, Measures, Shared
 from pixelwise.evaluation.scoring import announced, concluded, measured
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.threads import ahead
+from pixelwise.inference.threads import map_ordered
 from pixelwise.io.images import Array
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Judge:
             ]
         pairs = zip(row["numbers"], row["names"], row["images"], row["masks"], strict=True)
         with self._watch.over(max(row["pixels"])):
-            return list(ahead(self._measured, pairs))
+            return list(map_ordered(self._measured, pairs))
 
     def _measured(self, given: tuple[Any, str, str, str]) -> dict[str, Any]:
         number, name, image, mask = given
@@ -96,17 +96,17 @@ class ClusterScorer:
         *,
         split: str,
         temperature: float | None = None,
-        monitor: Monitor,
+        progress: Progress,
     ) -> Evaluation:
         """As `score`. Raises DataError where an image cannot be measured, ConfigError as
         `connected` does.
         """
-        shared = announced(predictor.classes, dataset, pairs, split, monitor)
-        with connected(self.cluster, monitor) as ray:
+        shared = announced(predictor.classes, dataset, pairs, split, progress)
+        with connected(self.cluster, progress) as ray:
             pool = Pool.of(
                 ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]]
             )
-            loading = one_runtime(self.model, self.loading, monitor)
+            loading = one_runtime(self.model, self.loading, progress)
             task = Task(
                 pool.model,
                 loading,
@@ -117,7 +117,7 @@ class ClusterScorer:
                 pool.ledger,
             )
             found = _in_order(pool.run(Judge, task, _units(pairs, pool.workers)))
-            tracked = monitor.track(
+            tracked = progress.track(
                 found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs)
             )
             return concluded(tracked, shared, split, [pair.name for pair in pairs])

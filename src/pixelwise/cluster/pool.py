@@ -13,16 +13,15 @@ from pixelwise.cluster.engine import (
     Cluster,
     beside_driver,
     deaths,
-    first_line,
     refuse_unfit,
     wants_gpu,
     worker_count,
 )
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, first_line
 from pixelwise.inference.load import EXPORTED
 from pixelwise.models.checkpoint import model_path
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 PROCESS_MEMORY = 700 * 2**20
 """Bytes of a worker with PyTorch before it has a model."""
@@ -104,7 +103,7 @@ class Pool:
         """
         if not rows:
             return
-        data = demand("ray.data")
+        data = require_package("ray.data")
         # of a pool that may shrink Ray takes workers away while it does not know yet what the
         # cluster has
         compute = data.ActorPoolStrategy(size=self.workers, max_tasks_in_flight_per_actor=1)
@@ -113,7 +112,7 @@ class Pool:
             yield from units.flat_map(
                 worker, fn_constructor_args=(task,), compute=compute, **self.needs
             ).iter_rows()
-        except deaths(demand("ray")) as error:
+        except deaths(require_package("ray")) as error:
             raise ConfigError(
                 f"the workers die ({first_line(error)}); what is written is kept: look at the "
                 "nodes' memory and at "
@@ -121,13 +120,13 @@ class Pool:
             ) from error
 
 
-def one_runtime(model: Path, loading: Mapping[str, Any], monitor: Monitor) -> dict[str, Any]:
+def one_runtime(model: Path, loading: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Options of `load` with which all workers compute alike: `auto` would measure on each
     machine.
     """
     if loading.get("runtime") != "auto" or model.suffix in EXPORTED:
         return dict(loading)
-    monitor.line("runtime torch: all workers must use one; --runtime openvino may be faster")
+    progress.log("runtime torch: all workers must use one; --runtime openvino may be faster")
     return {**loading, "runtime": "torch"}
 
 

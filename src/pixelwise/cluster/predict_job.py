@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from pixelwise.cluster.batching import cut, deal
-from pixelwise.cluster.engine import Cluster, connected, deaths, first_line
+from pixelwise.cluster.engine import Cluster, connected, deaths
 from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
 from pixelwise.cluster.manifest import FOLDER, Manifest, read_manifest
 from pixelwise.cluster.pool import Pool, one_runtime
@@ -19,10 +19,10 @@ from pixelwise.cluster.row_chunks import LARGE, Parts, begin, clear, divide
 from pixelwise.cluster.sources import find_sources, raster_size, weights
 from pixelwise.cluster.temp_files import drafts_of
 from pixelwise.cluster.worker import DONE, PART, STOPPED, Task, Worker
-from pixelwise.errors import ConfigError, OutputError
+from pixelwise.errors import ConfigError, OutputError, first_line
 from pixelwise.inference.areas import remove_areas, write_areas
-from pixelwise.inference.load import TILE, read_any_header, refuse_unloadable
-from pixelwise.inference.options import Choices
+from pixelwise.inference.load import read_any_header, refuse_unloadable
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import (
     RECIPE,
     Recipe,
@@ -38,12 +38,12 @@ from pixelwise.inference.predict_files import (
     names_beside,
     refuse_unable,
 )
-from pixelwise.inference.regions import singled
-from pixelwise.inference.tiling import OVERLAP, TilePlan
-from pixelwise.io.atomic import sweep
+from pixelwise.inference.regions import class_ids
+from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
+from pixelwise.io.atomic import remove_stale_temp_files
 from pixelwise.io.shards import slot_of
 from pixelwise.io.storage import Store, is_address, located, spot
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 WORTH_A_SAMPLE = 500_000_000
 """Pixels for each worker from which on it is worth that the others wait for some seconds, while one
@@ -64,7 +64,7 @@ class Order:
     model: Path
     inputs: Sequence[str]
     out: str
-    choices: Choices = field(default_factory=Choices)
+    choices: PredictOptions = field(default_factory=PredictOptions)
     loading: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     estimate: bool = False
@@ -89,7 +89,7 @@ class Predicted:
 
 
 def predict_on_cluster(
-    order: Order, cluster: Cluster, *, monitor: Monitor | None = None
+    order: Order, cluster: Cluster, *, progress: Progress | None = None
 ) -> Predicted:
     """Write a mask for each image, as `predict_files` does, with the workers of a Ray cluster.
 
@@ -99,12 +99,12 @@ def predict_on_cluster(
     on. Raises ConfigError, DataError and OutputError as `predict_files` does, ConfigError where
     there is no cluster or its nodes cannot do the work.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     sources = find_sources(order.inputs)
     out = located(order.out)
     classes = read_any_header(order.model).classes
     store = Store(out if is_address(out) else str(Path(out).absolute()))
-    singled(classes.names, order.choices.largest)
+    class_ids(classes.names, order.choices.largest)
     beside = _beside(sources, store)
     _refuse(order, sources, store, beside)
     done = _finished(order, sources, store, beside)
@@ -113,11 +113,11 @@ def predict_on_cluster(
     todo = [image for image in sources if image not in done]
     result = Predicted(skipped=len(done))
     if order.estimate and not todo:
-        monitor.line("nothing is left to measure: all masks are there")
+        progress.log("nothing is left to measure: all masks are there")
         return result
     if todo:
-        with connected(cluster, monitor) as ray:
-            job = _Job(ray, order, cluster, store, monitor)
+        with connected(cluster, progress) as ray:
+            job = _Job(ray, order, cluster, store, progress)
             job.prepare({image: sources[image] for image in todo}, beside)
             if order.estimate:
                 job.estimate()
@@ -142,13 +142,13 @@ class _Job:
     """One run: the workers' task, the units, and what comes back."""
 
     def __init__(
-        self, ray: ModuleType, order: Order, cluster: Cluster, store: Store, monitor: Monitor
+        self, ray: ModuleType, order: Order, cluster: Cluster, store: Store, progress: Progress
     ) -> None:
         self._ray = ray
         self._order = order
         self._cluster = cluster
         self._store = store
-        self._monitor = monitor
+        self._progress = progress
         self._sampled = list[dict[str, Any]]()
 
     def prepare(self, images: Mapping[str, int | None], beside: frozenset[str]) -> None:
@@ -167,7 +167,7 @@ class _Job:
         )  # of the others, in stores, it may be bytes; a worker will tell
         self._weights = {image: count or 0 for image, count in pixels.items()}
         self._pool = pool = self._reached()
-        loading = one_runtime(order.model, order.loading, self._monitor)
+        loading = one_runtime(order.model, order.loading, self._progress)
         self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
         self._divide()
 
@@ -218,7 +218,7 @@ class _Job:
             self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite
         )
         for image, of in found.items():
-            self._monitor.line(
+            self._progress.log(
                 f"{image}: {plans[image].height} x {plans[image].width} pixels in {of} bands"
             )
         self._plans = plans
@@ -229,12 +229,12 @@ class _Job:
         """Say what the job will take. Raises ConfigError where that cannot be told."""
         left = [self._left(image, pixels) for image, pixels in self._weights.items()]
         if not sum(left):
-            self._monitor.line(
+            self._progress.log(
                 "nothing is left to measure: all bands are labelled, and only to be joined"
             )
             return
         with aside(self._store) as place:
-            self._monitor.line(estimate(left, self._rate(place), self._pool.workers))
+            self._progress.log(estimate(left, self._rate(place), self._pool.workers))
 
     def _rate(self, place: Store) -> float:
         """Pixels a second of a worker whose results go to `place`. Raises ConfigError and
@@ -272,7 +272,7 @@ class _Job:
         units.
         """
         if (folder := self._store.local) is not None:
-            sweep(folder, names=self._names(), older=ABANDONED)
+            remove_stale_temp_files(folder, names=self._names(), older=ABANDONED)
         _write_recipe(self._order, self._store)
         begin(self._store, self._plans, self._bands, self._new)
         images = self._weights
@@ -284,12 +284,12 @@ class _Job:
             try:
                 self._sampled, rate = self._sample(self._task)
             except deaths(self._ray) as error:  # an image may be what kills; the units will tell
-                self._monitor.line(
+                self._progress.log(
                     f"no estimate: the worker that labels a few images died ({first_line(error)})"
                 )
             else:
                 if rate:
-                    self._monitor.line(estimate(list(images.values()), rate, workers))
+                    self._progress.log(estimate(list(images.values()), rate, workers))
         taken = self._bands.keys() | {row["image"] for row in self._sampled}
         rest = [image for image in images if image not in taken]
         units = deal(rest, [images[image] for image in rest], workers=workers)
@@ -305,27 +305,29 @@ class _Job:
         manifest = Manifest(self._store)
         began = time.monotonic()
         pixels = 0
-        monitor = self._monitor
+        progress = self._progress
         total = len(self._weights) + sum(self._bands.values()) - len(self._bands)
         settled = set[str]()
         try:
-            for row in monitor.track(
+            for row in progress.track(
                 self._results(), what=f"predicting on {self._pool.workers} workers", total=total
             ):
                 _refuse_stopped(row)
                 pixels += row["pixels"]
-                monitor.status(f"{pixels / 1e6 / (time.monotonic() - began):.1f} megapixels/s")
+                progress.set_postfix(
+                    f"{pixels / 1e6 / (time.monotonic() - began):.1f} megapixels/s"
+                )
                 if row["image"] in settled:  # another band of an image that failed
                     continue
                 for line in filter(None, row["said"].split("\n")):
-                    monitor.line(line)
+                    progress.log(line)
                 if row["state"] == PART:
                     manifest.add(row)
                     continue
                 if row["state"] == DONE:
                     clear(self._store, self._bands.keys() & {row["image"]})
                 else:
-                    monitor.line(f"skipped: {row['reason']}")
+                    progress.log(f"skipped: {row['reason']}")
                 settled.add(row["image"])
                 manifest.add({**row, "pixels": self._weights[row["image"]]})
                 yield row

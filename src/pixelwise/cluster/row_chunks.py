@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pixelwise.cluster.batching import bands
 from pixelwise.cluster.temp_files import DRAFT
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import result_names, unsigned
 from pixelwise.inference.tiling import Band, TilePlan
 from pixelwise.io.images import MAX_PIXELS
@@ -36,7 +36,7 @@ class Parts:
     store: Store
     image: str
     of: int
-    choices: Choices
+    choices: PredictOptions
 
     @property
     def place(self) -> Store:

@@ -17,7 +17,7 @@ from pixelwise.inference.raster import open_raster, quiet_rasterio
 from pixelwise.io.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, images_in
 from pixelwise.io.storage import filesystem, is_address, located
-from pixelwise.optional import demand
+from pixelwise.optional import require_package
 
 COLUMNS = ("image", "path", "url", "file", "filename")
 """The column of a table that names images: the first of these that it has."""
@@ -182,7 +182,7 @@ def _columns(given: str) -> dict[str, list[Any]]:
                 )
             )
             return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-        table = demand("pyarrow.parquet").read_table(content)
+        table = require_package("pyarrow.parquet").read_table(content)
         return {name: table[name].to_pylist() for name in table.column_names}
     except PixelwiseError:
         raise

@@ -15,16 +15,15 @@ from pixelwise.cluster.engine import (
     Cluster,
     beside_driver,
     connected,
-    first_line,
     refuse_unfit,
     wants_gpu,
     worker_count,
 )
 from pixelwise.cluster.log_relay import Teller
 from pixelwise.datasets.types import DataOptions
-from pixelwise.errors import PixelwiseError, TrainingError
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.errors import PixelwiseError, TrainingError, first_line
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import LostError
 from pixelwise.training.history import read_history
@@ -58,7 +57,7 @@ def train_on_cluster(
     cluster: Cluster,
     config: TrainConfig | None = None,
     resume: bool = False,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Run:
     """As `train`, with a process on each worker of a Ray cluster and a share of every batch for
@@ -69,11 +68,11 @@ def train_on_cluster(
     them. Raises as `train`, ConfigError where there is no cluster or its nodes differ,
     TrainingError where processes died more than FAILURES times.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     data = Path(data).absolute()
     run = Path(out).absolute()
     config, reading = told_apart(config, options)
-    with claimed(run, resume), connected(cluster, monitor) as ray:
+    with claimed(run, resume), connected(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.device)
         workers = worker_count(ray, cluster, gpu=gpu)
         named = _files(config)
@@ -83,7 +82,7 @@ def train_on_cluster(
         lesson = Lesson(data, run, config, reading, teller)
         # in a thread of its own, where Ray Train leaves Ctrl-C alone
         work = ThreadPoolExecutor(1).submit(_fit, lesson, workers, gpu=gpu, threads=cluster.threads)
-        _tell(ray, teller, monitor, work)
+        _tell(ray, teller, progress, work)
         refusal, stopped = ray.get(teller.ending.remote())
     if refusal:
         raise TrainingError(refusal)
@@ -103,8 +102,8 @@ def _files(config: TrainConfig) -> dict[str, Any]:
 
 def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
     """Returns when all processes are through, or one has found that the training cannot be."""
-    parts = demand("ray.train")
-    torch = demand("ray.train.torch")
+    parts = require_package("ray.train")
+    torch = require_package("ray.train.torch")
     notes = lesson.run / "ray"
     shutil.rmtree(notes, ignore_errors=True)  # Ray Train's own, of a driver that was killed
     trainer = torch.TorchTrainer(
@@ -123,7 +122,7 @@ def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
     try:
         trainer.fit()
     except parts.TrainingFailedError as error:
-        if not demand("ray").get(lesson.teller.ending.remote())[0]:
+        if not require_package("ray").get(lesson.teller.ending.remote())[0]:
             raise TrainingError(
                 f"the processes died {FAILURES + 1} times ({_cause(error)}); go on with "
                 "--resume when the nodes are "
@@ -138,7 +137,7 @@ def learn(told: Mapping[str, Any]) -> None:
     lesson: Lesson = told["lesson"]
     teller = lesson.teller
     first = os.environ["RANK"] == "0"
-    get = demand("ray").get
+    get = require_package("ray").get
     if get(teller.ending.remote())[0]:
         return
     os.environ["TORCHELASTIC_RUN_ID"] = "ray"  # Fabric takes the processes as they are
@@ -146,10 +145,10 @@ def learn(told: Mapping[str, Any]) -> None:
         os.environ |= {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
     far = _Far(teller)
     if first:
-        far.line(f"training begins in {os.environ['WORLD_SIZE']} processes")
+        far.log(f"training begins in {os.environ['WORLD_SIZE']} processes")
     try:
         run = take_part(
-            lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, monitor=far
+            lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, progress=far
         )
     except LostError:
         raise
@@ -160,23 +159,23 @@ def learn(told: Mapping[str, Any]) -> None:
         get(teller.end.remote(run.stopped))
 
 
-class _Far(Monitor):
+class _Far(Progress):
     """Says lines through a Teller."""
 
     def __init__(self, teller: Any) -> None:
         self._teller = teller
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self._teller.say.remote(text)
 
 
-def _tell(ray: Any, teller: Any, monitor: Monitor, work: "Future[None]") -> None:
+def _tell(ray: Any, teller: Any, progress: Progress, work: "Future[None]") -> None:
     """Say what the processes say until the work is done. Raises as it does."""
     over = False
     while not over:
         over = bool(wait([work], SECONDS).done)
         for line in ray.get(teller.take.remote()):
-            monitor.line(line)
+            progress.log(line)
     work.result()
 
 

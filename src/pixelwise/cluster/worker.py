@@ -16,17 +16,17 @@ from pixelwise.cluster.temp_files import scratch_folder
 from pixelwise.cluster.watchdog import UNKNOWN, Watch
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
 from pixelwise.inference.load import load
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import RECIPE, finished, result_names
 from pixelwise.inference.predict_files import Large, label_image, label_large
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
 from pixelwise.inference.row_chunks import join_bands
-from pixelwise.inference.threads import ahead
+from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import Band
 from pixelwise.io.shards import copy_out, slot_of
 from pixelwise.io.storage import Store, fetch, is_address
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Task:
     out: str
     model: Any
     loading: Mapping[str, Any]
-    choices: Choices
+    choices: PredictOptions
     beside: frozenset[str]
     ledger: Any
 
@@ -135,7 +135,7 @@ class Worker:
         with self._watch.over(max(pixels for _, pixels in pairs), pace):
             if begun_before(ledger, f"unit {row['unit']}") > 0:
                 return [self._again(*pair, band) for pair in pairs]
-            rows = list(ahead(lambda pair: self._labelled(*pair, band), pairs))
+            rows = list(map_ordered(lambda pair: self._labelled(*pair, band), pairs))
         seconds = time.perf_counter() - began
         pixels = sum(row["pixels"] for row in rows if row["state"] != FAILED)
         self._pace = (
@@ -193,7 +193,7 @@ class Worker:
         self._watch.step()
         return {**found, "seconds": time.perf_counter() - began, "said": "\n".join(said.lines)}
 
-    def _written(self, image: str, said: Monitor) -> str:
+    def _written(self, image: str, said: Progress) -> str:
         """Label an image from wherever it is to wherever results go; the mask's name. Raises
         ImageError.
         """
@@ -212,7 +212,7 @@ class Worker:
                 self._store.take(sorted(folder.iterdir()))
             return found.name
 
-    def _joined(self, image: str, band: Band, said: Monitor) -> str:
+    def _joined(self, image: str, band: Band, said: Progress) -> str:
         """Label a band, unless it is there; the mask's name where it was the last and all are
         joined. Raises ImageError.
         """
@@ -224,7 +224,7 @@ class Worker:
             if asked(task.ledger.there, image, band.number) < band.of:
                 return ""
             if task.choices.overlay:
-                said.line(f"{image}: no overlay, as it is read by window")
+                said.log(f"{image}: no overlay, as it is read by window")
             mask = (self._store.local or Path(scratch) / "out") / result_names(image, task.choices)[
                 1
             ][0]
@@ -233,7 +233,7 @@ class Worker:
                 parts.at_hand(Path(scratch)),
                 mask,
                 choices=task.choices,
-                monitor=said,
+                progress=said,
             )
             if self._store.local is None:
                 self._store.take(sorted(mask.parent.iterdir()))
@@ -247,7 +247,12 @@ class Worker:
             reads_by_window(path)  # says what is missing where it does not
             self._refuse_unfitting(path)
             predict_raster(
-                self._predictor, path, folder, choices=self._task.choices, monitor=silent, band=band
+                self._predictor,
+                path,
+                folder,
+                choices=self._task.choices,
+                progress=silent,
+                band=band,
             )
         if place.local is None:
             place.take(sorted(folder.iterdir()))
@@ -277,14 +282,14 @@ def _at_hand(image: str, folder: Path) -> Iterator[Path]:
         raise ImageError(str(error).replace(str(path), image)) from error
 
 
-class _Lines(Monitor):
+class _Lines(Progress):
     """Keeps what is said, for the driver to say; each step counts for the watch."""
 
     def __init__(self, watch: Watch) -> None:
         self.lines = list[str]()
         self._watch = watch
 
-    def line(self, text: str) -> None:
+    def log(self, text: str) -> None:
         self.lines.append(text)
 
     def track(

@@ -13,10 +13,10 @@ from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yol
 from pixelwise.datasets.annotations.rasterize import declared, drawing_of
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
-from pixelwise.errors import ConfigError, DataError, ImageError, unknown
-from pixelwise.io.atomic import whole_folder, write_text
-from pixelwise.io.images import Array, upright_size, write_labels
-from pixelwise.progress import Monitor
+from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
+from pixelwise.io.atomic import atomic_folder, write_text
+from pixelwise.io.images import Array, oriented_size, write_labels
+from pixelwise.progress import Progress
 
 
 @dataclass
@@ -67,7 +67,7 @@ def convert(
     to: str,
     format: str = "auto",
     skip_unpaired: bool = False,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Converted:
     """Write the data set `source` to the new folder `folder` in the format `to`, all of it or
     nothing.
@@ -78,21 +78,21 @@ def convert(
     """
     if to not in WRITERS:
         raise _unwritable(to)
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     dataset = open_dataset(
         source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False)
     )
     for note in dataset.notes:
-        monitor.line(note)
-    return write_dataset(dataset, Path(folder), to=to, monitor=monitor)
+        progress.log(note)
+    return write_dataset(dataset, Path(folder), to=to, progress=progress)
 
 
-def write_dataset(dataset: DataSet, folder: Path, *, to: str, monitor: Monitor) -> Converted:
+def write_dataset(dataset: DataSet, folder: Path, *, to: str, progress: Progress) -> Converted:
     """As `convert`, of an open data set and a format of WRITERS."""
     done = Converted(folder, dataset.classes)
     place, write = WRITERS[to]
-    with whole_folder(folder, dataset.root) as stage:
-        write(stage, _items(dataset, stage, place, done, monitor), done)
+    with atomic_folder(folder, dataset.root) as stage:
+        write(stage, _items(dataset, stage, place, done, progress), done)
         if not done.images:
             raise DataError(f"{dataset.root}: no image can be converted: {done.left_out[0][1]}")
     return done
@@ -106,15 +106,15 @@ def _unwritable(to: str) -> ConfigError:
         )
     if to == "matte":
         return ConfigError("matte holds an alpha, which labels do not have; choose folder")
-    return unknown("format to write", to, WRITERS)
+    return unknown_choice_error("format to write", to, WRITERS)
 
 
 def _items(
-    dataset: DataSet, stage: Path, place: str, done: Converted, monitor: Monitor
+    dataset: DataSet, stage: Path, place: str, done: Converted, progress: Progress
 ) -> Iterator[_Item]:
     pairs = [(split, pair) for split, pairs in dataset.splits.items() for pair in pairs]
     names = Counter(pair.name for _, pair in pairs)
-    for split, pair in monitor.track(pairs, what="converting", total=len(pairs)):
+    for split, pair in progress.track(pairs, what="converting", total=len(pairs)):
         try:
             labels = _labels(dataset, pair, done)
         except ImageError as error:
@@ -131,7 +131,7 @@ def _items(
 
 def _labels(dataset: DataSet, pair: Pair, done: Converted) -> Array:
     drawing = drawing_of(dataset.read_labels, pair.mask)
-    size = upright_size(pair.image)
+    size = oriented_size(pair.image)
     if drawing.labels.shape != size:
         raise ImageError(
             f"{pair.image}: {size} pixels, but its labels have {drawing.labels.shape} "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pixelwise.checks.class_files import Declared
 from pixelwise.checks.inspect_pairs import MaskLook
-from pixelwise.classes import VOID, Classes, Colour, voc_colormap
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, voc_colormap
 from pixelwise.datasets.mask_reader import Values, unpack
 from pixelwise.datasets.readers import camvid, matte, voc
 from pixelwise.datasets.readers.folder import ClassEntry
@@ -98,7 +98,7 @@ def fixed_encoding(format: str, classes: Classes | None = None) -> Encoding | No
     if format == "voc":
         classes = Classes.named(voc.NAMES)
         ids = [*enumerate(range(len(classes))), (VOID, VOID)]
-        colours = [*_packed(classes.palette), (_pack(voc.VOID_COLOUR), VOID)]
+        colours = [*_packed(classes.palette), (_pack(VOID_COLOUR), VOID)]
         return _encoding("Pascal VOC ids", "21 classes, 255 is void", classes, ids, colours)
     if format == "matte":
         ids = [(alpha, int(alpha >= 128)) for alpha in range(256)]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise.classes import VOID, Colour
 from pixelwise.errors import ConfigError, DataError, ImageError
-from pixelwise.io.images import Array, open_image, upright
+from pixelwise.io.images import Array, apply_orientation, open_image
 
 Values = NDArray[np.int64]
 
@@ -210,7 +210,7 @@ def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
 
 
 def _upright(path: Path) -> Image.Image:
-    return upright(open_image(path))
+    return apply_orientation(open_image(path))
 
 
 def _grey(raw: Values, path: Path) -> Values:

@@ -15,7 +15,7 @@ from pixelwise.datasets.annotations import (
 from pixelwise.datasets.annotations import mask_per_class as layers
 from pixelwise.datasets.readers import camvid, folder, matte, voc
 from pixelwise.datasets.types import DataOptions, DataSet
-from pixelwise.errors import DataError, unknown
+from pixelwise.errors import DataError, unknown_choice_error
 
 _MODULES = {
     "voc": voc,
@@ -52,7 +52,7 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
     empty or laid out in no known way.
     """
     if options.format not in ("auto", *DATASETS):
-        raise unknown("format", options.format, ("auto", *DATASETS))
+        raise unknown_choice_error("format", options.format, ("auto", *DATASETS))
     path = Path(root)
     try:
         _check(path)

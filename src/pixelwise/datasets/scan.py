@@ -15,7 +15,7 @@ from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import open_image, read_rgb
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 _THREADS = 2
 _CHUNK = 32
@@ -66,7 +66,9 @@ class _Read:
     mislabelled: LabelError | None = None
 
 
-def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool = False) -> Survey:
+def survey(
+    dataset: DataSet, split: str, *, progress: Progress, skip_broken: bool = False
+) -> Survey:
     """Decode every image and mask of a split and compare their sizes.
 
     Files that cannot be read and pairs of unlike sizes raise DataError with their count and the
@@ -80,7 +82,7 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
     mislabelled: list[LabelError] = []
     counts = np.zeros(256, np.int64)
     holding = np.zeros(256, np.int64)
-    for read in monitor.track(_reads(dataset, pairs), what=f"checking {split}", total=len(pairs)):
+    for read in progress.track(_reads(dataset, pairs), what=f"checking {split}", total=len(pairs)):
         if read.counts is not None:
             kept.append(read.pair)
             sizes.append(read.size)
@@ -90,7 +92,7 @@ def survey(dataset: DataSet, split: str, *, monitor: Monitor, skip_broken: bool 
         mislabelled += [read.mislabelled] if read.mislabelled else []
     _refuse(split, len(pairs), broken, mislabelled, skip_broken=skip_broken)
     for path, reason in broken:
-        monitor.line(f"left out: {path}: {reason}")
+        progress.log(f"left out: {path}: {reason}")
     if not kept:
         raise DataError(
             f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} "

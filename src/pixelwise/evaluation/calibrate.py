@@ -16,7 +16,7 @@ from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.calibration import fit_temperature
 from pixelwise.models.checkpoint import load_model, model_path, save_model
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 IMAGES = 200
 PIXELS = 100_000
@@ -28,7 +28,7 @@ def find_temperature(
     data: str | Path,
     *,
     options: DataOptions | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> float:
     """The temperature T by which dividing the logits makes the validation split of the folder
     `data` likeliest.
@@ -36,9 +36,9 @@ def find_temperature(
     Pixels of classes that the model does not know are left out. Raises DataError without a
     validation split, or where all its pixels are void or of unknown classes.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     options = options or as_trained(model)
-    dataset = readable(open_dataset(data, options), "val", options, monitor)
+    dataset = readable(open_dataset(data, options), "val", options, progress)
     pairs = spread(dataset.pairs("val"))
     names = model.classes.names
     table = np.full(256, VOID, np.uint8)
@@ -47,7 +47,7 @@ def find_temperature(
     rng = np.random.default_rng(0)
     logits = []
     targets = []
-    for pair in monitor.track(pairs, what="calibrating on val", total=len(pairs)):
+    for pair in progress.track(pairs, what="calibrating on val", total=len(pairs)):
         target = table[dataset.read_labels(pair.mask)].reshape(-1)
         known = np.flatnonzero(target != VOID)
         chosen = rng.choice(known, min(len(known), PIXELS // len(pairs)), replace=False)

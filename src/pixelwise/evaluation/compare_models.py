@@ -18,9 +18,9 @@ from pixelwise.evaluation.scoring import match
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.metrics.bootstrap import PerImage, scores_of
+from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.reports.gallery import panel, write_gallery
 from pixelwise.reports.overlays import paint
 from pixelwise.reports.samples import Gallery, Sample
@@ -36,7 +36,7 @@ def compare(
     split: str | None = None,
     options: DataOptions | None = None,
     report: str | Path | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Score two or more models on the same images of `data` and say which differences are real.
 
@@ -46,7 +46,7 @@ def compare(
     a page with the images on which the models differ most. Raises ConfigError for fewer than two
     models, ModelError where no class is shared, DataError for score files that do not fit together.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     if len(models) < 2:
         raise ConfigError(
             "one model alone cannot be compared: give two or more run folders or model files"
@@ -75,10 +75,10 @@ def compare(
     names = _names(models)
     dataset = open_dataset(data, options)
     for note in (*dataset.notes, *_otherwise_trained(predictors, names)):
-        monitor.line(note)
+        progress.log(note)
     split = dataset.scored(split)
-    race = _Race(predictors, names, readable(dataset, split, options, monitor))
-    found = compared(names, race.run(split, monitor), race.notes)
+    race = _Race(predictors, names, readable(dataset, split, options, progress))
+    found = compared(names, race.run(split, progress), race.notes)
     if report is not None:
         _write_page(Path(report), found, race)
     return found
@@ -119,14 +119,14 @@ class _Race:
             match(predictor.classes, self.classes).from_model for predictor in predictors
         ]
 
-    def run(self, split: str, monitor: Monitor) -> Counted:
+    def run(self, split: str, progress: Progress) -> Counted:
         """Label every image with every model."""
         pairs = self.dataset.pairs(split)
-        monitor.line(
+        progress.log(
             f"scoring {len(self._predictors)} models on the {len(pairs)} images of {split}"
         )
         images = [PerImage(len(self.classes)) for _ in self._predictors]
-        for at in monitor.track(range(len(pairs)), what=f"comparing on {split}", total=len(pairs)):
+        for at in progress.track(range(len(pairs)), what=f"comparing on {split}", total=len(pairs)):
             _, truth, found = self.look(split, at)
             for counts, labels in zip(images, found, strict=True):
                 matrix = ConfusionMatrix(len(self.classes))
@@ -162,7 +162,7 @@ def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
     furthest apart.
     """
     found.write_json(folder / "compare.json")
-    own = scores_of(found.counts)[..., 0]  # (M, N)
+    own = scores_from_counts(found.counts)[..., 0]  # (M, N)
     spread = np.nan_to_num(own.max(0) - own.min(0))
     samples = []
     for at in np.argsort(-spread, kind="stable")[:PICTURES].tolist():

@@ -12,7 +12,7 @@ import numpy as np
 
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.metrics.bootstrap import ROUNDS, scores_of
+from pixelwise.metrics.bootstrap import ROUNDS, scores_from_counts
 from pixelwise.metrics.confusion import Counts, number
 from pixelwise.metrics.paired_bootstrap import Difference, paired
 
@@ -49,7 +49,7 @@ class Comparison:
 
     def iou(self) -> list[list[float]]:
         """(M, 1 + C) mean IoU and IoU by class, pooled over the images; NaN where there is none."""
-        found: list[list[float]] = scores_of(self.counts.sum(1)).tolist()
+        found: list[list[float]] = scores_from_counts(self.counts.sum(1)).tolist()
         return found
 
     def verdicts(self) -> list[str]:
@@ -127,7 +127,7 @@ def compared(models: tuple[str, ...], counted: Counted, said: Sequence[str] = ()
     classes, split, images, counts = counted
     if not counts[:, :, 1].any():
         raise DataError(f"every pixel of {split} is void: there is nothing to compare")
-    means = scores_of(counts.sum(1))[:, 0]
+    means = scores_from_counts(counts.sum(1))[:, 0]
     best = int(means.argmax())
     others = [model for model in np.argsort(-means, kind="stable").tolist() if model != best]
     behind = {model: paired(counts[[best, model]], comparisons=len(others)) for model in others}

@@ -9,7 +9,7 @@ from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ModelError
 from pixelwise.inference.load import read_any_header
 from pixelwise.inference.predictor import Predictor
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 TRAINED = ("seed", "val_fraction", "matte_threshold")
 """Options whose change between training and scoring would score images that were learned from, or
@@ -45,11 +45,11 @@ def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
         ) from error
 
 
-def readable(dataset: DataSet, split: str, options: DataOptions, monitor: Monitor) -> DataSet:
+def readable(dataset: DataSet, split: str, options: DataOptions, progress: Progress) -> DataSet:
     """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a
     line names what is left out. Raises as `survey`.
     """
     if not options.skip_broken:
         return dataset
-    found = survey(dataset, split, monitor=monitor, skip_broken=True)
+    found = survey(dataset, split, progress=progress, skip_broken=True)
     return replace(dataset, splits={**dataset.splits, split: found.pairs})

@@ -15,16 +15,16 @@ from pixelwise.classes import Classes
 from pixelwise.datasets.conversion import write_dataset
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
-from pixelwise.errors import ConfigError, OutputError, unknown
+from pixelwise.errors import ConfigError, OutputError, unknown_choice_error
 from pixelwise.evaluation.data_options import as_trained, readable
 from pixelwise.evaluation.scoring import match
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
-from pixelwise.metrics.label_issues import Suspect, outline, suspects_of
+from pixelwise.metrics.label_issues import LabelIssue, find_label_issues, outline
 from pixelwise.models.checkpoint import model_path
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.reports.gallery import panel, side_by_side, write_gallery
 from pixelwise.reports.overlays import paint
 from pixelwise.reports.samples import Gallery, Panels, Sample
@@ -58,7 +58,7 @@ class Found:
 
     pair: Pair
     split: str
-    suspect: Suspect
+    suspect: LabelIssue
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def suspects(
     top: int = 50,
     to: str | None = None,
     options: DataOptions | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Suspects:
     """Rank the regions of `data` whose labels `model` disbelieves, and write them to the folder
     `out`.
@@ -113,7 +113,7 @@ def suspects(
     if top < 1:
         raise ConfigError(f"top {top}: choose how many regions to show, 1 or more")
     if to is not None and to not in EDITORS:
-        raise unknown("label editor", to, EDITORS)
+        raise unknown_choice_error("label editor", to, EDITORS)
     if Path(out).resolve().is_relative_to(Path(data).resolve()):
         raise OutputError(
             f"{out} lies in the data set, which stays as it is: choose a folder elsewhere"
@@ -123,7 +123,7 @@ def suspects(
             f"{Path(out) / to} is there and may hold corrections: choose another --out, or "
             "move it away"
         )
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or as_trained(predictor)
     dataset = open_dataset(data, options)
@@ -132,7 +132,7 @@ def suspects(
     chosen = [split] if split else rest if learned and rest else list(dataset.splits)
     notes = (SCORE, *([LEARNED] if learned and "train" in chosen else []))
     for name in chosen:
-        dataset = readable(dataset, name, options, monitor)
+        dataset = readable(dataset, name, options, progress)
     pairs = [(name, pair) for name in chosen for pair in dataset.pairs(name)]
     search = _Search(predictor, dataset, top)
     for note in (
@@ -140,13 +140,13 @@ def suspects(
         f"searching the {len(pairs)} images of {', '.join(chosen)}",
         *search.shared.notes,
     ):
-        monitor.line(note)
-    for name, pair in monitor.track(pairs, what="searching", total=len(pairs)):
+        progress.log(note)
+    for name, pair in progress.track(pairs, what="searching", total=len(pairs)):
         search.look(name, pair)
     found = Suspects(search.ranked(), search.shared.classes, len(pairs), notes)
     _write(Path(out), found, search.pictures(), dataset)
     if to is not None and found.regions:
-        _hand_over(Path(out) / to, to, dataset, found.regions[:top], monitor)
+        _hand_over(Path(out) / to, to, dataset, found.regions[:top], progress)
     return found
 
 
@@ -169,7 +169,7 @@ class _Search:
         result = self._predictor.predict(pair.image, scores="probabilities")
         labels = self.shared.truth(self._dataset.read_labels, pair, result.labels.shape)
         said = self.shared.from_model[result.labels]
-        for one in suspects_of(labels, result.scores["probabilities"][self._channels]):
+        for one in find_label_issues(labels, result.scores["probabilities"][self._channels]):
             place = -len(self._regions)  # of equal scores the first found stays
             if len(self._shown) < self._top:
                 heapq.heappush(
@@ -189,7 +189,7 @@ class _Search:
         """Of the first `top` of `ranked`."""
         return [picture for *_, picture in sorted(self._shown, reverse=True)]
 
-    def _picture(self, one: Suspect, rgb: Array, labels: Array, said: Array) -> Panels:
+    def _picture(self, one: LabelIssue, rgb: Array, labels: Array, said: Array) -> Panels:
         """The region's surroundings, their labels and what the model says, each with the region's
         outline.
         """
@@ -254,11 +254,11 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def _hand_over(
-    folder: Path, to: str, dataset: DataSet, regions: Sequence[Found], monitor: Monitor
+    folder: Path, to: str, dataset: DataSet, regions: Sequence[Found], progress: Progress
 ) -> None:
     """The images of `regions`, the most suspect first, with all their labels."""
     splits: dict[str, dict[Pair, None]] = {}
     for found in regions:
         splits.setdefault(found.split, {})[found.pair] = None
     part = replace(dataset, splits={split: tuple(pairs) for split, pairs in splits.items()})
-    write_dataset(part, folder, to=to, monitor=monitor)
+    write_dataset(part, folder, to=to, progress=progress)

@@ -17,7 +17,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import bootstrap
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 
 def evaluate(
@@ -29,7 +29,7 @@ def evaluate(
     report: str | Path | None = None,
     temperature: float | None = None,
     scorer: Callable[..., Evaluation] | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Score a model on the split `split` of the folder `data` (test where there is one, val
     otherwise).
@@ -41,17 +41,17 @@ def evaluate(
     `find_temperature`). `scorer` does the work in place of `score`. Raises ModelError where no
     class is shared.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or as_trained(predictor)
     dataset = open_dataset(data, options)
     for note in dataset.notes:
-        monitor.line(note)
+        progress.log(note)
     split = dataset.scored(split)
-    dataset = readable(dataset, split, options, monitor)
+    dataset = readable(dataset, split, options, progress)
     pairs = dataset.pairs(split)
     result = (scorer or score)(
-        predictor, dataset, pairs, split=split, temperature=temperature, monitor=monitor
+        predictor, dataset, pairs, split=split, temperature=temperature, progress=progress
     )
     if report is not None:
         result.write_json(Path(report) / "scores.json")
@@ -66,13 +66,13 @@ def score(
     *,
     split: str,
     temperature: float | None = None,
-    monitor: Monitor,
+    progress: Progress,
 ) -> Evaluation:
     """As `evaluate`, on `pairs` of an open data set, which are called `split`."""
-    shared = announced(predictor.classes, dataset, pairs, split, monitor)
+    shared = announced(predictor.classes, dataset, pairs, split, progress)
     each = (measured(predictor, dataset.read_labels, shared, temperature, pair) for pair in pairs)
     return concluded(
-        monitor.track(each, what=f"evaluating {split}", total=len(pairs)),
+        progress.track(each, what=f"evaluating {split}", total=len(pairs)),
         shared,
         split,
         [pair.name for pair in pairs],
@@ -80,12 +80,12 @@ def score(
 
 
 def announced(
-    model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, monitor: Monitor
+    model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, progress: Progress
 ) -> Shared:
     """The classes that count, said with what does not. Raises ModelError as `match`."""
     shared = match(model, dataset.classes)
     for note in (f"scoring the {len(pairs)} images of {split}", *shared.notes):
-        monitor.line(note)
+        progress.log(note)
     return shared
 
 

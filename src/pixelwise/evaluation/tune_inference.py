@@ -21,10 +21,10 @@ from pixelwise.evaluation.result import Shared
 from pixelwise.evaluation.scoring import announced
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.metrics.bootstrap import PerImage, scores_of
+from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
 from pixelwise.metrics.paired_bootstrap import Difference, paired
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 SIZES = (0.5, 0.75, 1.0, 1.25, 1.5)
 TOGETHER = 3
@@ -68,7 +68,7 @@ def find_ways(
     *,
     split: str = "val",
     options: DataOptions | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> list[Way]:
     """Of all averages over up to TOGETHER of SIZES, mirrored too or not, those that score better
     than every cheaper one, by their work; no options, the model's own size alone, are always among
@@ -79,11 +79,11 @@ def find_ways(
     of those logits, kept in 16 bits. What is chosen so should be scored on other images. Raises
     ModelError where no class is shared, DataError where there is nothing to score.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     options = options or as_trained(model)
-    dataset = readable(open_dataset(data, options), split, options, monitor)
+    dataset = readable(open_dataset(data, options), split, options, progress)
     pairs = spread(dataset.pairs(split))
-    shared = announced(model.classes, dataset, pairs, split, monitor)
+    shared = announced(model.classes, dataset, pairs, split, progress)
     asked = [
         (part, tta)
         for size in range(1, TOGETHER + 1)
@@ -91,10 +91,12 @@ def find_ways(
         for tta in (0, 1)
     ]
     images = [PerImage(len(shared.classes)) for _ in asked]
-    for pair in monitor.track(pairs, what=f"trying {len(asked)} ways on {split}", total=len(pairs)):
+    for pair in progress.track(
+        pairs, what=f"trying {len(asked)} ways on {split}", total=len(pairs)
+    ):
         rgb = read_rgb(pair.image)
         if 4 * len(SIZES) * len(model.classes) * rgb[..., 0].size > HELD:
-            monitor.line(
+            progress.log(
                 f"{pair.name}: left out, as its logits at all sizes do not fit {HELD >> 30} GiB"
             )
             continue
@@ -131,7 +133,7 @@ def _logits(model: Predictor, rgb: Array, scale: float, *, mirrored: bool) -> ND
 
 def _worthwhile(asked: Sequence[tuple[tuple[float, ...], int]], counts: Counts) -> Iterator[Way]:
     """Those that add STEP to what every cheaper one has, and the plain one."""
-    means = scores_of(counts.sum(1))[:, 0].tolist()
+    means = scores_from_counts(counts.sum(1))[:, 0].tolist()
     plain = asked.index(((1.0,), 0))
     best = -1.0
     for at in sorted(range(len(asked)), key=lambda at: (_work(*asked[at]), -means[at])):

@@ -21,16 +21,16 @@ from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.torch_runner import TorchRunner
-from pixelwise.inference.load import EXPORTED, TILE
+from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predict_files import find_images
-from pixelwise.inference.tiling import OVERLAP
+from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.inference.tta import Logits, Runner
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.models.checkpoint import Header, load_model, model_path, save_model
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 SAMPLES = 5
 LARGEST_GAP = 1e-2
@@ -61,7 +61,7 @@ def export(
     out: str | Path,
     *,
     images: Sequence[str | Path] = (),
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size
     (.safetensors).
@@ -73,7 +73,7 @@ def export(
     LARGEST_GAP (weights of half the size may differ more) or the labels agree on less than
     LEAST_AGREEMENT of the pixels.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     path = Path(out)
     if path.suffix not in (*EXPORTED, _HALF):
         raise ConfigError(
@@ -83,10 +83,10 @@ def export(
         if path.resolve() == model_path(Path(model)).resolve():
             raise ConfigError(f"--out {path} is the model itself; give another name")
     else:
-        demand("onnx" if path.suffix == ".onnx" else "openvino")
+        require_package("onnx" if path.suffix == ".onnx" else "openvino")
     segmenter, header = load_model(Path(model))
     pictures, whence = _pictures(Path(model), images)
-    monitor.line(f"comparing on {len(pictures)} image(s): {whence}")
+    progress.log(f"comparing on {len(pictures)} image(s): {whence}")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
         _write(trial, segmenter, header)
@@ -129,7 +129,9 @@ def _write(path: Path, segmenter: Segmenter, header: Header) -> None:
     if path.suffix == ".onnx":
         write_onnx(path, network, header, tiles=TILES)
     else:
-        write_openvino(path, demand("openvino").Core().read_model(network), header, tiles=TILES)
+        write_openvino(
+            path, require_package("openvino").Core().read_model(network), header, tiles=TILES
+        )
 
 
 def _compared(path: Path, found: Runner, wanted: TorchRunner, pictures: list[Array]) -> Exported:

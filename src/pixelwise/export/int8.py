@@ -25,8 +25,8 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
 from pixelwise.models.checkpoint import Header, load_model
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 CALIBRATION = 60
 """Training images, evenly drawn, from which the ranges of the activations are learned."""
@@ -55,7 +55,7 @@ class Quantised:
 
 
 def export_int8(
-    model: str | Path, out: str | Path, data: str | Path, *, monitor: Monitor | None = None
+    model: str | Path, out: str | Path, data: str | Path, *, progress: Progress | None = None
 ) -> Quantised:
     """Write `model` in int8 as the OpenVINO file `out` (.xml, with a .bin beside it).
 
@@ -65,26 +65,26 @@ def export_int8(
     images before and after. Raises ModelError, and keeps nothing, where more than LARGEST_LOSS of
     it is lost, ConfigError for another name of file and without nncf or openvino.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     path = Path(out)
     if path.suffix != ".xml":
         raise ConfigError(f"--out {path}: int8 is for OpenVINO; give a name that ends in .xml")
-    openvino = demand("openvino")
-    demand("nncf")
+    openvino = require_package("openvino")
+    require_package("nncf")
     segmenter, header = load_model(Path(model))
     dataset = open_dataset(data, as_trained(model))
     with tempfile.TemporaryDirectory() as folder:
         exact = Path(folder) / "float.onnx"
         small = Path(folder) / "int8.xml"
         exact.write_bytes(to_onnx(segmenter))
-        monitor.line(f"calibrating on {CALIBRATION} training images at most")
-        before, slow = _scored(exact, header, data, monitor)
+        progress.log(f"calibrating on {CALIBRATION} training images at most")
+        before, slow = _scored(exact, header, data, progress)
         for part, kept in PARTS.items():
             with kept_signal_stack():
                 network = _quantised(openvino.Core().read_model(str(exact)), dataset, kept)
             write_openvino(small, network, header)
-            after, fast = _scored(small, header, data, monitor)
-            monitor.line(f"{part} in int8: mean IoU {after:.4f}, {before:.4f} in float32")
+            after, fast = _scored(small, header, data, progress)
+            progress.log(f"{part} in int8: mean IoU {after:.4f}, {before:.4f} in float32")
             if before - after <= LARGEST_LOSS:
                 write_openvino(path, network, header)
                 return Quantised(
@@ -98,7 +98,7 @@ def export_int8(
 
 
 def _quantised(network: Any, dataset: DataSet, kept: tuple[str, ...]) -> Any:
-    nncf = demand("nncf")
+    nncf = require_package("nncf")
     nncf.set_log_level(logging.ERROR)
     pairs = dataset.pairs("train")
     chosen = [pair.image for pair in pairs[:: -(-len(pairs) // CALIBRATION)]]
@@ -116,10 +116,12 @@ def _pixels(image: Path) -> Pixels:
     return np.ascontiguousarray(read_rgb(image).transpose(2, 0, 1))[None]
 
 
-def _scored(path: Path, header: Header, data: str | Path, monitor: Monitor) -> tuple[float, float]:
+def _scored(
+    path: Path, header: Header, data: str | Path, progress: Progress
+) -> tuple[float, float]:
     """Mean IoU on the validation images, and seconds."""
     predictor = Predictor(OpenVinoRunner(path), header.classes)
     predictor.reading = header.reading
     start = time.perf_counter()
-    found = evaluate(predictor, data, split="val", monitor=monitor).scores.mean_iou
+    found = evaluate(predictor, data, split="val", progress=progress).scores.mean_iou
     return found, time.perf_counter() - start

@@ -11,7 +11,7 @@ from PIL import Image
 from pixelwise.classes import VOID
 from pixelwise.inference.regions import metres
 from pixelwise.io.atomic import atomic
-from pixelwise.optional import demand
+from pixelwise.optional import require_package
 
 COLUMNS = ("mask", "class", "pixels", "share", "square_metres")
 _ROWS = 512
@@ -86,7 +86,7 @@ def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
 
 def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
     """Pixels by label, and the square metres of one."""
-    with demand("rasterio").open(mask) as dataset:
+    with require_package("rasterio").open(mask) as dataset:
         counts = np.zeros(256, np.int64)
         for top, bottom in _bands(dataset.height):
             counts += np.bincount(

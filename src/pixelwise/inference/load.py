@@ -5,7 +5,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelwise.errors import ConfigError, ModelError, unknown
+from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
+from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
     cache_folder,
@@ -17,25 +18,22 @@ from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.openvino_file import read_openvino_header
 from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.tiling import OVERLAP, TilePlan
-from pixelwise.inference.tta import PRECISIONS, Runner
+from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
+from pixelwise.inference.tta import Runner
 from pixelwise.io.images import pixel_count
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
-from pixelwise.optional import demand, installed
-from pixelwise.progress import Monitor
+from pixelwise.optional import is_installed, require_package
+from pixelwise.progress import Progress
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-TILE = (1024, 1024)
 ENOUGH_TO_MEASURE = 30_000_000
 """Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be
 done before.
 """
 
 EXPORTED = (".onnx", ".xml")
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def load(
@@ -47,7 +45,7 @@ def load(
     overlap: float = OVERLAP,
     runtime: str = "torch",
     max_memory: int | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Predictor:
     """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of
     `pixelwise export`.
@@ -69,7 +67,7 @@ def load(
     elif path.suffix == ".xml":
         runner = OpenVinoRunner(path, precision=precision or "float32")
     else:
-        runner = _of_run(model_path(path), device, precision, runtime, monitor or Monitor())
+        runner = _of_run(model_path(path), device, precision, runtime, progress or Progress())
     predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
     predictor.name = str(path)
     predictor.reading = header.reading
@@ -97,7 +95,7 @@ def refuse_unloadable(
     )
     for what, name, allowed in named:
         if name not in allowed:
-            raise unknown(what, name, allowed)
+            raise unknown_choice_error(what, name, allowed)
     if model.suffix == ".xml" and runtime == "onnxruntime":
         raise ConfigError(
             f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime"
@@ -117,7 +115,7 @@ def refuse_unloadable(
             "openvino"
         )
     if runtime in ("onnxruntime", "openvino"):
-        demand(runtime)
+        require_package(runtime)
     TilePlan(1, 1, tile, overlap)
 
 
@@ -149,30 +147,16 @@ def worth_measuring(
     return "torch"
 
 
-def choose_device(name: str) -> "torch.device":
-    """`auto` is the GPU where PyTorch finds one. Raises ConfigError for an unknown or absent
-    device.
-    """
-    if name not in DEVICES:
-        raise ConfigError(f"device is {name!r}: choose one of {', '.join(DEVICES)}")
-    import torch  # a remembered runtime other than PyTorch does without it
-
-    present = torch.cuda.is_available()
-    if name == "cuda" and not present:
-        raise ConfigError("device is 'cuda', but PyTorch finds no GPU here; choose cpu or auto")
-    return torch.device("cuda" if present and name != "cpu" else "cpu")
-
-
 def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
     if runtime == "torch":
         runtime = "onnxruntime"
-    if runtime == "openvino" or (runtime == "auto" and installed("openvino")):
+    if runtime == "openvino" or (runtime == "auto" and is_installed("openvino")):
         return OpenVinoRunner(path, precision=precision)
     return OnnxRunner(path)
 
 
 def _of_run(
-    path: Path, device: str, precision: str | None, runtime: str, monitor: Monitor
+    path: Path, device: str, precision: str | None, runtime: str, progress: Progress
 ) -> Runner:
     """The runner of a model file. PyTorch is imported only where it computes, or where it makes the
     ONNX network.
@@ -181,9 +165,11 @@ def _of_run(
 
     def torch_runner(precision: str) -> Runner:
         from pixelwise.inference.backends.torch_runner import TorchRunner
-        from pixelwise.models.fuse_batchnorm import folded
+        from pixelwise.models.fuse_batchnorm import fuse_conv_bn
 
-        return TorchRunner(folded(segmenter()), device=choose_device(device), precision=precision)
+        return TorchRunner(
+            fuse_conv_bn(segmenter()), device=choose_device(device), precision=precision
+        )
 
     def network() -> bytes:
         from pixelwise.inference.backends.onnx_trace import to_onnx
@@ -212,9 +198,9 @@ def _of_run(
         ("openvino", "float32"),
         ("openvino", "bfloat16"),
     ):
-        if installed(name) and number == (precision or number):
+        if is_installed(name) and number == (precision or number):
             candidates[f"{name} {number}"] = partial(_rebuilt, kept, partial(_runner, name, number))
-    return AutoRunner(candidates, remembered=remembered, monitor=monitor, precision=precision)
+    return AutoRunner(candidates, remembered=remembered, progress=progress, precision=precision)
 
 
 def _remembered(path: Path, precision: str | None) -> Path:

@@ -2,15 +2,15 @@
 
 from dataclasses import asdict, dataclass
 
-from pixelwise.errors import ConfigError, unknown
-from pixelwise.models.config import refuse_scales
+from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.models.config import check_scales
 
 SCORES = ("probabilities", "logits")
 EXTRAS = (*SCORES, "areas", "polygons", "seams")
 
 
 @dataclass(frozen=True)
-class Choices:
+class PredictOptions:
     """What else is written, and what changes the labels.
 
     overlay: tinted image with a legend. confidence: the label's softmax. extras: any of EXTRAS,
@@ -33,12 +33,12 @@ class Choices:
     def __post_init__(self) -> None:
         for extra in self.extras:
             if extra not in EXTRAS:
-                raise unknown("extra", extra, EXTRAS)
+                raise unknown_choice_error("extra", extra, EXTRAS)
         if set(SCORES) <= set(self.extras):
             raise ConfigError(
                 "probabilities and logits: choose one of them; each follows from the other"
             )
-        refuse_scales(self.scales)
+        check_scales(self.scales)
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
 

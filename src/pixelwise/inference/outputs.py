@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import model_key
 from pixelwise.inference.load import EXPORTED
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.models.checkpoint import model_path
 
@@ -58,7 +58,7 @@ def unsigned(image: Path | str) -> str:
     return before if on_web else str(image)
 
 
-def result_names(image: Path | str, choices: Choices) -> tuple[list[str], list[str]]:
+def result_names(image: Path | str, choices: PredictOptions) -> tuple[list[str], list[str]]:
     """The files that an image becomes, the mask first: where it is read at once, and where by
     window.
     """
@@ -77,7 +77,7 @@ def result_names(image: Path | str, choices: Choices) -> tuple[list[str], list[s
 def refuse_clashes(
     images: Sequence[Given],
     out: object,
-    choices: Choices,
+    choices: PredictOptions,
     *,
     beside: AbstractSet[str],
     is_large: Callable[[Given], bool],
@@ -110,7 +110,7 @@ def refuse_clashes(
 def finished(
     images: Sequence[Given],
     out: object,
-    choices: Choices,
+    choices: PredictOptions,
     *,
     there: Mapping[str, int],
     beside: AbstractSet[str],

@@ -16,19 +16,19 @@ from typing import Any
 
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.inference.areas import remove_areas, write_areas
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import RECIPE, Recipe, finished, refuse_clashes, result_names
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.provenance import Origins
 from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
-from pixelwise.inference.regions import TOO_LARGE, singled
-from pixelwise.inference.threads import ahead
+from pixelwise.inference.regions import TOO_LARGE, class_ids
+from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.io.atomic import sweep, write_text
+from pixelwise.io.atomic import remove_stale_temp_files, write_text
 from pixelwise.io.images import MAX_PIXELS, list_images, pixel_count
-from pixelwise.malloc import kept_heap
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.malloc import retain_memory
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 AREAS = "areas.csv"
 
@@ -54,15 +54,15 @@ class Predictions:
     failed: tuple[tuple[Path, str], ...]
 
 
-@kept_heap()
+@retain_memory()
 def predict_files(
     predictor: Predictor,
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
-    choices: Choices | None = None,
+    choices: PredictOptions | None = None,
     recipe: Recipe | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> Predictions:
     """Write a mask for each image of `inputs` (see `find_images`) to the folder `out`, and what
     else is chosen.
@@ -75,10 +75,10 @@ def predict_files(
     result would overwrite an input, or the masks in `out` were made by another recipe, OutputError
     where `out` cannot be written to. Results already written are kept.
     """
-    choices = choices or Choices()
-    monitor = monitor or Monitor()
+    choices = choices or PredictOptions()
+    progress = progress or Progress()
     folder = Path(out)
-    singled(predictor.classes.names, choices.largest)
+    class_ids(predictor.classes.names, choices.largest)
     images = find_images(inputs)
     beside = names_beside(images, folder)
     refuse_clashes(images, folder, choices, beside=beside, is_large=is_large)
@@ -104,24 +104,24 @@ def predict_files(
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / RECIPE, recipe.as_json())
     results = (name for image in images for name in chain(*result_names(image, choices)))
-    sweep(folder, names=results, older=ABANDONED)
+    remove_stale_temp_files(folder, names=results, older=ABANDONED)
     skipped = tuple(done)
     written = list[Path]()
     failed = list[tuple[Path, str]]()
     todo = [image for image in images if image not in done]
-    label = partial(label_image, predictor, folder, choices, monitor)
+    label = partial(label_image, predictor, folder, choices, progress)
     with closing(origins):
-        for image, found in monitor.track(
-            zip(todo, ahead(label, todo), strict=True), what="predicting", total=len(todo)
+        for image, found in progress.track(
+            zip(todo, map_ordered(label, todo), strict=True), what="predicting", total=len(todo)
         ):
             result = (
-                label_large(predictor, folder, choices, monitor, image)
+                label_large(predictor, folder, choices, progress, image)
                 if isinstance(found, Large)
                 else found
             )
             if isinstance(result, ImageError):
                 failed.append((image, str(result)))
-                monitor.line(f"skipped: {result}")
+                progress.log(f"skipped: {result}")
             elif isinstance(result, Path):
                 written.append(result)
                 done[image] = result
@@ -180,7 +180,7 @@ class Large:
 
 
 def label_image(
-    predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
+    predictor: Predictor, folder: Path, choices: PredictOptions, progress: Progress, image: Path
 ) -> Path | ImageError | Large:
     """Label one image and write its results to `folder`: the mask's path, or what is wrong with the
     image.
@@ -190,13 +190,13 @@ def label_image(
             return Large()
         alone = (pixel_count(image) or 0) > SEVERAL_AT_ONCE
         with _TURN if alone else nullcontext():
-            return _label_whole(predictor, folder, choices, monitor, image)
+            return _label_whole(predictor, folder, choices, progress, image)
     except ImageError as error:
         return error
 
 
 def _label_whole(
-    predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
+    predictor: Predictor, folder: Path, choices: PredictOptions, progress: Progress, image: Path
 ) -> Path:
     result = predictor.predict(
         image,
@@ -207,29 +207,29 @@ def _label_whole(
         scores=choices.scores,
     )
     if "polygons" in choices.extras:
-        monitor.line(f"{image.name}: no polygons, as it has no place on the earth")
+        progress.log(f"{image.name}: no polygons, as it has no place on the earth")
     if "seams" in choices.extras:
         seams = Seams(predictor.plan(*result.labels.shape))
         seams.add(0, result.labels)
-        monitor.line(f"{image.name}: {seams}")
+        progress.log(f"{image.name}: {seams}")
     mask, *others = result.save(
         folder, image.stem, overlay=choices.overlay, confidence=choices.confidence
     )
     if choices.overlay and not any(path.name == f"{image.stem}_overlay.jpg" for path in others):
-        monitor.line(f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most")
+        progress.log(f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most")
     return mask
 
 
 def label_large(
-    predictor: Predictor, folder: Path, choices: Choices, monitor: Monitor, image: Path
+    predictor: Predictor, folder: Path, choices: PredictOptions, progress: Progress, image: Path
 ) -> Path | ImageError:
     """As `label_image`, for one that is Large: one at a time, as it fills the memory that is
     allowed.
     """
     if choices.overlay:
-        monitor.line(f"{image}: no overlay, as it is read by window")
+        progress.log(f"{image}: no overlay, as it is read by window")
     try:
-        return predict_raster(predictor, image, folder, choices=choices, monitor=monitor)
+        return predict_raster(predictor, image, folder, choices=choices, progress=progress)
     except ImageError as error:
         return error
 
@@ -253,19 +253,21 @@ def _times(folder: Path) -> dict[str, int]:
         return {entry.name: entry.stat().st_mtime_ns for entry in entries if entry.is_file()}
 
 
-def refuse_unable(choices: Choices, images: Iterable[tuple[Path | str, int | None]]) -> None:
+def refuse_unable(choices: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
     images with their pixels, which are looked at where it matters.
     """
     if choices.smallest > 1 or "polygons" in choices.extras:
-        demand("rasterio.features")
+        require_package("rasterio.features")
     if choices.needs_whole:
         for image, pixels in images:
             if (pixels or 0) > MAX_PIXELS:
                 raise ConfigError(f"{image}: {TOO_LARGE}")
 
 
-def _refuse_unfitting(predictor: Predictor, images: Sequence[Path], choices: Choices) -> None:
+def _refuse_unfitting(
+    predictor: Predictor, images: Sequence[Path], choices: PredictOptions
+) -> None:
     """Raises ConfigError where a large image does not fit the memory allowed."""
     if predictor.max_memory is not None:
         for image in filter(is_large, images):

@@ -13,9 +13,14 @@ from PIL import Image
 
 from pixelwise.classes import Classes, Colour, read_labels, softmax
 from pixelwise.errors import ConfigError, ImageError, ModelError
-from pixelwise.inference.regions import beside_largest, labels_beside, sieved, singled
-from pixelwise.inference.tiling import OVERLAP, TilePlan, stream
-from pixelwise.inference.tta import Logits, Runner, averaged
+from pixelwise.inference.regions import (
+    class_ids,
+    outside_largest_component,
+    remove_small_regions,
+    second_best_labels,
+)
+from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
+from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, Source, read_rgb, write_image, write_labels
 from pixelwise.reports.overlays import paint, shares, with_legend
@@ -101,7 +106,7 @@ class Predictor:
         runner: Runner,
         classes: Classes,
         *,
-        tile: tuple[int, int] = (1024, 1024),
+        tile: tuple[int, int] = TILE,
         overlap: float = OVERLAP,
         weights: str = "linear",
         max_memory: int | None = None,
@@ -144,7 +149,7 @@ class Predictor:
         classes. Raises ImageError for a source that cannot be read or has another shape, type or
         range, ConfigError for a class in `largest` that the model does not know.
         """
-        single = singled(self.classes.names, largest or self.largest)
+        single = class_ids(self.classes.names, largest or self.largest)
         rgb = as_rgb(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
         labels = np.empty((height, width), dtype=np.uint8)
@@ -153,24 +158,24 @@ class Predictor:
         beside, unsure = (
             (np.empty_like(labels), np.empty_like(confidence)) if single else (labels, confidence)
         )
-        runner = averaged(self.runner, mirror=tta, scales=scales)
+        runner = with_tta(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
             piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
             labels[piece], confidence[piece] = read_labels(logits)
             if single:
-                beside[piece], share = labels_beside(logits, single)
+                beside[piece], share = second_best_labels(logits, single)
                 unsure[piece] = confidence[piece] * share
             if kept is not None:
                 kept[:, *piece] = logits if scores == "logits" else softmax(logits)
         known = {} if scores is None or kept is None else {scores: kept}
         if single:
-            away = beside_largest(labels, single)
+            away = outside_largest_component(labels, single)
             labels[away] = beside[away]
             confidence[away] = unsure[away]
         return Result(
             rgb,
-            sieved(labels, smallest),
+            remove_small_regions(labels, smallest),
             confidence,
             self.classes.names,
             self.classes.palette,
@@ -183,9 +188,9 @@ class Predictor:
         """The same model whose every prediction is as `predict` gives it with these; ConfigError as
         there.
         """
-        singled(self.classes.names, largest)
+        class_ids(self.classes.names, largest)
         other = copy(self)
-        other.runner = averaged(self.runner, mirror=tta, scales=scales)
+        other.runner = with_tta(self.runner, mirror=tta, scales=scales)
         other.largest = tuple(largest)
         return other
 

@@ -19,23 +19,23 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes, read_labels, softmax, top_labels
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster_files import STRIP, Files, open_files
 from pixelwise.inference.regions import (
-    beside_largest,
-    labels_beside,
+    class_ids,
+    outside_largest_component,
     refuse_too_large,
-    sieved,
-    singled,
+    remove_small_regions,
+    second_best_labels,
     write_polygons,
 )
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.inference.tiling import Band, TilePlan, stream
-from pixelwise.inference.tta import Logits, averaged, copies_held
+from pixelwise.inference.tta import Logits, peak_copies, with_tta
 from pixelwise.io.images import IMAGE_SUFFIXES, MAX_PIXELS, Array, pixel_count
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 ROW_BYTES = 5
 """A pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the row's
@@ -175,8 +175,8 @@ def predict_raster(
     source: Path,
     folder: Path,
     *,
-    choices: Choices | None = None,
-    monitor: Monitor | None = None,
+    choices: PredictOptions | None = None,
+    progress: Progress | None = None,
     band: Band | None = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen. The
@@ -191,8 +191,8 @@ def predict_raster(
     cannot be read, ConfigError where even the lowest tiles do not fit or where regions are to be
     taken away from a picture above MAX_PIXELS, OutputError where the results cannot be written.
     """
-    choices = choices or Choices()
-    monitor = monitor or Monitor()
+    choices = choices or PredictOptions()
+    progress = progress or Progress()
     choices = replace(choices, largest=choices.largest or predictor.largest)
     path = folder / (band.name(source.stem) if band else f"{source.stem}.tif")
     with open_raster(source) as picture, ExitStack() as stack:
@@ -204,44 +204,44 @@ def predict_raster(
             raise ImageError(f"{source}: is smaller than it was when the job began; run again")
         height = plan.edges[rows.stop] - plan.edges[rows.start]
         count = len(rows) * len(plan.columns)
-        monitor.line(
+        progress.log(
             f"{source.name}: {height} x {picture.width} pixels in {count} tiles "
             f"of {plan.size[0]} x {plan.size[1]}; its rows and the sums of logits need "
             f"{needed / 2**20:.0f} MiB"
         )
-        runner = averaged(predictor.runner, mirror=choices.tta, scales=choices.scales)
+        runner = with_tta(predictor.runner, mirror=choices.tta, scales=choices.scales)
         stack.enter_context(picture.keeping(plan.size[0]))
-        pieces = monitor.track(
+        pieces = progress.track(
             stream(runner, picture, plan, band), what=source.name, total=count, unit="tiles"
         )
         files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
         results = _Results(
-            picture, plan, choices, files, singled(predictor.classes.names, choices.largest)
+            picture, plan, choices, files, class_ids(predictor.classes.names, choices.largest)
         )
         for top, left, logits in pieces:
             results.add(top, left, logits)
         results.finish()
     if not band:
-        conclude(path, predictor.classes, choices, results.seams, monitor)
+        conclude(path, predictor.classes, choices, results.seams, progress)
     return path
 
 
 def conclude(
-    path: Path, classes: Classes, choices: Choices, seams: Seams, monitor: Monitor
+    path: Path, classes: Classes, choices: PredictOptions, seams: Seams, progress: Progress
 ) -> None:
     """What is made of a whole mask."""
     if "seams" in choices.extras:
-        monitor.line(f"{path.name}: {seams}")
+        progress.log(f"{path.name}: {seams}")
     if "polygons" in choices.extras:
         outlines = path.with_suffix(".geojson")
         if not write_polygons(path, outlines, classes.names):
-            monitor.line(
+            progress.log(
                 f"{outlines.name}: in the raster's own coordinates, which have no longitude "
                 "and latitude"
             )
 
 
-def refuse_unfitting(predictor: Predictor, source: Path, choices: Choices) -> None:
+def refuse_unfitting(predictor: Predictor, source: Path, choices: PredictOptions) -> None:
     """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError
     as `open_raster`.
     """
@@ -252,12 +252,12 @@ def refuse_unfitting(predictor: Predictor, source: Path, choices: Choices) -> No
 
 
 def planned(
-    predictor: Predictor, height: int, width: int, choices: Choices
+    predictor: Predictor, height: int, width: int, choices: PredictOptions
 ) -> tuple[TilePlan, int]:
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
     whole = predictor.plan(height, width)
     classes = len(predictor.classes)
-    copies = copies_held(mirror=choices.tta, scales=choices.scales)
+    copies = peak_copies(mirror=choices.tta, scales=choices.scales)
     kept = (
         ROW_BYTES + 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)
     )  # 2: labels, what is valid
@@ -346,7 +346,7 @@ def quiet_rasterio() -> Any:
     The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of
     other threads too.
     """
-    rasterio = demand("rasterio")
+    rasterio = require_package("rasterio")
     quiet = ("ignore", None, rasterio.errors.NotGeoreferencedWarning, None, 0)
     with _FILTERS:
         if quiet not in warnings.filters:
@@ -363,7 +363,7 @@ class _Results:
         self,
         picture: RasterPicture,
         plan: TilePlan,
-        choices: Choices,
+        choices: PredictOptions,
         files: Files,
         single: list[int],
     ) -> None:
@@ -398,7 +398,7 @@ class _Results:
             self._beside is not None and len(logits) > 1
         ):  # before the first valid tile there is one, of nothing
             place = np.s_[top : top + height, left : left + width]
-            self._beside[0, *place], share = labels_beside(logits, self._single)
+            self._beside[0, *place], share = second_best_labels(logits, self._single)
             if self.choices.confidence:
                 self._beside[1, *place] = np.rint(sure * share * 255)
         if self.choices.scores:
@@ -431,10 +431,12 @@ class _Results:
         if self._held is not None:
             labels, sure = self._held
             if self._beside is not None:
-                away = beside_largest(labels, self._single)
+                away = outside_largest_component(labels, self._single)
                 labels[away], sure[away] = self._beside[:, away]
             self._write(
-                0, sieved(labels, self.choices.smallest), sure if self.choices.confidence else None
+                0,
+                remove_small_regions(labels, self.choices.smallest),
+                sure if self.choices.confidence else None,
             )
 
     def _write(self, top: int, labels: Array, sure: Array | None) -> None:

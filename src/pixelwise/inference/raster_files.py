@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
 from pixelwise.errors import OutputError
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.io.atomic import atomic
-from pixelwise.optional import demand
+from pixelwise.optional import require_package
 
 BLOCK = 512
 STRIP = 16
@@ -68,7 +68,12 @@ Files = dict[str, Target]
 
 
 def open_files(
-    path: Path, source: Any, height: int, classes: Classes, choices: Choices, stack: ExitStack
+    path: Path,
+    source: Any,
+    height: int,
+    classes: Classes,
+    choices: PredictOptions,
+    stack: ExitStack,
 ) -> Files:
     """The mask at `path`, and what else is chosen beside it, `height` rows of the open raster
     `source`. They are renamed to their places, the mask last, when `stack` closes.
@@ -105,7 +110,7 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
     It is read back and compared before: what GDAL still holds when a file is closed may fail to be
     written without a word, as on a full disk.
     """
-    rasterio = demand("rasterio")
+    rasterio = require_package("rasterio")
     layout = {
         "driver": "GTiff",
         "tiled": True,
@@ -130,7 +135,7 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
 def _checksums(path: Path) -> list[int] | None:
     """Those of the bands, row by row; None where they cannot be read."""
     try:
-        with demand("rasterio").open(path) as dataset:
+        with require_package("rasterio").open(path) as dataset:
             found = [0] * dataset.count
             for top in range(0, dataset.height, BLOCK):
                 rows = (top, min(top + BLOCK, dataset.height))

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, top_labels
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.tta import Logits
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import MAX_PIXELS, Array
-from pixelwise.optional import demand
+from pixelwise.optional import require_package
 
 WGS84 = "EPSG:4326"
 DIGITS = 8
@@ -31,7 +31,7 @@ TOO_LARGE = (
 """Why regions of a picture above MAX_PIXELS cannot be taken away."""
 
 
-def sieved(labels: Array, smallest: int) -> Array:
+def remove_small_regions(labels: Array, smallest: int) -> Array:
     """`labels` (H, W) without regions of fewer than `smallest` pixels.
 
     A region is pixels of one label that touch by their sides. One that is too small takes the label
@@ -42,19 +42,19 @@ def sieved(labels: Array, smallest: int) -> Array:
         smallest <= 1 or labels.size <= smallest
     ):  # no region is large enough to take another's place
         return labels
-    found: Array = demand("rasterio.features").sieve(
+    found: Array = require_package("rasterio.features").sieve(
         labels, smallest, mask=labels != VOID, connectivity=4
     )
     return found
 
 
-def singled(names: Sequence[str], largest: Sequence[str]) -> list[int]:
+def class_ids(names: Sequence[str], largest: Sequence[str]) -> list[int]:
     """The ids of the classes `largest`. Raises ConfigError for one that is not in `names`, and
     where all are in it.
     """
     for name in largest:
         if name not in names:
-            raise unknown("class", name, names)
+            raise unknown_choice_error("class", name, names)
     if set(largest) == set(names):
         raise ConfigError(
             "--largest: all classes are named; leave out the one that takes the other "
@@ -63,7 +63,7 @@ def singled(names: Sequence[str], largest: Sequence[str]) -> list[int]:
     return sorted({names.index(name) for name in largest})
 
 
-def labels_beside(logits: Logits, classes: Sequence[int]) -> tuple[Array, NDArray[np.float32]]:
+def second_best_labels(logits: Logits, classes: Sequence[int]) -> tuple[Array, NDArray[np.float32]]:
     """Labels (H, W) from logits (C, H, W) as if there were no `classes`, and how likely they are
     beside the label that comes first with these, (H, W) in (0, 1].
     """
@@ -73,7 +73,7 @@ def labels_beside(logits: Logits, classes: Sequence[int]) -> tuple[Array, NDArra
     return labels, np.exp(left.max(axis=0) - logits.max(axis=0))
 
 
-def beside_largest(labels: Array, classes: Sequence[int]) -> NDArray[np.bool_]:
+def outside_largest_component(labels: Array, classes: Sequence[int]) -> NDArray[np.bool_]:
     """Where `labels` (H, W) are one of `classes` outside the largest region of that class.
 
     A region is pixels of one label that touch by their sides. Of equally large ones the first
@@ -104,7 +104,7 @@ def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]
 
     Pixel (0, 0) reaches from (0, 0) to (1, 1). Raises ConfigError without rasterio.
     """
-    found = demand("rasterio.features").shapes(labels, mask=labels != VOID, connectivity=4)
+    found = require_package("rasterio.features").shapes(labels, mask=labels != VOID, connectivity=4)
     yield from ((int(value), outline["coordinates"]) for outline, value in found)
 
 
@@ -117,7 +117,7 @@ def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     the mask's coordinate system is in metres or feet, `square_metres` in that system. Returns
     whether the coordinates are longitude and latitude.
     """
-    rasterio = demand("rasterio")
+    rasterio = require_package("rasterio")
     with (
         rasterio.open(mask) as dataset,
         atomic(path) as draft,
@@ -136,7 +136,7 @@ def _has_degrees(dataset: Any) -> bool:
     if dataset.crs is None:
         return False
     try:
-        demand("rasterio.warp").transform(
+        require_package("rasterio.warp").transform(
             dataset.crs, WGS84, *([value] for value in dataset.transform * (0, 0))
         )
     except Exception:  # rasterio's errors share no base class but Exception
@@ -145,10 +145,10 @@ def _has_degrees(dataset: Any) -> bool:
 
 
 def _features(dataset: Any, names: tuple[str, ...], *, placed: bool) -> Iterator[dict[str, object]]:
-    features = demand("rasterio.features")
-    warp = demand("rasterio.warp")
+    features = require_package("rasterio.features")
+    warp = require_package("rasterio.warp")
     outlines = features.shapes(
-        demand("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform
+        require_package("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform
     )
     factor = metres(dataset)
     for outline, value in outlines:

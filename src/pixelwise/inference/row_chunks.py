@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import conclude, open_raster, planned
 from pixelwise.inference.raster_files import open_files
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.optional import demand
-from pixelwise.progress import Monitor
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
 
 
 def join_bands(
@@ -23,8 +23,8 @@ def join_bands(
     parts: Sequence[Path],
     path: Path,
     *,
-    choices: Choices | None = None,
-    monitor: Monitor | None = None,
+    choices: PredictOptions | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write the mask `path`, and what else is chosen, from the bands that `predict_raster` wrote,
     in their order.
@@ -32,8 +32,8 @@ def join_bands(
     A few rows are held at a time. Raises ImageError for a part that is not there or cannot be read,
     OutputError where the results cannot be written.
     """
-    choices = choices or Choices()
-    monitor = monitor or Monitor()
+    choices = choices or PredictOptions()
+    progress = progress or Progress()
     with ExitStack() as stack:
         sources = [stack.enter_context(open_raster(part)).dataset for part in parts]
         height = sum(source.height for source in sources)
@@ -42,19 +42,19 @@ def join_bands(
         files = open_files(path, sources[0], height, predictor.classes, choices, stack)
         top = 0
         pairs = list(product(files, parts))
-        for ending, part in monitor.track(pairs, what=path.name, total=len(pairs), unit="files"):
+        for ending, part in progress.track(pairs, what=path.name, total=len(pairs), unit="files"):
             for rows in _rows(part.with_name(f"{part.stem}{ending}.tif")):
                 files[ending].write(rows)
                 if not ending and "seams" in choices.extras:
                     seams.add(top, rows[0])
                     top += rows.shape[1]
-    conclude(path, predictor.classes, choices, seams, monitor)
+    conclude(path, predictor.classes, choices, seams, progress)
 
 
 def _rows(path: Path) -> Iterator[NDArray[Any]]:
     """The rows (bands, h, W) of a TIFF from its top, as many at a time as its blocks have."""
     try:
-        with demand("rasterio").open(path) as dataset:
+        with require_package("rasterio").open(path) as dataset:
             for top in range(0, dataset.height, step := dataset.block_shapes[0][0]):
                 yield dataset.read(
                     window=((top, min(top + step, dataset.height)), (0, dataset.width))

@@ -16,11 +16,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.errors import ConfigError, ModelError, unknown
-from pixelwise.inference.threads import WORKERS, ahead
-from pixelwise.inference.tta import Logits, Runner, steady
+from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
+from pixelwise.inference.threads import WORKERS, map_ordered
+from pixelwise.inference.tta import Logits, Runner, specialize_for_shape
 
 MIN_TILE = 32
+TILE = (1024, 1024)
 WEIGHTS = ("linear", "gaussian", "uniform")
 OVERLAP = 0.0625
 """Share of a tile: 64 pixels of 1024, twice what an edge spoils on either side. With twice as much
@@ -110,7 +111,7 @@ class TilePlan:
                 "as 0.25"
             )
         if self.weights not in WEIGHTS:
-            raise unknown("weights", self.weights, WEIGHTS)
+            raise unknown_choice_error("weights", self.weights, WEIGHTS)
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -212,13 +213,13 @@ def stream(
         yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     if len(rows) * len(columns) >= STEADY:
-        runner = steady(runner)
+        runner = specialize_for_shape(runner)
     down = plan.profile(height)
     across = plan.profile(width)
     below = _cover(rows, down, plan.height)
     beside = _cover(columns, across, plan.width)
     begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted.start])
-    tiles = ahead(
+    tiles = map_ordered(
         lambda tile: None if tile is None else _run(runner, tile, plan),
         _tiles(rgb, plan, rows[begin : wanted.stop]),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.models.config import refuse_scales
+from pixelwise.models.config import check_scales
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
@@ -18,35 +18,33 @@ the caller may change. It may be called by several threads at once; one that can
 itself.
 """
 
-PRECISIONS = ("float32", "bfloat16")
+
+def release_memory(runner: Runner) -> None:
+    """Let a runner give back the memory that it keeps between calls (by its `release_memory`)."""
+    getattr(runner, "release_memory", lambda: None)()
 
 
-def release(runner: Runner) -> None:
-    """Let a runner that keeps memory between calls (one with a method `release`) give it back."""
-    getattr(runner, "release", lambda: None)()
-
-
-def steady(runner: Runner) -> Runner:
+def specialize_for_shape(runner: Runner) -> Runner:
     """The runner for many inputs of one shape, where it prepares itself for that (one with a method
-    `steady`).
+    `specialize_for_shape`).
     """
-    prepared: Runner = getattr(runner, "steady", lambda: runner)()
+    prepared: Runner = getattr(runner, "specialize_for_shape", lambda: runner)()
     return prepared
 
 
-def averaged(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
+def with_tta(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = ()) -> Runner:
     """A runner whose logits are the mean over the image at `scales` (1 alone, as it is, if none are
     given) and, with `mirror`, over the left-right mirror of each. It takes as many times as long,
     and scales their squares.
 
     Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.
     """
-    refuse_scales(scales)
+    check_scales(scales)
     whole = not mirror and all(scale == 1 for scale in scales) and len(scales) <= 1
     return runner if whole else _Averaged(runner, mirror, tuple(scales) or (1.0,))
 
 
-def copies_held(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
+def peak_copies(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
     """How often an `averaged` runner holds an image's logits at once: those at another size count
     by their pixels, and are held, beside the sum, with the two copies that resizing makes of them.
     """
@@ -69,8 +67,8 @@ class _Averaged:
         total /= len(runs)
         return total
 
-    def steady(self) -> Runner:
-        return replace(self, runner=steady(self.runner))
+    def specialize_for_shape(self) -> Runner:
+        return replace(self, runner=specialize_for_shape(self.runner))
 
 
 def _mirrored(runner: Runner) -> Runner:

@@ -58,7 +58,7 @@ def atomic(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, *, names: Iterable[str], older: float) -> int:
+def remove_stale_temp_files(folder: Path, *, names: Iterable[str], older: float) -> int:
     """Remove the drafts of `atomic` in `folder` that have not changed for `older` seconds: those of
     killed processes.
 
@@ -83,7 +83,7 @@ def sweep(folder: Path, *, names: Iterable[str], older: float) -> int:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Hold `folder`, made where it is not there, for the block alone; removed after it if nothing
     came into it.
 
@@ -128,7 +128,7 @@ def _locked(folder: Path) -> int | None:
 
 
 @contextmanager
-def whole_folder(folder: Path, source: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path, source: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder` when the block ends well, and is removed
     otherwise.
 

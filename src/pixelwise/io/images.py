@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from pixelwise.classes import VOID_COLOUR
 from pixelwise.errors import ImageError
 from pixelwise.io.atomic import atomic
 
@@ -34,7 +35,7 @@ _REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_warnings() -> Iterator[None]:
     """A block in which PIL's warnings (odd metadata, large sizes) are not shown: what is odd is
     measured or refused.
 
@@ -86,7 +87,7 @@ def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image
         raise _unreadable(source, error) from error
 
 
-def upright(image: Image.Image) -> Image.Image:
+def apply_orientation(image: Image.Image) -> Image.Image:
     """The picture turned as its EXIF orientation says; as it is stored where that is damaged."""
     try:
         return ImageOps.exif_transpose(image)
@@ -105,7 +106,7 @@ def pixel_count(source: Path | BinaryIO) -> int | None:
         return None
 
 
-def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
+def read_header_size(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
     """(height, width) as a file's header has them, without decoding it; None where it is of none of
     PIL's `formats`.
 
@@ -122,7 +123,7 @@ def size_in_header(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
         return None
 
 
-def upright_size(path: Path) -> tuple[int, int]:
+def oriented_size(path: Path) -> tuple[int, int]:
     """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what
     is no picture.
     """
@@ -142,7 +143,7 @@ def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
     channel is dropped. Raises ImageError for what `open_image` refuses and for 32-bit integers and
     floats, which have no fixed range.
     """
-    image = upright(open_image(source, formats=formats))
+    image = apply_orientation(open_image(source, formats=formats))
     if image.mode in _REFUSED:
         raise ImageError(
             f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it "
@@ -158,18 +159,18 @@ def write_labels(path: Path, labels: Array, palette: Palette) -> None:
     grey.
     """
     with atomic(path) as draft:
-        draft.write_bytes(encoded_labels(labels, palette))
+        draft.write_bytes(encode_labels(labels, palette))
 
 
-def encoded_labels(labels: Array, palette: Palette) -> bytes:
+def encode_labels(labels: Array, palette: Palette) -> bytes:
     """The bytes of the file that `write_labels` writes."""
     image = Image.fromarray(np.ascontiguousarray(labels))
-    colours = [*palette, *[(224, 224, 192)] * (256 - len(palette))]
+    colours = [*palette, *[VOID_COLOUR] * (256 - len(palette))]
     image.putpalette([channel for colour in colours for channel in colour])
     return _encoded(image, "PNG", compress_level=3)
 
 
-def encoded(array: Array, kind: str) -> bytes:
+def encode_image(array: Array, kind: str) -> bytes:
     """(H, W, 3) RGB or (H, W) grey uint8 as the bytes of a file of PIL's format `kind`, such as PNG
     or JPEG.
     """
@@ -188,7 +189,7 @@ def write_image(path: Path, array: Array) -> None:
         Image.fromarray(np.ascontiguousarray(array)).save(draft, quality=92)
 
 
-def compressed(rgb: Array, quality: int) -> Array:
+def jpeg_round_trip(rgb: Array, quality: int) -> Array:
     """(H, W, 3) uint8 as JPEG of that quality (1 to 95) leaves it."""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(rgb)).save(file, format="JPEG", quality=quality)
@@ -206,7 +207,7 @@ def list_images(folder: Path) -> list[Path]:
 
 def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Image.Image:
     """A picture with its header read."""
-    with quiet():
+    with silence_warnings():
         return Image.open(source, formats=formats)
 
 

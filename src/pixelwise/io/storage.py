@@ -14,10 +14,10 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import Any, TypeVar
 
-from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError
+from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError, first_line
 from pixelwise.inference.outputs import unsigned
 from pixelwise.io.atomic import atomic
-from pixelwise.optional import demand
+from pixelwise.optional import require_package
 
 T = TypeVar("T")
 
@@ -47,7 +47,9 @@ def located(given: str) -> str:
 
 def spot(address: str) -> tuple[type, str]:
     """A place in a store, whichever way it is spelled."""
-    return type(filesystem(address)), str(demand("fsspec.core").strip_protocol(address)).rstrip("/")
+    return type(filesystem(address)), str(
+        require_package("fsspec.core").strip_protocol(address)
+    ).rstrip("/")
 
 
 def filesystem(address: str) -> Any:
@@ -56,7 +58,7 @@ def filesystem(address: str) -> Any:
     """
     protocol = address.partition("://")[0]
     try:
-        return demand("fsspec").filesystem(protocol)
+        return require_package("fsspec").filesystem(protocol)
     except ImportError as error:
         raise ConfigError(f"{protocol}:// needs another package ({error})") from error
     except ValueError as error:
@@ -77,7 +79,7 @@ def fetch(address: str, folder: Path) -> Path:
     except Exception as error:  # what stores raise has no base class but Exception
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise ImageError(f"{address}: cannot be fetched ({_first_line(error)})") from error
+        raise ImageError(f"{address}: cannot be fetched ({first_line(error)})") from error
     return path
 
 
@@ -185,7 +187,7 @@ class Store:
             raise
         except Exception as error:  # what stores raise has no base class but Exception
             raise OutputError(
-                f"cannot write {address} ({_first_line(error)}); check the rights and the "
+                f"cannot write {address} ({first_line(error)}); check the rights and the "
                 "room there, and run again: "
                 "what is written is kept"
             ) from error
@@ -202,8 +204,7 @@ class Store:
             raise
         except Exception as error:
             raise OutputError(
-                f"cannot look into {self.root} ({_first_line(error)}); check the name and the "
-                "rights"
+                f"cannot look into {self.root} ({first_line(error)}); check the name and the rights"
             ) from error
 
 
@@ -229,7 +230,7 @@ def retried(ask: Callable[[], T]) -> T:
         except Exception as error:
             if _EXPIRED.search(f"{error} {error.__cause__}"):
                 raise OutputError(
-                    f"the store's token has expired ({_first_line(error)}); give every node a "
+                    f"the store's token has expired ({first_line(error)}); give every node a "
                     "new one and run again: "
                     "what is written is kept"
                 ) from error
@@ -245,7 +246,3 @@ def changed(info: dict[str, Any]) -> int:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return int((value.timestamp() if isinstance(value, datetime) else float(value)) * 1e9)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.metrics.confusion import Counts, Figures, divided
+from pixelwise.metrics.confusion import Counts, Figures, safe_divide
 
 ROUNDS = 4000
 LEVEL = 0.95
@@ -40,7 +40,7 @@ class PerImage:
         """(N,) each image's mean IoU over the classes it shows or was given; NaN where all of it is
         void.
         """
-        return scores_of(self.counts())[:, 0]
+        return scores_from_counts(self.counts())[:, 0]
 
 
 def bootstrap(
@@ -57,7 +57,7 @@ def bootstrap(
     counts = images.counts()
     bounds: Figures = np.full((2, 1 + counts.shape[2]), np.nan)
     if len(counts) > 1:
-        draws = redrawn(counts[None], rounds, seed)[:, 0]
+        draws = resample(counts[None], rounds, seed)[:, 0]
         known = ~np.isnan(draws).all(0)
         bounds[:, known] = np.nanquantile(
             draws[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0
@@ -65,7 +65,7 @@ def bootstrap(
     return bounds[:, 0], bounds[:, 1:]
 
 
-def redrawn(counts: Counts, rounds: int, seed: int) -> Figures:
+def resample(counts: Counts, rounds: int, seed: int) -> Figures:
     """(R, M, 1 + C) pooled `scores_of` M models when their N images are drawn anew with
     replacement, N of them.
 
@@ -77,18 +77,18 @@ def redrawn(counts: Counts, rounds: int, seed: int) -> Figures:
         counts.astype(np.float64).swapaxes(0, 1).reshape(number, -1)
     )  # sums below 2**53 are exact
     pooled = np.concatenate([weights @ flat for weights in _weights(number, rounds, seed)])
-    return scores_of(pooled.reshape(rounds, models, *rest))
+    return scores_from_counts(pooled.reshape(rounds, models, *rest))
 
 
-def scores_of(counts: Counts | Figures) -> Figures:
+def scores_from_counts(counts: Counts | Figures) -> Figures:
     """(..., 1 + C) mean IoU and IoU by class of counts (..., 3, C) of pixels right, true and
     predicted.
 
     A class in neither truth nor prediction has none (NaN) and is left out of the mean.
     """
     right, true, predicted = np.moveaxis(counts, -2, 0)
-    iou = divided(right, true + predicted - right)
-    mean = divided(np.nansum(iou, -1), (~np.isnan(iou)).sum(-1))
+    iou = safe_divide(right, true + predicted - right)
+    mean = safe_divide(np.nansum(iou, -1), (~np.isnan(iou)).sum(-1))
     return np.concatenate([mean[..., None], iou], axis=-1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Labels, edge_of
-from pixelwise.metrics.confusion import Counts, Figures, divided, mean, number
+from pixelwise.metrics.confusion import Counts, Figures, nan_mean, number, safe_divide
 
 IOU_WIDTH = 0.02
 """Share of the image's diagonal that boundary IoU counts as near an outline (Cheng et al. 2021,
@@ -67,15 +67,15 @@ class BoundaryScores:
     @property
     def iou(self) -> Figures:
         """Boundary IoU by class; NaN where a class is in neither truth nor prediction."""
-        return divided(*self._rims)
+        return safe_divide(*self._rims)
 
     @property
     def f(self) -> Figures:
         """Boundary F by class; NaN where neither truth nor prediction has an outline of the
         class.
         """
-        shares = np.nan_to_num(divided(self._hits, self._outlines))
-        found = np.nan_to_num(divided(2 * shares.prod(0), shares.sum(0)))
+        shares = np.nan_to_num(safe_divide(self._hits, self._outlines))
+        found = np.nan_to_num(safe_divide(2 * shares.prod(0), shares.sum(0)))
         return np.where(self._outlines.any(0), found, np.nan)
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
@@ -88,7 +88,7 @@ class BoundaryScores:
             ("boundary_f", self.f, self.f_width),
         ):
             found[key] = dict(zip(names, map(number, values), strict=True))
-            found |= {f"mean_{key}": number(mean(values)), f"{key}_width": width}
+            found |= {f"mean_{key}": number(nan_mean(values)), f"{key}_width": width}
         return found
 
     def _outline(self, truth: Labels, labels: Labels, reach: int) -> None:

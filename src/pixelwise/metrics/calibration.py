@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.metrics.confusion import Counts, Figures, divided
+from pixelwise.metrics.confusion import Counts, Figures, safe_divide
 
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
@@ -37,12 +37,12 @@ class Reliability:
     @property
     def confidence(self) -> Figures:
         """Mean confidence by bin; NaN where it is empty."""
-        return divided(self._confidence, self.pixels)
+        return safe_divide(self._confidence, self.pixels)
 
     @property
     def accuracy(self) -> Figures:
         """Share of pixels right by bin; NaN where it is empty."""
-        return divided(self._right, self.pixels)
+        return safe_divide(self._right, self.pixels)
 
     @property
     def error(self) -> float:

@@ -80,41 +80,41 @@ class Scores:
     @property
     def iou(self) -> Figures:
         """n_ii / (t_i + predicted_i - n_ii), by class."""
-        return divided(self._hits, self._truth + self._predicted - self._hits)
+        return safe_divide(self._hits, self._truth + self._predicted - self._hits)
 
     @property
     def dice(self) -> Figures:
         """2 n_ii / (t_i + predicted_i), by class."""
-        return divided(2 * self._hits, self._truth + self._predicted)
+        return safe_divide(2 * self._hits, self._truth + self._predicted)
 
     @property
     def precision(self) -> Figures:
         """n_ii / predicted_i, by class: of the pixels taken for it, the share that is it. NaN where
         none were.
         """
-        return divided(self._hits, self._predicted)
+        return safe_divide(self._hits, self._predicted)
 
     @property
     def recall(self) -> Figures:
         """n_ii / t_i, by class: of its pixels, the share that is found (its accuracy). NaN where it
         has none.
         """
-        return divided(self._hits, self._truth)
+        return safe_divide(self._hits, self._truth)
 
     @property
     def mean_iou(self) -> float:
         """Mean of `iou` over the classes that occur."""
-        return mean(self.iou)
+        return nan_mean(self.iou)
 
     @property
     def pixel_accuracy(self) -> float:
         """Share of pixels, void left out, that are right."""
-        return float(divided(self._hits.sum(), self.counts.sum()))
+        return float(safe_divide(self._hits.sum(), self.counts.sum()))
 
     @property
     def mean_accuracy(self) -> float:
         """Mean over the classes of n_ii / t_i."""
-        return mean(divided(self._hits, self._truth))
+        return nan_mean(safe_divide(self._hits, self._truth))
 
     @property
     def frequency_weighted_iou(self) -> float:
@@ -177,7 +177,7 @@ def number(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 6)
 
 
-def divided(above: Counts | Figures | np.int64, below: Counts | Figures | np.int64) -> Figures:
+def safe_divide(above: Counts | Figures | np.int64, below: Counts | Figures | np.int64) -> Figures:
     """`above` / `below` element by element, NaN where `below` is 0."""
     above = np.asarray(above, dtype=np.float64)
     below = np.asarray(below, dtype=np.float64)
@@ -186,6 +186,6 @@ def divided(above: Counts | Figures | np.int64, below: Counts | Figures | np.int
     return result
 
 
-def mean(values: Figures) -> float:
+def nan_mean(values: Figures) -> float:
     """The mean over the classes that have a figure; NaN where none has."""
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Labels
 from pixelwise.metrics.boundary import over_window
-from pixelwise.metrics.confusion import Counts, Figures, divided, number
+from pixelwise.metrics.confusion import Counts, Figures, number, safe_divide
 
 DISTANCES = (1, 2, 4, 8, 16)
 SIZES = (0, 16**2, 32**2, 96**2)
@@ -45,7 +45,9 @@ class NearBorders:
         the share wrong.
         """
         shares = zip(
-            divided(self._near, self._all), divided(self._near[:, 1], self._near[:, 0]), strict=True
+            safe_divide(self._near, self._all),
+            safe_divide(self._near[:, 1], self._near[:, 0]),
+            strict=True,
         )
         return [
             {"within": k, "of_wrong": number(wrong), "of_all": number(every), "wrong": number(rate)}
@@ -73,8 +75,8 @@ class BySize:
     def update(self, truth: Labels, labels: Labels) -> None:
         """Count one image: true and predicted class ids (H, W) uint8."""
         labels = np.where(truth == VOID, VOID, labels).astype(np.uint8)
-        regions = connected(truth)
-        found = connected(labels)
+        regions = label_regions(truth)
+        found = label_regions(labels)
         pair = (regions * (found.max() + 1) + found).reshape(-1)
         starts = np.flatnonzero(np.diff(pair, prepend=-1))  # of stretches of one pair
         lengths = np.diff(starts, append=pair.size)
@@ -86,7 +88,9 @@ class BySize:
         right = (label == labels.reshape(-1)[starts]) & (label != VOID)
         hits = np.bincount(mine[right], lengths[right], minlength=len(size))
         used = np.bincount(theirs[right], lengths[right], minlength=len(predicted))
-        excess = np.nan_to_num(divided(predicted - used, used))  # wrong pixels for each right one
+        excess = np.nan_to_num(
+            safe_divide(predicted - used, used)
+        )  # wrong pixels for each right one
         dealt = np.bincount(
             mine[right], lengths[right] * excess[theirs[right]], minlength=len(size)
         )
@@ -104,12 +108,15 @@ class BySize:
         return [
             {"from": low, "regions": int(count), "mean_iou": number(iou), "missed": number(missed)}
             for low, count, (iou, missed) in zip(
-                SIZES, self._sums[:, 0], divided(self._sums[:, 1:], self._sums[:, :1]), strict=True
+                SIZES,
+                self._sums[:, 0],
+                safe_divide(self._sums[:, 1:], self._sums[:, :1]),
+                strict=True,
             )
         ]
 
 
-def connected(labels: Labels) -> NDArray[np.int64]:
+def label_regions(labels: Labels) -> NDArray[np.int64]:
     """(H, W): the number, from 0 on, of each pixel's region: pixels of one label that touch by
     their sides.
 

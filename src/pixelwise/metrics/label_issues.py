@@ -19,7 +19,7 @@ LEAST = 1e-4
 
 
 @dataclass(frozen=True)
-class Suspect:
+class LabelIssue:
     """A region (pixels that touch by their sides) of one label that the model takes for other
     classes.
 
@@ -37,7 +37,9 @@ class Suspect:
     mask: NDArray[np.bool_]
 
 
-def suspects_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating]) -> list[Suspect]:
+def find_label_issues(
+    labels: NDArray[np.uint8], probabilities: NDArray[np.floating]
+) -> list[LabelIssue]:
     """The suspect regions of one image, highest score first, from labels (H, W) and probabilities
     (C, H, W).
 
@@ -68,7 +70,7 @@ def suspects_of(labels: NDArray[np.uint8], probabilities: NDArray[np.floating]) 
     return sorted(found, key=lambda suspect: -suspect.score)
 
 
-def outline(suspect: Suspect, size: tuple[int, ...]) -> NDArray[np.bool_]:
+def outline(suspect: LabelIssue, size: tuple[int, ...]) -> NDArray[np.bool_]:
     """(H, W) of an image of that size, True on the pixels just outside the region."""
     region: NDArray[np.bool_] = np.zeros(size, bool)
     top, left, bottom, right = suspect.box
@@ -91,11 +93,13 @@ def _suspect(
     inner: NDArray[np.bool_],
     surprise: NDArray[np.float32],
     probabilities: NDArray[np.floating],
-) -> Suspect:
+) -> LabelIssue:
     means = probabilities[:, inner].mean(axis=1, dtype=np.float64)
     means[label] = -1
     looks = int(means.argmax())
     rows, columns = place
     box = (rows.start, columns.start, rows.stop, columns.stop)
     score = float(surprise[inner].mean() * np.count_nonzero(inner) ** 0.25)
-    return Suspect(box, int(np.count_nonzero(mask)), label, looks, float(means[looks]), score, mask)
+    return LabelIssue(
+        box, int(np.count_nonzero(mask)), label, looks, float(means[looks]), score, mask
+    )

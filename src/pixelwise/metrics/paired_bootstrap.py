@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelwise.metrics.bootstrap import LEVEL, ROUNDS, redrawn, scores_of
+from pixelwise.metrics.bootstrap import LEVEL, ROUNDS, resample, scores_from_counts
 from pixelwise.metrics.confusion import Counts, Figures
 
 
@@ -41,11 +41,11 @@ def paired(
     IoU so much wider that the intervals of that many `comparisons` hold together in 95 % of cases
     (Bonferroni). One image alone: NaN.
     """
-    measured = scores_of(counts.sum(1))  # (2, 1 + C)
+    measured = scores_from_counts(counts.sum(1))  # (2, 1 + C)
     if counts.shape[1] < 2:
         draws: Figures = np.full((1, *measured.shape), np.nan)
     else:
-        draws = redrawn(counts, rounds, seed)
+        draws = resample(counts, rounds, seed)
     levels = [1 - (1 - LEVEL) / comparisons, *[LEVEL] * counts.shape[3]]
     columns = zip(measured[0] - measured[1], (draws[:, 0] - draws[:, 1]).T, levels, strict=True)
     mean, *classes = [_difference(float(value), drawn, level) for value, drawn, level in columns]

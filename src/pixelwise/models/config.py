@@ -13,7 +13,7 @@ SCALES = (0.25, 4.0)
 """Lowest and highest factor by which an image may be resized to be looked at."""
 
 
-def refuse_scales(scales: Sequence[float]) -> None:
+def check_scales(scales: Sequence[float]) -> None:
     """Raises ConfigError for a scale outside SCALES."""
     for scale in scales:
         if not SCALES[0] <= scale <= SCALES[1]:
@@ -45,6 +45,6 @@ class ModelConfig:
         """The network with random weights. Raises ConfigError for unknown names and impossible
         numbers.
         """
-        from pixelwise.models.registry import assemble
+        from pixelwise.models.registry import build_segmenter
 
-        return assemble(self)
+        return build_segmenter(self)

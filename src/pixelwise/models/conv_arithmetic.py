@@ -97,7 +97,7 @@ class Geometry:
         return missing
 
 
-def enlarging(factor: int, *, padding: int | None = None) -> Geometry:
+def upsampling_geometry(factor: int, *, padding: int | None = None) -> Geometry:
     """The transposed convolution that multiplies every size by `factor`: stride s, kernel k = 2p +
     s.
 
@@ -110,7 +110,9 @@ def enlarging(factor: int, *, padding: int | None = None) -> Geometry:
     return Geometry(kernel=2 * padding + factor, stride=factor, padding=padding)
 
 
-def same(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int, int]:
+def same_geometry(
+    size: int, kernel: int, stride: int = 1, dilation: int = 1
+) -> tuple[int, int, int]:
     """TensorFlow's `padding="same"`: (output, pixels before, pixels after). The output is ceil(size
     / stride).
 
@@ -123,7 +125,7 @@ def same(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[in
     return output, total // 2, total - total // 2
 
 
-def same_transposed(size: int, kernel: int, stride: int = 1) -> tuple[int, int, int]:
+def same_transposed_geometry(size: int, kernel: int, stride: int = 1) -> tuple[int, int, int]:
     """TensorFlow's `Conv2DTranspose(padding="same")`: (output, pixels cut before, pixels cut
     after); output size * s.
 

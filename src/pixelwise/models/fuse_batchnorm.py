@@ -12,7 +12,7 @@ _TOLERANCE = 1e-3
 """Largest difference of the outputs, as a share of the largest output."""
 
 
-def folded(model: nn.Module) -> nn.Module:
+def fuse_conv_bn(model: nn.Module) -> nn.Module:
     """A copy of `model`, on the CPU and in eval mode, in which each batch normalisation of a
     convolution's output is folded into its weights (Jacob et al. 2018, section 3.2); the module
     itself where that changes its outputs.

@@ -6,9 +6,9 @@ from functools import partial
 from torch import nn
 
 from pixelwise.classes import MAX_CLASSES
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.models.config import ModelConfig as ModelConfig  # noqa: PLC0414  also found here
-from pixelwise.models.config import refuse_scales
+from pixelwise.models.config import check_scales
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.decoders.linknet import LinkNet
 from pixelwise.models.decoders.unet import UNet
@@ -38,17 +38,17 @@ NEEDED = {
 """Strides at which a decoder takes features."""
 
 
-def assemble(config: ModelConfig) -> Segmenter:
+def build_segmenter(config: ModelConfig) -> Segmenter:
     """The network of a configuration; as `ModelConfig.build`."""
     if config.decoder not in DECODERS:
-        raise unknown("decoder", config.decoder, DECODERS)
+        raise unknown_choice_error("decoder", config.decoder, DECODERS)
     if config.upsample not in UPSAMPLE:
-        raise unknown("upsample", config.upsample, UPSAMPLE)
+        raise unknown_choice_error("upsample", config.upsample, UPSAMPLE)
     if not 1 <= config.classes <= MAX_CLASSES:
         raise ConfigError(f"{config.classes} classes: choose 1 to {MAX_CLASSES}")
     if not 0 < config.temperature < float("inf"):
         raise ConfigError(f"temperature {config.temperature}: choose a number above 0")
-    refuse_scales([config.scale])
+    check_scales([config.scale])
     encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
     if not NEEDED[config.decoder] <= encoder.channels.keys():
         raise ConfigError(

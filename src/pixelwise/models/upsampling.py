@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pixelwise.errors import ConfigError, unknown
-from pixelwise.models.conv_arithmetic import enlarging
+from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.models.conv_arithmetic import upsampling_geometry
 from pixelwise.models.layers import conv_block
 from pixelwise.models.pyramid import Features, Pyramid
 
@@ -245,19 +245,21 @@ class Unpool(nn.Module):
         return filled
 
 
-class Steps(nn.Sequential):
+class SequentialWithFeatures(nn.Sequential):
     """Layers in a row, those that need the encoder's features (`Unpool`) among them."""
 
     def forward(self, x: Tensor, features: Features) -> Tensor:  # type: ignore[override]
         """Apply each layer; (N, inputs, h, w) to what the last one gives."""
         for layer in self:
-            x = raised(layer, x, features)
+            x = upsample_by(layer, x, features)
         return x
 
 
-def raised(layer: nn.Module, x: Tensor, features: Features) -> Tensor:
+def upsample_by(layer: nn.Module, x: Tensor, features: Features) -> Tensor:
     """`layer`(x), with the encoder's features where the layer wants them."""
-    result: Tensor = layer(x, features) if isinstance(layer, Unpool | Steps) else layer(x)
+    result: Tensor = (
+        layer(x, features) if isinstance(layer, Unpool | SequentialWithFeatures) else layer(x)
+    )
     return result
 
 
@@ -290,14 +292,14 @@ def upsampler(
         return nn.Sequential(_started_as_nearest(inputs, outputs, factor), nn.PixelShuffle(factor))
     if kind == "unpool":
         return Unpool(inputs, outputs, pyramid, [start >> n for n in range(1, factor.bit_length())])
-    raise unknown("upsample", kind, UPSAMPLE)
+    raise unknown_choice_error("upsample", kind, UPSAMPLE)
 
 
 def upsampling(inputs: int, outputs: int, stride: int) -> TransposedConv2d:
     """A learned upsampling by `stride`, started as bilinear interpolation: kernel 2s, stride s,
     padding s/2.
     """
-    rule = enlarging(stride)
+    rule = upsampling_geometry(stride)
     layer = TransposedConv2d(inputs, outputs, rule.kernel, stride, rule.padding, bias=False)
     with torch.no_grad():
         layer.weight.copy_(bilinear_kernel(inputs, outputs, rule.kernel))

@@ -15,7 +15,7 @@ from pixelwise.models.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
-class Transfer:
+class WarmStart:
     """Names of the tensors that were taken, of those of the start that have no place here, of those
     left as they were, and of the class scores that begin at zero.
     """
@@ -38,14 +38,14 @@ class Transfer:
         return "; ".join(parts)
 
 
-def transfer(
+def warm_start(
     model: Segmenter,
     config: ModelConfig,
     classes: Sequence[str],
     *,
     state: Mapping[str, Tensor],
     known: Sequence[str],
-) -> Transfer:
+) -> WarmStart:
     """Fill `model`, built from `config`, in place with what fits of `state`, a model that knows the
     classes `known`.
 
@@ -89,7 +89,7 @@ def transfer(
         target[name].zero_()
     model.load_state_dict(target)
     left_out = tuple(name for name in state if name not in taken)
-    return Transfer(
+    return WarmStart(
         tuple(taken), left_out, tuple(name for name in new if name not in zeroed), tuple(zeroed)
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import Array, encoded
+from pixelwise.io.images import Array, encode_image
 from pixelwise.reports.page import facts_table, head, pictured
 from pixelwise.reports.samples import Gallery, Panels
 from pixelwise.reports.tables import headed, row, table
@@ -56,7 +56,7 @@ def panel(pixels: Array, side: int) -> bytes:
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     way = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
-    return encoded(
+    return encode_image(
         np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, way)), "JPEG"
     )
 
@@ -73,4 +73,4 @@ def side_by_side(panels: Panels) -> bytes:
     for column, ((caption, _), picture) in enumerate(zip(panels, pictures, strict=True)):
         draw.text((column * step, _TEXT), caption, _INK, font, anchor="lm")
         canvas.paste(picture, (column * step, top))
-    return encoded(np.asarray(canvas), "JPEG")
+    return encode_image(np.asarray(canvas), "JPEG")

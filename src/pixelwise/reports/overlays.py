@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import Colour, edge_of
+from pixelwise.classes import VOID_COLOUR, Colour, edge_of
 from pixelwise.io.images import Array
 
-VOID_COLOUR: Colour = (224, 224, 192)
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
 _RIM = (150, 150, 155)

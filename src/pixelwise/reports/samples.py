@@ -9,10 +9,10 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import VOID, Classes, Colour
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour
 from pixelwise.io.atomic import atomic
-from pixelwise.io.images import Array, encoded
-from pixelwise.reports.overlays import VOID_COLOUR, legend, paint
+from pixelwise.io.images import Array, encode_image
+from pixelwise.reports.overlays import legend, paint
 
 COLUMN = 360
 """Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones
@@ -78,7 +78,7 @@ def sample(
         _errors(rgb, truth, labels),
         shown,
     )
-    jpegs = [encoded(cell, "JPEG") for cell in cells]
+    jpegs = [encode_image(cell, "JPEG") for cell in cells]
     return Sample(title, tuple(zip((*_COLUMNS, "confidence (bright: sure)"), jpegs, strict=True)))
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from pixelwise.metrics.confusion import divided
+from pixelwise.metrics.confusion import safe_divide
 from pixelwise.reports.charts import confusion, reliability
 from pixelwise.reports.tables import bar, cell, headed, number, row, table
 
@@ -181,7 +181,7 @@ def _confusion(scores: Scores) -> Iterator[str]:
         return
     counts = np.column_stack([counts, outside]) if outside.any() else counts
     yield "<h2>What is taken for what</h2>"
-    shares = divided(counts, np.repeat(counts.sum(1, keepdims=True), counts.shape[1], axis=1))
+    shares = safe_divide(counts, np.repeat(counts.sum(1, keepdims=True), counts.shape[1], axis=1))
     columns = [*names, "none of them"][: counts.shape[1]]
     yield (
         "<figure><div "

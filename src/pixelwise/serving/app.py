@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
-from pixelwise.optional import installed
+from pixelwise.optional import is_installed
 from pixelwise.serving.error_handlers import ErrorBody, answer_problems
 from pixelwise.serving.idle_cleanup import tidy
 from pixelwise.serving.middleware import Guard, Meters
@@ -114,7 +114,7 @@ def create_app(
     )  # the interactive docs would load scripts from elsewhere
     answer_problems(app)
     _add_routes(app, service)
-    if installed("gradio"):
+    if is_installed("gradio"):
         from pixelwise.serving.page import mount_page
 
         mount_page(app, service)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.errors import PixelwiseError
-from pixelwise.io.images import Array, encoded
+from pixelwise.io.images import Array, encode_image
 
 
 class ServerError(PixelwiseError):
@@ -61,7 +61,7 @@ class Client:
         parameters of /v1/segment, such as format, model, threshold, classes. Raises ServerError.
         """
         if isinstance(image, np.ndarray):
-            image = encoded(image, "PNG")
+            image = encode_image(image, "PNG")
         data = image if isinstance(image, bytes) else Path(image).read_bytes()
         edge = uuid4().hex
         head = f'--{edge}\r\nContent-Disposition: form-data; name="image"; filename="image"\r\n\r\n'

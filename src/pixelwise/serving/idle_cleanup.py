@@ -4,8 +4,8 @@ import asyncio
 import gc
 from collections.abc import Collection
 
-from pixelwise.inference.tta import Runner, release
-from pixelwise.malloc import trim_heap
+from pixelwise.inference.tta import Runner, release_memory
+from pixelwise.malloc import trim_memory
 from pixelwise.serving.job_queue import Lane
 
 SECONDS = 5.0
@@ -27,6 +27,6 @@ async def tidy(lanes: Collection[Lane], runners: Collection[Runner]) -> None:
 
 def _release(runners: Collection[Runner]) -> None:
     for runner in runners:
-        release(runner)
+        release_memory(runner)
     gc.collect()
-    trim_heap()
+    trim_memory()

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from PIL import Image
 
+from pixelwise.classes import VOID_COLOUR
 from pixelwise.inference.predictor import Result
-from pixelwise.io.images import Array, encoded
-from pixelwise.reports.overlays import VOID_COLOUR
+from pixelwise.io.images import Array, encode_image
 from pixelwise.serving.responses import Wish, encode
 
 VIEW_PIXELS = 4_000_000
@@ -52,7 +52,7 @@ def answer(result: Result, model: str) -> dict[str, object]:
 
 def data_url(rgb: Array) -> str:
     """(H, W, 3) uint8 as a JPEG within an address."""
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded(rgb, 'JPEG')).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_image(rgb, 'JPEG')).decode()}"
 
 
 def _packed(plane: Array) -> str:

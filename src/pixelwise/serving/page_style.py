@@ -8,7 +8,7 @@ from typing import TypeVar
 from PIL import Image
 
 from pixelwise.io.images import Array
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
@@ -38,12 +38,12 @@ class Styler:
             network=self.network,
             weights=str(self.weights),
             steps=self.steps,
-            monitor=_Told(progress),
+            progress=_Told(progress),
         )
         return done.rgb
 
 
-class _Told(Monitor):
+class _Told(Progress):
     def __init__(self, progress: Callable[[float], None]) -> None:
         self.progress = progress
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from pixelwise.classes import VOID
-from pixelwise.errors import unknown
+from pixelwise.errors import unknown_choice_error
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
-from pixelwise.io.images import encoded, encoded_labels
+from pixelwise.io.images import encode_image, encode_labels
 from pixelwise.reports.overlays import shares
 from pixelwise.serving.error_handlers import ApiError
 
@@ -102,7 +102,7 @@ def refuse_unknown(wish: Wish, names: tuple[str, ...]) -> None:
     """Raises ConfigError for a class that is not among `names`."""
     for name in wish.classes:
         if name not in names:
-            raise unknown("class", name, names)
+            raise unknown_choice_error("class", name, names)
 
 
 def chosen(result: Result, wish: Wish) -> Result:
@@ -119,11 +119,11 @@ def chosen(result: Result, wish: Wish) -> Result:
 def encode(result: Result, wish: Wish, kind: Format, model: str) -> bytes:
     """The body of the answer."""
     if kind == "mask":
-        return encoded_labels(result.labels, result.palette)
+        return encode_labels(result.labels, result.palette)
     if kind == "overlay":
-        return encoded(np.asarray(result.overlay(wish.opacity)), "JPEG")
+        return encode_image(np.asarray(result.overlay(wish.opacity)), "JPEG")
     if kind == "confidence":
-        return encoded(np.rint(result.confidence * 255).astype(np.uint8), "PNG")
+        return encode_image(np.rint(result.confidence * 255).astype(np.uint8), "PNG")
     return json.dumps(_described(result, wish, model), separators=(",", ":")).encode()
 
 

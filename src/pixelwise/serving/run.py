@@ -16,8 +16,8 @@ from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.malloc import share_heap
-from pixelwise.optional import demand
+from pixelwise.malloc import single_arena
+from pixelwise.optional import require_package
 from pixelwise.serving.settings import Settings, is_own
 
 
@@ -27,7 +27,7 @@ def load_all(
     """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for
     two of one name.
     """
-    share_heap()
+    single_arena()
     predictors = dict[str, Predictor]()
     for given in models:
         name, _, model = given.rpartition("=")
@@ -67,8 +67,8 @@ def serve(
     """
     check_open(host, settings)
     for package in ("fastapi", "python_multipart", "prometheus_client"):
-        demand(package)
-    uvicorn = demand("uvicorn")
+        require_package(package)
+    uvicorn = require_package("uvicorn")
     from pixelwise.serving.app import create_app
     from pixelwise.serving.middleware import JsonLines
 

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.io.images import MAX_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -43,7 +43,7 @@ class Settings:
             )
         for name in self.formats:
             if name not in FORMATS:
-                raise unknown("format", name, FORMATS)
+                raise unknown_choice_error("format", name, FORMATS)
         if self.style_weights is not None and not self.style_weights.is_file():
             raise ConfigError(f"style weights {self.style_weights}: no such file")
         if self.token is not None and (

@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
-from pixelwise.io.images import Array, read_rgb, size_in_header
+from pixelwise.io.images import Array, read_header_size, read_rgb
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.settings import Settings
 
@@ -103,7 +103,7 @@ def check_header(data: bytes, settings: Settings) -> None:
     header says.
     """
     try:
-        size = size_in_header(data, formats=settings.formats)
+        size = read_header_size(data, formats=settings.formats)
     except ImageError as error:
         raise ApiError(413, "too_many_pixels", str(error)) from error
     if size is None:

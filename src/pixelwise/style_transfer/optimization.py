@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelwise.errors import ConfigError, TrainingError
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.style_transfer.features import StyleNetwork
 from pixelwise.style_transfer.objective import Losses, Objective, Weights
 
@@ -153,7 +153,7 @@ def transfer(
     network: StyleNetwork,
     config: StyleConfig,
     *,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
     seen: Seen = lambda step, picture: False,
 ) -> Picture:
     """Give `content` (3, H, W) the style of pictures (3, h, w) with their weights; all floats in
@@ -163,7 +163,7 @@ def transfer(
     the work ends there. Raises ConfigError for a picture too small for the network and
     TrainingError where the loss stays no number.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     _check(content, styles, network)
     if config.tile is not None and network.halo is None:
         raise ConfigError(
@@ -171,7 +171,7 @@ def transfer(
         )
     torch.manual_seed(config.seed)
     sizes = _sizes(content, config.levels, network)
-    work = _Work(network, config, monitor, seen, _steps(config.steps, len(sizes)), [])
+    work = _Work(network, config, progress, seen, _steps(config.steps, len(sizes)), [])
     image = _begin(content, styles, config)
     for level, size in enumerate(sizes):
         image = work.level(
@@ -200,14 +200,14 @@ class _Work:
         self,
         network: StyleNetwork,
         config: StyleConfig,
-        monitor: Monitor,
+        progress: Progress,
         seen: Seen,
         steps: list[int],
         history: list[Step],
     ) -> None:
         self.network = network
         self.config = config
-        self.monitor = monitor
+        self.progress = progress
         self.seen = seen
         self.steps = steps
         self.history = history
@@ -258,7 +258,7 @@ class _Work:
                 self.stopped = True
                 break
             if last and self._settled():
-                self.monitor.line(f"step {len(self.history)}: the loss stands still; done")
+                self.progress.log(f"step {len(self.history)}: the loss stands still; done")
                 break
         if retries == self.steps[level]:
             raise TrainingError(_NO_NUMBER)
@@ -272,7 +272,7 @@ class _Work:
         if retries > _RETRIES:
             raise TrainingError(_NO_NUMBER)
         self.rate /= 2
-        self.monitor.line(
+        self.progress.log(
             f"the loss became no number: back by up to {SETTLED} steps, rate {self.rate:g}"
         )
         image = good.clone().requires_grad_()

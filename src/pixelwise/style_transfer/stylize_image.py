@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from pixelwise.errors import ConfigError, OutputError, unknown
+from pixelwise.errors import ConfigError, OutputError, unknown_choice_error
 from pixelwise.inference.load import load
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, open_image, read_rgb, write_image
-from pixelwise.malloc import kept_heap
-from pixelwise.progress import Monitor
+from pixelwise.malloc import retain_memory
+from pixelwise.progress import Progress
 from pixelwise.style_transfer.features import StyleNetwork, load_network
 from pixelwise.style_transfer.objective import Objective, Weights
 from pixelwise.style_transfer.optimization import (
@@ -62,7 +62,7 @@ class Setup:
         if min(self.size) < 32:
             raise ConfigError(f"size is {self.size}: allowed is (height, width), each at least 32")
         if self.precision not in PRECISIONS:
-            raise unknown("precision", self.precision, PRECISIONS)
+            raise unknown_choice_error("precision", self.precision, PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Stylized:
     stopped: bool
 
 
-@kept_heap()
+@retain_memory()
 def stylize(
     content: str | Path,
     styles: str | Path | Sequence[tuple[str | Path, float]],
@@ -117,7 +117,7 @@ def stylize(
     config: StyleConfig | None = None,
     region: Region | None = None,
     way: Way | None = None,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Stylized:
     """The picture `content` in the style of another, or of several with their weights; written to
@@ -129,7 +129,7 @@ def stylize(
     options that cannot be, WeightsError where the network's weights cannot be had, OutputError
     where `out` cannot be written.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     config, setup = _sorted(config, options)
     target = _target(out, content)
     wanted = _pairs(styles)
@@ -142,8 +142,8 @@ def stylize(
     masks = _masks(picture, region) if region else {}
     mask = masks.get("")
     net, said = load_network(setup.network, setup.weights)
-    monitor.line(said)
-    config = _with_precision(config, setup.precision, net, (_tensor(picture), pictures), monitor)
+    progress.log(said)
+    config = _with_precision(config, setup.precision, net, (_tensor(picture), pictures), progress)
     film: list[Array] = []
 
     with stop_on_interrupt() as stop:
@@ -160,15 +160,15 @@ def stylize(
             pictures,
             net,
             config,
-            monitor=monitor,
-            seen=_said(seen, "", config, monitor),
+            progress=progress,
+            seen=_said(seen, "", config, progress),
         )
         rgb = _array(_laid(made.image, picture, mask))
         stopped = made.stopped
         for name, style in [] if stopped else own:
-            told = _said(lambda step, picture: bool(stop), f" {name}", config, monitor)
+            told = _said(lambda step, picture: bool(stop), f" {name}", config, progress)
             painted = transfer(
-                _tensor(picture), [(style, 1.0)], net, config, monitor=monitor, seen=told
+                _tensor(picture), [(style, 1.0)], net, config, progress=progress, seen=told
             )
             rgb = _array(_laid(painted.image, rgb, masks[name]))
             stopped = painted.stopped
@@ -190,10 +190,10 @@ def stylize(
     return Stylized(rgb, made.history, stopped)
 
 
-def _said(seen: Seen, what: str, config: StyleConfig, monitor: Monitor) -> Seen:
+def _said(seen: Seen, what: str, config: StyleConfig, progress: Progress) -> Seen:
     """`seen`, with each step counted and its losses said."""
     track = iter(
-        monitor.track(
+        progress.track(
             range(config.steps), what=f"stylizing{what}", total=config.steps, unit="steps"
         )
     )
@@ -201,7 +201,7 @@ def _said(seen: Seen, what: str, config: StyleConfig, monitor: Monitor) -> Seen:
     def told(step: Step, made: Callable[[], Tensor]) -> bool:
         next(track, None)
         losses = step.losses
-        monitor.status(
+        progress.set_postfix(
             f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}"
         )
         return seen(step, made)
@@ -214,7 +214,7 @@ def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleC
     style, setup = ({field.name for field in fields(kind)} for kind in (StyleConfig, Setup))
     for name in options:
         if name not in (setup if config else setup | style):
-            raise unknown("option", name, setup | style)
+            raise unknown_choice_error("option", name, setup | style)
     config = config or StyleConfig(
         **{name: value for name, value in options.items() if name in style}
     )
@@ -264,7 +264,7 @@ def _masks(rgb: Array, region: Region) -> dict[str, Array]:
     names = predictor.classes.names
     for name in (*region.only, *region.but, *(name for name, _ in region.styles)):
         if name not in names:
-            raise unknown("class", name, names)
+            raise unknown_choice_error("class", name, names)
     labels = predictor.predict(rgb).labels
 
     found = {name: _feathered(labels == names.index(name)) for name, _ in region.styles}
@@ -286,7 +286,7 @@ def _with_precision(
     precision: str,
     network: StyleNetwork,
     pictures: tuple[Tensor, list[tuple[Tensor, float]]],
-    monitor: Monitor,
+    progress: Progress,
 ) -> StyleConfig:
     if precision != "auto":
         return replace(config, bfloat16=precision == "bfloat16")
@@ -303,7 +303,7 @@ def _with_precision(
         seconds[bfloat16] = time.perf_counter() - start
     gain = seconds[False] / seconds[True]
     chosen = gain > 1.1
-    monitor.line(
+    progress.log(
         f"precision {'bfloat16' if chosen else 'float32'}: a step in bfloat16 is {gain:.2f} "
         "times as fast"
     )

@@ -13,10 +13,10 @@ from pixelwise.errors import OutputError
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.load import load
-from pixelwise.inference.options import Choices
+from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.io.images import write_image
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.run import train
 
@@ -42,24 +42,24 @@ class Demo:
     run: Path
 
 
-def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
+def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     """Label a photograph with the bundled model; draw a data set, train, score, and predict a
     larger picture.
     """
     out = Path(out)
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out} exists; remove it, or choose another --out")
-    photograph = _labelled_photograph(out / "photograph", monitor)
+    photograph = _labelled_photograph(out / "photograph", progress)
     data = out / "data"
     run = out / "run"
-    monitor.line(f"drawing a data set of coloured shapes with exact masks in {data}")
+    progress.log(f"drawing a data set of coloured shapes with exact masks in {data}")
     write_shapes(data, train=IMAGES)
-    train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP, batch=BATCH), monitor=monitor)
-    scores = evaluate(run, data, split="test", report=out / "evaluation", monitor=monitor)
+    train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP, batch=BATCH), progress=progress)
+    scores = evaluate(run, data, split="test", report=out / "evaluation", progress=progress)
     rgb, _ = draw_scene(np.random.default_rng(1), SCENE, SHAPES, reach=CROP[0])
     write_image(out / "scene.jpg", rgb)
-    monitor.line(
+    progress.log(
         f"predicting {out / 'scene.jpg'}, {SCENE[0]} x {SCENE[1]} pixels, larger than the "
         f"crop {CROP[0]} x {CROP[1]}"
     )
@@ -67,8 +67,8 @@ def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
         load(run),
         [out / "scene.jpg"],
         out / "masks",
-        choices=Choices(overlay=True, confidence=True),
-        monitor=monitor,
+        choices=PredictOptions(overlay=True, confidence=True),
+        progress=progress,
     )
     return Demo(
         photograph,
@@ -79,14 +79,14 @@ def demo(out: str | Path, *, monitor: Monitor | None = None) -> Demo:
     )
 
 
-def _labelled_photograph(out: Path, monitor: Monitor) -> Path | None:
+def _labelled_photograph(out: Path, progress: Progress) -> Path | None:
     """The overlay of a photograph that comes with Matplotlib, of Grace Hopper (public domain)."""
     photograph = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     if not photograph.is_file():
         return None
-    monitor.line(f"labelling a photograph with the model {MODEL}, which comes with pixelwise")
-    choices = Choices(
+    progress.log(f"labelling a photograph with the model {MODEL}, which comes with pixelwise")
+    choices = PredictOptions(
         overlay=True, tta=True, scales=(0.5, 1)
     )  # it is a close-up; see the model's card
-    predict_files(load(MODEL), [photograph], out, choices=choices, monitor=monitor)
+    predict_files(load(MODEL), [photograph], out, choices=choices, progress=progress)
     return out / "grace_hopper_overlay.jpg"

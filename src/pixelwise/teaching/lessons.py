@@ -21,7 +21,7 @@ from pixelwise.models.checkpoint import load_model, read_header
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.registry import ModelConfig
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.teaching.figures import draw_augmentation, draw_race, draw_scores
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import dice
@@ -128,16 +128,16 @@ def compare_networks(
     batch: int = 8,
     seed: int = 0,
     matte_threshold: int = 128,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
 ) -> list[Network]:
     """Train U-Net and LinkNet as in their papers, from scratch, on the same data, and write the
     comparison to `out`: networks.md, iou.png, and each one's run folder.
     """
     out = Path(out)
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     found = []
     for decoder, encoder in NETWORKS.items():
-        monitor.line(f"{decoder} on {encoder}, as published, from scratch")
+        progress.log(f"{decoder} on {encoder}, as published, from scratch")
         config = TrainConfig(
             decoder=decoder,
             encoder=encoder,
@@ -149,7 +149,7 @@ def compare_networks(
             seed=seed,
         )
         run = train(
-            data, out / decoder, config=config, monitor=monitor, matte_threshold=matte_threshold
+            data, out / decoder, config=config, progress=progress, matte_threshold=matte_threshold
         )
         header = read_header(run.path)
         height, width = header.training["crop"]

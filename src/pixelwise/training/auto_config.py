@@ -5,13 +5,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import torch
-
 from pixelwise.errors import TrainingError
-from pixelwise.hardware import no_memory
+from pixelwise.hardware import is_out_of_memory
 from pixelwise.models.config import SCALES
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import VALIDATION_TILE
@@ -72,46 +69,6 @@ class Facts:
     )
 
 
-def free_memory(device: str) -> int:
-    """Bytes that the GPU, or this machine's main memory and the container's limit, can still give;
-    8 GiB where the system does not say.
-    """
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        rows = dict(line.split(":") for line in lines)
-        free = int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        free = 8 << 30
-    return min(free, *(_below_limit(GROUPS / part, *names) for part, *names in _LIMITS))
-
-
-GROUPS = Path("/sys/fs/cgroup")
-
-_LIMITS = (
-    ("", "memory.max", "memory.current", "inactive_file"),
-    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
-"""Where a control group's limit of memory stands, of the second and the first version: folder,
-limit, usage, and what of it are files' pages that can go (Linux,
-Documentation/admin-guide/cgroup-v2.rst, "Memory Interface Files").
-"""
-
-
-def _below_limit(group: Path, limit: str, usage: str, files: str) -> int:
-    """Bytes that a control group may still take; more than there can be without a limit."""
-    try:
-        rows = dict(
-            line.split()
-            for line in (group / "memory.stat").read_text(encoding="ascii").splitlines()
-        )
-        used = int((group / usage).read_text(encoding="ascii")) - int(rows[files])
-        return max(0, int((group / limit).read_text(encoding="ascii")) - used)
-    except (OSError, KeyError, ValueError):  # "max" is no number
-        return 1 << 62
-
-
 @contextmanager
 def enough_memory(device: str, what: str) -> Iterator[None]:
     """Raises TrainingError where the device has too little memory for the block: for `what`, which
@@ -120,7 +77,7 @@ def enough_memory(device: str, what: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not no_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise TrainingError(f"{device} has too little free memory for {what}") from error
 

@@ -20,7 +20,7 @@ from pixelwise.metrics.confusion import ConfusionMatrix, Counts
 from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.models.checkpoint import load_model, save_model
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training.auto_config import looked_at
 from pixelwise.training.config import TrainConfig
 
@@ -64,7 +64,7 @@ class Found:
 
 
 def keep_scale(
-    run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, monitor: Monitor
+    run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, progress: Progress
 ) -> dict[str, Any]:
     """The scale of a run's model with the reason: the config's, or else the one found on `pairs`,
     which is written into the model and said; that of training where trying fails, as when a larger
@@ -77,13 +77,13 @@ def keep_scale(
     runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
     try:
         found = find_scale(
-            model, Predictor(runner, header.classes), dataset, spread(pairs), monitor
+            model, Predictor(runner, header.classes), dataset, spread(pairs), progress
         )
         scale = found.scale
         why = found.why
     except PixelwiseError as error:
         why = f"no other could be tried: {error}"
-    monitor.line(f"predict_scale {scale:g}: {why}")
+    progress.log(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
         save_model(
             run / "model.safetensors",
@@ -98,7 +98,7 @@ def find_scale(
     predictor: Predictor,
     dataset: DataSet,
     pairs: Sequence[Pair],
-    monitor: Monitor,
+    progress: Progress,
 ) -> Found:
     """The best scale for `model`, which runs in `predictor`; its own where no other of LADDER is
     clearly better.
@@ -111,12 +111,12 @@ def find_scale(
     best = before = model.scale
     if len(pairs) < FEWEST:
         return Found(best, before, None, (), len(pairs))
-    counts = {best: _counts(model, predictor, dataset, pairs, best, monitor)}
+    counts = {best: _counts(model, predictor, dataset, pairs, best, progress)}
     smaller = [s for s in reversed(LADDER) if s < before]
     larger = [s for s in LADDER if s > before]
     for way in (smaller, larger):
         for step in way if best == before else ():
-            counts[step] = _counts(model, predictor, dataset, pairs, step, monitor)
+            counts[step] = _counts(model, predictor, dataset, pairs, step, progress)
             if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
                 break
             best = step
@@ -130,12 +130,12 @@ def _counts(
     dataset: DataSet,
     pairs: Sequence[Pair],
     scale: float,
-    monitor: Monitor,
+    progress: Progress,
 ) -> Counts:
     """(N, 3, C), as in PerImage."""
     model.scale = scale
     images = PerImage(len(dataset.classes))
-    for pair in monitor.track(pairs, what=f"trying scale {scale:g}", total=len(pairs)):
+    for pair in progress.track(pairs, what=f"trying scale {scale:g}", total=len(pairs)):
         labels = predictor.predict(pair.image).labels
         truth = dataset.read_labels(pair.mask)
         matrix = ConfusionMatrix(len(dataset.classes))

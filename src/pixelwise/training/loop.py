@@ -10,7 +10,7 @@ import torch
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import agreed, launch, synchronized
 from pixelwise.training.history import Epoch, write_history
@@ -45,7 +45,7 @@ class Place:
 
     run: Path
     header: Header
-    monitor: Monitor
+    progress: Progress
     after: Callable[[list[Epoch], bool], None] = lambda history, best: None
 
 
@@ -82,7 +82,7 @@ def fit(
             loss,
             budget,
             stop,
-            place.monitor,
+            place.progress,
         )
         while not agreed(fabric, budget.over or bool(stop) or _tired(history, config)):
             number = len(history) + 1
@@ -127,7 +127,7 @@ def _step_back(session: Session, number: int, place: Place, error: NotFiniteErro
     restore_state(place.run, (session.model, session.average, session.optimizer), budget)
     budget.earlier += spent - budget.elapsed  # what was lost took its time all the same
     budget.rate = 0.5
-    place.monitor.line(
+    place.progress.log(
         f"epoch {number}: the loss became no number; back to the end of epoch {number - 1}, "
         "rate halved"
     )
@@ -151,9 +151,9 @@ def _write(session: Session, history: list[Epoch], place: Place, *, best: bool) 
     save_state(
         place.run, (session.model, session.average, session.optimizer), session.budget, len(history)
     )
-    place.monitor.line(_summary(row, session.budget))
+    place.progress.log(_summary(row, session.budget))
     if len(history) == 1 or session.config.profile:
-        place.monitor.line(f"time: {session.watch.shares()}")
+        place.progress.log(f"time: {session.watch.shares()}")
     session.watch.seconds.clear()
     place.after(history, best)
 

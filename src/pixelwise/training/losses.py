@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelwise.classes import VOID
-from pixelwise.errors import ConfigError, unknown
+from pixelwise.errors import ConfigError, unknown_choice_error
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -158,7 +158,7 @@ def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0
     terms = [_term(term, text) for term in text.split("+")]
     for _, name in terms:
         if name not in known:
-            raise unknown("loss", name, known)
+            raise unknown_choice_error("loss", name, known)
 
     def total(logits: Tensor, target: Tensor) -> Tensor:
         scores = (
@@ -188,7 +188,7 @@ def class_weights(kind: str, pixels: Tensor, seen: Tensor) -> Tensor | None:
         frequency = pixels / seen.clamp(min=1)
         weight = frequency[there].quantile(0.5) / frequency.clamp(min=1e-12)
     else:
-        raise unknown("class weights", kind, CLASS_WEIGHTS)
+        raise unknown_choice_error("class weights", kind, CLASS_WEIGHTS)
     return torch.where(there, weight / weight[there].mean(), 1.0).float()
 
 

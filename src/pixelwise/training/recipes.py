@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pixelwise.errors import unknown
+from pixelwise.errors import unknown_choice_error
 from pixelwise.training.config import TrainConfig
 
 BOOK: dict[str, Any] = {
@@ -43,7 +43,7 @@ def config_of(recipe: str, **given: Any) -> TrainConfig:
     unknown recipe.
     """
     if recipe not in RECIPES:
-        raise unknown("recipe", recipe, RECIPES)
+        raise unknown_choice_error("recipe", recipe, RECIPES)
     chosen = {name: value for name, value in given.items() if value is not None}
     defaults = {
         name: value

@@ -14,28 +14,26 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.scan import Survey, survey
 from pixelwise.datasets.types import DataOptions, DataSet
-from pixelwise.errors import ConfigError, DataError, OutputError, TrainingError, unknown
+from pixelwise.errors import (
+    ConfigError,
+    DataError,
+    OutputError,
+    TrainingError,
+    unknown_choice_error,
+)
 from pixelwise.evaluation.data_options import to_header
-from pixelwise.inference.load import choose_device
-from pixelwise.inference.threads import allowed_cores
-from pixelwise.io.atomic import held
-from pixelwise.malloc import kept_heap
+from pixelwise.hardware import choose_device, count_cores, free_memory
+from pixelwise.io.atomic import lock_folder
+from pixelwise.malloc import retain_memory
 from pixelwise.models.checkpoint import Header, load_model
 from pixelwise.models.pretrained import load_weights
 from pixelwise.models.registry import ModelConfig
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.models.warm_start import transfer
-from pixelwise.progress import Monitor
+from pixelwise.models.warm_start import warm_start
+from pixelwise.progress import Progress
 from pixelwise.reports.tensorboard import demand_tensorboard
 from pixelwise.teaching.figures import draw_augmentation
-from pixelwise.training.auto_config import (
-    Facts,
-    choose,
-    enough_memory,
-    for_steps,
-    free_memory,
-    looked_at,
-)
+from pixelwise.training.auto_config import Facts, choose, enough_memory, for_steps, looked_at
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import BookFigures, book_figures
 from pixelwise.training.distributed import (
@@ -91,7 +89,7 @@ def train(
     *,
     config: TrainConfig | None = None,
     resume: bool = False,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Run:
     """Train a model on the folder `data` and write the run folder `out`.
@@ -104,10 +102,10 @@ def train(
     run = Path(out)
     config, reading = told_apart(config, options)
     with claimed(run, resume) if is_first() else nullcontext():
-        return take_part(data, run, config, reading, resume=resume, monitor=monitor)
+        return take_part(data, run, config, reading, resume=resume, progress=progress)
 
 
-@kept_heap()
+@retain_memory()
 def take_part(
     data: str | Path,
     run: Path,
@@ -115,20 +113,20 @@ def take_part(
     reading: DataOptions,
     *,
     resume: bool,
-    monitor: Monitor | None,
+    progress: Progress | None,
 ) -> Run:
     """As `train`, in a folder that is claimed for it, maybe by another process."""
     first = is_first()
-    monitor = monitor if monitor and first else Monitor()
+    progress = progress if progress and first else Progress()
     if config.tensorboard:
         demand_tensorboard()
     begun = resume and (run / "run.json").is_file()
     if begun:
-        config, reading = recorded(run, config, reading, monitor)
+        config, reading = recorded(run, config, reading, progress)
     fabric = launch(replace(config, device=choose_device(config.device).type))
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
-        monitor.line(note)
+        progress.log(note)
     if begun and state_path(run).is_file():
         refuse_other_data(run, dataset)
     torch.manual_seed(config.seed)
@@ -137,18 +135,18 @@ def take_part(
     )
     model = model_config.build()
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
-        monitor.line(_begin(model, model_config, dataset, config))
+        progress.log(_begin(model, model_config, dataset, config))
     parts = {
-        name: survey(dataset, name, monitor=monitor, skip_broken=config.skip_broken)
+        name: survey(dataset, name, progress=progress, skip_broken=config.skip_broken)
         for name in ("train", "val")
     }
-    _warn_of_unseen(dataset, parts, monitor)
-    config, reasons = _chosen(config, dataset, parts["train"], fabric.world_size, monitor)
+    _warn_of_unseen(dataset, parts, progress)
+    config, reasons = _chosen(config, dataset, parts["train"], fabric.world_size, progress)
     model_config = replace(model_config, scale=looked_at(config))
     model.scale = model_config.scale
-    parts["train"] = _large_enough(parts["train"], config, monitor)
+    parts["train"] = _large_enough(parts["train"], config, progress)
     with enough_memory(config.device, for_steps(config)):
-        config = _with_precision(config, model, reasons, monitor)
+        config = _with_precision(config, model, reasons, progress)
     config = of_first(fabric, config)
     loaders = _loaders(dataset, parts, config, fabric)
     loss = _loss(parts["train"], config)
@@ -160,7 +158,7 @@ def take_part(
     training = {"crop": config.crop, "data": dataset.format, "reading": to_header(reading)}
     header = Header(model_config, dataset.classes, training)
     pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
-    place = Place(run, header, monitor, pictures.draw)
+    place = Place(run, header, progress, pictures.draw)
     with in_touch(fabric):
         outcome = fit(model, loaders, loss, config=config, place=place)
     if outcome.best is None:
@@ -173,14 +171,17 @@ def take_part(
         config.recipe == "book" and not outcome.stopped
     ):  # else the network is some steps past its last epoch
         record["book"] = _say_book(
-            book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config), monitor
+            book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config),
+            progress,
         )
     pictures.catch_up(outcome.history)
-    scale = {} if outcome.stopped else keep_scale(run, dataset, parts["val"].pairs, config, monitor)
+    scale = (
+        {} if outcome.stopped else keep_scale(run, dataset, parts["val"].pairs, config, progress)
+    )
     finish_record(run, record, outcome.history, outcome.best, stopped=outcome.stopped, scale=scale)
     if not outcome.stopped:
-        pictures.report(record, monitor)
-    monitor.line(
+        pictures.report(record, progress)
+    progress.log(
         f"best: epoch {outcome.best.epoch}, validation mean IoU "
         f"{outcome.best.val_mean_iou:.3f}; in {run}"
     )
@@ -192,19 +193,19 @@ def preview(
     out: str | Path,
     *,
     config: TrainConfig,
-    monitor: Monitor | None = None,
+    progress: Progress | None = None,
     **reading: Any,
 ) -> Path:
     """Write `out`/preview.png: PREVIEW samples, image and mask, as the network will see them.
     Returns its path.
     """
-    monitor = monitor or Monitor()
+    progress = progress or Progress()
     path = Path(out) / "preview.png"
     config, options = told_apart(config, reading)
     dataset = open_dataset(data, options)
-    train = survey(dataset, "train", monitor=monitor, skip_broken=config.skip_broken)
-    config, _ = _chosen(config, dataset, train, config.devices, monitor)
-    train = _large_enough(train, config, monitor)
+    train = survey(dataset, "train", progress=progress, skip_broken=config.skip_broken)
+    config, _ = _chosen(config, dataset, train, config.devices, progress)
+    train = _large_enough(train, config, progress)
     samples = _training_set(dataset, train, config)
     cells = []
     for number in range(PREVIEW):  # from all over the set; images beside each other are often alike
@@ -231,7 +232,7 @@ def told_apart(
                 f"option '{name}' is given beside a config, which has it: put it into the config"
             )
         if name not in (reading if config else reading | training):
-            raise unknown("option", name, reading | training)
+            raise unknown_choice_error("option", name, reading | training)
     if config is None:
         given = {name: value for name, value in options.items() if name in training}
         config = config_of(given.pop("recipe", "default"), **given)
@@ -245,7 +246,7 @@ def claimed(run: Path, resume: bool) -> Iterator[None]:
     """The run folder for this training alone. Raises OutputError where it is not to be had."""
     if run.is_file():
         raise OutputError(f"run folder {run} is a file; choose another --out")
-    with held(run):
+    with lock_folder(run):
         if not resume and any(path.name != "preview.png" for path in run.iterdir()):
             raise OutputError(
                 f"run folder {run} exists; give --resume to go on with it, or another --out"
@@ -264,11 +265,11 @@ def _begin(
     known = header.classes.names
     return (
         f"start {config.start}: "
-        f"{transfer(model, model_config, names, state=source.state_dict(), known=known)}"
+        f"{warm_start(model, model_config, names, state=source.state_dict(), known=known)}"
     )
 
 
-def _large_enough(train: Survey, config: TrainConfig, monitor: Monitor) -> Survey:
+def _large_enough(train: Survey, config: TrainConfig, progress: Progress) -> Survey:
     """With `drop_small`, without the images below the crop."""
     assert config.crop is not None
     if not config.drop_small:
@@ -276,7 +277,7 @@ def _large_enough(train: Survey, config: TrainConfig, monitor: Monitor) -> Surve
     kept = train.of_at_least(config.crop)
     height, width = config.crop
     dropped = len(train.pairs) - len(kept.pairs)
-    monitor.line(f"{dropped} of {len(train.pairs)} images are below {height} x {width}: dropped")
+    progress.log(f"{dropped} of {len(train.pairs)} images are below {height} x {width}: dropped")
     if not kept.pairs:
         raise DataError(
             f"every training image is below {height} x {width}: choose a smaller --crop, or "
@@ -286,13 +287,13 @@ def _large_enough(train: Survey, config: TrainConfig, monitor: Monitor) -> Surve
     return kept
 
 
-def _say_book(figures: BookFigures, monitor: Monitor) -> dict[str, float]:
+def _say_book(figures: BookFigures, progress: Progress) -> dict[str, float]:
     for line in figures.lines():
-        monitor.line(line)
+        progress.log(line)
     return figures.as_dict()
 
 
-def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor) -> None:
+def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], progress: Progress) -> None:
     names = dataset.classes.names
     unseen = [
         n
@@ -300,7 +301,7 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
         if v and not t
     ]
     if unseen:
-        monitor.line(f"warning: in validation but never in training: {', '.join(unseen)}")
+        progress.log(f"warning: in validation but never in training: {', '.join(unseen)}")
     if not sum(parts["train"].pixels):
         raise DataError(
             "every training pixel is void: nothing can be learned; check what the mask values mean"
@@ -312,7 +313,7 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], monitor: Monitor
 
 
 def _chosen(
-    config: TrainConfig, dataset: DataSet, train: Survey, processes: int, monitor: Monitor
+    config: TrainConfig, dataset: DataSet, train: Survey, processes: int, progress: Progress
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
     config = replace(config, device=choose_device(config.device).type)
@@ -322,7 +323,7 @@ def _chosen(
         median_size=train.median_size,
         device=config.device,
         memory=free_memory(config.device),
-        cores=allowed_cores(),
+        cores=count_cores(),
         main_memory=free_memory("cpu"),
         decoded=decoded,
         processes=processes,
@@ -333,14 +334,14 @@ def _chosen(
     for name, why in reasons.items():
         value = getattr(config, name)
         between = " to " if name == "scale" else " x "
-        monitor.line(
+        progress.log(
             f"{name} {between.join(map(str, value)) if isinstance(value, tuple) else value}: {why}"
         )
     return config, reasons
 
 
 def _with_precision(
-    config: TrainConfig, model: torch.nn.Module, reasons: dict[str, str], monitor: Monitor
+    config: TrainConfig, model: torch.nn.Module, reasons: dict[str, str], progress: Progress
 ) -> TrainConfig:
     if config.precision == "auto":
         assert config.crop is not None
@@ -349,7 +350,7 @@ def _with_precision(
         precision, why = choose_precision(
             model, device=device, crop=config.crop, batch=config.batch
         )
-        monitor.line(f"precision {precision}: {why}")
+        progress.log(f"precision {precision}: {why}")
         reasons["precision"] = why
         config = replace(config, precision=precision)
     return config

@@ -16,11 +16,11 @@ from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.evaluation.report import run_page
 from pixelwise.evaluation.scoring import score
+from pixelwise.hardware import count_cores
 from pixelwise.inference.load import load
-from pixelwise.inference.threads import allowed_cores
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import read_rgb
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.samples import draw_samples
 from pixelwise.reports.tensorboard import write_epoch
@@ -63,7 +63,7 @@ def make_record(
         },
         "machine": {
             "platform": platform.platform(),
-            "cores": allowed_cores(),
+            "cores": count_cores(),
             "threads": torch.get_num_threads(),
         },
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -83,7 +83,7 @@ def _nulled(value: Any) -> Any:
 
 
 def recorded(
-    run: Path, config: TrainConfig, reading: DataOptions, monitor: Monitor
+    run: Path, config: TrainConfig, reading: DataOptions, progress: Progress
 ) -> tuple[TrainConfig, DataOptions]:
     """How the run to be resumed trains and reads its data, as it wrote down.
 
@@ -119,7 +119,7 @@ def recorded(
     aside = {name for name, value in told.items() if getattr(after, name) != value}
     aside |= {name for name, value in read.items() if getattr(data_after, name) != value}
     if aside:
-        monitor.line(f"resumed as it was begun; left aside: {', '.join(sorted(aside))}")
+        progress.log(f"resumed as it was begun; left aside: {', '.join(sorted(aside))}")
     return after, data_after
 
 
@@ -221,17 +221,17 @@ class Pictures:
             rows, self.run / "samples.png", self.dataset.classes, [pair.name for pair in shown]
         )
 
-    def report(self, record: dict[str, Any], monitor: Monitor) -> None:
+    def report(self, record: dict[str, Any], progress: Progress) -> None:
         """Write the report anew with the scores of the best model on the validation images; say it
         where that fails.
         """
         predictor = load(self.run, device=self.device)
         pairs = self.val.pairs
         try:
-            found = score(predictor, self.dataset, pairs, split="val", monitor=monitor)
+            found = score(predictor, self.dataset, pairs, split="val", progress=progress)
             run_page(self.run, record, (found, predictor, self.dataset, pairs))
         except PixelwiseError as error:
-            monitor.line(f"report.html is without scores: {error}")
+            progress.log(f"report.html is without scores: {error}")
 
 
 def _older(path: Path, source: Path) -> bool:

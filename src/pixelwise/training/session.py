@@ -13,10 +13,10 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from pixelwise.errors import TrainingError
-from pixelwise.interrupt import StopWish
+from pixelwise.interrupt import StopFlag
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 from pixelwise.training.auto_config import FOR_VALIDATION, enough_memory, for_steps
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import agreed, mean_of, of_first, pooled, share_buffers
@@ -72,8 +72,8 @@ class Session:
     config: TrainConfig
     loss: Loss
     budget: Budget
-    stop: StopWish
-    monitor: Monitor
+    stop: StopFlag
+    progress: Progress
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
@@ -101,10 +101,10 @@ class Session:
         size = loader.batch_size or 1
         together = self.config.accumulate or 1
         rate = 0.0
-        batches = self.monitor.track(
+        batches = self.progress.track(
             plainly(loader), what="train", total=len(loader) * size, weight=size
         )
-        told = Operators(self.monitor.line, wanted=self.config.profile and number == 1)
+        told = Operators(self.progress.log, wanted=self.config.profile and number == 1)
         with told as operators, enough_memory(self.config.device, for_steps(self.config)):
             for image, labels in self._waited(batches):
                 operators.step()
@@ -121,7 +121,7 @@ class Session:
                     self._step()
                 with self.watch("scores"):
                     confusion.update(target, logits.detach().argmax(1), images=len(target))
-                self.monitor.status(f"loss {losses[-1]:.3f}{time_left(budget)}")
+                self.progress.set_postfix(f"loss {losses[-1]:.3f}{time_left(budget)}")
                 if agreed(
                     self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)
                 ):
@@ -162,7 +162,7 @@ class Session:
         confusion = ConfusionMatrix(net.classes)
         losses = list[float]()
         whole = self.loaders.val
-        for tiles in self.monitor.track(plainly(whole), what="validate", total=len(whole)):
+        for tiles in self.progress.track(plainly(whole), what="validate", total=len(whole)):
             for image, labels in tiles:
                 images, target = self._on_device(image, labels)
                 with self.fabric.autocast():
@@ -196,10 +196,10 @@ class Session:
                 )
 
     def _set_rate(self) -> float:
-        progress = self.budget.progress
+        fraction = self.budget.progress
         if self.budget.seconds is not None:
-            progress = of_first(self.fabric, progress)
-        factor = rate_factor(progress, warmup=self.config.warmup, decay=self.config.decay)
+            fraction = of_first(self.fabric, fraction)
+        factor = rate_factor(fraction, warmup=self.config.warmup, decay=self.config.decay)
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor

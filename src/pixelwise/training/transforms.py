@@ -13,7 +13,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from pixelwise.classes import VOID
-from pixelwise.io.images import Array, compressed
+from pixelwise.io.images import Array, jpeg_round_trip
 
 GREY = 127
 """What is put beside an image that is smaller than the crop; about zero after normalisation."""
@@ -195,7 +195,7 @@ def _flawed(image: Tensor, dice: torch.Generator) -> Tensor:
         noise = torch.randn(image.shape, generator=dice) * _uniform(dice, 2, 12)
         changed = (image + noise).round_().clamp_(0, 255).to(torch.uint8)
     else:
-        rgb = compressed(image.permute(1, 2, 0).numpy(), int(_uniform(dice, 30, 90)))
+        rgb = jpeg_round_trip(image.permute(1, 2, 0).numpy(), int(_uniform(dice, 30, 90)))
         changed = as_tensors(rgb, rgb[..., 0])[0]
     return changed
 

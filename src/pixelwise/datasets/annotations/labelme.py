@@ -29,7 +29,7 @@ from pixelwise.datasets.readers.folder import read_class_file
 from pixelwise.datasets.types import DataOptions, DataSet, images_in, pair_up
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import Array, open_image, upright_size
+from pixelwise.io.images import Array, open_image, oriented_size
 
 LAYOUT = (
     "x.jpg beside x.json of LabelMe, in one folder or in train/, val/, test/; labels.txt may "
@@ -99,7 +99,7 @@ def figure(record: Any, image: Path, labels: Mapping[str, int]) -> Figure:
     """Size and shapes of a LabelMe file; points and lines have no area, and so no ring."""
     height = record.get("imageHeight")
     width = record.get("imageWidth")
-    size = (int(height), int(width)) if height and width else upright_size(image)
+    size = (int(height), int(width)) if height and width else oriented_size(image)
     return size, [_shape(shape, labels[str(shape["label"])]) for shape in record["shapes"]]
 
 

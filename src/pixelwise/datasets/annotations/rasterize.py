@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from pixelwise.classes import VOID, Classes, Colour, voc_colormap
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, voc_colormap
 from pixelwise.datasets.annotations.polygons import Patch, Points, fill, trace
 from pixelwise.datasets.types import first
 from pixelwise.errors import DataError
@@ -119,9 +119,9 @@ def declared(classes: Classes, *, void: bool) -> list[tuple[str, Colour, int]]:
     """
     rows = list(zip(classes.names, classes.palette, range(len(classes)), strict=True))
     if rest(classes) == VOID:
-        return [*rows, ("unlabelled", (224, 224, 192), VOID)]
+        return [*rows, ("unlabelled", VOID_COLOUR, VOID)]
     return rows[classes.names[0] == "background" :] + (
-        [("void", (224, 224, 192), VOID)] if void else []
+        [("void", VOID_COLOUR, VOID)] if void else []
     )
 
 

@@ -25,7 +25,7 @@ from pixelwise.datasets.annotations.rasterize import Shape, declared, legend, re
 from pixelwise.datasets.types import DataOptions, DataSet, first, images_in, split_folders
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import Array, upright_size
+from pixelwise.io.images import Array, oriented_size
 
 LAYOUT = (
     "data.yaml with names, images/train and labels/train (YOLO), or train/images and train/labels"
@@ -150,7 +150,7 @@ def _rows(path: Path, names: Sequence[str]) -> list[list[Any]]:
 
 def figure(record: Any, image: Path, labels: Mapping[str, int]) -> Figure:
     """Size of the image, and its polygons."""
-    height, width = upright_size(image)
+    height, width = oriented_size(image)
     scale = np.array((width, height))
     return (height, width), [Shape(labels[name], [points(flat) * scale]) for name, flat in record]
 

@@ -5,7 +5,7 @@ Source: Everingham et al., The PASCAL Visual Object Classes Challenge 2012, deve
 
 from pathlib import Path
 
-from pixelwise.classes import Classes
+from pixelwise.classes import VOID_COLOUR, Classes
 from pixelwise.datasets.mask_reader import LabelReader, index_lut
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, complete_splits, first, images_in
 from pixelwise.errors import DataError
@@ -38,7 +38,6 @@ NAMES = (
     "train",
     "tv monitor",
 )
-VOID_COLOUR = (224, 224, 192)
 
 
 def matches(root: Path) -> bool:

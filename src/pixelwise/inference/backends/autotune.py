@@ -15,11 +15,11 @@ from pathlib import Path
 from threading import Lock
 
 from pixelwise.errors import OutputError, PixelwiseError
+from pixelwise.hardware import count_threads
 from pixelwise.inference.backends.sessions import AGREEMENT, fastest, try_runners
-from pixelwise.inference.threads import cores
-from pixelwise.inference.tta import Logits, Pixels, Runner, release, steady
+from pixelwise.inference.tta import Logits, Pixels, Runner, release_memory, specialize_for_shape
 from pixelwise.io.atomic import atomic, write_text
-from pixelwise.progress import Monitor
+from pixelwise.progress import Progress
 
 REFERENCE = "torch float32"
 
@@ -40,12 +40,12 @@ class AutoRunner:
         candidates: dict[str, Callable[[], Runner]],
         *,
         remembered: Path,
-        monitor: Monitor,
+        progress: Progress,
         precision: str | None = None,
     ) -> None:
         self.candidates = candidates
         self.remembered = remembered
-        self.monitor = monitor
+        self.progress = progress
         self.precision = precision
         self.chosen = self._earlier()
         self._turn = Lock()
@@ -54,15 +54,15 @@ class AutoRunner:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
         return self._settled(rgb, lambda runner: runner)(rgb)
 
-    def steady(self) -> Runner:
+    def specialize_for_shape(self) -> Runner:
         """As the chosen runner is; the candidates are tried so too."""
-        prepared = cache(steady)
-        return lambda rgb: prepared(self._settled(rgb, steady))(rgb)
+        prepared = cache(specialize_for_shape)
+        return lambda rgb: prepared(self._settled(rgb, specialize_for_shape))(rgb)
 
-    def release(self) -> None:
+    def release_memory(self) -> None:
         """As the chosen runner does."""
         if self.chosen is not None:
-            release(self.chosen)
+            release_memory(self.chosen)
 
     def _settled(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
         with self._turn:
@@ -84,7 +84,7 @@ class AutoRunner:
             ) as error:  # such as a cache that cannot be written: PyTorch needs none
                 if name == REFERENCE:
                     raise
-                self.monitor.line(f"runtime {name} left out: {error}")
+                self.progress.log(f"runtime {name} left out: {error}")
         trials = try_runners({name: ways[name] for name in runners}, rgb[:1], reference=REFERENCE)
         among = {
             n: trial for n, trial in trials.items() if n.endswith(self.precision or "")
@@ -101,7 +101,7 @@ class AutoRunner:
         listed = "; ".join(
             f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items()
         )
-        self.monitor.line(f"runtime {name}: {why} (a tile, agreement: {listed})")
+        self.progress.log(f"runtime {name}: {why} (a tile, agreement: {listed})")
         with suppress(
             OutputError
         ):  # a cache that cannot be written only costs the next run a measurement
@@ -117,7 +117,7 @@ class AutoRunner:
             runner = self.candidates[name]()
         except (OSError, ValueError, KeyError, TypeError, PixelwiseError):
             return None
-        self.monitor.line(f"runtime {name}: the fastest here, as measured before")
+        self.progress.log(f"runtime {name}: the fastest here, as measured before")
         return runner
 
 
@@ -150,7 +150,7 @@ def machine_key() -> str:
         (line for line in lines if line.startswith("model name")), platform.processor()
     )
     card = any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
-    return hashlib.sha256(f"{processor} {cores()} {card}".encode()).hexdigest()[:10]
+    return hashlib.sha256(f"{processor} {count_threads()} {card}".encode()).hexdigest()[:10]
 
 
 def kept_file(path: Path, make: Callable[[], bytes]) -> Path:

@@ -14,10 +14,11 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from pixelwise.errors import ModelError
-from pixelwise.inference.threads import WORKERS, allowed_cores, cores
+from pixelwise.errors import ModelError, first_line
+from pixelwise.hardware import count_cores, count_threads
+from pixelwise.inference.threads import WORKERS
 from pixelwise.inference.tta import Logits, Pixels, Runner
-from pixelwise.optional import demand
+from pixelwise.optional import require_package
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 
@@ -46,16 +47,16 @@ class OnnxRunner:
     """
 
     def __init__(self, path: Path) -> None:
-        runtime = demand("onnxruntime")
+        runtime = require_package("onnxruntime")
         try:
             options = runtime.SessionOptions()
-            options.intra_op_num_threads = max(1, cores() // WORKERS)
+            options.intra_op_num_threads = max(1, count_threads() // WORKERS)
             self.session = runtime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its error types derive from Exception alone
             raise ModelError(
-                f"model {path}: ONNX Runtime cannot run it ({_first_line(error)}); export it again"
+                f"model {path}: ONNX Runtime cannot run it ({first_line(error)}); export it again"
             ) from error
 
     def __call__(self, rgb: Pixels) -> Logits:
@@ -72,17 +73,17 @@ class OpenVinoRunner:
     """
 
     def __init__(self, path: Path, *, precision: str = "float32") -> None:
-        openvino = demand("openvino")
+        openvino = require_package("openvino")
         self._path = path
         self._core = openvino.Core()
         self._settings = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
             "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": min(WORKERS, cores()),
-            "INFERENCE_NUM_THREADS": cores(),
+            "NUM_STREAMS": min(WORKERS, count_threads()),
+            "INFERENCE_NUM_THREADS": count_threads(),
             # Every process binds its threads to the first cores: several that share a machine would
             # meet on these.
-            "ENABLE_CPU_PINNING": cores() >= allowed_cores(),
+            "ENABLE_CPU_PINNING": count_threads() >= count_cores(),
             "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
         }
         with self._refused():
@@ -102,7 +103,7 @@ class OpenVinoRunner:
             self.network = network = self.network or self._compiled()
         return network(rgb)
 
-    def steady(self) -> Runner:
+    def specialize_for_shape(self) -> Runner:
         """The same for many inputs of one shape. A network compiled for it takes half the memory
         and up to a quarter less time (benchmarks/results/large_image.md); the logits differ in
         their last digits.
@@ -119,7 +120,7 @@ class OpenVinoRunner:
 
         return run
 
-    def release(self) -> None:
+    def release_memory(self) -> None:
         """Give back the memory that is kept between calls; the next call takes it again.
 
         What is prepared for single shapes goes only with the network, which is compiled anew if
@@ -146,8 +147,7 @@ class OpenVinoRunner:
             yield
         except Exception as error:
             raise ModelError(
-                f"model {self._path}: OpenVINO cannot run it ({_first_line(error)}); export "
-                "it again"
+                f"model {self._path}: OpenVINO cannot run it ({first_line(error)}); export it again"
             ) from error
 
 
@@ -231,7 +231,3 @@ def kept_signal_stack() -> Iterator[None]:
         yield
     finally:
         library.sigaltstack(ctypes.byref(before), None)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pixelwise.errors import ConfigError, unknown
-from pixelwise.hardware import no_memory
-from pixelwise.inference.tta import PRECISIONS, Logits, Pixels
+from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.hardware import PRECISIONS, is_out_of_memory
+from pixelwise.inference.tta import Logits, Pixels
 
 
 class TorchRunner:
@@ -23,7 +23,7 @@ class TorchRunner:
         self, model: nn.Module, *, device: torch.device, precision: str = "float32"
     ) -> None:
         if precision not in PRECISIONS:
-            raise unknown("precision", precision, PRECISIONS)
+            raise unknown_choice_error("precision", precision, PRECISIONS)
         # torch's stubs leave `memory_format` out of Module.to's overloads for modules
         self.model: nn.Module = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device = device
@@ -37,7 +37,7 @@ class TorchRunner:
         try:
             return self._thread.submit(self._logits, rgb).result()
         except (RuntimeError, MemoryError) as error:
-            if not no_memory(error):
+            if not is_out_of_memory(error):
                 raise
             height, width = rgb.shape[-2:]
             raise ConfigError(

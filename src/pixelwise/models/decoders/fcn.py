@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import class_scores
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import raised, upsampler, upsampling
+from pixelwise.models.upsampling import upsample_by, upsampler, upsampling
 
 
 class FCN(nn.Module):
@@ -47,5 +47,5 @@ class FCN(nn.Module):
         scores = [score(features[int(stride)]) for stride, score in self.scores.items()]
         fused = scores[0]
         for upsample, skip in zip(self.fusions, scores[1:], strict=True):
-            fused = raised(upsample, fused, features) + skip
-        return raised(self.upsample, fused, features)
+            fused = upsample_by(upsample, fused, features) + skip
+        return upsample_by(self.upsample, fused, features)

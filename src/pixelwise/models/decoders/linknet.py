@@ -5,9 +5,14 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from pixelwise.models.layers import SummedScores, conv_block, enlarged
+from pixelwise.models.layers import SummedScores, conv_block, upsampled
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import Steps, TransposedConv2d, raised, upsampler
+from pixelwise.models.upsampling import (
+    SequentialWithFeatures,
+    TransposedConv2d,
+    upsample_by,
+    upsampler,
+)
 
 NARROWEST = 16
 """A block's inner width is a quarter of its input, but never below this: small encoders have as few
@@ -42,7 +47,7 @@ class LinkNet(nn.Module):
                 upsample, inputs, outputs, pyramid=pyramid, start=start, end=end, transposed=paper
             )
 
-        def block(inputs: int, outputs: int, start: int, end: int) -> Steps:
+        def block(inputs: int, outputs: int, start: int, end: int) -> SequentialWithFeatures:
             """1x1 to a quarter of the channels, full convolution, 1x1 to `outputs`."""
             inner = max(inputs // 4, NARROWEST)
             full = (
@@ -50,7 +55,7 @@ class LinkNet(nn.Module):
                 if start > end
                 else _transposed(inner, inner, 3, stride=1)
             )
-            return Steps(
+            return SequentialWithFeatures(
                 conv_block(inputs, inner, kernel=1),
                 _normalised(full, inner),
                 conv_block(inner, outputs, kernel=1),
@@ -61,7 +66,7 @@ class LinkNet(nn.Module):
             for (start, end), (a, b) in zip(pairwise(strides), pairwise(widths), strict=True)
         )
         self.last = block(widths[-1], widths[-1], 4, 4)
-        self.head = Steps(
+        self.head = SequentialWithFeatures(
             _normalised(climb(widths[-1], HEAD, 4, 2), HEAD),
             conv_block(HEAD, HEAD),
             climb(HEAD, classes, 2, 1, kernel=2),
@@ -72,9 +77,9 @@ class LinkNet(nn.Module):
         """Features by stride to logits (N, C, H, W) at stride 1."""
         stages = [features[max(features)]]
         for block, stride in zip(self.blocks, self.strides, strict=True):
-            stages.append(raised(block, stages[-1], features) + features[stride])
-        logits = raised(self.head, raised(self.last, stages[-1], features), features)
-        return logits if self.scores is None else enlarged(self.scores(stages), 4) + logits
+            stages.append(upsample_by(block, stages[-1], features) + features[stride])
+        logits = upsample_by(self.head, upsample_by(self.last, stages[-1], features), features)
+        return logits if self.scores is None else upsampled(self.scores(stages), 4) + logits
 
 
 def _transposed(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> TransposedConv2d:
@@ -88,5 +93,5 @@ def _transposed(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> T
     )
 
 
-def _normalised(layer: nn.Module, outputs: int) -> Steps:
-    return Steps(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+def _normalised(layer: nn.Module, outputs: int) -> SequentialWithFeatures:
+    return SequentialWithFeatures(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))

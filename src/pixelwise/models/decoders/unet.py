@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import SummedScores, class_scores, conv_block
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import TransposedConv2d, raised, upsampler
+from pixelwise.models.upsampling import TransposedConv2d, upsample_by, upsampler
 
 WIDTHS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
 """Channels of the decoder by stride."""
@@ -66,7 +66,7 @@ class UNet(nn.Module):
         """Features by stride to logits (N, C, H / s, W / s) at the encoder's finest stride s."""
         stages = [features[max(features)]]
         for up, block, stride in zip(self.ups, self.blocks, self.strides, strict=True):
-            risen = raised(up, stages[-1], features)
+            risen = upsample_by(up, stages[-1], features)
             stages.append(block(_joined(risen, features[stride])))
         logits: Tensor = self.scores(stages[-1] if self.plain else stages)
         return logits
