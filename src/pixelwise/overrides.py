@@ -2,9 +2,9 @@
 
 import ast
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields
 from typing import Any
 
+from pixelwise.config_fields import option_fields, type_name
 from pixelwise.errors import ConfigError, unknown_choice_error
 
 
@@ -17,10 +17,8 @@ def parse_overrides(
     Raises ConfigError for a text without `=`, an unknown field, one that has an option of its
     `own`, and a value of another type than the field's.
     """
-    known = {
-        f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type) for f in fields(kind)
-    }
-    found = {}
+    known = option_fields(kind)
+    overrides = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
@@ -29,15 +27,16 @@ def parse_overrides(
             raise unknown_choice_error("field", name, known)
         if name in own:
             raise ConfigError(f"{name} has an option of its own: give it by that, not by --set")
-        found[name] = _read_value(name, value, known[name])
-    return found
+        overrides[name] = _read_value(name, value, type_name(known[name].type))
+    return overrides
 
 
 def _read_value(name: str, text: str, kind: str) -> Any:
     if kind.startswith("str"):
         return text
+    literal = text.capitalize() if text in ("true", "false", "none") else text
     try:
-        value = ast.literal_eval(text.capitalize() if text in ("true", "false", "none") else text)
+        value = ast.literal_eval(literal)
     except (ValueError, SyntaxError):
         value = text
     if not any(_FITS[part.strip()](value) for part in kind.split("|")):
@@ -49,15 +48,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _are_two(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(fits, value))
+
+
 _FITS: dict[str, Callable[[Any], bool]] = {
-    "int": lambda value: _is_number(value) and isinstance(value, int),
+    "int": _is_whole,
     "float": _is_number,
     "bool": lambda value: isinstance(value, bool),
     "None": lambda value: value is None,
-    "tuple[int, int]": lambda value: (
-        isinstance(value, tuple) and len(value) == 2 and all(map(_FITS["int"], value))
-    ),
-    "tuple[float, float]": lambda value: (
-        isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
-    ),
+    "tuple[int, int]": lambda value: _are_two(value, _is_whole),
+    "tuple[float, float]": lambda value: _are_two(value, _is_number),
 }

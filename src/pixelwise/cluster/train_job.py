@@ -73,7 +73,7 @@ def train_on_cluster(
     run = Path(out).absolute()
     config, reading = told_apart(config, options)
     with claimed(run, resume), connected(cluster, progress) as ray:
-        gpu = wants_gpu(ray, config.device)
+        gpu = wants_gpu(ray, config.run.device)
         workers = worker_count(ray, cluster, gpu=gpu)
         named = _files(config)
         refuse_unfit(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
@@ -109,7 +109,7 @@ def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
     trainer = torch.TorchTrainer(
         learn,
         train_loop_config={"lesson": lesson},
-        torch_config=torch.TorchConfig(timeout_s=math.ceil(lesson.config.timeout)),
+        torch_config=torch.TorchConfig(timeout_s=math.ceil(lesson.config.run.timeout)),
         scaling_config=parts.ScalingConfig(
             num_workers=workers, use_gpu=gpu, resources_per_worker={"CPU": threads}
         ),
@@ -141,7 +141,7 @@ def learn(told: Mapping[str, Any]) -> None:
     if get(teller.ending.remote())[0]:
         return
     os.environ["TORCHELASTIC_RUN_ID"] = "ray"  # Fabric takes the processes as they are
-    if lesson.config.device == "cpu":  # nodes may then hold different numbers of processes
+    if lesson.config.run.device == "cpu":  # nodes may then hold different numbers of processes
         os.environ |= {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
     far = _Far(teller)
     if first:

@@ -84,9 +84,9 @@ def enough_memory(device: str, what: str) -> Iterator[None]:
 
 def for_steps(config: TrainConfig) -> str:
     """For `enough_memory`."""
-    height, width = config.crop or (0, 0)
+    height, width = config.data.crop or (0, 0)
     return (
-        f"steps of {config.batch} samples of {height} x {width} pixels (height x width): "
+        f"steps of {config.data.batch} samples of {height} x {width} pixels (height x width): "
         "choose a smaller --batch, "
         "with --set accumulate=2 for steps that see as many samples, or a smaller --crop"
     )
@@ -116,7 +116,7 @@ def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, st
     decide("scale", lambda: _scale(facts, config))
     decide("batch", lambda: _batch(facts, config))
     decide("accumulate", lambda: _accumulate(facts, config))
-    if config.minutes is None:
+    if config.optim.minutes is None:
         decide("epochs", lambda: _epochs(facts))
     decide("cache", lambda: _cache(facts))
     decide(
@@ -143,19 +143,19 @@ def _scale(facts: Facts, config: TrainConfig) -> tuple[tuple[float, float], str]
     """The augmentation's, less by one of SMALLER where crops would show parts of the images alone,
     for masks that lose little by it; not where a scale for prediction is told.
     """
-    assert config.crop is not None
-    low, high = AUGMENTATIONS[config.augment]["scale"]
+    assert config.data.crop is not None
+    low, high = AUGMENTATIONS[config.augmentation.augment]["scale"]
     whole = max(
-        crop / side for crop, side in zip(config.crop, facts.median_size, strict=True)
+        crop / side for crop, side in zip(config.data.crop, facts.median_size, strict=True)
     )  # fits into a crop
-    steps = [step for step in SMALLER if step >= REACH * whole and config.predict_scale is None]
+    steps = [step for step in SMALLER if step >= REACH * whole and config.model.predict_scale is None]
     kept = facts.kept(steps) if steps else {}
     fine = [step for step in steps if kept[step] >= KEPT]
     if not steps:
-        return (low, high), f"as augmentation '{config.augment}' has it"
+        return (low, high), f"as augmentation '{config.augmentation.augment}' has it"
     if not fine:
         lost = f"masks at {steps[0]:g} would keep only {kept[steps[0]]:.3f} of mean IoU"
-        return (low, high), f"as augmentation '{config.augment}' has it; {lost}"
+        return (low, high), f"as augmentation '{config.augmentation.augment}' has it; {lost}"
     step = fine[-1]
     high = round(high * step, 3)
     low = min(high, round(max(low * step, whole), 3))
@@ -164,7 +164,7 @@ def _scale(facts: Facts, config: TrainConfig) -> tuple[tuple[float, float], str]
         "sides"
     )
     why = (
-        f"{step:g} times that of '{config.augment}': {shown}, and masks keep {kept[step]:.3f} "
+        f"{step:g} times that of '{config.augmentation.augment}': {shown}, and masks keep {kept[step]:.3f} "
         "of mean IoU"
     )
     return (low, high), why
@@ -174,15 +174,15 @@ def looked_at(config: TrainConfig) -> float:
     """The scale by which a network in training is validated: as told, or else the middle of those
     it sees, in quarters, by which sizes stay whole numbers.
     """
-    low, high = config.scale or AUGMENTATIONS[config.augment]["scale"]
+    low, high = config.augmentation.scale or AUGMENTATIONS[config.augmentation.augment]["scale"]
     middle = round(4 * math.sqrt(low * high)) / 4
-    return config.predict_scale or min(SCALES[1], max(SCALES[0], middle))
+    return config.model.predict_scale or min(SCALES[1], max(SCALES[0], middle))
 
 
 def _fitting(facts: Facts, config: TrainConfig) -> int:
     """Samples of a step that the memory holds, at least 2."""
-    assert config.crop is not None
-    return max(2, facts.memory // 2 // (config.crop[0] * config.crop[1] * BYTES_PER_PIXEL))
+    assert config.data.crop is not None
+    return max(2, facts.memory // 2 // (config.data.crop[0] * config.data.crop[1] * BYTES_PER_PIXEL))
 
 
 def _batch(facts: Facts, config: TrainConfig) -> tuple[int, str]:
@@ -200,10 +200,10 @@ def _dealt(batch: int, facts: Facts) -> int:
 
 
 def _accumulate(facts: Facts, config: TrainConfig) -> tuple[int, str]:
-    assert config.batch is not None
+    assert config.data.batch is not None
     usual = BATCH[facts.device]
-    if config.batch < usual and config.batch == _dealt(_fitting(facts, config), facts):
-        return -(-usual // config.batch), f"a step sees about {usual} samples all the same"
+    if config.data.batch < usual and config.data.batch == _dealt(_fitting(facts, config), facts):
+        return -(-usual // config.data.batch), f"a step sees about {usual} samples all the same"
     return 1, "a step is one batch"
 
 

@@ -1,152 +1,301 @@
-"""What a training is told. A run writes all of it to run.json and can be repeated from there."""
+"""The options of a training. A run writes all of them to run.json and can be repeated from there.
 
-from dataclasses import dataclass
+None means: chosen from the data and the machine, and logged with its reason. Users give the fields
+by their flat names, as `pixelwise.train("data", out="runs/a", decoder="unet", epochs=20)` does.
+"""
 
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from pixelwise.config_fields import (
+    Range,
+    Rule,
+    check_fields,
+    group_values,
+    not_allowed_error,
+    option,
+)
 from pixelwise.errors import ConfigError
 from pixelwise.models.config import SCALES
-from pixelwise.training.losses import CLASS_WEIGHTS, make_loss
-from pixelwise.training.schedule import DECAYS
-from pixelwise.training.transforms import AUGMENTATIONS, PASTES
 
+Decoder = Literal["unet", "linknet", "fcn8s", "fcn16s", "fcn32s"]
+Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
+Strength = Literal["none", "light", "medium", "strong"]
+Recipe = Literal["default", "d2l"]
 PRECISIONS = ("auto", "float32", "bfloat16")
+PASTE_CLASSES = ("half", "rare")
+
+# Names of earlier versions, still accepted in run.json, in Python and on the command line.
+RECIPE_ALIASES = {"book": "d2l"}
+
+_POSITIVE = Range(0, low_open=True, text="a number above 0")
+_COUNT = Range(1, text="a whole number of at least 1")
+_NOT_NEGATIVE = Range(0, text="0 or more")
+_SHARE = Range(0, 1, text="a share from 0 to 1")
+_BELOW_ONE = Range(0, 1, high_open=True, text="a number from 0 to below 1")
+
+
+def _is_crop(crop: tuple[int, int]) -> bool:
+    return all(side >= 32 and side % 32 == 0 for side in crop)
+
+
+def _is_scale_range(scale: tuple[float, float]) -> bool:
+    low, high = scale
+    return 0 < low <= high <= 16
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Options of a training; None means: chosen from the data and the machine, and said.
+class ModelOptions:
+    """The network and the weights it starts from."""
 
-    epochs or minutes (at most one): how long. crop: (height, width) of a training sample, in
-    multiples of 32. learning_rate: of the decoder; the pretrained encoder's is encoder_rate times
-    that. upsample, plain: as in ModelConfig. start: a model whose weights this one begins with.
-    optimizer: adamw or sgd. devices: processes, each on a GPU of its own or a share of the cores;
-    torchrun's count goes before it. timeout: seconds that one of them waits for the others before
-    it gives up. decay: one of DECAYS. accumulate: batches whose gradients are added up to one step.
-    clip: largest norm of the gradient. ema: decay of the moving average of the weights, which is
-    what is scored and kept; 0 for none. freeze: epochs in which the encoder thaws, layer by layer
-    from its end (Howard, Ruder 2018, section 3.3). patience: epochs without a better score after
-    which the training ends. loss, class_weights, label_smoothing: as `make_loss` and
-    `class_weights` take them. augment: one of AUGMENTATIONS; scale, jitter and mirror go before it.
-    paste: share of the samples with classes of another one laid over them, half of its classes, or
-    by paste_classes=rare most of those that are rarer than the median class. upright: no for images
-    without an up, as from above or under a microscope, which are also turned by quarters.
-    predict_scale: as ModelConfig's scale, and what validation looks at images by; None: the middle
-    of `scale` while it trains, and found on the validation images when that is done. drop_small:
-    images smaller than the crop are left out instead of padded. void_as_background: void pixels are
-    trained as class 0; for comparison only. tensorboard: figures and pictures also as TensorBoard's
-    events. cache: MiB for decoded images, 0 for none. profile: says what each epoch's time went
-    into, and the operators of a few steps.
+    decoder: Decoder = option("unet", own=True, suggest=True)
+    """Decoder on top of the encoder, named as its paper names it."""
+
+    encoder: str = option("tf_efficientnet_lite0", own=True)
+    """Encoder: a timm network with features by stride; `pixelwise models` lists them."""
+
+    weights: str = option("auto", own=True, metavar="auto|none|FILE")
+    """Pretrained weights of the encoder: auto (an installed package, else timm's download), none,
+    or a file.
     """
 
-    recipe: str = "default"
-    decoder: str = "unet"
-    encoder: str = "tf_efficientnet_lite0"
-    weights: str = "auto"
-    upsample: str = "transposed"
-    plain: bool = False
-    start: str | None = None
-    epochs: int | None = None
-    minutes: float | None = None
-    crop: tuple[int, int] | None = None
-    batch: int | None = None
-    accumulate: int | None = None
-    seed: int = 0
-    device: str = "auto"
-    devices: int = 1
-    timeout: float = 600.0
-    precision: str = "auto"
-    optimizer: str = "adamw"
-    decay: str = "polynomial"
-    learning_rate: float = 3e-3
-    encoder_rate: float = 0.3
-    weight_decay: float = 0.01
-    warmup: float = 0.04
-    clip: float | None = None
-    ema: float = 0.99
-    freeze: int = 0
-    patience: int | None = None
-    loss: str = "cross_entropy + dice"
-    class_weights: str = "none"
-    label_smoothing: float = 0.0
-    augment: str = "strong"
-    scale: tuple[float, float] | None = None
-    jitter: float | None = None
-    mirror: bool | None = None
-    upright: bool = True
-    paste: float = 0.0
-    paste_classes: str = "half"
-    predict_scale: float | None = None
-    drop_small: bool = False
-    void_as_background: bool = False
-    workers: int | None = None
-    cache: int | None = None
-    profile: bool = False
-    skip_broken: bool = False
-    tensorboard: bool = False
+    upsample: Upsample = option("transposed", own=True, suggest=True)
+    """How the decoder enlarges its features."""
+
+    plain: bool = option(False)
+    """Build the network as published, without this project's additions."""
+
+    start: str | None = option(None, own=True, metavar="MODEL")
+    """Model, bundled or your own, whose weights the training starts from; --weights is then
+    ignored.
+    """
+
+    predict_scale: float | None = option(
+        None,
+        valid=Range(
+            *SCALES, text=f"a number from {SCALES[0]} to {SCALES[1]}, 1 for the image's own size"
+        ),
+    )
+    """Scale at which the trained model and validation see an image. None: the middle of `scale`
+    during training, then the best one on the validation images.
+    """
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class LoadingOptions:
+    """Which samples are made of the data, and how they are loaded."""
+
+    crop: tuple[int, int] | None = option(
+        None,
+        own=True,
+        metavar="H W",
+        valid=Rule(_is_crop, "two multiples of 32 (height width), at least 32"),
+    )
+    """Height and width of a training sample, multiples of 32; chosen from the images by default."""
+
+    batch: int | None = option(
+        None,
+        own=True,
+        valid=Range(2, text="at least 2, as batch normalisation needs more than one image"),
+    )
+    """Samples in a batch; by default 8, on a GPU 16, fewer where memory is short."""
+
+    workers: int | None = option(None, valid=_NOT_NEGATIVE)
+    """Processes that decode and augment samples; one of every two cores by default."""
+
+    cache: int | None = option(None, valid=Range(0, text="MiB, 0 or more"))
+    """MiB of memory for decoded images, 0 for none; an eighth of the free memory by default."""
+
+    skip_broken: bool = option(False, own=True)
+    """Leave out files that cannot be read, and pairs whose sizes differ."""
+
+    drop_small: bool = option(False)
+    """Leave out images smaller than the crop instead of padding them."""
+
+    void_as_background: bool = option(False)
+    """Train void pixels as class 0; only for comparison with sources that do so."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class AugmentOptions:
+    """Random changes of the training samples."""
+
+    augment: Strength = option("strong", own=True)
+    """Strength of the augmentation."""
+
+    scale: tuple[float, float] | None = option(
+        None, valid=Rule(_is_scale_range, "two numbers, 0 < low <= high <= 16")
+    )
+    """Lowest and highest factor of random resizing; by default that of `augment`, less for images
+    far larger than the crop.
+    """
+
+    jitter: float | None = option(None, valid=_BELOW_ONE)
+    """Largest relative change of brightness, contrast and saturation; that of `augment` by
+    default.
+    """
+
+    mirror: bool | None = option(None)
+    """Mirror half of the samples; that of `augment` by default."""
+
+    upright: bool = option(True)
+    """Whether the images have an up. False for pictures from above or under a microscope: these are
+    also turned by quarters.
+    """
+
+    paste: float = option(0.0, valid=_SHARE)
+    """Share of the samples over which classes of another sample are pasted (ClassMix)."""
+
+    paste_classes: Literal["half", "rare"] = option("half")
+    """What is pasted: half of the other sample's classes, or those rarer than the median class."""
+
+    def __post_init__(self) -> None:
+        allowed = "half, or rare with a paste above 0"
+        if self.paste_classes not in PASTE_CLASSES:
+            raise not_allowed_error("paste_classes", self.paste_classes, allowed)
+        check_fields(self)
+        if self.paste_classes == "rare" and not self.paste:
+            raise not_allowed_error("paste_classes", self.paste_classes, allowed)
+
+
+@dataclass(frozen=True)
+class OptimOptions:
+    """How long and how the weights are trained."""
+
+    epochs: int | None = option(None, own=True, valid=_COUNT)
+    """Passes over the training images; 10 to 60 by default, fewer for larger data sets."""
+
+    minutes: float | None = option(None, own=True, valid=_POSITIVE)
+    """Minutes to train, in place of --epochs."""
+
+    loss: str = option("cross_entropy + dice", own=True)
+    """Loss, a weighted sum of cross_entropy, dice, tversky, focal, lovasz, ohem and boundary, as in
+    '0.5 * focal + dice'.
+    """
+
+    class_weights: Literal["none", "inverse_log", "median"] = option("none")
+    """Weights of the classes in the cross-entropy, from their shares of the pixels."""
+
+    label_smoothing: float = option(0.0, valid=_BELOW_ONE)
+    """Label smoothing of the cross-entropy."""
+
+    optimizer: Literal["adamw", "sgd"] = option("adamw")
+    """Optimiser."""
+
+    learning_rate: float = option(
+        3e-3, valid=Range(0, 1, low_open=True, text="a number above 0 and at most 1")
+    )
+    """Peak learning rate of the decoder."""
+
+    encoder_rate: float = option(
+        0.3, valid=Range(0, 100, low_open=True, text="a number above 0, at most 100")
+    )
+    """Learning rate of a pretrained encoder, as a factor of `learning_rate`."""
+
+    weight_decay: float = option(0.01, valid=_NOT_NEGATIVE)
+    """Weight decay."""
+
+    warmup: float = option(0.04, valid=_SHARE)
+    """Share of the training in which the learning rate rises linearly."""
+
+    decay: Literal["polynomial", "cosine", "constant"] = option("polynomial")
+    """How the learning rate falls after the warm-up."""
+
+    accumulate: int | None = option(None, valid=_COUNT)
+    """Batches whose gradients are added up to one step."""
+
+    clip: float | None = option(None, valid=_POSITIVE)
+    """Largest norm of the gradient; none by default."""
+
+    ema: float = option(0.99, valid=_BELOW_ONE)
+    """Decay of the moving average of the weights, which is what is scored and saved; 0 for none."""
+
+    freeze: int = option(0, valid=_NOT_NEGATIVE)
+    """Epochs in which the encoder is unfrozen, layer by layer from its end (Howard, Ruder 2018,
+    section 3.3).
+    """
+
+    patience: int | None = option(None, valid=_COUNT)
+    """Epochs without a better validation score after which the training stops early."""
 
     def __post_init__(self) -> None:
         if self.epochs is not None and self.minutes is not None:
             raise ConfigError(
                 "both epochs and minutes are given: choose one of --epochs and --minutes"
             )
-        self._demand(
-            self.epochs is None or self.epochs >= 1, "epochs", "a whole number of at least 1"
-        )
-        self._demand(self.minutes is None or self.minutes > 0, "minutes", "a number above 0")
-        many = self.batch is None or self.batch >= 2
-        self._demand(many, "batch", "at least 2, as batch normalisation needs more than one image")
-        self._demand(
-            self.accumulate is None or self.accumulate >= 1,
-            "accumulate",
-            "a whole number of at least 1",
-        )
-        self._demand(0 < self.learning_rate <= 1, "learning_rate", "a number above 0 and at most 1")
-        self._demand(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
-        self._demand(self.optimizer in ("adamw", "sgd"), "optimizer", "adamw or sgd")
-        self._demand(self.decay in DECAYS, "decay", f"one of {', '.join(DECAYS)}")
-        self._demand(
-            self.class_weights in CLASS_WEIGHTS,
-            "class_weights",
-            f"one of {', '.join(CLASS_WEIGHTS)}",
-        )
-        self._demand(self.augment in AUGMENTATIONS, "augment", f"one of {', '.join(AUGMENTATIONS)}")
-        self._demand(self.clip is None or self.clip > 0, "clip", "a number above 0")
-        self._demand(0 <= self.warmup <= 1, "warmup", "a share from 0 to 1")
-        self._demand(self.weight_decay >= 0, "weight_decay", "0 or more")
-        self._demand(0 < self.encoder_rate <= 100, "encoder_rate", "a number above 0, at most 100")
-        self._demand(self.freeze >= 0, "freeze", "0 or more")
-        self._demand(
-            self.patience is None or self.patience >= 1, "patience", "a whole number of at least 1"
-        )
-        for name in ("ema", "label_smoothing"):
-            self._demand(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
-        self._demand(0 <= self.paste <= 1, "paste", "a share from 0 to 1")
-        pasting = self.paste > 0 or self.paste_classes == "half"
-        self._demand(
-            self.paste_classes in PASTES and pasting,
-            "paste_classes",
-            "half, or rare with a paste above 0",
-        )
-        self._demand(
-            self.jitter is None or 0 <= self.jitter < 1, "jitter", "a number from 0 to below 1"
-        )
-        low, high = self.scale or (1.0, 1.0)
-        self._demand(0 < low <= high <= 16, "scale", "two numbers, 0 < low <= high <= 16")
-        known = self.predict_scale is None or SCALES[0] <= self.predict_scale <= SCALES[1]
-        self._demand(
-            known,
-            "predict_scale",
-            f"a number from {SCALES[0]} to {SCALES[1]}, 1 for the image's own size",
-        )
-        make_loss(self.loss)
-        self._demand(self.workers is None or self.workers >= 0, "workers", "0 or more")
-        self._demand(self.cache is None or self.cache >= 0, "cache", "MiB, 0 or more")
-        self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
-        self._demand(self.devices >= 1, "devices", "a whole number of at least 1")
-        self._demand(self.timeout > 0, "timeout", "a number above 0")
-        if self.crop is not None:
-            fits = all(side >= 32 and side % 32 == 0 for side in self.crop)
-            self._demand(fits, "crop", "two multiples of 32 (height width), at least 32")
+        check_fields(self)
+        from pixelwise.training.losses import make_loss  # imports PyTorch, which --help must not
 
-    def _demand(self, holds: bool, name: str, allowed: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name} is {getattr(self, name)!r}: allowed is {allowed}")
+        make_loss(self.loss)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The run: its recipe and seed, and the machine it runs on."""
+
+    recipe: Recipe = option("default", own=True, suggest=True)
+    """Set of defaults: default, or d2l, as "Dive into Deep Learning" trains, with its figures."""
+
+    seed: int = option(0, own=True, valid=Range(0, 2**63 - 1, text="0 or more, below 2^63"))
+    """Random seed for the split, the order of samples, augmentation and new weights."""
+
+    device: Literal["auto", "cpu", "cuda"] = option("auto", own=True)
+    """Device; auto is the GPU where there is one."""
+
+    devices: int = option(1, valid=_COUNT)
+    """Processes, each on a GPU of its own or a share of the cores; torchrun's count goes first."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = option("auto", own=True)
+    """Precision of a training step; auto measures which is faster."""
+
+    timeout: float = option(600.0, valid=_POSITIVE)
+    """Seconds that one process waits for the others before it gives up."""
+
+    profile: bool = option(False, own=True)
+    """Log what each epoch's time goes into, and the operators of a few steps."""
+
+    tensorboard: bool = option(False)
+    """Also write figures and pictures as events for TensorBoard."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All options of a training, by subject. Raises ConfigError for a value that is not allowed."""
+
+    model: ModelOptions = field(default_factory=ModelOptions)
+    data: LoadingOptions = field(default_factory=LoadingOptions)
+    augmentation: AugmentOptions = field(default_factory=AugmentOptions)
+    optim: OptimOptions = field(default_factory=OptimOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+    @classmethod
+    def from_flat(cls, **options: Any) -> "TrainConfig":
+        """The config with these fields of its groups. Raises ConfigError for an unknown name, with
+        the nearest one as advice.
+        """
+        return cls().with_options(**options)
+
+    def with_options(self, **options: Any) -> "TrainConfig":
+        """This config with other values for some fields, given by their flat names."""
+        if options.get("recipe") in RECIPE_ALIASES:
+            options["recipe"] = RECIPE_ALIASES[options["recipe"]]
+        groups = group_values(TrainConfig, options)
+        changed = {name: replace(getattr(self, name), **group) for name, group in groups.items()}
+        return replace(self, **changed)
+
+    def flat(self) -> dict[str, Any]:
+        """Every field of the groups by its name, as run.json holds them."""
+        return {
+            item.name: getattr(group, item.name)
+            for group in (self.model, self.data, self.augmentation, self.optim, self.run)
+            for item in fields(group)
+        }

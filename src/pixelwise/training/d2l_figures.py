@@ -54,13 +54,13 @@ def book_figures(
     model: nn.Module, last: Epoch, dataset: DataSet, val: Survey, config: TrainConfig
 ) -> BookFigures:
     """Score `model`, as it is after the epoch `last`, in the course's way and in the right one."""
-    assert config.crop is not None
-    whole = Augmentation(config.crop, scale=(1.0, 1.0), jitter=0.0, mirror=False)
+    assert config.data.crop is not None
+    whole = Augmentation(config.data.crop, scale=(1.0, 1.0), jitter=0.0, mirror=False)
     crops = TrainingSet(
-        val.of_at_least(config.crop).pairs, dataset.read_labels, whole, config.seed, void_as=0
+        val.of_at_least(config.data.crop).pairs, dataset.read_labels, whole, config.run.seed, void_as=0
     )
     items = [(0, index) for index in range(len(crops))]
-    loader: DataLoader[Batch] = DataLoader(crops, batch_size=config.batch, sampler=items)
+    loader: DataLoader[Batch] = DataLoader(crops, batch_size=config.data.batch, sampler=items)
     device = next(model.parameters()).device
     model.eval()
     right = total = 0

@@ -44,7 +44,7 @@ def launch(config: TrainConfig) -> Fabric:
     than there are.
     """
     local = processes_here(config)
-    if config.device == "cuda" and local > torch.cuda.device_count():
+    if config.run.device == "cuda" and local > torch.cuda.device_count():
         raise ConfigError(
             f"{local} processes, each on a GPU of its own, but this machine has "
             f"{torch.cuda.device_count()}"
@@ -53,15 +53,15 @@ def launch(config: TrainConfig) -> Fabric:
         int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
     )
     many = local * nodes > 1
-    patience = timedelta(seconds=config.timeout)
+    patience = timedelta(seconds=config.run.timeout)
     try:
         fabric = Fabric(
-            accelerator=config.device,
+            accelerator=config.run.device,
             devices=local,
             num_nodes=nodes,
             # a decoder need not use every stride, whose norms then get no gradient
             strategy=DDPStrategy(find_unused_parameters=True, timeout=patience) if many else "auto",
-            precision=_PRECISIONS[config.precision],  # type: ignore[arg-type]
+            precision=_PRECISIONS[config.run.precision],  # type: ignore[arg-type]
         )
         fabric.launch()
     except MisconfigurationException as error:
@@ -77,7 +77,7 @@ def launch(config: TrainConfig) -> Fabric:
 
 def processes_here(config: TrainConfig) -> int:
     """How many processes train on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
+    return int(os.environ.get("LOCAL_WORLD_SIZE", config.run.devices))
 
 
 @contextmanager

@@ -70,11 +70,11 @@ def keep_scale(
     which is written into the model and said; that of training where trying fails, as when a larger
     size does not fit into a GPU.
     """
-    if config.predict_scale is not None:
-        return {"predict_scale": config.predict_scale, "why": "as told"}
+    if config.model.predict_scale is not None:
+        return {"predict_scale": config.model.predict_scale, "why": "as told"}
     model, header = load_model(run)
     model.scale = scale = looked_at(config)
-    runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
+    runner = TorchRunner(model, device=torch.device(config.run.device), precision=config.run.precision)
     try:
         found = find_scale(
             model, Predictor(runner, header.classes), dataset, spread(pairs), progress

@@ -61,12 +61,12 @@ def fit(
     but one of epochs and minutes.
     """
     fabric = launch(config)
-    if config.device == "cuda" and fabric.world_size > 1:
+    if config.run.device == "cuda" and fabric.world_size > 1:
         model = synchronized(model)
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)
-    average = moving_average(model, config.ema)
+    average = moving_average(model, config.optim.ema)
     budget = _budget(config, len(loaders.train))
     history = restore_state(place.run, (model, average, optimizer), budget)
     with stop_on_interrupt() as stop, workers_ended(loaders.train, loaders.val):
@@ -86,7 +86,7 @@ def fit(
         )
         while not agreed(fabric, budget.over or bool(stop) or _tired(history, config)):
             number = len(history) + 1
-            torch.manual_seed(config.seed + number)
+            torch.manual_seed(config.run.seed + number)
             loaders.epochs.epoch = number
             trained = _trained(session, number, place)
             if agreed(fabric, bool(stop)):
@@ -152,25 +152,25 @@ def _write(session: Session, history: list[Epoch], place: Place, *, best: bool) 
         place.run, (session.model, session.average, session.optimizer), session.budget, len(history)
     )
     place.progress.log(_summary(row, session.budget))
-    if len(history) == 1 or session.config.profile:
+    if len(history) == 1 or session.config.run.profile:
         place.progress.log(f"time: {session.watch.shares()}")
     session.watch.seconds.clear()
     place.after(history, best)
 
 
 def _budget(config: TrainConfig, steps: int) -> Budget:
-    if config.minutes is not None:
-        return Budget(None, config.minutes * 60)
-    assert config.epochs is not None
-    return Budget(config.epochs * steps, None)
+    if config.optim.minutes is not None:
+        return Budget(None, config.optim.minutes * 60)
+    assert config.optim.epochs is not None
+    return Budget(config.optim.epochs * steps, None)
 
 
 def _tired(history: list[Epoch], config: TrainConfig) -> bool:
     """Whether `patience` epochs brought no better score."""
-    if config.patience is None or not history:
+    if config.optim.patience is None or not history:
         return False
     best = max(range(len(history)), key=lambda index: rank(history[index]))
-    return len(history) - 1 - best >= config.patience
+    return len(history) - 1 - best >= config.optim.patience
 
 
 def rank(row: Epoch) -> float:

@@ -18,19 +18,19 @@ def make_optimizer(model: Segmenter, config: TrainConfig) -> Optimizer:
     Each group's `peak` is its rate before warm-up and decay.
     """
     slow = (
-        config.encoder_rate
-        if config.start or is_pretrained(config.encoder, config.weights)
+        config.optim.encoder_rate
+        if config.model.start or is_pretrained(config.model.encoder, config.model.weights)
         else 1.0
     )
     groups: list[dict[str, object]] = []
     for part, rate in ((model.encoder, slow), (model.decoder, 1.0)):
-        peak = config.learning_rate * rate
+        peak = config.optim.learning_rate * rate
         parameters = list(part.parameters())
         groups.append({"params": [p for p in parameters if p.ndim > 1], "peak": peak})
-        spared = {} if config.optimizer == "sgd" else {"weight_decay": 0.0}
+        spared = {} if config.optim.optimizer == "sgd" else {"weight_decay": 0.0}
         groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, **spared})
-    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[config.optimizer]
-    return kind(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[config.optim.optimizer]
+    return kind(groups, lr=config.optim.learning_rate, weight_decay=config.optim.weight_decay)
 
 
 def moving_average(model: Segmenter, decay: float) -> ModelEmaV3 | None:

@@ -118,26 +118,26 @@ def take_part(
     """As `train`, in a folder that is claimed for it, maybe by another process."""
     first = is_first()
     progress = progress if progress and first else Progress()
-    if config.tensorboard:
+    if config.run.tensorboard:
         demand_tensorboard()
     begun = resume and (run / "run.json").is_file()
     if begun:
         config, reading = recorded(run, config, reading, progress)
-    fabric = launch(replace(config, device=choose_device(config.device).type))
+    fabric = launch(replace(config, device=choose_device(config.run.device).type))
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         progress.log(note)
     if begun and state_path(run).is_file():
         refuse_other_data(run, dataset)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.run.seed)
     model_config = ModelConfig(
-        config.decoder, config.encoder, len(dataset.classes), config.upsample, config.plain
+        config.model.decoder, config.model.encoder, len(dataset.classes), config.model.upsample, config.model.plain
     )
     model = model_config.build()
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
         progress.log(_begin(model, model_config, dataset, config))
     parts = {
-        name: survey(dataset, name, progress=progress, skip_broken=config.skip_broken)
+        name: survey(dataset, name, progress=progress, skip_broken=config.data.skip_broken)
         for name in ("train", "val")
     }
     _warn_of_unseen(dataset, parts, progress)
@@ -145,7 +145,7 @@ def take_part(
     model_config = replace(model_config, scale=looked_at(config))
     model.scale = model_config.scale
     parts["train"] = _large_enough(parts["train"], config, progress)
-    with enough_memory(config.device, for_steps(config)):
+    with enough_memory(config.run.device, for_steps(config)):
         config = _with_precision(config, model, reasons, progress)
     config = of_first(fabric, config)
     loaders = _loaders(dataset, parts, config, fabric)
@@ -155,9 +155,9 @@ def take_part(
         carry_over(run, record)
     if first:
         write_record(run, record)
-    training = {"crop": config.crop, "data": dataset.format, "reading": to_header(reading)}
+    training = {"crop": config.data.crop, "data": dataset.format, "reading": to_header(reading)}
     header = Header(model_config, dataset.classes, training)
-    pictures = Pictures(run, dataset, parts["val"], config.device, config.tensorboard)
+    pictures = Pictures(run, dataset, parts["val"], config.run.device, config.run.tensorboard)
     place = Place(run, header, progress, pictures.draw)
     with in_touch(fabric):
         outcome = fit(model, loaders, loss, config=config, place=place)
@@ -168,7 +168,7 @@ def take_part(
     if not first:
         return Run(run, outcome.stopped, outcome.history)
     if (
-        config.recipe == "book" and not outcome.stopped
+        config.run.recipe == "book" and not outcome.stopped
     ):  # else the network is some steps past its last epoch
         record["book"] = _say_book(
             book_figures(outcome.model, outcome.history[-1], dataset, parts["val"], config),
@@ -203,8 +203,8 @@ def preview(
     path = Path(out) / "preview.png"
     config, options = told_apart(config, reading)
     dataset = open_dataset(data, options)
-    train = survey(dataset, "train", progress=progress, skip_broken=config.skip_broken)
-    config, _ = _chosen(config, dataset, train, config.devices, progress)
+    train = survey(dataset, "train", progress=progress, skip_broken=config.data.skip_broken)
+    config, _ = _chosen(config, dataset, train, config.run.devices, progress)
     train = _large_enough(train, config, progress)
     samples = _training_set(dataset, train, config)
     cells = []
@@ -237,7 +237,7 @@ def told_apart(
         given = {name: value for name, value in options.items() if name in training}
         config = config_of(given.pop("recipe", "default"), **given)
     return config, DataOptions(
-        **{"seed": config.seed, **{k: v for k, v in options.items() if k in reading}}
+        **{"seed": config.run.seed, **{k: v for k, v in options.items() if k in reading}}
     )
 
 
@@ -258,24 +258,24 @@ def _begin(
     model: Segmenter, model_config: ModelConfig, dataset: DataSet, config: TrainConfig
 ) -> str:
     """Give the network its first weights; returns where they came from."""
-    if config.start is None:
-        return load_weights(model.encoder, config.weights)
-    source, header = load_model(Path(config.start))
+    if config.model.start is None:
+        return load_weights(model.encoder, config.model.weights)
+    source, header = load_model(Path(config.model.start))
     names = dataset.classes.names
     known = header.classes.names
     return (
-        f"start {config.start}: "
+        f"start {config.model.start}: "
         f"{warm_start(model, model_config, names, state=source.state_dict(), known=known)}"
     )
 
 
 def _large_enough(train: Survey, config: TrainConfig, progress: Progress) -> Survey:
     """With `drop_small`, without the images below the crop."""
-    assert config.crop is not None
-    if not config.drop_small:
+    assert config.data.crop is not None
+    if not config.data.drop_small:
         return train
-    kept = train.of_at_least(config.crop)
-    height, width = config.crop
+    kept = train.of_at_least(config.data.crop)
+    height, width = config.data.crop
     dropped = len(train.pairs) - len(kept.pairs)
     progress.log(f"{dropped} of {len(train.pairs)} images are below {height} x {width}: dropped")
     if not kept.pairs:
@@ -316,13 +316,13 @@ def _chosen(
     config: TrainConfig, dataset: DataSet, train: Survey, processes: int, progress: Progress
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
-    config = replace(config, device=choose_device(config.device).type)
+    config = replace(config, device=choose_device(config.run.device).type)
     decoded = sum(4 * height * width for height, width in train.sizes)
     facts = Facts(
         images=len(train.pairs),
         median_size=train.median_size,
-        device=config.device,
-        memory=free_memory(config.device),
+        device=config.run.device,
+        memory=free_memory(config.run.device),
         cores=count_cores(),
         main_memory=free_memory("cpu"),
         decoded=decoded,
@@ -343,12 +343,12 @@ def _chosen(
 def _with_precision(
     config: TrainConfig, model: torch.nn.Module, reasons: dict[str, str], progress: Progress
 ) -> TrainConfig:
-    if config.precision == "auto":
-        assert config.crop is not None
-        assert config.batch is not None
-        device = torch.device(config.device)
+    if config.run.precision == "auto":
+        assert config.data.crop is not None
+        assert config.data.batch is not None
+        device = torch.device(config.run.device)
         precision, why = choose_precision(
-            model, device=device, crop=config.crop, batch=config.batch
+            model, device=device, crop=config.data.crop, batch=config.data.batch
         )
         progress.log(f"precision {precision}: {why}")
         reasons["precision"] = why
@@ -359,36 +359,36 @@ def _with_precision(
 def _loaders(
     dataset: DataSet, parts: dict[str, Survey], config: TrainConfig, fabric: Fabric
 ) -> Loaders:
-    assert config.workers is not None
-    assert config.batch is not None
+    assert config.data.workers is not None
+    assert config.data.batch is not None
     training = _training_set(dataset, parts["train"], config)
     if len(training) < 2:
         raise DataError(f"{len(training)} training image: at least 2 are needed")
     part = (fabric.global_rank, fabric.world_size)
-    batch = config.batch
+    batch = config.data.batch
     batch = batch if fabric.world_size == 1 else share_of(fabric, batch)
-    loader, epochs = training_loader(training, batch=batch, workers=config.workers, part=part)
+    loader, epochs = training_loader(training, batch=batch, workers=config.data.workers, part=part)
     if len(epochs) < 2:
         raise DataError(
             f"{len(training)} training images for {fabric.world_size} processes: give each at "
             "least 2"
         )
     whole = WholeImages(parts["val"].pairs, dataset.read_labels)
-    return Loaders(loader, epochs, validation_loader(whole, workers=config.workers, part=part))
+    return Loaders(loader, epochs, validation_loader(whole, workers=config.data.workers, part=part))
 
 
 def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:
-    void_as = 0 if config.void_as_background else VOID
+    void_as = 0 if config.data.void_as_background else VOID
     augment = _augmentation(config, train)
-    decoded = Decoded(train.sizes, config.cache * 2**20) if config.cache else None
-    among = rare_classes(augment.rarity, train.pixels) if config.paste_classes == "rare" else None
+    decoded = Decoded(train.sizes, config.data.cache * 2**20) if config.data.cache else None
+    among = rare_classes(augment.rarity, train.pixels) if config.augmentation.paste_classes == "rare" else None
     return TrainingSet(
         train.pairs,
         dataset.read_labels,
         augment,
-        config.seed,
+        config.run.seed,
         void_as,
-        config.paste,
+        config.augmentation.paste,
         among,
         decoded,
     )
@@ -398,19 +398,19 @@ def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:
     """What is done to the samples: the strength's, with what the config says besides; rare classes
     drawn more often.
     """
-    assert config.crop is not None
+    assert config.data.crop is not None
     names = ("scale", "jitter", "mirror", "upright")
     given = {name: value for name in names if (value := getattr(config, name)) is not None}
     rarity = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
     assert rarity is not None
     return Augmentation(
-        config.crop, **{**AUGMENTATIONS[config.augment], **given, "rarity": tuple(rarity.tolist())}
+        config.data.crop, **{**AUGMENTATIONS[config.augmentation.augment], **given, "rarity": tuple(rarity.tolist())}
     )
 
 
 def _loss(train: Survey, config: TrainConfig) -> Loss:
     weight = class_weights(
-        config.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)
+        config.optim.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)
     )
-    weight = None if weight is None else weight.to(config.device)
-    return make_loss(config.loss, weight=weight, smoothing=config.label_smoothing)
+    weight = None if weight is None else weight.to(config.run.device)
+    return make_loss(config.optim.loss, weight=weight, smoothing=config.optim.label_smoothing)

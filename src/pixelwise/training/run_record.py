@@ -100,9 +100,9 @@ def recorded(
             "begin anew with another --out, and --start with this run's model"
         ) from error
     data = DataOptions(**raw["reading"])
-    told = _unusual(config, config_of(config.recipe))
-    if config.recipe != "default":
-        told["recipe"] = config.recipe
+    told = _unusual(config, config_of(config.run.recipe))
+    if config.run.recipe != "default":
+        told["recipe"] = config.run.recipe
     read = _unusual(reading, DataOptions(seed=reading.seed))
     begun = state_path(run).is_file()
     kept = {
@@ -111,11 +111,11 @@ def recorded(
         if name in FREE or (not begun and name != "recipe")
     }
     if kept.keys() & {"epochs", "minutes"}:
-        kept |= {"epochs": config.epochs, "minutes": config.minutes}
-    if "device" not in kept and before.device == "cuda" and not torch.cuda.is_available():
+        kept |= {"epochs": config.optim.epochs, "minutes": config.optim.minutes}
+    if "device" not in kept and before.run.device == "cuda" and not torch.cuda.is_available():
         kept["device"] = "auto"
     after = replace(before, **kept)
-    data_after = data if begun else replace(data, **read, seed=after.seed)
+    data_after = data if begun else replace(data, **read, seed=after.run.seed)
     aside = {name for name, value in told.items() if getattr(after, name) != value}
     aside |= {name for name, value in read.items() if getattr(data_after, name) != value}
     if aside:

@@ -92,20 +92,20 @@ class Session:
         """
         self.net.train()
         self.optimizer.zero_grad()
-        thaw(self.model, number, self.config.freeze)
+        thaw(self.model, number, self.config.optim.freeze)
         confusion = ConfusionMatrix(self.model.classes)
         losses = list[float]()
         start = time.monotonic()
         loader = self.loaders.train
         budget = self.budget
         size = loader.batch_size or 1
-        together = self.config.accumulate or 1
+        together = self.config.optim.accumulate or 1
         rate = 0.0
         batches = self.progress.track(
             plainly(loader), what="train", total=len(loader) * size, weight=size
         )
-        told = Operators(self.progress.log, wanted=self.config.profile and number == 1)
-        with told as operators, enough_memory(self.config.device, for_steps(self.config)):
+        told = Operators(self.progress.log, wanted=self.config.run.profile and number == 1)
+        with told as operators, enough_memory(self.config.run.device, for_steps(self.config)):
             for image, labels in self._waited(batches):
                 operators.step()
                 rate = self._set_rate()
@@ -136,7 +136,7 @@ class Session:
         minutes.
         """
         start = time.monotonic()
-        with self.watch("validation"), enough_memory(self.config.device, FOR_VALIDATION):
+        with self.watch("validation"), enough_memory(self.config.run.device, FOR_VALIDATION):
             loss, confusion = self.validate()
         self.budget.reserve = 1.1 * (time.monotonic() - start)
         seen = trained.confusion.scores()
@@ -183,8 +183,8 @@ class Session:
 
     def _step(self) -> None:
         with self.watch("optimiser"):
-            if self.config.clip is not None:
-                norm = self.config.clip
+            if self.config.optim.clip is not None:
+                norm = self.config.optim.clip
                 self.fabric.clip_gradients(
                     self.net, self.stepper, max_norm=norm, error_if_nonfinite=False
                 )
@@ -192,18 +192,18 @@ class Session:
             self.optimizer.zero_grad()
             if self.average is not None:
                 self.average.update(
-                    self.model, step=self.budget.done // (self.config.accumulate or 1)
+                    self.model, step=self.budget.done // (self.config.optim.accumulate or 1)
                 )
 
     def _set_rate(self) -> float:
         fraction = self.budget.progress
         if self.budget.seconds is not None:
             fraction = of_first(self.fabric, fraction)
-        factor = rate_factor(fraction, warmup=self.config.warmup, decay=self.config.decay)
+        factor = rate_factor(fraction, warmup=self.config.optim.warmup, decay=self.config.optim.decay)
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        return self.config.learning_rate * factor
+        return self.config.optim.learning_rate * factor
 
     def _finite(self, loss: Tensor) -> float:
         value = mean_of(self.fabric, float(loss.detach()))

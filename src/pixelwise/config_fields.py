@@ -1,0 +1,213 @@
+"""Fields of option dataclasses: declared with their range, checked, flattened and documented.
+
+A field is written once, as
+
+    ema: float = option(0.99, valid=Range(0, 1, high_open=True, text="a number from 0 to below 1"))
+    "Decay of the moving average of the weights; 0 for none."
+
+and the command line, `--set`, run.json and the reference pages are made from it.
+"""
+
+import ast
+import inspect
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from textwrap import dedent
+from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
+
+from pixelwise.errors import ConfigError, unknown_choice_error
+
+
+class Valid(Protocol):
+    """What a value may be: a test, and the words for an error message."""
+
+    @property
+    def text(self) -> str:
+        """What is allowed, as in "a number above 0"."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether the value is allowed."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, without an end that is `open`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+    text: str = ""
+
+    def accepts(self, value: float) -> bool:
+        """Whether the number lies in the range; not-a-number never does."""
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Values for which `test` holds."""
+
+    test: Callable[[Any], bool]
+    text: str
+
+    def accepts(self, value: Any) -> bool:
+        """Whether the value is allowed."""
+        return self.test(value)
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """One field as its dataclass declares it; `group` names the group it stands in, if any."""
+
+    name: str
+    type: Any
+    default: Any
+    doc: str
+    group: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of a `Literal`, else nothing."""
+        return choices_of(self.type)
+
+    @property
+    def valid(self) -> Valid | None:
+        """What a value may be, where the type alone does not say it."""
+        return self.metadata.get("valid")
+
+    @property
+    def has_own_option(self) -> bool:
+        """Whether the command line has an option of this name; else `--set` reaches it."""
+        return bool(self.metadata.get("own"))
+
+
+def option(
+    default: Any,
+    *,
+    valid: Valid | None = None,
+    own: bool = False,
+    suggest: bool = False,
+    metavar: str | None = None,
+    cli: str | None = None,
+) -> Any:
+    """A dataclass field with what is known of its values.
+
+    own: the command line has an option for it, called `cli` where it is not the field's name, with
+    `metavar` for its value. suggest: an unknown choice is answered with the nearest known one.
+    """
+    notes = {"valid": valid, "own": own, "suggest": suggest, "metavar": metavar, "cli": cli}
+    return field(default=default, metadata=notes)
+
+
+def check_fields(config: Any) -> None:
+    """Raises ConfigError for the first field whose value is none of its choices or out of range."""
+    for name, known in option_fields(type(config)).items():
+        value = getattr(config, name)
+        if value is None and is_optional(known.type):
+            continue
+        if known.choices and known.metadata.get("suggest") and value not in known.choices:
+            raise unknown_choice_error(name, str(value), known.choices)
+        if known.choices and value not in known.choices:
+            raise not_allowed_error(name, value, f"one of {', '.join(known.choices)}")
+        if known.valid is not None and not known.valid.accepts(value):
+            raise not_allowed_error(name, value, known.valid.text)
+
+
+def not_allowed_error(name: str, value: Any, allowed: str) -> ConfigError:
+    """The error for a value outside of what its field allows."""
+    return ConfigError(f"{name} is {value!r}: allowed is {allowed}")
+
+
+@cache
+def option_fields(kind: type[Any]) -> dict[str, OptionField]:
+    """The fields of a dataclass by name; those of its groups (fields that are dataclasses) flat."""
+    hints = get_type_hints(kind)
+    docs = field_docs(kind)
+    result: dict[str, OptionField] = {}
+    for item in fields(kind):
+        hint = hints[item.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            for name, inner in option_fields(hint).items():
+                result[name] = OptionField(
+                    name, inner.type, inner.default, inner.doc, item.name, inner.metadata
+                )
+        else:
+            doc = docs.get(item.name, "")
+            result[item.name] = OptionField(item.name, hint, item.default, doc, "", item.metadata)
+    return result
+
+
+def own_options(kind: type[Any]) -> tuple[str, ...]:
+    """Names of the fields that have an option of their own on the command line."""
+    return tuple(name for name, known in option_fields(kind).items() if known.has_own_option)
+
+
+def check_names(given: Mapping[str, Any], *kinds: type[Any]) -> None:
+    """Raises ConfigError for a name that is a field of none of the dataclasses, with the nearest
+    one as advice.
+    """
+    known = {name for kind in kinds for name in option_fields(kind)}
+    for name in given:
+        if name not in known:
+            raise unknown_choice_error("option", name, known)
+
+
+def select_fields(given: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """Those of the given values that are fields of the dataclass."""
+    return {name: value for name, value in given.items() if name in option_fields(kind)}
+
+
+def group_values(kind: type[Any], flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Flat values sorted into the groups of a dataclass. Raises ConfigError for an unknown name."""
+    check_names(flat, kind)
+    known = option_fields(kind)
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in flat.items():
+        groups.setdefault(known[name].group, {})[name] = value
+    return groups
+
+
+@cache
+def field_docs(kind: type[Any]) -> dict[str, str]:
+    """The string under each field of a dataclass, in one line; read from its source."""
+    body = ast.parse(dedent(inspect.getsource(kind))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs = {}
+    for line, following in zip(body.body, body.body[1:], strict=False):
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            text = following.value if isinstance(following, ast.Expr) else None
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                docs[line.target.id] = " ".join(text.value.split())
+    return docs
+
+
+def choices_of(hint: Any) -> tuple[str, ...]:
+    """The values of a `Literal`, also beside None; empty for another type."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if is_optional(hint):
+        return next((choices_of(part) for part in get_args(hint) if choices_of(part)), ())
+    return ()
+
+
+def is_optional(hint: Any) -> bool:
+    """Whether None is among the types."""
+    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+
+
+def type_name(hint: Any) -> str:
+    """A type as a message writes it: `int | None`, `tuple[float, float]`; a Literal is `str`."""
+    if get_origin(hint) is Literal:
+        return "str"
+    if get_origin(hint) in (Union, types.UnionType):
+        return " | ".join(type_name(part) for part in get_args(hint))
+    if hint is type(None):
+        return "None"
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
