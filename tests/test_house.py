@@ -29,7 +29,8 @@ FLOORS = {
     "optional": 1,
     "hardware": 1,
     "malloc": 1,
-    "overrides": 1,
+    "overrides": 2,
+    "config_fields": 1,
     "errors": 0,
     "__main__": 10,
 }

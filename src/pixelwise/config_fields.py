@@ -14,11 +14,13 @@ import math
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
 from textwrap import dedent
 from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
 from pixelwise.errors import ConfigError, unknown_choice_error
+
+# By dataclass: reading the source costs a millisecond or two.
+_FIELDS: dict[Any, "dict[str, OptionField]"] = {}
 
 
 class Valid(Protocol):
@@ -125,9 +127,14 @@ def not_allowed_error(name: str, value: Any, allowed: str) -> ConfigError:
     return ConfigError(f"{name} is {value!r}: allowed is {allowed}")
 
 
-@cache
 def option_fields(kind: type[Any]) -> dict[str, OptionField]:
     """The fields of a dataclass by name; those of its groups (fields that are dataclasses) flat."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = _read_fields(kind)
+    return _FIELDS[kind]
+
+
+def _read_fields(kind: type[Any]) -> dict[str, OptionField]:
     hints = get_type_hints(kind)
     docs = field_docs(kind)
     result: dict[str, OptionField] = {}
@@ -174,7 +181,6 @@ def group_values(kind: type[Any], flat: Mapping[str, Any]) -> dict[str, dict[str
     return groups
 
 
-@cache
 def field_docs(kind: type[Any]) -> dict[str, str]:
     """The string under each field of a dataclass, in one line; read from its source."""
     body = ast.parse(dedent(inspect.getsource(kind))).body[0]

@@ -13,7 +13,13 @@ from torch import nn
 from pixelwise.errors import ConfigError
 from pixelwise.models.registry import build_model
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.distributed import LostError, in_touch, launch, share_of, synchronized
+from pixelwise.training.distributed import (
+    LostError,
+    detect_lost_ranks,
+    launch,
+    per_rank_batch,
+    sync_batchnorm,
+)
 from pixelwise.training.history import read_history
 from pixelwise.training.loaders import Epochs
 
@@ -122,8 +128,8 @@ def test_the_parts_of_an_epoch_are_a_whole_one_dealt_out() -> None:
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
-    fabric = launch(TrainConfig(device="cpu"))
-    assert share_of(fabric, 8) == 8
+    fabric = launch(TrainConfig.from_flat(device="cpu"))
+    assert per_rank_batch(fabric, 8) == 8
 
     class Three:
         world_size = 3
@@ -132,14 +138,14 @@ def test_a_batch_that_cannot_be_dealt_out_is_refused() -> None:
         with pytest.raises(
             ConfigError, match=f"batch {batch} on 3 processes: choose a multiple of 3, at least 6"
         ):
-            share_of(Three(), batch)  # type: ignore[arg-type]
+            per_rank_batch(Three(), batch)  # type: ignore[arg-type]
 
 
 def test_several_processes_that_train_as_one_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of `srun -n 4` without devices: they would write one folder."""
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(ConfigError, match=r"started as one of several.*give --set devices=N"):
-        launch(TrainConfig(device="cpu"))
+        launch(TrainConfig.from_flat(device="cpu"))
 
 
 def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +153,7 @@ def test_more_processes_than_cards_are_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(
         ConfigError, match="4 processes, each on a GPU of its own, but this machine has 1"
     ):
-        launch(TrainConfig(device="cuda", devices=4))
+        launch(TrainConfig.from_flat(device="cuda", devices=4))
 
 
 @pytest.mark.parametrize("encoder", ["tf_efficientnet_lite0", "resnet18"])
@@ -156,7 +162,7 @@ def test_norms_over_all_cards_are_the_same_network(encoder: str) -> None:
     image = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         before = model(image)
-        torch.testing.assert_close(synchronized(model)(image), before, rtol=0, atol=0)
+        torch.testing.assert_close(sync_batchnorm(model)(image), before, rtol=0, atol=0)
     assert not any(type(part) in (nn.BatchNorm2d, BatchNormAct2d) for part in model.modules())
 
 
@@ -169,7 +175,7 @@ def test_what_the_network_says_of_lost_processes_is_one_line() -> None:
         "[10.0.0.2]:4711"
     )
     told = r"are lost \(Connection closed by peer .*start all of them again with --resume"
-    with pytest.raises(LostError, match=told), in_touch(Fabric()):  # type: ignore[arg-type]
+    with pytest.raises(LostError, match=told), detect_lost_ranks(Fabric()):  # type: ignore[arg-type]
         raise RuntimeError(said)
-    with pytest.raises(RuntimeError, match="shapes differ"), in_touch(Fabric()):  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="shapes differ"), detect_lost_ranks(Fabric()):  # type: ignore[arg-type]
         raise RuntimeError("shapes differ")

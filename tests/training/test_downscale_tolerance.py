@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.datasets.registry import open_dataset
-from pixelwise.training.downscale_tolerance import kept_at
+from pixelwise.training.downscale_tolerance import measure_downscaled_masks
 
 
 def drawn(folder: Path, masks: list[np.ndarray]) -> Path:
@@ -25,7 +25,7 @@ def test_what_is_wide_is_kept_and_lines_are_lost(tmp_path: Path) -> None:
     lines[:, ::8] = 1
     for name, mask, kept in (("wide", wide, (1.0, 1.0)), ("lines", lines, (1.0, 0.5))):
         data = open_dataset(drawn(tmp_path / name, [mask] * 4))
-        found = kept_at(data, data.pairs("train"), (1.0, 0.5))
+        found = measure_downscaled_masks(data, data.pairs("train"), (1.0, 0.5))
         assert found[1.0] == 1
         assert found[0.5] == pytest.approx(kept[1], abs=0.1 * (name == "lines"))
 
@@ -44,7 +44,9 @@ def test_it_is_what_resizing_by_the_nearest_pixel_leaves(tmp_path: Path) -> None
         both += np.bincount(2 * mask.ravel() + back.ravel(), minlength=4).reshape(2, 2)
     iou = np.diag(both) / (both.sum(0) + both.sum(1) - np.diag(both))
     # of two equally near pixels Pillow takes the other
-    assert kept_at(data, data.pairs("train"), (0.75,))[0.75] == pytest.approx(iou.mean(), abs=1e-3)
+    assert measure_downscaled_masks(data, data.pairs("train"), (0.75,))[0.75] == pytest.approx(
+        iou.mean(), abs=1e-3
+    )
     assert iou.mean() < 0.99
 
 
@@ -53,4 +55,4 @@ def test_void_counts_nowhere(tmp_path: Path) -> None:
     mask[:, 48:] = 1
     mask[:, ::8] = 255
     data = open_dataset(drawn(tmp_path / "set", [mask] * 4))
-    assert kept_at(data, data.pairs("train"), (0.5,))[0.5] == 1
+    assert measure_downscaled_masks(data, data.pairs("train"), (0.5,))[0.5] == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pixelwise.datasets.registry import open_dataset
-from pixelwise.training.image_cache import Decoded
+from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.loaders import TrainingSet, training_loader
 from pixelwise.training.transforms import Augmentation
 
@@ -20,7 +20,7 @@ def drawn(index: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def asked(kept: Decoded, index: int, calls: list[int]) -> None:
+def asked(kept: ImageCache, index: int, calls: list[int]) -> None:
     """Ask for a pair and check it."""
 
     def decode() -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +38,7 @@ def asked(kept: Decoded, index: int, calls: list[int]) -> None:
     [(10**6, []), (4 * (24 + 30), [2]), (4 * 24 - 1, [0, 1, 2]), (0, [0, 1, 2])],
 )
 def test_what_fits_the_budget_is_decoded_once(budget: int, twice: list[int]) -> None:
-    kept = Decoded(SIZES, budget)
+    kept = ImageCache(SIZES, budget)
     calls = list[int]()
     for _ in range(2):
         for index in (2, 0, 1):
@@ -48,7 +48,7 @@ def test_what_fits_the_budget_is_decoded_once(budget: int, twice: list[int]) -> 
 
 
 def test_a_copy_for_a_process_that_is_not_forked_holds_nothing_and_works() -> None:
-    kept = pickle.loads(pickle.dumps(Decoded(SIZES, 10**6)))
+    kept = pickle.loads(pickle.dumps(ImageCache(SIZES, 10**6)))
     calls = list[int]()
     for _ in range(2):
         asked(kept, 1, calls)
@@ -56,7 +56,7 @@ def test_a_copy_for_a_process_that_is_not_forked_holds_nothing_and_works() -> No
 
 
 def test_a_file_that_changed_its_size_is_not_kept() -> None:
-    kept = Decoded([(7, 7), *SIZES[1:]], 10**6)
+    kept = ImageCache([(7, 7), *SIZES[1:]], 10**6)
     rgb, _ = kept.pair(0, lambda: drawn(0))
     assert rgb.shape == (4, 6, 3)
     asked(kept, 1, [])
@@ -77,8 +77,8 @@ def test_samples_are_those_without_it_and_workers_share_it(
             file.write(f"{path.name}\n")
         return data.read_labels(path)
 
-    def samples(decoded: Decoded | None) -> list[torch.Tensor]:
-        dataset = TrainingSet(pairs, counted, Augmentation((32, 32)), 0, decoded=decoded)
+    def samples(decoded: ImageCache | None) -> list[torch.Tensor]:
+        dataset = TrainingSet(pairs, counted, Augmentation((32, 32)), 0, cache=decoded)
         loader, epochs = training_loader(dataset, batch=5, workers=workers)
         found = []
         for epoch in (1, 2, 3):
@@ -88,7 +88,7 @@ def test_samples_are_those_without_it_and_workers_share_it(
 
     wanted = samples(None)
     before = len(read.read_text().splitlines())
-    found = samples(Decoded([(64, 96)] * len(pairs), 10**6))
+    found = samples(ImageCache([(64, 96)] * len(pairs), 10**6))
     assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
     names = read.read_text().splitlines()[before:]
     assert len(names) == len(set(names)) <= len(pairs)

@@ -20,7 +20,7 @@ from pixelwise.progress import Progress
 from pixelwise.training import input_scale as module
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
-from pixelwise.training.input_scale import Found, find_scale, keep_scale
+from pixelwise.training.input_scale import ScaleChoice, find_input_scale, keep_input_scale
 
 NAMES = ("background", "circle", "square", "triangle")
 
@@ -53,14 +53,14 @@ class Knowing:
 
 def found(
     shapes: Path, wrong: dict[float, float], count: int = 12, before: float = 1.0
-) -> tuple[Found, list[float]]:
+) -> tuple[ScaleChoice, list[float]]:
     """On so many of the training images: the only split here that has enough."""
     network = build_model("linknet", encoder="resnet18", classes=4)
     dataset = open_dataset(shapes, DataOptions())
     network.scale = before
     runner = Knowing(network, dataset, wrong)
     pairs = dataset.pairs("train")[:count]
-    result = find_scale(
+    result = find_input_scale(
         network, Predictor(runner, Classes.named(NAMES)), dataset, pairs, Progress()
     )
     assert result.images == len(pairs)
@@ -155,7 +155,7 @@ def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Pat
     dataset = open_dataset(shapes, DataOptions())
     progress = Quiet()
     config = TrainConfig(device="cpu", precision="float32")
-    kept = keep_scale(tmp_path, dataset, dataset.pairs("train"), config, progress)
+    kept = keep_input_scale(tmp_path, dataset, dataset.pairs("train"), config, progress)
     scale = read_header(tmp_path).model.scale
     assert kept["predict_scale"] == scale
     assert scale in {0.5, 0.75, 1, 1.25, 1.5}
@@ -168,7 +168,7 @@ def test_what_goes_wrong_while_trying_costs_no_training(
     def full(*_: object) -> None:
         raise ConfigError("cuda has too little free memory")
 
-    monkeypatch.setattr(module, "find_scale", full)
+    monkeypatch.setattr(module, "find_input_scale", full)
     options = {
         "encoder": "resnet18",
         "weights": "none",

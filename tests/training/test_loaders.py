@@ -10,10 +10,10 @@ from pixelwise.training.loaders import (
     Epochs,
     TrainingSet,
     WholeImages,
-    plainly,
+    reraise_clean,
+    shutdown_workers,
     training_loader,
     validation_loader,
-    workers_ended,
 )
 from pixelwise.training.transforms import Augmentation
 
@@ -83,7 +83,7 @@ def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(
     pairs = data.pairs("val")
     pairs[0].image.write_bytes(b"")
     loader = validation_loader(WholeImages(pairs, data.read_labels), workers=workers)
-    with pytest.raises(ImageError) as caught, workers_ended(loader):
-        list(plainly(loader))
+    with pytest.raises(ImageError) as caught, shutdown_workers(loader):
+        list(reraise_clean(loader))
     assert str(caught.value).startswith(f"{pairs[0].image}: cannot be read as an image")
     assert "\n" not in str(caught.value)

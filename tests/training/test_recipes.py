@@ -15,8 +15,8 @@ from pixelwise.inference.load import load
 from pixelwise.progress import Progress
 from pixelwise.training.loaders import TrainingSet
 from pixelwise.training.losses import cross_entropy
-from pixelwise.training.recipes import config_of
-from pixelwise.training.run import preview
+from pixelwise.training.preview import preview
+from pixelwise.training.recipes import make_config
 from pixelwise.training.transforms import Augmentation
 
 
@@ -29,17 +29,17 @@ class Lines(Progress):
 
 
 def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults() -> None:
-    config = config_of("book", encoder="vgg11", epochs=None, batch=4)
-    assert (config.decoder, config.encoder, config.batch, config.epochs) == (
+    config = make_config("d2l", encoder="vgg11", epochs=None, batch=4)
+    assert (config.model.decoder, config.model.encoder, config.data.batch, config.optim.epochs) == (
         "fcn32s",
         "vgg11",
         4,
         5,
     )
-    assert config_of("book", minutes=2.0).epochs is None
-    assert config_of("default").optimizer == "adamw"
-    with pytest.raises(ConfigError, match="did you mean 'book'"):
-        config_of("boook")
+    assert make_config("d2l", minutes=2.0).optim.epochs is None
+    assert make_config("default").optim.optimizer == "adamw"
+    with pytest.raises(ConfigError, match="did you mean 'd2l'"):
+        make_config("d2ll")
 
 
 def test_a_step_by_the_mean_is_the_books_step_by_the_sum() -> None:
@@ -47,7 +47,7 @@ def test_a_step_by_the_mean_is_the_books_step_by_the_sum() -> None:
     1e-3, decay 1e-3.
     """
     torch.manual_seed(0)
-    config = config_of("book")
+    config = make_config("d2l")
     images = torch.randn(32, 3, 6, 5)
     target = torch.randint(0, 4, (32, 6, 5))
     book = torch.nn.Conv2d(3, 4, 1)
@@ -58,7 +58,7 @@ def test_a_step_by_the_mean_is_the_books_step_by_the_sum() -> None:
     torch.optim.SGD(book.parameters(), lr=1e-3, weight_decay=1e-3).step()
     cross_entropy(ours(images), target).backward()
     torch.optim.SGD(
-        ours.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        ours.parameters(), lr=config.optim.learning_rate, weight_decay=config.optim.weight_decay
     ).step()
     assert torch.allclose(book.weight, ours.weight, atol=1e-6)
     assert torch.allclose(book.bias, ours.bias, atol=1e-6)  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
     run = pixelwise.train(
         shapes,
         tmp_path / "run",
-        recipe="book",
+        recipe="d2l",
         encoder="resnet18",
         weights="none",
         crop=(64, 96),
@@ -82,9 +82,9 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
     )
     record = json.loads((run.path / "run.json").read_text())
     config = record["config"]
-    book = record["book"]
+    book = record["d2l"]
     assert (config["recipe"], config["optimizer"], config["plain"], config["drop_small"]) == (
-        "book",
+        "d2l",
         "sgd",
         True,
         True,
@@ -114,7 +114,7 @@ def test_small_images_are_dropped_and_counted(shapes: Path, tmp_path: Path) -> N
         pixelwise.train(
             shapes,
             tmp_path / "run",
-            recipe="book",
+            recipe="d2l",
             weights="none",
             crop=(96, 96),
             batch=4,
@@ -178,7 +178,7 @@ def test_a_preview_shows_what_the_network_will_see_and_leaves_the_way_free(
 ) -> None:
     from PIL import Image
 
-    config = config_of(
+    config = make_config(
         "default",
         encoder="resnet10t",
         weights="none",

@@ -17,16 +17,17 @@ from pixelwise.hardware import free_memory
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.registry import build_model
 from pixelwise.progress import Progress
-from pixelwise.training import run as job
-from pixelwise.training.auto_config import Facts, choose, looked_at
+from pixelwise.training import plan
+from pixelwise.training.auto_config import TrainingContext, choose_open_options, validation_scale
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import read_history
 from pixelwise.training.losses import Loss, make_loss
-from pixelwise.training.optim import make_optimizer, thaw
-from pixelwise.training.profiling import Operators
-from pixelwise.training.recipes import config_of
+from pixelwise.training.optim import gradual_unfreeze, make_optimizer
+from pixelwise.training.preview import preview
+from pixelwise.training.profiling import OperatorProfile
+from pixelwise.training.recipes import make_config
 from pixelwise.training.schedule import Budget, rate_factor
-from pixelwise.training.session import in_step
+from pixelwise.training.session import batches_in_step
 
 QUICK: dict[str, Any] = {
     "encoder": "resnet10t",
@@ -182,7 +183,7 @@ def test_too_little_memory_is_said_with_the_way_out(
             TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"
         ):
             pixelwise.train(shapes, tmp_path / "validated", epochs=1, **QUICK)
-    monkeypatch.setattr(job, "make_loss", lambda *_, **__: hungry)
+    monkeypatch.setattr(plan, "make_loss", lambda *_, **__: hungry)
     with pytest.raises(
         TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"
     ):
@@ -201,7 +202,7 @@ def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
             found = found + 0 * (logits.sum() * 0).sqrt()  # 0, its slope infinite
         return found
 
-    monkeypatch.setattr(job, "make_loss", lambda *_, **__: steep)
+    monkeypatch.setattr(plan, "make_loss", lambda *_, **__: steep)
     listener = Listener()
     run = pixelwise.train(shapes, tmp_path / "run", epochs=2, clip=1.0, progress=listener, **QUICK)
     assert (
@@ -216,7 +217,7 @@ def test_the_operators_are_told_however_few_the_steps(
     images: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told: list[str] = []
-    with Operators(told.append, wanted=True) as operators:
+    with OperatorProfile(told.append, enabled=True) as operators:
         for _ in range(images):
             operators.step()
             torch.ones(64, 64) @ torch.ones(64, 64)
@@ -244,7 +245,7 @@ def broken_loss(monkeypatch: pytest.MonkeyPatch, broken: Callable[[int], bool]) 
             real(logits, target) * (math.nan if broken(next(calls)) else 1)
         )
 
-    monkeypatch.setattr(job, "make_loss", make)
+    monkeypatch.setattr(plan, "make_loss", make)
 
 
 def test_a_loss_that_stays_no_number_stops_and_keeps_the_best(
@@ -266,8 +267,10 @@ def test_a_loss_that_is_no_number_once_steps_back_and_goes_on_at_half_the_rate(
     run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **QUICK)
     assert any("back to the end of epoch 1, rate halved" in line for line in listener.lines)
     assert [row.epoch for row in run.history] == [1, 2, 3]
-    factor = rate_factor(5 / 9, warmup=TrainConfig().warmup)
-    assert run.history[1].learning_rate == pytest.approx(0.5 * TrainConfig().learning_rate * factor)
+    factor = rate_factor(5 / 9, warmup=TrainConfig().optim.warmup)
+    assert run.history[1].learning_rate == pytest.approx(
+        0.5 * TrainConfig().optim.learning_rate * factor
+    )
     assert all(math.isfinite(float(weight.sum())) for weight in weights(tmp_path / "run").values())
 
 
@@ -318,9 +321,9 @@ def test_two_half_batches_make_the_step_of_one(shapes: Path, tmp_path: Path) -> 
 
 
 def test_the_last_step_of_an_epoch_may_have_fewer_batches() -> None:
-    assert [in_step(number, of=6, size=4) for number in range(1, 7)] == [4, 4, 4, 4, 2, 2]
-    assert [in_step(number, of=4, size=2) for number in range(1, 5)] == [2, 2, 2, 2]
-    assert [in_step(number, of=2, size=5) for number in (1, 2)] == [2, 2]
+    assert [batches_in_step(number, of=6, size=4) for number in range(1, 7)] == [4, 4, 4, 4, 2, 2]
+    assert [batches_in_step(number, of=4, size=2) for number in range(1, 5)] == [2, 2, 2, 2]
+    assert [batches_in_step(number, of=2, size=5) for number in (1, 2)] == [2, 2]
 
 
 def test_the_encoder_thaws_from_its_end() -> None:
@@ -331,7 +334,7 @@ def test_the_encoder_thaws_from_its_end() -> None:
     learning = []
     for epoch in (1, 2, 3, 4, 5):
         model.train()
-        thaw(model, epoch, freeze=4)
+        gradual_unfreeze(model, epoch, freeze=4)
         learning.append(
             [all(p.requires_grad for p in layer.parameters(recurse=False)) for layer in layers]
         )
@@ -360,7 +363,7 @@ def test_only_an_encoder_that_has_learned_is_slower(
     encoder: str, given: dict[str, Any], rate: float
 ) -> None:
     model = build_model("unet", encoder=encoder, classes=2)
-    groups = make_optimizer(model, TrainConfig(encoder=encoder, **given)).param_groups
+    groups = make_optimizer(model, TrainConfig.from_flat(encoder=encoder, **given)).param_groups
     assert [group["peak"] for group in groups] == pytest.approx([0.003 * rate] * 2 + [0.003] * 2)
 
 
@@ -423,12 +426,12 @@ def test_resuming_with_other_data_is_refused(shapes: Path, tmp_path: Path) -> No
 )
 def test_impossible_options_are_named_with_what_is_allowed(option: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{option} is .*allowed"):
-        TrainConfig(**{option: value})  # type: ignore[arg-type]
+        TrainConfig.from_flat(**{option: value})
 
 
 def test_epochs_and_minutes_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="choose one"):
-        TrainConfig(epochs=1, minutes=1.0)
+        TrainConfig.from_flat(epochs=1, minutes=1.0)
 
 
 def test_an_unknown_option_is_answered_with_the_nearest(shapes: Path, tmp_path: Path) -> None:
@@ -497,7 +500,7 @@ def test_a_budget_of_steps_knows_its_progress() -> None:
     assert budget.over
 
 
-def facts(**given: Any) -> Facts:
+def facts(**given: Any) -> TrainingContext:
     known = {
         "images": 367,
         "median_size": (360, 480),
@@ -505,19 +508,20 @@ def facts(**given: Any) -> Facts:
         "memory": 16 << 30,
         "cores": 2,
     }
-    return Facts(**{**known, **given})
+    return TrainingContext(**{**known, **given})
 
 
 def test_every_open_choice_is_made_with_its_reason() -> None:
-    config, reasons = choose(TrainConfig(device="cpu"), facts())
-    assert (config.crop, config.batch, config.accumulate, config.workers) == ((288, 384), 8, 1, 1)
-    assert config.epochs == 27  # 10,000 samples of 367 images
+    config, reasons = choose_open_options(TrainConfig.from_flat(device="cpu"), facts())
+    assert (config.data.crop, config.data.batch) == ((288, 384), 8)
+    assert (config.optim.accumulate, config.data.workers) == (1, 1)
+    assert config.optim.epochs == 27  # 10,000 samples of 367 images
     assert set(reasons) == {"crop", "scale", "batch", "accumulate", "epochs", "cache", "workers"}
     assert "360 x 480" in reasons["crop"]
 
 
 def test_what_is_given_stays_and_has_no_reason() -> None:
-    given = TrainConfig(
+    given = TrainConfig.from_flat(
         device="cpu",
         crop=(64, 96),
         scale=(0.7, 2.0),
@@ -527,7 +531,7 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         workers=0,
         cache=0,
     )
-    config, reasons = choose(given, facts())
+    config, reasons = choose_open_options(given, facts())
     assert config == given
     assert reasons == {}
 
@@ -574,13 +578,15 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
 def test_choices_follow_the_data_and_the_machine(
     given: dict[str, Any], name: str, value: object
 ) -> None:
-    config, _ = choose(TrainConfig(device="cpu"), facts(**given))
-    assert getattr(config, name) == value
+    config, _ = choose_open_options(TrainConfig.from_flat(device="cpu"), facts(**given))
+    assert config.flat()[name] == value
 
 
 def test_a_told_scale_of_prediction_leaves_that_of_training_alone() -> None:
-    config, _ = choose(TrainConfig(device="cpu", predict_scale=1.0), facts(median_size=(825, 550)))
-    assert config.scale == (0.5, 2.0)
+    config, _ = choose_open_options(
+        TrainConfig.from_flat(device="cpu", predict_scale=1.0), facts(median_size=(825, 550))
+    )
+    assert config.augmentation.scale == (0.5, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -600,13 +606,17 @@ def test_a_told_scale_of_prediction_leaves_that_of_training_alone() -> None:
 def test_a_training_is_validated_in_the_middle_of_its_scales(
     given: dict[str, Any], scale: float
 ) -> None:
-    assert looked_at(TrainConfig(**given)) == scale
+    assert validation_scale(TrainConfig.from_flat(**given)) == scale
 
 
 def test_large_images_are_looked_at_smaller_from_training_to_prediction(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "kept_at", lambda dataset, pairs, scales: dict.fromkeys(scales, 0.985))
+    monkeypatch.setattr(
+        plan,
+        "measure_downscaled_masks",
+        lambda dataset, pairs, scales: dict.fromkeys(scales, 0.985),
+    )
     listener = Listener()
     run = pixelwise.train(
         shapes, tmp_path / "run", epochs=1, progress=listener, **QUICK
@@ -653,7 +663,7 @@ def test_a_resumed_run_keeps_its_devices_and_says_what_it_leaves_aside(
     pixelwise.train(
         shapes, tmp_path / "run", epochs=2, resume=True, devices=2, batch=6, progress=listener
     )
-    assert any("left aside: batch, devices" in line for line in listener.lines)
+    assert any("ignored: batch, devices" in line for line in listener.lines)
     after = json.loads((tmp_path / "run/run.json").read_text())
     assert after["config"]["devices"] == 1
     assert after["config"]["batch"] == 4
@@ -665,9 +675,9 @@ def test_a_resumed_run_says_of_the_reading_and_the_recipe_that_they_are_left_asi
 ) -> None:
     pixelwise.train(shapes, tmp_path / "run", epochs=1, **QUICK)
     listener = Listener()
-    given: dict[str, Any] = {"recipe": "book", "skip_unpaired": True, "epochs": 2, "cache": 1}
+    given: dict[str, Any] = {"recipe": "d2l", "skip_unpaired": True, "epochs": 2, "cache": 1}
     pixelwise.train(shapes, tmp_path / "run", resume=True, progress=listener, **given)
-    assert "resumed as it was begun; left aside: recipe, skip_unpaired" in listener.lines
+    assert "resumed as it was begun; ignored: recipe, skip_unpaired" in listener.lines
     after = json.loads((tmp_path / "run/run.json").read_text())
     assert (after["config"]["recipe"], after["config"]["cache"]) == ("default", 1), (
         "a cache changes no weights"
@@ -678,7 +688,7 @@ def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(job, "make_loss", lambda *_, **__: hungry)
+        patch.setattr(plan, "make_loss", lambda *_, **__: hungry)
         with pytest.raises(TrainingError, match=r"choose a smaller --batch"):
             pixelwise.train(shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": None})
     listener = Listener()
@@ -693,7 +703,7 @@ def test_without_a_finished_epoch_a_run_is_resumed_with_what_is_given(
     )
     assert "crop" not in after["reasons"]
     assert "cache" in after["reasons"]
-    assert not any("left aside" in line for line in listener.lines)
+    assert not any("ignored" in line for line in listener.lines)
 
 
 def test_what_is_refused_before_the_first_step_leaves_no_run(shapes: Path, tmp_path: Path) -> None:
@@ -704,9 +714,9 @@ def test_what_is_refused_before_the_first_step_leaves_no_run(shapes: Path, tmp_p
             shapes, tmp_path / "run", epochs=1, **{**QUICK, "crop": (480, 480), "drop_small": True}
         )
     assert not (tmp_path / "run").exists()
-    config = config_of("default", **{**QUICK, "crop": (480, 480), "drop_small": True})
+    config = make_config("default", **{**QUICK, "crop": (480, 480), "drop_small": True})
     with pytest.raises(DataError, match="every training image is below"):
-        job.preview(shapes, tmp_path / "run", config=config)
+        preview(shapes, tmp_path / "run", config=config)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.classes import VOID
-from pixelwise.training.loaders import dice
+from pixelwise.training.loaders import seeded_generator
 from pixelwise.training.transforms import (
     AUGMENTATIONS,
     GREY,
     Augmentation,
     as_tensors,
-    pasted,
+    classmix,
     rare_classes,
 )
 
@@ -33,8 +33,8 @@ def test_a_sample_has_the_crops_size_and_no_new_label_but_void(
 ) -> None:
     image, labels = scene(height, width)
     rarity = tuple(float(n) for n in range(20))
-    found, target = Augmentation((32, 64), **{**AUGMENTATIONS[strength], "rarity": rarity})(
-        image, labels, dice(seed)
+    found, target = Augmentation((32, 64), **{**AUGMENTATIONS[strength], "class_weights": rarity})(
+        image, labels, seeded_generator(seed)
     )
     assert found.shape == (3, 32, 64)
     assert target.shape == (32, 64)
@@ -46,7 +46,9 @@ def test_a_sample_has_the_crops_size_and_no_new_label_but_void(
 @given(st.integers(20, 120), st.integers(20, 120), st.integers(0, 10**6))
 def test_image_and_labels_stay_aligned_pixel_for_pixel(height: int, width: int, seed: int) -> None:
     image, labels = scene(height, width)
-    found, target = Augmentation((64, 64), scale=(1.0, 1.0), jitter=0.0)(image, labels, dice(seed))
+    found, target = Augmentation((64, 64), scale=(1.0, 1.0), jitter=0.0)(
+        image, labels, seeded_generator(seed)
+    )
     kept = target != VOID
     assert kept.any()
     assert torch.equal(found[0][kept], target[kept] * 10)
@@ -61,7 +63,7 @@ def test_scaled_labels_follow_the_image_to_half_a_pixel() -> None:
     image, labels = as_tensors(ramp[..., None].repeat(3, 2), ramp)
     for seed in range(5):
         found, target = Augmentation((96, 96), scale=(3.0, 3.0), jitter=0.0)(
-            image, labels, dice(seed)
+            image, labels, seeded_generator(seed)
         )
         inner = slice(6, -6)
         gap = found[0, :, inner].float() - target[:, inner].float()
@@ -71,7 +73,9 @@ def test_scaled_labels_follow_the_image_to_half_a_pixel() -> None:
 
 def test_an_image_below_the_crop_is_padded_with_void_never_stretched() -> None:
     image, labels = scene(20, 30)
-    _, target = Augmentation((64, 64), scale=(1.0, 1.0), mirror=False)(image, labels, dice(1))
+    _, target = Augmentation((64, 64), scale=(1.0, 1.0), mirror=False)(
+        image, labels, seeded_generator(1)
+    )
     assert torch.equal(target[:20, :30], labels)
     assert (target[20:] == VOID).all()
     assert (target[:, 30:] == VOID).all()
@@ -80,10 +84,10 @@ def test_an_image_below_the_crop_is_padded_with_void_never_stretched() -> None:
 def test_the_dice_of_a_sample_depend_on_its_key_alone() -> None:
     image, labels = scene(80, 80)
     augment = Augmentation((32, 32))
-    first = augment(image, labels, dice(0, 3, 7))
+    first = augment(image, labels, seeded_generator(0, 3, 7))
     torch.manual_seed(99)
-    again = augment(image, labels, dice(0, 3, 7))
-    other = augment(image, labels, dice(0, 4, 7))
+    again = augment(image, labels, seeded_generator(0, 3, 7))
+    other = augment(image, labels, seeded_generator(0, 4, 7))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     assert not torch.equal(first[0], other[0])
@@ -95,7 +99,7 @@ def test_images_without_an_up_come_in_all_eight_ways_each_aligned_with_its_label
     augment = Augmentation((8, 8), scale=(1.0, 1.0), jitter=0.0, upright=False)
     seen = dict[bytes, int]()
     for seed in range(400):
-        found, target = augment(image, labels, dice(seed))
+        found, target = augment(image, labels, seeded_generator(seed))
         assert torch.equal(found[0], target)
         seen[target.numpy().tobytes()] = seen.get(target.numpy().tobytes(), 0) + 1
     turns = [turned for k in range(4) for turned in (labels.rot90(k), labels.rot90(k).fliplr())]
@@ -107,7 +111,7 @@ def test_nothing_is_padded_where_the_image_holds_the_crop() -> None:
     """An image is never made smaller than the crop, whatever the scale allows."""
     image, labels = scene(70, 90)
     for seed in range(40):
-        _, target = Augmentation((64, 64), scale=(0.2, 2.0))(image, labels, dice(seed))
+        _, target = Augmentation((64, 64), scale=(0.2, 2.0))(image, labels, seeded_generator(seed))
         assert not (target == VOID).any()
 
 
@@ -118,7 +122,7 @@ def test_a_rotated_sample_stays_aligned() -> None:
     image, target = as_tensors((labels[..., None] * 10).repeat(3, 2), labels)
     turned = Augmentation((96, 96), scale=(1.0, 1.0), jitter=0.0, rotate=30.0)
     for seed in range(10):
-        found, ids = turned(image, target, dice(seed))
+        found, ids = turned(image, target, seeded_generator(seed))
         kept = ids != VOID
         wrong = (found[0].int() - ids.int() * 10).abs()[
             kept
@@ -135,8 +139,10 @@ def test_windows_favour_rare_classes() -> None:
     labels[100, 37] = 5
     image, target = as_tensors(np.zeros((192, 192, 3), np.uint8), labels)
     rarity = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
-    augment = Augmentation((32, 32), scale=(1.0, 1.0), mirror=False, rare=0.5, rarity=rarity)
-    held = [bool((augment(image, target, dice(seed))[1] == 5).any()) for seed in range(300)]
+    augment = Augmentation((32, 32), scale=(1.0, 1.0), mirror=False, rare=0.5, class_weights=rarity)
+    held = [
+        bool((augment(image, target, seeded_generator(seed))[1] == 5).any()) for seed in range(300)
+    ]
     assert 0.42 < sum(held) / 300 < 0.62
 
 
@@ -146,7 +152,7 @@ def test_pasted_classes_come_with_their_pixels() -> None:
     below, above = (
         as_tensors((ids[..., None] // 2 * 3).repeat(3, 2), ids) for ids in (labels, other)
     )
-    image, target = pasted(*below, above, dice(0))
+    image, target = classmix(*below, above, seeded_generator(0))
     laid = set(target.unique().tolist()) - {0}
     assert len(laid) == 2  # half of three classes, rounded up; void is never laid over
     assert VOID not in laid
@@ -154,7 +160,7 @@ def test_pasted_classes_come_with_their_pixels() -> None:
         assert torch.equal(target == label, above[1] == label)
         assert torch.equal(image[:, target == label], above[0][:, target == label])
     empty = (above[0], torch.full_like(above[1], VOID))
-    assert torch.equal(pasted(*below, empty, dice(0))[1], below[1])
+    assert torch.equal(classmix(*below, empty, seeded_generator(0))[1], below[1])
 
 
 def test_only_the_classes_named_are_pasted_each_by_a_chance_of_its_own() -> None:
@@ -168,7 +174,7 @@ def test_only_the_classes_named_are_pasted_each_by_a_chance_of_its_own() -> None
     among = torch.tensor([1, 2, 5], dtype=torch.uint8)
     laid = []
     for seed in range(300):
-        found, target = pasted(image, labels, (above, over), dice(seed), among)
+        found, target = classmix(image, labels, (above, over), seeded_generator(seed), among)
         laid.append(set(target.unique().tolist()) - {0})
         assert torch.equal(found[0] == 9, target > 0)
     assert set().union(*laid) == {1, 2}

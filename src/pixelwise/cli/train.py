@@ -105,10 +105,11 @@ def train(
     from pixelwise.training import run as job
     from pixelwise.training.config import TrainConfig
     from pixelwise.training.distributed import is_first
-    from pixelwise.training.recipes import config_of
+    from pixelwise.training.preview import preview as preview_samples
+    from pixelwise.training.recipes import make_config
 
     refuse_alone(cluster, workers=workers)
-    config = config_of(
+    config = make_config(
         recipe,
         decoder=decoder,
         encoder=encoder,
@@ -131,7 +132,7 @@ def train(
     reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
     if preview:
         results.print(
-            job.preview(data, out, config=config, progress=TerminalProgress(), **reading),
+            preview_samples(data, out, config=config, progress=TerminalProgress(), **reading),
             markup=False,
         )
         return

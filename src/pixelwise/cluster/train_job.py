@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from pixelwise.cluster.engine import (
 from pixelwise.cluster.log_relay import Teller
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import PixelwiseError, TrainingError, first_line
+from pixelwise.malloc import retain_memory
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import LostError
 from pixelwise.training.history import read_history
-from pixelwise.training.run import Run, claimed, take_part, told_apart
+from pixelwise.training.recipes import split_options
+from pixelwise.training.run import Run, lock_run_folder, train_worker
 
 FAILURES = 8
 """How often the processes are started anew after one of them, or its node, has died."""
@@ -71,13 +73,13 @@ def train_on_cluster(
     progress = progress or Progress()
     data = Path(data).absolute()
     run = Path(out).absolute()
-    config, reading = told_apart(config, options)
-    with claimed(run, resume), connected(cluster, progress) as ray:
+    config, reading = split_options(config, options)
+    with lock_run_folder(run, resume), connected(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.run.device)
         workers = worker_count(ray, cluster, gpu=gpu)
         named = _files(config)
         refuse_unfit(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
-        config = replace(config, device="cuda" if gpu else "cpu", devices=1, **named)
+        config = config.with_options(device="cuda" if gpu else "cpu", devices=1, **named)
         teller = beside_driver(ray, Teller)
         lesson = Lesson(data, run, config, reading, teller)
         # in a thread of its own, where Ray Train leaves Ctrl-C alone
@@ -91,7 +93,7 @@ def train_on_cluster(
 
 def _files(config: TrainConfig) -> dict[str, Any]:
     """The files that a config names, by its fields, as they are called from anywhere."""
-    given = {name: Path(getattr(config, name) or "none") for name in ("start", "weights")}
+    given = {name: Path(getattr(config.model, name) or "none") for name in ("start", "weights")}
     named = {
         name: path
         for name, path in given.items()
@@ -147,9 +149,10 @@ def learn(told: Mapping[str, Any]) -> None:
     if first:
         far.log(f"training begins in {os.environ['WORLD_SIZE']} processes")
     try:
-        run = take_part(
-            lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, progress=far
-        )
+        with retain_memory():
+            run = train_worker(
+                lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, progress=far
+            )
     except LostError:
         raise
     except PixelwiseError as error:

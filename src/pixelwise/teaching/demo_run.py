@@ -55,7 +55,12 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     run = out / "run"
     progress.log(f"drawing a data set of coloured shapes with exact masks in {data}")
     write_shapes(data, train=IMAGES)
-    train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP, batch=BATCH), progress=progress)
+    train(
+        data,
+        run,
+        config=TrainConfig.from_flat(epochs=EPOCHS, crop=CROP, batch=BATCH),
+        progress=progress,
+    )
     scores = evaluate(run, data, split="test", report=out / "evaluation", progress=progress)
     rgb, _ = draw_scene(np.random.default_rng(1), SCENE, SHAPES, reach=CROP[0])
     write_image(out / "scene.jpg", rgb)

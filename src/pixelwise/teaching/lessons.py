@@ -24,7 +24,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.teaching.figures import draw_augmentation, draw_race, draw_scores
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.loaders import dice
+from pixelwise.training.loaders import seeded_generator
 from pixelwise.training.run import train
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, as_tensors
 
@@ -45,11 +45,12 @@ def explain_augmentation(
     rgb = read_rgb(pair.image)
     labels = dataset.read_labels(pair.mask)
     augment = Augmentation(
-        crop or (labels.shape[0], labels.shape[1]), **AUGMENTATIONS[TrainConfig().augment]
+        crop or (labels.shape[0], labels.shape[1]),
+        **AUGMENTATIONS[TrainConfig().augmentation.augment],
     )
     samples = [("original", rgb, labels)]
     for epoch in range(1, SAMPLES + 1):
-        image, target = augment(*as_tensors(rgb, labels), dice(seed, epoch, 0))
+        image, target = augment(*as_tensors(rgb, labels), seeded_generator(seed, epoch, 0))
         samples.append((f"epoch {epoch}", image.permute(1, 2, 0).numpy(), target.numpy()))
     draw_augmentation(samples, Path(out), dataset.classes)
 
@@ -138,7 +139,7 @@ def compare_networks(
     found = []
     for decoder, encoder in NETWORKS.items():
         progress.log(f"{decoder} on {encoder}, as published, from scratch")
-        config = TrainConfig(
+        config = TrainConfig.from_flat(
             decoder=decoder,
             encoder=encoder,
             plain=True,

@@ -1,10 +1,10 @@
-"""What a training decides by itself, from the data and the machine, each with its reason."""
+"""Options that are left open, chosen from the data and the machine, each with its reason."""
 
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.errors import TrainingError
@@ -15,58 +15,60 @@ from pixelwise.training.loaders import VALIDATION_TILE
 from pixelwise.training.transforms import AUGMENTATIONS
 
 CROP_PIXELS = 320 * 480
-CROP_SIDE = 0.8
-"""Of the median image's sides: a random window then has somewhere to go, also where the image is
-made smaller.
-"""
 
+# Of the median image's sides: a random window then has room to move, also in a downscaled image.
+CROP_SIDE = 0.8
+
+# Samples that a training of unstated length sees: 27 epochs over CamVid's 367 images.
 SAMPLES = 10_000
-"""Samples that a training of unstated length sees: 27 epochs over CamVid's 367 images."""
 
 EPOCHS = (10, 60)
 BATCH = {"cpu": 8, "cuda": 16}
+
+# One part in so many of the free memory may hold decoded images; the rest is for the steps and for
+# other programs.
 CACHE_SHARE = 8
-"""Of the free memory one part in so many may hold decoded images; the rest is for steps and other
-programs.
-"""
 
+# Scales at which images may be seen. At less, tiles of 1024 pixels would show a network less than
+# crops did.
 SMALLER = (0.75, 0.5)
-"""Scales by which images may be looked at. At less, tiles of 1024 pixels would show a network less
-than crops did.
-"""
 
-REACH = 0.8
-"""Share of a crop that an image must fill at such a scale."""
+# Share of a crop that an image must fill at such a scale.
+MIN_FILLED = 0.8
 
-KEPT = 0.98
-"""What masks must keep of their mean IoU at such a scale. Those of portraits keep .990 at a half,
-CamVid's .961 at three quarters (benchmarks/results/scales.md).
-"""
+# What masks must keep of their mean IoU at such a scale. Those of portraits keep .990 at a half,
+# CamVid's .961 at three quarters (benchmarks/results/scales.md).
+MIN_MASK_IOU = 0.98
 
+# What a step holds for one pixel of a sample; measured on the default network in float32.
 BYTES_PER_PIXEL = 2500
-"""What a step holds for one pixel of a sample; measured on the default network in float32."""
+
+
+def _keep_all(scales: Sequence[float]) -> Mapping[float, float]:
+    return dict.fromkeys(scales, 1.0)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the choices rest on: training images, their median (height, width), the device, its free
-    bytes, cores, the free bytes of main memory, those of all images and masks decoded, processes in
-    all and on this machine, and what masks keep of their mean IoU when they are looked at by each
-    of some scales.
-    """
+class TrainingContext:
+    """What the choices rest on: the training images and the machine."""
 
     images: int
     median_size: tuple[int, int]
+    """(height, width)."""
     device: str
     memory: int
+    """Free bytes of the device."""
     cores: int
     main_memory: int = 0
+    """Free bytes of main memory."""
     decoded: int = 0
+    """Bytes of all images and masks, decoded."""
     processes: int = 1
+    """Processes that train, on all machines."""
     processes_here: int = 1
-    kept: Callable[[Sequence[float]], Mapping[float, float]] = lambda scales: dict.fromkeys(
-        scales, 1.0
-    )
+    """Those on this machine."""
+    kept: Callable[[Sequence[float]], Mapping[float, float]] = _keep_all
+    """The mean IoU that masks keep when they are downscaled, by scale."""
 
 
 @contextmanager
@@ -83,46 +85,37 @@ def enough_memory(device: str, what: str) -> Iterator[None]:
 
 
 def for_steps(config: TrainConfig) -> str:
-    """For `enough_memory`."""
+    """What `enough_memory` advises where a training step does not fit."""
     height, width = config.data.crop or (0, 0)
     return (
         f"steps of {config.data.batch} samples of {height} x {width} pixels (height x width): "
-        "choose a smaller --batch, "
-        "with --set accumulate=2 for steps that see as many samples, or a smaller --crop"
+        "choose a smaller --batch, with --set accumulate=2 for steps that see as many samples, or "
+        "a smaller --crop"
     )
 
 
+# What `enough_memory` advises where validation does not fit.
 FOR_VALIDATION = (
     f"validation, whose images are taken whole up to {VALIDATION_TILE} pixels a side: choose "
-    "a smaller "
-    "--set predict_scale, or --device cpu"
+    "a smaller --set predict_scale, or --device cpu"
 )
-"""For `enough_memory`."""
 
 
-def choose(config: TrainConfig, facts: Facts) -> tuple[TrainConfig, dict[str, str]]:
-    """`config` with every open choice made, and for each its reason. What was given stays as it
-    is.
+def choose_open_options(
+    config: TrainConfig, context: TrainingContext
+) -> tuple[TrainConfig, dict[str, str]]:
+    """`config` with every open option chosen, and the reason of each. What is set stays as it is.
+
+    The order matters: each choice may rest on those before it.
     """
     reasons: dict[str, str] = {}
-
-    def decide(name: str, make: Callable[[], tuple[Any, str]]) -> None:
-        nonlocal config
-        if getattr(config, name) is None:
-            value, reasons[name] = make()
-            config = replace(config, **{name: value})
-
-    decide("crop", lambda: _crop(facts))
-    decide("scale", lambda: _scale(facts, config))
-    decide("batch", lambda: _batch(facts, config))
-    decide("accumulate", lambda: _accumulate(facts, config))
-    if config.optim.minutes is None:
-        decide("epochs", lambda: _epochs(facts))
-    decide("cache", lambda: _cache(facts))
-    decide(
-        "workers",
-        lambda: (default_workers(facts.cores), f"one of every two of {facts.cores} cores, 1 to 8"),
-    )
+    for name, choose in _CHOICES.items():
+        is_open = config.flat()[name] is None
+        if name == "epochs" and config.optim.minutes is not None:
+            is_open = False
+        if is_open:
+            value, reasons[name] = choose(context, config)
+            config = config.with_options(**{name: value})
     return config, reasons
 
 
@@ -131,96 +124,111 @@ def default_workers(cores: int | None = None) -> int:
     return max(1, min(8, (cores or os.cpu_count() or 1) // 2))
 
 
-def _crop(facts: Facts) -> tuple[tuple[int, int], str]:
+def _choose_crop(context: TrainingContext, config: TrainConfig) -> tuple[tuple[int, int], str]:
     """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32."""
-    height, width = facts.median_size
+    height, width = context.median_size
     shrink = min(CROP_SIDE, (CROP_PIXELS / (height * width)) ** 0.5)
     crop = (max(32, round(height * shrink / 32) * 32), max(32, round(width * shrink / 32) * 32))
     return crop, f"{shrink:.2f} of the median image's {height} x {width}, in multiples of 32"
 
 
-def _scale(facts: Facts, config: TrainConfig) -> tuple[tuple[float, float], str]:
-    """The augmentation's, less by one of SMALLER where crops would show parts of the images alone,
-    for masks that lose little by it; not where a scale for prediction is told.
+def _choose_scale(context: TrainingContext, config: TrainConfig) -> tuple[tuple[float, float], str]:
+    """That of the augmentation, downscaled by one of SMALLER where crops would show only parts of
+    the images, if masks lose little by it; not where a scale for prediction is set.
     """
-    assert config.data.crop is not None
-    low, high = AUGMENTATIONS[config.augmentation.augment]["scale"]
-    whole = max(
-        crop / side for crop, side in zip(config.data.crop, facts.median_size, strict=True)
-    )  # fits into a crop
-    steps = [step for step in SMALLER if step >= REACH * whole and config.model.predict_scale is None]
-    kept = facts.kept(steps) if steps else {}
-    fine = [step for step in steps if kept[step] >= KEPT]
-    if not steps:
-        return (low, high), f"as augmentation '{config.augmentation.augment}' has it"
-    if not fine:
+    crop = config.data.crop
+    assert crop is not None
+    strength = config.augmentation.augment
+    usual = AUGMENTATIONS[strength]["scale"]
+    # The scale at which the whole median image fits into a crop.
+    whole = max(part / side for part, side in zip(crop, context.median_size, strict=True))
+    steps = [step for step in SMALLER if step >= MIN_FILLED * whole]
+    if not steps or config.model.predict_scale is not None:
+        return usual, f"as augmentation '{strength}' has it"
+    kept = context.kept(steps)
+    tolerable = [step for step in steps if kept[step] >= MIN_MASK_IOU]
+    if not tolerable:
         lost = f"masks at {steps[0]:g} would keep only {kept[steps[0]]:.3f} of mean IoU"
-        return (low, high), f"as augmentation '{config.augmentation.augment}' has it; {lost}"
-    step = fine[-1]
-    high = round(high * step, 3)
-    low = min(high, round(max(low * step, whole), 3))
-    shown = (
-        f"crops show {min(1.0, whole / high):.0%} to {min(1.0, whole / low):.0%} of an image's "
-        "sides"
+        return usual, f"as augmentation '{strength}' has it; {lost}"
+    step = tolerable[-1]
+    high = round(usual[1] * step, 3)
+    low = min(high, round(max(usual[0] * step, whole), 3))
+    shown = f"{min(1.0, whole / high):.0%} to {min(1.0, whole / low):.0%} of an image's sides"
+    reason = (
+        f"{step:g} times that of '{strength}': crops show {shown}, and masks keep "
+        f"{kept[step]:.3f} of mean IoU"
     )
-    why = (
-        f"{step:g} times that of '{config.augmentation.augment}': {shown}, and masks keep {kept[step]:.3f} "
-        "of mean IoU"
-    )
-    return (low, high), why
+    return (low, high), reason
 
 
-def looked_at(config: TrainConfig) -> float:
-    """The scale by which a network in training is validated: as told, or else the middle of those
-    it sees, in quarters, by which sizes stay whole numbers.
+def validation_scale(config: TrainConfig) -> float:
+    """The scale at which a network in training is validated: as set, or else the middle of those it
+    sees, in quarters, by which sizes stay whole numbers.
     """
-    low, high = config.augmentation.scale or AUGMENTATIONS[config.augmentation.augment]["scale"]
+    options = config.augmentation
+    low, high = options.scale or AUGMENTATIONS[options.augment]["scale"]
     middle = round(4 * math.sqrt(low * high)) / 4
     return config.model.predict_scale or min(SCALES[1], max(SCALES[0], middle))
 
 
-def _fitting(facts: Facts, config: TrainConfig) -> int:
-    """Samples of a step that the memory holds, at least 2."""
-    assert config.data.crop is not None
-    return max(2, facts.memory // 2 // (config.data.crop[0] * config.data.crop[1] * BYTES_PER_PIXEL))
+def _fitting_batch(context: TrainingContext, config: TrainConfig) -> int:
+    """Samples of a step that half of the memory holds, at least 2."""
+    crop = config.data.crop
+    assert crop is not None
+    return max(2, context.memory // 2 // (crop[0] * crop[1] * BYTES_PER_PIXEL))
 
 
-def _batch(facts: Facts, config: TrainConfig) -> tuple[int, str]:
-    usual = BATCH[facts.device]
-    fits = _fitting(facts, config)
-    if facts.images < usual and facts.images <= fits:
-        return _dealt(facts.images, facts), f"there are only {facts.images} images"
-    why = f"usual on {facts.device}" if usual <= fits else "more does not fit into memory"
-    return _dealt(min(usual, fits), facts), why
+def _choose_batch(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    usual = BATCH[context.device]
+    fitting = _fitting_batch(context, config)
+    if context.images < usual and context.images <= fitting:
+        return _divisible(context.images, context), f"there are only {context.images} images"
+    if usual <= fitting:
+        return _divisible(usual, context), f"usual on {context.device}"
+    return _divisible(fitting, context), "more does not fit into memory"
 
 
-def _dealt(batch: int, facts: Facts) -> int:
-    """As many of them as can be dealt out evenly, at least 2 for each process."""
-    return max(2, batch // facts.processes) * facts.processes
+def _divisible(batch: int, context: TrainingContext) -> int:
+    """The largest batch up to this one that the processes can share, at least 2 for each."""
+    return max(2, batch // context.processes) * context.processes
 
 
-def _accumulate(facts: Facts, config: TrainConfig) -> tuple[int, str]:
-    assert config.data.batch is not None
-    usual = BATCH[facts.device]
-    if config.data.batch < usual and config.data.batch == _dealt(_fitting(facts, config), facts):
-        return -(-usual // config.data.batch), f"a step sees about {usual} samples all the same"
+def _choose_accumulate(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    batch = config.data.batch
+    assert batch is not None
+    usual = BATCH[context.device]
+    if batch < usual and batch == _divisible(_fitting_batch(context, config), context):
+        return math.ceil(usual / batch), f"a step sees about {usual} samples all the same"
     return 1, "a step is one batch"
 
 
-def _cache(facts: Facts) -> tuple[int, str]:
-    mebibytes = -(-facts.decoded // 2**20)
-    allowed = facts.main_memory // CACHE_SHARE // facts.processes_here // 2**20
-    if mebibytes <= allowed:
-        return mebibytes, "MiB hold all training images decoded"
+def _choose_cache(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    needed = math.ceil(context.decoded / 2**20)  # MiB
+    allowed = context.main_memory // CACHE_SHARE // context.processes_here // 2**20
+    if needed <= allowed:
+        return needed, "MiB hold all training images decoded"
     return (
         allowed,
-        f"MiB, an eighth of what is free, for decoded images; all of them would take {mebibytes}",
+        f"MiB, an eighth of what is free, for decoded images; all of them would take {needed}",
     )
 
 
-def _epochs(facts: Facts) -> tuple[int, str]:
-    epochs = max(EPOCHS[0], min(EPOCHS[1], round(SAMPLES / max(1, facts.images))))
-    return (
-        epochs,
-        f"about {SAMPLES} samples of {facts.images} images, {EPOCHS[0]} to {EPOCHS[1]} epochs",
-    )
+def _choose_epochs(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    fewest, most = EPOCHS
+    epochs = max(fewest, min(most, round(SAMPLES / max(1, context.images))))
+    return epochs, f"about {SAMPLES} samples of {context.images} images, {fewest} to {most} epochs"
+
+
+def _choose_workers(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    return default_workers(context.cores), f"one of every two of {context.cores} cores, 1 to 8"
+
+
+_CHOICES: dict[str, Callable[[TrainingContext, TrainConfig], tuple[Any, str]]] = {
+    "crop": _choose_crop,
+    "scale": _choose_scale,
+    "batch": _choose_batch,
+    "accumulate": _choose_accumulate,
+    "epochs": _choose_epochs,
+    "cache": _choose_cache,
+    "workers": _choose_workers,
+}

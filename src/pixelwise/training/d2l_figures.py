@@ -1,5 +1,8 @@
-"""The course's own figures beside the corrected ones, after a training by its recipe."""
+"""The figures of "Dive into Deep Learning" beside the corrected ones, after a training by its
+recipe.
+"""
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -15,33 +18,34 @@ from pixelwise.training.transforms import Augmentation
 
 
 @dataclass(frozen=True)
-class BookFigures:
-    """What the course prints, and the same network counted rightly.
-
-    loss, train_accuracy: over the last epoch's batches. test_accuracy: over random crops of the
-    validation images that are no smaller than the crop, `crops` of them, void counted as
-    background. pixel_accuracy, mean_iou: over all whole validation images, `images` of them, void
-    counted nowhere.
-    """
+class D2lFigures:
+    """What the book prints, and the same network scored correctly."""
 
     loss: float
+    """Mean over the last epoch's batches."""
     train_accuracy: float
+    """Over the last epoch's batches."""
     test_accuracy: float
+    """Over random crops of the validation images that are no smaller than the crop; void counts as
+    background.
+    """
     crops: int
+    """Images behind `test_accuracy`."""
     pixel_accuracy: float
+    """Over all whole validation images; void counts nowhere."""
     mean_iou: float
+    """As `pixel_accuracy`."""
     images: int
+    """Images behind `pixel_accuracy` and `mean_iou`."""
 
     def lines(self) -> tuple[str, str]:
         """Two lines for the terminal."""
         return (
             f"as the book counts: loss {self.loss:.3f}, train acc {self.train_accuracy:.3f}, "
-            "test acc "
-            f"{self.test_accuracy:.3f} (random crops of {self.crops} images, void counted as "
-            "background)",
-            f"corrected: pixel accuracy {self.pixel_accuracy:.3f}, mean IoU "
-            f"{self.mean_iou:.3f} (all {self.images} "
-            "validation images whole, void left out)",
+            f"test acc {self.test_accuracy:.3f} "
+            f"(random crops of {self.crops} images, void counted as background)",
+            f"corrected: pixel accuracy {self.pixel_accuracy:.3f}, mean IoU {self.mean_iou:.3f} "
+            f"(all {self.images} validation images whole, void left out)",
         )
 
     def as_dict(self) -> dict[str, float]:
@@ -50,28 +54,33 @@ class BookFigures:
 
 
 @torch.no_grad()
-def book_figures(
+def measure_d2l_figures(
     model: nn.Module, last: Epoch, dataset: DataSet, val: Survey, config: TrainConfig
-) -> BookFigures:
-    """Score `model`, as it is after the epoch `last`, in the course's way and in the right one."""
+) -> D2lFigures:
+    """Score `model`, as it is after the epoch `last`, in the book's way and correctly."""
     assert config.data.crop is not None
     whole = Augmentation(config.data.crop, scale=(1.0, 1.0), jitter=0.0, mirror=False)
     crops = TrainingSet(
-        val.of_at_least(config.data.crop).pairs, dataset.read_labels, whole, config.run.seed, void_as=0
+        val.of_at_least(config.data.crop).pairs,
+        dataset.read_labels,
+        whole,
+        config.run.seed,
+        void_as=0,
     )
     items = [(0, index) for index in range(len(crops))]
     loader: DataLoader[Batch] = DataLoader(crops, batch_size=config.data.batch, sampler=items)
     device = next(model.parameters()).device
     model.eval()
-    right = total = 0
+    correct = 0
+    total = 0
     for images, labels in loader:
-        found = model(images.to(device).float() / 255).argmax(1).cpu()
-        right += int((found == labels).sum())
+        predicted = model(images.to(device).float() / 255).argmax(1).cpu()
+        correct += int((predicted == labels).sum())
         total += labels.numel()
-    return BookFigures(
+    return D2lFigures(
         last.train_loss,
         last.train_pixel_accuracy,
-        right / total if total else float("nan"),
+        correct / total if total else math.nan,
         len(crops),
         last.val_pixel_accuracy,
         last.val_mean_iou,

@@ -1,11 +1,10 @@
-"""Several processes that train one model, on Lightning Fabric: the same steps on each, a share of
-the data for each.
+"""Data-parallel training of one model in several processes, on Lightning Fabric.
 
-They are started by `devices`, which runs the command once for each, or from outside, by torchrun or
-a cluster. Each takes its part of every batch and the gradients are averaged. For a loss that is a
-mean over pixels a step is that of the whole batch where void is spread evenly; Dice and the like
-are means over the parts' own. Batch normalisation sees each part alone on CPUs, all of them on
-GPUs. Only the first process speaks and writes.
+The processes are started by `devices`, which runs the command once for each, or from outside, by
+torchrun or a cluster. Each takes its share of every batch and the gradients are averaged. For a
+loss that is a mean over pixels, a step is that of the whole batch where void is spread evenly; Dice
+and the like are means over the shares' own. Batch normalisation sees only its share on CPUs, all of
+them on GPUs. Only the process of rank 0 logs and writes.
 """
 
 import os
@@ -33,7 +32,7 @@ _PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "auto": "32-true"
 
 
 class LostError(TrainingError):
-    """Another process has ended, or is not heard of any more."""
+    """Another process has ended or does not answer any more."""
 
 
 def launch(config: TrainConfig) -> Fabric:
@@ -69,8 +68,8 @@ def launch(config: TrainConfig) -> Fabric:
     if fabric.is_global_zero != is_first():
         raise ConfigError(
             "this process was started as one of several, as its environment says, but the "
-            "training has one: give "
-            "--set devices=N, with the number that were started, or start one"
+            "training has one: give --set devices=N, with the number that were started, or start "
+            "one"
         )
     return fabric
 
@@ -81,84 +80,81 @@ def processes_here(config: TrainConfig) -> int:
 
 
 @contextmanager
-def in_touch(fabric: Fabric) -> Iterator[None]:
-    """Raises LostError where the block can no longer speak with the other processes."""
+def detect_lost_ranks(fabric: Fabric) -> Iterator[None]:
+    """Raises LostError where the block can no longer reach the other processes."""
     try:
         yield
     except RuntimeError as error:
         if fabric.world_size == 1 or not (isinstance(error, DistError) or "gloo" in str(error)):
             raise
-        why = re.sub(
-            r"^\[\S*\] ", "", str(error).splitlines()[0]
-        )  # without the place in the library's source
+        # Without the position in the library's source that the message begins with.
+        reason = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])
         raise LostError(
-            f"the other processes are lost ({why}); the state of the last epoch is kept: "
-            "start all of them again with "
-            "--resume"
+            f"the other processes are lost ({reason}); the state of the last epoch is kept: "
+            "start all of them again with --resume"
         ) from error
 
 
 def is_first() -> bool:
-    """Whether this process is the one that speaks and writes, known before anything is started."""
-    found = (
-        os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ
-    )
-    return int(next(found, "0")) == 0
+    """Whether this process is the one that logs and writes; known before anything is started."""
+    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    ranks = (os.environ[name] for name in names if name in os.environ)
+    return int(next(ranks, "0")) == 0
 
 
-def share_of(fabric: Fabric, batch: int) -> int:
-    """Samples of a batch for each process. Raises ConfigError where they cannot be dealt out
-    evenly, 2 or more each.
+def per_rank_batch(fabric: Fabric, batch: int) -> int:
+    """Samples of a batch for each process. Raises ConfigError where they cannot be shared evenly,
+    2 or more each.
     """
-    share, rest = divmod(batch, fabric.world_size)
+    processes = fabric.world_size
+    share, rest = divmod(batch, processes)
     if rest or share < 2:
         raise ConfigError(
-            f"batch {batch} on {fabric.world_size} processes: choose a multiple of "
-            f"{fabric.world_size}, at least "
-            f"{2 * fabric.world_size}, as batch normalisation needs more than one image"
+            f"batch {batch} on {processes} processes: choose a multiple of {processes}, at least "
+            f"{2 * processes}, as batch normalisation needs more than one image"
         )
     return share
 
 
-def agreed(fabric: Fabric, wish: bool) -> bool:
-    """Whether any process wishes so; the same on all."""
+def any_rank(fabric: Fabric, flag: bool) -> bool:
+    """Whether the flag is set on any process; the same on all."""
     if fabric.world_size == 1:
-        return wish
-    return bool(_summed(fabric, torch.tensor(float(wish))) > 0)
+        return flag
+    return bool(_all_reduce(fabric, torch.tensor(float(flag))) > 0)
 
 
-def of_first(fabric: Fabric, value: T) -> T:
+def broadcast_from_rank0(fabric: Fabric, value: T) -> T:
     """The first process's value, on all."""
     return value if fabric.world_size == 1 else fabric.broadcast(value)
 
 
-def mean_of(fabric: Fabric, total: float, count: int = 1) -> float:
+def reduce_mean(fabric: Fabric, total: float, count: int = 1) -> float:
     """The mean of `count` values that add up to `total` here, over the values of all processes; 0
     of none.
     """
     if fabric.world_size > 1:
-        both = _summed(fabric, torch.tensor([total, count], dtype=torch.float64))
-        total = float(both[0])
-        count = int(both[1])
+        sums = _all_reduce(fabric, torch.tensor([total, count], dtype=torch.float64))
+        total = float(sums[0])
+        count = int(sums[1])
     return total / max(1, count)
 
 
-def pooled(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
+def all_reduce_counts(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
     """The counts of all processes, exactly."""
     if fabric.world_size > 1:
-        confusion.counts = _summed(fabric, torch.from_numpy(confusion.counts)).cpu().numpy()
-        sizes = _summed(fabric, torch.tensor([confusion.images, confusion.pixels]))
+        confusion.counts = _all_reduce(fabric, torch.from_numpy(confusion.counts)).cpu().numpy()
+        sizes = _all_reduce(fabric, torch.tensor([confusion.images, confusion.pixels]))
         confusion.images, confusion.pixels = (int(size) for size in sizes)
     return confusion
 
 
-def synchronized(model: Segmenter) -> Segmenter:
-    """`model` with batch normalisation over all processes' images; its parts are changed in
+def sync_batchnorm(model: Segmenter) -> Segmenter:
+    """`model` with batch normalisation over all processes' images; its modules are replaced in
     place.
     """
-    # torch's own conversion would lose the activations in timm's norms
-    found: Segmenter = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
-    return found
+    # PyTorch's own conversion would lose the activations in timm's norms.
+    converted: Segmenter = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    return converted
 
 
 def share_buffers(fabric: Fabric, model: nn.Module) -> None:
@@ -168,7 +164,7 @@ def share_buffers(fabric: Fabric, model: nn.Module) -> None:
             buffer.copy_(fabric.broadcast(buffer))
 
 
-def _summed(fabric: Fabric, value: Tensor) -> Tensor:
+def _all_reduce(fabric: Fabric, value: Tensor) -> Tensor:
     total = fabric.all_reduce(fabric.to_device(value), reduce_op="sum")
     assert isinstance(total, Tensor)
     return total

@@ -1,4 +1,4 @@
-"""How small masks can be looked at before they lose what they show."""
+"""How far masks can be downscaled before they lose detail."""
 
 from collections.abc import Sequence
 
@@ -10,32 +10,33 @@ from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.io.images import Array
 from pixelwise.metrics.confusion import ConfusionMatrix
 
+# Masks that are measured, from all over the split.
 MASKS = 50
-"""So many, from all over the set, tell."""
 
 
-def kept_at(dataset: DataSet, pairs: Sequence[Pair], scales: Sequence[float]) -> dict[float, float]:
-    """By scale, the mean IoU of masks with themselves resized by it and back, by the nearest pixel
-    both ways.
+def measure_downscaled_masks(
+    dataset: DataSet, pairs: Sequence[Pair], scales: Sequence[float]
+) -> dict[float, float]:
+    """By scale, the mean IoU of masks with themselves, downscaled and upscaled again by the nearest
+    pixel.
 
-    What a network that looks at images so can reach at best; its edges, between pixels, may be a
-    little better.
+    It bounds what a network can reach that sees images at this scale; its edges, between pixels,
+    may be slightly better.
     """
     counts = {scale: ConfusionMatrix(len(dataset.classes)) for scale in scales}
-    for pair in pairs[:: max(1, len(pairs) // MASKS)][:MASKS]:
+    step = max(1, len(pairs) // MASKS)
+    for pair in pairs[::step][:MASKS]:
         labels = dataset.read_labels(pair.mask)
         for scale, confusion in counts.items():
-            rows, columns = (_there_and_back(length, scale) for length in labels.shape)
-            seen: Array = labels[rows[:, None], columns]
-            known = np.where(seen == VOID, VOID, labels)
-            confusion.update(torch.from_numpy(known), torch.from_numpy(seen))
+            rows, columns = (_resampled_indices(length, scale) for length in labels.shape)
+            resampled: Array = labels[rows[:, None], columns]
+            truth = np.where(resampled == VOID, VOID, labels)
+            confusion.update(torch.from_numpy(truth), torch.from_numpy(resampled))
     return {scale: confusion.scores().mean_iou for scale, confusion in counts.items()}
 
 
-def _there_and_back(length: int, scale: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """For each of `length` pixels the one that stands for it when only scale * length of them are
-    kept.
-    """
-    few = max(1, round(length * scale))
-    kept = ((np.arange(few) + 0.5) * length / few).astype(np.intp)
-    return kept[((np.arange(length) + 0.5) * few / length).astype(np.intp)]
+def _resampled_indices(length: int, scale: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """For each of `length` pixels the one that represents it when only scale * length remain."""
+    count = max(1, round(length * scale))
+    remaining = ((np.arange(count) + 0.5) * length / count).astype(np.intp)
+    return remaining[((np.arange(length) + 0.5) * count / length).astype(np.intp)]

@@ -10,13 +10,13 @@ from pixelwise.io.images import Array
 Decode = Callable[[], tuple[Array, Array]]
 
 
-class Decoded:
-    """As many pairs of an image and its labels, of `sizes` (height, width), as `budget` bytes hold,
-    the first ones.
+class ImageCache:
+    """The first pairs of an image and its labels, of `sizes` (height, width), as many as fit into
+    `budget` bytes.
 
-    Each is decoded when it is first asked for, by whichever worker, and copied from then on: the
-    same bytes. The memory is taken page by page as it is filled. Workers that are not forked have a
-    memory of their own, which holds nothing.
+    A pair is decoded by the worker that first needs it and copied from then on: the same bytes. The
+    memory is taken page by page as it is filled. Workers that are not forked have a cache of their
+    own, which holds nothing.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]], budget: int) -> None:
@@ -28,39 +28,34 @@ class Decoded:
 
     @property
     def bytes(self) -> int:
-        """What the pairs take when all of them have been asked for."""
+        """Memory of the pairs once all of them are decoded."""
         return int(self._starts[-1])
 
     def pair(self, index: int, decode: Decode) -> tuple[Array, Array]:
-        """RGB (H, W, 3) and labels (H, W), uint8, of a number in `sizes`; `decode` gives them the
-        first time.
+        """RGB (H, W, 3) and labels (H, W), uint8, of the pair `index`; `decode` is called the first
+        time.
         """
         if index >= self.kept:
             return decode()
         height, width = self.sizes[index]
-        place = self._memory[self._starts[index] : self._starts[index + 1]].reshape(
-            height, width, 4
-        )
-        if not self._there[index]:
+        slot = self._memory[self._starts[index] : self._starts[index + 1]]
+        pixels = slot.reshape(height, width, 4)  # RGB and labels
+        if not self._is_filled[index]:
             rgb, labels = decode()
-            if labels.shape != (height, width) or rgb.shape != (
-                height,
-                width,
-                3,
-            ):  # the file was replaced meanwhile
+            # The file may have been replaced since its size was read.
+            if labels.shape != (height, width) or rgb.shape != (height, width, 3):
                 return rgb, labels
-            place[..., :3] = rgb
-            place[..., 3] = labels
-            self._there[index] = 1
-        return place[..., :3].copy(), place[..., 3].copy()
+            pixels[..., :3] = rgb
+            pixels[..., 3] = labels
+            self._is_filled[index] = 1
+        return pixels[..., :3].copy(), pixels[..., 3].copy()
 
     def _open(self) -> None:
         total = self.bytes
-        memory = np.frombuffer(
-            mmap.mmap(-1, total + self.kept + 1), np.uint8
-        )  # all zero; an empty one cannot be
+        shared = mmap.mmap(-1, total + self.kept + 1)  # all zero; a length of 0 is refused
+        memory = np.frombuffer(shared, np.uint8)
         self._memory = memory[:total]
-        self._there = memory[total : total + self.kept]
+        self._is_filled = memory[total : total + self.kept]
 
     def __getstate__(self) -> dict[str, object]:
         return {"sizes": self.sizes, "kept": 0, "_starts": [0]}

@@ -1,5 +1,5 @@
-"""The size at which a trained network looks at images: found on the validation images, kept in the
-model file.
+"""The scale at which a trained network sees images: chosen on the validation images and saved in
+the model file.
 """
 
 from collections.abc import Sequence
@@ -21,25 +21,26 @@ from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.models.checkpoint import load_model, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
-from pixelwise.training.auto_config import looked_at
+from pixelwise.training.auto_config import validation_scale
 from pixelwise.training.config import TrainConfig
 
 LADDER = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
-FEWEST = 10
-"""Images that it takes to tell a gain from chance."""
+# Fewer images cannot tell a gain from chance.
+MIN_IMAGES = 10
 
 
 @dataclass(frozen=True)
-class Found:
-    """A scale; that by which the network was validated; its mean IoU minus the latter's, None where
-    they are the same; the others tried; how many images.
-    """
+class ScaleChoice:
+    """The chosen scale, and why."""
 
     scale: float
     before: float
+    """The scale at which the network was validated in training."""
     gain: Difference | None
+    """Mean IoU at `scale` minus that at `before`; None where they are the same."""
     tried: tuple[float, ...]
+    """The other scales."""
     images: int
 
     @property
@@ -63,24 +64,27 @@ class Found:
         return f"{points}, for {(self.scale / self.before) ** 2:.2f} times the pixels"
 
 
-def keep_scale(
+def keep_input_scale(
     run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, progress: Progress
 ) -> dict[str, Any]:
-    """The scale of a run's model with the reason: the config's, or else the one found on `pairs`,
-    which is written into the model and said; that of training where trying fails, as when a larger
-    size does not fit into a GPU.
+    """Choose the scale of a run's model, with the reason: the config's, or else the best one on
+    `pairs`, which is written into the model and logged; that of training where trying fails, as
+    when a larger size does not fit into a GPU.
     """
     if config.model.predict_scale is not None:
         return {"predict_scale": config.model.predict_scale, "why": "as told"}
     model, header = load_model(run)
-    model.scale = scale = looked_at(config)
-    runner = TorchRunner(model, device=torch.device(config.run.device), precision=config.run.precision)
+    scale = validation_scale(config)
+    model.scale = scale
+    runner = TorchRunner(
+        model, device=torch.device(config.run.device), precision=config.run.precision
+    )
     try:
-        found = find_scale(
+        choice = find_input_scale(
             model, Predictor(runner, header.classes), dataset, spread(pairs), progress
         )
-        scale = found.scale
-        why = found.why
+        scale = choice.scale
+        why = choice.why
     except PixelwiseError as error:
         why = f"no other could be tried: {error}"
     progress.log(f"predict_scale {scale:g}: {why}")
@@ -93,35 +97,36 @@ def keep_scale(
     return {"predict_scale": scale, "why": why}
 
 
-def find_scale(
+def find_input_scale(
     model: Segmenter,
     predictor: Predictor,
     dataset: DataSet,
     pairs: Sequence[Pair],
     progress: Progress,
-) -> Found:
+) -> ScaleChoice:
     """The best scale for `model`, which runs in `predictor`; its own where no other of LADDER is
-    clearly better.
+    significantly better.
 
-    Smaller ones are tried first, larger ones where these are no gain, each way for as long as a
-    step gains mean IoU over `pairs` that is more than chance of the images: its paired interval
-    leaves out zero. The network's own scale is changed on the way. With fewer than FEWEST pairs
-    nothing is tried.
+    Smaller scales are tried first, larger ones where these bring no gain, each direction for as
+    long as a step's gain in mean IoU over `pairs` is significant: its paired interval leaves out
+    zero. The network's own scale is changed on the way. With fewer than MIN_IMAGES pairs nothing is
+    tried.
     """
-    best = before = model.scale
-    if len(pairs) < FEWEST:
-        return Found(best, before, None, (), len(pairs))
+    before = model.scale
+    best = before
+    if len(pairs) < MIN_IMAGES:
+        return ScaleChoice(best, before, None, (), len(pairs))
     counts = {best: _counts(model, predictor, dataset, pairs, best, progress)}
     smaller = [s for s in reversed(LADDER) if s < before]
     larger = [s for s in LADDER if s > before]
-    for way in (smaller, larger):
-        for step in way if best == before else ():
+    for direction in (smaller, larger):
+        for step in direction if best == before else ():
             counts[step] = _counts(model, predictor, dataset, pairs, step, progress)
             if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
                 break
             best = step
     gain = None if best == before else paired(np.stack([counts[best], counts[before]]))[0]
-    return Found(best, before, gain, tuple(counts)[1:], len(pairs))
+    return ScaleChoice(best, before, gain, tuple(counts)[1:], len(pairs))
 
 
 def _counts(

@@ -16,28 +16,22 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import PixelwiseError
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.training.image_cache import Decoded
-from pixelwise.training.transforms import Augmentation, as_tensors, pasted
+from pixelwise.training.image_cache import ImageCache
+from pixelwise.training.transforms import Augmentation, as_tensors, classmix
 
 T = TypeVar("T")
 Batch = tuple[Tensor, Tensor]
 ReadLabels = Callable[[Path], Array]
 
+# Validation images above this many pixels a side are cut, without overlap: memory stays bounded,
+# and counts just add up.
 VALIDATION_TILE = 1024
-"""Validation images above this many pixels a side are cut, without overlap: memory stays bounded,
-counts just add.
-"""
 
 
 @dataclass(frozen=True)
 class TrainingSet(Dataset[Batch]):
-    """Augmented samples; the item (epoch, index) depends on the seed and on itself alone, not on
-    order or worker.
-
-    Void pixels become the class `void_as`; only a comparison with sources that do so has use for
-    another than VOID. `paste` is the share of the samples over which classes of another sample are
-    laid: half of them, or those of `among` as `pasted` has it. `decoded` keeps pictures, in the
-    order of the pairs.
+    """Augmented samples; the item (epoch, index) depends only on the seed and itself, not on the
+    order or the worker.
     """
 
     pairs: tuple[Pair, ...]
@@ -45,29 +39,33 @@ class TrainingSet(Dataset[Batch]):
     augment: Augmentation
     seed: int
     void_as: int = VOID
+    """What void pixels become; another class only for comparison with sources that do so."""
     paste: float = 0.0
-    among: Tensor | None = None
-    decoded: Decoded | None = None
+    """Share of the samples over which classes of another sample are pasted."""
+    candidates: Tensor | None = None
+    """Class ids that are pasted, as `classmix` takes them."""
+    cache: ImageCache | None = None
+    """Decoded pairs, in the order of `pairs`."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
-        chance = dice(self.seed, *item)
-        image, labels = self._sample(item[1], chance)
-        if self.paste and float(torch.rand((), generator=chance)) < self.paste:
-            other = int(torch.randint(len(self.pairs), (), generator=chance))
-            image, labels = pasted(image, labels, self._sample(other, chance), chance, self.among)
-        return image, labels if self.void_as == VOID else labels.masked_fill(
-            labels == VOID, self.void_as
-        )
+        rng = seeded_generator(self.seed, *item)
+        image, labels = self._sample(item[1], rng)
+        if self.paste and float(torch.rand((), generator=rng)) < self.paste:
+            pasted = self._sample(int(torch.randint(len(self.pairs), (), generator=rng)), rng)
+            image, labels = classmix(image, labels, pasted, rng, self.candidates)
+        if self.void_as != VOID:
+            labels = labels.masked_fill(labels == VOID, self.void_as)
+        return image, labels
 
-    def _sample(self, index: int, chance: torch.Generator) -> Batch:
+    def _sample(self, index: int, rng: torch.Generator) -> Batch:
         pair = self.pairs[index]
 
         def decode() -> tuple[Array, Array]:
             return read_rgb(pair.image), self.read_labels(pair.mask)
 
-        found = decode() if self.decoded is None else self.decoded.pair(index, decode)
-        return self.augment(*as_tensors(*found), chance)
+        rgb, labels = decode() if self.cache is None else self.cache.pair(index, decode)
+        return self.augment(*as_tensors(rgb, labels), rng)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -98,11 +96,10 @@ class WholeImages(Dataset[list[Batch]]):
 
 
 class Epochs(Sampler[tuple[int, int]]):
-    """(epoch, index) in an order that depends on the seed and the epoch alone; set `epoch` before
+    """(epoch, index) in an order that depends only on the seed and the epoch; set `epoch` before
     each round.
 
-    `part` (number, of how many) takes every so-manyth of them, for one of several processes; all
-    get the same count.
+    With `part` (rank, world size) each process takes its share of them, all the same number.
     """
 
     def __init__(self, length: int, seed: int, part: tuple[int, int] = (0, 1)) -> None:
@@ -112,16 +109,17 @@ class Epochs(Sampler[tuple[int, int]]):
         self.part = part
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = torch.randperm(self.length, generator=dice(self.seed, self.epoch))
-        number, parts = self.part
-        return ((self.epoch, int(index)) for index in order[number::parts][: len(self)])
+        order = torch.randperm(self.length, generator=seeded_generator(self.seed, self.epoch))
+        rank, world_size = self.part
+        share = order[rank::world_size][: len(self)]
+        return ((self.epoch, int(index)) for index in share)
 
     def __len__(self) -> int:
         return self.length // self.part[1]
 
 
-def dice(*key: int) -> torch.Generator:
-    """A generator of random numbers that depends on `key` alone."""
+def seeded_generator(*key: int) -> torch.Generator:
+    """A generator of random numbers that depends only on `key`."""
     state = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
@@ -129,9 +127,10 @@ def dice(*key: int) -> torch.Generator:
 def training_loader(
     dataset: TrainingSet, *, batch: int, workers: int, part: tuple[int, int] = (0, 1)
 ) -> tuple[DataLoader[Batch], Epochs]:
-    """Batches (N, 3, h, w), (N, h, w), with the sampler that must be told the epoch. An incomplete
-    last batch is left out: its few images come first as likely in another epoch, and one image
-    alone breaks batch normalisation.
+    """Batches (N, 3, h, w) and (N, h, w), and the sampler whose epoch must be set.
+
+    An incomplete last batch is left out: its images are as likely to come first in another epoch,
+    and a single image breaks batch normalisation.
     """
     sampler = Epochs(len(dataset), dataset.seed, part)
     loader = DataLoader(
@@ -150,8 +149,8 @@ def training_loader(
 def validation_loader(
     dataset: WholeImages, *, workers: int, part: tuple[int, int] = (0, 1)
 ) -> DataLoader[list[Batch]]:
-    """One list of tiles an image, in the data set's order; with `part` (number, of how many), of
-    its share alone.
+    """A list of tiles for each image, in the data set's order; with `part` (rank, world size), of
+    this process's share.
     """
     return DataLoader(
         dataset,
@@ -164,26 +163,26 @@ def validation_loader(
     )
 
 
-def plainly(batches: Iterable[T]) -> Iterator[T]:
-    """The batches of a loader; what a worker raises for a user's file, without the traceback that
-    comes in its text.
+def reraise_clean(batches: Iterable[T]) -> Iterator[T]:
+    """The batches of a loader; an error of a worker is raised without the traceback that PyTorch
+    puts into its message.
     """
     try:
         yield from batches
     except PixelwiseError as error:
         kind = type(error)
-        told = kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip())
+        clean_error = kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip())
     else:
         return
-    raise told
+    raise clean_error  # outside of the handler: the worker's error is no context of it
 
 
 @contextmanager
-def workers_ended(*loaders: DataLoader[Any]) -> Iterator[None]:
-    """The workers of `loaders` end with the block, however it is left.
+def shutdown_workers(*loaders: DataLoader[Any]) -> Iterator[None]:
+    """End the workers of `loaders` with the block, however it is left.
 
-    They heed no SIGTERM, and a process that still has some at its end, as a traceback holds them,
-    would wait for ever.
+    They ignore SIGTERM, and a process that still has some when it exits, because a traceback holds
+    them, would wait forever.
     """
     try:
         yield
@@ -196,8 +195,6 @@ def workers_ended(*loaders: DataLoader[Any]) -> Iterator[None]:
 
 
 def _ignore_interrupt(_: int) -> None:
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # these reach the whole group; the main process decides
+    # These reach the whole process group; the main process decides what happens.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -12,13 +12,13 @@ from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.distributed import agreed, launch, synchronized
+from pixelwise.training.distributed import any_rank, launch, sync_batchnorm
 from pixelwise.training.history import Epoch, write_history
-from pixelwise.training.loaders import workers_ended
+from pixelwise.training.loaders import shutdown_workers
 from pixelwise.training.losses import Loss
 from pixelwise.training.optim import make_optimizer, moving_average
 from pixelwise.training.schedule import Budget
-from pixelwise.training.session import Loaders, NotFiniteError, Session, Trained, time_left
+from pixelwise.training.session import Loaders, NotFiniteError, Session, time_left
 from pixelwise.training.state import restore_state, save_state, state_path
 
 
@@ -33,43 +33,41 @@ class Outcome:
     @property
     def best(self) -> Epoch | None:
         """The epoch whose weights are in model.safetensors."""
-        return max(self.history, key=rank, default=None)
+        return max(self.history, key=best_metric_key, default=None)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a training writes, and what it says and does on the way.
-
-    `after` is called after each epoch with the history so far and whether this epoch is the best.
-    """
+class RunContext:
+    """Where a training writes and logs, and what follows each epoch."""
 
     run: Path
     header: Header
     progress: Progress
-    after: Callable[[list[Epoch], bool], None] = lambda history, best: None
+    after_epoch: Callable[[list[Epoch], bool], None] = lambda history, best: None
+    """Called after each epoch with the history so far and whether this epoch is the best."""
 
 
 def fit(
-    model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, place: Place
+    model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, context: RunContext
 ) -> Outcome:
     """Train `model`; the best weights by validation mean IoU, the history and the resumable state
-    go to `place.run`.
+    go to `context.run`.
 
-    Continues from the run's state where there is one. A loss that is no number steps back to the
-    last epoch's end, once and with half the learning rate; then it raises TrainingError. Ctrl-C
-    ends the loop after the step in hand. `config` has every choice made: nothing is `auto` or None
-    but one of epochs and minutes.
+    Continues from the run's state where there is one. Where the loss is no number, the training
+    goes back to the end of the last epoch, once and with half the learning rate; then it raises
+    TrainingError. Ctrl-C ends the loop after the current step. Every open option of `config` is
+    chosen: nothing is `auto` or None but one of epochs and minutes.
     """
     fabric = launch(config)
     if config.run.device == "cuda" and fabric.world_size > 1:
-        model = synchronized(model)
+        model = sync_batchnorm(model)
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)
     average = moving_average(model, config.optim.ema)
     budget = _budget(config, len(loaders.train))
-    history = restore_state(place.run, (model, average, optimizer), budget)
-    with stop_on_interrupt() as stop, workers_ended(loaders.train, loaders.val):
+    history = restore_state(context.run, (model, average, optimizer), budget)
+    with stop_on_interrupt() as stop, shutdown_workers(loaders.train, loaders.val):
         session = Session(
             fabric,
             model,
@@ -82,80 +80,79 @@ def fit(
             loss,
             budget,
             stop,
-            place.progress,
+            context.progress,
         )
-        while not agreed(fabric, budget.over or bool(stop) or _tired(history, config)):
-            number = len(history) + 1
-            torch.manual_seed(config.run.seed + number)
-            loaders.epochs.epoch = number
-            trained = _trained(session, number, place)
-            if agreed(fabric, bool(stop)):
+        while not any_rank(fabric, budget.over or bool(stop) or should_stop_early(history, config)):
+            try:
+                row = _run_epoch(session, number=len(history) + 1)
+            except NotFiniteError as error:
+                _rollback(session, len(history) + 1, context, error)
+                continue
+            if row is None:
                 break
-            if trained is None:
-                continue
-            row = session.validated(trained, number)
-            if not math.isfinite(row.val_loss):
-                _step_back(
-                    session,
-                    number,
-                    place,
-                    NotFiniteError(f"epoch {number}: the weights became no numbers"),
-                )
-                continue
             history.append(row)
-            _keep(session, history, place)
+            _save_epoch(session, history, context)
     return Outcome(history, bool(stop), session.scored)
 
 
-def _trained(session: Session, number: int, place: Place) -> Trained | None:
-    """One epoch; None where its loss was no number and the last epoch's end was gone back to."""
-    try:
-        return session.train_epoch(number)
-    except NotFiniteError as error:
-        _step_back(session, number, place, error)
-    return None
+def _run_epoch(session: Session, number: int) -> Epoch | None:
+    """Train and validate one epoch; None where somebody asked to stop. Raises NotFiniteError."""
+    torch.manual_seed(session.config.run.seed + number)
+    session.loaders.epochs.epoch = number
+    stats = session.train_epoch(number)
+    if any_rank(session.fabric, bool(session.stop)):
+        return None
+    row = session.validate_epoch(stats, number)
+    if not math.isfinite(row.val_loss):
+        raise NotFiniteError(f"epoch {number}: the weights became no numbers")
+    return row
 
 
-def _step_back(session: Session, number: int, place: Place, error: NotFiniteError) -> None:
-    """To the end of the epoch before `number`, once; raises `error` where that was done or there is
-    none.
+def _rollback(session: Session, number: int, context: RunContext, error: NotFiniteError) -> None:
+    """Go back to the end of the epoch before `number`, once; raises `error` where that was done
+    already or there is no such epoch.
     """
-    if session.budget.rate < 1 or not state_path(place.run).is_file():
+    if session.budget.rate < 1 or not state_path(context.run).is_file():
         raise error
     budget = session.budget
     spent = budget.elapsed
-    restore_state(place.run, (session.model, session.average, session.optimizer), budget)
-    budget.earlier += spent - budget.elapsed  # what was lost took its time all the same
+    restore_state(context.run, (session.model, session.average, session.optimizer), budget)
+    budget.earlier += spent - budget.elapsed  # the lost epoch took its time all the same
     budget.rate = 0.5
-    place.progress.log(
+    context.progress.log(
         f"epoch {number}: the loss became no number; back to the end of epoch {number - 1}, "
         "rate halved"
     )
 
 
-def _keep(session: Session, history: list[Epoch], place: Place) -> None:
-    """Write what the last epoch of `history` changed."""
+def _save_epoch(session: Session, history: list[Epoch], context: RunContext) -> None:
+    """Write what the last epoch of `history` changed, on the first process; the others wait."""
     fabric = session.fabric
-    best = max(history, key=rank) is history[-1]
+    best = max(history, key=best_metric_key) is history[-1]
     if fabric.is_global_zero:
-        _write(session, history, place, best=best)
+        _write_files(session, history, context, best=best)
     fabric.barrier()
 
 
-def _write(session: Session, history: list[Epoch], place: Place, *, best: bool) -> None:
+def _write_files(
+    session: Session, history: list[Epoch], context: RunContext, *, best: bool
+) -> None:
     row = history[-1]
     model = session.scored
     if best:
-        save_model(place.run / "model.safetensors", model, _with_scores(place.header, row))
-    write_history(place.run / "history.csv", history)
+        save_model(context.run / "model.safetensors", model, _with_scores(context.header, row))
+    write_history(context.run / "history.csv", history)
     save_state(
-        place.run, (session.model, session.average, session.optimizer), session.budget, len(history)
+        context.run,
+        (session.model, session.average, session.optimizer),
+        session.budget,
+        len(history),
     )
-    place.progress.log(_summary(row, session.budget))
+    context.progress.log(_summary(row, session.budget))
     if len(history) == 1 or session.config.run.profile:
-        place.progress.log(f"time: {session.watch.shares()}")
+        context.progress.log(f"time: {session.watch.shares()}")
     session.watch.seconds.clear()
-    place.after(history, best)
+    context.after_epoch(history, best)
 
 
 def _budget(config: TrainConfig, steps: int) -> Budget:
@@ -165,16 +162,16 @@ def _budget(config: TrainConfig, steps: int) -> Budget:
     return Budget(config.optim.epochs * steps, None)
 
 
-def _tired(history: list[Epoch], config: TrainConfig) -> bool:
-    """Whether `patience` epochs brought no better score."""
+def should_stop_early(history: list[Epoch], config: TrainConfig) -> bool:
+    """Whether the last `patience` epochs brought no better score."""
     if config.optim.patience is None or not history:
         return False
-    best = max(range(len(history)), key=lambda index: rank(history[index]))
+    best = max(range(len(history)), key=lambda index: best_metric_key(history[index]))
     return len(history) - 1 - best >= config.optim.patience
 
 
-def rank(row: Epoch) -> float:
-    """What the best epoch has most of: validation mean IoU; one without any comes last."""
+def best_metric_key(row: Epoch) -> float:
+    """What the best epoch has the most of: validation mean IoU; an epoch without any comes last."""
     return -1.0 if math.isnan(row.val_mean_iou) else row.val_mean_iou
 
 
@@ -184,8 +181,7 @@ def _with_scores(header: Header, row: Epoch) -> Header:
 
 def _summary(row: Epoch, budget: Budget) -> str:
     return (
-        f"epoch {row.epoch}: loss {row.train_loss:.3f}, validation mean IoU "
-        f"{row.val_mean_iou:.3f}, "
-        f"pixel accuracy {row.val_pixel_accuracy:.3f}, {row.images_per_second:.1f} "
-        f"images/s{time_left(budget)}"
+        f"epoch {row.epoch}: loss {row.train_loss:.3f}, "
+        f"validation mean IoU {row.val_mean_iou:.3f}, pixel accuracy {row.val_pixel_accuracy:.3f}, "
+        f"{row.images_per_second:.1f} images/s{time_left(budget)}"
     )

@@ -17,20 +17,18 @@ def make_optimizer(model: Segmenter, config: TrainConfig) -> Optimizer:
 
     Each group's `peak` is its rate before warm-up and decay.
     """
-    slow = (
-        config.optim.encoder_rate
-        if config.model.start or is_pretrained(config.model.encoder, config.model.weights)
-        else 1.0
-    )
+    options = config.optim
+    has_learned = config.model.start or is_pretrained(config.model.encoder, config.model.weights)
+    encoder_rate = options.encoder_rate if has_learned else 1.0
+    no_decay = {} if options.optimizer == "sgd" else {"weight_decay": 0.0}
     groups: list[dict[str, object]] = []
-    for part, rate in ((model.encoder, slow), (model.decoder, 1.0)):
-        peak = config.optim.learning_rate * rate
+    for part, rate in ((model.encoder, encoder_rate), (model.decoder, 1.0)):
+        peak = options.learning_rate * rate
         parameters = list(part.parameters())
         groups.append({"params": [p for p in parameters if p.ndim > 1], "peak": peak})
-        spared = {} if config.optim.optimizer == "sgd" else {"weight_decay": 0.0}
-        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, **spared})
-    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[config.optim.optimizer]
-    return kind(groups, lr=config.optim.learning_rate, weight_decay=config.optim.weight_decay)
+        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, **no_decay})
+    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[options.optimizer]
+    return kind(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
 
 
 def moving_average(model: Segmenter, decay: float) -> ModelEmaV3 | None:
@@ -42,8 +40,8 @@ def moving_average(model: Segmenter, decay: float) -> ModelEmaV3 | None:
     return ModelEmaV3(model, decay=decay, use_warmup=True) if decay else None
 
 
-def thaw(model: Segmenter, epoch: int, freeze: int) -> None:
-    """Let the encoder's last layers learn in `epoch` (from 1), none in the first of `freeze`
+def gradual_unfreeze(model: Segmenter, epoch: int, freeze: int) -> None:
+    """Unfreeze the encoder's last layers for `epoch` (from 1): none in the first of `freeze`
     epochs, all after them.
 
     A frozen layer's batch normalisation keeps its statistics.

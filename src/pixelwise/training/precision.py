@@ -1,5 +1,5 @@
-"""Which precision trains faster here: measured, as bfloat16 is fast on some CPUs and slow on
-others.
+"""The precision that trains faster on this machine: measured, as bfloat16 is fast on some CPUs and
+slow on others.
 """
 
 import copy
@@ -10,11 +10,11 @@ from torch import nn
 
 from pixelwise.training.losses import cross_entropy
 
-TRIAL = 4
-"""Images of a measured step, at most."""
+# Images of a measured step, at most.
+TRIAL_IMAGES = 4
 
-GAIN = 1.1
-"""bfloat16 must be at least this much faster: below that, float32's exactness is worth more."""
+# bfloat16 must be at least this much faster: below that, float32's accuracy is worth more.
+MIN_SPEEDUP = 1.1
 
 
 def choose_precision(
@@ -24,18 +24,17 @@ def choose_precision(
     pixels.
     """
     if device.type == "cuda":
-        able = torch.cuda.is_bf16_supported()
-        return (
-            ("bfloat16", "the GPU supports it") if able else ("float32", "the GPU has no bfloat16")
-        )
+        if torch.cuda.is_bf16_supported():
+            return "bfloat16", "the GPU supports it"
+        return "float32", "the GPU has no bfloat16"
     trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
     seconds = {
-        name: _step_seconds(trial, crop, min(batch, TRIAL), name == "bfloat16")
+        name: _step_seconds(trial, crop, min(batch, TRIAL_IMAGES), name == "bfloat16")
         for name in ("float32", "bfloat16")
     }
-    gain = seconds["float32"] / seconds["bfloat16"]
-    chosen = "bfloat16" if gain >= GAIN else "float32"
-    return chosen, f"measured: a step in bfloat16 is {gain:.2f} times as fast as in float32"
+    speedup = seconds["float32"] / seconds["bfloat16"]
+    chosen = "bfloat16" if speedup >= MIN_SPEEDUP else "float32"
+    return chosen, f"measured: a step in bfloat16 is {speedup:.2f} times as fast as in float32"
 
 
 def _step_seconds(model: nn.Module, crop: tuple[int, int], batch: int, bfloat16: bool) -> float:

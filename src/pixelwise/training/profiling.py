@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-FIRST = 3
+# The first steps of an epoch pay for memory and the choice of kernels; those after them are
+# profiled.
+FIRST_STEP = 3
 STEPS = 3
-"""The first steps of an epoch pay for memory and the choice of kernels; those after them are looked
-into.
-"""
 
+# Operators in the table.
 _ROWS = 12
 
 
@@ -39,52 +39,49 @@ class Stopwatch:
         )
 
 
-class Operators:
-    """PyTorch's operators in a few steps of an epoch, told as a table once; `step` is called before
-    each step.
+class OperatorProfile:
+    """PyTorch's operators in a few steps of an epoch, logged once as a table; `step` is called
+    before each step.
 
-    A context; nothing is looked into where it is not `wanted`.
+    A context manager; nothing is profiled where it is not `enabled`.
     """
 
-    def __init__(self, tell: Callable[[str], None], *, wanted: bool) -> None:
-        self._tell = tell
-        self._wanted = wanted
+    def __init__(self, log: Callable[[str], None], *, enabled: bool) -> None:
+        self._log = log
+        self._enabled = enabled
         self._steps = 0
         self._profile: profile | None = None
 
-    def __enter__(self) -> "Operators":
+    def __enter__(self) -> "OperatorProfile":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end()
 
     def step(self) -> None:
-        """Begin to look where it is time to, and tell when enough was seen."""
+        """Start profiling after the first steps, and log the table when enough were profiled."""
         self._steps += 1
-        if self._wanted and self._steps == FIRST:
+        if self._enabled and self._steps == FIRST_STEP:
             kinds = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * torch.cuda.is_available()]
             self._profile = profile(activities=kinds)
             self._profile.start()
-        if self._steps == FIRST + STEPS:
+        if self._steps == FIRST_STEP + STEPS:
             self._end()
 
     def _end(self) -> None:
         if self._profile is None:
             return
         self._profile.stop()
-        found = self._profile.key_averages()
+        averages = self._profile.key_averages()
         self._profile = None
-        steps = min(STEPS, self._steps - FIRST + 1)
-        on_card = torch.cuda.is_available()
-        seconds = {
-            row.key: (row.self_device_time_total if on_card else row.self_cpu_time_total) / 1e6
-            for row in found
-        }
-        calls = {row.key: row.count for row in found}
+        steps = min(STEPS, self._steps - FIRST_STEP + 1)
+        column = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+        seconds = {row.key: getattr(row, column) / 1e6 for row in averages}
+        calls = {row.key: row.count for row in averages}
         total = sum(seconds.values()) or 1.0
-        self._tell(f"operators of {steps} steps, {total:.2f} s:")
+        self._log(f"operators of {steps} steps, {total:.2f} s:")
         for name in sorted(seconds, key=lambda key: -seconds[key])[:_ROWS]:
-            self._tell(
+            self._log(
                 f"  {seconds[name] / total:4.0%}  {seconds[name]:6.2f} s  {calls[name]:5} "
                 f"calls  {name}"
             )

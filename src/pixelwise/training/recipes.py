@@ -1,11 +1,17 @@
-"""Named sets of options. A recipe changes the defaults; what is given besides goes before it."""
+"""Named sets of options, and options given by keyword sorted into their dataclasses."""
 
 from typing import Any
 
-from pixelwise.errors import unknown_choice_error
-from pixelwise.training.config import TrainConfig
+from pixelwise.config_fields import check_names, option_fields, select_fields
+from pixelwise.datasets.types import DataOptions
+from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.training.config import RECIPE_ALIASES, TrainConfig
 
-BOOK: dict[str, Any] = {
+# The course's: Zhang et al., "Dive into Deep Learning", sections 14.9 and 14.11. Its loss is summed
+# over the 32 images of a batch and stepped with 1e-3 and a weight decay of 1e-3; on the mean, which
+# is taken here, that is a rate of 0.032 and a decay of 1e-3 / 32. Its transposed convolution has a
+# bias, which the 1x1 convolution before it makes superfluous, and which is left out here.
+D2L: dict[str, Any] = {
     "decoder": "fcn32s",
     "encoder": "resnet18",
     "plain": True,
@@ -27,27 +33,39 @@ BOOK: dict[str, Any] = {
     "drop_small": True,
     "void_as_background": True,
 }
-"""The course's: Zhang et al., "Dive into Deep Learning", sections 14.9 and 14.11.
 
-Its loss is summed over the 32 images of a batch and stepped with 1e-3 and a weight decay of 1e-3;
-on the mean, which is taken here, that is a rate of 0.032 and a decay of 1e-3 / 32. Its transposed
-convolution has a bias, which the 1x1 convolution before it makes superfluous, and which is left out
-here.
-"""
-
-RECIPES: dict[str, dict[str, Any]] = {"default": {}, "book": BOOK}
+RECIPES: dict[str, dict[str, Any]] = {"default": {}, "d2l": D2L}
 
 
-def config_of(recipe: str, **given: Any) -> TrainConfig:
-    """The recipe's config with the options in `given` that are not None. Raises ConfigError for an
+def make_config(recipe: str, **options: Any) -> TrainConfig:
+    """The recipe's config with those of `options` that are not None. Raises ConfigError for an
     unknown recipe.
     """
+    recipe = RECIPE_ALIASES.get(recipe, recipe)
     if recipe not in RECIPES:
         raise unknown_choice_error("recipe", recipe, RECIPES)
-    chosen = {name: value for name, value in given.items() if value is not None}
-    defaults = {
-        name: value
-        for name, value in RECIPES[recipe].items()
-        if name != "epochs" or "minutes" not in chosen
-    }
-    return TrainConfig(**{**defaults, **chosen, "recipe": recipe})
+    explicit = {name: value for name, value in options.items() if value is not None}
+    defaults = dict(RECIPES[recipe])
+    if "minutes" in explicit:
+        defaults.pop("epochs", None)
+    return TrainConfig.from_flat(**{**defaults, **explicit, "recipe": recipe})
+
+
+def split_options(
+    config: TrainConfig | None, options: dict[str, Any]
+) -> tuple[TrainConfig, DataOptions]:
+    """Options given by keyword, for the dataclass that has them; what both have, for both. Beside a
+    config, `seed` may be given for the reading alone. Raises ConfigError.
+    """
+    training = option_fields(TrainConfig)
+    for name in options:
+        if config and name in training and name != "seed":
+            raise ConfigError(
+                f"option '{name}' is given beside a config, which has it: put it into the config"
+            )
+    check_names(options, TrainConfig, DataOptions)
+    if config is None:
+        explicit = select_fields(options, TrainConfig)
+        config = make_config(explicit.pop("recipe", "default"), **explicit)
+    reading = {"seed": config.run.seed, **select_fields(options, DataOptions)}
+    return config, DataOptions(**reading)

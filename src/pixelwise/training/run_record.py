@@ -1,16 +1,17 @@
-"""What a run folder says of its training: run.json, pictures and report."""
+"""What a run folder records of its training: run.json, pictures and report."""
 
 import json
 import math
 import platform
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from pixelwise.config_fields import option_fields
 from pixelwise.datasets.scan import Survey
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, PixelwiseError
@@ -26,15 +27,13 @@ from pixelwise.reports.samples import draw_samples
 from pixelwise.reports.tensorboard import write_epoch
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
-from pixelwise.training.recipes import config_of
+from pixelwise.training.recipes import make_config
 from pixelwise.training.state import state_path
 
 SAMPLES = 5
 
+# Options that may differ when a run is resumed: how long, where, and what changes no weights.
 FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile", "tensorboard"}
-"""Options of a training that may differ when it is resumed: how long, where, and what changes no
-weights.
-"""
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
 
@@ -42,11 +41,11 @@ PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "nu
 def make_record(
     config: TrainConfig, reading: DataOptions, dataset: DataSet, reasons: dict[str, str]
 ) -> dict[str, Any]:
-    """Configuration with the reasons of its choices, data, versions and machine, as run.json holds
-    them.
+    """The content of run.json: options with the reasons of those that were chosen, data, versions
+    and machine.
     """
     return {
-        "config": asdict(config),
+        "config": config.flat(),
         "reasons": reasons,
         "reading": asdict(reading),
         "data": {
@@ -73,89 +72,97 @@ def make_record(
 
 def write_record(run: Path, record: dict[str, Any]) -> None:
     """Write run.json, atomically; what is no number becomes null, as JSON has no NaN."""
-    write_text(run / "run.json", json.dumps(_nulled(record), indent=2, allow_nan=False) + "\n")
+    write_text(run / "run.json", json.dumps(_without_nan(record), indent=2, allow_nan=False) + "\n")
 
 
-def _nulled(value: Any) -> Any:
+def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _nulled(inner) for name, inner in value.items()}
+        return {name: _without_nan(inner) for name, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def recorded(
+def restore_options(
     run: Path, config: TrainConfig, reading: DataOptions, progress: Progress
 ) -> tuple[TrainConfig, DataOptions]:
-    """How the run to be resumed trains and reads its data, as it wrote down.
+    """The options of the run to be resumed, as its run.json holds them, with what may be changed.
 
     Options that change no weights may be changed, and all but the recipe where no epoch was
-    finished. Says which others are left aside.
+    finished. Those that are ignored are logged.
     """
-    raw = _record_of(run)
+    record = _read_record(run)
+    before = _config_of(record, run)
+    reading_before = DataOptions(**record["reading"])
+    started = state_path(run).is_file()
+    given = _differing(config.flat(), make_config(config.run.recipe).flat())
+    if config.run.recipe != "default":
+        given["recipe"] = config.run.recipe
+    changes = {
+        name: value
+        for name, value in given.items()
+        if name in FREE or (not started and name != "recipe")
+    }
+    if changes.keys() & {"epochs", "minutes"}:  # they exclude each other
+        changes |= {"epochs": config.optim.epochs, "minutes": config.optim.minutes}
+    if "device" not in changes and before.run.device == "cuda" and not torch.cuda.is_available():
+        changes["device"] = "auto"
+    after = before.with_options(**changes)
+    given_reading = _differing(asdict(reading), asdict(DataOptions(seed=reading.seed)))
+    reading_after = reading_before
+    if not started:
+        reading_after = replace(reading_before, **given_reading, seed=after.run.seed)
+    ignored = _differing(given, after.flat()) | _differing(given_reading, asdict(reading_after))
+    if ignored:
+        progress.log(f"resumed as it was begun; ignored: {', '.join(sorted(ignored))}")
+    return after, reading_after
+
+
+def _config_of(record: dict[str, Any], run: Path) -> TrainConfig:
+    """The config of a run.json. Raises ConfigError where another version of pixelwise wrote it."""
+    values = _with_tuples(record["config"])
+    unknown = values.keys() - option_fields(TrainConfig).keys()
     try:
-        before = TrainConfig(**_as_given(raw["config"]))
+        if unknown:
+            raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
+        return TrainConfig.from_flat(**values)
     except TypeError as error:
         raise ConfigError(
-            f"run {run} was begun by pixelwise {raw['versions']['pixelwise']}, whose options "
-            f"differ ({error}); "
-            "begin anew with another --out, and --start with this run's model"
+            f"run {run} was begun by pixelwise {record['versions']['pixelwise']}, whose options "
+            f"differ ({error}); begin again with another --out, and --start with this run's model"
         ) from error
-    data = DataOptions(**raw["reading"])
-    told = _unusual(config, config_of(config.run.recipe))
-    if config.run.recipe != "default":
-        told["recipe"] = config.run.recipe
-    read = _unusual(reading, DataOptions(seed=reading.seed))
-    begun = state_path(run).is_file()
-    kept = {
-        name: value
-        for name, value in told.items()
-        if name in FREE or (not begun and name != "recipe")
-    }
-    if kept.keys() & {"epochs", "minutes"}:
-        kept |= {"epochs": config.optim.epochs, "minutes": config.optim.minutes}
-    if "device" not in kept and before.run.device == "cuda" and not torch.cuda.is_available():
-        kept["device"] = "auto"
-    after = replace(before, **kept)
-    data_after = data if begun else replace(data, **read, seed=after.run.seed)
-    aside = {name for name, value in told.items() if getattr(after, name) != value}
-    aside |= {name for name, value in read.items() if getattr(data_after, name) != value}
-    if aside:
-        progress.log(f"resumed as it was begun; left aside: {', '.join(sorted(aside))}")
-    return after, data_after
 
 
-def _unusual(options: Any, usual: Any) -> dict[str, Any]:
-    """Fields of a dataclass that differ from those of another."""
-    found = {field.name: getattr(options, field.name) for field in fields(options)}
-    return {name: value for name, value in found.items() if value != getattr(usual, name)}
+def _differing(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Those of the values that are not the same among the others."""
+    return {name: value for name, value in values.items() if value != others[name]}
 
 
-def _as_given(config: dict[str, Any]) -> dict[str, Any]:
+def _with_tuples(config: dict[str, Any]) -> dict[str, Any]:
     """A config from JSON, which has lists for tuples."""
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
     }
 
 
-def refuse_other_data(run: Path, dataset: DataSet) -> None:
+def check_same_data(run: Path, dataset: DataSet) -> None:
     """Raises ConfigError where the run was begun with other data."""
-    before = _record_of(run)["data"]
+    before = _read_record(run)["data"]
     if before["fingerprint"] != dataset.fingerprint():
         raise ConfigError(
             f"run {run} was trained on other data ({before['format']}, {before['images']}) "
-            f"than {dataset.root}; give "
-            "that data, or another --out"
+            f"than {dataset.root}; give that data, or another --out"
         )
 
 
-def carry_over(run: Path, record: dict[str, Any]) -> None:
-    """Give the new `record` of a resumed run what the old one says of its beginning and its result
-    so far.
+def carry_over_record(run: Path, record: dict[str, Any]) -> None:
+    """Copy the start time, the result so far and the reasons that still hold from the old record of
+    a resumed run.
     """
-    before = _record_of(run)
-    config = _as_given(before["config"])
-    reasons = before["reasons"]
+    before = _read_record(run)
+    config = _with_tuples(before["config"])
     record["reasons"] = {
-        name: reasons[name] for name in reasons if config[name] == record["config"][name]
+        name: reason
+        for name, reason in before["reasons"].items()
+        if config[name] == record["config"][name]
     }
     record |= {name: before[name] for name in ("started", "result") if name in before}
 
@@ -169,8 +176,8 @@ def finish_record(
     stopped: bool,
     scale: dict[str, Any],
 ) -> None:
-    """Write the result into run.json, and a report without scores. `scale` is what `keep_scale`
-    gave.
+    """Write the result into run.json, and a report without scores. `scale` comes from
+    `keep_input_scale`.
     """
     record["result"] = {
         "stopped": stopped,
@@ -184,69 +191,68 @@ def finish_record(
 
 @dataclass(frozen=True)
 class Pictures:
-    """curves.png and samples.png of a run, drawn anew while it trains, and its report at the end;
-    with `board`, also TensorBoard's events.
+    """curves.png and samples.png of a run, redrawn while it trains, and its report at the end; with
+    `tensorboard`, also TensorBoard's events.
     """
 
     run: Path
     dataset: DataSet
     val: Survey
     device: str
-    board: bool = False
+    tensorboard: bool = False
 
     def draw(self, history: list[Epoch], best: bool) -> None:
         """After an epoch: the curves, and the samples where the model is a better one."""
         draw_curves([asdict(row) for row in history], self.run / "curves.png")
         if best:
             self._draw_samples()
-        if self.board:
+        if self.tensorboard:
             write_epoch(self.run, asdict(history[-1]), self.run / "samples.png" if best else None)
 
     def catch_up(self, history: list[Epoch]) -> None:
-        """Draw what a process that was killed after an epoch did not come to."""
-        if _older(self.run / "samples.png", self.run / "model.safetensors"):
+        """Draw what a process that was killed after an epoch left undrawn."""
+        if _is_older(self.run / "samples.png", self.run / "model.safetensors"):
             self._draw_samples()
-        if _older(self.run / "curves.png", self.run / "history.csv"):
+        if _is_older(self.run / "curves.png", self.run / "history.csv"):
             self.draw(history, False)
 
     def _draw_samples(self) -> None:
         predictor = load(self.run, device=self.device)
         pairs = self.val.pairs
-        shown = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
-        rows = [
-            (read_rgb(p.image), self.dataset.read_labels(p.mask), predictor.predict(p.image).labels)
-            for p in shown
-        ]
-        draw_samples(
-            rows, self.run / "samples.png", self.dataset.classes, [pair.name for pair in shown]
-        )
+        step = max(1, len(pairs) // SAMPLES)
+        samples = pairs[::step][:SAMPLES]
+        rows = []
+        for pair in samples:
+            truth = self.dataset.read_labels(pair.mask)
+            rows.append((read_rgb(pair.image), truth, predictor.predict(pair.image).labels))
+        names = [pair.name for pair in samples]
+        draw_samples(rows, self.run / "samples.png", self.dataset.classes, names)
 
     def report(self, record: dict[str, Any], progress: Progress) -> None:
-        """Write the report anew with the scores of the best model on the validation images; say it
-        where that fails.
+        """Write the report again, with the scores of the best model on the validation images; a
+        failure is logged.
         """
         predictor = load(self.run, device=self.device)
         pairs = self.val.pairs
         try:
-            found = score(predictor, self.dataset, pairs, split="val", progress=progress)
-            run_page(self.run, record, (found, predictor, self.dataset, pairs))
+            scores = score(predictor, self.dataset, pairs, split="val", progress=progress)
+            run_page(self.run, record, (scores, predictor, self.dataset, pairs))
         except PixelwiseError as error:
             progress.log(f"report.html is without scores: {error}")
 
 
-def _older(path: Path, source: Path) -> bool:
+def _is_older(path: Path, source: Path) -> bool:
     """Whether it was written before its source, or not at all."""
     return not path.is_file() or path.stat().st_mtime_ns < source.stat().st_mtime_ns
 
 
-def _record_of(run: Path) -> dict[str, Any]:
+def _read_record(run: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        DataOptions(**found["reading"])
+        record: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        DataOptions(**record["reading"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"run {run}: its run.json is damaged or of another version ({error}); begin anew "
-            "with another --out, and "
-            "--start with this run's model"
+            f"run {run}: its run.json is damaged or of another version ({error}); begin again "
+            "with another --out, and --start with this run's model"
         ) from error
-    return found
+    return record

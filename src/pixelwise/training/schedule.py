@@ -1,46 +1,46 @@
-"""How far a training is, and what the learning rate is there."""
+"""Progress of a training, and the learning rate at each point of it."""
 
 import math
 import time
 from dataclasses import dataclass, field
 
-DECAYS = ("polynomial", "cosine", "constant")
 POWER = 0.9
 
 
 def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") -> float:
-    """Linear warm-up over the first share `warmup`, times what decays from 1 to 0: `polynomial`, 1
-    - progress to the power of 0.9 (Chen et al. 2018, section 4.1), or `cosine`, half a period of it
-    (Loshchilov, Hutter 2017, section 3).
+    """Learning rate as a share of its peak: linear warm-up over the first share `warmup`, times a
+    decay from 1 to 0.
+
+    decay: `polynomial`, 1 - progress to the power of 0.9 (Chen et al. 2018, section 4.1), `cosine`,
+    half a period of it (Loshchilov, Hutter 2017, section 3), or `constant`, none.
     """
     rising = min(1.0, (progress + 1e-3) / (warmup + 1e-3))
     if decay == "constant":
         return rising
     left = min(1.0, max(0.0, 1.0 - progress))
-    return float(
-        rising * (left**POWER if decay == "polynomial" else (1 - math.cos(math.pi * left)) / 2)
-    )
+    falling = left**POWER if decay == "polynomial" else (1 - math.cos(math.pi * left)) / 2
+    return float(rising * falling)
 
 
 @dataclass
 class Budget:
-    """A training's length: in steps, or in seconds, with what one validation costs kept back at the
-    end.
-
-    `rate` is the share of the planned learning rate that is used.
-    """
+    """A training's length, in steps or in seconds, and how much of it is used up."""
 
     steps: int | None
     seconds: float | None
     reserve: float = 0.0
+    """Seconds reserved for the last validation."""
     done: int = 0
+    """Batches trained on so far."""
     earlier: float = 0.0
+    """Seconds spent in the sessions that this one resumes."""
     rate: float = 1.0
+    """Share of the planned learning rate that is used."""
     _started: float = field(default_factory=time.monotonic)
 
     @property
     def elapsed(self) -> float:
-        """Seconds spent, with those of the sessions that this one resumes."""
+        """Seconds spent, including those of the sessions that this one resumes."""
         return self.earlier + time.monotonic() - self._started
 
     @property

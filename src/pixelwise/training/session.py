@@ -19,23 +19,28 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import FOR_VALIDATION, enough_memory, for_steps
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.distributed import agreed, mean_of, of_first, pooled, share_buffers
+from pixelwise.training.distributed import (
+    all_reduce_counts,
+    any_rank,
+    broadcast_from_rank0,
+    reduce_mean,
+    share_buffers,
+)
 from pixelwise.training.history import Epoch
-from pixelwise.training.loaders import Batch, Epochs, plainly
+from pixelwise.training.loaders import Batch, Epochs, reraise_clean
 from pixelwise.training.losses import Loss, cross_entropy
-from pixelwise.training.optim import thaw
-from pixelwise.training.profiling import Operators, Stopwatch
+from pixelwise.training.optim import gradual_unfreeze
+from pixelwise.training.profiling import OperatorProfile, Stopwatch
 from pixelwise.training.schedule import Budget, rate_factor
 
 
 @dataclass(frozen=True)
 class Loaders:
-    """What the loop is fed with. `epochs` is the training loader's sampler, told the epoch before
-    each round.
-    """
+    """The batches of both splits."""
 
     train: DataLoader[Batch]
     epochs: Epochs
+    """The training loader's sampler, whose epoch is set before each round."""
     val: DataLoader[list[Batch]]
 
 
@@ -44,30 +49,31 @@ class NotFiniteError(TrainingError):
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What one pass of training showed: mean loss, confusion, images/s, the last learning rate."""
+class EpochStats:
+    """What one pass of training measured."""
 
     loss: float
+    """Mean over the batches."""
     confusion: ConfusionMatrix
     speed: float
+    """Images per second."""
     learning_rate: float
+    """That of the last step."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What one pass over the data needs at hand. `average` follows `model`, and is what is
-    validated.
-
-    `stepper` is Fabric's wrapper of the optimiser; its `param_groups` go stale when a state is
-    loaded.
-    """
+    """Everything that one pass over the data works with."""
 
     fabric: Fabric
     model: Segmenter
     average: ModelEmaV3 | None
+    """The moving average of `model`, which is validated and saved."""
     net: torch.nn.Module
+    """Fabric's wrapper of `model`."""
     optimizer: Optimizer
     stepper: Optimizer
+    """Fabric's wrapper of the optimiser; its `param_groups` go stale when a state is loaded."""
     loaders: Loaders
     config: TrainConfig
     loss: Loss
@@ -78,13 +84,13 @@ class Session:
 
     @property
     def scored(self) -> Segmenter:
-        """The network that is validated and kept."""
+        """The network that is validated and saved."""
         if self.average is None:
             return self.model
-        found: Segmenter = self.average.module
-        return found
+        averaged: Segmenter = self.average.module
+        return averaged
 
-    def train_epoch(self, number: int) -> Trained:
+    def train_epoch(self, number: int) -> EpochStats:
         """One pass over the training data, cut short where somebody asks to stop or the minutes are
         over.
 
@@ -92,65 +98,74 @@ class Session:
         """
         self.net.train()
         self.optimizer.zero_grad()
-        thaw(self.model, number, self.config.optim.freeze)
+        gradual_unfreeze(self.model, number, self.config.optim.freeze)
         confusion = ConfusionMatrix(self.model.classes)
         losses = list[float]()
         start = time.monotonic()
         loader = self.loaders.train
-        budget = self.budget
         size = loader.batch_size or 1
-        together = self.config.optim.accumulate or 1
         rate = 0.0
         batches = self.progress.track(
-            plainly(loader), what="train", total=len(loader) * size, weight=size
+            reraise_clean(loader), what="train", total=len(loader) * size, weight=size
         )
-        told = Operators(self.progress.log, wanted=self.config.run.profile and number == 1)
-        with told as operators, enough_memory(self.config.run.device, for_steps(self.config)):
-            for image, labels in self._waited(batches):
-                operators.step()
+        profiled = self.config.run.profile and number == 1
+        profiler = OperatorProfile(self.progress.log, enabled=profiled)
+        with profiler, enough_memory(self.config.run.device, for_steps(self.config)):
+            for image, labels in self._timed(batches):
+                profiler.step()
                 rate = self._set_rate()
-                images, target = self._on_device(image, labels)
-                with self.watch("forward"):
-                    logits = self.net(images)  # (N, C, h, w)
-                    loss = self.loss(logits, target)
-                losses.append(self._finite(loss))
-                with self.watch("backward"):
-                    self.fabric.backward(loss / in_step(len(losses), of=len(loader), size=together))
-                budget.done += 1
-                if len(losses) % together == 0 or len(losses) == len(loader):
-                    self._step()
-                with self.watch("scores"):
-                    confusion.update(target, logits.detach().argmax(1), images=len(target))
-                self.progress.set_postfix(f"loss {losses[-1]:.3f}{time_left(budget)}")
-                if agreed(
-                    self.fabric, bool(self.stop) or (budget.seconds is not None and budget.over)
-                ):
+                losses.append(self._train_batch(image, labels, len(losses) + 1, confusion))
+                self.progress.set_postfix(f"loss {losses[-1]:.3f}{time_left(self.budget)}")
+                if self._must_stop():
                     break
         speed = self.fabric.world_size * len(losses) * size / (time.monotonic() - start)
-        return Trained(
-            sum(losses) / max(1, len(losses)), pooled(self.fabric, confusion), speed, rate
-        )
+        mean_loss = sum(losses) / max(1, len(losses))
+        return EpochStats(mean_loss, all_reduce_counts(self.fabric, confusion), speed, rate)
 
-    def validated(self, trained: Trained, number: int) -> Epoch:
-        """The row of epoch `number`; what the validation cost is kept back from a budget of
-        minutes.
+    def _train_batch(
+        self, image: Tensor, labels: Tensor, number: int, confusion: ConfusionMatrix
+    ) -> float:
+        """Forward and backward of batch `number` (from 1), and the step it completes; its loss."""
+        batches = len(self.loaders.train)
+        accumulate = self.config.optim.accumulate or 1
+        images, target = self._on_device(image, labels)
+        with self.watch("forward"):
+            logits = self.net(images)  # (N, C, h, w)
+            loss = self.loss(logits, target)
+        value = self._finite(loss)
+        with self.watch("backward"):
+            self.fabric.backward(loss / batches_in_step(number, of=batches, size=accumulate))
+        self.budget.done += 1
+        if number % accumulate == 0 or number == batches:
+            self._step()
+        with self.watch("scores"):
+            confusion.update(target, logits.detach().argmax(1), images=len(target))
+        return value
+
+    def _must_stop(self) -> bool:
+        over = self.budget.seconds is not None and self.budget.over
+        return any_rank(self.fabric, bool(self.stop) or over)
+
+    def validate_epoch(self, stats: EpochStats, number: int) -> Epoch:
+        """Validate and return the row of epoch `number`; a budget of minutes reserves the time that
+        a validation takes.
         """
         start = time.monotonic()
         with self.watch("validation"), enough_memory(self.config.run.device, FOR_VALIDATION):
             loss, confusion = self.validate()
         self.budget.reserve = 1.1 * (time.monotonic() - start)
-        seen = trained.confusion.scores()
+        train = stats.confusion.scores()
         val = confusion.scores()
         return Epoch(
             epoch=number,
-            train_loss=trained.loss,
-            train_pixel_accuracy=seen.pixel_accuracy,
-            train_mean_iou=seen.mean_iou,
+            train_loss=stats.loss,
+            train_pixel_accuracy=train.pixel_accuracy,
+            train_mean_iou=train.mean_iou,
             val_loss=loss,
             val_pixel_accuracy=val.pixel_accuracy,
             val_mean_iou=val.mean_iou,
-            learning_rate=trained.learning_rate,
-            images_per_second=trained.speed,
+            learning_rate=stats.learning_rate,
+            images_per_second=stats.speed,
             seconds=self.budget.elapsed,
         )
 
@@ -162,7 +177,7 @@ class Session:
         confusion = ConfusionMatrix(net.classes)
         losses = list[float]()
         whole = self.loaders.val
-        for tiles in self.progress.track(plainly(whole), what="validate", total=len(whole)):
+        for tiles in self.progress.track(reraise_clean(whole), what="validate", total=len(whole)):
             for image, labels in tiles:
                 images, target = self._on_device(image, labels)
                 with self.fabric.autocast():
@@ -170,10 +185,12 @@ class Session:
                 losses.append(float(cross_entropy(logits, target)))
                 confusion.update(target, logits.argmax(1), images=0)
             confusion.images += 1
-        return mean_of(self.fabric, sum(losses), len(losses)), pooled(self.fabric, confusion)
+        return reduce_mean(self.fabric, sum(losses), len(losses)), all_reduce_counts(
+            self.fabric, confusion
+        )
 
-    def _waited(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches; the time spent waiting for them is noted."""
+    def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches; the time spent waiting for them goes to the stopwatch."""
         while True:
             with self.watch("waiting for data"):
                 batch = next(batches, None)
@@ -182,31 +199,32 @@ class Session:
             yield batch
 
     def _step(self) -> None:
+        options = self.config.optim
         with self.watch("optimiser"):
-            if self.config.optim.clip is not None:
-                norm = self.config.optim.clip
+            if options.clip is not None:
                 self.fabric.clip_gradients(
-                    self.net, self.stepper, max_norm=norm, error_if_nonfinite=False
+                    self.net, self.stepper, max_norm=options.clip, error_if_nonfinite=False
                 )
             self.stepper.step()
             self.optimizer.zero_grad()
             if self.average is not None:
-                self.average.update(
-                    self.model, step=self.budget.done // (self.config.optim.accumulate or 1)
-                )
+                steps = self.budget.done // (options.accumulate or 1)
+                self.average.update(self.model, step=steps)
 
     def _set_rate(self) -> float:
         fraction = self.budget.progress
         if self.budget.seconds is not None:
-            fraction = of_first(self.fabric, fraction)
-        factor = rate_factor(fraction, warmup=self.config.optim.warmup, decay=self.config.optim.decay)
+            fraction = broadcast_from_rank0(self.fabric, fraction)
+        factor = rate_factor(
+            fraction, warmup=self.config.optim.warmup, decay=self.config.optim.decay
+        )
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         return self.config.optim.learning_rate * factor
 
     def _finite(self, loss: Tensor) -> float:
-        value = mean_of(self.fabric, float(loss.detach()))
+        value = reduce_mean(self.fabric, float(loss.detach()))
         if not math.isfinite(value):
             raise NotFiniteError(
                 f"the loss became {value}: the training stops, the best model so far is kept; "
@@ -224,14 +242,14 @@ class Session:
         return images, self.fabric.to_device(labels).long()
 
 
-def in_step(number: int, *, of: int, size: int) -> int:
-    """How many batches share the step of batch `number` (1 to `of`) when `size` are put together,
-    fewer at the end.
+def batches_in_step(number: int, *, of: int, size: int) -> int:
+    """Batches that share the step of batch `number` (1 to `of`) where `size` make a step, fewer in
+    the last one.
     """
     return size if number <= of - of % size else of % size
 
 
 def time_left(budget: Budget) -> str:
-    """For the end of a line; empty where nothing is known."""
-    left = budget.seconds_left
-    return "" if left is None else f", {left / 60:.0f} min left in all"
+    """The time left, for the end of a line; empty before the first step."""
+    seconds = budget.seconds_left
+    return "" if seconds is None else f", {seconds / 60:.0f} min left in all"

@@ -14,6 +14,8 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.history import Epoch, read_history
 from pixelwise.training.schedule import Budget
 
+# What reading a state raises that is cut off, is no state at all (`weights_only` refuses it), or is
+# of another version.
 _DAMAGED = (
     RuntimeError,
     OSError,
@@ -24,12 +26,9 @@ _DAMAGED = (
     EOFError,
     pickle.UnpicklingError,
 )
-"""What reading a state raises that is cut off, none at all (`weights_only` refuses it), or of
-another version.
-"""
 
-Learner = tuple[Segmenter, ModelEmaV3 | None, Optimizer]
-"""The network, the moving average of its weights, and what moves them."""
+# The network, the moving average of its weights, and their optimiser.
+TrainState = tuple[Segmenter, ModelEmaV3 | None, Optimizer]
 
 
 def state_path(run: Path) -> Path:
@@ -37,10 +36,10 @@ def state_path(run: Path) -> Path:
     return run / "state" / "last.pt"
 
 
-def save_state(run: Path, learner: Learner, budget: Budget, epochs: int) -> None:
+def save_state(run: Path, state: TrainState, budget: Budget, epochs: int) -> None:
     """Write the state after `epochs` finished epochs, atomically."""
-    model, average, optimizer = learner
-    state = {
+    model, average, optimizer = state
+    content = {
         "epochs": epochs,
         "steps": budget.done,
         "seconds": budget.elapsed,
@@ -51,32 +50,32 @@ def save_state(run: Path, learner: Learner, budget: Budget, epochs: int) -> None
     }
     with atomic(state_path(run)) as draft:
         try:
-            torch.save(state, draft)
+            torch.save(content, draft)
         except RuntimeError as error:  # torch's writer hides the system's error
             raise _as_os_error(error, draft) from error
 
 
-def restore_state(run: Path, learner: Learner, budget: Budget) -> list[Epoch]:
-    """Load the run's state into what is given; returns the history up to there, empty for a new
-    run.
+def restore_state(run: Path, state: TrainState, budget: Budget) -> list[Epoch]:
+    """Load the run's state into network, average, optimiser and budget; returns the history up to
+    it, empty for a new run.
     """
     path = state_path(run)
-    model, average, optimizer = learner
+    model, average, optimizer = state
     if not path.is_file():
         return []
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(content["model"])
+        optimizer.load_state_dict(content["optimizer"])
         if average is not None:
-            average.module.load_state_dict(state["average"])
-        budget.done = state["steps"]
-        budget.earlier = state["seconds"]
-        budget.rate = state["rate"]
-        return read_history(run / "history.csv")[: state["epochs"]]
+            average.module.load_state_dict(content["average"])
+        budget.done = content["steps"]
+        budget.earlier = content["seconds"]
+        budget.rate = content["rate"]
+        return read_history(run / "history.csv")[: content["epochs"]]
     except _DAMAGED as error:
         raise ModelError(
-            f"state {path}: cannot be resumed from ({error}); start anew with another --out"
+            f"state {path}: cannot be resumed from ({error}); start again with another --out"
         ) from error
 
 

@@ -1,0 +1,291 @@
+"""What a training will do: data, options with reasons, network and loaders, before the first step.
+
+`train` carries a plan out; `--preview` prints it and draws what the network will see.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from pixelwise.classes import VOID
+from pixelwise.datasets.scan import Survey, survey
+from pixelwise.datasets.types import DataSet
+from pixelwise.errors import DataError
+from pixelwise.hardware import choose_device, count_cores, free_memory
+from pixelwise.models.checkpoint import load_model
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.pretrained import load_weights
+from pixelwise.models.registry import build_segmenter
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.warm_start import warm_start
+from pixelwise.progress import Progress
+from pixelwise.training.auto_config import (
+    TrainingContext,
+    choose_open_options,
+    enough_memory,
+    for_steps,
+    validation_scale,
+)
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.distributed import (
+    broadcast_from_rank0,
+    per_rank_batch,
+    processes_here,
+)
+from pixelwise.training.downscale_tolerance import measure_downscaled_masks
+from pixelwise.training.image_cache import ImageCache
+from pixelwise.training.loaders import TrainingSet, WholeImages, training_loader, validation_loader
+from pixelwise.training.losses import Loss, class_weights, make_loss
+from pixelwise.training.precision import choose_precision
+from pixelwise.training.session import Loaders
+from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """All that a training needs, and why each open option was chosen as it is."""
+
+    dataset: DataSet
+    config: TrainConfig
+    """With every open option chosen; the precision is measured only for a training."""
+    reasons: dict[str, str]
+    """Why each open option was chosen so, by its name."""
+    model_config: ModelConfig
+    model: Segmenter
+    train: Survey
+    val: Survey
+    samples: TrainingSet
+    loaders: Loaders
+    loss: Loss
+
+    def lines(self) -> tuple[str, str]:
+        """The plan in two lines, for the terminal."""
+        million = sum(weight.numel() for weight in self.model.parameters()) / 1e6
+        optim = self.config.optim
+        length = f"{optim.minutes:g} minutes" if optim.epochs is None else f"{optim.epochs} epochs"
+        model = self.model_config
+        return (
+            f"plan: {model.decoder} on {model.encoder}, {million:.1f} million weights, for "
+            f"{', '.join(self.dataset.classes.names)}",
+            f"plan: {length} over {len(self.train.pairs)} training images in "
+            f"{len(self.loaders.train)} batches of {self.config.data.batch}, "
+            f"{len(self.val.pairs)} validation images",
+        )
+
+
+def make_plan(
+    dataset: DataSet,
+    config: TrainConfig,
+    *,
+    progress: Progress,
+    fabric: Fabric | None = None,
+    init: bool = True,
+) -> TrainingPlan:
+    """Plan the training of `config` on `dataset`; each choice is logged with its reason.
+
+    fabric: the processes that train; without it nothing is measured and one process is planned
+    for. init: give the network its first weights, which a state to resume from brings itself.
+    Raises ConfigError for unknown names, DataError for data that cannot be trained on,
+    TrainingError where a step does not fit into memory.
+    """
+    model_config, model = _make_model(dataset, config)
+    if init:
+        progress.log(_init_weights(model, model_config, dataset, config))
+    train, val = _scan_splits(dataset, config, progress)
+    processes = config.run.devices if fabric is None else fabric.world_size
+    config, reasons = _choose_and_log(config, dataset, train, processes, progress)
+    model.scale = validation_scale(config)
+    train = _drop_small(train, config, progress)
+    if fabric is not None:
+        with enough_memory(config.run.device, for_steps(config)):
+            config = _choose_precision(config, model, reasons, progress)
+        config = broadcast_from_rank0(fabric, config)
+    samples = _make_samples(dataset, train, config)
+    return TrainingPlan(
+        dataset,
+        config,
+        reasons,
+        replace(model_config, scale=model.scale),
+        model,
+        train,
+        val,
+        samples,
+        _make_loaders(dataset, samples, val, config, fabric),
+        _make_loss(train, config),
+    )
+
+
+def _make_model(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Segmenter]:
+    """The network with random weights, which follow from the seed."""
+    torch.manual_seed(config.run.seed)
+    options = config.model
+    model_config = ModelConfig(
+        options.decoder, options.encoder, len(dataset.classes), options.upsample, options.plain
+    )
+    return model_config, build_segmenter(model_config)
+
+
+def _init_weights(
+    model: Segmenter, model_config: ModelConfig, dataset: DataSet, config: TrainConfig
+) -> str:
+    """Give the network its first weights; returns where they came from."""
+    start = config.model.start
+    if start is None:
+        return load_weights(model.encoder, config.model.weights)
+    source, header = load_model(Path(start))
+    names = dataset.classes.names
+    known = header.classes.names
+    taken = warm_start(model, model_config, names, state=source.state_dict(), known=known)
+    return f"start {start}: {taken}"
+
+
+def _scan_splits(
+    dataset: DataSet, config: TrainConfig, progress: Progress
+) -> tuple[Survey, Survey]:
+    """The splits `train` and `val`, read once. Raises DataError where nothing can be learned."""
+    skip_broken = config.data.skip_broken
+    train = survey(dataset, "train", progress=progress, skip_broken=skip_broken)
+    val = survey(dataset, "val", progress=progress, skip_broken=skip_broken)
+    pixels = zip(dataset.classes.names, train.pixels, val.pixels, strict=True)
+    unseen = [name for name, in_train, in_val in pixels if in_val and not in_train]
+    if unseen:
+        progress.log(f"warning: in validation but never in training: {', '.join(unseen)}")
+    if not sum(train.pixels):
+        raise DataError(
+            "every training pixel is void: nothing can be learned; check what the mask values mean"
+        )
+    if not sum(val.pixels):
+        raise DataError(
+            "every validation pixel is void: nothing can be scored; check what the mask values mean"
+        )
+    return train, val
+
+
+def _choose_and_log(
+    config: TrainConfig, dataset: DataSet, train: Survey, processes: int, progress: Progress
+) -> tuple[TrainConfig, dict[str, str]]:
+    """The config with every open option chosen but the precision, each logged with its reason."""
+    config = config.with_options(device=choose_device(config.run.device).type)
+    context = TrainingContext(
+        images=len(train.pairs),
+        median_size=train.median_size,
+        device=config.run.device,
+        memory=free_memory(config.run.device),
+        cores=count_cores(),
+        main_memory=free_memory("cpu"),
+        decoded=sum(4 * height * width for height, width in train.sizes),
+        processes=processes,
+        processes_here=processes_here(config),
+        kept=partial(measure_downscaled_masks, dataset, train.pairs),
+    )
+    config, reasons = choose_open_options(config, context)
+    values = config.flat()
+    for name, reason in reasons.items():
+        value = values[name]
+        separator = " to " if name == "scale" else " x "
+        text = separator.join(map(str, value)) if isinstance(value, tuple) else value
+        progress.log(f"{name} {text}: {reason}")
+    return config, reasons
+
+
+def _drop_small(train: Survey, config: TrainConfig, progress: Progress) -> Survey:
+    """With `drop_small`, the split without the images below the crop."""
+    crop = config.data.crop
+    assert crop is not None
+    if not config.data.drop_small:
+        return train
+    remaining = train.of_at_least(crop)
+    height, width = crop
+    dropped = len(train.pairs) - len(remaining.pairs)
+    progress.log(f"{dropped} of {len(train.pairs)} images are below {height} x {width}: dropped")
+    if not remaining.pairs:
+        raise DataError(
+            f"every training image is below {height} x {width}: choose a smaller --crop, or "
+            "--set drop_small=false, which pads them"
+        )
+    return remaining
+
+
+def _choose_precision(
+    config: TrainConfig, model: Segmenter, reasons: dict[str, str], progress: Progress
+) -> TrainConfig:
+    """The config with a measured precision where it is `auto`."""
+    if config.run.precision != "auto":
+        return config
+    crop = config.data.crop
+    batch = config.data.batch
+    assert crop is not None
+    assert batch is not None
+    precision, reason = choose_precision(
+        model, device=torch.device(config.run.device), crop=crop, batch=batch
+    )
+    progress.log(f"precision {precision}: {reason}")
+    reasons["precision"] = reason
+    return config.with_options(precision=precision)
+
+
+def _make_samples(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:
+    augment = _make_augmentation(config, train)
+    cache = config.data.cache
+    options = config.augmentation
+    rare = options.paste_classes == "rare"
+    return TrainingSet(
+        train.pairs,
+        dataset.read_labels,
+        augment,
+        config.run.seed,
+        void_as=0 if config.data.void_as_background else VOID,
+        paste=options.paste,
+        candidates=rare_classes(augment.class_weights, train.pixels) if rare else None,
+        cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
+    )
+
+
+def _make_augmentation(config: TrainConfig, train: Survey) -> Augmentation:
+    """That of the chosen strength, with what the config sets besides; rare classes are drawn more
+    often.
+    """
+    crop = config.data.crop
+    assert crop is not None
+    options = config.augmentation
+    explicit = {name: getattr(options, name) for name in ("scale", "jitter", "mirror", "upright")}
+    explicit = {name: value for name, value in explicit.items() if value is not None}
+    weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
+    assert weights is not None
+    explicit["class_weights"] = tuple(weights.tolist())
+    return Augmentation(crop, **{**AUGMENTATIONS[options.augment], **explicit})
+
+
+def _make_loaders(
+    dataset: DataSet, samples: TrainingSet, val: Survey, config: TrainConfig, fabric: Fabric | None
+) -> Loaders:
+    workers = config.data.workers
+    batch = config.data.batch
+    assert workers is not None
+    assert batch is not None
+    if len(samples) < 2:
+        raise DataError(f"{len(samples)} training image: at least 2 are needed")
+    part = (0, 1)
+    if fabric is not None and fabric.world_size > 1:
+        part = (fabric.global_rank, fabric.world_size)
+        batch = per_rank_batch(fabric, batch)
+    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part)
+    if len(epochs) < 2:
+        raise DataError(
+            f"{len(samples)} training images for {part[1]} processes: give each at least 2"
+        )
+    whole = WholeImages(val.pairs, dataset.read_labels)
+    return Loaders(loader, epochs, validation_loader(whole, workers=workers, part=part))
+
+
+def _make_loss(train: Survey, config: TrainConfig) -> Loss:
+    options = config.optim
+    weight = class_weights(
+        options.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)
+    )
+    if weight is not None:
+        weight = weight.to(config.run.device)
+    return make_loss(options.loss, weight=weight, smoothing=options.label_smoothing)

@@ -1,0 +1,47 @@
+"""What a training would do, without training: the plan in words, and samples in a picture."""
+
+from pathlib import Path
+from typing import Any
+
+from pixelwise.datasets.registry import open_dataset
+from pixelwise.progress import Progress
+from pixelwise.teaching.figures import draw_augmentation
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.plan import TrainingPlan, make_plan
+from pixelwise.training.recipes import split_options
+
+SAMPLES = 12
+
+
+def preview(
+    data: str | Path,
+    out: str | Path,
+    *,
+    config: TrainConfig,
+    progress: Progress | None = None,
+    **reading: Any,
+) -> Path:
+    """Log the plan of a training and write `out`/preview.png: SAMPLES samples, image and mask, as
+    the network will see them. Returns its path. Raises what `train` raises before its first step.
+    """
+    progress = progress or Progress()
+    path = Path(out) / "preview.png"
+    config, options = split_options(config, reading)
+    plan = make_plan(open_dataset(data, options), config, progress=progress, init=False)
+    for line in plan.lines():
+        progress.log(line)
+    _draw_samples(plan, path)
+    return path
+
+
+def _draw_samples(plan: TrainingPlan, path: Path) -> None:
+    """Samples from all over the split, as neighbouring images are often alike."""
+    samples = plan.samples
+    cells = []
+    for number in range(SAMPLES):
+        epoch = 1 + number // len(samples)
+        index = number * max(1, len(samples) // SAMPLES) % len(samples)
+        image, labels = samples[epoch, index]
+        name = plan.train.pairs[index].name
+        cells.append((name, image.permute(1, 2, 0).numpy(), labels.numpy()))
+    draw_augmentation(cells, path, plan.dataset.classes)
