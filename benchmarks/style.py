@@ -30,10 +30,11 @@ from PIL import Image
 from style_course import Course, resized
 
 from pixelwise.io.atomic import atomic
+from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import load_network
 from pixelwise.style_transfer.objective import Objective
-from pixelwise.style_transfer.optimization import StyleConfig, transfer
 from pixelwise.style_transfer.optimization import resized as shrunk
+from pixelwise.style_transfer.optimization import transfer
 
 DEFAULT = StyleConfig(bfloat16=True)
 COURSE = replace(DEFAULT, levels=1, rate=0.3, inside=False)

@@ -1,39 +1,83 @@
 """pixelwise: semantic segmentation, from a folder of images and masks to a model one can trust and
 ship.
 
-Nothing heavy is imported here: each name below is loaded when it is first used.
+Nothing heavy is imported here: each name below is loaded when it is first used. Every command has a
+function; `list_models` and `export_model` are those of `models` and `export`, which are packages.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pixelwise.api import export_model, list_models, predict, serve
+    from pixelwise.checks.check_dataset import check
+    from pixelwise.datasets.conversion import convert
+    from pixelwise.datasets.options import DataOptions
+    from pixelwise.evaluation.compare_models import compare
+    from pixelwise.evaluation.find_label_issues import suspects
+    from pixelwise.evaluation.find_label_issues import suspects as find_label_issues
     from pixelwise.evaluation.scoring import evaluate
     from pixelwise.inference.load import load
+    from pixelwise.inference.options import PredictOptions
     from pixelwise.inference.predictor import Predictor, Result
     from pixelwise.models.registry import build_model
+    from pixelwise.style_transfer.config import StyleConfig
     from pixelwise.style_transfer.stylize_image import stylize
+    from pixelwise.teaching.demo_run import demo
+    from pixelwise.training.config import TrainConfig
+    from pixelwise.training.preview import preview
     from pixelwise.training.run import train
 
 __version__ = "0.1.0"
 __all__ = [
+    "DataOptions",
+    "PredictOptions",
     "Predictor",
     "Result",
+    "StyleConfig",
+    "TrainConfig",
     "__version__",
     "build_model",
+    "check",
+    "compare",
+    "convert",
+    "demo",
     "evaluate",
+    "export_model",
+    "find_label_issues",
+    "list_models",
     "load",
+    "predict",
+    "preview",
+    "serve",
     "stylize",
+    "suspects",
     "train",
 ]
 
+# Where each name is defined, as "module:name" where it has another name there.
 _HOMES = {
+    "DataOptions": "pixelwise.datasets.options",
+    "PredictOptions": "pixelwise.inference.options",
     "Predictor": "pixelwise.inference.predictor",
     "Result": "pixelwise.inference.predictor",
+    "StyleConfig": "pixelwise.style_transfer.config",
+    "TrainConfig": "pixelwise.training.config",
     "build_model": "pixelwise.models.registry",
+    "check": "pixelwise.checks.check_dataset",
+    "compare": "pixelwise.evaluation.compare_models",
+    "convert": "pixelwise.datasets.conversion",
+    "demo": "pixelwise.teaching.demo_run",
     "evaluate": "pixelwise.evaluation.scoring",
+    "export_model": "pixelwise.api",
+    "find_label_issues": "pixelwise.evaluation.find_label_issues:suspects",
+    "list_models": "pixelwise.api",
     "load": "pixelwise.inference.load",
+    "predict": "pixelwise.api",
+    "preview": "pixelwise.training.preview",
+    "serve": "pixelwise.api",
     "stylize": "pixelwise.style_transfer.stylize_image",
+    "suspects": "pixelwise.evaluation.find_label_issues",
     "train": "pixelwise.training.run",
 }
 
@@ -41,7 +85,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pixelwise' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    module, _, alias = _HOMES[name].partition(":")
+    return getattr(import_module(module), alias or name)
 
 
 def __dir__() -> list[str]:

@@ -19,8 +19,9 @@ from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type
 
 from pixelwise.errors import ConfigError, unknown_choice_error
 
-# By dataclass: reading the source costs a millisecond or two.
+# By dataclass: type hints and source are read once.
 _FIELDS: dict[Any, "dict[str, OptionField]"] = {}
+_DOCS: dict[Any, dict[str, str]] = {}
 
 
 class Valid(Protocol):
@@ -70,14 +71,24 @@ class OptionField:
     name: str
     type: Any
     default: Any
-    doc: str
+    owner: type[Any]
     group: str
     metadata: Mapping[str, Any]
 
     @property
+    def doc(self) -> str:
+        """The string under the field, in one line."""
+        return field_docs(self.owner).get(self.name, "")
+
+    @property
     def choices(self) -> tuple[str, ...]:
-        """The values of a `Literal`, else nothing."""
-        return choices_of(self.type)
+        """The values to choose from: those of a `Literal`, or as declared."""
+        return choices_of(self.type) or self.metadata.get("choices", ())
+
+    @property
+    def metavar(self) -> str | None:
+        """What stands for the value in help texts, where it is declared."""
+        return self.metadata.get("metavar")
 
     @property
     def valid(self) -> Valid | None:
@@ -98,14 +109,23 @@ def option(
     suggest: bool = False,
     metavar: str | None = None,
     cli: str | None = None,
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field with what is known of its values.
 
     own: the command line has an option for it, called `cli` where it is not the field's name, with
     `metavar` for its value. suggest: an unknown choice is answered with the nearest known one.
+    choices: for help and completion, where the type is no Literal and another place checks them.
     """
-    notes = {"valid": valid, "own": own, "suggest": suggest, "metavar": metavar, "cli": cli}
-    return field(default=default, metadata=notes)
+    metadata = {
+        "valid": valid,
+        "own": own,
+        "suggest": suggest,
+        "metavar": metavar,
+        "cli": cli,
+        "choices": choices,
+    }
+    return field(default=default, metadata=metadata)
 
 
 def check_fields(config: Any) -> None:
@@ -136,18 +156,16 @@ def option_fields(kind: type[Any]) -> dict[str, OptionField]:
 
 def _read_fields(kind: type[Any]) -> dict[str, OptionField]:
     hints = get_type_hints(kind)
-    docs = field_docs(kind)
     result: dict[str, OptionField] = {}
     for item in fields(kind):
         hint = hints[item.name]
         if isinstance(hint, type) and is_dataclass(hint):
             for name, inner in option_fields(hint).items():
                 result[name] = OptionField(
-                    name, inner.type, inner.default, inner.doc, item.name, inner.metadata
+                    name, inner.type, inner.default, hint, item.name, inner.metadata
                 )
         else:
-            doc = docs.get(item.name, "")
-            result[item.name] = OptionField(item.name, hint, item.default, doc, "", item.metadata)
+            result[item.name] = OptionField(item.name, hint, item.default, kind, "", item.metadata)
     return result
 
 
@@ -182,8 +200,20 @@ def group_values(kind: type[Any], flat: Mapping[str, Any]) -> dict[str, dict[str
 
 
 def field_docs(kind: type[Any]) -> dict[str, str]:
-    """The string under each field of a dataclass, in one line; read from its source."""
-    body = ast.parse(dedent(inspect.getsource(kind))).body[0]
+    """The string under each field of a dataclass, in one line; read from its source, and nothing
+    where the source is not installed.
+    """
+    if kind not in _DOCS:
+        _DOCS[kind] = _read_docs(kind)
+    return _DOCS[kind]
+
+
+def _read_docs(kind: type[Any]) -> dict[str, str]:
+    try:
+        source = inspect.getsource(kind)
+    except OSError:
+        return {}
+    body = ast.parse(dedent(source)).body[0]
     assert isinstance(body, ast.ClassDef)
     docs = {}
     for line, following in zip(body.body, body.body[1:], strict=False):

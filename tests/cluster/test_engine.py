@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pixelwise.cli.main import with_address
+from pixelwise.cli.main import add_address
 from pixelwise.cluster import engine as module
 from pixelwise.cluster.engine import (
     Cluster,
@@ -131,7 +131,7 @@ def test_the_option_may_stand_without_an_address_wherever_it_stands() -> None:
         ("predict m --cluster=head:6379 s3://b/a.jpg", "--cluster=head:6379 s3://b/a.jpg"),
         ("predict m --cluster s3://b/a.jpg", "--cluster=auto s3://b/a.jpg"),
     ):
-        assert " ".join(with_address(words.split())).endswith(after)
+        assert " ".join(add_address(words.split())).endswith(after)
 
 
 def test_asking_for_help_imports_neither_ray_nor_torch() -> None:

@@ -528,7 +528,7 @@ def test_the_commands_export_and_predict_from_onnx(tmp_path: Path) -> None:
         str(tmp_path / "masks"),
     ]
     assert run.invoke(app, command).exit_code == 0
-    assert "1 were there already" in run.invoke(app, command).output
+    assert "1 existed already" in run.invoke(app, command).output
     expected = pixelwise.load(model).predict(tmp_path / "a.png").labels
     with Image.open(tmp_path / "masks/a.png") as mask:
         assert (np.asarray(mask) == expected).mean() > 0.999

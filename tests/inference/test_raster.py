@@ -389,7 +389,7 @@ def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*words, "--tile", "64", "64", "--max-memory", "100"])
     assert done.exit_code == 0, done.output
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["map.tif", "photo.png"]
-    assert "2 were there already" in CliRunner().invoke(app, [*words, "--tile", "64", "64"]).output
+    assert "2 existed already" in CliRunner().invoke(app, [*words, "--tile", "64", "64"]).output
 
 
 def test_scores_of_a_raster_are_those_of_the_picture_in_half_precision(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pixelwise.errors import ConfigError, TrainingError, WeightsError
 from pixelwise.models.encoder import Encoder
 from pixelwise.progress import Progress
 from pixelwise.style_transfer import optimization as transfer_module
+from pixelwise.style_transfer.config import D2L, StyleConfig
 from pixelwise.style_transfer.features import (
     HALO,
     EncoderFeatures,
@@ -26,7 +27,7 @@ from pixelwise.style_transfer.features import (
 )
 from pixelwise.style_transfer.losses import content_loss, gram, style_loss, total_variation
 from pixelwise.style_transfer.objective import Objective, Weights
-from pixelwise.style_transfer.optimization import BOOK, StyleConfig, transfer
+from pixelwise.style_transfer.optimization import transfer
 
 
 class Small(VggFeatures):
@@ -331,12 +332,12 @@ def test_weights_of_another_network_are_refused_by_the_first_tensor(tmp_path: Pa
 def test_the_books_settings_are_the_courses() -> None:
     """Section 14.12: weights 1, 1e4 (the Chinese edition: 1e3, and each ten times in the sum), 10;
     Adam at 0.3, times 0.8 every 50 of 500 steps, from the content."""
-    assert (BOOK.weights.content, BOOK.weights.style, BOOK.weights.smooth) == (1.0, 1e4, 10.0)
-    assert (BOOK.optimizer, BOOK.rate, BOOK.decay, BOOK.every, BOOK.steps) == (
+    assert (D2L.weights.content, D2L.weights.style, D2L.weights.smooth) == (1.0, 1e4, 10.0)
+    assert (D2L.optimizer, D2L.rate, D2L.decay, D2L.every, D2L.steps) == (
         "adam",
         0.3,
         0.8,
         50,
         500,
     )
-    assert (BOOK.start, BOOK.levels, BOOK.weights.relative) == ("content", 1, False)
+    assert (D2L.start, D2L.levels, D2L.weights.relative) == ("content", 1, False)

@@ -20,7 +20,7 @@ from pixelwise.models.encoder import Encoder
 from pixelwise.models.registry import ModelConfig
 from pixelwise.progress import Progress
 from pixelwise.style_transfer import stylize_image as job
-from pixelwise.style_transfer.optimization import BOOK
+from pixelwise.style_transfer.config import D2L
 from pixelwise.style_transfer.stylize_image import Region, Way
 
 
@@ -236,7 +236,7 @@ def test_bad_options_are_refused_before_any_work(
         pixelwise.stylize(content, style, region=Region("x"), **network)
     with pytest.raises(WeightsError, match="no such file"):
         pixelwise.stylize(
-            content, style, network="vgg19", weights=str(tmp_path / "none.pth"), config=BOOK
+            content, style, network="vgg19", weights=str(tmp_path / "none.pth"), config=D2L
         )
 
 

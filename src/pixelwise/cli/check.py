@@ -5,63 +5,75 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.options import Format
+from pixelwise.cli.exit_codes import IN_PART
+from pixelwise.cli.options import DATA, Images
+from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.datasets.options import DataOptions
 
 if TYPE_CHECKING:
     from pixelwise.checks.examine import Checkup
 
-IN_PART = 1
 _EXAMPLES = 3
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
+@options_from(OptionSource(DataOptions, ("format",), panel=DATA))
 def check(
-    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    data: Images,
     fix: Annotated[
-        Path | None, typer.Option(help="Write a mended copy to this new folder.")
+        Path | None,
+        typer.Option(help="Write a repaired copy to this new folder.", rich_help_panel=OUTPUT),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all findings to this file.")] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(help="Write all findings to this JSON file.", rich_help_panel=OUTPUT),
+    ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page with thumbnails.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Write a page with thumbnails.", rich_help_panel=OUTPUT
+        ),
     ] = None,
-    format: Format = "auto",
+    **options: str,
 ) -> None:
-    """Say what is wrong with a data set, where, and what to do. Nothing in it is changed.
+    """Find what is wrong with a data set, where, and what to do. The data itself is not changed.
 
-    Exit status: 0 without errors (warnings and notes may be), 1 with errors, 2 where nothing could
-    be checked. With --fix: 0 when the copy holds every pair, 1 when some were left out, each named
-    in fixes.jsonl.
+    Exit status: 0 without errors (there may be warnings and notes), 1 with errors, 2 where nothing
+    could be checked. With --fix: 0 when the copy holds every pair, 1 when some were left out, each
+    named in fixes.jsonl.
     """
     from pixelwise.checks import check_dataset as job
     from pixelwise.cli.console import TerminalProgress, messages, results
 
-    found, mended = job.check(
-        data, format=format, fix=fix, json_file=json, report=report, progress=TerminalProgress()
+    checkup, repair = job.check(
+        data, fix=fix, json_file=json, report=report, progress=TerminalProgress(), **options
     )
-    *facts, (_, counts) = job.facts(found)
+    *facts, (_, counts) = job.facts(checkup)
     for name, value in facts:
         results.print(f"[bold]{name}[/bold]: ", end="")
         results.print(value, markup=False)
-    _print_findings(found)
+    _print_findings(checkup)
     results.print(f"Kinds found: {counts}")
-    if mended is not None:
-        results.print(
-            f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl",
-            markup=False,
+    if repair is None:
+        if checkup.findings.of("error"):
+            raise typer.Exit(IN_PART)
+        return
+    results.print(
+        f"{repair.kept} pairs in {repair.folder}, {repair.changes} changes in fixes.jsonl",
+        markup=False,
+    )
+    if repair.left_out:
+        messages.print(
+            f"pixelwise: {repair.left_out} files were left out, see fixes.jsonl", markup=False
         )
-        if mended.left_out:
-            messages.print(
-                f"pixelwise: {mended.left_out} files were left out, see fixes.jsonl", markup=False
-            )
-    if mended.left_out if mended else found.findings.of("error"):
         raise typer.Exit(IN_PART)
 
 
-def _print_findings(found: "Checkup") -> None:
+def _print_findings(checkup: "Checkup") -> None:
     from pixelwise.checks.check_dataset import line
     from pixelwise.cli.console import results
 
-    for finding in found.findings:
+    for finding in checkup.findings:
         colour = _COLOURS[finding.severity]
         results.print()
         results.print(
@@ -69,7 +81,7 @@ def _print_findings(found: "Checkup") -> None:
         )
         results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
         for hit in finding.hits[:_EXAMPLES]:
-            results.print(f"  {line(hit, found)}", markup=False)
+            results.print(f"  {line(hit, checkup)}", markup=False)
         if finding.places > _EXAMPLES:
             results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
         results.print(f"  -> {finding.kind.fix}", markup=False)

@@ -1,59 +1,41 @@
 """`pixelwise compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import (
-    Format,
-    Seed,
-    SkipBroken,
-    SkipUnpaired,
-    Split,
-    TrainedThreshold,
-    naming_skip_broken,
-)
+from pixelwise.cli.options import DATA, READ_AS_TRAINED, Json, Report, Split, suggest_skip_broken
+from pixelwise.cli.options_from import options_from
 
 
-@naming_skip_broken()
+@suggest_skip_broken()
+@options_from(READ_AS_TRAINED)
 def compare(
     models: Annotated[
         list[Path],
         typer.Argument(help="Run folders, files or bundled models; or JSON files of evaluate."),
     ],
-    data: Annotated[Path | None, typer.Option(help="Folder of images and masks.")] = None,
-    split: Split = None,
-    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page with pictures to this folder.")
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of images and masks.", rich_help_panel=DATA)
     ] = None,
-    format: Format = "auto",
-    seed: Seed = None,
-    threshold: TrainedThreshold = None,
-    skip_broken: SkipBroken = False,
-    skip_unpaired: SkipUnpaired = False,
+    split: Split = None,
+    json: Json = None,
+    report: Report = None,
+    **options: Any,
 ) -> None:
-    """Say whether the difference between models is real: the same images, and a paired bootstrap
-    over them.
+    """Test whether the difference between models is significant: a paired bootstrap over the same
+    images.
     """
-    from rich.table import Table
-
     from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.tables import comparison_table
     from pixelwise.evaluation import compare_models as job
-    from pixelwise.evaluation.data_options import as_trained
 
-    skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
-    options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, **skipped)
-    found = job.compare(
-        models, data, split=split, options=options, report=report, progress=TerminalProgress()
+    comparison = job.compare(
+        models, data, split=split, report=report, progress=TerminalProgress(), **options
     )
     if json is not None:
-        found.write_json(json)
-    columns, rows = found.table()
-    table = Table(*columns, title=f"{found.split}: {len(found.images)} images")
-    for row in rows:
-        table.add_row(*row)
-    results.print(table)
-    for line in (*found.verdicts(), *found.notes):
+        comparison.write_json(json)
+    results.print(comparison_table(comparison))
+    for line in (*comparison.verdicts(), *comparison.notes):
         results.print(line, markup=False)

@@ -1,23 +1,30 @@
 """`pixelwise convert`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-IN_PART = 1
+from pixelwise.cli.exit_codes import IN_PART
+from pixelwise.cli.options import DATA
+from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.datasets.options import DataOptions
 
 
+@options_from(OptionSource(DataOptions, ("format", "skip_unpaired"), panel=DATA))
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="SRC", help="Data set in any format that can be read.")
     ],
     folder: Annotated[Path, typer.Argument(metavar="DST", help="New folder to write.")],
-    to: Annotated[str, typer.Option(help="folder, voc, coco, labelme, cvat, yolo or supervisely.")],
-    format: Annotated[str, typer.Option(help="Format of SRC, where it is not found out.")] = "auto",
-    skip_unpaired: Annotated[
-        bool, typer.Option(help="Leave out what has no image or no labels.")
-    ] = False,
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Format to write: folder, voc, coco, labelme, cvat, yolo or supervisely.",
+            rich_help_panel=OUTPUT,
+        ),
+    ],
+    **options: Any,
 ) -> None:
     """Write a data set in another format; SRC is never changed.
 
@@ -27,11 +34,10 @@ def convert(
     from pixelwise.cli.console import TerminalProgress, messages, results
     from pixelwise.datasets.conversion import convert as job
 
-    progress = TerminalProgress()
-    done = job(source, folder, to=to, format=format, skip_unpaired=skip_unpaired, progress=progress)
-    for line in done.lines():
+    conversion = job(source, folder, to=to, progress=TerminalProgress(), **options)
+    for line in conversion.lines():
         results.print(line, markup=False)
-    for _, reason in done.left_out:
+    for _, reason in conversion.left_out:
         messages.print(f"pixelwise: left out: {reason}", markup=False)
-    if done.left_out:
+    if conversion.left_out:
         raise typer.Exit(IN_PART)

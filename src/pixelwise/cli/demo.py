@@ -17,13 +17,14 @@ def demo(
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.teaching.demo_run import demo as job
 
-    done = job(out, progress=TerminalProgress())
+    result = job(out, progress=TerminalProgress())
+    scores = result.evaluation.scores
     lines = [
-        f"a photograph    {done.photograph}",
-        f"test mean IoU   {done.evaluation.scores.mean_iou:.4f} over "
-        f"{done.evaluation.scores.images} images",
-        f"look at         {done.overlay}",
-        f"scores          {done.report}",
-        f"training        {done.run / 'report.html'}",
+        f"test mean IoU   {scores.mean_iou:.4f} over {scores.images} images",
+        f"look at         {result.overlay}",
+        f"scores          {result.report}",
+        f"training        {result.run / 'report.html'}",
     ]
-    results.print("\n".join(lines if done.photograph else lines[1:]), markup=False)
+    if result.photograph:
+        lines.insert(0, f"a photograph    {result.photograph}")
+    results.print("\n".join(lines), markup=False)

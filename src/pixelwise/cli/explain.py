@@ -1,15 +1,17 @@
 """`pixelwise explain`: drawings that show how it works."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import Threshold
+from pixelwise.cli.options import DATA, Images
+from pixelwise.cli.options_from import OptionSource, options_from
+from pixelwise.datasets.options import DataOptions
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Draw how it works: convolutions, augmentation, FCN's scores, networks.",
+    help="Draw how it works: convolutions, augmentation, the scores of an FCN, networks.",
 )
 
 Out = Annotated[Path, typer.Option(help="PNG to write.")]
@@ -20,14 +22,16 @@ def transposed(
     out: Out,
     input: Annotated[str, typer.Option(help="Rows of numbers, as in '0 1; 2 3'.")] = "0 1; 2 3",
     kernel: Annotated[str, typer.Option(help="Rows of numbers.")] = "0 1; 2 3",
-    stride: Annotated[int, typer.Option(help="Pixels between two layings of the kernel.")] = 1,
-    padding: Annotated[int, typer.Option(help="Pixels cut from the result's border.")] = 0,
+    stride: Annotated[int, typer.Option(help="Pixels between two positions of the kernel.")] = 1,
+    padding: Annotated[int, typer.Option(help="Pixels cut from the border of the result.")] = 0,
 ) -> None:
     """A transposed convolution, step by step."""
     from pixelwise.cli.console import results
     from pixelwise.teaching.figures import draw_transposed
 
-    result = draw_transposed(_matrix(input), _matrix(kernel), out, stride=stride, padding=padding)
+    result = draw_transposed(
+        _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
+    )
     results.print(
         "\n".join(" ".join(f"{value:g}" for value in row) for row in result.tolist()), markup=False
     )
@@ -37,31 +41,30 @@ def transposed(
 def checkerboard(
     out: Out,
     kernel: Annotated[
-        list[int] | None, typer.Option(help="Sides of kernels; give it several times.")
+        list[int] | None, typer.Option(help="Side of a kernel; repeat it for several.")
     ] = None,
-    stride: Annotated[int, typer.Option(help="Of every kernel.")] = 2,
+    stride: Annotated[int, typer.Option(help="Stride of every kernel.")] = 2,
 ) -> None:
     """How evenly the kernels of a transposed convolution cover its output."""
     from pixelwise.cli.console import results
     from pixelwise.teaching.figures import draw_checkerboard
 
-    found = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
-    for (side, _), ratio in found.items():
-        results.print(
-            f"kernel {side}, stride {stride}: {'even' if ratio == 1 else f'uneven, {ratio:g} to 1'}"
-        )
+    ratios = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
+    for (side, _), ratio in ratios.items():
+        evenness = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
+        results.print(f"kernel {side}, stride {stride}: {evenness}")
 
 
 @app.command()
 def augmentation(
-    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    data: Images,
     out: Out,
     crop: Annotated[
         tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the augmentation.")] = 0,
 ) -> None:
-    """One image with its mask, and what a training sees of it."""
+    """An image with its mask, and the samples that a training makes of it."""
     from pixelwise.teaching.lessons import explain_augmentation
 
     explain_augmentation(data, out, crop=crop, seed=seed)
@@ -73,42 +76,46 @@ def scores(
     image: Annotated[Path, typer.Option(help="A photo.")],
     out: Out,
 ) -> None:
-    """What FCN models see in one photo at their strides."""
+    """The class scores of FCN models at each of their strides, for one photo."""
     from pixelwise.teaching.lessons import explain_scores
 
     explain_scores(models, image, out)
 
 
 @app.command()
+@options_from(OptionSource(DataOptions, ("matte_threshold",), panel=DATA))
 def networks(
-    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
+    data: Images,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    epochs: Annotated[int, typer.Option(help="Of each network.")] = 5,
+    epochs: Annotated[int, typer.Option(help="Epochs of each network.")] = 5,
     crop: Annotated[
         tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 8,
-    seed: Annotated[int, typer.Option(help="Of order, augmentation and weights.")] = 0,
-    threshold: Threshold = 128,
+    seed: Annotated[
+        int,
+        typer.Option(help="Random seed for the order of samples, augmentation and new weights."),
+    ] = 0,
+    **options: Any,
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.teaching.lessons import compare_networks, table
 
-    found = compare_networks(
+    networks = compare_networks(
         data,
         out,
         epochs=epochs,
         crop=crop,
         batch=batch,
         seed=seed,
-        matte_threshold=threshold,
         progress=TerminalProgress(),
+        **options,
     )
-    results.print(table(found), markup=False)
+    results.print(table(networks), markup=False)
 
 
-def _matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported inside
+def _parse_matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported inside
     import torch
 
     from pixelwise.errors import ConfigError

@@ -17,38 +17,39 @@ def export(
         ),
     ],
     images: Annotated[
-        list[Path] | None, typer.Option(help="Images or folders to compare on.")
+        list[Path] | None, typer.Option(help="Images or folders to compare the outputs on.")
     ] = None,
     int8: Annotated[
         Path | None,
         typer.Option(
-            metavar="DATA", help="8-bit integers, calibrated and scored on this labelled data."
+            metavar="DATA",
+            help="Quantise to 8-bit integers, calibrated and scored on this labelled data.",
         ),
     ] = None,
 ) -> None:
-    """Write an ONNX, OpenVINO or smaller file, compared with PyTorch on real images before it is
-    kept.
+    """Write an ONNX, OpenVINO or smaller file; it is saved only if its outputs match PyTorch's on
+    real images.
     """
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.export.exporter import export as job
     from pixelwise.export.int8 import LARGEST_LOSS, export_int8
 
     if int8 is not None:
-        small = export_int8(model, out, int8, progress=TerminalProgress())
-        before, after = small.mean_iou
-        slow, fast = small.seconds
+        quantised = export_int8(model, out, int8, progress=TerminalProgress())
+        before, after = quantised.mean_iou
+        seconds_before, seconds_after = quantised.seconds
         results.print(
-            f"{small.path}  {small.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
-            f"float32 on {small.images} "
-            f"validation images ({LARGEST_LOSS} may be lost), {slow / fast:.1f} times the "
-            "speed of float32 on OpenVINO",
+            f"{quantised.path}  {quantised.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
+            f"float32 on {quantised.images} validation images ({LARGEST_LOSS} may be lost), "
+            f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
             markup=False,
         )
         return
-    done = job(model, out, images=images or (), progress=TerminalProgress())
+    exported = job(model, out, images=images or (), progress=TerminalProgress())
+    speed = exported.torch_seconds / exported.seconds
     results.print(
-        f"{done.path}  largest logit gap {done.gap:.1e}, labels agree on "
-        f"{100 * done.agreement:.3f} % of the pixels, "
-        f"{done.torch_seconds / done.seconds:.1f} times the speed of PyTorch in float32",
+        f"{exported.path}  largest logit gap {exported.gap:.1e}, labels agree on "
+        f"{100 * exported.agreement:.3f} % of the pixels, "
+        f"{speed:.1f} times the speed of PyTorch in float32",
         markup=False,
     )

@@ -2,13 +2,18 @@
 commands.
 """
 
+import atexit
 import gc
+import logging
 import os
 import re
 import sys
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+import pixelwise
 from pixelwise.cli import (
     check,
     compare,
@@ -25,62 +30,102 @@ from pixelwise.cli import (
     train,
 )
 from pixelwise.cli.console import messages
+from pixelwise.cli.exit_codes import DONE, IN_PART, REFUSED
 from pixelwise.errors import PixelwiseError
+from pixelwise.malloc import retain_memory
 
-REFUSED = 2
-IN_PART = 1
+# Typer's own exit status after Ctrl-C.
 TYPER_INTERRUPTED = 130
+
+# Objects that are made before Python looks for garbage among the young ones, 700 by default.
+# Importing PyTorch makes a million that live on: looking through them takes 0.8 s.
+GC_THRESHOLD = 200_000
+
+ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
 
 app = typer.Typer(
     name="pixelwise",
     help="Semantic segmentation: from a folder of images and masks to a model, and masks of new "
     "images.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("check")(check.check)
-app.command("convert")(convert.convert)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("serve")(serve.serve)
-app.command("stylize")(stylize.stylize)
-app.command("suspects")(suspects.suspects)
-app.command("models")(models.models)
-app.add_typer(explain.app, name="explain")
+
+# Panel of the command list, command, an example for its --help, and whether its work takes large
+# arrays step after step: these keep freed memory (see retain_memory).
+_START = "Start here"
+_DATA = "Data"
+_MODEL = "Models"
+_USE = "Use a model"
+_COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
+    (_START, demo.demo, "pixelwise demo --out demo", True),
+    (_START, models.models, "pixelwise models --find 'resnet*'", False),
+    (_DATA, check.check, "pixelwise check data --report check.html", False),
+    (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
+    (_DATA, suspects.suspects, "pixelwise suspects runs/a data --out suspects", False),
+    (_MODEL, train.train, "pixelwise train data --out runs/a --decoder unet --epochs 20", True),
+    (_MODEL, evaluate.evaluate, "pixelwise evaluate runs/a data --report report", False),
+    (_MODEL, compare.compare, "pixelwise compare runs/a runs/b --data data", False),
+    (_USE, predict.predict, "pixelwise predict runs/a photos --out masks --overlay", True),
+    (_USE, export.export, "pixelwise export runs/a --out model.onnx", False),
+    (_USE, serve.serve, "pixelwise serve runs/a --port 8000", False),
+    (_USE, stylize.stylize, "pixelwise stylize photo.jpg painting.jpg --out styled.jpg", True),
+)
+for _panel, _command, _example, _retains in _COMMANDS:
+    _name = _command.__name__
+    _run = retain_memory()(_command) if _retains else _command
+    app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_run)
+app.add_typer(explain.app, name="explain", rich_help_panel=_START)
 
 
-OBJECTS = 200_000
-ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pixelwise {pixelwise.__version__}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def script() -> None:
-    """Entry point of the console script: `main` without the seconds that Python spends on
-    housekeeping.
+    """Entry point of the console script: `main`, without taking PyTorch's objects apart at the end.
 
-    Importing PyTorch makes a million objects that live on: looking through them for garbage again
-    and again takes 0.8 s, and taking them apart at the end 1.2 s.
+    Threads are joined and exit handlers run as ever. What follows, destroying a million objects one
+    by one, takes 1.8 s of CPU time to no effect; `gc.freeze` would save as much, but makes Triton's
+    bindings print a page of leaks.
     """
-    gc.set_threshold(OBJECTS)
-    status = 0
+    gc.set_threshold(GC_THRESHOLD)
+    status = IN_PART  # of an error that is not caught, whose traceback Python prints
+
+    def skip_teardown() -> None:
+        logging.shutdown()  # the one handler that was registered before
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    atexit.register(skip_teardown)  # the first to be registered is the last to run
     try:
         main()
+        status = DONE
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+        raise
 
 
-def with_address(words: list[str]) -> list[str]:
+def add_address(words: list[str]) -> list[str]:
     """`--cluster` may stand without its address, also before images: one is HOST:PORT, local or
     auto.
     """
-    following = [*words[1:], ""]
+    following = [*words, ""][1:]
     return [
         "--cluster=auto" if word == "--cluster" and not re.fullmatch(ADDRESS, after) else word
         for word, after in zip(words, following, strict=True)
@@ -90,7 +135,7 @@ def with_address(words: list[str]) -> list[str]:
 def main() -> None:
     """Run the command in `sys.argv`; ends with SystemExit."""
     try:
-        app(with_address(sys.argv[1:]))
+        app(add_address(sys.argv[1:]))
     except PixelwiseError as error:
         messages.print(f"pixelwise: {error}", markup=False)
         sys.exit(REFUSED)

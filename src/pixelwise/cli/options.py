@@ -1,6 +1,4 @@
-"""Options that several commands share: the model, how a data set is read, how it is predicted, and
-where.
-"""
+"""Arguments and options that several commands share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,64 +7,100 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource
+from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError, ImageError
+from pixelwise.hardware import DEVICES, PRECISIONS
+
+DATA = "Data"
+CLUSTER = "Cluster"
+RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+
+# A model is scored on data that is read as for its training.
+READ_AS_TRAINED = OptionSource(
+    DataOptions,
+    ("format", "seed", "matte_threshold", "skip_unpaired", "skip_broken"),
+    unset=True,
+    panel=DATA,
+    notes=" As in the model's training, if not given.",
+)
+
+
+def choice_option(choices: tuple[str, ...], help: str, panel: str | None = None) -> object:
+    """An option with names to choose from, which are shown and completed; the job checks them."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return typer.Option(
+        help=help, metavar="|".join(choices), autocompletion=complete, rich_help_panel=panel
+    )
+
 
 Model = Annotated[
     Path,
     typer.Argument(help="Run folder, file (.safetensors, .onnx, .xml) or bundled model: animals."),
 ]
-Format = Annotated[str, typer.Option(help="auto, or one of the formats in docs/formats.md.")]
-Split = Annotated[str | None, typer.Option(help="train, val or test; test where there is one.")]
-Seed = Annotated[int | None, typer.Option(help="Of the split; the training's if not given.")]
-Threshold = Annotated[
-    int, typer.Option(help="Alpha mattes: the value from which a pixel is person.")
-]
-TrainedThreshold = Annotated[
-    int | None,
+Images = Annotated[Path, typer.Argument(help="Folder of images and masks.")]
+Split = Annotated[
+    str | None,
     typer.Option(
-        "--threshold", help="Alpha mattes: person from there on; the training's if not given."
+        help="Split to score: train, val or test; by default test, or else val.",
+        rich_help_panel=DATA,
     ),
 ]
-SkipUnpaired = Annotated[
-    bool, typer.Option("--skip-unpaired", help="Leave out images and masks without partner.")
+Json = Annotated[
+    Path | None,
+    typer.Option(help="Write all figures to this JSON file.", rich_help_panel=OUTPUT),
 ]
-SkipBroken = Annotated[
-    bool, typer.Option("--skip-broken", help="Leave out broken files and unlike pairs.")
+Report = Annotated[
+    Path | None,
+    typer.Option(help="Write an HTML page with pictures to this folder.", rich_help_panel=OUTPUT),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[
+    str, choice_option(DEVICES, "Device; auto is the GPU where there is one.", HARDWARE)
+]
+Precision = Annotated[
+    str | None,
+    choice_option(PRECISIONS, "Precision; chosen with the runtime by default.", HARDWARE),
+]
+Runtime = Annotated[
+    str,
+    choice_option(RUNTIMES, "What runs the model; auto measures which is fastest.", HARDWARE),
+]
+Tile = Annotated[
+    tuple[int, int],
+    typer.Option(metavar="H W", help="Height and width of the tiles of larger images."),
+]
 OnCluster = Annotated[
     str | None,
     typer.Option(
-        "--cluster", metavar="[ADDRESS]", help="Work on a Ray cluster; see docs/cluster.md."
+        "--cluster",
+        metavar="[ADDRESS]",
+        help="Run on a Ray cluster: HOST:PORT, local or auto.",
+        rich_help_panel=CLUSTER,
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(help="On a cluster: how many; one a core or GPU if not given.")
-]
-Tta = Annotated[
-    bool, typer.Option("--tta", help="Average with the mirrored image; twice the time.")
-]
-Largest = Annotated[
-    list[str] | None,
-    typer.Option(metavar="CLASS", help="Keep only the largest region of this class in an image."),
-]
-Scale = Annotated[
-    list[float] | None,
-    typer.Option(metavar="S", help="Average over sizes, 1 being the model's own; give several."),
+    int | None,
+    typer.Option(
+        help="Workers on the cluster; by default one for each core or GPU.",
+        rich_help_panel=CLUSTER,
+    ),
 ]
 
 
-def refuse_alone(cluster: str | None, **given: object) -> None:
-    """Raises ConfigError for an option that says nothing without --cluster."""
-    for name, value in given.items():
+def check_cluster_options(cluster: str | None, **options: object) -> None:
+    """Raises ConfigError for an option that means nothing without --cluster."""
+    for name, value in options.items():
         if value and cluster is None:
             raise ConfigError(f"--{name} goes with --cluster; give that too, or leave it out")
 
 
 @contextmanager
-def naming_skip_broken() -> Iterator[None]:
-    """Errors of files that --skip-broken leaves out say so; a label that is no class, an error of
-    its own, stays.
+def suggest_skip_broken() -> Iterator[None]:
+    """Errors of files that --skip-broken leaves out name that option; a label that is no class, an
+    error of its own, stays.
     """
     try:
         yield

@@ -4,91 +4,76 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelwise.cli.exit_codes import IN_PART, REFUSED
 from pixelwise.cli.options import (
+    CLUSTER,
     Device,
-    Largest,
     Model,
     OnCluster,
-    Scale,
-    Tta,
+    Precision,
+    Runtime,
+    Tile,
     Workers,
-    refuse_alone,
+    check_cluster_options,
 )
+from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource, options_from
+from pixelwise.inference.options import PredictOptions
 
-IN_PART = 1
-REFUSED = 2
 
-
+@options_from(
+    OptionSource(PredictOptions, ("overlay", "confidence", "extras"), panel=OUTPUT),
+    OptionSource(PredictOptions, ("smallest", "largest", "tta", "scales"), panel="Labels"),
+)
 def predict(
     model: Model,
     images: Annotated[
-        list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")
+        list[str],
+        typer.Argument(help="Image files, folders, quoted patterns ('*.jpg') or .txt lists."),
     ],
-    out: Annotated[str, typer.Option(help="Folder for the masks.")],
-    overlay: Annotated[
-        bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")
-    ] = False,
-    confidence: Annotated[
-        bool, typer.Option("--confidence", help="Also write how sure each pixel is.")
-    ] = False,
-    tile: Annotated[
-        tuple[int, int], typer.Option(metavar="H W", help="Larger images go in tiles.")
-    ] = (1024, 1024),
+    out: Annotated[str, typer.Option(help="Folder for the masks.", rich_help_panel=OUTPUT)],
+    tile: Tile = (1024, 1024),
     overlap: Annotated[
-        float, typer.Option(help="Share of a tile that neighbours have in common.")
+        float, typer.Option(help="Share of a tile that overlaps with its neighbours.")
     ] = 0.0625,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT",
-            help="probabilities, logits, areas, polygons or seams; give it once for each.",
-        ),
-    ] = None,
-    smallest_area: Annotated[
-        int, typer.Option(metavar="PIXELS", help="Join smaller regions (extra raster).")
-    ] = 0,
-    largest: Largest = None,
-    tta: Tta = False,
-    scale: Scale = None,
     max_memory: Annotated[
         int | None,
-        typer.Option(metavar="MIB", help="Large images: what the sums of logits may take; 480."),
+        typer.Option(
+            metavar="MIB",
+            help="Memory for the summed logits of large images; 480 MiB by default.",
+            rich_help_panel=HARDWARE,
+        ),
     ] = None,
-    runtime: Annotated[str, typer.Option(help="auto, torch, onnxruntime or openvino.")] = "auto",
-    precision: Annotated[
-        str | None, typer.Option(help="float32 or bfloat16; else chosen with the runtime.")
-    ] = None,
+    runtime: Runtime = "auto",
+    precision: Precision = None,
     device: Device = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Make masks anew that are there already.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace masks that already exist.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     cluster: OnCluster = None,
     workers: Workers = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")
+        bool,
+        typer.Option(
+            "--estimate",
+            help="Only estimate what the job would take on the cluster.",
+            rich_help_panel=CLUSTER,
+        ),
     ] = False,
+    **options: Any,
 ) -> None:
-    """Write a mask (palette PNG of class ids) for each image. Masks that are there already are
-    left.
+    """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
+    skipped.
     """
+    from pixelwise.api import predict as job
     from pixelwise.cli.console import TerminalProgress
-    from pixelwise.inference.load import load, worth_measuring
-    from pixelwise.inference.options import PredictOptions
-    from pixelwise.inference.outputs import Recipe
-    from pixelwise.inference.predict_files import find_images, predict_files
 
-    refuse_alone(cluster, estimate=estimate, workers=workers)
+    check_cluster_options(cluster, estimate=estimate, workers=workers)
     progress = TerminalProgress()
-    choices = PredictOptions(
-        overlay,
-        confidence,
-        tuple(also or ()),
-        tta,
-        tuple(scale or ()),
-        smallest_area,
-        tuple(largest or ()),
-    )
     loading: dict[str, Any] = {
+        "runtime": runtime,
         "device": device,
         "precision": precision,
         "tile": tile,
@@ -99,26 +84,21 @@ def predict(
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict_job import Order, predict_on_cluster
 
-        order = Order(
-            model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate
-        )
-        told = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
+        order = Order(model, images, out, PredictOptions(**options), loading, overwrite, estimate)
+        outcome = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
         if not estimate:
-            _tell(told.written, told.skipped, len(told.failed), out)
+            _print_counts(outcome.written, outcome.skipped, len(outcome.failed), out)
         return
-    runtime = worth_measuring(runtime, find_images(images), model, precision)
-    predictor = load(model, runtime=runtime, progress=progress, **loading)
-    recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
-    done = predict_files(predictor, images, out, choices=choices, recipe=recipe, progress=progress)
-    _tell(len(done.written), len(done.skipped), len(done.failed), out)
+    result = job(model, images, out, overwrite=overwrite, progress=progress, **loading, **options)
+    _print_counts(len(result.written), len(result.skipped), len(result.failed), out)
 
 
-def _tell(written: int, skipped: int, failed: int, out: str) -> None:
-    """What was done; ends the command where some images failed."""
+def _print_counts(written: int, skipped: int, failed: int, out: str) -> None:
+    """Print what was done; ends the command where some images failed."""
     from pixelwise.cli.console import messages, results
 
-    there = f", {skipped} were there already" if skipped else ""
-    results.print(f"{written} masks in {out}{there}", markup=False)
+    existing = f", {skipped} existed already" if skipped else ""
+    results.print(f"{written} masks in {out}{existing}", markup=False)
     if failed:
         messages.print(
             f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False

@@ -1,11 +1,22 @@
 """`pixelwise serve`."""
 
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from pixelwise.cli.options_from import HARDWARE
+from pixelwise.hardware import DEVICES, PRECISIONS
+
+LIMITS = "Limits"
+STYLE = "Style transfer"
+
+
+def _option(name: str, help: str, panel: str | None = None, metavar: str | None = None) -> Any:
+    """An option that an environment variable sets as well."""
+    return typer.Option(
+        envvar=f"PIXELWISE_{name}", help=help, rich_help_panel=panel, metavar=metavar
+    )
 
 
 def serve(
@@ -13,85 +24,97 @@ def serve(
         list[str],
         typer.Argument(
             envvar="PIXELWISE_MODELS",
-            help="Run folders or model files; NAME=MODEL gives one a name.",
+            help="Run folders or model files; NAME=MODEL names one.",
         ),
     ],
-    host: Annotated[
-        str, typer.Option(envvar="PIXELWISE_HOST", help="Address to listen on.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PIXELWISE_PORT", help="0 takes a free one.")] = 8000,
+    host: Annotated[str, _option("HOST", "Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, _option("PORT", "Port to listen on; 0 takes a free one.")] = 8000,
     token: Annotated[
         str | None,
-        typer.Option(
-            envvar="PIXELWISE_TOKEN",
-            help="What clients must show; demanded where others reach the host.",
-        ),
+        _option("TOKEN", "Token that clients must send; required where others reach the host."),
     ] = None,
-    queue: Annotated[
-        int, typer.Option(envvar="PIXELWISE_QUEUE", help="Requests of a model held at once.")
-    ] = 256,
-    deadline: Annotated[
-        float, typer.Option(envvar="PIXELWISE_DEADLINE", help="Seconds for a request.")
-    ] = 60.0,
-    max_bytes: Annotated[
-        int, typer.Option(envvar="PIXELWISE_MAX_BYTES", help="Of an image file.")
-    ] = 20 * 2**20,
+    queue: Annotated[int, _option("QUEUE", "Requests that a model holds at once.", LIMITS)] = 256,
+    deadline: Annotated[float, _option("DEADLINE", "Seconds for a request.", LIMITS)] = 60.0,
+    max_bytes: Annotated[int, _option("MAX_BYTES", "Largest image file, in bytes.", LIMITS)] = 20
+    * 2**20,
     max_pixels: Annotated[
-        int, typer.Option(envvar="PIXELWISE_MAX_PIXELS", help="Of a picture.")
+        int, _option("MAX_PIXELS", "Largest picture, in pixels.", LIMITS)
     ] = 50_000_000,
-    max_side: Annotated[int, typer.Option(envvar="PIXELWISE_MAX_SIDE", help="Pixels.")] = 16_384,
+    max_side: Annotated[
+        int, _option("MAX_SIDE", "Longest side of a picture, in pixels.", LIMITS)
+    ] = 16_384,
     format: Annotated[
         list[str] | None,
-        typer.Option(
-            envvar="PIXELWISE_FORMAT", help="JPEG, PNG, WEBP (these if not given), BMP, TIFF, GIF."
+        _option(
+            "FORMAT",
+            "Accepted image format; repeat it for several. By default JPEG, PNG and WEBP.",
+            LIMITS,
+            "JPEG|PNG|WEBP|BMP|TIFF|GIF",
         ),
     ] = None,
     style_weights: Annotated[
         Path | None,
-        typer.Option(
-            envvar="PIXELWISE_STYLE_WEIGHTS", help="For the page's second tab, as in stylize."
-        ),
+        _option("STYLE_WEIGHTS", "Weights for the page's second tab, as in stylize.", STYLE),
     ] = None,
     style_network: Annotated[
         str,
-        typer.Option(
-            envvar="PIXELWISE_STYLE_NETWORK",
-            help="Whose weights these are: vgg19, vgg16 or timm's.",
-        ),
+        _option("STYLE_NETWORK", "Network of these weights: vgg19, vgg16 or timm's.", STYLE),
     ] = "vgg19",
     tile: Annotated[
         tuple[int, int],
-        typer.Option(
-            envvar="PIXELWISE_TILE", metavar="H W", help="Larger images are cut in tiles."
+        _option(
+            "TILE", "Height and width of the tiles that larger images are cut in.", metavar="H W"
         ),
     ] = (1024, 1024),
     runtime: Annotated[
-        str, typer.Option(envvar="PIXELWISE_RUNTIME", help="auto, torch, onnxruntime or openvino.")
+        str,
+        _option(
+            "RUNTIME",
+            "What runs the model; auto measures which is fastest.",
+            HARDWARE,
+            "auto|torch|onnxruntime|openvino",
+        ),
     ] = "auto",
     precision: Annotated[
         str | None,
-        typer.Option(
-            envvar="PIXELWISE_PRECISION", help="float32 or bfloat16; else chosen with the runtime."
+        _option(
+            "PRECISION",
+            "Precision; chosen with the runtime by default.",
+            HARDWARE,
+            "|".join(PRECISIONS),
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(envvar="PIXELWISE_DEVICE", help="auto, cpu or cuda.")
+        str,
+        _option(
+            "DEVICE", "Device; auto is the GPU where there is one.", HARDWARE, "|".join(DEVICES)
+        ),
     ] = "auto",
 ) -> None:
-    """Answer HTTP requests with masks, on the pipeline of `predict`."""
+    """Answer HTTP requests with masks, as `predict` makes them."""
+    from pixelwise.api import serve as job
     from pixelwise.cli.console import TerminalProgress
-    from pixelwise.inference.load import load
-    from pixelwise.serving.run import check_open, load_all
-    from pixelwise.serving.run import serve as job
-    from pixelwise.serving.settings import Settings
 
-    settings = Settings(token, max_bytes, max_pixels, max_side, queue=queue, deadline=deadline)
-    settings = replace(settings, style_weights=style_weights, style_network=style_network)
+    settings: dict[str, Any] = {
+        "token": token,
+        "queue": queue,
+        "deadline": deadline,
+        "max_bytes": max_bytes,
+        "max_pixels": max_pixels,
+        "max_side": max_side,
+        "style_weights": style_weights,
+        "style_network": style_network,
+    }
     if format is not None:
-        settings = replace(settings, formats=tuple(format))
-    check_open(host, settings)  # before the models are loaded
-    progress = TerminalProgress()
-    make = partial(
-        load, device=device, precision=precision, tile=tile, runtime=runtime, progress=progress
+        settings["formats"] = tuple(format)
+    job(
+        models,
+        host=host,
+        port=port,
+        progress=TerminalProgress(),
+        runtime=runtime,
+        device=device,
+        precision=precision,
+        tile=tile,
+        **settings,
     )
-    job(load_all(models, make), settings, host=host, port=port, said=progress.log)

@@ -5,98 +5,141 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelwise.cli.exit_codes import IN_PART
+from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.config_fields import own_options, select_fields
+from pixelwise.style_transfer.config import D2L, D2L_SIZE, Setup, StyleConfig
 
+REGIONS = "Regions"
+STYLE = "Style"
+
+RECIPES = {"default": StyleConfig(), "d2l": D2L, "book": D2L}
+
+
+@options_from(
+    OptionSource(Setup, unset=True, panel=STYLE),
+    OptionSource(StyleConfig, unset=True, panel=STYLE),
+)
 def stylize(
-    content: Annotated[Path, typer.Argument(help="The picture to paint anew.")],
-    style: Annotated[Path, typer.Argument(help="The picture whose style it gets.")],
-    out: Annotated[Path, typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.")],
-    size: Annotated[
-        tuple[int, int] | None,
+    content: Annotated[Path, typer.Argument(help="Picture to repaint.")],
+    style: Annotated[Path, typer.Argument(help="Picture whose style it gets.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.", rich_help_panel=OUTPUT),
+    ],
+    only: Annotated[
+        list[str] | None,
         typer.Option(
-            metavar="H W",
-            help="What the result fits into; 600 600, by the book 300 450, if not given.",
+            metavar="CLASS",
+            help="Apply the style only to this class; repeat it for several.",
+            rich_help_panel=REGIONS,
         ),
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Steps in all; 200, by the book 500, if not given.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="auto (measured), float32 or bfloat16.")] = "auto",
-    network: Annotated[str, typer.Option(help="vgg19, vgg16 or a timm network.")] = "vgg19",
-    weights: Annotated[str, typer.Option(help="Of the network: auto or a file.")] = "auto",
-    only: Annotated[
-        list[str] | None, typer.Option(metavar="CLASS", help="Style on this class alone.")
-    ] = None,
     but: Annotated[
-        list[str] | None, typer.Option("--except", metavar="CLASS", help="Style all but this.")
+        list[str] | None,
+        typer.Option(
+            "--except",
+            metavar="CLASS",
+            help="Apply the style to all but this class.",
+            rich_help_panel=REGIONS,
+        ),
     ] = None,
     class_style: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS=IMAGE", help="The style of this class instead."),
+        typer.Option(
+            metavar="CLASS=IMAGE",
+            help="A style of its own for this class.",
+            rich_help_panel=REGIONS,
+        ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="What finds the classes: a run, model file or bundled model.")
+        str,
+        typer.Option(
+            help="Run, model file or bundled model that finds the classes.",
+            rich_help_panel=REGIONS,
+        ),
     ] = "",
-    tile: Annotated[
-        int | None, typer.Option(help="Pixels a side that the network sees at once.")
-    ] = None,
     way: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of the way, a film and curves.")
+        Path | None,
+        typer.Option(
+            help="Folder for intermediate pictures, a film and the loss curves.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    every: Annotated[int, typer.Option(help="Steps between pictures of the way.")] = 25,
+    every: Annotated[
+        int,
+        typer.Option(help="Steps between intermediate pictures.", rich_help_panel=OUTPUT),
+    ] = 25,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="default|d2l",
+            help='Set of defaults; d2l: as in "Dive into Deep Learning", 500 steps at 300 x 450.',
+            rich_help_panel=STYLE,
+        ),
+    ] = "default",
     book: Annotated[
-        bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")
+        bool, typer.Option("--book", help="The same as --recipe d2l.", hidden=True)
     ] = False,
     set: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of StyleConfig.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Any other style option; docs/reference/config.md lists them.",
+            rich_help_panel=STYLE,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of a start from noise.")] = 0,
+    **options: Any,
 ) -> None:
-    """Paint a picture in the style of another, whole or on the regions of some classes."""
+    """Paint a picture in the style of another, whole or only on the regions of some classes."""
     from dataclasses import replace
 
     from pixelwise.cli.console import TerminalProgress, results
-    from pixelwise.errors import ConfigError
+    from pixelwise.errors import ConfigError, unknown_choice_error
     from pixelwise.overrides import parse_overrides
     from pixelwise.style_transfer import stylize_image as job
-    from pixelwise.style_transfer.optimization import BOOK, BOOK_SIZE, StyleConfig
 
-    options = {"seed": seed, "tile": tile, "steps": steps}
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    given |= parse_overrides(set or [], StyleConfig, own=[*options, "bfloat16"])
-    config = replace(BOOK if book else StyleConfig(), **given)
-    own = _styles(class_style or [])
-    if (only or but or own) and not model:
+    if recipe not in RECIPES:
+        raise unknown_choice_error("recipe", recipe, ("default", "d2l"))
+    defaults = RECIPES["d2l" if book else recipe]
+    setup = select_fields(options, Setup)
+    if defaults is D2L:
+        setup.setdefault("size", D2L_SIZE)
+    changes = select_fields(options, StyleConfig)
+    own = (*own_options(StyleConfig), "bfloat16")
+    changes |= parse_overrides(set or [], StyleConfig, own=own)
+    config = replace(defaults, **changes)
+    styles = _parse_class_styles(class_style or [])
+    if (only or but or styles) and not model:
         raise ConfigError(
             "--only, --except and --class-style need a --model that finds the classes, such "
             "as a run folder"
         )
-    region = job.Region(model, tuple(only or ()), tuple(but or ()), own) if model else None
-    done = job.stylize(
+    region = job.Region(model, tuple(only or ()), tuple(but or ()), styles) if model else None
+    stylized = job.stylize(
         content,
         style,
         out,
-        size=size or (BOOK_SIZE if book else job.Setup.size),
-        network=network,
-        weights=weights,
-        precision=precision,
         config=config,
         region=region,
         way=job.Way(way, every) if way else None,
         progress=TerminalProgress(),
+        **setup,
     )
-    loss = f", loss {done.history[-1].losses.total:.4g}" if done.history else ""
-    results.print(f"{out}  {len(done.history)} steps{loss}", markup=False)
-    if done.stopped:
-        raise typer.Exit(1)
+    history = stylized.history
+    loss = f", loss {history[-1].losses.total:.4g}" if history else ""
+    results.print(f"{out}  {len(history)} steps{loss}", markup=False)
+    if stylized.stopped:
+        raise typer.Exit(IN_PART)
 
 
-def _styles(given: list[str]) -> tuple[tuple[str, Path], ...]:
+def _parse_class_styles(texts: list[str]) -> tuple[tuple[str, Path], ...]:
     """Classes with their own styles. Raises ConfigError for what is not CLASS=IMAGE."""
     from pixelwise.errors import ConfigError
 
-    pairs = [text.partition("=") for text in given]
+    pairs = [text.partition("=") for text in texts]
     if any(not image for _, _, image in pairs):
         raise ConfigError(
-            f"--class-style {' '.join(given)}: write CLASS=IMAGE, such as sky=waves.jpg"
+            f"--class-style {' '.join(texts)}: write CLASS=IMAGE, such as sky=waves.jpg"
         )
     return tuple((name, Path(image)) for name, _, image in pairs)

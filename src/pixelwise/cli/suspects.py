@@ -1,70 +1,58 @@
 """`pixelwise suspects`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import (
-    Format,
-    Model,
-    Seed,
-    SkipBroken,
-    SkipUnpaired,
-    TrainedThreshold,
-    naming_skip_broken,
-)
-
-SHOWN = 10
+from pixelwise.cli.options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
+from pixelwise.cli.options_from import OUTPUT, options_from
 
 
-@naming_skip_broken()
+@suggest_skip_broken()
+@options_from(READ_AS_TRAINED)
 def suspects(
     model: Model,
-    data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
-    out: Annotated[Path, typer.Option(help="Folder for the lists, pictures and the page.")],
+    data: Images,
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the lists, pictures and the page.", rich_help_panel=OUTPUT),
+    ],
     split: Annotated[
-        str | None, typer.Option(help="One split alone; else all the model has not learned.")
+        str | None,
+        typer.Option(
+            help="Only this split; by default all that the model was not trained on.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     top: Annotated[
-        int, typer.Option(help="How many regions to show, and to hand over with --to.")
+        int,
+        typer.Option(
+            help="Number of regions to show, and to hand over with --to.", rich_help_panel=OUTPUT
+        ),
     ] = 50,
     to: Annotated[
         str | None,
-        typer.Option(help="labelme or cvat: write their images and labels for this editor."),
+        typer.Option(
+            help="labelme or cvat: also write the images and labels for this editor.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    format: Format = "auto",
-    seed: Seed = None,
-    threshold: TrainedThreshold = None,
-    skip_broken: SkipBroken = False,
-    skip_unpaired: SkipUnpaired = False,
+    **options: Any,
 ) -> None:
-    """Rank regions and images by how likely their label is wrong. Nothing in the data is
-    changed.
-    """
-    from rich.table import Table
-
+    """Rank regions and images by how likely their label is wrong. The data is not changed."""
     from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.tables import label_issues_table
     from pixelwise.evaluation import find_label_issues as job
-    from pixelwise.evaluation.data_options import as_trained
 
-    skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
-    options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, **skipped)
     progress = TerminalProgress()
-    found = job.suspects(
-        model, data, out=out, split=split, top=top, to=to, options=options, progress=progress
+    issues = job.suspects(
+        model, data, out=out, split=split, top=top, to=to, progress=progress, **options
     )
-    table = Table("", "image", "labelled as", "looks like", "pixels", "score")
-    for rank, image, split_name, *_, area, label, looks, _, score in found.rows()[
-        : min(top, SHOWN)
-    ]:
-        table.add_row(
-            str(rank), f"{split_name}/{image}", str(label), str(looks), str(area), str(score)
-        )
-    results.print(table)
-    for line in found.notes:
+    results.print(label_issues_table(issues, top))
+    for line in issues.notes:
         results.print(line, markup=False)
     results.print(
-        f"{len(found.regions):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
+        f"{len(issues.regions):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
         markup=False,
     )

@@ -5,150 +5,73 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import (
-    Device,
-    Format,
-    OnCluster,
-    SkipBroken,
-    SkipUnpaired,
-    Threshold,
-    Workers,
-    refuse_alone,
+from pixelwise.cli.exit_codes import IN_PART
+from pixelwise.cli.options import DATA, OnCluster, Workers, check_cluster_options
+from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.config_fields import own_options
+from pixelwise.datasets.options import DataOptions
+from pixelwise.training.config import TrainConfig
+
+
+@options_from(
+    OptionSource(TrainConfig, unset=True),
+    OptionSource(DataOptions, ("format", "matte_threshold"), panel=DATA),
+    OptionSource(DataOptions, ("skip_unpaired",), unset=True, panel=DATA),
 )
-
-OWN = (
-    "recipe",
-    "decoder",
-    "encoder",
-    "weights",
-    "upsample",
-    "start",
-    "epochs",
-    "minutes",
-    "crop",
-    "batch",
-    "seed",
-    "device",
-    "precision",
-    "skip_broken",
-    "augment",
-    "loss",
-    "profile",
-)
-"""Fields of TrainConfig that have options of their own."""
-
-
 def train(
     data: Annotated[
-        Path, typer.Argument(help="Folder of images and masks; its format is found out and said.")
+        Path, typer.Argument(help="Folder of images and masks; its format is detected and printed.")
     ],
-    out: Annotated[Path, typer.Option(help="Run folder to write; must not exist yet.")],
-    format: Format = "auto",
-    decoder: Annotated[
-        str | None, typer.Option(help="unet (default), linknet, fcn8s, fcn16s or fcn32s.")
-    ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="A timm network with features by stride; see `models`.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Of the encoder: auto (default), none or a file.")
-    ] = None,
-    upsample: Annotated[
-        str | None, typer.Option(help="transposed (default), bilinear, subpixel or unpool.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Model, bundled or yours, to begin with; no weights then.")
-    ] = None,
-    recipe: Annotated[
-        str, typer.Option(help="default, or book: as the course does, with its figures.")
-    ] = "default",
-    epochs: Annotated[
-        int | None, typer.Option(help="How often each image is seen; else chosen, 10 to 60.")
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="How long to train instead.")] = None,
-    crop: Annotated[
-        tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Samples in a step; 8, on a GPU 16, if not given.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of split, order, augmentation and new weights.")] = 0,
-    device: Device = "auto",
-    precision: Annotated[
-        str | None, typer.Option(help="auto (default: measured), float32 or bfloat16.")
-    ] = None,
-    threshold: Threshold = 128,
-    skip_broken: SkipBroken = False,
-    skip_unpaired: SkipUnpaired = False,
-    augment: Annotated[
-        str | None, typer.Option(help="none, light, medium or strong (default).")
-    ] = None,
-    loss: Annotated[
-        str | None, typer.Option(help="A sum; 'cross_entropy + dice' if not given.")
-    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Run folder to write; must not exist yet.", rich_help_panel=OUTPUT)
+    ],
     set: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of TrainConfig.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Any other training option, as in ema=0.999; docs/reference/config.md lists them.",
+            rich_help_panel="Training",
+        ),
     ] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only write what the network will see.")
+        bool,
+        typer.Option(
+            "--preview",
+            help="Do not train: print the plan and draw what the network will see.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Say what the time goes into.")
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Resume the run in OUT.", rich_help_panel=OUTPUT),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     cluster: OnCluster = None,
     workers: Workers = None,
+    **options: Any,
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.overrides import parse_overrides
     from pixelwise.training import run as job
-    from pixelwise.training.config import TrainConfig
     from pixelwise.training.distributed import is_first
-    from pixelwise.training.preview import preview as preview_samples
-    from pixelwise.training.recipes import make_config
+    from pixelwise.training.preview import preview as draw_preview
 
-    refuse_alone(cluster, workers=workers)
-    config = make_config(
-        recipe,
-        decoder=decoder,
-        encoder=encoder,
-        weights=weights,
-        upsample=upsample,
-        start=start,
-        epochs=epochs,
-        minutes=minutes,
-        crop=crop,
-        batch=batch,
-        seed=seed,
-        device=device,
-        precision=precision,
-        skip_broken=skip_broken,
-        augment=augment,
-        loss=loss,
-        profile=profile or None,
-        **parse_overrides(set or [], TrainConfig, own=OWN),
-    )
-    reading = {"format": format, "matte_threshold": threshold, "skip_unpaired": skip_unpaired}
+    check_cluster_options(cluster, workers=workers)
+    options |= parse_overrides(set or [], TrainConfig, own=own_options(TrainConfig))
+    progress = TerminalProgress()
     if preview:
-        results.print(
-            preview_samples(data, out, config=config, progress=TerminalProgress(), **reading),
-            markup=False,
-        )
+        results.print(draw_preview(data, out, progress=progress, **options), markup=False)
         return
-    how: dict[str, Any] = {
-        "config": config,
-        "resume": resume,
-        "progress": TerminalProgress(),
-        **reading,
-    }
     if cluster is None:
-        run = job.train(data, out, **how)
+        run = job.train(data, out, resume=resume, progress=progress, **options)
     else:
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.train_job import train_on_cluster
 
-        run = train_on_cluster(data, out, cluster=Cluster(cluster, workers), **how)
+        where = Cluster(cluster, workers)
+        run = train_on_cluster(
+            data, out, cluster=where, resume=resume, progress=progress, **options
+        )
     if not is_first():
         return
     results.print(
@@ -156,4 +79,4 @@ def train(
         markup=False,
     )
     if run.stopped:
-        raise typer.Exit(1)
+        raise typer.Exit(IN_PART)

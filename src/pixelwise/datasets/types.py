@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.classes import Classes
-from pixelwise.errors import ConfigError, DataError
+from pixelwise.datasets.options import DataOptions as DataOptions  # noqa: PLC0414  also found here
+from pixelwise.errors import DataError
 from pixelwise.io.images import Array, list_images
 
 SPLITS = {
@@ -42,38 +43,6 @@ class Pair:
     name: str
     image: Path
     mask: Path
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """How a data set is opened.
-
-    `val_fraction` (above 0, below 0.5) of the images is held out where there is no val split. A
-    matte's alpha (0..255) of `matte_threshold` or more means person. `skip_unpaired` leaves out
-    images without mask and masks without image; `skip_broken`, of a split that is scored or
-    searched, files that cannot be read and pairs of unlike sizes. Without `hold_out` the splits
-    stay as they are on disk. Raises ConfigError for values outside these ranges.
-    """
-
-    format: str = "auto"
-    seed: int = 0
-    val_fraction: float = 0.15
-    matte_threshold: int = 128
-    skip_unpaired: bool = False
-    skip_broken: bool = False
-    hold_out: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 < self.val_fraction < 0.5:
-            raise ConfigError(
-                f"val_fraction {self.val_fraction}: choose a number above 0 and below 0.5, "
-                "such as 0.15"
-            )
-        if not 1 <= self.matte_threshold <= 255:
-            raise ConfigError(
-                f"matte_threshold {self.matte_threshold}: choose an alpha from 1 to 255, such "
-                "as 128"
-            )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ chance of the images.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,13 +38,15 @@ def compare(
     options: DataOptions | None = None,
     report: str | Path | None = None,
     progress: Progress | None = None,
+    **reading: Any,
 ) -> Comparison:
     """Score two or more models on the same images of `data` and say which differences are real.
 
     `split` is test where there is one, val otherwise. Classes are those that all models and the
     data have by name; pixels of others are void in the truth and wrong in a prediction. `models`
     may all be JSON files of `evaluate` instead; then `data` is not needed. `report` is a folder for
-    a page with the images on which the models differ most. Raises ConfigError for fewer than two
+    a page with the images on which the models differ most. `reading` are fields of DataOptions that
+    differ from the first model's training. Raises ConfigError for fewer than two
     models, ModelError where no class is shared, DataError for score files that do not fit together.
     """
     progress = progress or Progress()
@@ -71,7 +74,7 @@ def compare(
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
     predictors = [m if isinstance(m, Predictor) else load(m) for m in models]
-    options = options or as_trained(predictors[0])
+    options = options or as_trained(predictors[0], **reading)
     names = _names(models)
     dataset = open_dataset(data, options)
     for note in (*dataset.notes, *_otherwise_trained(predictors, names)):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pixelwise.config_fields import check_names
 from pixelwise.datasets.scan import survey
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ModelError
@@ -27,8 +28,9 @@ def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
     else the defaults.
 
     Score files of `evaluate` say nothing of it. Raises ModelError for a file that is no model,
-    ConfigError as DataOptions.
+    ConfigError as DataOptions and for an unknown option.
     """
+    check_names(given, DataOptions)
     if isinstance(model, Predictor):
         trained = model.reading
     else:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -100,13 +101,15 @@ def suspects(
     to: str | None = None,
     options: DataOptions | None = None,
     progress: Progress | None = None,
+    **reading: Any,
 ) -> Suspects:
     """Rank the regions of `data` whose labels `model` disbelieves, and write them to the folder
     `out`.
 
     suspects.csv lists all, images.csv their images by the worst region; suspects.html and crops/
     show the first `top`. With `to`, labelme or cvat, the images of those and their labels are
-    written for that editor. `split` None is every split but train where the model was trained on it
+    written for that editor. `reading` are fields of DataOptions that differ from the model's
+    training. `split` None is every split but train where the model was trained on it
     and others are left. Raises ConfigError for a `top` below 1 or another editor, OutputError where
     that editor's folder is there already.
     """
@@ -125,7 +128,7 @@ def suspects(
         )
     progress = progress or Progress()
     predictor = model if isinstance(model, Predictor) else load(model)
-    options = options or as_trained(predictor)
+    options = options or as_trained(predictor, **reading)
     dataset = open_dataset(data, options)
     learned = not isinstance(model, Predictor) and _learned(Path(model), dataset)
     rest = [name for name in dataset.splits if name != "train"]

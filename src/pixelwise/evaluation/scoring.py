@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +31,13 @@ def evaluate(
     temperature: float | None = None,
     scorer: Callable[..., Evaluation] | None = None,
     progress: Progress | None = None,
+    **reading: Any,
 ) -> Evaluation:
     """Score a model on the split `split` of the folder `data` (test where there is one, val
     otherwise).
 
-    Without `options` the data is dealt and read as for the model's training. Classes are matched by
+    The data is split and read as for the model's training, but for `reading`, fields of
+    DataOptions, or as `options` has it. Classes are matched by
     name: the model is scored on those it knows, all other pixels are void, and the notes say so.
     With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also
     measured how well calibrated the model is when its logits are divided by it (see
@@ -43,7 +46,7 @@ def evaluate(
     """
     progress = progress or Progress()
     predictor = model if isinstance(model, Predictor) else load(model)
-    options = options or as_trained(predictor)
+    options = options or as_trained(predictor, **reading)
     dataset = open_dataset(data, options)
     for note in dataset.notes:
         progress.log(note)

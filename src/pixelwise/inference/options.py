@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from pixelwise.config_fields import option
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.models.config import check_scales
 
@@ -11,24 +12,37 @@ EXTRAS = (*SCORES, "areas", "polygons", "seams")
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What else is written, and what changes the labels.
+    """What else is written beside the masks, and what changes the labels.
 
-    overlay: tinted image with a legend. confidence: the label's softmax. extras: any of EXTRAS,
-    which are the scores of all classes (`probabilities` or `logits`), a table of `areas` by class,
-    `polygons` of georeferenced rasters, and a measure of the `seams` between tiles. tta and scales:
-    the mirrored image and other sizes are averaged in (`averaged`). largest: names of classes of
-    which an image keeps the largest region alone (`beside_largest`). smallest: regions of fewer
-    pixels take the label of their largest neighbour (`sieved`). Raises ConfigError for an unknown
-    extra, for both kinds of scores at once, for a scale outside SCALES and for a negative size.
+    Raises ConfigError for an unknown extra, for both kinds of scores at once, for a scale outside
+    SCALES and for a negative size.
     """
 
-    overlay: bool = False
-    confidence: bool = False
-    extras: tuple[str, ...] = ()
-    tta: bool = False
-    scales: tuple[float, ...] = ()
-    smallest: int = 0
-    largest: tuple[str, ...] = ()
+    overlay: bool = option(False, own=True)
+    """Also write the image tinted by class, with a legend."""
+
+    confidence: bool = option(False, own=True)
+    """Also write the softmax of each pixel's label."""
+
+    extras: tuple[str, ...] = option(
+        (), own=True, cli="also", metavar="|".join(EXTRAS), choices=EXTRAS
+    )
+    """Also write the scores of all classes (probabilities or logits), a table of the areas of the
+    classes, polygons of georeferenced rasters, or a measure of the seams between tiles; repeat it
+    for several.
+    """
+
+    tta: bool = option(False, own=True)
+    """Test-time augmentation: average with the mirrored image; takes twice the time."""
+
+    scales: tuple[float, ...] = option((), own=True, cli="scale", metavar="S")
+    """Average over several sizes, 1 being the model's own; repeat it for each."""
+
+    smallest: int = option(0, own=True, cli="smallest_area", metavar="PIXELS")
+    """Regions of fewer pixels take the label of their largest neighbour (extra raster)."""
+
+    largest: tuple[str, ...] = option((), own=True, metavar="CLASS")
+    """Keep only the largest region of this class in each image; repeat it for several classes."""
 
     def __post_init__(self) -> None:
         for extra in self.extras:

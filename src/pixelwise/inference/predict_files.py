@@ -26,7 +26,6 @@ from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.io.atomic import remove_stale_temp_files, write_text
 from pixelwise.io.images import MAX_PIXELS, list_images, pixel_count
-from pixelwise.malloc import retain_memory
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -54,7 +53,6 @@ class Predictions:
     failed: tuple[tuple[Path, str], ...]
 
 
-@retain_memory()
 def predict_files(
     predictor: Predictor,
     inputs: Sequence[str | Path],

@@ -7,23 +7,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from pixelwise.style_transfer.config import Weights
 from pixelwise.style_transfer.features import StyleNetwork
 from pixelwise.style_transfer.losses import content_loss, gram, style_loss, total_variation
 
 ALIGN = 16
 """Coarsest stride of a VGG up to its last style layer: tiles begin at multiples of it."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Of the three losses. `relative`: each layer's loss is divided by the mean square of what it
-    is compared with.
-    """
-
-    content: float = 1.0
-    style: float = 2.0
-    smooth: float = 1.0
-    relative: bool = True
 
 
 @dataclass(frozen=True)

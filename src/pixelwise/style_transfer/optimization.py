@@ -15,104 +15,16 @@ from torch import Tensor
 
 from pixelwise.errors import ConfigError, TrainingError
 from pixelwise.progress import Progress
+from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import StyleNetwork
-from pixelwise.style_transfer.objective import Losses, Objective, Weights
+from pixelwise.style_transfer.objective import Losses, Objective
 
-STARTS = ("content", "noise", "style")
-OPTIMIZERS = ("adam", "lbfgs")
 SETTLED = 20
 """Steps over which the loss is compared with what it was, to see whether it still moves."""
 
 _RETRIES = 3
 _NO_NUMBER = "the loss stays no number; try a smaller rate, adam, or smaller weights"
 
-
-@dataclass(frozen=True)
-class StyleConfig:
-    """How a picture is made.
-
-    steps: in all, over all levels. levels: sizes it goes through, each twice the one before. The
-    weights of the losses and `relative` are those of Weights. rate: of Adam (L-BFGS takes 1), times
-    `decay` every `every` steps. start: one of STARTS. average: share of the last steps whose
-    pictures are averaged (Polyak, Juditsky 1992). strength: 0 the content, 1 the result, else a
-    mix. style_scale: size of the style picture beside the content's, of equal area at 1.
-    keep_colours: only lightness is taken from the result (Gatys et al. 2016, "Preserving color in
-    neural artistic style transfer", section 3). inside: colours that cannot be shown are pulled
-    back after each step, not only at the end. tile: pixels a side that the network sees at once, a
-    multiple of 16; None: all, but TILE where there are more than WHOLE. settle: the last level ends
-    where SETTLED steps bring less than this share.
-    """
-
-    steps: int = 200
-    levels: int = 2
-    content_weight: float = 1.0
-    style_weight: float = 2.0
-    smooth_weight: float = 1.0
-    relative: bool = True
-    optimizer: str = "adam"
-    rate: float = 0.05
-    decay: float = 0.8
-    every: int = 50
-    start: str = "content"
-    average: float = 0.0
-    strength: float = 1.0
-    style_scale: float = 1.0
-    keep_colours: bool = False
-    inside: bool = True
-    tile: int | None = None
-    settle: float = 0.0
-    bfloat16: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        self._demand(self.steps >= 1, "steps", "1 or more")
-        self._demand(1 <= self.levels <= 6, "levels", "1 to 6")
-        self._demand(self.optimizer in OPTIMIZERS, "optimizer", f"one of {', '.join(OPTIMIZERS)}")
-        self._demand(self.start in STARTS, "start", f"one of {', '.join(STARTS)}")
-        self._demand(0 < self.rate <= 10, "rate", "above 0, at most 10")
-        self._demand(self.every >= 1, "every", "1 or more")
-        self._demand(0 < self.decay <= 1, "decay", "above 0, at most 1")
-        self._demand(0 <= self.seed < 2**63, "seed", "0 or more, below 2^63")
-        for name in ("average", "strength"):
-            self._demand(0 <= getattr(self, name) <= 1, name, "0 to 1")
-        self._demand(0.1 <= self.style_scale <= 4, "style_scale", "0.1 to 4")
-        self._demand(0 <= self.settle < 1, "settle", "0 to below 1")
-        fits = self.tile is None or (self.tile >= 64 and self.tile % 16 == 0)
-        self._demand(fits, "tile", "a multiple of 16, at least 64")
-        for name in ("content_weight", "style_weight", "smooth_weight"):
-            weight = getattr(self, name)
-            self._demand(weight >= 0 and math.isfinite(weight), name, "0 or more")
-        some = self.content_weight or self.style_weight or self.smooth_weight
-        self._demand(bool(some), "content_weight", "above 0 where the two other weights are 0")
-
-    @property
-    def weights(self) -> Weights:
-        """Of the losses."""
-        return Weights(self.content_weight, self.style_weight, self.smooth_weight, self.relative)
-
-    def _demand(self, holds: bool, name: str, allowed: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name} is {getattr(self, name)!r}: allowed is {allowed}")
-
-
-BOOK = StyleConfig(
-    steps=500,
-    levels=1,
-    content_weight=1.0,
-    style_weight=1e4,
-    smooth_weight=10.0,
-    relative=False,
-    rate=0.3,
-    every=50,
-    inside=False,
-)
-"""The course's settings, for VGG-19 with torchvision's weights at BOOK_SIZE.
-
-Style weighs 1e4, as the English edition writes. The Chinese one writes 1e3 and sums `10 *
-styles_l`, a list: ten times over. (Its first edition, in MXNet, has 1e3 and the plain sum.)
-"""
-
-BOOK_SIZE = (300, 450)
 
 TILE = 768
 WHOLE = 1_000_000

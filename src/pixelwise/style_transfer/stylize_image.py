@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from pixelwise.config_fields import option_fields, select_fields
 from pixelwise.errors import ConfigError, OutputError, unknown_choice_error
 from pixelwise.inference.load import load
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, open_image, read_rgb, write_image
-from pixelwise.malloc import retain_memory
 from pixelwise.progress import Progress
+from pixelwise.style_transfer.config import Setup as Setup  # noqa: PLC0414  also found here
+from pixelwise.style_transfer.config import StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
-from pixelwise.style_transfer.objective import Objective, Weights
+from pixelwise.style_transfer.objective import Objective
 from pixelwise.style_transfer.optimization import (
     Seen,
     Step,
-    StyleConfig,
     finished,
     resized,
     transfer,
 )
 from pixelwise.teaching.figures import draw_losses
 
-PRECISIONS = ("auto", "float32", "bfloat16")
 FEATHER = 0.005
 """Width of a region's soft edge, as a share of the picture's diagonal."""
 
@@ -42,27 +42,6 @@ _DESCRIPTION = 0x010E
 """EXIF's ImageDescription."""
 
 _FILM_SECONDS = 4
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What the work is done with.
-
-    size: (height, width) that the result fits into, in the content's shape. network: vgg19, vgg16
-    or a timm encoder. weights: of the network, `auto` or a file. precision: auto (measured),
-    float32 or bfloat16.
-    """
-
-    size: tuple[int, int] = (600, 600)
-    network: str = "vgg19"
-    weights: str = "auto"
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        if min(self.size) < 32:
-            raise ConfigError(f"size is {self.size}: allowed is (height, width), each at least 32")
-        if self.precision not in PRECISIONS:
-            raise unknown_choice_error("precision", self.precision, PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -108,7 +87,6 @@ class Stylized:
     stopped: bool
 
 
-@retain_memory()
 def stylize(
     content: str | Path,
     styles: str | Path | Sequence[tuple[str | Path, float]],
@@ -211,14 +189,14 @@ def _said(seen: Seen, what: str, config: StyleConfig, progress: Progress) -> See
 
 def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleConfig, Setup]:
     """Options given by keyword, to the dataclass that has them."""
-    style, setup = ({field.name for field in fields(kind)} for kind in (StyleConfig, Setup))
+    known = option_fields(Setup) if config else option_fields(Setup) | option_fields(StyleConfig)
     for name in options:
-        if name not in (setup if config else setup | style):
-            raise unknown_choice_error("option", name, setup | style)
-    config = config or StyleConfig(
-        **{name: value for name, value in options.items() if name in style}
-    )
-    return config, Setup(**{name: value for name, value in options.items() if name in setup})
+        if name not in known:
+            raise unknown_choice_error(
+                "option", name, option_fields(Setup) | option_fields(StyleConfig)
+            )
+    config = config or StyleConfig(**select_fields(options, StyleConfig))
+    return config, Setup(**select_fields(options, Setup))
 
 
 def _target(out: str | Path | None, content: str | Path) -> Path | None:

@@ -17,17 +17,18 @@ def preview(
     data: str | Path,
     out: str | Path,
     *,
-    config: TrainConfig,
+    config: TrainConfig | None = None,
     progress: Progress | None = None,
-    **reading: Any,
+    **options: Any,
 ) -> Path:
     """Log the plan of a training and write `out`/preview.png: SAMPLES samples, image and mask, as
-    the network will see them. Returns its path. Raises what `train` raises before its first step.
+    the network will see them. Returns its path. `options` as for `train`, and raises what it raises
+    before its first step.
     """
     progress = progress or Progress()
     path = Path(out) / "preview.png"
-    config, options = split_options(config, reading)
-    plan = make_plan(open_dataset(data, options), config, progress=progress, init=False)
+    config, reading = split_options(config, options)
+    plan = make_plan(open_dataset(data, reading), config, progress=progress, init=False)
     for line in plan.lines():
         progress.log(line)
     _draw_samples(plan, path)

@@ -1,0 +1,158 @@
+"""Functions of commands that join several rooms: predict, serve, export and the list of models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pixelwise.config_fields import check_names, option_fields
+from pixelwise.errors import unknown_choice_error
+from pixelwise.inference.load import load, worth_measuring
+from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_files import Predictions, find_images, predict_files
+from pixelwise.inference.tiling import OVERLAP, TILE
+from pixelwise.models.checkpoint import Header, bundled, read_header
+from pixelwise.models.pretrained import PACKAGES
+from pixelwise.models.registry import DECODERS
+from pixelwise.progress import Progress
+
+# Options of `load` that `predict` passes on.
+LOADING = ("runtime", "device", "precision", "max_memory")
+
+
+def predict(
+    model: str | Path,
+    images: Sequence[str | Path] | str | Path,
+    out: str | Path,
+    *,
+    tile: tuple[int, int] = TILE,
+    overlap: float = OVERLAP,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Predictions:
+    """Write a mask for each of the images (files, folders, patterns or .txt lists) to the folder
+    `out`. Masks that the same model and options made already are skipped, without `overwrite`.
+
+    tile: (height, width) of the tiles that larger images are cut in; they overlap by the share
+    `overlap`. `options` are fields of PredictOptions, such as overlay=True, and LOADING, as `load`
+    takes them. Raises ConfigError for an unknown one, and what `load` and `predict_files` raise.
+    """
+    model = Path(model)
+    loading = {name: options.pop(name) for name in LOADING if name in options}
+    known = (*option_fields(PredictOptions), *LOADING)
+    for name in options:
+        if name not in known:
+            raise unknown_choice_error("option", name, known)
+    choices = PredictOptions(**options)
+    inputs = [images] if isinstance(images, str | Path) else list(images)
+    loading["runtime"] = worth_measuring(
+        loading.get("runtime", "auto"), find_images(inputs), model, loading.get("precision")
+    )
+    predictor = load(model, tile=tile, overlap=overlap, progress=progress, **loading)
+    recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
+    return predict_files(predictor, inputs, out, choices=choices, recipe=recipe, progress=progress)
+
+
+def serve(
+    models: Sequence[str | Path] | str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    progress: Progress | None = None,
+    runtime: str = "auto",
+    device: str = "auto",
+    precision: str | None = None,
+    tile: tuple[int, int] = TILE,
+    **settings: Any,
+) -> None:
+    """Answer HTTP requests with masks until SIGTERM or SIGINT; port 0 takes a free one.
+
+    models: run folders or model files, `NAME=MODEL` to name one. `settings` are fields of
+    Settings, such as token. Raises ConfigError for an unknown one, for an address that others reach
+    without a token, and for one that is taken.
+    """
+    from pixelwise.serving.run import check_open, load_all  # the extra `serve`
+    from pixelwise.serving.run import serve as run_server
+    from pixelwise.serving.settings import Settings
+
+    check_names(settings, Settings)
+    limits = Settings(**settings)
+    check_open(host, limits)  # before the models are loaded, which takes seconds
+    progress = progress or Progress()
+    make = partial(
+        load, device=device, precision=precision, tile=tile, runtime=runtime, progress=progress
+    )
+    names = [models] if isinstance(models, str | Path) else models
+    predictors = load_all([str(name) for name in names], make)
+    run_server(predictors, limits, host=host, port=port, said=progress.log)
+
+
+def export_model(
+    model: str | Path,
+    out: str | Path,
+    *,
+    images: Sequence[str | Path] = (),
+    int8: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` and, with `int8` (a
+    labelled data set), `export_int8` do.
+    """
+    from pixelwise.export.exporter import export
+    from pixelwise.export.int8 import export_int8
+
+    if int8 is not None:
+        return export_int8(model, out, int8, progress=progress)
+    return export(model, out, images=images, progress=progress)
+
+
+@dataclass(frozen=True)
+class Models:
+    """What can be trained and predicted with."""
+
+    decoders: tuple[str, ...]
+    packaged_encoders: tuple[str, ...]
+    """Encoders whose weights come from an installed package."""
+    timm_encoders: tuple[str, ...]
+    """Names of timm models, those that match the pattern."""
+    pattern: str
+    bundled: dict[str, Header]
+    local: dict[str, Header]
+    """Models of run folders, by the folder."""
+
+    def lines(self) -> list[str]:
+        """The list, for the terminal."""
+        lines = [
+            "decoders: " + ", ".join(self.decoders),
+            "encoders with weights from a package: " + ", ".join(self.packaged_encoders),
+        ]
+        if self.pattern:
+            names = ", ".join(self.timm_encoders) or "none"
+            lines.append(f"timm encoders like '{self.pattern}': {names}")
+        else:
+            lines.append(f"and {len(self.timm_encoders)} timm models; see --find 'resnet*'")
+        for name, header in {**self.bundled, **self.local}.items():
+            origin = "" if name in self.local else " (bundled)"
+            network = f"{header.model.decoder} on {header.model.encoder}"
+            lines.append(f"{name}{origin}: {network}, {', '.join(header.classes.names)}")
+        return lines
+
+
+def list_models(folder: str | Path = "runs", *, find: str = "") -> Models:
+    """Decoders, encoders, the bundled models and those of the runs in `folder`; `find` is a pattern
+    of timm names.
+    """
+    from timm import list_models as list_timm_models
+
+    local = {str(path.parent): path for path in sorted(Path(folder).glob("*/model.safetensors"))}
+    return Models(
+        tuple(DECODERS),
+        tuple(PACKAGES),
+        tuple(list_timm_models(find)),
+        find,
+        {name: read_header(path) for name, path in bundled().items()},
+        {name: read_header(path) for name, path in local.items()},
+    )

@@ -1,0 +1,152 @@
+"""Command-line options made from the fields of dataclasses: name, type, default, help and panel."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+from typer.models import ArgumentInfo
+
+from pixelwise.config_fields import OptionField, option_fields, own_options
+
+# Headings of --help, by the group that a field stands in; some fields go elsewhere.
+PANELS = {
+    "model": "Model",
+    "data": "Data",
+    "augmentation": "Augmentation",
+    "optim": "Training",
+    "run": "Training",
+}
+HARDWARE = "Hardware"
+OUTPUT = "Output"
+_FIELD_PANELS = {"device": HARDWARE, "precision": HARDWARE, "profile": OUTPUT}
+
+
+@dataclass(frozen=True)
+class OptionSource:
+    """Fields of a dataclass that become options of a command."""
+
+    kind: type[Any]
+    names: tuple[str, ...] = ()
+    """Which fields; all that have an option of their own by default."""
+    unset: bool = False
+    """Leave out what the user did not give, as another default goes before the field's."""
+    panel: str = ""
+    """Heading in --help for fields without a group."""
+    notes: str = ""
+    """What `unset` means, after the help of each field."""
+
+    def fields(self) -> Iterator[OptionField]:
+        """The fields, in the order of the dataclass or of `names`."""
+        known = option_fields(self.kind)
+        for name in self.names or own_options(self.kind):
+            yield known[name]
+
+
+def options_from(*sources: OptionSource) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command whose last parameter is `**options` a parameter for each field of `sources`.
+
+    The command receives them by the fields' names; without those that were left `unset`.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[:-1]  # without **options
+        made = {name: item for source in sources for name, item in _parameters(source)}
+        arguments = [item for item in own if _is_argument(item)]
+        others = [item.replace(kind=item.KEYWORD_ONLY) for item in own if not _is_argument(item)]
+        parameters = [*arguments, *(parameter for _, _, parameter in made.values()), *others]
+        signature = inspect.Signature(parameters)
+
+        @wraps(command)
+        def run(*args: Any, **kwargs: Any) -> None:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            values = dict(bound.arguments)
+            options = {}
+            for name, (item, unset, _) in made.items():
+                value = values.pop(name)
+                if not unset or (value is not None and value is not False):
+                    options[item.name] = _as_field(item, value)
+            command(**values, **options)
+
+        # Typer reads both.
+        run.__annotations__ = {item.name: item.annotation for item in parameters}
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+Made = tuple[OptionField, bool, inspect.Parameter]
+
+
+def _parameters(source: OptionSource) -> Iterator[tuple[str, Made]]:
+    for item in source.fields():
+        name = item.metadata.get("cli") or item.name
+        unset = source.unset or _is_list(item.type)
+        is_flag = item.type is bool
+        default = item.default
+        if unset:
+            default = False if is_flag else None
+        settings = typer.Option(
+            f"--{name.replace('_', '-')}",
+            help=item.doc + source.notes,
+            metavar=metavar_of(item),
+            autocompletion=_completion(item.choices) if item.choices else None,
+            show_default=_shown_default(item, source),
+            rich_help_panel=_FIELD_PANELS.get(item.name) or PANELS.get(item.group) or source.panel,
+        )
+        annotation: Any = _annotation(item)
+        if unset and not is_flag:
+            annotation = annotation | None
+        parameter = inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[annotation, settings],
+        )
+        yield name, (item, unset, parameter)
+
+
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    """Whether a command's own parameter is an argument, not an option."""
+    return any(isinstance(note, ArgumentInfo) for note in parameter.annotation.__metadata__)
+
+
+def metavar_of(item: OptionField) -> str | None:
+    """What stands for the value in --help: the choices, or what the field declares."""
+    return item.metavar or ("|".join(item.choices) if item.choices else None)
+
+
+def _annotation(item: OptionField) -> Any:
+    """The field's type as Typer takes it: choices are checked with the field, not by Typer."""
+    if item.choices:
+        return str
+    if _is_list(item.type):
+        return list[get_args(item.type)[0]]  # type: ignore[misc]  # made at run time
+    return item.type
+
+
+def _is_list(hint: Any) -> bool:
+    """Whether a field holds any number of values, as tuple[str, ...] does."""
+    return get_origin(hint) is tuple and get_args(hint)[-1] is Ellipsis
+
+
+def _as_field(item: OptionField, value: Any) -> Any:
+    return tuple(value or ()) if _is_list(item.type) else value
+
+
+def _shown_default(item: OptionField, source: OptionSource) -> bool | str:
+    """The default that --help shows; nothing where there is none or it is not the field's."""
+    if source.notes or item.default is None or item.default is False or item.default == ():
+        return False
+    return str(item.default)
+
+
+def _completion(choices: Iterable[str]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return complete

@@ -1,0 +1,157 @@
+"""Results as tables and lines for the terminal."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pixelwise.evaluation.comparison import Comparison
+    from pixelwise.evaluation.find_label_issues import Suspects
+    from pixelwise.evaluation.result import Evaluation
+    from pixelwise.evaluation.tune_inference import Way
+
+# Label issues that are printed; suspects.csv holds all of them.
+ISSUES = 10
+
+
+def evaluation_report(evaluation: "Evaluation") -> Iterator[Table | str]:
+    """The figures of each class, those of all classes, and what to know about them."""
+    yield _class_table(evaluation)
+    yield _total_table(evaluation)
+    yield from _notes(evaluation)
+
+
+def ways_report(ways: "list[Way]", split: str) -> Iterator[Table | str]:
+    """The ways to predict, and how to read the table."""
+    table = Table("work", "mean IoU", "gain, 95 %", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("options", no_wrap=True)
+    for way in ways:
+        gain = way.beside
+        has_gain = way.options and not math.isnan(gain.low)
+        interval = f"{gain.low:.3f} to {gain.high:.3f}" if has_gain else ""
+        table.add_row(f"{way.work:.2f}", f"{way.mean_iou:.3f}", interval, way.options or "none")
+    yield table
+    yield (
+        "Work and gain in mean IoU are relative to no options; work counts the pixels that the "
+        "network sees. A more expensive way is listed where it beats every cheaper one. Chosen on "
+        f"{split}, the best looks a little better than it is: score it on other images. predict "
+        "takes the same options."
+    )
+
+
+def comparison_table(comparison: "Comparison") -> Table:
+    """The figures of each model side by side."""
+    columns, rows = comparison.table()
+    table = Table(*columns, title=f"{comparison.split}: {len(comparison.images)} images")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def label_issues_table(issues: "Suspects", top: int) -> Table:
+    """The regions whose labels are most likely wrong, at most ISSUES."""
+    table = Table("", "image", "labelled as", "looks like", "pixels", "score")
+    for row in issues.rows()[: min(top, ISSUES)]:
+        rank, image, split, *_, area, label, predicted, _confidence, score = row
+        cells = (rank, f"{split}/{image}", label, predicted, area, score)
+        table.add_row(*map(str, cells))
+    return table
+
+
+def _class_table(evaluation: "Evaluation") -> Table:
+    scores = evaluation.scores
+    boundary = evaluation.measures.boundary
+    columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
+    title = f"{evaluation.split}: {scores.images} images"
+    table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    figures = zip(
+        scores.iou,
+        scores.precision,
+        scores.recall,
+        scores.dice,
+        boundary.iou,
+        boundary.f,
+        strict=True,
+    )
+    classes = zip(evaluation.classes.names, evaluation.iou_intervals, figures, strict=True)
+    for name, interval, (iou, *others) in classes:
+        table.add_row(name, _format(iou), _format_interval(interval), *map(_format, others))
+    return table
+
+
+def _total_table(evaluation: "Evaluation") -> Table:
+    from pixelwise.metrics.confusion import nan_mean
+
+    scores = evaluation.scores
+    boundary = evaluation.measures.boundary
+    interval = _format_interval(evaluation.mean_iou_interval)
+    rows = (
+        ("mean IoU", scores.mean_iou, f"over the classes; 95 %: {interval}"),
+        ("pixel accuracy", scores.pixel_accuracy, "over all pixels"),
+        ("mean accuracy", scores.mean_accuracy, "over the classes, of their recall"),
+        (
+            "frequency weighted IoU",
+            scores.frequency_weighted_iou,
+            "over the classes, by their true pixels",
+        ),
+        ("mean boundary IoU", nan_mean(boundary.iou), "over the classes"),
+        ("mean boundary F", nan_mean(boundary.f), "over the classes"),
+        ("void fraction", scores.void_fraction, "of all pixels"),
+    )
+    table = Table(box=None, show_header=False)
+    for name, value, meaning in rows:
+        table.add_row(name, _format(value), meaning)
+    return table
+
+
+def _notes(evaluation: "Evaluation") -> Iterator[str]:
+    """What the tables do not hold, and what their figures are."""
+    measures = evaluation.measures
+    yield (
+        "Figures of classes are pooled over all pixels; void is ignored; absent classes (-) are "
+        "left out of means. The 95 % intervals are by bootstrap over images: what other images "
+        "of the same source may give."
+    )
+    near = 100 * measures.boundary.f_width
+    far = 100 * measures.boundary.iou_width
+    yield (
+        f"b. IoU is IoU of the pixels within {far:.3g} % of the image's diagonal of an outline; "
+        f"b. F, of the outlines themselves, matched within {near:.3g} %; both pooled."
+    )
+    yield f"Confidence: {_calibration(evaluation)}"
+    border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
+    yield (
+        f"Within {border['within']} pixels of a border of the truth lie "
+        f"{border['of_wrong']:.1%} of the wrong pixels, and {border['of_all']:.1%} of all"
+    )
+    confused = evaluation.scores.most_confused(evaluation.classes.names, 3)
+    pairs = [
+        f"{pair['truth']} as {pair['taken_for']} ({pair['share']:.1%} of {pair['truth']})"
+        for pair in confused
+    ]
+    yield f"What costs the most pixels: {', '.join(pairs) or 'nothing'}"
+    worst = ", ".join(f"{name} {_format(value)}" for name, value in evaluation.by_image[:3])
+    yield f"Lowest mean IoU of single images: {worst}"
+
+
+def _calibration(evaluation: "Evaluation") -> str:
+    measures = evaluation.measures
+    error = _format(measures.reliability.error)
+    text = f"expected calibration error {error}, pooled over pixels"
+    if measures.temperature is None:
+        return text
+    calibrated = _format(measures.calibrated.error)
+    text += f"; {calibrated} at temperature {measures.temperature:.3f}, fitted on val"
+    return text + ", the images scored here" if evaluation.split == "val" else text
+
+
+def _format_interval(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return "-" if math.isnan(low) else f"{low:.3f}-{high:.3f}"
+
+
+def _format(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,63 @@
+"""How a data set is read; importing this imports neither NumPy nor PyTorch."""
+
+from dataclasses import dataclass
+
+from pixelwise.config_fields import option
+from pixelwise.errors import ConfigError
+
+FORMATS = (
+    "auto",
+    "voc",
+    "camvid",
+    "matte",
+    "coco",
+    "cvat",
+    "supervisely",
+    "cityscapes",
+    "cityscapes-all",
+    "ade20k",
+    "labelme",
+    "yolo",
+    "layers",
+    "folder",
+)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How a data set is opened. Raises ConfigError for a value that is not allowed."""
+
+    format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
+    """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
+    cityscapes-all, ade20k, labelme, yolo, layers or folder.
+    """
+
+    seed: int = option(0, own=True)
+    """Random seed of the held-out splits."""
+
+    val_fraction: float = option(0.15)
+    """Share of the images (above 0, below 0.5) that is held out where there is no val split."""
+
+    matte_threshold: int = option(128, own=True, cli="threshold")
+    """Alpha mattes: pixels of this alpha (1 to 255) or more are person."""
+
+    skip_unpaired: bool = option(False, own=True)
+    """Leave out images without a mask, and masks without an image."""
+
+    skip_broken: bool = option(False, own=True)
+    """Leave out files that cannot be read, and pairs whose sizes differ."""
+
+    hold_out: bool = option(True)
+    """Hold out missing splits; False leaves the splits as they are on disk."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.val_fraction < 0.5:
+            raise ConfigError(
+                f"val_fraction {self.val_fraction}: choose a number above 0 and below 0.5, "
+                "such as 0.15"
+            )
+        if not 1 <= self.matte_threshold <= 255:
+            raise ConfigError(
+                f"matte_threshold {self.matte_threshold}: choose an alpha from 1 to 255, such "
+                "as 128"
+            )
