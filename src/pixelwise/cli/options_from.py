@@ -122,11 +122,9 @@ def metavar_of(item: OptionField) -> str | None:
 
 def _annotation(item: OptionField) -> Any:
     """The field's type as Typer takes it: choices are checked with the field, not by Typer."""
-    if item.choices:
-        return str
     if _is_list(item.type):
         return list[get_args(item.type)[0]]  # type: ignore[misc]  # made at run time
-    return item.type
+    return str if item.choices else item.type
 
 
 def _is_list(hint: Any) -> bool:

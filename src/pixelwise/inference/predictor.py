@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,6 +62,12 @@ class Result:
     def _with_legend(self) -> Image.Image:
         painted = paint(self.rgb, self.labels, self.palette)
         return with_legend(painted, self.classes, self.palette, shares(self.labels))
+
+    def _repr_png_(self) -> bytes:
+        """The overlay with its legend, which a notebook shows."""
+        buffer = BytesIO()
+        self._with_legend().save(buffer, "PNG")
+        return buffer.getvalue()
 
     def save(
         self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+
+from pixelwise.cli.reference import cli_page, config_page
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference"
+
+
+@pytest.mark.parametrize(("name", "make"), [("config.md", config_page), ("cli.md", cli_page)])
+def test_the_reference_pages_are_up_to_date(name: str, make: object) -> None:
+    assert callable(make)
+    assert (REFERENCE / name).read_text(encoding="utf-8") == make(), (
+        "run `python -m pixelwise.cli.reference docs/reference`"
+    )
+
+
+def test_every_option_has_a_text() -> None:
+    for page in (config_page(), cli_page()):
+        rows = [line for line in page.splitlines() if line.startswith("| `")]
+        assert len(rows) > 50
+        assert not [row for row in rows if row.endswith("|  |")]
