@@ -25,7 +25,7 @@ from pixelwise.training.loaders import Epochs
 
 OPTIONS = [
     "--encoder",
-    "vgg11",
+    "test_convnext",
     "--decoder",
     "fcn32s",
     "--weights",

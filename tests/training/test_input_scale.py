@@ -55,7 +55,7 @@ def found(
     shapes: Path, wrong: dict[float, float], count: int = 12, before: float = 1.0
 ) -> tuple[ScaleChoice, list[float]]:
     """On so many of the training images: the only split here that has enough."""
-    network = build_model("linknet", encoder="resnet18", classes=4)
+    network = build_model("linknet", encoder="test_resnet", classes=4)
     dataset = open_dataset(shapes, DataOptions())
     network.scale = before
     runner = Knowing(network, dataset, wrong)
@@ -114,7 +114,7 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(
     shapes: Path, tmp_path: Path
 ) -> None:
     options = {
-        "encoder": "resnet18",
+        "encoder": "test_resnet",
         "weights": "none",
         "epochs": 1,
         "crop": (32, 32),
@@ -145,7 +145,7 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(
 
 def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Path) -> None:
     options = {
-        "encoder": "resnet18",
+        "encoder": "test_resnet",
         "weights": "none",
         "epochs": 1,
         "crop": (32, 32),
@@ -154,7 +154,7 @@ def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Pat
     pixelwise.train(shapes, tmp_path, predict_scale=2.0, **options)
     dataset = open_dataset(shapes, DataOptions())
     progress = Quiet()
-    config = TrainConfig(device="cpu", precision="float32")
+    config = TrainConfig.from_flat(device="cpu", precision="float32")
     kept = keep_input_scale(tmp_path, dataset, dataset.pairs("train"), config, progress)
     scale = read_header(tmp_path).model.scale
     assert kept["predict_scale"] == scale
@@ -170,7 +170,7 @@ def test_what_goes_wrong_while_trying_costs_no_training(
 
     monkeypatch.setattr(module, "find_input_scale", full)
     options = {
-        "encoder": "resnet18",
+        "encoder": "test_resnet",
         "weights": "none",
         "epochs": 1,
         "crop": (32, 32),
@@ -190,6 +190,6 @@ def test_a_scale_that_cannot_be_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"predict_scale is 0.1: allowed is a number from 0.25 to 4.0"
     ):
-        TrainConfig(predict_scale=0.1)
+        TrainConfig.from_flat(predict_scale=0.1)
     config = TrainConfig()
     assert replace(config, predict_scale=0.25).predict_scale == 0.25

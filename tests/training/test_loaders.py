@@ -1,11 +1,16 @@
 import shutil
+from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import pixelwise
 from pixelwise.datasets.registry import open_dataset
-from pixelwise.errors import ImageError
+from pixelwise.errors import (
+    ImageError,
+)
 from pixelwise.training.loaders import (
     Epochs,
     TrainingSet,
@@ -87,3 +92,15 @@ def test_a_file_that_breaks_in_mid_training_is_told_in_one_line(
         list(reraise_clean(loader))
     assert str(caught.value).startswith(f"{pairs[0].image}: cannot be read as an image")
     assert "\n" not in str(caught.value)
+
+
+def test_whatever_breaks_a_training_leaves_no_workers(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any], broken: Any
+) -> None:
+    with pytest.raises(RuntimeError, match="broken") as held:
+        pixelwise.train(
+            shapes, tmp_path / "run", epochs=1, progress=broken, **{**quick, "workers": 1}
+        )
+    left = active_children()
+    del held  # which holds every frame, and so the loaders: with workers left no process ends
+    assert not left

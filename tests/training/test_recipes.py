@@ -13,6 +13,7 @@ from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.inference.load import load
 from pixelwise.progress import Progress
+from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import TrainingSet
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.preview import preview
@@ -72,7 +73,7 @@ def test_the_book_recipe_prints_its_figures_beside_the_corrected_ones(
         shapes,
         tmp_path / "run",
         recipe="d2l",
-        encoder="resnet18",
+        encoder="test_resnet",
         weights="none",
         crop=(64, 96),
         batch=4,
@@ -145,7 +146,7 @@ def test_a_training_begins_with_the_weights_of_its_start(shapes: Path, tmp_path:
         shapes,
         tmp_path / "first",
         decoder="fcn32s",
-        encoder="resnet18",
+        encoder="test_resnet",
         weights="none",
         crop=(64, 96),
         epochs=1,
@@ -158,7 +159,7 @@ def test_a_training_begins_with_the_weights_of_its_start(shapes: Path, tmp_path:
         shapes,
         tmp_path / "second",
         decoder="fcn16s",
-        encoder="resnet18",
+        encoder="test_resnet",
         start=str(first.path),
         crop=(64, 96),
         epochs=1,
@@ -180,7 +181,7 @@ def test_a_preview_shows_what_the_network_will_see_and_leaves_the_way_free(
 
     config = make_config(
         "default",
-        encoder="resnet10t",
+        encoder="test_resnet",
         weights="none",
         crop=(32, 64),
         epochs=1,
@@ -194,3 +195,18 @@ def test_a_preview_shows_what_the_network_will_see_and_leaves_the_way_free(
     with Image.open(path) as picture:
         assert picture.size[0] > 1000
     assert pixelwise.train(shapes, tmp_path / "run", config=config).path == tmp_path / "run"
+
+
+def test_an_unknown_option_is_answered_with_the_nearest(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'epochs'"):
+        pixelwise.train(shapes, tmp_path / "run", epoch=1)
+
+
+@pytest.mark.parametrize("option", [{"epochs": 3}, {"skip_broken": True}])
+def test_an_option_beside_a_config_is_sent_there(
+    shapes: Path, tmp_path: Path, option: dict[str, object]
+) -> None:
+    with pytest.raises(
+        ConfigError, match=f"'{next(iter(option))}' is given beside a config, which has it"
+    ):
+        pixelwise.train(shapes, tmp_path / "run", config=TrainConfig(), **option)

@@ -1,0 +1,131 @@
+import itertools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pixelwise
+from pixelwise.errors import TrainingError
+from pixelwise.models.checkpoint import load_model
+from pixelwise.training import plan
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.losses import Loss, make_loss
+from pixelwise.training.schedule import rate_factor
+
+
+def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: dict[str, Any],
+    listener: Any,
+) -> None:
+    plain = make_loss("cross_entropy")
+    calls = itertools.count()
+
+    def steep(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        found = plain(logits, target)
+        if next(calls) == 4:  # in the second epoch
+            found = found + 0 * (logits.sum() * 0).sqrt()  # 0, its slope infinite
+        return found
+
+    monkeypatch.setattr(plan, "make_loss", lambda *_, **__: steep)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=2, clip=1.0, progress=listener, **quick)
+    assert (
+        "epoch 2: the loss became no number; back to the end of epoch 1, rate halved"
+        in listener.lines
+    )
+    assert len(run.history) == 2
+
+
+def test_minutes_end_the_training_in_time(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any]
+) -> None:
+    run = pixelwise.train(shapes, tmp_path / "run", minutes=0.08, **quick)
+    assert len(run.history) >= 1
+    assert run.history[-1].seconds < 0.08 * 60 + 5
+
+
+def broken_loss(monkeypatch: pytest.MonkeyPatch, broken: Callable[[int], bool]) -> None:
+    """Makes the loss of each step no number whose count from 0 is `broken`."""
+    calls = itertools.count()
+
+    def make(text: str, **options: Any) -> Loss:
+        real = make_loss(text, **options)
+        return lambda logits, target: (
+            real(logits, target) * (math.nan if broken(next(calls)) else 1)
+        )
+
+    monkeypatch.setattr(plan, "make_loss", make)
+
+
+def test_a_loss_that_stays_no_number_stops_and_keeps_the_best(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: dict[str, Any]
+) -> None:
+    broken_loss(monkeypatch, lambda step: step >= 4)
+    with pytest.raises(
+        TrainingError, match=r"nan.*best model so far is kept.*smaller learning rate"
+    ):
+        pixelwise.train(shapes, tmp_path / "run", epochs=3, **quick)
+    assert load_model(tmp_path / "run")[1].training["epoch"]["epoch"] == 1
+
+
+def test_a_loss_that_is_no_number_once_steps_back_and_goes_on_at_half_the_rate(
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: dict[str, Any],
+    listener: Any,
+    read_weights: Any,
+) -> None:
+    broken_loss(monkeypatch, lambda step: step == 4)  # the second of epoch 2
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **quick)
+    assert any("back to the end of epoch 1, rate halved" in line for line in listener.lines)
+    assert [row.epoch for row in run.history] == [1, 2, 3]
+    factor = rate_factor(5 / 9, warmup=TrainConfig().optim.warmup)
+    assert run.history[1].learning_rate == pytest.approx(
+        0.5 * TrainConfig().optim.learning_rate * factor
+    )
+    assert all(
+        math.isfinite(float(weight.sum())) for weight in read_weights(tmp_path / "run").values()
+    )
+
+
+def test_patience_ends_a_training_that_gets_no_better(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any]
+) -> None:
+    run = pixelwise.train(
+        shapes, tmp_path / "run", epochs=30, patience=2, learning_rate=1e-9, **quick
+    )
+    best = max(range(len(run.history)), key=lambda index: run.history[index].val_mean_iou)
+    assert len(run.history) - 1 - best == 2
+    assert not run.stopped
+
+
+def test_weights_that_become_no_numbers_never_become_the_state(
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: dict[str, Any],
+    listener: Any,
+) -> None:
+    """The last step of epoch 2 has a finite loss and spoils the weights: only validation can see
+    it.
+    """
+    steps = itertools.count(1)
+    real = torch.optim.AdamW.step
+
+    def spoiling(self: torch.optim.AdamW, *arguments: Any) -> Any:
+        result = real(self, *arguments)
+        if next(steps) == 6:
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].fill_(math.nan)
+        return result
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", spoiling)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **quick)
+    assert any("back to the end of epoch 1" in line for line in listener.lines)
+    assert all(math.isfinite(row.val_loss) for row in run.history)

@@ -1,0 +1,61 @@
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pixelwise.models.registry import build_model
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.optim import gradual_unfreeze, make_optimizer
+
+
+def test_the_kept_weights_are_the_moving_average(
+    shapes: Path, tmp_path: Path, read_weights: Any, trained: Path
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    state = torch.load(tmp_path / "run/state/last.pt", weights_only=True)
+    kept = read_weights(tmp_path / "run")
+    assert all(torch.equal(kept[name], state["average"][name]) for name in kept)
+    assert any(not torch.equal(kept[name], state["model"][name]) for name in kept)
+
+
+def test_the_encoder_thaws_from_its_end() -> None:
+    model = build_model("fcn32s", encoder="resnet10t", classes=4, weights="none").train()
+    layers = [
+        layer for layer in model.encoder.net.modules() if list(layer.parameters(recurse=False))
+    ]
+    learning = []
+    for epoch in (1, 2, 3, 4, 5):
+        model.train()
+        gradual_unfreeze(model, epoch, freeze=4)
+        learning.append(
+            [all(p.requires_grad for p in layer.parameters(recurse=False)) for layer in layers]
+        )
+        assert [layer.training for layer in layers if isinstance(layer, torch.nn.BatchNorm2d)] == [
+            on
+            for on, layer in zip(learning[-1], layers, strict=True)
+            if isinstance(layer, torch.nn.BatchNorm2d)
+        ]
+    assert not any(learning[0])
+    assert all(learning[4])
+    assert [sum(row) for row in learning] == [len(layers) * k // 4 for k in range(5)]
+    assert all(row == sorted(row) for row in learning)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "given", "rate"),
+    [
+        ("unet", {}, 1.0),
+        ("unet", {"weights": "unet.safetensors"}, 0.3),
+        ("unet", {"start": "animals"}, 0.3),
+        ("resnet10t", {}, 0.3),
+        ("resnet10t", {"weights": "none"}, 1.0),
+    ],
+)
+def test_only_an_encoder_that_has_learned_is_slower(
+    encoder: str, given: dict[str, Any], rate: float
+) -> None:
+    model = build_model("unet", encoder=encoder, classes=2)
+    groups = make_optimizer(model, TrainConfig.from_flat(encoder=encoder, **given)).param_groups
+    assert [group["peak"] for group in groups] == pytest.approx([0.003 * rate] * 2 + [0.003] * 2)

@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pixelwise
+from pixelwise.errors import TrainingError
+from pixelwise.training import plan
+from pixelwise.training.session import batches_in_step
+
+
+def test_too_little_memory_is_said_with_the_way_out(
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: dict[str, Any],
+    hungry: Any,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelwise.training.session.cross_entropy", hungry)
+        with pytest.raises(
+            TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"
+        ):
+            pixelwise.train(shapes, tmp_path / "validated", epochs=1, **quick)
+    monkeypatch.setattr(plan, "make_loss", lambda *_, **__: hungry)
+    with pytest.raises(
+        TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"
+    ):
+        pixelwise.train(shapes, tmp_path / "run", epochs=1, **quick)
+
+
+def test_two_half_batches_make_the_step_of_one(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any], read_weights: Any
+) -> None:
+    """Without batch normalisation, at a constant rate and with every pixel counted."""
+    by_hand = {
+        "loss": "cross_entropy",
+        "ema": 0.0,
+        "optimizer": "sgd",
+        "decay": "constant",
+        "warmup": 0.0,
+    }
+    options = {
+        **quick,
+        **by_hand,
+        "encoder": "test_convnext",
+        "plain": True,
+        "augment": "none",
+        "epochs": 1,
+    }
+    pixelwise.train(shapes, tmp_path / "one", **{**options, "batch": 4})
+    pixelwise.train(shapes, tmp_path / "two", **{**options, "batch": 2, "accumulate": 2})
+    a = read_weights(tmp_path / "one")
+    b = read_weights(tmp_path / "two")
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
+
+
+def test_the_last_step_of_an_epoch_may_have_fewer_batches() -> None:
+    assert [batches_in_step(number, of=6, size=4) for number in range(1, 7)] == [4, 4, 4, 4, 2, 2]
+    assert [batches_in_step(number, of=4, size=2) for number in range(1, 5)] == [2, 2, 2, 2]
+    assert [batches_in_step(number, of=2, size=5) for number in (1, 2)] == [2, 2]
