@@ -119,6 +119,7 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(
         "epochs": 1,
         "crop": (32, 32),
         "precision": "float32",
+        "workers": 0,
     }
     told, own = (tmp_path / name for name in ("told", "own"))
     pixelwise.train(shapes, told, predict_scale=0.5, **options)
@@ -150,6 +151,7 @@ def test_a_resumed_training_looks_for_its_scale_anew(shapes: Path, tmp_path: Pat
         "epochs": 1,
         "crop": (32, 32),
         "precision": "float32",
+        "workers": 0,
     }
     pixelwise.train(shapes, tmp_path, predict_scale=2.0, **options)
     dataset = open_dataset(shapes, DataOptions())
@@ -175,6 +177,7 @@ def test_what_goes_wrong_while_trying_costs_no_training(
         "epochs": 1,
         "crop": (32, 32),
         "precision": "float32",
+        "workers": 0,
     }
     progress = Quiet()
     pixelwise.train(shapes, tmp_path, progress=progress, scale=(0.5, 1.0), **options)

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 import pixelwise
+from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError, PixelwiseError, TrainingError
+from pixelwise.progress import Progress
 from pixelwise.training import plan
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.run_record import restore_options
 
 
 def test_a_resumed_run_draws_what_a_killed_process_left_undrawn(
@@ -118,3 +122,21 @@ def test_a_damaged_run_folder_is_named(
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(PixelwiseError, match=r"damaged|cannot be resumed"):
         pixelwise.train(shapes, tmp_path / "run", epochs=2, resume=True)
+
+
+def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
+    """run_0.1.0.json was written before the options were grouped, when the recipe d2l was `book`."""
+    shutil.copy(Path(__file__).with_name("run_0.1.0.json"), tmp_path / "run.json")
+    before = json.loads((tmp_path / "run.json").read_text())["config"]
+    config, reading = restore_options(tmp_path, TrainConfig(), DataOptions(), Progress())
+    after = json.loads(json.dumps(config.flat()))
+    assert after == {**before, "recipe": "d2l"}
+    assert reading == DataOptions()
+
+
+def test_a_run_with_unknown_options_is_refused(tmp_path: Path) -> None:
+    record = json.loads(Path(__file__).with_name("run_0.1.0.json").read_text())
+    record["config"]["momentum"] = 0.9
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=r"whose options differ \(unknown: momentum\)"):
+        restore_options(tmp_path, TrainConfig(), DataOptions(), Progress())
