@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to stop after the step in hand."""
+"""Ctrl-C as a request to stop after the current step."""
 
 import signal
 import threading
@@ -19,24 +19,24 @@ class StopFlag:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[StopFlag]:
-    """Turn the first SIGINT or SIGTERM into a wish; a second one interrupts at once. Elsewhere,
-    nothing.
+    """Turn the first SIGINT or SIGTERM into a request; a second one interrupts at once. Outside of
+    the main thread nothing changes.
     """
-    wish = StopFlag()
+    flag = StopFlag()
     if threading.current_thread() is not threading.main_thread():
-        yield wish
+        yield flag
         return
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in signals}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        wish.asked = True
+        flag.asked = True
         signal.signal(number, before[signal.Signals(number)])
 
     for number in signals:
         signal.signal(number, ask)
     try:
-        yield wish
+        yield flag
     finally:
         for number in signals:
             signal.signal(number, before[number])

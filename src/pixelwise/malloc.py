@@ -1,5 +1,5 @@
-"""The C library's heap: how much of freed memory is kept, and when it goes back to the system.
-glibc only.
+"""The C library's heap: how much freed memory it keeps, and when it returns it to the system. glibc
+only.
 """
 
 import ctypes
@@ -16,9 +16,9 @@ _MEBIBYTE = 2**20
 
 
 def single_arena() -> None:
-    """One heap for all threads to come: what a thread frees the others use.
+    """One heap for all new threads: what one thread frees, the others use.
 
-    Of a burst of large pictures, with a heap for each thread, twice as much stays
+    With a heap for each thread, a burst of large pictures leaves twice as much memory in use
     (benchmarks/results/serve.md).
     """
     _of_libc("mallopt", _ARENA_MAX, 1)
@@ -27,7 +27,7 @@ def single_arena() -> None:
 @contextmanager
 def retain_memory() -> Iterator[None]:
     """Keep freed memory for the next tensor while the block runs, in one heap for all threads; also
-    a decorator.
+    a decorator. It tunes the whole process: for commands, not for library functions.
 
     glibc takes arrays above 32 MiB from the system one by one and gives each back, and the system
     clears every page of every one: a step on large batches spends three fifths of its time there
@@ -46,7 +46,7 @@ def retain_memory() -> Iterator[None]:
 
 
 def trim_memory() -> None:
-    """Give what is free back to the system."""
+    """Return free memory to the system."""
     _of_libc("malloc_trim", 0)
 
 

@@ -1,5 +1,5 @@
-"""How long work speaks: lines, and progress with a rate. Silent here; the command line brings a
-terminal.
+"""What long work reports: lines, and progress with a rate. Silent here; the command line shows it
+on a terminal.
 """
 
 import logging
@@ -11,12 +11,10 @@ _log = logging.getLogger("pixelwise")
 
 
 class Progress:
-    """Receives what a job has to say. This one logs lines to the logger `pixelwise` and shows no
-    progress.
-    """
+    """Receives what a job reports. This one logs lines to the logger `pixelwise`, and no progress."""
 
     def log(self, text: str) -> None:
-        """Say one finished line."""
+        """Log one line."""
         _log.info(text)
 
     def track(

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning"
 )  # Ray Train's of its own settings
 
-CONFIG = TrainConfig(
+CONFIG = TrainConfig.from_flat(
     encoder="resnet10t",
     decoder="fcn32s",
     weights="none",

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,4 +194,4 @@ def test_a_scale_that_cannot_be_is_refused() -> None:
     ):
         TrainConfig.from_flat(predict_scale=0.1)
     config = TrainConfig()
-    assert replace(config, predict_scale=0.25).predict_scale == 0.25
+    assert config.with_options(predict_scale=0.25).model.predict_scale == 0.25

@@ -17,23 +17,26 @@ _EXAMPLES = 3
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
+Fix = Annotated[
+    Path | None,
+    typer.Option(help="Write a repaired copy to this new folder.", rich_help_panel=OUTPUT),
+]
+Json = Annotated[
+    Path | None,
+    typer.Option(help="Write all findings to this JSON file.", rich_help_panel=OUTPUT),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Write a page with thumbnails.", rich_help_panel=OUTPUT),
+]
+
+
 @options_from(OptionSource(DataOptions, ("format",), panel=DATA))
 def check(
     data: Images,
-    fix: Annotated[
-        Path | None,
-        typer.Option(help="Write a repaired copy to this new folder.", rich_help_panel=OUTPUT),
-    ] = None,
-    json: Annotated[
-        Path | None,
-        typer.Option(help="Write all findings to this JSON file.", rich_help_panel=OUTPUT),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.html", help="Write a page with thumbnails.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    fix: Fix = None,
+    json: Json = None,
+    report: Report = None,
     **options: str,
 ) -> None:
     """Find what is wrong with a data set, where, and what to do. The data itself is not changed.

@@ -1,4 +1,4 @@
-"""How the command line speaks: results to standard output, messages and progress to standard
+"""Where the command line prints: results to standard output, messages and progress to standard
 error.
 """
 
@@ -16,9 +16,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.progress import (
-    Progress as ProgressBar,
-)
+from rich.progress import Progress as ProgressBar
 from rich.text import Text
 
 from pixelwise.progress import Progress
@@ -28,12 +26,11 @@ T = TypeVar("T")
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 results = Console(highlight=False, soft_wrap=True)
 
-logging.getLogger("lightning_fabric").setLevel(
-    logging.WARNING
-)  # its notes repeat what the job says
+# The notes of Fabric repeat what the job logs.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
+# Seconds between lines of progress where standard error is no terminal.
 PLAIN_SECONDS = 15.0
-"""How often a plain line tells of progress where standard error is no terminal."""
 
 
 class RateColumn(ProgressColumn):
@@ -95,15 +92,17 @@ class TerminalProgress(Progress):
     def _plain(
         self, items: Iterable[T], what: str, total: int, unit: str, weight: int
     ) -> Iterator[T]:
-        start = said = time.monotonic()
-        for done, item in enumerate(items, 1):
+        start = time.monotonic()
+        last_line = start
+        for number, item in enumerate(items, 1):
             yield item
             now = time.monotonic()
-            if now - said >= PLAIN_SECONDS:
-                said = now
-                rate = done * weight / (now - start)
+            if now - last_line >= PLAIN_SECONDS:
+                last_line = now
+                finished = number * weight
+                rate = finished / (now - start)
                 text = f", {self._text}" if self._text else ""
-                left = (total - done * weight) / rate
+                left = (total - finished) / rate
                 self.log(
-                    f"{what}: {done * weight}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}"
+                    f"{what}: {finished}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}"
                 )

@@ -33,6 +33,30 @@ if TYPE_CHECKING:
 LABELS = "Labels"
 
 
+Calibrate = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate",
+        help="Fit a temperature on the validation split, and show what it improves.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Calibrated = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the model with that temperature to this file.", rich_help_panel=OUTPUT
+    ),
+]
+Ways = Annotated[
+    bool,
+    typer.Option(
+        "--ways",
+        help="Try --tta and sizes on val instead, and print which are worth their time.",
+        rich_help_panel=LABELS,
+    ),
+]
+
+
 @suggest_skip_broken()
 @options_from(
     READ_AS_TRAINED, OptionSource(PredictOptions, ("tta", "scales", "largest"), panel=LABELS)
@@ -43,28 +67,9 @@ def evaluate(
     split: Split = None,
     json: Json = None,
     report: Report = None,
-    calibrate: Annotated[
-        bool,
-        typer.Option(
-            "--calibrate",
-            help="Fit a temperature on the validation split, and show what it improves.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
-    calibrated: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the model with that temperature to this file.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    ways: Annotated[
-        bool,
-        typer.Option(
-            "--ways",
-            help="Try --tta and sizes on val instead, and print which are worth their time.",
-            rich_help_panel=LABELS,
-        ),
-    ] = False,
+    calibrate: Calibrate = False,
+    calibrated: Calibrated = None,
+    ways: Ways = False,
     device: Device = "auto",
     cluster: OnCluster = None,
     workers: Workers = None,
@@ -81,17 +86,11 @@ def evaluate(
     check_cluster_options(cluster, workers=workers)
     predict_options = {"scales": (), "largest": (), **select_fields(options, PredictOptions)}
     if ways:
-        others = {
-            "json": json,
-            "report": report,
-            "tta": predict_options["tta"],
-            "scale": predict_options["scales"],
-            "largest": predict_options["largest"],
-            "cluster": cluster,
-            "calibrate": calibrate,
-            "calibrated": calibrated,
-        }
-        _check_alone(others)
+        _check_alone(
+            {"json": json, "report": report, "tta": predict_options["tta"]},
+            {"scale": predict_options["scales"], "largest": predict_options["largest"]},
+            {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated},
+        )
     if calibrated is not None:
         calibration.refuse_exported(model)
     predictor = load(model, device=device).always(**predict_options)
@@ -150,8 +149,8 @@ def _print_ways(predictor: "Predictor", data: Path, split: str, reading: DataOpt
         results.print(part, markup=False)
 
 
-def _check_alone(options: "Mapping[str, object]") -> None:
+def _check_alone(*options: "Mapping[str, object]") -> None:
     """Raises ConfigError for an option that --ways ignores."""
-    names = ", ".join(f"--{name}" for name, value in options.items() if value)
+    names = ", ".join(f"--{name}" for part in options for name, value in part.items() if value)
     if names:
         raise ConfigError(f"--ways tries ways to predict and writes nothing: leave out {names}")

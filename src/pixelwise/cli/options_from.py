@@ -53,10 +53,10 @@ def options_from(*sources: OptionSource) -> Callable[[Callable[..., None]], Call
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command).parameters.values())[:-1]  # without **options
-        made = {name: item for source in sources for name, item in _parameters(source)}
+        generated = {name: item for source in sources for name, item in _parameters(source)}
         arguments = [item for item in own if _is_argument(item)]
         others = [item.replace(kind=item.KEYWORD_ONLY) for item in own if not _is_argument(item)]
-        parameters = [*arguments, *(parameter for _, _, parameter in made.values()), *others]
+        parameters = [*arguments, *(parameter for _, _, parameter in generated.values()), *others]
         signature = inspect.Signature(parameters)
 
         @wraps(command)
@@ -65,7 +65,7 @@ def options_from(*sources: OptionSource) -> Callable[[Callable[..., None]], Call
             bound.apply_defaults()
             values = dict(bound.arguments)
             options = {}
-            for name, (item, unset, _) in made.items():
+            for name, (item, unset, _) in generated.items():
                 value = values.pop(name)
                 if not unset or (value is not None and value is not False):
                     options[item.name] = _as_field(item, value)
@@ -79,10 +79,10 @@ def options_from(*sources: OptionSource) -> Callable[[Callable[..., None]], Call
     return decorate
 
 
-Made = tuple[OptionField, bool, inspect.Parameter]
+Generated = tuple[OptionField, bool, inspect.Parameter]
 
 
-def _parameters(source: OptionSource) -> Iterator[tuple[str, Made]]:
+def _parameters(source: OptionSource) -> Iterator[tuple[str, Generated]]:
     for item in source.fields():
         name = item.metadata.get("cli") or item.name
         unset = source.unset or _is_list(item.type)

@@ -19,6 +19,32 @@ from pixelwise.cli.options import (
 from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource, options_from
 from pixelwise.inference.options import PredictOptions
 
+Images = Annotated[
+    list[str],
+    typer.Argument(help="Image files, folders, quoted patterns ('*.jpg') or .txt lists."),
+]
+Overlap = Annotated[float, typer.Option(help="Share of a tile that overlaps with its neighbours.")]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        metavar="MIB",
+        help="Memory for the summed logits of large images; 480 MiB by default.",
+        rich_help_panel=HARDWARE,
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace masks that already exist.", rich_help_panel=OUTPUT),
+]
+Estimate = Annotated[
+    bool,
+    typer.Option(
+        "--estimate",
+        help="Only estimate what the job would take on the cluster.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+
 
 @options_from(
     OptionSource(PredictOptions, ("overlay", "confidence", "extras"), panel=OUTPUT),
@@ -26,42 +52,18 @@ from pixelwise.inference.options import PredictOptions
 )
 def predict(
     model: Model,
-    images: Annotated[
-        list[str],
-        typer.Argument(help="Image files, folders, quoted patterns ('*.jpg') or .txt lists."),
-    ],
+    images: Images,
     out: Annotated[str, typer.Option(help="Folder for the masks.", rich_help_panel=OUTPUT)],
     tile: Tile = (1024, 1024),
-    overlap: Annotated[
-        float, typer.Option(help="Share of a tile that overlaps with its neighbours.")
-    ] = 0.0625,
-    max_memory: Annotated[
-        int | None,
-        typer.Option(
-            metavar="MIB",
-            help="Memory for the summed logits of large images; 480 MiB by default.",
-            rich_help_panel=HARDWARE,
-        ),
-    ] = None,
+    overlap: Overlap = 0.0625,
+    max_memory: MaxMemory = None,
     runtime: Runtime = "auto",
     precision: Precision = None,
     device: Device = "auto",
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace masks that already exist.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
+    overwrite: Overwrite = False,
     cluster: OnCluster = None,
     workers: Workers = None,
-    estimate: Annotated[
-        bool,
-        typer.Option(
-            "--estimate",
-            help="Only estimate what the job would take on the cluster.",
-            rich_help_panel=CLUSTER,
-        ),
-    ] = False,
+    estimate: Estimate = False,
     **options: Any,
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that already exist are

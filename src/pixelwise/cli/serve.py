@@ -19,77 +19,82 @@ def _option(name: str, help: str, panel: str | None = None, metavar: str | None 
     )
 
 
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        envvar="PIXELWISE_MODELS",
+        help="Run folders or model files; NAME=MODEL names one.",
+    ),
+]
+Token = Annotated[
+    str | None,
+    _option("TOKEN", "Token that clients must send; required where others reach the host."),
+]
+MaxPixels = Annotated[int, _option("MAX_PIXELS", "Largest picture, in pixels.", LIMITS)]
+MaxSide = Annotated[int, _option("MAX_SIDE", "Longest side of a picture, in pixels.", LIMITS)]
+Format = Annotated[
+    list[str] | None,
+    _option(
+        "FORMAT",
+        "Accepted image format; repeat it for several. By default JPEG, PNG and WEBP.",
+        LIMITS,
+        "JPEG|PNG|WEBP|BMP|TIFF|GIF",
+    ),
+]
+StyleWeights = Annotated[
+    Path | None,
+    _option("STYLE_WEIGHTS", "Weights for the page's second tab, as in stylize.", STYLE),
+]
+StyleNetwork = Annotated[
+    str,
+    _option("STYLE_NETWORK", "Network of these weights: vgg19, vgg16 or timm's.", STYLE),
+]
+Tile = Annotated[
+    tuple[int, int],
+    _option("TILE", "Height and width of the tiles that larger images are cut in.", metavar="H W"),
+]
+Runtime = Annotated[
+    str,
+    _option(
+        "RUNTIME",
+        "What runs the model; auto measures which is fastest.",
+        HARDWARE,
+        "auto|torch|onnxruntime|openvino",
+    ),
+]
+Precision = Annotated[
+    str | None,
+    _option(
+        "PRECISION",
+        "Precision; chosen with the runtime by default.",
+        HARDWARE,
+        "|".join(PRECISIONS),
+    ),
+]
+Device = Annotated[
+    str,
+    _option("DEVICE", "Device; auto is the GPU where there is one.", HARDWARE, "|".join(DEVICES)),
+]
+
+
 def serve(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            envvar="PIXELWISE_MODELS",
-            help="Run folders or model files; NAME=MODEL names one.",
-        ),
-    ],
+    models: Models,
     host: Annotated[str, _option("HOST", "Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, _option("PORT", "Port to listen on; 0 takes a free one.")] = 8000,
-    token: Annotated[
-        str | None,
-        _option("TOKEN", "Token that clients must send; required where others reach the host."),
-    ] = None,
+    token: Token = None,
     queue: Annotated[int, _option("QUEUE", "Requests that a model holds at once.", LIMITS)] = 256,
     deadline: Annotated[float, _option("DEADLINE", "Seconds for a request.", LIMITS)] = 60.0,
     max_bytes: Annotated[int, _option("MAX_BYTES", "Largest image file, in bytes.", LIMITS)] = 20
     * 2**20,
-    max_pixels: Annotated[
-        int, _option("MAX_PIXELS", "Largest picture, in pixels.", LIMITS)
-    ] = 50_000_000,
-    max_side: Annotated[
-        int, _option("MAX_SIDE", "Longest side of a picture, in pixels.", LIMITS)
-    ] = 16_384,
-    format: Annotated[
-        list[str] | None,
-        _option(
-            "FORMAT",
-            "Accepted image format; repeat it for several. By default JPEG, PNG and WEBP.",
-            LIMITS,
-            "JPEG|PNG|WEBP|BMP|TIFF|GIF",
-        ),
-    ] = None,
-    style_weights: Annotated[
-        Path | None,
-        _option("STYLE_WEIGHTS", "Weights for the page's second tab, as in stylize.", STYLE),
-    ] = None,
-    style_network: Annotated[
-        str,
-        _option("STYLE_NETWORK", "Network of these weights: vgg19, vgg16 or timm's.", STYLE),
-    ] = "vgg19",
-    tile: Annotated[
-        tuple[int, int],
-        _option(
-            "TILE", "Height and width of the tiles that larger images are cut in.", metavar="H W"
-        ),
-    ] = (1024, 1024),
-    runtime: Annotated[
-        str,
-        _option(
-            "RUNTIME",
-            "What runs the model; auto measures which is fastest.",
-            HARDWARE,
-            "auto|torch|onnxruntime|openvino",
-        ),
-    ] = "auto",
-    precision: Annotated[
-        str | None,
-        _option(
-            "PRECISION",
-            "Precision; chosen with the runtime by default.",
-            HARDWARE,
-            "|".join(PRECISIONS),
-        ),
-    ] = None,
-    device: Annotated[
-        str,
-        _option(
-            "DEVICE", "Device; auto is the GPU where there is one.", HARDWARE, "|".join(DEVICES)
-        ),
-    ] = "auto",
+    max_pixels: MaxPixels = 50_000_000,
+    max_side: MaxSide = 16_384,
+    format: Format = None,
+    style_weights: StyleWeights = None,
+    style_network: StyleNetwork = "vgg19",
+    tile: Tile = (1024, 1024),
+    runtime: Runtime = "auto",
+    precision: Precision = None,
+    device: Device = "auto",
 ) -> None:
     """Answer HTTP requests with masks, as `predict` makes them."""
     from pixelwise.api import serve as job

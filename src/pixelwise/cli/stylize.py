@@ -16,6 +16,72 @@ STYLE = "Style"
 RECIPES = {"default": StyleConfig(), "d2l": D2L, "book": D2L}
 
 
+Out = Annotated[
+    Path,
+    typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.", rich_help_panel=OUTPUT),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS",
+        help="Apply the style only to this class; repeat it for several.",
+        rich_help_panel=REGIONS,
+    ),
+]
+But = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--except",
+        metavar="CLASS",
+        help="Apply the style to all but this class.",
+        rich_help_panel=REGIONS,
+    ),
+]
+ClassStyle = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS=IMAGE",
+        help="A style of its own for this class.",
+        rich_help_panel=REGIONS,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Run, model file or bundled model that finds the classes.",
+        rich_help_panel=REGIONS,
+    ),
+]
+Way = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for intermediate pictures, a film and the loss curves.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Every = Annotated[
+    int,
+    typer.Option(help="Steps between intermediate pictures.", rich_help_panel=OUTPUT),
+]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        metavar="default|d2l",
+        help='Set of defaults; d2l: as in "Dive into Deep Learning", 500 steps at 300 x 450.',
+        rich_help_panel=STYLE,
+    ),
+]
+Book = Annotated[bool, typer.Option("--book", help="The same as --recipe d2l.", hidden=True)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Any other style option; docs/reference/config.md lists them.",
+        rich_help_panel=STYLE,
+    ),
+]
+
+
 @options_from(
     OptionSource(Setup, unset=True, panel=STYLE),
     OptionSource(StyleConfig, unset=True, panel=STYLE),
@@ -23,72 +89,16 @@ RECIPES = {"default": StyleConfig(), "d2l": D2L, "book": D2L}
 def stylize(
     content: Annotated[Path, typer.Argument(help="Picture to repaint.")],
     style: Annotated[Path, typer.Argument(help="Picture whose style it gets.")],
-    out: Annotated[
-        Path,
-        typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.", rich_help_panel=OUTPUT),
-    ],
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CLASS",
-            help="Apply the style only to this class; repeat it for several.",
-            rich_help_panel=REGIONS,
-        ),
-    ] = None,
-    but: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--except",
-            metavar="CLASS",
-            help="Apply the style to all but this class.",
-            rich_help_panel=REGIONS,
-        ),
-    ] = None,
-    class_style: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CLASS=IMAGE",
-            help="A style of its own for this class.",
-            rich_help_panel=REGIONS,
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="Run, model file or bundled model that finds the classes.",
-            rich_help_panel=REGIONS,
-        ),
-    ] = "",
-    way: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for intermediate pictures, a film and the loss curves.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    every: Annotated[
-        int,
-        typer.Option(help="Steps between intermediate pictures.", rich_help_panel=OUTPUT),
-    ] = 25,
-    recipe: Annotated[
-        str,
-        typer.Option(
-            metavar="default|d2l",
-            help='Set of defaults; d2l: as in "Dive into Deep Learning", 500 steps at 300 x 450.',
-            rich_help_panel=STYLE,
-        ),
-    ] = "default",
-    book: Annotated[
-        bool, typer.Option("--book", help="The same as --recipe d2l.", hidden=True)
-    ] = False,
-    set: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Any other style option; docs/reference/config.md lists them.",
-            rich_help_panel=STYLE,
-        ),
-    ] = None,
+    out: Out,
+    only: Only = None,
+    but: But = None,
+    class_style: ClassStyle = None,
+    model: Model = "",
+    way: Way = None,
+    every: Every = 25,
+    recipe: Recipe = "default",
+    book: Book = False,
+    set: Set = None,
     **options: Any,
 ) -> None:
     """Paint a picture in the style of another, whole or only on the regions of some classes."""

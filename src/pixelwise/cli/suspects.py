@@ -8,36 +8,41 @@ import typer
 from pixelwise.cli.options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
 from pixelwise.cli.options_from import OUTPUT, options_from
 
+Out = Annotated[
+    Path,
+    typer.Option(help="Folder for the lists, pictures and the page.", rich_help_panel=OUTPUT),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Only this split; by default all that the model was not trained on.",
+        rich_help_panel=DATA,
+    ),
+]
+Top = Annotated[
+    int,
+    typer.Option(
+        help="Number of regions to show, and to hand over with --to.", rich_help_panel=OUTPUT
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        help="labelme or cvat: also write the images and labels for this editor.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 
 @suggest_skip_broken()
 @options_from(READ_AS_TRAINED)
 def suspects(
     model: Model,
     data: Images,
-    out: Annotated[
-        Path,
-        typer.Option(help="Folder for the lists, pictures and the page.", rich_help_panel=OUTPUT),
-    ],
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Only this split; by default all that the model was not trained on.",
-            rich_help_panel=DATA,
-        ),
-    ] = None,
-    top: Annotated[
-        int,
-        typer.Option(
-            help="Number of regions to show, and to hand over with --to.", rich_help_panel=OUTPUT
-        ),
-    ] = 50,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            help="labelme or cvat: also write the images and labels for this editor.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    out: Out,
+    split: Split = None,
+    top: Top = 50,
+    to: To = None,
     **options: Any,
 ) -> None:
     """Rank regions and images by how likely their label is wrong. The data is not changed."""

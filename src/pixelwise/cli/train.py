@@ -12,6 +12,33 @@ from pixelwise.config_fields import own_options
 from pixelwise.datasets.options import DataOptions
 from pixelwise.training.config import TrainConfig
 
+Data = Annotated[
+    Path, typer.Argument(help="Folder of images and masks; its format is detected and printed.")
+]
+Out = Annotated[
+    Path, typer.Option(help="Run folder to write; must not exist yet.", rich_help_panel=OUTPUT)
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Any other training option, as in ema=0.999; docs/reference/config.md lists them.",
+        rich_help_panel="Training",
+    ),
+]
+Preview = Annotated[
+    bool,
+    typer.Option(
+        "--preview",
+        help="Do not train: print the plan and draw what the network will see.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Resume the run in OUT.", rich_help_panel=OUTPUT),
+]
+
 
 @options_from(
     OptionSource(TrainConfig, unset=True),
@@ -19,32 +46,11 @@ from pixelwise.training.config import TrainConfig
     OptionSource(DataOptions, ("skip_unpaired",), unset=True, panel=DATA),
 )
 def train(
-    data: Annotated[
-        Path, typer.Argument(help="Folder of images and masks; its format is detected and printed.")
-    ],
-    out: Annotated[
-        Path, typer.Option(help="Run folder to write; must not exist yet.", rich_help_panel=OUTPUT)
-    ],
-    set: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Any other training option, as in ema=0.999; docs/reference/config.md lists them.",
-            rich_help_panel="Training",
-        ),
-    ] = None,
-    preview: Annotated[
-        bool,
-        typer.Option(
-            "--preview",
-            help="Do not train: print the plan and draw what the network will see.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Resume the run in OUT.", rich_help_panel=OUTPUT),
-    ] = False,
+    data: Data,
+    out: Out,
+    set: Set = None,
+    preview: Preview = False,
+    resume: Resume = False,
     cluster: OnCluster = None,
     workers: Workers = None,
     **options: Any,

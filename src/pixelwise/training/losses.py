@@ -17,10 +17,11 @@ from pixelwise.errors import ConfigError, unknown_choice_error
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
+# Of larger batches a random sample of this many pixels is ranked: sorting all of them costs as much
+# as the network.
 LOVASZ_PIXELS = 1 << 16
-"""Of larger batches a random part of this many pixels is ranked: sorting all of them costs as much
-as the network.
-"""
+
+CLASS_WEIGHTS = ("none", "inverse_log", "median")
 
 
 def cross_entropy(
@@ -53,7 +54,7 @@ def dice(logits: Tensor, target: Tensor) -> Tensor:
 
 def tversky(logits: Tensor, target: Tensor, *, alpha: float = 0.3, beta: float = 0.7) -> Tensor:
     """1 - |P T| / (|P T| + alpha |P - T| + beta |T - P|), averaged over the classes in the target;
-    `beta` above `alpha` makes missed pixels dearer than false ones. Source: Salehi, Erdogmus,
+    `beta` above `alpha` makes missed pixels cost more than false ones. Source: Salehi, Erdogmus,
     Gholipour 2017, equation 3.
     """
     shares = logits.float().softmax(1)  # (N, C, H, W)
@@ -62,8 +63,9 @@ def tversky(logits: Tensor, target: Tensor, *, alpha: float = 0.3, beta: float =
     sums = (shares.flatten(2) @ counted.flatten(1)[:, :, None].float()).sum((0, 2))  # (C,)
     sizes = torch.bincount(truth, minlength=logits.shape[1])
     true_shares = shares.gather(1, target.masked_fill(~counted, 0)[:, None])[:, 0]  # (N, H, W)
-    both = torch.zeros_like(sums).index_add(0, truth, true_shares[counted])
-    index = both / (both + alpha * (sums - both) + beta * (sizes - both)).clamp(min=1e-6)
+    overlap = torch.zeros_like(sums).index_add(0, truth, true_shares[counted])
+    union = overlap + alpha * (sums - overlap) + beta * (sizes - overlap)
+    index = overlap / union.clamp(min=1e-6)
     return _mean((1 - index)[sizes > 0], logits)
 
 
@@ -77,16 +79,16 @@ def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
 
 
 def ohem(logits: Tensor, target: Tensor, *, share: float = 0.7, least: float = 1 / 16) -> Tensor:
-    """Mean cross-entropy of the hard pixels alone: those whose true class has less than `share`,
+    """Mean cross-entropy of only the hard pixels: those whose true class has less than `share`,
     and at least the part `least` of all. Source: Shrivastava et al. 2016 for regions; Wu et al.
     2016, section 3.2, for pixels.
     """
     losses = _pixels(logits, target)
     hard = losses > -math.log(share)
-    wanted = math.ceil(least * len(losses))
-    if int(hard.sum()) >= wanted:
+    count = math.ceil(least * len(losses))
+    if int(hard.sum()) >= count:
         return _mean(losses[hard], logits)
-    return _mean(losses.topk(wanted).values, logits)
+    return _mean(losses.topk(count).values, logits)
 
 
 def boundary(logits: Tensor, target: Tensor, *, reach: int = 2, extra: float = 4.0) -> Tensor:
@@ -100,28 +102,28 @@ def boundary(logits: Tensor, target: Tensor, *, reach: int = 2, extra: float = 4
     high = target.float()
     low = low.masked_fill(target == VOID, torch.inf)
     high = high.masked_fill(target == VOID, -torch.inf)
-    near = -F.max_pool2d(-low[:, None], side, 1, reach) < F.max_pool2d(
-        high[:, None], side, 1, reach
-    )
+    lowest = -F.max_pool2d(-low[:, None], side, 1, reach)
+    highest = F.max_pool2d(high[:, None], side, 1, reach)
+    near = lowest < highest  # (N, 1, H, W): more than one class within reach
     weight = (1 + extra * near[:, 0])[target != VOID]
-    return (_pixels(logits, target) * weight).sum() / weight.sum().clamp(
-        min=1
-    ) + 0 * logits.float().sum()
+    mean = (_pixels(logits, target) * weight).sum() / weight.sum().clamp(min=1)
+    return mean + 0 * logits.float().sum()  # a gradient of zero where all is void
 
 
 def lovasz(logits: Tensor, target: Tensor, *, pixels: int = LOVASZ_PIXELS) -> Tensor:
-    """The Lovász extension of 1 - IoU over the classes in the target; of more than `pixels` a
-    random part is taken.
+    """The Lovász extension of 1 - IoU over the classes in the target, on a random sample of at most
+    `pixels` pixels.
 
     Source: Berman, Rannen Triki, Blaschko 2018, "The Lovász-Softmax loss", section 3 and algorithm
     1.
     """
-    where = (target.flatten(1) != VOID).nonzero()
-    if len(where) > pixels:
-        where = where[torch.randint(len(where), (pixels,), device=where.device)]
-    image, place = where.T
-    truth = target.flatten(1)[image, place]  # (P,)
-    scores = logits.flatten(2)[image, :, place].float()  # (P, C)
+    positions = (target.flatten(1) != VOID).nonzero()  # (P, 2): image, pixel
+    if len(positions) > pixels:
+        sample = torch.randint(len(positions), (pixels,), device=positions.device)
+        positions = positions[sample]
+    image, pixel = positions.T
+    truth = target.flatten(1)[image, pixel]  # (P,)
+    scores = logits.flatten(2)[image, :, pixel].float()  # (P, C)
     shares = scores.softmax(1)
     losses = []
     for label in torch.unique(truth):
@@ -155,15 +157,14 @@ def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0
         **LOSSES,
         "cross_entropy": partial(cross_entropy, weight=weight, smoothing=smoothing),
     }
-    terms = [_term(term, text) for term in text.split("+")]
+    terms = [_parse_term(term, text) for term in text.split("+")]
     for _, name in terms:
         if name not in known:
             raise unknown_choice_error("loss", name, known)
 
     def total(logits: Tensor, target: Tensor) -> Tensor:
-        scores = (
-            logits.float().contiguous()
-        )  # a softmax over the channels is several times as fast so, on the CPU
+        # On the CPU a softmax over the channels of contiguous logits is several times as fast.
+        scores = logits.float().contiguous()
         parts = [factor * known[name](scores, target) for factor, name in terms]
         return torch.stack(parts).sum()
 
@@ -171,7 +172,7 @@ def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0
 
 
 def class_weights(kind: str, pixels: Tensor, seen: Tensor) -> Tensor | None:
-    """Weights (C,) with mean 1 over the classes there are; None for `none`.
+    """Weights (C,) with mean 1 over the classes that have pixels; None for `none`.
 
     pixels: of each class. seen: pixels of all images that hold the class, void left out.
     `inverse_log` is 1 / ln(1.02 + p) (Paszke et al. 2016, "ENet", section 5.2); `median`, median
@@ -179,23 +180,20 @@ def class_weights(kind: str, pixels: Tensor, seen: Tensor) -> Tensor | None:
     """
     pixels = pixels.double()
     seen = seen.double()
-    there = pixels > 0
+    present = pixels > 0
     if kind == "none":
         return None
     if kind == "inverse_log":
         weight = 1 / torch.log(1.02 + pixels / pixels.sum())
     elif kind == "median":
         frequency = pixels / seen.clamp(min=1)
-        weight = frequency[there].quantile(0.5) / frequency.clamp(min=1e-12)
+        weight = frequency[present].quantile(0.5) / frequency.clamp(min=1e-12)
     else:
         raise unknown_choice_error("class weights", kind, CLASS_WEIGHTS)
-    return torch.where(there, weight / weight[there].mean(), 1.0).float()
+    return torch.where(present, weight / weight[present].mean(), 1.0).float()
 
 
-CLASS_WEIGHTS = ("none", "inverse_log", "median")
-
-
-def _term(term: str, text: str) -> tuple[float, str]:
+def _parse_term(term: str, text: str) -> tuple[float, str]:
     factor, star, name = term.rpartition("*")
     try:
         value = float(factor) if star else 1.0

@@ -93,12 +93,12 @@ def restore_options(
     before = _config_of(record, run)
     reading_before = DataOptions(**record["reading"])
     started = state_path(run).is_file()
-    given = _differing(config.flat(), make_config(config.run.recipe).flat())
+    explicit = _differing(config.flat(), make_config(config.run.recipe).flat())
     if config.run.recipe != "default":
-        given["recipe"] = config.run.recipe
+        explicit["recipe"] = config.run.recipe
     changes = {
         name: value
-        for name, value in given.items()
+        for name, value in explicit.items()
         if name in FREE or (not started and name != "recipe")
     }
     if changes.keys() & {"epochs", "minutes"}:  # they exclude each other
@@ -110,7 +110,7 @@ def restore_options(
     reading_after = reading_before
     if not started:
         reading_after = replace(reading_before, **given_reading, seed=after.run.seed)
-    ignored = _differing(given, after.flat()) | _differing(given_reading, asdict(reading_after))
+    ignored = _differing(explicit, after.flat()) | _differing(given_reading, asdict(reading_after))
     if ignored:
         progress.log(f"resumed as it was begun; ignored: {', '.join(sorted(ignored))}")
     return after, reading_after
