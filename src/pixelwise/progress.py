@@ -11,7 +11,7 @@ _log = logging.getLogger("pixelwise")
 
 
 class Progress:
-    """Receives what a job reports. This one logs lines to the logger `pixelwise`, and no progress."""
+    """Receives what a job reports. This one logs lines to the logger `pixelwise`, no progress."""
 
     def log(self, text: str) -> None:
         """Log one line."""

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -147,7 +146,7 @@ def test_data_that_cannot_be_learned_from_ends_the_training_and_not_only_a_proce
     refusal, _ = driver.teller.ending()
     assert str(tmp_path / "none") in refusal
     assert driver.teller.take() == ["training begins in 1 processes"]
-    monkeypatch.setattr(module, "take_part", lambda *given, **options: tried.append("begun"))
+    monkeypatch.setattr(module, "train_worker", lambda *given, **options: tried.append("begun"))
     learn(told)
     assert not tried, "nor is it tried again"
 
@@ -165,7 +164,7 @@ def test_the_files_that_a_config_names_are_found_from_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("first.safetensors").touch()
-    assert _files(replace(CONFIG, start="first.safetensors")) == {
+    assert _files(CONFIG.with_options(start="first.safetensors")) == {
         "start": str(tmp_path / "first.safetensors")
     }
-    assert _files(CONFIG) == _files(replace(CONFIG, weights="auto", start="bundled")) == {}
+    assert _files(CONFIG) == _files(CONFIG.with_options(weights="auto", start="bundled")) == {}
