@@ -15,9 +15,9 @@ from torch import Tensor
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError
-from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
+from pixelwise.reports.figures import AXIS_COLOUR, GRID_COLOUR, save_png
 from pixelwise.reports.overlays import colourise, paint
 from pixelwise.teaching.operators import transposed_by_scatter
 
@@ -27,7 +27,6 @@ it.
 """
 
 _ACCENT = "#c2410c"
-_GREY = "#555b66"
 _LINE = "#c9ced6"
 
 
@@ -73,7 +72,7 @@ def draw_transposed(
                 linewidth=2.5,
             )
         )
-    _save(figure, path)
+    save_png(figure, path)
     return result
 
 
@@ -116,7 +115,7 @@ def draw_checkerboard(
             axes.imshow(values.numpy(), cmap=colours, vmin=0, interpolation="nearest")
             axes.set_title(title, fontsize=9)
             axes.set_axis_off()
-    _save(figure, path)
+    save_png(figure, path)
     return unevenness
 
 
@@ -153,32 +152,7 @@ def draw_scores(
             if picture is not None:
                 axes.imshow(picture)
                 axes.set_title(title, fontsize=10)
-    _save(figure, path)
-
-
-def draw_augmentation(
-    samples: Sequence[tuple[str, Array, Array]], path: Path, classes: Classes
-) -> None:
-    """Write a PNG grid of images, each with its mask below it; void is grey.
-
-    A sample is its title, rgb (H, W, 3) and labels (H, W), uint8.
-    """
-    columns = 4
-    rows = -(-len(samples) // columns)
-    height, width = samples[0][1].shape[:2]
-    figure = Figure(
-        figsize=(3.2 * columns, 2 * 3.0 * height / width * rows), dpi=110, layout="constrained"
-    )
-    grid = figure.subplots(2 * rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for index, (title, rgb, labels) in enumerate(samples):
-        row = 2 * (index // columns)
-        column = index % columns
-        grid[row, column].imshow(rgb)
-        grid[row, column].set_title(title, fontsize=10)
-        grid[row + 1, column].imshow(colourise(labels, classes.palette), interpolation="nearest")
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def draw_race(lines: Mapping[str, Sequence[float]], path: Path, *, ylabel: str) -> None:
@@ -187,29 +161,13 @@ def draw_race(lines: Mapping[str, Sequence[float]], path: Path, *, ylabel: str) 
     axes = figure.subplots()
     for name, values in lines.items():
         axes.plot(range(1, len(values) + 1), values, marker="o", markersize=4, label=name)
-    axes.set_xlabel("epoch", color=_GREY)
-    axes.set_ylabel(ylabel, color=_GREY)
+    axes.set_xlabel("epoch", color=AXIS_COLOUR)
+    axes.set_ylabel(ylabel, color=AXIS_COLOUR)
     axes.set_xticks(range(1, max(map(len, lines.values())) + 1))
-    axes.grid(color="#e3e6ea")
+    axes.grid(color=GRID_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    _save(figure, path)
-
-
-def draw_losses(parts: Mapping[str, Sequence[float]], path: Path) -> None:
-    """Write a PNG of the parts of a loss by step, on a logarithmic scale."""
-    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    for name, values in parts.items():
-        axes.plot(range(1, len(values) + 1), values, label=name)
-    axes.set_xlabel("step", color=_GREY)
-    axes.set_ylabel("weighted loss", color=_GREY)
-    if any(value > 0 for values in parts.values() for value in values):
-        axes.set_yscale("log")
-    axes.grid(color="#e3e6ea")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def _numbers(axes: Axes, values: Tensor, title: str) -> None:
@@ -237,8 +195,3 @@ def _leading(scores: Tensor, size: tuple[int, int]) -> Array:
     """
     labels = scores.argmax(0)[None, None].float()
     return np.asarray(F.interpolate(labels, size, mode="nearest")[0, 0].byte().numpy())
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic(path) as draft:
-        figure.savefig(draft, format="png")

@@ -22,7 +22,8 @@ from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.registry import ModelConfig
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
-from pixelwise.teaching.figures import draw_augmentation, draw_race, draw_scores
+from pixelwise.reports.figures import draw_augmentation
+from pixelwise.teaching.figures import draw_race, draw_scores
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import dice
 from pixelwise.training.run import train
