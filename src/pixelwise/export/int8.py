@@ -16,7 +16,7 @@ import numpy as np
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError, ModelError
-from pixelwise.evaluation.data_options import as_trained
+from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
@@ -72,7 +72,7 @@ def export_int8(
     openvino = require_package("openvino")
     require_package("nncf")
     segmenter, header = load_model(Path(model))
-    dataset = open_dataset(data, as_trained(model))
+    dataset = open_dataset(data, training_data_options(model))
     with tempfile.TemporaryDirectory() as folder:
         exact = Path(folder) / "float.onnx"
         small = Path(folder) / "int8.xml"

@@ -58,7 +58,7 @@ class Gallery:
         return cls(dict([*known, ("void", VOID_COLOUR)]), samples)
 
 
-def sample(
+def draw_sample(
     title: str,
     picture: tuple[Array, Array, Array],
     confidence: NDArray[np.float32],
