@@ -628,14 +628,14 @@ def test_int8_is_kept_within_its_bound_only(
     save_model(tmp_path / "m.safetensors", config.build(), Header(config, Classes.named(names)))
     done = int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.xml", shapes)
     assert done.images == 4
-    assert abs(done.mean_iou[0] - done.mean_iou[1]) <= int8.LARGEST_LOSS
+    assert abs(done.mean_iou[0] - done.mean_iou[1]) <= int8.MAX_IOU_LOSS
     assert capsys.readouterr().out == ""
     assert b'element_type="i8"' in (tmp_path / "m.xml").read_bytes()
     scored = pixelwise.evaluate(
         pixelwise.load(tmp_path / "m.xml"), shapes, split="val"
     ).scores.mean_iou
     assert scored == pytest.approx(done.mean_iou[1], abs=1e-6)
-    monkeypatch.setattr(int8, "LARGEST_LOSS", -1.0)
+    monkeypatch.setattr(int8, "MAX_IOU_LOSS", -1.0)
     with pytest.raises(ModelError, match="nothing was written"):
         int8.export_int8(tmp_path / "m.safetensors", tmp_path / "n.xml", shapes)
     assert not list(tmp_path.glob("n.*"))
