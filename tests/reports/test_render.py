@@ -1,6 +1,7 @@
 """Text with the characters of HTML in every page, and pages as a file that needs nothing else."""
 
 import re
+import tomllib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -146,3 +147,12 @@ def test_parts_that_were_not_measured_are_left_out(tmp_path: Path) -> None:
         assert f"<h2>{heading}</h2>" in page
     for absent in ("Calibration", "Where errors lie", "Worst images", "boundary", "95 %"):
         assert absent not in page
+
+
+def test_templates_are_installed_with_the_package() -> None:
+    root = Path(__file__).parents[2]
+    configuration = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = configuration["tool"]["setuptools"]["package-data"]["pixelwise"]
+    package = root / "src/pixelwise"
+    installed = {path for pattern in patterns for path in package.glob(pattern)}
+    assert set((package / "reports/templates").iterdir()) <= installed

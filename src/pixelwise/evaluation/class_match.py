@@ -69,6 +69,7 @@ def _describe_unshared(model: Classes, data: Classes) -> tuple[str, ...]:
 
 
 def _lookup_table(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
+    # one step over an image for all classes: labels of a picture index the table at once
     table = np.full(256, VOID, dtype=np.uint8)
     for label, name in enumerate(names):
         if name in shared:

@@ -59,12 +59,7 @@ def compare(
     names = _short_names(models)
     files = [Path(m) for m in models if not isinstance(m, Predictor) and Path(m).suffix == ".json"]
     if files:
-        if len(files) < len(models):
-            raise ConfigError(
-                "score files and models are mixed: give all as models, or all as files of "
-                "evaluate --json"
-            )
-        _check_files_suffice(data, split, report)
+        _check_files_suffice(files, models, data=data, split=split, report=report)
         return rank_models(names, read_scores(files))
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
@@ -84,9 +79,19 @@ def compare(
 
 
 def _check_files_suffice(
-    data: str | Path | None, split: str | None, report: str | Path | None
+    files: Sequence[Path],
+    models: Sequence[str | Path | Predictor],
+    *,
+    data: str | Path | None,
+    split: str | None,
+    report: str | Path | None,
 ) -> None:
-    """Raises ConfigError for options that score files cannot serve."""
+    """Raises ConfigError for models among score files, and for options that these cannot serve."""
+    if len(files) < len(models):
+        raise ConfigError(
+            "score files and models are mixed: give all as models, or all as files of "
+            "evaluate --json"
+        )
     if report is not None:
         raise ConfigError(
             "a report shows pictures, which score files do not hold: give the models and --data"
@@ -191,6 +196,8 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
     furthest apart.
     """
     comparison.write_json(folder / "compare.json")
+    # An image's own mean IoU counts its rarest class as much as any: it shows more of a difference
+    # than the share of pixels right.
     own_iou = scores_from_counts(comparison.counts)[..., 0]  # (M, N)
     spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))
     shown = np.argsort(-spread, kind="stable")[:PICTURES].tolist()

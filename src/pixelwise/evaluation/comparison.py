@@ -145,6 +145,7 @@ def rank_models(
     best = int(means.argmax())
     ranked = np.argsort(-means, kind="stable").tolist()
     losers = [model for model in ranked if model != best]
+    # each against the best alone, not all pairs: fewer comparisons, narrower intervals
     behind = {model: paired(counts[[best, model]], comparisons=len(losers)) for model in losers}
     return Comparison(
         models,

@@ -81,19 +81,13 @@ def find_label_issues(
     splits = _choose_splits(dataset, split, trained_on)
     for name in splits:
         dataset = drop_broken_pairs(dataset, name, options, progress)
-    pairs = [(name, pair) for name in splits for pair in dataset.pairs(name)]
     search = _Search(predictor, dataset, top)
-    searching = f"searching the {len(pairs)} images of {', '.join(splits)}"
-    for note in (*dataset.notes, searching, *search.class_match.notes):
-        progress.log(note)
-    for name, pair in progress.track(pairs, what="searching", total=len(pairs)):
-        search.search_image(name, pair)
+    images = search.search_splits(splits, progress)
     notes = [SCORE_NOTE]
     if trained_on and "train" in splits:
         notes.append(TRAINED_ON_NOTE)
-    issues = LabelIssueList(
-        search.ranked_issues(), search.class_match.classes, len(pairs), tuple(notes)
-    )
+    classes = search.class_match.classes
+    issues = LabelIssueList(search.ranked_issues(), classes, images, tuple(notes))
     _write_results(out, issues, search.pictures(), dataset)
     if to is not None and issues.issues:
         _write_for_editor(out / to, to, dataset, issues.issues[:top], progress)
@@ -150,7 +144,17 @@ class _Search:
         self._issues: list[LocatedIssue] = []
         self._shown: list[tuple[float, int, Panels]] = []  # a heap, the least suspect first
 
-    def search_image(self, split: str, pair: Pair) -> None:
+    def search_splits(self, splits: Sequence[str], progress: Progress) -> int:
+        """Add the issues of all their images; the number of these."""
+        pairs = [(split, pair) for split in splits for pair in self._dataset.pairs(split)]
+        searching = f"searching the {len(pairs)} images of {', '.join(splits)}"
+        for note in (*self._dataset.notes, searching, *self.class_match.notes):
+            progress.log(note)
+        for split, pair in progress.track(pairs, what="searching", total=len(pairs)):
+            self._search_image(split, pair)
+        return len(pairs)
+
+    def _search_image(self, split: str, pair: Pair) -> None:
         """Add the issues of one image."""
         prediction = self._predictor.predict(pair.image, scores="probabilities")
         match = self.class_match
@@ -158,13 +162,13 @@ class _Search:
         predicted = match.from_model[prediction.labels]
         probabilities = prediction.scores["probabilities"][self._channels]  # (C, H, W)
         for issue in find_suspect_regions(labels, probabilities):
-            order = -len(self._issues)  # of equal scores the first stays
-            is_full = len(self._shown) >= self._top
-            if not is_full or (issue.score, order) > self._shown[0][:2]:
+            rank = (issue.score, -len(self._issues))  # of equal scores the first stays
+            if len(self._shown) < self._top or rank > self._shown[0][:2]:
                 panels = self._draw(issue, prediction.rgb, labels, predicted)
-                heapq.heappush(self._shown, (issue.score, order, panels))
-                if is_full:
-                    heapq.heappop(self._shown)
+                heapq.heappush(self._shown, (*rank, panels))
+            if len(self._shown) > self._top:
+                heapq.heappop(self._shown)
+            # masks of thousands of issues would be as large as the data set
             without_mask = replace(issue, mask=np.empty((0, 0), bool))
             self._issues.append(LocatedIssue(pair, split, without_mask))
 

@@ -44,6 +44,7 @@ def write_run_page(
     """Write report.html of a run from its record, and from what its best model does on the
     validation images.
     """
+    # the samples of the last best epoch stand in for the gallery where nothing was scored
     pictures = [("Loss and scores by epoch", run / "curves.png")]
     if validation is None:
         pictures.append(("Validation images", run / "samples.png"))

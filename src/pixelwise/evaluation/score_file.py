@@ -86,6 +86,7 @@ def _parse_score_file(path: Path, raw: dict[str, Any]) -> _ScoreFile:
         row["image"]: np.array([row[key] for key in PER_IMAGE], np.int64)
         for row in raw["mean_iou_by_image"]
     }
+    # files of earlier versions hold each image's mean IoU alone
     shape = (len(PER_IMAGE), len(raw["classes"]))
     if not counts or any(values.shape != shape for values in counts.values()):
         raise ValueError("not three numbers a class")

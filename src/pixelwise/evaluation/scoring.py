@@ -112,6 +112,7 @@ def summarize(
     """The figures that follow from the metrics of each of the images `names`, in their order.
     Raises DataError where all of them are void.
     """
+    # The first image's sums take up the others in place: one set of counts lives at a time
     metrics = None
     for result in results:
         if metrics is None:

@@ -90,27 +90,33 @@ def tune_inference(
     pairs = evenly_spaced(dataset.pairs(split))
     classes = log_class_match(model.classes, dataset, pairs, split, progress)
     settings = _list_settings()
-    images = [PerImage(len(classes.classes)) for _ in settings]
+    per_setting = [PerImage(len(classes.classes)) for _ in settings]
     what = f"trying {len(settings)} settings on {split}"
     for pair in progress.track(pairs, what=what, total=len(pairs)):
         rgb = read_rgb(pair.image)
-        if 4 * len(SCALES) * len(model.classes) * rgb[..., 0].size > MAX_LOGITS_BYTES:
+        if _logits_bytes(model, rgb) > MAX_LOGITS_BYTES:
             progress.log(
                 f"{pair.name}: left out, as its logits at all sizes do not fit "
                 f"{MAX_LOGITS_BYTES >> 30} GiB"
             )
             continue
-        truth = torch.from_numpy(classes.truth(dataset.read_labels, pair, rgb.shape[:2]))
+        truth = classes.truth(dataset.read_labels, pair, rgb.shape[:2])
         predictions = _predict_with_each(model, rgb, classes, settings)
-        for per_image, labels in zip(images, predictions, strict=True):
+        for per_image, labels in zip(per_setting, predictions, strict=True):
             matrix = ConfusionMatrix(len(classes.classes))
-            per_image.add(matrix.update(truth, torch.from_numpy(labels)))
-    counts = np.stack([per_image.counts() for per_image in images])  # (M, N, 3, C)
+            per_image.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+    counts = np.stack([per_image.counts() for per_image in per_setting])  # (M, N, 3, C)
     if not counts.sum():
         raise DataError(
             f"no pixel of {split} can be scored: they are void, or their images too large"
         )
     return list(_select_worthwhile(settings, counts))
+
+
+def _logits_bytes(model: Predictor, rgb: Array) -> int:
+    """Of two versions, plain and mirrored, at each scale, in 16 bits."""
+    pixels: int = rgb[..., 0].size
+    return 2 * 2 * len(SCALES) * len(model.classes) * pixels
 
 
 def _list_settings() -> list[_Setting]:

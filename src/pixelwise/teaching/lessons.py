@@ -26,7 +26,7 @@ from pixelwise.reports.figures import draw_augmentation
 from pixelwise.teaching.figures import draw_curves_by_network, draw_fcn_scores
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import dice
-from pixelwise.training.run import train
+from pixelwise.training.run import Run, train
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, as_tensors
 
 EPOCHS_SHOWN = 7
@@ -153,25 +153,28 @@ def compare_networks(
         run = train(
             data, out / decoder, config=config, progress=progress, matte_threshold=matte_threshold
         )
-        header = read_header(run.path)
-        height, width = header.training["crop"]
-        million_weights, gflops = count_cost(header.model, (height, width))
-        ends = [0.0, *(row.seconds for row in run.history)]
-        networks.append(
-            Network(
-                decoder,
-                encoder,
-                million_weights,
-                gflops,
-                images_per_second=max(row.images_per_second for row in run.history),
-                epoch_seconds=min(end - begin for begin, end in pairwise(ends)),
-                mean_iou=tuple(row.val_mean_iou for row in run.history),
-            )
-        )
+        networks.append(_describe_network(run, decoder, encoder))
     write_text(out / "networks.md", format_table(networks))
     curves = {network.name: network.mean_iou for network in networks}
     draw_curves_by_network(curves, out / "iou.png", ylabel="validation mean IoU")
     return networks
+
+
+def _describe_network(run: Run, decoder: str, encoder: str) -> Network:
+    header = read_header(run.path)
+    height, width = header.training["crop"]
+    million_weights, gflops = count_cost(header.model, (height, width))
+    ends = [0.0, *(epoch.seconds for epoch in run.history)]
+    return Network(
+        decoder,
+        encoder,
+        million_weights,
+        gflops,
+        images_per_second=max(epoch.images_per_second for epoch in run.history),
+        # the fastest epoch: the machine may have had other work in the others
+        epoch_seconds=min(end - begin for begin, end in pairwise(ends)),
+        mean_iou=tuple(epoch.val_mean_iou for epoch in run.history),
+    )
 
 
 def count_cost(config: ModelConfig, size: tuple[int, int]) -> tuple[float, float]:
