@@ -10,9 +10,11 @@ from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import Counts, Figures
 from pixelwise.reports.render import render_template
 
-# Pixels of a cell of the confusion matrix, for up to so many classes.
+# Pixels of a cell of the confusion matrix, for up to so many classes: 25 classes fit a screen, and
+# more scroll.
 _CELL_SIZES = ((12, 44), (25, 32), (60, 18), (256, 13))
 _LONGEST_NAME = 20
+# Smaller shares round to 0.0 per cent, and the matrix of 150 classes would be megabytes.
 _SMALLEST_SHARE = 0.0005
 
 _SIDE = 280
@@ -75,6 +77,7 @@ def render_confusion_matrix(
     """
     size = next(pixels for classes, pixels in _CELL_SIZES if len(columns) <= classes)
     font_size = min(13, size - 2)
+    # a letter is about 0.6 of the font size wide
     longest = max(min(len(name), _LONGEST_NAME) for name in (*names, *columns))
     left = round(0.6 * font_size * longest) + 12
     top = round(left * 0.75) + 8  # names of columns lean to the right

@@ -73,7 +73,7 @@ def draw_class_shares(shares: Sequence[ClassShare]) -> bytes:
     left.set_yticks(rows, [share.name[:30] for share in shares])
     left.invert_yaxis()
     if any(share.pixels > 0 for share in shares):
-        left.set_xscale("log")
+        left.set_xscale("log")  # beside the background a rare class would have no visible bar
     left.set_title("share of the pixels, per cent", loc="left", fontsize=10)
     right.barh(rows, [share.images for share in shares], color=_IMAGES_COLOUR)
     right.set_title("images that show it", loc="left", fontsize=10)

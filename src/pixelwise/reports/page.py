@@ -8,6 +8,7 @@ from pixelwise.reports.render import data_uri, write_page
 from pixelwise.reports.samples import Gallery
 from pixelwise.reports.score_summary import ScoreSummary
 
+# What every browser shows.
 _MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",

@@ -114,7 +114,7 @@ class ScoreSummary:
         """The confusion matrix as an SVG, with a last column for predictions of none of the classes
         where there are any; None without counts.
         """
-        counts = self.scores.counts  # (C, C + 1)
+        counts = self.scores.counts  # (C, C + 1): the last column holds predictions of none
         if not counts[:, :-1].any():
             return None
         columns = (*self.classes, "none of them")

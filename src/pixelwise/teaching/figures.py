@@ -4,6 +4,7 @@ scores by stride, and networks compared.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.classes import Classes
@@ -36,26 +38,19 @@ def draw_transposed(
     element lays the kernel, times its value, on the output; `padding` is cut from the border at the
     end. Returns the result.
     """
-    for name, tensor in (("input", input), ("kernel", kernel)):
-        if tensor.ndim != 2 or max(tensor.shape) > MAX_SIDE:
-            raise ConfigError(
-                f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {MAX_SIDE}"
-            )
+    _check_side("input", input)
+    _check_side("kernel", kernel)
     picture = input.float()[None, None]  # (1, 1, H, W)
-    weight = kernel.float()[None, None]
+    weight = kernel.float()[None, None]  # (1, 1, k, k)
     result = transposed_by_scatter(picture, weight, stride=stride, padding=padding)[0, 0]
-    positions = [(y, x) for y in range(input.shape[0]) for x in range(input.shape[1])]
-    columns = min(len(positions), _MAX_COLUMNS)
-    rows = 1 + -(-len(positions) // columns)
-    figure = Figure(figsize=(2.6 * max(columns, 3), 2.7 * rows), dpi=110, layout="constrained")
-    grid = figure.subplots(rows, max(columns, 3), squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
+    columns = min(input.numel(), _MAX_COLUMNS)
+    rows = 1 + -(-input.numel() // columns)
+    figure, grid = _make_grid(rows, max(columns, 3), (2.6, 2.7))
     _draw_numbers(grid[0, 0], input, "input")
     _draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
     title = f"result, padding {padding} cut" if padding else "result: the sum"
     _draw_numbers(grid[0, 2], result, title)
-    for index, (y, x) in enumerate(positions):
+    for index, (y, x) in enumerate(np.ndindex(*input.shape)):
         element = torch.zeros_like(picture)
         element[0, 0, y, x] = picture[0, 0, y, x]
         laid = transposed_by_scatter(element, weight, stride=stride)[0, 0]
@@ -64,6 +59,23 @@ def draw_transposed(
         _frame_kernel(axes, kernel, (x * stride, y * stride))
     save_png(figure, path)
     return result
+
+
+def _check_side(name: str, tensor: Tensor) -> None:
+    if tensor.ndim != 2 or max(tensor.shape) > MAX_SIDE:
+        raise ConfigError(
+            f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {MAX_SIDE}"
+        )
+
+
+def _make_grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
+    """A figure with empty axes (rows, columns), each as wide and high as `cell`, in inches."""
+    width, height = cell
+    figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    return figure, grid
 
 
 def _frame_kernel(axes: Axes, kernel: Tensor, corner: tuple[int, int]) -> None:
@@ -86,8 +98,7 @@ def draw_checkerboard(
     even counts do not yet make an even picture. Returns the ratio of the largest to the smallest
     count inside.
     """
-    figure = Figure(figsize=(2.9 * len(pairs), 6.2), dpi=110, layout="constrained")
-    grid = figure.subplots(2, len(pairs), squeeze=False)
+    figure, grid = _make_grid(2, len(pairs), (2.9, 3.1))
     ratios = {}
     for column, (kernel, stride) in enumerate(pairs):
         Geometry(kernel, stride)  # raises ConfigError where they cannot be
@@ -104,7 +115,6 @@ def draw_checkerboard(
         for axes, (values, colours, title) in zip(grid[:, column], pictures, strict=True):
             axes.imshow(values.numpy(), cmap=colours, vmin=0, interpolation="nearest")
             axes.set_title(title, fontsize=9)
-            axes.set_axis_off()
         ratios[kernel, stride] = ratio
     save_png(figure, path)
     return ratios
