@@ -48,16 +48,26 @@ def find_temperature(
     logits = list[NDArray[np.float32]]()
     targets = list[NDArray[np.intp]]()
     for pair in progress.track(pairs, what="calibrating on val", total=len(pairs)):
-        target = to_model[dataset.read_labels(pair.mask)].reshape(-1)
-        known = np.flatnonzero(target != VOID)
-        chosen = rng.choice(known, min(len(known), MAX_PIXELS // len(pairs)), replace=False)
-        scores = model.predict(pair.image, scores="logits").scores["logits"]  # (C, H, W)
-        pixels = scores.reshape(len(model.classes), -1)[:, chosen]  # (C, N)
-        logits.append(pixels.T.astype(np.float32))
-        targets.append(target[chosen].astype(np.intp))
+        target = to_model[dataset.read_labels(pair.mask)]  # (H, W)
+        chosen = _choose_pixels(target, MAX_PIXELS // len(pairs), rng)
+        targets.append(target.reshape(-1)[chosen].astype(np.intp))
+        logits.append(_predict_pixels(model, pair, chosen))
     if not any(map(len, targets)):
         raise DataError("every pixel of val is void: there is nothing to calibrate with")
     return fit_temperature(np.concatenate(logits), np.concatenate(targets))
+
+
+def _choose_pixels(target: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Indices (N,) of at most `count` pixels that are not void."""
+    known = np.flatnonzero(target != VOID)
+    return rng.choice(known, min(len(known), count), replace=False)
+
+
+def _predict_pixels(model: Predictor, pair: Pair, indices: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Logits (N, C) of some pixels."""
+    logits = model.predict(pair.image, scores="logits").scores["logits"]  # (C, H, W)
+    chosen = logits.reshape(len(model.classes), -1)[:, indices]  # (C, N)
+    return chosen.T.astype(np.float32)
 
 
 def _model_labels(data: Classes, model: Classes) -> Array:

@@ -105,29 +105,27 @@ class Comparison:
         """JSON values; differences are the best's figure minus the other's, null where there is
         none.
         """
-        scores = [[number(value) for value in row] for row in self.iou()]
         return {
             "split": self.split,
             "images": len(self.images),
             "classes": list(self.classes),
             "models": [
-                {"name": name, "mean_iou": mean, "iou": dict(zip(self.classes, iou, strict=True))}
-                for name, (mean, *iou) in zip(self.models, scores, strict=True)
+                {"name": name, **self._by_class([number(value) for value in scores])}
+                for name, scores in zip(self.models, self.iou(), strict=True)
             ],
             "best": self.models[self.best],
             "behind": [
-                {
-                    "model": self.models[model],
-                    "mean_iou": _difference_as_dict(lead),
-                    "iou": dict(
-                        zip(self.classes, map(_difference_as_dict, class_leads), strict=True)
-                    ),
-                }
+                {"model": self.models[model], **self._by_class(_as_dicts([lead, *class_leads]))}
                 for model, (lead, class_leads) in self.behind.items()
             ],
             "verdicts": self.verdicts(),
             "notes": list(self.notes),
         }
+
+    def _by_class(self, values: Sequence[object]) -> dict[str, object]:
+        """Of mean IoU, then of each class's IoU."""
+        mean, *by_class = values
+        return {"mean_iou": mean, "iou": dict(zip(self.classes, by_class, strict=True))}
 
 
 def rank_models(
@@ -192,10 +190,13 @@ def _format_difference(lead: Difference) -> str:
     return f", {-100 * lead.value:+.1f} ({-100 * lead.high:+.1f} to {-100 * lead.low:+.1f}){doubt}"
 
 
-def _difference_as_dict(lead: Difference) -> dict[str, object]:
-    return {
-        "difference": number(lead.value),
-        "interval_95": [number(lead.low), number(lead.high)],
-        "draws_of_other_sign": number(lead.flips),
-        "real": lead.shown,
-    }
+def _as_dicts(leads: Sequence[Difference]) -> list[dict[str, object]]:
+    return [
+        {
+            "difference": number(lead.value),
+            "interval_95": [number(lead.low), number(lead.high)],
+            "draws_of_other_sign": number(lead.flips),
+            "real": lead.shown,
+        }
+        for lead in leads
+    ]

@@ -64,18 +64,22 @@ def _make_gallery(
     evaluation: Evaluation, model: Predictor, dataset: DataSet, pairs: Sequence[Pair]
 ) -> Gallery:
     """The images of the lowest, then those of the highest mean IoU of their own."""
-    rated = [(name, value) for name, value in evaluation.by_image if not math.isnan(value)]
-    shown = dict([*rated[:SAMPLES], *rated[-SAMPLES:]])  # once each, where there are few
-    by_name = {pair.name: pair for pair in pairs}
     match = evaluation.class_match
+    by_name = {pair.name: pair for pair in pairs}
     samples = []
-    for name, value in shown.items():
+    for name, mean_iou in _choose_images(evaluation).items():
         prediction = model.predict(by_name[name].image)
         truth = match.truth(dataset.read_labels, by_name[name], prediction.labels.shape)
         picture = (prediction.rgb, truth, match.from_model[prediction.labels])
-        title = f"{name}: mean IoU {value:.1%}"
+        title = f"{name}: mean IoU {mean_iou:.1%}"
         samples.append(draw_sample(title, picture, prediction.confidence, match.classes))
     return Gallery.of(match.classes, samples)
+
+
+def _choose_images(evaluation: Evaluation) -> dict[str, float]:
+    """Mean IoU by name of the worst and the best images, once each where there are few."""
+    rated = [(name, value) for name, value in evaluation.by_image if not math.isnan(value)]
+    return dict([*rated[:SAMPLES], *rated[-SAMPLES:]])
 
 
 def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:

@@ -112,13 +112,7 @@ def summarize(
     """The figures that follow from the metrics of each of the images `names`, in their order.
     Raises DataError where all of them are void.
     """
-    # The first image's sums take up the others in place: one set of counts lives at a time
-    metrics = None
-    for result in results:
-        if metrics is None:
-            metrics = result
-        else:
-            metrics.merge(result)
+    metrics = _merge_all(results)
     if metrics is None or not metrics.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
     mean_interval, class_intervals = bootstrap(metrics.images)
@@ -133,3 +127,14 @@ def summarize(
         by_image=tuple(sorted(by_image, key=lambda image: (math.isnan(image[1]), image[1]))),
         counts=dict(zip(names, metrics.images.counts(), strict=True)),
     )
+
+
+def _merge_all(results: Iterable[MetricAccumulator]) -> MetricAccumulator | None:
+    """One after another into the first, so that one set of counts lives at a time."""
+    merged = None
+    for result in results:
+        if merged is None:
+            merged = result
+        else:
+            merged.merge(result)
+    return merged
