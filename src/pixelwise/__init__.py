@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pixelwise.datasets.conversion import convert
     from pixelwise.datasets.options import DataOptions
     from pixelwise.evaluation.compare_models import compare
-    from pixelwise.evaluation.find_label_issues import suspects
-    from pixelwise.evaluation.find_label_issues import suspects as find_label_issues
+    from pixelwise.evaluation.find_label_issues import find_label_issues
+    from pixelwise.evaluation.find_label_issues import find_label_issues as suspects
     from pixelwise.evaluation.scoring import evaluate
     from pixelwise.inference.load import load
     from pixelwise.inference.options import PredictOptions
@@ -70,14 +70,14 @@ _HOMES = {
     "demo": "pixelwise.teaching.demo_run",
     "evaluate": "pixelwise.evaluation.scoring",
     "export_model": "pixelwise.api",
-    "find_label_issues": "pixelwise.evaluation.find_label_issues:suspects",
+    "find_label_issues": "pixelwise.evaluation.find_label_issues",
     "list_models": "pixelwise.api",
     "load": "pixelwise.inference.load",
     "predict": "pixelwise.api",
     "preview": "pixelwise.training.preview",
     "serve": "pixelwise.api",
     "stylize": "pixelwise.style_transfer.stylize_image",
-    "suspects": "pixelwise.evaluation.find_label_issues",
+    "suspects": "pixelwise.evaluation.find_label_issues:find_label_issues",
     "train": "pixelwise.training.run",
 }
 

@@ -80,7 +80,7 @@ def evaluate(
     from pixelwise.cli.tables import evaluation_report
     from pixelwise.evaluation import calibrate as calibration
     from pixelwise.evaluation import scoring as job
-    from pixelwise.evaluation.data_options import as_trained
+    from pixelwise.evaluation.data_options import training_data_options
     from pixelwise.inference.load import load
 
     check_cluster_options(cluster, workers=workers)
@@ -92,9 +92,9 @@ def evaluate(
             {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated},
         )
     if calibrated is not None:
-        calibration.refuse_exported(model)
+        calibration.check_not_exported(model)
     predictor = load(model, device=device).always(**predict_options)
-    reading = as_trained(predictor, **select_fields(options, DataOptions))
+    reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()
     if ways:
         _print_ways(predictor, data, split or "val", reading)
@@ -142,9 +142,11 @@ def _make_scorer(
 def _print_ways(predictor: "Predictor", data: Path, split: str, reading: DataOptions) -> None:
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.cli.tables import ways_report
-    from pixelwise.evaluation.tune_inference import find_ways
+    from pixelwise.evaluation.tune_inference import tune_inference
 
-    ways = find_ways(predictor, data, split=split, options=reading, progress=TerminalProgress())
+    ways = tune_inference(
+        predictor, data, split=split, options=reading, progress=TerminalProgress()
+    )
     for part in ways_report(ways, split):
         results.print(part, markup=False)
 

@@ -100,7 +100,7 @@ def networks(
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
     from pixelwise.cli.console import TerminalProgress, results
-    from pixelwise.teaching.lessons import compare_networks, table
+    from pixelwise.teaching.lessons import compare_networks, format_table
 
     networks = compare_networks(
         data,
@@ -112,7 +112,7 @@ def networks(
         progress=TerminalProgress(),
         **options,
     )
-    results.print(table(networks), markup=False)
+    results.print(format_table(networks), markup=False)
 
 
 def _parse_matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported inside

@@ -32,7 +32,7 @@ def export(
     """
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.export.exporter import export as job
-    from pixelwise.export.int8 import LARGEST_LOSS, export_int8
+    from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
 
     if int8 is not None:
         quantised = export_int8(model, out, int8, progress=TerminalProgress())
@@ -40,7 +40,7 @@ def export(
         seconds_before, seconds_after = quantised.seconds
         results.print(
             f"{quantised.path}  {quantised.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
-            f"float32 on {quantised.images} validation images ({LARGEST_LOSS} may be lost), "
+            f"float32 on {quantised.images} validation images ({MAX_IOU_LOSS} may be lost), "
             f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
             markup=False,
         )

@@ -51,13 +51,13 @@ def suspects(
     from pixelwise.evaluation import find_label_issues as job
 
     progress = TerminalProgress()
-    issues = job.suspects(
+    issues = job.find_label_issues(
         model, data, out=out, split=split, top=top, to=to, progress=progress, **options
     )
     results.print(label_issues_table(issues, top))
     for line in issues.notes:
         results.print(line, markup=False)
     results.print(
-        f"{len(issues.regions):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
+        f"{len(issues.issues):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
         markup=False,
     )

@@ -9,9 +9,9 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from pixelwise.evaluation.comparison import Comparison
-    from pixelwise.evaluation.find_label_issues import Suspects
+    from pixelwise.evaluation.label_issue_list import LabelIssueList
     from pixelwise.evaluation.result import Evaluation
-    from pixelwise.evaluation.tune_inference import Way
+    from pixelwise.evaluation.tune_inference import InferenceSetting
 
 # Label issues that are printed; suspects.csv holds all of them.
 ISSUES = 10
@@ -24,12 +24,12 @@ def evaluation_report(evaluation: "Evaluation") -> Iterator[Table | str]:
     yield from _notes(evaluation)
 
 
-def ways_report(ways: "list[Way]", split: str) -> Iterator[Table | str]:
+def ways_report(ways: "list[InferenceSetting]", split: str) -> Iterator[Table | str]:
     """The ways to predict, and how to read the table."""
     table = Table("work", "mean IoU", "gain, 95 %", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("options", no_wrap=True)
     for way in ways:
-        gain = way.beside
+        gain = way.gain
         has_gain = way.options and not math.isnan(gain.low)
         interval = f"{gain.low:.3f} to {gain.high:.3f}" if has_gain else ""
         table.add_row(f"{way.work:.2f}", f"{way.mean_iou:.3f}", interval, way.options or "none")
@@ -51,7 +51,7 @@ def comparison_table(comparison: "Comparison") -> Table:
     return table
 
 
-def label_issues_table(issues: "Suspects", top: int) -> Table:
+def label_issues_table(issues: "LabelIssueList", top: int) -> Table:
     """The regions whose labels are most likely wrong, at most ISSUES."""
     table = Table("", "image", "labelled as", "looks like", "pixels", "score")
     for row in issues.rows()[: min(top, ISSUES)]:
@@ -63,7 +63,7 @@ def label_issues_table(issues: "Suspects", top: int) -> Table:
 
 def _class_table(evaluation: "Evaluation") -> Table:
     scores = evaluation.scores
-    boundary = evaluation.measures.boundary
+    boundary = evaluation.metrics.boundary
     columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
     title = f"{evaluation.split}: {scores.images} images"
     table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -86,7 +86,7 @@ def _total_table(evaluation: "Evaluation") -> Table:
     from pixelwise.metrics.confusion import nan_mean
 
     scores = evaluation.scores
-    boundary = evaluation.measures.boundary
+    boundary = evaluation.metrics.boundary
     interval = _format_interval(evaluation.mean_iou_interval)
     rows = (
         ("mean IoU", scores.mean_iou, f"over the classes; 95 %: {interval}"),
@@ -109,20 +109,20 @@ def _total_table(evaluation: "Evaluation") -> Table:
 
 def _notes(evaluation: "Evaluation") -> Iterator[str]:
     """What the tables do not hold, and what their figures are."""
-    measures = evaluation.measures
+    metrics = evaluation.metrics
     yield (
         "Figures of classes are pooled over all pixels; void is ignored; absent classes (-) are "
         "left out of means. The 95 % intervals are by bootstrap over images: what other images "
         "of the same source may give."
     )
-    near = 100 * measures.boundary.f_width
-    far = 100 * measures.boundary.iou_width
+    near = 100 * metrics.boundary.f_width
+    far = 100 * metrics.boundary.iou_width
     yield (
         f"b. IoU is IoU of the pixels within {far:.3g} % of the image's diagonal of an outline; "
         f"b. F, of the outlines themselves, matched within {near:.3g} %; both pooled."
     )
     yield f"Confidence: {_calibration(evaluation)}"
-    border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
+    border = {key: value or 0 for key, value in metrics.near_borders.rows()[1].items()}
     yield (
         f"Within {border['within']} pixels of a border of the truth lie "
         f"{border['of_wrong']:.1%} of the wrong pixels, and {border['of_all']:.1%} of all"
@@ -138,13 +138,13 @@ def _notes(evaluation: "Evaluation") -> Iterator[str]:
 
 
 def _calibration(evaluation: "Evaluation") -> str:
-    measures = evaluation.measures
-    error = _format(measures.reliability.error)
+    metrics = evaluation.metrics
+    error = _format(metrics.reliability.error)
     text = f"expected calibration error {error}, pooled over pixels"
-    if measures.temperature is None:
+    if metrics.temperature is None:
         return text
-    calibrated = _format(measures.calibrated.error)
-    text += f"; {calibrated} at temperature {measures.temperature:.3f}, fitted on val"
+    calibrated = _format(metrics.calibrated.error)
+    text += f"; {calibrated} at temperature {metrics.temperature:.3f}, fitted on val"
     return text + ", the images scored here" if evaluation.split == "val" else text
 
 

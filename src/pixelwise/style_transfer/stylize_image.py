@@ -21,6 +21,7 @@ from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, open_image, read_rgb, write_image
 from pixelwise.progress import Progress
+from pixelwise.reports.figures import draw_losses
 from pixelwise.style_transfer.config import Setup as Setup  # noqa: PLC0414  also found here
 from pixelwise.style_transfer.config import StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
@@ -32,7 +33,6 @@ from pixelwise.style_transfer.optimization import (
     resized,
     transfer,
 )
-from pixelwise.teaching.figures import draw_losses
 
 FEATHER = 0.005
 """Width of a region's soft edge, as a share of the picture's diagonal."""

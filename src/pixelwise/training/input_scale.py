@@ -12,7 +12,7 @@ import torch
 
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import PixelwiseError
-from pixelwise.evaluation.calibrate import spread
+from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.bootstrap import PerImage
@@ -81,7 +81,7 @@ def keep_input_scale(
     )
     try:
         choice = find_input_scale(
-            model, Predictor(runner, header.classes), dataset, spread(pairs), progress
+            model, Predictor(runner, header.classes), dataset, evenly_spaced(pairs), progress
         )
         scale = choice.scale
         why = choice.why

@@ -13,8 +13,8 @@ from pixelwise.evaluation.data_options import to_header
 from pixelwise.hardware import choose_device
 from pixelwise.io.atomic import lock_folder
 from pixelwise.models.checkpoint import Header
+from pixelwise.optional import require_package
 from pixelwise.progress import Progress
-from pixelwise.reports.tensorboard import demand_tensorboard
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
@@ -96,7 +96,7 @@ def train_worker(
     """As `train`, in a folder that is locked for it, maybe by another process."""
     progress = progress if progress and is_first() else Progress()
     if config.run.tensorboard:
-        demand_tensorboard()
+        require_package("tensorboard")
     resumed = resume and (run / "run.json").is_file()
     if resumed:
         config, reading = restore_options(run, config, reading, progress)
