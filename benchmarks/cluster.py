@@ -35,7 +35,7 @@ from typing import Any
 from machine import provenance
 from PIL import Image
 
-from pixelwise.cluster.manifest import read_manifest
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.io.storage import Store
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}

@@ -24,12 +24,12 @@ from typing import Any
 
 from machine import provenance
 
-from pixelwise.cluster.batching import LARGEST, deal, share
-from pixelwise.cluster.engine import Cluster, connected
-from pixelwise.cluster.manifest import Manifest
+from pixelwise.cluster.engine import Cluster, connect
 from pixelwise.cluster.pool import Pool
+from pixelwise.inference.batching import MAX_BATCH_PIXELS, make_batches, next_batch_pixels
+from pixelwise.inference.manifest import Manifest
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import finished, refuse_clashes
+from pixelwise.inference.outputs import check_clashes, find_finished
 from pixelwise.io.storage import Store
 from pixelwise.progress import Progress
 
@@ -103,8 +103,8 @@ def main() -> None:
 
 def page(rate: float, costs: Costs, lines: list[str]) -> str:
     told = shlex.join(["python", "benchmarks/cluster_scaling.py", "--rate", f"{rate}"])
-    unit = LARGEST / 1e6
-    limit = unit / rate / (costs.unit + costs.image * LARGEST / PIXELS)
+    unit = MAX_BATCH_PIXELS / 1e6
+    limit = unit / rate / (costs.unit + costs.image * MAX_BATCH_PIXELS / PIXELS)
     return f"""# Scaling of batch prediction, simulated
 
 **Simulated, not run**: no cluster of this size was at hand.
@@ -131,7 +131,7 @@ def sizes(workers: int) -> list[int]:
     found = list[int]()
     left = total
     while left > 0:
-        found.append(min(left, share(left, total, workers)))
+        found.append(min(left, next_batch_pixels(left, total, workers)))
         left -= found[-1]
     return found
 
@@ -168,7 +168,7 @@ class Nothing:
 
 
 def measured() -> Costs:
-    with connected(Cluster("local", 2), Progress()), TemporaryDirectory() as folder:
+    with connect(Cluster("local", 2), Progress()), TemporaryDirectory() as folder:
         few, many = (handing_out(images, Store(folder)) for images in (1, MANY))
     image = (many - few) / (MANY - 1)
     return Costs(before_beginning(), few - image, image)
@@ -194,11 +194,9 @@ def before_beginning() -> float:
     """For each image: names that clash, what is there already, and units."""
     names = [f"/images/{number:09}.jpg" for number in range(SAMPLE)]
     began = time.perf_counter()
-    refuse_clashes(
-        names, "/out", PredictOptions(), beside=frozenset(), is_large=lambda image: False
-    )
-    finished(names, "/out", PredictOptions(), there={}, beside=frozenset(), same=True)
-    deal(names, [PIXELS] * SAMPLE, workers=WORKERS[-1])
+    check_clashes(names, "/out", PredictOptions(), beside=frozenset(), is_large=lambda image: False)
+    find_finished(names, "/out", PredictOptions(), there={}, beside=frozenset(), same=True)
+    make_batches(names, [PIXELS] * SAMPLE, workers=WORKERS[-1])
     return (time.perf_counter() - began) / SAMPLE
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pixelwise.cluster import watchdog as watch
 from pixelwise.cluster.worker import Worker
-from pixelwise.inference.tiling import Band
+from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.storage import Store
 from pixelwise.progress import Progress
 
@@ -22,11 +22,11 @@ LOG = "PIXELWISE_TEST_LOG"
 class Hurt(Worker):
     tries = 1
 
-    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+    def _part(self, image: str, band: RowChunk, place: Store, scratch: Path) -> None:
         if log := os.environ.get(LOG):
             (Path(log) / f"{Path(image).stem}-{band.number}.{os.getpid()}.{time.time_ns()}").touch()
             if band.number == 3 and len(list(Path(log).glob(f"{Path(image).stem}-3.*"))) == 1:
-                watch.FLOOR = 1.0
+                watch.MIN_STEP_S = 1.0
                 self._watch.begin(1, 1e-9)
                 time.sleep(3600)
         super()._part(image, band, place, scratch)

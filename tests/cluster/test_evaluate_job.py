@@ -8,8 +8,8 @@ import pytest
 
 from pixelwise.cluster import evaluate_job as module
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.evaluate_job import ClusterScorer, Judge, Task, _in_order
-from pixelwise.cluster.watchdog import FACTOR, UNKNOWN
+from pixelwise.cluster.evaluate_job import ClusterScorer, EvalTask, EvalWorker, _in_order
+from pixelwise.cluster.watchdog import DEFAULT_PACE, SLOWDOWN
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.evaluation.scoring import evaluate, match
@@ -38,12 +38,12 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(
 def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     model: Path, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "held", lambda model, loading, ledger: load(model))
-    monkeypatch.setattr(module, "begun_before", lambda ledger, what: int(what == "unit 7") * 4)
+    monkeypatch.setattr(module, "load_predictor", lambda model, loading, ledger: load(model))
+    monkeypatch.setattr(module, "count_attempt", lambda ledger, what: int(what == "unit 7") * 4)
     predictor = load(model)
     dataset = open_dataset(shapes)
     shared = match(predictor.classes, dataset.classes)
-    judge = Judge(Task(model, {}, {}, dataset.read_labels, shared, None, None))
+    judge = EvalWorker(EvalTask(model, {}, {}, dataset.read_labels, shared, None, None))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"
     broken.write_bytes(pair.mask.read_bytes()[:50])
@@ -61,7 +61,7 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     )
     monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: seen.append("rest"))
     assert [found["number"] for found in judge(row)] == [0, 1]
-    assert seen == [FACTOR * UNKNOWN * 9_000_000] * 3 + ["rest"], (
+    assert seen == [SLOWDOWN * DEFAULT_PACE * 9_000_000] * 3 + ["rest"], (
         "watched as it begins and after each image"
     )
     with pytest.raises(DataError, match=r"broken\.png"):

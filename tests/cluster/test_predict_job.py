@@ -21,10 +21,10 @@ import pytest
 from PIL import Image
 
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.manifest import read_manifest
-from pixelwise.cluster.predict_job import Order, _beside, estimate, predict_on_cluster
+from pixelwise.cluster.predict_job import JobSpec, _beside, estimate, predict_on_cluster
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.load import load
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import RECIPE
 from pixelwise.inference.predict_files import predict_files
@@ -74,7 +74,7 @@ def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_nod
     hurt = threading.Thread(target=harm, args=(ray, out))
     hurt.start()
     said = Said()
-    done = predict_on_cluster(Order(model, [str(folder)], str(out)), Cluster(), progress=said)
+    done = predict_on_cluster(JobSpec(model, [str(folder)], str(out)), Cluster(), progress=said)
     hurt.join()
     (folder / "poison.png").unlink()
     assert done.written == 40, said.lines
@@ -121,7 +121,7 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     source = Store(f"{s3}/{tmp_path.name}/in")
     out = Store(f"{s3}/{tmp_path.name}/out")
     source.take(sorted(images.iterdir()))
-    order = Order(
+    order = JobSpec(
         model, [source.root], out.root, PredictOptions(confidence=True, extras=("probabilities",))
     )
     assert predict_on_cluster(order, Cluster()).written == 12
@@ -146,12 +146,12 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
         ConfigError, match="masks of 12 of these images, made with another model or other options"
     ):
         predict_on_cluster(
-            Order(model, [source.root], out.root, PredictOptions(tta=True)), Cluster()
+            JobSpec(model, [source.root], out.root, PredictOptions(tta=True)), Cluster()
         )
     with pytest.raises(
         OutputError, match=r"cannot look into s3://no-such-bucket|cannot write s3://no-such-bucket"
     ):
-        predict_on_cluster(Order(model, [source.root], "s3://no-such-bucket/out"), Cluster())
+        predict_on_cluster(JobSpec(model, [source.root], "s3://no-such-bucket/out"), Cluster())
 
 
 def test_a_folder_that_workers_cannot_write_to_stops_the_job_and_says_so(
@@ -162,13 +162,13 @@ def test_a_folder_that_workers_cannot_write_to_stops_the_job_and_says_so(
     for number in range(12):
         (out / f"{number:02}.png").mkdir()  # no file can take a folder's place
     with pytest.raises(OutputError, match=r"cannot write .*\.png.*\(said by a worker\)"):
-        predict_on_cluster(Order(model, [str(images)], str(out)), Cluster())
+        predict_on_cluster(JobSpec(model, [str(images)], str(out)), Cluster())
 
 
 def test_nodes_with_other_versions_or_too_little_memory_are_refused(
     ray: Any, model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = Order(model, [str(images)], str(tmp_path / "out"))
+    order = JobSpec(model, [str(images)], str(tmp_path / "out"))
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.cluster.engine.versions", lambda: {"pixelwise": "0.0.9"})
         with pytest.raises(
@@ -187,7 +187,7 @@ def test_a_mask_of_another_image_of_the_same_name_is_not_taken_for_done(
     out = tmp_path / "out"
     other = tmp_path / "other"
     shutil.copytree(images, other)
-    order = Order(model, [str(images)], str(out))
+    order = JobSpec(model, [str(images)], str(out))
     store = Store(str(out))
     store.write(RECIPE, order.recipe().as_json())
     for image in sorted(images.iterdir()):
@@ -212,7 +212,7 @@ def test_duplicate_stems_are_refused_before_a_cluster_is_reached(
 ) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(images / "00.png", tmp_path / "other/00.png")
-    order = Order(model, [str(images), str(tmp_path / "other")], str(tmp_path / "out"))
+    order = JobSpec(model, [str(images), str(tmp_path / "other")], str(tmp_path / "out"))
     with pytest.raises(
         ConfigError, match=r"in/00\.png and .*other/00\.png would both be written as 00\.png"
     ):
@@ -235,7 +235,7 @@ def test_a_photo_in_the_folder_for_masks_is_known_by_any_spelling(
 ) -> None:
     Store(f"memory:/{images}").take(images.iterdir())
     (images / "list.csv").write_text(f"image\nfile://{images}/03.png\n")
-    order = Order(model, [given.format(tmp_path)], out.format(tmp_path), overwrite=overwrite)
+    order = JobSpec(model, [given.format(tmp_path)], out.format(tmp_path), overwrite=overwrite)
     with pytest.raises(
         ConfigError, match=r"0\d\.png, a result of .*, would overwrite an input image"
     ):
@@ -272,7 +272,7 @@ def test_options_of_the_model_that_cannot_be_are_refused_before_a_cluster_is_rea
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    order = Order(
+    order = JobSpec(
         model, [str(images)], str(tmp_path / "out"), loading={"max_memory": None, **loading}
     )
     monkeypatch.setitem(sys.modules, "openvino", None)
@@ -296,7 +296,7 @@ def test_images_of_a_web_server_are_labelled_as_those_on_disk(
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=images)) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{web.server_port}/list.txt"
-        done = predict_on_cluster(Order(model, [address], str(tmp_path / "out")), Cluster())
+        done = predict_on_cluster(JobSpec(model, [address], str(tmp_path / "out")), Cluster())
         web.shutdown()
     assert (done.written, done.failed) == (12, [])
     (images / "list.txt").unlink()

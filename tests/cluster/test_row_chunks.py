@@ -22,18 +22,18 @@ from PIL import Image
 from pixelwise.cluster import predict_job as predict
 from pixelwise.cluster import worker
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.manifest import read_manifest
-from pixelwise.cluster.pool import Ledger
-from pixelwise.cluster.predict_job import Order, predict_on_cluster
+from pixelwise.cluster.pool import AttemptTracker
+from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 from pixelwise.cluster.row_chunks import FOLDER
-from pixelwise.cluster.watchdog import Watch
-from pixelwise.cluster.worker import Task, Worker
+from pixelwise.cluster.watchdog import Watchdog
+from pixelwise.cluster.worker import LabelTask, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import raster
 from pixelwise.inference.load import load
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
-from pixelwise.inference.tiling import Band
+from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.storage import Store, filesystem
 from pixelwise.progress import Progress
 
@@ -57,7 +57,7 @@ class Here:
     exceptions = SimpleNamespace(RayActorError=RuntimeError, OutOfMemoryError=MemoryError)
 
     def remote(self, **needs: Any) -> Callable[[type[Worker]], Any]:
-        def made(kind: type[Worker], task: Task) -> Any:
+        def made(kind: type[Worker], task: LabelTask) -> Any:
             self.worker = kind(task)
             return SimpleNamespace(__call__=SimpleNamespace(remote=self.worker))
 
@@ -81,13 +81,13 @@ class Inline:
 
     needs: Mapping[str, Any] = {}
 
-    def __init__(self, model: Path, workers: int, ledger: Ledger | None = None) -> None:
+    def __init__(self, model: Path, workers: int, ledger: AttemptTracker | None = None) -> None:
         self.model = model
         self.workers = workers
-        self.ledger = ledger or Ledger()
+        self.ledger = ledger or AttemptTracker()
 
     def run(
-        self, worker: Callable[[Task], Worker], task: Task, rows: Sequence[dict[str, Any]]
+        self, worker: Callable[[LabelTask], Worker], task: LabelTask, rows: Sequence[dict[str, Any]]
     ) -> Iterator[Any]:
         waiting = list(rows)
         while waiting:
@@ -105,9 +105,9 @@ class Told(Worker):
     """Tells which bands it labels, and does before each what a test wants done."""
 
     labelled: ClassVar[list[int]]
-    before: ClassVar[Callable[[Band], None]]
+    before: ClassVar[Callable[[RowChunk], None]]
 
-    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+    def _part(self, image: str, band: RowChunk, place: Store, scratch: Path) -> None:
         type(self).before(band)
         self.labelled.append(band.number)
         super()._part(image, band, place, scratch)
@@ -124,12 +124,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     def pool(ray: object, cluster: Cluster, model: Path, *given: object) -> Inline:
         return Inline(model, cluster.workers or 2)
 
-    monkeypatch.setattr(predict, "connected", lambda cluster, progress: nullcontext(Here()))
-    monkeypatch.setattr(predict.Pool, "of", pool)
+    monkeypatch.setattr(predict, "connect", lambda cluster, progress: nullcontext(Here()))
+    monkeypatch.setattr(predict.Pool, "create", pool)
     monkeypatch.setattr(predict, "Worker", Fresh)
-    monkeypatch.setattr(predict, "LARGE", 100_000)
-    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
-    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
+    monkeypatch.setattr(predict, "MIN_DIVIDED_PIXELS", 100_000)
+    monkeypatch.setattr(
+        worker, "load_predictor", lambda model, loading, ledger: load(model, **loading)
+    )
+    monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
     return Fresh
 
 
@@ -158,8 +160,8 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def ordered(model: Path, source: Path, out: Path | str, **options: Any) -> Order:
-    return Order(model, [str(source)], str(out), ALL, options.pop("loading", TILES), **options)
+def ordered(model: Path, source: Path, out: Path | str, **options: Any) -> JobSpec:
+    return JobSpec(model, [str(source)], str(out), ALL, options.pop("loading", TILES), **options)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -188,7 +190,7 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
     begun = Counter[int]()
     joins = []
 
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         begun[band.number] += 1
         if band.number == 2 and begun[2] == 1:
             raise Died
@@ -201,7 +203,7 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
 
     joined = worker.join_bands
     told.before = staticmethod(before)
-    monkeypatch.setattr(worker, "join_bands", join)
+    monkeypatch.setattr(worker, "join_row_chunks", join)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     assert (done.written, done.failed) == (2, [])
     assert files(tmp_path / "out") == alone, "file for file what one process writes"
@@ -222,7 +224,7 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
 def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number == 2:
             raise KeyboardInterrupt  # the driver's end, here
 
@@ -245,7 +247,7 @@ def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
 def test_parts_that_were_made_otherwise_are_not_taken(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number == 2:
             raise KeyboardInterrupt
 
@@ -279,7 +281,7 @@ def test_parts_of_another_picture_of_the_same_name_and_size_are_not_taken(
 def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_band_alone(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number in (1, 3):
             raise ImageError(f"map.tif: cannot be read from row {band.number} on")
 
@@ -307,7 +309,7 @@ def test_from_store_to_store(
     given = Store(f"{s3}/{tmp_path.name}/in")
     out = Store(f"{s3}/{tmp_path.name}/out")
     given.take(sorted(source.iterdir()))
-    order = Order(model, [given.root], out.root, ALL, TILES)
+    order = JobSpec(model, [given.root], out.root, ALL, TILES)
     assert predict_on_cluster(order, Cluster(workers=2)).written == 2
     assert sorted(told.labelled) == [0, 1, 2, 3]
     system = filesystem(out.root)
@@ -340,7 +342,7 @@ def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit
 ) -> None:
     seen = list[Any]()
 
-    class Noted(Watch):
+    class Noted(Watchdog):
         def begin(self, pixels: int, pace: float) -> None:
             seen.append((pixels, pace))
 
@@ -350,10 +352,10 @@ def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit
         def rest(self) -> None:
             seen.append("rest")
 
-    monkeypatch.setattr(worker, "Watch", Noted)
-    ledger = Ledger()
+    monkeypatch.setattr(worker, "Watchdog", Noted)
+    ledger = AttemptTracker()
     assert (ledger.slowest(2e-6), ledger.slowest(1e-6)) == (2e-6, 2e-6)
-    monkeypatch.setattr(predict.Pool, "of", lambda *given: Inline(model, 2, ledger))
+    monkeypatch.setattr(predict.Pool, "create", lambda *given: Inline(model, 2, ledger))
     predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     units = [list[Any]()]
     for what in seen:
@@ -395,10 +397,10 @@ def begun(model: Path, source: Path, told: type[Told], tmp_path: Path) -> Path:
     return folder
 
 
-def stopping_at(number: int) -> Callable[[Band], None]:
+def stopping_at(number: int) -> Callable[[RowChunk], None]:
     """The end of the driver when a band is begun."""
 
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number == number:
             raise KeyboardInterrupt
 
@@ -427,7 +429,7 @@ def test_an_estimate_and_a_job_that_is_refused_leave_what_is_there(
     def refuse(*given: object) -> None:
         raise ConfigError("node 7 does not see it")
 
-    monkeypatch.setattr(predict.Pool, "of", refuse)
+    monkeypatch.setattr(predict.Pool, "create", refuse)
     with pytest.raises(ConfigError, match="node 7"):
         predict_on_cluster(order, Cluster(workers=2))
     assert everything(begun) == before
@@ -456,12 +458,14 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
     said = Said()
     order = ordered(model, source, begun)
 
-    def estimated(order: Order) -> Any:
+    def estimated(order: JobSpec) -> Any:
         predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), progress=said)
         return seen[-1]
 
     monkeypatch.setattr(
-        predict, "estimate", lambda pixels, rate, workers: seen.append(sorted(pixels)) or ""
+        predict,
+        "describe_estimate",
+        lambda pixels, rate, workers: seen.append(sorted(pixels)) or "",
     )
     assert estimated(order) == [860 * 150 // 2]
     assert estimated(replace(order, overwrite=True)) == [2000, 860 * 150]
@@ -471,7 +475,7 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "join_bands", join)
+        patch.setattr(worker, "join_row_chunks", join)
         with pytest.raises(KeyboardInterrupt):
             predict_on_cluster(order, Cluster(workers=2))
     count = len(seen)
@@ -488,7 +492,7 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
 def test_an_estimate_that_cannot_be_says_why(
     model: Path, source: Path, told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         raise RuntimeError("the worker was killed")
 
     told.before = staticmethod(before)
@@ -545,7 +549,7 @@ def test_on_ray_with_a_worker_that_hangs_over_a_band(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(predict, "LARGE", 100_000)
+    monkeypatch.setattr(predict, "MIN_DIVIDED_PIXELS", 100_000)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     assert (done.written, done.failed) == (2, [])
     assert files(tmp_path / "out") == alone
@@ -564,7 +568,7 @@ def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
     def refuse(*given: object) -> None:
         raise full
 
-    monkeypatch.setattr(worker, "copy_out", refuse)
+    monkeypatch.setattr(worker, "extract_image", refuse)
     order = ordered(model, tmp_path / "part.tar", tmp_path / "out")
     with pytest.raises(
         OutputError,
@@ -625,15 +629,15 @@ def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_
     model: Path, tmp_path: Path, told: type[Told]
 ) -> None:
     broken = tmp_path / "broken.png"
-    ledger = Ledger()
+    ledger = AttemptTracker()
     broken.write_bytes(b"\x89PNG\r\n")
-    one = Worker(Task(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), ledger))
+    one = Worker(LabelTask(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), ledger))
     row = {"unit": 0, "images": [str(broken)], "pixels": [1], "band": 0, "of": 1}
     for _ in range(6):
         (found,) = one(row)
         assert "cannot be read as an image" in found["reason"]
     for _ in range(3):
-        ledger.before(f"{broken} {Band(0, 1)}")  # and a worker that dies then
+        ledger.before(f"{broken} {RowChunk(0, 1)}")  # and a worker that dies then
     (found,) = one(row)
     assert "set aside, as its worker died or hung 3 times" in found["reason"]
     one._scratch.cleanup()

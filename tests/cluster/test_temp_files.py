@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.cluster.temp_files import drafts_of, scratch_folder
+from pixelwise.cluster.temp_files import find_temp_files, temp_folder
 from pixelwise.io.atomic import atomic
 
 
@@ -44,7 +44,7 @@ def test_folders_of_killed_processes_are_removed_and_nothing_else(
     ):
         (tmp_path / name).mkdir()
     before = {path.name for path in tmp_path.iterdir()}
-    with scratch_folder() as made:
+    with temp_folder() as made:
         assert {path.name for path in tmp_path.iterdir()} == before - {left.name} | {
             Path(made).name
         }
@@ -66,4 +66,4 @@ def test_drafts_are_known_by_the_names_of_what_they_were_to_be(tmp_path: Path) -
         ".a.SHOUTING.png",
         ".other.abcdefgh.png",
     ]
-    assert drafts_of(names, [*drafts, *others]) == drafts[:4]
+    assert find_temp_files(names, [*drafts, *others]) == drafts[:4]

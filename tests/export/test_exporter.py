@@ -388,7 +388,7 @@ def test_a_runtime_that_does_not_exist_is_answered_with_the_nearest(tmp_path: Pa
 def test_auto_prepares_other_runtimes_only_where_it_pays_or_is_known(tmp_path: Path) -> None:
     model = model_file(tmp_path / "m.safetensors", "fcn32s")
     photo = picture(tmp_path / "photo.png", 200, 300)
-    worth = load_module.worth_measuring
+    worth = load_module.choose_runtime
     assert worth("auto", [photo, tmp_path / "absent.png"], model) == "torch"
     assert worth("auto", [photo] * 500, model) == "auto"
     assert worth("auto", [photo], tmp_path / "m.onnx") == "auto"

@@ -29,9 +29,9 @@ from pixelwise.inference.options import SCORES, PredictOptions
 from pixelwise.inference.predict_files import Recipe, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import (
-    COMFORTABLE,
-    LOWEST_TILE,
-    fitting_plan,
+    DEFAULT_MAX_MEMORY,
+    MIN_TILE_HEIGHT,
+    fit_plan_to_memory,
     open_raster,
     predict_raster,
     reads_by_window,
@@ -251,17 +251,17 @@ def test_without_coordinate_system_the_mask_has_none(tmp_path: Path) -> None:
 
 def test_tiles_become_lower_until_the_sums_fit() -> None:
     plan = TilePlan(20_000, 20_000, (1024, 1024), 0.25)
-    assert fitting_plan(plan, 3, None) == plan
-    assert fitting_plan(plan, 21, None).memory(21) <= COMFORTABLE < plan.memory(21)
+    assert fit_plan_to_memory(plan, 3, None) == plan
+    assert fit_plan_to_memory(plan, 21, None).memory(21) <= DEFAULT_MAX_MEMORY < plan.memory(21)
     assert (
-        fitting_plan(TilePlan(100_000, 100_000, (1024, 1024), 0.25), 150, None).size[0]
-        == LOWEST_TILE
+        fit_plan_to_memory(TilePlan(100_000, 100_000, (1024, 1024), 0.25), 150, None).size[0]
+        == MIN_TILE_HEIGHT
     )
-    fitted = fitting_plan(plan, 21, 700 * 2**20)
+    fitted = fit_plan_to_memory(plan, 21, 700 * 2**20)
     assert fitted.memory(21) <= 700 * 2**20 < plan.memory(21)
     assert fitted.size[0] < 1024
     with pytest.raises(ConfigError, match="allow more with --max-memory"):
-        fitting_plan(plan, 21, 50 * 2**20)
+        fit_plan_to_memory(plan, 21, 50 * 2**20)
 
 
 def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.predict_job import Order, predict_on_cluster
-from pixelwise.cluster.sources import find_sources
+from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.inference.load import load
 from pixelwise.inference.predict_files import predict_files
-from pixelwise.io.shards import copy_out, images_in, slot_of
+from pixelwise.inference.sources import find_sources
+from pixelwise.io.shards import extract_image, list_shard_images, parse_slot
 from pixelwise.io.storage import Store
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
@@ -43,20 +43,20 @@ def shards(images: Path, tmp_path: Path) -> Path:
 def test_a_shard_s_images_are_known_by_their_bytes_and_pixels(
     shards: Path, images: Path, tmp_path: Path
 ) -> None:
-    found = images_in(str(shards / "part-1.tar"))
+    found = list_shard_images(str(shards / "part-1.tar"))
     assert [(Path(name).name, pixels) for name, pixels in found] == [
         (f"{number:02}.png", (20 + number) * 30) for number in range(6, 12)
     ]
     for name, _ in found:
-        slot = slot_of(name)
+        slot = parse_slot(name)
         assert slot is not None
-        assert copy_out(slot, tmp_path).read_bytes() == (images / slot.member).read_bytes()
-    assert slot_of(str(images / "01.png")) is None
+        assert extract_image(slot, tmp_path).read_bytes() == (images / slot.member).read_bytes()
+    assert parse_slot(str(images / "01.png")) is None
 
 
 def test_shards_stand_wherever_images_do(shards: Path, images: Path, s3: str) -> None:
     one, two = (str(shards / f"part-{number}.tar") for number in (0, 1))
-    everything = {name: pixels for shard in (one, two) for name, pixels in images_in(shard)}
+    everything = {name: pixels for shard in (one, two) for name, pixels in list_shard_images(shard)}
     (shards / "list.txt").write_text("part-0.tar\npart-1.tar\n")
     for given in (
         [str(shards)],
@@ -76,7 +76,7 @@ def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
     ray: Any, model: Path, shards: Path, images: Path, s3: str, tmp_path: Path
 ) -> None:
     Store(f"{s3}/job").take([shards / "part-0.tar"])
-    order = Order(
+    order = JobSpec(
         model, [f"{s3}/job/part-0.tar", str(shards / "part-1.tar")], str(tmp_path / "out")
     )
     assert predict_on_cluster(order, Cluster()).written == 12
@@ -94,7 +94,7 @@ def test_one_stem_in_two_shards_is_refused(
         ConfigError, match=r"part-1\.tar#\d+\+\d+/07\.png and .*part-2\.tar#512\+\d+/07\.png would"
     ):
         predict_on_cluster(
-            Order(model, [str(shards)], str(tmp_path / "out")), Cluster("127.0.0.1:1")
+            JobSpec(model, [str(shards)], str(tmp_path / "out")), Cluster("127.0.0.1:1")
         )
 
 
@@ -119,11 +119,11 @@ def test_what_is_no_shard_is_named(shards: Path, tmp_path: Path) -> None:
 def test_a_shard_that_has_changed_since_is_an_image_that_cannot_be_read(
     shards: Path, tmp_path: Path
 ) -> None:
-    slot = slot_of(images_in(str(shards / "part-0.tar"))[-1][0])
+    slot = parse_slot(list_shard_images(str(shards / "part-0.tar"))[-1][0])
     assert slot is not None
     (shards / "part-0.tar").write_bytes((shards / "part-0.tar").read_bytes()[: slot.offset + 5])
     with pytest.raises(ImageError, match=r"ends before 05\.png"):
-        copy_out(slot, tmp_path)
+        extract_image(slot, tmp_path)
     (shards / "part-0.tar").unlink()
     with pytest.raises(ImageError, match="cannot be read"):
-        copy_out(slot, tmp_path)
+        extract_image(slot, tmp_path)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from pixelwise.cluster import worker
-from pixelwise.cluster.pool import Ledger
+from pixelwise.cluster.pool import AttemptTracker
 from pixelwise.cluster.predict_job import _refuse_stopped
-from pixelwise.cluster.worker import STOPPED, Task, Worker
+from pixelwise.cluster.worker import STOPPED, LabelTask, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference.load import load
 from pixelwise.inference.options import PredictOptions
 from pixelwise.io import storage as module
-from pixelwise.io.shards import Slot, copy_out
+from pixelwise.io.shards import Slot, extract_image
 from pixelwise.io.storage import Store, fetch
 
 fsspec = pytest.importorskip("fsspec", reason="the extra cluster is not installed")
@@ -123,7 +123,7 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
     store = Store("memory://a")
     calls = [
         lambda: fetch("memory://a/b.png", tmp_path),
-        lambda: copy_out(slot, tmp_path),
+        lambda: extract_image(slot, tmp_path),
         lambda: store.write("c", ""),
         store.times,
     ]
@@ -204,9 +204,11 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
         Store(root).write("a", "text")
     assert "\n" not in str(told.value)
     assert kind.puts == asked, "a full store may have room a moment later; rights do not come"
-    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
-    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
-    one = Worker(Task(root, model, {}, PredictOptions(), frozenset(), Ledger()))
+    monkeypatch.setattr(
+        worker, "load_predictor", lambda model, loading, ledger: load(model, **loading)
+    )
+    monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
+    one = Worker(LabelTask(root, model, {}, PredictOptions(), frozenset(), AttemptTracker()))
     row = {"unit": 0, "images": [str(images / "03.png")], "pixels": [690], "band": 0, "of": 1}
     (found,) = one(row)
     assert found["state"] == STOPPED, "no image's fault"

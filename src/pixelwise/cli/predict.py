@@ -72,7 +72,7 @@ def predict(
     left.
     """
     from pixelwise.cli.console import TerminalProgress
-    from pixelwise.inference.load import load, worth_measuring
+    from pixelwise.inference.load import choose_runtime, load
     from pixelwise.inference.options import PredictOptions
     from pixelwise.inference.outputs import Recipe
     from pixelwise.inference.predict_files import find_images, predict_files
@@ -97,16 +97,16 @@ def predict(
     }
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.predict_job import Order, predict_on_cluster
+        from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
-        order = Order(
+        order = JobSpec(
             model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate
         )
         told = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
         if not estimate:
             _tell(told.written, told.skipped, len(told.failed), out)
         return
-    runtime = worth_measuring(runtime, find_images(images), model, precision)
+    runtime = choose_runtime(runtime, find_images(images), model, precision)
     predictor = load(model, runtime=runtime, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     done = predict_files(predictor, images, out, choices=choices, recipe=recipe, progress=progress)

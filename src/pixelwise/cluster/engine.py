@@ -63,7 +63,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(cluster: Cluster, progress: Progress) -> Iterator[ModuleType]:
+def connect(cluster: Cluster, progress: Progress) -> Iterator[ModuleType]:
     """Ray, connected for the block; where somebody has connected before, theirs is taken and stays.
 
     Raises ConfigError where Ray is not installed, no cluster answers at the address, or it runs
@@ -109,7 +109,7 @@ def _reached(ray: ModuleType, cluster: Cluster, quiet: dict[str, Any]) -> Any:
     if address == "local":
         return None
     if address != "auto":
-        _refuse_silent(address)
+        check_address(address)
     try:
         return _init(ray, address, quiet)
     except RuntimeError as error:
@@ -161,7 +161,7 @@ def _started(ray: ModuleType, options: dict[str, Any]) -> Any:
         ) from error
 
 
-def _refuse_silent(address: str) -> None:
+def check_address(address: str) -> None:
     """Raises ConfigError, within SECONDS, where nothing answers at the address."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdecimal():
@@ -193,7 +193,7 @@ def await_nodes(address: str, number: int, *, seconds: float = 300) -> None:
     long.
     """
     limit = time.monotonic() + seconds
-    with connected(Cluster(address), Progress()) as ray:
+    with connect(Cluster(address), Progress()) as ray:
         while (there := len(_alive(ray))) < number:
             if time.monotonic() > limit:
                 raise ConfigError(
@@ -217,7 +217,7 @@ def wants_gpu(ray: ModuleType, device: str) -> bool:
     return there and device != "cpu"
 
 
-def beside_driver(ray: ModuleType, kind: type) -> Any:
+def start_on_driver_node(ray: ModuleType, kind: type) -> Any:
     """The handle of an actor on this node, which lives as long as the job."""
     here = ray.get_runtime_context().get_node_id()
     at = require_package("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy(
@@ -235,7 +235,7 @@ def worker_count(ray: ModuleType, cluster: Cluster, *, gpu: bool) -> int:
     return cluster.workers or max(1, int(room))
 
 
-def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None:
+def check_nodes(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None:
     """Raises ConfigError where a node lacks one of `paths` or runs other versions, and where none
     has the `memory`.
     """
@@ -251,7 +251,7 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
     asked = [
         (
             node["NodeManagerAddress"],  # two nodes may have one
-            ray.remote(num_cpus=0, max_retries=0)(facts)
+            ray.remote(num_cpus=0, max_retries=0)(read_node_facts)
             .options(scheduling_strategy=strategy(node["NodeID"], soft=False))
             .remote([str(path) for path in paths]),
         )
@@ -283,7 +283,7 @@ def refuse_unfit(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None
             )
 
 
-def facts(paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def read_node_facts(paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """What a node has: its versions, and those of `paths` that are not there."""
     return versions(), [path for path in paths if not Path(path).exists()]
 
@@ -328,6 +328,6 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def deaths(ray: ModuleType) -> tuple[type[Exception], ...]:
+def worker_death_errors(ray: ModuleType) -> tuple[type[Exception], ...]:
     """What Ray raises where a worker dies."""
     return ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError

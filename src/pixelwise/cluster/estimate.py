@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from pixelwise.cluster.batching import ROWS, Unit, cut
 from pixelwise.cluster.row_chunks import FOLDER
-from pixelwise.cluster.worker import DONE, PART, Task, Worker
+from pixelwise.cluster.worker import DONE, PART, LabelTask, Worker
+from pixelwise.inference.batching import MIN_CHUNK_ROWS, Batch, split_image
 from pixelwise.inference.tiling import TilePlan
 from pixelwise.io.storage import Store
 
-SAMPLE = 5
+SAMPLE_IMAGES = 5
 """Images that are labelled."""
 
 ASIDE = ".estimate"
@@ -20,7 +20,7 @@ ASIDE = ".estimate"
 
 
 @contextmanager
-def aside(store: Store) -> Iterator[Store]:
+def estimate_folder(store: Store) -> Iterator[Store]:
     """A place for results that nobody keeps, where others will go; empty before and after the
     block.
     """
@@ -32,28 +32,30 @@ def aside(store: Store) -> Iterator[Store]:
         _empty(place)
 
 
-def probes(pixels: Mapping[str, int], plans: Mapping[str, TilePlan]) -> list[Unit]:
+def choose_sample(pixels: Mapping[str, int], plans: Mapping[str, TilePlan]) -> list[Batch]:
     """A unit of one image and one of a few, if there are more, from all over the list; or of two
     bands of the first image where all are large, which are those that have `plans`.
     """
     small = [image for image in pixels if image not in plans]
     if not small:
         image, plan = next(iter(plans.items()))
-        return cut(image, pixels[image], max(1, len(plan.rows) // ROWS), number=-2)[:2]
-    chosen = small[:: max(1, len(small) // SAMPLE)][:SAMPLE]
+        return split_image(
+            image, pixels[image], max(1, len(plan.rows) // MIN_CHUNK_ROWS), number=-2
+        )[:2]
+    chosen = small[:: max(1, len(small) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
     parts = [part for part in (chosen[:1], chosen[1:]) if part]
     return [
-        Unit(-1 - n, tuple(part), tuple(pixels[image] for image in part))
+        Batch(-1 - n, tuple(part), tuple(pixels[image] for image in part))
         for n, part in enumerate(parts)
     ]
 
 
-def sampled(
+def measure_sample(
     ray: ModuleType,
     needs: Mapping[str, Any],
-    kind: Callable[[Task], Worker],
-    task: Task,
-    units: Sequence[Unit],
+    kind: Callable[[LabelTask], Worker],
+    task: LabelTask,
+    units: Sequence[Batch],
 ) -> tuple[list[dict[str, Any]], float]:
     """What became of the images of one or two units, by a worker of their own, and how many pixels
     of the last unit it labelled in a second; 0 where none. Raises RayActorError where it dies.
@@ -73,7 +75,7 @@ def sampled(
     return rows, labelled and labelled / seconds
 
 
-def estimate(pixels: Sequence[int], rate: float, workers: int) -> str:
+def describe_estimate(pixels: Sequence[int], rate: float, workers: int) -> str:
     """What images of `pixels` take at `rate` pixels a second for each of the workers, in words."""
     hours = sum(pixels) / rate / 3600
     return (

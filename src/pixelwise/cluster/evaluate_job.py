@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixelwise.cluster.batching import deal
-from pixelwise.cluster.engine import Cluster, connected
-from pixelwise.cluster.pool import Pool, one_runtime
-from pixelwise.cluster.sources import weights
-from pixelwise.cluster.watchdog import Watch
-from pixelwise.cluster.worker import TRIES, begun_before, held
+from pixelwise.cluster.engine import Cluster, connect
+from pixelwise.cluster.pool import Pool, choose_one_runtime
+from pixelwise.cluster.watchdog import Watchdog
+from pixelwise.cluster.worker import MAX_ATTEMPTS, count_attempt, load_predictor
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.evaluation.result import Evaluation, Measures, Shared
 from pixelwise.evaluation.scoring import announced, concluded, measured
+from pixelwise.inference.batching import make_batches
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.sources import read_pixel_counts
 from pixelwise.inference.threads import map_ordered
 from pixelwise.io.images import Array
 from pixelwise.progress import Progress
 
 
 @dataclass(frozen=True)
-class Task:
+class EvalTask:
     """What every worker needs: the Pool's model, options of `load` and `always`, and what
     `measured` takes.
     """
@@ -36,23 +36,25 @@ class Task:
     ledger: Any
 
 
-class Judge:
+class EvalWorker:
     """Holds the model. Called with a row of a unit it gives a row for each image: its number, and
     its Measures or the reason why there are none.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: EvalTask) -> None:
         self._task = task
-        self._predictor = held(task.model, task.loading, task.ledger).always(**task.always)
-        self._watch = Watch()
+        self._predictor = load_predictor(task.model, task.loading, task.ledger).always(
+            **task.always
+        )
+        self._watch = Watchdog()
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Measure the images of a unit, side by side."""
-        if begun_before(self._task.ledger, f"unit {row['unit']}") > TRIES:
+        if count_attempt(self._task.ledger, f"unit {row['unit']}") > MAX_ATTEMPTS:
             return [
                 _row(
                     -1,
-                    f"workers died {TRIES + 1} times while they measured {', '.join(row['names'])}",
+                    f"workers died {MAX_ATTEMPTS + 1} times while they measured {', '.join(row['names'])}",
                 )
             ]
         pairs = zip(row["numbers"], row["names"], row["images"], row["masks"], strict=True)
@@ -102,12 +104,12 @@ class ClusterScorer:
         `connected` does.
         """
         shared = announced(predictor.classes, dataset, pairs, split, progress)
-        with connected(self.cluster, progress) as ray:
-            pool = Pool.of(
+        with connect(self.cluster, progress) as ray:
+            pool = Pool.create(
                 ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]]
             )
-            loading = one_runtime(self.model, self.loading, progress)
-            task = Task(
+            loading = choose_one_runtime(self.model, self.loading, progress)
+            task = EvalTask(
                 pool.model,
                 loading,
                 self.always,
@@ -116,7 +118,7 @@ class ClusterScorer:
                 temperature,
                 pool.ledger,
             )
-            found = _in_order(pool.run(Judge, task, _units(pairs, pool.workers)))
+            found = _in_order(pool.run(EvalWorker, task, _units(pairs, pool.workers)))
             tracked = progress.track(
                 found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs)
             )
@@ -125,9 +127,9 @@ class ClusterScorer:
 
 def _units(pairs: Sequence[Pair], workers: int) -> list[dict[str, Any]]:
     """Rows for workers: pairs by their numbers, weighted by pixels."""
-    sizes = weights([str(pair.image) for pair in pairs])
+    sizes = read_pixel_counts([str(pair.image) for pair in pairs])
     rows = list[dict[str, Any]]()
-    for unit in deal([str(number) for number in range(len(pairs))], sizes, workers=workers):
+    for unit in make_batches([str(number) for number in range(len(pairs))], sizes, workers=workers):
         numbers = [int(number) for number in unit.images]
         chosen = [pairs[number] for number in numbers]
         rows.append(

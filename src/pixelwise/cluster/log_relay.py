@@ -3,7 +3,7 @@ imports nothing.
 """
 
 
-class Teller:
+class LogRelay:
     """Carries what processes say to the driver, and why a training cannot be."""
 
     def __init__(self) -> None:

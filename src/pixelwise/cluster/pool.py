@@ -11,11 +11,11 @@ from typing import Any
 
 from pixelwise.cluster.engine import (
     Cluster,
-    beside_driver,
-    deaths,
-    refuse_unfit,
+    check_nodes,
+    start_on_driver_node,
     wants_gpu,
     worker_count,
+    worker_death_errors,
 )
 from pixelwise.errors import ConfigError, first_line
 from pixelwise.inference.load import EXPORTED
@@ -27,7 +27,7 @@ PROCESS_MEMORY = 700 * 2**20
 """Bytes of a worker with PyTorch before it has a model."""
 
 
-class Ledger:
+class AttemptTracker:
     """Counts how often something was begun, and the bands of each image, and knows the slowest
     unit; one for a job, where the job is.
     """
@@ -71,7 +71,7 @@ class Pool:
     ledger: Any
 
     @classmethod
-    def of(
+    def create(
         cls,
         ray: ModuleType,
         cluster: Cluster,
@@ -89,10 +89,13 @@ class Pool:
         gpu = on_torch and wants_gpu(ray, loading.get("device", "auto"))
         files = _model_files(model)
         memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
-        refuse_unfit(ray, shared, memory=memory)
+        check_nodes(ray, shared, memory=memory)
         needs = {"num_cpus": cluster.threads, "num_gpus": int(gpu), "memory": memory}
         return cls(
-            worker_count(ray, cluster, gpu=gpu), needs, ray.put(files), beside_driver(ray, Ledger)
+            worker_count(ray, cluster, gpu=gpu),
+            needs,
+            ray.put(files),
+            start_on_driver_node(ray, AttemptTracker),
         )
 
     def run(
@@ -112,7 +115,7 @@ class Pool:
             yield from units.flat_map(
                 worker, fn_constructor_args=(task,), compute=compute, **self.needs
             ).iter_rows()
-        except deaths(require_package("ray")) as error:
+        except worker_death_errors(require_package("ray")) as error:
             raise ConfigError(
                 f"the workers die ({first_line(error)}); what is written is kept: look at the "
                 "nodes' memory and at "
@@ -120,7 +123,9 @@ class Pool:
             ) from error
 
 
-def one_runtime(model: Path, loading: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+def choose_one_runtime(
+    model: Path, loading: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
     """Options of `load` with which all workers compute alike: `auto` would measure on each
     machine.
     """

@@ -10,39 +10,51 @@ from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
-from pixelwise.cluster.batching import cut, deal
-from pixelwise.cluster.engine import Cluster, connected, deaths
-from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
-from pixelwise.cluster.manifest import FOLDER, Manifest, read_manifest
-from pixelwise.cluster.pool import Pool, one_runtime
-from pixelwise.cluster.row_chunks import LARGE, Parts, begin, clear, divide
-from pixelwise.cluster.sources import find_sources, raster_size, weights
-from pixelwise.cluster.temp_files import drafts_of
-from pixelwise.cluster.worker import DONE, PART, STOPPED, Task, Worker
+from pixelwise.cluster.engine import Cluster, connect, worker_death_errors
+from pixelwise.cluster.estimate import (
+    SAMPLE_IMAGES,
+    choose_sample,
+    describe_estimate,
+    estimate_folder,
+    measure_sample,
+)
+from pixelwise.cluster.pool import Pool, choose_one_runtime
+from pixelwise.cluster.row_chunks import (
+    MIN_DIVIDED_PIXELS,
+    ChunkStore,
+    divide_images,
+    remove_chunks,
+    start_chunks,
+)
+from pixelwise.cluster.temp_files import find_temp_files
+from pixelwise.cluster.worker import DONE, PART, STOPPED, LabelTask, Worker
 from pixelwise.errors import ConfigError, OutputError, first_line
 from pixelwise.inference.areas import remove_areas, write_areas
-from pixelwise.inference.load import read_any_header, refuse_unloadable
+from pixelwise.inference.batching import make_batches, split_image
+from pixelwise.inference.load import check_load_options, read_any_header
+from pixelwise.inference.manifest import FOLDER, Manifest, read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import (
     RECIPE,
     Recipe,
-    finished,
-    refuse_clashes,
+    check_clashes,
+    find_finished,
     result_names,
-    unsigned,
+    strip_query,
 )
 from pixelwise.inference.predict_files import (
-    ABANDONED,
     AREAS,
+    STALE_AFTER_S,
+    check_options,
     is_large,
-    names_beside,
-    refuse_unable,
+    names_in_folder,
 )
 from pixelwise.inference.regions import class_ids
+from pixelwise.inference.sources import find_sources, raster_size, read_pixel_counts
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
 from pixelwise.io.atomic import remove_stale_temp_files
-from pixelwise.io.shards import slot_of
-from pixelwise.io.storage import Store, is_address, located, spot
+from pixelwise.io.shards import parse_slot
+from pixelwise.io.storage import Store, is_uri, normalize_uri, resolve_uri
 from pixelwise.progress import Progress
 
 WORTH_A_SAMPLE = 500_000_000
@@ -52,7 +64,7 @@ labels SAMPLE images to say what all will take.
 
 
 @dataclass(frozen=True)
-class Order:
+class JobSpec:
     """What is to be done.
 
     model: run folder or model file. inputs: as `find_sources` takes them. out: folder or address
@@ -67,7 +79,7 @@ class Order:
     choices: PredictOptions = field(default_factory=PredictOptions)
     loading: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
-    estimate: bool = False
+    describe_estimate: bool = False
 
     def recipe(self) -> Recipe:
         """As the single machine's: what is the same for all that a folder's masks have in
@@ -89,7 +101,7 @@ class Predicted:
 
 
 def predict_on_cluster(
-    order: Order, cluster: Cluster, *, progress: Progress | None = None
+    order: JobSpec, cluster: Cluster, *, progress: Progress | None = None
 ) -> Predicted:
     """Write a mask for each image, as `predict_files` does, with the workers of a Ray cluster.
 
@@ -101,22 +113,22 @@ def predict_on_cluster(
     """
     progress = progress or Progress()
     sources = find_sources(order.inputs)
-    out = located(order.out)
+    out = normalize_uri(order.out)
     classes = read_any_header(order.model).classes
-    store = Store(out if is_address(out) else str(Path(out).absolute()))
+    store = Store(out if is_uri(out) else str(Path(out).absolute()))
     class_ids(classes.names, order.choices.largest)
     beside = _beside(sources, store)
     _refuse(order, sources, store, beside)
     done = _finished(order, sources, store, beside)
     if not order.estimate:
-        clear(store, done)
+        remove_chunks(store, done)
     todo = [image for image in sources if image not in done]
     result = Predicted(skipped=len(done))
     if order.estimate and not todo:
         progress.log("nothing is left to measure: all masks are there")
         return result
     if todo:
-        with connected(cluster, progress) as ray:
+        with connect(cluster, progress) as ray:
             job = _Job(ray, order, cluster, store, progress)
             job.prepare({image: sources[image] for image in todo}, beside)
             if order.estimate:
@@ -142,7 +154,7 @@ class _Job:
     """One run: the workers' task, the units, and what comes back."""
 
     def __init__(
-        self, ray: ModuleType, order: Order, cluster: Cluster, store: Store, progress: Progress
+        self, ray: ModuleType, order: JobSpec, cluster: Cluster, store: Store, progress: Progress
     ) -> None:
         self._ray = ray
         self._order = order
@@ -156,19 +168,19 @@ class _Job:
         order = self._order
         store = self._store
         unknown = [image for image, pixels in images.items() if pixels is None]
-        pixels = {**images, **dict(zip(unknown, weights(unknown), strict=True))}
+        pixels = {**images, **dict(zip(unknown, read_pixel_counts(unknown), strict=True))}
         sure = {
             image: count
             for image, count in pixels.items()
-            if images[image] is not None or not is_address(image)
+            if images[image] is not None or not is_uri(image)
         }
-        refuse_unable(
+        check_options(
             order.choices, sure.items()
         )  # of the others, in stores, it may be bytes; a worker will tell
         self._weights = {image: count or 0 for image, count in pixels.items()}
         self._pool = pool = self._reached()
-        loading = one_runtime(order.model, order.loading, self._progress)
-        self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
+        loading = choose_one_runtime(order.model, order.loading, self._progress)
+        self._task = LabelTask(store.root, pool.model, loading, order.choices, beside, pool.ledger)
         self._divide()
 
     def _reached(self) -> Pool:
@@ -179,16 +191,16 @@ class _Job:
         folder = self._store.local
         mark = f".pixelwise-{uuid4().hex}"
         local = (
-            slot.shard if (slot := slot_of(image)) else image
+            slot.shard if (slot := parse_slot(image)) else image
             for image in self._weights
-            if not is_address(image)
+            if not is_uri(image)
         )
         shared = list(islice((path for name in local if (path := Path(name)).exists()), 1))
         if folder is None:
-            return Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
+            return Pool.create(self._ray, self._cluster, order.model, order.loading, shared)
         self._store.write(mark, "")
         try:
-            return Pool.of(
+            return Pool.create(
                 self._ray, self._cluster, order.model, order.loading, [folder / mark, *shared]
             )
         finally:
@@ -204,7 +216,7 @@ class _Job:
             order.loading.get(key, usual) for key, usual in (("tile", TILE), ("overlap", OVERLAP))
         )
         for image, pixels in self._weights.items():
-            if pixels > LARGE and (size := raster_size(image)):
+            if pixels > MIN_DIVIDED_PIXELS and (size := raster_size(image)):
                 plans[image] = TilePlan(*size, tile, overlap)
                 self._weights[image] = size[0] * size[1]
         made_with = {**order.recipe().made_with, "max_memory": order.loading.get("max_memory")}
@@ -214,7 +226,7 @@ class _Job:
         }  # these take memory too
         total = sum(self._weights.values())
         workers = self._pool.workers
-        found, new = divide(
+        found, new = divide_images(
             self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite
         )
         for image, of in found.items():
@@ -225,7 +237,7 @@ class _Job:
         self._bands = found
         self._new = new
 
-    def estimate(self) -> None:
+    def describe_estimate(self) -> None:
         """Say what the job will take. Raises ConfigError where that cannot be told."""
         left = [self._left(image, pixels) for image, pixels in self._weights.items()]
         if not sum(left):
@@ -233,8 +245,8 @@ class _Job:
                 "nothing is left to measure: all bands are labelled, and only to be joined"
             )
             return
-        with aside(self._store) as place:
-            self._progress.log(estimate(left, self._rate(place), self._pool.workers))
+        with estimate_folder(self._store) as place:
+            self._progress.log(describe_estimate(left, self._rate(place), self._pool.workers))
 
     def _rate(self, place: Store) -> float:
         """Pixels a second of a worker whose results go to `place`. Raises ConfigError and
@@ -242,7 +254,7 @@ class _Job:
         """
         try:
             rows, rate = self._sample(replace(self._task, out=place.root))
-        except deaths(self._ray) as error:
+        except worker_death_errors(self._ray) as error:
             raise ConfigError(
                 f"no estimate: the worker died ({first_line(error)}); look at the nodes' "
                 "memory and at Ray's logs"
@@ -259,12 +271,12 @@ class _Job:
         """Those of its pixels that are in no band that is there."""
         if image not in self._bands or image in self._new:
             return pixels
-        parts = Parts(self._store, image, self._bands[image], self._order.choices)
+        parts = ChunkStore(self._store, image, self._bands[image], self._order.choices)
         return pixels * sum(not parts.has(number) for number in range(parts.of)) // parts.of
 
-    def _sample(self, task: Task) -> tuple[list[dict[str, Any]], float]:
-        return sampled(
-            self._ray, self._pool.needs, Worker, task, probes(self._weights, self._plans)
+    def _sample(self, task: LabelTask) -> tuple[list[dict[str, Any]], float]:
+        return measure_sample(
+            self._ray, self._pool.needs, Worker, task, choose_sample(self._weights, self._plans)
         )
 
     def _begin(self) -> None:
@@ -272,29 +284,31 @@ class _Job:
         units.
         """
         if (folder := self._store.local) is not None:
-            remove_stale_temp_files(folder, names=self._names(), older=ABANDONED)
+            remove_stale_temp_files(folder, names=self._names(), older=STALE_AFTER_S)
         _write_recipe(self._order, self._store)
-        begin(self._store, self._plans, self._bands, self._new)
+        start_chunks(self._store, self._plans, self._bands, self._new)
         images = self._weights
         workers = self._pool.workers
         if (
             sum(images.values()) >= WORTH_A_SAMPLE * workers
-            and len(images) - len(self._plans) > SAMPLE
+            and len(images) - len(self._plans) > SAMPLE_IMAGES
         ):
             try:
                 self._sampled, rate = self._sample(self._task)
-            except deaths(self._ray) as error:  # an image may be what kills; the units will tell
+            except worker_death_errors(
+                self._ray
+            ) as error:  # an image may be what kills; the units will tell
                 self._progress.log(
                     f"no estimate: the worker that labels a few images died ({first_line(error)})"
                 )
             else:
                 if rate:
-                    self._progress.log(estimate(list(images.values()), rate, workers))
+                    self._progress.log(describe_estimate(list(images.values()), rate, workers))
         taken = self._bands.keys() | {row["image"] for row in self._sampled}
         rest = [image for image in images if image not in taken]
-        units = deal(rest, [images[image] for image in rest], workers=workers)
+        units = make_batches(rest, [images[image] for image in rest], workers=workers)
         for image, of in self._bands.items():
-            units += cut(image, images[image], of, number=len(units))
+            units += split_image(image, images[image], of, number=len(units))
         self._units = sorted(units, key=lambda unit: -sum(unit.pixels))
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -325,7 +339,7 @@ class _Job:
                     manifest.add(row)
                     continue
                 if row["state"] == DONE:
-                    clear(self._store, self._bands.keys() & {row["image"]})
+                    remove_chunks(self._store, self._bands.keys() & {row["image"]})
                 else:
                     progress.log(f"skipped: {row['reason']}")
                 settled.add(row["image"])
@@ -348,7 +362,7 @@ class _Job:
         more.
         """
         if (folder := self._store.local) is not None:
-            for draft in drafts_of(self._names(), [path.name for path in folder.iterdir()]):
+            for draft in find_temp_files(self._names(), [path.name for path in folder.iterdir()]):
                 (folder / draft).unlink(missing_ok=True)
 
     def _results(self) -> Iterator[dict[str, Any]]:
@@ -364,17 +378,17 @@ def _refuse_stopped(row: Mapping[str, Any]) -> None:
 
 
 def _refuse(
-    order: Order, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]
+    order: JobSpec, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]
 ) -> None:
     """Raises OutputError and ConfigError for what can be told before a cluster is reached."""
-    refuse_unloadable(order.model, **order.loading)
+    check_load_options(order.model, **order.loading)
     if store.local is not None and store.local.exists() and not store.local.is_dir():
         raise OutputError(f"output folder {store.root} is a file; choose another --out")
     if "areas" in order.choices.extras and store.local is None:
         raise ConfigError(
             "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
         )
-    refuse_clashes(
+    check_clashes(
         list(sources),
         store.root,
         order.choices,
@@ -387,11 +401,11 @@ def _beside(sources: Mapping[str, int | None], store: Store) -> frozenset[str]:
     """Names of the images that lie where results go."""
     if store.local is not None:
         return frozenset(
-            names_beside([Path(image) for image in sources if _on_disk(image)], store.local)
+            names_in_folder([Path(image) for image in sources if _on_disk(image)], store.local)
         )
-    place = spot(store.root)
+    place = resolve_uri(store.root)
     folders = {image.rpartition("/")[0] for image in sources}
-    same = {folder for folder in folders if is_address(folder) and spot(folder) == place}
+    same = {folder for folder in folders if is_uri(folder) and resolve_uri(folder) == place}
     return frozenset(
         PurePosixPath(image).name for image in sources if image.rpartition("/")[0] in same
     )
@@ -399,7 +413,7 @@ def _beside(sources: Mapping[str, int | None], store: Store) -> frozenset[str]:
 
 def _on_disk(image: str) -> bool:
     """Whether it is a file of its own, on a disk."""
-    return not is_address(image) and slot_of(image) is None
+    return not is_uri(image) and parse_slot(image) is None
 
 
 def _made_with(store: Store) -> object:
@@ -410,7 +424,7 @@ def _made_with(store: Store) -> object:
 
 
 def _finished(
-    order: Order, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]
+    order: JobSpec, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]
 ) -> dict[str, str]:
     """The images that need no work, with their masks. Raises ConfigError where a mask is another
     image's.
@@ -419,21 +433,23 @@ def _finished(
         return {}
     same = _made_with(store) == order.recipe().made_with
     there = store.times()
-    done = finished(list(sources), store.root, order.choices, there=there, beside=beside, same=same)
+    done = find_finished(
+        list(sources), store.root, order.choices, there=there, beside=beside, same=same
+    )
     written = read_manifest(store, since=there.get(RECIPE, 0)) if done else {}
     of = {row["mask"]: image for image, row in written.items() if row["state"] == DONE}
     for image, mask in done.items():
-        if (other := of.get(mask, unsigned(image))) != unsigned(image):
+        if (other := of.get(mask, strip_query(image))) != strip_query(image):
             raise ConfigError(
                 f"{store.root} has a mask {mask} of {other}, another image than "
-                f"{unsigned(image)}; give --overwrite to "
+                f"{strip_query(image)}; give --overwrite to "
                 "make it anew, or another --out; if it is the same that was moved, remove "
                 f"{store.at(FOLDER)}"
             )
     return done
 
 
-def _write_recipe(order: Order, store: Store) -> None:
+def _write_recipe(order: JobSpec, store: Store) -> None:
     """Say what the masks are made with, where that is not said yet. Raises OutputError where
     nothing can be written.
     """
@@ -453,6 +469,6 @@ def _record_earlier(
     known = {image for image, row in read_manifest(store).items() if row["state"] == DONE}
     manifest = Manifest(store)
     for image, mask in done.items():
-        if unsigned(image) not in known:
+        if strip_query(image) not in known:
             manifest.add({"image": image, "state": DONE, "mask": mask, "pixels": sources[image]})
     manifest.flush()

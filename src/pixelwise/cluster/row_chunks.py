@@ -8,15 +8,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.cluster.batching import bands
 from pixelwise.cluster.temp_files import DRAFT
+from pixelwise.inference.batching import count_row_chunks
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import result_names, unsigned
-from pixelwise.inference.tiling import Band, TilePlan
+from pixelwise.inference.outputs import result_names, strip_query
+from pixelwise.inference.tiling import RowChunk, TilePlan
 from pixelwise.io.images import MAX_PIXELS
-from pixelwise.io.storage import Store, changed, fetch, filesystem, is_address
+from pixelwise.io.storage import Store, fetch, filesystem, is_uri, modified_ns
 
-LARGE = MAX_PIXELS
+MIN_DIVIDED_PIXELS = MAX_PIXELS
 """Pixels above which an image may go to several workers: these are labelled by window wherever they
 are labelled.
 """
@@ -30,7 +30,7 @@ _OF_AN_IMAGE = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Parts:
+class ChunkStore:
     """What is labelled of an image that goes in so many bands, in the store of its results."""
 
     store: Store
@@ -45,7 +45,7 @@ class Parts:
 
     def names(self, number: int) -> list[str]:
         """The files of a band, its labels first."""
-        labels = Band(number, self.of).name(_stem(self.image))
+        labels = RowChunk(number, self.of).name(_stem(self.image))
         return [name for name in result_names(labels, self.choices)[1] if name.endswith(".tif")]
 
     def has(self, number: int) -> bool:
@@ -66,7 +66,7 @@ class Parts:
         return [here / labels for labels, *_ in names]
 
 
-def divide(
+def divide_images(
     store: Store,
     plans: Mapping[str, TilePlan],
     made_with: Mapping[str, object],
@@ -91,23 +91,25 @@ def divide(
         if before.get("made_with") == made:
             found[image] = before["bands"]
         elif (
-            of := bands(plan.height * plan.width, len(plan.rows), total=total, workers=workers)
+            of := count_row_chunks(
+                plan.height * plan.width, len(plan.rows), total=total, workers=workers
+            )
         ) > 1:
             found[image] = of
             new[image] = json.dumps({"bands": of, "made_with": made})
     return found, new
 
 
-def begin(
+def start_chunks(
     store: Store, images: Collection[str], found: Mapping[str, int], new: Mapping[str, str]
 ) -> None:
     """Write down what `divide` found of `images`, and remove the parts that do not count."""
-    clear(store, [image for image in images if image in new or image not in found])
+    remove_chunks(store, [image for image in images if image in new or image not in found])
     for image, text in new.items():
         Store(store.at(FOLDER)).write(_plan(image), text)
 
 
-def clear(store: Store, images: Collection[str]) -> None:
+def remove_chunks(store: Store, images: Collection[str]) -> None:
     """Remove what is there of these images, drafts too."""
     place = Store(store.at(FOLDER))
     stems = {_stem(image) for image in images}
@@ -122,12 +124,12 @@ def _of(name: str) -> str | None:
 
 
 def _stem(image: str) -> str:
-    return Path(unsigned(image)).stem
+    return Path(strip_query(image)).stem
 
 
 def _picture(image: str) -> dict[str, object]:
     """By what a picture is told from another one of its name."""
-    if is_address(image):
+    if is_uri(image):
         try:
             info = filesystem(image).info(image)
         except (
@@ -135,9 +137,9 @@ def _picture(image: str) -> dict[str, object]:
         ):  # what stores raise has no base class but Exception; fetching it will say what is wrong
             info = {}
         return {
-            "image": unsigned(image),
+            "image": strip_query(image),
             "bytes": info.get("size"),
-            "changed": str(info.get("ETag") or changed(info)),
+            "changed": str(info.get("ETag") or modified_ns(info)),
         }
     found = Path(image).stat()
     return {"image": image, "bytes": found.st_size, "changed": found.st_mtime_ns}

@@ -21,7 +21,7 @@ that.
 """
 
 
-def scratch_folder() -> "TemporaryDirectory[str]":
+def temp_folder() -> "TemporaryDirectory[str]":
     """A folder for this process. Those that this user's processes on this node have left behind are
     removed.
     """
@@ -30,7 +30,7 @@ def scratch_folder() -> "TemporaryDirectory[str]":
     return TemporaryDirectory(prefix=f"pixelwise-{os.getpid()}-{node}")
 
 
-def drafts_of(names: Iterable[str], there: Iterable[str]) -> list[str]:
+def find_temp_files(names: Iterable[str], there: Iterable[str]) -> list[str]:
     """Those of the files `there` that are drafts of one of `names`."""
     whole = {(_cut(path.stem), path.suffix) for path in map(Path, names)}
     found = ((name, DRAFT.fullmatch(name)) for name in there)

@@ -13,13 +13,13 @@ from typing import Any
 
 from pixelwise.cluster.engine import (
     Cluster,
-    beside_driver,
-    connected,
-    refuse_unfit,
+    check_nodes,
+    connect,
+    start_on_driver_node,
     wants_gpu,
     worker_count,
 )
-from pixelwise.cluster.log_relay import Teller
+from pixelwise.cluster.log_relay import LogRelay
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import PixelwiseError, TrainingError, first_line
 from pixelwise.optional import require_package
@@ -40,7 +40,7 @@ MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainTask:
     """What each process is told. `teller` is the handle of a Teller."""
 
     data: Path
@@ -72,14 +72,14 @@ def train_on_cluster(
     data = Path(data).absolute()
     run = Path(out).absolute()
     config, reading = told_apart(config, options)
-    with claimed(run, resume), connected(cluster, progress) as ray:
+    with claimed(run, resume), connect(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.device)
         workers = worker_count(ray, cluster, gpu=gpu)
         named = _files(config)
-        refuse_unfit(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
+        check_nodes(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
         config = replace(config, device="cuda" if gpu else "cpu", devices=1, **named)
-        teller = beside_driver(ray, Teller)
-        lesson = Lesson(data, run, config, reading, teller)
+        teller = start_on_driver_node(ray, LogRelay)
+        lesson = TrainTask(data, run, config, reading, teller)
         # in a thread of its own, where Ray Train leaves Ctrl-C alone
         work = ThreadPoolExecutor(1).submit(_fit, lesson, workers, gpu=gpu, threads=cluster.threads)
         _tell(ray, teller, progress, work)
@@ -100,14 +100,14 @@ def _files(config: TrainConfig) -> dict[str, Any]:
     return {name: str(path.absolute()) for name, path in named.items()}
 
 
-def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
+def _fit(lesson: TrainTask, workers: int, *, gpu: bool, threads: int) -> None:
     """Returns when all processes are through, or one has found that the training cannot be."""
     parts = require_package("ray.train")
     torch = require_package("ray.train.torch")
     notes = lesson.run / "ray"
     shutil.rmtree(notes, ignore_errors=True)  # Ray Train's own, of a driver that was killed
     trainer = torch.TorchTrainer(
-        learn,
+        train_loop_per_worker,
         train_loop_config={"lesson": lesson},
         torch_config=torch.TorchConfig(timeout_s=math.ceil(lesson.config.timeout)),
         scaling_config=parts.ScalingConfig(
@@ -132,9 +132,9 @@ def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
         shutil.rmtree(notes, ignore_errors=True)
 
 
-def learn(told: Mapping[str, Any]) -> None:
+def train_loop_per_worker(told: Mapping[str, Any]) -> None:
     """One process's part, in an environment as torchrun's, from the run's last state on."""
-    lesson: Lesson = told["lesson"]
+    lesson: TrainTask = told["lesson"]
     teller = lesson.teller
     first = os.environ["RANK"] == "0"
     get = require_package("ray").get

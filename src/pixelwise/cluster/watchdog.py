@@ -9,21 +9,21 @@ from contextlib import contextmanager
 
 from pixelwise.inference.threads import WORKERS
 
-FLOOR = 900.0
+MIN_STEP_S = 900.0
 """Seconds that a step may always take."""
 
-FACTOR = 10 * WORKERS
+SLOWDOWN = 10 * WORKERS
 """How many times as long as in the slowest unit so far a pixel may take; so many images share a
 unit's time.
 """
 
-UNKNOWN = 2e-5
+DEFAULT_PACE = 2e-5
 """Seconds of a pixel while no unit is measured: 50,000 a second, which is little even for one
 core.
 """
 
 
-class Watch:
+class Watchdog:
     """Ends this process where it takes too long from one step to the next, even where it is stuck
     in foreign code.
 
@@ -44,7 +44,7 @@ class Watch:
     def begin(self, pixels: int, pace: float) -> None:
         """A unit is begun: its largest image, and the seconds of a pixel, 0 where not known."""
         self._began = time.monotonic()
-        self._long = FACTOR * (pace or UNKNOWN) * pixels
+        self._long = SLOWDOWN * (pace or DEFAULT_PACE) * pixels
         self.step()
 
     def step(self, share: float = 1.0) -> None:
@@ -53,7 +53,7 @@ class Watch:
         """
         if self._began is None:  # an image is done whose unit was given up
             return
-        allowed = max(FLOOR, share * self._long, time.monotonic() - self._began)
+        allowed = max(MIN_STEP_S, share * self._long, time.monotonic() - self._began)
         faulthandler.dump_traceback_later(allowed, exit=True, file=2)
 
     def rest(self) -> None:

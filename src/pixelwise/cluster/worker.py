@@ -11,33 +11,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from pixelwise.cluster.row_chunks import Parts
-from pixelwise.cluster.temp_files import scratch_folder
-from pixelwise.cluster.watchdog import UNKNOWN, Watch
+from pixelwise.cluster.row_chunks import ChunkStore
+from pixelwise.cluster.temp_files import temp_folder
+from pixelwise.cluster.watchdog import DEFAULT_PACE, Watchdog
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
 from pixelwise.inference.load import load
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import RECIPE, finished, result_names
+from pixelwise.inference.outputs import RECIPE, find_finished, result_names
 from pixelwise.inference.predict_files import Large, label_image, label_large
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
-from pixelwise.inference.row_chunks import join_bands
+from pixelwise.inference.raster import check_fits_memory, predict_raster, reads_by_window
+from pixelwise.inference.row_chunks import join_row_chunks
 from pixelwise.inference.threads import map_ordered
-from pixelwise.inference.tiling import Band
-from pixelwise.io.shards import copy_out, slot_of
-from pixelwise.io.storage import Store, fetch, is_address
+from pixelwise.inference.tiling import RowChunk
+from pixelwise.io.shards import extract_image, parse_slot
+from pixelwise.io.storage import Store, fetch, is_uri
 from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 """How many workers an image may cost while it is alone in work, after the unit it was in was lost
 with one, before it is set aside. Deaths while others are in work do not count, however many there
 are: of a job whose workers die by chance once a minute, an image of a second is set aside once in
 some 200,000 that were in work at a death.
 """
 
-DEATHS = 8
+MAX_LOAD_DEATHS = 8
 """How often in a row a worker may die while it loads the model, as where machines are taken away,
 before the job ends. Ray itself starts it again for ever, also where the memory never suffices.
 """
@@ -52,7 +52,7 @@ cannot go on, as where the store is full.
 
 
 @dataclass(frozen=True)
-class Task:
+class LabelTask:
     """What every worker needs to know.
 
     out: folder or address. model: the files of the model, the one to load first, in Ray's object
@@ -68,39 +68,39 @@ class Task:
     ledger: Any
 
 
-def held(model: Any, loading: Mapping[str, Any], ledger: Any) -> Predictor:
+def load_predictor(model: Any, loading: Mapping[str, Any], ledger: Any) -> Predictor:
     """The model of a Pool, loaded in this process, which is ended where that takes longer than any
     step may. Raises ConfigError where that has ended this worker DEATHS times.
     """
     import ray
 
     what = f"loading by {ray.get_runtime_context().get_actor_id()}"
-    if begun_before(ledger, what) >= DEATHS:
+    if count_attempt(ledger, what) >= MAX_LOAD_DEATHS:
         raise ConfigError(
-            f"a worker died or hung {DEATHS} times in a row while it loaded the model; give "
+            f"a worker died or hung {MAX_LOAD_DEATHS} times in a row while it loaded the model; give "
             "it more memory"
         )
-    with scratch_folder() as folder, Watch().over(0):
+    with temp_folder() as folder, Watchdog().over(0):
         files = {Path(folder) / name: data for name, data in ray.get(model).items()}
         for path, data in files.items():
             path.write_bytes(data)
         found = load(next(iter(files)), **loading)
-    asked(ledger.through, what)
+    call_actor(ledger.through, what)
     return found
 
 
-def asked(method: Any, *given: object) -> Any:
+def call_actor(method: Any, *given: object) -> Any:
     """What a method of an actor answers."""
     import ray
 
     return ray.get(method.remote(*given))
 
 
-def begun_before(ledger: Any, what: str) -> int:
+def count_attempt(ledger: Any, what: str) -> int:
     """How often `what` was begun before, in any process; it counts as begun once more from now
     on.
     """
-    count: int = asked(ledger.before, what)
+    count: int = call_actor(ledger.before, what)
     return count
 
 
@@ -109,14 +109,14 @@ class Worker:
     of it.
     """
 
-    tries = TRIES
+    tries = MAX_ATTEMPTS
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: LabelTask) -> None:
         self._task = task
         self._store = Store(task.out)
-        self._scratch = scratch_folder()
-        self._predictor = held(task.model, task.loading, task.ledger)
-        self._watch = Watch()
+        self._scratch = temp_folder()
+        self._predictor = load_predictor(task.model, task.loading, task.ledger)
+        self._watch = Watchdog()
         self._pace = 0.0
 
     def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,13 +127,13 @@ class Worker:
             (str(image), int(pixels))
             for image, pixels in zip(row["images"], row["pixels"], strict=True)
         ]
-        band = Band(int(row["band"]), int(row["of"]))
+        band = RowChunk(int(row["band"]), int(row["of"]))
         ledger = self._task.ledger
         outlined = "polygons" in self._task.choices.extras  # these take a time of their own
-        pace = max(asked(ledger.slowest, self._pace), UNKNOWN * outlined)
+        pace = max(call_actor(ledger.slowest, self._pace), DEFAULT_PACE * outlined)
         began = time.perf_counter()
         with self._watch.over(max(pixels for _, pixels in pairs), pace):
-            if begun_before(ledger, f"unit {row['unit']}") > 0:
+            if count_attempt(ledger, f"unit {row['unit']}") > 0:
                 return [self._again(*pair, band) for pair in pairs]
             rows = list(map_ordered(lambda pair: self._labelled(*pair, band), pairs))
         seconds = time.perf_counter() - began
@@ -143,7 +143,7 @@ class Worker:
         )  # what was there took no time
         return rows
 
-    def _again(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
+    def _again(self, image: str, pixels: int, band: RowChunk) -> dict[str, Any]:
         """An image of a unit that was begun before: nothing if it is done, and not for ever if it
         kills its worker.
         """
@@ -152,12 +152,12 @@ class Worker:
             there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
         except PixelwiseError as error:
             return _row(image, pixels, STOPPED, str(error))
-        found = finished(
+        found = find_finished(
             [image], task.out, task.choices, there=there, beside=task.beside, same=True
         )
         if found:
             return _row(image, pixels, DONE, mask=found[image])
-        if (tries := begun_before(task.ledger, what := f"{image} {band}")) >= self.tries:
+        if (tries := count_attempt(task.ledger, what := f"{image} {band}")) >= self.tries:
             return _row(
                 image,
                 pixels,
@@ -165,10 +165,10 @@ class Worker:
                 f"{image}: set aside, as its worker died or hung {tries} times while it was at it",
             )
         row = self._labelled(image, pixels, band)
-        asked(task.ledger.through, what)
+        call_actor(task.ledger.through, what)
         return row
 
-    def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
+    def _labelled(self, image: str, pixels: int, band: RowChunk) -> dict[str, Any]:
         said = _Lines(self._watch)
         began = time.perf_counter()
         try:
@@ -212,23 +212,23 @@ class Worker:
                 self._store.take(sorted(folder.iterdir()))
             return found.name
 
-    def _joined(self, image: str, band: Band, said: Progress) -> str:
+    def _joined(self, image: str, band: RowChunk, said: Progress) -> str:
         """Label a band, unless it is there; the mask's name where it was the last and all are
         joined. Raises ImageError.
         """
         task = self._task
-        parts = Parts(self._store, image, band.of, task.choices)
+        parts = ChunkStore(self._store, image, band.of, task.choices)
         with TemporaryDirectory(dir=self._scratch.name) as scratch:
             if not parts.has(band.number):
                 self._part(image, band, parts.place, Path(scratch))
-            if asked(task.ledger.there, image, band.number) < band.of:
+            if call_actor(task.ledger.there, image, band.number) < band.of:
                 return ""
             if task.choices.overlay:
                 said.log(f"{image}: no overlay, as it is read by window")
             mask = (self._store.local or Path(scratch) / "out") / result_names(image, task.choices)[
                 1
             ][0]
-            join_bands(
+            join_row_chunks(
                 self._predictor,
                 parts.at_hand(Path(scratch)),
                 mask,
@@ -239,7 +239,7 @@ class Worker:
                 self._store.take(sorted(mask.parent.iterdir()))
             return mask.name
 
-    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+    def _part(self, image: str, band: RowChunk, place: Store, scratch: Path) -> None:
         """Label a band of an image, from wherever it is to `place`. Raises ImageError."""
         folder = place.local or scratch / "part"
         silent = _Lines(self._watch)
@@ -262,7 +262,7 @@ class Worker:
         may not be.
         """
         try:
-            refuse_unfitting(self._predictor, path, self._task.choices)
+            check_fits_memory(self._predictor, path, self._task.choices)
         except ConfigError as error:
             raise ImageError(f"{path}: {error}") from error
 
@@ -272,10 +272,10 @@ def _at_hand(image: str, folder: Path) -> Iterator[Path]:
     """The image as a file: itself, or a copy in `folder`, of which an ImageError in the block
     speaks as of the image. Raises ImageError.
     """
-    if slot := slot_of(image):
-        path = copy_out(slot, folder)
+    if slot := parse_slot(image):
+        path = extract_image(slot, folder)
     else:
-        path = fetch(image, folder) if is_address(image) else Path(image)
+        path = fetch(image, folder) if is_uri(image) else Path(image)
     try:
         yield path
     except ImageError as error:
@@ -285,7 +285,7 @@ def _at_hand(image: str, folder: Path) -> Iterator[Path]:
 class _Lines(Progress):
     """Keeps what is said, for the driver to say; each step counts for the watch."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watchdog) -> None:
         self.lines = list[str]()
         self._watch = watch
 

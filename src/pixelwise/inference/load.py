@@ -28,7 +28,7 @@ from pixelwise.progress import Progress
 if TYPE_CHECKING:
     pass
 
-ENOUGH_TO_MEASURE = 30_000_000
+MIN_PIXELS_TO_MEASURE = 30_000_000
 """Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be
 done before.
 """
@@ -58,7 +58,7 @@ def load(
     a model, ConfigError for a device, precision or runtime that cannot be.
     """
     path = Path(model)
-    refuse_unloadable(
+    check_load_options(
         path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime
     )
     header = read_any_header(path)
@@ -74,7 +74,7 @@ def load(
     return predictor
 
 
-def refuse_unloadable(
+def check_load_options(
     model: Path,
     *,
     device: str = "auto",
@@ -127,7 +127,7 @@ def read_any_header(model: Path) -> Header:
     return read(model)
 
 
-def worth_measuring(
+def choose_runtime(
     runtime: str, images: Iterable[Path], model: Path, precision: str | None = None
 ) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and
@@ -142,7 +142,7 @@ def worth_measuring(
     work = 0
     for image in images:
         work += pixel_count(image) or 0
-        if work >= ENOUGH_TO_MEASURE:
+        if work >= MIN_PIXELS_TO_MEASURE:
             return "auto"
     return "torch"
 

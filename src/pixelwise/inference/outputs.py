@@ -19,7 +19,7 @@ from pixelwise.inference.options import PredictOptions
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.models.checkpoint import model_path
 
-Given = TypeVar("Given", Path, str)
+Name = TypeVar("Given", Path, str)
 
 RECIPE = ".pixelwise.json"
 """In the output folder: what the masks there were made with, so that a second call knows which it
@@ -47,7 +47,7 @@ class Recipe:
         return json.dumps(self.made_with, indent=2, sort_keys=True) + "\n"
 
 
-def unsigned(image: Path | str) -> str:
+def strip_query(image: Path | str) -> str:
     """An image's path or address; on the web without the query behind its name, which may be a
     signature.
     """
@@ -62,7 +62,7 @@ def result_names(image: Path | str, choices: PredictOptions) -> tuple[list[str],
     """The files that an image becomes, the mask first: where it is read at once, and where by
     window.
     """
-    stem = Path(unsigned(image)).stem
+    stem = Path(strip_query(image)).stem
     names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
     plain = [".png", *["_overlay.jpg"] * choices.overlay]
     plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
@@ -74,13 +74,13 @@ def result_names(image: Path | str, choices: PredictOptions) -> tuple[list[str],
     return [f"{stem}{end}" for end in plain], [f"{stem}{end}" for end in raster]
 
 
-def refuse_clashes(
-    images: Sequence[Given],
+def check_clashes(
+    images: Sequence[Name],
     out: object,
     choices: PredictOptions,
     *,
     beside: AbstractSet[str],
-    is_large: Callable[[Given], bool],
+    is_large: Callable[[Name], bool],
 ) -> None:
     """Raises ConfigError where two images would give files of one name, or a result would replace
     an input.
@@ -88,7 +88,7 @@ def refuse_clashes(
     beside: names of the images that lie in `out` themselves. is_large: whether an image is read by
     window.
     """
-    by_name = dict[str, Given]()
+    by_name = dict[str, Name]()
     for image in images:
         names = result_names(image, choices)
         for name in chain(*names):
@@ -107,15 +107,15 @@ def refuse_clashes(
             )
 
 
-def finished(
-    images: Sequence[Given],
+def find_finished(
+    images: Sequence[Name],
     out: object,
     choices: PredictOptions,
     *,
     there: Mapping[str, int],
     beside: AbstractSet[str],
     same: bool,
-) -> dict[Given, str]:
+) -> dict[Name, str]:
     """The images whose results are all in `out`, made by the `same` recipe, with their masks'
     names. Raises ConfigError where there is a mask by another, whatever else is or is not beside
     it.
@@ -123,7 +123,7 @@ def finished(
     there: the files in `out` with the times they were written, in nanoseconds. Results older than
     RECIPE were there before its recipe: a call with --overwrite was stopped before it came to them.
     """
-    whole = dict[Given, list[str]]()
+    whole = dict[Name, list[str]]()
     masks = 0
     for image in images:
         kinds = [

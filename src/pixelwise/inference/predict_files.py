@@ -17,10 +17,10 @@ from typing import Any
 from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
 from pixelwise.inference.areas import remove_areas, write_areas
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import RECIPE, Recipe, finished, refuse_clashes, result_names
+from pixelwise.inference.outputs import RECIPE, Recipe, check_clashes, find_finished, result_names
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.provenance import Origins
-from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
+from pixelwise.inference.raster import check_fits_memory, predict_raster, reads_by_window
 from pixelwise.inference.regions import TOO_LARGE, class_ids
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tile_artifacts import Seams
@@ -32,10 +32,10 @@ from pixelwise.progress import Progress
 
 AREAS = "areas.csv"
 
-ABANDONED = 3600.0
+STALE_AFTER_S = 3600.0
 """Seconds after which a draft that has not changed is one of a command that was killed."""
 
-SEVERAL_AT_ONCE = 16_000_000
+MAX_PARALLEL_PIXELS = 16_000_000
 """Pixels up to which images are read whole beside others. Larger ones take turns: each pixel takes
 some 10 bytes.
 """
@@ -80,9 +80,9 @@ def predict_files(
     folder = Path(out)
     class_ids(predictor.classes.names, choices.largest)
     images = find_images(inputs)
-    beside = names_beside(images, folder)
-    refuse_clashes(images, folder, choices, beside=beside, is_large=is_large)
-    refuse_unable(choices, ((image, pixel_count(image)) for image in images))
+    beside = names_in_folder(images, folder)
+    check_clashes(images, folder, choices, beside=beside, is_large=is_large)
+    check_options(choices, ((image, pixel_count(image)) for image in images))
     _refuse_unfitting(predictor, images, choices)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"output folder {folder} is a file; choose another --out")
@@ -93,7 +93,7 @@ def predict_files(
         if not recipe.overwrite:
             same = before == recipe.made_with
             there = _times(folder)
-            whole = finished(images, folder, choices, there=there, beside=beside, same=same)
+            whole = find_finished(images, folder, choices, there=there, beside=beside, same=same)
             done = {
                 image: folder / mask
                 for image, mask in whole.items()
@@ -104,7 +104,7 @@ def predict_files(
         if recipe.overwrite or before != recipe.made_with:
             write_text(folder / RECIPE, recipe.as_json())
     results = (name for image in images for name in chain(*result_names(image, choices)))
-    remove_stale_temp_files(folder, names=results, older=ABANDONED)
+    remove_stale_temp_files(folder, names=results, older=STALE_AFTER_S)
     skipped = tuple(done)
     written = list[Path]()
     failed = list[tuple[Path, str]]()
@@ -188,7 +188,7 @@ def label_image(
     try:
         if reads_by_window(image):
             return Large()
-        alone = (pixel_count(image) or 0) > SEVERAL_AT_ONCE
+        alone = (pixel_count(image) or 0) > MAX_PARALLEL_PIXELS
         with _TURN if alone else nullcontext():
             return _label_whole(predictor, folder, choices, progress, image)
     except ImageError as error:
@@ -253,7 +253,7 @@ def _times(folder: Path) -> dict[str, int]:
         return {entry.name: entry.stat().st_mtime_ns for entry in entries if entry.is_file()}
 
 
-def refuse_unable(choices: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
+def check_options(choices: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
     images with their pixels, which are looked at where it matters.
     """
@@ -272,10 +272,10 @@ def _refuse_unfitting(
     if predictor.max_memory is not None:
         for image in filter(is_large, images):
             with suppress(ImageError):  # one that cannot be read is named when its turn comes
-                refuse_unfitting(predictor, image, choices)
+                check_fits_memory(predictor, image, choices)
 
 
-def names_beside(images: Sequence[Path], folder: Path) -> set[str]:
+def names_in_folder(images: Sequence[Path], folder: Path) -> set[str]:
     """Names of the images that lie in `folder`: the files themselves, and the links to them."""
     folders = {parent: parent.resolve() for parent in {image.parent for image in images}}
     place = folder.resolve()

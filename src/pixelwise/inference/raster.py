@@ -23,15 +23,15 @@ from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster_files import STRIP, Files, open_files
 from pixelwise.inference.regions import (
+    check_region_size,
     class_ids,
     outside_largest_component,
-    refuse_too_large,
     remove_small_regions,
     second_best_labels,
     write_polygons,
 )
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.inference.tiling import Band, TilePlan, stream
+from pixelwise.inference.tiling import RowChunk, TilePlan, stream
 from pixelwise.inference.tta import Logits, peak_copies, with_tta
 from pixelwise.io.images import IMAGE_SUFFIXES, MAX_PIXELS, Array, pixel_count
 from pixelwise.optional import require_package
@@ -42,8 +42,8 @@ ROW_BYTES = 5
 edges.
 """
 
-LOWEST_TILE = 128
-COMFORTABLE = 480 * 2**20
+MIN_TILE_HEIGHT = 128
+DEFAULT_MAX_MEMORY = 480 * 2**20
 """Bytes for the sums of logits and the rows of the picture where no limit is given: with them,
 20,000 pixels a side stay below 1 GiB in all.
 """
@@ -177,7 +177,7 @@ def predict_raster(
     *,
     choices: PredictOptions | None = None,
     progress: Progress | None = None,
-    band: Band | None = None,
+    band: RowChunk | None = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen. The
     mask's path.
@@ -197,8 +197,8 @@ def predict_raster(
     path = folder / (band.name(source.stem) if band else f"{source.stem}.tif")
     with open_raster(source) as picture, ExitStack() as stack:
         if choices.needs_whole:
-            refuse_too_large(picture.height, picture.width, MAX_PIXELS)
-        plan, needed = planned(predictor, picture.height, picture.width, choices)
+            check_region_size(picture.height, picture.width, MAX_PIXELS)
+        plan, needed = plan_tiles(predictor, picture.height, picture.width, choices)
         rows = band.rows(plan) if band else range(len(plan.rows))
         if not rows:
             raise ImageError(f"{source}: is smaller than it was when the job began; run again")
@@ -222,11 +222,11 @@ def predict_raster(
             results.add(top, left, logits)
         results.finish()
     if not band:
-        conclude(path, predictor.classes, choices, results.seams, progress)
+        finish_mask(path, predictor.classes, choices, results.seams, progress)
     return path
 
 
-def conclude(
+def finish_mask(
     path: Path, classes: Classes, choices: PredictOptions, seams: Seams, progress: Progress
 ) -> None:
     """What is made of a whole mask."""
@@ -241,17 +241,17 @@ def conclude(
             )
 
 
-def refuse_unfitting(predictor: Predictor, source: Path, choices: PredictOptions) -> None:
+def check_fits_memory(predictor: Predictor, source: Path, choices: PredictOptions) -> None:
     """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError
     as `open_raster`.
     """
     with open_raster(source) as picture:
         if choices.needs_whole:
-            refuse_too_large(picture.height, picture.width, MAX_PIXELS)
-        planned(predictor, picture.height, picture.width, choices)
+            check_region_size(picture.height, picture.width, MAX_PIXELS)
+        plan_tiles(predictor, picture.height, picture.width, choices)
 
 
-def planned(
+def plan_tiles(
     predictor: Predictor, height: int, width: int, choices: PredictOptions
 ) -> tuple[TilePlan, int]:
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
@@ -261,11 +261,11 @@ def planned(
     kept = (
         ROW_BYTES + 2 + bool(choices.confidence) + 2 * classes * bool(choices.scores)
     )  # 2: labels, what is valid
-    plan = fitting_plan(whole, classes, predictor.max_memory, copies=copies, kept=kept)
+    plan = fit_plan_to_memory(whole, classes, predictor.max_memory, copies=copies, kept=kept)
     return plan, plan.memory(classes, copies=copies, kept=kept)
 
 
-def fitting_plan(
+def fit_plan_to_memory(
     plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, kept: int = 0
 ) -> TilePlan:
     """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError
@@ -273,11 +273,11 @@ def fitting_plan(
 
     None: COMFORTABLE bytes, or the lowest tiles where even these hold more.
     """
-    while plan.memory(classes, copies=copies, kept=kept) > (max_memory or COMFORTABLE):
+    while plan.memory(classes, copies=copies, kept=kept) > (max_memory or DEFAULT_MAX_MEMORY):
         height = plan.size[0] // 2 // 32 * 32
-        if height < LOWEST_TILE and max_memory is None:
+        if height < MIN_TILE_HEIGHT and max_memory is None:
             break
-        if height < LOWEST_TILE:
+        if height < MIN_TILE_HEIGHT:
             needed = plan.memory(classes, copies=copies, kept=kept) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need "

@@ -179,7 +179,7 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
     return areas[0] - sum(areas[1:])
 
 
-def refuse_too_large(height: int, width: int, limit: int) -> None:
+def check_region_size(height: int, width: int, limit: int) -> None:
     """Raises ConfigError for a picture whose regions cannot be taken away, as its labels are not
     held at once.
     """

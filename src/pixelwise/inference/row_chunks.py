@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from pixelwise.errors import ImageError
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import conclude, open_raster, planned
+from pixelwise.inference.raster import finish_mask, open_raster, plan_tiles
 from pixelwise.inference.raster_files import open_files
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
 
-def join_bands(
+def join_row_chunks(
     predictor: Predictor,
     parts: Sequence[Path],
     path: Path,
@@ -38,7 +38,7 @@ def join_bands(
         sources = [stack.enter_context(open_raster(part)).dataset for part in parts]
         height = sum(source.height for source in sources)
         width = sources[0].width
-        seams = Seams(planned(predictor, height, width, choices)[0])
+        seams = Seams(plan_tiles(predictor, height, width, choices)[0])
         files = open_files(path, sources[0], height, predictor.classes, choices, stack)
         top = 0
         pairs = list(product(files, parts))
@@ -48,7 +48,7 @@ def join_bands(
                 if not ending and "seams" in choices.extras:
                     seams.add(top, rows[0])
                     top += rows.shape[1]
-    conclude(path, predictor.classes, choices, seams, progress)
+    finish_mask(path, predictor.classes, choices, seams, progress)
 
 
 def _rows(path: Path) -> Iterator[NDArray[Any]]:

@@ -171,7 +171,7 @@ class TilePlan:
 
 
 @dataclass(frozen=True)
-class Band:
+class RowChunk:
     """The `number`th, from 0, of so many parts of a picture, each of some rows of tiles, that are
     labelled apart.
     """
@@ -192,7 +192,7 @@ class Band:
 
 
 def stream(
-    runner: Runner, rgb: Pixels, plan: TilePlan, band: Band | None = None
+    runner: Runner, rgb: Pixels, plan: TilePlan, band: RowChunk | None = None
 ) -> Iterator[tuple[int, int, Logits]]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the
     picture once.

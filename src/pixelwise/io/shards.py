@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from pixelwise.errors import DataError, ImageError, PixelwiseError
 from pixelwise.io.images import IMAGE_SUFFIXES, pixel_count
-from pixelwise.io.storage import filesystem, is_address, retried
+from pixelwise.io.storage import filesystem, is_uri, retry
 
 SHARDS = ".tar"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -35,7 +35,7 @@ class Slot(NamedTuple):
     member: str
 
 
-def slot_of(image: str) -> Slot | None:
+def parse_slot(image: str) -> Slot | None:
     """What an image's name says of a shard; None where it is a file or an object of its own."""
     if (found := _NAMED.fullmatch(image)) is None:
         return None
@@ -43,7 +43,7 @@ def slot_of(image: str) -> Slot | None:
     return Slot(shard, int(offset), int(size), member)
 
 
-def images_in(shard: str) -> list[tuple[str, int]]:
+def list_shard_images(shard: str) -> list[tuple[str, int]]:
     """The images of a shard by their names, with their pixels.
 
     As in WebDataset a member's name up to the first dot is its sample's, and what follows says what
@@ -66,14 +66,14 @@ def images_in(shard: str) -> list[tuple[str, int]]:
     return found
 
 
-def copy_out(slot: Slot, folder: Path) -> Path:
+def extract_image(slot: Slot, folder: Path) -> Path:
     """Copy an image to `folder`. Raises ImageError where its shard is not there or is another, and
     as `fetch`.
     """
     try:
-        if is_address(slot.shard):
+        if is_uri(slot.shard):
             span = {"start": slot.offset, "end": slot.offset + slot.size}
-            data = retried(lambda: filesystem(slot.shard).cat_file(slot.shard, **span))
+            data = retry(lambda: filesystem(slot.shard).cat_file(slot.shard, **span))
         else:
             with Path(slot.shard).open("rb") as file:
                 file.seek(slot.offset)
@@ -95,7 +95,7 @@ def _opened(shard: str) -> BinaryIO:
     """For reading here and there: of a store's object what is asked for and a header's length
     on.
     """
-    if not is_address(shard):
+    if not is_uri(shard):
         return Path(shard).open("rb")
     file: BinaryIO = filesystem(shard).open(shard, "rb", block_size=HEADER, cache_type="readahead")
     return file

@@ -15,7 +15,7 @@ from stat import S_ISREG
 from typing import Any, TypeVar
 
 from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError, first_line
-from pixelwise.inference.outputs import unsigned
+from pixelwise.inference.outputs import strip_query
 from pixelwise.io.atomic import atomic
 from pixelwise.optional import require_package
 
@@ -35,17 +35,17 @@ _GONE = "no such file"
 _EXPIRED = re.compile(r"(expired|invalid)token|token\b.*\bexpired", re.IGNORECASE | re.DOTALL)
 
 
-def is_address(given: str) -> bool:
+def is_uri(given: str) -> bool:
     """Whether it names a place in a store: `s3://...`, but not a path."""
     return "://" in given
 
 
-def located(given: str) -> str:
+def normalize_uri(given: str) -> str:
     """A path for what an address of this machine's own disks names; anything else as it is."""
-    return spot(given)[1] if given.startswith(("file://", "local://")) else given
+    return resolve_uri(given)[1] if given.startswith(("file://", "local://")) else given
 
 
-def spot(address: str) -> tuple[type, str]:
+def resolve_uri(address: str) -> tuple[type, str]:
     """A place in a store, whichever way it is spelled."""
     return type(filesystem(address)), str(
         require_package("fsspec.core").strip_protocol(address)
@@ -69,9 +69,9 @@ def fetch(address: str, folder: Path) -> Path:
     """Copy an object to `folder`. Raises ImageError where it is not there or cannot be read,
     OutputError as `retried` and OSError where the disk is full, as that is not the object's fault.
     """
-    path = folder / Path(unsigned(address)).name
+    path = folder / Path(strip_query(address)).name
     try:
-        retried(lambda: filesystem(address).get_file(address, str(path)))
+        retry(lambda: filesystem(address).get_file(address, str(path)))
     except FileNotFoundError as error:
         raise ImageError(f"{address}: {_GONE}") from error
     except PixelwiseError:
@@ -92,7 +92,7 @@ class Store:
     @property
     def local(self) -> Path | None:
         """The folder, where it is one on disk."""
-        return None if is_address(self.root) else Path(self.root)
+        return None if is_uri(self.root) else Path(self.root)
 
     def at(self, name: str) -> str:
         """The address or path of a file in it."""
@@ -119,7 +119,7 @@ class Store:
                 for name in names
             ]
         return {
-            PurePosixPath(info["name"]).name: changed(info)
+            PurePosixPath(info["name"]).name: modified_ns(info)
             for info in found
             if info["type"] == "file"
         }
@@ -182,7 +182,7 @@ class Store:
             system.mv(beside, address)
 
         try:
-            retried(send)
+            retry(send)
         except PixelwiseError:
             raise
         except Exception as error:  # what stores raise has no base class but Exception
@@ -197,7 +197,7 @@ class Store:
         gives no answer.
         """
         try:
-            return retried(ask)
+            return retry(ask)
         except FileNotFoundError:
             return otherwise
         except PixelwiseError:
@@ -217,7 +217,7 @@ def _file_time(path: Path) -> int | None:
     return found.st_mtime_ns if S_ISREG(found.st_mode) else None
 
 
-def retried(ask: Callable[[], T]) -> T:
+def retry(ask: Callable[[], T]) -> T:
     """The answer, after up to TRIES: what a store refuses for a moment it gives a second later.
     Raises OutputError for a token that is not valid any more: the store will give nothing.
     """
@@ -240,7 +240,7 @@ def retried(ask: Callable[[], T]) -> T:
             time.sleep(WAIT * 2 ** (tried - 1))
 
 
-def changed(info: dict[str, Any]) -> int:
+def modified_ns(info: dict[str, Any]) -> int:
     """Nanoseconds since 1970 of an object's last change."""
     value = next((info[key] for key in _CHANGED if info.get(key) is not None), 0)
     if isinstance(value, str):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pixelwise.inference.outputs import unsigned
+from pixelwise.inference.outputs import strip_query
 from pixelwise.io.storage import Store
 
 FOLDER = "manifest"
@@ -39,9 +39,9 @@ class Manifest:
         keys to them.
         """
         reason = _QUERY.sub(
-            r"\1", row.get("reason", "").replace(row["image"], unsigned(row["image"]))
+            r"\1", row.get("reason", "").replace(row["image"], strip_query(row["image"]))
         )
-        self._rows.append({**row, "image": unsigned(row["image"]), "reason": reason})
+        self._rows.append({**row, "image": strip_query(row["image"]), "reason": reason})
         if len(self._rows) >= ROWS or time.monotonic() - self._last > SECONDS:
             self.flush()
 

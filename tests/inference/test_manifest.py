@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.cluster import manifest as module
-from pixelwise.cluster.manifest import Manifest, read_manifest
+from pixelwise.inference import manifest as module
+from pixelwise.inference.manifest import Manifest, read_manifest
 from pixelwise.io.storage import Store
 
 

@@ -3,37 +3,37 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pixelwise.inference.tiling import Band
+from pixelwise.inference.tiling import RowChunk
 
-LARGEST = 32_000_000
+MAX_BATCH_PIXELS = 32_000_000
 """Pixels of a unit at most, where it is not one image: what a worker that dies has to do again."""
 
-MOST = 500
+MAX_BATCH_IMAGES = 500
 """Images of a unit at most."""
 
-PART = 4
-LAST = 256
+BATCHES_AHEAD = 4
+MAX_BATCHES_A_WORKER = 256
 """A unit is a fourth of what is left for each worker, but not below a 256th of its work: units get
 smaller towards the end, so that all workers are done at about the same time (guided
 self-scheduling; Polychronopoulos, Kuck 1987).
 """
 
 
-ROWS = 4
+MIN_CHUNK_ROWS = 4
 """Rows of tiles of a band at least: the one above it is computed again."""
 
 
-WHOLE = Band(0, 1)
+WHOLE = RowChunk(0, 1)
 
 
 @dataclass(frozen=True)
-class Unit:
+class Batch:
     """Images that one worker labels in one go, with their pixels; or a band of one image."""
 
     number: int
     images: tuple[str, ...]
     pixels: tuple[int, ...]
-    band: Band = WHOLE
+    band: RowChunk = WHOLE
 
     def as_row(self) -> dict[str, object]:
         """A row of Ray Data."""
@@ -46,21 +46,23 @@ class Unit:
         }
 
 
-def deal(images: Sequence[str], pixels: Sequence[int], *, workers: int) -> list[Unit]:
+def make_batches(images: Sequence[str], pixels: Sequence[int], *, workers: int) -> list[Batch]:
     """Each image in one unit, the largest images first. One that is above its unit's share is alone
     in it.
     """
     pairs = sorted(zip(images, pixels, strict=True), key=lambda pair: -pair[1])
     groups = (zip(*group, strict=True) for group in _groups(pairs, workers))
-    return [Unit(number, names, sizes) for number, (names, sizes) in enumerate(groups)]
+    return [Batch(number, names, sizes) for number, (names, sizes) in enumerate(groups)]
 
 
-def cut(image: str, pixels: int, of: int, *, number: int) -> list[Unit]:
+def split_image(image: str, pixels: int, of: int, *, number: int) -> list[Batch]:
     """A unit for each band of an image, from `number` on."""
-    return [Unit(number + band, (image,), (pixels // of,), Band(band, of)) for band in range(of)]
+    return [
+        Batch(number + band, (image,), (pixels // of,), RowChunk(band, of)) for band in range(of)
+    ]
 
 
-def bands(pixels: int, rows: int, *, total: int, workers: int) -> int:
+def count_row_chunks(pixels: int, rows: int, *, total: int, workers: int) -> int:
     """How many bands an image of so many pixels and rows of tiles is worth in a job of `total`
     pixels.
 
@@ -69,13 +71,19 @@ def bands(pixels: int, rows: int, *, total: int, workers: int) -> int:
     """
     if workers == 1:
         return 1
-    found = min(-(-2 * pixels * workers // total), rows // ROWS)
+    found = min(-(-2 * pixels * workers // total), rows // MIN_CHUNK_ROWS)
     return max(1, found - found % workers if found > workers else found)
 
 
-def share(left: int, total: int, workers: int) -> int:
+def next_batch_pixels(left: int, total: int, workers: int) -> int:
     """Pixels of the next unit where so many of a job's `total` are left."""
-    return max(1, min(LARGEST, max(left // (workers * PART), total // (workers * LAST))))
+    return max(
+        1,
+        min(
+            MAX_BATCH_PIXELS,
+            max(left // (workers * BATCHES_AHEAD), total // (workers * MAX_BATCHES_A_WORKER)),
+        ),
+    )
 
 
 def _groups(pairs: Sequence[tuple[str, int]], workers: int) -> Iterator[list[tuple[str, int]]]:
@@ -83,7 +91,10 @@ def _groups(pairs: Sequence[tuple[str, int]], workers: int) -> Iterator[list[tup
     group = list[tuple[str, int]]()
     weight = 0
     for pair in pairs:
-        if group and (weight + pair[1] > share(left, total, workers) or len(group) == MOST):
+        if group and (
+            weight + pair[1] > next_batch_pixels(left, total, workers)
+            or len(group) == MAX_BATCH_IMAGES
+        ):
             yield group
             group = []
             left = left - weight

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.inference.outputs import unsigned
+from pixelwise.inference.outputs import strip_query
 from pixelwise.inference.predict_files import find_images
 from pixelwise.inference.raster import open_raster, quiet_rasterio
 from pixelwise.io.images import IMAGE_SUFFIXES, list_images, pixel_count
-from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, images_in
-from pixelwise.io.storage import filesystem, is_address, located
+from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, list_shard_images
+from pixelwise.io.storage import filesystem, is_uri, normalize_uri
 from pixelwise.optional import require_package
 
 COLUMNS = ("image", "path", "url", "file", "filename")
@@ -37,10 +37,10 @@ def find_sources(inputs: Sequence[str]) -> dict[str, int | None]:
     Names in a list or a table are relative to it. Wherever an image can be named, so can a shard
     (see `images_in`). Raises DataError for what cannot be read and where there is no image at all.
     """
-    named = [pair for given in inputs for pair in _sources(located(given))]
+    named = [pair for given in inputs for pair in _sources(normalize_uri(given))]
     shards = {name for name, _ in named if name.lower().endswith((SHARDS, *PACKED))}
     with ThreadPoolExecutor(_READERS) as pool:
-        inside = dict(zip(shards, pool.map(images_in, shards), strict=True))
+        inside = dict(zip(shards, pool.map(list_shard_images, shards), strict=True))
     found = dict[str, int | None]()
     for name, size in named:
         for image, pixels in inside.get(name, [(name, size)]):
@@ -62,7 +62,7 @@ def _utf8(image: str) -> str:
     return image
 
 
-def weights(images: Sequence[str]) -> list[int]:
+def read_pixel_counts(images: Sequence[str]) -> list[int]:
     """Pixels of each image, by its header; in a store, its bytes where the header is not at its
     beginning.
     """
@@ -71,7 +71,7 @@ def weights(images: Sequence[str]) -> list[int]:
 
 
 def _weight(image: str) -> int:
-    if not is_address(image):
+    if not is_uri(image):
         return pixel_count(Path(image)) or UNKNOWN
     try:
         system = filesystem(image)
@@ -89,7 +89,7 @@ def raster_size(image: str) -> tuple[int, int] | None:
     does not tell.
     """
     try:
-        if is_address(image):
+        if is_uri(image):
             header = filesystem(image).cat_file(image, start=0, end=HEADER)
             with quiet_rasterio().MemoryFile(header) as file, file.open() as dataset:
                 return int(dataset.height), int(dataset.width)
@@ -102,9 +102,9 @@ def raster_size(image: str) -> tuple[int, int] | None:
 def _sources(given: str) -> Iterator[tuple[str, int | None]]:
     if given.lower().endswith(TABLES):
         yield from _rows(given)
-    elif given.lower().endswith(".txt") and (is_address(given) or not Path(given).is_dir()):
+    elif given.lower().endswith(".txt") and (is_uri(given) or not Path(given).is_dir()):
         yield from ((_beside(given, line), None) for line in _lines(given))
-    elif not is_address(given):
+    elif not is_uri(given):
         shards = sorted(map(str, Path(given).glob(f"*{SHARDS}"))) if Path(given).is_dir() else []
         images = find_images([given]) if not shards or list_images(Path(given)) else []
         yield from ((_absolute(str(name)), None) for name in (*images, *shards))
@@ -118,7 +118,7 @@ def _in_store(given: str) -> list[str]:
     try:
         if "*" in given or "[" in given:
             found = system.glob(given)
-        elif given.endswith("/") or not unsigned(given).lower().endswith(_TAKEN):
+        elif given.endswith("/") or not strip_query(given).lower().endswith(_TAKEN):
             found = [
                 name
                 for name in system.ls(given, detail=False)
@@ -194,7 +194,7 @@ def _columns(given: str) -> dict[str, list[Any]]:
 
 def _content(given: str) -> bytes:
     try:
-        if not is_address(given):
+        if not is_uri(given):
             return Path(given).read_bytes()
         content: bytes = filesystem(given).cat_file(given)
         return content
@@ -208,10 +208,10 @@ def _content(given: str) -> bytes:
 
 def _beside(given: str, name: str) -> str:
     """What a list or table at `given` means by `name`."""
-    name = located(name)
-    if is_address(name):
+    name = normalize_uri(name)
+    if is_uri(name):
         return name
-    if is_address(given):
+    if is_uri(given):
         return name if name.startswith("/") else f"{given.rpartition('/')[0]}/{name}"
     return _absolute(str(Path(given).parent / name))
 

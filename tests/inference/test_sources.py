@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.cluster.sources import UNKNOWN, find_sources, weights
 from pixelwise.errors import DataError, ImageError
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import result_names
+from pixelwise.inference.sources import UNKNOWN, find_sources, read_pixel_counts
 from pixelwise.io.storage import Store, fetch
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
@@ -31,7 +31,7 @@ def test_folders_patterns_and_lists_in_a_store_name_the_images_in_it(s3: str, im
         *everything[:7],
         *everything[8:],
     ], "once each"
-    assert weights([everything[0], everything[11], f"{root}/absent.png"]) == [
+    assert read_pixel_counts([everything[0], everything[11], f"{root}/absent.png"]) == [
         20 * 30,
         31 * 30,
         UNKNOWN,
@@ -50,7 +50,7 @@ def test_images_on_a_web_server_are_weighed_and_fetched(images: Path, tmp_path: 
             f"http://127.0.0.1:{web.server_port}/{name}.png" for name in ("07", "absent")
         )
         assert find_sources([there]) == {there: None}
-        assert weights([there, absent]) == [27 * 30, UNKNOWN]
+        assert read_pixel_counts([there, absent]) == [27 * 30, UNKNOWN]
         assert fetch(there, tmp_path).read_bytes() == (images / "07.png").read_bytes()
         with pytest.raises(ImageError, match=r"absent\.png: no such file"):
             fetch(absent, tmp_path)
