@@ -25,12 +25,12 @@ from typing import Any
 from machine import provenance
 
 from pixelwise.cluster.engine import Cluster, connect
-from pixelwise.cluster.pool import Pool
+from pixelwise.cluster.executor import Pool
 from pixelwise.inference.batching import MAX_BATCH_PIXELS, make_batches, next_batch_pixels
 from pixelwise.inference.manifest import Manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import check_clashes, find_finished
-from pixelwise.io.storage import Store
+from pixelwise.io.storage import Store, open_store
 from pixelwise.progress import Progress
 
 IMAGES = 100_000_000
@@ -169,7 +169,7 @@ class Nothing:
 
 def measured() -> Costs:
     with connect(Cluster("local", 2), Progress()), TemporaryDirectory() as folder:
-        few, many = (handing_out(images, Store(folder)) for images in (1, MANY))
+        few, many = (handing_out(images, open_store(folder)) for images in (1, MANY))
     image = (many - few) / (MANY - 1)
     return Costs(before_beginning(), few - image, image)
 

@@ -2,6 +2,7 @@
 
 import faulthandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,17 +39,18 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(
 def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     model: Path, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "load_predictor", lambda model, loading, ledger: load(model))
-    monkeypatch.setattr(module, "count_attempt", lambda ledger, what: int(what == "unit 7") * 4)
+    monkeypatch.setattr(module, "load_predictor", lambda model, loading, attempts: load(model))
+    attempts = SimpleNamespace(begin=lambda what: int(what == "batch 7") * 4)
+    monkeypatch.setattr(module, "call_actor", lambda method, *args: method(*args))
     predictor = load(model)
     dataset = open_dataset(shapes)
     shared = match(predictor.classes, dataset.classes)
-    judge = EvalWorker(EvalTask(model, {}, {}, dataset.read_labels, shared, None, None))
+    judge = EvalWorker(EvalTask(model, {}, {}, dataset.read_labels, shared, None, attempts))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"
     broken.write_bytes(pair.mask.read_bytes()[:50])
     row = {
-        "unit": 0,
+        "batch": 0,
         "numbers": [0, 1],
         "names": ["a", "b"],
         "pixels": [4_000_000, 9_000_000],
@@ -67,9 +69,9 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     with pytest.raises(DataError, match=r"broken\.png"):
         list(_in_order(iter(judge({**row, "masks": [str(pair.mask), str(broken)]}))))
     with pytest.raises(DataError, match="workers died 4 times while they measured a, b"):
-        list(_in_order(iter(judge({**row, "unit": 7}))))
+        list(_in_order(iter(judge({**row, "batch": 7}))))
 
 
 def test_measures_come_in_the_order_of_their_images_once_each() -> None:
-    rows = [{"number": number, "found": f"m{number}"} for number in (2, 0, 1, 1, 4, 0, 3)]
+    rows = [{"number": number, "result": f"m{number}"} for number in (2, 0, 1, 1, 4, 0, 3)]
     assert list(_in_order(iter(rows))) == ["m0", "m1", "m2", "m3", "m4"]  # type: ignore[arg-type]

@@ -22,19 +22,20 @@ from PIL import Image
 from pixelwise.cluster import predict_job as predict
 from pixelwise.cluster import worker
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.pool import AttemptTracker
+from pixelwise.cluster.executor import AttemptTracker
 from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
-from pixelwise.cluster.row_chunks import FOLDER
+from pixelwise.cluster.row_chunks import FOLDER, ChunkStore
 from pixelwise.cluster.watchdog import Watchdog
 from pixelwise.cluster.worker import LabelTask, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
-from pixelwise.inference import raster
+from pixelwise.inference import image_worker, predict_raster
+from pixelwise.inference.batching import Batch
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.tiling import RowChunk
-from pixelwise.io.storage import Store, filesystem
+from pixelwise.io.storage import filesystem, open_store
 from pixelwise.progress import Progress
 
 rasterio = pytest.importorskip("rasterio", reason="the extra raster is not installed")
@@ -67,7 +68,7 @@ class Here:
         return answer
 
     def kill(self, worker: object) -> None:
-        self.worker._scratch.cleanup()
+        self.worker._temp_folder.cleanup()
 
 
 class Died(BaseException):
@@ -75,21 +76,21 @@ class Died(BaseException):
 
 
 class Inline:
-    """In place of a Pool: workers in this process, one after the other; a unit whose worker dies
+    """In place of a RayExecutor: workers in this process, one after the other; a unit whose worker dies
     goes to another one, at the end.
     """
 
     needs: Mapping[str, Any] = {}
 
-    def __init__(self, model: Path, workers: int, ledger: AttemptTracker | None = None) -> None:
+    def __init__(self, model: Path, workers: int, attempts: AttemptTracker | None = None) -> None:
         self.model = model
         self.workers = workers
-        self.ledger = ledger or AttemptTracker()
+        self.attempts = attempts or AttemptTracker()
 
-    def run(
-        self, worker: Callable[[LabelTask], Worker], task: LabelTask, rows: Sequence[dict[str, Any]]
+    def map(
+        self, worker: Callable[[LabelTask], Worker], task: LabelTask, batches: Sequence[Batch]
     ) -> Iterator[Any]:
-        waiting = list(rows)
+        waiting = [batch.as_row() for batch in batches]
         while waiting:
             row = waiting.pop(0)
             one = worker(task)
@@ -98,7 +99,7 @@ class Inline:
             except Died:
                 waiting.append(row)
             finally:
-                one._scratch.cleanup()
+                one._temp_folder.cleanup()
 
 
 class Told(Worker):
@@ -107,10 +108,10 @@ class Told(Worker):
     labelled: ClassVar[list[int]]
     before: ClassVar[Callable[[RowChunk], None]]
 
-    def _part(self, image: str, band: RowChunk, place: Store, scratch: Path) -> None:
-        type(self).before(band)
-        self.labelled.append(band.number)
-        super()._part(image, band, place, scratch)
+    def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
+        type(self).before(chunk)
+        self.labelled.append(chunk.number)
+        super()._label_chunk(image, chunk, chunks)
 
 
 @pytest.fixture
@@ -125,11 +126,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
         return Inline(model, cluster.workers or 2)
 
     monkeypatch.setattr(predict, "connect", lambda cluster, progress: nullcontext(Here()))
-    monkeypatch.setattr(predict.Pool, "create", pool)
+    monkeypatch.setattr(predict.RayExecutor, "create", pool)
     monkeypatch.setattr(predict, "Worker", Fresh)
     monkeypatch.setattr(predict, "MIN_DIVIDED_PIXELS", 100_000)
     monkeypatch.setattr(
-        worker, "load_predictor", lambda model, loading, ledger: load(model, **loading)
+        worker, "load_predictor", lambda model, loading, attempts: load(model, **loading)
     )
     monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
     return Fresh
@@ -205,19 +206,21 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
     told.before = staticmethod(before)
     monkeypatch.setattr(worker, "join_row_chunks", join)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert (done.written, done.failed) == (2, [])
+    assert (len(done.written), done.failed) == (2, ())
     assert files(tmp_path / "out") == alone, "file for file what one process writes"
     assert begun == {0: 1, 1: 1, 2: 2, 3: 1}
     assert told.labelled == [0, 1, 3, 2]
     assert len(joins) == 2
     assert not (tmp_path / "out" / FOLDER).exists()
-    rows = read_manifest(Store(str(tmp_path / "out")))
+    rows = read_manifest(open_store(str(tmp_path / "out")))
     assert rows[str(source / "map.tif")] == {
         "image": str(source / "map.tif"),
         "state": "done",
         "mask": "map.tif",
         "reason": "",
         "pixels": str(860 * 150),
+        "bytes": str((source / "map.tif").stat().st_size),
+        "modified": str((source / "map.tif").stat().st_mtime_ns),
     }
 
 
@@ -232,11 +235,13 @@ def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
     with pytest.raises(KeyboardInterrupt):
         predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     assert told.labelled == [0, 1]
-    rows = read_manifest(Store(str(tmp_path / "out")))
-    assert [(row["state"], row["reason"]) for row in rows.values()] == [("part", "band 2 of 4")]
+    rows = read_manifest(open_store(str(tmp_path / "out")))
+    assert [(row["state"], row["reason"]) for row in rows.values()] == [
+        ("part", "row chunk 2 of 4")
+    ]
     told.before = staticmethod(lambda band: None)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=3))
-    assert done.written == 2
+    assert len(done.written) == 2
     assert told.labelled == [0, 1, 2, 3], (
         "in the bands of before, though other workers would take others"
     )
@@ -287,16 +292,18 @@ def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_
 
     told.before = staticmethod(before)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert done.written == 1
+    assert len(done.written) == 1
     assert [reason for _, reason in done.failed] == ["map.tif: cannot be read from row 1 on"]
-    rows = read_manifest(Store(str(tmp_path / "out")))
+    rows = read_manifest(open_store(str(tmp_path / "out")))
     assert {Path(image).name: row["state"] for image, row in rows.items()} == {
         "map.tif": "failed",
         "photo.png": "done",
     }
     told.before = staticmethod(lambda band: None)
     assert (
-        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        len(
+            predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        )
         == 1
     )
     assert told.labelled == [0, 2, 1, 3]
@@ -306,17 +313,17 @@ def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_
 def test_from_store_to_store(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], s3: str, tmp_path: Path
 ) -> None:
-    given = Store(f"{s3}/{tmp_path.name}/in")
-    out = Store(f"{s3}/{tmp_path.name}/out")
+    given = open_store(f"{s3}/{tmp_path.name}/in")
+    out = open_store(f"{s3}/{tmp_path.name}/out")
     given.take(sorted(source.iterdir()))
     order = JobSpec(model, [given.root], out.root, ALL, TILES)
-    assert predict_on_cluster(order, Cluster(workers=2)).written == 2
+    assert len(predict_on_cluster(order, Cluster(workers=2)).written) == 2
     assert sorted(told.labelled) == [0, 1, 2, 3]
     system = filesystem(out.root)
     assert {name: system.cat_file(out.at(name)) for name in alone if "npz" not in name} == {
         name: data for name, data in alone.items() if "npz" not in name
     }
-    assert Store(out.at(FOLDER)).times() == {}
+    assert open_store(out.at(FOLDER)).times() == {}
 
 
 def test_what_a_killed_driver_left_of_finished_images_is_removed(
@@ -331,7 +338,9 @@ def test_what_a_killed_driver_left_of_finished_images_is_removed(
     for name in (others := {"other.0-4.tif", ".other.0-4.ab_c1234.tif", ".map.part"}):
         (left / name).touch()
     assert (
-        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped
+        len(
+            predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped
+        )
         == 2
     )
     assert {path.name for path in left.iterdir()} == others
@@ -349,13 +358,13 @@ def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit
         def step(self, share: float = 1.0) -> None:
             seen.append(share)
 
-        def rest(self) -> None:
+        def end(self) -> None:
             seen.append("rest")
 
     monkeypatch.setattr(worker, "Watchdog", Noted)
-    ledger = AttemptTracker()
-    assert (ledger.slowest(2e-6), ledger.slowest(1e-6)) == (2e-6, 2e-6)
-    monkeypatch.setattr(predict.Pool, "create", lambda *given: Inline(model, 2, ledger))
+    attempts = AttemptTracker()
+    assert (attempts.slowest_pace(2e-6), attempts.slowest_pace(1e-6)) == (2e-6, 2e-6)
+    monkeypatch.setattr(predict.RayExecutor, "create", lambda *given: Inline(model, 2, attempts))
     predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     units = [list[Any]()]
     for what in seen:
@@ -429,7 +438,7 @@ def test_an_estimate_and_a_job_that_is_refused_leave_what_is_there(
     def refuse(*given: object) -> None:
         raise ConfigError("node 7 does not see it")
 
-    monkeypatch.setattr(predict.Pool, "create", refuse)
+    monkeypatch.setattr(predict.RayExecutor, "create", refuse)
     with pytest.raises(ConfigError, match="node 7"):
         predict_on_cluster(order, Cluster(workers=2))
     assert everything(begun) == before
@@ -445,7 +454,9 @@ def test_after_an_estimate_a_job_may_be_another(
         predict_on_cluster(order, Cluster(workers=2))
         assert everything(tmp_path / "out") == {}
     assert (
-        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        len(
+            predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        )
         == 2
     )
     assert files(tmp_path / "out") == alone
@@ -482,11 +493,11 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
     estimated(order)
     assert (len(seen), said.lines[-1]) == (
         count,
-        "nothing is left to measure: all bands are labelled, and only to be joined",
+        "nothing is left to measure: all row chunks are labelled, and only to be joined",
     )
     predict_on_cluster(order, Cluster(workers=2))
     estimated(order)
-    assert (len(seen), said.lines[-1]) == (count, "nothing is left to measure: all masks are there")
+    assert (len(seen), said.lines[-1]) == (count, "nothing is left to measure: all masks exist")
 
 
 def test_an_estimate_that_cannot_be_says_why(
@@ -511,13 +522,15 @@ def test_an_estimate_that_cannot_be_says_why(
 def test_before_a_long_job_small_images_are_measured_and_those_count(
     model: Path, source: Path, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "WORTH_A_SAMPLE", 1000)
+    monkeypatch.setattr(predict, "MIN_PIXELS_FOR_ESTIMATE", 1000)
     photo = (source / "photo.png").read_bytes()
     said = Said()
     assert (
-        predict_on_cluster(
-            ordered(model, source, tmp_path / "out"), Cluster(workers=1), progress=said
-        ).written
+        len(
+            predict_on_cluster(
+                ordered(model, source, tmp_path / "out"), Cluster(workers=1), progress=said
+            ).written
+        )
         == 2
     )
     assert not [line for line in said.lines if "about" in line], (
@@ -528,7 +541,7 @@ def test_before_a_long_job_small_images_are_measured_and_those_count(
     done = predict_on_cluster(
         ordered(model, source, tmp_path / "more"), Cluster(workers=1), progress=said
     )
-    assert (done.written, done.failed) == (9, [])
+    assert (len(done.written), done.failed) == (9, ())
     assert [line for line in said.lines if line.startswith("9 images of 0 megapixels: about")]
 
 
@@ -551,7 +564,7 @@ def test_on_ray_with_a_worker_that_hangs_over_a_band(
 ) -> None:
     monkeypatch.setattr(predict, "MIN_DIVIDED_PIXELS", 100_000)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert (done.written, done.failed) == (2, [])
+    assert (len(done.written), done.failed) == (2, ())
     assert files(tmp_path / "out") == alone
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("map-*"))
     assert begun == {"map-0": 1, "map-1": 1, "map-2": 1, "map-3": 2}, (
@@ -568,7 +581,7 @@ def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
     def refuse(*given: object) -> None:
         raise full
 
-    monkeypatch.setattr(worker, "extract_image", refuse)
+    monkeypatch.setattr(image_worker, "extract_image", refuse)
     order = ordered(model, tmp_path / "part.tar", tmp_path / "out")
     with pytest.raises(
         OutputError,
@@ -600,10 +613,10 @@ def test_a_picture_that_is_too_large_for_what_is_asked_fails_by_name_and_the_oth
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(raster, "MAX_PIXELS", 100_000)
+    monkeypatch.setattr(predict_raster, "MAX_PIXELS", 100_000)
     order = ordered(model, source, tmp_path / "out", loading={**TILES, **loading})
     done = predict_on_cluster(replace(order, choices=choices), Cluster(workers=workers))
-    assert (done.written, [image for image, _ in done.failed]) == (1, [str(source / "map.tif")])
+    assert (len(done.written), [image for image, _ in done.failed]) == (1, [source / "map.tif"])
     assert done.failed[0][1].startswith(f"{source / 'map.tif'}: ")
     assert said in done.failed[0][1]
 
@@ -629,15 +642,17 @@ def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_
     model: Path, tmp_path: Path, told: type[Told]
 ) -> None:
     broken = tmp_path / "broken.png"
-    ledger = AttemptTracker()
+    attempts = AttemptTracker()
     broken.write_bytes(b"\x89PNG\r\n")
-    one = Worker(LabelTask(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), ledger))
-    row = {"unit": 0, "images": [str(broken)], "pixels": [1], "band": 0, "of": 1}
+    one = Worker(
+        LabelTask(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), attempts)
+    )
+    row = {"batch": 0, "images": [str(broken)], "pixels": [1], "chunk": 0, "of": 1}
     for _ in range(6):
         (found,) = one(row)
         assert "cannot be read as an image" in found["reason"]
     for _ in range(3):
-        ledger.before(f"{broken} {RowChunk(0, 1)}")  # and a worker that dies then
+        attempts.begin(f"{broken} {RowChunk(0, 1)}")  # and a worker that dies then
     (found,) = one(row)
     assert "set aside, as its worker died or hung 3 times" in found["reason"]
-    one._scratch.cleanup()
+    one._temp_folder.cleanup()

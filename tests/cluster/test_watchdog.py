@@ -28,7 +28,7 @@ def test_a_process_that_goes_on_or_rests_is_not_ended() -> None:
         "import time\nfrom pixelwise.cluster import watchdog as watch\nwatch.MIN_STEP_S = 0.5\none = "
         "watch.Watchdog()\none.begin(1, 0)\n"
         "for _ in range(8):\n    time.sleep(0.1)\n    "
-        "one.step()\none.rest()\ntime.sleep(0.6)\nprint('here')"
+        "one.step()\none.end()\ntime.sleep(0.6)\nprint('here')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
@@ -44,8 +44,8 @@ def test_a_model_that_never_loads_ends_its_process() -> None:
         "watch.MIN_STEP_S = 0.3\nsys.modules['ray'] = some(get=lambda value: value, "
         "get_runtime_context=context)\n"
         "worker.load = lambda path: sys.argv[1:] or time.sleep(60)\n"
-        "worker.load_predictor({'m.safetensors': b''}, {}, some(before=zero, "
-        "through=zero))\ntime.sleep(0.5)\nprint('loaded')"
+        "worker.load_predictor({'m.safetensors': b''}, {}, some(begin=zero, "
+        "end=zero))\ntime.sleep(0.5)\nprint('loaded')"
     )
     for words, status in ([], 1), (["at once"], 0):
         run = [sys.executable, "-c", code, *words]
@@ -59,7 +59,7 @@ def test_a_step_after_the_rest_does_not_end_a_process_that_waits(
 ) -> None:
     one = Watchdog()
     allowed = list[float]()
-    with one.over(1):
+    with one.watch(1):
         pass
     monkeypatch.setattr(
         faulthandler, "dump_traceback_later", lambda seconds, **options: allowed.append(seconds)

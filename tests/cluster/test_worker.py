@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pixelwise.cluster import worker
-from pixelwise.cluster.pool import AttemptTracker
+from pixelwise.cluster.executor import AttemptTracker
 from pixelwise.cluster.worker import MAX_LOAD_DEATHS, load_predictor
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
@@ -22,7 +22,7 @@ def test_a_model_that_ends_its_workers_again_and_again_is_given_up(
     ray: Any = SimpleNamespace(get=lambda files: files, get_runtime_context=lambda: context)
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
-    ledger = AttemptTracker()
+    attempts = AttemptTracker()
     files = {"m.onnx": model.read_bytes()}
 
     def die(*given: object, **options: object) -> None:
@@ -33,16 +33,16 @@ def test_a_model_that_ends_its_workers_again_and_again_is_given_up(
             patch.setattr(worker, "load", die)
             for _ in range(deaths):
                 with pytest.raises(KeyboardInterrupt):
-                    load_predictor(files, {}, ledger)
+                    load_predictor(files, {}, attempts)
         if deaths < MAX_LOAD_DEATHS:
-            assert load_predictor(files, {}, ledger).classes.names[1] == "circle", (
+            assert load_predictor(files, {}, attempts).classes.names[1] == "circle", (
                 "and those before count no more"
             )
     with pytest.raises(
         ConfigError,
         match="died or hung 8 times in a row while it loaded the model; give it more memory",
     ):
-        load_predictor(files, {}, ledger)
+        load_predictor(files, {}, attempts)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores can be counted only")

@@ -86,7 +86,7 @@ def test_a_large_image_goes_in_bands_where_workers_would_wait_for_it() -> None:
 
 def test_an_image_is_cut_into_a_unit_for_each_band() -> None:
     units = split_image("a.tif", 100, 3, number=7)
-    assert [(unit.number, unit.pixels, unit.band) for unit in units] == [
+    assert [(unit.number, unit.pixels, unit.chunk) for unit in units] == [
         (7, (33,), RowChunk(0, 3)),
         (8, (33,), RowChunk(1, 3)),
         (9, (33,), RowChunk(2, 3)),

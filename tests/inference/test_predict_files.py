@@ -13,11 +13,12 @@ from PIL import Image
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, DataError, OutputError
-from pixelwise.inference import predict_files as predict_module
+from pixelwise.inference import label_job
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
-from pixelwise.inference.predict_files import find_images, predict_files
+from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.sources import find_images
 from pixelwise.inference.threads import WORKERS
 from pixelwise.progress import Progress
 
@@ -250,10 +251,14 @@ def test_a_mask_of_another_image_is_not_taken_for_ones_own(photo: Path, tmp_path
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), red * 4 // 256)
     assert labelled(days[1], Recipe({"model": "m"}, overwrite=True)) == (1, 0)
     assert labelled(days[1]) == (0, 1)
-    origins = out / ".pixelwise-origins.jsonl"
-    origins.write_text(origins.read_text()[:-9])  # a crash cut its last line
-    with pytest.raises(ConfigError, match="another file"):  # the line before counts
-        labelled(days[1])
+    with pytest.raises(ConfigError, match="another image than"):
+        labelled(tmp_path / "moved")
+    last_part = max((out / "manifest").iterdir())
+    last_part.write_text(last_part.read_text()[:-9])  # a crash cut its last line
+    assert labelled(days[1]) == (0, 1), "written after the image and by the same recipe"
+    later = (out / "a.png").stat().st_mtime + 10
+    os.utime(days[1] / "a.png", (later, later))
+    assert labelled(days[1]) == (1, 0), "the image has changed since"
 
 
 def test_drafts_of_a_killed_command_go_once_they_are_old(photo: Path, tmp_path: Path) -> None:
@@ -328,7 +333,7 @@ def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
     new = Recipe({"model": "a", "smallest": 9}, overwrite=True)
     predict_files(predictor(), [photo], out, recipe=old)
     if said == "labelled in strips":
-        monkeypatch.setattr(predict_module, "MAX_PIXELS", 1000)
+        monkeypatch.setattr(label_job, "MAX_PIXELS", 1000)
     else:
         monkeypatch.setitem(sys.modules, "rasterio.features", None)
     with pytest.raises(ConfigError, match=said):

@@ -24,19 +24,21 @@ from typer.testing import CliRunner
 from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ImageError, OutputError
+from pixelwise.inference import predict_raster as predict_raster_module
 from pixelwise.inference import raster
 from pixelwise.inference.options import SCORES, PredictOptions
-from pixelwise.inference.predict_files import Recipe, predict_files
-from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import (
+from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_raster import (
     DEFAULT_MAX_MEMORY,
     MIN_TILE_HEIGHT,
     fit_plan_to_memory,
-    open_raster,
     predict_raster,
-    reads_by_window,
 )
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster import open_raster, reads_by_window
 from pixelwise.inference.tiling import WEIGHTS, TilePlan, stream
+from pixelwise.io.images import pixel_count
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.registry import ModelConfig
 from pixelwise.progress import Progress
@@ -264,23 +266,26 @@ def test_tiles_become_lower_until_the_sums_fit() -> None:
         fit_plan_to_memory(plan, 21, 50 * 2**20)
 
 
+def by_window(path: Path) -> bool:
+    return reads_by_window(path, pixel_count(path))
+
+
 def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     placed = write(tmp_path / "placed.tif", picture(40, 40))
     Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
     Image.fromarray(picture(40, 40)).save(tmp_path / "plain.png")
     (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
-    assert reads_by_window(placed)
+    assert by_window(placed)
     assert not any(
-        reads_by_window(tmp_path / name)
-        for name in ("plain.tif", "plain.png", "broken.tif", "none.tif")
+        by_window(tmp_path / name) for name in ("plain.tif", "plain.png", "broken.tif", "none.tif")
     )
     monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
-    assert reads_by_window(tmp_path / "plain.png")
+    assert by_window(tmp_path / "plain.png")
 
     monkeypatch.setitem(sys.modules, "rasterio", None)  # importing it fails
     with pytest.raises(ImageError, match=r"1600 pixels are too many.*pixelwise\[raster\]"):
-        reads_by_window(tmp_path / "plain.png")
-    assert not reads_by_window(tmp_path / "broken.tif")
+        by_window(tmp_path / "plain.png")
+    assert not by_window(tmp_path / "broken.tif")
 
 
 def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_window(
@@ -293,7 +298,7 @@ def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_w
     profile = {"driver": "HFA", "height": 40, "width": 40, "count": 3, "dtype": "uint8"}
     with rasterio.open(tmp_path / "c.img", "w", **profile) as target:
         target.write(picture(40, 40).transpose(2, 0, 1))
-    assert [reads_by_window(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.img")] == [
+    assert [by_window(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.img")] == [
         True,
         False,
         True,
@@ -313,7 +318,7 @@ def test_ground_control_points_are_kept(tmp_path: Path) -> None:
     ]
     where = {"crs": CRS.from_epsg(32633), "transform": None, "gcps": points}
     source = write(tmp_path / "a.tif", picture(40, 40), **where)
-    assert reads_by_window(source)
+    assert by_window(source)
     with rasterio.open(
         predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")
     ) as mask:
@@ -347,7 +352,7 @@ def test_a_picture_stored_in_rows_is_decoded_once_not_once_a_tile(tmp_path: Path
 
     with open_raster(tmp_path / "a.png") as found:
         before = bytes_read()
-        with found.keeping(300):
+        with found.cache_rows(300):
             for left in range(0, 2000, 100):
                 found[0:300, left : left + 100]
         assert bytes_read() - before < 1.5 * noise.size
@@ -388,7 +393,11 @@ def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     ]
     done = CliRunner().invoke(app, [*words, "--tile", "64", "64", "--max-memory", "100"])
     assert done.exit_code == 0, done.output
-    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["map.tif", "photo.png"]
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == [
+        "manifest",
+        "map.tif",
+        "photo.png",
+    ]
     assert "2 were there already" in CliRunner().invoke(app, [*words, "--tile", "64", "64"]).output
 
 
@@ -439,7 +448,7 @@ def test_small_regions_of_a_raster_go_where_its_labels_fit_into_memory(
                 assert not np.array_equal(mask.read(1), plain)
             with rasterio.open(tmp_path / "out/a_confidence.tif") as sure:
                 np.testing.assert_allclose(sure.read(1), expected.confidence * 255, atol=0.51)
-    monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(predict_raster_module, "MAX_PIXELS", 1000)
     for wanted in {"smallest": 60}, {"largest": CLASSES.names[:1]}:
         with pytest.raises(ConfigError, match="leave out --smallest-area and --largest"):
             predict_raster(predictor, source, tmp_path / "none", choices=PredictOptions(**wanted))
@@ -469,7 +478,7 @@ def test_a_large_photo_that_lies_on_its_side_is_not_labelled_so(
     for turned, name in (1, "upright.jpg"), (6, "lying.jpg"):
         exif[0x0112] = turned
         Image.fromarray(picture(60, 80)).save(tmp_path / name, exif=exif)
-        assert reads_by_window(tmp_path / name)
+        assert by_window(tmp_path / name)
     predict_raster(Predictor(blurred, CLASSES), tmp_path / "upright.jpg", tmp_path / "out")
     with pytest.raises(
         ImageError, match=r"lying\.jpg: lies on its side .*orientation 6.*auto-orient"
@@ -479,7 +488,7 @@ def test_a_large_photo_that_lies_on_its_side_is_not_labelled_so(
 
 def test_a_raster_with_a_place_but_no_coordinate_system_keeps_the_place(tmp_path: Path) -> None:
     source = write(tmp_path / "a.tif", picture(70, 70), crs=None)
-    assert reads_by_window(source)
+    assert by_window(source)
     done = predict_raster(Predictor(blurred, CLASSES), source, tmp_path / "out")
     with rasterio.open(done) as mask:
         assert mask.crs is None
@@ -592,7 +601,7 @@ def test_looking_at_a_raster_puts_no_other_threads_filters_back(
 
     monkeypatch.setattr(rasterio, "open", another_thread_sets_a_filter)
     with warnings.catch_warnings():
-        assert not reads_by_window(tmp_path / "plain.tif")
+        assert not by_window(tmp_path / "plain.tif")
         warnings.warn(
             "of another thread", UserWarning, stacklevel=1
         )  # an error where the filter is lost
@@ -600,7 +609,7 @@ def test_looking_at_a_raster_puts_no_other_threads_filters_back(
 
 def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="rename it"):
-        reads_by_window(tmp_path / "b\udce4.tif")
+        by_window(tmp_path / "b\udce4.tif")
 
 
 def test_a_raster_that_does_not_fit_the_memory_is_refused_before_anything_is_written(

@@ -10,8 +10,8 @@ from rasterio.transform import from_origin
 from pixelwise.classes import Classes
 from pixelwise.errors import ImageError
 from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import predict_raster
 from pixelwise.inference.row_chunks import join_row_chunks
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.progress import Progress
@@ -70,7 +70,7 @@ def test_joined_bands_are_the_files_of_one_process_byte_for_byte(
         predictor, source, tmp_path / "alone", choices=choices, progress=alone
     )
     parts = [
-        predict_raster(predictor, source, tmp_path / "parts", choices=choices, band=RowChunk(n, 5))
+        predict_raster(predictor, source, tmp_path / "parts", choices=choices, chunk=RowChunk(n, 5))
         for n in range(5)
     ]
     assert [path.name for path in parts] == [f"map.{n}-5.tif" for n in range(5)]
@@ -92,7 +92,8 @@ def test_bands_that_are_missing_or_broken_or_too_many_are_named_and_nothing_is_l
 ) -> None:
     predictor = Predictor(uneven, CLASSES, tile=(128, 160))
     parts = [
-        predict_raster(predictor, source, tmp_path / "parts", band=RowChunk(n, 2)) for n in range(2)
+        predict_raster(predictor, source, tmp_path / "parts", chunk=RowChunk(n, 2))
+        for n in range(2)
     ]
     cut = parts[1].read_bytes()
     parts[1].write_bytes(cut[: len(cut) // 2])
@@ -103,4 +104,4 @@ def test_bands_that_are_missing_or_broken_or_too_many_are_named_and_nothing_is_l
         join_row_chunks(predictor, parts, tmp_path / "out/map.tif")
     assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
     with pytest.raises(ImageError, match=r"map\.tif: is smaller than it was"):
-        predict_raster(predictor, source, tmp_path / "parts", band=RowChunk(0, 99))
+        predict_raster(predictor, source, tmp_path / "parts", chunk=RowChunk(0, 99))

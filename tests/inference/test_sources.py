@@ -10,7 +10,7 @@ from pixelwise.errors import DataError, ImageError
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import result_names
 from pixelwise.inference.sources import UNKNOWN, find_sources, read_pixel_counts
-from pixelwise.io.storage import Store, fetch
+from pixelwise.io.storage import fetch, open_store
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 parquet = pytest.importorskip("pyarrow.parquet", reason="the extra cluster is not installed")
@@ -18,7 +18,7 @@ parquet = pytest.importorskip("pyarrow.parquet", reason="the extra cluster is no
 
 def test_folders_patterns_and_lists_in_a_store_name_the_images_in_it(s3: str, images: Path) -> None:
     root = f"{s3}/sources"
-    store = Store(root)
+    store = open_store(root)
     store.take(sorted(images.iterdir()))
     store.write("notes.md", "no image")
     store.write("list.txt", "# two\n03.png\n\ns3://elsewhere/x.png\n")
@@ -102,7 +102,7 @@ def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR?")
     with pytest.raises(DataError, match=r"t\.parquet: cannot be read as a table"):
         find_sources([str(tmp_path / "t.parquet")])
-    with pytest.raises(DataError, match=r"absent\.csv: cannot be read"):
+    with pytest.raises(DataError, match=r"absent\.csv: cannot be read as a table"):
         find_sources([str(tmp_path / "absent.csv")])
 
 

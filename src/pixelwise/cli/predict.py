@@ -22,9 +22,9 @@ REFUSED = 2
 def predict(
     model: Model,
     images: Annotated[
-        list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")
+        list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', .txt lists; s3:// etc.")
     ],
-    out: Annotated[str, typer.Option(help="Folder for the masks.")],
+    out: Annotated[str, typer.Option(help="Folder or URI for the masks.")],
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")
     ] = False,
@@ -75,7 +75,8 @@ def predict(
     from pixelwise.inference.load import choose_runtime, load
     from pixelwise.inference.options import PredictOptions
     from pixelwise.inference.outputs import Recipe
-    from pixelwise.inference.predict_files import find_images, predict_files
+    from pixelwise.inference.predict_files import predict_files
+    from pixelwise.inference.sources import find_sources
 
     refuse_alone(cluster, estimate=estimate, workers=workers)
     progress = TerminalProgress()
@@ -99,21 +100,23 @@ def predict(
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
-        order = JobSpec(
+        spec = JobSpec(
             model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate
         )
-        told = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
+        result = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:
-            _tell(told.written, told.skipped, len(told.failed), out)
+            _report(len(result.written), len(result.skipped), len(result.failed), out)
         return
-    runtime = choose_runtime(runtime, find_images(images), model, precision)
+    runtime = choose_runtime(runtime, find_sources(images), model, precision)
     predictor = load(model, runtime=runtime, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
-    done = predict_files(predictor, images, out, choices=choices, recipe=recipe, progress=progress)
-    _tell(len(done.written), len(done.skipped), len(done.failed), out)
+    result = predict_files(
+        predictor, images, out, choices=choices, recipe=recipe, progress=progress
+    )
+    _report(len(result.written), len(result.skipped), len(result.failed), out)
 
 
-def _tell(written: int, skipped: int, failed: int, out: str) -> None:
+def _report(written: int, skipped: int, failed: int, out: str) -> None:
     """What was done; ends the command where some images failed."""
     from pixelwise.cli.console import messages, results
 

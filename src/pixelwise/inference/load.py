@@ -21,6 +21,8 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
 from pixelwise.io.images import pixel_count
+from pixelwise.io.shards import UNKNOWN, parse_slot
+from pixelwise.io.storage import is_uri
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.optional import is_installed, require_package
 from pixelwise.progress import Progress
@@ -128,7 +130,7 @@ def read_any_header(model: Path) -> Header:
 
 
 def choose_runtime(
-    runtime: str, images: Iterable[Path], model: Path, precision: str | None = None
+    runtime: str, images: Iterable[str | Path], model: Path, precision: str | None = None
 ) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and
     `torch` otherwise.
@@ -139,12 +141,18 @@ def choose_runtime(
         or _remembered(model_path(model), precision).is_file()
     ):
         return runtime
-    work = 0
+    pixels = 0
     for image in images:
-        work += pixel_count(image) or 0
-        if work >= MIN_PIXELS_TO_MEASURE:
+        pixels += _pixels_to_label(str(image))
+        if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
     return "torch"
+
+
+def _pixels_to_label(image: str) -> int:
+    if is_uri(image) or parse_slot(image):
+        return UNKNOWN  # asking a store for each header would take longer than it is worth
+    return pixel_count(Path(image)) or 0
 
 
 def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:

@@ -16,10 +16,10 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import model_key
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.options import PredictOptions
-from pixelwise.io.images import IMAGE_SUFFIXES
+from pixelwise.io.storage import strip_query
 from pixelwise.models.checkpoint import model_path
 
-Name = TypeVar("Given", Path, str)
+Name = TypeVar("Name", Path, str)
 
 RECIPE = ".pixelwise.json"
 """In the output folder: what the masks there were made with, so that a second call knows which it
@@ -45,17 +45,6 @@ class Recipe:
     def as_json(self) -> str:
         """What is written into RECIPE."""
         return json.dumps(self.made_with, indent=2, sort_keys=True) + "\n"
-
-
-def strip_query(image: Path | str) -> str:
-    """An image's path or address; on the web without the query behind its name, which may be a
-    signature.
-    """
-    before = str(image).partition("?")[0]
-    on_web = (
-        before.startswith(("http://", "https://")) and Path(before).suffix.lower() in IMAGE_SUFFIXES
-    )
-    return before if on_web else str(image)
 
 
 def result_names(image: Path | str, choices: PredictOptions) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Bands of a raster that were labelled apart, joined to the files that one process writes."""
+"""Row chunks of a raster that were labelled apart, joined to the files that one process writes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_raster import finish_mask, plan_tiles
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import finish_mask, open_raster, plan_tiles
+from pixelwise.inference.raster import open_raster
 from pixelwise.inference.raster_files import open_files
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.optional import require_package
@@ -26,8 +27,8 @@ def join_row_chunks(
     choices: PredictOptions | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write the mask `path`, and what else is chosen, from the bands that `predict_raster` wrote,
-    in their order.
+    """Write the mask `path`, and what else is chosen, from the row chunks that `predict_raster`
+    wrote, in their order.
 
     A few rows are held at a time. Raises ImageError for a part that is not there or cannot be read,
     OutputError where the results cannot be written.
@@ -61,5 +62,5 @@ def _rows(path: Path) -> Iterator[NDArray[Any]]:
                 )
     except Exception as error:  # rasterio's errors share no base class but Exception
         raise ImageError(
-            f"{path}: a band cannot be read ({error}); run again with --overwrite"
+            f"{path}: a row chunk cannot be read ({error}); run again with --overwrite"
         ) from error

@@ -184,7 +184,7 @@ class RowChunk:
         return f"{stem}.{self.number}-{self.of}.tif"
 
     def rows(self, plan: TilePlan) -> range:
-        """Its rows of tiles; none where there are fewer of these than bands."""
+        """Its rows of tiles; none where there are fewer of these than chunks."""
         first, last = (
             number * len(plan.rows) // self.of for number in (self.number, self.number + 1)
         )
@@ -192,24 +192,24 @@ class RowChunk:
 
 
 def stream(
-    runner: Runner, rgb: Pixels, plan: TilePlan, band: RowChunk | None = None
+    runner: Runner, rgb: Pixels, plan: TilePlan, chunk: RowChunk | None = None
 ) -> Iterator[tuple[int, int, Logits]]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the
     picture once.
 
     There is one piece for each tile, row by row of tiles; those of one row are equally high. Of a
-    `band` come its pieces alone, to the last bit those of the whole: tiles above that reach into it
-    run too. `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits are
-    the mean, weighted by the plan, over all tiles that cover it, added in the tiles' order. WORKERS
-    tiles run, of all pictures in work together, while pieces are used. Tiles of a picture that says
-    where it is `valid` are left out where it is nowhere so. Raises ModelError when the runner's
-    logits have another size than their tile.
+    `chunk` come its pieces alone, to the last bit those of the whole: tiles above that reach into
+    it run too. `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits
+    are the mean, weighted by the plan, over all tiles that cover it, added in the tiles' order.
+    WORKERS tiles run, of all pictures in work together, while pieces are used. Tiles of a picture
+    that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the
+    runner's logits have another size than their tile.
     """
     rows = plan.rows
     columns = plan.columns
     height, width = plan.size
-    wanted = band.rows(plan) if band else range(len(rows))
-    if len(rows) == len(columns) == 1 and wanted:
+    wanted_rows = chunk.rows(plan) if chunk else range(len(rows))
+    if len(rows) == len(columns) == 1 and wanted_rows:
         yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     if len(rows) * len(columns) >= STEADY:
@@ -218,20 +218,20 @@ def stream(
     across = plan.profile(width)
     below = _cover(rows, down, plan.height)
     beside = _cover(columns, across, plan.width)
-    begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted.start])
+    begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted_rows.start])
     tiles = map_ordered(
         lambda tile: None if tile is None else _run(runner, tile, plan),
-        _tiles(rgb, plan, rows[begin : wanted.stop]),
+        _tiles(rgb, plan, rows[begin : wanted_rows.stop]),
     )
     places = product(
-        list(pairwise(plan.edges))[begin : wanted.stop], pairwise([*columns, plan.width])
+        list(pairwise(plan.edges))[begin : wanted_rows.stop], pairwise([*columns, plan.width])
     )
     sums = _Sums(plan)
     for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
         logits = sums.nothing() if tile is None else tile
         _scale(np.multiply, logits, down, across)
         piece = sums.add(logits, bottom - top, right - left)
-        if top < rows[wanted.start]:
+        if top < rows[wanted_rows.start]:
             continue
         _scale(np.divide, piece, below[top:bottom], beside[left:right])
         yield top, left, piece

@@ -1,6 +1,4 @@
-"""A pool of workers that hold a model, on Ray Data: what one needs, and how rows come back from
-it.
-"""
+"""Workers that hold a model, on Ray Data: what each needs, and how rows come back from them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,52 +21,54 @@ from pixelwise.models.checkpoint import model_path
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
+# Bytes of a worker with PyTorch before it has a model.
 PROCESS_MEMORY = 700 * 2**20
-"""Bytes of a worker with PyTorch before it has a model."""
 
 
 class AttemptTracker:
-    """Counts how often something was begun, and the bands of each image, and knows the slowest
-    unit; one for a job, where the job is.
+    """Counts attempts, and the row chunks of each image, and knows the slowest batch; one for a
+    job, where the job is.
     """
 
     def __init__(self) -> None:
-        self._begun = Counter[str]()
-        self._there = defaultdict[str, set[int]](set)
+        self._attempts = Counter[str]()
+        self._chunks = defaultdict[str, set[int]](set)
         self._pace = 0.0
 
-    def before(self, what: str) -> int:
-        """How often it was begun before this time."""
-        self._begun[what] += 1
-        return self._begun[what] - 1
+    def begin(self, what: str) -> int:
+        """How many attempts at it there were before this one."""
+        self._attempts[what] += 1
+        return self._attempts[what] - 1
 
-    def through(self, what: str) -> None:
-        """It has come to an end, whichever: no worker was lost over it this time, and none counts
-        any more.
+    def end(self, what: str) -> None:
+        """It has come to an end, whichever: no worker was lost over it this time, and earlier
+        attempts count no more.
         """
-        del self._begun[what]
+        del self._attempts[what]
 
-    def there(self, image: str, band: int) -> int:
-        """How many of an image's bands are labelled, this one among them."""
-        self._there[image].add(band)
-        return len(self._there[image])
+    def count_chunks(self, image: str, chunk: int) -> int:
+        """How many of an image's row chunks are labelled, this one among them."""
+        self._chunks[image].add(chunk)
+        return len(self._chunks[image])
 
-    def slowest(self, pace: float) -> float:
-        """The most seconds of a pixel in any unit, with this one's; 0 where none is measured."""
+    def slowest_pace(self, pace: float) -> float:
+        """The most seconds of a pixel in any batch, with this one's; 0 where none is measured."""
         self._pace = max(self._pace, pace)
         return self._pace
 
 
 @dataclass(frozen=True)
-class Pool:
-    """workers: how many at most. needs: what Ray keeps free for each. model: its files by name, the
+class RayExecutor:
+    """Workers on the nodes of a Ray cluster, as `pixelwise.inference.executor.Executor`.
+
+    workers: how many at most. needs: what Ray keeps free for each. model: its files by name, the
     one to load first, in Ray's object store. ledger: the handle of a Ledger.
     """
 
     workers: int
     needs: Mapping[str, Any]
     model: Any
-    ledger: Any
+    attempts: Any
 
     @classmethod
     def create(
@@ -78,7 +78,7 @@ class Pool:
         model: Path,
         loading: Mapping[str, Any],
         shared: Sequence[Path],
-    ) -> "Pool":
+    ) -> "RayExecutor":
         """Workers for a model on a connected cluster. Raises ConfigError where a node does not see
         `shared` or cannot hold the model.
         """
@@ -98,28 +98,25 @@ class Pool:
             start_on_driver_node(ray, AttemptTracker),
         )
 
-    def run(
-        self, worker: type, task: object, rows: Sequence[Mapping[str, Any]]
-    ) -> Iterator[dict[str, Any]]:
-        """What the workers, each made of `task`, give for rows; a row is one call, in no order.
-        Raises ConfigError where they die again and again before they are ready.
+    def map(self, worker: type, task: Any, batches: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """What the workers, each made of `task`, give for batches, in no order; each is handed the
+        batch's `as_row`. Raises ConfigError where they die again and again before they are ready.
         """
-        if not rows:
+        if not batches:
             return
         data = require_package("ray.data")
         # of a pool that may shrink Ray takes workers away while it does not know yet what the
         # cluster has
         compute = data.ActorPoolStrategy(size=self.workers, max_tasks_in_flight_per_actor=1)
-        units = data.from_items(list(rows), override_num_blocks=len(rows))
+        rows = [batch.as_row() for batch in batches]
+        items = data.from_items(rows, override_num_blocks=len(rows))
+        results = items.flat_map(worker, fn_constructor_args=(task,), compute=compute, **self.needs)
         try:
-            yield from units.flat_map(
-                worker, fn_constructor_args=(task,), compute=compute, **self.needs
-            ).iter_rows()
+            yield from results.iter_rows()
         except worker_death_errors(require_package("ray")) as error:
             raise ConfigError(
                 f"the workers die ({first_line(error)}); what is written is kept: look at the "
-                "nodes' memory and at "
-                "Ray's logs, and run again"
+                "nodes' memory and at Ray's logs, and run again"
             ) from error
 
 

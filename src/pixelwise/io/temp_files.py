@@ -1,5 +1,5 @@
 """What processes leave behind that are killed: temporary folders, which name their process, and
-drafts of results.
+temporary files of results.
 """
 
 import os
@@ -10,15 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-DRAFT = re.compile(r"\A\.(.+)\.[a-z0-9_]{8}(\.\w+)\Z", re.DOTALL)
-"""A file of `files.atomic` that is not whole yet: the beginning of its name-to-be, and the
-ending.
-"""
+from pixelwise.io.atomic import final_name
 
-_PLAIN = 90
-"""Bytes of its beginning that are looked at: of a name above 100 bytes a draft has not more than
-that.
-"""
+# Bytes of a name's beginning that are compared: a temporary file has not more of a name above 100.
+_COMPARED_BYTES = 90
 
 
 def temp_folder() -> "TemporaryDirectory[str]":
@@ -26,29 +21,32 @@ def temp_folder() -> "TemporaryDirectory[str]":
     removed.
     """
     node = f"{re.sub(r'[^A-Za-z0-9]', '_', socket.gethostname())}-"  # nodes may share the place
-    _remove_left(node)
+    _remove_orphans(node)
     return TemporaryDirectory(prefix=f"pixelwise-{os.getpid()}-{node}")
 
 
-def find_temp_files(names: Iterable[str], there: Iterable[str]) -> list[str]:
-    """Those of the files `there` that are drafts of one of `names`."""
-    whole = {(_cut(path.stem), path.suffix) for path in map(Path, names)}
-    found = ((name, DRAFT.fullmatch(name)) for name in there)
-    return [name for name, draft in found if draft and (_cut(draft[1]), draft[2]) in whole]
+def find_temp_files(names: Iterable[str], existing: Iterable[str]) -> list[str]:
+    """Those of the files `existing` that are temporary files of one of `names`."""
+    results = {_shortened(name) for name in names}
+    return [
+        name
+        for name in existing
+        if final_name(name) != name and _shortened(final_name(name)) in results
+    ]
 
 
-def _cut(stem: str) -> bytes:
-    """What a draft has of a name at least."""
-    return stem.encode(errors="ignore")[:_PLAIN]
+def _shortened(name: str) -> tuple[bytes, str]:
+    path = Path(name)
+    return path.stem.encode(errors="ignore")[:_COMPARED_BYTES], path.suffix
 
 
-def _remove_left(node: str) -> None:
+def _remove_orphans(node: str) -> None:
     if os.name != "posix":  # where to ask for a process may end it
         return
-    ours = re.compile(rf"pixelwise-(\d+)-{node}[a-z0-9_]{{8}}")
+    pattern = re.compile(rf"pixelwise-(\d+)-{node}[a-z0-9_]{{8}}")
     for path in Path(gettempdir()).glob(f"pixelwise-*-{node}*"):
-        found = ours.fullmatch(path.name)
-        if found and _is_of_this_user(path) and not _runs(int(found[1])):
+        match = pattern.fullmatch(path.name)
+        if match and _is_of_this_user(path) and not _is_running(int(match[1])):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -60,7 +58,7 @@ def _is_of_this_user(path: Path) -> bool:
         return False
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.cluster.temp_files import find_temp_files, temp_folder
 from pixelwise.io.atomic import atomic
+from pixelwise.io.temp_files import find_temp_files, temp_folder
 
 
 def test_folders_of_killed_processes_are_removed_and_nothing_else(
@@ -16,9 +16,9 @@ def test_folders_of_killed_processes_are_removed_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = (
-        "import os\nfrom pathlib import Path\nfrom pixelwise.cluster.temp_files import "
-        "scratch_folder\n"
-        "made = scratch_folder()\n(Path(made.name) / 'a').mkdir()\nprint(made.name, flush=True)\n"
+        "import os\nfrom pathlib import Path\nfrom pixelwise.io.temp_files import "
+        "temp_folder\n"
+        "made = temp_folder()\n(Path(made.name) / 'a').mkdir()\nprint(made.name, flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
