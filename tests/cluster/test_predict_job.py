@@ -24,6 +24,7 @@ from pixelwise.cluster.engine import Cluster
 from pixelwise.cluster.estimate import describe_estimate
 from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 from pixelwise.errors import ConfigError, OutputError
+from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
@@ -317,6 +318,38 @@ def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
     predict_files(load(model), [images], tmp_path / "alone")
     for mask in (tmp_path / "alone").glob("*.png"):
         assert (tmp_path / "out" / mask.name).read_bytes() == mask.read_bytes()
+
+
+def test_one_machine_goes_on_with_a_folder_of_a_cluster_and_a_cluster_with_one_of_a_machine(
+    ray: Any, model: Path, images: Path, tmp_path: Path
+) -> None:
+    spec = JobSpec(model, [str(images)], str(tmp_path / "out"))
+    few = replace(spec, inputs=[str(images / f"{number:02}.png") for number in range(5)])
+    others = [images / f"{number:02}.png" for number in range(12)]
+
+    def on_one_machine(out: Path, inputs: list[Path]) -> Predictions:
+        return predict_files(load(model), inputs, out, recipe=spec.recipe())
+
+    predict_on_cluster(few, Cluster())
+    done = on_one_machine(tmp_path / "out", others)
+    assert (len(done.written), len(done.skipped)) == (7, 5)
+    second = replace(spec, out=str(tmp_path / "second"))
+    on_one_machine(tmp_path / "second", others[:8])
+    done = predict_on_cluster(second, Cluster())
+    assert (len(done.written), len(done.skipped)) == (4, 8)
+    expected = alone(model, images, tmp_path / "alone")
+    for out in (tmp_path / "out", tmp_path / "second"):
+        assert files(out) == expected
+        rows = read_manifest(open_store(out))
+        assert rows.keys() == {str(image) for image in others}
+        assert {row["state"] for row in rows.values()} == {"done"}
+    other = tmp_path / "other/03.png"
+    other.parent.mkdir()
+    Image.new("RGB", (5, 5)).save(other)
+    with pytest.raises(ConfigError, match=r"03\.png of .*in/03\.png, another image than .*other"):
+        on_one_machine(tmp_path / "out", [other])
+    with pytest.raises(ConfigError, match=r"03\.png of .*in/03\.png, another image than .*other"):
+        predict_on_cluster(replace(second, inputs=[str(other)]), Cluster())
 
 
 class Silent(SimpleHTTPRequestHandler):

@@ -202,7 +202,7 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
             raise Died
         joined(*given, **options)
 
-    joined = worker.join_bands
+    joined = worker.join_row_chunks
     told.before = staticmethod(before)
     monkeypatch.setattr(worker, "join_row_chunks", join)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))

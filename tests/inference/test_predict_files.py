@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,15 @@ from PIL import Image
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.inference import label_job
+from pixelwise.inference.label_job import Predictions
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import find_images
 from pixelwise.inference.threads import WORKERS
+from pixelwise.io.storage import Store, filesystem, open_store
 from pixelwise.progress import Progress
 
 
@@ -431,3 +436,99 @@ def test_no_more_tiles_run_at_once_than_are_said_however_many_images(tmp_path: P
         Predictor(counted, Classes.named(tuple("abcd")), tile=(32, 32)), images, tmp_path / "out"
     )
     assert 1 < most[0] <= WORKERS
+
+
+def content(store: Store) -> dict[str, bytes]:
+    """The results in a store, by name."""
+    system = filesystem(store.root)
+    return {name: system.cat_file(store.at(name)) for name in store.times() if name[0] != "."}
+
+
+@pytest.mark.parametrize("kind", ["s3", "memory"])
+def test_from_store_to_store_without_a_cluster_and_again_only_what_is_missing(
+    kind: str, images: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    root = request.getfixturevalue("s3") if kind == "s3" else "memory://"
+    source = open_store(f"{root}{'/' if kind == 's3' else ''}{tmp_path.name}/in")
+    out = open_store(f"{root}{'/' if kind == 's3' else ''}{tmp_path.name}/out")
+    source.take(sorted(images.iterdir()))
+    source.write("broken.png", "no picture")
+    choices = PredictOptions(confidence=True, extras=("logits",))
+    recipe = Recipe({"model": "m"})
+
+    def labelled() -> Predictions:
+        return predict_files(
+            predictor(), [f"{source.root}/*.png"], out.root, choices=choices, recipe=recipe
+        )
+
+    first = labelled()
+    assert len(first.written) == 12
+    assert set(first.written) == {out.at(f"{number:02}.png") for number in range(12)}
+    ((image, reason),) = first.failed
+    assert str(image).endswith("/in/broken.png")
+    assert reason.startswith(f"{image}: cannot be read as an image")
+    predict_files(predictor(), [images], tmp_path / "alone", choices=choices)
+    masks = {path.name: path.read_bytes() for path in (tmp_path / "alone").glob("*.png")}
+    assert {name: data for name, data in content(out).items() if name.endswith(".png")} == masks
+    out.remove(["03.png", "07_confidence.png"])
+    second = labelled()
+    assert sorted(second.written) == [out.at("03.png"), out.at("07.png")]
+    assert len(second.skipped) == 10
+    assert {row["state"] for row in read_manifest(out).values()} == {"done", "failed"}
+
+
+def test_a_photo_of_a_web_server_and_one_of_a_shard_are_labelled_into_a_folder(
+    images: Path, shards: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("aiohttp", reason="the extra cluster is not installed")
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *given: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=images)) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{web.server_port}/07.png"
+        inputs = [uri, str(shards / "part-0.tar")]
+        done = predict_files(predictor(), inputs, tmp_path / "out")
+        web.shutdown()
+    assert (len(done.written), done.failed) == (7, ())
+    predict_files(predictor(), [images], tmp_path / "alone")
+    for mask in (tmp_path / "out").glob("*.png"):
+        assert mask.read_bytes() == (tmp_path / "alone" / mask.name).read_bytes()
+
+
+def test_areas_of_masks_in_a_store_are_refused(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="areas: the table is made of masks on disk"):
+        predict_files(
+            predictor(),
+            [photo],
+            f"memory://{tmp_path.name}",
+            choices=PredictOptions(extras=("areas",)),
+        )
+
+
+def test_a_raster_in_a_store_gets_the_files_of_one_on_disk(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="the extra raster is not installed")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    profile = {"driver": "GTiff", "height": 90, "width": 150, "count": 3, "dtype": "uint8"}
+    place = rasterio.transform.from_origin(500000, 4600000, 0.5, 0.5)
+    with rasterio.open(
+        folder / "map.tif", "w", **profile, crs="EPSG:32633", transform=place
+    ) as target:
+        target.write(rng.integers(0, 256, (3, 90, 150), dtype=np.uint8))
+    source = open_store(f"memory://{tmp_path.name}/in")
+    out = open_store(f"memory://{tmp_path.name}/out")
+    source.take([folder / "map.tif"])
+    choices = PredictOptions(confidence=True, extras=("polygons",))
+    tiled = Predictor(quarters, Classes.named(("a", "b", "c", "d")), tile=(64, 64))
+    assert len(predict_files(tiled, [source.root], out.root, choices=choices).written) == 1
+    predict_files(tiled, [folder], tmp_path / "alone", choices=choices)
+    alone = {path.name: path.read_bytes() for path in (tmp_path / "alone").iterdir()}
+    assert content(out) == alone
+    small = Predictor(quarters, Classes.named(("a", "b", "c", "d")), max_memory=1000)
+    ((image, reason),) = predict_files(small, [source.root], f"{out.root}2").failed
+    assert reason.startswith(f"{image}: ")
+    assert "allow more with --max-memory" in reason
