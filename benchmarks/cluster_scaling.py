@@ -25,8 +25,8 @@ from typing import Any
 from machine import provenance
 
 from pixelwise.cluster.engine import Cluster, connect
-from pixelwise.cluster.executor import Pool
-from pixelwise.inference.batching import MAX_BATCH_PIXELS, make_batches, next_batch_pixels
+from pixelwise.cluster.executor import RayExecutor
+from pixelwise.inference.batching import MAX_BATCH_PIXELS, Batch, make_batches, next_batch_pixels
 from pixelwise.inference.manifest import Manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import check_clashes, find_finished
@@ -126,7 +126,7 @@ table says, and what stores and disks can carry.
 
 
 def sizes(workers: int) -> list[int]:
-    """Pixels of each unit of a job, as `deal` cuts them."""
+    """Pixels of each unit of a job, as `make_batches` makes them."""
     total = IMAGES // JOBS * PIXELS
     found = list[int]()
     left = total
@@ -163,7 +163,7 @@ class Nothing:
         pass
 
     def __call__(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        mask = {"mask": "000000001.png", "pixels": PIXELS, "seconds": 0.1, "said": ""}
+        mask = {"mask": "000000001.png", "pixels": PIXELS, "seconds": 0.1, "messages": ""}
         return [{"image": image, "state": "done", "reason": "", **mask} for image in row["images"]]
 
 
@@ -178,15 +178,15 @@ def handing_out(images: int, store: Store) -> float:
     """Seconds for each unit of so many images where two workers need none, its rows in the manifest
     included.
     """
-    rows = [
-        {"unit": number, "images": ["/images/000000001.jpg"] * images} for number in range(UNITS)
-    ]
-    found = Pool(2, {"num_cpus": 0.1}, None, None).run(Nothing, None, rows)
+    names = ("/images/000000001.jpg",) * images
+    batches = [Batch(number, names, (PIXELS,) * images) for number in range(UNITS)]
+    rows = RayExecutor(2, {"num_cpus": 0.1}, None, None).map(Nothing, None, batches)
     manifest = Manifest(store)
-    manifest.add(next(found))  # a worker is there
+    manifest.add(next(rows))  # a worker is there
     began = time.perf_counter()
-    for row in found:
+    for row in rows:
         manifest.add(row)
+    manifest.close()
     return (time.perf_counter() - began) / (UNITS - 1)
 
 

@@ -66,7 +66,7 @@ def test_a_server_that_is_no_cluster_is_refused_within_seconds(
 ) -> None:
     """ray.init itself waits for minutes there."""
     pytest.importorskip("ray", reason="the extra cluster is not installed")
-    monkeypatch.setattr("pixelwise.cluster.engine.SECONDS", 0.5)
+    monkeypatch.setattr("pixelwise.cluster.engine.ANSWER_S", 0.5)
     with (
         HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web,
         socket.create_server(("127.0.0.1", 0)) as mute,
@@ -166,7 +166,7 @@ def in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     def put(ray: Any) -> None:
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         monkeypatch.setattr(module, "require_package", lambda name: ray)
-        monkeypatch.setattr(module, "_quieten", lambda: None)
+        monkeypatch.setattr(module, "_silence_ray_data", lambda: None)
 
     return put
 

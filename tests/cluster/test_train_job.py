@@ -122,13 +122,13 @@ def test_a_training_that_loses_a_process_ends_with_the_weights_of_torchrun(
 
 
 class Driver:
-    """Stands for the handle of a Teller, and for what its answers are got with."""
+    """Stands for the handle of a LogRelay, and for what its answers are got with."""
 
     def __init__(self) -> None:
-        self.teller = LogRelay()
+        self.relay = LogRelay()
 
     def __getattr__(self, name: str) -> Any:
-        return SimpleNamespace(remote=getattr(self.teller, name))
+        return SimpleNamespace(remote=getattr(self.relay, name))
 
     def get(self, answer: Any) -> Any:
         return answer
@@ -141,12 +141,12 @@ def test_data_that_cannot_be_learned_from_ends_the_training_and_not_only_a_proce
     tried = list[str]()
     monkeypatch.setattr(module, "require_package", lambda name: driver)
     monkeypatch.setattr(os, "environ", {**os.environ, "RANK": "0", "WORLD_SIZE": "1"})
-    told = {"lesson": TrainTask(tmp_path / "none", tmp_path / "run", CONFIG, DataOptions(), driver)}
+    told = {"task": TrainTask(tmp_path / "none", tmp_path / "run", CONFIG, DataOptions(), driver)}
     with pytest.raises(PixelwiseError, match="none"):
         train_loop_per_worker(told)
-    refusal, _ = driver.teller.ending()
+    refusal, _ = driver.relay.outcome()
     assert str(tmp_path / "none") in refusal
-    assert driver.teller.take() == ["training begins in 1 processes"]
+    assert driver.relay.take_lines() == ["training begins in 1 processes"]
     monkeypatch.setattr(module, "take_part", lambda *given, **options: tried.append("begun"))
     train_loop_per_worker(told)
     assert not tried, "nor is it tried again"

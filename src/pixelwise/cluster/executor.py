@@ -62,7 +62,7 @@ class RayExecutor:
     """Workers on the nodes of a Ray cluster, as `pixelwise.inference.executor.Executor`.
 
     workers: how many at most. needs: what Ray keeps free for each. model: its files by name, the
-    one to load first, in Ray's object store. ledger: the handle of a Ledger.
+    one to load first, in Ray's object store. attempts: the handle of an AttemptTracker.
     """
 
     workers: int

@@ -23,6 +23,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import find_sources
 from pixelwise.io.storage import Store, normalize_uri, open_store
+from pixelwise.io.temp_files import temp_folder
 from pixelwise.malloc import retain_memory
 from pixelwise.progress import Progress
 
@@ -61,14 +62,15 @@ def predict_files(
     _check_memory(predictor, list(sources), options, infos)
     job = LabelJob(sources, folder, progress)
     folder.begin()
-    task = LocalTask(predictor, store, options, infos, progress)
     batches = [
         Batch(number, (image,), (pixels or 0,))
         for number, (image, pixels) in enumerate(job.todo.items())
     ]
-    rows = ThreadExecutor().map(LocalWorker, task, batches)
-    names = predictor.classes.names
-    return job.run(rows, names, what="predicting", total=len(batches))
+    with temp_folder() as temp_path:
+        task = LocalTask(predictor, store, options, infos, Path(temp_path), progress)
+        rows = ThreadExecutor().map(LocalWorker, task, batches)
+        names = predictor.classes.names
+        return job.run(rows, names, what="predicting", total=len(batches))
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class LocalTask:
     store: Store
     options: PredictOptions
     infos: ImageInfos
+    temp_folder: Path
     progress: Progress
 
 
@@ -87,7 +90,13 @@ class LocalWorker:
 
     def __init__(self, task: LocalTask) -> None:
         self._progress = task.progress
-        self._worker = ImageWorker(task.predictor, task.store, task.options, infos=task.infos)
+        self._worker = ImageWorker(
+            task.predictor,
+            task.store,
+            task.options,
+            temp_folder=task.temp_folder,
+            infos=task.infos,
+        )
 
     def __call__(self, batch: Batch) -> list[Result]:
         """The row of the batch's image, or what is to be called for it."""
