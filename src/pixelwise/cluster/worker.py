@@ -20,7 +20,7 @@ from pixelwise.inference.outputs import RECIPE, find_finished, result_names
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window
-from pixelwise.inference.row_chunks import join_row_chunks
+from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.images import pixel_count

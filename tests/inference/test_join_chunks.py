@@ -12,7 +12,7 @@ from pixelwise.errors import ImageError
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.row_chunks import join_row_chunks
+from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.progress import Progress
 
