@@ -194,8 +194,10 @@ def before_beginning() -> float:
     """For each image: names that clash, what is there already, and units."""
     names = [f"/images/{number:09}.jpg" for number in range(SAMPLE)]
     began = time.perf_counter()
-    check_clashes(names, "/out", PredictOptions(), beside=frozenset(), is_large=lambda image: False)
-    find_finished(names, "/out", PredictOptions(), there={}, beside=frozenset(), same=True)
+    check_clashes(names, "/out", PredictOptions(), inputs=frozenset(), is_large=lambda image: False)
+    find_finished(
+        names, "/out", PredictOptions(), times={}, inputs=frozenset(), is_same_recipe=True
+    )
     make_batches(names, [PIXELS] * SAMPLE, workers=WORKERS[-1])
     return (time.perf_counter() - began) / SAMPLE
 

@@ -60,7 +60,7 @@ def predict(
     ] = None,
     device: Device = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Make masks anew that are there already.")
+        bool, typer.Option("--overwrite", help="Replace masks that already exist.")
     ] = False,
     cluster: OnCluster = None,
     workers: Workers = None,
@@ -68,8 +68,8 @@ def predict(
         bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")
     ] = False,
 ) -> None:
-    """Write a mask (palette PNG of class ids) for each image. Masks that are there already are
-    left.
+    """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
+    skipped.
     """
     from pixelwise.cli.console import TerminalProgress
     from pixelwise.inference.load import choose_runtime, load

@@ -13,6 +13,7 @@ from pixelwise.cluster.row_chunks import ChunkStore
 from pixelwise.cluster.watchdog import DEFAULT_PACE, Watchdog
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
 from pixelwise.inference.image_worker import ImageWorker
+from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
 from pixelwise.inference.options import PredictOptions
@@ -20,7 +21,6 @@ from pixelwise.inference.outputs import RECIPE, find_finished, result_names
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window
-from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.images import pixel_count
@@ -139,7 +139,7 @@ class Worker:
         except PixelwiseError as error:
             return new_row(image, pixels, STOPPED, str(error))
         finished = find_finished(
-            [image], task.out, task.choices, there=times, beside=task.inputs, same=True
+            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
         )
         if finished:
             return new_row(image, pixels, DONE, mask=finished[image])

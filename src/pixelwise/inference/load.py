@@ -30,10 +30,9 @@ from pixelwise.progress import Progress
 if TYPE_CHECKING:
     pass
 
+# Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done
+# before.
 MIN_PIXELS_TO_MEASURE = 30_000_000
-"""Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be
-done before.
-"""
 
 EXPORTED = (".onnx", ".xml")
 
@@ -195,9 +194,9 @@ def _of_run(
         and choose_device(device).type == "cuda"
     ):
         return torch_runner(number)
-    kept = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
+    exported = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
-        return _rebuilt(kept, partial(_runner, runtime, number))
+        return _rebuild_if_damaged(exported, partial(_runner, runtime, number))
     candidates: dict[str, Callable[[], Runner]] = {
         f"torch {name}": partial(torch_runner, name) for name in ("float32", "bfloat16")
     }
@@ -207,7 +206,9 @@ def _of_run(
         ("openvino", "bfloat16"),
     ):
         if is_installed(name) and number == (precision or number):
-            candidates[f"{name} {number}"] = partial(_rebuilt, kept, partial(_runner, name, number))
+            candidates[f"{name} {number}"] = partial(
+                _rebuild_if_damaged, exported, partial(_runner, name, number)
+            )
     return AutoRunner(candidates, remembered=remembered, progress=progress, precision=precision)
 
 
@@ -223,7 +224,7 @@ def _runner(runtime: str, precision: str, path: Path) -> Runner:
     return OpenVinoRunner(path, precision=precision) if runtime == "openvino" else OnnxRunner(path)
 
 
-def _rebuilt(network: Callable[[], Path], make: Callable[[Path], Runner]) -> Runner:
+def _rebuild_if_damaged(network: Callable[[], Path], make: Callable[[Path], Runner]) -> Runner:
     """The runner on the kept network; where the kept file is damaged, on a new one."""
     path = network()
     try:

@@ -71,7 +71,7 @@ class OutputFolder:
                 "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
             )
         check_clashes(
-            self._images, self.store.root, self._options, beside=self.inputs, is_large=is_large
+            self._images, self.store.root, self._options, inputs=self.inputs, is_large=is_large
         )
         if local is not None and local.exists() and not local.is_dir():
             raise OutputError(f"output folder {local} is a file; choose another --out")
@@ -83,10 +83,13 @@ class OutputFolder:
         if self._recipe is None or self._recipe.overwrite:
             return {}
         times = self.store.times()
-        is_same = self._made_with() == self._recipe.made_with
-        root = self.store.root
         masks = find_finished(
-            self._images, root, self._options, there=times, beside=self.inputs, same=is_same
+            self._images,
+            self.store.root,
+            self._options,
+            times=times,
+            inputs=self.inputs,
+            is_same_recipe=self._made_with() == self._recipe.made_with,
         )
         rows = read_manifest(self.store, since=times.get(RECIPE, 0)) if masks else {}
         records = {row["mask"]: row for row in rows.values() if row["state"] == DONE}

@@ -187,25 +187,26 @@ def plan_tiles(
         classes,
         predictor.max_memory,
         copies=copies,
-        kept=row_bytes,
+        row_bytes=row_bytes,
     )
-    return plan, plan.memory(classes, copies=copies, kept=row_bytes)
+    return plan, plan.memory(classes, copies=copies, row_bytes=row_bytes)
 
 
 def fit_plan_to_memory(
-    plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, kept: int = 0
+    plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, row_bytes: int = 0
 ) -> TilePlan:
     """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError
     where none does.
 
-    None: COMFORTABLE bytes, or the lowest tiles where even these hold more.
+    None: DEFAULT_MAX_MEMORY bytes, or the lowest tiles where even these hold more.
     """
-    while plan.memory(classes, copies=copies, kept=kept) > (max_memory or DEFAULT_MAX_MEMORY):
+    limit = max_memory or DEFAULT_MAX_MEMORY
+    while plan.memory(classes, copies=copies, row_bytes=row_bytes) > limit:
         height = plan.size[0] // 2 // 32 * 32
         if height < MIN_TILE_HEIGHT and max_memory is None:
             break
         if height < MIN_TILE_HEIGHT:
-            needed = plan.memory(classes, copies=copies, kept=kept) / 2**20
+            needed = plan.memory(classes, copies=copies, row_bytes=row_bytes) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need "
                 f"{needed:.0f} MiB even in tiles of "

@@ -23,21 +23,19 @@ from pixelwise.inference.tta import Logits, Runner, specialize_for_shape
 MIN_TILE = 32
 TILE = (1024, 1024)
 WEIGHTS = ("linear", "gaussian", "uniform")
+
+# Share of a tile: 64 pixels of 1024, twice what an edge spoils on either side. With twice as much
+# the labels are no nearer to the whole picture's, and with half as much they change across the
+# edges of tiles half as often again as elsewhere (benchmarks/results/large_image.md).
 OVERLAP = 0.0625
-"""Share of a tile: 64 pixels of 1024, twice what an edge spoils on either side. With twice as much
-the labels are no nearer to the whole picture's, and with half as much they change across the edges
-of tiles half as often again as elsewhere (benchmarks/results/large_image.md).
-"""
 
+# Tiles of a picture from which on a runner prepares itself for their shape, which takes as long as
+# some of them.
 STEADY = 16
-"""Tiles of a picture from which on a runner prepares itself for their shape, which takes as long as
-some of them.
-"""
 
+# For the tiles of all images in work together: each image would run as many of its own beside the
+# others'.
 _TURNS = BoundedSemaphore(WORKERS)
-"""For the tiles of all images in work together: each image would run as many of its own beside the
-others'.
-"""
 
 
 class Pixels(Protocol):
@@ -143,12 +141,12 @@ class TilePlan:
             return np.ones(side, np.float32)
         places = np.arange(side) - (side - 1) / 2
         if self.weights == "linear":
-            found = np.minimum(
+            weights = np.minimum(
                 ((side + 1) / 2 - np.abs(places)) / (math.ceil(side * self.overlap) + 1), 1
             )
         else:
-            found = np.exp(-0.5 * (places / (side / 8)) ** 2)
-        profile: NDArray[np.float32] = found.astype(np.float32)
+            weights = np.exp(-0.5 * (places / (side / 8)) ** 2)
+        profile: NDArray[np.float32] = weights.astype(np.float32)
         return profile
 
     @property
@@ -158,16 +156,16 @@ class TilePlan:
             (self.size[0] - (below - above) for above, below in pairwise(self.rows)), default=0
         )
 
-    def memory(self, classes: int, *, copies: float = 1, kept: int = 0) -> int:
+    def memory(self, classes: int, *, copies: float = 1, row_bytes: int = 0) -> int:
         """Bytes that `stream` holds at most: sums of the shared rows, logits of the tiles in work.
 
-        copies: how often a tile's logits are held while it runs (`copies_held`). kept: bytes a
-        pixel that are kept beside, by whoever takes the pieces, for a row of them.
+        copies: how often a tile's logits are held while it runs (`peak_copies`). row_bytes: bytes a
+        pixel that are held beside, by whoever takes the pieces, for a row of them.
         """
         height, width = self.size
         tiles = WORKERS * copies + 3  # in work; waiting, summed, and handed on
         sums = 4 * classes * (self.shared * self.width + tiles * height * width)
-        return round(sums + kept * height * self.width)
+        return round(sums + row_bytes * height * self.width)
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,7 @@ def _temp_prefix(name: str) -> str:
 def _output_error(path: Path, error: OSError) -> OutputError:
     if error.errno in _FULL:
         return OutputError(
-            f"cannot write {path}: no space left; free some and run again, the file of before "
-            "is kept"
+            f"cannot write {path}: no space left; free some and run again, the earlier file is kept"
         )
     return OutputError(
         f"cannot write {path}: {error.strerror or error}; choose a folder that can be written to"

@@ -208,8 +208,8 @@ def write_labels(path: Path, labels: Array, palette: Palette) -> None:
     """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light
     grey.
     """
-    with atomic(path) as draft:
-        draft.write_bytes(encode_labels(labels, palette))
+    with atomic(path) as temp_path:
+        temp_path.write_bytes(encode_labels(labels, palette))
 
 
 def encode_labels(labels: Array, palette: Palette) -> bytes:
@@ -235,8 +235,8 @@ def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
 
 def write_image(path: Path, array: Array) -> None:
     """Write (H, W, 3) RGB or (H, W) grey uint8 in the format that the suffix names."""
-    with atomic(path) as draft:
-        Image.fromarray(np.ascontiguousarray(array)).save(draft, quality=92)
+    with atomic(path) as temp_path:
+        Image.fromarray(np.ascontiguousarray(array)).save(temp_path, quality=92)
 
 
 def jpeg_round_trip(rgb: Array, quality: int) -> Array:

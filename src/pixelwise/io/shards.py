@@ -17,11 +17,11 @@ from pixelwise.io.storage import filesystem, is_uri, retry
 SHARDS = ".tar"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
+# Pixels that an image counts whose header tells none; reading it will say what is wrong.
 UNKNOWN = 1_000_000
-"""Pixels that an image counts whose header tells none; reading it will say what is wrong."""
 
+# Bytes read of an image for its pixels.
 HEADER = 1 << 16
-"""Bytes read of an image for its pixels."""
 
 _NAMED = re.compile(r"(.+\.tar)#(\d+)\+(\d+)/(.+)", re.IGNORECASE | re.DOTALL)
 
@@ -37,9 +37,10 @@ class Slot(NamedTuple):
 
 def parse_slot(image: str) -> Slot | None:
     """What an image's name says of a shard; None where it is a file or an object of its own."""
-    if (found := _NAMED.fullmatch(image)) is None:
+    match = _NAMED.fullmatch(image)
+    if match is None:
         return None
-    shard, offset, size, member = found.groups()
+    shard, offset, size, member = match.groups()
     return Slot(shard, int(offset), int(size), member)
 
 
@@ -56,14 +57,14 @@ def list_shard_images(shard: str) -> list[tuple[str, int]]:
         )
     try:
         with _opened(shard) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            found = [_named(shard, file, member) for member in tar if _is_image(member)]
+            images = [_named(shard, file, member) for member in tar if _is_image(member)]
     except Exception as error:  # what stores raise has no base class but Exception
         raise DataError(
             f"{shard}: cannot be read as a shard ({error}); give a whole, uncompressed .tar"
         ) from error
-    if not found:
+    if not images:
         raise DataError(f"no images in {shard}; give a .tar with members such as 000001.jpg")
-    return found
+    return images
 
 
 def extract_image(slot: Slot, folder: Path) -> Path:

@@ -10,10 +10,9 @@ from pixelwise.errors import ConfigError, ModelError, PixelwiseError
 from pixelwise.io.atomic import atomic
 from pixelwise.models.checkpoint import HEADER_KEY, Header
 
+# In the runtime information: the SHA-256 of the .bin file, as two exports may be told apart by
+# nothing else.
 WEIGHTS_KEY = "pixelwise_weights"
-"""In the runtime information: the SHA-256 of the .bin file, as two exports may be told apart by
-nothing else.
-"""
 
 
 def write_openvino(path: Path, network: Any, header: Header, **more: object) -> None:

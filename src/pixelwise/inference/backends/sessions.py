@@ -22,21 +22,18 @@ from pixelwise.optional import require_package
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 
+# Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another runner.
 AGREEMENT = 0.995
-"""Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another
-runner.
-"""
 
 _TRIALS = 3
 
+# Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its
+# own 5000 are hundreds of megabytes where every picture has another size
+# (benchmarks/results/serve.md).
 _KEPT = 512
-"""Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its
-own 5000 are hundreds of megabytes where every picture has another size
-(benchmarks/results/serve.md).
-"""
 
+# Shapes that may stay prepared when memory is given back.
 _FEW = 4
-"""Shapes that may stay prepared when memory is given back."""
 
 
 class OnnxRunner:
