@@ -107,11 +107,12 @@ def predict(
         if not estimate:
             _report(len(result.written), len(result.skipped), len(result.failed), out)
         return
-    runtime = choose_runtime(runtime, find_sources(images), model, precision)
+    sources = find_sources(images)
+    runtime = choose_runtime(runtime, sources, model, precision)
     predictor = load(model, runtime=runtime, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     result = predict_files(
-        predictor, images, out, choices=choices, recipe=recipe, progress=progress
+        predictor, sources, out, choices=choices, recipe=recipe, progress=progress
     )
     _report(len(result.written), len(result.skipped), len(result.failed), out)
 

@@ -61,10 +61,11 @@ class LabelJob:
         """
         masks = dict(self.finished)
         failed = dict[str, str]()
+        settled = set[str]()
         try:
             for row in self._progress.track(rows, what=what, total=total):
                 image = row["image"]
-                if image in failed:  # another row chunk of an image that failed
+                if image in settled:  # another row chunk of an image that is done or failed
                     continue
                 check_stopped(row)
                 for line in filter(None, row["messages"].split("\n")):
@@ -74,6 +75,8 @@ class LabelJob:
                 elif row["state"] != PART:
                     self._progress.log(f"skipped: {row['reason']}")
                     failed[image] = row["reason"]
+                if row["state"] != PART:
+                    settled.add(image)
                 self._folder.record(row)
             self._folder.record_earlier(self._sources)
         finally:

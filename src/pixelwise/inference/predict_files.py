@@ -21,7 +21,7 @@ from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_raster import check_fits_memory
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import class_ids
-from pixelwise.inference.sources import find_sources
+from pixelwise.inference.sources import Sources, find_sources
 from pixelwise.io.storage import Store, normalize_uri, open_store
 from pixelwise.io.temp_files import temp_folder
 from pixelwise.malloc import retain_memory
@@ -31,15 +31,15 @@ from pixelwise.progress import Progress
 @retain_memory()
 def predict_files(
     predictor: Predictor,
-    inputs: Sequence[str | Path],
+    inputs: Sequence[str | Path] | Sources,
     out: str | Path,
     *,
     choices: PredictOptions | None = None,
     recipe: Recipe | None = None,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Write a mask for each image of `inputs` (see `find_sources`) to the folder or URI `out`, and
-    what else is chosen.
+    """Write a mask for each image of `inputs`, as `find_sources` takes or gives them, to the folder
+    or URI `out`, and what else is chosen.
 
     A few images are in work at a time, each read, labelled and written by a thread of its own.
     Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF
@@ -53,7 +53,7 @@ def predict_files(
     options = choices or PredictOptions()
     progress = progress or Progress()
     class_ids(predictor.classes.names, options.largest)
-    sources = find_sources(inputs)
+    sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
     store = open_store(normalize_uri(str(out)))
     folder = OutputFolder(store, list(sources), options, recipe)
     infos = ImageInfos(sources)
