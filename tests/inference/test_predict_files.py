@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from pixelwise.classes import Classes
+from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.inference import label_job
 from pixelwise.inference.label_job import Predictions
@@ -532,3 +534,19 @@ def test_a_raster_in_a_store_gets_the_files_of_one_on_disk(tmp_path: Path) -> No
     ((image, reason),) = predict_files(small, [source.root], f"{out.root}2").failed
     assert reason.startswith(f"{image}: ")
     assert "allow more with --max-memory" in reason
+
+
+def test_the_command_goes_from_store_to_store(
+    model: Path, images: Path, s3: str, tmp_path: Path
+) -> None:
+    source = open_store(f"{s3}/{tmp_path.name}/in")
+    out = open_store(f"{s3}/{tmp_path.name}/out")
+    source.take(sorted(images.iterdir()))
+    words = ["predict", str(model), f"{source.root}/0*.png", "--out", out.root]
+    first = CliRunner().invoke(app, words)
+    assert first.exit_code == 0, first.output
+    assert f"10 masks in {out.root}" in first.output.replace("\n", "")
+    again = CliRunner().invoke(app, [*words[:2], source.root, *words[3:]])
+    assert again.exit_code == 0, again.output
+    assert f"2 masks in {out.root}, 10 were there already" in again.output.replace("\n", "")
+    assert len(content(out)) == 12

@@ -2,8 +2,6 @@ import json
 import resource
 import signal
 import struct
-import sys
-import warnings
 import zlib
 from pathlib import Path
 
@@ -193,17 +191,6 @@ def test_rasters_smaller_than_a_tile(tmp_path: Path, shape: tuple[int, int]) -> 
         assert np.array_equal(mask.read(1), predictor.predict(rgb).labels)
 
 
-def test_one_band_is_grey_and_alpha_is_a_mask(tmp_path: Path) -> None:
-    grey = picture(70, 70)[..., 0]
-    with open_raster(write(tmp_path / "grey.tif", grey)) as opened:
-        assert np.array_equal(opened[0:70, 0:70], np.repeat(grey[..., None], 3, axis=2))
-    rgba = np.dstack(
-        [picture(70, 70), np.where(np.arange(70) < 30, 0, 255)[None].repeat(70, 0).astype(np.uint8)]
-    )
-    with open_raster(write(tmp_path / "rgba.tif", rgba, photometric="RGB", alpha="YES")) as opened:
-        assert np.array_equal(opened.valid(0, 0, 70, 70), rgba[..., 3] > 0)
-
-
 def test_rasters_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     two = write(tmp_path / "two.tif", np.zeros((40, 40, 2), np.uint8))
     deep = write(tmp_path / "deep.tif", np.zeros((40, 40, 3), np.uint16))
@@ -270,24 +257,6 @@ def by_window(path: Path) -> bool:
     return reads_by_window(path, pixel_count(path))
 
 
-def test_which_images_are_read_by_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    placed = write(tmp_path / "placed.tif", picture(40, 40))
-    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
-    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.png")
-    (tmp_path / "broken.tif").write_bytes(b"II*\0nothing")
-    assert by_window(placed)
-    assert not any(
-        by_window(tmp_path / name) for name in ("plain.tif", "plain.png", "broken.tif", "none.tif")
-    )
-    monkeypatch.setattr(raster, "MAX_PIXELS", 1000)
-    assert by_window(tmp_path / "plain.png")
-
-    monkeypatch.setitem(sys.modules, "rasterio", None)  # importing it fails
-    with pytest.raises(ImageError, match=r"1600 pixels are too many.*pixelwise\[raster\]"):
-        by_window(tmp_path / "plain.png")
-    assert not by_window(tmp_path / "broken.tif")
-
-
 def test_a_picture_beside_a_world_file_or_in_a_format_of_gdal_alone_is_read_by_window(
     tmp_path: Path,
 ) -> None:
@@ -338,24 +307,6 @@ def test_what_no_network_takes_is_said_also_without_a_georeference(
         target.write(bands)
     done = predict_files(Predictor(blurred, CLASSES), [tmp_path / "a.tif"], tmp_path / "out")
     assert ("has 5 bands" if "count" in profile else "holds uint16") in done.failed[0][1]
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="counts the bytes that the process read, as Linux tells them"
-)
-def test_a_picture_stored_in_rows_is_decoded_once_not_once_a_tile(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (300, 2000, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "a.png", compress_level=0)
-
-    def bytes_read() -> int:
-        return int(Path("/proc/self/io").read_text().split()[1])
-
-    with open_raster(tmp_path / "a.png") as found:
-        before = bytes_read()
-        with found.cache_rows(300):
-            for left in range(0, 2000, 100):
-                found[0:300, left : left + 100]
-        assert bytes_read() - before < 1.5 * noise.size
 
 
 def test_rasters_are_averaged_with_their_mirror_as_pictures_are(tmp_path: Path) -> None:
@@ -520,23 +471,6 @@ def test_a_picture_whose_header_promises_more_than_the_file_holds_is_named(tmp_p
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
 
 
-def test_a_palette_is_looked_up_as_in_a_picture_in_memory(tmp_path: Path) -> None:
-    values = (np.arange(70 * 60).reshape(70, 60) % 7).astype(np.uint8)
-    colours = np.random.default_rng(0).integers(0, 256, (7, 3))
-    source = write(tmp_path / "a.tif", values)
-    with rasterio.open(source, "r+") as target:
-        target.write_colormap(
-            1, {value: (*colour.tolist(), 255) for value, colour in enumerate(colours)}
-        )
-    with open_raster(source) as opened:
-        assert np.array_equal(opened[10:50, 5:45], colours[values[10:50, 5:45]])
-    picture = Image.fromarray(values)
-    picture.putpalette(colours.astype(np.uint8).tobytes())
-    picture.save(tmp_path / "a.png")
-    with open_raster(tmp_path / "a.png") as opened:
-        assert np.array_equal(opened[0:70, 0:60], colours[values])
-
-
 def test_cmyk_is_converted_or_refused_with_the_way_out(tmp_path: Path) -> None:
     inks = np.random.default_rng(0).integers(0, 256, (40, 40, 4), dtype=np.uint8)
     with open_raster(write(tmp_path / "a.tif", inks, photometric="CMYK")) as opened:
@@ -584,32 +518,6 @@ def test_polygons_of_a_site_keep_its_coordinates_and_say_so(tmp_path: Path) -> N
         [500000, 4600000 - 32],
         [500032, 4600000],
     )
-
-
-def test_looking_at_a_raster_puts_no_other_threads_filters_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """catch_warnings would put back the filters of its own beginning, and with them take away what
-    was set since.
-    """
-    Image.fromarray(picture(40, 40)).save(tmp_path / "plain.tif")
-    opened = rasterio.open
-
-    def another_thread_sets_a_filter(*given: object, **options: object) -> object:
-        warnings.filterwarnings("ignore", message="of another thread")
-        return opened(*given, **options)
-
-    monkeypatch.setattr(rasterio, "open", another_thread_sets_a_filter)
-    with warnings.catch_warnings():
-        assert not by_window(tmp_path / "plain.tif")
-        warnings.warn(
-            "of another thread", UserWarning, stacklevel=1
-        )  # an error where the filter is lost
-
-
-def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="rename it"):
-        by_window(tmp_path / "b\udce4.tif")
 
 
 def test_a_raster_that_does_not_fit_the_memory_is_refused_before_anything_is_written(
