@@ -164,7 +164,7 @@ def test_a_folder_that_workers_cannot_write_to_stops_the_job_and_says_so(
     out.mkdir()
     for number in range(12):
         (out / f"{number:02}.png").mkdir()  # no file can take a folder's place
-    with pytest.raises(OutputError, match=r"cannot write .*\.png.*\(said by a worker\)"):
+    with pytest.raises(OutputError, match=r"cannot write .*\.png.*\(reported by a worker\)"):
         predict_on_cluster(JobSpec(model, [str(images)], str(out)), Cluster())
 
 

@@ -585,7 +585,7 @@ def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
     order = ordered(model, tmp_path / "part.tar", tmp_path / "out")
     with pytest.raises(
         OutputError,
-        match=r"photo\.png: .*No space left on device; temporary .*\(said by a worker\)",
+        match=r"photo\.png: .*No space left on device; temporary .*\(reported by a worker\)",
     ):
         predict_on_cluster(order, Cluster(workers=2))
 

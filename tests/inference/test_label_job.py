@@ -66,5 +66,5 @@ def test_a_worker_that_cannot_go_on_ends_the_job_and_what_came_before_is_recorde
     a, b, _ = images
     rows = [new_row(a, 12, DONE, mask="a.png"), new_row(b, 12, STOPPED, "the disk is full")]
     result, recorded = states(rows, images, tmp_path / "out")
-    assert str(result) == "the disk is full (said by a worker)"
+    assert str(result) == "the disk is full (reported by a worker)"
     assert recorded == {"a.png": DONE}

@@ -214,7 +214,8 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
     (found,) = one(row)
     assert found["state"] == STOPPED, "no image's fault"
     with pytest.raises(
-        OutputError, match=r"cannot write s3://pixels/out/03\.png .*run again.*\(said by a worker\)"
+        OutputError,
+        match=r"cannot write s3://pixels/out/03\.png .*run again.*\(reported by a worker\)",
     ):
         check_stopped(found)
     one._temp_folder.cleanup()

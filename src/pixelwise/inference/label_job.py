@@ -98,7 +98,7 @@ class LabelJob:
 def check_stopped(row: Row) -> None:
     """Raises OutputError where a worker says that the job cannot go on."""
     if row["state"] == STOPPED:
-        raise OutputError(f"{row['reason']} (said by a worker)")
+        raise OutputError(f"{row['reason']} (reported by a worker)")
 
 
 def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
