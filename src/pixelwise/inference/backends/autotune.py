@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -37,7 +37,7 @@ class AutoRunner:
 
     def __init__(
         self,
-        candidates: dict[str, Callable[[], Runner]],
+        candidates: Mapping[str, Callable[[], Runner]],
         *,
         remembered: Path,
         progress: Progress,
