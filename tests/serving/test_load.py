@@ -368,9 +368,6 @@ def test_those_sent_away_are_asked_to_come_again_one_after_the_other() -> None:
 
 
 def test_a_server_at_rest_does_nothing_but_to_wait_for_its_sweep() -> None:
-    """Gradio's queue, which the page does not use, would look for work a thousand times a
-    second.
-    """
     app = create_app({"a": predictor_of()})
 
     async def at_rest() -> set[str]:

@@ -23,6 +23,7 @@ from pixelwise.classes import Classes
 from pixelwise.errors import ModelError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving import Settings, create_app
+from pixelwise.serving.page import STATIC
 
 from .conftest import asking, live, predictor_of
 
@@ -133,7 +134,7 @@ class Visit:
         self.page.get_by_text("Done in").wait_for()
 
     def legend(self) -> dict[str, str]:
-        items = self.page.locator(".pw-legend li:visible").all()
+        items = self.page.locator(".legend li:visible").all()
         return {i.locator("b").inner_text(): i.locator("span").inner_text() for i in items}
 
     def painted(self, x: int, y: int) -> list[int]:
@@ -164,7 +165,7 @@ def visit(site: Site) -> Iterator[Visit]:
         )
         page.on("pageerror", lambda error: found.said.append(str(error)))
         page.goto(site.url)
-        page.get_by_text("Choose a picture").wait_for()
+        page.locator("main[aria-busy=false]").wait_for()
         yield found
         chromium.close()
 
@@ -308,7 +309,7 @@ def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
     page.get_by_role("checkbox", name="blue").uncheck()
     assert phone.painted(900, 900) == [0, 0, 0, 0]
     assert phone.save("Download mask")[0] == "half_mask.png"
-    small = page.locator(".pw-button:visible").evaluate_all(
+    small = page.locator(".button:visible").evaluate_all(
         "all => all.filter(b => b.offsetHeight < 40).length"
     )
     assert small == 0  # wide enough for a thumb
@@ -322,7 +323,7 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
     page.get_by_role("button", name="Example: Shapes 1").click()
     done.wait_for()
     page.get_by_label("Model").select_option("animals")
-    page.locator(".pw-legend b", has_text="dog").wait_for()
+    page.locator(".legend b", has_text="dog").wait_for()
     assert list(dict.fromkeys(site.asked)) == ["colours", "animals"]
     sent = "Uint8Array.from(atob(data), c => c.charCodeAt(0))"
     carried = (
@@ -335,7 +336,7 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
         "DragEvent('drop', {dataTransfer: d",
     ):
         page.evaluate(
-            f"data => {{ {carried} document.querySelector('.pw').dispatchEvent("
+            f"data => {{ {carried} document.querySelector('#segment').dispatchEvent("
             f"new {event}, bubbles: true}})) }}",
             data,
         )
@@ -343,7 +344,8 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
         page.get_by_role("button", name="Example: Shapes 2").click()
         page.get_by_text("360 x 480 pixels").wait_for()
     page.get_by_role("button", name="Use the camera").click()
-    page.wait_for_function("document.querySelector('video').videoWidth > 0")
+    while not page.evaluate("document.querySelector('video').videoWidth"):
+        time.sleep(0.05)
     page.get_by_role("button", name="Take the picture").click()
     page.get_by_text("Segmenting camera.jpg").or_(
         page.get_by_text("480 x 640 pixels")
@@ -374,6 +376,39 @@ def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(
     while site.told("held", "slow"):
         time.sleep(0.05)
     assert 0 < site.asked.count("slow") < 16
+
+
+def test_stop_ends_the_work_of_the_server_and_the_page_goes_on(desktop: Visit, site: Site) -> None:
+    page = desktop.page
+    page.evaluate("document.querySelector('[data-part=model]').value = 'slow'")
+    page.get_by_label("Choose a picture").set_input_files(
+        {"name": "half.png", "mimeType": "image/png", "buffer": png(halves())}
+    )
+    page.get_by_text(re.compile(r"Segmenting half.png \.\.\. \d+")).wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped.").wait_for()
+    assert page.get_by_role("progressbar", name="Progress").count() == 0
+    assert page.get_by_role("alert").filter(visible=True).count() == 0
+    site.go_on.set()
+    while site.told("held", "slow"):
+        time.sleep(0.05)
+    assert 0 < site.asked.count("slow") < 16
+    page.evaluate("document.querySelector('[data-part=model]').value = 'colours'")
+    desktop.upload(halves())
+
+
+def test_tabs_go_by_arrow_keys_and_by_address(desktop: Visit, site: Site) -> None:
+    page = desktop.page
+    style = page.get_by_role("tab", name="Style")
+    page.get_by_role("tab", name="Segment").focus()
+    page.keyboard.press("ArrowRight")
+    assert style.get_attribute("aria-selected") == "true"
+    assert page.get_by_role("tabpanel", name="Style").is_visible()
+    assert page.url == site.url + "#style"
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("tabpanel", name="Segment").is_visible()
+    page.evaluate("location.hash = '#style'")
+    page.get_by_role("tabpanel", name="Style").wait_for()
 
 
 def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path: Path) -> None:
@@ -474,12 +509,18 @@ def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
     assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
 
 
-def test_nothing_of_gradio_that_takes_files_or_addresses_is_served(site: Site) -> None:
+def test_no_path_gives_files_beside_the_pages_own_or_calls_addresses(site: Site) -> None:
     for path in (
         "gradio_api/file=/etc/passwd",
         "gradio_api/proxy=http://127.0.0.1/",
         "gradio_api/queue/data",
         "monitoring",
+        "static/%2e%2e/app.py",
+        "static/..%2fapp.py",
+        "static//etc/passwd",
+        "static/",
+        "page/examples/3",
+        "page/examples/-1",
     ):
         assert httpx.get(site.url + path).status_code == 404, path
     for path in ("gradio_api/upload", "gradio_api/queue/join", "gradio_api/run/predict"):
@@ -487,17 +528,86 @@ def test_nothing_of_gradio_that_takes_files_or_addresses_is_served(site: Site) -
 
 
 def test_the_page_names_no_other_server_and_calls_none(site: Site) -> None:
-    shell = httpx.get(site.url).text
-    assert "fonts.g" not in shell
-    assert 'rel="preconnect"' not in shell
+    for path in ("", *(f"static/{file.name}" for file in STATIC.iterdir())):
+        text = httpx.get(site.url + path).text.replace("http://www.w3.org/2000/svg", "")
+        assert not re.search("https?://|['\"(]//", text), path
     assert {host for host, _ in CALLED} <= {"127.0.0.1"}
 
 
-def test_without_style_weights_the_tab_says_what_to_do() -> None:
+def test_the_page_runs_its_own_files_alone_and_nothing_that_stands_in_it(site: Site) -> None:
+    answer = httpx.get(site.url)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<style|\bstyle=|\bon\w+=|<script(?![^>]* src=)", answer.text)
+    for file in STATIC.iterdir():
+        assert not re.search(r"\beval\(|new Function|innerHTML", file.read_text(encoding="utf-8"))
+
+
+def test_a_browser_asks_whether_a_file_is_new_and_keeps_it_where_it_is_not(site: Site) -> None:
+    for path in ("", "static/page.js"):
+        assert httpx.get(site.url + path).headers["cache-control"] == "no-cache"
+    tag = httpx.get(site.url + "static/page.css").headers["etag"]
+    again = httpx.get(site.url + "static/page.css", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert "content-security-policy" not in again.headers  # that of the document kept stays
+
+
+def test_all_files_that_the_page_names_are_there_and_of_their_kind(site: Site) -> None:
+    kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    named = set(re.findall(r'"static/([\w.]+)"', httpx.get(site.url).text))
+    for file in STATIC.glob("*.js"):
+        named |= set(re.findall(r'from "\./([\w.]+)"', file.read_text(encoding="utf-8")))
+    assert named == {file.name for file in STATIC.iterdir()} - {"index.html"}
+    for name in named:
+        answer = httpx.get(f"{site.url}static/{name}")
+        assert answer.headers["content-type"].startswith(kinds[Path(name).suffix])
+
+
+def test_the_page_needs_no_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gradio", None)  # an import fails
     client = asking(create_app({"only": predictor_of()}))
-    assert "Style transfer is off: start the server" in client.get("/").text
-    headers = {"Content-Type": "application/octet-stream"}
-    assert (
-        client.post("/page/style?split=1&side=64", content=b"xx", headers=headers).status_code
-        == 422
+    assert "<title>pixelwise</title>" in client.get("/").text
+    assert client.get("/page/settings").json()["models"] == ["only"]
+
+
+def test_without_style_weights_the_tab_says_what_to_do(visit: Visit) -> None:
+    with live(create_app({"only": predictor_of()})) as port:
+        tab = visit.page.context.new_page()
+        tab.goto(f"http://127.0.0.1:{port}/#style")
+        tab.get_by_text("Style transfer is off: start the server").wait_for()
+        assert tab.get_by_role("tab", name="Style").get_attribute("aria-selected") == "true"
+        assert (
+            tab.get_by_label("Choose a photo").count() == 0
+            or not tab.get_by_label("Choose a photo").is_visible()
+        )
+        tab.close()
+        url = f"http://127.0.0.1:{port}/page/style?split=1&side=64"
+        headers = {"Content-Type": "application/octet-stream"}
+        assert httpx.post(url, content=b"xx", headers=headers).status_code == 422
+
+
+def test_a_server_that_is_gone_is_said_in_words(visit: Visit) -> None:
+    with live(create_app({"only": predictor_of()})) as port:
+        tab = visit.page.context.new_page()
+        tab.goto(f"http://127.0.0.1:{port}/")
+        tab.get_by_role("button", name="Example: Shapes 1").wait_for()
+    tab.get_by_label("Choose a picture").set_input_files(
+        {"name": "half.png", "mimeType": "image/png", "buffer": png(halves()[:50, :50])}
     )
+    tab.get_by_role("alert").filter(has_text="the server cannot be reached").wait_for()
+    tab.close()
+
+
+def test_dark_and_light_have_readable_text(desktop: Visit) -> None:
+    contrast = """() => { const s = getComputedStyle(document.body);
+        const light = c => { const [r, g, b] = c.match(/\\d+/g).map(v => (v / 255) ** 2.2);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05 };
+        const [a, b] = [light(s.color), light(s.backgroundColor)];
+        return Math.max(a, b) / Math.min(a, b) }"""
+    grounds = set()
+    for scheme in ("dark", "light"):
+        desktop.page.emulate_media(color_scheme=scheme)
+        assert desktop.page.evaluate(contrast) > 7
+        grounds.add(desktop.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
-from pixelwise.optional import is_installed
 from pixelwise.serving.error_handlers import ErrorBody, answer_problems
 from pixelwise.serving.idle_cleanup import tidy
 from pixelwise.serving.middleware import Guard, Meters
+from pixelwise.serving.page import add_page
 from pixelwise.serving.page_style import Styler
 from pixelwise.serving.responses import Segmentation, Wish
 from pixelwise.serving.service import Service, Style
@@ -81,9 +81,8 @@ def create_app(
 ) -> FastAPI:
     """An ASGI application that serves `predictors` by name, the first one by default.
 
-    With Gradio installed it has a page to try them too; `style` paints in its second tab, by
-    default with the weights that the settings name, if any. Raises ConfigError where there is no
-    predictor.
+    It has a page to try them too; `style` paints in its second tab, by default with the weights
+    that the settings name, if any. Raises ConfigError where there is no predictor.
     """
     settings = settings or Settings()
     meters = Meters()
@@ -114,10 +113,7 @@ def create_app(
     )  # the interactive docs would load scripts from elsewhere
     answer_problems(app)
     _add_routes(app, service)
-    if is_installed("gradio"):
-        from pixelwise.serving.page import mount_page
-
-        mount_page(app, service)
+    add_page(app, service)
     app.add_middleware(Guard, token=settings.token, meters=meters)
     return app
 

@@ -20,7 +20,6 @@ from pixelwise.serving.settings import is_own
 log = logging.getLogger("pixelwise.serving")
 
 OPEN = ("/healthz", "/readyz")
-STRICT = ("/v1", "/healthz", "/readyz", "/metrics", "/openapi.json")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -29,16 +28,12 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
+# Scripts, styles and requests of this server alone; pictures may also be made in the page. What the
+# camera gives is a stream, which needs no source.
 PAGE = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
-    "'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src "
-    "'self' blob:; "
-    "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""What Gradio's page needs: scripts and styles that stand in it, templates that it compiles,
-pictures that it makes. Nothing from other hosts.
-"""
 
 
 class Meters:
@@ -85,7 +80,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"], status)
+                _add_headers(MutableHeaders(raw=message["headers"]), status)
             await send(message)
 
         try:
@@ -177,13 +172,10 @@ def _shows(authorization: str, token: str) -> bool:
     return scheme.lower() in ("basic", "bearer") and hmac.compare_digest(secret, token.encode())
 
 
-def _add_headers(headers: MutableHeaders, path: str, status: int) -> None:
+def _add_headers(headers: MutableHeaders, status: int) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
-    headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
-    named_by_hash = status == 200 and path.startswith(
-        "/assets/"
-    )  # Gradio's scripts: megabytes at each visit otherwise
-    headers.setdefault(
-        "Cache-Control", "private, max-age=31536000, immutable" if named_by_hash else "no-store"
-    )
+    if status != 304:  # it would replace the policy of the document that the browser has kept
+        document = headers.get("content-type", "").startswith("text/html")
+        headers["Content-Security-Policy"] = PAGE if document else NOTHING
+    headers.setdefault("Cache-Control", "no-store")
