@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -562,6 +563,14 @@ def test_all_files_that_the_page_names_are_there_and_of_their_kind(site: Site) -
     for name in named:
         answer = httpx.get(f"{site.url}static/{name}")
         assert answer.headers["content-type"].startswith(kinds[Path(name).suffix])
+
+
+def test_all_files_of_the_page_are_installed() -> None:
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["pixelwise"]
+    installed = {path for pattern in patterns for path in (root / "src/pixelwise").glob(pattern)}
+    assert {path for path in STATIC.rglob("*") if path.is_file()} <= installed
 
 
 def test_the_page_needs_no_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
