@@ -11,14 +11,14 @@ from pydantic import BaseModel
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
-from pixelwise.serving.error_handlers import ErrorBody, answer_problems
+from pixelwise.serving.errors import ErrorBody, answer_problems
 from pixelwise.serving.idle_cleanup import tidy
 from pixelwise.serving.middleware import Guard, Meters
 from pixelwise.serving.page import add_page
-from pixelwise.serving.page_style import Styler
 from pixelwise.serving.responses import Segmentation, Wish
 from pixelwise.serving.service import Service, Style
 from pixelwise.serving.settings import Settings
+from pixelwise.serving.style import Styler
 
 BODY = {
     "required": True,

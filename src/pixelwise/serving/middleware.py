@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixelwise.serving.error_handlers import GONE, ApiError
+from pixelwise.serving.errors import GONE, ApiError
 from pixelwise.serving.settings import is_own
 
 log = logging.getLogger("pixelwise.serving")

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array, encode_image, read_rgb
-from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.errors import ApiError
 from pixelwise.serving.job_queue import Job
 from pixelwise.serving.page_result import answer, data_url
 from pixelwise.serving.page_stream import Lines

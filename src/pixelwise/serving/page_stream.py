@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pixelwise.errors import PixelwiseError
-from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.errors import ApiError
 from pixelwise.serving.job_queue import Job, Lane
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import promised, read_bytes

@@ -14,7 +14,7 @@ from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
 from pixelwise.io.images import encode_image, encode_labels
 from pixelwise.reports.overlays import shares
-from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.errors import ApiError
 
 Format = Literal["mask", "overlay", "confidence", "json"]
 MEDIA: dict[Format, str] = {

@@ -18,7 +18,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.inference.tta import Logits, Pixels
 from pixelwise.io.images import Array
-from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.errors import ApiError
 from pixelwise.serving.job_queue import Job, Lane
 from pixelwise.serving.middleware import Meters
 from pixelwise.serving.responses import MEDIA, Wish, chosen, encode, refuse_unknown, wanted_format
