@@ -40,7 +40,7 @@ def by_brightness(rgb):
 predictor = Predictor(by_brightness, Classes.named(("dark", "light")))
 formats = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 limits = Settings(max_bytes=200_000, max_pixels=4_000_000, formats=formats, deadline=2)
-serve({"a": predictor}, limits, host="127.0.0.1", port=0, said=lambda text: print(text, flush=True))
+serve({"a": predictor}, limits, host="127.0.0.1", port=0, log=lambda text: print(text, flush=True))
 """
 SECONDS = 3.0
 THREADS = 16

@@ -13,7 +13,7 @@ from pycocotools import mask as coco
 
 from pixelwise.errors import ConfigError
 from pixelwise.serving import create_app
-from pixelwise.serving.responses import runs
+from pixelwise.serving.responses import run_lengths
 
 from .conftest import NAMES, asking, file_of, pixels, post, predictor_of
 
@@ -74,7 +74,7 @@ def test_json_has_shares_and_run_lengths_that_coco_reads(
     ("rows", "counts"), [([[0, 1], [1, 1]], [1, 3]), ([[1, 0]], [0, 1, 1]), ([[0, 0]], [2])]
 )
 def test_run_lengths_by_hand(rows: list[list[int]], counts: list[int]) -> None:
-    assert runs(np.array(rows, bool)) == counts
+    assert run_lengths(np.array(rows, bool)) == counts
 
 
 def test_polygons_enclose_what_they_say(client: TestClient) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.inference.predictor import Result
-from pixelwise.serving.page_result import VIEW_PIXELS, answer
+from pixelwise.serving.page import MAX_VIEW_PIXELS, describe_result
 
 NAMES = ("ground", "cat", "dog")
 PALETTE = ((0, 0, 0), (250, 120, 0), (60, 60, 250))
@@ -24,7 +24,7 @@ def plane(text: object) -> np.ndarray:
 
 def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_palette() -> None:
     labels = np.array([[0, 1, 1], [2, 2, 255]], np.uint8)
-    sent = json.loads(json.dumps(answer(result(labels), "pets")))
+    sent = json.loads(json.dumps(describe_result(result(labels), "pets")))
     assert (sent["size"], sent["view"]) == ([2, 3], [2, 3])
     assert plane(sent["labels"]).tolist() == [0, 1, 1, 2, 2, 255]
     assert set(plane(sent["confidence"]).tolist()) == {191}  # of 255
@@ -46,9 +46,9 @@ def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_pal
 def test_a_large_picture_is_shown_smaller_but_saved_whole() -> None:
     labels = np.zeros((2100, 2000), np.uint8)
     labels[:, 1000:] = 1
-    sent = answer(result(labels), "pets")
+    sent = describe_result(result(labels), "pets")
     assert sent["view"] == (1050, 1000)
-    assert 1050 * 1000 <= VIEW_PIXELS < labels.size
+    assert 1050 * 1000 <= MAX_VIEW_PIXELS < labels.size
     assert plane(sent["labels"]).reshape(1050, 1000).mean() == 0.5
     with Image.open(io.BytesIO(base64.b64decode(str(sent["mask"])))) as mask:
         assert mask.size == (2000, 2100)

@@ -15,7 +15,7 @@ from pixelwise.cli.main import main
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.run import _listener, check_open, load_all, serve
+from pixelwise.serving.run import _listen, check_host, load_models, serve
 
 from .conftest import by_brightness, pixels, predictor_of
 
@@ -31,7 +31,7 @@ def slow(rgb):
         sys.stdin.readline()
     return by_brightness(rgb)
 
-serve({"a": predictor_of(slow)}, Settings(), host="127.0.0.1", port=0, said=lambda text: print(text, flush=True))
+serve({"a": predictor_of(slow)}, Settings(), host="127.0.0.1", port=0, log=lambda text: print(text, flush=True))
 print("ended well", flush=True)
 """
 
@@ -57,7 +57,7 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
             asking = threading.Thread(target=lambda: found.append(Client(url).labels(pixels())))
             asking.start()
             client = Client(url)
-            while b'pixelwise_held{model="a"} 1.0' not in client._ask("/metrics"):
+            while b'pixelwise_held{model="a"} 1.0' not in client._request("/metrics"):
                 pass
             process.send_signal(signal.SIGTERM)
             while reached(url):
@@ -76,18 +76,18 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_an_address_that_others_reach_demands_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match="give a --token"):
-        check_open(host, Settings())
-    check_open(host, Settings(token="long-enough-a-token"))
+        check_host(host, Settings())
+    check_host(host, Settings(token="long-enough-a-token"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_the_own_machine_needs_none(host: str) -> None:
-    check_open(host, Settings())
+    check_host(host, Settings())
 
 
 def test_answers_do_not_wait_for_an_acknowledgement() -> None:
     """Without TCP_NODELAY each answer of two writes takes 40 ms on an idle connection."""
-    with _listener("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -103,7 +103,7 @@ def test_a_port_in_use_is_said() -> None:
             Settings(),
             host="127.0.0.1",
             port=taken.getsockname()[1],
-            said=print,
+            log=print,
         )
 
 
@@ -126,7 +126,7 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
     ):
         monkeypatch.setattr(name, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
-        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, said=said)
+        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=said)
 
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
@@ -138,11 +138,11 @@ def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
         "portraits",
     ]
     made: list[str] = []
-    found = load_all(given[:2] + given[3:], lambda model: made.append(model) or predictor_of())
+    found = load_models(given[:2] + given[3:], lambda model: made.append(model) or predictor_of())
     assert list(found) == ["run.v2", "small", "portraits"]
     assert made == given[:2] + given[3:]
     with pytest.raises(ConfigError, match="two models are called 'small'"):
-        load_all(["small.onnx", "other/small.xml"], lambda _: predictor_of())
+        load_models(["small.onnx", "other/small.xml"], lambda _: predictor_of())
 
 
 def test_the_command_refuses_in_one_line(

@@ -16,9 +16,9 @@ import pytest
 from pixelwise.inference.threads import WORKERS
 from pixelwise.serving import Settings, create_app
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.idle_cleanup import tidy
-from pixelwise.serving.job_queue import BusyError, Lane, StoppedError
-from pixelwise.serving.service import PAINTERS
+from pixelwise.serving.idle_cleanup import release_idle_memory
+from pixelwise.serving.job_queue import BusyError, JobQueue, StoppedError
+from pixelwise.serving.service import MAX_STYLE_JOBS
 
 from .conftest import Gate, by_brightness, file_of, live, pixels, predictor_of
 
@@ -53,7 +53,7 @@ def answered(connection: socket.socket) -> tuple[int, dict]:
 
 
 def held(port: int) -> int:
-    text = Client(f"http://127.0.0.1:{port}")._ask("/metrics").decode()
+    text = Client(f"http://127.0.0.1:{port}")._request("/metrics").decode()
     return int(
         float(
             next(line for line in text.splitlines() if line.startswith("pixelwise_held{")).split()[
@@ -78,7 +78,7 @@ def test_a_full_queue_says_when_to_come_again_and_is_free_afterwards(gate: Gate)
         assert (refused.value.status, refused.value.code) == (503, "queue_full")
         assert (refused.value.retry_after or 0) >= 1
         with pytest.raises(ServerError) as unready:
-            client._ask("/readyz")
+            client._request("/readyz")
         assert unready.value.status == 503
         gate.open.set()
         for connection in first:
@@ -177,45 +177,45 @@ def test_many_clients_get_the_masks_of_their_own_images() -> None:
 
 
 def test_a_place_is_held_until_its_thread_has_ended() -> None:
-    lane = Lane(1)
+    queue = JobQueue(1)
     open_ = threading.Event()
     reached = threading.Event()
 
     def work() -> None:
         reached.set()
         assert open_.wait(10)
-        job.say(0.5)
+        job.report_progress(0.5)
 
-    with lane.place() as job:
+    with queue.acquire() as job:
         future = job.start(work)
         assert reached.wait(10)
-    with pytest.raises(BusyError), lane.place():
+    with pytest.raises(BusyError), queue.acquire():
         pass
     open_.set()
-    until(lambda: lane.held == 0)
+    until(lambda: queue.active == 0)
     with pytest.raises(StoppedError):
         future.result()
-    lane.close()
+    queue.close()
 
 
 def test_more_than_can_be_done_in_time_is_not_taken() -> None:
-    lane = Lane(100, threads=1, seconds=0.02)
-    with lane.place() as job:
+    queue = JobQueue(100, threads=1, max_wait_s=0.02)
+    with queue.acquire() as job:
         job.start(lambda: time.sleep(0.3)).result()  # so 0.03 s by the moving average
-        with pytest.raises(BusyError), lane.place():
+        with pytest.raises(BusyError), queue.acquire():
             pass
-    until(lambda: lane.held == 0)
-    with lane.place(), pytest.raises(BusyError), lane.place():
+    until(lambda: queue.active == 0)
+    with queue.acquire(), pytest.raises(BusyError), queue.acquire():
         pass
 
 
 def test_files_of_more_bytes_than_there_is_room_for_are_not_taken_but_one_always_is() -> None:
-    lane = Lane(100, room=10)
-    with lane.place(30), pytest.raises(BusyError), lane.place(1):
+    queue = JobQueue(100, max_bytes=10)
+    with queue.acquire(30), pytest.raises(BusyError), queue.acquire(1):
         pass
-    with lane.place(6), lane.place(4), pytest.raises(BusyError), lane.place(1):
+    with queue.acquire(6), queue.acquire(4), pytest.raises(BusyError), queue.acquire(1):
         pass
-    assert (lane.held, lane.bytes) == (0, 0)
+    assert (queue.active, queue.active_bytes) == (0, 0)
 
 
 @contextmanager
@@ -244,21 +244,21 @@ def lines_of(connection: socket.socket) -> Lines:
 
 
 def test_when_to_come_again_follows_from_the_work_and_not_from_the_waiting() -> None:
-    lane = Lane(150, threads=1)
+    queue = JobQueue(150, threads=1)
     with ExitStack() as places:
         for _ in range(150):
-            places.enter_context(lane.place()).start(lambda: time.sleep(0.005))
-        until(lambda: lane.done == 0 and lane.held == 150)
-        lane._pool.submit(
+            places.enter_context(queue.acquire()).start(lambda: time.sleep(0.005))
+        until(lambda: queue.finished == 0 and queue.active == 150)
+        queue._pool.submit(
             int
         ).result()  # all are done: the last ones waited for 150 times as long as they worked
-    until(lambda: lane.held == 0)
+    until(lambda: queue.active == 0)
     with ExitStack() as places:
         for _ in range(150):
-            places.enter_context(lane.place())
+            places.enter_context(queue.acquire())
         with pytest.raises(BusyError) as refused:
-            places.enter_context(lane.place())
-    assert refused.value.seconds <= 3
+            places.enter_context(queue.acquire())
+    assert refused.value.retry_after <= 3
 
 
 def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_gets_on() -> None:
@@ -281,9 +281,7 @@ def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(
 ) -> None:
     with live(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
         with paged(port, file_of(pixels(320, 320))) as lines:
-            assert (
-                "nothing went on for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
-            )
+            assert "no progress for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
         gate.open.set()
         until(lambda: held(port) == 0)
         gc.collect()
@@ -337,7 +335,9 @@ def test_one_picture_is_painted_at_a_time_and_few_wait() -> None:
     photo = file_of(pixels())
     with live(create_app({"a": predictor_of()}, style=style)) as port, ExitStack() as stack:
         path = f"style?split={len(photo)}&side=64"
-        asked = [stack.enter_context(paged(port, photo + photo, path)) for _ in range(PAINTERS)]
+        asked = [
+            stack.enter_context(paged(port, photo + photo, path)) for _ in range(MAX_STYLE_JOBS)
+        ]
         assert next(asked[0]) == (200, {"progress": 0.5})
         until(lambda: busy(port, path))
         open_.set()
@@ -352,14 +352,14 @@ def busy(port: int, path: str) -> bool:
 
 
 def test_those_sent_away_are_asked_to_come_again_one_after_the_other() -> None:
-    lane = Lane(1)
+    queue = JobQueue(1)
     times = []
-    with lane.place() as job:
+    with queue.acquire() as job:
         job.start(lambda: time.sleep(0.3)).result()
         for _ in range(200):
-            with pytest.raises(BusyError) as refused, lane.place():
+            with pytest.raises(BusyError) as refused, queue.acquire():
                 pass
-            times.append(refused.value.seconds)
+            times.append(refused.value.retry_after)
     assert times == sorted(times)
     assert times[0] == 1
     assert (
@@ -376,7 +376,7 @@ def test_a_server_at_rest_does_nothing_but_to_wait_for_its_sweep() -> None:
             return {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
 
     running = asyncio.run(at_rest())
-    assert {name for name in running if "at_rest" not in name} == {"tidy"}
+    assert {name for name in running if "at_rest" not in name} == {"release_idle_memory"}
 
 
 def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,15 +386,15 @@ def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) ->
         def release_memory(self) -> None:
             self.swept += 1
 
-    monkeypatch.setattr("pixelwise.serving.idle_cleanup.SECONDS", 0.05)
-    lane = Lane(2)
+    monkeypatch.setattr("pixelwise.serving.idle_cleanup.IDLE_S", 0.05)
+    queue = JobQueue(2)
     runner = Kept()
 
     async def burst() -> None:
-        task = asyncio.create_task(tidy([lane], [runner, by_brightness]))
+        task = asyncio.create_task(release_idle_memory([queue], [runner, by_brightness]))
         await asyncio.sleep(0.2)
         assert runner.swept == 0
-        with lane.place():
+        with queue.acquire():
             await asyncio.sleep(0.2)
             assert runner.swept == 0
         await asyncio.sleep(0.5)
@@ -402,4 +402,4 @@ def test_memory_is_swept_once_the_lanes_rest(monkeypatch: pytest.MonkeyPatch) ->
 
     asyncio.run(burst())
     assert runner.swept == 1
-    lane.close()
+    queue.close()

@@ -1,38 +1,55 @@
 """The page for people: an image in, its classes over it. Files in static/, and routes of its own.
 
-Images take a road of their own, /page/..., which tells of progress and keeps nothing.
+Images take a road of their own, /page/..., which reports progress and keeps nothing.
 """
 
+import asyncio
+import base64
+import gzip
+import json
+import logging
+import math
 import mimetypes
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from PIL import Image
 from pydantic import BaseModel
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from pixelwise.classes import VOID_COLOUR
 from pixelwise.datasets.synthetic import draw_scene
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, PixelwiseError
+from pixelwise.inference.predictor import Result
 from pixelwise.io.images import Array, encode_image, read_rgb
 from pixelwise.serving.errors import ApiError
-from pixelwise.serving.job_queue import Job
-from pixelwise.serving.page_result import answer, data_url
-from pixelwise.serving.page_stream import Lines
+from pixelwise.serving.job_queue import Job, JobQueue
+from pixelwise.serving.params import SegmentParams
+from pixelwise.serving.responses import encode
 from pixelwise.serving.service import Service
 from pixelwise.serving.settings import Settings
-from pixelwise.serving.upload import check_header, decode
+from pixelwise.serving.upload import body_size_limit, check_header, decode, read_bytes
 
 STATIC = Path(__file__).with_name("static")
 # A browser asks each time whether a file is still the same: no mixture of two versions.
 REVALIDATE = {"Cache-Control": "no-cache"}
+# Larger images are shown smaller, so that a browser repaints them at once; mask and data keep
+# their size.
+MAX_VIEW_PIXELS = 4_000_000
 STYLE_SIDES = range(64, 1025)
 STYLE_OFF = (
     "Style transfer is off: start the server with --style-weights FILE (torchvision's VGG-19) "
     "to have it here."
 )
+Work = Callable[[bytes, Job], dict[str, object]]
+_DEFAULTS = SegmentParams.model_validate({})
+_log = logging.getLogger(__name__)
 
 
 class Example(BaseModel):
@@ -53,7 +70,7 @@ class PageSettings(BaseModel):
     examples: list[Example]
 
 
-class StaticPage(StaticFiles):
+class PageFiles(StaticFiles):
     """The files of the page, which a browser may keep as long as the server says they are new."""
 
     def file_response(self, *args: object, **options: object) -> Response:
@@ -69,7 +86,7 @@ def add_page(app: FastAPI, service: Service) -> None:
     """
     # Windows may call a script text/plain, which no browser runs beside `nosniff`.
     mimetypes.add_type("text/javascript", ".js")
-    app.mount("/static", StaticPage(directory=STATIC))
+    app.mount("/static", PageFiles(directory=STATIC))
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def index() -> Response:
@@ -81,8 +98,9 @@ def add_page(app: FastAPI, service: Service) -> None:
 
 def _add_settings(app: FastAPI, service: Service) -> None:
     examples = draw_examples()
+    files = [encode_image(rgb, "JPEG") for rgb in examples.values()]
     settings = PageSettings(
-        models=list(service.lanes),
+        models=list(service.queues),
         max_bytes=service.settings.max_bytes,
         style_notice=STYLE_OFF if service.style is None else "",
         examples=[
@@ -90,7 +108,6 @@ def _add_settings(app: FastAPI, service: Service) -> None:
             for number, title in enumerate(examples)
         ],
     )
-    files = [encode_image(rgb, "JPEG") for rgb in examples.values()]
 
     @app.get("/page/settings", include_in_schema=False)
     async def page_settings() -> PageSettings:
@@ -111,9 +128,9 @@ def _add_streams(app: FastAPI, service: Service) -> None:
     async def segment(model: str) -> Response:
         def work(body: bytes, job: Job) -> dict[str, object]:
             check_header(body, settings)
-            return answer(service.labelled(model, body, job), model)
+            return describe_result(service.segment(model, body, job), model)
 
-        return Lines(service.lane(model), settings, work)
+        return ProgressStream(service.get_queue(model), settings, work)
 
     @app.post("/page/style", include_in_schema=False)
     async def transfer_style(split: int, side: int) -> Response:
@@ -126,9 +143,9 @@ def _add_streams(app: FastAPI, service: Service) -> None:
         def work(body: bytes, job: Job) -> dict[str, object]:
             content = _read_image(body[:split], settings)
             painting = _read_image(body[split:], settings)
-            return {"image": data_url(style(content, painting, side, job.say))}
+            return {"image": encode_data_url(style(content, painting, side, job.report_progress))}
 
-        return Lines(service.painting, settings, work)
+        return ProgressStream(service.style_queue, settings, work)
 
 
 def _read_image(data: bytes, settings: Settings) -> Array:
@@ -146,3 +163,107 @@ def draw_examples() -> dict[str, Array]:
     if portrait.is_file():
         examples["Portrait of Grace Hopper"] = read_rgb(portrait)
     return examples
+
+
+class ProgressStream(Response):
+    """Lines of JSON: {"progress": 0 to 1} while `work` goes on in `queue`, then {"answer": ...} or
+    {"error": {"message": ...}}.
+
+    The settings' deadline is for the upload, and then for each step: a large image may take as long
+    as it gets on.
+    """
+
+    def __init__(self, queue: JobQueue, settings: Settings, work: Work) -> None:
+        self.queue = queue
+        self.settings = settings
+        self.work = work
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hold a place from the first byte of the upload to the last one of the answer, or until
+        the visitor leaves.
+        """
+        request = Request(scope, receive)
+        deadline = self.settings.deadline
+        with self.queue.acquire(body_size_limit(request, self.settings)) as job:
+            try:
+                body = await asyncio.wait_for(read_bytes(request, self.settings), deadline)
+            except TimeoutError as error:
+                message = f"the file was not received within {deadline:g} s"
+                raise ApiError(408, "upload_too_slow", message) from error
+            lines = self._stream_lines(body, job)
+            await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
+
+    async def _stream_lines(self, body: bytes, job: Job) -> AsyncIterator[str]:
+        deadline = self.settings.deadline
+        loop = asyncio.get_running_loop()
+        updates = asyncio.Queue[float | None]()  # shares, then None when the work has ended
+        job.on_progress = lambda share: loop.call_soon_threadsafe(updates.put_nowait, share)
+        result = asyncio.wrap_future(job.start(partial(self._answer, body, job)))
+        result.add_done_callback(lambda _: updates.put_nowait(None))
+        try:
+            while (share := await asyncio.wait_for(updates.get(), deadline)) is not None:
+                yield _json_line(progress=share)
+            yield await result
+        except (PixelwiseError, ApiError) as error:
+            yield _error_line(str(error))
+        except TimeoutError:
+            yield _error_line(
+                f"no progress for {deadline:g} s: the server is too busy; try again later"
+            )
+        except Exception:
+            _log.exception("internal error in a request of the page")
+            yield _error_line("something went wrong on the server; see its log")
+        finally:
+            result.cancel()
+
+    def _answer(self, body: bytes, job: Job) -> str:
+        # megabytes of JSON: encoded in the worker's thread, not in the event loop
+        return _json_line(answer=self.work(body, job))
+
+
+def _json_line(**entry: object) -> str:
+    return json.dumps(entry) + "\n"
+
+
+def _error_line(message: str) -> str:
+    return _json_line(error={"message": message})
+
+
+def describe_result(result: Result, model: str) -> dict[str, object]:
+    """What the page's viewer needs of a result, as JSON can hold it.
+
+    classes: name and colour by id. image: a JPEG of at most MAX_VIEW_PIXELS as data URL; labels and
+    confidence (255 = sure) at its size (`view`, height and width), bytes row by row, compressed
+    with gzip, in base64. mask: the whole palette PNG in base64. data: the JSON of /v1/segment.
+    """
+    step = max(1, math.ceil((result.labels.size / MAX_VIEW_PIXELS) ** 0.5))
+    labels = np.ascontiguousarray(result.labels[::step, ::step])  # (H / step, W / step)
+    confidence = np.rint(result.confidence[::step, ::step] * 255).astype(np.uint8)
+    photo = result.rgb
+    if step > 1:
+        width_height = labels.shape[::-1]
+        photo = np.asarray(Image.fromarray(photo).resize(width_height, Image.Resampling.BOX))
+    return {
+        "size": result.labels.shape,
+        "view": labels.shape,
+        "classes": [
+            {"name": name, "colour": colour}
+            for name, colour in zip(result.classes, result.palette, strict=True)
+        ],
+        "void": VOID_COLOUR,
+        "image": encode_data_url(photo),
+        "labels": _pack(labels),
+        "confidence": _pack(confidence),
+        "mask": base64.b64encode(encode(result, _DEFAULTS, "mask", model)).decode(),
+        "data": encode(result, _DEFAULTS, "json", model).decode(),
+    }
+
+
+def encode_data_url(rgb: Array) -> str:
+    """(H, W, 3) uint8 as a JPEG within an address."""
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_image(rgb, 'JPEG')).decode()}"
+
+
+def _pack(plane: Array) -> str:
+    return base64.b64encode(gzip.compress(plane.tobytes(), compresslevel=1)).decode()
