@@ -22,7 +22,7 @@ from pixelwise.serving.settings import Settings, is_loopback
 
 # Large enough for any burst; the kernel's own limit is net.core.somaxconn.
 BACKLOG = 2048
-# New objects between two collections of garbage: more than by default, as requests leave few cycles.
+# New objects between two collections of garbage: rarer than by default, as requests leave few.
 GC_THRESHOLD = 5000
 
 
