@@ -64,9 +64,9 @@ class Client:
             image = encode_image(image, "PNG")
         data = image if isinstance(image, bytes) else Path(image).read_bytes()
         boundary = uuid4().hex
-        given = {name: value for name, value in params.items() if value is not None}
+        query = {name: value for name, value in params.items() if value is not None}
         return self._request(
-            f"/v1/segment?{urlencode(given, doseq=True)}",
+            f"/v1/segment?{urlencode(query, doseq=True)}",
             _encode_form(data, boundary),
             {"Content-Type": f"multipart/form-data; boundary={boundary}"},
         )
