@@ -62,9 +62,9 @@ def file_of(rgb: np.ndarray, kind: str = "PNG") -> bytes:
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
-    found = Gate()
-    yield found
-    found.open.set()
+    gate = Gate()
+    yield gate
+    gate.open.set()
 
 
 @pytest.fixture
@@ -81,16 +81,16 @@ def app() -> FastAPI:
 
 @pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with asking(app) as found:
-        yield found
+    with client_of(app) as client:
+        yield client
 
 
-def asking(app: FastAPI) -> TestClient:
+def client_of(app: FastAPI) -> TestClient:
     return TestClient(app, base_url="http://localhost")
 
 
 @contextmanager
-def live(app: FastAPI) -> Iterator[int]:
+def run_server(app: FastAPI) -> Iterator[int]:
     """The app on a free port of a real server; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(

@@ -29,10 +29,10 @@ from .conftest import (
     count_active,
     file_of,
     form_of,
-    live,
     open_request,
     pixels,
     predictor_of,
+    run_server,
     wait_until,
 )
 
@@ -52,20 +52,20 @@ def plane(text: object) -> np.ndarray:
 
 def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_palette() -> None:
     labels = np.array([[0, 1, 1], [2, 2, 255]], np.uint8)
-    sent = json.loads(json.dumps(describe_result(result(labels), "pets")))
-    assert (sent["size"], sent["view"]) == ([2, 3], [2, 3])
-    assert plane(sent["labels"]).tolist() == [0, 1, 1, 2, 2, 255]
-    assert set(plane(sent["confidence"]).tolist()) == {191}  # of 255
-    assert sent["classes"][1] == {"name": "cat", "colour": [250, 120, 0]}
-    told = json.loads(sent["data"])
-    assert told["model"] == "pets"
-    assert {entry["name"]: entry["pixels"] for entry in told["classes"]} == {
+    answer = json.loads(json.dumps(describe_result(result(labels), "pets")))
+    assert (answer["size"], answer["view"]) == ([2, 3], [2, 3])
+    assert plane(answer["labels"]).tolist() == [0, 1, 1, 2, 2, 255]
+    assert set(plane(answer["confidence"]).tolist()) == {191}  # of 255
+    assert answer["classes"][1] == {"name": "cat", "colour": [250, 120, 0]}
+    data = json.loads(answer["data"])
+    assert data["model"] == "pets"
+    assert {entry["name"]: entry["pixels"] for entry in data["classes"]} == {
         "cat": 2,
         "dog": 2,
         "ground": 1,
         "void": 1,
     }
-    with Image.open(io.BytesIO(base64.b64decode(sent["mask"]))) as mask:
+    with Image.open(io.BytesIO(base64.b64decode(answer["mask"]))) as mask:
         assert mask.mode == "P"
         assert np.array_equal(np.asarray(mask), labels)
         assert mask.convert("RGB").getpixel((1, 0)) == (250, 120, 0)
@@ -74,13 +74,13 @@ def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_pal
 def test_a_large_picture_is_shown_smaller_but_saved_whole() -> None:
     labels = np.zeros((2100, 2000), np.uint8)
     labels[:, 1000:] = 1
-    sent = describe_result(result(labels), "pets")
-    assert sent["view"] == (1050, 1000)
+    answer = describe_result(result(labels), "pets")
+    assert answer["view"] == (1050, 1000)
     assert 1050 * 1000 <= MAX_VIEW_PIXELS < labels.size
-    assert plane(sent["labels"]).reshape(1050, 1000).mean() == 0.5
-    with Image.open(io.BytesIO(base64.b64decode(str(sent["mask"])))) as mask:
+    assert plane(answer["labels"]).reshape(1050, 1000).mean() == 0.5
+    with Image.open(io.BytesIO(base64.b64decode(str(answer["mask"])))) as mask:
         assert mask.size == (2000, 2100)
-    with Image.open(io.BytesIO(base64.b64decode(str(sent["image"]).partition(",")[2]))) as photo:
+    with Image.open(io.BytesIO(base64.b64decode(str(answer["image"]).partition(",")[2]))) as photo:
         assert photo.size == (1000, 1050)
 
 
@@ -115,19 +115,19 @@ def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_g
         return by_brightness(rgb)
 
     rgb = pixels(32, 320)  # 11 tiles, so many at once as there are WORKERS
-    with live(create_app({"a": predictor_of(slow, tile=32)}, Settings(deadline=0.4))) as port:
+    with run_server(create_app({"a": predictor_of(slow, tile=32)}, Settings(deadline=0.4))) as port:
         start = time.monotonic()
         with open_stream(port, file_of(rgb)) as lines:
-            said = [line for _, line in lines]
+            messages = [line for _, line in lines]
         assert time.monotonic() - start > 0.4
-    assert sorted(line["progress"] for line in said[:-1]) == [tile / 11 for tile in range(11)]
-    assert said[-1]["answer"]["size"] == [32, 320]
+    assert sorted(line["progress"] for line in messages[:-1]) == [tile / 11 for tile in range(11)]
+    assert messages[-1]["answer"]["size"] == [32, 320]
 
 
 def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with live(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
+    with run_server(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
         with open_stream(port, file_of(pixels(320, 320))) as lines:
             assert "no progress for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
         gate.open.set()
@@ -138,7 +138,7 @@ def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(
 
 
 def test_the_page_and_the_interface_share_one_queue_from_the_first_byte_on(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate)}, Settings(queue=1))) as port:
+    with run_server(create_app({"a": predictor_of(gate)}, Settings(queue=1))) as port:
         with open_stream(port, b"half", length=1000):
             wait_until(lambda: count_active(port) == 1)
             with pytest.raises(ServerError) as refused:
@@ -151,7 +151,7 @@ def test_the_page_and_the_interface_share_one_queue_from_the_first_byte_on(gate:
 
 
 def test_a_visitor_who_leaves_while_waiting_is_never_computed(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate)})) as port:
+    with run_server(create_app({"a": predictor_of(gate)})) as port:
         body = form_of(file_of(pixels()))
         working = [open_request(port, body, len(body)) for _ in range(WORKERS + 1)]
         wait_until(lambda: gate.tiles == WORKERS)
@@ -168,31 +168,31 @@ def test_a_visitor_who_leaves_while_waiting_is_never_computed(gate: Gate) -> Non
 def test_one_picture_is_painted_at_a_time_and_few_wait() -> None:
     open_ = threading.Event()
     at_once = [0]
-    most = [0]
+    peak = [0]
 
     def style(
         content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]
     ) -> np.ndarray:
         at_once[0] += 1
-        most[0] = max(most[0], at_once[0])
+        peak[0] = max(peak[0], at_once[0])
         progress(0.5)
         assert open_.wait(10)
         at_once[0] -= 1
         return content
 
     photo = file_of(pixels())
-    with live(create_app({"a": predictor_of()}, style=style)) as port, ExitStack() as stack:
+    with run_server(create_app({"a": predictor_of()}, style=style)) as port, ExitStack() as stack:
         path = f"style?split={len(photo)}&side=64"
-        asked = [
+        streams = [
             stack.enter_context(open_stream(port, photo + photo, path))
             for _ in range(MAX_STYLE_JOBS)
         ]
-        assert next(asked[0]) == (200, {"progress": 0.5})
+        assert next(streams[0]) == (200, {"progress": 0.5})
         wait_until(lambda: is_refused(port, path))
         open_.set()
-        for lines in asked:
+        for lines in streams:
             assert "image" in list(lines)[-1][1]["answer"]
-        assert most == [1]
+        assert peak == [1]
 
 
 def is_refused(port: int, path: str) -> bool:

@@ -51,11 +51,11 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with log, subprocess.Popen(command, **pipes, stderr=log, text=True) as process:
         try:
-            said = process.stdout.readline()
-            url = said.split(" on ")[1].split(";")[0]
-            found = []
-            asking = threading.Thread(target=lambda: found.append(Client(url).labels(pixels())))
-            asking.start()
+            line = process.stdout.readline()
+            url = line.split(" on ")[1].split(";")[0]
+            masks = []
+            request = threading.Thread(target=lambda: masks.append(Client(url).labels(pixels())))
+            request.start()
             client = Client(url)
             while b'pixelwise_held{model="a"} 1.0' not in client._request("/metrics"):
                 pass
@@ -64,8 +64,8 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
                 pass
             process.stdin.write("\n")
             process.stdin.flush()
-            asking.join()
-            assert (found[0] == predictor_of().predict(pixels()).labels).all()
+            request.join()
+            assert (masks[0] == predictor_of().predict(pixels()).labels).all()
             assert process.stdout.read() == "ended well\n"
         finally:
             process.kill()
@@ -114,7 +114,7 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
         seen.append(rgb.shape)
         return by_brightness(rgb)
 
-    def said(text: str) -> None:
+    def stop(text: str) -> None:
         assert seen == [(1, 3, 480, 640)]
         raise KeyboardInterrupt
 
@@ -126,21 +126,23 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
     ):
         monkeypatch.setattr(name, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
-        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=said)
+        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=stop)
 
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
     (tmp_path / "run.v2").mkdir()
-    given = [
+    models = [
         str(tmp_path / "run.v2"),
         "runs/small.onnx",
         "best=runs/a=b/model.safetensors",
         "portraits",
     ]
-    made: list[str] = []
-    found = load_models(given[:2] + given[3:], lambda model: made.append(model) or predictor_of())
-    assert list(found) == ["run.v2", "small", "portraits"]
-    assert made == given[:2] + given[3:]
+    loaded: list[str] = []
+    predictors = load_models(
+        models[:2] + models[3:], lambda model: loaded.append(model) or predictor_of()
+    )
+    assert list(predictors) == ["run.v2", "small", "portraits"]
+    assert loaded == models[:2] + models[3:]
     with pytest.raises(ConfigError, match="two models are called 'small'"):
         load_models(["small.onnx", "other/small.xml"], lambda _: predictor_of())
 

@@ -16,17 +16,17 @@ from .conftest import (
     count_active,
     file_of,
     form_of,
-    live,
     open_request,
     pixels,
     predictor_of,
     read_error,
+    run_server,
     wait_until,
 )
 
 
 def test_a_full_queue_says_when_to_come_again_and_is_free_afterwards(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate)}, Settings(queue=2))) as port:
+    with run_server(create_app({"a": predictor_of(gate)}, Settings(queue=2))) as port:
         body = form_of(file_of(pixels()))
         first = [open_request(port, body, len(body)) for _ in range(2)]
         wait_until(lambda: count_active(port) == 2)
@@ -49,7 +49,7 @@ def test_a_full_queue_says_when_to_come_again_and_is_free_afterwards(gate: Gate)
 
 
 def test_who_leaves_while_waiting_is_never_computed(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate)})) as port:
+    with run_server(create_app({"a": predictor_of(gate)})) as port:
         body = form_of(file_of(pixels()))
         working = [open_request(port, body, len(body)) for _ in range(WORKERS + 1)]
         wait_until(lambda: gate.tiles == WORKERS)
@@ -67,7 +67,7 @@ def test_who_leaves_while_waiting_is_never_computed(gate: Gate) -> None:
 
 
 def test_who_leaves_stops_the_tiles_that_are_still_to_come(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate, tile=32)})) as port:
+    with run_server(create_app({"a": predictor_of(gate, tile=32)})) as port:
         body = form_of(file_of(pixels(320, 320)))  # 144 tiles
         connection = open_request(port, body, len(body))
         assert gate.reached.wait(10)
@@ -80,7 +80,7 @@ def test_who_leaves_stops_the_tiles_that_are_still_to_come(gate: Gate) -> None:
 
 
 def test_a_request_that_takes_too_long_is_answered_at_its_deadline(gate: Gate) -> None:
-    with live(create_app({"a": predictor_of(gate)}, Settings(deadline=0.3))) as port:
+    with run_server(create_app({"a": predictor_of(gate)}, Settings(deadline=0.3))) as port:
         body = form_of(file_of(pixels()))
         with open_request(port, body, len(body)) as connection:
             status, error = read_error(connection)
@@ -90,7 +90,7 @@ def test_a_request_that_takes_too_long_is_answered_at_its_deadline(gate: Gate) -
 
 
 def test_a_slow_upload_ends_at_the_deadline_and_gives_its_place_back() -> None:
-    with live(create_app({"a": predictor_of()}, Settings(deadline=0.3))) as port:
+    with run_server(create_app({"a": predictor_of()}, Settings(deadline=0.3))) as port:
         with open_request(port, HEAD, 1000) as connection:
             status, error = read_error(connection)
         assert (status, error["code"]) == (408, "upload_too_slow")
@@ -98,7 +98,7 @@ def test_a_slow_upload_ends_at_the_deadline_and_gives_its_place_back() -> None:
 
 
 def test_too_many_bytes_are_refused_while_they_come_whatever_the_header_says() -> None:
-    with live(create_app({"a": predictor_of()}, Settings(max_bytes=50_000))) as port:
+    with run_server(create_app({"a": predictor_of()}, Settings(max_bytes=50_000))) as port:
         chunk = b"%x\r\n%s\r\n" % (40_000, bytes(40_000))
         head = b"%x\r\n%s\r\n" % (len(HEAD), HEAD)
         for body, length in ((head + 2 * chunk, None), (b"", 10_000_000)):
@@ -109,7 +109,7 @@ def test_too_many_bytes_are_refused_while_they_come_whatever_the_header_says() -
 
 
 def test_a_client_that_leaves_in_its_upload_gives_its_place_back() -> None:
-    with live(create_app({"a": predictor_of()})) as port:
+    with run_server(create_app({"a": predictor_of()})) as port:
         connection = open_request(port, HEAD, 1000)
         wait_until(lambda: count_active(port) == 1)
         connection.close()
@@ -117,7 +117,7 @@ def test_a_client_that_leaves_in_its_upload_gives_its_place_back() -> None:
 
 
 def test_many_clients_get_the_masks_of_their_own_images() -> None:
-    with live(create_app({"a": predictor_of(tile=32)})) as port:
+    with run_server(create_app({"a": predictor_of(tile=32)})) as port:
         client = Client(f"http://127.0.0.1:{port}")
         wrong = []
 

@@ -20,7 +20,7 @@ from pixelwise.errors import ModelError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving import Settings, create_app
 
-from ..conftest import live
+from ..conftest import run_server
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = [
@@ -108,7 +108,7 @@ def site() -> Iterator[Site]:
         for model in ("colours", "animals", "slow", "broken", "wrong")
     }
     sys.addaudithook(_record_connection)
-    with live(create_app(models, SETTINGS, style=server.style)) as port:
+    with run_server(create_app(models, SETTINGS, style=server.style)) as port:
         server.url = f"http://127.0.0.1:{port}/"
         yield server
         server.resume.set()

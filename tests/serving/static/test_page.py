@@ -11,7 +11,7 @@ import pytest
 from pixelwise.serving import create_app
 from pixelwise.serving.page import STATIC
 
-from ..conftest import asking, predictor_of
+from ..conftest import client_of, predictor_of
 from .conftest import CONNECTED, SETTINGS, Site, Visit
 
 
@@ -96,7 +96,7 @@ def test_all_files_of_the_page_are_installed() -> None:
 
 def test_the_page_needs_no_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)  # an import fails
-    client = asking(create_app({"only": predictor_of()}))
+    client = client_of(create_app({"only": predictor_of()}))
     assert "<title>pixelwise</title>" in client.get("/").text
     assert client.get("/page/settings").json()["models"] == ["only"]
 

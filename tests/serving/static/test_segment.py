@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelwise.serving import create_app
 
-from ..conftest import live, predictor_of
+from ..conftest import predictor_of, run_server
 from .conftest import PALETTE, SETTINGS, Site, Visit, halves, png
 
 
@@ -276,7 +276,7 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visi
 
 
 def test_a_server_that_is_gone_is_said_in_words(visit: Visit) -> None:
-    with live(create_app({"only": predictor_of()})) as port:
+    with run_server(create_app({"only": predictor_of()})) as port:
         tab = visit.page.context.new_page()
         tab.goto(f"http://127.0.0.1:{port}/")
         tab.get_by_role("button", name="Example: Shapes 1").wait_for()

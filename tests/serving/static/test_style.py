@@ -8,7 +8,7 @@ from PIL import Image
 
 from pixelwise.serving import create_app
 
-from ..conftest import live, predictor_of
+from ..conftest import predictor_of, run_server
 from .conftest import Site, Visit, halves, png
 
 
@@ -31,7 +31,7 @@ def test_a_style_is_painted_in_the_second_tab(desktop: Visit, site: Site) -> Non
 
 
 def test_without_style_weights_the_tab_says_what_to_do(visit: Visit) -> None:
-    with live(create_app({"only": predictor_of()})) as port:
+    with run_server(create_app({"only": predictor_of()})) as port:
         tab = visit.page.context.new_page()
         tab.goto(f"http://127.0.0.1:{port}/#style")
         tab.get_by_text("Style transfer is off: start the server").wait_for()
