@@ -34,7 +34,9 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-AUTHENTICATE = {"WWW-Authenticate": 'Bearer, Basic realm="pixelwise"'}
+# Chromium takes the first scheme of the line and reads the rest as its parameters, so it asks for a
+# password only where Basic comes first and Bearer has a parameter too.
+AUTHENTICATE = {"WWW-Authenticate": 'Basic realm="pixelwise", Bearer realm="pixelwise"'}
 
 
 class Metrics:

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pixelwise.serving import create_app
+from pixelwise.serving import Settings, create_app
 from pixelwise.serving.page import STATIC
 
-from ..conftest import client_of, predictor_of
+from ..conftest import client_of, predictor_of, run_server
 from .conftest import CONNECTED, SETTINGS, Site, Visit
 
 
@@ -126,3 +126,16 @@ def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
     )
     assert post(site, "page/segment?model=none", b"x").status_code == 404
     assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
+
+
+def test_with_a_token_the_browsers_password_opens_the_page(visit: Visit) -> None:
+    token = "a-long-random-token"
+    with run_server(create_app({"only": predictor_of()}, Settings(token=token))) as port:
+        credentials = {"username": "anybody", "password": token}
+        context = visit.page.context.browser.new_context(http_credentials=credentials)
+        tab = context.new_page()
+        tab.goto(f"http://127.0.0.1:{port}/")
+        tab.get_by_role("button", name="Example: Shapes 1").click()
+        tab.get_by_text("Done in").wait_for()
+        assert not tab.get_by_label("Model").is_visible()  # there is one alone
+        context.close()
