@@ -12,7 +12,7 @@ from pixelwise.classes import VOID
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
 from pixelwise.io.images import encode_image, encode_labels
-from pixelwise.reports.overlays import shares
+from pixelwise.reports.overlays import class_shares
 from pixelwise.serving.params import Format, SegmentParams
 
 MEDIA_TYPES: dict[Format, str] = {
@@ -79,7 +79,7 @@ def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
 def _describe(result: Result, params: SegmentParams, model: str) -> dict[str, Any]:
     height, width = result.labels.shape
     entries: dict[int, dict[str, Any]] = {}
-    for label, share in shares(result.labels).items():
+    for label, share in class_shares(result.labels).items():
         known = label < len(result.classes)
         entries[label] = {
             "id": label,
