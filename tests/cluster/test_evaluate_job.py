@@ -13,7 +13,8 @@ from pixelwise.cluster.evaluate_job import ClusterScorer, EvalTask, EvalWorker, 
 from pixelwise.cluster.watchdog import DEFAULT_PACE, SLOWDOWN
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.errors import DataError
-from pixelwise.evaluation.scoring import evaluate, match
+from pixelwise.evaluation.class_match import match_classes
+from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.load import load
 
 pytestmark = pytest.mark.filterwarnings(
@@ -44,7 +45,7 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     monkeypatch.setattr(module, "call_actor", lambda method, *args: method(*args))
     predictor = load(model)
     dataset = open_dataset(shapes)
-    shared = match(predictor.classes, dataset.classes)
+    shared = match_classes(predictor.classes, dataset.classes)
     judge = EvalWorker(EvalTask(model, {}, {}, dataset.read_labels, shared, None, attempts))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"

@@ -11,8 +11,9 @@ from pixelwise.cluster.watchdog import Watchdog
 from pixelwise.cluster.worker import MAX_ATTEMPTS, call_actor, load_predictor
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.evaluation.result import Evaluation, Measures, Shared
-from pixelwise.evaluation.scoring import announced, concluded, measured
+from pixelwise.evaluation.class_match import ClassMatch
+from pixelwise.evaluation.result import Evaluation, MetricAccumulator
+from pixelwise.evaluation.scoring import evaluate_image, log_class_match, summarize
 from pixelwise.inference.batching import Batch, make_batches
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import read_pixel_counts
@@ -24,14 +25,14 @@ from pixelwise.progress import Progress
 @dataclass(frozen=True)
 class EvalTask:
     """What every worker needs: the RayExecutor's model, options of `load` and `always`, what
-    `measured` takes, and the handle of an AttemptTracker.
+    `evaluate_image` takes, and the handle of an AttemptTracker.
     """
 
     model: Any
     loading: Mapping[str, Any]
     always: Mapping[str, Any]
     read_labels: Callable[[Path], Array]
-    shared: Shared
+    shared: ClassMatch
     temperature: float | None
     attempts: Any
 
@@ -57,7 +58,7 @@ class EvalBatch:
 
 class EvalWorker:
     """Holds the model. Called with a row of a batch it gives a row for each image: its number, and
-    its Measures or the reason why there are none.
+    its MetricAccumulator or the reason why there are none.
     """
 
     def __init__(self, task: EvalTask) -> None:
@@ -87,7 +88,7 @@ class EvalWorker:
         number, pair = numbered
         task = self._task
         try:
-            measures = measured(
+            measures = evaluate_image(
                 self._predictor, task.read_labels, task.shared, task.temperature, pair
             )
         except PixelwiseError as error:
@@ -102,8 +103,8 @@ class ClusterScorer:
     """In place of `score`, for `evaluate`: the work is done on a cluster, and the figures are those
     of one machine.
 
-    Measures of each image are joined in the order of the images, so that every sum is the same to
-    the last bit.
+    The metrics of each image are merged in the order of the images, so that every sum is the same
+    to the last bit.
     """
 
     model: Path
@@ -124,7 +125,7 @@ class ClusterScorer:
         """As `score`. Raises DataError where an image cannot be measured, ConfigError as
         `connect` does.
         """
-        shared = announced(predictor.classes, dataset, pairs, split, progress)
+        shared = log_class_match(predictor.classes, dataset, pairs, split, progress)
         with connect(self.cluster, progress) as ray:
             masks = [pair.mask for pair in pairs[:1]]
             executor = RayExecutor.create(ray, self.cluster, self.model, self.loading, masks)
@@ -143,7 +144,7 @@ class ClusterScorer:
                 what=f"evaluating {split} on {executor.workers} workers",
                 total=len(pairs),
             )
-            return concluded(measures, shared, split, [pair.name for pair in pairs])
+            return summarize(measures, shared, split, [pair.name for pair in pairs])
 
 
 def _make_eval_batches(pairs: Sequence[Pair], workers: int) -> list[EvalBatch]:
@@ -156,11 +157,11 @@ def _make_eval_batches(pairs: Sequence[Pair], workers: int) -> list[EvalBatch]:
     ]
 
 
-def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[Measures]:
+def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[MetricAccumulator]:
     """The measures by the numbers of their images, each as soon as those before it exist; once
     each.
     """
-    waiting = dict[int, Measures]()
+    waiting = dict[int, MetricAccumulator]()
     next_number = 0
     for row in rows:
         if row["number"] < 0:
