@@ -32,7 +32,7 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(
     assert many.as_dict() == alone.as_dict()
     assert (many.scores.counts == alone.scores.counts).all()
     assert many.scores.images == 12
-    assert many.measures.reliability.error == alone.measures.reliability.error, (
+    assert many.metrics.reliability.error == alone.metrics.reliability.error, (
         "no rounding in between"
     )
 
