@@ -143,9 +143,9 @@ class Visit:
         return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread
 def visit(site: Site) -> Iterator[Visit]:
-    """One browser with one page for all: it takes seconds to start."""
+    """One browser with one page for a module: it takes seconds to start."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.is_file():
         pytest.skip("Chromium is not installed")
