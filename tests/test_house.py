@@ -36,7 +36,6 @@ FLOORS = {
     "__main__": 11,
 }
 HANDED_OVER = {
-    ("io", "inference"): "names of results",
     ("datasets", "checks"): "what was seen of masks",
 }
 FILES = sorted(SOURCE.rglob("*.py"))

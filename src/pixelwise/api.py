@@ -8,10 +8,12 @@ from typing import Any
 
 from pixelwise.config_fields import check_names, option_fields
 from pixelwise.errors import unknown_choice_error
-from pixelwise.inference.load import load, worth_measuring
+from pixelwise.inference.label_job import Predictions
+from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
-from pixelwise.inference.predict_files import Predictions, find_images, predict_files
+from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.sources import find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.models.checkpoint import Header, bundled, read_header
 from pixelwise.models.pretrained import PACKAGES
@@ -48,12 +50,13 @@ def predict(
             raise unknown_choice_error("option", name, known)
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
-    loading["runtime"] = worth_measuring(
-        loading.get("runtime", "auto"), find_images(inputs), model, loading.get("precision")
+    sources = find_sources(inputs)
+    loading["runtime"] = choose_runtime(
+        loading.get("runtime", "auto"), sources, model, loading.get("precision")
     )
     predictor = load(model, tile=tile, overlap=overlap, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
-    return predict_files(predictor, inputs, out, choices=choices, recipe=recipe, progress=progress)
+    return predict_files(predictor, sources, out, choices=choices, recipe=recipe, progress=progress)
 
 
 def serve(
@@ -74,20 +77,20 @@ def serve(
     Settings, such as token. Raises ConfigError for an unknown one, for an address that others reach
     without a token, and for one that is taken.
     """
-    from pixelwise.serving.run import check_open, load_all  # the extra `serve`
+    from pixelwise.serving.run import check_host, load_models  # the extra `serve`
     from pixelwise.serving.run import serve as run_server
     from pixelwise.serving.settings import Settings
 
     check_names(settings, Settings)
     limits = Settings(**settings)
-    check_open(host, limits)  # before the models are loaded, which takes seconds
+    check_host(host, limits)  # before the models are loaded, which takes seconds
     progress = progress or Progress()
     make = partial(
         load, device=device, precision=precision, tile=tile, runtime=runtime, progress=progress
     )
     names = [models] if isinstance(models, str | Path) else models
-    predictors = load_all([str(name) for name in names], make)
-    run_server(predictors, limits, host=host, port=port, said=progress.log)
+    predictors = load_models([str(name) for name in names], make)
+    run_server(predictors, limits, host=host, port=port, log=progress.log)
 
 
 def export_model(

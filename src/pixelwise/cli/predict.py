@@ -21,7 +21,7 @@ from pixelwise.inference.options import PredictOptions
 
 Images = Annotated[
     list[str],
-    typer.Argument(help="Image files, folders, quoted patterns ('*.jpg') or .txt lists."),
+    typer.Argument(help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc."),
 ]
 Overlap = Annotated[float, typer.Option(help="Share of a tile that overlaps with its neighbours.")]
 MaxMemory = Annotated[
@@ -53,7 +53,7 @@ Estimate = Annotated[
 def predict(
     model: Model,
     images: Images,
-    out: Annotated[str, typer.Option(help="Folder for the masks.", rich_help_panel=OUTPUT)],
+    out: Annotated[str, typer.Option(help="Folder or URI for the masks.", rich_help_panel=OUTPUT)],
     tile: Tile = (1024, 1024),
     overlap: Overlap = 0.0625,
     max_memory: MaxMemory = None,
@@ -84,12 +84,12 @@ def predict(
     }
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.predict_job import Order, predict_on_cluster
+        from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
-        order = Order(model, images, out, PredictOptions(**options), loading, overwrite, estimate)
-        outcome = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
+        spec = JobSpec(model, images, out, PredictOptions(**options), loading, overwrite, estimate)
+        outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:
-            _print_counts(outcome.written, outcome.skipped, len(outcome.failed), out)
+            _print_counts(len(outcome.written), len(outcome.skipped), len(outcome.failed), out)
         return
     result = job(model, images, out, overwrite=overwrite, progress=progress, **loading, **options)
     _print_counts(len(result.written), len(result.skipped), len(result.failed), out)

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,7 @@ from threading import Lock
 
 from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.hardware import count_threads
-from pixelwise.inference.backends.sessions import AGREEMENT, fastest, try_runners
+from pixelwise.inference.backends.sessions import AGREEMENT, Trial, fastest, try_runners
 from pixelwise.inference.tta import Logits, Pixels, Runner, release_memory, specialize_for_shape
 from pixelwise.io.atomic import atomic, write_text
 from pixelwise.progress import Progress
@@ -27,7 +27,7 @@ _PACKAGES = ("pixelwise", "torch", "onnxruntime", "openvino")
 
 
 class AutoRunner:
-    """At the first tile it tries all candidates, says and keeps the fastest whose labels agree with
+    """At the first tile it tries all candidates, logs and keeps the fastest whose labels agree with
     the reference's.
 
     candidates: functions that make a runner, by name; one of them is REFERENCE. remembered: a JSON
@@ -37,7 +37,7 @@ class AutoRunner:
 
     def __init__(
         self,
-        candidates: dict[str, Callable[[], Runner]],
+        candidates: Mapping[str, Callable[[], Runner]],
         *,
         remembered: Path,
         progress: Progress,
@@ -47,71 +47,73 @@ class AutoRunner:
         self.remembered = remembered
         self.progress = progress
         self.precision = precision
-        self.chosen = self._earlier()
+        self.chosen = self._load_earlier_choice()
         self._turn = Lock()
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        return self._settled(rgb, lambda runner: runner)(rgb)
+        return self._choose(rgb, lambda runner: runner)(rgb)
 
     def specialize_for_shape(self) -> Runner:
         """As the chosen runner is; the candidates are tried so too."""
         prepared = cache(specialize_for_shape)
-        return lambda rgb: prepared(self._settled(rgb, specialize_for_shape))(rgb)
+        return lambda rgb: prepared(self._choose(rgb, specialize_for_shape))(rgb)
 
     def release_memory(self) -> None:
         """As the chosen runner does."""
         if self.chosen is not None:
             release_memory(self.chosen)
 
-    def _settled(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
+    def _choose(self, rgb: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
         with self._turn:
             if self.chosen is None:
-                self.chosen = self._measured(rgb, way)
+                self.chosen = self._measure(rgb, prepare)
         return self.chosen
 
-    def _measured(self, rgb: Pixels, way: Callable[[Runner], Runner]) -> Runner:
+    def _measure(self, rgb: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
         runners = dict[str, Runner]()
-        ways = dict[str, Runner]()
+        prepared = dict[str, Runner]()
         for name, make in self.candidates.items():
             try:
                 runner = make()
-                ways[name] = way(runner)
-                ways[name](rgb[:1])
+                prepared[name] = prepare(runner)
+                prepared[name](rgb[:1])
                 runners[name] = runner
-            except (
-                PixelwiseError
-            ) as error:  # such as a cache that cannot be written: PyTorch needs none
+            # such as a cache that cannot be written: PyTorch needs none
+            except PixelwiseError as error:
                 if name == REFERENCE:
                     raise
                 self.progress.log(f"runtime {name} left out: {error}")
-        trials = try_runners({name: ways[name] for name in runners}, rgb[:1], reference=REFERENCE)
-        among = {
-            n: trial for n, trial in trials.items() if n.endswith(self.precision or "")
-        } or trials
-        agree = any(
-            trial.agreement >= AGREEMENT for trial in among.values()
-        )  # a precision that was given may not
-        name = fastest(among) if agree else max(among, key=lambda n: among[n].agreement)
-        why = (
-            "the fastest whose labels agree"
-            if agree
-            else f"of {self.precision} the nearest, as none agrees,"
+        trials = try_runners(
+            {name: prepared[name] for name in runners}, rgb[:1], reference=REFERENCE
         )
-        listed = "; ".join(
-            f"{n} {1e3 * t.seconds:.0f} ms, {100 * t.agreement:.2f} %" for n, t in trials.items()
-        )
-        self.progress.log(f"runtime {name}: {why} (a tile, agreement: {listed})")
-        with suppress(
-            OutputError
-        ):  # a cache that cannot be written only costs the next run a measurement
-            write_text(
-                self.remembered,
-                json.dumps({"runtime": name, "seconds": trials[name].seconds}) + "\n",
-            )
+        name = self._log_choice(trials)
+        choice = {"runtime": name, "seconds": trials[name].seconds}
+        # a cache that cannot be written only costs the next run a measurement
+        with suppress(OutputError):
+            write_text(self.remembered, json.dumps(choice) + "\n")
         return runners[name]
 
-    def _earlier(self) -> Runner | None:
+    def _log_choice(self, trials: dict[str, Trial]) -> str:
+        """The name of the runner to take."""
+        suffix = self.precision or ""
+        allowed = {name: trial for name, trial in trials.items() if name.endswith(suffix)}
+        allowed = allowed or trials
+        # those of a precision that was asked for may all disagree
+        if any(trial.agreement >= AGREEMENT for trial in allowed.values()):
+            name = fastest(allowed)
+            reason = "the fastest whose labels agree"
+        else:
+            name = max(allowed, key=lambda name: allowed[name].agreement)
+            reason = f"of {self.precision} the nearest, as none agrees,"
+        table = "; ".join(
+            f"{candidate} {1e3 * trial.seconds:.0f} ms, {100 * trial.agreement:.2f} %"
+            for candidate, trial in trials.items()
+        )
+        self.progress.log(f"runtime {name}: {reason} (a tile, agreement: {table})")
+        return name
+
+    def _load_earlier_choice(self) -> Runner | None:
         try:
             name = json.loads(self.remembered.read_text(encoding="utf-8"))["runtime"]
             runner = self.candidates[name]()
@@ -134,10 +136,11 @@ def model_key(path: Path) -> str:
     versions that run it.
     """
     digest = hashlib.sha256()
-    for part in (path, path.with_suffix(".bin"))[: 1 + (path.suffix == ".xml")]:
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    for part in files:
         with part.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
     digest.update(json.dumps([_version(name) for name in _PACKAGES]).encode())
     return digest.hexdigest()[:20]
 
@@ -163,10 +166,10 @@ def kept_file(path: Path, make: Callable[[], bytes]) -> Path:
     except (OSError, ValueError):
         whole = False
     if not whole:
-        made = make()
-        with atomic(path) as draft:
-            draft.write_bytes(made)
-        write_text(sums, str(zlib.crc32(made)))
+        content = make()
+        with atomic(path) as temp_path:
+            temp_path.write_bytes(content)
+        write_text(sums, str(zlib.crc32(content)))
     return path
 
 

@@ -22,21 +22,18 @@ from pixelwise.optional import require_package
 
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 
+# Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another runner.
 AGREEMENT = 0.995
-"""Share of pixels whose label must be that of PyTorch in float32 for `auto` to take another
-runner.
-"""
 
 _TRIALS = 3
 
-_KEPT = 512
-"""Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its
-own 5000 are hundreds of megabytes where every picture has another size
-(benchmarks/results/serve.md).
-"""
+# Operators prepared for one shape of input that OpenVINO keeps, a stream: some eight shapes. Its
+# own 5000 are hundreds of megabytes where every picture has another size
+# (benchmarks/results/serve.md).
+_MAX_CACHED_OPERATORS = 512
 
-_FEW = 4
-"""Shapes that may stay prepared when memory is given back."""
+# Shapes that may stay prepared when memory is given back.
+_MAX_CACHED_SHAPES = 4
 
 
 class OnnxRunner:
@@ -84,9 +81,9 @@ class OpenVinoRunner:
             # Every process binds its threads to the first cores: several that share a machine would
             # meet on these.
             "ENABLE_CPU_PINNING": count_threads() >= count_cores(),
-            "CPU_RUNTIME_CACHE_CAPACITY": _KEPT,
+            "CPU_RUNTIME_CACHE_CAPACITY": _MAX_CACHED_OPERATORS,
         }
-        with self._refused():
+        with self._translated_errors():
             self._model = self._core.read_model(str(path))
         self.network: _Network | None = None  # for any shape
         self.steady_networks = WeakValueDictionary[tuple[int, ...], _Network]()
@@ -100,7 +97,7 @@ class OpenVinoRunner:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
         with self._turn:
             self._shapes.add(rgb.shape)
-            self.network = network = self.network or self._compiled()
+            self.network = network = self.network or self._compile()
         return network(rgb)
 
     def specialize_for_shape(self) -> Runner:
@@ -110,12 +107,12 @@ class OpenVinoRunner:
 
         The network lives as long as what is returned, and is shared by all that are in use.
         """
-        mine = dict[tuple[int, ...], _Network]()
+        own_networks = dict[tuple[int, ...], _Network]()
 
         def run(rgb: Pixels) -> Logits:
             with self._turn:
-                network = self.steady_networks.get(rgb.shape) or self._compiled(rgb.shape)
-                mine[rgb.shape] = self.steady_networks[rgb.shape] = network
+                network = self.steady_networks.get(rgb.shape) or self._compile(rgb.shape)
+                own_networks[rgb.shape] = self.steady_networks[rgb.shape] = network
             return network(rgb)
 
         return run
@@ -123,26 +120,26 @@ class OpenVinoRunner:
     def release_memory(self) -> None:
         """Give back the memory that is kept between calls; the next call takes it again.
 
-        What is prepared for single shapes goes only with the network, which is compiled anew if
+        What is prepared for single shapes goes only with the network, which is compiled again if
         there were some.
         """
         with self._turn:
-            if len(self._shapes) > _FEW:
+            if len(self._shapes) > _MAX_CACHED_SHAPES:
                 self.network = None
                 self._shapes.clear()
             elif self.network:
                 self.network.compiled.release_memory()
 
-    def _compiled(self, shape: tuple[int, ...] | None = None) -> "_Network":
+    def _compile(self, shape: tuple[int, ...] | None = None) -> "_Network":
         model = self._model
-        with self._refused(), kept_signal_stack():
+        with self._translated_errors(), kept_signal_stack():
             if shape is not None:
                 model = model.clone()
                 model.reshape(list(shape))
             return _Network(self._core.compile_model(model, "CPU", self._settings))
 
     @contextmanager
-    def _refused(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -156,15 +153,14 @@ class _Network:
 
     def __init__(self, compiled: Any) -> None:
         self.compiled = compiled
-        self._mine = local()
+        self._per_thread = local()
 
     def __call__(self, rgb: Pixels) -> Logits:
-        if not hasattr(self._mine, "request"):
+        if not hasattr(self._per_thread, "request"):
             with kept_signal_stack():
-                self._mine.request = self.compiled.create_infer_request()
-        logits: Logits = self._mine.request.infer({"rgb": rgb})[
-            0
-        ]  # a copy: the request's own memory is used again
+                self._per_thread.request = self.compiled.create_infer_request()
+        # a copy: the request's own memory is used again
+        logits: Logits = self._per_thread.request.infer({"rgb": rgb})[0]
         return logits
 
 
