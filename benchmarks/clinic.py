@@ -26,8 +26,8 @@ from faults import FAULTS, Fault, Patient, save_mask
 from machine import provenance
 from PIL import Image
 
-from pixelwise.checks.examine import Checkup, examine
-from pixelwise.checks.issue_types import KINDS
+from pixelwise.checks.examine import CheckResult, examine
+from pixelwise.datasets.issue_types import ISSUE_TYPES
 from pixelwise.datasets.registry import open_dataset
 
 TRAIN = 40
@@ -70,7 +70,7 @@ def faults(data: Path, only: str) -> list[str]:
             ", ".join(f"{f.id} {f.places}" for f in seen.findings.of(s)) or "none"
             for s in ("error", "warning", "note")
         ]
-        lines.append(f"| {name} | {len(seen.looks)} | {' | '.join(said)} |")
+        lines.append(f"| {name} | {len(seen.pairs)} | {' | '.join(said)} |")
     rows = []
     score = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ def faults(data: Path, only: str) -> list[str]:
         }
         clean = {name: spots(examine(patient.root)) for name, patient in sets.items()}
         errors = {
-            name: sorted({kind for kind, _ in them if KINDS[kind].severity == "error"})
+            name: sorted({kind for kind, _ in them if ISSUE_TYPES[kind].severity == "error"})
             for name, them in clean.items()
         }
         for fault in FAULTS:
@@ -139,9 +139,11 @@ def plant(
     return ("yes" if new else "no"), ("yes" if named else "no"), ", ".join(sorted(new)) or "none"
 
 
-def spots(found: Checkup) -> set[tuple[str, str]]:
+def spots(found: CheckResult) -> set[tuple[str, str]]:
     """(kind, file name or text) of everything found."""
-    return {(f.id, hit.file.name if hit.file else "") for f in found.findings for hit in f.hits}
+    return {
+        (f.id, issue.file.name if issue.file else "") for f in found.findings for issue in f.issues
+    }
 
 
 def sample(data: Path, name: str, folder: Path) -> Patient:

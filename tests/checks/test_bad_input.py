@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise.checks.check_dataset import check
 from pixelwise.checks.examine import examine
-from pixelwise.checks.findings import shown
+from pixelwise.datasets.issues import printable_path
 from pixelwise.errors import DataError, OutputError
 
 
@@ -22,8 +22,8 @@ def test_malformed_json_is_named_with_line_and_column(patient: faults.Patient) -
     (patient.root / "classes.txt").unlink()
     (patient.root / "classes.json").write_text('{\n "0": "ground",\n "1" "circle"\n}')
     finding = next(f for f in examine(patient.root).findings if f.id == "classes-malformed")
-    assert finding.hits[0].position == (3, 6)
-    assert "line 3" in finding.hits[0].text
+    assert finding.issues[0].position == (3, 6)
+    assert "line 3" in finding.issues[0].text
 
 
 def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
@@ -43,8 +43,8 @@ def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
     (patient.root / "classes.txt").unlink()
     (patient.root / "classes.csv").write_text("\n".join(rows))
     finding = next(f for f in examine(patient.root).findings if f.id == "colour-stray")
-    assert [(hit.position, hit.count) for hit in finding.hits] == [((17, 23), 1)]
-    assert "(128, 0, 0)" in finding.hits[0].text
+    assert [(hit.position, hit.count) for hit in finding.issues] == [((17, 23), 1)]
+    assert "(128, 0, 0)" in finding.issues[0].text
 
 
 def test_a_name_that_is_not_utf8_can_be_printed_and_written_as_json(
@@ -64,7 +64,7 @@ def test_a_name_that_is_not_utf8_can_be_printed_and_written_as_json(
     )
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert any(finding["id"] == "name-not-utf8" for finding in found["findings"])
-    assert shown(Path(name)) == "caf\\xe9"
+    assert printable_path(Path(name)) == "caf\\xe9"
 
 
 def test_the_page_needs_no_network_and_shows_thumbnails_and_shares(
@@ -98,7 +98,7 @@ def test_a_folder_whose_listing_fails_is_said(
             raise PermissionError(13, "Permission denied", str(folder))
         return listed(folder)
 
-    from pixelwise.checks import inventory as layout
+    from pixelwise.datasets import types as layout
 
     listed = layout.list_images
     monkeypatch.setattr(layout, "list_images", refuse)
@@ -125,7 +125,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pixelwise.checks.repair.shutil.copyfile", full)
+    monkeypatch.setattr("pixelwise.checks.repair_pair.shutil.copyfile", full)
     with pytest.raises(OutputError, match="No space"):
         check(patient.root, fix=tmp_path / "mended")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
@@ -143,17 +143,17 @@ def test_training_reads_the_mended_copy_of_a_broken_set(
     patient: faults.Patient, tmp_path: Path
 ) -> None:
     from pixelwise.datasets.registry import open_dataset
-    from pixelwise.datasets.scan import survey
+    from pixelwise.datasets.scan import scan_split
     from pixelwise.progress import Progress
 
     (patient.root / "masks/train/000.png").write_bytes(b"")
     (patient.root / "masks/train/001.png").unlink()
     with pytest.raises(DataError):
-        survey(open_dataset(patient.root), "train", progress=Progress())
+        scan_split(open_dataset(patient.root), "train", progress=Progress())
     check(patient.root, fix=tmp_path / "mended")
     dataset = open_dataset(tmp_path / "mended")
     assert dataset.classes.names == patient.names
-    kept = survey(dataset, "train", progress=Progress())
+    kept = scan_split(dataset, "train", progress=Progress())
     assert len(kept.pairs) == 18
 
 
@@ -174,7 +174,7 @@ def test_a_file_without_partner_may_have_a_name_that_is_not_utf8(
     assert "caf\\xe9" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "\\udce9" not in (tmp_path / "mended/fixes.jsonl").read_text(encoding="utf-8")
     for finding in found.findings:
-        for hit in finding.hits:
+        for hit in finding.issues:
             hit.text.encode("utf-8")  # raises where bytes of the name are left in it
 
 

@@ -10,8 +10,8 @@ import clinic_faults as faults  # conftest.py has put it there
 import pytest
 
 from pixelwise.checks.examine import examine
-from pixelwise.checks.issue_types import KINDS
 from pixelwise.checks.repair import repair
+from pixelwise.datasets.issue_types import ISSUE_TYPES
 from pixelwise.progress import Progress
 
 # A few faults show only in photographs or need more classes than shapes have; the benchmark covers
@@ -48,15 +48,15 @@ def test_a_fault_is_named_and_none_of_what_fix_promises_is_left(
     assert set(fault.kinds) & found.findings.ids(), sorted(found.findings.ids())
     done = repair(found, tmp_path / "mended", progress=Progress())
     again = examine(tmp_path / "mended")
-    left = {kind for kind in again.findings.ids() if KINDS[kind].mended}
+    left = {kind for kind in again.findings.ids() if ISSUE_TYPES[kind].repaired}
     assert not left, [
-        hit.text for finding in again.findings for hit in finding.hits if finding.id in left
+        hit.text for finding in again.findings for hit in finding.issues if finding.id in left
     ]
     assert snapshot(patient.root) == before
     log = [json.loads(line) for line in (tmp_path / "mended/fixes.jsonl").read_text().splitlines()]
     assert len(log) == done.changes
     assert sum(entry["change"] == "left out" for entry in log) <= done.left_out
-    assert done.kept == len(again.looks)
+    assert done.kept == len(again.pairs)
 
 
 def test_clean_data_has_no_error_and_no_warning(clean: Path, clean_binary: Path) -> None:

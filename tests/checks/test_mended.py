@@ -93,7 +93,7 @@ def test_a_disk_that_fills_up_on_a_mask_leaves_no_half_copy(
             raise OutputError(f"cannot write {path}: no space left")
         write_labels(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pixelwise.checks.repair.write_labels", full)
+    monkeypatch.setattr("pixelwise.checks.repair_pair.write_labels", full)
     with pytest.raises(OutputError, match="no space left"):
         check(root, fix=tmp_path / "mended")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
@@ -109,7 +109,7 @@ def test_an_image_that_fails_while_it_is_mended_leaves_no_mask_of_it(
     def gone(path: Path) -> None:
         raise DataError(f"{path}: cannot be read")
 
-    monkeypatch.setattr("pixelwise.checks.repair.read_rgb", gone)
+    monkeypatch.setattr("pixelwise.checks.repair_pair.read_rgb", gone)
     _, done = check(root, fix=tmp_path / "mended")
     assert done
     assert (done.kept, done.left_out) == (7, 1)
@@ -203,7 +203,7 @@ def test_a_classes_file_of_void_alone_is_named(tmp_path: Path) -> None:
 def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.checks.findings.MOST_KEPT", 2)
+    monkeypatch.setattr("pixelwise.checks.findings.MAX_ISSUES", 2)
     rng = np.random.default_rng(0)
     masks = [object_at(number).astype(np.uint8) for number in range(16)]
     masks[2:6] = [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(4)]
@@ -240,6 +240,6 @@ def test_one_mask_in_colours_does_not_make_the_others_odd(patient: faults.Patien
         hit.file
         for finding in found.findings
         if finding.id == "encodings-mixed"
-        for hit in finding.hits
+        for hit in finding.issues
     ]
     assert odd == [mask]

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pixelwise.checks.edge_alignment import Fit
-from pixelwise.checks.findings import Hit
-from pixelwise.checks.inspect_pairs import Look
+from pixelwise.datasets.edge_alignment import Fit
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.pair_stats import PairStats
 
 _SURE = 3.0
 _BETTER = 1.0
@@ -27,25 +27,25 @@ _ENOUGH = 8
 _SET_LOW = 1.6
 
 
-def alignment_hits(looks: Sequence[Look]) -> Iterator[Hit]:
+def find_alignment_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     """Shifted, mirrored and unfitting labels, of single pairs and of the whole set."""
-    fits = [(look, look.fit) for look in looks if look.fit]
-    whole = set(_whole(looks, [fit for _, fit in fits])) if len(fits) >= _ENOUGH else set()
+    fits = [(stats, stats.fit) for stats in pairs if stats.fit]
+    whole = set(_whole(pairs, [fit for _, fit in fits])) if len(fits) >= _ENOUGH else set()
     yield from whole
     here = np.array([fit.here for _, fit in fits])
     low = _LOWEST
     if len(fits) >= _ENOUGH:
         quarter, middle, upper = np.quantile(here, [0.25, 0.5, 0.75])
         low = max(_LOWEST, float(middle - _SPREADS * (upper - quarter)))
-    kinds = {hit.kind.replace("masks-", "mask-") for hit in whole}
-    for look, fit in fits:
-        hit = _pair(look, fit, low)  # what fits nowhere as well as is usual is no shift
-        if hit and hit.kind not in kinds and "mask-misfit" not in kinds:
-            yield hit
+    set_types = {issue.type.replace("masks-", "mask-") for issue in whole}
+    for stats, fit in fits:
+        issue = _pair(stats, fit, low)  # what fits nowhere as well as is usual is no shift
+        if issue and issue.type not in set_types and "mask-misfit" not in set_types:
+            yield issue
 
 
-def _pair(look: Look, fit: Fit, low: float) -> Hit | None:
-    couple = look.couple
+def _pair(stats: PairStats, fit: Fit, low: float) -> Issue | None:
+    pair = stats.pair
     far = max(map(abs, fit.near))
     if (
         fit.turned >= _TURN_SURE
@@ -53,17 +53,17 @@ def _pair(look: Look, fit: Fit, low: float) -> Hit | None:
         and fit.turned > fit.best - 0.5
     ):
         text = f"fits {fit.turned:.1f} {fit.turn}, {fit.here:.1f} as it is"
-        return Hit("mask-mirrored", couple.mask, text, image=couple.image, mask=couple.mask)
+        return Issue("mask-mirrored", pair.mask, text, image=pair.image, mask=pair.mask)
     if (
         fit.best >= max(_SURE, low)
         and fit.best - fit.here >= _BETTER
         and fit.gain >= _GAIN
         and _NEAREST <= far <= _FARTHEST
     ):
-        return Hit("mask-shifted", couple.mask, _moved(fit), image=couple.image, mask=couple.mask)
+        return Issue("mask-shifted", pair.mask, _moved(fit), image=pair.image, mask=pair.mask)
     if fit.here < low:
         text = f"agreement {fit.here:.1f}, where at least {low:.1f} is usual"
-        return Hit("mask-misfit", couple.mask, text, image=couple.image, mask=couple.mask)
+        return Issue("mask-misfit", pair.mask, text, image=pair.image, mask=pair.mask)
     return None
 
 
@@ -75,7 +75,7 @@ def _moved(fit: Fit) -> str:
     )
 
 
-def _whole(looks: Sequence[Look], fits: Sequence[Fit]) -> Iterator[Hit]:
+def _whole(pairs: Sequence[PairStats], fits: Sequence[Fit]) -> Iterator[Issue]:
     clear = [fit for fit in fits if fit.best >= _SURE]
     places = Counter(fit.near for fit in clear)
     place, count = _common_place(places)
@@ -84,7 +84,7 @@ def _whole(looks: Sequence[Look], fits: Sequence[Fit]) -> Iterator[Hit]:
     )
     turn, turned = turns.most_common(1)[0] if turns else ("", 0)
     if 2 * turned > len(fits):
-        yield Hit(
+        yield Issue(
             "masks-mirrored", None, f"{turned} of {len(fits)} fit better {turn}", count=turned
         )
     elif place != (0, 0) and 2 * count > len(clear) and 2 * len(clear) > len(fits):
@@ -93,10 +93,10 @@ def _whole(looks: Sequence[Look], fits: Sequence[Fit]) -> Iterator[Hit]:
             f"{count} of {len(fits)} fit best when moved by about {middle[0]:+.0f} rows and "
             f"{middle[1]:+.0f} columns"
         )
-        yield Hit("masks-shifted", None, text, count=count)
+        yield Issue("masks-shifted", None, text, count=count)
     elif float(np.median([fit.here for fit in fits])) < _SET_LOW:
         middle_fit = float(np.median([fit.here for fit in fits]))
-        yield Hit(
+        yield Issue(
             "masks-misfit",
             None,
             f"agreement {middle_fit:.1f} in the median of {len(fits)} pairs",

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from pixelwise.checks.examine import Checkup, examine
-from pixelwise.checks.findings import ORDER, Hit, shown
+from pixelwise.checks.examine import CheckResult, examine
+from pixelwise.checks.findings import ORDER
 from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import thumbnail
+from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
@@ -24,7 +25,7 @@ def check(
     json_file: str | Path | None = None,
     report: str | Path | None = None,
     progress: Progress | None = None,
-) -> tuple[Checkup, Repair | None]:
+) -> tuple[CheckResult, Repair | None]:
     """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended
     copy to `fix`.
 
@@ -35,13 +36,15 @@ def check(
     root = Path(data)
     if not root.is_dir():
         what = "is a file" if root.exists() else "no such folder"
-        raise DataError(f"{shown(root)}: {what}; give the folder that holds the images and masks")
+        raise DataError(
+            f"{printable_path(root)}: {what}; give the folder that holds the images and masks"
+        )
     try:
         found = examine(root, format=format, progress=progress)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
         raise DataError(
-            f"{shown(place)}: {error.strerror or error}; make it readable and try again"
+            f"{printable_path(place)}: {error.strerror or error}; make it readable and try again"
         ) from error
     if json_file is not None:
         write_text(Path(json_file), json.dumps(found.as_dict(), indent=1) + "\n")
@@ -50,17 +53,19 @@ def check(
     return found, None if fix is None else repair(found, Path(fix), progress=progress)
 
 
-def write_page(found: Checkup, path: Path) -> None:
+def write_page(found: CheckResult, path: Path) -> None:
     """The findings as one HTML file with thumbnails."""
-    looks = {look.couple.mask: look for look in found.looks}
+    pairs = {stats.pair.mask: stats for stats in found.pairs}
     sections = []
     for finding in found.findings:
-        pictured = [hit for hit in finding.hits if hit.image or hit.mask][:_PICTURES]
-        thumbs = [(line(hit, found), thumbnail(hit, looks, found.encoding)) for hit in pictured]
-        pictures = {text: data for text, data in thumbs if data}
-        lines = [
-            text for hit in finding.hits[:_LINES] if (text := line(hit, found)) not in pictures
-        ]
+        pictured = [issue for issue in finding.issues if issue.image or issue.mask][:_PICTURES]
+        pictures = {}
+        for issue in pictured:
+            data = thumbnail(issue, pairs, found.encoding, found.index.mask_source)
+            if data:
+                pictures[line(issue, found)] = data
+        texts = [line(issue, found) for issue in finding.issues[:_LINES]]
+        lines = [text for text in texts if text not in pictures]
         more = finding.places - len(pictures) - len(lines)
         if more > 0:
             lines.append(f"and {more:,} more (--json lists them)")
@@ -68,30 +73,34 @@ def write_page(found: Checkup, path: Path) -> None:
             Section(
                 finding.severity,
                 finding.id,
-                finding.kind.title,
+                finding.type.title,
                 finding.places,
-                finding.kind.fix,
+                finding.type.fix,
                 lines,
                 tuple(pictures.items()),
             )
         )
-    title = f"Check of {shown(found.inventory.root)}"
+    title = f"Check of {printable_path(found.index.root)}"
     write_checkup(
         path, title=title, facts=facts(found), sections=sections, shares=class_shares(found)
     )
 
 
-def line(hit: Hit, found: Checkup) -> str:
+def line(issue: Issue, found: CheckResult) -> str:
     """One place of a finding as text."""
-    return f"{shown(hit.file, found.inventory.root)}: {hit.text}" if hit.file else hit.text
+    return (
+        f"{printable_path(issue.file, found.index.root)}: {issue.text}"
+        if issue.file
+        else issue.text
+    )
 
 
-def facts(found: Checkup) -> list[tuple[str, str]]:
+def facts(found: CheckResult) -> list[tuple[str, str]]:
     """What the set is, as names and values."""
-    splits = ", ".join(f"{split} {count:,}" for split, count in found.inventory.splits().items())
+    splits = ", ".join(f"{split} {count:,}" for split, count in found.splits().items())
     counts = [(severity, len(found.findings.of(severity))) for severity in ORDER]
     return [
-        ("Format", found.inventory.format),
+        ("Format", found.index.format),
         ("Pairs", splits),
         ("Masks", f"{found.encoding.kind}: {found.encoding.evidence}"),
         (
@@ -103,7 +112,7 @@ def facts(found: Checkup) -> list[tuple[str, str]]:
     ]
 
 
-def class_shares(found: Checkup) -> list[ClassShare]:
+def class_shares(found: CheckResult) -> list[ClassShare]:
     """Every class's shares."""
     every = found.shares["all"]
     splits = [split for split in ("train", "val", "test") if split in found.shares]

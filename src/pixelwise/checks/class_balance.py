@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.checks.findings import Hit
-from pixelwise.checks.inspect_pairs import Look
 from pixelwise.classes import VOID
-from pixelwise.datasets.mask_encoding import Encoding
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.pair_stats import PairStats
 
 _TINY = 0.001
 _RARE = 5
@@ -42,34 +42,34 @@ class Shares:
         return float(self.pixels[label] / max(1, self.pixels[:VOID].sum()))
 
 
-def count_shares(looks: Sequence[Look], encoding: Encoding) -> dict[str, Shares]:
+def count_shares(pairs: Sequence[PairStats], encoding: MaskEncoding) -> dict[str, Shares]:
     """By split, and over all as `all`."""
     found = {"all": Shares()}
-    for look in looks:
-        if look.mask:
-            pixels = encoding.pixels(look.mask)
-            for key in ("all", look.couple.split):
+    for stats in pairs:
+        if stats.mask:
+            pixels = encoding.pixels(stats.mask)
+            for key in ("all", stats.split):
                 found.setdefault(key, Shares()).add(pixels)
     return found
 
 
-def share_hits(shares: Mapping[str, Shares], encoding: Encoding) -> Iterator[Hit]:
+def find_class_issues(shares: Mapping[str, Shares], encoding: MaskEncoding) -> Iterator[Issue]:
     """Classes that are absent, tiny, rare or alone; much void; small splits."""
     every = shares["all"]
     present = [label for label in range(len(encoding.classes)) if every.pixels[label]]
     for label, name in enumerate(encoding.classes.names):
         if label not in present:
-            yield Hit("class-absent", None, f"{name} (id {label})")
+            yield Issue("class-absent", None, f"{name} (id {label})")
             continue
         if every.of(label) < _TINY:
-            yield Hit(
+            yield Issue(
                 "class-tiny",
                 None,
                 f"{name}: {every.of(label):.4%} of the pixels",
                 count=int(every.pixels[label]),
             )
         if every.images[label] < _RARE and every.masks >= _ENOUGH:
-            yield Hit(
+            yield Issue(
                 "class-rare", None, f"{name}: in {every.images[label]} of {every.masks} images"
             )
         train = shares.get("train")
@@ -80,15 +80,15 @@ def share_hits(shares: Mapping[str, Shares], encoding: Encoding) -> Iterator[Hit
                 and shares[split].pixels[label]
                 and not train.pixels[label]
             ):
-                yield Hit("class-only-scored", None, f"{name}: in {split}, never in train")
+                yield Issue("class-only-scored", None, f"{name}: in {split}, never in train")
     if len(present) == 1:
-        yield Hit(
+        yield Issue(
             "class-alone", None, f"only {encoding.classes.names[present[0]]} in {every.masks} masks"
         )
     if every.void > _MUCH_VOID:
-        yield Hit(
+        yield Issue(
             "void-much", None, f"{every.void:.1%} of all pixels", count=int(every.pixels[VOID])
         )
     for split, found in shares.items():
         if split != "all" and found.masks < _SMALL:
-            yield Hit("split-small", None, f"{split}: {found.masks} images", count=found.masks)
+            yield Issue("split-small", None, f"{split}: {found.masks} images", count=found.masks)

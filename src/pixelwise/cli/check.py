@@ -8,7 +8,7 @@ import typer
 from pixelwise.cli.options import Format
 
 if TYPE_CHECKING:
-    from pixelwise.checks.examine import Checkup
+    from pixelwise.checks.examine import CheckResult
 
 IN_PART = 1
 _EXAMPLES = 3
@@ -57,7 +57,7 @@ def check(
         raise typer.Exit(IN_PART)
 
 
-def _print_findings(found: "Checkup") -> None:
+def _print_findings(found: "CheckResult") -> None:
     from pixelwise.checks.check_dataset import line
     from pixelwise.cli.console import results
 
@@ -65,12 +65,12 @@ def _print_findings(found: "Checkup") -> None:
         colour = _COLOURS[finding.severity]
         results.print()
         results.print(
-            f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end=""
+            f"[{colour} bold]{finding.severity}[/] [bold]{finding.type.title}[/] ", end=""
         )
         results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
-        for hit in finding.hits[:_EXAMPLES]:
-            results.print(f"  {line(hit, found)}", markup=False)
+        for issue in finding.issues[:_EXAMPLES]:
+            results.print(f"  {line(issue, found)}", markup=False)
         if finding.places > _EXAMPLES:
             results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
-        results.print(f"  -> {finding.kind.fix}", markup=False)
+        results.print(f"  -> {finding.type.fix}", markup=False)
     results.print()

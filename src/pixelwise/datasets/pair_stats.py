@@ -1,48 +1,49 @@
-"""One image and its mask, read once; what is kept of them is small, so that memory hardly grows
-with their number.
+"""What is kept of an image and its mask once they were decoded: so little that memory hardly grows
+with the number of pairs.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from os import cpu_count
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from pixelwise.checks.edge_alignment import Fit, edge_strength, fit, outline
-from pixelwise.checks.inventory import Couple
-from pixelwise.checks.perceptual_hash import content_print, looks_print
 from pixelwise.classes import Colour
-from pixelwise.datasets.annotations.mask_per_class import merge
-from pixelwise.datasets.annotations.rasterize import Drawing, drawing_of
-from pixelwise.datasets.mask_reader import Values, pack, raw_of
-from pixelwise.errors import DataError, ImageError
-from pixelwise.io.images import Array, open_image
+from pixelwise.datasets.annotations.rasterize import drawing_of
+from pixelwise.datasets.edge_alignment import Fit, edge_strength, fit, outline
+from pixelwise.datasets.mask_reader import Raw, Values, pack, read_matte, read_raw
+from pixelwise.datasets.perceptual_hash import content_print, looks_print
+from pixelwise.datasets.types import Pair
+from pixelwise.errors import DataError
+from pixelwise.io.images import Array, apply_orientation, check_readable, open_image
 
 Size = tuple[int, int]
-Raw = NDArray[Any]
-"""(H, W) whole numbers of a mask, or packed colours."""
+"""(height, width)."""
 
-MOST_VALUES = 256
+Depth = Literal["masks", "sizes", "full"]
+"""How much of a pair is measured: what its mask holds; also the image's size; also all that
+findings need (hashes, tones, edges), which takes several times as long."""
+
+MAX_VALUES = 256
 """Values of a mask that are kept, the most frequent."""
 
-_CHUNK = 64
-_FILMS = frozenset({"GIF", "TIFF", "WEBP"})
-_ORIENTATION = 0x0112
-_WIDER = 257  # times 255 is 65535: what programs multiply with that save 8 bits as 16
-# of its height and width, how much of a picture counts as its rim: a twelfth on each side
-_RIM = 12
+_MULTI_FRAME = frozenset({"GIF", "TIFF", "WEBP"})
+_ORIENTATION_TAG = 0x0112
+_GREY = 0x010101
+# Of a picture's height and width, how much counts as its rim: a twelfth on each side.
+_RIM_PART = 12
+_TONE_SAMPLE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """What a file is: sizes are (height, width), upright and as stored; `orientation` is EXIF's (1
-    to 8).
+class FileStats:
+    """What a file is: sizes are upright and as stored; `orientation` is EXIF's (1 to 8).
+
+    `content` is a hash of the pixels; it is empty where not all was measured.
     """
 
     size: Size
@@ -50,55 +51,60 @@ class Picture:
     orientation: int
     mode: str
     format: str
-    frames: int
-    content: bytes
+    frames: int = 1
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
-class ImageLook:
+class ImageStats:
     """An image: `low`, `high` are its least and greatest grey, `grey` says that R = G = B in a
-    picture of colours.
+    picture of colours, `tones` counts the colours of a sample. Only `file` is measured unless
+    `full`.
     """
 
-    picture: Picture
-    low: int
-    high: int
-    grey: bool
-    transparent: bool
-    tones: int
-    print: int
-    thumb: bytes
+    file: FileStats
+    low: int = 0
+    high: int = 0
+    grey: bool = False
+    transparent: bool = False
+    tones: int = 0
+    print: int = 0
+    thumb: bytes = b""
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class MaskLook:
+class MaskStats:
     """A mask.
 
     `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there
-    are many looks; `distinct` is the number of all values. `between` is the share of borders that
-    climb through a value in between, `rim` and `core` are the shares of the upper value at the rim
-    and inside. `alpha` says that the alpha channel was read, as nothing else is drawn. `overlaps`
-    are pixels of two layers or shapes; `clipped` and `blank` are shapes cut at the border or
-    without a pixel. `wide` says that 8 bits were saved as 16, and are read as 8 again.
+    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha` and `widened`
+    are those of RawMask. `overlaps` are pixels of two layers or shapes; `clipped` and `blank` are
+    shapes cut at the border or without a pixel. Measured only if `full`: `between` is the share of
+    borders that climb through a value in between, `rim` and `core` are the shares of the upper
+    value at the rim and inside.
     """
 
-    picture: Picture
+    file: FileStats
     coloured: bool
     table: NDArray[np.int32]
     distinct: int
-    between: float
-    rim: float
-    core: float
-    palette: tuple[Colour, ...] | None
-    alpha: bool
+    palette: tuple[Colour, ...] | None = None
+    rgb: bool = False
+    in_alpha: bool = False
+    alpha: int | None = None
+    widened: bool = False
     overlaps: int = 0
     clipped: int = 0
     blank: int = 0
-    wide: bool = False
+    between: float = 0.0
+    rim: float = 0.0
+    core: float = 0.0
+    full: bool = False
 
     @property
     def values(self) -> Values:
-        """(n,) numbers, or colours packed as in data/masks."""
+        """(n,) numbers, or packed colours."""
         return np.asarray(self.table[0], np.int64)
 
     @property
@@ -113,107 +119,161 @@ class MaskLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A pair: what was seen of both, what could not be read, and how they fit."""
+class Problem:
+    """A file that cannot be read: the type of issue, the file, the reason, and the error itself."""
 
-    couple: Couple
-    image: ImageLook | None
-    mask: MaskLook | None
-    problems: tuple[tuple[str, Path, str], ...] = ()
+    type: Literal["image-unreadable", "mask-unreadable"]
+    file: Path
+    reason: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class PairStats:
+    """A pair: what was measured of both, what could not be read, and how they fit."""
+
+    split: str
+    pair: Pair
+    image: ImageStats | None
+    mask: MaskStats | None
+    problems: tuple[Problem, ...] = ()
     fit: Fit | None = None
 
 
-def looks(
-    couples: Sequence[Couple], *, layer_classes: tuple[str, ...] = (), matte: bool = False
-) -> Iterator[Look]:
-    """Read every pair, in order, in threads (decoding frees Python's lock); only a chunk's results
-    are under way.
+@dataclass(frozen=True)
+class MaskSource:
+    """Where values of masks come from: files, mattes, or what `draw` makes of an image's
+    annotations, which are the files `annotations`.
     """
-    threads = max(1, min(8, cpu_count() or 1))
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(couples), _CHUNK):
-            yield from pool.map(
-                partial(look, layer_classes, matte), couples[start : start + _CHUNK]
-            )
+
+    matte: bool = False
+    draw: Callable[[Path], Array] | None = None
+    annotations: tuple[Path, ...] = ()
 
 
-def look(layer_classes: tuple[str, ...], matte: bool, couple: Couple) -> Look:
-    """Read a pair. What cannot be read is named, never raised."""
-    problems: list[tuple[str, Path, str]] = []
+def measure_pair(
+    depth: Depth, source: MaskSource, split: str, pair: Pair, *, known: PairStats | None = None
+) -> PairStats:
+    """Decode a pair. What cannot be read is named, never raised; a mask that is `known` is not
+    decoded unless its borders are needed.
+    """
+    problems: list[Problem] = []
+    full = depth == "full"
     image = None
     strength = None
-    try:
-        opened = open_image(couple.image)
-        image, strength = _image(opened, couple.image)
-    except (ImageError, OSError) as error:
-        problems.append(("image-unreadable", couple.image, _reason(error, couple.image)))
-    mask = None
+    if depth != "masks":
+        try:
+            image, strength = _measure_image(pair.image, full=full)
+        except (DataError, OSError) as error:
+            problems.append(_problem("image-unreadable", pair.image, error))
+    mask = known.mask if known and not full else None
     raw = None
-    try:
-        mask, raw = (
-            _mask(couple.mask, matte=matte)
-            if not (couple.layers or couple.read)
-            else _drawn(couple, layer_classes)
+    if mask is None:
+        try:
+            mask, raw = measure_mask(pair.mask, source, full=full)
+        except (DataError, OSError) as error:
+            problems.append(_problem("mask-unreadable", pair.mask, error))
+    agreement = None
+    if image and mask and raw is not None and strength is not None:
+        agreement = _fit(strength, raw, image.file.size)
+    return PairStats(split, pair, image, mask, tuple(problems), agreement)
+
+
+def measure_mask(path: Path, source: MaskSource, *, full: bool) -> tuple[MaskStats, Raw]:
+    """The statistics of a mask and (H, W) values whose borders are those of its classes."""
+    if source.draw:
+        drawing = drawing_of(source.draw, path)
+        labels = drawing.labels
+        size = (labels.shape[0], labels.shape[1])
+        content = content_print(labels) if full else b""
+        file = FileStats(size, size, 1, "L", "", 1, content)
+        stats = replace(
+            _mask_stats(file, labels, coloured=False, full=full),
+            overlaps=drawing.overlapped,
+            clipped=drawing.clipped,
+            blank=drawing.blank,
         )
-    except (DataError, OSError) as error:
-        problems.append(("mask-unreadable", couple.mask, _reason(error, couple.mask)))
-    found = None
-    if (
-        image
-        and mask
-        and raw is not None
-        and strength is not None
-        and image.picture.size == mask.picture.size
-    ):
-        found = fit(strength, outline(raw, strength.shape), image.picture.size)
-    return Look(couple, image, mask, tuple(problems), found)
+        return stats, labels
+    mask = read_matte(path) if source.matte else read_raw(path)
+    raw = mask.values
+    content = content_print(raw) if full else b""
+    file = _file_stats(mask.image, raw.shape, content=content)
+    stats = replace(
+        _mask_stats(file, raw, coloured=mask.coloured, full=full),
+        palette=_palette(mask.image),
+        rgb=mask.rgb,
+        in_alpha=mask.in_alpha,
+        alpha=mask.alpha,
+        widened=mask.widened,
+    )
+    return stats, raw >= 128 if source.matte else raw
 
 
-def _reason(error: Exception, path: Path) -> str:
-    return str(error).removeprefix(f"{path}: ").split("; replace")[0]
+def _fit(strength: NDArray[np.float32], raw: Raw, size: Size) -> Fit | None:
+    """How the borders of `raw` lie on the edges of an image of `size`; None where sizes differ."""
+    if raw.shape != size:
+        return None
+    shape = (strength.shape[0], strength.shape[1])
+    return fit(strength, outline(raw, shape), size)
 
 
-def _picture(image: Image.Image, pixels: Array | Values, frames: int = 1) -> Picture:
-    return Picture(
-        size=(pixels.shape[0], pixels.shape[1]),
+def _problem(
+    type: Literal["image-unreadable", "mask-unreadable"], path: Path, error: Exception
+) -> Problem:
+    reason = error.reason if isinstance(error, DataError) else str(error)
+    return Problem(type, path, reason, error)
+
+
+def _file_stats(
+    image: Image.Image, size: tuple[int, ...], *, frames: int = 1, content: bytes = b""
+) -> FileStats:
+    return FileStats(
+        size=(size[0], size[1]),
         stored=(image.height, image.width),
-        orientation=int(image.getexif().get(_ORIENTATION, 1) or 1),
+        orientation=int(image.getexif().get(_ORIENTATION_TAG, 1) or 1),
         mode=image.mode,
         format=image.format or "",
         frames=frames,
-        content=content_print(pixels),
+        content=content,
     )
 
 
-def _image(image: Image.Image, path: Path) -> tuple[ImageLook, NDArray[np.float32]]:
-    if image.mode in ("I", "F"):
-        raise ImageError(
-            f"holds 32-bit numbers (mode {image.mode}), which have no fixed range; save it as 8 bit"
-        )
-    upright = ImageOps.exif_transpose(image)
+def _measure_image(path: Path, *, full: bool) -> tuple[ImageStats, NDArray[np.float32] | None]:
+    """The statistics of an image and, if `full`, the strength of its edges."""
+    image = open_image(path)
+    check_readable(image, path)
+    upright = apply_orientation(image)
+    if not full:
+        return ImageStats(_file_stats(image, (upright.height, upright.width))), None
     if upright.mode.startswith("I;16"):
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     colours = upright.mode not in ("1", "L", "LA", "La")
     pixels: Array = np.asarray(upright.convert("RGB" if colours else "L"))
     grey = upright.convert("L")
     low, high = grey.getextrema()
-    sample = pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)]
+    step = (max(1, pixels.shape[0] // _TONE_SAMPLE), max(1, pixels.shape[1] // _TONE_SAMPLE))
+    sample = pixels[:: step[0], :: step[1]]
     print_, thumb = looks_print(grey)
-    found = ImageLook(
-        picture=_picture(image, pixels, _frames(path) if image.format in _FILMS else 1),
+    frames = _count_frames(path) if image.format in _MULTI_FRAME else 1
+    stats = ImageStats(
+        file=_file_stats(image, pixels.shape, frames=frames, content=content_print(pixels)),
         low=int(low),  # type: ignore[arg-type]
         high=int(high),  # type: ignore[arg-type]
         grey=colours and _is_grey(sample) and _is_grey(pixels),
-        transparent="A" in upright.getbands()
-        and int(np.asarray(upright.getchannel("A")).min()) < 255,
+        transparent=_is_transparent(upright),
         tones=len(np.unique(pack(sample) if colours else sample)),
         print=print_,
         thumb=thumb,
+        full=True,
     )
-    return found, edge_strength(grey)
+    return stats, edge_strength(grey)
 
 
-def _frames(path: Path) -> int:
+def _is_transparent(image: Image.Image) -> bool:
+    return "A" in image.getbands() and int(np.asarray(image.getchannel("A")).min()) < 255
+
+
+def _count_frames(path: Path) -> int:
     with Image.open(path) as image:
         return getattr(image, "n_frames", 1)
 
@@ -224,112 +284,46 @@ def _is_grey(pixels: Array) -> bool:
     )
 
 
-def raw_mask(path: Path, *, matte: bool = False) -> tuple[Image.Image, Raw, bool, bool]:
-    """(the picture, (H, W) numbers or packed colours, whether colours, whether of the alpha
-    channel), upright.
-
-    A picture of colours that are all grey counts as numbers; where only the alpha channel is drawn,
-    it is read. 8 bits that were saved as 16 are 8 again.
-    """
-    image = open_image(path)
-    upright = ImageOps.exif_transpose(image)
-    raw: Raw
-    raw, coloured = raw_of(upright, path)
-    if coloured and bool((raw == (raw & 255) * 0x010101).all()):
-        raw = raw & 255
-        coloured = False
-    if image.mode.startswith("I;16") and (matte or _is_wide(image, raw)):
-        raw = raw >> 8
-    alpha = _in_alpha(upright)
-    use_alpha = alpha is not None and (matte or bool((raw == raw.flat[0]).all()))
-    if alpha is not None and use_alpha:
-        raw = alpha
-        coloured = False
-    if not coloured and int(raw.min()) >= 0 and int(raw.max()) < 256:
-        raw = raw.astype(np.uint8)
-    return image, raw, coloured, use_alpha
-
-
-def _is_wide(image: Image.Image, raw: Raw) -> bool:
-    return image.mode.startswith("I;16") and int(raw.max()) > 255 and not (raw % _WIDER).any()
-
-
-def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, Raw]:
-    image, raw, coloured, alpha = raw_mask(path, matte=matte)
-    look = _mask_look(
-        _picture(image, raw),
-        raw,
-        coloured=coloured,
-        palette=_palette(image),
-        alpha=alpha and not matte,
-    )
-    wide = _is_wide(image, np.asarray(image)) if image.mode.startswith("I;16") else False
-    return replace(look, wide=wide), raw >= 128 if matte else raw
-
-
-def _drawn(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
-    if couple.read:
-        drawing = drawing_of(couple.read, couple.mask)
-    else:
-        labels, claimed = merge(couple.layers, classes)
-        drawing = Drawing(labels, 0, 0, claimed)
-    labels = drawing.labels
-    format = "PNG" if couple.layers else ""
-    picture = Picture(labels.shape, labels.shape, 1, "L", format, 1, content_print(labels))
-    look = _mask_look(picture, labels, coloured=False, palette=None, alpha=False)
-    return replace(
-        look, overlaps=drawing.overlapped, clipped=drawing.clipped, blank=drawing.blank
-    ), labels
-
-
-def _mask_look(
-    picture: Picture,
-    raw: Raw,
-    *,
-    coloured: bool,
-    palette: tuple[Colour, ...] | None,
-    alpha: bool,
-) -> MaskLook:
-    values, places = _distinct(raw)
-    counts = np.bincount(places.ravel(), minlength=len(values))
-    alike = (places[:-1, :-1] == places[1:, :-1]) & (places[:-1, :-1] == places[:-1, 1:])
-    solid = np.bincount(places[:-1, :-1][alike], minlength=len(values))
-    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_VALUES])
+def _mask_stats(file: FileStats, raw: Raw, *, coloured: bool, full: bool) -> MaskStats:
+    values, counts, solid = _count_values(raw)
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MAX_VALUES])
+    table = np.stack([values[kept], counts[kept], solid[kept]]).astype(np.int32)
+    stats = MaskStats(file, coloured, table, len(values), full=full)
+    if not full:
+        return stats
+    between = _share_between(_brightness(raw) if coloured else raw)
     rim, core = _rim_and_core(raw)
-    return MaskLook(
-        picture=picture,
-        coloured=coloured,
-        table=np.stack([values[kept], counts[kept], solid[kept]]).astype(np.int32),
-        distinct=len(values),
-        between=_between(raw if not coloured else _brightness(raw)),
-        rim=rim,
-        core=core,
-        palette=palette,
-        alpha=alpha,
-    )
+    return replace(stats, between=between, rim=rim, core=core)
 
 
-def _distinct(raw: Raw) -> tuple[Values, NDArray[np.int64]]:
-    """The distinct values, sorted, and (H, W) the place of each pixel's value among them."""
+def _count_values(raw: Raw) -> tuple[Values, Values, Values]:
+    """The distinct values, sorted, the pixels of each, and those whose right and lower neighbours
+    have it too.
+    """
+    corner = raw[:-1, :-1]
+    alike = (corner == raw[1:, :-1]) & (corner == raw[:-1, 1:])
     if raw.dtype == np.uint8:
-        values = np.flatnonzero(np.bincount(raw.ravel(), minlength=256))
-        table = np.zeros(256, np.int64)
-        table[values] = np.arange(len(values))
-        return values, table[raw]
+        counts = np.bincount(raw.ravel(), minlength=256)
+        solid = np.bincount(corner[alike], minlength=256)
+        values = np.flatnonzero(counts)
+        return values, counts[values], solid[values]
     flat = raw.ravel()
-    starts = np.flatnonzero(
-        np.diff(flat, prepend=flat[:1] - 1)
-    )  # runs are long: few values are left to sort
+    # Runs are long: few values are left to sort.
+    starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))
     values, inverse = np.unique(flat[starts], return_inverse=True)
     lengths = np.diff(starts, append=len(flat))
-    return values, np.repeat(inverse, lengths).reshape(raw.shape)
+    places = np.repeat(inverse, lengths).reshape(raw.shape)
+    counts = np.bincount(places.ravel(), minlength=len(values))
+    solid = np.bincount(places[:-1, :-1][alike], minlength=len(values))
+    return values, counts, solid
 
 
 def _brightness(packed: Raw) -> Values:
-    return np.asarray((packed >> 16) + (packed >> 8 & 255) + (packed & 255), np.int64)
+    wide = np.asarray(packed, np.int64)
+    return np.asarray((wide >> 16) + (wide >> 8 & 255) + (wide & 255), np.int64)
 
 
-def _between(raw: Raw) -> float:
+def _share_between(raw: Raw) -> float:
     """Of the steps between unlike neighbours in a row, the share that go on in the same direction
     one pixel later.
     """
@@ -345,20 +339,12 @@ def _rim_and_core(raw: Raw) -> tuple[float, float]:
     low = int(raw.min())
     high = int(raw.max())
     upper = raw > (low + high) / 2
-    down = max(1, raw.shape[0] // _RIM)
-    across = max(1, raw.shape[1] // _RIM)
+    down = max(1, raw.shape[0] // _RIM_PART)
+    across = max(1, raw.shape[1] // _RIM_PART)
     core = upper[down:-down, across:-across]
     inside = int(core.sum())
     total = int(upper.sum())
     return (total - inside) / max(1, upper.size - core.size), inside / max(1, core.size)
-
-
-def _in_alpha(image: Image.Image) -> Values | None:
-    """The alpha channel where it is not the same everywhere."""
-    if image.mode not in ("LA", "La", "RGBA", "RGBa", "PA"):
-        return None
-    alpha = np.asarray(image.getchannel("A" if "A" in image.getbands() else "a")).astype(np.int64)
-    return alpha if alpha.min() < alpha.max() else None
 
 
 def _palette(image: Image.Image) -> tuple[Colour, ...] | None:

@@ -10,7 +10,8 @@ from PIL import Image
 from pixelwise.classes import voc_colormap
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.readers import folder
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, hold_out
+from pixelwise.datasets.splits import hold_out
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import ConfigError, DataError
 
 OPTIONS = DataOptions()
