@@ -16,7 +16,8 @@ from pixelwise.datasets.mask_reader import (
     MatteReader,
     index_lut,
 )
-from pixelwise.datasets.pair_stats import MaskSource, measure_mask
+from pixelwise.datasets.measure_pair import measure_mask
+from pixelwise.datasets.pair_stats import MaskSource
 from pixelwise.errors import ConfigError, ImageError
 
 VOC = Path(__file__).parents[3] / "shared/data/voc/VOCdevkit/VOC2012"

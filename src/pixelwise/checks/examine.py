@@ -10,8 +10,9 @@ from pixelwise.checks.findings import Findings
 from pixelwise.checks.masks import find_mask_issues
 from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
+from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.index import Index
-from pixelwise.datasets.mask_encoding import MaskEncoding, find_encoding
+from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.datasets.registry import read_index
 from pixelwise.datasets.scan_pairs import scan_pairs

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.class_files import DeclaredClasses
+from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.issues import Issue, IssueNote, raise_first
 from pixelwise.datasets.mask_encoding import (
     MaskEncoding,
     drawn_encoding,
     encoding_of_reader,
-    find_encoding,
     matte_encoding,
 )
 from pixelwise.datasets.mask_issues import check_masks

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pixelwise.classes import MAX_CLASSES, VOID
 from pixelwise.datasets.class_files import DeclaredClasses
+from pixelwise.datasets.find_encoding import MAX_GUESSED
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_encoding import MAX_GUESSED, MaskEncoding, is_lossy
+from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
 from pixelwise.datasets.mask_reader import unpack
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats, PairStats
 from pixelwise.datasets.strays import MANY_STRAYS, Strays, find_variant, read_nearest

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from pixelwise.datasets.pair_stats import Depth, MaskSource, PairStats, measure_pair
+from pixelwise.datasets.measure_pair import measure_pair
+from pixelwise.datasets.pair_stats import Depth, MaskSource, PairStats
 from pixelwise.datasets.scan_cache import ScanCache
 from pixelwise.datasets.types import Pair
 from pixelwise.hardware import count_cores
