@@ -22,7 +22,6 @@ from pixelwise.export import exporter as export_module
 from pixelwise.export import int8
 from pixelwise.export.exporter import export
 from pixelwise.inference import load as load_module
-from pixelwise.inference.backends import autotune as auto
 from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.sessions import Trial, fastest
@@ -30,6 +29,7 @@ from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
+from pixelwise.io.cache import cache_folder
 from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
 from pixelwise.models.registry import DECODERS, ModelConfig
 from pixelwise.optional import is_installed
@@ -346,7 +346,7 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_anew(
         pixelwise.load(model, runtime="openvino").predict(source).labels == expected
     ).mean() > 0.999
     assert network.read_bytes() == whole
-    assert auto.cache_folder() == own_cache
+    assert cache_folder() == own_cache
 
 
 def test_auto_takes_the_nearest_where_none_of_a_given_precision_agrees(tmp_path: Path) -> None:

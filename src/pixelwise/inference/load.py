@@ -9,7 +9,6 @@ from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
 from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
-    cache_folder,
     kept_file,
     machine_key,
     model_key,
@@ -20,6 +19,7 @@ from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVino
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
+from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import pixel_count
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.optional import is_installed, require_package
