@@ -1,4 +1,4 @@
-"""A data set examined, and written down as JSON and as a page; with `fix`, a mended copy."""
+"""A data set examined, and written down as JSON and as a page; with `fix`, a repaired copy."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,9 @@ from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
 from pixelwise.reports.findings_page import ClassShare, Section, write_checkup
 
-_LINES = 12
-_PICTURES = 6
+# Places of a finding that the page lists as text, and with a picture.
+_MAX_LINES = 12
+_MAX_PICTURES = 6
 
 
 def check(
@@ -26,7 +27,7 @@ def check(
     report: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[CheckResult, Repair | None]:
-    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended
+    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a repaired
     copy to `fix`.
 
     Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError
@@ -40,31 +41,31 @@ def check(
             f"{printable_path(root)}: {what}; give the folder that holds the images and masks"
         )
     try:
-        found = examine(root, format=format, progress=progress)
+        result = examine(root, format=format, progress=progress)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
         raise DataError(
             f"{printable_path(place)}: {error.strerror or error}; make it readable and try again"
         ) from error
     if json_file is not None:
-        write_text(Path(json_file), json.dumps(found.as_dict(), indent=1) + "\n")
+        write_text(Path(json_file), json.dumps(result.as_dict(), indent=1) + "\n")
     if report is not None:
-        write_page(found, Path(report))
-    return found, None if fix is None else repair(found, Path(fix), progress=progress)
+        write_page(result, Path(report))
+    return result, None if fix is None else repair(result, Path(fix), progress=progress)
 
 
-def write_page(found: CheckResult, path: Path) -> None:
+def write_page(result: CheckResult, path: Path) -> None:
     """The findings as one HTML file with thumbnails."""
-    pairs = {stats.pair.mask: stats for stats in found.pairs}
+    pairs = {stats.pair.mask: stats for stats in result.pairs}
     sections = []
-    for finding in found.findings:
-        pictured = [issue for issue in finding.issues if issue.image or issue.mask][:_PICTURES]
+    for finding in result.findings:
+        pictured = [issue for issue in finding.issues if issue.image or issue.mask][:_MAX_PICTURES]
         pictures = {}
         for issue in pictured:
-            data = thumbnail(issue, pairs, found.encoding, found.index.mask_source)
+            data = thumbnail(issue, pairs, result.encoding, result.index.mask_source)
             if data:
-                pictures[line(issue, found)] = data
-        texts = [line(issue, found) for issue in finding.issues[:_LINES]]
+                pictures[describe_issue(issue, result)] = data
+        texts = [describe_issue(issue, result) for issue in finding.issues[:_MAX_LINES]]
         lines = [text for text in texts if text not in pictures]
         more = finding.places - len(pictures) - len(lines)
         if more > 0:
@@ -80,48 +81,52 @@ def write_page(found: CheckResult, path: Path) -> None:
                 tuple(pictures.items()),
             )
         )
-    title = f"Check of {printable_path(found.index.root)}"
+    title = f"Check of {printable_path(result.index.root)}"
     write_checkup(
-        path, title=title, facts=facts(found), sections=sections, shares=class_shares(found)
+        path,
+        title=title,
+        facts=describe_set(result),
+        sections=sections,
+        shares=list_class_shares(result),
     )
 
 
-def line(issue: Issue, found: CheckResult) -> str:
+def describe_issue(issue: Issue, result: CheckResult) -> str:
     """One place of a finding as text."""
     return (
-        f"{printable_path(issue.file, found.index.root)}: {issue.text}"
+        f"{printable_path(issue.file, result.index.root)}: {issue.text}"
         if issue.file
         else issue.text
     )
 
 
-def facts(found: CheckResult) -> list[tuple[str, str]]:
+def describe_set(result: CheckResult) -> list[tuple[str, str]]:
     """What the set is, as names and values."""
-    splits = ", ".join(f"{split} {count:,}" for split, count in found.splits().items())
-    counts = [(severity, len(found.findings.of(severity))) for severity in ORDER]
+    splits = ", ".join(f"{split} {count:,}" for split, count in result.splits().items())
+    counts = [(severity, len(result.findings.of(severity))) for severity in ORDER]
     return [
-        ("Format", found.index.format),
+        ("Format", result.index.format),
         ("Pairs", splits),
-        ("Masks", f"{found.encoding.kind}: {found.encoding.evidence}"),
+        ("Masks", f"{result.encoding.kind}: {result.encoding.evidence}"),
         (
             "Classes",
-            f"{len(found.encoding.classes)}, {'known' if found.encoding.declared else 'guessed'}",
+            f"{len(result.encoding.classes)}, {'known' if result.encoding.declared else 'guessed'}",
         ),
-        ("Void", f"{found.shares['all'].void:.1%} of the pixels"),
+        ("Void", f"{result.shares['all'].void:.1%} of the pixels"),
         ("Kinds found", ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts)),
     ]
 
 
-def class_shares(found: CheckResult) -> list[ClassShare]:
+def list_class_shares(result: CheckResult) -> list[ClassShare]:
     """Every class's shares."""
-    every = found.shares["all"]
-    splits = [split for split in ("train", "val", "test") if split in found.shares]
+    every = result.shares["all"]
+    splits = [split for split in ("train", "val", "test") if split in result.shares]
     return [
         ClassShare(
             name,
             every.of(label),
             int(every.images[label]),
-            {split: found.shares[split].of(label) for split in splits},
+            {split: result.shares[split].of(label) for split in splits},
         )
-        for label, name in enumerate(found.encoding.classes.names)
+        for label, name in enumerate(result.encoding.classes.names)
     ]

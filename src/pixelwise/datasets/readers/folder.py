@@ -96,14 +96,13 @@ def layout(root: Path) -> tuple[list[Sides], list[Issue]]:
     masks, mask_issues = named_splits(both[1])
     if not images and not masks:
         return [(_FLAT, *both)], []
-    first_images = dict(reversed(images))
-    first_masks = dict(reversed(masks))
-    splits = sorted({*first_images, *first_masks}, key=SPLIT_ORDER.index)
-    found = [
-        (split, first_images.get(split, both[0] / split), first_masks.get(split, both[1] / split))
-        for split in splits
-    ]
-    return found, [*issues, *mask_issues]
+    found: list[Sides] = []
+    for split in sorted({split for split, _ in (*images, *masks)}, key=SPLIT_ORDER.index):
+        image_folders = [path for name, path in images if name == split] or [both[0] / split]
+        mask_folders = [path for name, path in masks if name == split] or [both[1] / split]
+        # Folders that claim one split are paired in order; what has no partner is not read.
+        found += [(split, *folders) for folders in zip(image_folders, mask_folders, strict=False)]
+    return found, issues or mask_issues
 
 
 def sides(folder: Path) -> tuple[Path, Path] | None:
