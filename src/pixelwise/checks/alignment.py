@@ -115,7 +115,7 @@ def _common_place(places: Counter[tuple[int, int]]) -> tuple[tuple[int, int], in
     if not places:
         return (0, 0), 0
     sums = {
-        place: sum(n for neighbour, n in places.items() if _are_neighbours(neighbour, place))
+        place: sum(count for near, count in places.items() if _are_neighbours(near, place))
         for place in places
     }
     far = {place: n for place, n in sums.items() if not _are_neighbours(place, (0, 0))}
