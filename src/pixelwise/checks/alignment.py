@@ -39,7 +39,7 @@ def find_alignment_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     yield from set_issues
     low = _LOWEST
     if enough:
-        agreements = np.array([fit.here for _, fit in fits])
+        agreements = np.array([fit.in_place for _, fit in fits])
         quarter, middle, upper = np.quantile(agreements, [0.25, 0.5, 0.75])
         low = max(_LOWEST, float(middle - _QUARTILE_RANGES * (upper - quarter)))
     # What holds for the whole set is not said again of each pair.
@@ -53,16 +53,16 @@ def find_alignment_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
 def _check_pair(stats: PairStats, fit: Fit, low: float) -> Issue | None:
     turned = (
         fit.turned >= _TURN_CLEAR
-        and fit.turned - fit.here >= _TURN_BETTER
+        and fit.turned - fit.in_place >= _TURN_BETTER
         and fit.turned > fit.best - 0.5
     )
     if turned:
-        text = f"fits {fit.turned:.1f} {fit.turn}, {fit.here:.1f} as it is"
+        text = f"fits {fit.turned:.1f} {fit.turn}, {fit.in_place:.1f} as it is"
         return _issue(stats, "mask-mirrored", text)
     # What fits nowhere as well as is usual is no shift.
     shifted = (
         fit.best >= max(_CLEAR, low)
-        and fit.best - fit.here >= _BETTER
+        and fit.best - fit.in_place >= _BETTER
         and fit.gain >= _MIN_GAIN
         and _NEAREST <= max(map(abs, fit.near)) <= _FARTHEST
     )
@@ -70,11 +70,11 @@ def _check_pair(stats: PairStats, fit: Fit, low: float) -> Issue | None:
         down, right = fit.shift
         text = (
             f"fits {fit.best:.1f} when moved by about {down:+} rows and {right:+} columns, "
-            f"{fit.here:.1f} as it is"
+            f"{fit.in_place:.1f} as it is"
         )
         return _issue(stats, "mask-shifted", text)
-    if fit.here < low:
-        text = f"agreement {fit.here:.1f}, where at least {low:.1f} is usual"
+    if fit.in_place < low:
+        text = f"agreement {fit.in_place:.1f}, where at least {low:.1f} is usual"
         return _issue(stats, "mask-misfit", text)
     return None
 
@@ -88,10 +88,10 @@ def _check_set(fits: Sequence[Fit]) -> Iterator[Issue]:
     clear = [fit for fit in fits if fit.best >= _CLEAR]
     place, count = _common_place(Counter(fit.near for fit in clear))
     turns = Counter(
-        fit.turn for fit in fits if fit.turned >= _TURN_CLEAR and fit.turned > fit.here + 1
+        fit.turn for fit in fits if fit.turned >= _TURN_CLEAR and fit.turned > fit.in_place + 1
     )
     turn, turned = turns.most_common(1)[0] if turns else ("", 0)
-    agreement = float(np.median([fit.here for fit in fits]))
+    agreement = float(np.median([fit.in_place for fit in fits]))
     if 2 * turned > len(fits):
         text = f"{turned} of {len(fits)} fit better {turn}"
         yield Issue("masks-mirrored", None, text, count=turned)

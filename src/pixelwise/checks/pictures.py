@@ -82,7 +82,7 @@ def _sizes(stats: PairStats, image: FileStats, mask: MaskStats) -> Iterator[Issu
             turned
             and image.orientation != mask.file.orientation
             and stats.fit
-            and stats.fit.turned > stats.fit.here + 1
+            and stats.fit.turned > stats.fit.in_place + 1
         ):
             text = (
                 f"orientation {image.orientation} and {mask.file.orientation}; the mask "

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.checks.pictures import same_shape
-from pixelwise.datasets.edge_alignment import TURNS, edge_strength, fit, outline
+from pixelwise.datasets.edge_alignment import TURNS, edge_strength, measure_fit, shrink_outline
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.io.images import Array, read_rgb
 
@@ -53,7 +53,7 @@ def _same_size(labels: Array, stats: PairStats) -> tuple[Array, tuple[str, str] 
     unlike = (
         stats.image and stats.mask and stats.image.file.orientation != stats.mask.file.orientation
     )
-    if unlike and stats.fit and stats.fit.turned > stats.fit.here + 1:
+    if unlike and stats.fit and stats.fit.turned > stats.fit.in_place + 1:
         return _turned(labels, _TURNED[stats.fit.turn], stats.fit.turn)
     return labels, None
 
@@ -79,12 +79,12 @@ def _lying(labels: Array, stats: PairStats) -> tuple[Array | None, tuple[str, st
     ways = {name: np.ascontiguousarray(_UPRIGHT[at](labels)) for name, at in _WAYS.items()}
     scores = []
     for name, way in ways.items():
-        found = fit(
+        agreement = measure_fit(
             strength,
-            outline(way, (strength.shape[0], strength.shape[1])),
+            shrink_outline(way, (strength.shape[0], strength.shape[1])),
             (rgb.shape[0], rgb.shape[1]),
         )
-        scores.append((found.here if found else 0.0, name))
+        scores.append((agreement.in_place if agreement else 0.0, name))
     (best, name), (second, _) = sorted(scores, reverse=True)[:2]
     if best < _CLEAR or best - second < _CLEARER:
         return None, (

@@ -135,8 +135,9 @@ def read_class_file(source: Path) -> list[ClassEntry]:
         )
     names = [entry.name for entry in entries]
     ids = [str(entry.raw) for entry in entries]
-    for what in (names, ids, [str(entry.colour) for entry in entries if entry.colour]):
-        double = first(sorted({value for value in what if what.count(value) > 1}))
+    colours = [str(entry.colour) for entry in entries if entry.colour]
+    for column in (names, ids, colours):
+        double = first(sorted({value for value in column if column.count(value) > 1}))
         if double:
             raise DataError.of_file(
                 source, f"{double} stands there twice; give each class its own name, id and colour"
@@ -154,14 +155,15 @@ def _parse_txt(text: str) -> list[ClassEntry]:
 
 
 def _parse_json(text: str) -> list[ClassEntry]:
-    found = json.loads(text)
-    if isinstance(found, dict):
+    content = json.loads(text)
+    if isinstance(content, dict):
         pairs = [
-            (int(k), str(v)) if str(k).isdigit() else (int(v), str(k)) for k, v in found.items()
+            (int(key), str(value)) if str(key).isdigit() else (int(value), str(key))
+            for key, value in content.items()
         ]
         return [ClassEntry(raw, name) for raw, name in sorted(pairs)]
     entries = []
-    for position, item in enumerate(found):
+    for position, item in enumerate(content):
         if isinstance(item, str):
             entries.append(ClassEntry(position, item))
         else:

@@ -123,8 +123,8 @@ def _greys_are_colours(
     if not colours:
         return False
     grey = [set(stats.values.tolist()) for stats in masks if stats.rgb and not stats.coloured]
-    as_colours = sum({value * _GREY for value in held} <= colours.keys() for held in grey)
-    as_numbers = sum(held <= values.keys() for held in grey)
+    as_colours = sum({level * _GREY for level in levels} <= colours.keys() for levels in grey)
+    as_numbers = sum(levels <= values.keys() for levels in grey)
     return as_colours >= as_numbers
 
 
@@ -231,11 +231,11 @@ def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
     numbers them.
     """
     areas = [_areas(stats) for stats in masks if not stats.palette]
-    seen = sorted(set().union(*areas))
-    alone = len(seen) == 2 and len(areas) == len(masks) and seen[0] >= MAX_GUESSED
+    values = sorted(set().union(*areas))
+    alone = len(values) == 2 and len(areas) == len(masks) and values[0] >= MAX_GUESSED
     if not alone or not any(len(area) == 2 for area in areas):
         return None
-    return seen[0], seen[1]
+    return values[0], values[1]
 
 
 def _lossless(masks: Sequence[MaskStats]) -> list[MaskStats]:

@@ -108,21 +108,27 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     read_labels = index.read_labels
     notes = index.notes
     if classes is None or read_labels is None:
-        encoding, said = _find_encoding(index)
+        encoding, mask_notes = _find_encoding(index)
         classes = encoding.classes
         read_labels = encoding.reader()
-        notes += said
-    splits, said = complete_splits(index.splits, options, hold_test=index.hold_test)
+        notes += (*mask_notes, *_describe_class_files(index))
+    splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
     return DataSet(
         index.format,
         index.root,
         classes,
         splits,
         read_labels,
-        (*notes, *said),
+        (*notes, *split_notes),
         index.sources,
         tuple(issue for issue in index.issues if not issue.refusal),
     )
+
+
+def _describe_class_files(index: Index) -> list[str]:
+    """Classes files that are not used and should be looked at: training goes on without them."""
+    types = ("classes-malformed", "classes-contradict")
+    return [f"{issue.file}: {issue.text}" for issue in index.issues if issue.type in types]
 
 
 def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:

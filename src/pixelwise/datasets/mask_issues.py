@@ -184,8 +184,8 @@ def _check_values(pairs: Sequence[PairStats], encoding: MaskEncoding) -> None:
     values = _values(pairs, encoding)
     ids = sorted(values - {VOID})
     if len(ids) < 2:
-        held = first(map(str, sorted(values)))
-        raise DataError(f"all {len(masks)} masks hold only {held}; {_NAME_THEM}")
+        listed = first(map(str, sorted(values)))
+        raise DataError(f"all {len(masks)} masks hold only {listed}; {_NAME_THEM}")
     strange = values - {raw for raw, _ in encoding.values}
     no_palette = not any(mask.palette for _, mask in masks)
     sparse = no_palette and ids[-1] >= MAX_GUESSED

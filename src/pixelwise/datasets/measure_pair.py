@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixelwise.classes import Colour
 from pixelwise.datasets.annotations.rasterize import drawing_of
-from pixelwise.datasets.edge_alignment import Fit, edge_strength, fit, outline
+from pixelwise.datasets.edge_alignment import Fit, edge_strength, measure_fit, shrink_outline
 from pixelwise.datasets.mask_reader import Raw, Values, pack, read_matte, read_raw
 from pixelwise.datasets.pair_stats import (
     Depth,
@@ -23,7 +23,7 @@ from pixelwise.datasets.pair_stats import (
     Problem,
     Size,
 )
-from pixelwise.datasets.perceptual_hash import content_print, looks_print
+from pixelwise.datasets.perceptual_hash import hash_appearance, hash_content
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, apply_orientation, check_readable, open_image
@@ -73,7 +73,7 @@ def measure_mask(path: Path, source: MaskSource, *, full: bool) -> tuple[MaskSta
         drawing = drawing_of(source.draw, path)
         labels = drawing.labels
         size = (labels.shape[0], labels.shape[1])
-        content = content_print(labels) if full else b""
+        content = hash_content(labels) if full else b""
         file = FileStats(size, size, 1, "L", "", 1, content)
         stats = replace(
             _mask_stats(file, labels, coloured=False, full=full),
@@ -84,7 +84,7 @@ def measure_mask(path: Path, source: MaskSource, *, full: bool) -> tuple[MaskSta
         return stats, labels
     mask = read_matte(path) if source.matte else read_raw(path)
     raw = mask.values
-    content = content_print(raw) if full else b""
+    content = hash_content(raw) if full else b""
     file = _file_stats(mask.image, raw.shape, content=content)
     stats = replace(
         _mask_stats(file, raw, coloured=mask.coloured, full=full),
@@ -102,7 +102,7 @@ def _fit(strength: NDArray[np.float32], raw: Raw, size: Size) -> Fit | None:
     if raw.shape != size:
         return None
     shape = (strength.shape[0], strength.shape[1])
-    return fit(strength, outline(raw, shape), size)
+    return measure_fit(strength, shrink_outline(raw, shape), size)
 
 
 def _problem(
@@ -141,10 +141,10 @@ def _measure_image(path: Path, *, full: bool) -> tuple[ImageStats, NDArray[np.fl
     low, high = grey.getextrema()
     step = (max(1, pixels.shape[0] // _TONE_SAMPLE), max(1, pixels.shape[1] // _TONE_SAMPLE))
     sample = pixels[:: step[0], :: step[1]]
-    print_, thumb = looks_print(grey)
+    print_, thumb = hash_appearance(grey)
     frames = _count_frames(path) if image.format in _MULTI_FRAME else 1
     stats = ImageStats(
-        file=_file_stats(image, pixels.shape, frames=frames, content=content_print(pixels)),
+        file=_file_stats(image, pixels.shape, frames=frames, content=hash_content(pixels)),
         low=int(low),  # type: ignore[arg-type]
         high=int(high),  # type: ignore[arg-type]
         grey=colours and _is_grey(sample) and _is_grey(pixels),

@@ -216,5 +216,5 @@ def _file_stats(row: list[Any]) -> FileStats:
 def _fit(row: list[Any] | None) -> Fit | None:
     if row is None:
         return None
-    here, best, shift, near, gain, turn, turned, turn_gain = row
-    return Fit(here, best, tuple(shift), tuple(near), gain, turn, turned, turn_gain)
+    in_place, best, shift, near, gain, turn, turned, turn_gain = row
+    return Fit(in_place, best, tuple(shift), tuple(near), gain, turn, turned, turn_gain)

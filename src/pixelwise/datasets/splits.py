@@ -52,44 +52,58 @@ def complete_splits(
     With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or
     more. An image that is to be trained on and scored is noted without `hold_out`, else DataError.
     """
-    done = dict(splits)
-    notes = _leaks(splits, options)
-    train = done.get("train", ())
+    complete = dict(splits)
+    notes = _find_leaks(splits, options)
+    train = complete.get("train", ())
     total = len(train)
-    if "val" not in done and total > 1 and options.hold_out:
-        train, done["val"] = hold_out(train, options.val_fraction, options.seed)
-        if hold_test and "test" not in done and total >= ENOUGH_FOR_TEST:
-            train, done["test"] = hold_out(train, len(done["val"]) / len(train), options.seed)
-        how = f"({100 * options.val_fraction:g} %, seed {options.seed})"
-        new = [split for split in ("val", "test") if split in done and split not in splits]
-        notes += [f"{split}: {len(done[split])} of {total} images held out {how}" for split in new]
-        done["train"] = train
-    if total == 1 and "val" not in done and options.hold_out:
+    if "val" not in complete and total > 1 and options.hold_out:
+        train, complete["val"] = hold_out(train, options.val_fraction, options.seed)
+        if hold_test and "test" not in complete and total >= ENOUGH_FOR_TEST:
+            train, complete["test"] = hold_out(
+                train, len(complete["val"]) / len(train), options.seed
+            )
+        notes += _describe_held_out(splits, complete, total, options)
+        complete["train"] = train
+    if total == 1 and "val" not in complete and options.hold_out:
         notes.append("val: none, as there is only one image to train on")
-    ordered = {split: done[split] for split in SPLIT_ORDER if done.get(split)}
+    ordered = {split: complete[split] for split in SPLIT_ORDER if complete.get(split)}
     return ordered, (
         ", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items()) + " images",
         *notes,
     )
 
 
-def _leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) -> list[str]:
+def _describe_held_out(
+    on_disk: Mapping[str, tuple[Pair, ...]],
+    splits: Mapping[str, tuple[Pair, ...]],
+    total: int,
+    options: DataOptions,
+) -> list[str]:
+    rule = f"({100 * options.val_fraction:g} %, seed {options.seed})"
+    return [
+        f"{split}: {len(splits[split])} of {total} images held out {rule}"
+        for split in ("val", "test")
+        if split in splits and split not in on_disk
+    ]
+
+
+def _find_leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) -> list[str]:
     """A line for each split that holds images of train as well."""
-    taught = {pair.image for pair in splits.get("train", ())}
-    found = []
+    train_images = {pair.image for pair in splits.get("train", ())}
+    leaks = []
     for split in ("val", "test"):
-        both = [pair.name for pair in splits.get(split, ()) if pair.image in taught]
-        if both:
-            found.append(
-                f"{first(both)}: in train and in {split} as well ({len(both)} of "
+        shared = [pair.name for pair in splits.get(split, ()) if pair.image in train_images]
+        if shared:
+            leaks.append(
+                f"{first(shared)}: in train and in {split} as well ({len(shared)} of "
                 f"{len(splits[split])})"
             )
-    if found and options.hold_out:
+    if leaks and options.hold_out:
         raise DataError(
-            f"{'; '.join(found)}; scores would be too good: take them out of one, or let "
+            f"{'; '.join(leaks)}; scores would be too good: take them out of one, or let "
             "`pixelwise check --fix` do it"
         )
-    return found
+    return leaks
 
 
 def split_folders(folder: Path) -> dict[str, Path]:

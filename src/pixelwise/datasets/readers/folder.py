@@ -52,15 +52,15 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
 def index(root: Path, options: DataOptions) -> Index:
     """The files of a plain folder. Raises DataError for another layout."""
-    found, issues = layout(root)
-    if not found:
+    places, issues = layout(root)
+    if not places:
         raise DataError(f"{root}: not a folder of images and masks; it needs {LAYOUT}")
-    example = next((sides for sides in found if sides[0] == _FLAT), found[0])
-    places = " and ".join(f"{path.relative_to(root)}/" for path in example[1:])
-    notes = [f"format folder: {places}"]
+    example = next((place for place in places if place[0] == _FLAT), places[0])
+    shown = " and ".join(f"{path.relative_to(root)}/" for path in example[1:])
+    notes = [f"format folder: {shown}"]
     splits: dict[str, tuple[Pair, ...]] = {}
     folders: list[Path] = []
-    for split, images, masks in found:
+    for split, images, masks in places:
         mask_files, unreadable = list_readable(masks)
         if split == "test" and not mask_files and not unreadable:
             text = f"there are no masks in {masks.relative_to(root)}/"
@@ -87,22 +87,22 @@ def index(root: Path, options: DataOptions) -> Index:
 
 def layout(root: Path) -> tuple[list[Sides], list[Issue]]:
     """Folders of images and masks by split, and issues; those that are not split count as train."""
-    both = sides(root)
-    if both is None:
+    top = sides(root)
+    if top is None:
         named, issues = named_splits(root)
         inside = [(split, sides(folder)) for split, folder in named]
         return [(split, *folders) for split, folders in inside if folders], issues
-    images, issues = named_splits(both[0])
-    masks, mask_issues = named_splits(both[1])
+    images, issues = named_splits(top[0])
+    masks, mask_issues = named_splits(top[1])
     if not images and not masks:
-        return [(_FLAT, *both)], []
-    found: list[Sides] = []
+        return [(_FLAT, *top)], []
+    places: list[Sides] = []
     for split in sorted({split for split, _ in (*images, *masks)}, key=SPLIT_ORDER.index):
-        image_folders = [path for name, path in images if name == split] or [both[0] / split]
-        mask_folders = [path for name, path in masks if name == split] or [both[1] / split]
+        image_folders = [path for name, path in images if name == split] or [top[0] / split]
+        mask_folders = [path for name, path in masks if name == split] or [top[1] / split]
         # Folders that claim one split are paired in order; what has no partner is not read.
-        found += [(split, *folders) for folders in zip(image_folders, mask_folders, strict=False)]
-    return found, issues or mask_issues
+        places += [(split, *folders) for folders in zip(image_folders, mask_folders, strict=False)]
+    return places, issues or mask_issues
 
 
 def sides(folder: Path) -> tuple[Path, Path] | None:

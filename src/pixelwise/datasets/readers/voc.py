@@ -166,18 +166,18 @@ def find(root: Path) -> Path | None:
 
 def lists(base: Path) -> dict[str, list[str]]:
     """Ids by split; where train or val is missing, it is what the other leaves of trainval."""
-    found = {}
+    by_split = {}
     for split in ("train", "val", "test", "trainval"):
         path = base / "ImageSets" / "Segmentation" / f"{split}.txt"
         if path.is_file():
             rows = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-            found[split] = list(dict.fromkeys(line.split()[0] for line in rows if line.strip()))
-    both = found.pop("trainval", None)
-    for absent, other in (("train", "val"), ("val", "train")):
-        if both is not None and absent not in found:
-            taken = set(found.get(other, ()))
-            found[absent] = [name for name in both if name not in taken]
-    return {split: ids for split, ids in found.items() if ids}
+            by_split[split] = list(dict.fromkeys(line.split()[0] for line in rows if line.strip()))
+    trainval = by_split.pop("trainval", None)
+    for absent, present in (("train", "val"), ("val", "train")):
+        if trainval is not None and absent not in by_split:
+            taken = set(by_split.get(present, ()))
+            by_split[absent] = [name for name in trainval if name not in taken]
+    return {split: ids for split, ids in by_split.items() if ids}
 
 
 def _pair_listed(
