@@ -1,4 +1,4 @@
-"""Every fault of the clinic, planted in generated data: it is found, named rightly, and mended
+"""Every fault of the clinic, planted in generated data: it is found, named rightly, and repaired
 where it is promised.
 """
 
@@ -41,19 +41,21 @@ def snapshot(folder: Path) -> dict[str, str]:
 def test_a_fault_is_named_and_none_of_what_fix_promises_is_left(
     fault: "faults.Fault", request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    patient = request.getfixturevalue("binary" if fault.sets == ("people",) else "patient")
-    fault.plant(patient, False)
-    before = snapshot(patient.root)
-    found = examine(patient.root)
+    sample_set = request.getfixturevalue("binary" if fault.sets == ("people",) else "sample_set")
+    fault.plant(sample_set, False)
+    before = snapshot(sample_set.root)
+    found = examine(sample_set.root)
     assert set(fault.kinds) & found.findings.ids(), sorted(found.findings.ids())
-    done = repair(found, tmp_path / "mended", progress=Progress())
-    again = examine(tmp_path / "mended")
+    done = repair(found, tmp_path / "repaired", progress=Progress())
+    again = examine(tmp_path / "repaired")
     left = {kind for kind in again.findings.ids() if ISSUE_TYPES[kind].repaired}
     assert not left, [
         hit.text for finding in again.findings for hit in finding.issues if finding.id in left
     ]
-    assert snapshot(patient.root) == before
-    log = [json.loads(line) for line in (tmp_path / "mended/fixes.jsonl").read_text().splitlines()]
+    assert snapshot(sample_set.root) == before
+    log = [
+        json.loads(line) for line in (tmp_path / "repaired/fixes.jsonl").read_text().splitlines()
+    ]
     assert len(log) == done.changes
     assert sum(entry["change"] == "left out" for entry in log) <= done.left_out
     assert done.kept == len(again.pairs)

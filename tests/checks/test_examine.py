@@ -57,7 +57,7 @@ def test_shapes_cut_at_the_border_overlapping_or_blank_are_found_and_mended(tmp_
         == ("note", [("line.png", done.blank.total())])
         == ("note", [("line.png", 1)])
     )
-    repair(found, tmp_path / "mended", progress=Progress())
+    repair(found, tmp_path / "repaired", progress=Progress())
     assert not {
-        kind for kind in examine(tmp_path / "mended").findings.ids() if kind.startswith("shapes")
+        kind for kind in examine(tmp_path / "repaired").findings.ids() if kind.startswith("shapes")
     }

@@ -129,7 +129,7 @@ def _write(result: CheckResult, stage: Path, folder: Path, progress: Progress) -
             lines.writelines(json.dumps(entry) + "\n" for entry in entries)
     if not kept:
         raise OutputError(
-            f"cannot write {folder}: no pair can be mended; see what `check` says of them"
+            f"cannot write {folder}: no pair can be repaired; see what `check` says of them"
         )
     _write_classes(plan)
     return Repair(folder, kept, changes, lost)
