@@ -11,7 +11,7 @@ from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
-from pixelwise.reports.findings_page import ClassShare, Section, write_checkup
+from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 
 # Places of a finding that the page lists as text, and with a picture.
 _MAX_LINES = 12
@@ -82,7 +82,7 @@ def write_page(result: CheckResult, path: Path) -> None:
             )
         )
     title = f"Check of {printable_path(result.index.root)}"
-    write_checkup(
+    write_findings(
         path,
         title=title,
         facts=describe_set(result),

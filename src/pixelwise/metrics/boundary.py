@@ -39,9 +39,6 @@ class BoundaryScores:
     (Csurka, Larlus, Perronnin, BMVC 2013).
     """
 
-    SUMS = ("_rims", "_hits", "_outlines")
-    """What is added up over images."""
-
     def __init__(
         self, classes: int, *, iou_width: float = IOU_WIDTH, f_width: float = F_WIDTH
     ) -> None:
@@ -63,6 +60,12 @@ class BoundaryScores:
         both = self._by_class(truth[rims[0] & rims[1] & (truth == labels)])
         self._rims += both, self._by_class(truth[rims[0]]) + self._by_class(labels[rims[1]]) - both
         self._outline(truth, labels, max(1, round(self.f_width * diagonal)))
+
+    def merge(self, other: "BoundaryScores") -> None:
+        """Add the images of `other`, counted with the same widths."""
+        self._rims += other._rims
+        self._hits += other._hits
+        self._outlines += other._outlines
 
     @property
     def iou(self) -> Figures:

@@ -20,9 +20,6 @@ class NearBorders:
     are steps in rows, columns and diagonals; void pixels count nowhere.
     """
 
-    SUMS = ("_near", "_all")
-    """What is added up over images."""
-
     def __init__(self) -> None:
         self._near: Counts = np.zeros((len(DISTANCES), 2), np.int64)
         self._all: Counts = np.zeros(2, np.int64)
@@ -39,6 +36,11 @@ class NearBorders:
             low = over_window(low, distance - before, np.minimum)
             near = high != low
             self._near[row] += (near & counted).sum(), (near & wrong).sum()
+
+    def merge(self, other: "NearBorders") -> None:
+        """Add the images of `other`."""
+        self._near += other._near
+        self._all += other._all
 
     def rows(self) -> list[dict[str, float | None]]:
         """For each distance: the share of all wrong pixels and of all pixels that lie there, and
@@ -63,9 +65,6 @@ class BySize:
     pixels dealt to them as it has their pixels, and one that meets none counts nowhere here. Void
     is neither truth nor error.
     """
-
-    SUMS = ("_sums",)
-    """What is added up over images."""
 
     def __init__(self) -> None:
         self._sums: Figures = np.zeros(
@@ -100,6 +99,10 @@ class BySize:
         kind = np.digitize(size[real], SIZES) - 1
         for column, weights in enumerate((None, iou, iou == 0)):
             self._sums[:, column] += np.bincount(kind, weights, minlength=len(SIZES))
+
+    def merge(self, other: "BySize") -> None:
+        """Add the regions of `other`."""
+        self._sums += other._sums
 
     def rows(self) -> list[dict[str, float | None]]:
         """For each size: from how many pixels on, regions, their mean IoU, and the share of which

@@ -37,7 +37,7 @@ class LabelIssue:
     mask: NDArray[np.bool_]
 
 
-def find_label_issues(
+def find_suspect_regions(
     labels: NDArray[np.uint8], probabilities: NDArray[np.floating]
 ) -> list[LabelIssue]:
     """The suspect regions of one image, highest score first, from labels (H, W) and probabilities

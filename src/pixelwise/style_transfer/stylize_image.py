@@ -21,6 +21,7 @@ from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, open_image, read_rgb, write_image
 from pixelwise.malloc import retain_memory
 from pixelwise.progress import Progress
+from pixelwise.reports.figures import draw_losses
 from pixelwise.style_transfer.features import StyleNetwork, load_network
 from pixelwise.style_transfer.objective import Objective, Weights
 from pixelwise.style_transfer.optimization import (
@@ -31,7 +32,6 @@ from pixelwise.style_transfer.optimization import (
     resized,
     transfer,
 )
-from pixelwise.teaching.figures import draw_losses
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 FEATHER = 0.005
