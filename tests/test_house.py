@@ -35,9 +35,7 @@ FLOORS = {
     "errors": 0,
     "__main__": 11,
 }
-HANDED_OVER = {
-    ("datasets", "checks"): "what was seen of masks",
-}
+HANDED_OVER: dict[tuple[str, str], str] = {}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

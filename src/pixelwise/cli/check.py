@@ -11,7 +11,7 @@ from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
 from pixelwise.datasets.options import DataOptions
 
 if TYPE_CHECKING:
-    from pixelwise.checks.examine import Checkup
+    from pixelwise.checks.examine import CheckResult
 
 _EXAMPLES = 3
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
@@ -48,17 +48,17 @@ def check(
     from pixelwise.checks import check_dataset as job
     from pixelwise.cli.console import TerminalProgress, messages, results
 
-    checkup, repair = job.check(
+    result, repair = job.check(
         data, fix=fix, json_file=json, report=report, progress=TerminalProgress(), **options
     )
-    *facts, (_, counts) = job.facts(checkup)
+    *facts, (_, counts) = job.describe_set(result)
     for name, value in facts:
         results.print(f"[bold]{name}[/bold]: ", end="")
         results.print(value, markup=False)
-    _print_findings(checkup)
+    _print_findings(result)
     results.print(f"Kinds found: {counts}")
     if repair is None:
-        if checkup.findings.of("error"):
+        if result.findings.of("error"):
             raise typer.Exit(IN_PART)
         return
     results.print(
@@ -72,20 +72,20 @@ def check(
         raise typer.Exit(IN_PART)
 
 
-def _print_findings(checkup: "Checkup") -> None:
-    from pixelwise.checks.check_dataset import line
+def _print_findings(result: "CheckResult") -> None:
+    from pixelwise.checks.check_dataset import describe_issue
     from pixelwise.cli.console import results
 
-    for finding in checkup.findings:
+    for finding in result.findings:
         colour = _COLOURS[finding.severity]
         results.print()
         results.print(
-            f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end=""
+            f"[{colour} bold]{finding.severity}[/] [bold]{finding.type.title}[/] ", end=""
         )
         results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
-        for hit in finding.hits[:_EXAMPLES]:
-            results.print(f"  {line(hit, checkup)}", markup=False)
+        for issue in finding.issues[:_EXAMPLES]:
+            results.print(f"  {describe_issue(issue, result)}", markup=False)
         if finding.places > _EXAMPLES:
             results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
-        results.print(f"  -> {finding.kind.fix}", markup=False)
+        results.print(f"  -> {finding.type.fix}", markup=False)
     results.print()

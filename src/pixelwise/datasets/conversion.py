@@ -1,4 +1,4 @@
-"""A data set of any format written anew in another, image by image; the source is only read."""
+"""A data set of any format written in another, image by image; the source is only read."""
 
 import json
 import shutil
@@ -37,18 +37,18 @@ class Converted:
 
     def lines(self) -> list[str]:
         """For the user, one fact a line."""
-        found = [
+        losses = [
             (self.clipped, "shapes reached over the image's border and were cut there"),
             (self.blank, "shapes have no pixel (lines, points, or too small) and are gone"),
             (self.overlapped, "pixels were in shapes of two classes"),
         ]
-        said = [
+        lines = [
             f"{counts.total():,} {what}: in {first(sorted(+counts))}"
-            for counts, what in found
+            for counts, what in losses
             if counts.total()
         ]
         splits = ", ".join(f"{split} {count:,}" for split, count in self.images.items())
-        return [f"{self.folder}: {splits} images, {len(self.classes)} classes", *said]
+        return [f"{self.folder}: {splits} images, {len(self.classes)} classes", *lines]
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,15 @@ def convert(
 
 def write_dataset(dataset: DataSet, folder: Path, *, to: str, progress: Progress) -> Converted:
     """As `convert`, of an open data set and a format of WRITERS."""
-    done = Converted(folder, dataset.classes)
+    converted = Converted(folder, dataset.classes)
     place, write = WRITERS[to]
     with atomic_folder(folder, dataset.root) as stage:
-        write(stage, _items(dataset, stage, place, done, progress), done)
-        if not done.images:
-            raise DataError(f"{dataset.root}: no image can be converted: {done.left_out[0][1]}")
-    return done
+        write(stage, _items(dataset, stage, place, converted, progress), converted)
+        if not converted.images:
+            raise DataError(
+                f"{dataset.root}: no image can be converted: {converted.left_out[0][1]}"
+            )
+    return converted
 
 
 def _unwritable(to: str) -> ConfigError:
@@ -110,26 +112,26 @@ def _unwritable(to: str) -> ConfigError:
 
 
 def _items(
-    dataset: DataSet, stage: Path, place: str, done: Converted, progress: Progress
+    dataset: DataSet, stage: Path, place: str, converted: Converted, progress: Progress
 ) -> Iterator[_Item]:
     pairs = [(split, pair) for split, pairs in dataset.splits.items() for pair in pairs]
     names = Counter(pair.name for _, pair in pairs)
     for split, pair in progress.track(pairs, what="converting", total=len(pairs)):
         try:
-            labels = _labels(dataset, pair, done)
+            labels = _labels(dataset, pair, converted)
         except ImageError as error:
-            done.left_out.append((pair.image, str(error)))
+            converted.left_out.append((pair.image, str(error)))
             continue
         name = f"{split}_{pair.name}" if names[pair.name] > 1 else pair.name
         image = stage / place.format(split=split) / f"{name}{pair.image.suffix}"
         image.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(pair.image, image)
-        done.images[split] += 1
-        done.void |= bool((labels == VOID).any())
+        converted.images[split] += 1
+        converted.void |= bool((labels == VOID).any())
         yield _Item(split, image, labels)
 
 
-def _labels(dataset: DataSet, pair: Pair, done: Converted) -> Array:
+def _labels(dataset: DataSet, pair: Pair, converted: Converted) -> Array:
     drawing = drawing_of(dataset.read_labels, pair.mask)
     size = oriented_size(pair.image)
     if drawing.labels.shape != size:
@@ -137,9 +139,9 @@ def _labels(dataset: DataSet, pair: Pair, done: Converted) -> Array:
             f"{pair.image}: {size} pixels, but its labels have {drawing.labels.shape} "
             "(height, width)"
         )
-    done.clipped[pair.name] += drawing.clipped
-    done.blank[pair.name] += drawing.blank
-    done.overlapped[pair.name] += drawing.overlapped
+    converted.clipped[pair.name] += drawing.clipped
+    converted.blank[pair.name] += drawing.blank
+    converted.overlapped[pair.name] += drawing.overlapped
     return drawing.labels
 
 
@@ -149,8 +151,8 @@ def _palette(classes: Classes) -> Classes:
     return Classes(classes.names, voc_colormap(len(classes))) if alike else classes
 
 
-def _folder(stage: Path, items: Iterable[_Item], done: Converted) -> None:
-    classes = _palette(done.classes)
+def _folder(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
+    classes = _palette(converted.classes)
     for item in items:
         write_labels(
             stage / "masks" / item.split / f"{item.image.stem}.png", item.labels, classes.palette
@@ -159,12 +161,12 @@ def _folder(stage: Path, items: Iterable[_Item], done: Converted) -> None:
         {"id": label, "name": name, "color": colour}
         for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
     ]
-    rows += [{"id": VOID, "name": "void"}] if done.void and "void" not in classes.names else []
+    rows += [{"id": VOID, "name": "void"}] if converted.void and "void" not in classes.names else []
     write_text(stage / "classes.json", json.dumps(rows, indent=1) + "\n")
 
 
-def _voc(stage: Path, items: Iterable[_Item], done: Converted) -> None:
-    classes = _palette(done.classes)
+def _voc(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
+    classes = _palette(converted.classes)
     for split, group in groupby(items, key=_split):
         names = []
         for item in group:
@@ -180,37 +182,39 @@ def _voc(stage: Path, items: Iterable[_Item], done: Converted) -> None:
     write_text(stage / "labelmap.txt", "\n".join(["# label:color_rgb:parts:actions", *rows]) + "\n")
 
 
-def _coco(stage: Path, items: Iterable[_Item], done: Converted) -> None:
+def _coco(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
     for split, group in groupby(items, key=_split):
         path = stage / "annotations" / f"instances_{split}.json"
-        coco.write(path, ((item.image.name, item.labels) for item in group), done.classes)
+        coco.write(path, ((item.image.name, item.labels) for item in group), converted.classes)
 
 
-def _labelme(stage: Path, items: Iterable[_Item], done: Converted) -> None:
+def _labelme(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
     for item in items:
-        labelme.write(item.image.with_suffix(".json"), item.image, item.labels, done.classes)
-    names = [name for name, *_ in declared(done.classes, void=done.void)]
+        labelme.write(item.image.with_suffix(".json"), item.image, item.labels, converted.classes)
+    names = [name for name, *_ in declared(converted.classes, void=converted.void)]
     write_text(stage / "labels.txt", "\n".join(names) + "\n")
 
 
-def _cvat(stage: Path, items: Iterable[_Item], done: Converted) -> None:
+def _cvat(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
     rows = ((item.image, item.labels, item.split) for item in items)
-    cvat.write_subsets(stage / "annotations.xml", rows, done.classes)
+    cvat.write_subsets(stage / "annotations.xml", rows, converted.classes)
 
 
-def _yolo(stage: Path, items: Iterable[_Item], done: Converted) -> None:
+def _yolo(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
     for item in items:
         yolo.write(
-            stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, done.classes
+            stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, converted.classes
         )
-    yolo.write_names(stage / "data.yaml", list(done.images), done.classes, void=done.void)
+    yolo.write_names(
+        stage / "data.yaml", list(converted.images), converted.classes, void=converted.void
+    )
 
 
-def _supervisely(stage: Path, items: Iterable[_Item], done: Converted) -> None:
+def _supervisely(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
     for item in items:
         path = stage / item.split / "ann" / f"{item.image.name}.json"
-        supervisely.write(path, item.labels, done.classes)
-    supervisely.write_meta(stage / "meta.json", done.classes, void=done.void)
+        supervisely.write(path, item.labels, converted.classes)
+    supervisely.write_meta(stage / "meta.json", converted.classes, void=converted.void)
 
 
 def _split(item: _Item) -> str:

@@ -8,7 +8,6 @@ from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
 from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
-    cache_folder,
     kept_file,
     machine_key,
     model_key,
@@ -19,6 +18,7 @@ from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVino
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
+from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import pixel_count
 from pixelwise.io.shards import UNKNOWN, parse_slot
 from pixelwise.io.storage import is_uri

@@ -114,7 +114,7 @@ class ImageFile:
                 raise self._error or EOFError
             _check_pixel_count(self._image.size, describe(self.path))
             self._image.load()
-        return _to_rgb(self._image, describe(self.path))
+        return _to_rgb(self._image, self.path)
 
 
 @contextmanager
@@ -124,11 +124,10 @@ def _translated_errors(source: Source) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file") from error
+        raise ImageError.of_file(name, "no such file") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{name}: {error}; cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
-        ) from error
+        advice = f"cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
+        raise ImageError.of_file(name, str(error), advice) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise _unreadable(source, error) from error
 
@@ -189,19 +188,23 @@ def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
     channel is dropped. Raises ImageError for what `open_image` refuses and for 32-bit integers and
     floats, which have no fixed range.
     """
-    return _to_rgb(open_image(source, formats=formats), describe(source))
+    return _to_rgb(open_image(source, formats=formats), source)
 
 
-def _to_rgb(stored: Image.Image, name: str) -> Array:
+def _to_rgb(stored: Image.Image, source: Source) -> Array:
     """A decoded picture as `read_rgb` gives it."""
     image = apply_orientation(stored)
-    if image.mode in _REFUSED:
-        raise ImageError(
-            f"{name}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it as 8 or 16 bit"
-        )
+    check_readable(image, source)
     if image.mode.startswith("I;16"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
+
+
+def check_readable(image: Image.Image, source: Source) -> None:
+    """Raise ImageError for 32-bit integers and floats, which have no fixed range."""
+    if image.mode in _REFUSED:
+        reason = f"holds {_REFUSED[image.mode]} (mode {image.mode})"
+        raise ImageError.of_file(describe(source), reason, "save it as 8 or 16 bit")
 
 
 def write_labels(path: Path, labels: Array, palette: Palette) -> None:
@@ -263,18 +266,16 @@ def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Im
 
 def _check_pixel_count(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(
-            f"{name}: {size[1]} x {size[0]} pixels (height x width) are more than the "
-            f"{MAX_PIXELS // 1_000_000} "
-            "megapixels read at once; cut it into parts"
+        reason = (
+            f"{size[1]} x {size[0]} pixels (height x width) are more than the "
+            f"{MAX_PIXELS // 1_000_000} megapixels read at once"
         )
+        raise ImageError.of_file(name, reason, "cut it into parts")
 
 
 def _unreadable(source: Source, error: Exception) -> ImageError:
-    reason = _reason(source, error)
-    return ImageError(
-        f"{describe(source)}: cannot be read as an image ({reason}); replace or remove it"
-    )
+    reason = f"cannot be read as an image ({_reason(source, error)})"
+    return ImageError.of_file(describe(source), reason, "replace or remove it")
 
 
 def _reason(source: Source, error: Exception) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from pixelwise.datasets.scan import Survey
+from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataSet
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
@@ -55,7 +55,7 @@ class D2lFigures:
 
 @torch.no_grad()
 def measure_d2l_figures(
-    model: nn.Module, last: Epoch, dataset: DataSet, val: Survey, config: TrainConfig
+    model: nn.Module, last: Epoch, dataset: DataSet, val: SplitStats, config: TrainConfig
 ) -> D2lFigures:
     """Score `model`, as it is after the epoch `last`, in the book's way and correctly."""
     assert config.data.crop is not None

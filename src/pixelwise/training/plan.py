@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from pixelwise.classes import VOID
-from pixelwise.datasets.scan import Survey, survey
+from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
 from pixelwise.hardware import choose_device, count_cores, free_memory
@@ -55,8 +55,8 @@ class TrainingPlan:
     """Why each open option was chosen so, by its name."""
     model_config: ModelConfig
     model: Segmenter
-    train: Survey
-    val: Survey
+    train: SplitStats
+    val: SplitStats
     samples: TrainingSet
     loaders: Loaders
     loss: Loss
@@ -144,11 +144,11 @@ def _init_weights(
 
 def _scan_splits(
     dataset: DataSet, config: TrainConfig, progress: Progress
-) -> tuple[Survey, Survey]:
+) -> tuple[SplitStats, SplitStats]:
     """The splits `train` and `val`, read once. Raises DataError where nothing can be learned."""
     skip_broken = config.data.skip_broken
-    train = survey(dataset, "train", progress=progress, skip_broken=skip_broken)
-    val = survey(dataset, "val", progress=progress, skip_broken=skip_broken)
+    train = scan_split(dataset, "train", progress=progress, skip_broken=skip_broken)
+    val = scan_split(dataset, "val", progress=progress, skip_broken=skip_broken)
     pixels = zip(dataset.classes.names, train.pixels, val.pixels, strict=True)
     unseen = [name for name, in_train, in_val in pixels if in_val and not in_train]
     if unseen:
@@ -165,7 +165,7 @@ def _scan_splits(
 
 
 def _choose_and_log(
-    config: TrainConfig, dataset: DataSet, train: Survey, processes: int, progress: Progress
+    config: TrainConfig, dataset: DataSet, train: SplitStats, processes: int, progress: Progress
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
@@ -191,7 +191,7 @@ def _choose_and_log(
     return config, reasons
 
 
-def _drop_small(train: Survey, config: TrainConfig, progress: Progress) -> Survey:
+def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> SplitStats:
     """With `drop_small`, the split without the images below the crop."""
     crop = config.data.crop
     assert crop is not None
@@ -227,7 +227,7 @@ def _choose_precision(
     return config.with_options(precision=precision)
 
 
-def _make_samples(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:
+def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> TrainingSet:
     augment = _make_augmentation(config, train)
     cache = config.data.cache
     options = config.augmentation
@@ -244,7 +244,7 @@ def _make_samples(dataset: DataSet, train: Survey, config: TrainConfig) -> Train
     )
 
 
-def _make_augmentation(config: TrainConfig, train: Survey) -> Augmentation:
+def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     """That of the chosen strength, with what the config sets besides; rare classes are drawn more
     often.
     """
@@ -260,7 +260,11 @@ def _make_augmentation(config: TrainConfig, train: Survey) -> Augmentation:
 
 
 def _make_loaders(
-    dataset: DataSet, samples: TrainingSet, val: Survey, config: TrainConfig, fabric: Fabric | None
+    dataset: DataSet,
+    samples: TrainingSet,
+    val: SplitStats,
+    config: TrainConfig,
+    fabric: Fabric | None,
 ) -> Loaders:
     workers = config.data.workers
     batch = config.data.batch
@@ -281,7 +285,7 @@ def _make_loaders(
     return Loaders(loader, epochs, validation_loader(whole, workers=workers, part=part))
 
 
-def _make_loss(train: Survey, config: TrainConfig) -> Loss:
+def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
     options = config.optim
     weight = class_weights(
         options.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pixelwise.config_fields import option_fields
-from pixelwise.datasets.scan import Survey
+from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.evaluation.report import write_run_page
@@ -197,7 +197,7 @@ class Pictures:
 
     run: Path
     dataset: DataSet
-    val: Survey
+    val: SplitStats
     device: str
     tensorboard: bool = False
 

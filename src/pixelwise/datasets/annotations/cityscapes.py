@@ -8,15 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from pixelwise.classes import VOID, Classes, Colour
+from pixelwise.datasets.issues import IssueNote
 from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
-from pixelwise.datasets.types import (
-    DataOptions,
-    DataSet,
-    Pair,
-    complete_splits,
-    first,
-    split_folders,
-)
+from pixelwise.datasets.splits import complete_splits, split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError
 
 LAYOUT = "leftImg8bit/train/CITY/*_leftImg8bit.png and gtFine/train/CITY/*_gtFine_labelIds.png"
@@ -79,7 +74,8 @@ def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
     splits = {}
     for split, images in split_folders(root / "leftImg8bit").items():
         if split == "test":
-            notes.append("test: left out, as its labels are withheld")
+            text = "test: left out, as its labels are withheld"
+            notes.append(IssueNote.of(text, "split-without-masks", root))
             continue
         pictures = _by_name(images, "_leftImg8bit.png")
         masks = _by_name(root / truth / images.name, f"_{truth}_labelIds.png")
@@ -87,7 +83,9 @@ def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
         if odd and not options.skip_unpaired:
             what = f"{len(odd)} images without labels or labels without image: {first(odd)}"
             raise DataError(f"{images}: {what}; add them, or leave them out with --skip-unpaired")
-        notes += [f"left out in {images.name}: {first(odd)}"] if odd else []
+        if odd:
+            text = f"left out in {images.name}: {first(odd)}"
+            notes.append(IssueNote.of(text, "image-without-mask", root))
         both = sorted(pictures.keys() & masks.keys())
         splits[split] = tuple(Pair(name, pictures[name], masks[name]) for name in both)
     splits, said = complete_splits(splits, options)

@@ -27,7 +27,9 @@ from pixelwise.datasets.annotations.image_annotations import (
 )
 from pixelwise.datasets.annotations.polygons import Points, pixels
 from pixelwise.datasets.annotations.rasterize import Legend, Shape, declared, legend, regions
-from pixelwise.datasets.types import SPLITS, DataOptions, DataSet
+from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.splits import SPLITS
+from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
@@ -149,9 +151,10 @@ def _records(
         else:
             found[path] = packed([int(image["height"]), int(image["width"]), of_image[image["id"]]])
     said = missing(lacking, len(content["images"]), source, options)
-    return found, said + (
-        [f"{source.name}: {bare} annotations have a box alone and are left out"] if bare else []
-    )
+    if bare:
+        text = f"{source.name}: {bare} annotations have a box alone and are left out"
+        said.append(IssueNote.of(text, "image-without-mask", source))
+    return found, said
 
 
 def _bases(root: Path, source: Path) -> Sequence[Path]:

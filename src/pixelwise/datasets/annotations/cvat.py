@@ -27,7 +27,8 @@ from pixelwise.datasets.annotations.image_annotations import (
 from pixelwise.datasets.annotations.labelme import box_ring, ellipse_ring
 from pixelwise.datasets.annotations.polygons import Points, pixels
 from pixelwise.datasets.annotations.rasterize import Shape, declared, legend, regions
-from pixelwise.datasets.types import SPLITS, DataOptions, DataSet
+from pixelwise.datasets.splits import SPLITS
+from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array

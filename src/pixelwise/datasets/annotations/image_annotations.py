@@ -15,14 +15,9 @@ import numpy as np
 
 from pixelwise.datasets.annotations.polygons import Points
 from pixelwise.datasets.annotations.rasterize import BY_AREA, BY_ORDER, Drawing, Legend, Shape, draw
-from pixelwise.datasets.types import (
-    DataOptions,
-    DataSet,
-    Pair,
-    complete_splits,
-    first,
-    split_folders,
-)
+from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.splits import complete_splits, split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import MAX_PIXELS, Array
 
@@ -57,16 +52,14 @@ class RecordReader:
         except ImageError:
             raise
         except DataError as error:
-            raise ImageError(f"{image}: {error}") from error
+            raise ImageError.of_file(image, error.reason) from error
         except _WRONG as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise ImageError(
-                f"{image}: its annotation is not as the format has it ({what}); export it again"
-            ) from error
+            reason = f"its annotation is not as the format has it ({what})"
+            raise ImageError.of_file(image, reason, "export it again") from error
         if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
-            raise ImageError(
-                f"{image}: its annotation gives {size[0]} x {size[1]} pixels (height x width)"
-            )
+            reason = f"its annotation gives {size[0]} x {size[1]} pixels (height x width)"
+            raise ImageError.of_file(image, reason)
         return draw(shapes, size, rest=self.legend.rest, by_area=self.by_area)
 
 
@@ -136,7 +129,7 @@ def missing(lacking: Sequence[object], total: int, source: Path, options: DataOp
     )
     if not options.skip_unpaired:
         raise DataError(f"{source}: {what}; add them, or leave them out with --skip-unpaired")
-    return [f"left out: {what}"]
+    return [IssueNote.of(f"left out: {what}", "list-entry-missing", source)]
 
 
 def load_json(path: Path) -> Any:

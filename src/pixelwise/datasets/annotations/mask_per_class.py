@@ -8,8 +8,11 @@ import numpy as np
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.annotations.rasterize import Drawing
+from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.issues import Issue, raise_first
+from pixelwise.datasets.mask_encoding import drawn_encoding
 from pixelwise.datasets.readers import folder
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, complete_splits, first, images_in
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import Array, list_images, open_image
 
@@ -41,16 +44,16 @@ class LayerReader:
         try:
             labels, claimed = merge(self.layers[image], self.classes)
         except ImageError as error:
-            raise ImageError(f"{image}: {error}") from error
+            raise ImageError.of_file(image, error.reason) from error
         return Drawing(labels, 0, 0, claimed)
 
 
 def matches(root: Path) -> bool:
     """Whether a folder of masks holds several for one image."""
-    return any(_found(*sides) for sides in folder.layout(root).values())
+    return any(_layers_in(images, masks) for _, images, masks in folder.layout(root)[0])
 
 
-def _found(images: Path, masks: Path) -> dict[str, Layers]:
+def _layers_in(images: Path, masks: Path) -> dict[str, Layers]:
     return find_layers(masks, {path.stem for path in images_in(images)}, images_in(masks))
 
 
@@ -59,34 +62,64 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
     Raises DataError for another layout and images without any mask (unless `skip_unpaired`).
     """
+    return open_index(index(root, options), options)
+
+
+def index(root: Path, options: DataOptions) -> Index:
+    """The files of a set with one mask a class. Raises DataError for another layout."""
     splits = dict[str, tuple[Pair, ...]]()
     layers = dict[Path, Layers]()
     notes = ["format layers: a mask for each class"]
-    for split, (images, masks) in folder.layout(root).items():
-        found = _found(images, masks)
+    sides, found = folder.layout(root)
+    issues = list(found)
+    for split, images, masks in sides:
+        by_name = _layers_in(images, masks)
         pictures = images_in(images)
-        bare = [path.name for path in pictures if path.stem not in found]
+        bare = [path for path in pictures if path.stem not in by_name]
+        refusal = ""
         if bare and not options.skip_unpaired:
-            raise DataError(
-                f"{images}: no mask of {first(bare)}; add one, or leave them out with "
-                "--skip-unpaired"
+            refusal = (
+                f"{images}: no mask of {first(path.name for path in bare)}; add one, or leave "
+                "them out with --skip-unpaired"
             )
-        notes += [f"left out: {len(bare)} images without mask: {first(bare)}"] if bare else []
-        splits[split] = tuple(
-            Pair(path.stem, path, path) for path in pictures if path.stem in found
-        )
-        layers |= {path: found[path.stem] for path in pictures if path.stem in found}
+        issues.append(_layout_issue(masks, by_name))
+        issues += [
+            Issue("image-without-mask", path, "no layer of it", refusal=refusal) for path in bare
+        ]
+        if bare:
+            names = first(path.name for path in bare)
+            notes.append(f"left out: {len(bare)} images without mask: {names}")
+        own = [path for path in pictures if path.stem in by_name]
+        splits[split] = splits.get(split, ()) + tuple(Pair(path.stem, path, path) for path in own)
+        layers |= {path: by_name[path.stem] for path in own}
     if not layers:
+        raise_first(issues)
         raise DataError(f"{root}: no masks of single classes; it needs {LAYOUT}")
     classes = Classes.named(layer_names(list(layers.values())))
-    splits, said = complete_splits(splits, options, hold_test=set(splits) == {"train"})
-    notes += [
+    notes.append(
         f"{len(classes)} classes: {first(classes.names)}; where masks overlap, the later by "
         "name covers the earlier"
-    ]
-    sources = sorted(path for each in layers.values() for _, path in each)
-    reader = LayerReader(layers, classes.names)
-    return DataSet("layers", root, classes, splits, reader, (*notes, *said), tuple(sources))
+    )
+    evidence = f"{len(classes)} classes"
+    return Index(
+        "layers",
+        root,
+        splits,
+        tuple(issues),
+        tuple(notes),
+        classes,
+        LayerReader(layers, classes.names),
+        drawn_encoding(classes, kind="one file a class", evidence=evidence),
+        folders=tuple(dict.fromkeys(images for _, images, _ in sides)),
+        sources=tuple(sorted(path for each in layers.values() for _, path in each)),
+        hold_test=set(splits) == {"train"},
+    )
+
+
+def _layout_issue(masks: Path, by_name: dict[str, Layers]) -> Issue:
+    names = sorted({name for layer in by_name.values() for name, _ in layer})
+    text = f"{len(names)} classes: {', '.join(names[:8])}"
+    return Issue("layout-layers", masks, text, count=len(by_name))
 
 
 def find_layers(masks: Path, images: set[str], files: list[Path]) -> dict[str, Layers]:

@@ -29,7 +29,8 @@ from pixelwise.datasets.annotations.image_annotations import (
 from pixelwise.datasets.annotations.labelme import box_ring
 from pixelwise.datasets.annotations.polygons import pixels
 from pixelwise.datasets.annotations.rasterize import Shape, declared, legend, regions
-from pixelwise.datasets.types import SPLITS, DataOptions, DataSet
+from pixelwise.datasets.splits import SPLITS
+from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, open_image

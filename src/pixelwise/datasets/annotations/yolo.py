@@ -22,7 +22,9 @@ from pixelwise.datasets.annotations.image_annotations import (
 )
 from pixelwise.datasets.annotations.polygons import keyhole
 from pixelwise.datasets.annotations.rasterize import Shape, declared, legend, regions
-from pixelwise.datasets.types import DataOptions, DataSet, first, images_in, split_folders
+from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.splits import split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, first, images_in
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, oriented_size
@@ -83,7 +85,7 @@ def read(root: Path, options: DataOptions) -> DataSet:
             what = f"{len(lone)} label files without image in {labels}: {first(lone)}"
             if not options.skip_unpaired:
                 raise DataError(f"{what}; add the images, or leave them out with --skip-unpaired")
-            notes.append(f"left out: {what}")
+            notes.append(IssueNote.of(f"left out: {what}", "mask-without-image", labels))
         bare = [path.name for path in found if path.stem not in files]
         notes += (
             [f"{split}: {len(bare)} images without label file are background: {first(bare)}"]

@@ -4,7 +4,6 @@ user's cache.
 
 import hashlib
 import json
-import os
 import platform
 import zlib
 from collections.abc import Callable, Mapping
@@ -121,14 +120,6 @@ class AutoRunner:
             return None
         self.progress.log(f"runtime {name}: the fastest here, as measured before")
         return runner
-
-
-def cache_folder() -> Path:
-    """Where exported networks and measured choices are kept: $XDG_CACHE_HOME/pixelwise or
-    ~/.cache/pixelwise.
-    """
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "pixelwise"
 
 
 def model_key(path: Path) -> str:

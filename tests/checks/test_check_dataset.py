@@ -14,23 +14,23 @@ from PIL import Image
 
 from pixelwise.checks.check_dataset import check
 from pixelwise.checks.examine import examine
-from pixelwise.checks.findings import shown
+from pixelwise.datasets.issues import printable_path
 from pixelwise.errors import DataError, OutputError
 
 
-def test_malformed_json_is_named_with_line_and_column(patient: faults.Patient) -> None:
-    (patient.root / "classes.txt").unlink()
-    (patient.root / "classes.json").write_text('{\n "0": "ground",\n "1" "circle"\n}')
-    finding = next(f for f in examine(patient.root).findings if f.id == "classes-malformed")
-    assert finding.hits[0].position == (3, 6)
-    assert "line 3" in finding.hits[0].text
+def test_malformed_json_is_named_with_line_and_column(sample_set: faults.SampleSet) -> None:
+    (sample_set.root / "classes.txt").unlink()
+    (sample_set.root / "classes.json").write_text('{\n "0": "ground",\n "1" "circle"\n}')
+    finding = next(f for f in examine(sample_set.root).findings if f.id == "classes-malformed")
+    assert finding.issues[0].position == (3, 6)
+    assert "line 3" in finding.issues[0].text
 
 
 def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
-    patient: faults.Patient,
+    sample_set: faults.SampleSet,
 ) -> None:
-    table = np.array(patient.palette, np.uint8)
-    for path in sorted((patient.root / "masks").rglob("*.png")):
+    table = np.array(sample_set.palette, np.uint8)
+    for path in sorted((sample_set.root / "masks").rglob("*.png")):
         with Image.open(path) as image:
             pixels = table[np.asarray(image)]
         if path.name == "003.png" and path.parent.name == "train":
@@ -38,41 +38,41 @@ def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
         Image.fromarray(pixels).save(path)
     rows = [
         f"{name},{r},{g},{b}"
-        for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)
+        for name, (r, g, b) in zip(sample_set.names, sample_set.palette, strict=True)
     ]
-    (patient.root / "classes.txt").unlink()
-    (patient.root / "classes.csv").write_text("\n".join(rows))
-    finding = next(f for f in examine(patient.root).findings if f.id == "colour-stray")
-    assert [(hit.position, hit.count) for hit in finding.hits] == [((17, 23), 1)]
-    assert "(128, 0, 0)" in finding.hits[0].text
+    (sample_set.root / "classes.txt").unlink()
+    (sample_set.root / "classes.csv").write_text("\n".join(rows))
+    finding = next(f for f in examine(sample_set.root).findings if f.id == "colour-stray")
+    assert [(hit.position, hit.count) for hit in finding.issues] == [((17, 23), 1)]
+    assert "(128, 0, 0)" in finding.issues[0].text
 
 
 def test_a_name_that_is_not_utf8_can_be_printed_and_written_as_json(
-    patient: faults.Patient, tmp_path: Path
+    sample_set: faults.SampleSet, tmp_path: Path
 ) -> None:
     name = os.fsdecode(b"caf\xe9")
     for side, suffix in (("images", ".jpg"), ("masks", ".png")):
         shutil.copy(
-            patient.root / side / f"train/000{suffix}",
-            patient.root / side / f"train/{name}{suffix}",
+            sample_set.root / side / f"train/000{suffix}",
+            sample_set.root / side / f"train/{name}{suffix}",
         )
     check(
-        patient.root,
+        sample_set.root,
         json_file=tmp_path / "found.json",
         report=tmp_path / "page.html",
-        fix=tmp_path / "mended",
+        fix=tmp_path / "repaired",
     )
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert any(finding["id"] == "name-not-utf8" for finding in found["findings"])
-    assert shown(Path(name)) == "caf\\xe9"
+    assert printable_path(Path(name)) == "caf\\xe9"
 
 
 def test_the_page_needs_no_network_and_shows_thumbnails_and_shares(
-    patient: faults.Patient, tmp_path: Path
+    sample_set: faults.SampleSet, tmp_path: Path
 ) -> None:
-    (patient.root / "masks/train/000.png").write_bytes(b"no picture")
-    shutil.copy(patient.root / "masks/train/001.png", patient.root / "masks/train/002.png")
-    check(patient.root, report=tmp_path / "page.html")
+    (sample_set.root / "masks/train/000.png").write_bytes(b"no picture")
+    shutil.copy(sample_set.root / "masks/train/001.png", sample_set.root / "masks/train/002.png")
+    check(sample_set.root, report=tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "")
     assert "<script" not in page
@@ -82,52 +82,54 @@ def test_the_page_needs_no_network_and_shows_thumbnails_and_shares(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_cannot_be_read_is_said(patient: faults.Patient) -> None:
-    (patient.root / "masks/test").chmod(0)
+def test_a_folder_that_cannot_be_read_is_said(sample_set: faults.SampleSet) -> None:
+    (sample_set.root / "masks/test").chmod(0)
     try:
-        assert "folder-unreadable" in examine(patient.root).findings.ids()
+        assert "folder-unreadable" in examine(sample_set.root).findings.ids()
     finally:
-        (patient.root / "masks/test").chmod(0o755)
+        (sample_set.root / "masks/test").chmod(0o755)
 
 
 def test_a_folder_whose_listing_fails_is_said(
-    patient: faults.Patient, monkeypatch: pytest.MonkeyPatch
+    sample_set: faults.SampleSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(folder: Path) -> list[Path]:
         if folder.name == "test" and folder.parent.name == "masks":
             raise PermissionError(13, "Permission denied", str(folder))
         return listed(folder)
 
-    from pixelwise.checks import inventory as layout
+    from pixelwise.datasets import types as layout
 
     listed = layout.list_images
     monkeypatch.setattr(layout, "list_images", refuse)
-    found = examine(patient.root).findings
+    found = examine(sample_set.root).findings
     assert "folder-unreadable" in found.ids()
 
 
 @pytest.mark.parametrize("place", ["inside", "around", "full"])
 def test_fix_refuses_a_folder_in_the_source_around_it_or_in_use(
-    patient: faults.Patient, tmp_path: Path, place: str
+    sample_set: faults.SampleSet, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/note.txt").write_text("mine")
-    folder = {"inside": patient.root / "copy", "around": tmp_path, "full": tmp_path / "full"}[place]
+    folder = {"inside": sample_set.root / "copy", "around": tmp_path, "full": tmp_path / "full"}[
+        place
+    ]
     with pytest.raises(OutputError):
-        check(patient.root, fix=folder)
+        check(sample_set.root, fix=folder)
     assert (tmp_path / "full/note.txt").read_text() == "mine"
-    assert not (patient.root / "copy").exists()
+    assert not (sample_set.root / "copy").exists()
 
 
 def test_a_copy_that_breaks_off_leaves_nothing(
-    patient: faults.Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample_set: faults.SampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pixelwise.checks.repair.shutil.copyfile", full)
+    monkeypatch.setattr("pixelwise.checks.repair_pair.shutil.copyfile", full)
     with pytest.raises(OutputError, match="No space"):
-        check(patient.root, fix=tmp_path / "mended")
+        check(sample_set.root, fix=tmp_path / "repaired")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -140,58 +142,58 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
 
 
 def test_training_reads_the_mended_copy_of_a_broken_set(
-    patient: faults.Patient, tmp_path: Path
+    sample_set: faults.SampleSet, tmp_path: Path
 ) -> None:
     from pixelwise.datasets.registry import open_dataset
-    from pixelwise.datasets.scan import survey
+    from pixelwise.datasets.scan import scan_split
     from pixelwise.progress import Progress
 
-    (patient.root / "masks/train/000.png").write_bytes(b"")
-    (patient.root / "masks/train/001.png").unlink()
+    (sample_set.root / "masks/train/000.png").write_bytes(b"")
+    (sample_set.root / "masks/train/001.png").unlink()
     with pytest.raises(DataError):
-        survey(open_dataset(patient.root), "train", progress=Progress())
-    check(patient.root, fix=tmp_path / "mended")
-    dataset = open_dataset(tmp_path / "mended")
-    assert dataset.classes.names == patient.names
-    kept = survey(dataset, "train", progress=Progress())
+        scan_split(open_dataset(sample_set.root), "train", progress=Progress())
+    check(sample_set.root, fix=tmp_path / "repaired")
+    dataset = open_dataset(tmp_path / "repaired")
+    assert dataset.classes.names == sample_set.names
+    kept = scan_split(dataset, "train", progress=Progress())
     assert len(kept.pairs) == 18
 
 
 @pytest.mark.parametrize("side", ["images", "masks"])
 def test_a_file_without_partner_may_have_a_name_that_is_not_utf8(
-    patient: faults.Patient, tmp_path: Path, side: str
+    sample_set: faults.SampleSet, tmp_path: Path, side: str
 ) -> None:
-    folder = patient.root / side / "train"
+    folder = sample_set.root / side / "train"
     chosen = sorted(folder.iterdir())[0]
     chosen.rename(folder / f"{os.fsdecode(b'caf' + bytes([0xE9]))}{chosen.suffix}")
     found, _ = check(
-        patient.root,
+        sample_set.root,
         json_file=tmp_path / "f.json",
         report=tmp_path / "page.html",
-        fix=tmp_path / "mended",
+        fix=tmp_path / "repaired",
     )
     assert {"image-without-mask", "mask-without-image", "name-not-utf8"} <= found.findings.ids()
     assert "caf\\xe9" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "\\udce9" not in (tmp_path / "mended/fixes.jsonl").read_text(encoding="utf-8")
+    assert "\\udce9" not in (tmp_path / "repaired/fixes.jsonl").read_text(encoding="utf-8")
     for finding in found.findings:
-        for hit in finding.hits:
+        for hit in finding.issues:
             hit.text.encode("utf-8")  # raises where bytes of the name are left in it
 
 
-def test_an_examination_puts_warning_filters_back(patient: faults.Patient) -> None:
+def test_an_examination_puts_warning_filters_back(sample_set: faults.SampleSet) -> None:
     before = list(warnings.filters)
-    examine(patient.root)
+    examine(sample_set.root)
     assert warnings.filters == before
 
 
 def test_the_page_tells_every_place_once_beside_its_own_picture(
-    patient: faults.Patient, tmp_path: Path
+    sample_set: faults.SampleSet, tmp_path: Path
 ) -> None:
-    for at, (_, mask) in enumerate(patient.pairs()[:8]):
+    for at, (_, mask) in enumerate(sample_set.pairs()[:8]):
         labels = np.asarray(Image.open(mask)).copy()
         labels[: at + 1, 0] = 99
-        faults.save_mask(mask, labels, patient)
-    check(patient.root, report=tmp_path / "page.html")
+        faults.save_mask(mask, labels, sample_set)
+    check(sample_set.root, report=tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     section = page.split("value-outside-classes", 1)[1].split("</section>")[0]
     told = [f"{at + 1} pixels of value 99 at row 0, column 0" for at in range(8)]

@@ -1,4 +1,4 @@
-"""The kinds of findings, with what each means and what to do. Their names are part of the JSON and
+"""The types of issues, with what each means and what to do. Their names are part of the JSON and
 stay.
 """
 
@@ -9,87 +9,87 @@ Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of finding; `mended` says that `--fix` leaves none of it in the copy."""
+class IssueType:
+    """A type of issue; `repaired` says that `--fix` leaves none of it in the copy."""
 
     severity: Severity
     title: str
     fix: str
-    mended: bool = False
+    repaired: bool = False
 
 
-def _error(title: str, fix: str, *, mended: bool = True) -> Kind:
-    return Kind("error", title, fix, mended)
+def _error(title: str, fix: str, *, repaired: bool = True) -> IssueType:
+    return IssueType("error", title, fix, repaired)
 
 
-def _warning(title: str, fix: str, *, mended: bool = False) -> Kind:
-    return Kind("warning", title, fix, mended)
+def _warning(title: str, fix: str, *, repaired: bool = False) -> IssueType:
+    return IssueType("warning", title, fix, repaired)
 
 
-def _note(title: str, fix: str = "Nothing need be done.", *, mended: bool = False) -> Kind:
-    return Kind("note", title, fix, mended)
+def _note(title: str, fix: str = "Nothing need be done.", *, repaired: bool = False) -> IssueType:
+    return IssueType("note", title, fix, repaired)
 
 
 _LEFT_OUT = "Replace or remove the file; --fix leaves the pair out."
 _BY_EYE = "Look at it; if it is so, turn or move the mask. --fix changes nothing here."
 
-KINDS: dict[str, Kind] = {
+ISSUE_TYPES: dict[str, IssueType] = {
     # folders and files
     "folder-unreadable": _error("A folder cannot be read", "Make it readable and check again."),
     "link-loop": _warning(
         "A symbolic link leads round in a circle",
         "Remove the link; it was not followed.",
-        mended=True,
+        repaired=True,
     ),
     "link-broken": _error(
         "A symbolic link leads nowhere", "Restore what it points to, or remove it."
     ),
     "name-not-utf8": _warning(
-        "File names that are not UTF-8", "Rename them; --fix writes plain names.", mended=True
+        "File names that are not UTF-8", "Rename them; --fix writes plain names.", repaired=True
     ),
-    "file-ignored": _note("Files that are no pictures", "They are not read.", mended=True),
+    "file-ignored": _note("Files that are no pictures", "They are not read.", repaired=True),
     "subfolder-ignored": _warning(
         "Pictures in folders that are not read",
         "Move them up beside the others, or away.",
-        mended=True,
+        repaired=True,
     ),
     "layouts-mixed": _warning(
         "More than one layout in one folder",
         "Keep one; or choose with --format when training.",
-        mended=True,
+        repaired=True,
     ),
     "layout-layers": _warning(
         "One mask file a class",
         "They are read as they are; --fix puts the layers together.",
-        mended=True,
+        repaired=True,
     ),
     "layers-overlap": _warning(
         "Layers of classes that overlap",
         "--fix lets the later class (by name) cover the earlier.",
-        mended=True,
+        repaired=True,
     ),
     "shapes-clipped": _warning(
         "Shapes that reach over the image's border",
         "They are cut there: are they of this image?",
-        mended=True,
+        repaired=True,
     ),
     "shapes-blank": _note(
-        "Shapes without a pixel", "Lines, points and specks label nothing.", mended=True
+        "Shapes without a pixel", "Lines, points and specks label nothing.", repaired=True
     ),
     "shapes-overlap": _note(
         "Shapes of two classes that overlap",
         "Which covers which is in docs/formats.md.",
-        mended=True,
+        repaired=True,
     ),
     "split-twice": _error(
         "Two folders are the same split", "Keep one name of it (train, val, test)."
     ),
     "split-without-masks": _note(
-        "A split without masks", "It is left out; add masks to use it.", mended=True
+        "A split without masks", "It is left out; add masks to use it.", repaired=True
     ),
     "split-small": _note("A split of few images", "Scores on it say little; hold out more."),
     "split-empty": _error(
-        "A split without a usable pair", "Add pairs, or remove the folder.", mended=True
+        "A split without a usable pair", "Add pairs, or remove the folder.", repaired=True
     ),
     "classes-malformed": _error(
         "A classes file that cannot be read",
@@ -118,16 +118,16 @@ KINDS: dict[str, Kind] = {
         "Images listed in two splits", "Take them out of one; --fix keeps them for testing."
     ),
     "picture-not-listed": _note(
-        "Pictures in no list", "They are not used; add them to a list to use them.", mended=True
+        "Pictures in no list", "They are not used; add them to a list to use them.", repaired=True
     ),
     # images
     "image-unreadable": _error("Images that cannot be read", _LEFT_OUT),
     "mask-unreadable": _error("Masks that cannot be read", _LEFT_OUT),
     "suffix-wrong": _note(
-        "Files named for another format than they have", "Rename them.", mended=True
+        "Files named for another format than they have", "Rename them.", repaired=True
     ),
     "image-frames": _warning(
-        "Images of several frames or pages", "Only the first is used.", mended=True
+        "Images of several frames or pages", "Only the first is used.", repaired=True
     ),
     "image-transparent": _warning(
         "Images with transparent parts", "Transparency is dropped: check the colours beneath."
@@ -135,7 +135,7 @@ KINDS: dict[str, Kind] = {
     "image-cmyk": _warning(
         "Images in CMYK",
         "Colours change when they are turned into RGB; --fix does it.",
-        mended=True,
+        repaired=True,
     ),
     "image-deep": _note("16-bit images", "The upper 8 bits are used."),
     "image-grey": _note("Grey images stored as RGB", "If colour matters, get the originals."),
@@ -156,7 +156,7 @@ KINDS: dict[str, Kind] = {
         "EXIF orientation on one of image and mask", "--fix turns both alike."
     ),
     "orientation-tag": _note(
-        "Pictures stored turned (EXIF)", "Other programs may not turn them.", mended=True
+        "Pictures stored turned (EXIF)", "Other programs may not turn them.", repaired=True
     ),
     "mask-shifted": _warning("Labels that seem shifted against the image", _BY_EYE),
     "masks-shifted": _warning("All labels seem shifted against the images", _BY_EYE),
@@ -193,7 +193,7 @@ KINDS: dict[str, Kind] = {
         "masks have them.",
     ),
     "mask-wide": _error("8-bit masks saved as 16 bits", "Save them as 8 bits; --fix does."),
-    "value-doubtful": _warning(
+    "value-doubtful": _error(
         "Values hardly meant as a class", "Name the classes in classes.txt, or correct the masks."
     ),
     "encodings-mixed": _error("Masks written in different ways", "Write all alike; --fix does."),
@@ -205,7 +205,7 @@ KINDS: dict[str, Kind] = {
         "Masks that are drawn in the alpha channel", "Save them as grey; --fix does."
     ),
     "values-not-from-zero": _warning(
-        "Class ids that begin above 0", "Begin with 0, or class 0 stays empty.", mended=True
+        "Class ids that begin above 0", "Begin with 0, or class 0 stays empty.", repaired=True
     ),
     "mask-inverted": _warning(
         "Binary masks that seem inverted", "Look at it: is the object 0? Nothing is changed."
@@ -240,10 +240,10 @@ KINDS: dict[str, Kind] = {
     "class-alone": _error(
         "All masks hold one class alone",
         "There is nothing to learn; check the masks.",
-        mended=False,
+        repaired=False,
     ),
     # leaks
-    "image-twice": _warning("The same image twice", "Remove one; --fix does.", mended=True),
+    "image-twice": _warning("The same image twice", "Remove one; --fix does.", repaired=True),
     "image-leak": _error(
         "The same image in two splits", "Scores would be too good; --fix keeps the tested one."
     ),
@@ -251,6 +251,6 @@ KINDS: dict[str, Kind] = {
     "image-near-leak": _warning(
         "Nearly the same image in two splits",
         "Scores may be too good; --fix keeps the tested one.",
-        mended=True,
+        repaired=True,
     ),
 }

@@ -1,4 +1,4 @@
-"""What a mended copy holds, and when none is written."""
+"""What a repaired copy holds, and when none is written."""
 
 import json
 from pathlib import Path
@@ -55,12 +55,12 @@ def test_masks_of_0_and_255_that_are_all_jpeg_become_two_classes(
     )
     if declared:
         (root / "classes.txt").write_text(declared)
-    found, done = check(root, fix=tmp_path / "mended")
+    found, done = check(root, fix=tmp_path / "repaired")
     assert "mask-lossy" in found.findings.ids()
     assert len(found.encoding.classes) == 2
     assert done
     assert done.kept == 6
-    for name, labels in labels_of(tmp_path / "mended").items():
+    for name, labels in labels_of(tmp_path / "repaired").items():
         assert set(np.unique(labels)) == {0, 1}
         assert float((labels != truth[int(name)]).mean()) < 0.001
 
@@ -77,8 +77,8 @@ def test_ids_that_are_all_jpeg_are_not_mended_but_named(tmp_path: Path, void: bo
     root = write_set(tmp_path / "set", masks, ".jpg")
     assert "mask-lossy" in examine(root).findings.ids()
     with pytest.raises(DataError, match=r"every mask is JPEG.*export the masks as PNG"):
-        check(root, fix=tmp_path / "mended")
-    assert not (tmp_path / "mended").exists()
+        check(root, fix=tmp_path / "repaired")
+    assert not (tmp_path / "repaired").exists()
 
 
 def test_a_disk_that_fills_up_on_a_mask_leaves_no_half_copy(
@@ -93,9 +93,9 @@ def test_a_disk_that_fills_up_on_a_mask_leaves_no_half_copy(
             raise OutputError(f"cannot write {path}: no space left")
         write_labels(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("pixelwise.checks.repair.write_labels", full)
+    monkeypatch.setattr("pixelwise.checks.repair_pair.write_labels", full)
     with pytest.raises(OutputError, match="no space left"):
-        check(root, fix=tmp_path / "mended")
+        check(root, fix=tmp_path / "repaired")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -109,12 +109,12 @@ def test_an_image_that_fails_while_it_is_mended_leaves_no_mask_of_it(
     def gone(path: Path) -> None:
         raise DataError(f"{path}: cannot be read")
 
-    monkeypatch.setattr("pixelwise.checks.repair.read_rgb", gone)
-    _, done = check(root, fix=tmp_path / "mended")
+    monkeypatch.setattr("pixelwise.checks.repair_pair.read_rgb", gone)
+    _, done = check(root, fix=tmp_path / "repaired")
     assert done
     assert (done.kept, done.left_out) == (7, 1)
-    assert "003" not in labels_of(tmp_path / "mended")
-    assert not list((tmp_path / "mended/images").rglob("003.*"))
+    assert "003" not in labels_of(tmp_path / "repaired")
+    assert not list((tmp_path / "repaired/images").rglob("003.*"))
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_of_many_copies_one_is_left_where_it_is_tested_most(
         for side, pixels in (("images", photo(seed)), ("masks", object_at(seed).astype(np.uint8))):
             (root / side / split).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(root / side / split / f"{name}.png")
-    found, _ = check(root, fix=tmp_path / "mended")
+    found, _ = check(root, fix=tmp_path / "repaired")
     assert {"image-leak", "image-twice"} & found.findings.ids()
-    left = [path.parent.name for path in (tmp_path / "mended/images").rglob("copy*.png")]
+    left = [path.parent.name for path in (tmp_path / "repaired/images").rglob("copy*.png")]
     assert left == [kept]
-    assert not {"image-leak", "image-twice"} & examine(tmp_path / "mended").findings.ids()
+    assert not {"image-leak", "image-twice"} & examine(tmp_path / "repaired").findings.ids()
 
 
 @pytest.mark.parametrize("values", [(128, 255), (100, 200), (100, 255)])
@@ -156,11 +156,11 @@ def test_two_high_values_without_classes_file_are_two_classes(
     root = write_set(
         tmp_path / "set", [np.where(mask, values[1], values[0]).astype(np.uint8) for mask in truth]
     )
-    found, done = check(root, fix=tmp_path / "mended")
+    found, done = check(root, fix=tmp_path / "repaired")
     assert not found.findings.of("error")
     assert done
     assert (done.kept, done.left_out) == (12, 0)
-    for name, labels in labels_of(tmp_path / "mended").items():
+    for name, labels in labels_of(tmp_path / "repaired").items():
         assert np.array_equal(labels, truth[int(name)])
 
 
@@ -171,8 +171,8 @@ def test_values_of_which_none_is_a_class_are_not_mended_to_void(tmp_path: Path) 
     root = write_set(tmp_path / "set", masks)
     assert "value-doubtful" in examine(root).findings.ids()
     with pytest.raises(DataError, match="name the classes"):
-        check(root, fix=tmp_path / "mended")
-    assert not (tmp_path / "mended").exists()
+        check(root, fix=tmp_path / "repaired")
+    assert not (tmp_path / "repaired").exists()
 
 
 @pytest.mark.parametrize("classes", ["", "void\n"])
@@ -189,8 +189,8 @@ def test_pictures_of_noise_in_the_masks_folder_are_called_photographs(
     photos = next(finding for finding in found.findings if finding.id == "mask-is-photo")
     assert photos.places == 12
     assert "encodings-mixed" not in found.findings.ids()
-    with pytest.raises(OutputError, match="no pair can be mended"):
-        check(root, fix=tmp_path / "mended")
+    with pytest.raises(OutputError, match="no pair can be repaired"):
+        check(root, fix=tmp_path / "repaired")
 
 
 def test_a_classes_file_of_void_alone_is_named(tmp_path: Path) -> None:
@@ -203,17 +203,19 @@ def test_a_classes_file_of_void_alone_is_named(tmp_path: Path) -> None:
 def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.checks.findings.MOST_KEPT", 2)
+    monkeypatch.setattr("pixelwise.checks.findings.MAX_ISSUES", 2)
     rng = np.random.default_rng(0)
     masks = [object_at(number).astype(np.uint8) for number in range(16)]
     masks[2:6] = [rng.integers(0, 255, (128, 128, 3), np.uint8) for _ in range(4)]
     root = write_set(tmp_path / "set", masks)
     for number in range(10, 15):
         (root / f"masks/{number:03}.png").unlink()
-    _, done = check(root, fix=tmp_path / "mended")
+    _, done = check(root, fix=tmp_path / "repaired")
     assert done
     assert (done.kept, done.left_out) == (7, 9)
-    log = [json.loads(line) for line in (tmp_path / "mended/fixes.jsonl").read_text().splitlines()]
+    log = [
+        json.loads(line) for line in (tmp_path / "repaired/fixes.jsonl").read_text().splitlines()
+    ]
     left = sorted((entry["why"], entry["file"]) for entry in log if entry["change"] == "left out")
     assert left == [
         *(("image-without-mask", f"images/{number:03}.png") for number in range(10, 15)),
@@ -221,25 +223,25 @@ def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
     ]
 
 
-def test_one_mask_in_colours_does_not_make_the_others_odd(patient: faults.Patient) -> None:
+def test_one_mask_in_colours_does_not_make_the_others_odd(sample_set: faults.SampleSet) -> None:
     """The classes file gives colours, and all other masks are ids with a palette of these
     colours.
     """
     rows = [
         f"{name},{r},{g},{b}"
-        for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)
+        for name, (r, g, b) in zip(sample_set.names, sample_set.palette, strict=True)
     ]
-    (patient.root / "classes.txt").unlink()
-    (patient.root / "classes.csv").write_text("\n".join(rows) + "\n")
-    (_, mask), *_ = patient.pairs()
+    (sample_set.root / "classes.txt").unlink()
+    (sample_set.root / "classes.csv").write_text("\n".join(rows) + "\n")
+    (_, mask), *_ = sample_set.pairs()
     with Image.open(mask) as image:
         image.convert("RGB").save(mask)
-    found = examine(patient.root)
+    found = examine(sample_set.root)
     assert found.encoding.kind == "class ids"
     odd = [
         hit.file
         for finding in found.findings
         if finding.id == "encodings-mixed"
-        for hit in finding.hits
+        for hit in finding.issues
     ]
     assert odd == [mask]

@@ -1,4 +1,4 @@
-"""A data set to plant faults in, and what plants them."""
+"""A sample of a data set to plant faults in, and what plants them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Planted = list[Path]
 
 
 @dataclass(frozen=True)
-class Patient:
+class SampleSet:
     """A data set to plant in: `binary` sets hold 0 and 255 and have no classes file."""
 
     root: Path
@@ -52,46 +52,46 @@ def rgb(path: Path) -> Array:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def save_mask(path: Path, labels: Array, patient: Patient) -> None:
+def save_mask(path: Path, labels: Array, sample_set: SampleSet) -> None:
     image = Image.fromarray(labels.astype(np.uint8))
-    if not patient.binary:
+    if not sample_set.binary:
         image.putpalette(
-            [channel for colour in patient.palette for channel in colour]
-            + [224, 224, 192] * (256 - len(patient.palette))
+            [channel for colour in sample_set.palette for channel in colour]
+            + [224, 224, 192] * (256 - len(sample_set.palette))
         )
     image.save(path)
 
 
-def colours(labels: Array, patient: Patient) -> Array:
+def colours(labels: Array, sample_set: SampleSet) -> Array:
     """The mask in RGB; void is the last class's colour, so that only legal colours occur."""
     table = np.zeros((256, 3), np.uint8)
-    table[: len(patient.palette)] = patient.palette
-    table[255] = patient.palette[0] if not patient.binary else (255, 255, 255)
+    table[: len(sample_set.palette)] = sample_set.palette
+    table[255] = sample_set.palette[0] if not sample_set.binary else (255, 255, 255)
     return table[labels]
 
 
-def in_colours(patient: Patient) -> None:
+def in_colours(sample_set: SampleSet) -> None:
     """All masks in RGB, declared in classes.csv."""
-    for _, mask in patient.every():
-        Image.fromarray(colours(raw(mask), patient)).save(mask)
-    (patient.root / "classes.txt").unlink(missing_ok=True)
+    for _, mask in sample_set.every():
+        Image.fromarray(colours(raw(mask), sample_set)).save(mask)
+    (sample_set.root / "classes.txt").unlink(missing_ok=True)
     rows = [
         f"{name},{r},{g},{b}"
-        for name, (r, g, b) in zip(patient.names, patient.palette, strict=True)
+        for name, (r, g, b) in zip(sample_set.names, sample_set.palette, strict=True)
     ]
-    (patient.root / "classes.csv").write_text("\n".join(rows) + "\n")
+    (sample_set.root / "classes.csv").write_text("\n".join(rows) + "\n")
 
 
-def undeclared(patient: Patient) -> None:
-    (patient.root / "classes.txt").unlink(missing_ok=True)
+def undeclared(sample_set: SampleSet) -> None:
+    (sample_set.root / "classes.txt").unlink(missing_ok=True)
 
 
 def edit_masks(
-    pairs: Iterable[tuple[Path, Path]], patient: Patient, change: Callable[[Array], Array]
+    pairs: Iterable[tuple[Path, Path]], sample_set: SampleSet, change: Callable[[Array], Array]
 ) -> Planted:
     done = []
     for _, mask in pairs:
-        save_mask(mask, change(raw(mask)), patient)
+        save_mask(mask, change(raw(mask)), sample_set)
         done.append(mask)
     return done
 
@@ -102,7 +102,7 @@ class Fault:
     function.
     """
 
-    plant: Callable[[Patient, bool], Planted]
+    plant: Callable[[SampleSet, bool], Planted]
     kinds: tuple[str, ...]
     sets: tuple[str, ...] = ("street",)
 

@@ -41,7 +41,7 @@ def test_shapes_cut_at_the_border_overlapping_or_blank_are_found_and_mended(tmp_
     labelme(source, "line", [("cat", "polygon", box), ("dog", "line", [[1, 1], [30, 30]])])
     found = examine(source)
     told = {
-        f.id: (f.severity, [(hit.file.name, hit.count) for hit in f.hits if hit.file])
+        f.id: (f.severity, [(hit.file.name, hit.count) for hit in f.issues if hit.file])
         for f in found.findings
     }
     done = convert(source, tmp_path / "converted", to="folder")
@@ -57,7 +57,7 @@ def test_shapes_cut_at_the_border_overlapping_or_blank_are_found_and_mended(tmp_
         == ("note", [("line.png", done.blank.total())])
         == ("note", [("line.png", 1)])
     )
-    repair(found, tmp_path / "mended", progress=Progress())
+    repair(found, tmp_path / "repaired", progress=Progress())
     assert not {
-        kind for kind in examine(tmp_path / "mended").findings.ids() if kind.startswith("shapes")
+        kind for kind in examine(tmp_path / "repaired").findings.ids() if kind.startswith("shapes")
     }

@@ -30,13 +30,13 @@ TURNS = ("mirrored", "upside down", "turned by 180 degrees", "transposed")
 class Fit:
     """How labels fit an image's edges.
 
-    `here` is the correlation as it is, in standard deviations above that of other displacements;
+    `in_place` is the correlation as it is, in standard deviations above that of other places;
     `best` the highest, when moved by `shift` (rows, columns) in pixels of the full image, `near` in
     those of the small one. `turned` is the best of TURNS by `turn`, measured alike. `gain` and
     `turn_gain` are differences of the plain correlations.
     """
 
-    here: float
+    in_place: float
     best: float
     shift: tuple[int, int]
     near: tuple[int, int]
@@ -61,7 +61,7 @@ def edge_strength(grey: Image.Image) -> Floats:
     return np.asarray(cut - cut.mean(), np.float32)
 
 
-def outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Floats:
+def shrink_outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Floats:
     """(h, w) the share of pixels of `labels` (H, W) beside another label, made small to `shape` (h,
     w).
     """
@@ -70,14 +70,15 @@ def outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Floats:
     return np.asarray(np.asarray(small, np.float32) / np.float32(255), np.float32)
 
 
-def fit(strength: Floats, rim: Floats, size: tuple[int, int]) -> Fit | None:
-    """Compare `edge_strength` and `outline` (h, w) of an image of `size` (H, W); None where there
-    is no outline.
+def measure_fit(strength: Floats, rim: Floats, size: tuple[int, int]) -> Fit | None:
+    """Compare `edge_strength` and `shrink_outline` (h, w) of an image of `size` (H, W).
+
+    None where there is no outline.
     """
     if rim.sum() < 4:
         return None
-    seen = np.fft.rfft2(strength, _padded(strength))
-    plain = _displaced(seen, rim)
+    spectrum = np.fft.rfft2(strength, _pad_size(strength))
+    plain = _displace(spectrum, rim)
     centre = float(plain[REACH, REACH])
     mean = float(plain.mean())
     spread = float(plain.std()) + 1e-6
@@ -89,14 +90,14 @@ def fit(strength: Floats, rim: Floats, size: tuple[int, int]) -> Fit | None:
     )
     scores = []
     for turned, name in zip(turns, TURNS, strict=False):
-        moved = _displaced(seen, turned)
+        moved = _displace(spectrum, turned)
         value = float(moved[REACH - 1 : REACH + 2, REACH - 1 : REACH + 2].max())
         scores.append(
             (value - centre, (value - float(moved.mean())) / (float(moved.std()) + 1e-6), name)
         )
     turn_gain, turned_score, turn = max(scores)
     return Fit(
-        here=(centre - mean) / spread,
+        in_place=(centre - mean) / spread,
         best=(float(plain.max()) - mean) / spread,
         shift=(round(near[0] * scale), round(near[1] * scale)),
         near=near,
@@ -107,17 +108,17 @@ def fit(strength: Floats, rim: Floats, size: tuple[int, int]) -> Fit | None:
     )
 
 
-def _displaced(seen: NDArray[np.complexfloating], rim: Floats) -> Floats:
+def _displace(spectrum: NDArray[np.complexfloating], rim: Floats) -> Floats:
     """(2 REACH + 1, 2 REACH + 1) mean strength below the outline, moved by -REACH..REACH rows and
     columns.
     """
-    size = _padded(rim)
-    product = np.fft.irfft2(seen * np.conj(np.fft.rfft2(rim, size)), size)
+    size = _pad_size(rim)
+    product = np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(rim, size)), size)
     window = np.roll(product, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
     return np.asarray(window / rim.sum(), np.float32)
 
 
-def _padded(picture: Floats) -> tuple[int, int]:
+def _pad_size(picture: Floats) -> tuple[int, int]:
     """Its size with room for displacements on one side (the product is periodic), a multiple of 16,
     which is quick.
     """
