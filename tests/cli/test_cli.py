@@ -14,7 +14,8 @@ from PIL import Image
 from pixelwise.classes import Classes
 from pixelwise.cli.main import main
 from pixelwise.models.checkpoint import Header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 
 NAMES = ("background", "circle", "square", "triangle")
 
@@ -49,7 +50,7 @@ def pixelwise(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
     config = ModelConfig("fcn32s", "resnet10t", 4)
-    save_model(path, config.build(), Header(config, Classes.named(NAMES)))
+    save_model(path, build_segmenter(config), Header(config, Classes.named(NAMES)))
     return path
 
 

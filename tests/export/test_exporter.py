@@ -31,7 +31,8 @@ from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
 from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
-from pixelwise.models.registry import DECODERS, ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import DECODERS, build_segmenter
 from pixelwise.optional import is_installed
 from pixelwise.progress import Progress
 
@@ -49,7 +50,9 @@ def model_file(
 ) -> Path:
     torch.manual_seed(0)
     config = ModelConfig(decoder, encoder, len(NAMES), scale=scale)
-    save_model(path, config.build(), Header(config, Classes.named(NAMES), {"crop": [64, 96]}))
+    save_model(
+        path, build_segmenter(config), Header(config, Classes.named(NAMES), {"crop": [64, 96]})
+    )
     return path
 
 
@@ -625,7 +628,9 @@ def test_int8_is_kept_within_its_bound_only(
     config = ModelConfig("fcn32s", "resnet18", 4)
     torch.manual_seed(0)
     names = ("background", "circle", "square", "triangle")
-    save_model(tmp_path / "m.safetensors", config.build(), Header(config, Classes.named(names)))
+    save_model(
+        tmp_path / "m.safetensors", build_segmenter(config), Header(config, Classes.named(names))
+    )
     done = int8.export_int8(tmp_path / "m.safetensors", tmp_path / "m.xml", shapes)
     assert done.images == 4
     assert abs(done.mean_iou[0] - done.mean_iou[1]) <= int8.LARGEST_LOSS

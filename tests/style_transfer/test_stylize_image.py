@@ -16,8 +16,9 @@ from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError, OutputError, WeightsError
 from pixelwise.inference.load import load
 from pixelwise.models.checkpoint import Header, save_model
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 from pixelwise.style_transfer import stylize_image as job
 from pixelwise.style_transfer.optimization import BOOK
@@ -102,7 +103,7 @@ def test_style_goes_only_where_a_model_finds_its_classes(
     config = ModelConfig("fcn32s", "resnet10t", 2)
     save_model(
         tmp_path / "model.safetensors",
-        config.build(),
+        build_segmenter(config),
         Header(config, Classes.named(("sky", "ground"))),
     )
     found = load(tmp_path / "model.safetensors").predict(pictures[0])
@@ -162,7 +163,7 @@ def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
     config = ModelConfig("fcn32s", "resnet10t", 2)
     save_model(
         tmp_path / "model.safetensors",
-        config.build(),
+        build_segmenter(config),
         Header(config, Classes.named(("sky", "ground"))),
     )
     big = Image.open(pictures[1]).resize((320, 288))

@@ -11,14 +11,15 @@ from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError
 from pixelwise.models.checkpoint import Header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.teaching.lessons import compare_networks, cost, explain_scores, fused_scores, table
 
 
 def model_file(path: Path, decoder: str, names: tuple[str, ...] = ("a", "b")) -> Path:
     config = ModelConfig(decoder, "resnet18", len(names))
     palette = tuple((60 * n, 200 - 60 * n, 90) for n in range(len(names)))
-    save_model(path, config.build(), Header(config, Classes(names, palette)))
+    save_model(path, build_segmenter(config), Header(config, Classes(names, palette)))
     return path
 
 

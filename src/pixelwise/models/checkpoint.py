@@ -103,9 +103,11 @@ def load_model(path: Path) -> tuple["Segmenter", Header]:
     Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format
     version.
     """
+    from pixelwise.models.registry import build_segmenter  # imports PyTorch, which headers need not
+
     with _opened(path, "pt") as (file, header):
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model = header.model.build()
+        model = build_segmenter(header.model)
         model.load_state_dict(state)
     return model, header
 

@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pixelwise.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pixelwise.models.segmenter import Segmenter
 
 SCALES = (0.25, 4.0)
 """Lowest and highest factor by which an image may be resized to be looked at."""
@@ -40,11 +36,3 @@ class ModelConfig:
     plain: bool = False
     temperature: float = 1.0
     scale: float = 1.0
-
-    def build(self) -> "Segmenter":
-        """The network with random weights. Raises ConfigError for unknown names and impossible
-        numbers.
-        """
-        from pixelwise.models.registry import build_segmenter
-
-        return build_segmenter(self)

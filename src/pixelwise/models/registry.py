@@ -7,8 +7,7 @@ from torch import nn
 
 from pixelwise.classes import MAX_CLASSES
 from pixelwise.errors import ConfigError, unknown_choice_error
-from pixelwise.models.config import ModelConfig as ModelConfig  # noqa: PLC0414  also found here
-from pixelwise.models.config import check_scales
+from pixelwise.models.config import ModelConfig, check_scales
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.decoders.linknet import LinkNet
 from pixelwise.models.decoders.unet import UNet
@@ -39,7 +38,10 @@ NEEDED = {
 
 
 def build_segmenter(config: ModelConfig) -> Segmenter:
-    """The network of a configuration; as `ModelConfig.build`."""
+    """The network of a configuration, with random weights.
+
+    Raises ConfigError for unknown names and impossible numbers.
+    """
     if config.decoder not in DECODERS:
         raise unknown_choice_error("decoder", config.decoder, DECODERS)
     if config.upsample not in UPSAMPLE:
@@ -79,6 +81,6 @@ def build_model(
     (fixed), `subpixel` or `unpool`. `plain` is the network as its paper has it. Raises ConfigError
     for unknown names and WeightsError where the weights cannot be had.
     """
-    model = ModelConfig(decoder, encoder, classes, upsample, plain).build()
+    model = build_segmenter(ModelConfig(decoder, encoder, classes, upsample, plain))
     load_weights(model.encoder, weights)
     return model

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pixelwise.errors import ModelError
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.decoders.fcn import FCN
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 
 
@@ -96,11 +97,9 @@ def warm_start(
 
 def _class_axes(config: ModelConfig, target: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """The axes of each tensor that count classes: those that grow when there is one class more."""
-    other = (
+    other = build_segmenter(
         replace(config, classes=config.classes - 1 if config.classes > 1 else 2)
-        .build()
-        .state_dict()
-    )
+    ).state_dict()
     axes = {
         name: tuple(
             axis

@@ -18,8 +18,9 @@ from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.models.checkpoint import load_model, read_header
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.decoders.fcn import FCN
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.teaching.figures import draw_augmentation, draw_race, draw_scores
@@ -168,7 +169,7 @@ def compare_networks(
 
 def cost(config: ModelConfig, size: tuple[int, int]) -> tuple[float, float]:
     """Millions of weights, and GFLOPs for one image of `size` (height, width)."""
-    model = config.build().eval()
+    model = build_segmenter(config).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, 3, *size))
     return sum(p.numel() for p in model.parameters()) / 1e6, counter.get_total_flops() / 1e9

@@ -26,8 +26,9 @@ from pixelwise.hardware import choose_device, count_cores, free_memory
 from pixelwise.io.atomic import lock_folder
 from pixelwise.malloc import retain_memory
 from pixelwise.models.checkpoint import Header, load_model
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.pretrained import load_weights
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
 from pixelwise.progress import Progress
@@ -133,7 +134,7 @@ def take_part(
     model_config = ModelConfig(
         config.decoder, config.encoder, len(dataset.classes), config.upsample, config.plain
     )
-    model = model_config.build()
+    model = build_segmenter(model_config)
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
         progress.log(_begin(model, model_config, dataset, config))
     parts = {
