@@ -48,11 +48,11 @@ class _Axes:
         rows, columns = (Geometry(*axis) for axis in numbers)
         return cls(rows, columns)
 
-    def convolved(self, size: torch.Size) -> tuple[int, int]:
-        return self.rows.convolved(size[-2]), self.columns.convolved(size[-1])
+    def conv_output(self, size: torch.Size) -> tuple[int, int]:
+        return self.rows.conv_output(size[-2]), self.columns.conv_output(size[-1])
 
     def transposed(self, size: torch.Size) -> tuple[int, int]:
-        return self.rows.transposed(size[-2]), self.columns.transposed(size[-1])
+        return self.rows.transposed_output(size[-2]), self.columns.transposed_output(size[-1])
 
     def taps(self) -> Iterator[tuple[int, int]]:
         """Positions (u, v) in the kernel."""
@@ -89,7 +89,7 @@ def cross_correlation(
     """
     _demand_channels(input.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
-    height, width = axes.convolved(input.shape)
+    height, width = axes.conv_output(input.shape)
     padded = F.pad(input, _border(padding))
     pictures = _grouped(padded, 1, groups)  # (N, groups, C / groups, H, W)
     kernels = _grouped(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
@@ -155,7 +155,7 @@ def transposed_by_insertion(
     axes.transposed(input.shape)
     spread = _with_zeros_between(input, axes.rows.stride, axes.columns.stride)
     vertical, horizontal = (
-        (g.reach - 1 - g.padding, g.output_padding) for g in (axes.rows, axes.columns)
+        (g.effective_kernel - 1 - g.padding, g.output_padding) for g in (axes.rows, axes.columns)
     )
     border = (horizontal[0], sum(horizontal), vertical[0], sum(vertical))
     turned = _grouped(weight.flip(-2, -1), 0, groups).transpose(1, 2).flatten(0, 1)
@@ -182,7 +182,7 @@ def conv_matrix(
     transposed one. It is no inverse.
     """
     axes = _Axes.of(kernel, stride, padding, dilation)
-    height, width = places or axes.convolved(torch.Size(size))
+    height, width = places or axes.conv_output(torch.Size(size))
     pixel = F.pad(torch.arange(size[0] * size[1]).reshape(size), _border(padding), value=-1)
     place = torch.arange(height * width).reshape(height, width)
     rows = []

@@ -19,7 +19,7 @@ from pixelwise.models.encoder import Encoder
 from pixelwise.models.pretrained import PACKAGES, load_weights
 from pixelwise.models.registry import DECODERS, build_segmenter
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.models.upsampling import bilinear_kernel, upsampling
+from pixelwise.models.upsampling import bilinear_kernel, bilinear_transposed_conv
 
 ENCODERS = [
     "tf_efficientnet_lite0",
@@ -124,7 +124,7 @@ def test_the_fcn_adds_the_skip_scores() -> None:
 def test_an_upsampling_starts_as_bilinear_interpolation(stride: int) -> None:
     x = torch.rand(1, 3, 6, 7)
     with torch.no_grad():
-        found = upsampling(3, 3, stride)(x)
+        found = bilinear_transposed_conv(3, 3, stride)(x)
     expected = F.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
     inner = slice(stride, -stride)
     assert found.shape == expected.shape
@@ -269,7 +269,7 @@ def test_gradients_of_a_u_net_reach_the_encoder_in_one_piece(
         return found
 
     dense = gradients()
-    monkeypatch.setattr(unet, "_joined", lambda *parts: torch.cat(parts, dim=1))
+    monkeypatch.setattr(unet, "_concatenate", lambda *parts: torch.cat(parts, dim=1))
     plain = gradients()
     assert set(dense) == {2, 4, 8, 16, 32}
     assert all(
