@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pixelwise.checks.inspect_pairs import MaskLook, Raw, raw_mask
 from pixelwise.checks.inventory import Couple
-from pixelwise.classes import VOID, edge_of
+from pixelwise.classes import VOID, find_edges
 from pixelwise.datasets.annotations.mask_per_class import merge
 from pixelwise.datasets.mask_encoding import Encoding, is_lossy
 from pixelwise.datasets.mask_reader import Values, unpack
@@ -183,7 +183,7 @@ def _cause(wrong: NDArray[np.bool_], labels: Array, distinct: int, *, coloured: 
 
 def _borders(labels: Array) -> NDArray[np.bool_]:
     """Pixels within three steps of another label."""
-    near = edge_of(labels)
+    near = find_edges(labels)
     for _ in range(_NEAR_BORDER - 1):
         wide = near.copy()
         wide[1:] |= near[:-1]

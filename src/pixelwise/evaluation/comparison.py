@@ -12,9 +12,8 @@ import numpy as np
 
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.metrics.bootstrap import ROUNDS, scores_from_counts
-from pixelwise.metrics.confusion import Counts, number
-from pixelwise.metrics.paired_bootstrap import Difference, paired
+from pixelwise.metrics.bootstrap import ROUNDS, Difference, paired_bootstrap, scores_from_counts
+from pixelwise.metrics.confusion import Counts, json_number
 
 Counted = tuple[tuple[str, ...], str, tuple[str, ...], Counts]
 """Classes, split, images, counts (M, N, 3, C)."""
@@ -63,10 +62,10 @@ class Comparison:
             return f"{best} and {other}: one image says nothing of others"
         how = (
             f"95 % interval {100 * lead.low:.1f} to {100 * lead.high:.1f}, sign flips in "
-            f"{lead.flips:.1%} of draws"
+            f"{lead.sign_flips:.1%} of draws"
         )
-        is_better = "is better than {} by" if lead.shown else "is above {} by"
-        verdict = "real" if lead.shown else "not shown"
+        is_better = "is better than {} by" if lead.significant else "is above {} by"
+        verdict = "real" if lead.significant else "not shown"
         return (
             f"{best} {is_better.format(other)} {100 * lead.value:.1f} points of mean IoU, "
             f"{how}: {verdict}"
@@ -95,7 +94,7 @@ class Comparison:
         """JSON values; differences are the best's figure minus the other's, null where there is
         none.
         """
-        scores = [[number(value) for value in row] for row in self.iou()]
+        scores = [[json_number(value) for value in row] for row in self.iou()]
         return {
             "split": self.split,
             "images": len(self.images),
@@ -130,7 +129,9 @@ def compared(models: tuple[str, ...], counted: Counted, said: Sequence[str] = ()
     means = scores_from_counts(counts.sum(1))[:, 0]
     best = int(means.argmax())
     others = [model for model in np.argsort(-means, kind="stable").tolist() if model != best]
-    behind = {model: paired(counts[[best, model]], comparisons=len(others)) for model in others}
+    behind = {
+        model: paired_bootstrap(counts[[best, model]], comparisons=len(others)) for model in others
+    }
     notes = [MEANING]
     if len(others) > 1:
         notes.append(
@@ -158,14 +159,14 @@ def _figure(value: float) -> str:
 def _behind(lead: Difference) -> str:
     if math.isnan(lead.low):
         return ""
-    sure = "" if lead.shown else " not shown"
+    sure = "" if lead.significant else " not shown"
     return f", {-100 * lead.value:+.1f} ({-100 * lead.high:+.1f} to {-100 * lead.low:+.1f}){sure}"
 
 
 def _as_dict(lead: Difference) -> dict[str, object]:
     return {
-        "difference": number(lead.value),
-        "interval_95": [number(lead.low), number(lead.high)],
-        "draws_of_other_sign": number(lead.flips),
-        "real": lead.shown,
+        "difference": json_number(lead.value),
+        "interval_95": [json_number(lead.low), json_number(lead.high)],
+        "draws_of_other_sign": json_number(lead.sign_flips),
+        "real": lead.significant,
     }

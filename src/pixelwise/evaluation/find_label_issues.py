@@ -22,7 +22,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
-from pixelwise.metrics.label_issues import LabelIssue, find_label_issues, outline
+from pixelwise.metrics.label_issues import LabelIssue, find_label_issues, outline_region
 from pixelwise.models.checkpoint import model_path
 from pixelwise.progress import Progress
 from pixelwise.reports.gallery import panel, side_by_side, write_gallery
@@ -77,7 +77,12 @@ class Suspects:
     def _row(self, rank: int, found: Found) -> tuple[object, ...]:
         one = found.suspect
         names = self.classes.names
-        figures = (names[one.label], names[one.looks], f"{one.confidence:.4f}", f"{one.score:.3f}")
+        figures = (
+            names[one.label],
+            names[one.predicted],
+            f"{one.confidence:.4f}",
+            f"{one.score:.3f}",
+        )
         return rank, found.pair.image.name, found.split, *one.box, one.area, *figures
 
     def by_image(self) -> list[tuple[object, ...]]:
@@ -196,7 +201,7 @@ class _Search:
         top, left, bottom, right = one.box
         room = max(AROUND, (bottom - top) // 2, (right - left) // 2)
         place = slice(max(0, top - room), bottom + room), slice(max(0, left - room), right + room)
-        ring = outline(one, labels.shape)[place]
+        ring = outline_region(one, labels.shape)[place]
         tinted = [
             paint(rgb[place], ids[place], self.shared.classes.palette, 0.6)
             for ids in (labels, said)
@@ -205,7 +210,7 @@ class _Search:
         for part in parts:
             part[ring] = MARK
         names = self.shared.classes.names
-        titles = ("image", f"label: {names[one.label]}", f"prediction: {names[one.looks]}")
+        titles = ("image", f"label: {names[one.label]}", f"prediction: {names[one.predicted]}")
         return tuple(zip(titles, (panel(part, SIDE) for part in parts), strict=True))
 
 

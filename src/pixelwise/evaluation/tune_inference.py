@@ -21,9 +21,8 @@ from pixelwise.evaluation.result import Shared
 from pixelwise.evaluation.scoring import announced
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
+from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
-from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.progress import Progress
 
 SIZES = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -140,7 +139,7 @@ def _worthwhile(asked: Sequence[tuple[tuple[float, ...], int]], counts: Counts) 
         if at == plain or means[at] >= best + STEP:
             best = max(best, means[at])
             scales, tta = asked[at]
-            yield Way(scales, bool(tta), means[at], paired(counts[[at, plain]])[0])
+            yield Way(scales, bool(tta), means[at], paired_bootstrap(counts[[at, plain]])[0])
 
 
 def _work(scales: tuple[float, ...], tta: int) -> float:

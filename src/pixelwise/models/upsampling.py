@@ -141,7 +141,7 @@ class _TransposedByMatrix(torch.autograd.Function):
 def _image_to_blocks(
     gradient: Tensor, shape: torch.Size, stride: int, padding: tuple[int, int]
 ) -> Tensor:
-    """The inverse of `_blocks_to_image`, a row a block: (N h w, s s O). `shape` is (N, h, w, ...)."""
+    """The inverse of `_blocks_to_image`: (N h w, s s O), for a `shape` of (N, h, w, ...)."""
     images, height, width, _ = shape
     outputs = gradient.shape[1]
     top, left = padding

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import VOID_COLOUR, Colour, edge_of
+from pixelwise.classes import VOID_COLOUR, Colour, find_edges
 from pixelwise.io.images import Array
 
 _PAPER = (255, 255, 255)
@@ -99,7 +99,9 @@ def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Im
 def _strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
     tinted = np.zeros(256, dtype=bool)
     tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
-    strength = np.where(edge_of(labels), np.float32(min(1.0, opacity * _EDGE)), np.float32(opacity))
+    strength = np.where(
+        find_edges(labels), np.float32(min(1.0, opacity * _EDGE)), np.float32(opacity)
+    )
     return np.asarray(strength * tinted[labels], dtype=np.float32)
 
 
