@@ -86,7 +86,8 @@ def unpack_rgb(packed: int) -> Colour:
 
 def quantize_confidence(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
     """[0, 1] as the nearest of 0 to 255, as images of confidence hold it."""
-    return np.rint(confidence * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(confidence * 255).astype(np.uint8)
+    return levels
 
 
 def find_edges(labels: NDArray[Any]) -> NDArray[np.bool_]:

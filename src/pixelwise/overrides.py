@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from pixelwise.errors import ConfigError, unknown_choice_error
 
@@ -17,9 +17,7 @@ def parse_overrides(
     Raises ConfigError for a text without `=`, an unknown field, one that has an option of its
     `own`, and a value of another type than the field's.
     """
-    known = {
-        f.name: f.type.__name__ if isinstance(f.type, type) else str(f.type) for f in fields(kind)
-    }
+    known = {field.name: _type_name(field.type) for field in fields(kind)}
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -31,6 +29,12 @@ def parse_overrides(
             raise ConfigError(f"{name} has an option of its own: give it by that, not by --set")
         found[name] = _read_value(name, value, known[name])
     return found
+
+
+def _type_name(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "str"
+    return kind.__name__ if isinstance(kind, type) else str(kind)
 
 
 def _read_value(name: str, text: str, kind: str) -> Any:

@@ -44,7 +44,7 @@ def stylize(
     ] = None,
     every: Annotated[int, typer.Option(help="Steps between pictures of the way.")] = 25,
     book: Annotated[
-        bool, typer.Option("--book", help="The course's settings: 500 steps, its weights.")
+        bool, typer.Option("--d2l", "--book", help="The course's settings: 500 steps, its weights.")
     ] = False,
     set: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other field of StyleConfig.")
@@ -58,30 +58,32 @@ def stylize(
     from pixelwise.errors import ConfigError
     from pixelwise.overrides import parse_overrides
     from pixelwise.style_transfer import stylize_image as job
-    from pixelwise.style_transfer.optimization import BOOK, BOOK_SIZE, StyleConfig
+    from pixelwise.style_transfer.config import D2L, D2L_SIZE, StyleConfig
+    from pixelwise.style_transfer.regions import Region
+    from pixelwise.style_transfer.snapshots import Snapshots
 
     options = {"seed": seed, "tile": tile, "steps": steps}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= parse_overrides(set or [], StyleConfig, own=[*options, "bfloat16"])
-    config = replace(BOOK if book else StyleConfig(), **given)
+    config = replace(D2L if book else StyleConfig(), **given)
     own = _styles(class_style or [])
     if (only or but or own) and not model:
         raise ConfigError(
             "--only, --except and --class-style need a --model that finds the classes, such "
             "as a run folder"
         )
-    region = job.Region(model, tuple(only or ()), tuple(but or ()), own) if model else None
+    region = Region(model, tuple(only or ()), tuple(but or ()), own) if model else None
     done = job.stylize(
         content,
         style,
         out,
-        size=size or (BOOK_SIZE if book else job.Setup.size),
+        size=size or (D2L_SIZE if book else job.Setup.size),
         network=network,
         weights=weights,
         precision=precision,
         config=config,
         region=region,
-        way=job.Way(way, every) if way else None,
+        snapshots=Snapshots(way, every) if way else None,
         progress=TerminalProgress(),
     )
     loss = f", loss {done.history[-1].losses.total:.4g}" if done.history else ""

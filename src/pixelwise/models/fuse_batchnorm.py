@@ -22,7 +22,7 @@ def fuse_conv_bn(model: nn.Module) -> nn.Module:
     """
     fused = copy.deepcopy(model).eval()
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
+    with torch.no_grad():
         pairs = _find_pairs(fused, image)
         for convolution, norm in pairs:
             _fold(convolution, norm)

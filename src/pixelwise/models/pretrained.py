@@ -168,7 +168,7 @@ def _download(name: str) -> dict[str, Tensor]:
         raise WeightsError(f"timm has no pretrained weights for encoder '{name}': {ways_out}")
     try:
         return (
-            of_torchvision(TORCHVISION[name])
+            download_torchvision(TORCHVISION[name])
             if name in TORCHVISION
             else _pretrained(name, offline=not _reachable())
         )
@@ -179,7 +179,7 @@ def _download(name: str) -> dict[str, Tensor]:
         ) from error
 
 
-def of_torchvision(choice: str) -> dict[str, Tensor]:
+def download_torchvision(choice: str) -> dict[str, Tensor]:
     """The default weights of an enum of torchvision, such as `VGG19_Weights`, from its cache or the
     network.
 
