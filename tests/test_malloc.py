@@ -9,7 +9,7 @@ FAULTS = """
 import resource
 from contextlib import nullcontext
 import numpy as np
-from pixelwise.malloc import kept_heap
+from pixelwise.malloc import retain_memory
 
 with {held}:
     for _ in range(2):
@@ -36,6 +36,6 @@ def test_large_arrays_come_from_what_was_freed_and_it_is_given_back_at_the_end()
     plain, _ = measured("nullcontext()")
     if plain < 4 * 12_000 / 512:
         pytest.skip("this C library keeps freed memory by itself")
-    kept, resident = measured("kept_heap()")
+    kept, resident = measured("retain_memory()")
     assert kept < plain / 10
     assert resident < 48 + 40  # the arrays of 48 MiB are gone

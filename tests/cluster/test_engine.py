@@ -165,7 +165,7 @@ def fake(**given: Any) -> Any:
 def in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     def put(ray: Any) -> None:
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
-        monkeypatch.setattr(module, "demand", lambda name: ray)
+        monkeypatch.setattr(module, "require_package", lambda name: ray)
         monkeypatch.setattr(module, "_quieten", lambda: None)
 
     return put
@@ -202,7 +202,7 @@ def test_the_dashboard_is_linked_where_there_is_one(
     address: str, in_place: Callable[[Any], None]
 ) -> None:
     lines = list[str]()
-    progress: Any = SimpleNamespace(line=lines.append)
+    progress: Any = SimpleNamespace(log=lines.append)
     found = SimpleNamespace(dashboard_url=address, address_info={"gcs_address": "10.0.0.5:6379"})
     in_place(fake(init=lambda *words, **options: found))
     with connected(Cluster(), progress):

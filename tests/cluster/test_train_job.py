@@ -139,7 +139,7 @@ def test_data_that_cannot_be_learned_from_ends_the_training_and_not_only_a_proce
 ) -> None:
     driver = Driver()
     tried = list[str]()
-    monkeypatch.setattr(module, "demand", lambda name: driver)
+    monkeypatch.setattr(module, "require_package", lambda name: driver)
     monkeypatch.setattr(os, "environ", {**os.environ, "RANK": "0", "WORLD_SIZE": "1"})
     told = {"lesson": Lesson(tmp_path / "none", tmp_path / "run", CONFIG, DataOptions(), driver)}
     with pytest.raises(PixelwiseError, match="none"):

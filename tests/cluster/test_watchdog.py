@@ -12,7 +12,7 @@ from pixelwise.cluster.watchdog import FACTOR, FLOOR, UNKNOWN, Watch
 def test_a_process_that_is_stuck_in_foreign_code_is_ended_and_says_where() -> None:
     """The regular expression would take years, and no other thread of Python runs meanwhile."""
     code = (
-        "import re\nfrom pixelwise.cluster import watch\nwatch.FLOOR = "
+        "import re\nfrom pixelwise.cluster import watchdog as watch\nwatch.FLOOR = "
         "0.3\nwatch.Watch().begin(1, 0)\n"
         "re.match('(a+)+$', 'a' * 60 + 'b')"
     )
@@ -25,7 +25,7 @@ def test_a_process_that_is_stuck_in_foreign_code_is_ended_and_says_where() -> No
 
 def test_a_process_that_goes_on_or_rests_is_not_ended() -> None:
     code = (
-        "import time\nfrom pixelwise.cluster import watch\nwatch.FLOOR = 0.5\none = "
+        "import time\nfrom pixelwise.cluster import watchdog as watch\nwatch.FLOOR = 0.5\none = "
         "watch.Watch()\none.begin(1, 0)\n"
         "for _ in range(8):\n    time.sleep(0.1)\n    "
         "one.step()\none.rest()\ntime.sleep(0.6)\nprint('here')"
@@ -38,7 +38,7 @@ def test_a_process_that_goes_on_or_rests_is_not_ended() -> None:
 
 def test_a_model_that_never_loads_ends_its_process() -> None:
     code = (
-        "import sys, time, types\nfrom pixelwise.cluster import watch, worker\n"
+        "import sys, time, types\nfrom pixelwise.cluster import watchdog as watch, worker\n"
         "some, zero = types.SimpleNamespace, types.SimpleNamespace(remote=lambda *given: 0)\n"
         "context = lambda: some(get_actor_id=lambda: 'a')\n"
         "watch.FLOOR = 0.3\nsys.modules['ray'] = some(get=lambda value: value, "

@@ -74,7 +74,7 @@ TWO_THREADS = """
 import sys, threading, time
 from pathlib import Path
 import numpy, numpy.lib
-from pixelwise.inference.runtimes import OpenVinoRunner
+from pixelwise.inference.backends.sessions import OpenVinoRunner
 version = numpy.lib.NumpyVersion
 def slow(text):
     time.sleep(0.3)  # for the other thread to come there too
