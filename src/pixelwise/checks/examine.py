@@ -12,7 +12,7 @@ from pixelwise.checks.inspect_pairs import Look, looks
 from pixelwise.checks.inventory import Inventory, take_inventory
 from pixelwise.checks.masks import label_hits
 from pixelwise.checks.pictures import picture_hits, size_hits
-from pixelwise.datasets.annotations.mask_per_class import layer_names
+from pixelwise.datasets.annotations.mask_per_class import class_names
 from pixelwise.datasets.mask_encoding import Encoding, find_encoding, fixed_encoding
 from pixelwise.errors import DataError
 from pixelwise.io.images import silence_warnings
@@ -74,7 +74,7 @@ def _examined(root: Path, format: str, progress: Progress) -> Checkup:
         raise DataError(f"{root}: {_nothing(findings)}; nothing can be checked")
     declared, said = declared_classes(root) if inventory.format == "folder" else (Declared(), [])
     findings.add(said)
-    layers = layer_names([couple.layers for couple in inventory.couples if couple.layers])
+    layers = class_names([couple.layers for couple in inventory.couples if couple.layers])
     seen = looks(
         inventory.couples,
         layer_classes=layers if len(layers) > 1 else (),

@@ -18,8 +18,8 @@ from pixelwise.checks.edge_alignment import Fit, edge_strength, fit, outline
 from pixelwise.checks.inventory import Couple
 from pixelwise.checks.perceptual_hash import content_print, looks_print
 from pixelwise.classes import Colour
-from pixelwise.datasets.annotations.mask_per_class import merge
-from pixelwise.datasets.annotations.rasterize import Drawing, drawing_of
+from pixelwise.datasets.annotations.mask_per_class import merge_class_masks
+from pixelwise.datasets.annotations.rasterize import RasterizedMask, read_rasterized
 from pixelwise.datasets.mask_reader import Values, pack, raw_of
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import Array, open_image
@@ -269,10 +269,10 @@ def _mask(path: Path, *, matte: bool) -> tuple[MaskLook, Raw]:
 
 def _drawn(couple: Couple, classes: tuple[str, ...]) -> tuple[MaskLook, Raw]:
     if couple.read:
-        drawing = drawing_of(couple.read, couple.mask)
+        drawing = read_rasterized(couple.read, couple.mask)
     else:
-        labels, claimed = merge(couple.layers, classes)
-        drawing = Drawing(labels, 0, 0, claimed)
+        labels, claimed = merge_class_masks(couple.layers, classes)
+        drawing = RasterizedMask(labels, 0, 0, claimed)
     labels = drawing.labels
     format = "PNG" if couple.layers else ""
     picture = Picture(labels.shape, labels.shape, 1, "L", format, 1, content_print(labels))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixelwise.checks.findings import Hit
 from pixelwise.classes import Classes
-from pixelwise.datasets.annotations.mask_per_class import Layers, find_layers
+from pixelwise.datasets.annotations.mask_per_class import ClassMasks, find_class_masks
 from pixelwise.datasets.readers import camvid, folder, matte, voc
 from pixelwise.datasets.registry import DATASETS, MATCHES, open_dataset
 from pixelwise.datasets.types import SPLITS, DataOptions, image_name
@@ -26,7 +26,7 @@ class Couple:
     name: str
     image: Path
     mask: Path
-    layers: Layers = ()
+    layers: ClassMasks = ()
     read: Callable[[Path], Array] | None = None
 
 
@@ -296,15 +296,15 @@ def _pair_sides(
     return couples, hits, tuple(lone)
 
 
-def _layers(folder: Path, images: list[Path], masks: list[Path]) -> dict[str, Layers]:
+def _layers(folder: Path, images: list[Path], masks: list[Path]) -> dict[str, ClassMasks]:
     try:
-        return find_layers(folder, {path.stem for path in images}, masks)
+        return find_class_masks(folder, {path.stem for path in images}, masks)
     except OSError:
         return {}  # said already
 
 
 def _layered(
-    side: _Side, images: list[Path], layers: dict[str, Layers], hits: list[Hit]
+    side: _Side, images: list[Path], layers: dict[str, ClassMasks], hits: list[Hit]
 ) -> list[Couple]:
     names = {name for layer in layers.values() for name, _ in layer}
     hits.append(

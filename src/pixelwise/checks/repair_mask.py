@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pixelwise.checks.inspect_pairs import MaskLook, Raw, raw_mask
 from pixelwise.checks.inventory import Couple
 from pixelwise.classes import VOID, find_edges
-from pixelwise.datasets.annotations.mask_per_class import merge
+from pixelwise.datasets.annotations.mask_per_class import merge_class_masks
 from pixelwise.datasets.mask_encoding import Encoding, is_lossy
 from pixelwise.datasets.mask_reader import Values, unpack
 from pixelwise.io.images import Array
@@ -76,7 +76,7 @@ def read_mask(
     such a value says nothing of its neighbours.
     """
     if couple.layers:
-        labels, overlaps = merge(couple.layers, encoding.classes.names)
+        labels, overlaps = merge_class_masks(couple.layers, encoding.classes.names)
         return labels, None, overlaps
     if couple.read:
         return couple.read(couple.mask), None, 0

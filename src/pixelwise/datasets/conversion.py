@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
-from pixelwise.datasets.annotations.rasterize import declared, drawing_of
+from pixelwise.datasets.annotations.rasterize import classes_to_declare, read_rasterized
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
@@ -130,7 +130,7 @@ def _items(
 
 
 def _labels(dataset: DataSet, pair: Pair, done: Converted) -> Array:
-    drawing = drawing_of(dataset.read_labels, pair.mask)
+    drawing = read_rasterized(dataset.read_labels, pair.mask)
     size = oriented_size(pair.image)
     if drawing.labels.shape != size:
         raise ImageError(
@@ -189,7 +189,7 @@ def _coco(stage: Path, items: Iterable[_Item], done: Converted) -> None:
 def _labelme(stage: Path, items: Iterable[_Item], done: Converted) -> None:
     for item in items:
         labelme.write(item.image.with_suffix(".json"), item.image, item.labels, done.classes)
-    names = [name for name, *_ in declared(done.classes, void=done.void)]
+    names = [name for name, *_ in classes_to_declare(done.classes, void=done.void)]
     write_text(stage / "labels.txt", "\n".join(names) + "\n")
 
 
