@@ -23,9 +23,8 @@ from pixelwise.export import int8
 from pixelwise.export.exporter import export
 from pixelwise.inference import load as load_module
 from pixelwise.inference.backends import autotune as auto
-from pixelwise.inference.backends.autotune import AutoRunner
+from pixelwise.inference.backends.autotune import AutoRunner, Trial, choose_fastest
 from pixelwise.inference.backends.onnx_file import read_onnx_header
-from pixelwise.inference.backends.sessions import Trial, fastest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
@@ -202,7 +201,7 @@ def test_the_fastest_of_those_that_agree_is_kept() -> None:
         "right": Trial(0.5, 0.996),
         "slow": Trial(2, 1),
     }
-    assert fastest(trials) == "right"
+    assert choose_fastest(trials) == "right"
 
 
 def test_auto_measures_once_and_remembers(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from pixelwise.evaluation.data_options import as_trained
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
-from pixelwise.inference.backends.sessions import OpenVinoRunner, kept_signal_stack
+from pixelwise.inference.backends.sessions import OpenVinoRunner
+from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
@@ -80,7 +81,7 @@ def export_int8(
         progress.log(f"calibrating on {CALIBRATION} training images at most")
         before, slow = _scored(exact, header, data, progress)
         for part, kept in PARTS.items():
-            with kept_signal_stack():
+            with keep_signal_stack():
                 network = _quantised(openvino.Core().read_model(str(exact)), dataset, kept)
             write_openvino(small, network, header)
             after, fast = _scored(small, header, data, progress)

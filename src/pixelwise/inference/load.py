@@ -9,8 +9,8 @@ from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
 from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
+    cache_file,
     cache_folder,
-    kept_file,
     machine_key,
     model_key,
 )
@@ -187,7 +187,7 @@ def _of_run(
         and choose_device(device).type == "cuda"
     ):
         return torch_runner(number)
-    kept = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
+    kept = partial(cache_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
         return _rebuilt(kept, partial(_runner, runtime, number))
     candidates: dict[str, Callable[[], Runner]] = {
