@@ -24,10 +24,10 @@ import pixelwise
 from pixelwise.classes import VOID
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataSet
-from pixelwise.evaluation.find_label_issues import suspects
+from pixelwise.evaluation.find_label_issues import find_label_issues
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import read_rgb, write_image, write_labels
-from pixelwise.metrics.label_issues import find_label_issues
+from pixelwise.metrics.label_issues import find_suspect_regions
 
 SMALLEST = 100
 SHARE = 0.05
@@ -117,7 +117,7 @@ def tally(images: list[Image], kind: str, seed: int) -> Tally:
         )[0]
         margin = image.probabilities.max(0).astype(np.float32) - given
         worst = 0.0
-        for one in find_label_issues(labels, image.probabilities):
+        for one in find_suspect_regions(labels, image.probabilities):
             top, left, bottom, right = one.box
             place = slice(top, bottom), slice(left, right)
             hit = bool(wrong[place][one.mask].mean() > 0.5)
@@ -227,7 +227,9 @@ def main() -> None:
     if args.look:
         done = plant(images, "swapped", args.seeds[0])[0]
         write_planted(args.look / "data", dataset, args.split, [labels for labels, _ in done])
-        suspects(predictor, args.look / "data", out=args.look / "suspects", split=args.split)
+        find_label_issues(
+            predictor, args.look / "data", out=args.look / "suspects", split=args.split
+        )
 
 
 def look(predictor: Predictor, dataset: DataSet, at: int, split: str) -> Image:

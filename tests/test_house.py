@@ -34,8 +34,6 @@ FLOORS = {
     "__main__": 10,
 }
 HANDED_OVER = {
-    ("training", "teaching"): "the figure of a preview",
-    ("style_transfer", "teaching"): "the figure of the losses",
     ("io", "inference"): "names of results",
     ("datasets", "checks"): "what was seen of masks",
 }

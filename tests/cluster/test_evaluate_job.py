@@ -12,7 +12,8 @@ from pixelwise.cluster.evaluate_job import ClusterScorer, Judge, Task, _in_order
 from pixelwise.cluster.watchdog import FACTOR, UNKNOWN
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.errors import DataError
-from pixelwise.evaluation.scoring import evaluate, match
+from pixelwise.evaluation.class_match import match_classes
+from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.load import load
 
 pytestmark = pytest.mark.filterwarnings(
@@ -30,7 +31,7 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(
     assert many.as_dict() == alone.as_dict()
     assert (many.scores.counts == alone.scores.counts).all()
     assert many.scores.images == 12
-    assert many.measures.reliability.error == alone.measures.reliability.error, (
+    assert many.metrics.reliability.error == alone.metrics.reliability.error, (
         "no rounding in between"
     )
 
@@ -42,7 +43,7 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     monkeypatch.setattr(module, "begun_before", lambda ledger, what: int(what == "unit 7") * 4)
     predictor = load(model)
     dataset = open_dataset(shapes)
-    shared = match(predictor.classes, dataset.classes)
+    shared = match_classes(predictor.classes, dataset.classes)
     judge = Judge(Task(model, {}, {}, dataset.read_labels, shared, None, None))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"

@@ -53,7 +53,7 @@ def test_the_temperature_of_validation_makes_the_test_split_better_calibrated(
     assert raw["temperature"] == temperature
     scaled = Predictor(lambda rgb: TooSure()(rgb) / temperature, Classes.named(NAMES))
     again = pixelwise.evaluate(scaled, shapes)
-    assert again.measures.reliability.error == pytest.approx(after, abs=1e-4)
+    assert again.metrics.reliability.error == pytest.approx(after, abs=1e-4)
     assert (again.scores.counts == found.scores.counts).all()
 
 

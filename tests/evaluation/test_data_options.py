@@ -13,7 +13,7 @@ from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.compare_models import compare
-from pixelwise.evaluation.data_options import as_trained
+from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
@@ -83,19 +83,19 @@ def test_a_model_is_scored_on_the_images_that_its_training_held_out(
 
 
 def test_what_is_given_comes_before_what_the_training_had(model: Path) -> None:
-    assert as_trained(model) == DataOptions(**READING)  # type: ignore[arg-type]
-    assert as_trained(pixelwise.load(model), seed=1, format=None) == DataOptions(
+    assert training_data_options(model) == DataOptions(**READING)  # type: ignore[arg-type]
+    assert training_data_options(pixelwise.load(model), seed=1, format=None) == DataOptions(
         **{**READING, "seed": 1}
     )  # type: ignore[arg-type]
-    assert as_trained("scores.json", matte_threshold=1) == DataOptions(matte_threshold=1)
+    assert training_data_options("scores.json", matte_threshold=1) == DataOptions(matte_threshold=1)
     with pytest.raises(ConfigError, match="matte_threshold 0"):
-        as_trained(model, matte_threshold=0)
+        training_data_options(model, matte_threshold=0)
 
 
 def test_a_reading_of_another_type_is_refused(tmp_path: Path) -> None:
     model = saved(tmp_path / "m.safetensors", {"reading": {**READING, "val_fraction": "0.25"}})
     with pytest.raises(ModelError, match=r"its header says.*copy it again"):
-        as_trained(model)
+        training_data_options(model)
 
 
 def test_models_that_were_trained_on_other_splits_are_compared_with_a_word(

@@ -10,7 +10,7 @@ from pixelwise.classes import Classes
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.evaluation import find_label_issues as job
-from pixelwise.evaluation.find_label_issues import suspects
+from pixelwise.evaluation.find_label_issues import find_label_issues
 from pixelwise.inference.predictor import Predictor
 
 NAMES = ("ground", "lake", "wood", "town")
@@ -63,7 +63,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def test_planted_errors_come_first_with_place_and_classes(data: Path, tmp_path: Path) -> None:
-    found = suspects(model(), data, out=tmp_path / "out", top=1)
+    found = find_label_issues(model(), data, out=tmp_path / "out", top=1)
     first, second = read_csv(tmp_path / "out/suspects.csv")
     assert [first[key] for key in ("image", "split", "labelled_as", "looks_like")] == [
         "b.png",
@@ -86,7 +86,7 @@ def test_planted_errors_come_first_with_place_and_classes(data: Path, tmp_path: 
     ]
     assert float(first["score"]) > float(second["score"])
     assert [row["image"] for row in read_csv(tmp_path / "out/images.csv")] == ["b.png", "c.png"]
-    assert (len(found.regions), found.images) == (2, 12)
+    assert (len(found.issues), found.images) == (2, 12)
     page = (tmp_path / "out/suspects.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 3
     assert "1. val/b.png: labelled ground, looks like lake" in page
@@ -97,12 +97,12 @@ def test_planted_errors_come_first_with_place_and_classes(data: Path, tmp_path: 
 def test_pictures_stand_in_the_order_of_the_list(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job._Search, "_picture", lambda _, one, *rest: ((str(one.box), b""),))
-    monkeypatch.setattr(job, "side_by_side", lambda panels: panels[0][0].encode())
-    found = suspects(model(), data, out=tmp_path / "out")
+    monkeypatch.setattr(job._Search, "_draw", lambda _, one, *rest: ((str(one.box), b""),))
+    monkeypatch.setattr(job, "join_panels", lambda panels: panels[0][0].encode())
+    found = find_label_issues(model(), data, out=tmp_path / "out")
     crops = sorted((tmp_path / "out/crops").iterdir())
     assert [path.read_bytes().decode() for path in crops] == [
-        str(one.suspect.box) for one in found.regions
+        str(one.issue.box) for one in found.issues
     ]
 
 
@@ -110,7 +110,7 @@ def test_pictures_stand_in_the_order_of_the_list(
 def test_labels_go_to_an_editor_are_corrected_and_read_back(
     data: Path, tmp_path: Path, editor: str
 ) -> None:
-    suspects(model(), data, out=tmp_path / "out", top=1, to=editor)
+    find_label_issues(model(), data, out=tmp_path / "out", top=1, to=editor)
     back = open_dataset(tmp_path / "out" / editor)
     assert back.format == editor
     assert back.classes.names == NAMES
@@ -128,7 +128,7 @@ def test_labels_go_to_an_editor_are_corrected_and_read_back(
         assert (corrected[24:48, 24:72] == 1).all()
         assert (corrected == before)[:24].all()
     with pytest.raises(OutputError, match="may hold corrections"):
-        suspects(model(), data, out=tmp_path / "out", to=editor)
+        find_label_issues(model(), data, out=tmp_path / "out", to=editor)
 
 
 def test_what_the_model_learned_from_is_left_out_or_said(
@@ -141,19 +141,19 @@ def test_what_the_model_learned_from_is_left_out_or_said(
         json.dumps({"data": {"root": str(data), "fingerprint": "before corrections"}})
     )
     monkeypatch.setattr(job, "load", lambda path: model())
-    assert suspects(run, data, out=tmp_path / "a").images == 8
-    told = suspects(run, data, out=tmp_path / "b", split="train")
+    assert find_label_issues(run, data, out=tmp_path / "a").images == 8
+    told = find_label_issues(run, data, out=tmp_path / "b", split="train")
     assert told.images == 4
     assert any("it has learned the errors there" in note for note in told.notes)
     (run / "run.json").write_text(
         json.dumps({"data": {"root": str(tmp_path), "fingerprint": "of others"}})
     )
-    assert suspects(run, data, out=tmp_path / "c").images == 12
+    assert find_label_issues(run, data, out=tmp_path / "c").images == 12
 
 
 def test_classes_the_model_does_not_know_are_not_suspected(data: Path, tmp_path: Path) -> None:
-    found = suspects(model(("ground", "lake", "wood", "star")), data, out=tmp_path / "out")
-    assert [one.pair.name for one in found.regions] == ["b"]
+    found = find_label_issues(model(("ground", "lake", "wood", "star")), data, out=tmp_path / "out")
+    assert [one.pair.name for one in found.issues] == ["b"]
 
 
 def test_bad_options_are_refused_and_nothing_in_the_data_is_written(
@@ -162,7 +162,7 @@ def test_bad_options_are_refused_and_nothing_in_the_data_is_written(
     before = sorted(data.rglob("*"))
     for options, text in (({"top": 0}, "1 or more"), ({"to": "labelm"}, "did you mean 'labelme'")):
         with pytest.raises(ConfigError, match=text):
-            suspects(model(), data, out=tmp_path / "out", **options)
+            find_label_issues(model(), data, out=tmp_path / "out", **options)
     with pytest.raises(OutputError, match="lies in the data set"):
-        suspects(model(), data, out=data / "out")
+        find_label_issues(model(), data, out=data / "out")
     assert sorted(data.rglob("*")) == before

@@ -12,7 +12,7 @@ from pixelwise.classes import Classes
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError, ImageError, ModelError
 from pixelwise.evaluation.compare_models import compare
-from pixelwise.evaluation.find_label_issues import suspects
+from pixelwise.evaluation.find_label_issues import find_label_issues
 from pixelwise.inference.predictor import Predictor
 
 NAMES = ("background", "circle", "square", "triangle")
@@ -81,7 +81,9 @@ def test_broken_files_of_the_scored_split_are_left_out_only_when_asked_to(
     skipping = DataOptions(skip_broken=True)
     found = pixelwise.evaluate(predictor(), data, options=skipping)
     assert broken.stem not in compare([predictor()] * 2, data, options=skipping).images
-    searched = suspects(predictor(), data, out=tmp_path / "out", split="test", options=skipping)
+    searched = find_label_issues(
+        predictor(), data, out=tmp_path / "out", split="test", options=skipping
+    )
     assert searched.images == 3
     broken.unlink()
     (data / f"masks/test/{broken.stem}.png").unlink()

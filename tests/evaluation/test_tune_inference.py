@@ -7,7 +7,7 @@ import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.evaluation import tune_inference as module
-from pixelwise.evaluation.tune_inference import SIZES, Way, find_ways
+from pixelwise.evaluation.tune_inference import SCALES, InferenceSetting, tune_inference
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.bootstrap import Difference
 
@@ -35,9 +35,9 @@ class Uneven:
 def test_each_way_scores_as_evaluate_does_with_its_options(
     shapes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEP", -1)
+    monkeypatch.setattr(module, "MIN_GAIN", -1)
     model = Predictor(Uneven(), Classes.named(NAMES))
-    found = find_ways(model, shapes)
+    found = tune_inference(model, shapes)
     assert len(found) == 50, "all of them"
     for way in found[::7]:
         same = model.always(tta=way.tta, scales=way.scales)
@@ -46,16 +46,16 @@ def test_each_way_scores_as_evaluate_does_with_its_options(
         )
     plain = next(way for way in found if not way.options)
     for way in found:
-        assert way.beside.value == pytest.approx(way.mean_iou - plain.mean_iou)
-        assert way.beside.low <= way.beside.value <= way.beside.high
+        assert way.gain.value == pytest.approx(way.mean_iou - plain.mean_iou)
+        assert way.gain.low <= way.gain.value <= way.gain.high
 
 
 def test_only_ways_that_beat_every_cheaper_one_are_named_and_an_image_is_labelled_once_at_each_size(
     shapes: Path,
 ) -> None:
     runner = Uneven()
-    found = find_ways(Predictor(runner, Classes.named(NAMES)), shapes)
-    assert len(runner.seen) == 2 * len(SIZES) * len(list((shapes / "images/val").iterdir()))
+    found = tune_inference(Predictor(runner, Classes.named(NAMES)), shapes)
+    assert len(runner.seen) == 2 * len(SCALES) * len(list((shapes / "images/val").iterdir()))
     works = [way.work for way in found]
     scores = [way.mean_iou for way in found if way.options]
     assert works == sorted(works)
@@ -65,21 +65,24 @@ def test_only_ways_that_beat_every_cheaper_one_are_named_and_an_image_is_labelle
 
 def test_work_and_options_of_a_way() -> None:
     nothing = Difference(0.0, 0.0, 0.0, 0.0)
-    assert (Way((1.0,), False, 0.5, nothing).work, Way((1.0,), False, 0.5, nothing).options) == (
+    assert (
+        InferenceSetting((1.0,), False, 0.5, nothing).work,
+        InferenceSetting((1.0,), False, 0.5, nothing).options,
+    ) == (
         1,
         "",
     )
-    way = Way((0.5, 1.0), True, 0.5, nothing)
+    way = InferenceSetting((0.5, 1.0), True, 0.5, nothing)
     assert (way.work, way.options) == (2.5, "--tta --scale 0.5 --scale 1")
-    assert Way((1.0,), True, 0.5, nothing).options == "--tta"
+    assert InferenceSetting((1.0,), True, 0.5, nothing).options == "--tta"
 
 
 def test_images_that_do_not_fit_are_named_and_none_is_an_error(
     shapes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HELD", 1)
+    monkeypatch.setattr(module, "MAX_LOGITS_BYTES", 1)
     with pytest.raises(DataError, match="no pixel of val can be scored"):
-        find_ways(Predictor(Uneven(), Classes.named(NAMES)), shapes)
+        tune_inference(Predictor(Uneven(), Classes.named(NAMES)), shapes)
 
 
 def test_the_command_names_ways_and_refuses_what_it_does_not_heed(

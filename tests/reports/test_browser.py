@@ -15,7 +15,8 @@ from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.reports.page import write_report
-from pixelwise.reports.samples import Gallery, sample
+from pixelwise.reports.samples import Gallery, draw_sample
+from pixelwise.reports.score_summary import ScoreSummary
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -50,24 +51,22 @@ def full_page(folder: Path) -> Path:
     confidence = rng.random(truth.shape, dtype=np.float32)
     reliability.update(confidence, truth == labels)
     Figure(figsize=(13, 4)).savefig(folder / "curves.png")
-    row = sample(
+    row = draw_sample(
         "an image", (np.zeros((*truth.shape, 3), np.uint8), truth, labels), confidence, classes
     )
-    scores = {
-        **confusion.scores().as_dict(names),
-        **boundary.as_dict(names),
-        "iou_95": {name: [0.25, 0.75] for name in names},
-        "mean_iou_95": [0.4, 0.6],
-        "errors_near_borders": near.rows(),
-        "regions_by_size": sizes.rows(),
-        "calibration": reliability.as_dict(),
-        "temperature": 1.5,
-        "calibration_at_temperature": reliability.as_dict(),
-        "mean_iou_by_image": [
-            {"image": f"a_file_name_without_any_place_to_break_{k}" * 2, "mean_iou": 0.5}
-            for k in (1, 2)
-        ],
-    }
+    scores = ScoreSummary(
+        names,
+        confusion.scores(),
+        boundary=boundary,
+        near_borders=near,
+        by_size=sizes,
+        reliability=reliability,
+        temperature=1.5,
+        calibrated=reliability,
+        mean_iou_interval=(0.4, 0.6),
+        iou_intervals=((0.25, 0.75),) * CLASSES,
+        by_image=tuple((f"a_file_name_without_any_place_to_break_{k}" * 2, 0.5) for k in (1, 2)),
+    )
     path = folder / "report.html"
     write_report(
         path,

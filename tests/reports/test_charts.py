@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pixelwise.metrics.calibration import Reliability
-from pixelwise.reports.charts import confusion, reliability
+from pixelwise.reports.charts import render_confusion_matrix, render_reliability
 
 
 def cells(svg: str) -> dict[str, float]:
@@ -20,7 +20,7 @@ def cells(svg: str) -> dict[str, float]:
 
 def test_rows_are_shares_of_the_true_class_and_an_absent_class_is_empty() -> None:
     shares = np.array([[0.75, 0.25, 0.0], [0.0, 1.0, 0.0], [np.nan] * 3])
-    svg = confusion(shares, ("road", "car", "<sky>"), ("road", "car", "<sky>"))
+    svg = render_confusion_matrix(shares, ("road", "car", "<sky>"), ("road", "car", "<sky>"))
     found = cells(svg)
     assert found.keys() == {
         "road taken for road: 75.0%",
@@ -35,7 +35,7 @@ def test_rows_are_shares_of_the_true_class_and_an_absent_class_is_empty() -> Non
 @pytest.mark.parametrize("classes", [1, 2, 25, 60, 150])
 def test_names_and_cells_stay_within_the_picture_and_apart(classes: int) -> None:
     names = [f"a rather long class name {k}" for k in range(classes)]
-    svg = confusion(np.full((classes, classes), 1 / classes), names, names)
+    svg = render_confusion_matrix(np.full((classes, classes), 1 / classes), names, names)
     root = ElementTree.fromstring(svg)
     width = float(root.get("width", 0))
     height = float(root.get("height", 0))
@@ -54,9 +54,7 @@ def test_names_and_cells_stay_within_the_picture_and_apart(classes: int) -> None
 def test_the_reliability_curve_passes_through_the_bins() -> None:
     found = Reliability()
     found.update(np.array([0.5, 0.5, 0.9, 0.9], np.float32), np.array([True, False, True, True]))
-    root = ElementTree.fromstring(
-        reliability({"as it is": found.as_dict(), "then": found.as_dict()})
-    )
+    root = ElementTree.fromstring(render_reliability({"as it is": found, "then": found}))
     lines = [line.get("points") for line in root.iter("polyline")]
     assert len(lines) == 2
     (x0, y0), (x1, y1) = (map(float, point.split(",")) for point in (lines[0] or "").split())

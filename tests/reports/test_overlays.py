@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pixelwise.classes import VOID, VOID_COLOUR
-from pixelwise.reports.overlays import colourise, paint, shares, with_legend
+from pixelwise.reports.overlays import add_legend, class_shares, colourise, paint
 
 NAMES = ("background", "cat", "dog")
 PALETTE = ((0, 0, 0), (200, 40, 0), (0, 60, 180))
@@ -70,7 +70,7 @@ def test_paint_leaves_its_inputs_alone_and_takes_one_pixel(
 
 
 def test_shares_are_of_all_pixels_largest_first(labels: np.ndarray) -> None:
-    found = shares(labels)
+    found = class_shares(labels)
     assert found == {0: 1395 / 2400, 2: 450 / 2400, 1: 375 / 2400, VOID: 180 / 2400}
     assert list(found) == [0, 2, 1, VOID]
 
@@ -80,20 +80,20 @@ def test_the_legend_stands_below_and_leaves_the_pictures_pixels(
     rgb: np.ndarray, labels: np.ndarray, size: tuple[int, int]
 ) -> None:
     picture = rgb[: size[0], : size[1]]
-    shown = np.asarray(with_legend(picture, NAMES, PALETTE, shares(labels)))
+    shown = np.asarray(add_legend(picture, NAMES, PALETTE, class_shares(labels)))
     assert (shown[: size[0], : size[1]] == picture).all()
     assert shown.shape[0] > size[0] + 13
 
 
 def test_the_legend_shows_the_colours_of_present_classes_only(rgb: np.ndarray) -> None:
     white = np.full_like(rgb, 255)
-    strip = np.asarray(with_legend(white, NAMES, PALETTE, [2]))[40:]
+    strip = np.asarray(add_legend(white, NAMES, PALETTE, [2]))[40:]
     assert (strip == PALETTE[2]).all(axis=2).sum() > 100
     assert not (strip == PALETTE[1]).all(axis=2).any()
 
 
 def test_the_legend_names_ids_beyond_the_classes_void(rgb: np.ndarray) -> None:
-    strip = np.asarray(with_legend(rgb, NAMES, PALETTE, [VOID]))[40:]
+    strip = np.asarray(add_legend(rgb, NAMES, PALETTE, [VOID]))[40:]
     assert (strip == VOID_COLOUR).all(axis=2).sum() > 100
 
 
@@ -101,8 +101,8 @@ def test_a_long_legend_wraps_to_more_lines_of_the_same_width() -> None:
     picture = np.zeros((50, 300, 3), dtype=np.uint8)
     names = tuple(f"class {index}" for index in range(30))
     palette = ((9, 9, 9),) * 30
-    short = with_legend(picture, names, palette, range(2))
-    long = with_legend(picture, names, palette, range(30))
+    short = add_legend(picture, names, palette, range(2))
+    long = add_legend(picture, names, palette, range(30))
     assert short.width == long.width == 300
     assert long.height > short.height + 100
 
@@ -110,9 +110,9 @@ def test_a_long_legend_wraps_to_more_lines_of_the_same_width() -> None:
 def test_the_text_grows_with_the_picture() -> None:
     small = np.zeros((300, 300, 3), dtype=np.uint8)
     large = np.zeros((300, 3000, 3), dtype=np.uint8)
-    heights = [with_legend(picture, NAMES, PALETTE, [1]).height - 300 for picture in (small, large)]
+    heights = [add_legend(picture, NAMES, PALETTE, [1]).height - 300 for picture in (small, large)]
     assert heights[1] > 3 * heights[0]
 
 
 def test_without_any_class_the_picture_is_all_there_is(rgb: np.ndarray) -> None:
-    assert with_legend(rgb, NAMES, PALETTE, []).size == (60, 40)
+    assert add_legend(rgb, NAMES, PALETTE, []).size == (60, 40)

@@ -13,6 +13,7 @@ from pixelwise.errors import ImageError
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.reports.page import write_report
 from pixelwise.reports.samples import Gallery, Sample
+from pixelwise.reports.score_summary import ScoreSummary
 
 NASTY = "<script>alert('x')</script> & \"so\""
 VOID_TAGS = {"meta", "img"}
@@ -47,11 +48,11 @@ class Reader(HTMLParser):
         self.words.append(data)
 
 
-def scores(names: tuple[str, ...] = ("road", "car", "sky")) -> dict[str, object]:
+def scores(names: tuple[str, ...] = ("road", "car", "sky")) -> ScoreSummary:
     """road: 3 of 4 right, 1 taken for a car; car: 1 of 1; sky: absent."""
     matrix = ConfusionMatrix(3)
     matrix.update(torch.tensor([0, 0, 0, 0, 1, 255]), torch.tensor([0, 0, 0, 1, 1, 0]), images=2)
-    return matrix.scores().as_dict(names)
+    return ScoreSummary(names, matrix.scores())
 
 
 def page(tmp_path: Path, **changes: object) -> str:
@@ -119,13 +120,13 @@ def test_scores_stand_by_class_with_their_means_and_absent_classes_have_none(
 def test_the_share_of_an_error_counts_pixels_taken_for_none_of_the_classes(tmp_path: Path) -> None:
     matrix = ConfusionMatrix(2)
     matrix.update(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 1, 255]))
-    text = page(tmp_path, scores=matrix.scores().as_dict(("a", "b")))
+    text = page(tmp_path, scores=ScoreSummary(("a", "b"), matrix.scores()))
     assert re.findall(r">([\d.]+%)<", text.split('<table class="errors">')[1]) == ["25.0%"]
 
 
 def test_the_mean_in_the_table_is_the_mean_of_the_scores(tmp_path: Path) -> None:
     found = scores()
-    assert f"{found['mean_iou']:.1%}" == "62.5%"
+    assert f"{found.scores.mean_iou:.1%}" == "62.5%"
     assert (
         page(tmp_path, scores=found).count(">62.5%<") == 3
     )  # at the top, in the table of totals, and below the classes
@@ -144,7 +145,7 @@ def test_without_scores_there_is_no_table_of_them(tmp_path: Path) -> None:
 
 
 def test_scores_over_nothing_make_a_page(tmp_path: Path) -> None:
-    empty = ConfusionMatrix(2).scores().as_dict(("a", "b"))
+    empty = ScoreSummary(("a", "b"), ConfusionMatrix(2).scores())
     assert "nan" not in page(tmp_path, scores=empty)
 
 

@@ -6,7 +6,8 @@ from PIL import Image
 
 import pixelwise
 from pixelwise.errors import ConfigError
-from pixelwise.reports.tensorboard import FOLDER, demand_tensorboard, write_epoch
+from pixelwise.optional import require_package
+from pixelwise.reports.tensorboard import FOLDER, write_epoch
 
 QUICK = {
     "epochs": 1,
@@ -60,7 +61,7 @@ def test_without_the_extra_it_is_refused_before_anything_is_read(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tensorboard", None)
     with pytest.raises(ConfigError, match=r"pip install 'pixelwise\[tensorboard\]'"):
-        demand_tensorboard()
+        require_package("tensorboard")
     with pytest.raises(ConfigError, match="tensorboard"):
         pixelwise.train(tmp_path / "none", tmp_path / "run", tensorboard=True)
     assert not (tmp_path / "run").exists()

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from pixelwise.errors import ConfigError
-from pixelwise.teaching.figures import draw_checkerboard, draw_race, draw_transposed
+from pixelwise.teaching.figures import draw_checkerboard, draw_curves_by_network, draw_transposed
 
 
 def test_the_drawing_of_a_transposed_convolution_returns_the_worked_figure(tmp_path: Path) -> None:
@@ -38,8 +38,10 @@ def test_a_kernel_shorter_than_the_stride_leaves_holes(tmp_path: Path) -> None:
     assert draw_checkerboard([(1, 2)], tmp_path / "holes.png") == {(1, 2): float("inf")}
 
 
-def test_a_race_has_a_line_for_each_network(tmp_path: Path) -> None:
-    draw_race({"unet": [0.1, 0.4], "linknet": [0.2, 0.5]}, tmp_path / "race.png", ylabel="mean IoU")
+def test_a_comparison_has_a_line_for_each_network(tmp_path: Path) -> None:
+    draw_curves_by_network(
+        {"unet": [0.1, 0.4], "linknet": [0.2, 0.5]}, tmp_path / "race.png", ylabel="mean IoU"
+    )
     colours = np.asarray(Image.open(tmp_path / "race.png").convert("RGB")).reshape(-1, 3)
     for wanted in ((0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)):  # matplotlib's first two
         assert (np.abs(colours.astype(int) - wanted).sum(1) < 20).sum() > 100

@@ -9,15 +9,22 @@ from typer.testing import CliRunner
 import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.cli.main import app
+from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.errors import ConfigError
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
-from pixelwise.teaching.lessons import compare_networks, cost, explain_scores, fused_scores, table
+from pixelwise.teaching.lessons import (
+    compare_networks,
+    count_cost,
+    explain_scores,
+    format_table,
+    fused_scores,
+)
 
 
 def model_file(path: Path, decoder: str, names: tuple[str, ...] = ("a", "b")) -> Path:
-    config = ModelConfig(decoder, "resnet18", len(names))
+    config = ModelConfig(decoder, "resnet10t", len(names))
     palette = tuple((60 * n, 200 - 60 * n, 90) for n in range(len(names)))
     save_model(path, build_segmenter(config), Header(config, Classes(names, palette)))
     return path
@@ -54,21 +61,24 @@ def test_the_cost_of_a_convolution_is_counted_by_hand() -> None:
     """LinkNet's stem alone: 7 x 7 x 3 x 64 multiplications and additions at each of 32 x 32
     places.
     """
-    weights, flops = cost(ModelConfig("linknet", "resnet18", 2, plain=True), (64, 64))
+    weights, flops = count_cost(ModelConfig("linknet", "resnet18", 2, plain=True), (64, 64))
     assert weights == pytest.approx(11.5, abs=0.1)
     assert flops > 2 * 7 * 7 * 3 * 64 * 32 * 32 / 1e9
-    assert cost(ModelConfig("linknet", "resnet18", 2, plain=True), (128, 128))[1] == pytest.approx(
-        4 * flops, rel=0.01
+    assert count_cost(ModelConfig("linknet", "resnet18", 2, plain=True), (128, 128))[
+        1
+    ] == pytest.approx(4 * flops, rel=0.01)
+
+
+def test_the_papers_networks_are_trained_and_compared(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "data", train=4, val=2, test=1, size=(48, 64))
+    networks = compare_networks(
+        tmp_path / "data", tmp_path / "race", epochs=1, crop=(32, 32), batch=2
     )
-
-
-def test_the_papers_networks_are_trained_and_compared(shapes: Path, tmp_path: Path) -> None:
-    found = compare_networks(shapes, tmp_path / "race", epochs=1, crop=(32, 32), batch=4)
-    unet, linknet = found
+    unet, linknet = networks
     assert linknet.million_weights < unet.million_weights / 2
     assert linknet.gflops < unet.gflops / 5
     text = (tmp_path / "race/networks.md").read_text()
-    assert text == table(found)
+    assert text == format_table(networks)
     assert (
         f"linknet has {linknet.million_weights / unet.million_weights:.2f} of unet's weights"
         in text

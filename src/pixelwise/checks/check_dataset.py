@@ -10,7 +10,7 @@ from pixelwise.checks.thumbnails import thumbnail
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
-from pixelwise.reports.findings_page import ClassShare, Section, write_checkup
+from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 
 _LINES = 12
 _PICTURES = 6
@@ -76,7 +76,7 @@ def write_page(found: Checkup, path: Path) -> None:
             )
         )
     title = f"Check of {shown(found.inventory.root)}"
-    write_checkup(
+    write_findings(
         path, title=title, facts=facts(found), sections=sections, shares=class_shares(found)
     )
 

@@ -41,10 +41,12 @@ def compare(
 
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.evaluation import compare_models as job
-    from pixelwise.evaluation.data_options import as_trained
+    from pixelwise.evaluation.data_options import training_data_options
 
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
-    options = as_trained(models[0], format=format, seed=seed, matte_threshold=threshold, **skipped)
+    options = training_data_options(
+        models[0], format=format, seed=seed, matte_threshold=threshold, **skipped
+    )
     found = job.compare(
         models, data, split=split, options=options, report=report, progress=TerminalProgress()
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pixelwise.cluster.evaluate_job import ClusterScorer
     from pixelwise.datasets.types import DataOptions
     from pixelwise.evaluation.result import Evaluation
-    from pixelwise.evaluation.tune_inference import Way
+    from pixelwise.evaluation.tune_inference import InferenceSetting
     from pixelwise.inference.predictor import Predictor
 
 
@@ -73,7 +73,7 @@ def evaluate(
     from pixelwise.cli.console import TerminalProgress
     from pixelwise.evaluation import calibrate as calibration
     from pixelwise.evaluation import scoring as job
-    from pixelwise.evaluation.data_options import as_trained
+    from pixelwise.evaluation.data_options import training_data_options
     from pixelwise.inference.load import load
 
     refuse_alone(cluster, workers=workers)
@@ -88,7 +88,7 @@ def evaluate(
         }
         _refuse_beside_ways({**other, "calibrate": calibrate, "calibrated": calibrated})
     if calibrated is not None:
-        calibration.refuse_exported(model)
+        calibration.check_not_exported(model)
     always: dict[str, Any] = {
         "tta": tta,
         "scales": tuple(scale or ()),
@@ -96,7 +96,9 @@ def evaluate(
     }
     predictor = load(model, device=device).always(**always)
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
-    options = as_trained(predictor, format=format, seed=seed, matte_threshold=threshold, **skipped)
+    options = training_data_options(
+        predictor, format=format, seed=seed, matte_threshold=threshold, **skipped
+    )
     if ways:
         _print_ways(predictor, data, split or "val", options)
         return
@@ -145,10 +147,11 @@ def _print(found: "Evaluation") -> None:
 
 def _print_ways(predictor: "Predictor", data: Path, split: str, options: "DataOptions") -> None:
     from pixelwise.cli.console import TerminalProgress, results
-    from pixelwise.evaluation.tune_inference import find_ways
+    from pixelwise.evaluation.tune_inference import tune_inference
 
     for part in _of_ways(
-        find_ways(predictor, data, split=split, options=options, progress=TerminalProgress()), split
+        tune_inference(predictor, data, split=split, options=options, progress=TerminalProgress()),
+        split,
     ):
         results.print(part)
 
@@ -160,7 +163,7 @@ def _refuse_beside_ways(given: "Mapping[str, object]") -> None:
         raise ConfigError(f"--ways tries ways to predict and writes nothing: leave out {names}")
 
 
-def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
+def _of_ways(found: "list[InferenceSetting]", split: str) -> "Iterator[Table | str]":
     """The table, and what to make of it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -168,13 +171,11 @@ def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
     table = Table(*("work", "mean IoU", "gain, 95 %"), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("options", no_wrap=True)
     for way in found:
-        beside = way.beside
+        gain = way.gain
         table.add_row(
             f"{way.work:.2f}",
             f"{way.mean_iou:.3f}",
-            f"{beside.low:.3f} to {beside.high:.3f}"
-            if way.options and beside.low == beside.low
-            else "",
+            f"{gain.low:.3f} to {gain.high:.3f}" if way.options and gain.low == gain.low else "",
             way.options or "none",
         )
     yield table
@@ -189,29 +190,29 @@ def _of_ways(found: "list[Way]", split: str) -> "Iterator[Table | str]":
 
 def _lines(found: "Evaluation") -> "Iterator[str]":
     """What the table does not hold, and what its figures are."""
-    measures = found.measures
+    metrics = found.metrics
     yield (
         "Figures of classes are pooled over all pixels; void counts nowhere; absent classes "
         "(-) are left out of means. "
         "The 95 % intervals are by bootstrap over images: what other images of the same "
         "source may give."
     )
-    near = measures.boundary.f_width
-    far = measures.boundary.iou_width
+    near = metrics.boundary.f_width
+    far = metrics.boundary.iou_width
     yield (
         f"b. IoU is IoU of the pixels within {100 * far:.3g} % of the image's diagonal of an "
         "outline; b. F, of the "
         f"outlines themselves, met within {100 * near:.3g} %; both pooled."
     )
-    error = f"expected calibration error {_figure(measures.reliability.error)}, pooled over pixels"
-    if measures.temperature is not None:
+    error = f"expected calibration error {_figure(metrics.reliability.error)}, pooled over pixels"
+    if metrics.temperature is not None:
         error += (
-            f"; {_figure(measures.calibrated.error)} at temperature "
-            f"{measures.temperature:.3f}, fitted on val"
+            f"; {_figure(metrics.calibrated.error)} at temperature "
+            f"{metrics.temperature:.3f}, fitted on val"
         )
         error += ", the images scored here" * (found.split == "val")
     yield f"Confidence: {error}"
-    border = {key: value or 0 for key, value in measures.near.rows()[1].items()}
+    border = {key: value or 0 for key, value in metrics.near_borders.rows()[1].items()}
     yield (
         f"Within {border['within']} pixels of a border of the truth lie "
         f"{border['of_wrong']:.1%} of the wrong pixels, "
@@ -232,7 +233,7 @@ def _by_class(found: "Evaluation") -> "Table":
     from rich.table import Table
 
     scores = found.scores
-    boundary = found.measures.boundary
+    boundary = found.metrics.boundary
     columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
     table = Table(
         *columns,
@@ -262,7 +263,7 @@ def _totals(found: "Evaluation") -> "Table":
     from pixelwise.metrics.confusion import nan_mean
 
     scores = found.scores
-    boundary = found.measures.boundary
+    boundary = found.metrics.boundary
     table = Table(box=None, show_header=False)
     for name, value, what in (
         ("mean IoU", scores.mean_iou, f"over the classes; 95 %: {_range(found.mean_iou_interval)}"),

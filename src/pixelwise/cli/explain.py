@@ -93,9 +93,9 @@ def networks(
 ) -> None:
     """U-Net and LinkNet as in their papers, trained from scratch and compared."""
     from pixelwise.cli.console import TerminalProgress, results
-    from pixelwise.teaching.lessons import compare_networks, table
+    from pixelwise.teaching.lessons import compare_networks, format_table
 
-    found = compare_networks(
+    networks = compare_networks(
         data,
         out,
         epochs=epochs,
@@ -105,7 +105,7 @@ def networks(
         matte_threshold=threshold,
         progress=TerminalProgress(),
     )
-    results.print(table(found), markup=False)
+    results.print(format_table(networks), markup=False)
 
 
 def _matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported inside

@@ -31,7 +31,7 @@ def export(
     """
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.export.exporter import export as job
-    from pixelwise.export.int8 import LARGEST_LOSS, export_int8
+    from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
 
     if int8 is not None:
         small = export_int8(model, out, int8, progress=TerminalProgress())
@@ -40,7 +40,7 @@ def export(
         results.print(
             f"{small.path}  {small.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
             f"float32 on {small.images} "
-            f"validation images ({LARGEST_LOSS} may be lost), {slow / fast:.1f} times the "
+            f"validation images ({MAX_IOU_LOSS} may be lost), {slow / fast:.1f} times the "
             "speed of float32 on OpenVINO",
             markup=False,
         )

@@ -46,12 +46,14 @@ def suspects(
 
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.evaluation import find_label_issues as job
-    from pixelwise.evaluation.data_options import as_trained
+    from pixelwise.evaluation.data_options import training_data_options
 
     skipped = {"skip_unpaired": skip_unpaired, "skip_broken": skip_broken}
-    options = as_trained(model, format=format, seed=seed, matte_threshold=threshold, **skipped)
+    options = training_data_options(
+        model, format=format, seed=seed, matte_threshold=threshold, **skipped
+    )
     progress = TerminalProgress()
-    found = job.suspects(
+    found = job.find_label_issues(
         model, data, out=out, split=split, top=top, to=to, options=options, progress=progress
     )
     table = Table("", "image", "labelled as", "looks like", "pixels", "score")
@@ -65,6 +67,6 @@ def suspects(
     for line in found.notes:
         results.print(line, markup=False)
     results.print(
-        f"{len(found.regions):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
+        f"{len(found.issues):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
         markup=False,
     )

@@ -13,8 +13,9 @@ from pixelwise.cluster.watchdog import Watch
 from pixelwise.cluster.worker import TRIES, begun_before, held
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.evaluation.result import Evaluation, Measures, Shared
-from pixelwise.evaluation.scoring import announced, concluded, measured
+from pixelwise.evaluation.class_match import ClassMatch
+from pixelwise.evaluation.result import Evaluation, MetricAccumulator
+from pixelwise.evaluation.scoring import evaluate_image, log_class_match, summarize
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.threads import map_ordered
 from pixelwise.io.images import Array
@@ -24,21 +25,21 @@ from pixelwise.progress import Progress
 @dataclass(frozen=True)
 class Task:
     """What every worker needs: the Pool's model, options of `load` and `always`, and what
-    `measured` takes.
+    `evaluate_image` takes.
     """
 
     model: Any
     loading: Mapping[str, Any]
     always: Mapping[str, Any]
     read_labels: Callable[[Path], Array]
-    shared: Shared
+    shared: ClassMatch
     temperature: float | None
     ledger: Any
 
 
 class Judge:
     """Holds the model. Called with a row of a unit it gives a row for each image: its number, and
-    its Measures or the reason why there are none.
+    its MetricAccumulator or the reason why there are none.
     """
 
     def __init__(self, task: Task) -> None:
@@ -66,7 +67,9 @@ class Judge:
         try:
             return _row(
                 int(number),
-                measured(self._predictor, task.read_labels, task.shared, task.temperature, pair),
+                evaluate_image(
+                    self._predictor, task.read_labels, task.shared, task.temperature, pair
+                ),
             )
         except PixelwiseError as error:
             return _row(-1, str(error))
@@ -79,8 +82,8 @@ class ClusterScorer:
     """In place of `score`, for `evaluate`: the work is done on a cluster, and the figures are those
     of one machine.
 
-    Measures of each image are joined in the order of the images, so that every sum is the same to
-    the last bit.
+    The metrics of each image are merged in the order of the images, so that every sum is the same
+    to the last bit.
     """
 
     model: Path
@@ -101,7 +104,7 @@ class ClusterScorer:
         """As `score`. Raises DataError where an image cannot be measured, ConfigError as
         `connected` does.
         """
-        shared = announced(predictor.classes, dataset, pairs, split, progress)
+        shared = log_class_match(predictor.classes, dataset, pairs, split, progress)
         with connected(self.cluster, progress) as ray:
             pool = Pool.of(
                 ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]]
@@ -120,7 +123,7 @@ class ClusterScorer:
             tracked = progress.track(
                 found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs)
             )
-            return concluded(tracked, shared, split, [pair.name for pair in pairs])
+            return summarize(tracked, shared, split, [pair.name for pair in pairs])
 
 
 def _units(pairs: Sequence[Pair], workers: int) -> list[dict[str, Any]]:
@@ -143,11 +146,11 @@ def _units(pairs: Sequence[Pair], workers: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[Measures]:
+def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[MetricAccumulator]:
     """The measures by the numbers of their images, each as soon as those before it are there; once
     each.
     """
-    waiting = dict[int, Measures]()
+    waiting = dict[int, MetricAccumulator]()
     following = 0
     for row in rows:
         if row["number"] < 0:
@@ -159,5 +162,5 @@ def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[Measures]:
             following += 1
 
 
-def _row(number: int, found: Measures | str) -> dict[str, Any]:
+def _row(number: int, found: MetricAccumulator | str) -> dict[str, Any]:
     return {"number": number, "found": found}

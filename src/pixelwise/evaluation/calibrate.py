@@ -1,4 +1,4 @@
-"""Temperature scaling: the number that makes a model's confidence honest, and a copy of the model
+"""Temperature scaling: the number that calibrates a model's confidence, and a copy of the model
 that has it.
 """
 
@@ -6,21 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pixelwise.classes import VOID
+from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import DataError, ModelError
-from pixelwise.evaluation.data_options import as_trained, readable
+from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predictor import Predictor
+from pixelwise.io.images import Array
 from pixelwise.metrics.calibration import fit_temperature
 from pixelwise.models.checkpoint import load_model, model_path, save_model
 from pixelwise.progress import Progress
 
-IMAGES = 200
-PIXELS = 100_000
-"""At most so many images, evenly spaced, and pixels of all together, seeded, are looked at."""
+# At most so many images, evenly spaced, and pixels of all together, seeded: one number needs no
+# more, and their logits must fit into memory.
+MAX_IMAGES = 200
+MAX_PIXELS = 100_000
 
 
 def find_temperature(
@@ -37,26 +40,43 @@ def find_temperature(
     validation split, or where all its pixels are void or of unknown classes.
     """
     progress = progress or Progress()
-    options = options or as_trained(model)
-    dataset = readable(open_dataset(data, options), "val", options, progress)
-    pairs = spread(dataset.pairs("val"))
-    names = model.classes.names
-    table = np.full(256, VOID, np.uint8)
-    for label, name in enumerate(dataset.classes.names):
-        table[label] = names.index(name) if name in names else VOID
+    options = options or training_data_options(model)
+    dataset = drop_broken_pairs(open_dataset(data, options), "val", options, progress)
+    pairs = evenly_spaced(dataset.pairs("val"))
+    to_model = _model_labels(dataset.classes, model.classes)
     rng = np.random.default_rng(0)
-    logits = []
-    targets = []
+    logits = list[NDArray[np.float32]]()
+    targets = list[NDArray[np.intp]]()
     for pair in progress.track(pairs, what="calibrating on val", total=len(pairs)):
-        target = table[dataset.read_labels(pair.mask)].reshape(-1)
-        known = np.flatnonzero(target != VOID)
-        chosen = rng.choice(known, min(len(known), PIXELS // len(pairs)), replace=False)
-        scores = model.predict(pair.image, scores="logits").scores["logits"]
-        logits.append(scores.reshape(len(names), -1)[:, chosen].T.astype(np.float32))
-        targets.append(target[chosen].astype(np.intp))
+        target = to_model[dataset.read_labels(pair.mask)]  # (H, W)
+        chosen = _choose_pixels(target, MAX_PIXELS // len(pairs), rng)
+        targets.append(target.reshape(-1)[chosen].astype(np.intp))
+        logits.append(_predict_pixels(model, pair, chosen))
     if not any(map(len, targets)):
         raise DataError("every pixel of val is void: there is nothing to calibrate with")
     return fit_temperature(np.concatenate(logits), np.concatenate(targets))
+
+
+def _choose_pixels(target: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Indices (N,) of at most `count` pixels that are not void."""
+    known = np.flatnonzero(target != VOID)
+    return rng.choice(known, min(len(known), count), replace=False)
+
+
+def _predict_pixels(model: Predictor, pair: Pair, indices: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Logits (N, C) of some pixels."""
+    logits = model.predict(pair.image, scores="logits").scores["logits"]  # (C, H, W)
+    chosen = logits.reshape(len(model.classes), -1)[:, indices]  # (C, N)
+    return chosen.T.astype(np.float32)
+
+
+def _model_labels(data: Classes, model: Classes) -> Array:
+    """(256,): the model's id of each id of the data; void for classes it does not know."""
+    table = np.full(256, VOID, np.uint8)
+    for label, name in enumerate(data.names):
+        if name in model.names:
+            table[label] = model.names.index(name)
+    return table
 
 
 def write_calibrated(model: str | Path, path: str | Path, temperature: float) -> None:
@@ -66,13 +86,13 @@ def write_calibrated(model: str | Path, path: str | Path, temperature: float) ->
     Labels stay; confidence, probabilities and every export follow. Raises ModelError for an
     exported model, and what `load_model` and `save_model` raise.
     """
-    refuse_exported(Path(model))
+    check_not_exported(Path(model))
     network, header = load_model(model_path(Path(model)))
     config = replace(header.model, temperature=header.model.temperature * temperature)
     save_model(Path(path), network, replace(header, model=config))
 
 
-def refuse_exported(model: Path) -> None:
+def check_not_exported(model: Path) -> None:
     """Raises ModelError for a file that `export` wrote."""
     if model.suffix in EXPORTED:
         raise ModelError(
@@ -81,9 +101,7 @@ def refuse_exported(model: Path) -> None:
         )
 
 
-def spread(pairs: tuple[Pair, ...]) -> list[Pair]:
-    """At most IMAGES of them, evenly spaced."""
-    return [
-        pairs[at]
-        for at in np.linspace(0, len(pairs) - 1, min(IMAGES, len(pairs))).round().astype(int)
-    ]
+def evenly_spaced(pairs: tuple[Pair, ...]) -> list[Pair]:
+    """At most MAX_IMAGES of them, evenly spaced."""
+    indices = np.linspace(0, len(pairs) - 1, min(MAX_IMAGES, len(pairs))).round().astype(int)
+    return [pairs[index] for index in indices]

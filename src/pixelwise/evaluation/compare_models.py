@@ -8,25 +8,30 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pixelwise.classes import Classes
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError
-from pixelwise.evaluation.comparison import Comparison, Counted, compared
-from pixelwise.evaluation.data_options import TRAINED, as_trained, readable
+from pixelwise.evaluation.class_match import match_classes
+from pixelwise.evaluation.comparison import Comparison, ImageCounts, rank_models
+from pixelwise.evaluation.data_options import (
+    HEADER_OPTIONS,
+    drop_broken_pairs,
+    training_data_options,
+)
 from pixelwise.evaluation.score_file import read_scores
-from pixelwise.evaluation.scoring import match
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
-from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.metrics.confusion import ConfusionMatrix, Figures
 from pixelwise.progress import Progress
-from pixelwise.reports.gallery import panel, write_gallery
+from pixelwise.reports.gallery import encode_panel, write_gallery
 from pixelwise.reports.overlays import paint
 from pixelwise.reports.samples import Gallery, Sample
 
 PICTURES = 8
-SIDE = 380
+PANEL_SIDE = 380
 
 
 def compare(
@@ -38,7 +43,7 @@ def compare(
     report: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Score two or more models on the same images of `data` and say which differences are real.
+    """Score two or more models on the same images of `data` and tell which differences are real.
 
     `split` is test where there is one, val otherwise. Classes are those that all models and the
     data have by name; pixels of others are void in the truth and wrong in a prediction. `models`
@@ -51,140 +56,176 @@ def compare(
         raise ConfigError(
             "one model alone cannot be compared: give two or more run folders or model files"
         )
+    names = _short_names(models)
     files = [Path(m) for m in models if not isinstance(m, Predictor) and Path(m).suffix == ".json"]
     if files:
-        if len(files) < len(models):
-            raise ConfigError(
-                "score files and models are mixed: give all as models, or all as files of "
-                "evaluate --json"
-            )
-        if report is not None:
-            raise ConfigError(
-                "a report shows pictures, which score files do not hold: give the models and --data"
-            )
-        if data is not None or split is not None:
-            raise ConfigError(
-                "score files speak of their own images: leave out --data and --split, or give "
-                "models"
-            )
-        return compared(_names(models), read_scores(files))
+        _check_files_suffice(files, models, data=data, split=split, report=report)
+        return rank_models(names, read_scores(files))
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
     predictors = [m if isinstance(m, Predictor) else load(m) for m in models]
-    options = options or as_trained(predictors[0])
-    names = _names(models)
+    options = options or training_data_options(predictors[0])
     dataset = open_dataset(data, options)
-    for note in (*dataset.notes, *_otherwise_trained(predictors, names)):
+    for note in (*dataset.notes, *_describe_other_training(predictors, names)):
         progress.log(note)
     split = dataset.scored(split)
-    race = _Race(predictors, names, readable(dataset, split, options, progress))
-    found = compared(names, race.run(split, progress), race.notes)
+    dataset = drop_broken_pairs(dataset, split, options, progress)
+    labeller = _SharedClassLabeller(predictors, names, dataset)
+    scored = _count_pixels(labeller, split, progress)
+    comparison = rank_models(names, scored, labeller.notes)
     if report is not None:
-        _write_page(Path(report), found, race)
-    return found
+        _write_page(Path(report), comparison, labeller)
+    return comparison
 
 
-def _otherwise_trained(predictors: Sequence[Predictor], names: Sequence[str]) -> Iterator[str]:
+def _check_files_suffice(
+    files: Sequence[Path],
+    models: Sequence[str | Path | Predictor],
+    *,
+    data: str | Path | None,
+    split: str | None,
+    report: str | Path | None,
+) -> None:
+    """Raises ConfigError for models among score files, and for options that these cannot serve."""
+    if len(files) < len(models):
+        raise ConfigError(
+            "score files and models are mixed: give all as models, or all as files of "
+            "evaluate --json"
+        )
+    if report is not None:
+        raise ConfigError(
+            "a report shows pictures, which score files do not hold: give the models and --data"
+        )
+    if data is not None or split is not None:
+        raise ConfigError(
+            "score files speak of their own images: leave out --data and --split, or give models"
+        )
+
+
+def _short_names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
+    """The last part of each model's path, or the whole where two would be called alike."""
+    paths = [
+        f"model {number}" if isinstance(m, Predictor) else str(m)
+        for number, m in enumerate(models, 1)
+    ]
+    short = [Path(path).name for path in paths]
+    return tuple(paths if len(set(short)) < len(short) else short)
+
+
+def _describe_other_training(
+    predictors: Sequence[Predictor], names: Sequence[str]
+) -> Iterator[str]:
     """A note for each model whose training read its data in another way than the first one's."""
-    first, *others = map(as_trained, predictors)
-    for name, reading in zip(names[1:], others, strict=True):
-        if reading != first:
-            ways = ", ".join(f"{key} {getattr(reading, key)}" for key in TRAINED)
+    first, *others = map(training_data_options, predictors)
+    for name, options in zip(names[1:], others, strict=True):
+        if options != first:
+            differing = ", ".join(f"{key} {getattr(options, key)}" for key in HEADER_OPTIONS)
             yield (
-                f"{name} was trained with {ways}, unlike {names[0]}: where the data has no "
-                "splits of its own, it may "
-                "have learned from images that are scored here"
+                f"{name} was trained with {differing}, unlike {names[0]}: where the data has no "
+                "splits of its own, it may have learned from images that are scored here"
             )
 
 
-class _Race:
-    """Models and a data set, with the classes that all share, and notes on what a model knows more
-    or less of.
+class _SharedClassLabeller:
+    """Labels the images of a data set with several models, in the classes that all share; `notes`
+    tell what a model knows more or less of.
     """
 
     def __init__(
         self, predictors: Sequence[Predictor], names: Sequence[str], dataset: DataSet
     ) -> None:
         self.dataset = dataset
+        self.classes = _shared_classes(predictors, names, dataset.classes)
+        self.models = len(predictors)
+        self.notes = [
+            f"{name}: {note}"
+            for predictor, name in zip(predictors, names, strict=True)
+            for note in match_classes(predictor.classes, dataset.classes).notes
+        ]
         self._predictors = predictors
-        self.classes = dataset.classes
-        self.notes = list[str]()
-        for predictor, name in zip(predictors, names, strict=True):
-            self.classes = match(predictor.classes, self.classes, called=name).classes
-            self.notes += [
-                f"{name}: {note}" for note in match(predictor.classes, dataset.classes).notes
-            ]
-        self._shared = match(self.classes, dataset.classes)
+        self._data_match = match_classes(self.classes, dataset.classes)
         self._tables = [
-            match(predictor.classes, self.classes).from_model for predictor in predictors
+            match_classes(predictor.classes, self.classes).from_model for predictor in predictors
         ]
 
-    def run(self, split: str, progress: Progress) -> Counted:
-        """Label every image with every model."""
-        pairs = self.dataset.pairs(split)
-        progress.log(
-            f"scoring {len(self._predictors)} models on the {len(pairs)} images of {split}"
-        )
-        images = [PerImage(len(self.classes)) for _ in self._predictors]
-        for at in progress.track(range(len(pairs)), what=f"comparing on {split}", total=len(pairs)):
-            _, truth, found = self.look(split, at)
-            for counts, labels in zip(images, found, strict=True):
-                matrix = ConfusionMatrix(len(self.classes))
-                counts.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
-        names = tuple(pair.name for pair in pairs)
-        return self.classes.names, split, names, np.stack([counts.counts() for counts in images])
-
-    def look(self, split: str, at: int) -> tuple[Array, Array, list[Array]]:
-        """An image (H, W, 3), its truth and what each model says, in the shared classes."""
-        pair = self.dataset.pairs(split)[at]
+    def label(self, split: str, index: int) -> tuple[Array, Array, list[Array]]:
+        """An image (H, W, 3), its truth (H, W) and what each model predicts, in the shared
+        classes.
+        """
+        pair = self.dataset.pairs(split)[index]
         rgb = read_rgb(pair.image)
-        truth = self._shared.truth(self.dataset.read_labels, pair, rgb.shape[:2])
-        return (
-            rgb,
-            truth,
-            [t[p.predict(rgb).labels] for p, t in zip(self._predictors, self._tables, strict=True)],
-        )
+        truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2])
+        predictions = [
+            table[predictor.predict(rgb).labels]
+            for predictor, table in zip(self._predictors, self._tables, strict=True)
+        ]
+        return rgb, truth, predictions
 
 
-def _names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
-    """A short name for each: the last part of its path, or as much of it as tells it from the
-    others.
-    """
-    paths = [
-        f"model {at}" if isinstance(m, Predictor) else str(m) for at, m in enumerate(models, 1)
-    ]
-    short = [Path(path).name for path in paths]
-    return tuple(paths if len(set(short)) < len(short) else short)
+def _shared_classes(
+    predictors: Sequence[Predictor], names: Sequence[str], classes: Classes
+) -> Classes:
+    """Those of `classes` that all models know. Raises ModelError where none is left."""
+    for predictor, name in zip(predictors, names, strict=True):
+        classes = match_classes(predictor.classes, classes, model_name=name).classes
+    return classes
 
 
-def _write_page(folder: Path, found: Comparison, race: _Race) -> None:
+def _count_pixels(labeller: _SharedClassLabeller, split: str, progress: Progress) -> ImageCounts:
+    """Label every image with every model, and count what is right."""
+    pairs = labeller.dataset.pairs(split)
+    size = len(labeller.classes)
+    progress.log(f"scoring {labeller.models} models on the {len(pairs)} images of {split}")
+    per_model = [PerImage(size) for _ in range(labeller.models)]
+    indices = range(len(pairs))
+    for index in progress.track(indices, what=f"comparing on {split}", total=len(pairs)):
+        _, truth, predictions = labeller.label(split, index)
+        for per_image, labels in zip(per_model, predictions, strict=True):
+            matrix = ConfusionMatrix(size)
+            per_image.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+    return ImageCounts(
+        labeller.classes.names,
+        split,
+        tuple(pair.name for pair in pairs),
+        np.stack([per_image.counts() for per_image in per_model]),
+    )
+
+
+def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabeller) -> None:
     """compare.json and compare.html, with the images on which the models' own mean IoU lies
     furthest apart.
     """
-    found.write_json(folder / "compare.json")
-    own = scores_from_counts(found.counts)[..., 0]  # (M, N)
-    spread = np.nan_to_num(own.max(0) - own.min(0))
-    samples = []
-    for at in np.argsort(-spread, kind="stable")[:PICTURES].tolist():
-        rgb, truth, labels = race.look(found.split, at)
-        painted = [paint(rgb, part, race.classes.palette, 0.7) for part in (truth, *labels)]
-        figures = [
-            f"{name} {value:.3f}" for name, value in zip(found.models, own[:, at], strict=True)
-        ]
-        panels = zip(
-            ("image", "truth", *figures),
-            (panel(part, SIDE) for part in (rgb, *painted)),
-            strict=True,
-        )
-        samples.append(Sample(f"{found.images[at]}: mean IoU {', '.join(figures)}", tuple(panels)))
+    comparison.write_json(folder / "compare.json")
+    # An image's own mean IoU counts its rarest class as much as any: it shows more of a difference
+    # than the share of pixels right.
+    own_iou = scores_from_counts(comparison.counts)[..., 0]  # (M, N)
+    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))
+    shown = np.argsort(-spread, kind="stable")[:PICTURES].tolist()
+    samples = [_draw_sample(comparison, labeller, own_iou[:, index], index) for index in shown]
     write_gallery(
         folder / "compare.html",
-        title=f"{', '.join(found.models)} on {found.split}",
-        lead=[*found.verdicts(), *found.notes],
+        title=f"{', '.join(comparison.models)} on {comparison.split}",
+        lead=[*comparison.verdicts(), *comparison.notes],
         facts=[
-            ("Data", f"{race.dataset.root} ({race.dataset.format})"),
-            ("Images", f"{len(found.images)} of {found.split}"),
+            ("Data", f"{labeller.dataset.root} ({labeller.dataset.format})"),
+            ("Images", f"{len(comparison.images)} of {comparison.split}"),
         ],
-        tables=[("Mean IoU and IoU by class", *found.table())],
-        gallery=Gallery.of(race.classes, samples),
+        tables=[("Mean IoU and IoU by class", *comparison.table())],
+        gallery=Gallery.of(labeller.classes, samples),
     )
+
+
+def _draw_sample(
+    comparison: Comparison, labeller: _SharedClassLabeller, own_iou: Figures, index: int
+) -> Sample:
+    """Image, truth and the prediction of each model, whose mean IoU on it is `own_iou` (M,)."""
+    rgb, truth, predictions = labeller.label(comparison.split, index)
+    palette = labeller.classes.palette
+    painted = [paint(rgb, labels, palette, 0.7) for labels in (truth, *predictions)]
+    figures = [
+        f"{name} {value:.3f}" for name, value in zip(comparison.models, own_iou, strict=True)
+    ]
+    captions = ("image", "truth", *figures)
+    jpegs = [encode_panel(picture, PANEL_SIDE) for picture in (rgb, *painted)]
+    title = f"{comparison.images[index]}: mean IoU {', '.join(figures)}"
+    return Sample(title, tuple(zip(captions, jpegs, strict=True)))

@@ -1,5 +1,6 @@
-"""How labelled data is read to score a model: dealt and thresholded as for its training."""
+"""How labelled data is read to score a model: split and thresholded as for its training."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,45 +12,47 @@ from pixelwise.inference.load import read_any_header
 from pixelwise.inference.predictor import Predictor
 from pixelwise.progress import Progress
 
-TRAINED = ("seed", "val_fraction", "matte_threshold")
-"""Options whose change between training and scoring would score images that were learned from, or
-other labels.
-"""
+# Options whose change between training and scoring would score images that were learned from, or
+# other labels.
+HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold")
 
 
-def to_header(reading: DataOptions) -> dict[str, Any]:
-    """What a model file keeps of the reading that it was trained with."""
-    return {name: getattr(reading, name) for name in TRAINED}
+def to_header(options: DataOptions) -> dict[str, Any]:
+    """What a model file keeps of the options that it was trained with."""
+    return {name: getattr(options, name) for name in HEADER_OPTIONS}
 
 
-def as_trained(model: str | Path | Predictor, **given: Any) -> DataOptions:
-    """What is given and is not None, else what `model` was trained with as far as its header says,
-    else the defaults.
+def training_data_options(model: str | Path | Predictor, **overrides: Any) -> DataOptions:
+    """The overrides that are not None, else what `model` was trained with as far as its header
+    tells, else the defaults.
 
-    Score files of `evaluate` say nothing of it. Raises ModelError for a file that is no model,
+    Score files of `evaluate` tell nothing of it. Raises ModelError for a file that is no model,
     ConfigError as DataOptions.
     """
-    if isinstance(model, Predictor):
-        trained = model.reading
-    else:
-        path = Path(model)
-        trained = {} if path.suffix == ".json" else read_any_header(path).reading
-    known = {name: value for name, value in trained.items() if name in TRAINED}
+    header = {name: value for name, value in _header_of(model).items() if name in HEADER_OPTIONS}
+    chosen = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return DataOptions(
-            **{**known, **{name: value for name, value in given.items() if value is not None}}
-        )
+        return DataOptions(**{**header, **chosen})
     except TypeError as error:
         raise ModelError(
-            f"model {model}: its header says {known} of its data ({error}); copy it again"
+            f"model {model}: its header says {header} of its data ({error}); copy it again"
         ) from error
 
 
-def readable(dataset: DataSet, split: str, options: DataOptions, progress: Progress) -> DataSet:
+def _header_of(model: str | Path | Predictor) -> Mapping[str, Any]:
+    if isinstance(model, Predictor):
+        return model.reading
+    path = Path(model)
+    return {} if path.suffix == ".json" else read_any_header(path).reading
+
+
+def drop_broken_pairs(
+    dataset: DataSet, split: str, options: DataOptions, progress: Progress
+) -> DataSet:
     """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a
     line names what is left out. Raises as `survey`.
     """
     if not options.skip_broken:
         return dataset
-    found = survey(dataset, split, progress=progress, skip_broken=True)
-    return replace(dataset, splits={**dataset.splits, split: found.pairs})
+    readable = survey(dataset, split, progress=progress, skip_broken=True).pairs
+    return replace(dataset, splits={**dataset.splits, split: readable})

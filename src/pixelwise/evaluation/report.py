@@ -9,28 +9,34 @@ from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.inference.predictor import Predictor
 from pixelwise.reports.page import Setting, write_report
-from pixelwise.reports.samples import Gallery, sample
+from pixelwise.reports.samples import Gallery, draw_sample
 
+# Pictures shown of the lowest mean IoU, and as many of the highest.
 SAMPLES = 4
-"""Pictures shown of the lowest mean IoU, and as many of the highest."""
 
 
-def evaluation_page(path: Path, found: Evaluation, model: Predictor, dataset: DataSet) -> None:
+def write_evaluation_page(
+    path: Path, evaluation: Evaluation, model: Predictor, dataset: DataSet
+) -> None:
     """Write the page of an evaluation of `model` on one split of `dataset`."""
-    pairs = dataset.pairs(found.split)
-    data = f"{dataset.root} ({dataset.format}); {found.split}, {len(pairs)} images"
+    split = evaluation.split
+    pairs = dataset.pairs(split)
     write_report(
         path,
-        title=f"Evaluation on {found.split}",
-        facts=[("Model", model.name), ("Data", data), ("Classes", ", ".join(found.classes.names))],
-        scores=found.as_dict(),
+        title=f"Evaluation on {split}",
+        facts=[
+            ("Model", model.name),
+            ("Data", f"{dataset.root} ({dataset.format}); {split}, {len(pairs)} images"),
+            ("Classes", ", ".join(evaluation.classes.names)),
+        ],
+        scores=evaluation.summary(),
         pictures=[],
-        gallery=_gallery(found, model, dataset, pairs),
-        notes=found.notes,
+        gallery=_make_gallery(evaluation, model, dataset, pairs),
+        notes=evaluation.notes,
     )
 
 
-def run_page(
+def write_run_page(
     run: Path,
     record: dict[str, Any],
     validation: tuple[Evaluation, Predictor, DataSet, Sequence[Pair]] | None,
@@ -38,54 +44,64 @@ def run_page(
     """Write report.html of a run from its record, and from what its best model does on the
     validation images.
     """
+    # the samples of the last best epoch stand in for the gallery where nothing was scored
     pictures = [("Loss and scores by epoch", run / "curves.png")]
     if validation is None:
         pictures.append(("Validation images", run / "samples.png"))
     write_report(
         run / "report.html",
         title=run.name,
-        facts=_facts(record),
-        scores=validation and validation[0].as_dict(),
+        facts=_list_facts(record),
+        scores=validation and validation[0].summary(),
         pictures=pictures,
-        gallery=validation and _gallery(*validation),
-        settings=_settings(record),
+        gallery=validation and _make_gallery(*validation),
+        settings=_list_settings(record),
         notes=record["data"]["notes"],
     )
 
 
-def _gallery(
-    found: Evaluation, model: Predictor, dataset: DataSet, pairs: Sequence[Pair]
+def _make_gallery(
+    evaluation: Evaluation, model: Predictor, dataset: DataSet, pairs: Sequence[Pair]
 ) -> Gallery:
     """The images of the lowest, then those of the highest mean IoU of their own."""
-    rated = [(name, value) for name, value in found.by_image if not math.isnan(value)]
+    match = evaluation.class_match
     by_name = {pair.name: pair for pair in pairs}
     samples = []
-    for name, value in dict([*rated[:SAMPLES], *rated[-SAMPLES:]]).items():
-        result = model.predict(by_name[name].image)
-        truth = found.shared.truth(dataset.read_labels, by_name[name], result.labels.shape)
-        picture = result.rgb, truth, found.shared.from_model[result.labels]
-        samples.append(
-            sample(f"{name}: mean IoU {value:.1%}", picture, result.confidence, found.classes)
-        )
-    return Gallery.of(found.classes, samples)
+    for name, mean_iou in _choose_images(evaluation).items():
+        prediction = model.predict(by_name[name].image)
+        truth = match.truth(dataset.read_labels, by_name[name], prediction.labels.shape)
+        picture = (prediction.rgb, truth, match.from_model[prediction.labels])
+        title = f"{name}: mean IoU {mean_iou:.1%}"
+        samples.append(draw_sample(title, picture, prediction.confidence, match.classes))
+    return Gallery.of(match.classes, samples)
 
 
-def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
+def _choose_images(evaluation: Evaluation) -> dict[str, float]:
+    """Mean IoU by name of the worst and the best images, once each where there are few."""
+    rated = [(name, value) for name, value in evaluation.by_image if not math.isnan(value)]
+    return dict([*rated[:SAMPLES], *rated[-SAMPLES:]])
+
+
+def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     best = record["result"]["best"]
-    data = record["data"]
+    epochs = record["result"]["epochs"]
     scale = record["result"]["scale"]
-    parts = ", ".join(f"{split} {count}" for split, count in data["images"].items())
+    data = record["data"]
     machine = record["machine"]
-    return [
+    splits = ", ".join(f"{split} {count}" for split, count in data["images"].items())
+    facts = [
         (
             "Validation mean IoU",
-            f"{best['val_mean_iou']:.4f} (best of {record['result']['epochs']} epochs, epoch "
-            f"{best['epoch']})",
+            f"{best['val_mean_iou']:.4f} (best of {epochs} epochs, epoch {best['epoch']})",
         ),
         ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
-        *([("Predicts at scale", f"{scale['predict_scale']:g}: {scale['why']}")] if scale else []),
+    ]
+    if scale:
+        facts.append(("Predicts at scale", f"{scale['predict_scale']:g}: {scale['why']}"))
+    return [
+        *facts,
         ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
-        ("Data", f"{data['root']} ({data['format']}; {parts} images)"),
+        ("Data", f"{data['root']} ({data['format']}; {splits} images)"),
         ("Classes", ", ".join(data["classes"])),
         (
             "Machine",
@@ -95,13 +111,13 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _settings(record: dict[str, Any]) -> list[Setting]:
+def _list_settings(record: dict[str, Any]) -> list[Setting]:
     reasons = record["reasons"]
     return [
-        (
-            key,
-            " x ".join(map(str, value)) if isinstance(value, list | tuple) else str(value),
-            reasons.get(key, ""),
-        )
-        for key, value in record["config"].items()
+        (name, _format_setting(value), reasons.get(name, ""))
+        for name, value in record["config"].items()
     ]
+
+
+def _format_setting(value: object) -> str:
+    return " x ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

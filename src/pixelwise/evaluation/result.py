@@ -1,9 +1,8 @@
-"""What an evaluation found, as figures and as JSON."""
+"""What an evaluation measures, as figures and as JSON."""
 
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,25 +11,27 @@ import torch
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes, read_labels
-from pixelwise.datasets.types import Pair
-from pixelwise.errors import ImageError
+from pixelwise.evaluation.class_match import ClassMatch
 from pixelwise.inference.predictor import Result
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import PerImage
 from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
-from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores
+from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, json_number
 from pixelwise.metrics.error_analysis import BySize, NearBorders
+from pixelwise.reports.score_summary import ScoreSummary
 
+# Pixels by class that the JSON file holds of each image, for `compare`.
 PER_IMAGE = ("right", "true", "predicted")
-"""Pixels by class that the JSON file holds of each image, for `compare`."""
-BAND = 256
-"""Rows whose logits are read again at once."""
+
+# Rows of logits whose softmax is computed at once, as float32 copies of a large picture take
+# gigabytes.
+_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Measures:
+class MetricAccumulator:
     """Sums over images from which every figure follows. Of an image itself only three numbers a
     class are kept.
 
@@ -40,48 +41,56 @@ class Measures:
     confusion: ConfusionMatrix
     images: PerImage
     boundary: BoundaryScores
-    near: NearBorders = field(default_factory=NearBorders)
-    sizes: BySize = field(default_factory=BySize)
+    near_borders: NearBorders = field(default_factory=NearBorders)
+    by_size: BySize = field(default_factory=BySize)
     reliability: Reliability = field(default_factory=Reliability)
     temperature: float | None = None
     calibrated: Reliability = field(default_factory=Reliability)
 
     @classmethod
-    def of(cls, classes: int, temperature: float | None = None) -> "Measures":
+    def create(cls, classes: int, temperature: float | None = None) -> "MetricAccumulator":
         """Of no image yet."""
-        parts = ConfusionMatrix(classes), PerImage(classes), BoundaryScores(classes)
-        return cls(*parts, temperature=temperature)
+        return cls(
+            ConfusionMatrix(classes),
+            PerImage(classes),
+            BoundaryScores(classes),
+            temperature=temperature,
+        )
 
-    def add(self, truth: Array, labels: Array, found: Result) -> None:
+    def update(self, truth: Array, labels: Array, prediction: Result) -> None:
         """Count one image: true and predicted ids (H, W) of the shared classes, and what the model
-        gave.
+        predicted, with logits where there is a temperature.
         """
-        self.images.add(self.confusion.update(torch.from_numpy(truth), torch.from_numpy(labels)))
-        for part in (self.boundary, self.near, self.sizes):
-            part.update(truth, labels)
+        counts = self.confusion.update(torch.from_numpy(truth), torch.from_numpy(labels))
+        self.images.add(counts)
+        self.boundary.update(truth, labels)
+        self.near_borders.update(truth, labels)
+        self.by_size.update(truth, labels)
         counted = truth != VOID
         right = (truth == labels)[counted]
-        self.reliability.update(found.confidence[counted], right)
+        self.reliability.update(prediction.confidence[counted], right)
         if self.temperature is not None:
-            confidence = _confidence(found.scores["logits"], self.temperature)
+            confidence = _scaled_confidence(prediction.scores["logits"], self.temperature)
             self.calibrated.update(confidence[counted], right)
 
-    def join(self, other: "Measures") -> None:
+    def merge(self, other: "MetricAccumulator") -> None:
         """Count the images of `other` too, after those counted so far: the same figures as if they
-        had been added.
+        had been added here.
         """
-        self.images.join(other.images)
-        for name in ("confusion", "boundary", "near", "sizes", "reliability", "calibrated"):
-            mine = vars(getattr(self, name))
-            theirs = vars(getattr(other, name))
-            mine |= {key: mine[key] + theirs[key] for key in getattr(self, name).SUMS}
+        self.confusion.merge(other.confusion)
+        self.images.merge(other.images)
+        self.boundary.merge(other.boundary)
+        self.near_borders.merge(other.near_borders)
+        self.by_size.merge(other.by_size)
+        self.reliability.merge(other.reliability)
+        self.calibrated.merge(other.calibrated)
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
         return {
             **self.boundary.as_dict(names),
-            "errors_near_borders": self.near.rows(),
-            "regions_by_size": self.sizes.rows(),
+            "errors_near_borders": self.near_borders.rows(),
+            "regions_by_size": self.by_size.rows(),
             "calibration": self.reliability.as_dict(),
             "temperature": self.temperature,
             "calibration_at_temperature": None
@@ -91,38 +100,17 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """The classes that model and data set have by the same name, and how each side's ids become ids
-    of these.
+class Evaluation:
+    """Scores over the classes that model and data set share, and what was evaluated.
+
+    Intervals are 95 %, lower and upper bound. `by_image` holds each image's own mean IoU, worst
+    first, and `counts` its pixels (3, C) as PER_IMAGE names them.
     """
 
-    classes: Classes
-    from_data: Array
-    from_model: Array
-    notes: tuple[str, ...]
-
-    def truth(
-        self, read_labels: Callable[[Path], Array], pair: Pair, size: tuple[int, ...]
-    ) -> Array:
-        """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of
-        the image's size.
-        """
-        truth = self.from_data[read_labels(pair.mask)]
-        if truth.shape != size:
-            raise ImageError(
-                f"{pair.image}: {size} pixels, but its mask has {truth.shape} (height, width)"
-            )
-        return truth
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores over the classes that model and data set share, and what was evaluated."""
-
     scores: Scores
-    shared: Shared
+    class_match: ClassMatch
     split: str
-    measures: Measures
+    metrics: MetricAccumulator
     mean_iou_interval: tuple[float, float] = (float("nan"), float("nan"))
     iou_intervals: tuple[tuple[float, float], ...] = ()
     by_image: tuple[tuple[str, float], ...] = ()
@@ -131,53 +119,65 @@ class Evaluation:
     @property
     def classes(self) -> Classes:
         """Those that model and data set have by the same name."""
-        return self.shared.classes
+        return self.class_match.classes
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out, and why."""
-        return self.shared.notes
+        return self.class_match.notes
+
+    def summary(self) -> ScoreSummary:
+        """What a page tells of it."""
+        metrics = self.metrics
+        return ScoreSummary(
+            self.classes.names,
+            self.scores,
+            boundary=metrics.boundary,
+            near_borders=metrics.near_borders,
+            by_size=metrics.by_size,
+            reliability=metrics.reliability,
+            temperature=metrics.temperature,
+            calibrated=metrics.calibrated,
+            mean_iou_interval=self.mean_iou_interval,
+            iou_intervals=self.iou_intervals,
+            by_image=self.by_image,
+        )
 
     def as_dict(self) -> dict[str, object]:
-        """JSON values: Scores, Measures, 95 % intervals, each image's mean IoU (worst first), split
-        and notes.
+        """JSON values: Scores, MetricAccumulator, 95 % intervals, each image's mean IoU (worst
+        first), split and notes.
         """
-        bounds = zip(self.classes.names, self.iou_intervals, strict=False)
+        names = self.classes.names
+        intervals = zip(names, self.iou_intervals, strict=False)
         return {
-            **self.scores.as_dict(self.classes.names),
-            **self.measures.as_dict(self.classes.names),
-            "mean_iou_95": _numbers(self.mean_iou_interval),
-            "iou_95": {name: _numbers(pair) for name, pair in bounds},
+            **self.scores.as_dict(names),
+            **self.metrics.as_dict(names),
+            "mean_iou_95": [json_number(bound) for bound in self.mean_iou_interval],
+            "iou_95": {
+                name: [json_number(bound) for bound in bounds] for name, bounds in intervals
+            },
             "mean_iou_by_image": [
-                {
-                    "image": name,
-                    "mean_iou": _numbers((value,)),
-                    **dict(zip(PER_IMAGE, counts, strict=True)),
-                }
-                for name, value in self.by_image
-                for counts in [self.counts[name].tolist()]
+                self._image_as_dict(name, mean_iou) for name, mean_iou in self.by_image
             ],
             "split": self.split,
             "notes": list(self.notes),
         }
 
+    def _image_as_dict(self, name: str, mean_iou: float) -> dict[str, object]:
+        counts = dict(zip(PER_IMAGE, self.counts[name].tolist(), strict=True))
+        return {"image": name, "mean_iou": json_number(mean_iou), **counts}
+
     def write_json(self, path: Path) -> None:
         """Write `as_dict` as a JSON file, each list of whole numbers on one line."""
         text = json.dumps(self.as_dict(), indent=2)
-        write_text(
-            path, re.sub(r"\[[\s\d,]+\]", lambda found: "".join(found[0].split()), text) + "\n"
-        )
+        text = re.sub(r"\[[\s\d,]+\]", lambda numbers: "".join(numbers[0].split()), text)
+        write_text(path, text + "\n")
 
 
-def _confidence(logits: NDArray[np.float16], temperature: float) -> NDArray[np.float32]:
-    """(H, W) of logits (C, H, W) divided by `temperature`."""
-    bands = (
-        logits[:, top : top + BAND].astype(np.float32) for top in range(0, logits.shape[1], BAND)
-    )
-    return np.concatenate([read_labels(band / np.float32(temperature))[1] for band in bands])
-
-
-def _numbers(values: tuple[float, ...]) -> list[float | None] | float | None:
-    """Rounded for JSON, null for NaN; a single figure stands alone."""
-    rounded = [None if math.isnan(value) else round(value, 6) for value in values]
-    return rounded if len(rounded) > 1 else rounded[0]
+def _scaled_confidence(logits: NDArray[np.float16], temperature: float) -> NDArray[np.float32]:
+    """(H, W) confidence of logits (C, H, W) divided by `temperature`."""
+    parts = []
+    for top in range(0, logits.shape[1], _ROWS_AT_ONCE):
+        rows = logits[:, top : top + _ROWS_AT_ONCE].astype(np.float32)
+        parts.append(read_labels(rows / np.float32(temperature))[1])
+    return np.concatenate(parts)

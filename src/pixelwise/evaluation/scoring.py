@@ -4,15 +4,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from pixelwise.classes import VOID, Classes
+from pixelwise.classes import Classes
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
-from pixelwise.errors import DataError, ModelError
-from pixelwise.evaluation.data_options import as_trained, readable
-from pixelwise.evaluation.report import evaluation_page
-from pixelwise.evaluation.result import Evaluation, Measures, Shared
+from pixelwise.errors import DataError
+from pixelwise.evaluation.class_match import ClassMatch, match_classes
+from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
+from pixelwise.evaluation.report import write_evaluation_page
+from pixelwise.evaluation.result import Evaluation, MetricAccumulator
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
@@ -34,7 +33,7 @@ def evaluate(
     """Score a model on the split `split` of the folder `data` (test where there is one, val
     otherwise).
 
-    Without `options` the data is dealt and read as for the model's training. Classes are matched by
+    Without `options` the data is split and read as for the model's training. Classes are matched by
     name: the model is scored on those it knows, all other pixels are void, and the notes say so.
     With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also
     measured how well calibrated the model is when its logits are divided by it (see
@@ -43,19 +42,19 @@ def evaluate(
     """
     progress = progress or Progress()
     predictor = model if isinstance(model, Predictor) else load(model)
-    options = options or as_trained(predictor)
+    options = options or training_data_options(predictor)
     dataset = open_dataset(data, options)
     for note in dataset.notes:
         progress.log(note)
     split = dataset.scored(split)
-    dataset = readable(dataset, split, options, progress)
+    dataset = drop_broken_pairs(dataset, split, options, progress)
     pairs = dataset.pairs(split)
     result = (scorer or score)(
         predictor, dataset, pairs, split=split, temperature=temperature, progress=progress
     )
     if report is not None:
         result.write_json(Path(report) / "scores.json")
-        evaluation_page(Path(report) / "report.html", result, predictor, dataset)
+        write_evaluation_page(Path(report) / "report.html", result, predictor, dataset)
     return result
 
 
@@ -69,101 +68,73 @@ def score(
     progress: Progress,
 ) -> Evaluation:
     """As `evaluate`, on `pairs` of an open data set, which are called `split`."""
-    shared = announced(predictor.classes, dataset, pairs, split, progress)
-    each = (measured(predictor, dataset.read_labels, shared, temperature, pair) for pair in pairs)
-    return concluded(
-        progress.track(each, what=f"evaluating {split}", total=len(pairs)),
-        shared,
-        split,
-        [pair.name for pair in pairs],
+    classes = log_class_match(predictor.classes, dataset, pairs, split, progress)
+    results = (
+        evaluate_image(predictor, dataset.read_labels, classes, temperature, pair) for pair in pairs
     )
+    tracked = progress.track(results, what=f"evaluating {split}", total=len(pairs))
+    return summarize(tracked, classes, split, [pair.name for pair in pairs])
 
 
-def announced(
+def log_class_match(
     model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, progress: Progress
-) -> Shared:
-    """The classes that count, said with what does not. Raises ModelError as `match`."""
-    shared = match(model, dataset.classes)
-    for note in (f"scoring the {len(pairs)} images of {split}", *shared.notes):
+) -> ClassMatch:
+    """The classes that count, logged with those that do not. Raises ModelError as
+    `match_classes`.
+    """
+    classes = match_classes(model, dataset.classes)
+    progress.log(f"scoring the {len(pairs)} images of {split}")
+    for note in classes.notes:
         progress.log(note)
-    return shared
+    return classes
 
 
-def measured(
+def evaluate_image(
     predictor: Predictor,
     read_labels: Callable[[Path], Array],
-    shared: Shared,
+    classes: ClassMatch,
     temperature: float | None,
     pair: Pair,
-) -> Measures:
-    """Of an image whose mask `read_labels` reads. Raises ImageError where one cannot be read or
-    sizes differ.
+) -> MetricAccumulator:
+    """The metrics of one image, whose mask `read_labels` reads. Raises ImageError where one cannot
+    be read or sizes differ.
     """
-    found = predictor.predict(pair.image, scores=None if temperature is None else "logits")
-    truth = shared.truth(read_labels, pair, found.labels.shape)
-    measures = Measures.of(len(shared.classes), temperature)
-    measures.add(truth, shared.from_model[found.labels], found)
-    return measures
+    prediction = predictor.predict(pair.image, scores=None if temperature is None else "logits")
+    truth = classes.truth(read_labels, pair, prediction.labels.shape)
+    metrics = MetricAccumulator.create(len(classes.classes), temperature)
+    metrics.update(truth, classes.from_model[prediction.labels], prediction)
+    return metrics
 
 
-def concluded(
-    each: Iterable[Measures], shared: Shared, split: str, names: Sequence[str]
+def summarize(
+    results: Iterable[MetricAccumulator], classes: ClassMatch, split: str, names: Sequence[str]
 ) -> Evaluation:
-    """The figures that follow from the measures of each of the images `names`, in their order.
+    """The figures that follow from the metrics of each of the images `names`, in their order.
     Raises DataError where all of them are void.
     """
-    measures = None
-    for one in each:
-        if measures is None:
-            measures = one
-        else:
-            measures.join(one)
-    if measures is None or not measures.confusion.counts.sum():
+    metrics = _merge_all(results)
+    if metrics is None or not metrics.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
-    mean, by_class = bootstrap(measures.images)
-    rated = zip(names, measures.images.mean_iou().tolist(), strict=True)
+    mean_interval, class_intervals = bootstrap(metrics.images)
+    by_image = zip(names, metrics.images.mean_iou().tolist(), strict=True)
     return Evaluation(
-        measures.confusion.scores(),
-        shared,
+        metrics.confusion.scores(),
+        classes,
         split,
-        measures,
-        mean_iou_interval=(float(mean[0]), float(mean[1])),
-        iou_intervals=tuple((float(low), float(high)) for low, high in by_class.T),
-        by_image=tuple(sorted(rated, key=lambda pair: (math.isnan(pair[1]), pair[1]))),
-        counts=dict(zip(names, measures.images.counts(), strict=True)),
+        metrics,
+        mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
+        iou_intervals=tuple((float(low), float(high)) for low, high in class_intervals.T),
+        by_image=tuple(sorted(by_image, key=lambda image: (math.isnan(image[1]), image[1]))),
+        counts=dict(zip(names, metrics.images.counts(), strict=True)),
     )
 
 
-def match(model: Classes, data: Classes, *, called: str = "model") -> Shared:
-    """The classes by name; all else is void. Raises ModelError where no name is in both."""
-    names = tuple(name for name in data.names if name in model.names)
-    if not names:
-        raise ModelError(
-            f"{called} and data share no class name: the model knows "
-            f"{', '.join(model.names)}; the data has "
-            f"{', '.join(data.names)}; rename them in the data's classes.txt"
-        )
-    unknown = [name for name in data.names if name not in names]
-    extra = [name for name in model.names if name not in names]
-    notes = []
-    if unknown:
-        notes.append(f"the model does not know {', '.join(unknown)}: their pixels are void")
-    if extra:
-        notes.append(
-            f"the data has no {', '.join(extra)}: pixels predicted so are counted as wrong"
-        )
-    palette = tuple(data.palette[data.names.index(name)] for name in names)
-    return Shared(
-        Classes(names, palette),
-        _lookup(data.names, names),
-        _lookup(model.names, names),
-        tuple(notes),
-    )
-
-
-def _lookup(names: tuple[str, ...], shared: tuple[str, ...]) -> Array:
-    table = np.full(256, VOID, dtype=np.uint8)
-    for label, name in enumerate(names):
-        if name in shared:
-            table[label] = shared.index(name)
-    return table
+def _merge_all(results: Iterable[MetricAccumulator]) -> MetricAccumulator | None:
+    """One after another into the first, so that one set of counts lives at a time."""
+    merged = None
+    for result in results:
+        if merged is None:
+            merged = result
+        else:
+            merged.merge(result)
+    return merged

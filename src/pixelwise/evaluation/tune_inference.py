@@ -1,5 +1,5 @@
-"""Which sizes of the image are worth averaging over, and whether its mirror is: all ways, tried in
-one pass.
+"""Which sizes of the image are worth averaging over, and whether its mirror is: all settings, tried
+in one pass.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,29 +15,34 @@ from pixelwise.classes import read_labels
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
-from pixelwise.evaluation.calibrate import spread
-from pixelwise.evaluation.data_options import as_trained, readable
-from pixelwise.evaluation.result import Shared
-from pixelwise.evaluation.scoring import announced
+from pixelwise.evaluation.calibrate import evenly_spaced
+from pixelwise.evaluation.class_match import ClassMatch
+from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
+from pixelwise.evaluation.scoring import log_class_match
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
 from pixelwise.progress import Progress
 
-SIZES = (0.5, 0.75, 1.0, 1.25, 1.5)
-TOGETHER = 3
-"""At most so many sizes are averaged."""
+SCALES = (0.5, 0.75, 1.0, 1.25, 1.5)
 
-HELD = 2 << 30
-"""Bytes that the logits of an image at all sizes may take; one that needs more is left out."""
+# At most so many scales are averaged.
+MAX_SCALES = 3
 
-STEP = 0.001
-"""What a dearer way must add to the mean IoU of all cheaper ones to be named."""
+# Bytes that the logits of an image at all scales may take; one that needs more is left out.
+MAX_LOGITS_BYTES = 2 << 30
+
+# What a slower setting must add to the mean IoU of all faster ones to be named.
+MIN_GAIN = 0.001
+
+# Scales, and whether the mirrored image is averaged in.
+_Setting = tuple[tuple[float, ...], bool]
+_PLAIN: _Setting = ((1.0,), False)
 
 
 @dataclass(frozen=True)
-class Way:
+class InferenceSetting:
     """Options of `predict`; the mean IoU with them, pooled over the images, and how far it is from
     that without any.
     """
@@ -45,32 +50,32 @@ class Way:
     scales: tuple[float, ...]
     tta: bool
     mean_iou: float
-    beside: Difference
+    gain: Difference
 
     @property
     def work(self) -> float:
-        """The pixels that the network sees, beside those at the model's own size alone."""
-        return _work(self.scales, self.tta)
+        """The pixels that the network sees, relative to those at the model's own size alone."""
+        return _relative_work(self.scales, self.tta)
 
     @property
     def options(self) -> str:
         """As the command line takes them; empty for none."""
-        plain = self.scales == (1.0,)
-        return " ".join(
-            ["--tta"] * self.tta + [f"--scale {scale:g}" for scale in self.scales if not plain]
-        )
+        words = ["--tta"] if self.tta else []
+        if self.scales != (1.0,):
+            words += [f"--scale {scale:g}" for scale in self.scales]
+        return " ".join(words)
 
 
-def find_ways(
+def tune_inference(
     model: Predictor,
     data: str | Path,
     *,
     split: str = "val",
     options: DataOptions | None = None,
     progress: Progress | None = None,
-) -> list[Way]:
-    """Of all averages over up to TOGETHER of SIZES, mirrored too or not, those that score better
-    than every cheaper one, by their work; no options, the model's own size alone, are always among
+) -> list[InferenceSetting]:
+    """Of all averages over up to MAX_SCALES of SCALES, mirrored too or not, those that score better
+    than every faster one, by their work; no options, the model's own size alone, are always among
     them.
 
     All are tried on the images of `split` of the folder `data`, or on some of them, evenly spaced,
@@ -79,68 +84,89 @@ def find_ways(
     ModelError where no class is shared, DataError where there is nothing to score.
     """
     progress = progress or Progress()
-    options = options or as_trained(model)
-    dataset = readable(open_dataset(data, options), split, options, progress)
-    pairs = spread(dataset.pairs(split))
-    shared = announced(model.classes, dataset, pairs, split, progress)
-    asked = [
-        (part, tta)
-        for size in range(1, TOGETHER + 1)
-        for part in combinations(SIZES, size)
-        for tta in (0, 1)
-    ]
-    images = [PerImage(len(shared.classes)) for _ in asked]
-    for pair in progress.track(
-        pairs, what=f"trying {len(asked)} ways on {split}", total=len(pairs)
-    ):
+    options = options or training_data_options(model)
+    dataset = drop_broken_pairs(open_dataset(data, options), split, options, progress)
+    pairs = evenly_spaced(dataset.pairs(split))
+    classes = log_class_match(model.classes, dataset, pairs, split, progress)
+    settings = _list_settings()
+    per_setting = [PerImage(len(classes.classes)) for _ in settings]
+    what = f"trying {len(settings)} settings on {split}"
+    for pair in progress.track(pairs, what=what, total=len(pairs)):
         rgb = read_rgb(pair.image)
-        if 4 * len(SIZES) * len(model.classes) * rgb[..., 0].size > HELD:
+        if _logits_bytes(model, rgb) > MAX_LOGITS_BYTES:
             progress.log(
-                f"{pair.name}: left out, as its logits at all sizes do not fit {HELD >> 30} GiB"
+                f"{pair.name}: left out, as its logits at all sizes do not fit "
+                f"{MAX_LOGITS_BYTES >> 30} GiB"
             )
             continue
-        truth = torch.from_numpy(shared.truth(dataset.read_labels, pair, rgb.shape[:2]))
-        for found, labels in zip(images, _labels(model, rgb, shared, asked), strict=True):
-            found.add(ConfusionMatrix(len(shared.classes)).update(truth, torch.from_numpy(labels)))
-    counts = np.stack([each.counts() for each in images])  # (M, N, 3, C)
+        truth = classes.truth(dataset.read_labels, pair, rgb.shape[:2])
+        predictions = _predict_with_each(model, rgb, classes, settings)
+        for per_image, labels in zip(per_setting, predictions, strict=True):
+            matrix = ConfusionMatrix(len(classes.classes))
+            per_image.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+    counts = np.stack([per_image.counts() for per_image in per_setting])  # (M, N, 3, C)
     if not counts.sum():
         raise DataError(
             f"no pixel of {split} can be scored: they are void, or their images too large"
         )
-    return list(_worthwhile(asked, counts))
+    return list(_select_worthwhile(settings, counts))
 
 
-def _labels(
-    model: Predictor, rgb: Array, shared: Shared, asked: Sequence[tuple[tuple[float, ...], int]]
+def _logits_bytes(model: Predictor, rgb: Array) -> int:
+    """Of two versions, plain and mirrored, at each scale, in 16 bits."""
+    pixels: int = rgb[..., 0].size
+    return 2 * 2 * len(SCALES) * len(model.classes) * pixels
+
+
+def _list_settings() -> list[_Setting]:
+    return [
+        (scales, tta)
+        for count in range(1, MAX_SCALES + 1)
+        for scales in combinations(SCALES, count)
+        for tta in (False, True)
+    ]
+
+
+def _predict_with_each(
+    model: Predictor, rgb: Array, classes: ClassMatch, settings: Sequence[_Setting]
 ) -> Iterator[Array]:
-    """Labels (H, W) of one image by each way asked for, in the shared classes."""
+    """Labels (H, W) of one image by each setting, in the shared classes."""
     logits = {
-        (scale, mirrored): _logits(model, rgb, scale, mirrored=bool(mirrored))
-        for scale, mirrored in product(SIZES, (0, 1))
+        (scale, mirrored): _predict_logits(model, rgb, scale, mirrored=mirrored)
+        for scale, mirrored in product(SCALES, (False, True))
     }
-    for scales, tta in asked:
-        parts = [logits[key] for key in product(scales, range(1 + tta))]
-        yield shared.from_model[read_labels(np.sum(parts, axis=0, dtype=np.float32))[0]]
+    for scales, tta in settings:
+        mirrors = (False, True) if tta else (False,)
+        parts = [logits[key] for key in product(scales, mirrors)]
+        labels, _ = read_labels(np.sum(parts, axis=0, dtype=np.float32))
+        yield classes.from_model[labels]
 
 
-def _logits(model: Predictor, rgb: Array, scale: float, *, mirrored: bool) -> NDArray[np.float16]:
+def _predict_logits(
+    model: Predictor, rgb: Array, scale: float, *, mirrored: bool
+) -> NDArray[np.float16]:
     """(C, H, W)."""
-    turned = np.ascontiguousarray(rgb[:, ::-1]) if mirrored else rgb
-    found = model.predict(turned, scales=(scale,), scores="logits").scores["logits"]
-    return found[..., ::-1] if mirrored else found
+    if not mirrored:
+        return model.predict(rgb, scales=(scale,), scores="logits").scores["logits"]
+    flipped = np.ascontiguousarray(rgb[:, ::-1])
+    return model.predict(flipped, scales=(scale,), scores="logits").scores["logits"][..., ::-1]
 
 
-def _worthwhile(asked: Sequence[tuple[tuple[float, ...], int]], counts: Counts) -> Iterator[Way]:
-    """Those that add STEP to what every cheaper one has, and the plain one."""
+def _select_worthwhile(settings: Sequence[_Setting], counts: Counts) -> Iterator[InferenceSetting]:
+    """Those that add MIN_GAIN to what every faster one has, and the plain one."""
     means = scores_from_counts(counts.sum(1))[:, 0].tolist()
-    plain = asked.index(((1.0,), 0))
+    plain = settings.index(_PLAIN)
     best = -1.0
-    for at in sorted(range(len(asked)), key=lambda at: (_work(*asked[at]), -means[at])):
-        if at == plain or means[at] >= best + STEP:
-            best = max(best, means[at])
-            scales, tta = asked[at]
-            yield Way(scales, bool(tta), means[at], paired_bootstrap(counts[[at, plain]])[0])
+    by_work = sorted(
+        range(len(settings)), key=lambda index: (_relative_work(*settings[index]), -means[index])
+    )
+    for index in by_work:
+        if index == plain or means[index] >= best + MIN_GAIN:
+            best = max(best, means[index])
+            scales, tta = settings[index]
+            gain, _ = paired_bootstrap(counts[[index, plain]])
+            yield InferenceSetting(scales, tta, means[index], gain)
 
 
-def _work(scales: tuple[float, ...], tta: int) -> float:
-    return sum(scale**2 for scale in scales) * (1 + tta)
+def _relative_work(scales: tuple[float, ...], tta: bool) -> float:
+    return sum(scale**2 for scale in scales) * (2 if tta else 1)

@@ -1,4 +1,4 @@
-"""A model as an ONNX, OpenVINO or smaller file that was run and compared before it is kept."""
+"""A model as an ONNX, OpenVINO or smaller file that is run and compared before it is kept."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predict_files import find_images
 from pixelwise.inference.tiling import OVERLAP, TILE
-from pixelwise.inference.tta import Logits, Runner
+from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.models.checkpoint import Header, load_model, model_path, save_model
@@ -32,13 +32,14 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
-SAMPLES = 5
-LARGEST_GAP = 1e-2
-LEAST_AGREEMENT = 0.999
-_HALF = ".safetensors"
+# Images compared at most: each is run four times.
+MAX_IMAGES = 5
+MAX_GAP = 1e-2
+MIN_AGREEMENT = 0.999
+HALF_PRECISION = ".safetensors"
 
+# How `predict` cuts large pictures, for programs that run an exported network by themselves.
 TILES = {"tile": TILE, "overlap": OVERLAP, "weights": "linear"}
-"""How `predict` cuts large pictures, for programs that run an exported network by themselves."""
 
 
 @dataclass(frozen=True)
@@ -66,109 +67,123 @@ def export(
     """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size
     (.safetensors).
 
-    It is run on `images` (files or folders) beside PyTorch in float32 before.
-
-    Without `images` some of the run's validation images are taken where they are still there, and a
-    drawn scene otherwise. Raises ModelError, and keeps nothing, where a logit differs by more than
-    LARGEST_GAP (weights of half the size may differ more) or the labels agree on less than
-    LEAST_AGREEMENT of the pixels.
+    It is run on `images` (files or folders) beside PyTorch in float32 before. Without `images` some
+    of the run's validation images are taken where they still exist, and a drawn scene otherwise.
+    Raises ModelError, and keeps nothing, where a logit differs by more than MAX_GAP (weights of
+    half the size may differ more) or the labels agree on less than MIN_AGREEMENT of the pixels.
     """
     progress = progress or Progress()
     path = Path(out)
-    if path.suffix not in (*EXPORTED, _HALF):
-        raise ConfigError(
-            f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {_HALF}"
-        )
-    if path.suffix == _HALF:
-        if path.resolve() == model_path(Path(model)).resolve():
-            raise ConfigError(f"--out {path} is the model itself; give another name")
-    else:
-        require_package("onnx" if path.suffix == ".onnx" else "openvino")
+    _check_target(path, Path(model))
     segmenter, header = load_model(Path(model))
-    pictures, whence = _pictures(Path(model), images)
-    progress.log(f"comparing on {len(pictures)} image(s): {whence}")
+    pictures, source = _read_pictures(Path(model), images)
+    progress.log(f"comparing on {len(pictures)} image(s): {source}")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
-        _write(trial, segmenter, header)
-        found = _runner(trial)
-        allowed = math.inf if path.suffix == _HALF else LARGEST_GAP
-        result = _compared(path, found, _on_torch(segmenter), pictures)
-        if not (
-            result.gap <= allowed and result.agreement >= LEAST_AGREEMENT
-        ):  # also where it is NaN
-            raise ModelError(
-                f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a "
-                "logit (allowed "
-                f"{allowed}) and agrees on {result.agreement:.4f} of the labels (needed "
-                f"{LEAST_AGREEMENT}); "
-                "nothing was written; please report the encoder and decoder"
-            )
-        for ending in (
-            (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,)
-        ):  # what was compared, to the bit
-            with atomic(path.with_suffix(ending)) as draft:
-                shutil.copyfile(trial.with_suffix(ending), draft)
+        _write_model(trial, segmenter, header)
+        result = _compare(path, _load_runner(trial), _torch_runner(segmenter), pictures)
+        _check_agreement(result)
+        # What is kept is what was compared, to the bit. OpenVINO's .xml comes last: it names the
+        # weights in the .bin.
+        for suffix in (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,):
+            with atomic(path.with_suffix(suffix)) as draft:
+                shutil.copyfile(trial.with_suffix(suffix), draft)
     return result
 
 
-def _on_torch(segmenter: Segmenter) -> TorchRunner:
-    return TorchRunner(segmenter, device=torch.device("cpu"))
-
-
-def _runner(path: Path) -> Runner:
-    if path.suffix == _HALF:
-        return _on_torch(load_model(path)[0])
-    return OnnxRunner(path) if path.suffix == ".onnx" else OpenVinoRunner(path)
-
-
-def _write(path: Path, segmenter: Segmenter, header: Header) -> None:
-    if path.suffix == _HALF:
-        save_model(path, segmenter, header, half=True)
-        return
-    network = to_onnx(segmenter)
+def _check_target(path: Path, model: Path) -> None:
+    """Raises ConfigError for a name of no such file, for the model itself, and where the package
+    that writes it is not installed.
+    """
+    if path.suffix not in (*EXPORTED, HALF_PRECISION):
+        raise ConfigError(
+            f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {HALF_PRECISION}"
+        )
     if path.suffix == ".onnx":
-        write_onnx(path, network, header, tiles=TILES)
-    else:
-        write_openvino(
-            path, require_package("openvino").Core().read_model(network), header, tiles=TILES
+        require_package("onnx")
+    elif path.suffix == ".xml":
+        require_package("openvino")
+    elif path.resolve() == model_path(model).resolve():
+        raise ConfigError(f"--out {path} is the model itself; give another name")
+
+
+def _check_agreement(result: Exported) -> None:
+    max_gap = math.inf if result.path.suffix == HALF_PRECISION else MAX_GAP
+    # asked so that a gap of NaN fails too
+    if not (result.gap <= max_gap and result.agreement >= MIN_AGREEMENT):
+        raise ModelError(
+            f"the exported network differs from PyTorch's by up to {result.gap:.2g} in a logit "
+            f"(allowed {max_gap}) and agrees on {result.agreement:.4f} of the labels (needed "
+            f"{MIN_AGREEMENT}); nothing was written; please report the encoder and decoder"
         )
 
 
-def _compared(path: Path, found: Runner, wanted: TorchRunner, pictures: list[Array]) -> Exported:
+def _torch_runner(segmenter: Segmenter) -> TorchRunner:
+    return TorchRunner(segmenter, device=torch.device("cpu"))
+
+
+def _load_runner(path: Path) -> Runner:
+    if path.suffix == HALF_PRECISION:
+        return _torch_runner(load_model(path)[0])
+    return OnnxRunner(path) if path.suffix == ".onnx" else OpenVinoRunner(path)
+
+
+def _write_model(path: Path, segmenter: Segmenter, header: Header) -> None:
+    if path.suffix == HALF_PRECISION:
+        save_model(path, segmenter, header, half=True)
+        return
+    onnx_bytes = to_onnx(segmenter)
+    if path.suffix == ".onnx":
+        write_onnx(path, onnx_bytes, header, tiles=TILES)
+    else:
+        network = require_package("openvino").Core().read_model(onnx_bytes)
+        write_openvino(path, network, header, tiles=TILES)
+
+
+def _compare(
+    path: Path, exported: Runner, reference: TorchRunner, pictures: Sequence[Array]
+) -> Exported:
     gap = 0.0
-    same = 0
-    total = 0
-    seconds = [0.0, 0.0]
+    agreeing = 0
+    pixels = 0
+    seconds = 0.0
+    torch_seconds = 0.0
     for picture in pictures:
-        rgb = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
-        logits = list[Logits]()
-        runners = list[Runner]([found, wanted])
-        for index, runner in enumerate(runners):
-            runner(rgb)  # the first run of a size pays for its preparation
-            start = time.perf_counter()
-            logits.append(runner(rgb))
-            seconds[index] += time.perf_counter() - start
-        gap = float(
-            np.maximum(gap, np.abs(logits[0] - logits[1]).max())
-        )  # keeps NaN, as max does not
-        same += int((logits[0].argmax(1) == logits[1].argmax(1)).sum())
-        total += rgb.shape[-2] * rgb.shape[-1]
-    return Exported(path, len(pictures), gap, same / total, seconds[0], seconds[1])
+        rgb = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]  # (1, 3, H, W)
+        logits, elapsed = _time_run(exported, rgb)
+        expected, torch_elapsed = _time_run(reference, rgb)
+        seconds += elapsed
+        torch_seconds += torch_elapsed
+        gap = float(np.maximum(gap, np.abs(logits - expected).max()))  # keeps NaN; max does not
+        agreeing += int((logits.argmax(1) == expected.argmax(1)).sum())
+        pixels += rgb.shape[-2] * rgb.shape[-1]
+    return Exported(path, len(pictures), gap, agreeing / pixels, seconds, torch_seconds)
 
 
-def _pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Array], str]:
+def _time_run(runner: Runner, rgb: Pixels) -> tuple[Logits, float]:
+    runner(rgb)  # the first run of a size pays for its preparation
+    start = time.perf_counter()
+    logits = runner(rgb)
+    return logits, time.perf_counter() - start
+
+
+def _read_pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Array], str]:
+    """Pictures to compare on, and a description of them."""
     if images:
-        found = find_images(images)[:SAMPLES]
-        return [read_rgb(path) for path in found], ", ".join(path.name for path in found)
-    record = model / "run.json"
-    if record.is_file():
-        try:
-            raw = json.loads(record.read_text(encoding="utf-8"))
-            pairs = open_dataset(raw["data"]["root"], DataOptions(**raw["reading"])).pairs("val")
-            return [
-                read_rgb(pair.image) for pair in pairs[:SAMPLES]
-            ], "of the run's validation data"
-        except (PixelwiseError, KeyError, ValueError, TypeError):
-            pass  # the data has moved on; the scene will do
+        paths = find_images(images)[:MAX_IMAGES]
+        return [read_rgb(path) for path in paths], ", ".join(path.name for path in paths)
+    pictures = _read_validation_images(model)
+    if pictures:
+        return pictures, "of the run's validation data"
     scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)
     return [scene], "a drawn scene, as no real ones are at hand; give some with --images"
+
+
+def _read_validation_images(run: Path) -> list[Array]:
+    """Some of a run's; none where `run` is no run folder or its data has moved on."""
+    try:
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        dataset = open_dataset(record["data"]["root"], DataOptions(**record["reading"]))
+        return [read_rgb(pair.image) for pair in dataset.pairs("val")[:MAX_IMAGES]]
+    except (OSError, PixelwiseError, KeyError, ValueError, TypeError):
+        return []

@@ -7,6 +7,7 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError, ModelError
-from pixelwise.evaluation.data_options import as_trained
+from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
@@ -29,17 +30,15 @@ from pixelwise.models.checkpoint import Header, load_model
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
-CALIBRATION = 60
-"""Training images, evenly drawn, from which the ranges of the activations are learned."""
+# Training images, evenly drawn, from which the ranges of the activations are learned.
+CALIBRATION_IMAGES = 60
 
-LARGEST_LOSS = 0.01
-"""Mean IoU that may be lost on the validation images."""
+# Mean IoU that may be lost on the validation images.
+MAX_IOU_LOSS = 0.01
 
-
+# What is tried in int8, with the patterns of names that stay in float: encoders with depthwise
+# convolutions may not tolerate it.
 PARTS: dict[str, tuple[str, ...]] = {"the whole network": (), "the decoder": (".*/encoder/.*",)}
-"""What is tried in int8, by what is left in float: encoders with depthwise convolutions may not
-bear it.
-"""
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,10 @@ def export_int8(
 ) -> Quantised:
     """Write `model` in int8 as the OpenVINO file `out` (.xml, with a .bin beside it).
 
-    Ranges are learned from CALIBRATION training images of the labelled data set `data`
+    Ranges are learned from CALIBRATION_IMAGES training images of the labelled data set `data`
     (post-training quantisation of NNCF, weights by channel, biases corrected); where the whole
     network loses too much, the decoder alone is tried. Mean IoU is measured on the validation
-    images before and after. Raises ModelError, and keeps nothing, where more than LARGEST_LOSS of
+    images before and after. Raises ModelError, and keeps nothing, where more than MAX_IOU_LOSS of
     it is lost, ConfigError for another name of file and without nncf or openvino.
     """
     progress = progress or Progress()
@@ -73,56 +72,58 @@ def export_int8(
     openvino = require_package("openvino")
     require_package("nncf")
     segmenter, header = load_model(Path(model))
-    dataset = open_dataset(data, as_trained(model))
+    dataset = open_dataset(data, training_data_options(model))
     with tempfile.TemporaryDirectory() as folder:
-        exact = Path(folder) / "float.onnx"
-        small = Path(folder) / "int8.xml"
-        exact.write_bytes(to_onnx(segmenter))
-        progress.log(f"calibrating on {CALIBRATION} training images at most")
-        before, slow = _scored(exact, header, data, progress)
-        for part, kept in PARTS.items():
+        float_path = Path(folder) / "float.onnx"
+        int8_path = Path(folder) / "int8.xml"
+        float_path.write_bytes(to_onnx(segmenter))
+        progress.log(f"calibrating on {CALIBRATION_IMAGES} training images at most")
+        float_iou, float_seconds = _evaluate_file(float_path, header, data, progress)
+        for part, float_layers in PARTS.items():
             with keep_signal_stack():
-                network = _quantised(openvino.Core().read_model(str(exact)), dataset, kept)
-            write_openvino(small, network, header)
-            after, fast = _scored(small, header, data, progress)
-            progress.log(f"{part} in int8: mean IoU {after:.4f}, {before:.4f} in float32")
-            if before - after <= LARGEST_LOSS:
+                network = openvino.Core().read_model(str(float_path))
+                network = _quantise(network, dataset, float_layers)
+            write_openvino(int8_path, network, header)
+            iou, seconds = _evaluate_file(int8_path, header, data, progress)
+            progress.log(f"{part} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
+            if float_iou - iou <= MAX_IOU_LOSS:
                 write_openvino(path, network, header)
-                return Quantised(
-                    path, part, len(dataset.pairs("val")), (before, after), (slow, fast)
-                )
+                images = len(dataset.pairs("val"))
+                return Quantised(path, part, images, (float_iou, iou), (float_seconds, seconds))
     raise ModelError(
-        f"int8 takes mean IoU on the validation images from {before:.4f} to {after:.4f}, and "
-        f"only {LARGEST_LOSS} may "
-        "be lost; nothing was written; keep to bfloat16"
+        f"int8 takes mean IoU on the validation images from {float_iou:.4f} to {iou:.4f}, and "
+        f"only {MAX_IOU_LOSS} may be lost; nothing was written; keep to bfloat16"
     )
 
 
-def _quantised(network: Any, dataset: DataSet, kept: tuple[str, ...]) -> Any:
+def _quantise(network: Any, dataset: DataSet, float_layers: Sequence[str]) -> Any:
+    """The `openvino.Model` in int8, but for layers whose names match one of `float_layers`."""
     nncf = require_package("nncf")
     nncf.set_log_level(logging.ERROR)
     pairs = dataset.pairs("train")
-    chosen = [pair.image for pair in pairs[:: -(-len(pairs) // CALIBRATION)]]
+    step = -(-len(pairs) // CALIBRATION_IMAGES)
+    images = [pair.image for pair in pairs[::step]]
     with contextlib.redirect_stdout(sys.stderr):  # its progress is no result
         return nncf.quantize(
             network,
-            nncf.Dataset(chosen, lambda image: {"rgb": _pixels(image)}),
+            nncf.Dataset(images, lambda image: {"rgb": _read_pixels(image)}),
             preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(chosen),
-            ignored_scope=nncf.IgnoredScope(patterns=list(kept), validate=False),
+            subset_size=len(images),
+            ignored_scope=nncf.IgnoredScope(patterns=list(float_layers), validate=False),
         )
 
 
-def _pixels(image: Path) -> Pixels:
+def _read_pixels(image: Path) -> Pixels:
+    """(1, 3, H, W)."""
     return np.ascontiguousarray(read_rgb(image).transpose(2, 0, 1))[None]
 
 
-def _scored(
+def _evaluate_file(
     path: Path, header: Header, data: str | Path, progress: Progress
 ) -> tuple[float, float]:
     """Mean IoU on the validation images, and seconds."""
     predictor = Predictor(OpenVinoRunner(path), header.classes)
     predictor.reading = header.reading
     start = time.perf_counter()
-    found = evaluate(predictor, data, split="val", progress=progress).scores.mean_iou
-    return found, time.perf_counter() - start
+    evaluation = evaluate(predictor, data, split="val", progress=progress)
+    return evaluation.scores.mean_iou, time.perf_counter() - start

@@ -23,7 +23,7 @@ from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, Source, read_rgb, write_image, write_labels
-from pixelwise.reports.overlays import paint, shares, with_legend
+from pixelwise.reports.overlays import add_legend, class_shares, paint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +60,7 @@ class Result:
 
     def _with_legend(self) -> Image.Image:
         painted = paint(self.rgb, self.labels, self.palette)
-        return with_legend(painted, self.classes, self.palette, shares(self.labels))
+        return add_legend(painted, self.classes, self.palette, class_shares(self.labels))
 
     def save(
         self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False

@@ -60,8 +60,8 @@ class PerImage:
         inner = matrix[:, :-1]
         self._rows.append(np.stack([inner.diagonal(), matrix.sum(1), inner.sum(0)]))
 
-    def join(self, other: "PerImage") -> None:
-        """Take up the images of `other` after those here."""
+    def merge(self, other: "PerImage") -> None:
+        """Add the images of `other` after those here."""
         self._rows += other._rows
 
     def counts(self) -> Counts:

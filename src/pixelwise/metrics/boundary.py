@@ -38,9 +38,6 @@ class BoundaryScores:
     (Csurka, Larlus, Perronnin, BMVC 2013).
     """
 
-    SUMS = ("_rims", "_hits", "_outlines")
-    """What is added up over images."""
-
     def __init__(
         self, classes: int, *, iou_width: float = IOU_WIDTH, f_width: float = F_WIDTH
     ) -> None:
@@ -63,6 +60,12 @@ class BoundaryScores:
         either = self._by_class(truth[true_rim]) + self._by_class(labels[predicted_rim])
         self._rims += intersection, either - intersection
         self._count_outlines(truth, labels, max(1, round(self.f_width * diagonal)))
+
+    def merge(self, other: "BoundaryScores") -> None:
+        """Add the images of `other`, counted with the same widths."""
+        self._rims += other._rims
+        self._hits += other._hits
+        self._outlines += other._outlines
 
     @property
     def iou(self) -> Figures:

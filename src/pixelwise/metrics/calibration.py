@@ -20,9 +20,6 @@ class Reliability:
     2017).
     """
 
-    SUMS = ("pixels", "_right", "_confidence")
-    """What is added up over images."""
-
     def __init__(self) -> None:
         self.pixels: Counts = np.zeros(BINS, np.int64)
         self._right: Counts = np.zeros(BINS, np.int64)
@@ -37,6 +34,12 @@ class Reliability:
         self.pixels += np.bincount(index, minlength=BINS)
         self._right += np.bincount(index[right.reshape(-1)], minlength=BINS)
         self._confidence += np.bincount(index, confidence.reshape(-1), minlength=BINS)
+
+    def merge(self, other: "Reliability") -> None:
+        """Add the pixels of `other`."""
+        self.pixels += other.pixels
+        self._right += other._right
+        self._confidence += other._confidence
 
     @property
     def confidence(self) -> Figures:

@@ -20,9 +20,6 @@ class ConfusionMatrix:
     extra last column.
     """
 
-    SUMS = ("counts", "images", "pixels")
-    """What is added up over images."""
-
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self.counts: Counts = np.zeros((classes, classes + 1), dtype=np.int64)
@@ -45,6 +42,12 @@ class ConfusionMatrix:
         self.images += images
         self.pixels += target.numel()
         return added
+
+    def merge(self, other: "ConfusionMatrix") -> None:
+        """Add the pixels of `other`."""
+        self.counts += other.counts
+        self.images += other.images
+        self.pixels += other.pixels
 
     def scores(self) -> "Scores":
         """The figures of everything added so far."""

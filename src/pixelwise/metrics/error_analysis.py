@@ -22,9 +22,6 @@ class NearBorders:
     are steps in rows, columns and diagonals; void pixels count nowhere.
     """
 
-    SUMS = ("_near", "_all")
-    """What is added up over images."""
-
     def __init__(self) -> None:
         self._near: Counts = np.zeros((len(DISTANCES), 2), np.int64)
         self._all: Counts = np.zeros(2, np.int64)
@@ -44,6 +41,11 @@ class NearBorders:
             near = highest != lowest
             self._near[row] += (near & counted).sum(), (near & wrong).sum()
             previous = distance
+
+    def merge(self, other: "NearBorders") -> None:
+        """Add the images of `other`."""
+        self._near += other._near
+        self._all += other._all
 
     def rows(self) -> list[dict[str, float | None]]:
         """For each distance: the share of all wrong pixels and of all pixels that lie there, and
@@ -74,9 +76,6 @@ class BySize:
     Void is neither truth nor error.
     """
 
-    SUMS = ("_sums",)
-    """What is added up over images."""
-
     def __init__(self) -> None:
         # of each size: regions, sum of their IoU, regions of which no pixel is found
         self._sums: Figures = np.zeros((len(SIZES), 3))
@@ -104,6 +103,10 @@ class BySize:
         kind = np.digitize(sizes[counted], SIZES) - 1
         for column, weights in enumerate((None, iou, iou == 0)):
             self._sums[:, column] += np.bincount(kind, weights, minlength=len(SIZES))
+
+    def merge(self, other: "BySize") -> None:
+        """Add the regions of `other`."""
+        self._sums += other._sums
 
     def rows(self) -> list[dict[str, float | None]]:
         """For each size: from how many pixels on, regions, their mean IoU, and the share of which

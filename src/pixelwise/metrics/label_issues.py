@@ -46,7 +46,7 @@ class LabelIssue:
     """(bottom - top, right - left), True inside."""
 
 
-def find_label_issues(
+def find_suspect_regions(
     labels: NDArray[np.uint8], probabilities: NDArray[np.floating]
 ) -> list[LabelIssue]:
     """The suspect regions of one image, highest score first, from labels (H, W) and probabilities

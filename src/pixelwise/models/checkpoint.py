@@ -52,7 +52,7 @@ class Header:
         """The header of this format version; raises ModelError for any other."""
         try:
             return cls._read(json.loads(text))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"its header is damaged ({type(error).__name__}: {error}); copy it again"
             ) from error
@@ -71,6 +71,14 @@ class Header:
         if not isinstance(training, dict) or not isinstance(training.get("reading", {}), dict):
             raise TypeError("what it says of the training is no table")
         return cls(ModelConfig(**raw["model"]), classes, training)
+
+
+def parse_header(text: str, path: Path) -> Header:
+    """The header of the model file `path`, of any kind. Raises ModelError that names the file."""
+    try:
+        return Header.from_json(text)
+    except PixelwiseError as error:
+        raise ModelError(f"model {path}: {error}") from error
 
 
 def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:
@@ -151,14 +159,17 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
             metadata = file.metadata() or {}
             if HEADER_KEY not in metadata:
                 raise ModelError(
-                    "not written by pixelwise; such a file can serve as encoder --weights"
+                    f"model {path}: not written by pixelwise; such a file can serve as encoder "
+                    "--weights"
                 )
-            yield file, Header.from_json(metadata[HEADER_KEY])
+            yield file, parse_header(metadata[HEADER_KEY], path)
     except SafetensorError as error:
         raise ModelError(
             f"model {path}: truncated or damaged ({error}); copy it again or train again"
         ) from error
-    except PixelwiseError as error:
+    except ModelError:
+        raise  # it names the file already
+    except PixelwiseError as error:  # the model cannot be built from its header
         raise ModelError(f"model {path}: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pixelwise.io.atomic import atomic
+from pixelwise.reports.figures import AXIS_COLOUR, save_png
 
 _PANELS = (("loss", "loss"), ("pixel_accuracy", "pixel accuracy"), ("mean_iou", "mean IoU"))
 _LINES = (("train", "training", "#7a8aa0"), ("val", "validation", "#c2410c"))
-_GREY = "#555b66"
+_BEST_COLOUR = "#c2410c"
+_MAX_MARKERS = 30  # more epochs are a line without a marker at each
 
 History = Sequence[Mapping[str, float]]
 
@@ -28,9 +29,11 @@ def draw_curves(history: History, path: Path) -> None:
     figure = Figure(figsize=(13, 4), dpi=120, layout="constrained")
     best = best_epoch(history)
     for axes, (key, title) in zip(figure.subplots(1, 3), _PANELS, strict=True):
-        _panel(axes, history, key, title, best)
-    with atomic(path) as draft:
-        figure.savefig(draft, format="png")
+        _draw_lines(axes, history, key)
+        if best is not None:
+            _mark_best(axes, best, key)
+        _style_axes(axes, title)
+    save_png(figure, path)
 
 
 def best_epoch(history: History) -> Mapping[str, float] | None:
@@ -39,11 +42,9 @@ def best_epoch(history: History) -> Mapping[str, float] | None:
     return max(rated, key=lambda row: row["val_mean_iou"], default=None)
 
 
-def _panel(
-    axes: Axes, history: History, key: str, title: str, best: Mapping[str, float] | None
-) -> None:
+def _draw_lines(axes: Axes, history: History, key: str) -> None:
     epochs = [row["epoch"] for row in history]
-    marker = "o" if len(history) < 30 else ""
+    marker = "o" if len(history) < _MAX_MARKERS else ""
     for prefix, label, colour in _LINES:
         values = [row.get(f"{prefix}_{key}", math.nan) for row in history]
         if not all(map(math.isnan, values)):
@@ -56,30 +57,30 @@ def _panel(
                 marker=marker,
                 markersize=3.5,
             )
-    if best is not None:
-        _mark(axes, best, key)
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
-    axes.set_xlabel("epoch", color=_GREY)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(color="#e3e6ea", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=_GREY)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_lines():
-        axes.legend(frameon=False, fontsize=9)
 
 
-def _mark(axes: Axes, best: Mapping[str, float], key: str) -> None:
+def _mark_best(axes: Axes, best: Mapping[str, float], key: str) -> None:
     value = best.get(f"val_{key}", math.nan)
-    axes.axvline(best["epoch"], color="#c2410c", linewidth=1, linestyle=":", alpha=0.7)
+    axes.axvline(best["epoch"], color=_BEST_COLOUR, linewidth=1, linestyle=":", alpha=0.7)
     if not math.isnan(value):
-        label = f"best: epoch {best['epoch']:.0f}, {value:.3f}"
         axes.plot(
             [best["epoch"]],
             [value],
             "o",
-            color="#c2410c",
+            color=_BEST_COLOUR,
             markersize=8,
             markerfacecolor="white",
-            label=label,
+            label=f"best: epoch {best['epoch']:.0f}, {value:.3f}",
         )
+
+
+def _style_axes(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
+    axes.set_xlabel("epoch", color=AXIS_COLOUR)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(color="#e3e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=AXIS_COLOUR)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_lines():
+        axes.legend(frameon=False, fontsize=9)

@@ -13,10 +13,9 @@ _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
 _RIM = (150, 150, 155)
 _BLACK = (0, 0, 0)
-_EDGE = 1.7  # how much stronger the tint is where a class ends, so that its outline can be seen
+_OUTLINE_GAIN = 1.7  # the tint is stronger where a class ends, so that its outline can be seen
 
 Palette = tuple[Colour, ...]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def colourise(labels: Array, palette: Palette) -> Array:
@@ -33,7 +32,7 @@ def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> 
 
     Void and classes whose colour is black (a background) keep the image's own colours.
     """
-    strength = _strength(labels, palette, opacity)  # (H, W)
+    strength = _tint_strength(labels, palette, opacity)  # (H, W)
     colours = colourise(labels, palette)
     painted = np.empty(rgb.shape, dtype=np.uint8)
     for channel in range(3):  # one at a time: floats of a large picture are four times its size
@@ -42,14 +41,14 @@ def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> 
     return painted
 
 
-def shares(labels: Array) -> dict[int, float]:
+def class_shares(labels: Array) -> dict[int, float]:
     """The ids that occur in `labels`, void too, with their share of all pixels, largest first."""
     counts = np.bincount(labels.reshape(-1), minlength=256)
     order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     return {int(label): float(counts[label] / labels.size) for label in order}
 
 
-def with_legend(
+def add_legend(
     rgb: Array,
     names: tuple[str, ...],
     palette: Palette,
@@ -58,20 +57,20 @@ def with_legend(
     """`rgb` (H, W, 3) with a strip below it that names the colours of the class ids in `present`,
     in their order.
 
-    `present` as a mapping gives each id's share of pixels (see `shares`), which is then shown too.
-    The text grows with the picture; a picture narrower than the longest entry is padded on the
+    `present` as a mapping gives each id's share of pixels (see `class_shares`), which is then shown
+    too. The text grows with the picture; a picture narrower than the longest entry is padded on the
     right. Ids beyond `names` are called void.
     """
     height, width = rgb.shape[:2]
     size = min(max(max(height, width) // 36, 13), 72)
-    strip = legend(_entries(names, palette, present), width, size)
+    strip = draw_legend(_legend_entries(names, palette, present), width, size)
     canvas = Image.new("RGB", (strip.width, height + strip.height), _PAPER)
     canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
     canvas.paste(strip, (0, height))
     return canvas
 
 
-def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Image:
+def draw_legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Image:
     """A strip of colour swatches with names, in lines of at most `width` pixels (wider if one entry
     needs it).
 
@@ -79,61 +78,59 @@ def legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Im
     """
     font = ImageFont.load_default(size=size)
     gap = max(size // 2, 2)
-    line = round(size * 1.6)
+    line_height = round(size * 1.6)
     widths = [size + gap + round(font.getlength(text)) + 2 * gap for text, _ in entries]
     width = max([width, *(entry + gap for entry in widths)])
-    places, lines = _wrap(widths, width - gap)
-    strip = Image.new("RGB", (width, lines * line + 2 * gap if entries else 0), _PAPER)
+    positions, lines = _wrap_lines(widths, width - gap)
+    height = lines * line_height + 2 * gap if entries else 0
+    strip = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(strip)
-    for (text, colour), (column, row) in zip(entries, places, strict=True):
+    for (text, colour), (column, line) in zip(entries, positions, strict=True):
         left = column + gap
-        middle = gap + row * line + line // 2
+        middle = gap + line * line_height + line_height // 2
         top = middle - size // 2
-        draw.rounded_rectangle(
-            (left, top, left + size, top + size), size // 5, fill=colour, outline=_RIM
-        )
+        swatch = (left, top, left + size, top + size)
+        draw.rounded_rectangle(swatch, size // 5, fill=colour, outline=_RIM)
         draw.text((left + size + gap, middle), text, fill=_INK, font=font, anchor="lm")
     return strip
 
 
-def _strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
+def _tint_strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
     tinted = np.zeros(256, dtype=bool)
     tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
     strength = np.where(
-        find_edges(labels), np.float32(min(1.0, opacity * _EDGE)), np.float32(opacity)
+        find_edges(labels), np.float32(min(1.0, opacity * _OUTLINE_GAIN)), np.float32(opacity)
     )
     return np.asarray(strength * tinted[labels], dtype=np.float32)
 
 
-def _entries(
+def _legend_entries(
     names: tuple[str, ...], palette: Palette, present: Mapping[int, float] | Iterable[int]
 ) -> list[tuple[str, Colour]]:
-    share = present if isinstance(present, Mapping) else {}
-    return [
-        (
-            (names[label] if label < len(names) else "void")
-            + (f" {_percent(share[label])}" if label in share else ""),
-            palette[label] if label < len(palette) else VOID_COLOUR,
-        )
-        for label in present
-    ]
+    entries = []
+    for label in present:
+        text = names[label] if label < len(names) else "void"
+        if isinstance(present, Mapping):
+            text += f" {_format_percent(present[label])}"
+        entries.append((text, palette[label] if label < len(palette) else VOID_COLOUR))
+    return entries
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     if share < 0.0005:
         return "<0.1%"
     return f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
 
 
-def _wrap(widths: list[int], width: int) -> tuple[list[tuple[int, int]], int]:
+def _wrap_lines(widths: list[int], width: int) -> tuple[list[tuple[int, int]], int]:
     """(left, line) of each entry when lines break at `width`, and the number of lines."""
-    places = []
+    positions = []
     left = 0
     line = 0
     for entry in widths:
         if left and left + entry > width:
             left = 0
-            line = line + 1
-        places.append((left, line))
+            line += 1
+        positions.append((left, line))
         left += entry
-    return places, line + 1
+    return positions, line + 1

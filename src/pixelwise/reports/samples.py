@@ -12,25 +12,23 @@ from PIL import Image, ImageDraw, ImageFont
 from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
-from pixelwise.reports.overlays import legend, paint
+from pixelwise.reports.overlays import draw_legend, paint
 
+# Width of a picture in the grid, in pixels; every image is resized to it.
 COLUMN = 360
-"""Width of a picture in the grid, in pixels; larger images are made smaller, smaller ones
-larger.
-"""
 
-_TALLEST = 480
+_MAX_HEIGHT = 480
 _GAP = 12
-_TEXT = 15
+_FONT_SIZE = 15
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
 _GREY = (100, 104, 112)
 _WRONG = (220, 38, 38)
 _COLUMNS = ("image", "truth", "prediction", "errors (red)")
+_WIDTH = len(_COLUMNS) * (COLUMN + _GAP) + _GAP
 
-
+# JPEG files under their captions.
 Panels = tuple[tuple[str, bytes], ...]
-"""JPEG files under their captions."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,12 @@ class Gallery:
     @classmethod
     def of(cls, classes: Classes, samples: Sequence[Sample]) -> "Gallery":
         """With the colours of all classes and of void."""
-        known = [
-            _entry(name, colour)
-            for name, colour in zip(classes.names, classes.palette, strict=True)
-        ]
-        return cls(dict([*known, ("void", VOID_COLOUR)]), samples)
+        legend = dict(map(_legend_entry, classes.names, classes.palette))
+        legend["void"] = VOID_COLOUR
+        return cls(legend, samples)
 
 
-def sample(
+def draw_sample(
     title: str,
     picture: tuple[Array, Array, Array],
     confidence: NDArray[np.float32],
@@ -69,17 +65,18 @@ def sample(
     `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), uint8, void 255; confidence
     (H, W) in [0, 1].
     """
-    sure = np.rint(confidence * 255).astype(np.uint8)
-    rgb, truth, labels = _fit(*picture)
-    shown = colormaps["magma"](_fit(picture[0], sure, sure)[1], bytes=True)[..., :3]
-    cells = (
-        rgb,
-        *(_mask(rgb, ids, classes) for ids in (truth, labels)),
-        _errors(rgb, truth, labels),
-        shown,
-    )
-    jpegs = [encode_image(cell, "JPEG") for cell in cells]
-    return Sample(title, tuple(zip((*_COLUMNS, "confidence (bright: sure)"), jpegs, strict=True)))
+    rgb, truth, labels = _fit_to_cell(*picture)
+    certainty = np.rint(confidence * 255).astype(np.uint8)
+    _, certainty, _ = _fit_to_cell(picture[0], certainty, certainty)
+    cells = {
+        "image": rgb,
+        "truth": _paint_labels(rgb, truth, classes),
+        "prediction": _paint_labels(rgb, labels, classes),
+        "errors (red)": _paint_errors(rgb, truth, labels),
+        "confidence (bright: sure)": colormaps["magma"](certainty, bytes=True)[..., :3],
+    }
+    panels = tuple((caption, encode_image(cell, "JPEG")) for caption, cell in cells.items())
+    return Sample(title, panels)
 
 
 def draw_samples(
@@ -95,19 +92,15 @@ def draw_samples(
     stand above the rows, in order; rows beyond them have none. Raises OutputError when `path`
     cannot be written.
     """
-    lines = [_line(*_fit(*row), classes) for row in rows]
-    titles = [*titles, *[""] * len(lines)][: len(lines)]
-    heads = [_text(title, _GREY) if title else None for title in titles]
-    parts = [
-        _header(),
-        *(part for pair in zip(heads, lines, strict=True) for part in pair if part is not None),
-    ]
-    parts.append(legend(_entries(rows, classes), _width() - 2 * _GAP, _TEXT))
-    canvas = Image.new(
-        "RGB",
-        (max(_width(), parts[-1].width), sum(part.height + _GAP for part in parts) + _GAP),
-        _PAPER,
-    )
+    parts = [_draw_header()]
+    for index, row in enumerate(rows):
+        if index < len(titles) and titles[index]:
+            parts.append(_draw_text(titles[index], _GREY))
+        parts.append(_draw_row(*_fit_to_cell(*row), classes))
+    legend = draw_legend(_present_classes(rows, classes), _WIDTH - 2 * _GAP, _FONT_SIZE)
+    parts.append(legend)
+    height = sum(part.height + _GAP for part in parts) + _GAP
+    canvas = Image.new("RGB", (max(_WIDTH, legend.width), height), _PAPER)
     top = _GAP
     for part in parts:
         canvas.paste(part, (_GAP, top))
@@ -116,87 +109,91 @@ def draw_samples(
         canvas.save(draft, format="PNG")
 
 
-def _width() -> int:
-    return len(_COLUMNS) * (COLUMN + _GAP) + _GAP
-
-
-def _fit(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array, Array]:
+def _fit_to_cell(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array, Array]:
     """All three at the size of a cell; labels are sampled, never mixed."""
     height, width = rgb.shape[:2]
-    scale = min(COLUMN / width, _TALLEST / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = Image.fromarray(np.ascontiguousarray(rgb)).resize(size, Image.Resampling.LANCZOS)
-    ids = [
-        Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.NEAREST)
-        for part in (truth, labels)
-    ]
-    return np.asarray(picture), np.asarray(ids[0]), np.asarray(ids[1])
+    scale = min(COLUMN / width, _MAX_HEIGHT / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+
+    def resize(pixels: Array, resampling: Image.Resampling) -> Array:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, resampling))
+
+    nearest = Image.Resampling.NEAREST
+    return (
+        resize(rgb, Image.Resampling.LANCZOS),
+        resize(truth, nearest),
+        resize(labels, nearest),
+    )
 
 
-def _line(rgb: Array, truth: Array, labels: Array, classes: Classes) -> Image.Image:
-    masks = [_mask(rgb, ids, classes) for ids in (truth, labels)]
-    cells = [rgb, *masks, _errors(rgb, truth, labels)]
-    line = Image.new("RGB", (_width() - 2 * _GAP, rgb.shape[0]), _PAPER)
+def _draw_row(rgb: Array, truth: Array, labels: Array, classes: Classes) -> Image.Image:
+    cells = (
+        rgb,
+        _paint_labels(rgb, truth, classes),
+        _paint_labels(rgb, labels, classes),
+        _paint_errors(rgb, truth, labels),
+    )
+    height, width = rgb.shape[:2]
+    row = Image.new("RGB", (_WIDTH - 2 * _GAP, height), _PAPER)
     for index, cell in enumerate(cells):
-        line.paste(
-            Image.fromarray(cell), (index * (COLUMN + _GAP) + (COLUMN - rgb.shape[1]) // 2, 0)
-        )
-    return line
+        left = index * (COLUMN + _GAP) + (COLUMN - width) // 2
+        row.paste(Image.fromarray(cell), (left, 0))
+    return row
 
 
-def _mask(rgb: Array, labels: Array, classes: Classes) -> Array:
-    painted = paint(_faded(rgb), labels, classes.palette, 0.75)
+def _paint_labels(rgb: Array, labels: Array, classes: Classes) -> Array:
+    painted = paint(_fade(rgb), labels, classes.palette, 0.75)
     painted[labels == VOID] = VOID_COLOUR
     return painted
 
 
-def _errors(rgb: Array, truth: Array, labels: Array) -> Array:
-    shown = _faded(rgb)
-    shown[truth != labels] = _WRONG
-    shown[truth == VOID] = VOID_COLOUR  # after the errors: what is said of void is none
-    return shown
+def _paint_errors(rgb: Array, truth: Array, labels: Array) -> Array:
+    painted = _fade(rgb)
+    painted[truth != labels] = _WRONG
+    painted[truth == VOID] = VOID_COLOUR  # after the errors: a prediction for void is none
+    return painted
 
 
-def _faded(rgb: Array) -> Array:
+def _fade(rgb: Array) -> Array:
     """The image in grey, a little paler, so that colours on it can only mean classes."""
     grey = np.asarray(Image.fromarray(rgb).convert("L")).astype(np.float32)
-    return np.repeat((grey * 0.75 + 45).astype(np.uint8)[:, :, None], 3, axis=2)
+    pale = (grey * 0.75 + 45).astype(np.uint8)  # (H, W)
+    return np.repeat(pale[:, :, None], 3, axis=2)
 
 
-def _entries(
+def _present_classes(
     rows: Sequence[tuple[Array, Array, Array]], classes: Classes
-) -> list[tuple[str, tuple[int, int, int]]]:
-    present = sorted({int(label) for row in rows for ids in row[1:] for label in np.unique(ids)})
-    known = [
-        _entry(classes.names[label], classes.palette[label])
-        for label in present
-        if label < len(classes)
+) -> list[tuple[str, Colour]]:
+    """Name and colour of the classes in truth or predictions, void last."""
+    present = {int(label) for _, *masks in rows for ids in masks for label in np.unique(ids)}
+    entries = [
+        _legend_entry(name, colour)
+        for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
+        if label in present
     ]
-    return [*known, ("void", VOID_COLOUR)] if present and present[-1] >= len(classes) else known
+    if any(label >= len(classes) for label in present):
+        entries.append(("void", VOID_COLOUR))
+    return entries
 
 
-def _entry(name: str, colour: Colour) -> tuple[str, Colour]:
+def _legend_entry(name: str, colour: Colour) -> tuple[str, Colour]:
+    """Black classes keep the image's own colours."""
     return (name, colour) if any(colour) else (f"{name} (untinted)", _PAPER)
 
 
-def _header() -> Image.Image:
-    header = _text("", _INK)
+def _draw_header() -> Image.Image:
+    header = _draw_text("", _INK)
     draw = ImageDraw.Draw(header)
-    font = ImageFont.load_default(size=_TEXT + 2)
+    font = ImageFont.load_default(size=_FONT_SIZE + 2)
     for index, name in enumerate(_COLUMNS):
-        draw.text(
-            (index * (COLUMN + _GAP) + COLUMN // 2, header.height // 2),
-            name,
-            _INK,
-            font,
-            anchor="mm",
-        )
+        middle = (index * (COLUMN + _GAP) + COLUMN // 2, header.height // 2)
+        draw.text(middle, name, _INK, font, anchor="mm")
     return header
 
 
-def _text(text: str, colour: tuple[int, int, int]) -> Image.Image:
-    line = Image.new("RGB", (_width() - 2 * _GAP, round(_TEXT * 1.5)), _PAPER)
+def _draw_text(text: str, colour: Colour) -> Image.Image:
+    line = Image.new("RGB", (_WIDTH - 2 * _GAP, round(_FONT_SIZE * 1.5)), _PAPER)
     draw = ImageDraw.Draw(line)
-    font = ImageFont.load_default(size=_TEXT)
+    font = ImageFont.load_default(size=_FONT_SIZE)
     draw.text((0, line.height // 2), text, colour, font, anchor="lm")
     return line

@@ -13,7 +13,7 @@ from pixelwise.errors import unknown_choice_error
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
 from pixelwise.io.images import encode_image, encode_labels
-from pixelwise.reports.overlays import shares
+from pixelwise.reports.overlays import class_shares
 from pixelwise.serving.error_handlers import ApiError
 
 Format = Literal["mask", "overlay", "confidence", "json"]
@@ -130,7 +130,7 @@ def encode(result: Result, wish: Wish, kind: Format, model: str) -> bytes:
 def _described(result: Result, wish: Wish, model: str) -> dict[str, Any]:
     height, width = result.labels.shape
     found: dict[int, dict[str, Any]] = {}
-    for label, share in shares(result.labels).items():
+    for label, share in class_shares(result.labels).items():
         known = label < len(result.classes)
         name, colour = (result.classes[label], result.palette[label]) if known else ("void", None)
         pixels = round(share * result.labels.size)

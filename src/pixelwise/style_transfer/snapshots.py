@@ -8,8 +8,8 @@ from PIL import Image
 from pixelwise.errors import ConfigError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, write_image
+from pixelwise.reports.figures import draw_losses
 from pixelwise.style_transfer.optimization import Step
-from pixelwise.teaching.figures import draw_losses
 
 _FILM_SECONDS = 4
 

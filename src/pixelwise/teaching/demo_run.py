@@ -20,19 +20,19 @@ from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.run import train
 
-MODEL = "animals"
+PHOTO_MODEL = "animals"
 CROP = (128, 160)
-SCENE = (384, 512)
-SHAPES = 40
-IMAGES = 240
+SCENE_SIZE = (384, 512)
+SCENE_SHAPES = 40
+TRAIN_IMAGES = 240
 EPOCHS = 10
 BATCH = 4
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Where to look, and what the model scored; `photograph` where one came with an installed
-    package.
+    """The files to look at, and the scores of the model; `photograph` where one came with an
+    installed package.
     """
 
     photograph: Path | None
@@ -45,48 +45,45 @@ class Demo:
 def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     """Label a photograph with the bundled model; draw a data set, train, score, and predict a
     larger picture.
+
+    Raises OutputError where `out` exists and is not an empty folder.
     """
     out = Path(out)
     progress = progress or Progress()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out} exists; remove it, or choose another --out")
-    photograph = _labelled_photograph(out / "photograph", progress)
+    photograph = _label_photograph(out / "photograph", progress)
     data = out / "data"
     run = out / "run"
     progress.log(f"drawing a data set of coloured shapes with exact masks in {data}")
-    write_shapes(data, train=IMAGES)
+    write_shapes(data, train=TRAIN_IMAGES)
     train(data, run, config=TrainConfig(epochs=EPOCHS, crop=CROP, batch=BATCH), progress=progress)
-    scores = evaluate(run, data, split="test", report=out / "evaluation", progress=progress)
-    rgb, _ = draw_scene(np.random.default_rng(1), SCENE, SHAPES, reach=CROP[0])
-    write_image(out / "scene.jpg", rgb)
-    progress.log(
-        f"predicting {out / 'scene.jpg'}, {SCENE[0]} x {SCENE[1]} pixels, larger than the "
-        f"crop {CROP[0]} x {CROP[1]}"
-    )
-    predict_files(
-        load(run),
-        [out / "scene.jpg"],
-        out / "masks",
-        choices=PredictOptions(overlay=True, confidence=True),
-        progress=progress,
-    )
-    return Demo(
-        photograph,
-        scores,
-        out / "masks" / "scene_overlay.jpg",
-        out / "evaluation" / "report.html",
-        run,
-    )
+    evaluation = evaluate(run, data, split="test", report=out / "evaluation", progress=progress)
+    overlay = _label_scene(run, out, progress)
+    return Demo(photograph, evaluation, overlay, out / "evaluation" / "report.html", run)
 
 
-def _labelled_photograph(out: Path, progress: Progress) -> Path | None:
+def _label_photograph(out: Path, progress: Progress) -> Path | None:
     """The overlay of a photograph that comes with Matplotlib, of Grace Hopper (public domain)."""
     photograph = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     if not photograph.is_file():
         return None
-    progress.log(f"labelling a photograph with the model {MODEL}, which comes with pixelwise")
-    choices = PredictOptions(
-        overlay=True, tta=True, scales=(0.5, 1)
-    )  # it is a close-up; see the model's card
-    predict_files(load(MODEL), [photograph], out, choices=choices, progress=progress)
+    progress.log(f"labelling a photograph with the model {PHOTO_MODEL}, which comes with pixelwise")
+    # it is a close-up, which this model sees better made smaller; see the model's card
+    choices = PredictOptions(overlay=True, tta=True, scales=(0.5, 1))
+    predict_files(load(PHOTO_MODEL), [photograph], out, choices=choices, progress=progress)
     return out / "grace_hopper_overlay.jpg"
+
+
+def _label_scene(run: Path, out: Path, progress: Progress) -> Path:
+    """The overlay of a drawn picture that is larger than the crop."""
+    height, width = SCENE_SIZE
+    rgb, _ = draw_scene(np.random.default_rng(1), SCENE_SIZE, SCENE_SHAPES, reach=CROP[0])
+    scene = out / "scene.jpg"
+    write_image(scene, rgb)
+    progress.log(
+        f"predicting {scene}, {height} x {width} pixels, larger than the crop {CROP[0]} x {CROP[1]}"
+    )
+    choices = PredictOptions(overlay=True, confidence=True)
+    predict_files(load(run), [scene], out / "masks", choices=choices, progress=progress)
+    return out / "masks" / "scene_overlay.jpg"

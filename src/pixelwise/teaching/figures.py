@@ -1,9 +1,10 @@
 """Drawings that show why it works: the transposed convolution step by step, checkerboards, FCN's
-scores by stride, augmentation, and networks compared.
+scores by stride, and networks compared.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,24 +12,23 @@ import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError
-from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
+from pixelwise.reports.figures import AXIS_COLOUR, GRID_COLOUR, save_png
 from pixelwise.reports.overlays import colourise, paint
 from pixelwise.teaching.operators import transposed_by_scatter
 
-LARGEST = 6
-"""Sides of input and kernel above this are refused in the step by step drawing: nobody could read
-it.
-"""
+# Longest side of input and kernel in the step by step drawing: nobody could read a larger one.
+MAX_SIDE = 6
 
 _ACCENT = "#c2410c"
-_GREY = "#555b66"
-_LINE = "#c9ced6"
+_CELL_BORDER = "#c9ced6"
+_MAX_COLUMNS = 5
 
 
 def draw_transposed(
@@ -38,43 +38,52 @@ def draw_transposed(
     element lays the kernel, times its value, on the output; `padding` is cut from the border at the
     end. Returns the result.
     """
-    for name, tensor in (("input", input), ("kernel", kernel)):
-        if tensor.ndim != 2 or max(tensor.shape) > LARGEST:
-            raise ConfigError(
-                f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {LARGEST}"
-            )
-    picture = input.float()[None, None]
-    filters = kernel.float()[None, None]
-    result = transposed_by_scatter(picture, filters, stride=stride, padding=padding)[0, 0]
-    places = [(y, x) for y in range(input.shape[0]) for x in range(input.shape[1])]
-    columns = min(len(places), 5)
-    rows = 1 + -(-len(places) // columns)
-    figure = Figure(figsize=(2.6 * max(columns, 3), 2.7 * rows), dpi=110, layout="constrained")
-    grid = figure.subplots(rows, max(columns, 3), squeeze=False)
+    _check_side("input", input)
+    _check_side("kernel", kernel)
+    picture = input.float()[None, None]  # (1, 1, H, W)
+    weight = kernel.float()[None, None]  # (1, 1, k, k)
+    result = transposed_by_scatter(picture, weight, stride=stride, padding=padding)[0, 0]
+    columns = min(input.numel(), _MAX_COLUMNS)
+    rows = 1 + -(-input.numel() // columns)
+    figure, grid = _make_grid(rows, max(columns, 3), (2.6, 2.7))
+    _draw_numbers(grid[0, 0], input, "input")
+    _draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
+    title = f"result, padding {padding} cut" if padding else "result: the sum"
+    _draw_numbers(grid[0, 2], result, title)
+    for index, (y, x) in enumerate(np.ndindex(*input.shape)):
+        element = torch.zeros_like(picture)
+        element[0, 0, y, x] = picture[0, 0, y, x]
+        laid = transposed_by_scatter(element, weight, stride=stride)[0, 0]
+        axes = grid[1 + index // columns, index % columns]
+        _draw_numbers(axes, laid, f"{float(input[y, x]):g} x kernel")
+        _frame_kernel(axes, kernel, (x * stride, y * stride))
+    save_png(figure, path)
+    return result
+
+
+def _check_side(name: str, tensor: Tensor) -> None:
+    if tensor.ndim != 2 or max(tensor.shape) > MAX_SIDE:
+        raise ConfigError(
+            f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {MAX_SIDE}"
+        )
+
+
+def _make_grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
+    """A figure with empty axes (rows, columns), each as wide and high as `cell`, in inches."""
+    width, height = cell
+    figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    _numbers(grid[0, 0], input, "input")
-    _numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
-    _numbers(grid[0, 2], result, f"result, padding {padding} cut" if padding else "result: the sum")
-    for index, (y, x) in enumerate(places):
-        one = torch.zeros_like(picture)
-        one[0, 0, y, x] = picture[0, 0, y, x]
-        laid = transposed_by_scatter(one, filters, stride=stride)[0, 0]
-        axes = grid[1 + index // columns, index % columns]
-        _numbers(axes, laid, f"{float(input[y, x]):g} x kernel")
-        corner = (x * stride - 0.5, y * stride - 0.5)
-        axes.add_patch(
-            Rectangle(
-                corner,
-                kernel.shape[1],
-                kernel.shape[0],
-                fill=False,
-                edgecolor=_ACCENT,
-                linewidth=2.5,
-            )
-        )
-    _save(figure, path)
-    return result
+    return figure, grid
+
+
+def _frame_kernel(axes: Axes, kernel: Tensor, corner: tuple[int, int]) -> None:
+    """Frame the cells on which the kernel lies, from the cell `corner` (x, y) on."""
+    height, width = kernel.shape
+    position = (corner[0] - 0.5, corner[1] - 0.5)
+    frame = Rectangle(position, width, height, fill=False, edgecolor=_ACCENT, linewidth=2.5)
+    axes.add_patch(frame)
 
 
 def draw_checkerboard(
@@ -89,38 +98,37 @@ def draw_checkerboard(
     even counts do not yet make an even picture. Returns the ratio of the largest to the smallest
     count inside.
     """
-    figure = Figure(figsize=(2.9 * len(pairs), 6.2), dpi=110, layout="constrained")
-    grid = figure.subplots(2, len(pairs), squeeze=False)
-    unevenness = {}
+    figure, grid = _make_grid(2, len(pairs), (2.9, 3.1))
+    ratios = {}
     for column, (kernel, stride) in enumerate(pairs):
-        Geometry(kernel, stride)
-        ones = torch.ones(1, 1, size, size)
-        counts = transposed_by_scatter(ones, torch.ones(1, 1, kernel, kernel), stride=stride)[0, 0]
-        weights = torch.rand(1, 1, kernel, kernel, generator=torch.Generator().manual_seed(0))
-        shown = transposed_by_scatter(ones, weights, stride=stride)[0, 0]
-        margin = min(kernel, (counts.shape[0] - stride) // 2)
-        inside = counts[margin : counts.shape[0] - margin, margin : counts.shape[1] - margin]
-        unevenness[kernel, stride] = (
-            float(inside.max() / inside.min()) if inside.min() > 0 else float("inf")
-        )
-        verdict = (
-            "even"
-            if unevenness[kernel, stride] == 1
-            else f"uneven, {unevenness[kernel, stride]:g} to 1"
-        )
+        Geometry(kernel, stride)  # raises ConfigError where they cannot be
+        grey = torch.ones(1, 1, size, size)
+        counts = transposed_by_scatter(grey, torch.ones(1, 1, kernel, kernel), stride=stride)[0, 0]
+        weight = torch.rand(1, 1, kernel, kernel, generator=torch.Generator().manual_seed(0))
+        output = transposed_by_scatter(grey, weight, stride=stride)[0, 0]
+        ratio = _count_ratio(counts, kernel, stride)
+        verdict = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
         pictures = (
             (counts, "viridis", f"kernel {kernel}, stride {stride}: {verdict}"),
-            (shown, "gray", "random weights on grey: uneven by themselves"),
+            (output, "gray", "random weights on grey: uneven by themselves"),
         )
         for axes, (values, colours, title) in zip(grid[:, column], pictures, strict=True):
             axes.imshow(values.numpy(), cmap=colours, vmin=0, interpolation="nearest")
             axes.set_title(title, fontsize=9)
-            axes.set_axis_off()
-    _save(figure, path)
-    return unevenness
+        ratios[kernel, stride] = ratio
+    save_png(figure, path)
+    return ratios
 
 
-def draw_scores(
+def _count_ratio(counts: Tensor, kernel: int, stride: int) -> float:
+    """The largest by the smallest of counts (H, W), but for the border, where fewer kernels lie."""
+    height, width = counts.shape
+    margin = min(kernel, (height - stride) // 2)
+    inside = counts[margin : height - margin, margin : width - margin]
+    return float(inside.max() / inside.min()) if inside.min() > 0 else float("inf")
+
+
+def draw_fcn_scores(
     rgb: Array,
     rows: Sequence[tuple[str, Mapping[int, Tensor], Array]],
     path: Path,
@@ -131,114 +139,66 @@ def draw_scores(
     A row is a name, the fused class scores (C, h, w) by stride, and the final labels (H, W): the
     leading class of every cell of the score maps stands beside the labels at the picture's size.
     """
-    strides = sorted({stride for _, maps, _ in rows for stride in maps}, reverse=True)
+    strides = sorted({stride for _, scores, _ in rows for stride in scores}, reverse=True)
     columns = 1 + len(strides) + 1
     height, width = rgb.shape[:2]
-    figure = Figure(
-        figsize=(3 * columns, 3.2 * height / width * len(rows) + 0.5), dpi=110, layout="constrained"
-    )
+    size = (3 * columns, 3.2 * height / width * len(rows) + 0.5)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    for line, (name, maps, labels) in zip(grid, rows, strict=True):
-        pictures: list[tuple[Array | None, str]] = [(rgb, name)]
-        for stride in strides:
-            found = (
-                None
-                if stride not in maps
-                else colourise(_leading(maps[stride], (height, width)), classes.palette)
-            )
-            pictures.append((found, f"scores at stride {stride}"))
-        pictures.append((paint(rgb, labels, classes.palette, 0.6), "labels"))
-        for axes, (picture, title) in zip(line, pictures, strict=True):
-            axes.set_axis_off()
-            if picture is not None:
-                axes.imshow(picture)
-                axes.set_title(title, fontsize=10)
-    _save(figure, path)
-
-
-def draw_augmentation(
-    samples: Sequence[tuple[str, Array, Array]], path: Path, classes: Classes
-) -> None:
-    """Write a PNG grid of images, each with its mask below it; void is grey.
-
-    A sample is its title, rgb (H, W, 3) and labels (H, W), uint8.
-    """
-    columns = 4
-    rows = -(-len(samples) // columns)
-    height, width = samples[0][1].shape[:2]
-    figure = Figure(
-        figsize=(3.2 * columns, 2 * 3.0 * height / width * rows), dpi=110, layout="constrained"
-    )
-    grid = figure.subplots(2 * rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for index, (title, rgb, labels) in enumerate(samples):
-        row = 2 * (index // columns)
-        column = index % columns
-        grid[row, column].imshow(rgb)
-        grid[row, column].set_title(title, fontsize=10)
-        grid[row + 1, column].imshow(colourise(labels, classes.palette), interpolation="nearest")
-    _save(figure, path)
+    for line, (name, scores, labels) in zip(grid, rows, strict=True):
+        _draw_picture(line[0], rgb, name)
+        for axes, stride in zip(line[1:-1], strides, strict=True):
+            if stride in scores:
+                leading = colourise(
+                    _leading_class(scores[stride], (height, width)), classes.palette
+                )
+                _draw_picture(axes, leading, f"scores at stride {stride}")
+        _draw_picture(line[-1], paint(rgb, labels, classes.palette, 0.6), "labels")
+    save_png(figure, path)
 
 
-def draw_race(lines: Mapping[str, Sequence[float]], path: Path, *, ylabel: str) -> None:
-    """Write a PNG of one figure (a share of 1) by epoch, a line a network."""
-    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    for name, values in lines.items():
-        axes.plot(range(1, len(values) + 1), values, marker="o", markersize=4, label=name)
-    axes.set_xlabel("epoch", color=_GREY)
-    axes.set_ylabel(ylabel, color=_GREY)
-    axes.set_xticks(range(1, max(map(len, lines.values())) + 1))
-    axes.grid(color="#e3e6ea")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    _save(figure, path)
-
-
-def draw_losses(parts: Mapping[str, Sequence[float]], path: Path) -> None:
-    """Write a PNG of the parts of a loss by step, on a logarithmic scale."""
-    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    for name, values in parts.items():
-        axes.plot(range(1, len(values) + 1), values, label=name)
-    axes.set_xlabel("step", color=_GREY)
-    axes.set_ylabel("weighted loss", color=_GREY)
-    if any(value > 0 for values in parts.values() for value in values):
-        axes.set_yscale("log")
-    axes.grid(color="#e3e6ea")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    _save(figure, path)
-
-
-def _numbers(axes: Axes, values: Tensor, title: str) -> None:
-    axes.set_axis_on()
-    axes.imshow(values.numpy() != 0, cmap="Oranges", vmin=0, vmax=3, interpolation="nearest")
-    for (y, x), value in np.ndenumerate(values.numpy()):
-        axes.text(
-            x,
-            y,
-            f"{value:g}",
-            ha="center",
-            va="center",
-            fontsize=11 if max(values.shape) < 6 else 8,
-        )
-    axes.set_xticks(np.arange(-0.5, values.shape[1]), [])
-    axes.set_yticks(np.arange(-0.5, values.shape[0]), [])
-    axes.tick_params(length=0)
-    axes.grid(color=_LINE)
+def _draw_picture(axes: Axes, picture: Array, title: str) -> None:
+    axes.imshow(picture)
     axes.set_title(title, fontsize=10)
 
 
-def _leading(scores: Tensor, size: tuple[int, int]) -> Array:
+def draw_curves_by_network(
+    curves: Mapping[str, Sequence[float]], path: Path, *, ylabel: str
+) -> None:
+    """Write a PNG of one figure (a share of 1) by epoch, a line a network."""
+    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for name, values in curves.items():
+        axes.plot(range(1, len(values) + 1), values, marker="o", markersize=4, label=name)
+    axes.set_xlabel("epoch", color=AXIS_COLOUR)
+    axes.set_ylabel(ylabel, color=AXIS_COLOUR)
+    axes.set_xticks(range(1, max(map(len, curves.values())) + 1))
+    axes.grid(color=GRID_COLOUR)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    save_png(figure, path)
+
+
+def _draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
+    """A table of the values (H, W), tinted where they are not zero."""
+    height, width = values.shape
+    font_size = 11 if max(height, width) < 6 else 8
+    axes.set_axis_on()
+    axes.imshow(values.numpy() != 0, cmap="Oranges", vmin=0, vmax=3, interpolation="nearest")
+    for (y, x), value in np.ndenumerate(values.numpy()):
+        axes.text(x, y, f"{value:g}", ha="center", va="center", fontsize=font_size)
+    axes.set_xticks(np.arange(-0.5, width), [])
+    axes.set_yticks(np.arange(-0.5, height), [])
+    axes.tick_params(length=0)
+    axes.grid(color=_CELL_BORDER)
+    axes.set_title(title, fontsize=10)
+
+
+def _leading_class(scores: Tensor, size: tuple[int, int]) -> Array:
     """The class with the highest score at every cell of (C, h, w), each cell as the block of pixels
     it stands for.
     """
     labels = scores.argmax(0)[None, None].float()
     return np.asarray(F.interpolate(labels, size, mode="nearest")[0, 0].byte().numpy())
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic(path) as draft:
-        figure.savefig(draft, format="png")

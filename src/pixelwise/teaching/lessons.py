@@ -23,33 +23,33 @@ from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
-from pixelwise.teaching.figures import draw_augmentation, draw_race, draw_scores
+from pixelwise.reports.figures import draw_augmentation
+from pixelwise.teaching.figures import draw_curves_by_network, draw_fcn_scores
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import dice
-from pixelwise.training.run import train
+from pixelwise.training.run import Run, train
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, as_tensors
 
-SAMPLES = 7
+EPOCHS_SHOWN = 7
 
+# The encoders of the papers: U-Net's own contracting path; LinkNet's is that of ResNet-18.
 NETWORKS = {"unet": "unet", "linknet": "resnet18"}
-"""The encoders of the papers: U-Net's own contracting path; LinkNet's is that of ResNet-18."""
 
 
 def explain_augmentation(
     data: str | Path, out: str | Path, *, crop: tuple[int, int] | None = None, seed: int = 0
 ) -> None:
-    """Write a PNG of the first training image with its mask, and what is seen of it in SAMPLES
+    """Write a PNG of the first training image with its mask, and what is seen of it in EPOCHS_SHOWN
     epochs, usually.
     """
     dataset = open_dataset(data, DataOptions(seed=seed))
     pair = dataset.pairs("train")[0]
     rgb = read_rgb(pair.image)
     labels = dataset.read_labels(pair.mask)
-    augment = Augmentation(
-        crop or (labels.shape[0], labels.shape[1]), **AUGMENTATIONS[TrainConfig().augment]
-    )
+    size = crop or (labels.shape[0], labels.shape[1])
+    augment = Augmentation(size, **AUGMENTATIONS[TrainConfig().augment])
     samples = [("original", rgb, labels)]
-    for epoch in range(1, SAMPLES + 1):
+    for epoch in range(1, EPOCHS_SHOWN + 1):
         image, target = augment(*as_tensors(rgb, labels), dice(seed, epoch, 0))
         samples.append((f"epoch {epoch}", image.permute(1, 2, 0).numpy(), target.numpy()))
     draw_augmentation(samples, Path(out), dataset.classes)
@@ -61,6 +61,7 @@ def explain_scores(models: Sequence[str | Path], image: str | Path, out: str | P
     Raises ConfigError for a model of another decoder and for models of unlike classes.
     """
     rgb = read_rgb(Path(image))
+    pixels = torch.from_numpy(rgb.copy()).permute(2, 0, 1)  # (3, H, W)
     rows = list[tuple[str, dict[int, Tensor], Array]]()
     classes = None
     for path in models:
@@ -74,11 +75,11 @@ def explain_scores(models: Sequence[str | Path], image: str | Path, out: str | P
                 f"model {path}: other classes than the model before it; give models of one data set"
             )
         classes = header.classes
-        picture = torch.from_numpy(rgb.copy()).permute(2, 0, 1)  # (3, H, W)
-        rows.append((Path(path).name, fused_scores(model, picture), load(path).predict(rgb).labels))
+        labels = load(path).predict(rgb).labels
+        rows.append((Path(path).name, fused_scores(model, pixels), labels))
     if classes is None:
         raise ConfigError("no model given; give one or more runs of fcn32s, fcn16s or fcn8s")
-    draw_scores(rgb, rows, Path(out), classes)
+    draw_fcn_scores(rgb, rows, Path(out), classes)
 
 
 @torch.no_grad()
@@ -86,14 +87,15 @@ def fused_scores(model: Segmenter, image: Tensor) -> dict[int, Tensor]:
     """The class scores (C, h, w) of an FCN at each of its strides, coarse to fine, after what is
     coarser was added.
 
-    image: uint8 (3, H, W).
+    image: uint8 (3, H, W). Raises ConfigError for a model of another decoder.
     """
-    found: list[Tensor] = []
     decoder = model.decoder
-    assert isinstance(decoder, FCN)
+    if not isinstance(decoder, FCN):
+        raise ConfigError("its decoder is no FCN; give a model of fcn32s, fcn16s or fcn8s")
+    scores: list[Tensor] = []
     layers = [*decoder.fusions, decoder.upsample]
     hooks = [
-        layer.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0][0]))
+        layer.register_forward_pre_hook(lambda _, inputs: scores.append(inputs[0][0]))
         for layer in layers
     ]
     try:
@@ -101,7 +103,7 @@ def fused_scores(model: Segmenter, image: Tensor) -> dict[int, Tensor]:
     finally:
         for hook in hooks:
             hook.remove()
-    return dict(zip(map(int, decoder.scores), found, strict=True))
+    return dict(zip(map(int, decoder.scores), scores, strict=True))
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def compare_networks(
     """
     out = Path(out)
     progress = progress or Progress()
-    found = []
+    networks = []
     for decoder, encoder in NETWORKS.items():
         progress.log(f"{decoder} on {encoder}, as published, from scratch")
         config = TrainConfig(
@@ -152,47 +154,63 @@ def compare_networks(
         run = train(
             data, out / decoder, config=config, progress=progress, matte_threshold=matte_threshold
         )
-        header = read_header(run.path)
-        height, width = header.training["crop"]
-        weights, flops = cost(header.model, (height, width))
-        rate = max(row.images_per_second for row in run.history)
-        seconds = min(
-            after - before
-            for before, after in pairwise([0.0, *(row.seconds for row in run.history)])
-        )
-        scores = tuple(row.val_mean_iou for row in run.history)
-        found.append(Network(decoder, encoder, weights, flops, rate, seconds, scores))
-    write_text(out / "networks.md", table(found))
-    draw_race({n.name: n.mean_iou for n in found}, out / "iou.png", ylabel="validation mean IoU")
-    return found
+        networks.append(_describe_network(run, decoder, encoder))
+    write_text(out / "networks.md", format_table(networks))
+    curves = {network.name: network.mean_iou for network in networks}
+    draw_curves_by_network(curves, out / "iou.png", ylabel="validation mean IoU")
+    return networks
 
 
-def cost(config: ModelConfig, size: tuple[int, int]) -> tuple[float, float]:
+def _describe_network(run: Run, decoder: str, encoder: str) -> Network:
+    header = read_header(run.path)
+    height, width = header.training["crop"]
+    million_weights, gflops = count_cost(header.model, (height, width))
+    ends = [0.0, *(epoch.seconds for epoch in run.history)]
+    return Network(
+        decoder,
+        encoder,
+        million_weights,
+        gflops,
+        images_per_second=max(epoch.images_per_second for epoch in run.history),
+        # the fastest epoch: the machine may have had other work in the others
+        epoch_seconds=min(end - begin for begin, end in pairwise(ends)),
+        mean_iou=tuple(epoch.val_mean_iou for epoch in run.history),
+    )
+
+
+def count_cost(config: ModelConfig, size: tuple[int, int]) -> tuple[float, float]:
     """Millions of weights, and GFLOPs for one image of `size` (height, width)."""
     model = build_segmenter(config).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, 3, *size))
-    return sum(p.numel() for p in model.parameters()) / 1e6, counter.get_total_flops() / 1e9
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return weights / 1e6, counter.get_total_flops() / 1e9
 
 
-def table(networks: Sequence[Network]) -> str:
+def format_table(networks: Sequence[Network]) -> str:
     """Markdown, with a last line that says how the second compares with the first."""
     lines = [
-        "| network | encoder | million weights | GFLOPs an image | training images/s | s an "
-        "epoch | mean IoU |",
+        "| network | encoder | million weights | GFLOPs an image | training images/s "
+        "| s an epoch | mean IoU |",
         "|---|---|---|---|---|---|---|",
     ]
-    for n in networks:
-        lines.append(
-            f"| {n.name} | {n.encoder} | {n.million_weights:.1f} | {n.gflops:.1f} | "
-            f"{n.images_per_second:.2f} | "
-            f"{n.epoch_seconds:.0f} | {n.mean_iou[-1]:.3f} |"
+    for network in networks:
+        cells = (
+            network.name,
+            network.encoder,
+            f"{network.million_weights:.1f}",
+            f"{network.gflops:.1f}",
+            f"{network.images_per_second:.2f}",
+            f"{network.epoch_seconds:.0f}",
+            f"{network.mean_iou[-1]:.3f}",
         )
+        lines.append(f"| {' | '.join(cells)} |")
     if len(networks) == 2:
-        a, b = networks
+        first, second = networks
+        weights = second.million_weights / first.million_weights
+        speed = second.images_per_second / first.images_per_second
         lines.append(
-            f"\n{b.name} has {b.million_weights / a.million_weights:.2f} of {a.name}'s "
-            "weights and trains "
-            f"{b.images_per_second / a.images_per_second:.1f} times as fast."
+            f"\n{second.name} has {weights:.2f} of {first.name}'s weights and trains "
+            f"{speed:.1f} times as fast."
         )
     return "\n".join(lines) + "\n"

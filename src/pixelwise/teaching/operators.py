@@ -3,7 +3,7 @@ fast.
 
 Every function takes what PyTorch's operator of that name takes and gives the same result, values
 and gradients; each says in loops or in one matrix what the fast kernels do. Deep learning's
-"convolution" is a cross-correlation: the kernel is not turned round. Sources: Dumoulin, Visin 2016,
+"convolution" is a cross-correlation: the kernel is not rotated. Sources: Dumoulin, Visin 2016,
 section 4; Zeiler et al. 2010, "Deconvolutional networks".
 """
 
@@ -37,16 +37,9 @@ class _Axes:
         dilation: Numbers,
         output_padding: Numbers = 0,
     ) -> "_Axes":
-        numbers = zip(
-            weight.shape[-2:],
-            _both(stride),
-            _both(padding),
-            _both(dilation),
-            _both(output_padding),
-            strict=True,
-        )
-        rows, columns = (Geometry(*axis) for axis in numbers)
-        return cls(rows, columns)
+        options = map(_as_pair, (stride, padding, dilation, output_padding))
+        rows, columns = zip(weight.shape[-2:], *options, strict=True)
+        return cls(Geometry(*rows), Geometry(*columns))
 
     def conv_output(self, size: torch.Size) -> tuple[int, int]:
         return self.rows.conv_output(size[-2]), self.columns.conv_output(size[-1])
@@ -87,16 +80,16 @@ def cross_correlation(
     input (N, C, H, W), weight (O, C / groups, kh, kw) to (N, O, H', W'). Raises ConfigError naming
     the broken rule.
     """
-    _demand_channels(input.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
+    _check_channels(input.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
     height, width = axes.conv_output(input.shape)
     padded = F.pad(input, _border(padding))
-    pictures = _grouped(padded, 1, groups)  # (N, groups, C / groups, H, W)
-    kernels = _grouped(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
+    pictures = _split_axis(padded, 1, groups)  # (N, groups, C / groups, H, W)
+    kernels = _split_axis(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
     output = input.new_zeros(input.shape[0], groups, kernels.shape[1], height, width)
     for tap in axes.taps():
-        seen = pictures[(..., *axes.window(tap, height, width))]
-        output = output + torch.einsum("ngchw,goc->ngohw", seen, kernels[..., tap[0], tap[1]])
+        pixels = pictures[(..., *axes.window(tap, height, width))]
+        output = output + torch.einsum("ngchw,goc->ngohw", pixels, kernels[..., tap[0], tap[1]])
     return output.flatten(1, 2)
 
 
@@ -116,12 +109,12 @@ def transposed_by_scatter(
     input (N, C, H, W), weight (C, O / groups, kh, kw) to (N, O, H', W'). `padding` is cut from the
     result's border, `output_padding` adds to its end. Raises ConfigError naming the broken rule.
     """
-    _demand_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
+    _check_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     height, width = axes.transposed(input.shape)
-    pictures = _grouped(input, 1, groups)
-    kernels = _grouped(weight, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
-    top, left = _both(padding)
+    pictures = _split_axis(input, 1, groups)  # (N, groups, C / groups, H, W)
+    kernels = _split_axis(weight, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
+    top, left = _as_pair(padding)
     rows, columns = input.shape[-2:]
     # where a kernel that reaches less than output_padding asks for ends, the rest is zero
     canvas = input.new_zeros(
@@ -146,20 +139,22 @@ def transposed_by_insertion(
     groups: int = 1,
 ) -> Tensor:
     """`F.conv_transpose2d` as a convolution: put s - 1 zeros between the pixels, pad by d (k - 1) -
-    p, turn the kernel round, convolve with stride 1.
+    p, rotate the kernel by 180 degrees, convolve with stride 1.
 
     Shapes as in `transposed_by_scatter`. A padding beyond d (k - 1) becomes a crop.
     """
-    _demand_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
+    _check_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     axes.transposed(input.shape)
-    spread = _with_zeros_between(input, axes.rows.stride, axes.columns.stride)
-    vertical, horizontal = (
-        (g.effective_kernel - 1 - g.padding, g.output_padding) for g in (axes.rows, axes.columns)
-    )
-    border = (horizontal[0], sum(horizontal), vertical[0], sum(vertical))
-    turned = _grouped(weight.flip(-2, -1), 0, groups).transpose(1, 2).flatten(0, 1)
-    return cross_correlation(F.pad(spread, border), turned, dilation=dilation, groups=groups)
+    stretched = _insert_zeros(input, axes.rows.stride, axes.columns.stride)
+    top = axes.rows.effective_kernel - 1 - axes.rows.padding
+    left = axes.columns.effective_kernel - 1 - axes.columns.padding
+    right = left + axes.columns.output_padding
+    bottom = top + axes.rows.output_padding
+    padded = F.pad(stretched, (left, right, top, bottom))
+    rotated = weight.flip(-2, -1)  # by 180 degrees
+    kernels = _split_axis(rotated, 0, groups).transpose(1, 2).flatten(0, 1)
+    return cross_correlation(padded, kernels, dilation=dilation, groups=groups)
 
 
 def conv_matrix(
@@ -183,16 +178,17 @@ def conv_matrix(
     """
     axes = _Axes.of(kernel, stride, padding, dilation)
     height, width = places or axes.conv_output(torch.Size(size))
-    pixel = F.pad(torch.arange(size[0] * size[1]).reshape(size), _border(padding), value=-1)
+    numbers = torch.arange(size[0] * size[1]).reshape(size)
+    pixel = F.pad(numbers, _border(padding), value=-1)  # -1 marks the padding
     place = torch.arange(height * width).reshape(height, width)
     rows = []
     columns = []
     values = []
     for tap in axes.taps():
-        seen = pixel[axes.window(tap, height, width)]
-        inside = seen >= 0
+        under_tap = pixel[axes.window(tap, height, width)]
+        inside = under_tap >= 0
         rows.append(place[inside])
-        columns.append(seen[inside])
+        columns.append(under_tap[inside])
         values.append(kernel[tap].expand(int(inside.sum())))
     indices = torch.stack([torch.cat(rows), torch.cat(columns)])
     shape = (height * width, size[0] * size[1])
@@ -216,12 +212,12 @@ def transposed_by_matrix(
 
     Shapes as in `transposed_by_scatter`.
     """
-    _demand_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
+    _check_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
     size = _Axes.of(weight, stride, padding, dilation, output_padding).transposed(input.shape)
     inputs = weight.shape[0] // groups
     outputs = weight.shape[1]
-    columns = input.flatten(2)
-    places = (input.shape[-2], input.shape[-1])  # (N, C, H W)
+    columns = input.flatten(2)  # (N, C, H W)
+    places = (input.shape[-2], input.shape[-1])
     planes = []
     for group, out in product(range(groups), range(outputs)):
         parts = []
@@ -239,33 +235,32 @@ def transposed_by_matrix(
     return torch.stack(planes, dim=1).reshape(input.shape[0], groups * outputs, *size)
 
 
-def _both(numbers: Numbers) -> tuple[int, int]:
+def _as_pair(numbers: Numbers) -> tuple[int, int]:
     return (numbers, numbers) if isinstance(numbers, int) else numbers
 
 
-def _grouped(tensor: Tensor, axis: int, groups: int) -> Tensor:
+def _split_axis(tensor: Tensor, axis: int, groups: int) -> Tensor:
     """The axis of length n as two, (groups, n / groups)."""
-    return tensor.reshape(
-        *tensor.shape[:axis], groups, tensor.shape[axis] // groups, *tensor.shape[axis + 1 :]
-    )
+    before = tensor.shape[:axis]
+    after = tensor.shape[axis + 1 :]
+    return tensor.reshape(*before, groups, tensor.shape[axis] // groups, *after)
 
 
 def _border(padding: Numbers) -> list[int]:
-    vertical, horizontal = _both(padding)
+    vertical, horizontal = _as_pair(padding)
     return [horizontal, horizontal, vertical, vertical]
 
 
-def _with_zeros_between(input: Tensor, rows: int, columns: int) -> Tensor:
+def _insert_zeros(input: Tensor, rows: int, columns: int) -> Tensor:
     """(N, C, H, W) to (N, C, (H - 1) rows + 1, (W - 1) columns + 1)."""
-    height, width = (
-        (n - 1) * step + 1 for n, step in zip(input.shape[-2:], (rows, columns), strict=True)
-    )
-    spread = input.new_zeros(*input.shape[:2], height, width)
-    spread[..., ::rows, ::columns] = input
-    return spread
+    height = (input.shape[-2] - 1) * rows + 1
+    width = (input.shape[-1] - 1) * columns + 1
+    stretched = input.new_zeros(*input.shape[:2], height, width)
+    stretched[..., ::rows, ::columns] = input
+    return stretched
 
 
-def _demand_channels(inputs: int, expected: int, outputs: int, groups: int) -> None:
+def _check_channels(inputs: int, expected: int, outputs: int, groups: int) -> None:
     if groups < 1 or inputs % groups or outputs % groups:
         raise ConfigError(
             f"groups {groups}: must divide both {inputs} input and {outputs} output channels"

@@ -12,7 +12,7 @@ import torch
 
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import PixelwiseError
-from pixelwise.evaluation.calibrate import spread
+from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap
@@ -76,7 +76,7 @@ def keep_scale(
     runner = TorchRunner(model, device=torch.device(config.device), precision=config.precision)
     try:
         found = find_scale(
-            model, Predictor(runner, header.classes), dataset, spread(pairs), progress
+            model, Predictor(runner, header.classes), dataset, evenly_spaced(pairs), progress
         )
         scale = found.scale
         why = found.why

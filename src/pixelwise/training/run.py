@@ -31,9 +31,9 @@ from pixelwise.models.pretrained import load_weights
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
+from pixelwise.optional import require_package
 from pixelwise.progress import Progress
-from pixelwise.reports.tensorboard import demand_tensorboard
-from pixelwise.teaching.figures import draw_augmentation
+from pixelwise.reports.figures import draw_augmentation
 from pixelwise.training.auto_config import Facts, choose, enough_memory, for_steps, looked_at
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import BookFigures, book_figures
@@ -120,7 +120,7 @@ def take_part(
     first = is_first()
     progress = progress if progress and first else Progress()
     if config.tensorboard:
-        demand_tensorboard()
+        require_package("tensorboard")
     begun = resume and (run / "run.json").is_file()
     if begun:
         config, reading = recorded(run, config, reading, progress)

@@ -14,7 +14,7 @@ import torch
 from pixelwise.datasets.scan import Survey
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, PixelwiseError
-from pixelwise.evaluation.report import run_page
+from pixelwise.evaluation.report import write_run_page
 from pixelwise.evaluation.scoring import score
 from pixelwise.hardware import count_cores
 from pixelwise.inference.load import load
@@ -179,7 +179,7 @@ def finish_record(
         "scale": scale,
     }
     write_record(run, record)
-    run_page(run, record, None)
+    write_run_page(run, record, None)
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Pictures:
         pairs = self.val.pairs
         try:
             found = score(predictor, self.dataset, pairs, split="val", progress=progress)
-            run_page(self.run, record, (found, predictor, self.dataset, pairs))
+            write_run_page(self.run, record, (found, predictor, self.dataset, pairs))
         except PixelwiseError as error:
             progress.log(f"report.html is without scores: {error}")
 

@@ -4,7 +4,7 @@ OpenVINO 2026.4 sets one of its own in each thread that compiles or runs a netwo
 memory while it is still in place: a later signal that Python handles (Ctrl-C, the end of a child
 process) could end the process with a segmentation fault. Python has no call for it, so that C's
 sigaltstack(2) is asked by ctypes. To be deleted when the least OpenVINO that pyproject.toml allows
-leaves the stack alone; tests/export/test_exporter.py shows whether it does.
+leaves the stack alone; tests/inference/backends shows whether it does.
 """
 
 import ctypes

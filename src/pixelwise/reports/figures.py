@@ -1,0 +1,60 @@
+"""Figures that several rooms draw: what augmentation makes of an image, and the parts of a loss."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from pixelwise.classes import Classes
+from pixelwise.io.atomic import atomic
+from pixelwise.io.images import Array
+from pixelwise.reports.overlays import colourise
+
+AXIS_COLOUR = "#555b66"
+GRID_COLOUR = "#e3e6ea"
+_COLUMNS = 4
+
+
+def draw_augmentation(
+    samples: Sequence[tuple[str, Array, Array]], path: Path, classes: Classes
+) -> None:
+    """Write a PNG grid of images, each with its mask below it; void is grey.
+
+    A sample is its title, rgb (H, W, 3) and labels (H, W), uint8.
+    """
+    rows = -(-len(samples) // _COLUMNS)
+    height, width = samples[0][1].shape[:2]
+    size = (3.2 * _COLUMNS, 2 * 3.0 * height / width * rows)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    grid = figure.subplots(2 * rows, _COLUMNS, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for index, (title, rgb, labels) in enumerate(samples):
+        row = 2 * (index // _COLUMNS)
+        column = index % _COLUMNS
+        grid[row, column].imshow(rgb)
+        grid[row, column].set_title(title, fontsize=10)
+        grid[row + 1, column].imshow(colourise(labels, classes.palette), interpolation="nearest")
+    save_png(figure, path)
+
+
+def draw_losses(parts: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Write a PNG of the parts of a loss by step, on a logarithmic scale."""
+    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for name, values in parts.items():
+        axes.plot(range(1, len(values) + 1), values, label=name)
+    axes.set_xlabel("step", color=AXIS_COLOUR)
+    axes.set_ylabel("weighted loss", color=AXIS_COLOUR)
+    if any(value > 0 for values in parts.values() for value in values):
+        axes.set_yscale("log")
+    axes.grid(color=GRID_COLOUR)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    save_png(figure, path)
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure atomically. Raises OutputError when `path` cannot be written."""
+    with atomic(path) as draft:
+        figure.savefig(draft, format="png")
