@@ -72,18 +72,6 @@ class Classes:
         return len(self.names)
 
 
-def pack_rgb(colours: NDArray[np.integer] | Colour) -> NDArray[np.int64]:
-    """Colours (..., 3) as whole numbers (...), R * 65536 + G * 256 + B."""
-    wide = np.asarray(colours, np.int64)
-    packed: NDArray[np.int64] = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-    return packed
-
-
-def unpack_rgb(packed: int) -> Colour:
-    """The colour that `pack_rgb` made a number of."""
-    return packed >> 16, packed >> 8 & 255, packed & 255
-
-
 def quantize_confidence(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
     """[0, 1] as the nearest of 0 to 255, as images of confidence hold it."""
     levels: NDArray[np.uint8] = np.rint(confidence * 255).astype(np.uint8)

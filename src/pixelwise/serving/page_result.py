@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from pixelwise.classes import VOID_COLOUR
+from pixelwise.classes import VOID_COLOUR, quantize_confidence
 from pixelwise.inference.predictor import Result
 from pixelwise.io.images import Array, encode_image
 from pixelwise.serving.responses import Wish, encode
@@ -31,7 +31,7 @@ def answer(result: Result, model: str) -> dict[str, object]:
     """
     step = max(1, math.ceil((result.labels.size / VIEW_PIXELS) ** 0.5))
     labels = np.ascontiguousarray(result.labels[::step, ::step])
-    confidence = np.rint(result.confidence[::step, ::step] * 255).astype(np.uint8)
+    confidence = quantize_confidence(result.confidence[::step, ::step])
     photo = result.rgb
     if step > 1:
         photo = np.asarray(Image.fromarray(photo).resize(labels.shape[::-1], Image.Resampling.BOX))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from pixelwise.classes import VOID
+from pixelwise.classes import VOID, quantize_confidence
 from pixelwise.errors import unknown_choice_error
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
@@ -123,7 +123,7 @@ def encode(result: Result, wish: Wish, kind: Format, model: str) -> bytes:
     if kind == "overlay":
         return encode_image(np.asarray(result.overlay(wish.opacity)), "JPEG")
     if kind == "confidence":
-        return encode_image(np.rint(result.confidence * 255).astype(np.uint8), "PNG")
+        return encode_image(quantize_confidence(result.confidence), "PNG")
     return json.dumps(_described(result, wish, model), separators=(",", ":")).encode()
 
 
