@@ -31,10 +31,10 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.threads import WORKERS, map_ordered
 from pixelwise.io.images import encode_image, encode_labels
 
-WARM = 4.0
-"""Seconds until what all clients have sent is in the queue."""
-QUEUE = 256
-"""Requests that the server holds by default."""
+# Seconds until what all clients have sent is in the queue.
+WARM_UP_S = 4.0
+# Requests that the server holds by default.
+QUEUE_SIZE = 256
 
 
 def main() -> None:
@@ -59,15 +59,15 @@ def main() -> None:
     files = [path.read_bytes() for path in sorted(args.images.iterdir())[:64]]
     lines: list[str] = []
     if "batch" in args.parts:
-        lines += batches(args, files)
+        lines += measure_batches(args, files)
     if {"speed", "memory"} & set(args.parts):
         with tempfile.NamedTemporaryFile("w") as log:
-            process, port = started(args, log)
+            process, port = start_server(args, log)
             try:
                 if "speed" in args.parts:
-                    lines += speed(args, files, port, process.pid)
+                    lines += measure_speed(args, files, port, process.pid)
                 if "memory" in args.parts:
-                    lines += memory(args, files, port, process.pid)
+                    lines += measure_memory(args, files, port, process.pid)
             finally:
                 process.terminate()
                 process.wait()
@@ -86,23 +86,23 @@ def main() -> None:
     sys.stdout.write(text)
 
 
-def started(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
+def start_server(args: argparse.Namespace, log) -> tuple[subprocess.Popen, int]:
     command = [sys.executable, "-m", "pixelwise", "serve", f"model={args.run}", "--port", "0"]
     command += ["--runtime", args.runtime, "--precision", args.precision]
     process = subprocess.Popen(command, stderr=log)
     for _ in range(600):
-        if found := re.search(
+        if match := re.search(
             r"http://127\.0\.0\.1:(\d+)", Path(log.name).read_text(encoding="utf-8")
         ):
-            return process, int(found[1])
+            return process, int(match[1])
         time.sleep(0.1)
     raise SystemExit("the server did not start")
 
 
-def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
+def measure_speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
     predictor = load(args.run, runtime=args.runtime, precision=args.precision)
-    bare(predictor, files, 2)
-    asyncio.run(clients(port, 8, files, seconds=2))
+    run_bare(predictor, files, 2)
+    asyncio.run(run_clients(port, 8, files, seconds=2))
     rows = [
         "| clients | requests/s | of the bare rate, median (range) | median ms | 99th ms | "
         "refused (503) "
@@ -112,7 +112,7 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
     rates = []
     for count in args.clients:
         turns = (
-            args.turns if count <= QUEUE else 1
+            args.turns if count <= QUEUE_SIZE else 1
         )  # whoever is refused comes again after some seconds
         alone = list[float]()
         served = list[float]()
@@ -121,18 +121,25 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
         work = np.zeros(3)
         done = np.zeros(3)
         for _ in range(turns):
-            before = work_of(os.getpid())
-            alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
-            between = work_of(os.getpid())
-            found = asyncio.run(
-                clients(port, count, files, seconds=WARM + args.seconds / turns, warm=WARM, pid=pid)
+            before = cpu_seconds(os.getpid())
+            alone.append(run_bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
+            between = cpu_seconds(os.getpid())
+            stats = asyncio.run(
+                run_clients(
+                    port,
+                    count,
+                    files,
+                    seconds=WARM_UP_S + args.seconds / turns,
+                    warm=WARM_UP_S,
+                    pid=pid,
+                )
             )
-            work += between - before, *found.work
-            done += alone[-1] * args.seconds / turns, len(found.seconds), len(found.seconds)
-            served.append(len(found.seconds) / found.took)
-            waited = waited + found.seconds
-            refused = refused + found.refused
-        alone.append(bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
+            work += between - before, *stats.work
+            done += alone[-1] * args.seconds / turns, len(stats.seconds), len(stats.seconds)
+            served.append(len(stats.seconds) / stats.took)
+            waited = waited + stats.seconds
+            refused = refused + stats.refused
+        alone.append(run_bare(predictor, files, args.seconds / turns, min(count, WORKERS)))
         rates += alone
         shares = [
             rate / statistics.mean(pair)
@@ -144,7 +151,7 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
             f"({min(shares):.2f} to {max(shares):.2f}) | {middle:.0f} | {late:.0f} | {refused} | "
             f"{', '.join(f'{ms:.1f}' for ms in 1e3 * work / done)} |"
         )
-    coded = timed_encoding(predictor, files)
+    coded = time_encoding(predictor, files)
     return [
         f"{args.runtime} {args.precision}, {len(files)} images of 360 x 480. Bare: "
         f"{min(rates):.1f} to "
@@ -156,13 +163,15 @@ def speed(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> 
     ]
 
 
-def work_of(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Seconds of the processor that a process has had."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def bare(predictor: Predictor, files: list[bytes], seconds: float, calls: int = WORKERS) -> float:
+def run_bare(
+    predictor: Predictor, files: list[bytes], seconds: float, calls: int = WORKERS
+) -> float:
     start = time.perf_counter()
     done = 0
     in_time = itertools.takewhile(
@@ -173,7 +182,7 @@ def bare(predictor: Predictor, files: list[bytes], seconds: float, calls: int = 
     return done / (time.perf_counter() - start)
 
 
-def timed_encoding(predictor: Predictor, files: list[bytes]) -> float:
+def time_encoding(predictor: Predictor, files: list[bytes]) -> float:
     results = [predictor.predict(data) for data in files[:16]]
     start = time.perf_counter()
     for result in results:
@@ -181,7 +190,7 @@ def timed_encoding(predictor: Predictor, files: list[bytes]) -> float:
     return (time.perf_counter() - start) / len(results) * 1e3
 
 
-class Found:
+class ClientStats:
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.refused = 0
@@ -189,7 +198,7 @@ class Found:
         self.work = np.zeros(2)
 
 
-async def clients(
+async def run_clients(
     port: int,
     count: int,
     files: list[bytes],
@@ -198,11 +207,11 @@ async def clients(
     requests: int = 10**9,
     warm: float = 0,
     pid: int = 0,
-) -> Found:
+) -> ClientStats:
     """What clients see from `warm` seconds on until `seconds`, and the work of the server `pid` and
     their own then.
     """
-    found = Found()
+    stats = ClientStats()
     turn = itertools.count()
     start = time.perf_counter()
 
@@ -210,33 +219,33 @@ async def clients(
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() - start < seconds and (number := next(turn)) < requests:
             began = time.perf_counter()
-            status, later = await ask(reader, writer, files[number % len(files)])
+            status, later = await send_image(reader, writer, files[number % len(files)])
             while status == 503 and time.perf_counter() - start < seconds:
-                found.refused += 1
+                stats.refused += 1
                 writer.close()  # the server would close it meanwhile
                 left = seconds - (time.perf_counter() - start)
                 await asyncio.sleep(min(later * random.uniform(1, 1.5), max(0, left)))
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                status, later = await ask(reader, writer, files[number % len(files)])
+                status, later = await send_image(reader, writer, files[number % len(files)])
             if status == 200 and warm <= time.perf_counter() - start <= seconds:
-                found.seconds.append(time.perf_counter() - began)
+                stats.seconds.append(time.perf_counter() - began)
             elif status not in (200, 503):
                 raise SystemExit(f"status {status}")
         writer.close()
 
     async def observer() -> None:
         await asyncio.sleep(warm)
-        before = np.array([work_of(pid), work_of(os.getpid())])
+        before = np.array([cpu_seconds(pid), cpu_seconds(os.getpid())])
         await asyncio.sleep(seconds - warm)
-        found.work = np.array([work_of(pid), work_of(os.getpid())]) - before
+        stats.work = np.array([cpu_seconds(pid), cpu_seconds(os.getpid())]) - before
 
     observers = [observer()] if pid else []
     await asyncio.gather(*observers, *[client() for _ in range(count)])
-    found.took = min(seconds, time.perf_counter() - start) - warm
-    return found
+    stats.took = min(seconds, time.perf_counter() - start) - warm
+    return stats
 
 
-async def ask(
+async def send_image(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes
 ) -> tuple[int, int]:
     """The status, and the seconds of Retry-After."""
@@ -257,7 +266,7 @@ async def ask(
     return int(answer.split()[1]), int(later[1]) if later else 0
 
 
-def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
+def measure_batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
     """Images a second through the runner in stacks of several, as many calls at once as tiles are
     in work.
     """
@@ -281,7 +290,7 @@ def batches(args: argparse.Namespace, files: list[bytes]) -> list[str]:
     return ["Images/s of the network alone, 360 x 480, the best of three:\n", *rows, ""]
 
 
-def memory(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
+def measure_memory(args: argparse.Namespace, files: list[bytes], port: int, pid: int) -> list[str]:
     """Resident MiB: at the start, over many small requests, and in and after bursts of many
     sizes.
     """
@@ -299,28 +308,28 @@ def memory(args: argparse.Namespace, files: list[bytes], port: int, pid: int) ->
     ]
 
     def note(when: str) -> None:
-        fresh = status(pid, "VmRSS")
+        fresh = read_status(pid, "VmRSS")
         time.sleep(15)
         rows.append(
-            f"| {when} | {fresh:.0f} | {status(pid, 'VmRSS'):.0f} | {status(pid, 'VmHWM'):.0f} |"
+            f"| {when} | {fresh:.0f} | {read_status(pid, 'VmRSS'):.0f} | {read_status(pid, 'VmHWM'):.0f} |"
         )
         print(rows[-1], file=sys.stderr)  # a long run that is stopped has told this much
 
     note("started")
-    asyncio.run(clients(port, 8, small, requests=200))
+    asyncio.run(run_clients(port, 8, small, requests=200))
     note("200 requests, 120 x 160 pixels")
     for part in range(1, 5):
-        asyncio.run(clients(port, 8, small, requests=args.requests // 4))
+        asyncio.run(run_clients(port, 8, small, requests=args.requests // 4))
         note(f"{args.requests // 4 * part} more")
     for burst in range(1, 4):
-        asyncio.run(clients(port, 32, pictures, requests=len(pictures)))
+        asyncio.run(run_clients(port, 32, pictures, requests=len(pictures)))
         note(f"burst {burst}: 32 pictures of as many sizes, to 1200 a side, 32 clients")
-    asyncio.run(clients(port, 8, small, requests=200))
+    asyncio.run(run_clients(port, 8, small, requests=200))
     note("200 requests, 120 x 160 pixels")
     return [f"Memory of the server, {args.runtime} {args.precision}:\n", *rows, ""]
 
 
-def status(pid: int, name: str) -> float:
+def read_status(pid: int, name: str) -> float:
     text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(re.search(rf"{name}:\s+(\d+)", text)[1]) / 1024
 

@@ -40,9 +40,9 @@ def by_brightness(rgb):
 predictor = Predictor(by_brightness, Classes.named(("dark", "light")))
 formats = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 limits = Settings(max_bytes=200_000, max_pixels=4_000_000, formats=formats, deadline=2)
-serve({"a": predictor}, limits, host="127.0.0.1", port=0, said=lambda text: print(text, flush=True))
+serve({"a": predictor}, limits, host="127.0.0.1", port=0, log=lambda text: print(text, flush=True))
 """
-SECONDS = 3.0
+TIMEOUT_S = 3.0
 THREADS = 16
 TYPES = ["multipart/form-data", "multipart/form-data", "MULTIPART/form-data ", "text/plain"]
 CHARACTERS = [
@@ -94,44 +94,46 @@ def main() -> None:
 
 
 def attack(args: argparse.Namespace, server: subprocess.Popen, port: int) -> str:
-    chance = random.Random(args.seed)
-    images = samples()
+    rng = random.Random(args.seed)
+    images = encode_samples()
     for data in images:
-        if answer(port, form(data)) != "200":
+        if request_status(port, encode_request(data)) != "200":
             raise SystemExit("the server does not take the images as they are")
     counts = {kind: collections.Counter() for kind in ("image", "request")}
     slowest = 0.0
-    memory = [resident(server.pid)]
+    memory = [read_resident_mib(server.pid)]
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in range(4):
             cases = []
             for number in range(args.count // 4):
                 kind = ("image", "request")[number % 2]
-                data = chance.choice(images)
+                data = rng.choice(images)
                 cases.append(
                     (
                         kind,
-                        form(mutated(chance, data))
+                        encode_request(mutate(rng, data))
                         if kind == "image"
-                        else odd_request(chance, data),
+                        else malform_request(rng, data),
                     )
                 )
             for (kind, _), (status, seconds) in zip(
-                cases, pool.map(partial(timed, port), cases), strict=True
+                cases, pool.map(partial(time_answer, port), cases), strict=True
             ):
                 counts[kind][status] += 1
                 slowest = max(slowest, seconds)
             time.sleep(3)
-            memory.append(resident(server.pid))
-    alive = server.poll() is None and all(answer(port, form(data)) == "200" for data in images)
+            memory.append(read_resident_mib(server.pid))
+    alive = server.poll() is None and all(
+        request_status(port, encode_request(data)) == "200" for data in images
+    )
     state = "alive, and answers as before" if alive else "DEAD"
     rows = ["| what | status | times |", "|---|---|---|"]
     rows += [
         f"| {kind} | {status} | {times} |"
-        for kind, found in counts.items()
-        for status, times in sorted(found.items())
+        for kind, statuses in counts.items()
+        for status, times in sorted(statuses.items())
     ]
-    bad = sum(found[status] for found in counts.values() for status in ("500", "hang"))
+    bad = sum(statuses[status] for statuses in counts.values() for status in ("500", "hang"))
     command = shlex.join(
         ["python", "benchmarks/serve_fuzz.py", "--count", str(args.count), "--seed", str(args.seed)]
     )
@@ -151,9 +153,9 @@ def attack(args: argparse.Namespace, server: subprocess.Popen, port: int) -> str
     )
 
 
-def samples() -> list[bytes]:
+def encode_samples() -> list[bytes]:
     rng = np.random.default_rng(0)
-    found = []
+    files = []
     smooth = np.asarray(
         Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((120, 90))
     )
@@ -174,8 +176,8 @@ def samples() -> list[bytes]:
                 picture.save(file, format=kind, exif=exif, **options)
             except (OSError, ValueError, KeyError):  # not every format has every mode
                 continue
-            found.append(file.getvalue())
-    return found
+            files.append(file.getvalue())
+    return files
 
 
 FORMS = [
@@ -193,58 +195,56 @@ FORMS = [
 ]
 
 
-def mutated(chance: random.Random, data: bytes) -> bytes:
+def mutate(rng: random.Random, data: bytes) -> bytes:
     """A few bytes changed, most of them near the start, where headers are; or a part cut, doubled
     or moved.
     """
-    found = bytearray(data)
-    for _ in range(chance.choice([1, 1, 2, 4, 16])):
-        place = min(
-            int(chance.expovariate(1 / chance.choice([20, 200, 5000]))), max(len(found) - 1, 0)
-        )
-        length = chance.choice([1, 2, 4, 4, 8, 100])
-        way = chance.randrange(7)
-        if way == 0:
-            found[place : place + 1] = bytes([chance.randrange(256)])
-        elif way == 1:
-            found[place : place + length] = chance.randbytes(length)
-        elif way == 2:
-            found[place : place + length] = bytes([chance.choice([0, 255, 127, 128])]) * length
-        elif way == 3:
-            del found[place : place + length]
-        elif way == 4:
-            found[place:place] = found[place : place + length]
-        elif way == 5:
-            other = chance.randrange(len(found) + 1)
-            found[place : place + length] = found[other : other + length]
+    mutated = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 4, 16])):
+        place = min(int(rng.expovariate(1 / rng.choice([20, 200, 5000]))), max(len(mutated) - 1, 0))
+        length = rng.choice([1, 2, 4, 4, 8, 100])
+        kind_of_change = rng.randrange(7)
+        if kind_of_change == 0:
+            mutated[place : place + 1] = bytes([rng.randrange(256)])
+        elif kind_of_change == 1:
+            mutated[place : place + length] = rng.randbytes(length)
+        elif kind_of_change == 2:
+            mutated[place : place + length] = bytes([rng.choice([0, 255, 127, 128])]) * length
+        elif kind_of_change == 3:
+            del mutated[place : place + length]
+        elif kind_of_change == 4:
+            mutated[place:place] = mutated[place : place + length]
+        elif kind_of_change == 5:
+            source = rng.randrange(len(mutated) + 1)
+            mutated[place : place + length] = mutated[source : source + length]
         else:
-            del found[max(place, 10) :]
-    return bytes(found)
+            del mutated[max(place, 10) :]
+    return bytes(mutated)
 
 
-def odd_request(chance: random.Random, data: bytes) -> bytes:
-    way = chance.randrange(5)
-    if way == 0:  # raw bytes
-        return mutated(chance, form(data))
-    if way == 1:  # the form alone, of the right length
-        body = mutated(chance, body_of(data))
-        return head(chance, len(body)) + body
-    if way == 2:
-        return form(data, f"/v1/segment?{query(chance)}")
-    if way == 3:
-        path = chance.choice(
+def malform_request(rng: random.Random, data: bytes) -> bytes:
+    kind_of_change = rng.randrange(5)
+    if kind_of_change == 0:  # raw bytes
+        return mutate(rng, encode_request(data))
+    if kind_of_change == 1:  # the form alone, of the right length
+        body = mutate(rng, encode_body(data))
+        return encode_head(rng, len(body)) + body
+    if kind_of_change == 2:
+        return encode_request(data, f"/v1/segment?{make_query(rng)}")
+    if kind_of_change == 3:
+        path = rng.choice(
             ["/v1/models", "/metrics", "/healthz", "/readyz", "/openapi.json", "/", "/v1/segment"]
         )
-        path += chance.choice(["", "/", "//", "/..", "%2e%2e", "?" + query(chance)])
-        method = chance.choice(
+        path += rng.choice(["", "/", "//", "/..", "%2e%2e", "?" + make_query(rng)])
+        method = rng.choice(
             ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "X"]
         )
         return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-    length = chance.choice([-1, 0, 5, len(body_of(data)) + 9, 10**30])
-    return head(chance, length) + body_of(data)
+    length = rng.choice([-1, 0, 5, len(encode_body(data)) + 9, 10**30])
+    return encode_head(rng, length) + encode_body(data)
 
 
-def query(chance: random.Random) -> str:
+def make_query(rng: random.Random) -> str:
     names = ["format", "model", "threshold", "classes", "opacity", "regions", "x"]
     values = [
         "json",
@@ -260,17 +260,15 @@ def query(chance: random.Random) -> str:
         "",
         *CHARACTERS,
     ]
-    pairs = [
-        f"{chance.choice(names)}={chance.choice(values)}" for _ in range(chance.randrange(1, 6))
-    ]
+    pairs = [f"{rng.choice(names)}={rng.choice(values)}" for _ in range(rng.randrange(1, 6))]
     return "".join(
         letter if "!" <= letter <= "~" else f"%{ord(letter) % 256:02x}"
         for letter in "&".join(pairs)
     )
 
 
-def head(chance: random.Random, length: int) -> bytes:
-    kind = chance.choice(
+def encode_head(rng: random.Random, length: int) -> bytes:
+    kind = rng.choice(
         [
             "boundary=e",
             "boundary=e",
@@ -282,17 +280,17 @@ def head(chance: random.Random, length: int) -> bytes:
             "charset=zz; boundary=e",
         ]
     )
-    accept = chance.choice(
+    accept = rng.choice(
         ["*/*", "application/json", "image/png;q=9, text/html", ";;,,q=", "x" * 300]
     )
     lines = [
         "POST /v1/segment HTTP/1.1",
         "Host: localhost",
         "Connection: close",
-        f"Content-Type: {chance.choice(TYPES)}; {kind}",
+        f"Content-Type: {rng.choice(TYPES)}; {kind}",
         f"Accept: {accept}",
         f"Content-Length: {length}",
-        chance.choice(
+        rng.choice(
             [
                 "X: y",
                 "Expect: 100-continue",
@@ -305,7 +303,7 @@ def head(chance: random.Random, length: int) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
-def body_of(data: bytes) -> bytes:
+def encode_body(data: bytes) -> bytes:
     return (
         b'--e\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
         + data
@@ -313,24 +311,24 @@ def body_of(data: bytes) -> bytes:
     )
 
 
-def form(data: bytes, path: str = "/v1/segment?format=json") -> bytes:
-    body = body_of(data)
+def encode_request(data: bytes, path: str = "/v1/segment?format=json") -> bytes:
+    body = encode_body(data)
     lines = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     lines += "Content-Type: multipart/form-data; boundary=e\r\n"
     return f"{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def timed(port: int, case: tuple[str, bytes]) -> tuple[str, float]:
+def time_answer(port: int, case: tuple[str, bytes]) -> tuple[str, float]:
     start = time.perf_counter()
-    return answer(port, case[1]), time.perf_counter() - start
+    return request_status(port, case[1]), time.perf_counter() - start
 
 
-def answer(port: int, raw: bytes) -> str:
+def request_status(port: int, raw: bytes) -> str:
     """The status; `more` where a cut request was waited for until this side ended; `closed` where
     the connection ended without an answer; or `hang`.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
-        came = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
+        received = b""
         waited = False
         while True:
             try:
@@ -346,15 +344,21 @@ def answer(port: int, raw: bytes) -> str:
                 continue
             except OSError:
                 chunk = b""
-            came += chunk
+            received += chunk
             if not chunk:
                 break
-    if came.startswith(b"HTTP/1.1 100 Continue"):
-        came = came.partition(b"\r\n\r\n")[2]
-    return came[9:12].decode() if came.startswith(b"HTTP/1.1 ") else "more" if waited else "closed"
+    if received.startswith(b"HTTP/1.1 100 Continue"):
+        received = received.partition(b"\r\n\r\n")[2]
+    return (
+        received[9:12].decode()
+        if received.startswith(b"HTTP/1.1 ")
+        else "more"
+        if waited
+        else "closed"
+    )
 
 
-def resident(pid: int) -> float:
+def read_resident_mib(pid: int) -> float:
     return (
         int(
             re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))[1]

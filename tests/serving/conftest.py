@@ -1,6 +1,9 @@
+import http.client
 import io
+import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,7 +18,10 @@ from pixelwise.classes import Classes
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Logits, Pixels
 from pixelwise.serving import Settings, create_app
+from pixelwise.serving.client import Client
 
+EDGE = b"--e\r\n"
+HEAD = EDGE + b'Content-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
 NAMES = ("background", "cat", "dog", "bird")
 
 
@@ -56,9 +62,9 @@ def file_of(rgb: np.ndarray, kind: str = "PNG") -> bytes:
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
-    found = Gate()
-    yield found
-    found.open.set()
+    gate = Gate()
+    yield gate
+    gate.open.set()
 
 
 @pytest.fixture
@@ -75,16 +81,16 @@ def app() -> FastAPI:
 
 @pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with asking(app) as found:
-        yield found
+    with client_of(app) as client:
+        yield client
 
 
-def asking(app: FastAPI) -> TestClient:
+def client_of(app: FastAPI) -> TestClient:
     return TestClient(app, base_url="http://localhost")
 
 
 @contextmanager
-def live(app: FastAPI) -> Iterator[int]:
+def run_server(app: FastAPI) -> Iterator[int]:
     """The app on a free port of a real server; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -102,3 +108,43 @@ def live(app: FastAPI) -> Iterator[int]:
 
 def post(client: TestClient, data: bytes, **params: object):
     return client.post("/v1/segment", files={"image": ("a.png", data)}, params=params)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def open_request(port: int, body: bytes, length: int | None = None) -> socket.socket:
+    """A connection on which that much of a request is sent; chunked where no length is given."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    size = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
+    head = (
+        b"POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+        b"boundary=e\r\n" + size
+    )
+    connection.sendall(head + b"\r\n\r\n" + body)
+    return connection
+
+
+def read_error(connection: socket.socket) -> tuple[int, dict]:
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, json.loads(answer.read())["error"]
+
+
+def count_active(port: int) -> int:
+    text = Client(f"http://127.0.0.1:{port}")._request("/metrics").decode()
+    return int(
+        float(
+            next(line for line in text.splitlines() if line.startswith("pixelwise_held{")).split()[
+                -1
+            ]
+        )
+    )
+
+
+def form_of(image: bytes) -> bytes:
+    return HEAD + image + b"\r\n--e--\r\n"

@@ -13,9 +13,9 @@ from pycocotools import mask as coco
 
 from pixelwise.errors import ConfigError
 from pixelwise.serving import create_app
-from pixelwise.serving.responses import runs
+from pixelwise.serving.responses import run_lengths
 
-from .conftest import NAMES, asking, file_of, pixels, post, predictor_of
+from .conftest import NAMES, client_of, file_of, pixels, post, predictor_of
 
 
 def opened(body: bytes) -> np.ndarray:
@@ -57,11 +57,11 @@ def test_overlay_and_confidence_are_those_of_the_result(
 def test_json_has_shares_and_run_lengths_that_coco_reads(
     client: TestClient, rgb: np.ndarray
 ) -> None:
-    found = post(client, file_of(rgb), format="json").json()
+    answer = post(client, file_of(rgb), format="json").json()
     truth = predictor_of().predict(rgb).labels
-    assert (found["model"], found["height"], found["width"]) == ("animals", *truth.shape)
-    assert sum(entry["pixels"] for entry in found["classes"]) == truth.size
-    for entry in found["classes"]:
+    assert (answer["model"], answer["height"], answer["width"]) == ("animals", *truth.shape)
+    assert sum(entry["pixels"] for entry in answer["classes"]) == truth.size
+    for entry in answer["classes"]:
         assert entry["name"] == NAMES[entry["id"]]
         assert entry["pixels"] == (truth == entry["id"]).sum()
         packed = coco.frPyObjects(
@@ -74,28 +74,28 @@ def test_json_has_shares_and_run_lengths_that_coco_reads(
     ("rows", "counts"), [([[0, 1], [1, 1]], [1, 3]), ([[1, 0]], [0, 1, 1]), ([[0, 0]], [2])]
 )
 def test_run_lengths_by_hand(rows: list[list[int]], counts: list[int]) -> None:
-    assert runs(np.array(rows, bool)) == counts
+    assert run_lengths(np.array(rows, bool)) == counts
 
 
 def test_polygons_enclose_what_they_say(client: TestClient) -> None:
     rgb = np.zeros((12, 10, 3), np.uint8)
     rgb[2:8, 3:9] = 255
     rgb[4:6, 5:7] = 0
-    found = post(client, file_of(rgb), format="json", regions="polygons", classes="bird").json()
-    bird = next(entry for entry in found["classes"] if entry["name"] == "bird")
+    answer = post(client, file_of(rgb), format="json", regions="polygons", classes="bird").json()
+    bird = next(entry for entry in answer["classes"] if entry["name"] == "bird")
     (rings,) = bird["polygons"]
     corners = [{tuple(corner) for corner in ring} for ring in rings]
     assert corners == [{(3, 2), (9, 2), (9, 8), (3, 8)}, {(5, 4), (7, 4), (7, 6), (5, 6)}]
     assert bird["pixels"] == 6 * 6 - 2 * 2
-    assert not any("polygons" in entry for entry in found["classes"] if entry["name"] == "void")
+    assert not any("polygons" in entry for entry in answer["classes"] if entry["name"] == "void")
 
 
 def test_threshold_and_classes_leave_void(client: TestClient, rgb: np.ndarray) -> None:
     truth = predictor_of().predict(rgb)
     labels = opened(post(client, file_of(rgb), threshold=0.9, classes=["cat", "bird"]).content)
-    kept = (truth.confidence >= 0.9) & np.isin(truth.labels, [1, 3])
-    assert 0 < kept.sum() < kept.size
-    assert (labels == np.where(kept, truth.labels, 255)).all()
+    visible = (truth.confidence >= 0.9) & np.isin(truth.labels, [1, 3])
+    assert 0 < visible.sum() < visible.size
+    assert (labels == np.where(visible, truth.labels, 255)).all()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_accept_decides_where_no_format_is_given(
 
 
 @pytest.mark.parametrize(
-    ("params", "status", "code", "said"),
+    ("params", "status", "code", "message"),
     [
         ({"model": "cats"}, 404, "unknown_model", "animals, again"),
         ({"classes": "bidr"}, 422, "impossible", "did you mean 'bird'"),
@@ -129,12 +129,12 @@ def test_accept_decides_where_no_format_is_given(
     ],
 )
 def test_a_wrong_parameter_is_named(
-    client: TestClient, rgb, params: dict, status: int, code: str, said: str
+    client: TestClient, rgb, params: dict, status: int, code: str, message: str
 ) -> None:
     answer = post(client, file_of(rgb), **params)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code)
-    assert said in error["message"]
+    assert message in error["message"]
 
 
 def test_models_health_metrics_and_description(client: TestClient, rgb: np.ndarray) -> None:
@@ -177,7 +177,7 @@ def test_a_fault_of_the_server_shows_no_traceback(
     def broken(_: np.ndarray) -> np.ndarray:
         raise ZeroDivisionError("secret")
 
-    with asking(create_app({"a": predictor_of(broken)})) as client:
+    with client_of(create_app({"a": predictor_of(broken)})) as client:
         answer = post(client, file_of(rgb))
     assert answer.status_code == 500
     assert json.loads(answer.content)["error"]["code"] == "internal"

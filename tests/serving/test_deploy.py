@@ -12,8 +12,8 @@ import typer
 
 from pixelwise.cli.main import app
 from pixelwise.serving import Settings, create_app
-from pixelwise.serving.middleware import OPEN
-from pixelwise.serving.responses import Wish
+from pixelwise.serving.middleware import PUBLIC_PATHS
+from pixelwise.serving.params import SegmentParams
 
 from .conftest import predictor_of
 
@@ -56,17 +56,17 @@ def test_the_dockerfile_copies_files_that_exist_and_installs_extras_that_exist()
 
 
 def test_the_container_runs_the_command_as_nobody_special_and_is_looked_after() -> None:
-    found = dict(steps())
-    assert found["ENTRYPOINT"] == '["pixelwise", "serve"]'
-    assert found["USER"] == "pixelwise"
+    instructions = dict(steps())
+    assert instructions["ENTRYPOINT"] == '["pixelwise", "serve"]'
+    assert instructions["USER"] == "pixelwise"
     order = [step for step, _ in steps()]
     assert order.index("USER") > order.index("RUN")
-    assert {word.partition("=")[0] for word in found["ENV"].split()} <= VARIABLES
-    path = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", found["HEALTHCHECK"])
+    assert {word.partition("=")[0] for word in instructions["ENV"].split()} <= VARIABLES
+    path = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", instructions["HEALTHCHECK"])
     assert path is not None
-    assert path[2] in OPEN
-    assert f"PIXELWISE_PORT={path[1]}" in found["ENV"]
-    assert "TOKEN" not in found["ENV"]
+    assert path[2] in PUBLIC_PATHS
+    assert f"PIXELWISE_PORT={path[1]}" in instructions["ENV"]
+    assert "TOKEN" not in instructions["ENV"]
 
 
 def test_the_unit_gives_options_that_exist_and_time_to_finish() -> None:
@@ -97,7 +97,9 @@ def test_the_documentation_names_options_parameters_and_paths_that_exist() -> No
     text = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(--[a-z-]+)", text)) - {"--help"} <= OPTIONS
     assert set(re.findall(r"PIXELWISE_\w+", text)) <= VARIABLES
-    assert set(re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE)) == set(Wish.model_fields)
+    assert set(re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE)) == set(
+        SegmentParams.model_fields
+    )
     paths = set(create_app({"a": predictor_of()}).openapi()["paths"]) | {"/openapi.json"}
     assert set(re.findall(r"`(?:GET |POST )?(/[\w./]+)`", text)) == paths
     for link in re.findall(r"\]\(\.\./([\w./]+)\)", text):

@@ -10,14 +10,14 @@ from fastapi.testclient import TestClient
 from pixelwise.serving import Settings, create_app
 from pixelwise.serving.middleware import JsonLines
 
-from .conftest import asking, file_of, pixels, post, predictor_of
+from .conftest import client_of, file_of, pixels, post, predictor_of
 
 TOKEN = "a-long-random-token"
 
 
 @pytest.fixture(scope="module")
 def guarded() -> TestClient:
-    return asking(create_app({"a": predictor_of()}, Settings(token=TOKEN)))
+    return client_of(create_app({"a": predictor_of()}, Settings(token=TOKEN)))
 
 
 def basic(text: str) -> str:
@@ -73,13 +73,13 @@ def test_a_request_is_one_line_of_json_without_its_content(guarded: TestClient, 
         headers = {"Authorization": f"Bearer {TOKEN}"}
         files = {"image": ("my-face.png", file_of(pixels()))}
         guarded.post("/v1/segment?model=a", files=files, headers=headers)
-    (record,) = [found for found in caplog.records if found.name == "pixelwise.serving"]
+    (record,) = [record for record in caplog.records if record.name == "pixelwise.serving"]
     line = JsonLines().format(record)
     assert "\n" not in line
     assert "my-face" not in line
     assert TOKEN not in line
-    found = json.loads(line)
-    assert (found["method"], found["route"], found["status"]) == ("POST", "/v1/segment", 200)
+    fields = json.loads(line)
+    assert (fields["method"], fields["route"], fields["status"]) == ("POST", "/v1/segment", 200)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_without_a_token_no_other_name_leads_here(host: str) -> None:
     """A page whose name is made to lead to this machine (DNS rebinding) is of the same origin as
     the answer.
     """
-    client = asking(create_app({"a": predictor_of()}))
+    client = client_of(create_app({"a": predictor_of()}))
     for path in ("/v1/models", "/", "/metrics"):
         answer = client.get(path, headers={"Host": host})
         assert (answer.status_code, answer.json()["error"]["code"]) == (421, "other_host")
@@ -108,7 +108,7 @@ def test_without_a_token_no_other_name_leads_here(host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:80", "[::1]:8000"])
 def test_the_own_machines_names_do_and_with_a_token_all(guarded: TestClient, host: str) -> None:
     assert (
-        asking(create_app({"a": predictor_of()}))
+        client_of(create_app({"a": predictor_of()}))
         .get("/v1/models", headers={"Host": host})
         .status_code
         == 200
@@ -132,7 +132,7 @@ def test_pages_of_other_origins_may_not_spend_the_models_time(
 
 
 def test_paths_that_clients_make_up_share_one_counter() -> None:
-    client = asking(create_app({"a": predictor_of()}))
+    client = client_of(create_app({"a": predictor_of()}))
     for number in range(5):
         client.get(f"/made-up-{number}")
     assert 'pixelwise_requests_total{route="other",status="404"} 5.0' in client.get("/metrics").text

@@ -1,503 +1,200 @@
-"""The page as a person meets it: a real server on the loopback, a real browser, mouse and
-keyboard.
-"""
+"""The page's own routes: what the viewer gets, and the stream of progress."""
 
 import base64
+import gc
+import gzip
+import http.client
 import io
 import json
-import re
-import sys
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.classes import Classes
-from pixelwise.errors import ModelError
-from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.predictor import Result
+from pixelwise.inference.threads import WORKERS
 from pixelwise.serving import Settings, create_app
+from pixelwise.serving.client import Client, ServerError
+from pixelwise.serving.page import MAX_VIEW_PIXELS, describe_result
+from pixelwise.serving.service import MAX_STYLE_JOBS
 
-from .conftest import asking, live, predictor_of
+from .conftest import (
+    Gate,
+    by_brightness,
+    count_active,
+    file_of,
+    form_of,
+    open_request,
+    pixels,
+    predictor_of,
+    run_server,
+    wait_until,
+)
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-ARGS += ["--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]
-SETTINGS = Settings(max_bytes=4_000_000)
-PALETTE = ((250, 120, 0), (10, 200, 90), (60, 60, 250))
-CALLED: list[tuple[str, int]] = []
-"""Addresses that this process connected to."""
-
-
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        CALLED.append(arguments[1][:2])
+Lines = Generator[tuple[int, dict]]
+NAMES = ("ground", "cat", "dog")
+PALETTE = ((0, 0, 0), (250, 120, 0), (60, 60, 250))
 
 
-def by_channel(rgb: np.ndarray) -> np.ndarray:
-    """The strongest of red, green and blue is the class; nearly grey is not sure."""
-    return np.float32(0.04) * rgb.astype(np.float32)
+def result(labels: np.ndarray, confidence: float = 0.75) -> Result:
+    rgb = np.repeat((labels * 80)[:, :, None], 3, axis=2)
+    return Result(rgb, labels, np.full(labels.shape, confidence, np.float32), NAMES, PALETTE)
 
 
-def halves() -> np.ndarray:
-    """A megapixel: the left half red, the right half green above, and below grey with a trace of
-    blue.
+def plane(text: object) -> np.ndarray:
+    return np.frombuffer(gzip.decompress(base64.b64decode(str(text))), np.uint8)
+
+
+def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_palette() -> None:
+    labels = np.array([[0, 1, 1], [2, 2, 255]], np.uint8)
+    answer = json.loads(json.dumps(describe_result(result(labels), "pets")))
+    assert (answer["size"], answer["view"]) == ([2, 3], [2, 3])
+    assert plane(answer["labels"]).tolist() == [0, 1, 1, 2, 2, 255]
+    assert set(plane(answer["confidence"]).tolist()) == {191}  # of 255
+    assert answer["classes"][1] == {"name": "cat", "colour": [250, 120, 0]}
+    data = json.loads(answer["data"])
+    assert data["model"] == "pets"
+    assert {entry["name"]: entry["pixels"] for entry in data["classes"]} == {
+        "cat": 2,
+        "dog": 2,
+        "ground": 1,
+        "void": 1,
+    }
+    with Image.open(io.BytesIO(base64.b64decode(answer["mask"]))) as mask:
+        assert mask.mode == "P"
+        assert np.array_equal(np.asarray(mask), labels)
+        assert mask.convert("RGB").getpixel((1, 0)) == (250, 120, 0)
+
+
+def test_a_large_picture_is_shown_smaller_but_saved_whole() -> None:
+    labels = np.zeros((2100, 2000), np.uint8)
+    labels[:, 1000:] = 1
+    answer = describe_result(result(labels), "pets")
+    assert answer["view"] == (1050, 1000)
+    assert 1050 * 1000 <= MAX_VIEW_PIXELS < labels.size
+    assert plane(answer["labels"]).reshape(1050, 1000).mean() == 0.5
+    with Image.open(io.BytesIO(base64.b64decode(str(answer["mask"])))) as mask:
+        assert mask.size == (2000, 2100)
+    with Image.open(io.BytesIO(base64.b64decode(str(answer["image"]).partition(",")[2]))) as photo:
+        assert photo.size == (1000, 1050)
+
+
+@contextmanager
+def open_stream(
+    port: int, data: bytes, path: str = "segment?model=a", length: int | None = None
+) -> Iterator[Lines]:
+    """The lines of JSON that the page's own road answers with; `length` promises more than is
+    sent.
     """
-    rgb = np.empty((1000, 1000, 3), np.uint8)
-    rgb[:, :500] = (255, 0, 0)
-    rgb[:500, 500:] = (0, 255, 0)
-    rgb[500:, 500:] = (100, 100, 110)  # softmax of 4, 4, 4.4: 43 % sure
-    return rgb
-
-
-@dataclass
-class Site:
-    """A running server, and which models ran a tile."""
-
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
-    go_on: threading.Event = field(default_factory=threading.Event)
-
-    def predictor(self, model: str) -> Predictor:
-        def run(rgb: np.ndarray) -> np.ndarray:
-            self.asked.append(model)
-            if model == "broken":
-                raise RuntimeError("secret of the server")
-            if model == "wrong":
-                raise ModelError("the model gives 3 channels but 4 classes are named")
-            if (
-                model == "slow" and self.asked.count(model) == 1
-            ):  # one tile: other pictures need the other turns
-                assert self.go_on.wait(30)
-            return by_channel(rgb)
-
-        names = ("cat", "dog", "cow") if model == "animals" else ("red", "green", "blue")
-        return Predictor(run, Classes(names, PALETTE), tile=(320, 320))
-
-    def told(self, name: str, label: str) -> float:
-        """What /metrics says."""
-        lines = httpx.get(self.url + "metrics", timeout=20).text.splitlines()
-        return sum(
-            float(line.split()[-1])
-            for line in lines
-            if line.startswith(f"pixelwise_{name}{{") and label in line
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        size = len(data) if length is None else length
+        head = (
+            f"POST /page/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+            "application/octet-stream\r\n"
         )
+        connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode() + data)
+        with closing(read_lines(connection)) as lines:
+            yield lines
+
+
+def read_lines(connection: socket.socket) -> Lines:
+    with http.client.HTTPResponse(connection) as answer:
+        answer.begin()
+        for line in answer:
+            yield answer.status, json.loads(line)
+
+
+def test_a_picture_of_the_page_may_take_longer_than_the_deadline_as_long_as_it_gets_on() -> None:
+    def slow(rgb: np.ndarray) -> np.ndarray:
+        time.sleep(0.15)
+        return by_brightness(rgb)
+
+    rgb = pixels(32, 320)  # 11 tiles, so many at once as there are WORKERS
+    with run_server(create_app({"a": predictor_of(slow, tile=32)}, Settings(deadline=0.4))) as port:
+        start = time.monotonic()
+        with open_stream(port, file_of(rgb)) as lines:
+            messages = [line for _, line in lines]
+        assert time.monotonic() - start > 0.4
+    assert sorted(line["progress"] for line in messages[:-1]) == [tile / 11 for tile in range(11)]
+    assert messages[-1]["answer"]["size"] == [32, 320]
+
+
+def test_a_picture_of_the_page_that_does_not_get_on_is_given_up(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    with run_server(create_app({"a": predictor_of(gate, tile=32)}, Settings(deadline=0.3))) as port:
+        with open_stream(port, file_of(pixels(320, 320))) as lines:
+            assert "no progress for 0.3 s" in [line for _, line in lines][-1]["error"]["message"]
+        gate.open.set()
+        wait_until(lambda: count_active(port) == 0)
+        gc.collect()
+    assert gate.tiles < 20
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_the_page_and_the_interface_share_one_queue_from_the_first_byte_on(gate: Gate) -> None:
+    with run_server(create_app({"a": predictor_of(gate)}, Settings(queue=1))) as port:
+        with open_stream(port, b"half", length=1000):
+            wait_until(lambda: count_active(port) == 1)
+            with pytest.raises(ServerError) as refused:
+                Client(f"http://127.0.0.1:{port}").labels(pixels())
+            assert refused.value.status == 503
+            with open_stream(port, b"x") as lines:
+                status, line = next(lines)
+            assert (status, line["error"]["code"]) == (503, "queue_full")
+        wait_until(lambda: count_active(port) == 0)
+
+
+def test_a_visitor_who_leaves_while_waiting_is_never_computed(gate: Gate) -> None:
+    with run_server(create_app({"a": predictor_of(gate)})) as port:
+        body = form_of(file_of(pixels()))
+        working = [open_request(port, body, len(body)) for _ in range(WORKERS + 1)]
+        wait_until(lambda: gate.tiles == WORKERS)
+        with open_stream(port, file_of(pixels())):
+            wait_until(lambda: count_active(port) == WORKERS + 2)
+        wait_until(lambda: count_active(port) == WORKERS + 1)
+        gate.open.set()
+        wait_until(lambda: count_active(port) == 0)
+        for connection in working:
+            connection.close()
+        assert gate.tiles == WORKERS + 1
+
+
+def test_one_picture_is_painted_at_a_time_and_few_wait() -> None:
+    open_ = threading.Event()
+    at_once = [0]
+    peak = [0]
 
     def style(
-        self, content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]
+        content: np.ndarray, style: np.ndarray, side: int, progress: Callable[[float], None]
     ) -> np.ndarray:
-        assert (content.shape, style.shape, side) == ((300, 400, 3), (200, 200, 3), 384)
+        at_once[0] += 1
+        peak[0] = max(peak[0], at_once[0])
         progress(0.5)
-        assert self.go_on.wait(30)
-        return 255 - content
+        assert open_.wait(10)
+        at_once[0] -= 1
+        return content
+
+    photo = file_of(pixels())
+    with run_server(create_app({"a": predictor_of()}, style=style)) as port, ExitStack() as stack:
+        path = f"style?split={len(photo)}&side=64"
+        streams = [
+            stack.enter_context(open_stream(port, photo + photo, path))
+            for _ in range(MAX_STYLE_JOBS)
+        ]
+        assert next(streams[0]) == (200, {"progress": 0.5})
+        wait_until(lambda: is_refused(port, path))
+        open_.set()
+        for lines in streams:
+            assert "image" in list(lines)[-1][1]["answer"]
+        assert peak == [1]
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    here = Site()
-    models = {
-        model: here.predictor(model) for model in ("colours", "animals", "slow", "broken", "wrong")
-    }
-    sys.addaudithook(_heard)
-    with live(create_app(models, SETTINGS, style=here.style)) as port:
-        here.url = f"http://127.0.0.1:{port}/"
-        yield here
-        here.go_on.set()
-
-
-@dataclass
-class Visit:
-    """A page that was opened, and the requests that it made."""
-
-    page: Any
-    requests: list[str]
-    said: list[str]
-
-    def upload(self, rgb: np.ndarray, name: str = "half.png") -> None:
-        self.page.get_by_label("Choose a picture").set_input_files(
-            {"name": name, "mimeType": "image/png", "buffer": png(rgb)}
-        )
-        self.page.get_by_text("Done in").wait_for()
-
-    def legend(self) -> dict[str, str]:
-        items = self.page.locator(".pw-legend li:visible").all()
-        return {i.locator("b").inner_text(): i.locator("span").inner_text() for i in items}
-
-    def painted(self, x: int, y: int) -> list[int]:
-        """RGBA of the layer over the picture at a place of the picture."""
-        read = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data]"
-        return list(self.page.locator("canvas[data-part=layer]").evaluate(read, [x, y]))
-
-    def save(self, button: str) -> tuple[str, bytes]:
-        with self.page.expect_download() as waiting:
-            self.page.get_by_role("button", name=button).click()
-        return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def visit(site: Site) -> Iterator[Visit]:
-    """One browser with one page for all: it takes seconds to load."""
-    if not CHROMIUM.is_file():
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        page = chromium.new_context(permissions=["camera"]).new_page()
-        page.set_default_timeout(30_000)
-        found = Visit(page, [], [])
-        page.on("request", lambda request: found.requests.append(f"{request.method} {request.url}"))
-        page.on(
-            "console",
-            lambda message: found.said.append(message.text) if message.type == "error" else None,
-        )
-        page.on("pageerror", lambda error: found.said.append(str(error)))
-        page.goto(site.url)
-        page.get_by_text("Choose a picture").wait_for()
-        yield found
-        chromium.close()
-
-
-@pytest.fixture
-def desktop(visit: Visit, site: Site) -> Iterator[Visit]:
-    """The page as it comes, and afterwards nothing asked of other servers and no error in its
-    console.
-    """
-    visit.page.set_viewport_size({"width": 1280, "height": 900})
-    visit.page.get_by_role("tab", name="Segment").click()
-    visit.page.evaluate(AS_IT_COMES)
-    visit.requests.clear()
-    site.asked.clear()
-    site.go_on.clear()
-    yield visit
-    own = (site.url, "data:", "blob:", "about:")
-    assert [asked for asked in visit.requests if not asked.partition(" ")[2].startswith(own)] == []
-    assert visit.said == []
-
-
-AS_IT_COMES = """() => {
-    const part = name => document.querySelector(`[data-part=${name}]`);
-    for (const [name, value] of [["opacity", 50], ["least", 0], ["compare", 0]]) {
-        part(name).value = value;
-        part(name).dispatchEvent(new Event("input"));
-    }
-    part("classes").checked = true;
-    part("classes").dispatchEvent(new Event("change"));
-    part("model").value = "colours";
-}"""
-
-
-def png(rgb: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, format="PNG", compress_level=1)
-    return file.getvalue()
-
-
-def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: Visit) -> None:
-    page = desktop.page
-    desktop.upload(halves())
-    assert desktop.legend() == {"red": "50 %", "green": "25 %", "blue": "25 %"}
-    assert desktop.painted(10, 10) == [*PALETTE[0], 255]
-    layer = page.locator("canvas[data-part=layer]")
-    assert layer.get_attribute("aria-label") == "Classes found: red 50 %, green 25 %, blue 25 %"
-
-    page.get_by_role("checkbox", name="red").uncheck()
-    assert desktop.painted(900, 10) == [
-        *PALETTE[1],
-        255,
-    ]  # the pointer lies on a hidden class: no other steps back
-    page.mouse.move(0, 0)
-    assert desktop.painted(10, 10) == [0, 0, 0, 0]
-    assert desktop.painted(900, 10) == [*PALETTE[1], 255]
-
-    page.get_by_label("Least confidence").fill("60")
-    assert desktop.legend() == {
-        "red": "50 %",
-        "green": "25 %",
-        "blue": "0 %",
-        "void: below the least confidence": "25 %",
-    }
-    assert desktop.painted(900, 900) == [224, 224, 192, 255]
-    page.get_by_label("Least confidence").fill("0")
-
-    page.get_by_label("Opacity").fill("80")
-    assert layer.evaluate("c => getComputedStyle(c).opacity") == "0.8"
-
-    box = layer.bounding_box()
-    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.1 * box["height"])
-    assert page.get_by_text("green, 100 % sure").is_visible()
-    assert desktop.painted(900, 900)[3] < 100  # all others step back
-    page.mouse.move(0, 0)
-    page.get_by_role("checkbox", name="blue").hover()
-    assert desktop.painted(900, 900)[3] == 255
-    assert desktop.painted(900, 10)[3] < 100
-    assert sum(asked.startswith("POST") for asked in desktop.requests) == 1  # the model ran once
-
-
-def test_the_slider_shows_before_and_after_and_the_confidence_view_its_colours(
-    desktop: Visit,
-) -> None:
-    page = desktop.page
-    desktop.upload(halves())
-    page.get_by_label("Before and after").focus()
-    page.keyboard.press("End")
-    assert (
-        page.locator("canvas[data-part=layer]").evaluate("c => c.style.clipPath").endswith("100%)")
-    )
-    for _ in range(3):
-        page.keyboard.press("PageDown")
-    assert page.locator("[data-part=edge]").evaluate("e => e.style.left") == "70%"
-    page.get_by_label("Confidence", exact=True).check()
-    assert desktop.painted(10, 10)[:2] == [255, 234]  # sure: the bright end of cividis
-    assert (
-        abs(np.array(desktop.painted(900, 900)[:3]) - (109, 112, 111)).max() <= 2
-    )  # .43 of the way, by hand
-
-
-def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(
-    desktop: Visit, site: Site
-) -> None:
-    rgb = halves()
-    truth = site.predictor("colours").predict(rgb).labels
-    desktop.upload(rgb, "my half.png")
-    desktop.page.get_by_label("Opacity").fill("25")
-    desktop.page.get_by_role("checkbox", name="green").uncheck()
-    desktop.page.mouse.move(0, 0)
-    name, mask = desktop.save("Download mask")
-    assert name == "my half_mask.png"
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(mask))), truth)
-    found = {
-        entry["id"]: entry for entry in json.loads(desktop.save("Download data")[1])["classes"]
-    }
-    assert {label: entry["share"] for label, entry in found.items()} == {0: 0.5, 1: 0.25, 2: 0.25}
-    assert found[0]["runs"] == [
-        0,
-        500_000,
-        500_000,
-    ]  # COCO's: down the columns, from one that is not of the class
-    assert found[1]["runs"] == [500_000, *[500] * 1000]
-    name, overlay = desktop.save("Download overlay")
-    assert name == "my half_overlay.png"
-    with Image.open(io.BytesIO(overlay)) as image:
-        made = np.asarray(image.convert("RGB")).astype(int)
-    assert made.shape == rgb.shape
-    assert (
-        abs(made[10, 10] - (0.75 * rgb[10, 10] + 0.25 * np.array(PALETTE[0]))).max() < 6
-    )  # the photo went as JPEG
-    assert abs(made[10, 900] - rgb[10, 900]).max() < 6  # hidden: the photo itself
-
-
-def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
-    phone = desktop
-    page = desktop.page
-    page.set_viewport_size({"width": 390, "height": 844})
-    phone.upload(halves())
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_label("Opacity").fill("60")
-    page.get_by_role("checkbox", name="blue").uncheck()
-    assert phone.painted(900, 900) == [0, 0, 0, 0]
-    assert phone.save("Download mask")[0] == "half_mask.png"
-    small = page.locator(".pw-button:visible").evaluate_all(
-        "all => all.filter(b => b.offsetHeight < 40).length"
-    )
-    assert small == 0  # wide enough for a thumb
-
-
-def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_picture(
-    desktop: Visit, site: Site
-) -> None:
-    page = desktop.page
-    done = desktop.page.get_by_text("Done in")
-    page.get_by_role("button", name="Example: Shapes 1").click()
-    done.wait_for()
-    page.get_by_label("Model").select_option("animals")
-    page.locator(".pw-legend b", has_text="dog").wait_for()
-    assert list(dict.fromkeys(site.asked)) == ["colours", "animals"]
-    sent = "Uint8Array.from(atob(data), c => c.charCodeAt(0))"
-    carried = (
-        f"const d = new DataTransfer(); d.items.add(new File([{sent}], 'a.png', {{type: "
-        f"'image/png'}}));"
-    )
-    data = base64.b64encode(png(halves()[:, 400:])).decode()
-    for event in (
-        "ClipboardEvent('paste', {clipboardData: d",
-        "DragEvent('drop', {dataTransfer: d",
-    ):
-        page.evaluate(
-            f"data => {{ {carried} document.querySelector('.pw').dispatchEvent("
-            f"new {event}, bubbles: true}})) }}",
-            data,
-        )
-        page.get_by_text("1000 x 600 pixels").wait_for()
-        page.get_by_role("button", name="Example: Shapes 2").click()
-        page.get_by_text("360 x 480 pixels").wait_for()
-    page.get_by_role("button", name="Use the camera").click()
-    page.wait_for_function("document.querySelector('video').videoWidth > 0")
-    page.get_by_role("button", name="Take the picture").click()
-    page.get_by_text("Segmenting camera.jpg").or_(
-        page.get_by_text("480 x 640 pixels")
-    ).first.wait_for()
-    page.get_by_text("480 x 640 pixels").wait_for()
-    assert page.get_by_role("dialog").count() == 0
-
-
-def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(
-    desktop: Visit, site: Site
-) -> None:
-    page = desktop.page
-    before = site.told("requests_total", "/page/segment")
-    page.evaluate(
-        "document.querySelector('[data-part=model]').value = 'slow'"
-    )  # without asking for the last picture
-    page.get_by_label("Choose a picture").set_input_files(
-        {"name": "half.png", "mimeType": "image/png", "buffer": png(halves())}
-    )
-    page.get_by_text(re.compile(r"Segmenting half.png \.\.\. \d+")).wait_for()
-    assert 0 <= page.get_by_role("progressbar", name="Progress").evaluate("p => p.value") < 1
-    page.evaluate("document.querySelector('[data-part=model]').value = 'colours'")
-    page.get_by_role("button", name="Example: Shapes 1").click()
-    page.get_by_text("360 x 480 pixels").wait_for()
-    while site.told("requests_total", "/page/segment") < before + 2:  # both have ended
-        time.sleep(0.05)
-    site.go_on.set()
-    while site.told("held", "slow"):
-        time.sleep(0.05)
-    assert 0 < site.asked.count("slow") < 16
-
-
-def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path: Path) -> None:
-    page = desktop.page
-    alert = desktop.page.get_by_role("alert").filter(visible=True)
-    (tmp_path / "text.png").write_bytes(b"no picture")
-    Image.new("1", (10_100, 10_000)).save(tmp_path / "pixels.png")
-    with (tmp_path / "bytes.png").open("wb") as file:
-        file.truncate(SETTINGS.max_bytes + 1)
-    for name, told in (
-        ("text.png", "damaged or of another format than JPEG, PNG, WEBP"),
-        ("pixels.png", "10000 x 10100 pixels"),
-        ("bytes.png", "the file is too large: at most 4000000 bytes"),
-    ):
-        page.get_by_label("Choose a picture").set_input_files(tmp_path / name)
-        alert.filter(has_text=told).wait_for()
-        assert "Traceback" not in alert.inner_text()
-    for model, told in (
-        ("broken", "something went wrong"),
-        ("wrong", "3 channels but 4"),
-        ("colours", ""),
-    ):
-        page.get_by_label("Model").select_option(model)
-        page.get_by_role("button", name="Example: Shapes 1").click()
-        if told:
-            alert.filter(has_text=told).wait_for()
-            assert "secret" not in alert.inner_text()
-    page.get_by_text("Done in").wait_for()
-    assert alert.count() == 0
-
-
-def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visit) -> None:
-    page = desktop.page
-    desktop.upload(halves())
-    nameless = """all => all.filter(e => !((e.labels && e.labels[0]?.innerText) || e.getAttribute('aria-label')
-        || e.innerText || e.querySelector?.('img')?.alt).trim()).map(e => e.outerHTML)"""
-    controls = page.locator(":is(input, select, button, progress, video, canvas):visible")
-    assert controls.count() > 15
-    assert controls.evaluate_all(nameless) == []
-    assert page.locator("img:visible:not([alt])").count() == 0
-    page.get_by_label("Choose a picture").focus()
-    order = []
-    focused = """() => { const e = document.activeElement;
-        return e.dataset.part ?? e.labels?.[0]?.innerText ?? e.title }"""
-    for _ in range(17):
-        order.append(page.evaluate(focused))
-        page.keyboard.press("Tab")
-    wanted = [
-        "file",
-        "camera",
-        "model",
-        "Shapes 1",
-        "compare",
-        "classes",
-        "opacity",
-        "least",
-        "all",
-        "none",
-        "save-mask",
-    ]
-    places = [order.index(part) for part in wanted]
-    assert places == sorted(places)
-    page.get_by_role("checkbox", name="green").focus()
-    page.keyboard.press("Space")
-    assert desktop.painted(900, 10)[3] == 0
-
-
-def test_a_style_is_painted_in_the_second_tab(desktop: Visit, site: Site) -> None:
-    page = desktop.page
-    page.get_by_role("tab", name="Style").click()
-    photo = halves()[:300, :400]
-    painting = halves()[:200, :200]
-    for label, rgb in (("Choose a photo", photo), ("Choose a painting", painting)):
-        page.get_by_label(label).set_input_files(
-            {"name": "a.png", "mimeType": "image/png", "buffer": png(rgb)}
-        )
-    page.get_by_role("button", name="Paint", exact=True).click()
-    page.get_by_text("Painting ... 50 %").wait_for()
-    site.go_on.set()
-    page.get_by_alt_text("The photo in the style of the painting").wait_for()
-    with Image.open(io.BytesIO(desktop.save("Download picture")[1])) as made:
-        assert made.size == (400, 300)
-        assert abs(np.array(made.getpixel((10, 10))) - (0, 255, 255)).max() < 8
-
-
-def post(
-    site: Site, path: str, data: bytes, kind: str = "application/octet-stream"
-) -> httpx.Response:
-    return httpx.post(site.url + path, content=data, headers={"Content-Type": kind}, timeout=20)
-
-
-def test_requests_that_the_page_would_not_make_are_refused(site: Site) -> None:
-    assert post(site, "page/segment?model=colours", b"x", "text/plain").status_code == 415
-    assert (
-        post(site, "page/segment?model=colours", bytes(SETTINGS.max_bytes + 1)).status_code == 413
-    )
-    assert post(site, "page/segment?model=none", b"x").status_code == 404
-    assert "allowed is 64 to 1024" in post(site, "page/style?split=1&side=9999", b"xx").text
-
-
-def test_nothing_of_gradio_that_takes_files_or_addresses_is_served(site: Site) -> None:
-    for path in (
-        "gradio_api/file=/etc/passwd",
-        "gradio_api/proxy=http://127.0.0.1/",
-        "gradio_api/queue/data",
-        "monitoring",
-    ):
-        assert httpx.get(site.url + path).status_code == 404, path
-    for path in ("gradio_api/upload", "gradio_api/queue/join", "gradio_api/run/predict"):
-        assert httpx.post(site.url + path).status_code in (404, 405), path
-
-
-def test_the_page_names_no_other_server_and_calls_none(site: Site) -> None:
-    shell = httpx.get(site.url).text
-    assert "fonts.g" not in shell
-    assert 'rel="preconnect"' not in shell
-    assert {host for host, _ in CALLED} <= {"127.0.0.1"}
-
-
-def test_without_style_weights_the_tab_says_what_to_do() -> None:
-    client = asking(create_app({"only": predictor_of()}))
-    assert "Style transfer is off: start the server" in client.get("/").text
-    headers = {"Content-Type": "application/octet-stream"}
-    assert (
-        client.post("/page/style?split=1&side=64", content=b"xx", headers=headers).status_code
-        == 422
-    )
+def is_refused(port: int, path: str) -> bool:
+    with open_stream(port, b"", path) as lines:
+        return next(lines)[0] == 503

@@ -15,7 +15,7 @@ from pixelwise.cli.main import main
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.run import _listener, check_open, load_all, serve
+from pixelwise.serving.run import _listen, check_host, load_models, serve
 
 from .conftest import by_brightness, pixels, predictor_of
 
@@ -31,7 +31,7 @@ def slow(rgb):
         sys.stdin.readline()
     return by_brightness(rgb)
 
-serve({"a": predictor_of(slow)}, Settings(), host="127.0.0.1", port=0, said=lambda text: print(text, flush=True))
+serve({"a": predictor_of(slow)}, Settings(), host="127.0.0.1", port=0, log=lambda text: print(text, flush=True))
 print("ended well", flush=True)
 """
 
@@ -51,21 +51,21 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with log, subprocess.Popen(command, **pipes, stderr=log, text=True) as process:
         try:
-            said = process.stdout.readline()
-            url = said.split(" on ")[1].split(";")[0]
-            found = []
-            asking = threading.Thread(target=lambda: found.append(Client(url).labels(pixels())))
-            asking.start()
+            line = process.stdout.readline()
+            url = line.split(" on ")[1].split(";")[0]
+            masks = []
+            request = threading.Thread(target=lambda: masks.append(Client(url).labels(pixels())))
+            request.start()
             client = Client(url)
-            while b'pixelwise_held{model="a"} 1.0' not in client._ask("/metrics"):
+            while b'pixelwise_held{model="a"} 1.0' not in client._request("/metrics"):
                 pass
             process.send_signal(signal.SIGTERM)
             while reached(url):
                 pass
             process.stdin.write("\n")
             process.stdin.flush()
-            asking.join()
-            assert (found[0] == predictor_of().predict(pixels()).labels).all()
+            request.join()
+            assert (masks[0] == predictor_of().predict(pixels()).labels).all()
             assert process.stdout.read() == "ended well\n"
         finally:
             process.kill()
@@ -76,18 +76,18 @@ def test_a_stopped_server_finishes_what_it_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_an_address_that_others_reach_demands_a_token(host: str) -> None:
     with pytest.raises(ConfigError, match="give a --token"):
-        check_open(host, Settings())
-    check_open(host, Settings(token="long-enough-a-token"))
+        check_host(host, Settings())
+    check_host(host, Settings(token="long-enough-a-token"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_the_own_machine_needs_none(host: str) -> None:
-    check_open(host, Settings())
+    check_host(host, Settings())
 
 
 def test_answers_do_not_wait_for_an_acknowledgement() -> None:
     """Without TCP_NODELAY each answer of two writes takes 40 ms on an idle connection."""
-    with _listener("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -103,7 +103,7 @@ def test_a_port_in_use_is_said() -> None:
             Settings(),
             host="127.0.0.1",
             port=taken.getsockname()[1],
-            said=print,
+            log=print,
         )
 
 
@@ -114,7 +114,7 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
         seen.append(rgb.shape)
         return by_brightness(rgb)
 
-    def said(text: str) -> None:
+    def stop(text: str) -> None:
         assert seen == [(1, 3, 480, 640)]
         raise KeyboardInterrupt
 
@@ -126,23 +126,25 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
     ):
         monkeypatch.setattr(name, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
-        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, said=said)
+        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=stop)
 
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
     (tmp_path / "run.v2").mkdir()
-    given = [
+    models = [
         str(tmp_path / "run.v2"),
         "runs/small.onnx",
         "best=runs/a=b/model.safetensors",
         "portraits",
     ]
-    made: list[str] = []
-    found = load_all(given[:2] + given[3:], lambda model: made.append(model) or predictor_of())
-    assert list(found) == ["run.v2", "small", "portraits"]
-    assert made == given[:2] + given[3:]
+    loaded: list[str] = []
+    predictors = load_models(
+        models[:2] + models[3:], lambda model: loaded.append(model) or predictor_of()
+    )
+    assert list(predictors) == ["run.v2", "small", "portraits"]
+    assert loaded == models[:2] + models[3:]
     with pytest.raises(ConfigError, match="two models are called 'small'"):
-        load_all(["small.onnx", "other/small.xml"], lambda _: predictor_of())
+        load_models(["small.onnx", "other/small.xml"], lambda _: predictor_of())
 
 
 def test_the_command_refuses_in_one_line(

@@ -81,7 +81,7 @@ def serve(
     """Answer HTTP requests with masks, on the pipeline of `predict`."""
     from pixelwise.cli.console import TerminalProgress
     from pixelwise.inference.load import load
-    from pixelwise.serving.run import check_open, load_all
+    from pixelwise.serving.run import check_host, load_models
     from pixelwise.serving.run import serve as job
     from pixelwise.serving.settings import Settings
 
@@ -89,9 +89,9 @@ def serve(
     settings = replace(settings, style_weights=style_weights, style_network=style_network)
     if format is not None:
         settings = replace(settings, formats=tuple(format))
-    check_open(host, settings)  # before the models are loaded
+    check_host(host, settings)  # before the models are loaded
     progress = TerminalProgress()
     make = partial(
         load, device=device, precision=precision, tile=tile, runtime=runtime, progress=progress
     )
-    job(load_all(models, make), settings, host=host, port=port, said=progress.log)
+    job(load_models(models, make), settings, host=host, port=port, log=progress.log)

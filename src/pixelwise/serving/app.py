@@ -1,4 +1,4 @@
-"""The service: `create_app` puts predictors behind HTTP."""
+"""The ASGI application: `create_app` puts predictors behind HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -11,43 +11,42 @@ from pydantic import BaseModel
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
-from pixelwise.optional import is_installed
-from pixelwise.serving.error_handlers import ErrorBody, answer_problems
-from pixelwise.serving.idle_cleanup import tidy
-from pixelwise.serving.middleware import Guard, Meters
-from pixelwise.serving.page_style import Styler
-from pixelwise.serving.responses import Segmentation, Wish
+from pixelwise.serving.errors import ErrorBody, register_error_handlers
+from pixelwise.serving.idle_cleanup import release_idle_memory
+from pixelwise.serving.middleware import Metrics, RequestMiddleware
+from pixelwise.serving.page import add_page
+from pixelwise.serving.params import SegmentParams
+from pixelwise.serving.responses import Segmentation
 from pixelwise.serving.service import Service, Style
 from pixelwise.serving.settings import Settings
+from pixelwise.serving.style import StyleTransfer
 
-BODY = {
+IMAGE_FIELD = {"type": "string", "format": "binary", "description": "An image file."}
+REQUEST_BODY = {
     "required": True,
     "content": {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
                 "required": ["image"],
-                "properties": {
-                    "image": {"type": "string", "format": "binary", "description": "An image file."}
-                },
+                "properties": {"image": IMAGE_FIELD},
             }
         }
     },
 }
-FAULTS: dict[int | str, dict[str, Any]] = {
+Responses = dict[int | str, dict[str, Any]]
+# Of the middleware, so of every route.
+ACCESS_ERRORS: Responses = {status: {"model": ErrorBody} for status in (401, 403, 421)}
+SEGMENT_ERRORS: Responses = {
     status: {"model": ErrorBody} for status in (400, 404, 406, 408, 413, 415, 422, 503, 504)
 }
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 421)
-}
-"""Of the guard."""
-ANSWERS: dict[int | str, dict[str, Any]] = {
+SEGMENT_ANSWERS: Responses = {
     200: {
         "model": Segmentation,
         "description": "As `format` or Accept asks.",
         "content": {
-            kind: {"schema": {"type": "string", "format": "binary"}}
-            for kind in ("image/png", "image/jpeg")
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in ("image/png", "image/jpeg")
         },
     }
 }
@@ -81,68 +80,77 @@ def create_app(
 ) -> FastAPI:
     """An ASGI application that serves `predictors` by name, the first one by default.
 
-    With Gradio installed it has a page to try them too; `style` paints in its second tab, by
-    default with the weights that the settings name, if any. Raises ConfigError where there is no
-    predictor.
+    It has a page to try them too; `style` paints in its second tab, by default with the weights
+    that the settings name, if any. Raises ConfigError where there is no predictor.
     """
     settings = settings or Settings()
-    meters = Meters()
+    metrics = Metrics()
     if style is None and settings.style_weights:
-        style = Styler(settings.style_weights, settings.style_network)
-    service = Service(predictors, settings, meters, style)
-    lanes = [*service.lanes.values(), service.painting]
+        style = StyleTransfer(settings.style_weights, settings.style_network)
+    service = Service(predictors, settings, metrics, style)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for lane in lanes:
-                stack.callback(lane.close)
-            sweeper = asyncio.create_task(
-                tidy(lanes, [predictor.runner for predictor in predictors.values()])
-            )
-            stack.callback(sweeper.cancel)
+        async with _background(service):
             yield
 
     app = FastAPI(
         title="pixelwise",
         version=pixelwise.__version__,
         lifespan=lifespan,
-        responses=REFUSALS,
+        responses=ACCESS_ERRORS,
+        # the interactive docs would load scripts from elsewhere
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-    )  # the interactive docs would load scripts from elsewhere
-    answer_problems(app)
-    _add_routes(app, service)
-    if is_installed("gradio"):
-        from pixelwise.serving.page import mount_page
-
-        mount_page(app, service)
-    app.add_middleware(Guard, token=settings.token, meters=meters)
+    )
+    register_error_handlers(app)
+    _add_segment(app, service)
+    _add_monitoring(app, service)
+    add_page(app, service)
+    app.add_middleware(RequestMiddleware, token=settings.token, metrics=metrics)
     return app
 
 
-def _add_routes(app: FastAPI, service: Service) -> None:
+@asynccontextmanager
+async def _background(service: Service) -> AsyncIterator[None]:
+    """While the server runs: memory is cleaned up; afterwards the queues are closed."""
+    queues = [*service.queues.values(), service.style_queue]
+    runners = [predictor.runner for predictor in service.predictors.values()]
+    async with AsyncExitStack() as stack:
+        for queue in queues:
+            stack.callback(queue.close)
+        cleanup = asyncio.create_task(release_idle_memory(queues, runners))
+        stack.callback(cleanup.cancel)
+        yield
+
+
+def _add_segment(app: FastAPI, service: Service) -> None:
     @app.post(
         "/v1/segment",
         response_class=Response,
-        responses=ANSWERS | FAULTS,
-        openapi_extra={"requestBody": BODY},
+        responses=SEGMENT_ANSWERS | SEGMENT_ERRORS,
+        openapi_extra={"requestBody": REQUEST_BODY},
     )
-    async def segment(request: Request, wish: Annotated[Wish, Query()]) -> Response:
+    async def segment(request: Request, params: Annotated[SegmentParams, Query()]) -> Response:
         """Label an image."""
-        return await service.answer(request, wish)
+        return await service.handle(request, params)
 
     @app.get("/v1/models")
     async def models() -> Models:
         """The models and their classes."""
-        found = {name: predictor.classes for name, predictor in service.predictors.items()}
         cards = [
-            ModelCard(name=name, classes=list(known.names), palette=list(known.palette))
-            for name, known in found.items()
+            ModelCard(
+                name=name,
+                classes=list(predictor.classes.names),
+                palette=list(predictor.classes.palette),
+            )
+            for name, predictor in service.predictors.items()
         ]
         return Models(models=cards)
 
+
+def _add_monitoring(app: FastAPI, service: Service) -> None:
     @app.get("/healthz")
     async def healthz() -> Status:
         """Whether the process answers."""
@@ -151,11 +159,11 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", responses={503: {"model": Status}})
     async def readyz(response: Response) -> Status:
         """Whether it takes work: 503 while a model's queue is full."""
-        busy = any(lane.held >= lane.places for lane in service.lanes.values())
+        busy = any(queue.is_full for queue in service.queues.values())
         response.status_code = 503 if busy else 200
         return Status(status="busy" if busy else "ok")
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
         """Counters for Prometheus."""
-        return Response(generate_latest(service.meters.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -34,7 +34,7 @@ class ServerError(PixelwiseError):
 
 
 class Client:
-    """Asks the server at `url`, such as http://127.0.0.1:8000. `timeout` in seconds."""
+    """Sends images to the server at `url`, such as http://127.0.0.1:8000. `timeout` in seconds."""
 
     def __init__(self, url: str, *, token: str | None = None, timeout: float = 60.0) -> None:
         self.url = url.rstrip("/")
@@ -43,61 +43,65 @@ class Client:
 
     def models(self) -> list[dict[str, Any]]:
         """The models: `name`, `classes`, `palette`."""
-        found: list[dict[str, Any]] = json.loads(self._ask("/v1/models"))["models"]
-        return found
+        models: list[dict[str, Any]] = json.loads(self._request("/v1/models"))["models"]
+        return models
 
-    def labels(self, image: str | Path | bytes | Array, **wish: Any) -> Array:
+    def labels(self, image: str | Path | bytes | Array, **params: Any) -> Array:
         """Class ids (H, W) uint8, 255 where void."""
-        with Image.open(io.BytesIO(self.segment(image, format="mask", **wish))) as mask:
+        with Image.open(io.BytesIO(self.segment(image, format="mask", **params))) as mask:
             return np.array(mask)
 
-    def describe(self, image: str | Path | bytes | Array, **wish: Any) -> dict[str, Any]:
+    def describe(self, image: str | Path | bytes | Array, **params: Any) -> dict[str, Any]:
         """Shares and regions, as the JSON answer has them."""
-        found: dict[str, Any] = json.loads(self.segment(image, format="json", **wish))
-        return found
+        answer: dict[str, Any] = json.loads(self.segment(image, format="json", **params))
+        return answer
 
-    def segment(self, image: str | Path | bytes | Array, **wish: Any) -> bytes:
-        """The answer as it came, to a path, a file's bytes, or (H, W, 3) uint8; `wish` are the
-        parameters of /v1/segment, such as format, model, threshold, classes. Raises ServerError.
+    def segment(self, image: str | Path | bytes | Array, **params: Any) -> bytes:
+        """The answer as it came, to a path, a file's bytes, or (H, W, 3) uint8; `params` are those
+        of /v1/segment, such as format, model, threshold, classes. Raises ServerError.
         """
         if isinstance(image, np.ndarray):
             image = encode_image(image, "PNG")
         data = image if isinstance(image, bytes) else Path(image).read_bytes()
-        edge = uuid4().hex
-        head = f'--{edge}\r\nContent-Disposition: form-data; name="image"; filename="image"\r\n\r\n'
-        body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
-        query = urlencode(
-            {key: value for key, value in wish.items() if value is not None}, doseq=True
-        )
-        return self._ask(
-            f"/v1/segment?{query}", body, {"Content-Type": f"multipart/form-data; boundary={edge}"}
+        boundary = uuid4().hex
+        query = {name: value for name, value in params.items() if value is not None}
+        return self._request(
+            f"/v1/segment?{urlencode(query, doseq=True)}",
+            _encode_form(data, boundary),
+            {"Content-Type": f"multipart/form-data; boundary={boundary}"},
         )
 
-    def _ask(
+    def _request(
         self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> bytes:
         request = Request(self.url + path, body, self._headers | (headers or {}))
         try:
-            with urlopen(request, timeout=self.timeout) as answer:
-                found: bytes = answer.read()
-                return found
+            with urlopen(request, timeout=self.timeout) as response:
+                content: bytes = response.read()
+                return content
         except HTTPError as error:
-            raise _told(error) from error
+            raise _read_error(error) from error
         except (URLError, HTTPException, OSError) as error:
             raise ServerError(
                 f"no answer from {self.url} ({error}); is pixelwise serve running there?"
             ) from error
 
 
-def _told(error: HTTPError) -> ServerError:
+def _encode_form(data: bytes, boundary: str) -> bytes:
+    disposition = 'Content-Disposition: form-data; name="image"; filename="image"'
+    head = f"--{boundary}\r\n{disposition}\r\n\r\n"
+    return head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _read_error(error: HTTPError) -> ServerError:
     try:
-        fault = json.loads(error.read())["error"]
-    except (ValueError, KeyError, TypeError):  # something between, such as a proxy, answered
-        fault = {"code": "", "message": str(error)}
-    later = error.headers.get("Retry-After", "")
+        detail = json.loads(error.read())["error"]
+    except (ValueError, KeyError, TypeError):  # a proxy in between answered
+        detail = {"code": "", "message": str(error)}
+    retry_after = error.headers.get("Retry-After", "")
     return ServerError(
-        fault["message"],
+        detail["message"],
         status=error.code,
-        code=fault["code"],
-        retry_after=int(later) if later.isdecimal() else None,
+        code=detail["code"],
+        retry_after=int(retry_after) if retry_after.isdecimal() else None,
     )

@@ -6,23 +6,25 @@ from collections.abc import Collection
 
 from pixelwise.inference.tta import Runner, release_memory
 from pixelwise.malloc import trim_memory
-from pixelwise.serving.job_queue import Lane
+from pixelwise.serving.job_queue import JobQueue
 
-SECONDS = 5.0
+IDLE_S = 5.0
 
 
-async def tidy(lanes: Collection[Lane], runners: Collection[Runner]) -> None:
-    """For ever: once all lanes have rested for SECONDS, let go of what the runners and the C
-    library keep of memory.
+async def release_idle_memory(queues: Collection[JobQueue], runners: Collection[Runner]) -> None:
+    """For ever: once all queues have rested for IDLE_S seconds, let go of what the runners and the
+    C library keep of memory.
     """
-    before = swept = 0
+    last_count = 0
+    cleaned_count = 0
     while True:
-        await asyncio.sleep(SECONDS)
-        done = sum(lane.done for lane in lanes)
-        if done == before != swept and not any(lane.held for lane in lanes):
-            swept = done
+        await asyncio.sleep(IDLE_S)
+        count = sum(queue.finished for queue in queues)
+        idle = count == last_count and not any(queue.active for queue in queues)
+        if idle and count != cleaned_count:
+            cleaned_count = count
             await asyncio.to_thread(_release, runners)
-        before = done
+        last_count = count
 
 
 def _release(runners: Collection[Runner]) -> None:

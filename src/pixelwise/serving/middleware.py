@@ -14,34 +14,32 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixelwise.serving.error_handlers import GONE, ApiError
-from pixelwise.serving.settings import is_own
+from pixelwise.serving.errors import CLIENT_CLOSED_REQUEST, ApiError
+from pixelwise.serving.settings import is_loopback
 
 log = logging.getLogger("pixelwise.serving")
 
-OPEN = ("/healthz", "/readyz")
-STRICT = ("/v1", "/healthz", "/readyz", "/metrics", "/openapi.json")
-HEADERS = {
+PUBLIC_PATHS = ("/healthz", "/readyz")
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-PAGE = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
-    "'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; worker-src "
-    "'self' blob:; "
-    "frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'"
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+# Scripts, styles and requests of this server alone; images may also be made in the page. What the
+# camera gives is a stream, which needs no source.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""What Gradio's page needs: scripts and styles that stand in it, templates that it compiles,
-pictures that it makes. Nothing from other hosts.
-"""
+# Chromium takes the first scheme of the line and reads the rest as its parameters, so it asks for a
+# password only where Basic comes first and Bearer has a parameter too.
+AUTHENTICATE = {"WWW-Authenticate": 'Basic realm="pixelwise", Bearer realm="pixelwise"'}
 
 
-class Meters:
+class Metrics:
     """What /metrics tells of requests, beside the process's own memory and time."""
 
     def __init__(self) -> None:
@@ -61,17 +59,17 @@ class Meters:
         )
 
 
-class Guard:
-    """ASGI middleware; `token` is demanded of all but OPEN, as Bearer or as the password of Basic
-    (for browsers).
+class RequestMiddleware:
+    """ASGI middleware; `token` is demanded of all but PUBLIC_PATHS, as Bearer or as the password of
+    Basic (for browsers).
 
     Where it is None, a request has to name this machine by a name that only this machine uses.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, metrics: Metrics) -> None:
         self.app = app
         self.token = token
-        self.meters = meters
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -81,65 +79,49 @@ class Guard:
         start = time.perf_counter()
         status = 0
 
-        async def headed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(raw=message["headers"]), scope["path"], status)
+                _add_headers(MutableHeaders(raw=message["headers"]), status)
             await send(message)
 
         try:
-            await self._checked(scope, receive, headed)
+            app = self._check_access(scope) or self.app
+            await app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("a fault of the server")
+            log.exception("internal error")
             if status:  # half an answer is out: the connection has to end
                 raise
-            await ApiError(500, "internal", "a fault of the server; its log has it").response()(
-                scope, receive, headed
-            )
+            error = ApiError(500, "internal", "internal error; see the server's log")
+            await error.response()(scope, receive, send_with_headers)
         finally:
-            self._note(scope, status, time.perf_counter() - start)
+            self._record(scope, status, time.perf_counter() - start)
 
-    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = (
-            None if scope["path"] in OPEN else self._refusal(scope["method"], Headers(scope=scope))
-        )
-        await (self.app if refused is None else refused.response())(scope, receive, send)
+    def _check_access(self, scope: Scope) -> ASGIApp | None:
+        """The answer to a request that is refused, else None."""
+        if scope["path"] in PUBLIC_PATHS:
+            return None
+        headers = Headers(scope=scope)
+        error = _check_origin(scope["method"], headers)
+        if error is None and self.token is None:
+            error = _check_host(headers)
+        elif error is None and self.token is not None:
+            error = _check_token(headers, self.token)
+        return None if error is None else error.response()
 
-    def _refusal(self, method: str, headers: Headers) -> ApiError | None:
-        if method == "POST" and headers.get("sec-fetch-site", "none") not in (
-            "none",
-            "same-origin",
-        ):
-            return ApiError(403, "other_origin", "pages of other origins may not ask")
-        if self.token is None:
-            # else a page whose name is made to lead here (DNS rebinding) could read what only this
-            # machine may
-            said = (
-                "without a token only this machine is served, as localhost or 127.0.0.1: start "
-                "it with --token"
-            )
-            return None if is_own(_host(headers)) else ApiError(421, "other_host", said)
-        ask = {"WWW-Authenticate": 'Bearer, Basic realm="pixelwise"'}
-        shown = _shows(headers.get("authorization", ""), self.token)
-        return (
-            None
-            if shown
-            else ApiError(401, "no_token", "send the header Authorization: Bearer TOKEN", ask)
-        )
-
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "other")  # never what a client made up
-        status = status or GONE
-        self.meters.requests.labels(route, status).inc()
-        self.meters.seconds.labels(route).observe(seconds)
-        asked = {
+        status = status or CLIENT_CLOSED_REQUEST
+        self.metrics.requests.labels(route, status).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        fields = {
             "method": scope["method"],
             "route": route,
             "status": status,
             "seconds": round(seconds, 4),
         }
-        log.info("request", extra={"fields": asked})
+        log.info("request", extra={"fields": fields})
 
 
 class JsonLines(logging.Formatter):
@@ -159,31 +141,55 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def _host(headers: Headers) -> str:
+def _check_origin(method: str, headers: Headers) -> ApiError | None:
+    site = headers.get("sec-fetch-site", "none")
+    if method == "POST" and site not in ("none", "same-origin"):
+        return ApiError(403, "other_origin", "pages of other origins may not send requests")
+    return None
+
+
+def _check_host(headers: Headers) -> ApiError | None:
+    # else a page whose name is made to lead here (DNS rebinding) could read what only this machine
+    # may
+    if is_loopback(_parse_host(headers)):
+        return None
+    return ApiError(
+        421,
+        "other_host",
+        "without a token only this machine is served, as localhost or 127.0.0.1: start it with "
+        "--token",
+    )
+
+
+def _parse_host(headers: Headers) -> str:
     try:
         return urlsplit(f"//{headers.get('host', '')}").hostname or ""
     except ValueError:
         return ""
 
 
-def _shows(authorization: str, token: str) -> bool:
-    scheme, _, shown = authorization.partition(" ")
-    secret = shown.strip().encode("latin-1")
+def _check_token(headers: Headers, token: str) -> ApiError | None:
+    if _has_token(headers, token):
+        return None
+    message = "send the header Authorization: Bearer TOKEN"
+    return ApiError(401, "no_token", message, AUTHENTICATE)
+
+
+def _has_token(headers: Headers, token: str) -> bool:
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    secret = credentials.strip().encode("latin-1")
     if scheme.lower() == "basic":
         try:
             secret = base64.b64decode(secret, validate=True).partition(b":")[2]
         except binascii.Error:
             return False
+    # compared in constant time: how long it takes tells nothing of the token
     return scheme.lower() in ("basic", "bearer") and hmac.compare_digest(secret, token.encode())
 
 
-def _add_headers(headers: MutableHeaders, path: str, status: int) -> None:
-    for name, value in HEADERS.items():
-        headers[name] = value
-    headers["Content-Security-Policy"] = NOTHING if path.startswith(STRICT) else PAGE
-    named_by_hash = status == 200 and path.startswith(
-        "/assets/"
-    )  # Gradio's scripts: megabytes at each visit otherwise
-    headers.setdefault(
-        "Cache-Control", "private, max-age=31536000, immutable" if named_by_hash else "no-store"
-    )
+def _add_headers(headers: MutableHeaders, status: int) -> None:
+    headers.update(SECURITY_HEADERS)
+    if status != 304:  # it would replace the policy of the document that the browser has kept
+        document = headers.get("content-type", "").startswith("text/html")
+        headers["Content-Security-Policy"] = PAGE_POLICY if document else DATA_POLICY
+    headers.setdefault("Cache-Control", "no-store")

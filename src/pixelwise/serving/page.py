@@ -1,157 +1,269 @@
-"""The page for people: a picture in, its classes over it. Gradio makes the shell, tabs and theme.
+"""The page for people: an image in, its classes over it. Files in static/, and routes of its own.
 
-Gradio keeps every value that goes through its events for an hour after the visitor has left, and
-writes uploads to disk. So pictures take a road of their own, /page/..., that keeps nothing, and of
-Gradio's routes only the shell's stay.
+Images take a road of their own, /page/..., which reports progress and keeps nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import base64
+import gzip
+import json
+import logging
+import math
+import mimetypes
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import gradio as gr
 import matplotlib
 import numpy as np
-from fastapi import FastAPI
-from starlette.responses import Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from PIL import Image
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
+from pixelwise.classes import VOID_COLOUR, quantize_confidence
 from pixelwise.datasets.synthetic import draw_scene
-from pixelwise.errors import ConfigError
-from pixelwise.io.images import Array, read_rgb
-from pixelwise.serving.job_queue import Job
-from pixelwise.serving.page_result import answer, data_url
-from pixelwise.serving.page_stream import Lines
+from pixelwise.errors import ConfigError, PixelwiseError
+from pixelwise.inference.predictor import Result
+from pixelwise.io.images import Array, encode_image, read_rgb
+from pixelwise.serving.errors import ApiError
+from pixelwise.serving.job_queue import Job, JobQueue
+from pixelwise.serving.params import SegmentParams
+from pixelwise.serving.responses import encode
 from pixelwise.serving.service import Service
 from pixelwise.serving.settings import Settings
-from pixelwise.serving.upload import check_header, decode
+from pixelwise.serving.upload import body_size_limit, check_header, decode, read_bytes
 
-SIDES = range(64, 1025)
-OFF = (
+STATIC = Path(__file__).with_name("static")
+# A browser asks each time whether a file is still the same: no mixture of two versions.
+REVALIDATE = {"Cache-Control": "no-cache"}
+# Larger images are shown smaller, so that a browser repaints them at once; mask and data keep
+# their size.
+MAX_VIEW_PIXELS = 4_000_000
+STYLE_SIDES = range(64, 1025)
+STYLE_OFF = (
     "Style transfer is off: start the server with --style-weights FILE (torchvision's VGG-19) "
     "to have it here."
 )
-_SHELL = {
-    "/",
-    "/config",
-    "/theme.css",
-    "/favicon.ico",
-    "/manifest.json",
-    "/static/{path:path}",
-    "/assets/{path:path}",
-}
-_FONTS = [
-    "system-ui",
-    "sans-serif",
-]  # of the visitor's machine: Gradio's own would come from another server
+Work = Callable[[bytes, Job], dict[str, object]]
+_DEFAULTS = SegmentParams.model_validate({})
+_log = logging.getLogger(__name__)
 
 
-def mount_page(app: FastAPI, service: Service) -> None:
+class Example(BaseModel):
+    """An image to try; its address is relative to the page."""
+
+    title: str
+    address: str
+
+
+class PageSettings(BaseModel):
+    """What the page's script has to know of the server; `style_notice` is empty where style is
+    on.
+    """
+
+    models: list[str]
+    max_bytes: int
+    style_notice: str
+    examples: list[Example]
+
+
+class PageFiles(StaticFiles):
+    """The files of the page, which a browser may keep as long as the server says they are new."""
+
+    def file_response(self, *args: object, **options: object) -> Response:
+        """As StaticFiles answers, with one more header."""
+        response = super().file_response(*args, **options)  # type: ignore[arg-type]
+        response.headers.update(REVALIDATE)
+        return response
+
+
+def add_page(app: FastAPI, service: Service) -> None:
     """Serve the page at "/" of `app`. What a visitor can cause is shown to them as the error's
     message.
     """
+    # Windows may call a script text/plain, which no browser runs beside `nosniff`.
+    mimetypes.add_type("text/javascript", ".js")
+    app.mount("/static", PageFiles(directory=STATIC))
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def index() -> Response:
+        return FileResponse(STATIC / "index.html", headers=REVALIDATE)
+
+    _add_settings(app, service)
+    _add_streams(app, service)
+
+
+def _add_settings(app: FastAPI, service: Service) -> None:
+    examples = draw_examples()
+    files = [encode_image(rgb, "JPEG") for rgb in examples.values()]
+    settings = PageSettings(
+        models=list(service.queues),
+        max_bytes=service.settings.max_bytes,
+        style_notice=STYLE_OFF if service.style is None else "",
+        examples=[
+            Example(title=title, address=f"page/examples/{number}")
+            for number, title in enumerate(examples)
+        ],
+    )
+
+    @app.get("/page/settings", include_in_schema=False)
+    async def page_settings() -> PageSettings:
+        return settings
+
+    @app.get("/page/examples/{number}", include_in_schema=False)
+    async def example(number: int) -> Response:
+        if number not in range(len(files)):
+            raise ApiError(404, "not_found", f"there are {len(files)} examples, from 0 on")
+        return Response(files[number], media_type="image/jpeg")
+
+
+def _add_streams(app: FastAPI, service: Service) -> None:
     settings = service.settings
     style = service.style
 
     @app.post("/page/segment", include_in_schema=False)
-    async def segmented(model: str) -> Response:
+    async def segment(model: str) -> Response:
         def work(body: bytes, job: Job) -> dict[str, object]:
             check_header(body, settings)
-            return answer(service.labelled(model, body, job), model)
+            return describe_result(service.segment(model, body, job), model)
 
-        return Lines(service.lane(model), settings, work)
+        return ProgressStream(service.get_queue(model), settings, work)
 
     @app.post("/page/style", include_in_schema=False)
-    async def styled(split: int, side: int) -> Response:
-        if style is None or side not in SIDES:
-            raise ConfigError(
-                OFF if style is None else f"side is {side}: allowed is {SIDES[0]} to {SIDES[-1]}"
-            )
+    async def transfer_style(split: int, side: int) -> Response:
+        if style is None:
+            raise ConfigError(STYLE_OFF)
+        if side not in STYLE_SIDES:
+            allowed = f"{STYLE_SIDES[0]} to {STYLE_SIDES[-1]}"
+            raise ConfigError(f"side is {side}: allowed is {allowed}")
 
         def work(body: bytes, job: Job) -> dict[str, object]:
-            content, painting = (_read(part, settings) for part in (body[:split], body[split:]))
-            return {"image": data_url(style(content, painting, side, job.say))}
+            content = _read_image(body[:split], settings)
+            painting = _read_image(body[split:], settings)
+            return {"image": encode_data_url(style(content, painting, side, job.report_progress))}
 
-        return Lines(service.painting, settings, work)
-
-    _in_a_loop(partial(_mount, app, list(service.lanes), style is not None, settings.max_bytes))
+        return ProgressStream(service.style_queue, settings, work)
 
 
-def _read(data: bytes, settings: Settings) -> Array:
+def _read_image(data: bytes, settings: Settings) -> Array:
     check_header(data, settings)
     return decode(data, settings)
 
 
-def examples() -> list[dict[str, str]]:
-    """Pictures to try: drawn shapes and the portrait that comes with Matplotlib, each with a title
-    and a data URL.
+def draw_examples() -> dict[str, Array]:
+    """Images to try, by title, (H, W, 3) uint8: drawn shapes and the portrait that comes with
+    Matplotlib.
     """
     rng = np.random.default_rng(4)
-    made = {f"Shapes {number}": draw_scene(rng, (360, 480), 7)[0] for number in (1, 2)}
+    examples = {f"Shapes {number}": draw_scene(rng, (360, 480), 7)[0] for number in (1, 2)}
     portrait = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
     if portrait.is_file():
-        made["Portrait of Grace Hopper"] = read_rgb(portrait)
-    return [{"title": title, "address": data_url(rgb)} for title, rgb in made.items()]
+        examples["Portrait of Grace Hopper"] = read_rgb(portrait)
+    return examples
 
 
-def _in_a_loop(call: Callable[[], None]) -> None:
-    """Where no event loop runs, Gradio opens some that it never closes."""
+class ProgressStream(Response):
+    """Lines of JSON: {"progress": 0 to 1} while `work` goes on in `queue`, then {"answer": ...} or
+    {"error": {"message": ...}}.
 
-    async def called() -> None:
-        call()
+    The settings' deadline is for the upload, and then for each step: a large image may take as long
+    as it gets on.
+    """
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(called())
-    else:
-        call()
+    def __init__(self, queue: JobQueue, settings: Settings, work: Work) -> None:
+        self.queue = queue
+        self.settings = settings
+        self.work = work
+        self.background = None
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hold a place from the first byte of the upload to the last one of the answer, or until
+        the visitor leaves.
+        """
+        request = Request(scope, receive)
+        deadline = self.settings.deadline
+        with self.queue.acquire(body_size_limit(request, self.settings)) as job:
+            try:
+                body = await asyncio.wait_for(read_bytes(request, self.settings), deadline)
+            except TimeoutError as error:
+                message = f"the file was not received within {deadline:g} s"
+                raise ApiError(408, "upload_too_slow", message) from error
+            lines = self._stream_lines(body, job)
+            await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
 
-def _mount(app: FastAPI, names: Sequence[str], style: bool, most: int) -> None:
-    lifespan = app.router.lifespan_context
-    gr.mount_gradio_app(
-        app,
-        _shell(names, style, most),
-        "/",
-        theme=gr.themes.Soft(primary_hue="teal", font=_FONTS, font_mono=["monospace"]),
-        css=_asset("page.css"),
-        footer_links=[],
-        run_history=False,
-        show_error=False,
-        enable_monitoring=False,
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
-    )
-    # without Gradio's queue: unused, it looks for work all the time
-    app.router.lifespan_context = lifespan
-    mounted: Any = (
-        app.router.routes.pop()
-    )  # it would answer all other paths too, and allow other origins
-    for route in mounted.app.router.routes:
-        if getattr(route, "path", "") in _SHELL:
-            route.include_in_schema = False
-            app.router.routes.append(route)
-
-
-def _shell(names: Sequence[str], style: bool, most: int) -> gr.Blocks:
-    blocks: gr.Blocks
-    with gr.Blocks(title="pixelwise", analytics_enabled=False) as blocks:
-        gr.HTML("<h1>pixelwise</h1>")
-        with gr.Tab("Segment"):
-            _part(
-                "segment", names=list(names), examples=examples(), most=most, megabytes=most >> 20
+    async def _stream_lines(self, body: bytes, job: Job) -> AsyncIterator[str]:
+        deadline = self.settings.deadline
+        loop = asyncio.get_running_loop()
+        updates = asyncio.Queue[float | None]()  # shares, then None when the work has ended
+        job.on_progress = lambda share: loop.call_soon_threadsafe(updates.put_nowait, share)
+        result = asyncio.wrap_future(job.start(partial(self._answer, body, job)))
+        result.add_done_callback(lambda _: updates.put_nowait(None))
+        try:
+            while (share := await asyncio.wait_for(updates.get(), deadline)) is not None:
+                yield _json_line(progress=share)
+            yield await result
+        except (PixelwiseError, ApiError) as error:
+            yield _error_line(str(error))
+        except TimeoutError:
+            yield _error_line(
+                f"no progress for {deadline:g} s: the server is too busy; try again later"
             )
-        with gr.Tab("Style"):
-            _part("style", off="" if style else OFF, most=most)
-    return blocks
+        except Exception:
+            _log.exception("internal error in a request of the page")
+            yield _error_line("something went wrong on the server; see its log")
+        finally:
+            result.cancel()
+
+    def _answer(self, body: bytes, job: Job) -> str:
+        # megabytes of JSON: encoded in the worker's thread, not in the event loop
+        return _json_line(answer=self.work(body, job))
 
 
-def _part(name: str, **values: object) -> None:
-    script = _asset("page.js") + _asset(f"page_{name}.js")
-    html = _asset(f"page_{name}.html")
-    gr.HTML(html_template=html, js_on_load=script, apply_default_css=False, **values)  # type: ignore[arg-type]
+def _json_line(**entry: object) -> str:
+    return json.dumps(entry) + "\n"
 
 
-def _asset(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+def _error_line(message: str) -> str:
+    return _json_line(error={"message": message})
+
+
+def describe_result(result: Result, model: str) -> dict[str, object]:
+    """What the page's viewer needs of a result, as JSON can hold it.
+
+    classes: name and colour by id. image: a JPEG of at most MAX_VIEW_PIXELS as data URL; labels and
+    confidence (255 = sure) at its size (`view`, height and width), bytes row by row, compressed
+    with gzip, in base64. mask: the whole palette PNG in base64. data: the JSON of /v1/segment.
+    """
+    step = max(1, math.ceil((result.labels.size / MAX_VIEW_PIXELS) ** 0.5))
+    labels = np.ascontiguousarray(result.labels[::step, ::step])  # (H / step, W / step)
+    confidence = quantize_confidence(result.confidence[::step, ::step])
+    photo = result.rgb
+    if step > 1:
+        width_height = labels.shape[::-1]
+        photo = np.asarray(Image.fromarray(photo).resize(width_height, Image.Resampling.BOX))
+    return {
+        "size": result.labels.shape,
+        "view": labels.shape,
+        "classes": [
+            {"name": name, "colour": colour}
+            for name, colour in zip(result.classes, result.palette, strict=True)
+        ],
+        "void": VOID_COLOUR,
+        "image": encode_data_url(photo),
+        "labels": _pack(labels),
+        "confidence": _pack(confidence),
+        "mask": base64.b64encode(encode(result, _DEFAULTS, "mask", model)).decode(),
+        "data": encode(result, _DEFAULTS, "json", model).decode(),
+    }
+
+
+def encode_data_url(rgb: Array) -> str:
+    """(H, W, 3) uint8 as a JPEG within an address."""
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_image(rgb, 'JPEG')).decode()}"
+
+
+def _pack(plane: Array) -> str:
+    return base64.b64encode(gzip.compress(plane.tobytes(), compresslevel=1)).decode()

@@ -1,5 +1,5 @@
-"""A server process: refused where it would be open to others without a token, stopped without
-losing what it holds.
+"""A server process: refused where others could reach it without a token, stopped without losing
+the requests that it holds.
 """
 
 import gc
@@ -18,33 +18,38 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.malloc import single_arena
 from pixelwise.optional import require_package
-from pixelwise.serving.settings import Settings, is_own
+from pixelwise.serving.settings import Settings, is_loopback
+
+# Large enough for any burst; the kernel's own limit is net.core.somaxconn.
+BACKLOG = 2048
+# New objects between two collections of garbage: rarer than by default, as requests leave few.
+GC_THRESHOLD = 5000
 
 
-def load_all(
-    models: Sequence[str], make: Callable[[str], Predictor] = load
+def load_models(
+    models: Sequence[str], load_model: Callable[[str], Predictor] = load
 ) -> dict[str, Predictor]:
     """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for
     two of one name.
     """
     single_arena()
     predictors = dict[str, Predictor]()
-    for given in models:
-        name, _, model = given.rpartition("=")
-        name = name or _name(Path(model))
+    for argument in models:
+        name, _, model = argument.rpartition("=")
+        name = name or _model_name(Path(model))
         if name in predictors:
             raise ConfigError(f"two models are called '{name}': name them, as in first={model}")
-        predictors[name] = make(model)
+        predictors[name] = load_model(model)
     return predictors
 
 
-def _name(model: Path) -> str:
+def _model_name(model: Path) -> str:
     return (model if model.is_dir() else model.with_suffix("")).resolve().name
 
 
-def check_open(host: str, settings: Settings) -> None:
+def check_host(host: str, settings: Settings) -> None:
     """Raises ConfigError for an address that others reach, without a token."""
-    if settings.token is None and not is_own(host):
+    if settings.token is None and not is_loopback(host):
         raise ConfigError(
             f"host {host} can be reached by others: give a --token (or PIXELWISE_TOKEN), or "
             "127.0.0.1"
@@ -57,61 +62,63 @@ def serve(
     *,
     host: str,
     port: int,
-    said: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is held. `said` is told the address; port 0
-    takes a free one.
+    """Serve until SIGTERM or SIGINT, then finish the requests that are held. `log` receives the
+    address; port 0 takes a free one.
 
-    Each model labels a drawn picture first. Raises ConfigError for an address that cannot be had
-    and for one that others reach, without a token.
+    Each model labels a drawn image first. Raises ConfigError for an address that cannot be had and
+    for one that others reach, without a token.
     """
-    check_open(host, settings)
+    check_host(host, settings)
     for package in ("fastapi", "python_multipart", "prometheus_client"):
         require_package(package)
     uvicorn = require_package("uvicorn")
     from pixelwise.serving.app import create_app
-    from pixelwise.serving.middleware import JsonLines
 
-    app = create_app(predictors, settings)
     config = uvicorn.Config(
-        app,
+        create_app(predictors, settings),
         log_config=None,
         access_log=False,
         server_header=False,
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline) + 1,
     )
-    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
-    with _listener(host, port) as listener:
-        for predictor in (
-            predictors.values()
-        ):  # what the first picture would wait for: runtimes compared, memory taken
-            predictor.predict(scene)
-        _log_to_stderr(JsonLines())
-        for number in (
-            signal.SIGTERM,
-            signal.SIGINT,
-        ):  # uvicorn takes them, and raises them again when all is done
-            signal.signal(number, signal.SIG_IGN)
-        gc.collect()
-        # the models' objects live on: garbage is looked for among those of requests alone
-        gc.freeze()
-        gc.set_threshold(5000)
+    with _listen(host, port) as listener:
+        _warm_up(predictors)
+        _prepare_process()
         name = f"[{host}]" if ":" in host else host
-        said(
-            f"serving {', '.join(predictors)} on http://{name}:{listener.getsockname()[1]}; "
-            "stop with Ctrl-C"
-        )
+        url = f"http://{name}:{listener.getsockname()[1]}"
+        log(f"serving {', '.join(predictors)} on {url}; stop with Ctrl-C")
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def _warm_up(predictors: dict[str, Predictor]) -> None:
+    """What the first image would wait for: runtimes are compared, memory is taken."""
+    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
+    for predictor in predictors.values():
+        predictor.predict(scene)
+
+
+def _prepare_process() -> None:
+    from pixelwise.serving.middleware import JsonLines
+
+    _log_to_stderr(JsonLines())
+    # uvicorn handles them, and raises them again when all is done
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    gc.collect()
+    # the models' objects live on: garbage is looked for among those of requests alone
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+
+
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-        listener.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # else an answer's body waits 40 ms for an ACK
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        # else an answer's body waits 40 ms for an ACK
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except (OSError, OverflowError) as error:
         raise ConfigError(
@@ -119,9 +126,9 @@ def _listener(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _log_to_stderr(form: logging.Formatter) -> None:
+def _log_to_stderr(formatter: logging.Formatter) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(form)
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
     root.level = logging.WARNING

@@ -18,121 +18,121 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.inference.tta import Logits, Pixels
 from pixelwise.io.images import Array
-from pixelwise.serving.error_handlers import ApiError
-from pixelwise.serving.job_queue import Job, Lane
-from pixelwise.serving.middleware import Meters
-from pixelwise.serving.responses import MEDIA, Wish, chosen, encode, refuse_unknown, wanted_format
+from pixelwise.serving.errors import ApiError
+from pixelwise.serving.job_queue import Job, JobQueue
+from pixelwise.serving.middleware import Metrics
+from pixelwise.serving.params import SegmentParams, check_class_names, choose_format
+from pixelwise.serving.responses import MEDIA_TYPES, apply_params, encode
 from pixelwise.serving.settings import Settings
-from pixelwise.serving.upload import check_header, decode, promised, read_upload
+from pixelwise.serving.upload import body_size_limit, check_header, decode, read_upload
 
+# (content, style, side, on_progress) to an image, all (H, W, 3) uint8; `side` pixels at most;
+# on_progress receives 0 to 1.
 Style = Callable[[Array, Array, int, Callable[[float], None]], Array]
-"""(content, style, side, progress) to a picture, all (H, W, 3) uint8; `side` pixels at most;
-progress gets 0 to 1.
-"""
 
-HELD_BYTES = 512 * 2**20
-"""Image files of one model that are held at once."""
-
-PAINTERS = 4
-"""Pictures of the second tab in work or waiting. One is painted at a time: each takes gigabytes and
-all cores.
-"""
+# Bytes of image files that are held at once for one model.
+MAX_QUEUE_BYTES = 512 * 2**20
+# Style transfers that wait or are in work. One runs at a time: each takes gigabytes and all cores.
+MAX_STYLE_JOBS = 4
 
 
 class Service:
-    """Models by name, each behind its lane; the first is the default."""
+    """Models by name, each behind its queue; the first is the default."""
 
     def __init__(
         self,
         predictors: Mapping[str, Predictor],
         settings: Settings,
-        meters: Meters,
+        metrics: Metrics,
         style: Style | None,
     ) -> None:
         if not predictors:
             raise ConfigError("there is no model to serve: give at least one")
         self.predictors = predictors
         self.settings = settings
-        self.meters = meters
+        self.metrics = metrics
         self.style = style
-        limits: dict[str, Any] = {"room": HELD_BYTES, "seconds": settings.deadline / 2}
-        self.lanes = {name: Lane(settings.queue, **limits) for name in predictors}
-        self.painting = Lane(PAINTERS, threads=1)
-        held = Gauge(
+        self.queues = {
+            name: JobQueue(
+                settings.queue, max_bytes=MAX_QUEUE_BYTES, max_wait_s=settings.deadline / 2
+            )
+            for name in predictors
+        }
+        self.style_queue = JobQueue(MAX_STYLE_JOBS, threads=1)
+        gauge = Gauge(
             "pixelwise_held",
             "Requests that wait or are in work.",
             ("model",),
-            registry=meters.registry,
+            registry=metrics.registry,
         )
-        for name, lane in self.lanes.items():
-            held.labels(name).set_function(partial(getattr, lane, "held"))
+        for name, queue in self.queues.items():
+            gauge.labels(name).set_function(partial(getattr, queue, "active"))
 
-    def lane(self, name: str) -> Lane:
-        """The lane of a model. Raises ApiError where there is none of that name."""
-        if name not in self.lanes:
-            raise ApiError(
-                404,
-                "unknown_model",
-                f"no model of that name: choose one of {', '.join(self.lanes)}",
-            )
-        return self.lanes[name]
+    def get_queue(self, name: str) -> JobQueue:
+        """The queue of a model. Raises ApiError where there is none of that name."""
+        if name not in self.queues:
+            names = ", ".join(self.queues)
+            raise ApiError(404, "unknown_model", f"no model of that name: choose one of {names}")
+        return self.queues[name]
 
-    def labelled(self, name: str, data: bytes, job: Job) -> Result:
-        """The file `data`, labelled, for a thread of the model's lane; `job` hears what share of
+    def segment(self, name: str, data: bytes, job: Job) -> Result:
+        """Label the image file `data` in a thread of the model's queue; `job` hears which share of
         tiles has begun.
         """
         predictor = self.predictors[name]
-        rgb = decode(data, self.settings)
+        rgb = decode(data, self.settings)  # (H, W, 3)
         plan = predictor.plan(*rgb.shape[:2])
         total = len(plan.rows) * len(plan.columns)
-        begun = count()
+        numbers = count()
 
-        def run(tile: Pixels) -> Logits:
-            job.say(next(begun) / total)
+        def run_tile(tile: Pixels) -> Logits:
+            job.report_progress(next(numbers) / total)
             return predictor.runner(tile)
 
-        watched = copy.copy(predictor)
-        watched.runner = run
-        result = watched.predict(rgb)
-        self.meters.pixels.labels(name).inc(result.labels.size)
+        reporting = copy.copy(predictor)
+        reporting.runner = run_tile
+        result = reporting.predict(rgb)
+        self.metrics.pixels.labels(name).inc(result.labels.size)
         return result
 
-    async def answer(self, request: Request, wish: Wish) -> Response:
+    async def handle(self, request: Request, params: SegmentParams) -> Response:
         """The whole of POST /v1/segment."""
-        kind = wanted_format(wish, request.headers.get("accept", "*/*"))
-        name = next(iter(self.lanes)) if wish.model is None else wish.model
-        lane = self.lane(name)
-        refuse_unknown(wish, self.predictors[name].classes.names)
+        kind = choose_format(params, request.headers.get("accept", "*/*"))
+        name = next(iter(self.queues)) if params.model is None else params.model
+        queue = self.get_queue(name)
+        check_class_names(params, self.predictors[name].classes.names)
 
         def work(data: bytes, job: Job) -> bytes:
-            return encode(chosen(self.labelled(name, data, job), wish), wish, kind, name)
+            result = apply_params(self.segment(name, data, job), params)
+            return encode(result, params, kind, name)
 
-        with lane.place(promised(request, self.settings)) as job:
+        with queue.acquire(body_size_limit(request, self.settings)) as job:
             try:
                 async with asyncio.timeout(self.settings.deadline):
                     data = await read_upload(request, self.settings)
                     await asyncio.to_thread(check_header, data, self.settings)
-                    body = await _unless_gone(request, job.start(partial(work, data, job)))
+                    body = await _await_result(request, job.start(partial(work, data, job)))
             except TimeoutError as error:
-                status, code = (
-                    (408, "upload_too_slow") if job.future is None else (504, "deadline_passed")
-                )
-                raise ApiError(
-                    status, code, f"not done within {self.settings.deadline:g} s"
-                ) from error
-        return Response(body, media_type=MEDIA[kind])
+                raise self._deadline_error(job) from error
+        return Response(body, media_type=MEDIA_TYPES[kind])
+
+    def _deadline_error(self, job: Job) -> ApiError:
+        message = f"not done within {self.settings.deadline:g} s"
+        if job.future is None:
+            return ApiError(408, "upload_too_slow", message)
+        return ApiError(504, "deadline_passed", message)
 
 
-async def _unless_gone(request: Request, future: Future[bytes]) -> bytes:
+async def _await_result(request: Request, future: Future[bytes]) -> bytes:
     """The result, or ClientDisconnect as soon as the client has left."""
-    # the body is read: all that can still come is the end
-    gone: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
+    # the body is read: all that can still come is the end of the connection
+    disconnect: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
     result = asyncio.wrap_future(future)
     try:
-        await asyncio.wait({gone, result}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({disconnect, result}, return_when=asyncio.FIRST_COMPLETED)
         if not result.done():
             raise ClientDisconnect
         return result.result()
     finally:
-        gone.cancel()
+        disconnect.cancel()
         result.cancel()

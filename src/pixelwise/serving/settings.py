@@ -8,34 +8,50 @@ from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.io.images import MAX_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
+_POSITIVE = ("max_bytes", "max_pixels", "max_side", "queue", "deadline")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits of a server, each checked before an image is decoded.
-
-    token: what a client must show, at least SHORTEST_TOKEN characters of ASCII, or None. max_bytes
-    of an image file, max_pixels and max_side of its picture; formats, of FORMATS. queue: requests
-    of one model that are held at once, those in work too, as long as they are likely to be done
-    within half the deadline; deadline: seconds from a request's first byte to its answer; on the
-    page, those in which it gets on. style_weights: a file for `style_network`, with which the page
-    paints in styles. Raises ConfigError for what cannot be.
+    """Limits of a server, each checked before an image is decoded. Raises ConfigError for values
+    out of range.
     """
 
     token: str | None = None
+    """What a client must show: at least MIN_TOKEN_LENGTH ASCII characters, or None for no token."""
+
     max_bytes: int = 20 * 2**20
+    """Bytes of an image file."""
+
     max_pixels: int = 50_000_000
+    """Pixels of an image, at most MAX_PIXELS of pixelwise.io.images."""
+
     max_side: int = 16_384
+    """Pixels of an image's longer side."""
+
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
+    """File formats that are read, of FORMATS."""
+
     queue: int = 256
+    """Requests of one model that are held at once, those in work too, as long as they are likely to
+    be done within half the deadline.
+    """
+
     deadline: float = 60.0
+    """Seconds from a request's first byte to its answer; on the page, from each step of progress to
+    the next.
+    """
+
     style_weights: Path | None = None
+    """A weights file of `style_network`, with which the page transfers styles; None for off."""
+
     style_network: str = "vgg19"
+    """vgg19, vgg16 or a timm encoder."""
 
     def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_pixels", "max_side", "queue", "deadline"):
-            if not getattr(self, name) > 0:
+        for name in _POSITIVE:
+            if not getattr(self, name) > 0:  # NaN too
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a number above 0")
         if self.max_pixels > MAX_PIXELS:
             raise ConfigError(
@@ -46,16 +62,18 @@ class Settings:
                 raise unknown_choice_error("format", name, FORMATS)
         if self.style_weights is not None and not self.style_weights.is_file():
             raise ConfigError(f"style weights {self.style_weights}: no such file")
-        if self.token is not None and (
-            len(self.token) < SHORTEST_TOKEN or not self.token.isascii()
-        ):
-            raise ConfigError(
-                f"a token must have at least {SHORTEST_TOKEN} characters of ASCII: take a "
-                "long random one"
-            )
+        if self.token is not None:
+            _check_token(self.token)
 
 
-def is_own(host: str) -> bool:
+def _check_token(token: str) -> None:
+    if len(token) < MIN_TOKEN_LENGTH or not token.isascii():
+        raise ConfigError(
+            f"a token must have at least {MIN_TOKEN_LENGTH} ASCII characters: use a long random one"
+        )
+
+
+def is_loopback(host: str) -> bool:
     """Whether an address or name is one by which only this machine reaches itself."""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""From a request's body to pixels: every limit is checked before a picture is decoded, and nothing
+"""From a request's body to pixels: every limit is checked before an image is decoded, and nothing
 touches the disk.
 """
 
@@ -11,19 +11,19 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
 from pixelwise.io.images import Array, read_header_size, read_rgb
-from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.errors import ApiError
 from pixelwise.serving.settings import Settings
 
-FRAME = 16 * 1024
-"""Bytes that a body may have beside the image: boundaries and headers."""
+# Bytes that a body may have beside the image: boundaries and headers.
+FORM_OVERHEAD = 16 * 1024
+# Passes over the image that a progressive JPEG may ask for: ten are usual, and a file could hold a
+# day's work.
+MAX_JPEG_SCANS = 500
+_JPEG_START = b"\xff\xd8"
+_JPEG_SCAN = b"\xff\xda"
 
-SCANS = 500
-"""Passes over the picture that a progressive JPEG may ask for: ten are usual, and a file could hold
-a day's work.
-"""
 
-
-class _InMemory(MultiPartParser):
+class _InMemoryParser(MultiPartParser):
     spool_max_size = sys.maxsize
 
     def close(self) -> None:
@@ -31,11 +31,11 @@ class _InMemory(MultiPartParser):
             file.close()
 
 
-def promised(request: Request, settings: Settings) -> int:
+def body_size_limit(request: Request, settings: Settings) -> int:
     """Bytes that the body will have at most: as its header says, or those allowed."""
-    said = request.headers.get("content-length", "")
-    limit = settings.max_bytes + FRAME
-    return min(int(said), limit) if said.isdecimal() else limit
+    limit = settings.max_bytes + FORM_OVERHEAD
+    length = _content_length(request)
+    return limit if length is None else min(length, limit)
 
 
 async def read_upload(request: Request, settings: Settings) -> bytes:
@@ -44,37 +44,18 @@ async def read_upload(request: Request, settings: Settings) -> bytes:
     Raises ApiError for another kind of body, one above the limit (as soon as that shows) and one
     without that field.
     """
-    if (
-        request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        != "multipart/form-data"
-    ):
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    if media_type.strip().lower() != "multipart/form-data":
         raise ApiError(
             415,
             "not_multipart",
             "send the image as the field `image` of a multipart/form-data body",
         )
-    limit = settings.max_bytes + FRAME
-    promised = request.headers.get("content-length", "")
-    if promised.isdecimal() and int(promised) > limit:
+    limit = settings.max_bytes + FORM_OVERHEAD
+    length = _content_length(request)
+    if length is not None and length > limit:
         raise _too_many_bytes(settings)
-    parser = _InMemory(
-        request.headers, _limited(request, limit, settings), max_files=1, max_fields=0
-    )
-    try:
-        file = (await parser.parse()).get("image")
-        if not isinstance(file, UploadFile):
-            raise ApiError(422, "no_image", "there is no file in the field `image`")
-        data = await file.read()
-    except (
-        MultiPartException,
-        ValueError,
-        LookupError,
-    ) as error:  # the latter of odd names and character sets
-        raise ApiError(
-            400, "bad_multipart", f"the body is no multipart form with one file ({error})"
-        ) from error
-    finally:
-        parser.close()
+    data = await _parse_form(request, limit, settings)
     if len(data) > settings.max_bytes:
         raise _too_many_bytes(settings)
     return data
@@ -86,21 +67,13 @@ async def read_bytes(request: Request, settings: Settings) -> bytes:
     """
     if request.headers.get("content-type") != "application/octet-stream":
         raise ApiError(415, "not_bytes", "send the file's bytes as application/octet-stream")
-    return b"".join([chunk async for chunk in _limited(request, settings.max_bytes, settings)])
-
-
-async def _limited(request: Request, limit: int, settings: Settings) -> AsyncGenerator[bytes, None]:
-    came = 0
-    async for chunk in request.stream():
-        came += len(chunk)
-        if came > limit:
-            raise _too_many_bytes(settings)
-        yield chunk
+    chunks = [chunk async for chunk in _limit_stream(request, settings.max_bytes, settings)]
+    return b"".join(chunks)
 
 
 def check_header(data: bytes, settings: Settings) -> None:
-    """Raises ApiError for a file of another format or a picture above the limits, by what its
-    header says.
+    """Raises ApiError for a file of another format or an image above the limits, by what its header
+    says.
     """
     try:
         size = read_header_size(data, formats=settings.formats)
@@ -111,18 +84,15 @@ def check_header(data: bytes, settings: Settings) -> None:
         raise ApiError(
             415, "unknown_format", f"the file is damaged or of another format than {allowed}"
         )
-    if data[:2] == b"\xff\xd8" and (scans := data.count(b"\xff\xda")) > SCANS:
-        raise ApiError(
-            413, "too_many_scans", f"the JPEG has {scans} scans: allowed are {SCANS}; save it anew"
-        )
+    if data.startswith(_JPEG_START):
+        _check_scans(data)
     height, width = size
     if height * width > settings.max_pixels or max(size) > settings.max_side:
         raise ApiError(
             413,
             "too_many_pixels",
-            f"the picture has {height} x {width} pixels (height x width): allowed are "
-            f"{settings.max_pixels} pixels, "
-            f"{settings.max_side} a side",
+            f"the image has {height} x {width} pixels (height x width): at most "
+            f"{settings.max_pixels} pixels and {settings.max_side} a side are allowed",
         )
 
 
@@ -134,10 +104,53 @@ def decode(data: bytes, settings: Settings) -> Array:
         return read_rgb(data, formats=settings.formats)
     except ImageError:
         raise
-    except Exception as error:  # a decoder's faults on damaged files are no closed list
+    except Exception as error:  # a decoder's errors on damaged files are no closed list
         raise ImageError(
-            f"the image: cannot be decoded ({type(error).__name__}); save it anew"
+            f"the image: cannot be decoded ({type(error).__name__}); save it again"
         ) from error
+
+
+def _content_length(request: Request) -> int | None:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isdecimal() else None
+
+
+async def _parse_form(request: Request, limit: int, settings: Settings) -> bytes:
+    stream = _limit_stream(request, limit, settings)
+    parser = _InMemoryParser(request.headers, stream, max_files=1, max_fields=0)
+    try:
+        file = (await parser.parse()).get("image")
+        if not isinstance(file, UploadFile):
+            raise ApiError(422, "no_image", "there is no file in the field `image`")
+        return await file.read()
+    # ValueError and LookupError come of odd names and character sets
+    except (MultiPartException, ValueError, LookupError) as error:
+        raise ApiError(
+            400, "bad_multipart", f"the body is no multipart form with one file ({error})"
+        ) from error
+    finally:
+        parser.close()
+
+
+async def _limit_stream(
+    request: Request, limit: int, settings: Settings
+) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit:
+            raise _too_many_bytes(settings)
+        yield chunk
+
+
+def _check_scans(data: bytes) -> None:
+    scans = data.count(_JPEG_SCAN)
+    if scans > MAX_JPEG_SCANS:
+        raise ApiError(
+            413,
+            "too_many_scans",
+            f"the JPEG has {scans} scans: at most {MAX_JPEG_SCANS} are allowed; save it again",
+        )
 
 
 def _too_many_bytes(settings: Settings) -> ApiError:

@@ -1,4 +1,4 @@
-"""What a client is told when something is wrong: `{"error": {"code": ..., "message": ...}}`."""
+"""What a client receives when something is wrong: `{"error": {"code": ..., "message": ...}}`."""
 
 import json
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from starlette.requests import ClientDisconnect
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.serving.job_queue import BusyError
 
-GONE = 499
-"""Logged where the client left before its answer, as nginx does; nobody receives it."""
+# Logged where the client left before its answer, as nginx does; nobody receives it.
+CLIENT_CLOSED_REQUEST = 499
 
 
-class Fault(BaseModel):
+class ErrorDetail(BaseModel):
     """`code` stays the same from version to version; `message` is for people."""
 
     code: str
@@ -27,7 +27,7 @@ class Fault(BaseModel):
 class ErrorBody(BaseModel):
     """The body of every answer from 400 on."""
 
-    error: Fault
+    error: ErrorDetail
 
 
 class ApiError(Exception):
@@ -49,35 +49,34 @@ class ApiError(Exception):
         return Response(body, self.status, headers=self.headers, media_type="application/json")
 
 
-def answer_problems(app: FastAPI) -> None:
+def register_error_handlers(app: FastAPI) -> None:
     """Give every error that a client can cause the one shape."""
 
     @app.exception_handler(ApiError)
-    async def problem(_: Request, error: ApiError) -> Response:
+    async def api_error(_: Request, error: ApiError) -> Response:
         return error.response()
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        said = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
-        return ApiError(422, "invalid_parameter", said).response()
+    async def invalid_parameter(_: Request, error: RequestValidationError) -> Response:
+        messages = [f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors()]
+        return ApiError(422, "invalid_parameter", "; ".join(messages)).response()
 
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> Response:
+    async def http_error(_: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         return ApiError(error.status_code, code, str(error.detail), error.headers).response()
 
     @app.exception_handler(BusyError)
-    async def busy(_: Request, error: BusyError) -> Response:
-        return ApiError(
-            503, "queue_full", str(error), {"Retry-After": str(error.seconds)}
-        ).response()
+    async def queue_full(_: Request, error: BusyError) -> Response:
+        headers = {"Retry-After": str(error.retry_after)}
+        return ApiError(503, "queue_full", str(error), headers).response()
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(_: Request, error: ClientDisconnect) -> Response:
-        return Response(status_code=GONE)
+    async def client_gone(_: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     @app.exception_handler(ImageError)
-    async def unreadable(_: Request, error: ImageError) -> Response:
+    async def unreadable_image(_: Request, error: ImageError) -> Response:
         return ApiError(422, "unreadable_image", str(error)).response()
 
     @app.exception_handler(ConfigError)

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings, create_app
 
-from .conftest import asking, file_of, pixels, post, predictor_of
+from .conftest import client_of, file_of, pixels, post, predictor_of
 
 
 def code(answer) -> tuple[int, str]:
@@ -22,7 +22,7 @@ def code(answer) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def strict() -> TestClient:
     limits = Settings(max_bytes=20_000, max_pixels=5000, max_side=200, formats=("PNG", "JPEG"))
-    return asking(create_app({"a": predictor_of()}, limits))
+    return client_of(create_app({"a": predictor_of()}, limits))
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def test_a_body_that_is_no_form_is_named(
 
 def test_other_fields_and_two_files_are_refused(strict: TestClient) -> None:
     image = file_of(pixels(8, 8))
-    both = [("image", ("a.png", image)), ("image", ("b.png", image))]
-    assert code(strict.post("/v1/segment", files=both)) == (400, "bad_multipart")
+    files = [("image", ("a.png", image)), ("image", ("b.png", image))]
+    assert code(strict.post("/v1/segment", files=files)) == (400, "bad_multipart")
     assert code(strict.post("/v1/segment", files={"picture": image})) == (422, "no_image")
 
 

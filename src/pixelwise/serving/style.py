@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Styler:
+class StyleTransfer:
     """`pixelwise stylize` with the weights of a file: `network` is vgg19, vgg16 or a timm
     encoder.
     """
@@ -24,32 +24,35 @@ class Styler:
     steps: int = 200
 
     def __call__(
-        self, content: Array, style: Array, side: int, progress: Callable[[float], None]
+        self, content: Array, style: Array, side: int, on_progress: Callable[[float], None]
     ) -> Array:
         """`content` in the style of `style`, all (H, W, 3) uint8, fitted into `side` pixels;
-        `progress` gets 0 to 1.
+        `on_progress` receives 0 to 1.
         """
         from pixelwise.style_transfer.stylize_image import stylize
 
-        done = stylize(
-            Image.fromarray(content),  # type: ignore[arg-type]  # where nothing is written, anything that can be read
+        stylized = stylize(
+            Image.fromarray(content),  # type: ignore[arg-type]  # read like any source
             [(Image.fromarray(style), 1.0)],  # type: ignore[list-item]
             size=(side, side),
             network=self.network,
             weights=str(self.weights),
             steps=self.steps,
-            progress=_Told(progress),
+            progress=ProgressCallback(on_progress),
         )
-        return done.rgb
+        return stylized.rgb
 
 
-class _Told(Progress):
-    def __init__(self, progress: Callable[[float], None]) -> None:
-        self.progress = progress
+class ProgressCallback(Progress):
+    """Passes the share of a job's units that have begun to a function."""
+
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        self.on_progress = on_progress
 
     def track(
         self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
     ) -> Iterator[T]:
-        for done, item in enumerate(items):
-            self.progress(min(1.0, done * weight / total))
+        """Pass `items` on, each `weight` of `total` units."""
+        for count, item in enumerate(items):
+            self.on_progress(min(1.0, count * weight / total))
             yield item

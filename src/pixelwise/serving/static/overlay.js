@@ -1,0 +1,66 @@
+// Labels and confidence to colours: arithmetic on arrays alone, nothing of the document.
+
+export const VOID = 255;
+const DIMMED = 50; // opacity, of 255, of classes beside the highlighted one
+
+/** Pixels by class and confidence: entry 256 * class + confidence. */
+export function countPixels(labels, confidence) {
+  const counts = new Uint32Array(256 * 256);
+  for (let i = 0; i < labels.length; i++) counts[labels[i] * 256 + confidence[i]]++;
+  return counts;
+}
+
+/** How many pixels of a class have a confidence of `from` up to, but not including, `to`. */
+export function sumCounts(counts, id, from = 0, to = 256) {
+  return counts.subarray(id * 256 + from, id * 256 + to).reduce((sum, count) => sum + count, 0);
+}
+
+/** A pixel as ImageData holds it on little-endian machines. */
+function abgr([red, green, blue], alpha) {
+  return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/** Transparent colours of cividis (Nunez et al. 2018) by confidence; the stops are page.css's. */
+function confidenceColours() {
+  const stops = [[0, 32, 77], [87, 93, 109], [165, 156, 116], [255, 234, 70]];
+  return Uint32Array.from({ length: 256 }, (_, confidence) => {
+    const place = (confidence / 255) * 3;
+    const below = Math.min(2, Math.floor(place));
+    const share = place - below;
+    const mix = (low, i) => Math.round(low + share * (stops[below + 1][i] - low));
+    return abgr(stops[below].map(mix), 0);
+  });
+}
+
+const CONFIDENCE_COLOURS = confidenceColours();
+
+/**
+ * Paint every pixel.
+ * result: labels, confidence, classes, voidColour. view: least (confidence, 0 to 255),
+ * byConfidence, isShown(id), highlighted (a class or null).
+ */
+export function paintPixels(pixels, result, view) {
+  const { labels, confidence, classes, voidColour } = result;
+  const alphas = new Uint32Array(256);
+  const colours = new Uint32Array(256);
+  classes.forEach(({ colour }, id) => {
+    const alpha = opacityOf(id, view);
+    alphas[id] = (alpha << 24) >>> 0;
+    // black is the background by convention: the picture itself stays
+    colours[id] = colour.some(Boolean) ? abgr(colour, alpha) : 0;
+  });
+  const empty = abgr(voidColour, 255);
+  for (let i = 0; i < labels.length; i++) {
+    const id = labels[i];
+    if (confidence[i] < view.least) pixels[i] = empty;
+    else if (!view.byConfidence) pixels[i] = colours[id];
+    else pixels[i] = (CONFIDENCE_COLOURS[confidence[i]] | alphas[id]) >>> 0;
+  }
+}
+
+function opacityOf(id, { isShown, highlighted }) {
+  if (!isShown(id)) return 0;
+  // no class steps back behind one that is hidden itself
+  const dimmed = highlighted !== null && highlighted !== id && isShown(highlighted);
+  return dimmed ? DIMMED : 255;
+}

@@ -1,0 +1,74 @@
+// One request at a time of a panel, with its progress bar, its status line and its alert.
+import { postBytes } from "./api.js";
+import { partsOf, percent } from "./dom.js";
+
+export class PanelRequest {
+  #find;
+  #maxBytes;
+  #running = null; // the newest request: it ends an older one
+
+  constructor(panel, maxBytes) {
+    this.#find = partsOf(panel);
+    this.#maxBytes = maxBytes;
+    this.#find("stop").addEventListener("click", () => this.#stop());
+  }
+
+  /** The answer, or null where it failed (which the alert tells) or was given up. */
+  async send(path, body, label) {
+    this.#running?.abort();
+    const control = new AbortController();
+    this.#running = control;
+    this.#start(label);
+    try {
+      if (body.size > this.#maxBytes) {
+        throw new Error(`the file is too large: at most ${this.#maxBytes} bytes are allowed`);
+      }
+      const onProgress = (share) => this.#advance(label, share);
+      return await postBytes(path, body, { signal: control.signal, onProgress });
+    } catch (error) {
+      if (!control.signal.aborted) this.fail(error);
+      return null;
+    } finally {
+      if (this.#running === control) this.#end();
+    }
+  }
+
+  /** Show text in the status line. */
+  report(text) {
+    this.#find("status").textContent = text;
+  }
+
+  /** Show an error in the alert. */
+  fail(error) {
+    // fetch knows no other word for a lost connection than TypeError
+    const lost = error instanceof TypeError;
+    const alert = this.#find("alert");
+    alert.textContent = lost ? "the server cannot be reached; try again" : error.message;
+    alert.hidden = false;
+    this.report("");
+  }
+
+  #start(label) {
+    this.#find("alert").hidden = true;
+    this.#find("progress").removeAttribute("value");
+    this.#find("progress").hidden = false;
+    this.#find("stop").hidden = false;
+    this.report(label);
+  }
+
+  #advance(label, share) {
+    this.#find("progress").value = share;
+    this.report(`${label} ${percent(share)}`);
+  }
+
+  #end() {
+    this.#running = null;
+    this.#find("progress").hidden = true;
+    this.#find("stop").hidden = true;
+  }
+
+  #stop() {
+    this.#running?.abort(); // the server stops at the next tile or step
+    this.report("Stopped.");
+  }
+}

@@ -1,0 +1,169 @@
+// The viewer of a result: after the upload all happens here, without the server.
+import { download, partsOf, percent } from "./dom.js";
+import { decodeBase64, showImage, unpack } from "./images.js";
+import { Legend } from "./legend.js";
+import { VOID, countPixels, paintPixels } from "./overlay.js";
+
+export class ResultView {
+  #find;
+  #layer;
+  #context;
+  #legend;
+  #result = null;
+  #stem = "picture"; // of the files to download
+  #highlighted = null;
+
+  constructor(panel) {
+    this.#find = partsOf(panel);
+    this.#layer = this.#find("layer");
+    this.#context = this.#layer.getContext("2d");
+    this.#legend = new Legend(this.#find("legend"), {
+      onChange: () => this.#paint(),
+      onHighlight: (id) => this.#highlight(id),
+    });
+    this.#listen();
+    this.#setOpacity();
+    this.#setCompare();
+  }
+
+  /** Show the server's answer of /page/segment; downloads are called after `stem`. */
+  async show(answer, stem) {
+    const [labels, confidence] = await Promise.all([
+      unpack(answer.labels),
+      unpack(answer.confidence),
+    ]);
+    const [height, width] = answer.view;
+    const image = new ImageData(width, height);
+    this.#result = {
+      labels,
+      confidence,
+      image,
+      pixels: new Uint32Array(image.data.buffer),
+      counts: countPixels(labels, confidence),
+      classes: answer.classes,
+      voidColour: answer.void,
+      mask: answer.mask,
+      data: answer.data,
+    };
+    this.#stem = stem;
+    this.#layer.width = width;
+    this.#layer.height = height;
+    await showImage(this.#find("photo"), answer.image);
+    this.#find("shown").style.setProperty("--shape", width / height);
+    this.#find("under").textContent = "Point at the picture to see what a pixel is.";
+    const absent = this.#legend.fill(this.#result);
+    this.#find("absent").textContent = absent.length ? `Not found: ${absent.join(", ")}.` : "";
+    this.#find("empty").hidden = true;
+    this.#find("shown").hidden = false;
+    this.#find("tune").hidden = false;
+    this.#paint();
+    this.#find("shown").scrollIntoView({ block: "nearest" });
+  }
+
+  #listen() {
+    const on = (part, kind, act) => this.#find(part).addEventListener(kind, act);
+    on("least", "input", () => {
+      this.#find("least-value").textContent = `${this.#find("least").value} %`;
+      this.#paint();
+    });
+    for (const part of ["classes", "confidence"]) on(part, "change", () => this.#setMode());
+    on("opacity", "input", () => this.#setOpacity());
+    on("compare", "input", () => this.#setCompare());
+    on("all", "click", () => this.#legend.setAll(true));
+    on("none", "click", () => this.#legend.setAll(false));
+    for (const kind of ["pointermove", "pointerdown"]) {
+      on("stage", kind, (event) => this.#describePixel(event));
+    }
+    on("stage", "pointerleave", () => this.#highlight(null));
+    on("save-mask", "click", () => this.#saveMask());
+    on("save-overlay", "click", () => this.#saveOverlay());
+    on("save-data", "click", () => this.#saveData());
+  }
+
+  #least() {
+    return Math.round(this.#find("least").value * 2.55); // percent to a byte
+  }
+
+  #paint() {
+    if (!this.#result) return;
+    paintPixels(this.#result.pixels, this.#result, {
+      least: this.#least(),
+      byConfidence: this.#find("confidence").checked,
+      isShown: (id) => this.#legend.isShown(id),
+      highlighted: this.#highlighted,
+    });
+    this.#context.putImageData(this.#result.image, 0, 0);
+    const shares = this.#legend.update(this.#result, this.#least());
+    this.#layer.setAttribute("aria-label", `Classes found: ${shares}`);
+  }
+
+  #highlight(id) {
+    if (id === this.#highlighted) return;
+    this.#highlighted = id;
+    this.#legend.mark(id);
+    this.#paint();
+  }
+
+  #describePixel(event) {
+    if (!this.#result) return;
+    const { labels, confidence, classes } = this.#result;
+    const { width, height } = this.#layer;
+    const box = this.#layer.getBoundingClientRect();
+    const column = Math.floor(((event.clientX - box.left) / box.width) * width);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * height);
+    if (column < 0 || row < 0 || column >= width || row >= height) return;
+    const place = row * width + column;
+    const id = labels[place];
+    const name = classes[id]?.name ?? "void";
+    const sure = percent(confidence[place] / 255);
+    this.#find("under").textContent = `${name}, ${sure} sure (column ${column}, row ${row})`;
+    this.#highlight(confidence[place] < this.#least() ? VOID : id);
+  }
+
+  #setMode() {
+    this.#find("heat").hidden = !this.#find("confidence").checked;
+    this.#paint();
+  }
+
+  #setOpacity() {
+    const opacity = this.#find("opacity").value;
+    this.#layer.style.opacity = opacity / 100;
+    this.#find("opacity-value").textContent = `${opacity} %`;
+  }
+
+  #setCompare() {
+    const share = this.#find("compare").value;
+    const edge = this.#find("edge");
+    this.#layer.style.clipPath = `inset(0 0 0 ${share}%)`;
+    edge.style.left = `${share}%`;
+    edge.hidden = !(share > 0 && share < 100);
+    this.#find("compare").setAttribute("aria-valuetext", `${share} % before`);
+  }
+
+  #saveMask() {
+    const mask = new Blob([decodeBase64(this.#result.mask)], { type: "image/png" });
+    download(mask, `${this.#stem}_mask.png`);
+  }
+
+  #saveData() {
+    const data = new Blob([this.#result.data], { type: "application/json" });
+    download(data, `${this.#stem}.json`);
+  }
+
+  /** As it is seen: opacity, hidden classes, and the part before the slider without the layer. */
+  #saveOverlay() {
+    const { width, height } = this.#layer;
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext("2d");
+    const start = Math.round((this.#find("compare").value / 100) * width);
+    context.drawImage(this.#find("photo"), 0, 0, width, height);
+    context.globalAlpha = this.#find("opacity").value / 100;
+    context.beginPath();
+    context.rect(start, 0, width, height);
+    context.clip();
+    context.drawImage(this.#layer, 0, 0);
+    canvas.toBlob((blob) => download(blob, `${this.#stem}_overlay.png`));
+  }
+}

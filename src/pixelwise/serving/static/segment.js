@@ -1,0 +1,39 @@
+// The tab Segment: a picture goes to the server once.
+import { setUpCamera } from "./camera.js";
+import { partsOf } from "./dom.js";
+import { listExamples, receiveImages, stemOf } from "./images.js";
+import { PanelRequest } from "./request.js";
+import { ResultView } from "./result.js";
+
+export async function setUpSegment(panel, settings) {
+  const find = partsOf(panel);
+  const request = new PanelRequest(panel, settings.max_bytes);
+  const view = new ResultView(panel);
+  const models = find("model");
+  let file = null; // the last one: another model labels it again
+
+  async function segment(image) {
+    file = image;
+    const start = performance.now();
+    const path = `page/segment?model=${encodeURIComponent(models.value)}`;
+    const label = `Segmenting ${image.name ?? "the picture"} ...`;
+    const answer = await request.send(path, image, label);
+    if (!answer) return;
+    await view.show(answer, stemOf(image));
+    request.report(summarize(answer, (performance.now() - start) / 1000));
+  }
+
+  find("megabytes").textContent = Math.floor(settings.max_bytes / 2 ** 20);
+  models.append(...settings.models.map((name) => new Option(name)));
+  find("models").hidden = settings.models.length < 2;
+  models.addEventListener("change", () => file && segment(file));
+  receiveImages(panel, segment);
+  setUpCamera(panel, segment, (error) => request.fail(error));
+  await listExamples(find("examples"), settings.examples, segment);
+}
+
+function summarize({ size, view }, seconds) {
+  const scaled = size[0] === view[0] ? "" : `, shown as ${view[0]} x ${view[1]}`;
+  const pixels = `${size[0]} x ${size[1]} pixels (height x width)`;
+  return `Done in ${seconds.toFixed(1)} s: ${pixels}${scaled}.`;
+}

@@ -1,0 +1,51 @@
+// The tab Style: a photo in the style of a painting, where the server has a style network.
+import { download, partsOf } from "./dom.js";
+import { decodeDataUrl, showImage } from "./images.js";
+import { PanelRequest } from "./request.js";
+
+export function setUpStyle(panel, settings) {
+  const find = partsOf(panel);
+  if (settings.style_notice) {
+    find("notice").textContent = settings.style_notice;
+    find("notice").hidden = false;
+    find("form").hidden = true;
+    find("view").hidden = true;
+    return;
+  }
+  const request = new PanelRequest(panel, settings.max_bytes);
+  const files = {};
+
+  function choose(part, file) {
+    files[part] = file;
+    const thumb = find(`${part}-shown`);
+    URL.revokeObjectURL(thumb.src);
+    thumb.src = URL.createObjectURL(file);
+    thumb.hidden = false;
+    const complete = Boolean(files.content && files.painting);
+    find("paint").disabled = !complete;
+    request.report(complete ? "" : "Choose the other one too.");
+  }
+
+  async function paint() {
+    const { content, painting } = files;
+    const path = `page/style?split=${content.size}&side=${find("side").value}`;
+    const answer = await request.send(path, new Blob([content, painting]), "Painting ...");
+    if (!answer) return;
+    const styled = find("styled");
+    await showImage(styled, answer.image);
+    find("shown").style.setProperty("--shape", styled.naturalWidth / styled.naturalHeight);
+    find("empty").hidden = true;
+    find("shown").hidden = false;
+    request.report("Done.");
+  }
+
+  for (const part of ["content", "painting"]) {
+    find(part).addEventListener("change", ({ target }) => {
+      if (target.files.length) choose(part, target.files[0]); // none where the choice was cancelled
+    });
+  }
+  find("paint").addEventListener("click", paint);
+  find("save-styled").addEventListener("click", () => {
+    download(decodeDataUrl(find("styled").src), "styled.jpg");
+  });
+}
