@@ -22,12 +22,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from faults import FAULTS, Fault, Patient, save_mask
+from faults import FAULTS, Fault, SampleSet, save_mask
 from machine import provenance
 from PIL import Image
 
-from pixelwise.checks.examine import Checkup, examine
-from pixelwise.checks.issue_types import KINDS
+from pixelwise.checks.examine import CheckResult, examine
+from pixelwise.datasets.issue_types import ISSUE_TYPES
 from pixelwise.datasets.registry import open_dataset
 
 TRAIN = 40
@@ -70,7 +70,7 @@ def faults(data: Path, only: str) -> list[str]:
             ", ".join(f"{f.id} {f.places}" for f in seen.findings.of(s)) or "none"
             for s in ("error", "warning", "note")
         ]
-        lines.append(f"| {name} | {len(seen.looks)} | {' | '.join(said)} |")
+        lines.append(f"| {name} | {len(seen.pairs)} | {' | '.join(said)} |")
     rows = []
     score = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
@@ -78,9 +78,9 @@ def faults(data: Path, only: str) -> list[str]:
             name: sample(data, name, Path(folder) / name)
             for name in ("street", "animals", "people")
         }
-        clean = {name: spots(examine(patient.root)) for name, patient in sets.items()}
+        clean = {name: spots(examine(sample_set.root)) for name, sample_set in sets.items()}
         errors = {
-            name: sorted({kind for kind, _ in them if KINDS[kind].severity == "error"})
+            name: sorted({kind for kind, _ in them if ISSUE_TYPES[kind].severity == "error"})
             for name, them in clean.items()
         }
         for fault in FAULTS:
@@ -88,7 +88,7 @@ def faults(data: Path, only: str) -> list[str]:
                 for name in fault.sets:
                     for mild in (False, True):
                         found, named, new = plant(
-                            fault, sets[name], clean[name], mild, Path(folder) / "patient"
+                            fault, sets[name], clean[name], mild, Path(folder) / "sample_set"
                         )
                         form = "mild" if mild else "strong"
                         rows.append(
@@ -114,12 +114,12 @@ def faults(data: Path, only: str) -> list[str]:
 
 
 def plant(
-    fault: Fault, patient: Patient, clean: set[tuple[str, str]], mild: bool, folder: Path
+    fault: Fault, sample_set: SampleSet, clean: set[tuple[str, str]], mild: bool, folder: Path
 ) -> tuple[str, str, str]:
     """(found, named rightly, the new kinds)."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(patient.root, folder)
-    sick = Patient(folder, patient.binary, patient.names, patient.palette)
+    shutil.copytree(sample_set.root, folder)
+    sick = SampleSet(folder, sample_set.binary, sample_set.names, sample_set.palette)
     files = {path.name for path in fault.plant(sick, mild)}
     stems = {Path(name).stem.removesuffix("_matte") for name in files}
     try:
@@ -139,19 +139,21 @@ def plant(
     return ("yes" if new else "no"), ("yes" if named else "no"), ", ".join(sorted(new)) or "none"
 
 
-def spots(found: Checkup) -> set[tuple[str, str]]:
+def spots(found: CheckResult) -> set[tuple[str, str]]:
     """(kind, file name or text) of everything found."""
-    return {(f.id, hit.file.name if hit.file else "") for f in found.findings for hit in f.hits}
+    return {
+        (f.id, issue.file.name if issue.file else "") for f in found.findings for issue in f.issues
+    }
 
 
-def sample(data: Path, name: str, folder: Path) -> Patient:
+def sample(data: Path, name: str, folder: Path) -> SampleSet:
     """A clean sample as a plain folder: 40 pairs to train, 12 to validate and to test, evenly
     drawn.
     """
     source = {"street": "camvid", "animals": "voc", "people": "portraits"}[name]
     dataset = open_dataset(data / source)
     binary = name == "people"
-    patient = Patient(folder, binary, dataset.classes.names, dataset.classes.palette)
+    sample_set = SampleSet(folder, binary, dataset.classes.names, dataset.classes.palette)
     pools = {
         "train": dataset.pairs("train"),
         "test": dataset.pairs("test" if "test" in dataset.splits else "val"),
@@ -177,11 +179,11 @@ def sample(data: Path, name: str, folder: Path) -> Patient:
             save_mask(
                 folder / "masks" / split / f"{pair.name}.png",
                 np.asarray(labels.resize(size, Image.Resampling.NEAREST)),
-                patient,
+                sample_set,
             )
     if not binary:
-        (folder / "classes.txt").write_text("\n".join(patient.names) + "\n")
-    return patient
+        (folder / "classes.txt").write_text("\n".join(sample_set.names) + "\n")
+    return sample_set
 
 
 def many(data: Path, count: int, folder: Path | None) -> list[str]:

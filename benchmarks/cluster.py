@@ -35,8 +35,8 @@ from typing import Any
 from machine import provenance
 from PIL import Image
 
-from pixelwise.cluster.manifest import read_manifest
-from pixelwise.io.storage import Store
+from pixelwise.inference.manifest import read_manifest
+from pixelwise.io.storage import open_store
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 OPTIONS = "--runtime openvino --precision bfloat16"
@@ -244,7 +244,7 @@ def masks(folder: Path) -> set[str]:
 def outcome(work: Path, part: str) -> dict[str, int]:
     """How many masks are those of one process, and what the manifest says."""
     both = masks(work / "alone") & masks(work / part)
-    store = Store(str(work / part))
+    store = open_store(str(work / part))
     same = sum(
         (work / part / name).read_bytes() == (work / "alone" / name).read_bytes() for name in both
     )

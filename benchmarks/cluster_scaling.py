@@ -24,13 +24,13 @@ from typing import Any
 
 from machine import provenance
 
-from pixelwise.cluster.batching import LARGEST, deal, share
-from pixelwise.cluster.engine import Cluster, connected
-from pixelwise.cluster.manifest import Manifest
-from pixelwise.cluster.pool import Pool
+from pixelwise.cluster.engine import Cluster, connect
+from pixelwise.cluster.executor import RayExecutor
+from pixelwise.inference.batching import MAX_BATCH_PIXELS, Batch, make_batches, next_batch_pixels
+from pixelwise.inference.manifest import Manifest
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import finished, refuse_clashes
-from pixelwise.io.storage import Store
+from pixelwise.inference.outputs import check_clashes, find_finished
+from pixelwise.io.storage import Store, open_store
 from pixelwise.progress import Progress
 
 IMAGES = 100_000_000
@@ -103,8 +103,8 @@ def main() -> None:
 
 def page(rate: float, costs: Costs, lines: list[str]) -> str:
     told = shlex.join(["python", "benchmarks/cluster_scaling.py", "--rate", f"{rate}"])
-    unit = LARGEST / 1e6
-    limit = unit / rate / (costs.unit + costs.image * LARGEST / PIXELS)
+    unit = MAX_BATCH_PIXELS / 1e6
+    limit = unit / rate / (costs.unit + costs.image * MAX_BATCH_PIXELS / PIXELS)
     return f"""# Scaling of batch prediction, simulated
 
 **Simulated, not run**: no cluster of this size was at hand.
@@ -126,12 +126,12 @@ table says, and what stores and disks can carry.
 
 
 def sizes(workers: int) -> list[int]:
-    """Pixels of each unit of a job, as `deal` cuts them."""
+    """Pixels of each unit of a job, as `make_batches` makes them."""
     total = IMAGES // JOBS * PIXELS
     found = list[int]()
     left = total
     while left > 0:
-        found.append(min(left, share(left, total, workers)))
+        found.append(min(left, next_batch_pixels(left, total, workers)))
         left -= found[-1]
     return found
 
@@ -163,13 +163,13 @@ class Nothing:
         pass
 
     def __call__(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        mask = {"mask": "000000001.png", "pixels": PIXELS, "seconds": 0.1, "said": ""}
+        mask = {"mask": "000000001.png", "pixels": PIXELS, "seconds": 0.1, "messages": ""}
         return [{"image": image, "state": "done", "reason": "", **mask} for image in row["images"]]
 
 
 def measured() -> Costs:
-    with connected(Cluster("local", 2), Progress()), TemporaryDirectory() as folder:
-        few, many = (handing_out(images, Store(folder)) for images in (1, MANY))
+    with connect(Cluster("local", 2), Progress()), TemporaryDirectory() as folder:
+        few, many = (handing_out(images, open_store(folder)) for images in (1, MANY))
     image = (many - few) / (MANY - 1)
     return Costs(before_beginning(), few - image, image)
 
@@ -178,15 +178,15 @@ def handing_out(images: int, store: Store) -> float:
     """Seconds for each unit of so many images where two workers need none, its rows in the manifest
     included.
     """
-    rows = [
-        {"unit": number, "images": ["/images/000000001.jpg"] * images} for number in range(UNITS)
-    ]
-    found = Pool(2, {"num_cpus": 0.1}, None, None).run(Nothing, None, rows)
+    names = ("/images/000000001.jpg",) * images
+    batches = [Batch(number, names, (PIXELS,) * images) for number in range(UNITS)]
+    rows = RayExecutor(2, {"num_cpus": 0.1}, None, None).map(Nothing, None, batches)
     manifest = Manifest(store)
-    manifest.add(next(found))  # a worker is there
+    manifest.add(next(rows))  # a worker is there
     began = time.perf_counter()
-    for row in found:
+    for row in rows:
         manifest.add(row)
+    manifest.close()
     return (time.perf_counter() - began) / (UNITS - 1)
 
 
@@ -194,11 +194,11 @@ def before_beginning() -> float:
     """For each image: names that clash, what is there already, and units."""
     names = [f"/images/{number:09}.jpg" for number in range(SAMPLE)]
     began = time.perf_counter()
-    refuse_clashes(
-        names, "/out", PredictOptions(), beside=frozenset(), is_large=lambda image: False
+    check_clashes(names, "/out", PredictOptions(), inputs=frozenset(), is_large=lambda image: False)
+    find_finished(
+        names, "/out", PredictOptions(), times={}, inputs=frozenset(), is_same_recipe=True
     )
-    finished(names, "/out", PredictOptions(), there={}, beside=frozenset(), same=True)
-    deal(names, [PIXELS] * SAMPLE, workers=WORKERS[-1])
+    make_batches(names, [PIXELS] * SAMPLE, workers=WORKERS[-1])
     return (time.perf_counter() - began) / SAMPLE
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from clinic import sample
-from faults import FAULTS, Patient
+from faults import FAULTS, SampleSet
 from machine import provenance
 from PIL import Image
 from safetensors.numpy import load_file
@@ -141,11 +141,11 @@ def compare_findings(sides: list[Checkout], args: argparse.Namespace, work: Path
     return [*lines, *([""] if unequal else []), *unequal]
 
 
-def plant(fault: Any, patient: Patient, mild: bool, work: Path) -> Path:
-    folder = work / "patient"
+def plant(fault: Any, sample_set: SampleSet, mild: bool, work: Path) -> Path:
+    folder = work / "sample_set"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(patient.root, folder)
-    fault.plant(Patient(folder, patient.binary, patient.names, patient.palette), mild)
+    shutil.copytree(sample_set.root, folder)
+    fault.plant(SampleSet(folder, sample_set.binary, sample_set.names, sample_set.palette), mild)
     return folder
 
 

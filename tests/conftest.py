@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.synthetic import write_shapes
+from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
@@ -16,7 +18,17 @@ from pixelwise.progress import Progress
 
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 
+NAMES = ("background", "circle", "square", "triangle")
+
 REAL_DATA = Path(__file__).parents[2] / "shared/data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Scans of data sets and choices of runtimes stay out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -110,3 +122,81 @@ class RecordedProgress(Progress):
 def recorded() -> Callable[[], RecordedProgress]:
     """Makes a Progress that keeps its `lines`."""
     return RecordedProgress
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX file with one convolution of random weights: labels depend on every pixel, and no
+    PyTorch is needed.
+    """
+    onnx = pytest.importorskip("onnx", reason="the extra export is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra export is not installed")
+    rgb = onnx.helper.make_tensor_value_info("rgb", onnx.TensorProto.UINT8, ["n", 3, "h", "w"])
+    logits = onnx.helper.make_tensor_value_info(
+        "logits", onnx.TensorProto.FLOAT, ["n", 4, "h", "w"]
+    )
+    weights = np.random.default_rng(0).normal(size=(4, 3, 5, 5)).astype(np.float32)
+    nodes = [
+        onnx.helper.make_node("Cast", ["rgb"], ["x"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Conv", ["x", "w"], ["logits"], pads=[2, 2, 2, 2]),
+    ]
+    graph = onnx.helper.make_graph(
+        nodes, "g", [rgb], [logits], [onnx.numpy_helper.from_array(weights, "w")]
+    )
+    network = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+    path = tmp_path_factory.mktemp("model") / "m.onnx"
+    header = Header(ModelConfig("fcn32s", "resnet10t", 4), Classes.named(NAMES))
+    write_onnx(path, network.SerializeToString(), header)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of 12 pictures of noise, of several sizes."""
+    folder = tmp_path / "in"
+    rng = np.random.default_rng(1)
+    folder.mkdir()
+    for number in range(12):
+        rgb = rng.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
+        Image.fromarray(rgb).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty bucket on a local server that speaks S3 over HTTP."""
+    server_module = pytest.importorskip("moto.server", reason="moto is not installed")
+    s3fs = pytest.importorskip("s3fs", reason="the extra cluster is not installed")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem().mkdir("pixels")
+        yield "s3://pixels"
+    server.stop()
+
+
+@pytest.fixture
+def shards(images: Path, tmp_path: Path) -> Path:
+    """A folder of two shards by the system's tar, with 6 pictures each and what belongs to a sample
+    besides.
+    """
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number in range(12):
+        (images / f"{number:02}.json").write_text("{}")
+        (images / f"{number:02}.seg.png").write_bytes(b"a mask")
+    names = sorted(path.name for path in images.iterdir())
+    for number, part in enumerate((names[:18], names[18:])):
+        subprocess.run(
+            ["tar", "-cf", folder / f"part-{number}.tar", "-C", images, *part], check=True
+        )
+    for path in [*images.glob("*.json"), *images.glob("*.seg.png")]:
+        path.unlink()
+    return folder

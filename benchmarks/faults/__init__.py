@@ -5,9 +5,9 @@ A set is a plain folder: images/SPLIT/NAME.jpg and masks/SPLIT/NAME.png of class
 """
 
 from . import classes, copies, files, images, layouts, masks, pairs
-from .patient import Fault, Patient, save_mask
+from .sample_set import Fault, SampleSet, save_mask
 
-__all__ = ["FAULTS", "Fault", "Patient", "save_mask"]
+__all__ = ["FAULTS", "Fault", "SampleSet", "save_mask"]
 
 FAULTS = (
     *files.FAULTS,

@@ -5,10 +5,10 @@ from PIL import Image
 
 from .masks import patch
 from .pairs import moved
-from .patient import Array, Fault, Patient, Planted, edit_masks, raw
+from .sample_set import Array, Fault, Planted, SampleSet, edit_masks, raw
 
 
-def one_class(p: Patient, mild: bool) -> Planted:
+def one_class(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         changed = np.ones_like(labels)
         changed[:5] = 255 if mild else 1
@@ -18,13 +18,13 @@ def one_class(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def absent_class(p: Patient, mild: bool) -> Planted:
+def absent_class(p: SampleSet, mild: bool) -> Planted:
     gone = 3 if mild else 1
     edit_masks(p.every(), p, lambda labels: np.where(labels == gone, 255, labels).astype(np.uint8))
     return []
 
 
-def class_only_in_test(p: Patient, mild: bool) -> Planted:
+def class_only_in_test(p: SampleSet, mild: bool) -> Planted:
     gone = 8 if mild else 1
     edit_masks(
         p.pairs("train"), p, lambda labels: np.where(labels == gone, 255, labels).astype(np.uint8)
@@ -34,14 +34,14 @@ def class_only_in_test(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def tiny_class(p: Patient, mild: bool) -> Planted:
+def tiny_class(p: SampleSet, mild: bool) -> Planted:
     rare = len(p.names) - 1
     edit_masks(p.every(), p, lambda labels: np.where(labels == rare, 0, labels).astype(np.uint8))
     edit_masks(p.some(False, 3), p, patch(rare, mild))
     return []
 
 
-def rare_class(p: Patient, mild: bool) -> Planted:
+def rare_class(p: SampleSet, mild: bool) -> Planted:
     rare = len(p.names) - 1
     edit_masks(p.every(), p, lambda labels: np.where(labels == rare, 0, labels).astype(np.uint8))
     edit_masks(
@@ -52,7 +52,7 @@ def rare_class(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def layers(p: Patient, mild: bool) -> Planted:
+def layers(p: SampleSet, mild: bool) -> Planted:
     """One file a class, in folders by class, or (mild) beside each other; two of them overlap."""
     for split in ("train", "val", "test"):
         for _, mask in p.pairs(split):
@@ -73,7 +73,7 @@ def layers(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def small_split(p: Patient, mild: bool) -> Planted:
+def small_split(p: SampleSet, mild: bool) -> Planted:
     for image, mask in p.pairs("val")[9 if mild else 1 :]:
         image.unlink()
         mask.unlink()

@@ -5,18 +5,18 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from .patient import EVERY, Fault, Patient, Planted
+from .sample_set import EVERY, Fault, Planted, SampleSet
 
 
-def copied_image(p: Patient, mild: bool) -> Planted:
+def copied_image(p: SampleSet, mild: bool) -> Planted:
     return _copies(p, mild, "train", lambda picture: picture)
 
 
-def leaked_image(p: Patient, mild: bool) -> Planted:
+def leaked_image(p: SampleSet, mild: bool) -> Planted:
     return _copies(p, mild, "test", lambda picture: picture)
 
 
-def near_leak(p: Patient, mild: bool) -> Planted:
+def near_leak(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image) -> Image.Image:
         small = picture.resize(
             (round(picture.width * 0.8), round(picture.height * 0.8)), Image.Resampling.BICUBIC
@@ -26,7 +26,7 @@ def near_leak(p: Patient, mild: bool) -> Planted:
     return _copies(p, mild, "test", change, quality=60)
 
 
-def near_copy(p: Patient, mild: bool) -> Planted:
+def near_copy(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image) -> Image.Image:
         width, height = picture.size
         edge = 0 if mild else 0.01
@@ -43,7 +43,7 @@ def near_copy(p: Patient, mild: bool) -> Planted:
 
 
 def _copies(
-    p: Patient,
+    p: SampleSet,
     mild: bool,
     split: str,
     change: Callable[[Image.Image], Image.Image],

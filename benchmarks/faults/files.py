@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .patient import EVERY, Fault, Patient, Planted, colours, raw, save_mask
+from .sample_set import EVERY, Fault, Planted, SampleSet, colours, raw, save_mask
 
 
-def no_image(p: Patient, mild: bool) -> Planted:
+def no_image(p: SampleSet, mild: bool) -> Planted:
     return [mask for image, mask in p.some(mild) if image.unlink() is None]
 
 
-def no_mask(p: Patient, mild: bool) -> Planted:
+def no_mask(p: SampleSet, mild: bool) -> Planted:
     return [image for image, mask in p.some(mild) if mask.unlink() is None]
 
 
@@ -24,29 +24,29 @@ def _cut(path: Path, share: float) -> Path:
     return path
 
 
-def image_truncated(p: Patient, mild: bool) -> Planted:
+def image_truncated(p: SampleSet, mild: bool) -> Planted:
     return [_cut(image, 0.95 if mild else 0.4) for image, _ in p.some(mild)]
 
 
-def mask_truncated(p: Patient, mild: bool) -> Planted:
+def mask_truncated(p: SampleSet, mild: bool) -> Planted:
     return [_cut(mask, 0.9 if mild else 0.4) for _, mask in p.some(mild)]
 
 
-def image_empty(p: Patient, mild: bool) -> Planted:
+def image_empty(p: SampleSet, mild: bool) -> Planted:
     done = [image for image, _ in p.some(mild)]
     for path in done:
         path.write_bytes(b"")
     return done
 
 
-def image_text(p: Patient, mild: bool) -> Planted:
+def image_text(p: SampleSet, mild: bool) -> Planted:
     done = [image for image, _ in p.some(mild)]
     for path in done:
         path.write_text("<html>404 not found</html>")
     return done
 
 
-def image_twice_named(p: Patient, mild: bool) -> Planted:
+def image_twice_named(p: SampleSet, mild: bool) -> Planted:
     done = []
     for image, _ in p.some(mild):
         Image.open(image).save(image.with_suffix(".png"))
@@ -54,13 +54,13 @@ def image_twice_named(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def mask_twice_named(p: Patient, mild: bool) -> Planted:
+def mask_twice_named(p: SampleSet, mild: bool) -> Planted:
     return [
         Path(shutil.copy(mask, mask.with_name(f"{mask.stem}_mask.png"))) for _, mask in p.some(mild)
     ]
 
 
-def link_broken(p: Patient, mild: bool) -> Planted:
+def link_broken(p: SampleSet, mild: bool) -> Planted:
     done = []
     for image, _ in p.some(mild):
         image.unlink()
@@ -69,13 +69,13 @@ def link_broken(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def link_loop(p: Patient, mild: bool) -> Planted:
+def link_loop(p: SampleSet, mild: bool) -> Planted:
     path = p.root / "images/train" / ("again" if mild else "again.jpg")
     path.symlink_to("." if mild else path.name)
     return [path]
 
 
-def name_bytes(p: Patient, mild: bool) -> Planted:
+def name_bytes(p: SampleSet, mild: bool) -> Planted:
     done = []
     for image, mask in p.some(mild):
         new = os.fsdecode(b"caf\xe9" + os.fsencode(image.stem))
@@ -85,7 +85,7 @@ def name_bytes(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def other_files(p: Patient, mild: bool) -> Planted:
+def other_files(p: SampleSet, mild: bool) -> Planted:
     done = [
         p.root / "masks/train" / f"{name}"
         for name in (("Thumbs.db",) if mild else ("a.txt", "b.json", "c.xml"))
@@ -95,7 +95,7 @@ def other_files(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def subfolder(p: Patient, mild: bool) -> Planted:
+def subfolder(p: SampleSet, mild: bool) -> Planted:
     folder = p.root / "images/train/more"
     folder.mkdir()
     for image, _ in p.some(mild):
@@ -103,7 +103,7 @@ def subfolder(p: Patient, mild: bool) -> Planted:
     return [folder]
 
 
-def two_layouts(p: Patient, mild: bool) -> Planted:
+def two_layouts(p: SampleSet, mild: bool) -> Planted:
     for name, source in (("train", "images"), ("trainannot", "masks")):
         (p.root / name).mkdir()
         for path in sorted((p.root / source / "train").iterdir())[: 3 if mild else 10]:
@@ -113,7 +113,7 @@ def two_layouts(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def split_twice(p: Patient, mild: bool) -> Planted:
+def split_twice(p: SampleSet, mild: bool) -> Planted:
     for side in ("images", "masks"):
         (p.root / side / "validation").mkdir()
     for image, mask in p.pairs("val")[: 1 if mild else 4]:
@@ -122,18 +122,18 @@ def split_twice(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def split_unmasked(p: Patient, mild: bool) -> Planted:
+def split_unmasked(p: SampleSet, mild: bool) -> Planted:
     shutil.rmtree(p.root / "masks/test")
     return []
 
 
-def split_unpaired(p: Patient, mild: bool) -> Planted:
+def split_unpaired(p: SampleSet, mild: bool) -> Planted:
     for _, mask in p.pairs("test"):
         mask.rename(mask.with_name(f"other{mask.name}"))
     return []
 
 
-def classes_malformed(p: Patient, mild: bool) -> Planted:
+def classes_malformed(p: SampleSet, mild: bool) -> Planted:
     path = p.root / "classes.json"
     text = (
         "[\n"
@@ -145,7 +145,7 @@ def classes_malformed(p: Patient, mild: bool) -> Planted:
     return [path]
 
 
-def classes_contradict(p: Patient, mild: bool) -> Planted:
+def classes_contradict(p: SampleSet, mild: bool) -> Planted:
     names = (
         [*p.names[:-2], p.names[-1], p.names[-2]] if mild else [f"other {name}" for name in p.names]
     )
@@ -154,7 +154,7 @@ def classes_contradict(p: Patient, mild: bool) -> Planted:
     return [path]
 
 
-def classes_without_colours(p: Patient, mild: bool) -> Planted:
+def classes_without_colours(p: SampleSet, mild: bool) -> Planted:
     for _, mask in p.every():
         Image.fromarray(colours(raw(mask), p)).save(mask)
     return []

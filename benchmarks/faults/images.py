@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .patient import EVERY, Fault, Patient, Planted, colours, raw
+from .sample_set import EVERY, Fault, Planted, SampleSet, colours, raw
 
 
-def _resave(p: Patient, mild: bool, change: Callable[[Image.Image, Path], Path]) -> Planted:
+def _resave(p: SampleSet, mild: bool, change: Callable[[Image.Image, Path], Path]) -> Planted:
     done = []
     for image, _ in p.some(mild):
         picture = Image.open(image).convert("RGB")
@@ -23,11 +23,11 @@ def _saved(picture: Image.Image, path: Path, **options: object) -> Path:
     return path
 
 
-def suffix_wrong(p: Patient, mild: bool) -> Planted:
+def suffix_wrong(p: SampleSet, mild: bool) -> Planted:
     return _resave(p, mild, lambda picture, path: _saved(picture, path, format="PNG"))
 
 
-def frames(p: Patient, mild: bool) -> Planted:
+def frames(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         more = [picture.rotate(180) for _ in range(1 if mild else 4)]
         return _saved(picture, path.with_suffix(".tif"), save_all=True, append_images=more)
@@ -35,7 +35,7 @@ def frames(p: Patient, mild: bool) -> Planted:
     return _resave(p, mild, change)
 
 
-def transparent(p: Patient, mild: bool) -> Planted:
+def transparent(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         alpha = np.full((picture.height, picture.width), 255, np.uint8)
         alpha[:20, : 20 if mild else None] = 0
@@ -45,11 +45,11 @@ def transparent(p: Patient, mild: bool) -> Planted:
     return _resave(p, mild, change)
 
 
-def cmyk(p: Patient, mild: bool) -> Planted:
+def cmyk(p: SampleSet, mild: bool) -> Planted:
     return _resave(p, mild, lambda picture, path: _saved(picture.convert("CMYK"), path, quality=95))
 
 
-def deep(p: Patient, mild: bool) -> Planted:
+def deep(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         return _saved(
             Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257),
@@ -59,14 +59,14 @@ def deep(p: Patient, mild: bool) -> Planted:
     return _resave(p, mild, change)
 
 
-def floats(p: Patient, mild: bool) -> Planted:
+def floats(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         return _saved(picture.convert("F"), path.with_suffix(".tif"))
 
     return _resave(p, mild, change)
 
 
-def grey(p: Patient, mild: bool) -> Planted:
+def grey(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         return _saved(
             picture.convert("L").convert("RGB"), path.with_suffix(".png" if mild else ".jpg")
@@ -75,14 +75,14 @@ def grey(p: Patient, mild: bool) -> Planted:
     return _resave(p, mild, change)
 
 
-def blank_image(p: Patient, mild: bool) -> Planted:
+def blank_image(p: SampleSet, mild: bool) -> Planted:
     def change(picture: Image.Image, path: Path) -> Path:
         return _saved(Image.new("RGB", picture.size, (90, 120, 60) if mild else (0, 0, 0)), path)
 
     return _resave(p, mild, change)
 
 
-def _scaled(p: Patient, mild: bool, factor: float) -> Planted:
+def _scaled(p: SampleSet, mild: bool, factor: float) -> Planted:
     done = []
     for image, mask in p.some(mild, 3):
         for path, way in ((image, Image.Resampling.BICUBIC), (mask, Image.Resampling.NEAREST)):
@@ -94,15 +94,15 @@ def _scaled(p: Patient, mild: bool, factor: float) -> Planted:
     return done
 
 
-def tiny(p: Patient, mild: bool) -> Planted:
+def tiny(p: SampleSet, mild: bool) -> Planted:
     return _scaled(p, mild, 0.2 if mild else 0.06)
 
 
-def huge(p: Patient, mild: bool) -> Planted:
+def huge(p: SampleSet, mild: bool) -> Planted:
     return _scaled(p, mild, 5.0 if mild else 9.0)
 
 
-def image_is_mask(p: Patient, mild: bool) -> Planted:
+def image_is_mask(p: SampleSet, mild: bool) -> Planted:
     done = []
     for image, mask in p.some(mild):
         picture = colours(raw(mask), p)

@@ -10,10 +10,10 @@ from PIL import Image
 from pixelwise.classes import Classes
 from pixelwise.datasets.annotations import labelme
 
-from .patient import Fault, Patient, Planted, raw
+from .sample_set import Fault, Planted, SampleSet, raw
 
 
-def as_voc(p: Patient) -> None:
+def as_voc(p: SampleSet) -> None:
     for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (p.root / name).mkdir(parents=True)
     for split in ("train", "val"):
@@ -28,14 +28,14 @@ def as_voc(p: Patient) -> None:
     (p.root / "classes.txt").unlink(missing_ok=True)
 
 
-def list_missing(p: Patient, mild: bool) -> Planted:
+def list_missing(p: SampleSet, mild: bool) -> Planted:
     as_voc(p)
     path = p.root / "ImageSets/Segmentation/train.txt"
     path.write_text(path.read_text() + ("ghost\n" if mild else "ghost\nspook\n1999_000001\n"))
     return [path]
 
 
-def list_twice(p: Patient, mild: bool) -> Planted:
+def list_twice(p: SampleSet, mild: bool) -> Planted:
     as_voc(p)
     path = p.root / "ImageSets/Segmentation/val.txt"
     names = (p.root / "ImageSets/Segmentation/train.txt").read_text().split()
@@ -43,7 +43,7 @@ def list_twice(p: Patient, mild: bool) -> Planted:
     return [path]
 
 
-def not_listed(p: Patient, mild: bool) -> Planted:
+def not_listed(p: SampleSet, mild: bool) -> Planted:
     as_voc(p)
     path = p.root / "ImageSets/Segmentation/train.txt"
     names = path.read_text().split()
@@ -51,7 +51,7 @@ def not_listed(p: Patient, mild: bool) -> Planted:
     return [p.root / "SegmentationClass" / f"{names[0]}.png"]
 
 
-def as_matte(p: Patient) -> None:
+def as_matte(p: SampleSet) -> None:
     for split, name in (("train", "training"), ("test", "testing")):
         (p.root / name).mkdir()
         for image, mask in p.pairs(split):
@@ -61,7 +61,7 @@ def as_matte(p: Patient) -> None:
         shutil.rmtree(p.root / name)
 
 
-def faint_matte(p: Patient, mild: bool) -> Planted:
+def faint_matte(p: SampleSet, mild: bool) -> Planted:
     chosen = [mask.name for _, mask in p.some(mild)]
     as_matte(p)
     done = [p.root / "training" / name.replace(".png", "_matte.png") for name in chosen]
@@ -70,7 +70,7 @@ def faint_matte(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def coloured_matte(p: Patient, mild: bool) -> Planted:
+def coloured_matte(p: SampleSet, mild: bool) -> Planted:
     chosen = [mask.name for _, mask in p.some(mild)]
     as_matte(p)
     done = [p.root / "training" / name.replace(".png", "_matte.png") for name in chosen]
@@ -83,7 +83,7 @@ def coloured_matte(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def shapes_outside(p: Patient, mild: bool) -> Planted:
+def shapes_outside(p: SampleSet, mild: bool) -> Planted:
     """LabelMe files beside the images, with polygons that reach over the left border."""
     chosen = [image for image, _ in p.some(mild)]
     done = []

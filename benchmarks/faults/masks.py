@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .patient import (
+from .sample_set import (
     EVERY,
     Array,
     Fault,
-    Patient,
     Planted,
+    SampleSet,
     colours,
     edit_masks,
     in_colours,
@@ -24,7 +24,7 @@ from .patient import (
 )
 
 
-def jpeg_masks(p: Patient, mild: bool) -> Planted:
+def jpeg_masks(p: SampleSet, mild: bool) -> Planted:
     done = []
     for _, mask in p.some(mild):
         labels = raw(mask)
@@ -34,7 +34,7 @@ def jpeg_masks(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def jpeg_as_png(p: Patient, mild: bool) -> Planted:
+def jpeg_as_png(p: SampleSet, mild: bool) -> Planted:
     if not p.binary:
         in_colours(p)
     done = []
@@ -47,7 +47,7 @@ def jpeg_as_png(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def smooth(p: Patient, mild: bool) -> Planted:
+def smooth(p: SampleSet, mild: bool) -> Planted:
     """Masks of 0/255 or of colours, resized there and back with bilinear weights."""
     if not p.binary:
         in_colours(p)
@@ -64,7 +64,7 @@ def smooth(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def smooth_ids(p: Patient, mild: bool) -> Planted:
+def smooth_ids(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         factor = 0.9 if mild else 0.5
         picture = Image.fromarray(labels)
@@ -77,7 +77,7 @@ def smooth_ids(p: Patient, mild: bool) -> Planted:
     return edit_masks(p.some(mild), p, change)
 
 
-def stray_colour(p: Patient, mild: bool) -> Planted:
+def stray_colour(p: SampleSet, mild: bool) -> Planted:
     in_colours(p)
     done = []
     for _, mask in p.some(mild):
@@ -97,25 +97,25 @@ def patch(value: int, mild: bool) -> Callable[[Array], Array]:
     return change
 
 
-def foreign_value(p: Patient, mild: bool) -> Planted:
+def foreign_value(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(p.some(mild), p, patch(len(p.names), mild))
 
 
-def foreign_value_undeclared(p: Patient, mild: bool) -> Planted:
+def foreign_value_undeclared(p: SampleSet, mild: bool) -> Planted:
     undeclared(p)
     return edit_masks(p.some(True), p, patch(60 if mild else 200, mild))
 
 
-def ones_among_255(p: Patient, mild: bool) -> Planted:
+def ones_among_255(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(p.some(mild), p, lambda labels: (labels > 0).astype(np.uint8))
 
 
-def full_among_ones(p: Patient, mild: bool) -> Planted:
+def full_among_ones(p: SampleSet, mild: bool) -> Planted:
     edit_masks(p.every(), p, lambda labels: (labels > 0).astype(np.uint8))
     return edit_masks(p.some(mild), p, lambda labels: (labels > 0).astype(np.uint8) * 255)
 
 
-def colour_among_ids(p: Patient, mild: bool) -> Planted:
+def colour_among_ids(p: SampleSet, mild: bool) -> Planted:
     done = []
     for _, mask in p.some(mild):
         Image.fromarray(colours(raw(mask), p)).save(mask)
@@ -123,7 +123,7 @@ def colour_among_ids(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def ids_among_colour(p: Patient, mild: bool) -> Planted:
+def ids_among_colour(p: SampleSet, mild: bool) -> Planted:
     held = {mask: raw(mask) for _, mask in p.some(mild)}
     in_colours(p)
     for mask, labels in held.items():
@@ -131,7 +131,7 @@ def ids_among_colour(p: Patient, mild: bool) -> Planted:
     return list(held)
 
 
-def other_palette(p: Patient, mild: bool) -> Planted:
+def other_palette(p: SampleSet, mild: bool) -> Planted:
     """Ids given anew by order of appearance, as a program does that counts colours in each file."""
     done = []
     for _, mask in p.some(mild):
@@ -149,7 +149,7 @@ def other_palette(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def in_alpha(p: Patient, mild: bool) -> Planted:
+def in_alpha(p: SampleSet, mild: bool) -> Planted:
     done = []
     for _, mask in p.some(mild):
         labels = raw(mask)
@@ -160,7 +160,7 @@ def in_alpha(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def from_one(p: Patient, mild: bool) -> Planted:
+def from_one(p: SampleSet, mild: bool) -> Planted:
     undeclared(p)
     edit_masks(
         p.every(),
@@ -170,7 +170,7 @@ def from_one(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def sixteen_bits(p: Patient, mild: bool) -> Planted:
+def sixteen_bits(p: SampleSet, mild: bool) -> Planted:
     """8 bits saved as 16, as some editors do: every value is 257 times as large."""
     chosen = p.some(mild) if mild else p.every()
     for _, mask in chosen:
@@ -178,7 +178,7 @@ def sixteen_bits(p: Patient, mild: bool) -> Planted:
     return [mask for _, mask in chosen]
 
 
-def instance_ids(p: Patient, mild: bool) -> Planted:
+def instance_ids(p: SampleSet, mild: bool) -> Planted:
     """1000 times the class and a number, as sets have them that tell things apart."""
     chosen = p.some(mild)
     for _, mask in chosen:
@@ -189,21 +189,21 @@ def instance_ids(p: Patient, mild: bool) -> Planted:
     return [mask for _, mask in chosen]
 
 
-def inverted(p: Patient, mild: bool) -> Planted:
+def inverted(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(p.some(mild), p, lambda labels: 255 - labels)
 
 
-def all_inverted(p: Patient, mild: bool) -> Planted:
+def all_inverted(p: SampleSet, mild: bool) -> Planted:
     pairs = p.every()
     edit_masks(pairs[: len(pairs) * 2 // 3] if mild else pairs, p, lambda labels: 255 - labels)
     return []
 
 
-def blank_mask(p: Patient, mild: bool) -> Planted:
+def blank_mask(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(p.some(mild), p, np.zeros_like)
 
 
-def void_mask(p: Patient, mild: bool) -> Planted:
+def void_mask(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         changed = np.full_like(labels, 255)
         changed[: len(labels) // 30 if mild else 0] = 1
@@ -212,7 +212,7 @@ def void_mask(p: Patient, mild: bool) -> Planted:
     return edit_masks(p.some(mild), p, change)
 
 
-def much_void(p: Patient, mild: bool) -> Planted:
+def much_void(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         changed = labels.copy()
         changed[: int(len(labels) * (0.6 if mild else 0.9))] = 255
@@ -222,7 +222,7 @@ def much_void(p: Patient, mild: bool) -> Planted:
     return []
 
 
-def same_mask(p: Patient, mild: bool) -> Planted:
+def same_mask(p: SampleSet, mild: bool) -> Planted:
     """One mask in the place of others of its size, which is the commonest."""
     by_size: dict[tuple[int, int], list[Path]] = {}
     for image, mask in p.pairs():
@@ -233,7 +233,7 @@ def same_mask(p: Patient, mild: bool) -> Planted:
     return like[1:]
 
 
-def mask_is_photo(p: Patient, mild: bool) -> Planted:
+def mask_is_photo(p: SampleSet, mild: bool) -> Planted:
     done = []
     for image, mask in p.some(mild):
         picture = Image.open(image)

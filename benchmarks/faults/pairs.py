@@ -5,30 +5,30 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .patient import EVERY, Array, Fault, Patient, Planted, edit_masks, raw, save_mask, size_of
+from .sample_set import EVERY, Array, Fault, Planted, SampleSet, edit_masks, raw, save_mask, size_of
 
 
-def smaller_mask(p: Patient, mild: bool) -> Planted:
+def smaller_mask(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         return labels[:-1, :-1] if mild else labels[::2, ::2]
 
     return edit_masks(p.some(mild), p, change)
 
 
-def cropped_mask(p: Patient, mild: bool) -> Planted:
+def cropped_mask(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(
         p.some(mild), p, lambda labels: labels[:, : -len(labels[0]) // (10 if mild else 3)]
     )
 
 
-def lying_mask(p: Patient, mild: bool) -> Planted:
+def lying_mask(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         return np.ascontiguousarray(labels.T if mild else np.rot90(labels))
 
     return edit_masks(p.some(mild), p, change)
 
 
-def exif_image(p: Patient, mild: bool) -> Planted:
+def exif_image(p: SampleSet, mild: bool) -> Planted:
     """The image is stored turned with a tag; its mask was drawn on the stored pixels. Mild: turned
     by 180 degrees.
     """
@@ -44,7 +44,7 @@ def exif_image(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def exif_both(p: Patient, mild: bool) -> Planted:
+def exif_both(p: SampleSet, mild: bool) -> Planted:
     """The image is stored turned with a tag and its mask is upright: all is well, but other
     programs may stumble.
     """
@@ -59,7 +59,7 @@ def exif_both(p: Patient, mild: bool) -> Planted:
     return done
 
 
-def exif_mask(p: Patient, mild: bool) -> Planted:
+def exif_mask(p: SampleSet, mild: bool) -> Planted:
     done = []
     for _, mask in p.some(mild):
         exif = Image.Exif()
@@ -77,7 +77,7 @@ def moved(labels: Array, down: int, right: int) -> Array:
     return labels[rows][:, columns]
 
 
-def shifted(p: Patient, mild: bool) -> Planted:
+def shifted(p: SampleSet, mild: bool) -> Planted:
     def change(labels: Array) -> Array:
         side = max(labels.shape)
         return moved(labels, 0 if mild else side // 25, side // (40 if mild else 20))
@@ -85,32 +85,32 @@ def shifted(p: Patient, mild: bool) -> Planted:
     return edit_masks(p.some(False, 6), p, change)
 
 
-def all_shifted(p: Patient, mild: bool) -> Planted:
+def all_shifted(p: SampleSet, mild: bool) -> Planted:
     edit_masks(
         p.every(), p, lambda labels: moved(labels, 0, max(labels.shape) // (100 if mild else 40))
     )
     return []
 
 
-def mirrored(p: Patient, mild: bool) -> Planted:
+def mirrored(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(
         p.some(False, 3 if mild else 6), p, lambda labels: np.ascontiguousarray(labels[:, ::-1])
     )
 
 
-def upside_down(p: Patient, mild: bool) -> Planted:
+def upside_down(p: SampleSet, mild: bool) -> Planted:
     return edit_masks(
         p.some(False, 3 if mild else 6), p, lambda labels: np.ascontiguousarray(labels[::-1])
     )
 
 
-def all_mirrored(p: Patient, mild: bool) -> Planted:
+def all_mirrored(p: SampleSet, mild: bool) -> Planted:
     split = p.pairs("train") + p.pairs("val") if mild else p.every()
     edit_masks(split, p, lambda labels: np.ascontiguousarray(labels[:, ::-1]))
     return []
 
 
-def _exchange(p: Patient, masks: list[Path], step: int) -> Planted:
+def _exchange(p: SampleSet, masks: list[Path], step: int) -> Planted:
     """Each mask takes the place of that `step` further on, made to its size."""
     held = [(raw(mask), size_of(mask)) for mask in masks]
     for at, mask in enumerate(masks):
@@ -121,11 +121,11 @@ def _exchange(p: Patient, masks: list[Path], step: int) -> Planted:
     return masks
 
 
-def exchanged(p: Patient, mild: bool) -> Planted:
+def exchanged(p: SampleSet, mild: bool) -> Planted:
     return _exchange(p, [mask for _, mask in p.some(False, 4 if mild else 8)], 2)
 
 
-def off_by_one(p: Patient, mild: bool) -> Planted:
+def off_by_one(p: SampleSet, mild: bool) -> Planted:
     masks = [mask for _, mask in p.every()]
     _exchange(p, masks[: len(masks) * 3 // 4] if mild else masks, len(masks) // 3)
     return []

@@ -15,6 +15,7 @@ line and exit status 2; anything else is a bug and keeps its traceback.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Self
 
 
 class PixelwiseError(Exception):
@@ -26,7 +27,19 @@ class ConfigError(PixelwiseError):
 
 
 class DataError(PixelwiseError):
-    """A data set cannot be used as it is."""
+    """A data set cannot be used as it is.
+
+    `reason` is the message without the file's name in front and the advice behind it.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+    @classmethod
+    def of_file(cls, name: object, reason: str, advice: str = "") -> Self:
+        """The error `name: reason; advice`."""
+        return cls(f"{name}: {reason}" + (f"; {advice}" if advice else ""), reason=reason)
 
 
 class ImageError(DataError):

@@ -51,14 +51,14 @@ def clean_binary(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def patient(clean: Path, tmp_path: Path) -> "faults.Patient":
+def sample_set(clean: Path, tmp_path: Path) -> "faults.SampleSet":
     shutil.copytree(clean, tmp_path / "set")
-    return faults.Patient(tmp_path / "set", False, CLASSES.names, CLASSES.palette)
+    return faults.SampleSet(tmp_path / "set", False, CLASSES.names, CLASSES.palette)
 
 
 @pytest.fixture
-def binary(clean_binary: Path, tmp_path: Path) -> "faults.Patient":
+def binary(clean_binary: Path, tmp_path: Path) -> "faults.SampleSet":
     shutil.copytree(clean_binary, tmp_path / "set")
-    return faults.Patient(
+    return faults.SampleSet(
         tmp_path / "set", True, ("background", "foreground"), ((0, 0, 0), (255, 255, 255))
     )

@@ -1,4 +1,4 @@
-"""Every fault of the clinic, planted in generated data: it is found, named rightly, and mended
+"""Every fault of the clinic, planted in generated data: it is found, named rightly, and repaired
 where it is promised.
 """
 
@@ -10,8 +10,8 @@ import clinic_faults as faults  # conftest.py has put it there
 import pytest
 
 from pixelwise.checks.examine import examine
-from pixelwise.checks.issue_types import KINDS
 from pixelwise.checks.repair import repair
+from pixelwise.datasets.issue_types import ISSUE_TYPES
 from pixelwise.progress import Progress
 
 # A few faults show only in photographs or need more classes than shapes have; the benchmark covers
@@ -41,22 +41,24 @@ def snapshot(folder: Path) -> dict[str, str]:
 def test_a_fault_is_named_and_none_of_what_fix_promises_is_left(
     fault: "faults.Fault", request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    patient = request.getfixturevalue("binary" if fault.sets == ("people",) else "patient")
-    fault.plant(patient, False)
-    before = snapshot(patient.root)
-    found = examine(patient.root)
+    sample_set = request.getfixturevalue("binary" if fault.sets == ("people",) else "sample_set")
+    fault.plant(sample_set, False)
+    before = snapshot(sample_set.root)
+    found = examine(sample_set.root)
     assert set(fault.kinds) & found.findings.ids(), sorted(found.findings.ids())
-    done = repair(found, tmp_path / "mended", progress=Progress())
-    again = examine(tmp_path / "mended")
-    left = {kind for kind in again.findings.ids() if KINDS[kind].mended}
+    done = repair(found, tmp_path / "repaired", progress=Progress())
+    again = examine(tmp_path / "repaired")
+    left = {kind for kind in again.findings.ids() if ISSUE_TYPES[kind].repaired}
     assert not left, [
-        hit.text for finding in again.findings for hit in finding.hits if finding.id in left
+        hit.text for finding in again.findings for hit in finding.issues if finding.id in left
     ]
-    assert snapshot(patient.root) == before
-    log = [json.loads(line) for line in (tmp_path / "mended/fixes.jsonl").read_text().splitlines()]
+    assert snapshot(sample_set.root) == before
+    log = [
+        json.loads(line) for line in (tmp_path / "repaired/fixes.jsonl").read_text().splitlines()
+    ]
     assert len(log) == done.changes
     assert sum(entry["change"] == "left out" for entry in log) <= done.left_out
-    assert done.kept == len(again.looks)
+    assert done.kept == len(again.pairs)
 
 
 def test_clean_data_has_no_error_and_no_warning(clean: Path, clean_binary: Path) -> None:

@@ -1,5 +1,5 @@
 """A worker that can be hurt: slow, it tells what it takes up, dies of an image called poison, and
-hangs when it takes up the fourth band of an image for the first time; and whom to hurt.
+hangs when it takes up the fourth row chunk of an image for the first time; and whom to hurt.
 """
 
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.cluster import watchdog as watch
+from pixelwise.cluster.row_chunks import ChunkStore
 from pixelwise.cluster.worker import Worker
-from pixelwise.inference.tiling import Band
-from pixelwise.io.storage import Store
+from pixelwise.inference.tiling import RowChunk
 from pixelwise.progress import Progress
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
@@ -20,24 +20,26 @@ LOG = "PIXELWISE_TEST_LOG"
 
 
 class Hurt(Worker):
-    tries = 1
+    max_attempts = 1
 
-    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
+    def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
         if log := os.environ.get(LOG):
-            (Path(log) / f"{Path(image).stem}-{band.number}.{os.getpid()}.{time.time_ns()}").touch()
-            if band.number == 3 and len(list(Path(log).glob(f"{Path(image).stem}-3.*"))) == 1:
-                watch.FLOOR = 1.0
-                self._watch.begin(1, 1e-9)
+            (
+                Path(log) / f"{Path(image).stem}-{chunk.number}.{os.getpid()}.{time.time_ns()}"
+            ).touch()
+            if chunk.number == 3 and len(list(Path(log).glob(f"{Path(image).stem}-3.*"))) == 1:
+                watch.MIN_STEP_S = 1.0
+                self._watchdog.begin(1, 1e-9)
                 time.sleep(3600)
-        super()._part(image, band, place, scratch)
+        super()._label_chunk(image, chunk, chunks)
 
-    def _written(self, image: str, said: Progress) -> str:
+    def _label_image(self, image: str, messages: Progress) -> str:
         if log := os.environ.get(LOG):
             (Path(log) / f"{Path(image).stem}.{os.getpid()}.{time.time_ns()}").touch()
             time.sleep(0.05)
         if "poison" in image:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super()._written(image, said)
+        return super()._label_image(image, messages)
 
 
 def processes(cluster: Any, name: str) -> list[int]:

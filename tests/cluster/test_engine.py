@@ -17,10 +17,10 @@ from pixelwise.cli.main import with_address
 from pixelwise.cluster import engine as module
 from pixelwise.cluster.engine import (
     Cluster,
-    _refuse_silent,
     await_nodes,
-    connected,
-    refuse_unfit,
+    check_address,
+    check_nodes,
+    connect,
     versions,
     wants_gpu,
 )
@@ -42,9 +42,9 @@ def unconnected(address: str) -> Iterator[None]:
     process.
     """
     if require_package("ray").is_initialized():
-        _refuse_silent(address)
+        check_address(address)
     else:
-        with connected(Cluster(address), Progress()):
+        with connect(Cluster(address), Progress()):
             yield
 
 
@@ -66,7 +66,7 @@ def test_a_server_that_is_no_cluster_is_refused_within_seconds(
 ) -> None:
     """ray.init itself waits for minutes there."""
     pytest.importorskip("ray", reason="the extra cluster is not installed")
-    monkeypatch.setattr("pixelwise.cluster.engine.SECONDS", 0.5)
+    monkeypatch.setattr("pixelwise.cluster.engine.ANSWER_S", 0.5)
     with (
         HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web,
         socket.create_server(("127.0.0.1", 0)) as mute,
@@ -82,13 +82,13 @@ def test_a_server_that_is_no_cluster_is_refused_within_seconds(
 
 
 def test_the_head_node_of_a_cluster_is_known_by_its_greeting(ray: Any) -> None:
-    _refuse_silent(ray.test_cluster.address)
+    check_address(ray.test_cluster.address)
 
 
 @pytest.mark.parametrize("address", ["somewhere", "ray://10.0.0.1:10001", ":6379"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="give HOST:PORT of the head node"):
-        _refuse_silent(address)
+        check_address(address)
 
 
 def test_a_gpu_that_no_node_has_is_refused_and_not_waited_for() -> None:
@@ -117,7 +117,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
         pytest.raises(ConfigError, match=r"pip install 'pixelwise\[cluster\]'"),
-        connected(Cluster(), Progress()),
+        connect(Cluster(), Progress()),
     ):
         pass
 
@@ -166,7 +166,7 @@ def in_place(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     def put(ray: Any) -> None:
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         monkeypatch.setattr(module, "require_package", lambda name: ray)
-        monkeypatch.setattr(module, "_quieten", lambda: None)
+        monkeypatch.setattr(module, "_silence_ray_data", lambda: None)
 
     return put
 
@@ -187,7 +187,7 @@ def test_another_ray_or_python_on_the_cluster_is_named_and_refused(
             check(there, "10.0.0.6")
 
         in_place(fake(init=init))
-        with pytest.raises(ConfigError) as told, connected(Cluster(), Progress()):
+        with pytest.raises(ConfigError) as told, connect(Cluster(), Progress()):
             pass
         said = str(told.value)
         assert said.startswith("cluster auto: Version mismatch")
@@ -205,7 +205,7 @@ def test_the_dashboard_is_linked_where_there_is_one(
     progress: Any = SimpleNamespace(log=lines.append)
     found = SimpleNamespace(dashboard_url=address, address_info={"gcs_address": "10.0.0.5:6379"})
     in_place(fake(init=lambda *words, **options: found))
-    with connected(Cluster(), progress):
+    with connect(Cluster(), progress):
         pass
     link = f"; dashboard http://{address}" if address else ""
     assert lines == [f"Ray at 10.0.0.5:6379: 1 nodes, 4 cores, 0 GPUs{link}"]
@@ -247,5 +247,5 @@ def test_every_node_is_asked_also_where_two_have_one_address(
     ray.NodeAffinitySchedulingStrategy = lambda node, soft: None
     in_place(ray)
     with pytest.raises(ConfigError, match=r"node h has other versions: numpy 1\.0 there"):
-        refuse_unfit(ray, [], memory=1)
+        check_nodes(ray, [], memory=1)
     assert len(asked) == 2

@@ -2,14 +2,15 @@
 
 import faulthandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pixelwise.cluster import evaluate_job as module
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.evaluate_job import ClusterScorer, Judge, Task, _in_order
-from pixelwise.cluster.watchdog import FACTOR, UNKNOWN
+from pixelwise.cluster.evaluate_job import ClusterScorer, EvalTask, EvalWorker, _in_order
+from pixelwise.cluster.watchdog import DEFAULT_PACE, SLOWDOWN
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import match_classes
@@ -39,17 +40,18 @@ def test_every_figure_is_that_of_one_machine_to_the_last_bit(
 def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     model: Path, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "held", lambda model, loading, ledger: load(model))
-    monkeypatch.setattr(module, "begun_before", lambda ledger, what: int(what == "unit 7") * 4)
+    monkeypatch.setattr(module, "load_predictor", lambda model, loading, attempts: load(model))
+    attempts = SimpleNamespace(begin=lambda what: int(what == "batch 7") * 4)
+    monkeypatch.setattr(module, "call_actor", lambda method, *args: method(*args))
     predictor = load(model)
     dataset = open_dataset(shapes)
     shared = match_classes(predictor.classes, dataset.classes)
-    judge = Judge(Task(model, {}, {}, dataset.read_labels, shared, None, None))
+    judge = EvalWorker(EvalTask(model, {}, {}, dataset.read_labels, shared, None, attempts))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"
     broken.write_bytes(pair.mask.read_bytes()[:50])
     row = {
-        "unit": 0,
+        "batch": 0,
         "numbers": [0, 1],
         "names": ["a", "b"],
         "pixels": [4_000_000, 9_000_000],
@@ -62,15 +64,15 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     )
     monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: seen.append("rest"))
     assert [found["number"] for found in judge(row)] == [0, 1]
-    assert seen == [FACTOR * UNKNOWN * 9_000_000] * 3 + ["rest"], (
+    assert seen == [SLOWDOWN * DEFAULT_PACE * 9_000_000] * 3 + ["rest"], (
         "watched as it begins and after each image"
     )
     with pytest.raises(DataError, match=r"broken\.png"):
         list(_in_order(iter(judge({**row, "masks": [str(pair.mask), str(broken)]}))))
     with pytest.raises(DataError, match="workers died 4 times while they measured a, b"):
-        list(_in_order(iter(judge({**row, "unit": 7}))))
+        list(_in_order(iter(judge({**row, "batch": 7}))))
 
 
 def test_measures_come_in_the_order_of_their_images_once_each() -> None:
-    rows = [{"number": number, "found": f"m{number}"} for number in (2, 0, 1, 1, 4, 0, 3)]
+    rows = [{"number": number, "result": f"m{number}"} for number in (2, 0, 1, 1, 4, 0, 3)]
     assert list(_in_order(iter(rows))) == ["m0", "m1", "m2", "m3", "m4"]  # type: ignore[arg-type]

@@ -21,14 +21,17 @@ import pytest
 from PIL import Image
 
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.manifest import read_manifest
-from pixelwise.cluster.predict_job import Order, _beside, estimate, predict_on_cluster
+from pixelwise.cluster.estimate import describe_estimate
+from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 from pixelwise.errors import ConfigError, OutputError
+from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import load
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.output_folder import names_in_folder
 from pixelwise.inference.outputs import RECIPE
 from pixelwise.inference.predict_files import predict_files
-from pixelwise.io.storage import Store
+from pixelwise.io.storage import open_store
 from pixelwise.progress import Progress
 
 pytestmark = pytest.mark.filterwarnings(
@@ -74,11 +77,11 @@ def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_nod
     hurt = threading.Thread(target=harm, args=(ray, out))
     hurt.start()
     said = Said()
-    done = predict_on_cluster(Order(model, [str(folder)], str(out)), Cluster(), progress=said)
+    done = predict_on_cluster(JobSpec(model, [str(folder)], str(out)), Cluster(), progress=said)
     hurt.join()
     (folder / "poison.png").unlink()
-    assert done.written == 40, said.lines
-    reasons = dict(done.failed)
+    assert len(done.written) == 40, said.lines
+    reasons = {str(image): reason for image, reason in done.failed}
     assert reasons.keys() == {str(folder / "poison.png"), str(folder / "broken.png")}
     assert reasons[str(folder / "poison.png")].endswith(
         "set aside, as its worker died or hung 1 times while it was at it"
@@ -86,7 +89,7 @@ def test_a_job_goes_on_through_a_killed_worker_a_killing_image_and_a_removed_nod
     assert "cannot be read as an image" in reasons[str(folder / "broken.png")]
     expected = alone(model, folder, tmp_path / "alone")
     assert files(out) == expected, "file for file what one machine writes"
-    states = Counter(row["state"] for row in read_manifest(Store(str(out))).values())
+    states = Counter(row["state"] for row in read_manifest(open_store(str(out))).values())
     assert states == {"done": 40, "failed": 2}
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.iterdir())
     again = sum(begun.values()) - len(begun) - (begun["poison"] - 1)
@@ -118,13 +121,13 @@ def harm(ray: Any, out: Path) -> None:
 def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     ray: Any, model: Path, images: Path, s3: str, tmp_path: Path
 ) -> None:
-    source = Store(f"{s3}/{tmp_path.name}/in")
-    out = Store(f"{s3}/{tmp_path.name}/out")
+    source = open_store(f"{s3}/{tmp_path.name}/in")
+    out = open_store(f"{s3}/{tmp_path.name}/out")
     source.take(sorted(images.iterdir()))
-    order = Order(
+    order = JobSpec(
         model, [source.root], out.root, PredictOptions(confidence=True, extras=("probabilities",))
     )
-    assert predict_on_cluster(order, Cluster()).written == 12
+    assert len(predict_on_cluster(order, Cluster()).written) == 12
     expected = alone(model, images, tmp_path / "alone", confidence=True, extras=("probabilities",))
     assert set(out.times()) == {*expected, ".pixelwise.json"}
     from pixelwise.io.storage import filesystem
@@ -138,7 +141,7 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
     system.rm_file(out.at("07_confidence.png"))
     before = out.times()
     again = predict_on_cluster(order, Cluster())
-    assert (again.written, again.skipped, again.failed) == (2, 10, [])
+    assert (len(again.written), len(again.skipped), again.failed) == (2, 10, ())
     unchanged = {name for name, changed in out.times().items() if before.get(name) == changed}
     assert {f"{number:02}.png" for number in range(12) if number not in (3, 7)} <= unchanged
     assert {row["state"] for row in read_manifest(out).values()} == {"done"}
@@ -146,12 +149,12 @@ def test_from_store_to_store_and_a_second_call_does_only_what_is_missing(
         ConfigError, match="masks of 12 of these images, made with another model or other options"
     ):
         predict_on_cluster(
-            Order(model, [source.root], out.root, PredictOptions(tta=True)), Cluster()
+            JobSpec(model, [source.root], out.root, PredictOptions(tta=True)), Cluster()
         )
     with pytest.raises(
         OutputError, match=r"cannot look into s3://no-such-bucket|cannot write s3://no-such-bucket"
     ):
-        predict_on_cluster(Order(model, [source.root], "s3://no-such-bucket/out"), Cluster())
+        predict_on_cluster(JobSpec(model, [source.root], "s3://no-such-bucket/out"), Cluster())
 
 
 def test_a_folder_that_workers_cannot_write_to_stops_the_job_and_says_so(
@@ -161,21 +164,21 @@ def test_a_folder_that_workers_cannot_write_to_stops_the_job_and_says_so(
     out.mkdir()
     for number in range(12):
         (out / f"{number:02}.png").mkdir()  # no file can take a folder's place
-    with pytest.raises(OutputError, match=r"cannot write .*\.png.*\(said by a worker\)"):
-        predict_on_cluster(Order(model, [str(images)], str(out)), Cluster())
+    with pytest.raises(OutputError, match=r"cannot write .*\.png.*\(reported by a worker\)"):
+        predict_on_cluster(JobSpec(model, [str(images)], str(out)), Cluster())
 
 
 def test_nodes_with_other_versions_or_too_little_memory_are_refused(
     ray: Any, model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = Order(model, [str(images)], str(tmp_path / "out"))
+    order = JobSpec(model, [str(images)], str(tmp_path / "out"))
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.cluster.engine.versions", lambda: {"pixelwise": "0.0.9"})
         with pytest.raises(
             ConfigError, match=r"has other versions: pixelwise \S+ there, 0\.0\.9 here"
         ):
             predict_on_cluster(order, Cluster())
-    monkeypatch.setattr("pixelwise.cluster.pool.PROCESS_MEMORY", 2**50)
+    monkeypatch.setattr("pixelwise.cluster.executor.PROCESS_MEMORY", 2**50)
     with pytest.raises(ConfigError, match="a worker with this model needs about 1048576"):
         predict_on_cluster(order, Cluster())
     assert files(tmp_path / "out") == {}
@@ -187,22 +190,22 @@ def test_a_mask_of_another_image_of_the_same_name_is_not_taken_for_done(
     out = tmp_path / "out"
     other = tmp_path / "other"
     shutil.copytree(images, other)
-    order = Order(model, [str(images)], str(out))
-    store = Store(str(out))
+    order = JobSpec(model, [str(images)], str(out))
+    store = open_store(str(out))
     store.write(RECIPE, order.recipe().as_json())
     for image in sorted(images.iterdir()):
         store.take([image])  # any file of the mask's name will do
-    assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12, (
+    assert len(predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped) == 12, (
         "no manifest yet; it is written now"
     )
-    assert predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped == 12
+    assert len(predict_on_cluster(order, Cluster("127.0.0.1:1")).skipped) == 12
     elsewhere = replace(order, inputs=[str(other)])
     with pytest.raises(
         ConfigError, match=r"a mask 00\.png of .*/in/00\.png, another image than .*/other/00\.png"
     ):
         predict_on_cluster(elsewhere, Cluster("127.0.0.1:1"))
     shutil.rmtree(out / "manifest")
-    assert predict_on_cluster(elsewhere, Cluster("127.0.0.1:1")).skipped == 12, (
+    assert len(predict_on_cluster(elsewhere, Cluster("127.0.0.1:1")).skipped) == 12, (
         "as said, for images that were moved"
     )
 
@@ -212,7 +215,7 @@ def test_duplicate_stems_are_refused_before_a_cluster_is_reached(
 ) -> None:
     (tmp_path / "other").mkdir()
     shutil.copy(images / "00.png", tmp_path / "other/00.png")
-    order = Order(model, [str(images), str(tmp_path / "other")], str(tmp_path / "out"))
+    order = JobSpec(model, [str(images), str(tmp_path / "other")], str(tmp_path / "out"))
     with pytest.raises(
         ConfigError, match=r"in/00\.png and .*other/00\.png would both be written as 00\.png"
     ):
@@ -233,9 +236,9 @@ def test_duplicate_stems_are_refused_before_a_cluster_is_reached(
 def test_a_photo_in_the_folder_for_masks_is_known_by_any_spelling(
     given: str, out: str, overwrite: bool, model: Path, images: Path, tmp_path: Path
 ) -> None:
-    Store(f"memory:/{images}").take(images.iterdir())
+    open_store(f"memory:/{images}").take(images.iterdir())
     (images / "list.csv").write_text(f"image\nfile://{images}/03.png\n")
-    order = Order(model, [given.format(tmp_path)], out.format(tmp_path), overwrite=overwrite)
+    order = JobSpec(model, [given.format(tmp_path)], out.format(tmp_path), overwrite=overwrite)
     with pytest.raises(
         ConfigError, match=r"0\d\.png, a result of .*, would overwrite an input image"
     ):
@@ -250,7 +253,7 @@ def test_two_names_of_a_store_are_one_and_two_stores_are_two() -> None:
         "memory://b/x/c.png": None,
         "/b/x/d.png": None,
     }
-    assert _beside(sources, Store("s3://b/x/")) == {"a.png"}
+    assert names_in_folder(sources, open_store("s3://b/x/")) == {"a.png"}
 
 
 @pytest.mark.parametrize(
@@ -272,7 +275,7 @@ def test_options_of_the_model_that_cannot_be_are_refused_before_a_cluster_is_rea
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    order = Order(
+    order = JobSpec(
         model, [str(images)], str(tmp_path / "out"), loading={"max_memory": None, **loading}
     )
     monkeypatch.setitem(sys.modules, "openvino", None)
@@ -283,7 +286,7 @@ def test_options_of_the_model_that_cannot_be_are_refused_before_a_cluster_is_rea
 
 
 def test_the_estimate_is_pixels_by_rate() -> None:
-    assert estimate([1_800_000_000] * 2, 500_000, 4) == (
+    assert describe_estimate([1_800_000_000] * 2, 500_000, 4) == (
         "2 images of 3600 megapixels: about 2 worker-hours at 0.50 megapixels/s a worker, 30 "
         "minutes on 4 workers"
     )
@@ -296,11 +299,57 @@ def test_images_of_a_web_server_are_labelled_as_those_on_disk(
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=images)) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{web.server_port}/list.txt"
-        done = predict_on_cluster(Order(model, [address], str(tmp_path / "out")), Cluster())
+        done = predict_on_cluster(JobSpec(model, [address], str(tmp_path / "out")), Cluster())
         web.shutdown()
-    assert (done.written, done.failed) == (12, [])
+    assert (len(done.written), done.failed) == (12, ())
     (images / "list.txt").unlink()
     assert files(tmp_path / "out") == alone(model, images, tmp_path / "alone")
+
+
+def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
+    ray: Any, model: Path, shards: Path, images: Path, s3: str, tmp_path: Path
+) -> None:
+    open_store(f"{s3}/job").take([shards / "part-0.tar"])
+    order = JobSpec(
+        model, [f"{s3}/job/part-0.tar", str(shards / "part-1.tar")], str(tmp_path / "out")
+    )
+    assert len(predict_on_cluster(order, Cluster()).written) == 12
+    assert len(predict_on_cluster(order, Cluster()).skipped) == 12
+    predict_files(load(model), [images], tmp_path / "alone")
+    for mask in (tmp_path / "alone").glob("*.png"):
+        assert (tmp_path / "out" / mask.name).read_bytes() == mask.read_bytes()
+
+
+def test_one_machine_goes_on_with_a_folder_of_a_cluster_and_a_cluster_with_one_of_a_machine(
+    ray: Any, model: Path, images: Path, tmp_path: Path
+) -> None:
+    spec = JobSpec(model, [str(images)], str(tmp_path / "out"))
+    few = replace(spec, inputs=[str(images / f"{number:02}.png") for number in range(5)])
+    others = [images / f"{number:02}.png" for number in range(12)]
+
+    def on_one_machine(out: Path, inputs: list[Path]) -> Predictions:
+        return predict_files(load(model), inputs, out, recipe=spec.recipe())
+
+    predict_on_cluster(few, Cluster())
+    done = on_one_machine(tmp_path / "out", others)
+    assert (len(done.written), len(done.skipped)) == (7, 5)
+    second = replace(spec, out=str(tmp_path / "second"))
+    on_one_machine(tmp_path / "second", others[:8])
+    done = predict_on_cluster(second, Cluster())
+    assert (len(done.written), len(done.skipped)) == (4, 8)
+    expected = alone(model, images, tmp_path / "alone")
+    for out in (tmp_path / "out", tmp_path / "second"):
+        assert files(out) == expected
+        rows = read_manifest(open_store(out))
+        assert rows.keys() == {str(image) for image in others}
+        assert {row["state"] for row in rows.values()} == {"done"}
+    other = tmp_path / "other/03.png"
+    other.parent.mkdir()
+    Image.new("RGB", (5, 5)).save(other)
+    with pytest.raises(ConfigError, match=r"03\.png of .*in/03\.png, another image than .*other"):
+        on_one_machine(tmp_path / "out", [other])
+    with pytest.raises(ConfigError, match=r"03\.png of .*in/03\.png, another image than .*other"):
+        predict_on_cluster(replace(second, inputs=[str(other)]), Cluster())
 
 
 class Silent(SimpleHTTPRequestHandler):

@@ -22,19 +22,20 @@ from PIL import Image
 from pixelwise.cluster import predict_job as predict
 from pixelwise.cluster import worker
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.manifest import read_manifest
-from pixelwise.cluster.pool import Ledger
-from pixelwise.cluster.predict_job import Order, predict_on_cluster
-from pixelwise.cluster.row_chunks import FOLDER
-from pixelwise.cluster.watchdog import Watch
-from pixelwise.cluster.worker import Task, Worker
+from pixelwise.cluster.executor import AttemptTracker
+from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
+from pixelwise.cluster.row_chunks import FOLDER, ChunkStore
+from pixelwise.cluster.watchdog import Watchdog
+from pixelwise.cluster.worker import LabelTask, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
-from pixelwise.inference import raster
+from pixelwise.inference import image_worker, predict_raster
+from pixelwise.inference.batching import Batch
 from pixelwise.inference.load import load
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
-from pixelwise.inference.tiling import Band
-from pixelwise.io.storage import Store, filesystem
+from pixelwise.inference.tiling import RowChunk
+from pixelwise.io.storage import filesystem, open_store
 from pixelwise.progress import Progress
 
 rasterio = pytest.importorskip("rasterio", reason="the extra raster is not installed")
@@ -57,7 +58,7 @@ class Here:
     exceptions = SimpleNamespace(RayActorError=RuntimeError, OutOfMemoryError=MemoryError)
 
     def remote(self, **needs: Any) -> Callable[[type[Worker]], Any]:
-        def made(kind: type[Worker], task: Task) -> Any:
+        def made(kind: type[Worker], task: LabelTask) -> Any:
             self.worker = kind(task)
             return SimpleNamespace(__call__=SimpleNamespace(remote=self.worker))
 
@@ -67,7 +68,7 @@ class Here:
         return answer
 
     def kill(self, worker: object) -> None:
-        self.worker._scratch.cleanup()
+        self.worker._temp_folder.cleanup()
 
 
 class Died(BaseException):
@@ -75,21 +76,21 @@ class Died(BaseException):
 
 
 class Inline:
-    """In place of a Pool: workers in this process, one after the other; a unit whose worker dies
+    """In place of a RayExecutor: workers in this process, one after the other; a unit whose worker dies
     goes to another one, at the end.
     """
 
     needs: Mapping[str, Any] = {}
 
-    def __init__(self, model: Path, workers: int, ledger: Ledger | None = None) -> None:
+    def __init__(self, model: Path, workers: int, attempts: AttemptTracker | None = None) -> None:
         self.model = model
         self.workers = workers
-        self.ledger = ledger or Ledger()
+        self.attempts = attempts or AttemptTracker()
 
-    def run(
-        self, worker: Callable[[Task], Worker], task: Task, rows: Sequence[dict[str, Any]]
+    def map(
+        self, worker: Callable[[LabelTask], Worker], task: LabelTask, batches: Sequence[Batch]
     ) -> Iterator[Any]:
-        waiting = list(rows)
+        waiting = [batch.as_row() for batch in batches]
         while waiting:
             row = waiting.pop(0)
             one = worker(task)
@@ -98,19 +99,19 @@ class Inline:
             except Died:
                 waiting.append(row)
             finally:
-                one._scratch.cleanup()
+                one._temp_folder.cleanup()
 
 
 class Told(Worker):
     """Tells which bands it labels, and does before each what a test wants done."""
 
     labelled: ClassVar[list[int]]
-    before: ClassVar[Callable[[Band], None]]
+    before: ClassVar[Callable[[RowChunk], None]]
 
-    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
-        type(self).before(band)
-        self.labelled.append(band.number)
-        super()._part(image, band, place, scratch)
+    def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
+        type(self).before(chunk)
+        self.labelled.append(chunk.number)
+        super()._label_chunk(image, chunk, chunks)
 
 
 @pytest.fixture
@@ -124,12 +125,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> type[Told]:
     def pool(ray: object, cluster: Cluster, model: Path, *given: object) -> Inline:
         return Inline(model, cluster.workers or 2)
 
-    monkeypatch.setattr(predict, "connected", lambda cluster, progress: nullcontext(Here()))
-    monkeypatch.setattr(predict.Pool, "of", pool)
+    monkeypatch.setattr(predict, "connect", lambda cluster, progress: nullcontext(Here()))
+    monkeypatch.setattr(predict.RayExecutor, "create", pool)
     monkeypatch.setattr(predict, "Worker", Fresh)
-    monkeypatch.setattr(predict, "LARGE", 100_000)
-    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
-    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
+    monkeypatch.setattr(predict, "MIN_DIVIDED_PIXELS", 100_000)
+    monkeypatch.setattr(
+        worker, "load_predictor", lambda model, loading, attempts: load(model, **loading)
+    )
+    monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
     return Fresh
 
 
@@ -158,8 +161,8 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def ordered(model: Path, source: Path, out: Path | str, **options: Any) -> Order:
-    return Order(model, [str(source)], str(out), ALL, options.pop("loading", TILES), **options)
+def ordered(model: Path, source: Path, out: Path | str, **options: Any) -> JobSpec:
+    return JobSpec(model, [str(source)], str(out), ALL, options.pop("loading", TILES), **options)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -188,7 +191,7 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
     begun = Counter[int]()
     joins = []
 
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         begun[band.number] += 1
         if band.number == 2 and begun[2] == 1:
             raise Died
@@ -199,30 +202,32 @@ def test_a_band_that_dies_and_a_join_that_dies_are_taken_up_again(
             raise Died
         joined(*given, **options)
 
-    joined = worker.join_bands
+    joined = worker.join_row_chunks
     told.before = staticmethod(before)
-    monkeypatch.setattr(worker, "join_bands", join)
+    monkeypatch.setattr(worker, "join_row_chunks", join)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert (done.written, done.failed) == (2, [])
+    assert (len(done.written), done.failed) == (2, ())
     assert files(tmp_path / "out") == alone, "file for file what one process writes"
     assert begun == {0: 1, 1: 1, 2: 2, 3: 1}
     assert told.labelled == [0, 1, 3, 2]
     assert len(joins) == 2
     assert not (tmp_path / "out" / FOLDER).exists()
-    rows = read_manifest(Store(str(tmp_path / "out")))
+    rows = read_manifest(open_store(str(tmp_path / "out")))
     assert rows[str(source / "map.tif")] == {
         "image": str(source / "map.tif"),
         "state": "done",
         "mask": "map.tif",
         "reason": "",
         "pixels": str(860 * 150),
+        "bytes": str((source / "map.tif").stat().st_size),
+        "modified": str((source / "map.tif").stat().st_mtime_ns),
     }
 
 
 def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number == 2:
             raise KeyboardInterrupt  # the driver's end, here
 
@@ -230,11 +235,13 @@ def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
     with pytest.raises(KeyboardInterrupt):
         predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     assert told.labelled == [0, 1]
-    rows = read_manifest(Store(str(tmp_path / "out")))
-    assert [(row["state"], row["reason"]) for row in rows.values()] == [("part", "band 2 of 4")]
+    rows = read_manifest(open_store(str(tmp_path / "out")))
+    assert [(row["state"], row["reason"]) for row in rows.values()] == [
+        ("part", "row chunk 2 of 4")
+    ]
     told.before = staticmethod(lambda band: None)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=3))
-    assert done.written == 2
+    assert len(done.written) == 2
     assert told.labelled == [0, 1, 2, 3], (
         "in the bands of before, though other workers would take others"
     )
@@ -245,7 +252,7 @@ def test_a_job_that_is_begun_anew_labels_only_the_bands_that_are_missing(
 def test_parts_that_were_made_otherwise_are_not_taken(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number == 2:
             raise KeyboardInterrupt
 
@@ -279,22 +286,24 @@ def test_parts_of_another_picture_of_the_same_name_and_size_are_not_taken(
 def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_band_alone(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number in (1, 3):
             raise ImageError(f"map.tif: cannot be read from row {band.number} on")
 
     told.before = staticmethod(before)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert done.written == 1
+    assert len(done.written) == 1
     assert [reason for _, reason in done.failed] == ["map.tif: cannot be read from row 1 on"]
-    rows = read_manifest(Store(str(tmp_path / "out")))
+    rows = read_manifest(open_store(str(tmp_path / "out")))
     assert {Path(image).name: row["state"] for image, row in rows.items()} == {
         "map.tif": "failed",
         "photo.png": "done",
     }
     told.before = staticmethod(lambda band: None)
     assert (
-        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        len(
+            predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        )
         == 1
     )
     assert told.labelled == [0, 2, 1, 3]
@@ -304,17 +313,17 @@ def test_a_band_that_cannot_be_fails_its_image_once_and_a_later_call_needs_that_
 def test_from_store_to_store(
     model: Path, source: Path, alone: dict[str, bytes], told: type[Told], s3: str, tmp_path: Path
 ) -> None:
-    given = Store(f"{s3}/{tmp_path.name}/in")
-    out = Store(f"{s3}/{tmp_path.name}/out")
+    given = open_store(f"{s3}/{tmp_path.name}/in")
+    out = open_store(f"{s3}/{tmp_path.name}/out")
     given.take(sorted(source.iterdir()))
-    order = Order(model, [given.root], out.root, ALL, TILES)
-    assert predict_on_cluster(order, Cluster(workers=2)).written == 2
+    order = JobSpec(model, [given.root], out.root, ALL, TILES)
+    assert len(predict_on_cluster(order, Cluster(workers=2)).written) == 2
     assert sorted(told.labelled) == [0, 1, 2, 3]
     system = filesystem(out.root)
     assert {name: system.cat_file(out.at(name)) for name in alone if "npz" not in name} == {
         name: data for name, data in alone.items() if "npz" not in name
     }
-    assert Store(out.at(FOLDER)).times() == {}
+    assert open_store(out.at(FOLDER)).times() == {}
 
 
 def test_what_a_killed_driver_left_of_finished_images_is_removed(
@@ -329,7 +338,9 @@ def test_what_a_killed_driver_left_of_finished_images_is_removed(
     for name in (others := {"other.0-4.tif", ".other.0-4.ab_c1234.tif", ".map.part"}):
         (left / name).touch()
     assert (
-        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped
+        len(
+            predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).skipped
+        )
         == 2
     )
     assert {path.name for path in left.iterdir()} == others
@@ -340,20 +351,20 @@ def test_a_worker_is_watched_while_it_has_work_with_the_pace_of_the_slowest_unit
 ) -> None:
     seen = list[Any]()
 
-    class Noted(Watch):
+    class Noted(Watchdog):
         def begin(self, pixels: int, pace: float) -> None:
             seen.append((pixels, pace))
 
         def step(self, share: float = 1.0) -> None:
             seen.append(share)
 
-        def rest(self) -> None:
+        def end(self) -> None:
             seen.append("rest")
 
-    monkeypatch.setattr(worker, "Watch", Noted)
-    ledger = Ledger()
-    assert (ledger.slowest(2e-6), ledger.slowest(1e-6)) == (2e-6, 2e-6)
-    monkeypatch.setattr(predict.Pool, "of", lambda *given: Inline(model, 2, ledger))
+    monkeypatch.setattr(worker, "Watchdog", Noted)
+    attempts = AttemptTracker()
+    assert (attempts.slowest_pace(2e-6), attempts.slowest_pace(1e-6)) == (2e-6, 2e-6)
+    monkeypatch.setattr(predict.RayExecutor, "create", lambda *given: Inline(model, 2, attempts))
     predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
     units = [list[Any]()]
     for what in seen:
@@ -395,10 +406,10 @@ def begun(model: Path, source: Path, told: type[Told], tmp_path: Path) -> Path:
     return folder
 
 
-def stopping_at(number: int) -> Callable[[Band], None]:
+def stopping_at(number: int) -> Callable[[RowChunk], None]:
     """The end of the driver when a band is begun."""
 
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         if band.number == number:
             raise KeyboardInterrupt
 
@@ -427,7 +438,7 @@ def test_an_estimate_and_a_job_that_is_refused_leave_what_is_there(
     def refuse(*given: object) -> None:
         raise ConfigError("node 7 does not see it")
 
-    monkeypatch.setattr(predict.Pool, "of", refuse)
+    monkeypatch.setattr(predict.RayExecutor, "create", refuse)
     with pytest.raises(ConfigError, match="node 7"):
         predict_on_cluster(order, Cluster(workers=2))
     assert everything(begun) == before
@@ -443,7 +454,9 @@ def test_after_an_estimate_a_job_may_be_another(
         predict_on_cluster(order, Cluster(workers=2))
         assert everything(tmp_path / "out") == {}
     assert (
-        predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        len(
+            predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2)).written
+        )
         == 2
     )
     assert files(tmp_path / "out") == alone
@@ -456,12 +469,14 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
     said = Said()
     order = ordered(model, source, begun)
 
-    def estimated(order: Order) -> Any:
+    def estimated(order: JobSpec) -> Any:
         predict_on_cluster(replace(order, estimate=True), Cluster(workers=2), progress=said)
         return seen[-1]
 
     monkeypatch.setattr(
-        predict, "estimate", lambda pixels, rate, workers: seen.append(sorted(pixels)) or ""
+        predict,
+        "describe_estimate",
+        lambda pixels, rate, workers: seen.append(sorted(pixels)) or "",
     )
     assert estimated(order) == [860 * 150 // 2]
     assert estimated(replace(order, overwrite=True)) == [2000, 860 * 150]
@@ -471,24 +486,24 @@ def test_an_estimate_measures_anew_and_counts_what_is_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "join_bands", join)
+        patch.setattr(worker, "join_row_chunks", join)
         with pytest.raises(KeyboardInterrupt):
             predict_on_cluster(order, Cluster(workers=2))
     count = len(seen)
     estimated(order)
     assert (len(seen), said.lines[-1]) == (
         count,
-        "nothing is left to measure: all bands are labelled, and only to be joined",
+        "nothing is left to measure: all row chunks are labelled, and only to be joined",
     )
     predict_on_cluster(order, Cluster(workers=2))
     estimated(order)
-    assert (len(seen), said.lines[-1]) == (count, "nothing is left to measure: all masks are there")
+    assert (len(seen), said.lines[-1]) == (count, "nothing is left to measure: all masks exist")
 
 
 def test_an_estimate_that_cannot_be_says_why(
     model: Path, source: Path, told: type[Told], tmp_path: Path
 ) -> None:
-    def before(band: Band) -> None:
+    def before(band: RowChunk) -> None:
         raise RuntimeError("the worker was killed")
 
     told.before = staticmethod(before)
@@ -507,13 +522,15 @@ def test_an_estimate_that_cannot_be_says_why(
 def test_before_a_long_job_small_images_are_measured_and_those_count(
     model: Path, source: Path, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "WORTH_A_SAMPLE", 1000)
+    monkeypatch.setattr(predict, "MIN_PIXELS_FOR_ESTIMATE", 1000)
     photo = (source / "photo.png").read_bytes()
     said = Said()
     assert (
-        predict_on_cluster(
-            ordered(model, source, tmp_path / "out"), Cluster(workers=1), progress=said
-        ).written
+        len(
+            predict_on_cluster(
+                ordered(model, source, tmp_path / "out"), Cluster(workers=1), progress=said
+            ).written
+        )
         == 2
     )
     assert not [line for line in said.lines if "about" in line], (
@@ -524,7 +541,7 @@ def test_before_a_long_job_small_images_are_measured_and_those_count(
     done = predict_on_cluster(
         ordered(model, source, tmp_path / "more"), Cluster(workers=1), progress=said
     )
-    assert (done.written, done.failed) == (9, [])
+    assert (len(done.written), done.failed) == (9, ())
     assert [line for line in said.lines if line.startswith("9 images of 0 megapixels: about")]
 
 
@@ -545,9 +562,9 @@ def test_on_ray_with_a_worker_that_hangs_over_a_band(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(predict, "LARGE", 100_000)
+    monkeypatch.setattr(predict, "MIN_DIVIDED_PIXELS", 100_000)
     done = predict_on_cluster(ordered(model, source, tmp_path / "out"), Cluster(workers=2))
-    assert (done.written, done.failed) == (2, [])
+    assert (len(done.written), done.failed) == (2, ())
     assert files(tmp_path / "out") == alone
     begun = Counter(path.name.partition(".")[0] for path in ray.test_log.glob("map-*"))
     assert begun == {"map-0": 1, "map-1": 1, "map-2": 1, "map-3": 2}, (
@@ -564,11 +581,11 @@ def test_a_full_disk_for_temporary_files_stops_the_job_with_a_line(
     def refuse(*given: object) -> None:
         raise full
 
-    monkeypatch.setattr(worker, "copy_out", refuse)
+    monkeypatch.setattr(image_worker, "extract_image", refuse)
     order = ordered(model, tmp_path / "part.tar", tmp_path / "out")
     with pytest.raises(
         OutputError,
-        match=r"photo\.png: .*No space left on device; temporary .*\(said by a worker\)",
+        match=r"photo\.png: .*No space left on device; temporary .*\(reported by a worker\)",
     ):
         predict_on_cluster(order, Cluster(workers=2))
 
@@ -596,10 +613,10 @@ def test_a_picture_that_is_too_large_for_what_is_asked_fails_by_name_and_the_oth
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(raster, "MAX_PIXELS", 100_000)
+    monkeypatch.setattr(predict_raster, "MAX_PIXELS", 100_000)
     order = ordered(model, source, tmp_path / "out", loading={**TILES, **loading})
     done = predict_on_cluster(replace(order, choices=choices), Cluster(workers=workers))
-    assert (done.written, [image for image, _ in done.failed]) == (1, [str(source / "map.tif")])
+    assert (len(done.written), [image for image, _ in done.failed]) == (1, [source / "map.tif"])
     assert done.failed[0][1].startswith(f"{source / 'map.tif'}: ")
     assert said in done.failed[0][1]
 
@@ -625,15 +642,17 @@ def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_
     model: Path, tmp_path: Path, told: type[Told]
 ) -> None:
     broken = tmp_path / "broken.png"
-    ledger = Ledger()
+    attempts = AttemptTracker()
     broken.write_bytes(b"\x89PNG\r\n")
-    one = Worker(Task(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), ledger))
-    row = {"unit": 0, "images": [str(broken)], "pixels": [1], "band": 0, "of": 1}
+    one = Worker(
+        LabelTask(str(tmp_path / "out"), model, {}, PredictOptions(), frozenset(), attempts)
+    )
+    row = {"batch": 0, "images": [str(broken)], "pixels": [1], "chunk": 0, "of": 1}
     for _ in range(6):
         (found,) = one(row)
         assert "cannot be read as an image" in found["reason"]
     for _ in range(3):
-        ledger.before(f"{broken} {Band(0, 1)}")  # and a worker that dies then
+        attempts.begin(f"{broken} {RowChunk(0, 1)}")  # and a worker that dies then
     (found,) = one(row)
     assert "set aside, as its worker died or hung 3 times" in found["reason"]
-    one._scratch.cleanup()
+    one._temp_folder.cleanup()

@@ -14,8 +14,8 @@ import torch
 
 from pixelwise.cluster import train_job as module
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.log_relay import Teller
-from pixelwise.cluster.train_job import Lesson, _files, learn, train_on_cluster
+from pixelwise.cluster.log_relay import LogRelay
+from pixelwise.cluster.train_job import TrainTask, _files, train_loop_per_worker, train_on_cluster
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.progress import Progress
@@ -122,13 +122,13 @@ def test_a_training_that_loses_a_process_ends_with_the_weights_of_torchrun(
 
 
 class Driver:
-    """Stands for the handle of a Teller, and for what its answers are got with."""
+    """Stands for the handle of a LogRelay, and for what its answers are got with."""
 
     def __init__(self) -> None:
-        self.teller = Teller()
+        self.relay = LogRelay()
 
     def __getattr__(self, name: str) -> Any:
-        return SimpleNamespace(remote=getattr(self.teller, name))
+        return SimpleNamespace(remote=getattr(self.relay, name))
 
     def get(self, answer: Any) -> Any:
         return answer
@@ -141,14 +141,14 @@ def test_data_that_cannot_be_learned_from_ends_the_training_and_not_only_a_proce
     tried = list[str]()
     monkeypatch.setattr(module, "require_package", lambda name: driver)
     monkeypatch.setattr(os, "environ", {**os.environ, "RANK": "0", "WORLD_SIZE": "1"})
-    told = {"lesson": Lesson(tmp_path / "none", tmp_path / "run", CONFIG, DataOptions(), driver)}
+    told = {"task": TrainTask(tmp_path / "none", tmp_path / "run", CONFIG, DataOptions(), driver)}
     with pytest.raises(PixelwiseError, match="none"):
-        learn(told)
-    refusal, _ = driver.teller.ending()
+        train_loop_per_worker(told)
+    refusal, _ = driver.relay.outcome()
     assert str(tmp_path / "none") in refusal
-    assert driver.teller.take() == ["training begins in 1 processes"]
+    assert driver.relay.take_lines() == ["training begins in 1 processes"]
     monkeypatch.setattr(module, "take_part", lambda *given, **options: tried.append("begun"))
-    learn(told)
+    train_loop_per_worker(told)
     assert not tried, "nor is it tried again"
 
 

@@ -6,14 +6,14 @@ import time
 import pytest
 
 from pixelwise.cluster import watchdog as watch
-from pixelwise.cluster.watchdog import FACTOR, FLOOR, UNKNOWN, Watch
+from pixelwise.cluster.watchdog import DEFAULT_PACE, MIN_STEP_S, SLOWDOWN, Watchdog
 
 
 def test_a_process_that_is_stuck_in_foreign_code_is_ended_and_says_where() -> None:
     """The regular expression would take years, and no other thread of Python runs meanwhile."""
     code = (
-        "import re\nfrom pixelwise.cluster import watchdog as watch\nwatch.FLOOR = "
-        "0.3\nwatch.Watch().begin(1, 0)\n"
+        "import re\nfrom pixelwise.cluster import watchdog as watch\nwatch.MIN_STEP_S = "
+        "0.3\nwatch.Watchdog().begin(1, 0)\n"
         "re.match('(a+)+$', 'a' * 60 + 'b')"
     )
     done = subprocess.run(
@@ -25,10 +25,10 @@ def test_a_process_that_is_stuck_in_foreign_code_is_ended_and_says_where() -> No
 
 def test_a_process_that_goes_on_or_rests_is_not_ended() -> None:
     code = (
-        "import time\nfrom pixelwise.cluster import watchdog as watch\nwatch.FLOOR = 0.5\none = "
-        "watch.Watch()\none.begin(1, 0)\n"
+        "import time\nfrom pixelwise.cluster import watchdog as watch\nwatch.MIN_STEP_S = 0.5\none = "
+        "watch.Watchdog()\none.begin(1, 0)\n"
         "for _ in range(8):\n    time.sleep(0.1)\n    "
-        "one.step()\none.rest()\ntime.sleep(0.6)\nprint('here')"
+        "one.step()\none.end()\ntime.sleep(0.6)\nprint('here')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
@@ -41,25 +41,25 @@ def test_a_model_that_never_loads_ends_its_process() -> None:
         "import sys, time, types\nfrom pixelwise.cluster import watchdog as watch, worker\n"
         "some, zero = types.SimpleNamespace, types.SimpleNamespace(remote=lambda *given: 0)\n"
         "context = lambda: some(get_actor_id=lambda: 'a')\n"
-        "watch.FLOOR = 0.3\nsys.modules['ray'] = some(get=lambda value: value, "
+        "watch.MIN_STEP_S = 0.3\nsys.modules['ray'] = some(get=lambda value: value, "
         "get_runtime_context=context)\n"
         "worker.load = lambda path: sys.argv[1:] or time.sleep(60)\n"
-        "worker.held({'m.safetensors': b''}, {}, some(before=zero, "
-        "through=zero))\ntime.sleep(0.5)\nprint('loaded')"
+        "worker.load_predictor({'m.safetensors': b''}, {}, some(begin=zero, "
+        "end=zero))\ntime.sleep(0.5)\nprint('loaded')"
     )
     for words, status in ([], 1), (["at once"], 0):
         run = [sys.executable, "-c", code, *words]
         done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (status, "" if status else "loaded\n")
-        assert ("in held" in done.stderr) == bool(status)
+        assert ("in load_predictor" in done.stderr) == bool(status)
 
 
 def test_a_step_after_the_rest_does_not_end_a_process_that_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = Watch()
+    one = Watchdog()
     allowed = list[float]()
-    with one.over(1):
+    with one.watch(1):
         pass
     monkeypatch.setattr(
         faulthandler, "dump_traceback_later", lambda seconds, **options: allowed.append(seconds)
@@ -75,7 +75,7 @@ def test_a_step_may_take_as_long_as_its_pixels_and_as_all_before_it(
     monkeypatch.setattr(
         faulthandler, "dump_traceback_later", lambda seconds, **options: allowed.append(seconds)
     )
-    one = Watch()
+    one = Watchdog()
     one.begin(1000, 0)
     one.begin(100_000_000, 0)
     one.step(1 / 100)
@@ -84,10 +84,10 @@ def test_a_step_may_take_as_long_as_its_pixels_and_as_all_before_it(
     monkeypatch.setattr(watch.time, "monotonic", lambda: later)
     one.step(1 / 100)
     expected = [
-        FLOOR,
-        FACTOR * UNKNOWN * 1e8,
-        max(FLOOR, FACTOR * UNKNOWN * 1e6),
-        max(FLOOR, FACTOR * 100),
+        MIN_STEP_S,
+        SLOWDOWN * DEFAULT_PACE * 1e8,
+        max(MIN_STEP_S, SLOWDOWN * DEFAULT_PACE * 1e6),
+        max(MIN_STEP_S, SLOWDOWN * 100),
         5000,
     ]
     assert allowed == pytest.approx(expected, rel=0.01)

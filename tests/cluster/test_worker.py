@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pixelwise.cluster import worker
-from pixelwise.cluster.pool import Ledger
-from pixelwise.cluster.worker import DEATHS, held
+from pixelwise.cluster.executor import AttemptTracker
+from pixelwise.cluster.worker import MAX_LOAD_DEATHS, load_predictor
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
 
@@ -21,28 +21,28 @@ def test_a_model_that_ends_its_workers_again_and_again_is_given_up(
     context = SimpleNamespace(get_actor_id=lambda: "a1")
     ray: Any = SimpleNamespace(get=lambda files: files, get_runtime_context=lambda: context)
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
-    ledger = Ledger()
+    monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
+    attempts = AttemptTracker()
     files = {"m.onnx": model.read_bytes()}
 
     def die(*given: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    for deaths in (DEATHS - 1, DEATHS):
+    for deaths in (MAX_LOAD_DEATHS - 1, MAX_LOAD_DEATHS):
         with monkeypatch.context() as patch:
             patch.setattr(worker, "load", die)
             for _ in range(deaths):
                 with pytest.raises(KeyboardInterrupt):
-                    held(files, {}, ledger)
-        if deaths < DEATHS:
-            assert held(files, {}, ledger).classes.names[1] == "circle", (
+                    load_predictor(files, {}, attempts)
+        if deaths < MAX_LOAD_DEATHS:
+            assert load_predictor(files, {}, attempts).classes.names[1] == "circle", (
                 "and those before count no more"
             )
     with pytest.raises(
         ConfigError,
         match="died or hung 8 times in a row while it loaded the model; give it more memory",
     ):
-        held(files, {}, ledger)
+        load_predictor(files, {}, attempts)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores can be counted only")

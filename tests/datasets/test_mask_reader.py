@@ -15,8 +15,9 @@ from pixelwise.datasets.mask_reader import (
     LabelReader,
     MatteReader,
     index_lut,
-    scan_masks,
 )
+from pixelwise.datasets.measure_pair import measure_mask
+from pixelwise.datasets.pair_stats import MaskSource
 from pixelwise.errors import ConfigError, ImageError
 
 VOC = Path(__file__).parents[3] / "shared/data/voc/VOCdevkit/VOC2012"
@@ -184,7 +185,9 @@ def test_a_matte_threshold_outside_1_to_255_is_refused(threshold: int) -> None:
 def test_voc_masks_have_the_voc_palette_and_read_alike_as_colours(tmp_path: Path) -> None:
     reader = LabelReader(21, index_lut(21), voc_colormap(21), ((224, 224, 192),))
     for path in sorted((VOC / "SegmentationClass").glob("*.png"))[:3]:
-        assert (scan_masks([path]).palette or ())[:21] == voc_colormap(21)
+        assert (measure_mask(path, MaskSource(), full=False)[0].palette or ())[:21] == voc_colormap(
+            21
+        )
         with Image.open(path) as image:
             raw = np.asarray(image)
             image.convert("RGB").save(tmp_path / path.name)

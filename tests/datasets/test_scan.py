@@ -10,7 +10,7 @@ from PIL import Image
 
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.registry import open_dataset
-from pixelwise.datasets.scan import survey
+from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError
 from pixelwise.progress import Progress
@@ -47,7 +47,7 @@ def resize(path: Path, height: int, width: int, orientation: int = 1) -> None:
 
 
 def test_pixels_void_and_median_size_are_counted(data: DataSet) -> None:
-    found = survey(data, "train", progress=Progress())
+    found = scan_split(data, "train", progress=Progress())
     assert (found.pixels, found.void, found.median_size) == ((40 * 18, 40 * 5, 0), 40, (4, 6))
     assert (found.pairs, found.broken) == (data.pairs("train"), ())
 
@@ -59,7 +59,7 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
     for name in ("07", "08", "09", "10"):
         resize(images / f"{name}.png", 4, 5)
     with pytest.raises(DataError) as caught:
-        survey(data, "train", progress=Progress())
+        scan_split(data, "train", progress=Progress())
     text = str(caught.value)
     assert text.startswith("6 of 40 pairs of train cannot be used: ")
     assert "03.png: cannot be read as an image (the file is empty)" in text
@@ -76,7 +76,7 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
 def test_broken_files_can_be_left_out_and_are_said(data: DataSet) -> None:
     (data.root / "images/train/03.png").write_bytes(b"")
     progress = Lines()
-    found = survey(data, "train", progress=progress, skip_broken=True)
+    found = scan_split(data, "train", progress=progress, skip_broken=True)
     assert [pair.name for pair in found.pairs] == [
         pair.name for pair in data.pairs("train") if pair.name != "03"
     ]
@@ -93,7 +93,7 @@ def test_a_forgotten_orientation_is_recognised(data: DataSet) -> None:
         "left out"
     )
     with pytest.raises(DataError, match=message):
-        survey(data, "train", progress=Progress())
+        scan_split(data, "train", progress=Progress())
 
 
 @pytest.mark.parametrize("skip_broken", [False, True])
@@ -104,18 +104,18 @@ def test_wrong_labels_are_never_skipped(data: DataSet, skip_broken: bool) -> Non
         LabelError,
         match=r"03.png: value 3 in 24 pixels, the first at row 0, column 0.*and 1 more masks",
     ):
-        survey(data, "train", progress=Progress(), skip_broken=skip_broken)
+        scan_split(data, "train", progress=Progress(), skip_broken=skip_broken)
 
 
 def test_nothing_left_is_an_error(data: DataSet) -> None:
     (data.root / "images/val/00.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"no pair of val can be used \(1 of 1 are broken\)"):
-        survey(data, "val", progress=Progress(), skip_broken=True)
+        scan_split(data, "val", progress=Progress(), skip_broken=True)
 
 
 def test_an_unknown_split_is_told(data: DataSet) -> None:
     with pytest.raises(DataError, match="there is no split 'test'; choose one of train, val"):
-        survey(data, "test", progress=Progress())
+        scan_split(data, "test", progress=Progress())
 
 
 def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
@@ -135,7 +135,7 @@ def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
             counted.append(len(asked))
 
     many = tuple(Pair(str(index), *_files(data)) for index in range(200))
-    survey(replace(data, splits={"train": many}, read_labels=reader), "train", progress=Stop())
+    scan_split(replace(data, splits={"train": many}, read_labels=reader), "train", progress=Stop())
     assert 1 <= counted[0] <= 64
 
 

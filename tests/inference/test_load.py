@@ -49,7 +49,7 @@ def test_auto_prepares_other_runtimes_only_where_it_pays_or_is_known(
 ) -> None:
     model = model_file()
     photo = picture("photo.png", 200, 300)
-    worth = load_module.worth_measuring
+    worth = load_module.choose_runtime
     assert worth("auto", [photo, tmp_path / "absent.png"], model) == "torch"
     assert worth("auto", [photo] * 500, model) == "auto"
     assert worth("auto", [photo], tmp_path / "m.onnx") == "auto"

@@ -5,20 +5,28 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from pixelwise.classes import Classes
+from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, DataError, OutputError
-from pixelwise.inference import predict_files as predict_module
+from pixelwise.inference import label_job
+from pixelwise.inference.label_job import Predictions
+from pixelwise.inference.manifest import read_manifest
 from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
-from pixelwise.inference.predict_files import find_images, predict_files
+from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.sources import find_images
 from pixelwise.inference.threads import WORKERS
+from pixelwise.io.storage import Store, filesystem, open_store
 from pixelwise.progress import Progress
 
 
@@ -250,10 +258,14 @@ def test_a_mask_of_another_image_is_not_taken_for_ones_own(photo: Path, tmp_path
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), red * 4 // 256)
     assert labelled(days[1], Recipe({"model": "m"}, overwrite=True)) == (1, 0)
     assert labelled(days[1]) == (0, 1)
-    origins = out / ".pixelwise-origins.jsonl"
-    origins.write_text(origins.read_text()[:-9])  # a crash cut its last line
-    with pytest.raises(ConfigError, match="another file"):  # the line before counts
-        labelled(days[1])
+    with pytest.raises(ConfigError, match="another image than"):
+        labelled(tmp_path / "moved")
+    last_part = max((out / "manifest").iterdir())
+    last_part.write_text(last_part.read_text()[:-9])  # a crash cut its last line
+    assert labelled(days[1]) == (0, 1), "written after the image and by the same recipe"
+    later = (out / "a.png").stat().st_mtime + 10
+    os.utime(days[1] / "a.png", (later, later))
+    assert labelled(days[1]) == (1, 0), "the image has changed since"
 
 
 def test_drafts_of_a_killed_command_go_once_they_are_old(photo: Path, tmp_path: Path) -> None:
@@ -328,7 +340,7 @@ def test_an_overwrite_that_cannot_be_leaves_the_folder_as_it_was(
     new = Recipe({"model": "a", "smallest": 9}, overwrite=True)
     predict_files(predictor(), [photo], out, recipe=old)
     if said == "labelled in strips":
-        monkeypatch.setattr(predict_module, "MAX_PIXELS", 1000)
+        monkeypatch.setattr(label_job, "MAX_PIXELS", 1000)
     else:
         monkeypatch.setitem(sys.modules, "rasterio.features", None)
     with pytest.raises(ConfigError, match=said):
@@ -426,3 +438,115 @@ def test_no_more_tiles_run_at_once_than_are_said_however_many_images(tmp_path: P
         Predictor(counted, Classes.named(tuple("abcd")), tile=(32, 32)), images, tmp_path / "out"
     )
     assert 1 < most[0] <= WORKERS
+
+
+def content(store: Store) -> dict[str, bytes]:
+    """The results in a store, by name."""
+    system = filesystem(store.root)
+    return {name: system.cat_file(store.at(name)) for name in store.times() if name[0] != "."}
+
+
+@pytest.mark.parametrize("kind", ["s3", "memory"])
+def test_from_store_to_store_without_a_cluster_and_again_only_what_is_missing(
+    kind: str, images: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    root = request.getfixturevalue("s3") if kind == "s3" else "memory://"
+    source = open_store(f"{root}{'/' if kind == 's3' else ''}{tmp_path.name}/in")
+    out = open_store(f"{root}{'/' if kind == 's3' else ''}{tmp_path.name}/out")
+    source.take(sorted(images.iterdir()))
+    source.write("broken.png", "no picture")
+    choices = PredictOptions(confidence=True, extras=("logits",))
+    recipe = Recipe({"model": "m"})
+
+    def labelled() -> Predictions:
+        return predict_files(
+            predictor(), [f"{source.root}/*.png"], out.root, choices=choices, recipe=recipe
+        )
+
+    first = labelled()
+    assert len(first.written) == 12
+    assert set(first.written) == {out.at(f"{number:02}.png") for number in range(12)}
+    ((image, reason),) = first.failed
+    assert str(image).endswith("/in/broken.png")
+    assert reason.startswith(f"{image}: cannot be read as an image")
+    predict_files(predictor(), [images], tmp_path / "alone", choices=choices)
+    masks = {path.name: path.read_bytes() for path in (tmp_path / "alone").glob("*.png")}
+    assert {name: data for name, data in content(out).items() if name.endswith(".png")} == masks
+    out.remove(["03.png", "07_confidence.png"])
+    second = labelled()
+    assert sorted(second.written) == [out.at("03.png"), out.at("07.png")]
+    assert len(second.skipped) == 10
+    assert {row["state"] for row in read_manifest(out).values()} == {"done", "failed"}
+
+
+def test_a_photo_of_a_web_server_and_one_of_a_shard_are_labelled_into_a_folder(
+    images: Path, shards: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("aiohttp", reason="the extra cluster is not installed")
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *given: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=images)) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{web.server_port}/07.png"
+        inputs = [uri, str(shards / "part-0.tar")]
+        done = predict_files(predictor(), inputs, tmp_path / "out")
+        web.shutdown()
+    assert (len(done.written), done.failed) == (7, ())
+    predict_files(predictor(), [images], tmp_path / "alone")
+    for mask in (tmp_path / "out").glob("*.png"):
+        assert mask.read_bytes() == (tmp_path / "alone" / mask.name).read_bytes()
+
+
+def test_areas_of_masks_in_a_store_are_refused(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="areas: the table is made of masks on disk"):
+        predict_files(
+            predictor(),
+            [photo],
+            f"memory://{tmp_path.name}",
+            choices=PredictOptions(extras=("areas",)),
+        )
+
+
+def test_a_raster_in_a_store_gets_the_files_of_one_on_disk(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="the extra raster is not installed")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    profile = {"driver": "GTiff", "height": 90, "width": 150, "count": 3, "dtype": "uint8"}
+    place = rasterio.transform.from_origin(500000, 4600000, 0.5, 0.5)
+    with rasterio.open(
+        folder / "map.tif", "w", **profile, crs="EPSG:32633", transform=place
+    ) as target:
+        target.write(rng.integers(0, 256, (3, 90, 150), dtype=np.uint8))
+    source = open_store(f"memory://{tmp_path.name}/in")
+    out = open_store(f"memory://{tmp_path.name}/out")
+    source.take([folder / "map.tif"])
+    choices = PredictOptions(confidence=True, extras=("polygons",))
+    tiled = Predictor(quarters, Classes.named(("a", "b", "c", "d")), tile=(64, 64))
+    assert len(predict_files(tiled, [source.root], out.root, choices=choices).written) == 1
+    predict_files(tiled, [folder], tmp_path / "alone", choices=choices)
+    alone = {path.name: path.read_bytes() for path in (tmp_path / "alone").iterdir()}
+    assert content(out) == alone
+    small = Predictor(quarters, Classes.named(("a", "b", "c", "d")), max_memory=1000)
+    ((image, reason),) = predict_files(small, [source.root], f"{out.root}2").failed
+    assert reason.startswith(f"{image}: ")
+    assert "allow more with --max-memory" in reason
+
+
+def test_the_command_goes_from_store_to_store(
+    model: Path, images: Path, s3: str, tmp_path: Path
+) -> None:
+    source = open_store(f"{s3}/{tmp_path.name}/in")
+    out = open_store(f"{s3}/{tmp_path.name}/out")
+    source.take(sorted(images.iterdir()))
+    words = ["predict", str(model), f"{source.root}/0*.png", "--out", out.root]
+    first = CliRunner().invoke(app, words)
+    assert first.exit_code == 0, first.output
+    assert f"10 masks in {out.root}" in first.output.replace("\n", "")
+    again = CliRunner().invoke(app, [*words[:2], source.root, *words[3:]])
+    assert again.exit_code == 0, again.output
+    assert f"2 masks in {out.root}, 10 were there already" in again.output.replace("\n", "")
+    assert len(content(out)) == 12

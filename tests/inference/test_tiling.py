@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.threads import WORKERS
-from pixelwise.inference.tiling import STEADY, WEIGHTS, Band, TilePlan, positions, side, stream
+from pixelwise.inference.tiling import STEADY, WEIGHTS, RowChunk, TilePlan, positions, side, stream
 from pixelwise.inference.tta import Runner, with_tta
 
 overlaps = st.floats(0, 0.95)
@@ -126,7 +126,7 @@ def test_pieces_of_all_bands_are_those_of_the_whole_to_the_last_bit(
     parts = [
         (*at, piece.tobytes())
         for n in range(of)
-        for *at, piece in stream(counted, rgb, plan, Band(n, of))
+        for *at, piece in stream(counted, rgb, plan, RowChunk(n, of))
     ]
     assert parts == whole
     above = (
@@ -273,7 +273,7 @@ def test_a_runner_prepares_itself_for_many_tiles_and_for_a_band_as_for_the_whole
     width = 32 * columns
     rgb = picture(64, width)
     plan = TilePlan(64, width, (64, 32), 0)
-    for band in None, Band(0, 1):
+    for band in None, RowChunk(0, 1):
         runner = Steady()
         list(stream(with_tta(runner, mirror=mirror), rgb, plan, band))
         assert runner.ways == [way] * columns * (1 + mirror)

@@ -4,59 +4,36 @@ import io
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.predict_job import Order, predict_on_cluster
-from pixelwise.cluster.sources import find_sources
+from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 from pixelwise.errors import ConfigError, DataError, ImageError
-from pixelwise.inference.load import load
-from pixelwise.inference.predict_files import predict_files
-from pixelwise.io.shards import copy_out, images_in, slot_of
-from pixelwise.io.storage import Store
+from pixelwise.inference.sources import find_sources
+from pixelwise.io.shards import extract_image, list_shard_images, parse_slot
+from pixelwise.io.storage import open_store
 
 pytest.importorskip("fsspec", reason="the extra cluster is not installed")
-
-
-@pytest.fixture
-def shards(images: Path, tmp_path: Path) -> Path:
-    """A folder of two shards by the system's tar, with 6 pictures each and what belongs to a sample
-    besides.
-    """
-    folder = tmp_path / "shards"
-    folder.mkdir()
-    for number in range(12):
-        (images / f"{number:02}.json").write_text("{}")
-        (images / f"{number:02}.seg.png").write_bytes(b"a mask")
-    names = sorted(path.name for path in images.iterdir())
-    for number, part in enumerate((names[:18], names[18:])):
-        subprocess.run(
-            ["tar", "-cf", folder / f"part-{number}.tar", "-C", images, *part], check=True
-        )
-    for path in [*images.glob("*.json"), *images.glob("*.seg.png")]:
-        path.unlink()
-    return folder
 
 
 def test_a_shard_s_images_are_known_by_their_bytes_and_pixels(
     shards: Path, images: Path, tmp_path: Path
 ) -> None:
-    found = images_in(str(shards / "part-1.tar"))
+    found = list_shard_images(str(shards / "part-1.tar"))
     assert [(Path(name).name, pixels) for name, pixels in found] == [
         (f"{number:02}.png", (20 + number) * 30) for number in range(6, 12)
     ]
     for name, _ in found:
-        slot = slot_of(name)
+        slot = parse_slot(name)
         assert slot is not None
-        assert copy_out(slot, tmp_path).read_bytes() == (images / slot.member).read_bytes()
-    assert slot_of(str(images / "01.png")) is None
+        assert extract_image(slot, tmp_path).read_bytes() == (images / slot.member).read_bytes()
+    assert parse_slot(str(images / "01.png")) is None
 
 
 def test_shards_stand_wherever_images_do(shards: Path, images: Path, s3: str) -> None:
     one, two = (str(shards / f"part-{number}.tar") for number in (0, 1))
-    everything = {name: pixels for shard in (one, two) for name, pixels in images_in(shard)}
+    everything = {name: pixels for shard in (one, two) for name, pixels in list_shard_images(shard)}
     (shards / "list.txt").write_text("part-0.tar\npart-1.tar\n")
     for given in (
         [str(shards)],
@@ -66,24 +43,9 @@ def test_shards_stand_wherever_images_do(shards: Path, images: Path, s3: str) ->
     ):
         assert find_sources(given) == everything
     assert len(find_sources([str(shards), str(images)])) == 24
-    Store(f"{s3}/shards").take([Path(one), Path(two)])
+    open_store(f"{s3}/shards").take([Path(one), Path(two)])
     for given in (f"{s3}/shards", f"{s3}/shards/*.tar"):
         assert list(find_sources([given]).values()) == list(everything.values())
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray Data's of its own settings
-def test_a_job_on_shards_writes_what_one_machine_writes_for_the_files(
-    ray: Any, model: Path, shards: Path, images: Path, s3: str, tmp_path: Path
-) -> None:
-    Store(f"{s3}/job").take([shards / "part-0.tar"])
-    order = Order(
-        model, [f"{s3}/job/part-0.tar", str(shards / "part-1.tar")], str(tmp_path / "out")
-    )
-    assert predict_on_cluster(order, Cluster()).written == 12
-    assert predict_on_cluster(order, Cluster()).skipped == 12
-    predict_files(load(model), [images], tmp_path / "alone")
-    for mask in (tmp_path / "alone").glob("*.png"):
-        assert (tmp_path / "out" / mask.name).read_bytes() == mask.read_bytes()
 
 
 def test_one_stem_in_two_shards_is_refused(
@@ -94,7 +56,7 @@ def test_one_stem_in_two_shards_is_refused(
         ConfigError, match=r"part-1\.tar#\d+\+\d+/07\.png and .*part-2\.tar#512\+\d+/07\.png would"
     ):
         predict_on_cluster(
-            Order(model, [str(shards)], str(tmp_path / "out")), Cluster("127.0.0.1:1")
+            JobSpec(model, [str(shards)], str(tmp_path / "out")), Cluster("127.0.0.1:1")
         )
 
 
@@ -119,11 +81,11 @@ def test_what_is_no_shard_is_named(shards: Path, tmp_path: Path) -> None:
 def test_a_shard_that_has_changed_since_is_an_image_that_cannot_be_read(
     shards: Path, tmp_path: Path
 ) -> None:
-    slot = slot_of(images_in(str(shards / "part-0.tar"))[-1][0])
+    slot = parse_slot(list_shard_images(str(shards / "part-0.tar"))[-1][0])
     assert slot is not None
     (shards / "part-0.tar").write_bytes((shards / "part-0.tar").read_bytes()[: slot.offset + 5])
     with pytest.raises(ImageError, match=r"ends before 05\.png"):
-        copy_out(slot, tmp_path)
+        extract_image(slot, tmp_path)
     (shards / "part-0.tar").unlink()
     with pytest.raises(ImageError, match="cannot be read"):
-        copy_out(slot, tmp_path)
+        extract_image(slot, tmp_path)

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from pixelwise.cluster import worker
-from pixelwise.cluster.pool import Ledger
-from pixelwise.cluster.predict_job import _refuse_stopped
-from pixelwise.cluster.worker import STOPPED, Task, Worker
+from pixelwise.cluster.executor import AttemptTracker
+from pixelwise.cluster.worker import LabelTask, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
+from pixelwise.inference.label_job import check_stopped
 from pixelwise.inference.load import load
+from pixelwise.inference.manifest import STOPPED
 from pixelwise.inference.options import PredictOptions
 from pixelwise.io import storage as module
-from pixelwise.io.shards import Slot, copy_out
-from pixelwise.io.storage import Store, fetch
+from pixelwise.io.shards import Slot, extract_image
+from pixelwise.io.storage import Store, fetch, open_store
 
 fsspec = pytest.importorskip("fsspec", reason="the extra cluster is not installed")
 
@@ -27,9 +28,9 @@ fsspec = pytest.importorskip("fsspec", reason="the extra cluster is not installe
 @pytest.fixture(params=["disk", "s3", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "disk":
-        return Store(str(tmp_path / "out"))
+        return open_store(str(tmp_path / "out"))
     root = request.getfixturevalue("s3") if request.param == "s3" else "memory://"
-    return Store(f"{root}/{tmp_path.name}")
+    return open_store(f"{root}/{tmp_path.name}")
 
 
 def test_what_is_written_is_there_under_its_name_and_time(store: Store, tmp_path: Path) -> None:
@@ -45,14 +46,14 @@ def test_what_is_written_is_there_under_its_name_and_time(store: Store, tmp_path
     assert set(times) == {"recipe.json", "mask.png"}, "folders are no files"
     assert all(abs(changed - before) < 60e9 for changed in times.values())
     assert set(store.times(["mask.png", "absent.png"])) == {"mask.png"}
-    assert Store(store.at("manifest")).text("part.csv") == "a\n"
+    assert open_store(store.at("manifest")).text("part.csv") == "a\n"
 
 
 def test_an_object_is_fetched_and_a_missing_one_is_an_image_that_is_not_there(
     s3: str, tmp_path: Path
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"pixels")
-    Store(f"{s3}/fetch").take([tmp_path / "photo.jpg"])
+    open_store(f"{s3}/fetch").take([tmp_path / "photo.jpg"])
     (tmp_path / "got").mkdir()
     assert fetch(f"{s3}/fetch/photo.jpg", tmp_path / "got").read_bytes() == b"pixels"
     with pytest.raises(ImageError, match=r"fetch/absent\.jpg: no such file"):
@@ -64,11 +65,11 @@ def test_a_store_that_cannot_be_is_refused(
 ) -> None:
     monkeypatch.setattr(module, "WAIT", 0.01)
     with pytest.raises(OutputError, match=r"cannot write s3://no-such-bucket/a.*check the rights"):
-        Store("s3://no-such-bucket").write("a", "")
+        open_store("s3://no-such-bucket").write("a", "")
     with pytest.raises(ConfigError, match="no store is called nowhere"):
-        Store("nowhere://a").times()
+        open_store("nowhere://a").times()
     with pytest.raises(OutputError, match="choose a folder that can be written to"):
-        Store("/proc/pixelwise").write("a", "")
+        open_store("/proc/pixelwise").write("a", "")
 
 
 def test_what_a_store_refuses_for_a_moment_is_asked_again_and_no_more_than_thrice(
@@ -88,12 +89,12 @@ def test_what_a_store_refuses_for_a_moment_is_asked_again_and_no_more_than_thric
     monkeypatch.setattr(
         type(system), "pipe_file", lambda self, *given, **options: moody(*given, **options)
     )
-    Store("memory://moody").write("a", "x")
+    open_store("memory://moody").write("a", "x")
     assert len(tried) == 3
-    assert Store("memory://moody").text("a") == "x"
+    assert open_store("memory://moody").text("a") == "x"
     monkeypatch.setattr(module, "TRIES", 2)
     with pytest.raises(OutputError, match="try later"):
-        Store("memory://moody").write("b", "x")
+        open_store("memory://moody").write("b", "x")
 
 
 def expired(kind: type[Exception], text: str, code: str) -> Exception:
@@ -120,10 +121,10 @@ def test_a_token_that_has_expired_and_a_full_disk_are_no_image_s_fault(
     for name in ("get_file", "cat_file", "pipe_file", "ls"):
         monkeypatch.setattr(type(system), name, refuse)
     slot = Slot("memory://a/b.tar", 512, 10, "c.png")
-    store = Store("memory://a")
+    store = open_store("memory://a")
     calls = [
         lambda: fetch("memory://a/b.png", tmp_path),
-        lambda: copy_out(slot, tmp_path),
+        lambda: extract_image(slot, tmp_path),
         lambda: store.write("c", ""),
         store.times,
     ]
@@ -201,20 +202,23 @@ def test_a_store_that_denies_or_is_full_stops_the_job_with_one_line(
     with pytest.raises(
         OutputError, match=r"cannot write s3://pixels/out/a .*check the rights and the room"
     ) as told:
-        Store(root).write("a", "text")
+        open_store(root).write("a", "text")
     assert "\n" not in str(told.value)
     assert kind.puts == asked, "a full store may have room a moment later; rights do not come"
-    monkeypatch.setattr(worker, "held", lambda model, loading, ledger: load(model, **loading))
-    monkeypatch.setattr(worker, "asked", lambda method, *given: method(*given))
-    one = Worker(Task(root, model, {}, PredictOptions(), frozenset(), Ledger()))
-    row = {"unit": 0, "images": [str(images / "03.png")], "pixels": [690], "band": 0, "of": 1}
+    monkeypatch.setattr(
+        worker, "load_predictor", lambda model, loading, attempts: load(model, **loading)
+    )
+    monkeypatch.setattr(worker, "call_actor", lambda method, *given: method(*given))
+    one = Worker(LabelTask(root, model, {}, PredictOptions(), frozenset(), AttemptTracker()))
+    row = {"batch": 0, "images": [str(images / "03.png")], "pixels": [690], "chunk": 0, "of": 1}
     (found,) = one(row)
     assert found["state"] == STOPPED, "no image's fault"
     with pytest.raises(
-        OutputError, match=r"cannot write s3://pixels/out/03\.png .*run again.*\(said by a worker\)"
+        OutputError,
+        match=r"cannot write s3://pixels/out/03\.png .*run again.*\(reported by a worker\)",
     ):
-        _refuse_stopped(found)
-    one._scratch.cleanup()
+        check_stopped(found)
+    one._temp_folder.cleanup()
 
 
 def test_a_store_without_room_is_told_as_it_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,4 +231,4 @@ def test_a_store_without_room_is_told_as_it_says_it(monkeypatch: pytest.MonkeyPa
     with pytest.raises(
         OutputError, match=r"cannot write memory://full/a \(.*No space left on device\); check"
     ):
-        Store("memory://full").write("a", "text")
+        open_store("memory://full").write("a", "text")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import pixelwise
 from pixelwise.datasets.registry import open_dataset
-from pixelwise.datasets.scan import survey
+from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.inference.load import load
@@ -127,7 +127,7 @@ def test_small_images_are_dropped_and_counted(shapes: Path, tmp_path: Path) -> N
 
 def test_void_becomes_background_only_where_asked(shapes: Path) -> None:
     data = open_dataset(shapes, DataOptions())
-    pairs = survey(data, "train", progress=Progress()).pairs
+    pairs = scan_split(data, "train", progress=Progress()).pairs
     padded = Augmentation(
         (128, 128), scale=(1.0, 1.0), jitter=0.0, mirror=False
     )  # larger than the images: void around

@@ -1,19 +1,21 @@
-"""A data set examined, and written down as JSON and as a page; with `fix`, a mended copy."""
+"""A data set examined, and written down as JSON and as a page; with `fix`, a repaired copy."""
 
 import json
 from pathlib import Path
 
-from pixelwise.checks.examine import Checkup, examine
-from pixelwise.checks.findings import ORDER, Hit, shown
+from pixelwise.checks.examine import CheckResult, examine
+from pixelwise.checks.findings import ORDER
 from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import thumbnail
+from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
 from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 
-_LINES = 12
-_PICTURES = 6
+# Places of a finding that the page lists as text, and with a picture.
+_MAX_LINES = 12
+_MAX_PICTURES = 6
 
 
 def check(
@@ -24,8 +26,8 @@ def check(
     json_file: str | Path | None = None,
     report: str | Path | None = None,
     progress: Progress | None = None,
-) -> tuple[Checkup, Repair | None]:
-    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a mended
+) -> tuple[CheckResult, Repair | None]:
+    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a repaired
     copy to `fix`.
 
     Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError
@@ -35,32 +37,36 @@ def check(
     root = Path(data)
     if not root.is_dir():
         what = "is a file" if root.exists() else "no such folder"
-        raise DataError(f"{shown(root)}: {what}; give the folder that holds the images and masks")
+        raise DataError(
+            f"{printable_path(root)}: {what}; give the folder that holds the images and masks"
+        )
     try:
-        found = examine(root, format=format, progress=progress)
+        result = examine(root, format=format, progress=progress)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
         raise DataError(
-            f"{shown(place)}: {error.strerror or error}; make it readable and try again"
+            f"{printable_path(place)}: {error.strerror or error}; make it readable and try again"
         ) from error
     if json_file is not None:
-        write_text(Path(json_file), json.dumps(found.as_dict(), indent=1) + "\n")
+        write_text(Path(json_file), json.dumps(result.as_dict(), indent=1) + "\n")
     if report is not None:
-        write_page(found, Path(report))
-    return found, None if fix is None else repair(found, Path(fix), progress=progress)
+        write_page(result, Path(report))
+    return result, None if fix is None else repair(result, Path(fix), progress=progress)
 
 
-def write_page(found: Checkup, path: Path) -> None:
+def write_page(result: CheckResult, path: Path) -> None:
     """The findings as one HTML file with thumbnails."""
-    looks = {look.couple.mask: look for look in found.looks}
+    pairs = {stats.pair.mask: stats for stats in result.pairs}
     sections = []
-    for finding in found.findings:
-        pictured = [hit for hit in finding.hits if hit.image or hit.mask][:_PICTURES]
-        thumbs = [(line(hit, found), thumbnail(hit, looks, found.encoding)) for hit in pictured]
-        pictures = {text: data for text, data in thumbs if data}
-        lines = [
-            text for hit in finding.hits[:_LINES] if (text := line(hit, found)) not in pictures
-        ]
+    for finding in result.findings:
+        pictured = [issue for issue in finding.issues if issue.image or issue.mask][:_MAX_PICTURES]
+        pictures = {}
+        for issue in pictured:
+            data = thumbnail(issue, pairs, result.encoding, result.index.mask_source)
+            if data:
+                pictures[describe_issue(issue, result)] = data
+        texts = [describe_issue(issue, result) for issue in finding.issues[:_MAX_LINES]]
+        lines = [text for text in texts if text not in pictures]
         more = finding.places - len(pictures) - len(lines)
         if more > 0:
             lines.append(f"and {more:,} more (--json lists them)")
@@ -68,51 +74,59 @@ def write_page(found: Checkup, path: Path) -> None:
             Section(
                 finding.severity,
                 finding.id,
-                finding.kind.title,
+                finding.type.title,
                 finding.places,
-                finding.kind.fix,
+                finding.type.fix,
                 lines,
                 tuple(pictures.items()),
             )
         )
-    title = f"Check of {shown(found.inventory.root)}"
+    title = f"Check of {printable_path(result.index.root)}"
     write_findings(
-        path, title=title, facts=facts(found), sections=sections, shares=class_shares(found)
+        path,
+        title=title,
+        facts=describe_set(result),
+        sections=sections,
+        shares=list_class_shares(result),
     )
 
 
-def line(hit: Hit, found: Checkup) -> str:
+def describe_issue(issue: Issue, result: CheckResult) -> str:
     """One place of a finding as text."""
-    return f"{shown(hit.file, found.inventory.root)}: {hit.text}" if hit.file else hit.text
+    return (
+        f"{printable_path(issue.file, result.index.root)}: {issue.text}"
+        if issue.file
+        else issue.text
+    )
 
 
-def facts(found: Checkup) -> list[tuple[str, str]]:
+def describe_set(result: CheckResult) -> list[tuple[str, str]]:
     """What the set is, as names and values."""
-    splits = ", ".join(f"{split} {count:,}" for split, count in found.inventory.splits().items())
-    counts = [(severity, len(found.findings.of(severity))) for severity in ORDER]
+    splits = ", ".join(f"{split} {count:,}" for split, count in result.splits().items())
+    counts = [(severity, len(result.findings.of(severity))) for severity in ORDER]
     return [
-        ("Format", found.inventory.format),
+        ("Format", result.index.format),
         ("Pairs", splits),
-        ("Masks", f"{found.encoding.kind}: {found.encoding.evidence}"),
+        ("Masks", f"{result.encoding.kind}: {result.encoding.evidence}"),
         (
             "Classes",
-            f"{len(found.encoding.classes)}, {'known' if found.encoding.declared else 'guessed'}",
+            f"{len(result.encoding.classes)}, {'known' if result.encoding.declared else 'guessed'}",
         ),
-        ("Void", f"{found.shares['all'].void:.1%} of the pixels"),
+        ("Void", f"{result.shares['all'].void:.1%} of the pixels"),
         ("Kinds found", ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts)),
     ]
 
 
-def class_shares(found: Checkup) -> list[ClassShare]:
+def list_class_shares(result: CheckResult) -> list[ClassShare]:
     """Every class's shares."""
-    every = found.shares["all"]
-    splits = [split for split in ("train", "val", "test") if split in found.shares]
+    every = result.shares["all"]
+    splits = [split for split in ("train", "val", "test") if split in result.shares]
     return [
         ClassShare(
             name,
             every.of(label),
             int(every.images[label]),
-            {split: found.shares[split].of(label) for split in splits},
+            {split: result.shares[split].of(label) for split in splits},
         )
-        for label, name in enumerate(found.encoding.classes.names)
+        for label, name in enumerate(result.encoding.classes.names)
     ]

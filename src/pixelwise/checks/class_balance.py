@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.checks.findings import Hit
-from pixelwise.checks.inspect_pairs import Look
 from pixelwise.classes import VOID
-from pixelwise.datasets.mask_encoding import Encoding
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.pair_stats import PairStats
 
-_TINY = 0.001
-_RARE = 5
-_MUCH_VOID = 0.5
-_SMALL = 10
-_ENOUGH = 20
+_TINY_SHARE = 0.001
+_RARE_IMAGES = 5
+_MUCH_VOID_SHARE = 0.5
+_SMALL_SPLIT = 10
+_ENOUGH_IMAGES = 20
 
 
 @dataclass
@@ -42,53 +42,51 @@ class Shares:
         return float(self.pixels[label] / max(1, self.pixels[:VOID].sum()))
 
 
-def count_shares(looks: Sequence[Look], encoding: Encoding) -> dict[str, Shares]:
+def count_shares(pairs: Sequence[PairStats], encoding: MaskEncoding) -> dict[str, Shares]:
     """By split, and over all as `all`."""
-    found = {"all": Shares()}
-    for look in looks:
-        if look.mask:
-            pixels = encoding.pixels(look.mask)
-            for key in ("all", look.couple.split):
-                found.setdefault(key, Shares()).add(pixels)
-    return found
+    shares = {"all": Shares()}
+    for stats in pairs:
+        if stats.mask:
+            pixels = encoding.pixels(stats.mask)
+            for key in ("all", stats.split):
+                shares.setdefault(key, Shares()).add(pixels)
+    return shares
 
 
-def share_hits(shares: Mapping[str, Shares], encoding: Encoding) -> Iterator[Hit]:
+def find_class_issues(shares: Mapping[str, Shares], encoding: MaskEncoding) -> Iterator[Issue]:
     """Classes that are absent, tiny, rare or alone; much void; small splits."""
     every = shares["all"]
     present = [label for label in range(len(encoding.classes)) if every.pixels[label]]
     for label, name in enumerate(encoding.classes.names):
-        if label not in present:
-            yield Hit("class-absent", None, f"{name} (id {label})")
-            continue
-        if every.of(label) < _TINY:
-            yield Hit(
-                "class-tiny",
-                None,
-                f"{name}: {every.of(label):.4%} of the pixels",
-                count=int(every.pixels[label]),
-            )
-        if every.images[label] < _RARE and every.masks >= _ENOUGH:
-            yield Hit(
-                "class-rare", None, f"{name}: in {every.images[label]} of {every.masks} images"
-            )
-        train = shares.get("train")
-        for split in ("val", "test"):
-            if (
-                train
-                and split in shares
-                and shares[split].pixels[label]
-                and not train.pixels[label]
-            ):
-                yield Hit("class-only-scored", None, f"{name}: in {split}, never in train")
+        yield from _check_class(shares, label, name)
     if len(present) == 1:
-        yield Hit(
+        yield Issue(
             "class-alone", None, f"only {encoding.classes.names[present[0]]} in {every.masks} masks"
         )
-    if every.void > _MUCH_VOID:
-        yield Hit(
+    if every.void > _MUCH_VOID_SHARE:
+        yield Issue(
             "void-much", None, f"{every.void:.1%} of all pixels", count=int(every.pixels[VOID])
         )
-    for split, found in shares.items():
-        if split != "all" and found.masks < _SMALL:
-            yield Hit("split-small", None, f"{split}: {found.masks} images", count=found.masks)
+    for split, share in shares.items():
+        if split != "all" and share.masks < _SMALL_SPLIT:
+            text = f"{split}: {share.masks} images"
+            yield Issue("split-small", None, text, count=share.masks)
+
+
+def _check_class(shares: Mapping[str, Shares], label: int, name: str) -> Iterator[Issue]:
+    every = shares["all"]
+    if not every.pixels[label]:
+        yield Issue("class-absent", None, f"{name} (id {label})")
+        return
+    share = every.of(label)
+    if share < _TINY_SHARE:
+        text = f"{name}: {share:.4%} of the pixels"
+        yield Issue("class-tiny", None, text, count=int(every.pixels[label]))
+    if every.images[label] < _RARE_IMAGES and every.masks >= _ENOUGH_IMAGES:
+        text = f"{name}: in {every.images[label]} of {every.masks} images"
+        yield Issue("class-rare", None, text)
+    train = shares.get("train")
+    for split in ("val", "test"):
+        scored = split in shares and shares[split].pixels[label]
+        if train and scored and not train.pixels[label]:
+            yield Issue("class-only-scored", None, f"{name}: in {split}, never in train")

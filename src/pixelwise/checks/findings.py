@@ -1,101 +1,79 @@
-"""What can be wrong with a data set: every kind of finding under a name that stays, and where it
-was seen.
-"""
+"""What was found in a data set, by type of issue and severity."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pixelwise.checks.issue_types import KINDS, Kind, Severity
+from pixelwise.datasets.issue_types import ISSUE_TYPES, IssueType, Severity
+from pixelwise.datasets.issues import Issue, printable_path
 
-MOST_KEPT = 10_000
-"""Places of one kind that are kept; the rest is only counted, so that memory stays bounded."""
+MAX_ISSUES = 10_000
+"""Issues of one type that are kept; the rest is only counted, so that memory stays bounded."""
 
 ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One place where something is wrong.
-
-    `kind` is a key of KINDS; `file` is None for what concerns the whole set; `position` is (row,
-    column) of the first pixel concerned, `count` the number of pixels (or files). `mask` and
-    `image` name the pair where there is one.
-    """
-
-    kind: str
-    file: Path | None
-    text: str
-    position: tuple[int, int] | None = None
-    count: int = 1
-    image: Path | None = None
-    mask: Path | None = None
-    severity: Severity | None = None
-
-    def __post_init__(self) -> None:
-        """Texts name files, and these may hold bytes that are not UTF-8."""
-        object.__setattr__(self, "text", plain(self.text))
-
-
 @dataclass
 class Finding:
-    """All places of one kind and severity: `places` is their number, `hits` at most MOST_KEPT of
+    """All issues of one type and severity: `places` is their number, `issues` at most MAX_ISSUES of
     them.
     """
 
     id: str
     severity: Severity
-    kind: Kind
+    type: IssueType
     places: int = 0
     count: int = 0
-    hits: list[Hit] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
     def as_dict(self, root: Path) -> dict[str, object]:
         """JSON values; paths are relative to `root` where they lie in it."""
         return {
             "id": self.id,
             "severity": self.severity,
-            "title": self.kind.title,
-            "fix": self.kind.fix,
-            "mended_by_fix": self.kind.mended,
+            "title": self.type.title,
+            "fix": self.type.fix,
+            "mended_by_fix": self.type.repaired,
             "places": self.places,
             "count": self.count,
             "hits": [
                 {
-                    "file": None if hit.file is None else shown(hit.file, root),
-                    "text": hit.text,
-                    "position": None if hit.position is None else list(hit.position),
-                    "count": hit.count,
+                    "file": None if issue.file is None else printable_path(issue.file, root),
+                    "text": issue.text,
+                    "position": None if issue.position is None else list(issue.position),
+                    "count": issue.count,
                 }
-                for hit in self.hits
+                for issue in self.issues
             ],
         }
 
 
 class Findings:
-    """Collects hits, by kind and severity."""
+    """Collects issues, by type and severity."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, Severity], Finding] = {}
+        self._findings: dict[tuple[str, Severity], Finding] = {}
 
-    def add(self, hits: Iterable[Hit]) -> None:
-        """Take up hits; a hit's own severity goes before its kind's."""
-        for hit in hits:
-            kind = KINDS[hit.kind]
-            severity = hit.severity or kind.severity
-            finding = self._found.setdefault(
-                (hit.kind, severity), Finding(hit.kind, severity, kind)
+    def add(self, issues: Iterable[Issue]) -> None:
+        """Take up issues; an issue's own severity goes before its type's."""
+        for issue in issues:
+            type = ISSUE_TYPES[issue.type]
+            severity = issue.severity or type.severity
+            finding = self._findings.setdefault(
+                (issue.type, severity), Finding(issue.type, severity, type)
             )
             finding.places += 1
-            finding.count += hit.count
-            if len(finding.hits) < MOST_KEPT:
-                finding.hits.append(hit)
+            finding.count += issue.count
+            if len(finding.issues) < MAX_ISSUES:
+                finding.issues.append(issue)
 
     def __iter__(self) -> Iterator[Finding]:
         """Worst first, then those seen in most places."""
         return iter(
-            sorted(self._found.values(), key=lambda f: (ORDER.index(f.severity), -f.places, f.id))
+            sorted(
+                self._findings.values(), key=lambda f: (ORDER.index(f.severity), -f.places, f.id)
+            )
         )
 
     def of(self, severity: Literal["error", "warning", "note"]) -> list[Finding]:
@@ -103,18 +81,5 @@ class Findings:
         return [finding for finding in self if finding.severity == severity]
 
     def ids(self) -> set[str]:
-        """The kinds that were seen."""
-        return {kind for kind, _ in self._found}
-
-
-def shown(path: Path, root: Path | None = None) -> str:
-    """A path as text that can be printed anywhere: relative to `root`, bytes that are not UTF-8 as
-    \\xNN.
-    """
-    place = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
-    return plain(str(place))
-
-
-def plain(text: str) -> str:
-    """Text that can be printed anywhere: bytes of file names that are not UTF-8 as \\xNN."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        """The types of issue that were seen."""
+        return {type for type, _ in self._findings}

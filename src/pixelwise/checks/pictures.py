@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pixelwise.checks.findings import Hit
-from pixelwise.checks.inspect_pairs import ImageLook, Look, MaskLook, Picture, Size
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.pair_stats import FileStats, ImageStats, MaskStats, PairStats, Size
 
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg"},
@@ -25,94 +25,90 @@ _PHOTO_TONES = 150
 _CONTRAST = 3
 
 
-def picture_hits(look: Look) -> Iterator[Hit]:
+def find_image_issues(stats: PairStats) -> Iterator[Issue]:
     """What one pair's files and sizes show."""
-    for kind, path, reason in look.problems:
-        if not path.is_symlink() or path.exists():
-            yield Hit(kind, path, reason, image=look.couple.image, mask=look.couple.mask)
-    if look.image:
-        yield from _image(look, look.image)
-    if look.mask:
-        yield from _suffix(look, look.mask.picture, mask=True)
-    if look.image and look.mask:
-        yield from _sizes(look, look.image.picture, look.mask)
-        yield from _mixed_up(look, look.image, look.mask)
+    for problem in stats.problems:
+        path = problem.file
+        if not path.is_symlink() or path.exists():  # else it is named as a broken link
+            pair = stats.pair
+            yield Issue(problem.type, path, problem.reason, image=pair.image, mask=pair.mask)
+    if stats.image:
+        yield from _image(stats, stats.image)
+    if stats.mask:
+        yield from _suffix(stats, stats.mask.file, mask=True)
+    if stats.image and stats.mask:
+        yield from _sizes(stats, stats.image.file, stats.mask)
+        yield from _mixed_up(stats, stats.image, stats.mask)
 
 
-def _hit(look: Look, kind: str, text: str, *, mask: bool = False) -> Hit:
-    couple = look.couple
-    return Hit(
-        kind, couple.mask if mask else couple.image, text, image=couple.image, mask=couple.mask
-    )
+def _issue(stats: PairStats, type: str, text: str, *, mask: bool = False) -> Issue:
+    pair = stats.pair
+    return Issue(type, pair.mask if mask else pair.image, text, image=pair.image, mask=pair.mask)
 
 
-def _image(look: Look, image: ImageLook) -> Iterator[Hit]:
-    picture = image.picture
-    yield from _suffix(look, picture, mask=False)
+def _image(stats: PairStats, image: ImageStats) -> Iterator[Issue]:
+    picture = image.file
+    yield from _suffix(stats, picture, mask=False)
     if picture.frames > 1:
-        yield _hit(look, "image-frames", f"{picture.frames} frames")
+        yield _issue(stats, "image-frames", f"{picture.frames} frames")
     if image.transparent:
-        yield _hit(look, "image-transparent", f"mode {picture.mode}")
+        yield _issue(stats, "image-transparent", f"mode {picture.mode}")
     if picture.mode == "CMYK":
-        yield _hit(look, "image-cmyk", "mode CMYK")
+        yield _issue(stats, "image-cmyk", "mode CMYK")
     if picture.mode.startswith("I;16"):
-        yield _hit(look, "image-deep", f"mode {picture.mode}")
+        yield _issue(stats, "image-deep", f"mode {picture.mode}")
     if image.high - image.low < _CONTRAST:
-        yield _hit(look, "image-blank", f"grey {image.low} to {image.high} everywhere")
+        yield _issue(stats, "image-blank", f"grey {image.low} to {image.high} everywhere")
     elif image.grey:
-        yield _hit(look, "image-grey", "red, green and blue are alike")
+        yield _issue(stats, "image-grey", "red, green and blue are alike")
     if min(picture.size) < _TINY_SIDE:
-        yield _hit(look, "image-tiny", _size(picture.size))
+        yield _issue(stats, "image-tiny", _size(picture.size))
     if picture.size[0] * picture.size[1] > _HUGE_AREA:
-        yield _hit(look, "image-huge", _size(picture.size))
+        yield _issue(stats, "image-huge", _size(picture.size))
 
 
-def _suffix(look: Look, picture: Picture, *, mask: bool) -> Iterator[Hit]:
-    path = look.couple.mask if mask else look.couple.image
+def _suffix(stats: PairStats, picture: FileStats, *, mask: bool) -> Iterator[Issue]:
+    path = stats.pair.mask if mask else stats.pair.image
     if path.suffix.lower() not in _SUFFIXES.get(picture.format, {path.suffix.lower()}):
-        yield _hit(look, "suffix-wrong", f"is {picture.format}", mask=mask)
+        yield _issue(stats, "suffix-wrong", f"is {picture.format}", mask=mask)
 
 
-def _sizes(look: Look, image: Picture, mask: MaskLook) -> Iterator[Hit]:
+def _sizes(stats: PairStats, image: FileStats, mask: MaskStats) -> Iterator[Issue]:
     ours = image.size
-    theirs = mask.picture.size
-    turned = [
-        name for name, one in (("image", image), ("mask", mask.picture)) if one.orientation != 1
-    ]
+    theirs = mask.file.size
+    turned = [name for name, one in (("image", image), ("mask", mask.file)) if one.orientation != 1]
     if ours == theirs:
         if (
             turned
-            and _unlike_turn(image, mask.picture)
-            and look.fit
-            and look.fit.turned > look.fit.here + 1
+            and image.orientation != mask.file.orientation
+            and stats.fit
+            and stats.fit.turned > stats.fit.in_place + 1
         ):
             text = (
-                f"orientation {image.orientation} and {mask.picture.orientation}; the mask "
-                f"fits better {look.fit.turn}"
+                f"orientation {image.orientation} and {mask.file.orientation}; the mask "
+                f"fits better {stats.fit.turn}"
             )
-            yield _hit(look, "orientation-mismatch", text)
+            yield _issue(stats, "orientation-mismatch", text)
         elif turned:
-            yield _hit(
-                look, "orientation-tag", f"{' and '.join(turned)}: orientation {image.orientation}"
+            yield _issue(
+                stats, "orientation-tag", f"{' and '.join(turned)}: orientation {image.orientation}"
             )
         return
     text = f"the image is {_size(ours)}, its mask {_size(theirs)} (height x width)"
-    if turned and (image.stored == theirs or mask.picture.stored == ours):
-        yield _hit(
-            look,
+    if turned and (image.stored == theirs or mask.file.stored == ours):
+        yield _issue(
+            stats,
             "orientation-mismatch",
             f"{text}; they match with the {turned[0]}'s orientation left out",
         )
     elif ours == (theirs[1], theirs[0]):
-        yield _hit(look, "size-transposed", text)
+        yield _issue(stats, "size-transposed", text)
     else:
-        yield _hit(
-            look, "size-mismatch", text + ("" if same_shape(ours, theirs) else ", of another shape")
+        yield _issue(
+            stats,
+            "size-mismatch",
+            text + ("" if same_shape(ours, theirs) else ", of another shape"),
         )
-
-
-def _unlike_turn(image: Picture, mask: Picture) -> bool:
-    return image.orientation != mask.orientation
 
 
 def same_shape(a: Size, b: Size) -> bool:
@@ -121,14 +117,14 @@ def same_shape(a: Size, b: Size) -> bool:
     return off <= max(*a, *b) or off / (a[1] * b[0]) <= 0.02
 
 
-def _mixed_up(look: Look, image: ImageLook, mask: MaskLook) -> Iterator[Hit]:
+def _mixed_up(stats: PairStats, image: ImageStats, mask: MaskStats) -> Iterator[Issue]:
     """A mask is made of areas; a photograph has hardly two neighbours alike."""
     photo = mask.distinct >= _PHOTO_TONES and float(mask.solid.sum()) < 0.4 * float(
         mask.counts.sum()
     )
     if photo:
-        yield _hit(
-            look,
+        yield _issue(
+            stats,
             "mask-is-photo",
             f"{mask.distinct} different values, hardly two neighbours alike",
             mask=True,
@@ -136,26 +132,26 @@ def _mixed_up(look: Look, image: ImageLook, mask: MaskLook) -> Iterator[Hit]:
     if (
         image.tones <= _FEW_TONES
         and image.high - image.low >= _CONTRAST
-        and image.picture.format != "JPEG"
+        and image.file.format != "JPEG"
     ):
-        yield _hit(look, "image-is-mask", f"only {image.tones} colours")
+        yield _issue(stats, "image-is-mask", f"only {image.tones} colours")
 
 
-def size_hits(looks: Sequence[Look]) -> Iterator[Hit]:
+def find_size_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     """Images far smaller or larger than the others."""
-    sized = [(look, look.image.picture.size) for look in looks if look.image]
+    sized = [(stats, stats.image.file.size) for stats in pairs if stats.image]
     if len(sized) < 3:
         return
     middle = float(np.median([height * width for _, (height, width) in sized]))
-    for look, size in sized:
+    for stats, size in sized:
         area = size[0] * size[1]
         if area * _APART < middle and min(size) >= _TINY_SIDE:
-            yield _hit(
-                look, "image-tiny", f"{_size(size)}, a {middle / area:.0f}th of the usual area"
+            yield _issue(
+                stats, "image-tiny", f"{_size(size)}, a {middle / area:.0f}th of the usual area"
             )
         if area > _APART * middle and area <= _HUGE_AREA:
-            yield _hit(
-                look, "image-huge", f"{_size(size)}, {area / middle:.0f} times the usual area"
+            yield _issue(
+                stats, "image-huge", f"{_size(size)}, {area / middle:.0f} times the usual area"
             )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from pixelwise.checks.edge_alignment import TURNS, edge_strength, fit, outline
-from pixelwise.checks.inspect_pairs import Look
 from pixelwise.checks.pictures import same_shape
+from pixelwise.datasets.edge_alignment import TURNS, edge_strength, measure_fit, shrink_outline
+from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.io.images import Array, read_rgb
 
 _CLEAR = 2.0
@@ -26,34 +26,35 @@ _UNDO = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 _TURNED = {TURNS[0]: 2, TURNS[1]: 4, TURNS[2]: 3, TURNS[3]: 5}
 
 
-def fitted(labels: Array, look: Look) -> tuple[Array | None, tuple[str, str] | None]:
-    """Labels (H, W) of the image's upright size, with (kind, text) of what was done; None where
-    nothing is sure.
+def fit_labels(labels: Array, stats: PairStats) -> tuple[Array | None, tuple[str, str] | None]:
+    """Labels (H, W) of the image's upright size, with (type of issue, text) of what was done.
+
+    The labels are None where nothing is sure.
     """
-    if look.image is None or look.mask is None:
+    if stats.image is None or stats.mask is None:
         return None, None
-    image = look.image.picture
-    mask = look.mask.picture
+    image = stats.image.file
+    mask = stats.mask.file
     if labels.shape == image.size:
-        return _same_size(labels, look)
+        return _same_size(labels, stats)
     if image.orientation != 1 and labels.shape == image.stored:
         return _turned(labels, image.orientation, "the mask was turned as its image")
     if mask.orientation != 1 and mask.stored == image.size:
         return _turned(labels, _UNDO[mask.orientation], "the mask's own orientation was undone")
     if labels.shape == (image.size[1], image.size[0]):
-        return _lying(labels, look)
+        return _lying(labels, stats)
     return _resized(labels, image.size)
 
 
-def _same_size(labels: Array, look: Look) -> tuple[Array, tuple[str, str] | None]:
+def _same_size(labels: Array, stats: PairStats) -> tuple[Array, tuple[str, str] | None]:
     """Turned where one of the two has an EXIF orientation and the edges say that the other lacks
     it.
     """
     unlike = (
-        look.image and look.mask and look.image.picture.orientation != look.mask.picture.orientation
+        stats.image and stats.mask and stats.image.file.orientation != stats.mask.file.orientation
     )
-    if unlike and look.fit and look.fit.turned > look.fit.here + 1:
-        return _turned(labels, _TURNED[look.fit.turn], look.fit.turn)
+    if unlike and stats.fit and stats.fit.turned > stats.fit.in_place + 1:
+        return _turned(labels, _TURNED[stats.fit.turn], stats.fit.turn)
     return labels, None
 
 
@@ -69,21 +70,21 @@ def _turned(labels: Array, orientation: int, text: str) -> tuple[Array, tuple[st
     return np.ascontiguousarray(_UPRIGHT[orientation](labels)), ("orientation-mismatch", text)
 
 
-def _lying(labels: Array, look: Look) -> tuple[Array | None, tuple[str, str]]:
+def _lying(labels: Array, stats: PairStats) -> tuple[Array | None, tuple[str, str]]:
     """Of the four ways to set the mask upright, the one whose borders lie on the image's edges, if
     it is clear.
     """
-    rgb = read_rgb(look.couple.image)
+    rgb = read_rgb(stats.pair.image)
     strength = edge_strength(Image.fromarray(rgb).convert("L"))
     ways = {name: np.ascontiguousarray(_UPRIGHT[at](labels)) for name, at in _WAYS.items()}
     scores = []
     for name, way in ways.items():
-        found = fit(
+        agreement = measure_fit(
             strength,
-            outline(way, (strength.shape[0], strength.shape[1])),
+            shrink_outline(way, (strength.shape[0], strength.shape[1])),
             (rgb.shape[0], rgb.shape[1]),
         )
-        scores.append((found.here if found else 0.0, name))
+        scores.append((agreement.in_place if agreement else 0.0, name))
     (best, name), (second, _) = sorted(scores, reverse=True)[:2]
     if best < _CLEAR or best - second < _CLEARER:
         return None, (

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pixelwise.checks.findings import Hit
-from pixelwise.checks.inspect_pairs import Look
-from pixelwise.checks.repair_mask import read_mask
-from pixelwise.datasets.mask_encoding import Encoding
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.pair_stats import MaskSource, PairStats
+from pixelwise.datasets.strays import read_nearest
 from pixelwise.errors import PixelwiseError
 from pixelwise.io.images import read_rgb
 from pixelwise.reports.overlays import colourise
@@ -21,18 +21,20 @@ _RING = 7
 _MARK = (255, 0, 170)
 
 
-def thumbnail(hit: Hit, looks: dict[Path, Look], encoding: Encoding) -> bytes | None:
+def thumbnail(
+    issue: Issue, pairs: dict[Path, PairStats], encoding: MaskEncoding, source: MaskSource
+) -> bytes | None:
     """A JPEG of image and mask side by side, 150 pixels high; None where neither can be shown.
 
-    `looks` are those of the set by the path of their mask.
+    `pairs` are those of the set by the path of their mask.
     """
     panels: list[Image.Image] = []
-    for path, look in ((hit.image, None), (hit.mask, looks.get(hit.mask) if hit.mask else None)):
-        found = _panel(path, look, encoding) if path else None
-        if found is not None:
-            panels.append(
-                _mark(found, hit.position if path == hit.file and path == hit.mask else None)
-            )
+    mask_stats = pairs.get(issue.mask) if issue.mask else None
+    for path, stats in ((issue.image, None), (issue.mask, mask_stats)):
+        picture = _panel(path, stats, encoding, source) if path else None
+        if picture is not None:
+            marked = path == issue.file and path == issue.mask
+            panels.append(_mark(picture, issue.position if marked else None))
     if not panels:
         return None
     width = sum(panel.width for panel in panels) + _GAP * (len(panels) - 1)
@@ -47,14 +49,13 @@ def thumbnail(hit: Hit, looks: dict[Path, Look], encoding: Encoding) -> bytes | 
 
 
 def _panel(
-    path: Path, look: Look | None, encoding: Encoding
+    path: Path, stats: PairStats | None, encoding: MaskEncoding, source: MaskSource
 ) -> tuple[Image.Image, tuple[int, int]] | None:
     """A picture at its own size, with that size (H, W)."""
     try:
-        if look is not None and look.mask is not None:
-            pixels = colourise(
-                read_mask(look.couple, look.mask, encoding)[0], encoding.classes.palette
-            )
+        if stats is not None and stats.mask is not None:
+            labels, _ = read_nearest(stats.pair, stats.mask, encoding, source)
+            pixels = colourise(labels, encoding.classes.palette)
         else:
             pixels = read_rgb(path)
     except (PixelwiseError, OSError):

@@ -8,7 +8,7 @@ import typer
 from pixelwise.cli.options import Format
 
 if TYPE_CHECKING:
-    from pixelwise.checks.examine import Checkup
+    from pixelwise.checks.examine import CheckResult
 
 IN_PART = 1
 _EXAMPLES = 3
@@ -18,7 +18,7 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 def check(
     data: Annotated[Path, typer.Argument(help="Folder of images and masks.")],
     fix: Annotated[
-        Path | None, typer.Option(help="Write a mended copy to this new folder.")
+        Path | None, typer.Option(help="Write a repaired copy to this new folder.")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all findings to this file.")] = None,
     report: Annotated[
@@ -35,42 +35,42 @@ def check(
     from pixelwise.checks import check_dataset as job
     from pixelwise.cli.console import TerminalProgress, messages, results
 
-    found, mended = job.check(
+    result, copy = job.check(
         data, format=format, fix=fix, json_file=json, report=report, progress=TerminalProgress()
     )
-    *facts, (_, counts) = job.facts(found)
+    *facts, (_, counts) = job.describe_set(result)
     for name, value in facts:
         results.print(f"[bold]{name}[/bold]: ", end="")
         results.print(value, markup=False)
-    _print_findings(found)
+    _print_findings(result)
     results.print(f"Kinds found: {counts}")
-    if mended is not None:
+    if copy is not None:
         results.print(
-            f"{mended.kept} pairs in {mended.folder}, {mended.changes} changes in fixes.jsonl",
+            f"{copy.kept} pairs in {copy.folder}, {copy.changes} changes in fixes.jsonl",
             markup=False,
         )
-        if mended.left_out:
+        if copy.left_out:
             messages.print(
-                f"pixelwise: {mended.left_out} files were left out, see fixes.jsonl", markup=False
+                f"pixelwise: {copy.left_out} files were left out, see fixes.jsonl", markup=False
             )
-    if mended.left_out if mended else found.findings.of("error"):
+    if copy.left_out if copy else result.findings.of("error"):
         raise typer.Exit(IN_PART)
 
 
-def _print_findings(found: "Checkup") -> None:
-    from pixelwise.checks.check_dataset import line
+def _print_findings(result: "CheckResult") -> None:
+    from pixelwise.checks.check_dataset import describe_issue
     from pixelwise.cli.console import results
 
-    for finding in found.findings:
+    for finding in result.findings:
         colour = _COLOURS[finding.severity]
         results.print()
         results.print(
-            f"[{colour} bold]{finding.severity}[/] [bold]{finding.kind.title}[/] ", end=""
+            f"[{colour} bold]{finding.severity}[/] [bold]{finding.type.title}[/] ", end=""
         )
         results.print(f"({finding.places:,}, {finding.id})", markup=False, style="dim")
-        for hit in finding.hits[:_EXAMPLES]:
-            results.print(f"  {line(hit, found)}", markup=False)
+        for issue in finding.issues[:_EXAMPLES]:
+            results.print(f"  {describe_issue(issue, result)}", markup=False)
         if finding.places > _EXAMPLES:
             results.print(f"  and {finding.places - _EXAMPLES:,} more", markup=False)
-        results.print(f"  -> {finding.kind.fix}", markup=False)
+        results.print(f"  -> {finding.type.fix}", markup=False)
     results.print()

@@ -22,9 +22,9 @@ REFUSED = 2
 def predict(
     model: Model,
     images: Annotated[
-        list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', or .txt lists.")
+        list[str], typer.Argument(help="Files, folders, 'quoted/*.jpg', .txt lists; s3:// etc.")
     ],
-    out: Annotated[str, typer.Option(help="Folder for the masks.")],
+    out: Annotated[str, typer.Option(help="Folder or URI for the masks.")],
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write tinted images, with a legend.")
     ] = False,
@@ -60,7 +60,7 @@ def predict(
     ] = None,
     device: Device = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Make masks anew that are there already.")
+        bool, typer.Option("--overwrite", help="Replace masks that already exist.")
     ] = False,
     cluster: OnCluster = None,
     workers: Workers = None,
@@ -68,14 +68,15 @@ def predict(
         bool, typer.Option("--estimate", help="On a cluster: only say what it would take.")
     ] = False,
 ) -> None:
-    """Write a mask (palette PNG of class ids) for each image. Masks that are there already are
-    left.
+    """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
+    skipped.
     """
     from pixelwise.cli.console import TerminalProgress
-    from pixelwise.inference.load import load, worth_measuring
+    from pixelwise.inference.load import choose_runtime, load
     from pixelwise.inference.options import PredictOptions
     from pixelwise.inference.outputs import Recipe
-    from pixelwise.inference.predict_files import find_images, predict_files
+    from pixelwise.inference.predict_files import predict_files
+    from pixelwise.inference.sources import find_sources
 
     refuse_alone(cluster, estimate=estimate, workers=workers)
     progress = TerminalProgress()
@@ -97,23 +98,26 @@ def predict(
     }
     if cluster is not None:
         from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.predict_job import Order, predict_on_cluster
+        from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
-        order = Order(
+        spec = JobSpec(
             model, images, out, choices, {**loading, "runtime": runtime}, overwrite, estimate
         )
-        told = predict_on_cluster(order, Cluster(cluster, workers), progress=progress)
+        result = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:
-            _tell(told.written, told.skipped, len(told.failed), out)
+            _report(len(result.written), len(result.skipped), len(result.failed), out)
         return
-    runtime = worth_measuring(runtime, find_images(images), model, precision)
+    sources = find_sources(images)
+    runtime = choose_runtime(runtime, sources, model, precision)
     predictor = load(model, runtime=runtime, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
-    done = predict_files(predictor, images, out, choices=choices, recipe=recipe, progress=progress)
-    _tell(len(done.written), len(done.skipped), len(done.failed), out)
+    result = predict_files(
+        predictor, sources, out, choices=choices, recipe=recipe, progress=progress
+    )
+    _report(len(result.written), len(result.skipped), len(result.failed), out)
 
 
-def _tell(written: int, skipped: int, failed: int, out: str) -> None:
+def _report(written: int, skipped: int, failed: int, out: str) -> None:
     """What was done; ends the command where some images failed."""
     from pixelwise.cli.console import messages, results
 

@@ -5,27 +5,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixelwise.cluster.batching import deal
-from pixelwise.cluster.engine import Cluster, connected
-from pixelwise.cluster.pool import Pool, one_runtime
-from pixelwise.cluster.sources import weights
-from pixelwise.cluster.watchdog import Watch
-from pixelwise.cluster.worker import TRIES, begun_before, held
+from pixelwise.cluster.engine import Cluster, connect
+from pixelwise.cluster.executor import RayExecutor, choose_one_runtime
+from pixelwise.cluster.watchdog import Watchdog
+from pixelwise.cluster.worker import MAX_ATTEMPTS, call_actor, load_predictor
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.evaluation.class_match import ClassMatch
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
 from pixelwise.evaluation.scoring import evaluate_image, log_class_match, summarize
+from pixelwise.inference.batching import Batch, make_batches
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.sources import read_pixel_counts
 from pixelwise.inference.threads import map_ordered
 from pixelwise.io.images import Array
 from pixelwise.progress import Progress
 
 
 @dataclass(frozen=True)
-class Task:
-    """What every worker needs: the Pool's model, options of `load` and `always`, and what
-    `evaluate_image` takes.
+class EvalTask:
+    """What every worker needs: the RayExecutor's model, options of `load` and `always`, what
+    `evaluate_image` takes, and the handle of an AttemptTracker.
     """
 
     model: Any
@@ -34,47 +34,68 @@ class Task:
     read_labels: Callable[[Path], Array]
     shared: ClassMatch
     temperature: float | None
-    ledger: Any
+    attempts: Any
 
 
-class Judge:
-    """Holds the model. Called with a row of a unit it gives a row for each image: its number, and
+@dataclass(frozen=True)
+class EvalBatch:
+    """Pairs that one worker measures in one go. batch: their numbers in place of images."""
+
+    batch: Batch
+    pairs: tuple[Pair, ...]
+
+    def as_row(self) -> dict[str, object]:
+        """A row of Ray Data."""
+        return {
+            "batch": self.batch.number,
+            "numbers": [int(number) for number in self.batch.images],
+            "pixels": list(self.batch.pixels),
+            "names": [pair.name for pair in self.pairs],
+            "images": [str(pair.image.absolute()) for pair in self.pairs],
+            "masks": [str(pair.mask.absolute()) for pair in self.pairs],
+        }
+
+
+class EvalWorker:
+    """Holds the model. Called with a row of a batch it gives a row for each image: its number, and
     its MetricAccumulator or the reason why there are none.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: EvalTask) -> None:
         self._task = task
-        self._predictor = held(task.model, task.loading, task.ledger).always(**task.always)
-        self._watch = Watch()
+        predictor = load_predictor(task.model, task.loading, task.attempts)
+        self._predictor = predictor.always(**task.always)
+        self._watchdog = Watchdog()
 
-    def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Measure the images of a unit, side by side."""
-        if begun_before(self._task.ledger, f"unit {row['unit']}") > TRIES:
-            return [
-                _row(
-                    -1,
-                    f"workers died {TRIES + 1} times while they measured {', '.join(row['names'])}",
-                )
-            ]
-        pairs = zip(row["numbers"], row["names"], row["images"], row["masks"], strict=True)
-        with self._watch.over(max(row["pixels"])):
-            return list(map_ordered(self._measured, pairs))
+    def __call__(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Measure the images of a batch, side by side."""
+        earlier = call_actor(self._task.attempts.begin, f"batch {batch['batch']}")
+        if earlier > MAX_ATTEMPTS:
+            names = ", ".join(batch["names"])
+            reason = f"workers died {MAX_ATTEMPTS + 1} times while they measured {names}"
+            return [_failure(reason)]
+        pairs = [
+            Pair(str(name), Path(str(image)), Path(str(mask)))
+            for name, image, mask in zip(
+                batch["names"], batch["images"], batch["masks"], strict=True
+            )
+        ]
+        numbered = zip(batch["numbers"], pairs, strict=True)
+        with self._watchdog.watch(max(batch["pixels"])):
+            return list(map_ordered(self._measure, numbered))
 
-    def _measured(self, given: tuple[Any, str, str, str]) -> dict[str, Any]:
-        number, name, image, mask = given
+    def _measure(self, numbered: tuple[Any, Pair]) -> dict[str, Any]:
+        number, pair = numbered
         task = self._task
-        pair = Pair(str(name), Path(str(image)), Path(str(mask)))
         try:
-            return _row(
-                int(number),
-                evaluate_image(
-                    self._predictor, task.read_labels, task.shared, task.temperature, pair
-                ),
+            measures = evaluate_image(
+                self._predictor, task.read_labels, task.shared, task.temperature, pair
             )
         except PixelwiseError as error:
-            return _row(-1, str(error))
+            return _failure(str(error))
         finally:
-            self._watch.step()
+            self._watchdog.step()
+        return {"number": int(number), "result": measures}
 
 
 @dataclass(frozen=True)
@@ -102,65 +123,55 @@ class ClusterScorer:
         progress: Progress,
     ) -> Evaluation:
         """As `score`. Raises DataError where an image cannot be measured, ConfigError as
-        `connected` does.
+        `connect` does.
         """
         shared = log_class_match(predictor.classes, dataset, pairs, split, progress)
-        with connected(self.cluster, progress) as ray:
-            pool = Pool.of(
-                ray, self.cluster, self.model, self.loading, [pair.mask for pair in pairs[:1]]
-            )
-            loading = one_runtime(self.model, self.loading, progress)
-            task = Task(
-                pool.model,
-                loading,
+        with connect(self.cluster, progress) as ray:
+            masks = [pair.mask for pair in pairs[:1]]
+            executor = RayExecutor.create(ray, self.cluster, self.model, self.loading, masks)
+            task = EvalTask(
+                executor.model,
+                choose_one_runtime(self.model, self.loading, progress),
                 self.always,
                 dataset.read_labels,
                 shared,
                 temperature,
-                pool.ledger,
+                executor.attempts,
             )
-            found = _in_order(pool.run(Judge, task, _units(pairs, pool.workers)))
-            tracked = progress.track(
-                found, what=f"evaluating {split} on {pool.workers} workers", total=len(pairs)
+            rows = executor.map(EvalWorker, task, _make_eval_batches(pairs, executor.workers))
+            measures = progress.track(
+                _in_order(rows),
+                what=f"evaluating {split} on {executor.workers} workers",
+                total=len(pairs),
             )
-            return summarize(tracked, shared, split, [pair.name for pair in pairs])
+            return summarize(measures, shared, split, [pair.name for pair in pairs])
 
 
-def _units(pairs: Sequence[Pair], workers: int) -> list[dict[str, Any]]:
-    """Rows for workers: pairs by their numbers, weighted by pixels."""
-    sizes = weights([str(pair.image) for pair in pairs])
-    rows = list[dict[str, Any]]()
-    for unit in deal([str(number) for number in range(len(pairs))], sizes, workers=workers):
-        numbers = [int(number) for number in unit.images]
-        chosen = [pairs[number] for number in numbers]
-        rows.append(
-            {
-                "unit": unit.number,
-                "numbers": numbers,
-                "pixels": list(unit.pixels),
-                "names": [pair.name for pair in chosen],
-                "images": [str(pair.image.absolute()) for pair in chosen],
-                "masks": [str(pair.mask.absolute()) for pair in chosen],
-            }
-        )
-    return rows
+def _make_eval_batches(pairs: Sequence[Pair], workers: int) -> list[EvalBatch]:
+    """Pairs by their numbers, weighted by pixels."""
+    sizes = read_pixel_counts([str(pair.image) for pair in pairs])
+    numbers = [str(number) for number in range(len(pairs))]
+    return [
+        EvalBatch(batch, tuple(pairs[int(number)] for number in batch.images))
+        for batch in make_batches(numbers, sizes, workers=workers)
+    ]
 
 
 def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[MetricAccumulator]:
-    """The measures by the numbers of their images, each as soon as those before it are there; once
+    """The measures by the numbers of their images, each as soon as those before it exist; once
     each.
     """
     waiting = dict[int, MetricAccumulator]()
-    following = 0
+    next_number = 0
     for row in rows:
         if row["number"] < 0:
-            raise DataError(row["found"])
-        if row["number"] >= following:
-            waiting[row["number"]] = row["found"]
-        while following in waiting:
-            yield waiting.pop(following)
-            following += 1
+            raise DataError(row["result"])
+        if row["number"] >= next_number:
+            waiting[row["number"]] = row["result"]
+        while next_number in waiting:
+            yield waiting.pop(next_number)
+            next_number += 1
 
 
-def _row(number: int, found: MetricAccumulator | str) -> dict[str, Any]:
-    return {"number": number, "found": found}
+def _failure(reason: str) -> dict[str, Any]:
+    return {"number": -1, "result": reason}

@@ -1,64 +1,69 @@
-"""Many images to masks on many machines: a Ray Data job that a second call goes on with."""
+"""Many images to masks on many machines: the job of `predict_files` with Ray's workers, which a
+second call goes on with.
+"""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
-from pixelwise.cluster.batching import cut, deal
-from pixelwise.cluster.engine import Cluster, connected, deaths
-from pixelwise.cluster.estimate import SAMPLE, aside, estimate, probes, sampled
-from pixelwise.cluster.manifest import FOLDER, Manifest, read_manifest
-from pixelwise.cluster.pool import Pool, one_runtime
-from pixelwise.cluster.row_chunks import LARGE, Parts, begin, clear, divide
-from pixelwise.cluster.sources import find_sources, raster_size, weights
-from pixelwise.cluster.temp_files import drafts_of
-from pixelwise.cluster.worker import DONE, PART, STOPPED, Task, Worker
-from pixelwise.errors import ConfigError, OutputError, first_line
-from pixelwise.inference.areas import remove_areas, write_areas
-from pixelwise.inference.load import read_any_header, refuse_unloadable
+from pixelwise.cluster.engine import Cluster, connect, worker_death_errors
+from pixelwise.cluster.estimate import (
+    SAMPLE_IMAGES,
+    choose_sample,
+    describe_estimate,
+    estimate_folder,
+    measure_sample,
+)
+from pixelwise.cluster.executor import RayExecutor, choose_one_runtime
+from pixelwise.cluster.row_chunks import (
+    MIN_DIVIDED_PIXELS,
+    ChunkStore,
+    divide_images,
+    remove_chunks,
+    start_chunks,
+)
+from pixelwise.cluster.worker import LabelTask, Worker
+from pixelwise.errors import ConfigError, first_line
+from pixelwise.inference.batching import Batch, make_batches, split_image
+from pixelwise.inference.executor import Row
+from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.label_job import LabelJob, Predictions, check_options, check_stopped
+from pixelwise.inference.load import check_load_options, read_any_header
+from pixelwise.inference.manifest import DONE, PART
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import (
-    RECIPE,
-    Recipe,
-    finished,
-    refuse_clashes,
-    result_names,
-    unsigned,
-)
-from pixelwise.inference.predict_files import (
-    ABANDONED,
-    AREAS,
-    is_large,
-    names_beside,
-    refuse_unable,
-)
+from pixelwise.inference.output_folder import OutputFolder, is_on_disk, result_file_names
+from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.regions import class_ids
+from pixelwise.inference.sources import (
+    find_sources,
+    raster_size,
+    read_pixel_counts,
+    shared_names,
+)
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
-from pixelwise.io.atomic import remove_stale_temp_files
-from pixelwise.io.shards import slot_of
-from pixelwise.io.storage import Store, is_address, located, spot
+from pixelwise.io.shards import parse_slot
+from pixelwise.io.storage import Store, is_uri, normalize_uri, open_store
+from pixelwise.io.temp_files import find_temp_files
 from pixelwise.progress import Progress
 
-WORTH_A_SAMPLE = 500_000_000
-"""Pixels for each worker from which on it is worth that the others wait for some seconds, while one
-labels SAMPLE images to say what all will take.
-"""
+# Pixels for each worker from which on it is worth that the others wait for some seconds, while one
+# labels SAMPLE_IMAGES images to say what all will take.
+MIN_PIXELS_FOR_ESTIMATE = 500_000_000
 
 
 @dataclass(frozen=True)
-class Order:
+class JobSpec:
     """What is to be done.
 
-    model: run folder or model file. inputs: as `find_sources` takes them. out: folder or address
-    for the masks. choices: what is made of each image. loading: options of `load`. overwrite: make
-    masks anew that are there. estimate: only label SAMPLE images aside and say what all would take;
-    nothing that is there changes.
+    model: run folder or model file. inputs: as `find_sources` takes them. out: folder or URI for
+    the masks. choices: what is made of each image. loading: options of `load`. overwrite: replace
+    masks that exist. estimate: only label SAMPLE_IMAGES elsewhere and say what all would take;
+    nothing that exists changes.
     """
 
     model: Path
@@ -77,20 +82,9 @@ class Order:
         return Recipe.of(self.model, overwrite=self.overwrite, **options, **self.choices.recipe())
 
 
-@dataclass
-class Predicted:
-    """How many masks were written, how many were there already, and the images that failed, with
-    the reason.
-    """
-
-    written: int = 0
-    skipped: int = 0
-    failed: list[tuple[str, str]] = field(default_factory=list)
-
-
 def predict_on_cluster(
-    order: Order, cluster: Cluster, *, progress: Progress | None = None
-) -> Predicted:
+    spec: JobSpec, cluster: Cluster, *, progress: Progress | None = None
+) -> Predictions:
     """Write a mask for each image, as `predict_files` does, with the workers of a Ray cluster.
 
     Each result is written whole under its final name, so whatever is killed, a second call does
@@ -100,359 +94,241 @@ def predict_on_cluster(
     there is no cluster or its nodes cannot do the work.
     """
     progress = progress or Progress()
-    sources = find_sources(order.inputs)
-    out = located(order.out)
-    classes = read_any_header(order.model).classes
-    store = Store(out if is_address(out) else str(Path(out).absolute()))
-    class_ids(classes.names, order.choices.largest)
-    beside = _beside(sources, store)
-    _refuse(order, sources, store, beside)
-    done = _finished(order, sources, store, beside)
-    if not order.estimate:
-        clear(store, done)
-    todo = [image for image in sources if image not in done]
-    result = Predicted(skipped=len(done))
-    if order.estimate and not todo:
-        progress.log("nothing is left to measure: all masks are there")
-        return result
-    if todo:
-        with connected(cluster, progress) as ray:
-            job = _Job(ray, order, cluster, store, progress)
-            job.prepare({image: sources[image] for image in todo}, beside)
-            if order.estimate:
-                job.estimate()
-                return result
-            for row in job.rows():
-                if row["state"] == DONE:
-                    result.written += 1
-                    done[row["image"]] = row["mask"]
-                else:
-                    result.failed.append((row["image"], row["reason"]))
-    _record_earlier(store, sources, done)
-    if "areas" in order.choices.extras and (folder := store.local) is not None:
-        write_areas(
-            folder / AREAS,
-            [folder / done[image] for image in sources if image in done],
-            classes.names,
-        )
-    return result
+    sources = shared_names(find_sources(spec.inputs))
+    out = normalize_uri(spec.out)
+    class_names = read_any_header(spec.model).classes.names
+    store = open_store(out if is_uri(out) else Path(out).absolute())
+    class_ids(class_names, spec.choices.largest)
+    check_load_options(spec.model, **spec.loading)
+    folder = OutputFolder(store, list(sources), spec.choices, spec.recipe())
+    infos = ImageInfos(sources)
+    folder.check(is_large=lambda image: not is_on_disk(image) or infos.is_large(image))
+    job = LabelJob(sources, folder, progress)
+    if not spec.estimate:
+        remove_chunks(store, list(job.finished))
+    if not job.todo:
+        if spec.estimate:
+            progress.log("nothing is left to measure: all masks exist")
+            return Predictions(skipped=job.skipped)
+        return job.run((), class_names, what="predicting", total=0)
+    with connect(cluster, progress) as ray:
+        work = _ClusterWork(ray, spec, cluster, folder, progress)
+        work.prepare(job.todo)
+        if spec.estimate:
+            work.estimate()
+            return Predictions(skipped=job.skipped)
+        what = f"predicting on {work.workers} workers"
+        return job.run(work.rows(), class_names, what=what, total=work.row_count)
 
 
-class _Job:
-    """One run: the workers' task, the units, and what comes back."""
+class _ClusterWork:
+    """What the images of one job become on a connected cluster: the workers' task, the batches,
+    and the rows that come back.
+    """
 
     def __init__(
-        self, ray: ModuleType, order: Order, cluster: Cluster, store: Store, progress: Progress
+        self,
+        ray: ModuleType,
+        spec: JobSpec,
+        cluster: Cluster,
+        folder: OutputFolder,
+        progress: Progress,
     ) -> None:
         self._ray = ray
-        self._order = order
+        self._spec = spec
         self._cluster = cluster
-        self._store = store
+        self._folder = folder
+        self._store = folder.store
         self._progress = progress
-        self._sampled = list[dict[str, Any]]()
+        self._sample_rows = list[Row]()
 
-    def prepare(self, images: Mapping[str, int | None], beside: frozenset[str]) -> None:
+    @property
+    def workers(self) -> int:
+        """How many at most."""
+        return self._executor.workers
+
+    @property
+    def row_count(self) -> int:
+        """Rows that will come: one for each image, or for each row chunk of it."""
+        counts = self._chunk_counts
+        return len(self._pixels) + sum(counts.values()) - len(counts)
+
+    def prepare(self, images: Mapping[str, int | None]) -> None:
         """Everything that can be refused, before anything is written."""
-        order = self._order
-        store = self._store
+        spec = self._spec
         unknown = [image for image, pixels in images.items() if pixels is None]
-        pixels = {**images, **dict(zip(unknown, weights(unknown), strict=True))}
-        sure = {
-            image: count
-            for image, count in pixels.items()
-            if images[image] is not None or not is_address(image)
-        }
-        refuse_unable(
-            order.choices, sure.items()
-        )  # of the others, in stores, it may be bytes; a worker will tell
-        self._weights = {image: count or 0 for image, count in pixels.items()}
-        self._pool = pool = self._reached()
-        loading = one_runtime(order.model, order.loading, self._progress)
-        self._task = Task(store.root, pool.model, loading, order.choices, beside, pool.ledger)
+        read = dict(zip(unknown, read_pixel_counts(unknown), strict=True))
+        self._pixels = {image: pixels or read.get(image) or 0 for image, pixels in images.items()}
+        # of images in stores it may be the bytes; a worker will tell
+        certain = [image for image in images if image not in read or not is_uri(image)]
+        check_options(spec.choices, ((image, self._pixels[image]) for image in certain))
+        self._executor = self._create_executor()
+        loading = choose_one_runtime(spec.model, spec.loading, self._progress)
+        self._task = LabelTask(
+            self._store.root,
+            self._executor.model,
+            loading,
+            spec.choices,
+            self._folder.inputs,
+            self._executor.attempts,
+        )
         self._divide()
 
-    def _reached(self) -> Pool:
-        """The workers, whose nodes must see the folder of results: a file that is there for as long
+    def _create_executor(self) -> RayExecutor:
+        """The workers, whose nodes must see the folder of results: a file that exists for as long
         shows whether.
         """
-        order = self._order
-        folder = self._store.local
-        mark = f".pixelwise-{uuid4().hex}"
-        local = (
-            slot.shard if (slot := slot_of(image)) else image
-            for image in self._weights
-            if not is_address(image)
-        )
-        shared = list(islice((path for name in local if (path := Path(name)).exists()), 1))
-        if folder is None:
-            return Pool.of(self._ray, self._cluster, order.model, order.loading, shared)
-        self._store.write(mark, "")
+        spec = self._spec
+        local = self._store.local
+        files = (_file_of(image) for image in self._pixels if not is_uri(image))
+        shared = list(islice((path for path in files if path.exists()), 1))
+        if local is None:
+            return RayExecutor.create(self._ray, self._cluster, spec.model, spec.loading, shared)
+        probe = f".pixelwise-{uuid4().hex}"
+        self._store.write(probe, "")
+        shared = [local / probe, *shared]
         try:
-            return Pool.of(
-                self._ray, self._cluster, order.model, order.loading, [folder / mark, *shared]
-            )
+            return RayExecutor.create(self._ray, self._cluster, spec.model, spec.loading, shared)
         finally:
-            (folder / mark).unlink(missing_ok=True)
+            (local / probe).unlink(missing_ok=True)
 
     def _divide(self) -> None:
-        """Into how many bands images go; the pixels of the large ones become those that GDAL
+        """Into how many row chunks images go; the pixels of the large ones become those that GDAL
         finds.
         """
-        order = self._order
-        plans = dict[str, TilePlan]()
-        tile, overlap = (
-            order.loading.get(key, usual) for key, usual in (("tile", TILE), ("overlap", OVERLAP))
+        spec = self._spec
+        tile = spec.loading.get("tile", TILE)
+        overlap = spec.loading.get("overlap", OVERLAP)
+        self._plans = dict[str, TilePlan]()
+        for image, pixels in self._pixels.items():
+            size = raster_size(image) if pixels > MIN_DIVIDED_PIXELS else None
+            if size is not None:
+                self._plans[image] = TilePlan(*size, tile, overlap)
+                self._pixels[image] = size[0] * size[1]
+        # what is kept beside the labels takes memory too, and with it decides the tiles
+        made_with = {
+            **spec.recipe().made_with,
+            "max_memory": spec.loading.get("max_memory"),
+            "confidence": spec.choices.confidence,
+            "scores": spec.choices.scores,
+        }
+        self._chunk_counts, self._new_plans = divide_images(
+            self._store,
+            self._plans,
+            made_with,
+            total=sum(self._pixels.values()),
+            workers=self.workers,
+            overwrite=spec.overwrite,
         )
-        for image, pixels in self._weights.items():
-            if pixels > LARGE and (size := raster_size(image)):
-                plans[image] = TilePlan(*size, tile, overlap)
-                self._weights[image] = size[0] * size[1]
-        made_with = {**order.recipe().made_with, "max_memory": order.loading.get("max_memory")}
-        made_with |= {
-            "confidence": order.choices.confidence,
-            "scores": order.choices.scores,
-        }  # these take memory too
-        total = sum(self._weights.values())
-        workers = self._pool.workers
-        found, new = divide(
-            self._store, plans, made_with, total=total, workers=workers, anew=order.overwrite
-        )
-        for image, of in found.items():
+        for image, count in self._chunk_counts.items():
+            plan = self._plans[image]
             self._progress.log(
-                f"{image}: {plans[image].height} x {plans[image].width} pixels in {of} bands"
+                f"{image}: {plan.height} x {plan.width} pixels in {count} row chunks"
             )
-        self._plans = plans
-        self._bands = found
-        self._new = new
 
     def estimate(self) -> None:
-        """Say what the job will take. Raises ConfigError where that cannot be told."""
-        left = [self._left(image, pixels) for image, pixels in self._weights.items()]
+        """Log what the job will take. Raises ConfigError where that cannot be told."""
+        left = [self._pixels_left(image, pixels) for image, pixels in self._pixels.items()]
         if not sum(left):
             self._progress.log(
-                "nothing is left to measure: all bands are labelled, and only to be joined"
+                "nothing is left to measure: all row chunks are labelled, and only to be joined"
             )
             return
-        with aside(self._store) as place:
-            self._progress.log(estimate(left, self._rate(place), self._pool.workers))
+        with estimate_folder(self._store) as folder:
+            self._progress.log(describe_estimate(left, self._measure_rate(folder), self.workers))
 
-    def _rate(self, place: Store) -> float:
-        """Pixels a second of a worker whose results go to `place`. Raises ConfigError and
+    def _measure_rate(self, folder: Store) -> float:
+        """Pixels a second of a worker whose results go to `folder`. Raises ConfigError and
         OutputError.
         """
         try:
-            rows, rate = self._sample(replace(self._task, out=place.root))
-        except deaths(self._ray) as error:
+            rows, rate = self._measure_sample(replace(self._task, out=folder.root))
+        except worker_death_errors(self._ray) as error:
             raise ConfigError(
                 f"no estimate: the worker died ({first_line(error)}); look at the nodes' "
                 "memory and at Ray's logs"
             ) from error
         for row in rows:
-            _refuse_stopped(row)
+            check_stopped(row)
         if not rate:
             raise ConfigError(
                 f"no estimate, as nothing that was tried could be labelled: {rows[-1]['reason']}"
             )
         return rate
 
-    def _left(self, image: str, pixels: int) -> int:
-        """Those of its pixels that are in no band that is there."""
-        if image not in self._bands or image in self._new:
+    def _pixels_left(self, image: str, pixels: int) -> int:
+        """Those of its pixels that are in no row chunk that exists."""
+        if image not in self._chunk_counts or image in self._new_plans:
             return pixels
-        parts = Parts(self._store, image, self._bands[image], self._order.choices)
-        return pixels * sum(not parts.has(number) for number in range(parts.of)) // parts.of
+        count = self._chunk_counts[image]
+        chunks = ChunkStore(self._store, image, count, self._spec.choices)
+        missing = sum(not chunks.has(number) for number in range(count))
+        return pixels * missing // count
 
-    def _sample(self, task: Task) -> tuple[list[dict[str, Any]], float]:
-        return sampled(
-            self._ray, self._pool.needs, Worker, task, probes(self._weights, self._plans)
-        )
+    def _measure_sample(self, task: LabelTask) -> tuple[list[Row], float]:
+        sample = choose_sample(self._pixels, self._plans)
+        return measure_sample(self._ray, self._executor.needs, Worker, task, sample)
 
-    def _begin(self) -> None:
-        """Say what the masks are made with, what the job will take if it is long, and deal the
-        units.
+    def _begin(self) -> list[Batch]:
+        """Write what the masks are made with, log what the job will take if it is long, and make
+        the batches.
         """
-        if (folder := self._store.local) is not None:
-            remove_stale_temp_files(folder, names=self._names(), older=ABANDONED)
-        _write_recipe(self._order, self._store)
-        begin(self._store, self._plans, self._bands, self._new)
-        images = self._weights
-        workers = self._pool.workers
-        if (
-            sum(images.values()) >= WORTH_A_SAMPLE * workers
-            and len(images) - len(self._plans) > SAMPLE
-        ):
-            try:
-                self._sampled, rate = self._sample(self._task)
-            except deaths(self._ray) as error:  # an image may be what kills; the units will tell
-                self._progress.log(
-                    f"no estimate: the worker that labels a few images died ({first_line(error)})"
-                )
-            else:
-                if rate:
-                    self._progress.log(estimate(list(images.values()), rate, workers))
-        taken = self._bands.keys() | {row["image"] for row in self._sampled}
-        rest = [image for image in images if image not in taken]
-        units = deal(rest, [images[image] for image in rest], workers=workers)
-        for image, of in self._bands.items():
-            units += cut(image, images[image], of, number=len(units))
-        self._units = sorted(units, key=lambda unit: -sum(unit.pixels))
+        self._folder.begin()
+        start_chunks(self._store, self._plans, self._chunk_counts, self._new_plans)
+        pixels = self._pixels
+        small = len(pixels) - len(self._plans)
+        if sum(pixels.values()) >= MIN_PIXELS_FOR_ESTIMATE * self.workers and small > SAMPLE_IMAGES:
+            self._log_estimate()
+        taken = self._chunk_counts.keys() | {row["image"] for row in self._sample_rows}
+        rest = [image for image in pixels if image not in taken]
+        batches = make_batches(rest, [pixels[image] for image in rest], workers=self.workers)
+        for image, count in self._chunk_counts.items():
+            batches += split_image(image, pixels[image], count, number=len(batches))
+        return sorted(batches, key=lambda batch: -sum(batch.pixels))
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """What became of each image, as it comes, written down. Raises OutputError where the job
-        cannot go on.
-        """
-        self._begin()
-        manifest = Manifest(self._store)
-        began = time.monotonic()
-        pixels = 0
-        progress = self._progress
-        total = len(self._weights) + sum(self._bands.values()) - len(self._bands)
-        settled = set[str]()
+    def _log_estimate(self) -> None:
         try:
-            for row in progress.track(
-                self._results(), what=f"predicting on {self._pool.workers} workers", total=total
-            ):
-                _refuse_stopped(row)
-                pixels += row["pixels"]
-                progress.set_postfix(
-                    f"{pixels / 1e6 / (time.monotonic() - began):.1f} megapixels/s"
-                )
-                if row["image"] in settled:  # another band of an image that failed
-                    continue
-                for line in filter(None, row["said"].split("\n")):
-                    progress.log(line)
-                if row["state"] == PART:
-                    manifest.add(row)
-                    continue
-                if row["state"] == DONE:
-                    clear(self._store, self._bands.keys() & {row["image"]})
-                else:
-                    progress.log(f"skipped: {row['reason']}")
-                settled.add(row["image"])
-                manifest.add({**row, "pixels": self._weights[row["image"]]})
-                yield row
-            self._tidy()
-        finally:
-            manifest.flush()
-
-    def _names(self) -> Iterator[str]:
-        """All that the images may become."""
-        return (
-            name
-            for image in self._weights
-            for name in chain(*result_names(image, self._order.choices))
-        )
-
-    def _tidy(self) -> None:
-        """Remove drafts of results that workers have left which were killed; nobody is at work any
-        more.
-        """
-        if (folder := self._store.local) is not None:
-            for draft in drafts_of(self._names(), [path.name for path in folder.iterdir()]):
-                (folder / draft).unlink(missing_ok=True)
-
-    def _results(self) -> Iterator[dict[str, Any]]:
-        """Ray Data's rows, after those of the sample."""
-        yield from self._sampled
-        yield from self._pool.run(Worker, self._task, [unit.as_row() for unit in self._units])
-
-
-def _refuse_stopped(row: Mapping[str, Any]) -> None:
-    """Raises OutputError where a worker says that the job cannot go on."""
-    if row["state"] == STOPPED:
-        raise OutputError(f"{row['reason']} (said by a worker)")
-
-
-def _refuse(
-    order: Order, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]
-) -> None:
-    """Raises OutputError and ConfigError for what can be told before a cluster is reached."""
-    refuse_unloadable(order.model, **order.loading)
-    if store.local is not None and store.local.exists() and not store.local.is_dir():
-        raise OutputError(f"output folder {store.root} is a file; choose another --out")
-    if "areas" in order.choices.extras and store.local is None:
-        raise ConfigError(
-            "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
-        )
-    refuse_clashes(
-        list(sources),
-        store.root,
-        order.choices,
-        beside=beside,
-        is_large=lambda image: not _on_disk(image) or is_large(Path(image)),
-    )
-
-
-def _beside(sources: Mapping[str, int | None], store: Store) -> frozenset[str]:
-    """Names of the images that lie where results go."""
-    if store.local is not None:
-        return frozenset(
-            names_beside([Path(image) for image in sources if _on_disk(image)], store.local)
-        )
-    place = spot(store.root)
-    folders = {image.rpartition("/")[0] for image in sources}
-    same = {folder for folder in folders if is_address(folder) and spot(folder) == place}
-    return frozenset(
-        PurePosixPath(image).name for image in sources if image.rpartition("/")[0] in same
-    )
-
-
-def _on_disk(image: str) -> bool:
-    """Whether it is a file of its own, on a disk."""
-    return not is_address(image) and slot_of(image) is None
-
-
-def _made_with(store: Store) -> object:
-    try:
-        return json.loads(store.text(RECIPE) or "null")
-    except ValueError:
-        return None
-
-
-def _finished(
-    order: Order, sources: Mapping[str, int | None], store: Store, beside: frozenset[str]
-) -> dict[str, str]:
-    """The images that need no work, with their masks. Raises ConfigError where a mask is another
-    image's.
-    """
-    if order.overwrite:
-        return {}
-    same = _made_with(store) == order.recipe().made_with
-    there = store.times()
-    done = finished(list(sources), store.root, order.choices, there=there, beside=beside, same=same)
-    written = read_manifest(store, since=there.get(RECIPE, 0)) if done else {}
-    of = {row["mask"]: image for image, row in written.items() if row["state"] == DONE}
-    for image, mask in done.items():
-        if (other := of.get(mask, unsigned(image))) != unsigned(image):
-            raise ConfigError(
-                f"{store.root} has a mask {mask} of {other}, another image than "
-                f"{unsigned(image)}; give --overwrite to "
-                "make it anew, or another --out; if it is the same that was moved, remove "
-                f"{store.at(FOLDER)}"
+            self._sample_rows, rate = self._measure_sample(self._task)
+        # an image may be what kills; the batches will tell
+        except worker_death_errors(self._ray) as error:
+            self._progress.log(
+                f"no estimate: the worker that labels a few images died ({first_line(error)})"
             )
-    return done
+            return
+        if rate:
+            pixels = list(self._pixels.values())
+            self._progress.log(describe_estimate(pixels, rate, self.workers))
+
+    def rows(self) -> Iterator[Row]:
+        """What became of each image or row chunk, as it comes: first of the sample."""
+        batches = self._begin()
+        began = time.monotonic()
+        labelled = 0
+        for row in self._all_rows(batches):
+            labelled += row["pixels"]
+            rate = labelled / 1e6 / (time.monotonic() - began)
+            self._progress.set_postfix(f"{rate:.1f} megapixels/s")
+            image = row["image"]
+            if row["state"] == DONE and image in self._chunk_counts:
+                remove_chunks(self._store, [image])
+            yield row if row["state"] == PART else {**row, "pixels": self._pixels[image]}
+        self._remove_temp_files()
+
+    def _all_rows(self, batches: list[Batch]) -> Iterator[Row]:
+        yield from self._sample_rows
+        yield from self._executor.map(Worker, self._task, batches)
+
+    def _remove_temp_files(self) -> None:
+        """Remove what workers that were killed left of results; nobody is at work any more."""
+        local = self._store.local
+        if local is not None:
+            names = result_file_names(self._pixels, self._spec.choices)
+            existing = [path.name for path in local.iterdir()]
+            for name in find_temp_files(names, existing):
+                (local / name).unlink(missing_ok=True)
 
 
-def _write_recipe(order: Order, store: Store) -> None:
-    """Say what the masks are made with, where that is not said yet. Raises OutputError where
-    nothing can be written.
-    """
-    recipe = order.recipe()
-    if recipe.overwrite or _made_with(store) != recipe.made_with:
-        store.write(RECIPE, recipe.as_json())
-    if recipe.overwrite and "areas" not in order.choices.extras and store.local is not None:
-        remove_areas(store.local / AREAS)
-
-
-def _record_earlier(
-    store: Store, sources: Mapping[str, int | None], done: Mapping[str, str]
-) -> None:
-    """Write down what is there but stands in no manifest: the driver was killed before it came to
-    that.
-    """
-    known = {image for image, row in read_manifest(store).items() if row["state"] == DONE}
-    manifest = Manifest(store)
-    for image, mask in done.items():
-        if unsigned(image) not in known:
-            manifest.add({"image": image, "state": DONE, "mask": mask, "pixels": sources[image]})
-    manifest.flush()
+def _file_of(image: str) -> Path:
+    """The file that holds an image on disk."""
+    slot = parse_slot(image)
+    return Path(slot.shard if slot else image)

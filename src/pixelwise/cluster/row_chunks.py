@@ -1,37 +1,37 @@
-"""Pictures too large for one worker: into how many bands they go, and the parts that lie in the
-store until they are joined.
+"""Pictures too large for one worker: into how many row chunks they go, and the files of these that
+lie in the store until they are joined.
 """
 
 import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from pixelwise.cluster.batching import bands
-from pixelwise.cluster.temp_files import DRAFT
+from pixelwise.inference.batching import count_row_chunks
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import result_names, unsigned
-from pixelwise.inference.tiling import Band, TilePlan
+from pixelwise.inference.outputs import result_names
+from pixelwise.inference.tiling import RowChunk, TilePlan
+from pixelwise.io.atomic import final_name
 from pixelwise.io.images import MAX_PIXELS
-from pixelwise.io.storage import Store, changed, fetch, filesystem, is_address
+from pixelwise.io.storage import Store, fetch, filesystem, is_uri, modified_ns, strip_query
 
-LARGE = MAX_PIXELS
-"""Pixels above which an image may go to several workers: these are labelled by window wherever they
-are labelled.
-"""
+# Pixels above which an image may go to several workers: these are labelled by window wherever they
+# are labelled.
+MIN_DIVIDED_PIXELS = MAX_PIXELS
 
+# In the output folder: for an image STEM.json, which says into how many row chunks it goes, and
+# STEM.NUMBER-OF.tif. The names on disk are those of the first version, which called them bands.
 FOLDER = ".bands"
-"""In the output folder: for an image STEM.json, which says into how many bands it goes, and
-STEM.NUMBER-OF.tif.
-"""
+_COUNT_KEY = "bands"
 
-_OF_AN_IMAGE = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
+_RESULT_NAME = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What is labelled of an image that goes in so many bands, in the store of its results."""
+class ChunkStore:
+    """The row chunks of an image that goes in so many, in the store of its results."""
 
     store: Store
     image: str
@@ -39,109 +39,114 @@ class Parts:
     choices: PredictOptions
 
     @property
-    def place(self) -> Store:
+    def folder(self) -> Store:
         """Where they lie."""
-        return Store(self.store.at(FOLDER))
+        return self.store.subfolder(FOLDER)
 
     def names(self, number: int) -> list[str]:
-        """The files of a band, its labels first."""
-        labels = Band(number, self.of).name(_stem(self.image))
+        """The files of a chunk, its labels first."""
+        labels = RowChunk(number, self.of).name(_stem(self.image))
         return [name for name in result_names(labels, self.choices)[1] if name.endswith(".tif")]
 
     def has(self, number: int) -> bool:
-        """Whether a band is there, made since the image was divided as it is."""
-        plan, *names = _plan(self.image), *self.names(number)
-        times = self.place.times([plan, *names])
+        """Whether a chunk exists, made since the image was divided as it is."""
+        plan = _plan_name(self.image)
+        names = self.names(number)
+        times = self.folder.times([plan, *names])
         return all(times.get(name, -1) >= times.get(plan, 0) for name in names)
 
-    def at_hand(self, folder: Path) -> list[Path]:
-        """The labels of all bands as files: themselves, or copies in `folder`. Raises
+    def localize(self, temp_folder: Path) -> list[Path]:
+        """The labels of all chunks as files: themselves, or copies in `temp_folder`. Raises
         ImageError.
         """
         names = [self.names(number) for number in range(self.of)]
-        here = self.place.local or folder
-        if self.place.local is None:
-            for name in (name for band in names for name in band):
-                fetch(self.place.at(name), folder)
-        return [here / labels for labels, *_ in names]
+        local = self.folder.local
+        if local is None:
+            for name in chain(*names):
+                fetch(self.folder.at(name), temp_folder)
+        return [(local or temp_folder) / labels for labels, *_ in names]
 
 
-def divide(
+def divide_images(
     store: Store,
     plans: Mapping[str, TilePlan],
     made_with: Mapping[str, object],
     *,
     total: int,
     workers: int,
-    anew: bool,
+    overwrite: bool,
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Into how many bands images go, those alone that go into some; and of those that are not
-    divided like that yet what `begin` writes down, for a later call to go on with.
+    """Into how many row chunks images go, those alone that go into some; and of those that are not
+    divided like that yet what `start_chunks` writes down, for a later call to go on with.
 
-    plans: the tiles of the images above LARGE. made_with: what parts must have in common, as JSON
-    values. total: pixels of the job. anew: parts that are there do not count.
+    plans: the tiles of the images above MIN_DIVIDED_PIXELS. made_with: what chunks must have in
+    common, as JSON values. total: pixels of the job. overwrite: chunks that exist do not count.
     """
-    place = Store(store.at(FOLDER))
-    found = dict[str, int]()
-    new = dict[str, str]()
-    there = {} if anew else place.times()
+    folder = store.subfolder(FOLDER)
+    counts = dict[str, int]()
+    new_plans = dict[str, str]()
+    existing = {} if overwrite else folder.times()
     for image, plan in plans.items():
-        made = {**made_with, **_picture(image), "height": plan.height, "width": plan.width}
-        before = json.loads((place.text(_plan(image)) if _plan(image) in there else None) or "{}")
-        if before.get("made_with") == made:
-            found[image] = before["bands"]
-        elif (
-            of := bands(plan.height * plan.width, len(plan.rows), total=total, workers=workers)
-        ) > 1:
-            found[image] = of
-            new[image] = json.dumps({"bands": of, "made_with": made})
-    return found, new
+        needed = {**made_with, **_fingerprint(image), "height": plan.height, "width": plan.width}
+        name = _plan_name(image)
+        earlier = json.loads((folder.text(name) if name in existing else None) or "{}")
+        if earlier.get("made_with") == needed:
+            counts[image] = earlier[_COUNT_KEY]
+            continue
+        pixels = plan.height * plan.width
+        count = count_row_chunks(pixels, len(plan.rows), total=total, workers=workers)
+        if count > 1:
+            counts[image] = count
+            new_plans[image] = json.dumps({_COUNT_KEY: count, "made_with": needed})
+    return counts, new_plans
 
 
-def begin(
-    store: Store, images: Collection[str], found: Mapping[str, int], new: Mapping[str, str]
+def start_chunks(
+    store: Store,
+    images: Collection[str],
+    counts: Mapping[str, int],
+    new_plans: Mapping[str, str],
 ) -> None:
-    """Write down what `divide` found of `images`, and remove the parts that do not count."""
-    clear(store, [image for image in images if image in new or image not in found])
-    for image, text in new.items():
-        Store(store.at(FOLDER)).write(_plan(image), text)
+    """Write down what `divide_images` says of `images`, and remove chunks that do not count."""
+    remove_chunks(store, [image for image in images if image in new_plans or image not in counts])
+    for image, text in new_plans.items():
+        store.subfolder(FOLDER).write(_plan_name(image), text)
 
 
-def clear(store: Store, images: Collection[str]) -> None:
-    """Remove what is there of these images, drafts too."""
-    place = Store(store.at(FOLDER))
+def remove_chunks(store: Store, images: Collection[str]) -> None:
+    """Remove what exists of these images, temporary files too."""
+    folder = store.subfolder(FOLDER)
     stems = {_stem(image) for image in images}
-    names = place.times() if stems else {}
-    place.remove([name for name in names if _of(DRAFT.sub(r"\1\2", name)) in stems])
+    names = folder.times() if stems else {}
+    folder.remove([name for name in names if _stem_of(final_name(name)) in stems])
 
 
-def _of(name: str) -> str | None:
+def _stem_of(name: str) -> str | None:
     """The stem of the image that a file is of, if it is of one."""
-    found = _OF_AN_IMAGE.fullmatch(name)
-    return found[1] if found else None
+    match = _RESULT_NAME.fullmatch(name)
+    return match[1] if match else None
 
 
 def _stem(image: str) -> str:
-    return Path(unsigned(image)).stem
+    return Path(strip_query(image)).stem
 
 
-def _picture(image: str) -> dict[str, object]:
+def _fingerprint(image: str) -> dict[str, object]:
     """By what a picture is told from another one of its name."""
-    if is_address(image):
-        try:
-            info = filesystem(image).info(image)
-        except (
-            Exception
-        ):  # what stores raise has no base class but Exception; fetching it will say what is wrong
-            info = {}
-        return {
-            "image": unsigned(image),
-            "bytes": info.get("size"),
-            "changed": str(info.get("ETag") or changed(info)),
-        }
-    found = Path(image).stat()
-    return {"image": image, "bytes": found.st_size, "changed": found.st_mtime_ns}
+    if not is_uri(image):
+        status = Path(image).stat()
+        return {"image": image, "bytes": status.st_size, "changed": status.st_mtime_ns}
+    try:
+        info = filesystem(image).info(image)
+    # what stores raise has no base class but Exception; fetching it will say what is wrong
+    except Exception:
+        info = {}
+    return {
+        "image": strip_query(image),
+        "bytes": info.get("size"),
+        "changed": str(info.get("ETag") or modified_ns(info)),
+    }
 
 
-def _plan(image: str) -> str:
+def _plan_name(image: str) -> str:
     return f"{_stem(image)}.json"

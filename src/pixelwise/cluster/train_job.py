@@ -1,4 +1,4 @@
-"""Training on several machines: Ray Train starts the processes that torchrun would, anew when one
+"""Training on several machines: Ray Train starts the processes that torchrun would, again when one
 dies.
 """
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from pixelwise.cluster.engine import (
     Cluster,
-    beside_driver,
-    connected,
-    refuse_unfit,
+    check_nodes,
+    connect,
+    start_on_driver_node,
     wants_gpu,
     worker_count,
 )
-from pixelwise.cluster.log_relay import Teller
+from pixelwise.cluster.log_relay import LogRelay
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import PixelwiseError, TrainingError, first_line
 from pixelwise.optional import require_package
@@ -29,25 +29,25 @@ from pixelwise.training.distributed import LostError
 from pixelwise.training.history import read_history
 from pixelwise.training.run import Run, claimed, take_part, told_apart
 
-FAILURES = 8
-"""How often the processes are started anew after one of them, or its node, has died."""
+# How often the processes are started again after one of them, or its node, has died.
+MAX_FAILURES = 8
 
-SECONDS = 1.0
-"""How often the driver asks what there is to say."""
+# How often the driver asks for new lines.
+POLL_S = 1.0
 
-MEMORY = 1 << 30
-"""Bytes that a node must have for a process at least."""
+# Bytes that a node must have for a process at least.
+MIN_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What each process is told. `teller` is the handle of a Teller."""
+class TrainTask:
+    """What each process needs. relay: the handle of a LogRelay."""
 
     data: Path
     run: Path
     config: TrainConfig
     reading: DataOptions
-    teller: Any
+    relay: Any
 
 
 def train_on_cluster(
@@ -66,115 +66,114 @@ def train_on_cluster(
     `data` and `out` must lie where all nodes see them. When a process or a node dies, all go on
     from the end of the last epoch, with as many processes as before, as soon as there is room for
     them. Raises as `train`, ConfigError where there is no cluster or its nodes differ,
-    TrainingError where processes died more than FAILURES times.
+    TrainingError where processes died more than MAX_FAILURES times.
     """
     progress = progress or Progress()
     data = Path(data).absolute()
     run = Path(out).absolute()
     config, reading = told_apart(config, options)
-    with claimed(run, resume), connected(cluster, progress) as ray:
+    with claimed(run, resume), connect(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.device)
         workers = worker_count(ray, cluster, gpu=gpu)
-        named = _files(config)
-        refuse_unfit(ray, [data, run, *map(Path, named.values())], memory=MEMORY)
-        config = replace(config, device="cuda" if gpu else "cpu", devices=1, **named)
-        teller = beside_driver(ray, Teller)
-        lesson = Lesson(data, run, config, reading, teller)
+        files = _files(config)
+        check_nodes(ray, [data, run, *map(Path, files.values())], memory=MIN_MEMORY)
+        config = replace(config, device="cuda" if gpu else "cpu", devices=1, **files)
+        relay = start_on_driver_node(ray, LogRelay)
+        task = TrainTask(data, run, config, reading, relay)
         # in a thread of its own, where Ray Train leaves Ctrl-C alone
-        work = ThreadPoolExecutor(1).submit(_fit, lesson, workers, gpu=gpu, threads=cluster.threads)
-        _tell(ray, teller, progress, work)
-        refusal, stopped = ray.get(teller.ending.remote())
-    if refusal:
-        raise TrainingError(refusal)
+        work = ThreadPoolExecutor(1).submit(_fit, task, workers, gpu=gpu, threads=cluster.threads)
+        _relay_logs(ray, relay, progress, work)
+        failure, stopped = ray.get(relay.outcome.remote())
+    if failure:
+        raise TrainingError(failure)
     return Run(run, stopped, read_history(run / "history.csv"))
 
 
 def _files(config: TrainConfig) -> dict[str, Any]:
     """The files that a config names, by its fields, as they are called from anywhere."""
-    given = {name: Path(getattr(config, name) or "none") for name in ("start", "weights")}
-    named = {
-        name: path
-        for name, path in given.items()
-        if path.name not in ("auto", "none") and path.exists()
-    }
-    return {name: str(path.absolute()) for name, path in named.items()}
+    files = dict[str, Any]()
+    for name in ("start", "weights"):
+        path = Path(getattr(config, name) or "none")
+        if path.name not in ("auto", "none") and path.exists():
+            files[name] = str(path.absolute())
+    return files
 
 
-def _fit(lesson: Lesson, workers: int, *, gpu: bool, threads: int) -> None:
+def _fit(task: TrainTask, workers: int, *, gpu: bool, threads: int) -> None:
     """Returns when all processes are through, or one has found that the training cannot be."""
-    parts = require_package("ray.train")
+    ray_train = require_package("ray.train")
     torch = require_package("ray.train.torch")
-    notes = lesson.run / "ray"
-    shutil.rmtree(notes, ignore_errors=True)  # Ray Train's own, of a driver that was killed
+    ray_folder = task.run / "ray"
+    shutil.rmtree(ray_folder, ignore_errors=True)  # Ray Train's own, of a driver that was killed
     trainer = torch.TorchTrainer(
-        learn,
-        train_loop_config={"lesson": lesson},
-        torch_config=torch.TorchConfig(timeout_s=math.ceil(lesson.config.timeout)),
-        scaling_config=parts.ScalingConfig(
+        train_loop_per_worker,
+        train_loop_config={"task": task},
+        torch_config=torch.TorchConfig(timeout_s=math.ceil(task.config.timeout)),
+        scaling_config=ray_train.ScalingConfig(
             num_workers=workers, use_gpu=gpu, resources_per_worker={"CPU": threads}
         ),
-        run_config=parts.RunConfig(
-            name=notes.name,
-            storage_path=str(lesson.run),
-            failure_config=parts.FailureConfig(max_failures=FAILURES),
+        run_config=ray_train.RunConfig(
+            name=ray_folder.name,
+            storage_path=str(task.run),
+            failure_config=ray_train.FailureConfig(max_failures=MAX_FAILURES),
         ),
     )
     try:
         trainer.fit()
-    except parts.TrainingFailedError as error:
-        if not require_package("ray").get(lesson.teller.ending.remote())[0]:
+    except ray_train.TrainingFailedError as error:
+        if not require_package("ray").get(task.relay.outcome.remote())[0]:
             raise TrainingError(
-                f"the processes died {FAILURES + 1} times ({_cause(error)}); go on with "
+                f"the processes died {MAX_FAILURES + 1} times ({_cause(error)}); go on with "
                 "--resume when the nodes are "
                 "well: the state of the last epoch is kept"
             ) from error
     finally:
-        shutil.rmtree(notes, ignore_errors=True)
+        shutil.rmtree(ray_folder, ignore_errors=True)
 
 
-def learn(told: Mapping[str, Any]) -> None:
+def train_loop_per_worker(config: Mapping[str, Any]) -> None:
     """One process's part, in an environment as torchrun's, from the run's last state on."""
-    lesson: Lesson = told["lesson"]
-    teller = lesson.teller
-    first = os.environ["RANK"] == "0"
+    task: TrainTask = config["task"]
+    relay = task.relay
+    is_first = os.environ["RANK"] == "0"
     get = require_package("ray").get
-    if get(teller.ending.remote())[0]:
+    if get(relay.outcome.remote())[0]:
         return
     os.environ["TORCHELASTIC_RUN_ID"] = "ray"  # Fabric takes the processes as they are
-    if lesson.config.device == "cpu":  # nodes may then hold different numbers of processes
+    if task.config.device == "cpu":  # nodes may then hold different numbers of processes
         os.environ |= {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
-    far = _Far(teller)
-    if first:
-        far.log(f"training begins in {os.environ['WORLD_SIZE']} processes")
+    relay_progress = _RelayProgress(relay)
+    if is_first:
+        relay_progress.log(f"training begins in {os.environ['WORLD_SIZE']} processes")
     try:
         run = take_part(
-            lesson.data, lesson.run, lesson.config, lesson.reading, resume=True, progress=far
+            task.data, task.run, task.config, task.reading, resume=True, progress=relay_progress
         )
     except LostError:
         raise
     except PixelwiseError as error:
-        get(teller.refuse.remote(str(error)))
+        get(relay.fail.remote(str(error)))
         raise
-    if first:
-        get(teller.end.remote(run.stopped))
+    if is_first:
+        get(relay.finish.remote(run.stopped))
 
 
-class _Far(Progress):
-    """Says lines through a Teller."""
+class _RelayProgress(Progress):
+    """Logs lines through a LogRelay."""
 
-    def __init__(self, teller: Any) -> None:
-        self._teller = teller
+    def __init__(self, relay: Any) -> None:
+        self._relay = relay
 
     def log(self, text: str) -> None:
-        self._teller.say.remote(text)
+        self._relay.log.remote(text)
 
 
-def _tell(ray: Any, teller: Any, progress: Progress, work: "Future[None]") -> None:
-    """Say what the processes say until the work is done. Raises as it does."""
-    over = False
-    while not over:
-        over = bool(wait([work], SECONDS).done)
-        for line in ray.get(teller.take.remote()):
+def _relay_logs(ray: Any, relay: Any, progress: Progress, work: "Future[None]") -> None:
+    """Log the processes' lines until the work is done. Raises as it does."""
+    is_done = False
+    while not is_done:
+        is_done = bool(wait([work], POLL_S).done)
+        for line in ray.get(relay.take_lines.remote()):
             progress.log(line)
     work.result()
 

@@ -1,4 +1,4 @@
-"""Ends a worker that stands still, so that Ray gives its unit to another one, as after any
+"""Ends a worker that stands still, so that Ray gives its batch to another one, as after any
 death.
 """
 
@@ -9,21 +9,18 @@ from contextlib import contextmanager
 
 from pixelwise.inference.threads import WORKERS
 
-FLOOR = 900.0
-"""Seconds that a step may always take."""
+# Seconds that a step may always take.
+MIN_STEP_S = 900.0
 
-FACTOR = 10 * WORKERS
-"""How many times as long as in the slowest unit so far a pixel may take; so many images share a
-unit's time.
-"""
+# How many times as long as in the slowest batch so far a pixel may take; so many images share a
+# batch's time.
+SLOWDOWN = 10 * WORKERS
 
-UNKNOWN = 2e-5
-"""Seconds of a pixel while no unit is measured: 50,000 a second, which is little even for one
-core.
-"""
+# Seconds of a pixel while no batch is measured: 50,000 a second, which is little even for one core.
+DEFAULT_PACE = 2e-5
 
 
-class Watch:
+class Watchdog:
     """Ends this process where it takes too long from one step to the next, even where it is stuck
     in foreign code.
 
@@ -33,30 +30,30 @@ class Watch:
     _began: float | None = None
 
     @contextmanager
-    def over(self, pixels: int, pace: float = 0.0) -> Iterator[None]:
-        """From `begin` to `rest`."""
+    def watch(self, pixels: int, pace: float = 0.0) -> Iterator[None]:
+        """From `begin` to `end`."""
         self.begin(pixels, pace)
         try:
             yield
         finally:
-            self.rest()
+            self.end()
 
     def begin(self, pixels: int, pace: float) -> None:
-        """A unit is begun: its largest image, and the seconds of a pixel, 0 where not known."""
+        """A batch is begun: its largest image, and the seconds of a pixel, 0 where not known."""
         self._began = time.monotonic()
-        self._long = FACTOR * (pace or UNKNOWN) * pixels
+        self._largest_image_s = SLOWDOWN * (pace or DEFAULT_PACE) * pixels
         self.step()
 
     def step(self, share: float = 1.0) -> None:
         """Something is done. The next step is such a share of the largest image; it may also take
-        as long as all of the unit did so far, as reading back what was written does not.
+        as long as all of the batch did so far, as reading back what was written does not.
         """
-        if self._began is None:  # an image is done whose unit was given up
+        if self._began is None:  # an image is done whose batch was given up
             return
-        allowed = max(FLOOR, share * self._long, time.monotonic() - self._began)
+        allowed = max(MIN_STEP_S, share * self._largest_image_s, time.monotonic() - self._began)
         faulthandler.dump_traceback_later(allowed, exit=True, file=2)
 
-    def rest(self) -> None:
+    def end(self) -> None:
         """Nothing is in work."""
         self._began = None
         faulthandler.cancel_dump_traceback_later()

@@ -1,293 +1,237 @@
-"""What runs on the nodes: a model held once, which labels units of images as one machine does, and
-a count of tries.
+"""What runs on the nodes: a model loaded once, which labels batches of images as one machine does,
+and a count of attempts.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from pixelwise.cluster.row_chunks import Parts
-from pixelwise.cluster.temp_files import scratch_folder
-from pixelwise.cluster.watchdog import UNKNOWN, Watch
+from pixelwise.cluster.row_chunks import ChunkStore
+from pixelwise.cluster.watchdog import DEFAULT_PACE, Watchdog
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
+from pixelwise.inference.image_worker import ImageWorker
+from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.load import load
+from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import RECIPE, finished, result_names
-from pixelwise.inference.predict_files import Large, label_image, label_large
+from pixelwise.inference.outputs import RECIPE, find_finished, result_names
+from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
-from pixelwise.inference.row_chunks import join_bands
+from pixelwise.inference.raster import reads_by_window
 from pixelwise.inference.threads import map_ordered
-from pixelwise.inference.tiling import Band
-from pixelwise.io.shards import copy_out, slot_of
-from pixelwise.io.storage import Store, fetch, is_address
+from pixelwise.inference.tiling import RowChunk
+from pixelwise.io.images import pixel_count
+from pixelwise.io.storage import open_store
+from pixelwise.io.temp_files import temp_folder
 from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
-TRIES = 3
-"""How many workers an image may cost while it is alone in work, after the unit it was in was lost
-with one, before it is set aside. Deaths while others are in work do not count, however many there
-are: of a job whose workers die by chance once a minute, an image of a second is set aside once in
-some 200,000 that were in work at a death.
-"""
+# How many workers an image may cost while it is alone in work, after the batch it was in was lost
+# with one, before it is set aside. Deaths while others are in work do not count, however many there
+# are: of a job whose workers die by chance once a minute, an image of a second is set aside once in
+# some 200,000 that were in work at a death.
+MAX_ATTEMPTS = 3
 
-DEATHS = 8
-"""How often in a row a worker may die while it loads the model, as where machines are taken away,
-before the job ends. Ray itself starts it again for ever, also where the memory never suffices.
-"""
-
-DONE = "done"
-PART = "part"
-FAILED = "failed"
-STOPPED = "stopped"
-"""What became of an image; PART: a band of it is there, and others are not. STOPPED: the whole job
-cannot go on, as where the store is full.
-"""
+# How often in a row a worker may die while it loads the model, as where machines are taken away,
+# before the job ends. Ray itself starts it again for ever, also where the memory never suffices.
+MAX_LOAD_DEATHS = 8
 
 
 @dataclass(frozen=True)
-class Task:
+class LabelTask:
     """What every worker needs to know.
 
-    out: folder or address. model: the files of the model, the one to load first, in Ray's object
-    store. loading: options of `load`. beside: names of images that lie in `out`. ledger: the
-    Ledger's handle.
+    out: folder or URI. model: the files of the model, the one to load first, in Ray's object
+    store. loading: options of `load`. inputs: names of images that lie in `out`. attempts: the
+    handle of an AttemptTracker.
     """
 
     out: str
     model: Any
     loading: Mapping[str, Any]
     choices: PredictOptions
-    beside: frozenset[str]
-    ledger: Any
+    inputs: frozenset[str]
+    attempts: Any
 
 
-def held(model: Any, loading: Mapping[str, Any], ledger: Any) -> Predictor:
-    """The model of a Pool, loaded in this process, which is ended where that takes longer than any
-    step may. Raises ConfigError where that has ended this worker DEATHS times.
+def load_predictor(model: Any, loading: Mapping[str, Any], attempts: Any) -> Predictor:
+    """The model of a RayExecutor, loaded in this process, which is ended where that takes longer
+    than any step may. Raises ConfigError where that has ended this worker MAX_LOAD_DEATHS times.
     """
     import ray
 
     what = f"loading by {ray.get_runtime_context().get_actor_id()}"
-    if begun_before(ledger, what) >= DEATHS:
+    if call_actor(attempts.begin, what) >= MAX_LOAD_DEATHS:
         raise ConfigError(
-            f"a worker died or hung {DEATHS} times in a row while it loaded the model; give "
-            "it more memory"
+            f"a worker died or hung {MAX_LOAD_DEATHS} times in a row while it loaded the model; "
+            "give it more memory"
         )
-    with scratch_folder() as folder, Watch().over(0):
-        files = {Path(folder) / name: data for name, data in ray.get(model).items()}
-        for path, data in files.items():
-            path.write_bytes(data)
-        found = load(next(iter(files)), **loading)
-    asked(ledger.through, what)
-    return found
+    with temp_folder() as folder, Watchdog().watch(0):
+        files = {Path(folder) / name: content for name, content in ray.get(model).items()}
+        for path, content in files.items():
+            path.write_bytes(content)
+        predictor = load(next(iter(files)), **loading)
+    call_actor(attempts.end, what)
+    return predictor
 
 
-def asked(method: Any, *given: object) -> Any:
+def call_actor(method: Any, *args: object) -> Any:
     """What a method of an actor answers."""
     import ray
 
-    return ray.get(method.remote(*given))
-
-
-def begun_before(ledger: Any, what: str) -> int:
-    """How often `what` was begun before, in any process; it counts as begun once more from now
-    on.
-    """
-    count: int = asked(ledger.before, what)
-    return count
+    return ray.get(method.remote(*args))
 
 
 class Worker:
-    """Holds the model. Called with a row of a unit it gives a row for each image, with what became
+    """Holds the model. Called with a row of a batch it gives a row for each image, with what became
     of it.
     """
 
-    tries = TRIES
+    max_attempts = MAX_ATTEMPTS
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: LabelTask) -> None:
         self._task = task
-        self._store = Store(task.out)
-        self._scratch = scratch_folder()
-        self._predictor = held(task.model, task.loading, task.ledger)
-        self._watch = Watch()
+        self._temp_folder = temp_folder()
+        self._worker = ImageWorker(
+            load_predictor(task.model, task.loading, task.attempts),
+            open_store(task.out),
+            task.choices,
+            temp_folder=Path(self._temp_folder.name),
+        )
+        self._watchdog = Watchdog()
         self._pace = 0.0
 
-    def __call__(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The images of a unit, side by side; one by one where a worker was lost over them
+    def __call__(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The images of a batch, side by side; one by one where a worker was lost over them
         before.
         """
-        pairs = [
-            (str(image), int(pixels))
-            for image, pixels in zip(row["images"], row["pixels"], strict=True)
-        ]
-        band = Band(int(row["band"]), int(row["of"]))
-        ledger = self._task.ledger
-        outlined = "polygons" in self._task.choices.extras  # these take a time of their own
-        pace = max(asked(ledger.slowest, self._pace), UNKNOWN * outlined)
+        images = [str(image) for image in batch["images"]]
+        pixels = [int(count) for count in batch["pixels"]]
+        chunk = RowChunk(int(batch["chunk"]), int(batch["of"]))
+        attempts = self._task.attempts
+        # polygons take a time of their own
+        least_pace = DEFAULT_PACE if "polygons" in self._task.choices.extras else 0.0
+        pace = max(call_actor(attempts.slowest_pace, self._pace), least_pace)
         began = time.perf_counter()
-        with self._watch.over(max(pixels for _, pixels in pairs), pace):
-            if begun_before(ledger, f"unit {row['unit']}") > 0:
-                return [self._again(*pair, band) for pair in pairs]
-            rows = list(map_ordered(lambda pair: self._labelled(*pair, band), pairs))
+        with self._watchdog.watch(max(pixels), pace):
+            if call_actor(attempts.begin, f"batch {batch['batch']}") > 0:
+                return [self._retry(*pair, chunk) for pair in zip(images, pixels, strict=True)]
+            pairs = list(zip(images, pixels, strict=True))
+            rows = list(map_ordered(lambda pair: self._label(*pair, chunk), pairs))
         seconds = time.perf_counter() - began
-        pixels = sum(row["pixels"] for row in rows if row["state"] != FAILED)
-        self._pace = (
-            seconds / pixels if pixels and seconds > 1 else 0.0
-        )  # what was there took no time
+        labelled = sum(row["pixels"] for row in rows if row["state"] != FAILED)
+        # what existed already took no time
+        self._pace = seconds / labelled if labelled and seconds > 1 else 0.0
         return rows
 
-    def _again(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
-        """An image of a unit that was begun before: nothing if it is done, and not for ever if it
+    def _retry(self, image: str, pixels: int, chunk: RowChunk) -> dict[str, Any]:
+        """An image of a batch that was begun before: nothing if it is done, and not for ever if it
         kills its worker.
         """
         task = self._task
+        names = [RECIPE, *chain(*result_names(image, task.choices))]
         try:
-            there = self._store.times([RECIPE, *chain(*result_names(image, task.choices))])
+            times = self._worker.store.times(names)
         except PixelwiseError as error:
-            return _row(image, pixels, STOPPED, str(error))
-        found = finished(
-            [image], task.out, task.choices, there=there, beside=task.beside, same=True
+            return new_row(image, pixels, STOPPED, str(error))
+        finished = find_finished(
+            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
         )
-        if found:
-            return _row(image, pixels, DONE, mask=found[image])
-        if (tries := begun_before(task.ledger, what := f"{image} {band}")) >= self.tries:
-            return _row(
-                image,
-                pixels,
-                FAILED,
-                f"{image}: set aside, as its worker died or hung {tries} times while it was at it",
+        if finished:
+            return new_row(image, pixels, DONE, mask=finished[image])
+        what = f"{image} {chunk}"
+        earlier = call_actor(task.attempts.begin, what)
+        if earlier >= self.max_attempts:
+            reason = (
+                f"{image}: set aside, as its worker died or hung {earlier} times while it was at it"
             )
-        row = self._labelled(image, pixels, band)
-        asked(task.ledger.through, what)
+            return new_row(image, pixels, FAILED, reason)
+        row = self._label(image, pixels, chunk)
+        call_actor(task.attempts.end, what)
         return row
 
-    def _labelled(self, image: str, pixels: int, band: Band) -> dict[str, Any]:
-        said = _Lines(self._watch)
+    def _label(self, image: str, pixels: int, chunk: RowChunk) -> dict[str, Any]:
+        messages = _Messages(self._watchdog)
         began = time.perf_counter()
         try:
-            mask = self._written(image, said) if band.of == 1 else self._joined(image, band, said)
+            if chunk.of == 1:
+                mask = self._label_image(image, messages)
+            else:
+                mask = self._label_and_join(image, chunk, messages)
         except ImageError as error:
-            found = _row(image, pixels, FAILED, str(error))
+            row = new_row(image, pixels, FAILED, str(error))
         except MemoryError:
-            found = _row(
-                image,
-                pixels,
-                FAILED,
-                f"{image}: {pixels} pixels do not fit a worker's memory; give workers more",
-            )
+            reason = f"{image}: {pixels} pixels do not fit a worker's memory; give workers more"
+            row = new_row(image, pixels, FAILED, reason)
         except PixelwiseError as error:
-            found = _row(image, pixels, STOPPED, str(error))
+            row = new_row(image, pixels, STOPPED, str(error))
         except OSError as error:
-            where = f"temporary files are in {self._scratch.name}; what is written is kept"
-            found = _row(image, pixels, STOPPED, f"{image}: {error}; {where}")
+            where = f"temporary files are in {self._temp_folder.name}; what is written is kept"
+            row = new_row(image, pixels, STOPPED, f"{image}: {error}; {where}")
         else:
-            part = "" if mask else f"band {band.number + 1} of {band.of}"
-            found = _row(image, pixels, PART if part else DONE, part, mask=mask)
-        self._watch.step()
-        return {**found, "seconds": time.perf_counter() - began, "said": "\n".join(said.lines)}
+            state = DONE if mask else PART
+            part = "" if mask else f"row chunk {chunk.number + 1} of {chunk.of}"
+            row = new_row(image, pixels, state, part, mask=mask)
+        self._watchdog.step()
+        seconds = time.perf_counter() - began
+        return {**row, "seconds": seconds, "messages": "\n".join(messages.lines)}
 
-    def _written(self, image: str, said: Progress) -> str:
-        """Label an image from wherever it is to wherever results go; the mask's name. Raises
-        ImageError.
-        """
-        with (
-            TemporaryDirectory(dir=self._scratch.name) as scratch,
-            _at_hand(image, Path(scratch)) as path,
-        ):
-            folder = self._store.local or Path(scratch) / "out"
-            found = label_image(self._predictor, folder, self._task.choices, said, path)
-            if isinstance(found, Large):
-                self._refuse_unfitting(path)
-                found = label_large(self._predictor, folder, self._task.choices, said, path)
-            if isinstance(found, ImageError):
-                raise found
-            if self._store.local is None:
-                self._store.take(sorted(folder.iterdir()))
-            return found.name
+    def _label_image(self, image: str, messages: Progress) -> str:
+        """Label an image; the mask's name. Raises ImageError."""
+        labelled = self._worker.label(image, messages)
+        return (labelled() if callable(labelled) else labelled).mask
 
-    def _joined(self, image: str, band: Band, said: Progress) -> str:
-        """Label a band, unless it is there; the mask's name where it was the last and all are
+    def _label_and_join(self, image: str, chunk: RowChunk, messages: Progress) -> str:
+        """Label a row chunk, unless it exists; the mask's name where it was the last and all are
         joined. Raises ImageError.
         """
         task = self._task
-        parts = Parts(self._store, image, band.of, task.choices)
-        with TemporaryDirectory(dir=self._scratch.name) as scratch:
-            if not parts.has(band.number):
-                self._part(image, band, parts.place, Path(scratch))
-            if asked(task.ledger.there, image, band.number) < band.of:
-                return ""
-            if task.choices.overlay:
-                said.log(f"{image}: no overlay, as it is read by window")
-            mask = (self._store.local or Path(scratch) / "out") / result_names(image, task.choices)[
-                1
-            ][0]
-            join_bands(
-                self._predictor,
-                parts.at_hand(Path(scratch)),
-                mask,
+        worker = self._worker
+        chunks = ChunkStore(worker.store, image, chunk.of, task.choices)
+        if not chunks.has(chunk.number):
+            self._label_chunk(image, chunk, chunks)
+        if call_actor(task.attempts.count_chunks, image, chunk.number) < chunk.of:
+            return ""
+        if task.choices.overlay:
+            messages.log(f"{image}: no overlay, as it is read by window")
+        mask: str = result_names(image, task.choices)[1][0]
+        with worker.temp_directory() as copies, worker.output_folder() as folder:
+            join_row_chunks(
+                worker.predictor,
+                chunks.localize(copies),
+                folder / mask,
                 choices=task.choices,
-                progress=said,
+                progress=messages,
             )
-            if self._store.local is None:
-                self._store.take(sorted(mask.parent.iterdir()))
-            return mask.name
+        return mask
 
-    def _part(self, image: str, band: Band, place: Store, scratch: Path) -> None:
-        """Label a band of an image, from wherever it is to `place`. Raises ImageError."""
-        folder = place.local or scratch / "part"
-        silent = _Lines(self._watch)
-        with _at_hand(image, scratch) as path:
-            reads_by_window(path)  # says what is missing where it does not
-            self._refuse_unfitting(path)
-            predict_raster(
-                self._predictor,
-                path,
-                folder,
-                choices=self._task.choices,
-                progress=silent,
-                band=band,
-            )
-        if place.local is None:
-            place.take(sorted(folder.iterdir()))
-
-    def _refuse_unfitting(self, path: Path) -> None:
-        """Raises ImageError for a picture that is too large for what is asked of all: the others
-        may not be.
-        """
-        try:
-            refuse_unfitting(self._predictor, path, self._task.choices)
-        except ConfigError as error:
-            raise ImageError(f"{path}: {error}") from error
+    def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
+        """Label a row chunk of an image. Raises ImageError."""
+        worker = self._worker
+        with worker.localize(image) as path:
+            reads_by_window(path, pixel_count(path))  # says what is missing where it does not
+            worker.check_fits(path)
+            with worker.output_folder(chunks.folder) as folder:
+                predict_raster(
+                    worker.predictor,
+                    path,
+                    folder,
+                    choices=self._task.choices,
+                    progress=_Messages(self._watchdog),
+                    chunk=chunk,
+                )
 
 
-@contextmanager
-def _at_hand(image: str, folder: Path) -> Iterator[Path]:
-    """The image as a file: itself, or a copy in `folder`, of which an ImageError in the block
-    speaks as of the image. Raises ImageError.
-    """
-    if slot := slot_of(image):
-        path = copy_out(slot, folder)
-    else:
-        path = fetch(image, folder) if is_address(image) else Path(image)
-    try:
-        yield path
-    except ImageError as error:
-        raise ImageError(str(error).replace(str(path), image)) from error
+class _Messages(Progress):
+    """Keeps lines for the driver to log; each step counts for the watchdog."""
 
-
-class _Lines(Progress):
-    """Keeps what is said, for the driver to say; each step counts for the watch."""
-
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watchdog: Watchdog) -> None:
         self.lines = list[str]()
-        self._watch = watch
+        self._watchdog = watchdog
 
     def log(self, text: str) -> None:
         self.lines.append(text)
@@ -296,20 +240,6 @@ class _Lines(Progress):
         self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
     ) -> Iterator[T]:
         for item in items:
-            self._watch.step(1 / total)
+            self._watchdog.step(1 / total)
             yield item
-        self._watch.step()
-
-
-def _row(
-    image: str, pixels: int, state: str, reason: str = "", *, mask: str = ""
-) -> dict[str, Any]:
-    return {
-        "image": image,
-        "state": state,
-        "mask": mask,
-        "reason": reason,
-        "pixels": pixels,
-        "seconds": 0.0,
-        "said": "",
-    }
+        self._watchdog.step()

@@ -1,25 +1,31 @@
-"""Masks on disk to labels: class ids 0..C-1 and 255 for void. Nothing outside the declared values
-passes.
+"""Masks on disk to raw values, and raw values to labels: class ids 0..C-1 and 255 for void. Nothing
+outside the declared values passes.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.classes import VOID, Colour
-from pixelwise.errors import ConfigError, DataError, ImageError
+from pixelwise.errors import ConfigError, ImageError
 from pixelwise.io.images import Array, apply_orientation, open_image
 
 Values = NDArray[np.int64]
+Raw = NDArray[Any]
+"""(H, W) whole numbers of a mask, or colours packed to R * 65536 + G * 256 + B."""
 
 ILLEGAL = -1
-_SHOWN = 12
+
+_MAX_SHOWN = 12
+_GREY = 0x010101
+# 255 * 257 is 65535: programs that save 8 bits as 16 multiply with that.
+_WIDENED = 257
+_ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
 
 
 class LabelError(ImageError):
@@ -29,19 +35,51 @@ class LabelError(ImageError):
 
 
 @dataclass(frozen=True)
+class RawMask:
+    """A mask's values, upright, and how they were stored.
+
+    `rgb` says that it is a picture of colours; then `values` are packed, unless all are grey:
+    then they are the grey levels and `coloured` is false. `in_alpha` says that the alpha channel
+    was read, as nothing else is drawn. `alpha` is the alpha of a picture of one colour and one
+    alpha. `widened` says that 8 bits were saved as 16, and are 8 again.
+    """
+
+    image: Image.Image
+    values: Raw
+    coloured: bool
+    rgb: bool = False
+    in_alpha: bool = False
+    alpha: int | None = None
+    widened: bool = False
+
+    def read_as(self, *, alpha: bool, grey_as_numbers: bool) -> tuple[Raw, bool]:
+        """(values, whether they are packed colours) where a set's masks are drawn in alpha, or
+        hold colours of which some are greys.
+        """
+        if alpha and self.alpha is not None:
+            return np.full(self.values.shape, self.alpha, np.uint8), False
+        if self.rgb and not self.coloured and not grey_as_numbers:
+            return self.values.astype(np.int64) * _GREY, True
+        return self.values, self.coloured
+
+
+@dataclass(frozen=True)
 class LabelReader:
     """Reads a mask whose classes are written as numbers or as exact colours.
 
     `lut` has 256 entries: raw value -> class id, 255 for void or -1 for illegal. It serves grey,
     16-bit, 1-bit and palette masks (by index, never by colour). RGB masks are read by `colours`
-    (class id by position) and `void_colours`; where no colours are known and R = G = B everywhere,
-    as grey.
+    (class id by position) and `void_colours`; where no colours are known, or with
+    `grey_as_numbers`, those of R = G = B everywhere are read as numbers. With `alpha`, masks of one
+    colour are read by their alpha channel even where it is the same everywhere.
     """
 
     classes: int
     lut: tuple[int, ...]
     colours: tuple[Colour, ...] = ()
     void_colours: tuple[Colour, ...] = ()
+    grey_as_numbers: bool = False
+    alpha: bool = False
 
     def __post_init__(self) -> None:
         if len(self.lut) != 256:
@@ -51,13 +89,17 @@ class LabelReader:
         """Labels (H, W) uint8, EXIF orientation applied. Raises LabelError for illegal values, else
         ImageError.
         """
-        raw, coloured = read_raw(path)
+        grey_as_numbers = self.grey_as_numbers or not self.colours
+        raw, coloured = read_raw(path).read_as(alpha=self.alpha, grey_as_numbers=grey_as_numbers)
         if coloured and not self.colours:
-            raw = _grey(raw, path)
-            coloured = False
-        values, ids = (
-            _colour_table(self.colours, self.void_colours) if coloured else _index_table(self.lut)
-        )
+            raise _colour_error(path, raw)
+        if coloured:
+            values, ids = _colour_table(self.colours, self.void_colours)
+        else:
+            values, ids = _index_table(self.lut)
+            labels = _look_up(raw, self.lut)
+            if labels is not None:
+                return labels
         place = np.minimum(np.searchsorted(values, raw), len(values) - 1)  # (H, W)
         wrong = values[place] != raw
         if wrong.any():
@@ -83,60 +125,17 @@ class MatteReader:
         """Labels (H, W) uint8 of 0 and 1, EXIF orientation applied. Raises ImageError for a matte
         in colours.
         """
-        return (_alpha(path) >= self.threshold).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class MaskScan:
-    """What a set of masks holds, to find out how its classes are written.
-
-    `values` are those of grey and palette masks, and of RGB masks when all of these are grey; else
-    `colours` are those of the RGB masks, packed. `grey` and `coloured` are the first mask of either
-    kind, `palette` is the longest found.
-    """
-
-    values: frozenset[int]
-    colours: frozenset[int]
-    palette: tuple[Colour, ...] | None
-    files: int
-    grey: Path | None
-    coloured: Path | None
-
-
-def scan_masks(masks: Sequence[Path]) -> MaskScan:
-    """Look at every mask. Those that cannot be read are passed over; DataError when none can."""
-    values: set[int] = set()
-    colours: set[int] = set()
-    palette: tuple[Colour, ...] = ()
-    grey = None
-    coloured = None
-    files = 0
-    with ThreadPoolExecutor(2) as pool:
-        for path, found in zip(masks, pool.map(_look, masks), strict=True):
-            if found is None:
-                continue
-            files += 1
-            (colours if found[1] else values).update(int(value) for value in found[0])
-            coloured = path if found[1] and coloured is None and not is_grey(found[0]) else coloured
-            grey = path if not found[1] and grey is None else grey
-            palette = max(
-                palette, found[2] or (), key=len
-            )  # a PNG may keep only the colours it uses
-    if not files:
-        raise DataError(
-            f"none of the {len(masks)} masks can be read as an image, such as {masks[0]}; "
-            "replace them"
-        )
-    if coloured is None:
-        values |= {colour & 255 for colour in colours}
-    return MaskScan(
-        frozenset(values),
-        frozenset(colours if coloured else ()),
-        palette or None,
-        files,
-        grey,
-        coloured,
-    )
+        mask = read_matte(path)
+        if mask.coloured:
+            packed = mask.values
+            row, column = np.argwhere(packed != (packed & 255) * _GREY)[0]
+            reason = (
+                f"a matte must be grey, but is {unpack(int(packed[row, column]))} at row {row}, "
+                f"column {column}"
+            )
+            advice = "save it as 8-bit grey, 0 outside and 255 inside"
+            raise ImageError.of_file(path, reason, advice)
+        return (mask.values >= self.threshold).astype(np.uint8)
 
 
 def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
@@ -146,35 +145,53 @@ def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
     return tuple(VOID if raw in void else raw if raw < classes else ILLEGAL for raw in range(256))
 
 
-def _palette(image: Image.Image) -> tuple[Colour, ...] | None:
-    flat = image.getpalette("RGB") if image.mode == "P" else None
-    if not flat:
-        return None
-    return tuple((flat[at], flat[at + 1], flat[at + 2]) for at in range(0, len(flat) - 2, 3))
+def read_raw(path: Path) -> RawMask:
+    """A mask as its numbers or packed colours, EXIF orientation applied.
 
-
-def read_raw(path: Path) -> tuple[Values, bool]:
-    """(raw, coloured): a mask (H, W) as its numbers, or as colours packed to R * 65536 + G * 256 +
-    B.
-
-    EXIF orientation is applied. Raises ImageError for what cannot be read and for floating point
-    masks.
+    Grey stored as RGB counts as numbers; where only the alpha channel is drawn, it is read; 8 bits
+    that were saved as 16 are 8 again. Raises ImageError for what cannot be read and for floating
+    point masks.
     """
-    return raw_of(_upright(path), path)
+    image = open_image(path)
+    upright = apply_orientation(image)
+    raw = _numbers(upright, path)
+    rgb = raw is None
+    coloured = False
+    if raw is None:
+        raw, coloured = _colours(upright)
+    widened = image.mode.startswith("I;16") and _is_widened(raw)
+    if widened:
+        raw = raw >> 8
+    alpha = _alpha(upright)
+    in_alpha = False
+    flat_alpha = None
+    if alpha is not None and bool((raw == raw.flat[0]).all()):
+        in_alpha = bool(alpha.min() < alpha.max())
+        if in_alpha:
+            raw = alpha
+            rgb = False
+            coloured = False
+        else:
+            flat_alpha = int(alpha.flat[0])
+    return RawMask(image, _narrow(raw, coloured), coloured, rgb, in_alpha, flat_alpha, widened)
 
 
-def raw_of(image: Image.Image, path: Path) -> tuple[Values, bool]:
-    """As `read_raw`, of a picture that is open already and upright."""
-    if image.mode == "F":
-        raise ImageError(
-            f"{path}: holds floating point numbers (mode F); save class ids as 8-bit grey or "
-            "palette PNG"
-        )
-    if image.mode in ("1", "L", "P", "I") or image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.int64), False
-    if image.mode in ("LA", "La", "PA"):
-        return np.asarray(image)[:, :, 0].astype(np.int64), False
-    return pack(np.asarray(image.convert("RGB"))), True
+def read_matte(path: Path) -> RawMask:
+    """An alpha matte: its alpha channel unless that is opaque everywhere, else its grey levels; of
+    16 bits the upper 8. Raises ImageError for 32-bit numbers.
+    """
+    image = open_image(path)
+    upright = apply_orientation(image)
+    if image.mode in ("I", "F"):
+        advice = "save it as 8-bit grey, 0 outside and 255 inside"
+        raise ImageError.of_file(path, f"a matte of mode {image.mode}", advice)
+    if image.mode.startswith("I;16"):
+        return RawMask(image, (np.asarray(upright) >> 8).astype(np.uint8), coloured=False)
+    alpha = _alpha(upright) if upright.mode != "PA" else None
+    packed, coloured = _colours(upright)
+    if alpha is not None and (coloured or alpha.min() < 255):
+        return RawMask(image, alpha, coloured=False)
+    return RawMask(image, _narrow(packed, coloured), coloured, rgb=upright.mode == "RGB")
 
 
 def pack(colours: Array) -> Values:
@@ -183,70 +200,67 @@ def pack(colours: Array) -> Values:
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
+def pack_colour(colour: Colour) -> int:
+    """One colour as a whole number."""
+    return colour[0] << 16 | colour[1] << 8 | colour[2]
+
+
 def unpack(packed: int) -> Colour:
     """The colour of a packed number."""
     return packed >> 16, packed >> 8 & 255, packed & 255
 
 
-def is_grey(raw: Values) -> bool:
-    """Whether all packed colours have R = G = B."""
-    return bool(np.all(raw == (raw & 255) * 0x010101))
+def _numbers(image: Image.Image, path: Path) -> Raw | None:
+    """The numbers of a picture that holds numbers; None for one of colours."""
+    if image.mode == "F":
+        reason = "holds floating point numbers (mode F)"
+        raise ImageError.of_file(path, reason, "save class ids as 8-bit grey or palette PNG")
+    if image.mode in ("1", "L", "P"):
+        return np.asarray(image).astype(np.uint8, copy=False)
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.int64)
+    if image.mode in ("LA", "La", "PA"):
+        return np.asarray(image)[:, :, 0]
+    return None
 
 
-def _look(path: Path) -> tuple[Values, bool, tuple[Colour, ...] | None] | None:
-    """The distinct values of a mask, whether they are colours, and its palette; None when it cannot
-    be read.
-    """
-    try:
-        image = _upright(path)
-        raw, coloured = raw_of(image, path)
-        flat = raw.ravel()
-        starts = np.flatnonzero(
-            np.diff(flat, prepend=flat[0] - 1)
-        )  # runs are long, so few values are left to sort
-        return np.unique(flat[starts]), coloured, _palette(image)
-    except ImageError:
+def _colours(image: Image.Image) -> tuple[Raw, bool]:
+    """Packed colours and True, or grey levels and False where red, green and blue are alike."""
+    rgb = np.asarray(image.convert("RGB"))
+    red = rgb[..., 0]
+    if np.array_equal(red, rgb[..., 1]) and np.array_equal(red, rgb[..., 2]):
+        return np.ascontiguousarray(red), False
+    return pack(rgb), True
+
+
+def _is_widened(raw: Raw) -> bool:
+    return int(raw.max()) > 255 and not (raw % _WIDENED).any()
+
+
+def _alpha(image: Image.Image) -> Array | None:
+    """(H, W) the alpha channel."""
+    if image.mode not in _ALPHA_MODES:
         return None
+    return np.asarray(image.getchannel("A" if "A" in image.getbands() else "a"))
 
 
-def _upright(path: Path) -> Image.Image:
-    return apply_orientation(open_image(path))
+def _narrow(raw: Raw, coloured: bool) -> Raw:
+    """As uint8 where it fits, which is several times as quick to count."""
+    fits = not coloured and raw.dtype != np.uint8 and raw.min() >= 0 and raw.max() < 256
+    return raw.astype(np.uint8) if fits else raw
 
 
-def _grey(raw: Values, path: Path) -> Values:
-    if not is_grey(raw):
-        row, column = np.argwhere(raw != (raw & 255) * 0x010101)[0]
-        raise LabelError(
-            f"{path}: is in colours, the first {unpack(int(raw[row, column]))} at row {row}, "
-            f"column {column}, "
-            "but no colours of classes are known; save class ids, or list the colours in "
-            "classes.csv (name,r,g,b)"
-        )
-    return raw & 255
+def _look_up(raw: Raw, lut: tuple[int, ...]) -> Array | None:
+    """Labels of 8-bit values, several times as quick as a search; None where one is illegal."""
+    if raw.dtype != np.uint8:
+        return None
+    labels = _lut_array(lut)[raw]
+    return None if (labels < 0).any() else labels.astype(np.uint8)
 
 
-def _alpha(path: Path) -> Values:
-    """(H, W) alpha 0..255 of a matte."""
-    image = _upright(path)
-    if image.mode in ("LA", "La", "RGBA", "RGBa"):
-        alpha = np.asarray(image.getchannel(image.getbands()[-1])).astype(np.int64)
-        opaque = pack(np.asarray(image.convert("RGB"))) if alpha.min() == 255 else None
-        return alpha if opaque is None or not is_grey(opaque) else opaque & 255
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.int64) >> 8
-    if image.mode in ("I", "F"):
-        raise ImageError(
-            f"{path}: a matte of mode {image.mode}; save it as 8-bit grey, 0 outside and 255 inside"
-        )
-    packed = pack(np.asarray(image.convert("RGB")))
-    if not is_grey(packed):
-        row, column = np.argwhere(packed != (packed & 255) * 0x010101)[0]
-        raise ImageError(
-            f"{path}: a matte must be grey, but is {unpack(int(packed[row, column]))} at row "
-            f"{row}, column {column}; "
-            "save it as 8-bit grey, 0 outside and 255 inside"
-        )
-    return packed & 255
+@lru_cache(maxsize=16)
+def _lut_array(lut: tuple[int, ...]) -> NDArray[np.int16]:
+    return np.array(lut, np.int16)
 
 
 @lru_cache(maxsize=16)
@@ -261,10 +275,20 @@ def _colour_table(colours: tuple[Colour, ...], void: tuple[Colour, ...]) -> tupl
     """The legal packed colours, sorted, and the label of each; a class's colour goes before
     void's.
     """
-    known = {(r << 16 | g << 8 | b): VOID for r, g, b in void}
-    known.update({(r << 16 | g << 8 | b): label for label, (r, g, b) in enumerate(colours)})
+    known = {pack_colour(colour): VOID for colour in void}
+    known.update({pack_colour(colour): label for label, colour in enumerate(colours)})
     legal = sorted(known)
     return np.array(legal, np.int64), np.array([known[packed] for packed in legal], np.uint8)
+
+
+def _colour_error(path: Path, raw: Values) -> LabelError:
+    row, column = np.argwhere(raw != (raw & 255) * _GREY)[0]
+    reason = (
+        f"is in colours, the first {unpack(int(raw[row, column]))} at row {row}, column {column}, "
+        "but no colours of classes are known"
+    )
+    advice = "save class ids, or list the colours in classes.csv (name,r,g,b)"
+    return LabelError(f"{path}: {reason}; {advice}", reason=reason)
 
 
 def _label_error(
@@ -275,23 +299,23 @@ def _label_error(
     what = f"colour {unpack(value)}" if coloured else f"value {value}"
     pixels = int((raw == value).sum())
     others = len(np.unique(raw[wrong])) - 1
-    allowed = _colours(legal) if coloured else _ranges(legal)
+    allowed = _name_colours(legal) if coloured else _name_ranges(legal)
     if len(void):
-        allowed += f", and for void {_colours(void) if coloured else _ranges(void)}"
-    return LabelError(
-        f"{path}: {what} in {pixels} pixel{'s' * (pixels > 1)}, the first at row {row}, "
-        f"column {column}, is no class"
-        + (f" (one of {others + 1} wrong values)" if others else "")
-        + f"; allowed are {allowed}; correct the mask or declare the class"
+        allowed += f", and for void {_name_colours(void) if coloured else _name_ranges(void)}"
+    reason = (
+        f"{what} in {pixels} pixel{'s' * (pixels > 1)}, the first at row {row}, "
+        f"column {column}, is no class" + (f" (one of {others + 1} wrong values)" if others else "")
     )
+    advice = f"allowed are {allowed}; correct the mask or declare the class"
+    return LabelError(f"{path}: {reason}; {advice}", reason=reason)
 
 
-def _colours(packed: Values) -> str:
-    more = f" and {len(packed) - _SHOWN} more" if len(packed) > _SHOWN else ""
-    return ", ".join(str(unpack(int(colour))) for colour in packed[:_SHOWN]) + more
+def _name_colours(packed: Values) -> str:
+    more = f" and {len(packed) - _MAX_SHOWN} more" if len(packed) > _MAX_SHOWN else ""
+    return ", ".join(str(unpack(int(colour))) for colour in packed[:_MAX_SHOWN]) + more
 
 
-def _ranges(values: Values) -> str:
+def _name_ranges(values: Values) -> str:
     """1, 2, 3, 7 as '1 to 3, 7'."""
     breaks = np.flatnonzero(np.diff(values) > 1) + 1
     runs = [run for run in np.split(values, breaks) if len(run)]

@@ -1,6 +1,7 @@
 """Opening a data set whose format may not be known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.datasets.annotations import (
@@ -9,10 +10,11 @@ from pixelwise.datasets.annotations import (
     coco,
     cvat,
     labelme,
+    mask_per_class,
     supervisely,
     yolo,
 )
-from pixelwise.datasets.annotations import mask_per_class as layers
+from pixelwise.datasets.index import Index, index_of_dataset, open_index
 from pixelwise.datasets.readers import camvid, folder, matte, voc
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError, unknown_choice_error
@@ -28,7 +30,7 @@ _MODULES = {
     "ade20k": ade20k,
     "labelme": labelme,
     "yolo": yolo,
-    "layers": layers,
+    "layers": mask_per_class,
     "folder": folder,
 }
 DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
@@ -39,7 +41,16 @@ DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
 
 MATCHES = {name: module.matches for name, module in _MODULES.items()}
 """Whether a folder is laid out in a format, by format."""
-_LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
+LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
+"""What a format needs, by format."""
+INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
+    "voc": voc.index,
+    "camvid": camvid.index,
+    "matte": matte.index,
+    "layers": mask_per_class.index,
+    "folder": folder.index,
+}
+"""Readers that list pairs and issues without refusing any, by format."""
 _DEFAULTS = DataOptions()
 
 
@@ -49,15 +60,16 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
 
     No image is decoded, and masks only where a plain folder must show how its classes are written.
     Raises ConfigError for an unknown format and DataError for a folder that is missing, unreadable,
-    empty or laid out in no known way.
+    empty or laid out in no known way, and for the first issue that a training cannot go on with.
     """
-    if options.format not in ("auto", *DATASETS):
-        raise unknown_choice_error("format", options.format, ("auto", *DATASETS))
     path = Path(root)
+    _check_format(options)
     try:
-        _check(path)
-        name = _found(path) if options.format == "auto" else options.format
-        return DATASETS[name](path, options)
+        _check_folder(path)
+        format = _format(path, options)
+        if format in INDEXES:
+            return open_index(INDEXES[format](path, options), options)
+        return DATASETS[format](path, options)
     except OSError as error:
         place = error.filename or path
         raise DataError(
@@ -65,23 +77,59 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
         ) from error
 
 
-def _check(path: Path) -> None:
-    if not path.exists():
-        raise DataError(f"{path}: no such folder; give the folder that holds the images and masks")
-    if not path.is_dir():
-        raise DataError(f"{path}: is a file; give the folder that holds the images and masks")
-    if not any(path.iterdir()):
-        raise DataError(
-            f"{path}: the folder is empty; put images and masks in, laid out as "
-            f"{_LAYOUTS['folder']}"
-        )
+def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
+    """The files of the data set at `root` with all issues; nothing is held out.
+
+    Raises DataError only where there is no data set, or annotations that cannot be read.
+    """
+    _check_format(options)
+    format = _format(root, options)
+    if format in INDEXES:
+        return INDEXES[format](root, options)
+    lenient = replace(options, skip_unpaired=True, hold_out=False)
+    return index_of_dataset(DATASETS[format](root, lenient))
 
 
-def _found(path: Path) -> str:
+def matching_formats(root: Path) -> list[str]:
+    """The formats as which a folder is laid out, in the order of MATCHES."""
+    return [name for name, matches in MATCHES.items() if _safely(matches, root)]
+
+
+def _check_format(options: DataOptions) -> None:
+    if options.format not in ("auto", *DATASETS):
+        raise unknown_choice_error("format", options.format, ("auto", *DATASETS))
+
+
+def _format(root: Path, options: DataOptions) -> str:
+    if options.format != "auto":
+        return options.format
     for name, matches in MATCHES.items():
-        if matches(path):
+        if _safely(matches, root):
             return name
-    needs = "; ".join(f"{name}: {layout}" for name, layout in _LAYOUTS.items())
+    needs = "; ".join(f"{name}: {layout}" for name, layout in LAYOUTS.items())
     raise DataError(
-        f"{path}: no known layout of images and masks here; what each format needs: {needs}"
+        f"{root}: no known layout of images and masks here; what each format needs: {needs}"
     )
+
+
+def _safely(matches: Callable[[Path], bool], root: Path) -> bool:
+    """A reader's own test, where a doubled split or a folder that cannot be read does not end the
+    search.
+    """
+    try:
+        return matches(root)
+    except DataError:
+        return True  # it refuses what it has recognised
+    except OSError:
+        return False
+
+
+def _check_folder(root: Path) -> None:
+    if not root.exists():
+        raise DataError(f"{root}: no such folder; give the folder that holds the images and masks")
+    if not root.is_dir():
+        raise DataError(f"{root}: is a file; give the folder that holds the images and masks")
+    if not any(root.iterdir()):
+        raise DataError(
+            f"{root}: the folder is empty; put images and masks in, laid out as {LAYOUTS['folder']}"
+        )

@@ -1,9 +1,6 @@
 """Reading every pair once before a training, so that nothing breaks an hour into it."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 
@@ -11,19 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.index import encoding_of, mask_source
+from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.mask_reader import LabelError
+from pixelwise.datasets.pair_stats import FileStats, PairStats, Size
+from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, ImageError
-from pixelwise.io.images import open_image, read_rgb
 from pixelwise.progress import Progress
 
-_THREADS = 2
-_CHUNK = 32
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Survey:
+class SplitStats:
     """What reading a split found.
 
     `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the
@@ -37,129 +35,133 @@ class Survey:
     pixels: tuple[int, ...]
     holding: tuple[int, ...]
     void: int
-    sizes: tuple[tuple[int, int], ...]
+    sizes: tuple[Size, ...]
 
     @property
-    def median_size(self) -> tuple[int, int]:
+    def median_size(self) -> Size:
         """(height, width), each the median of its own."""
         heights, widths = zip(*self.sizes, strict=True)
         return int(np.median(heights)), int(np.median(widths))
 
-    def of_at_least(self, size: tuple[int, int]) -> "Survey":
+    def of_at_least(self, size: Size) -> "SplitStats":
         """The same with only the pairs whose images have at least `size` (height, width); counts
         stay those of all.
         """
-        fits = [have[0] >= size[0] and have[1] >= size[1] for have in self.sizes]
+        fits = [own[0] >= size[0] and own[1] >= size[1] for own in self.sizes]
         return replace(
             self, pairs=tuple(compress(self.pairs, fits)), sizes=tuple(compress(self.sizes, fits))
         )
 
 
-@dataclass(frozen=True)
-class _Read:
-    """One pair: its label counts (256,) and size, or what is wrong with it."""
+@dataclass
+class _Tally:
+    """What was counted so far."""
 
-    pair: Pair
-    counts: NDArray[np.int64] | None = None
-    size: tuple[int, int] = (0, 0)
-    problem: tuple[Path, str] | None = None
-    mislabelled: LabelError | None = None
+    kept: list[Pair] = field(default_factory=list)
+    sizes: list[Size] = field(default_factory=list)
+    broken: list[tuple[Path, str]] = field(default_factory=list)
+    mislabelled: list[LabelError] = field(default_factory=list)
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    holding: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
 
 
-def survey(
+def scan_split(
     dataset: DataSet, split: str, *, progress: Progress, skip_broken: bool = False
-) -> Survey:
+) -> SplitStats:
     """Decode every image and mask of a split and compare their sizes.
 
     Files that cannot be read and pairs of unlike sizes raise DataError with their count and the
     first five; with `skip_broken` they are left out, each with a line. A mask with a value that is
-    no class raises LabelError always. Memory does not grow with the number of pairs.
+    no class raises LabelError always. What was decoded before and is unchanged is not decoded
+    again.
     """
     pairs = dataset.pairs(split)
-    kept: list[Pair] = []
-    sizes: list[tuple[int, int]] = []
-    broken: list[tuple[Path, str]] = []
-    mislabelled: list[LabelError] = []
-    counts = np.zeros(256, np.int64)
-    holding = np.zeros(256, np.int64)
-    for read in progress.track(_reads(dataset, pairs), what=f"checking {split}", total=len(pairs)):
-        if read.counts is not None:
-            kept.append(read.pair)
-            sizes.append(read.size)
-            counts += read.counts
-            holding[read.counts > 0] += read.counts[:VOID].sum()
-        broken += [read.problem] if read.problem else []
-        mislabelled += [read.mislabelled] if read.mislabelled else []
-    _refuse(split, len(pairs), broken, mislabelled, skip_broken=skip_broken)
-    for path, reason in broken:
+    encoding = encoding_of(dataset.format, dataset.classes, dataset.read_labels)
+    source = mask_source(dataset.read_labels, dataset.sources)
+    entries = [(split, pair) for pair in pairs]
+    scanned = scan_pairs(dataset.root, entries, source, depth="sizes")
+    tally = _Tally()
+    for stats in progress.track(scanned, what=f"checking {split}", total=len(pairs)):
+        _count(tally, stats, dataset, encoding)
+    _check(split, len(pairs), tally, skip_broken=skip_broken)
+    for path, reason in tally.broken:
         progress.log(f"left out: {path}: {reason}")
-    if not kept:
+    if not tally.kept:
         raise DataError(
-            f"{dataset.root}: no pair of {split} can be used ({len(broken)} of {len(pairs)} "
-            "are broken)"
+            f"{dataset.root}: no pair of {split} can be used ({len(tally.broken)} of "
+            f"{len(pairs)} are broken)"
         )
-    pixels, seen = (
-        tuple(int(count) for count in each[: len(dataset.classes)]) for each in (counts, holding)
+    classes = len(dataset.classes)
+    return SplitStats(
+        tuple(tally.kept),
+        tuple(tally.broken),
+        tuple(tally.counts[:classes].tolist()),
+        tuple(tally.holding[:classes].tolist()),
+        int(tally.counts[VOID]),
+        tuple(tally.sizes),
     )
-    return Survey(tuple(kept), tuple(broken), pixels, seen, int(counts[VOID]), tuple(sizes))
 
 
-def _reads(dataset: DataSet, pairs: Sequence[Pair]) -> Iterator[_Read]:
-    """Every pair in order; only a chunk's results are held at a time."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for start in range(0, len(pairs), _CHUNK):
-            yield from pool.map(partial(_read, dataset), pairs[start : start + _CHUNK])
+def _count(tally: _Tally, stats: PairStats, dataset: DataSet, encoding: MaskEncoding) -> None:
+    if stats.problems:
+        problem = stats.problems[0]
+        if isinstance(problem.error, LabelError):
+            tally.mislabelled.append(problem.error)
+        else:
+            tally.broken.append((problem.file, problem.reason))
+        return
+    if stats.image is None or stats.mask is None:
+        return
+    mask = encoding.interpret(stats.mask)
+    counts = encoding.pixels(mask)
+    if not encoding.all_legal(mask):
+        try:  # which pixel is wrong: the reader says
+            labels = dataset.read_labels(stats.pair.mask)
+        except LabelError as error:
+            tally.mislabelled.append(error)
+            return
+        except ImageError as error:
+            tally.broken.append((stats.pair.mask, error.reason))
+            return
+        counts = np.bincount(labels.ravel(), minlength=256)
+    if stats.image.file.size != mask.file.size:
+        reason = _describe_sizes(stats.pair, stats.image.file, mask.file)
+        tally.broken.append((stats.pair.image, reason))
+        return
+    tally.kept.append(stats.pair)
+    tally.sizes.append(stats.image.file.size)
+    tally.counts += counts
+    tally.holding[counts > 0] += counts[:VOID].sum()
 
 
-def _read(dataset: DataSet, pair: Pair) -> _Read:
-    path = pair.image
-    try:
-        size = read_rgb(pair.image).shape[:2]
-        path = pair.mask
-        labels = dataset.read_labels(pair.mask)
-    except LabelError as error:
-        return _Read(pair, mislabelled=error)
-    except ImageError as error:
-        return _Read(pair, problem=(path, str(error).removeprefix(f"{path}: ")))
-    if labels.shape != size:
-        return _Read(pair, problem=(pair.image, _unlike(pair, size, labels.shape)))
-    return _Read(pair, np.bincount(labels.ravel(), minlength=256), (size[0], size[1]))
-
-
-def _unlike(pair: Pair, image: tuple[int, ...], mask: tuple[int, ...]) -> str:
+def _describe_sizes(pair: Pair, image: FileStats, mask: FileStats) -> str:
     text = (
-        f"the image is {_size(image)} and its mask {pair.mask.name} {_size(mask)} (height x width)"
+        f"the image is {_name_size(image.size)} and its mask {pair.mask.name} "
+        f"{_name_size(mask.size)} (height x width)"
     )
-    width, height = open_image(pair.image).size
-    if image != (height, width) == mask:
+    if image.size != image.stored and image.stored == mask.size:
         text += (
             "; they match with the image's EXIF orientation left out: the mask was drawn on "
             "the unturned image"
         )
-    mask_width, mask_height = open_image(pair.mask).size
-    if mask != (mask_height, mask_width) == image:
+    if mask.size != mask.stored and mask.stored == image.size:
         text += "; they match with the mask's EXIF orientation left out"
     return text
 
 
-def _size(size: tuple[int, ...]) -> str:
+def _name_size(size: Size) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _refuse(
-    split: str,
-    total: int,
-    broken: list[tuple[Path, str]],
-    mislabelled: list[LabelError],
-    *,
-    skip_broken: bool,
-) -> None:
-    if mislabelled:
-        more = f" (and {len(mislabelled) - 1} more masks of {split} hold values that are no class)"
-        raise LabelError(str(mislabelled[0]) + more * (len(mislabelled) > 1))
+def _check(split: str, total: int, tally: _Tally, *, skip_broken: bool) -> None:
+    wrong = tally.mislabelled
+    if wrong:
+        more = f" (and {len(wrong) - 1} more masks of {split} hold values that are no class)"
+        raise LabelError(str(wrong[0]) + more * (len(wrong) > 1))
+    broken = tally.broken
     if broken and not skip_broken:
-        named = "; ".join(f"{path}: {reason}" for path, reason in broken[:_SHOWN])
-        more = f"; and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        named = "; ".join(f"{path}: {reason}" for path, reason in broken[:_MAX_SHOWN])
+        more = f"; and {len(broken) - _MAX_SHOWN} more" if len(broken) > _MAX_SHOWN else ""
         raise DataError(
             f"{len(broken)} of {total} pairs of {split} cannot be used: {named}{more}; "
             "repair or remove them, or leave them out with --skip-broken"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pixelwise.datasets.scan import survey
+from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ModelError
 from pixelwise.inference.load import read_any_header
@@ -50,9 +50,9 @@ def drop_broken_pairs(
     dataset: DataSet, split: str, options: DataOptions, progress: Progress
 ) -> DataSet:
     """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a
-    line names what is left out. Raises as `survey`.
+    line names what is left out. Raises as `scan_split`.
     """
     if not options.skip_broken:
         return dataset
-    readable = survey(dataset, split, progress=progress, skip_broken=True).pairs
+    readable = scan_split(dataset, split, progress=progress, skip_broken=True).pairs
     return replace(dataset, splits={**dataset.splits, split: readable})

@@ -22,7 +22,7 @@ from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.load import EXPORTED
-from pixelwise.inference.predict_files import find_images
+from pixelwise.inference.sources import find_images
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.atomic import atomic

@@ -22,19 +22,19 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
     files of class ids.
 
     share is that of all pixels, void ones too. square_metres is given where the mask has a
-    coordinate system in metres or feet, and is that of its projection. What the table says of other
-    masks that are still beside it stays, in front. Bytes of a name that are no UTF-8 stand there as
+    coordinate system in metres or feet, and is that of its projection. Rows of other masks that
+    still exist stay, in front. Bytes of a name that are no UTF-8 stand there as
     escapes.
     """
     masks = list(masks)
-    kept = _kept(path, {mask.name for mask in masks})
+    earlier_rows = _rows_of_others(path, {mask.name for mask in masks})
     with (
-        atomic(path) as draft,
-        draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+        atomic(path) as temp_path,
+        temp_path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         table = csv.writer(file)
         table.writerow(COLUMNS)
-        table.writerows(kept)
+        table.writerows(earlier_rows)
         for mask in masks:
             counts, pixel = _of_raster(mask) if mask.suffix == ".tif" else _of_image(mask)
             for label in np.flatnonzero(counts):
@@ -51,26 +51,28 @@ def remove_areas(path: Path) -> None:
         path.unlink()
 
 
-def _kept(path: Path, anew: set[str]) -> list[list[str]]:
-    """The rows of a table of before whose masks are there and will not be counted anew."""
+def _rows_of_others(path: Path, names: set[str]) -> list[list[str]]:
+    """The rows of an earlier table whose masks exist and are not among `names`."""
     rows = _rows(path)
     if not rows:
         return []
-    others = {_written(file.name) for file in path.parent.iterdir() if file.name not in anew}
-    return [row for row in rows if row[0] in others]
+    files = {_escape(file.name) for file in path.parent.iterdir() if file.name not in names}
+    return [row for row in rows if row[0] in files]
 
 
 def _rows(path: Path) -> list[list[str]] | None:
-    """Those of a table of ours, without its head; None where there is none."""
+    """Those of a table that `write_areas` wrote, without its header; None where there is none."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            head, *rows = csv.reader(file)
-    except (OSError, ValueError, csv.Error):  # none, none of ours, or empty
+            header, *rows = csv.reader(file)
+    except (OSError, ValueError, csv.Error):  # no file, somebody else's, or an empty one
         return None
-    return [row for row in rows if len(row) == len(COLUMNS)] if tuple(head) == COLUMNS else None
+    if tuple(header) != COLUMNS:
+        return None
+    return [row for row in rows if len(row) == len(COLUMNS)]
 
 
-def _written(name: str) -> str:
+def _escape(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
@@ -79,7 +81,7 @@ def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
         labels = np.asarray(image)  # counted in parts: bincount makes 64-bit numbers of them
         parts = (
             np.bincount(labels[top:bottom].ravel(), minlength=256)
-            for top, bottom in _bands(len(labels))
+            for top, bottom in _strips(len(labels))
         )
         return np.sum(list(parts), axis=0), None
 
@@ -88,7 +90,7 @@ def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
     """Pixels by label, and the square metres of one."""
     with require_package("rasterio").open(mask) as dataset:
         counts = np.zeros(256, np.int64)
-        for top, bottom in _bands(dataset.height):
+        for top, bottom in _strips(dataset.height):
             counts += np.bincount(
                 dataset.read(1, window=((top, bottom), (0, dataset.width))).ravel(), minlength=256
             )
@@ -96,5 +98,5 @@ def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
         return counts, None if factor is None else abs(dataset.transform.determinant) * factor**2
 
 
-def _bands(height: int) -> Iterator[tuple[int, int]]:
+def _strips(height: int) -> Iterator[tuple[int, int]]:
     yield from ((top, min(top + _ROWS, height)) for top in range(0, height, _ROWS))

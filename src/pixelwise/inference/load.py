@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
 from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
     cache_file,
-    cache_folder,
     machine_key,
     model_key,
 )
@@ -20,18 +18,17 @@ from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVino
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
+from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import pixel_count
+from pixelwise.io.shards import UNKNOWN, parse_slot
+from pixelwise.io.storage import is_uri
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.optional import is_installed, require_package
 from pixelwise.progress import Progress
 
-if TYPE_CHECKING:
-    pass
-
-ENOUGH_TO_MEASURE = 30_000_000
-"""Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be
-done before.
-"""
+# Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done
+# before.
+MIN_PIXELS_TO_MEASURE = 30_000_000
 
 EXPORTED = (".onnx", ".xml")
 
@@ -58,7 +55,7 @@ def load(
     a model, ConfigError for a device, precision or runtime that cannot be.
     """
     path = Path(model)
-    refuse_unloadable(
+    check_load_options(
         path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime
     )
     header = read_any_header(path)
@@ -74,7 +71,7 @@ def load(
     return predictor
 
 
-def refuse_unloadable(
+def check_load_options(
     model: Path,
     *,
     device: str = "auto",
@@ -123,12 +120,15 @@ def read_any_header(model: Path) -> Header:
     """What any file that `load` takes says of itself, without its weights. Raises ModelError as
     `load`.
     """
-    read = {".onnx": read_onnx_header, ".xml": read_openvino_header}.get(model.suffix, read_header)
-    return read(model)
+    if model.suffix == ".onnx":
+        return read_onnx_header(model)
+    if model.suffix == ".xml":
+        return read_openvino_header(model)
+    return read_header(model)
 
 
-def worth_measuring(
-    runtime: str, images: Iterable[Path], model: Path, precision: str | None = None
+def choose_runtime(
+    runtime: str, images: Iterable[str | Path], model: Path, precision: str | None = None
 ) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and
     `torch` otherwise.
@@ -139,12 +139,18 @@ def worth_measuring(
         or _remembered(model_path(model), precision).is_file()
     ):
         return runtime
-    work = 0
+    pixels = 0
     for image in images:
-        work += pixel_count(image) or 0
-        if work >= ENOUGH_TO_MEASURE:
+        pixels += _pixels_to_label(str(image))
+        if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
     return "torch"
+
+
+def _pixels_to_label(image: str) -> int:
+    if is_uri(image) or parse_slot(image):
+        return UNKNOWN  # asking a store for each header would take longer than it is worth
+    return pixel_count(Path(image)) or 0
 
 
 def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
@@ -167,9 +173,8 @@ def _of_run(
         from pixelwise.inference.backends.torch_runner import TorchRunner
         from pixelwise.models.fuse_batchnorm import fuse_conv_bn
 
-        return TorchRunner(
-            fuse_conv_bn(segmenter()), device=choose_device(device), precision=precision
-        )
+        fused = fuse_conv_bn(segmenter())
+        return TorchRunner(fused, device=choose_device(device), precision=precision)
 
     def network() -> bytes:
         from pixelwise.inference.backends.onnx_trace import to_onnx
@@ -177,30 +182,31 @@ def _of_run(
         return to_onnx(segmenter())
 
     remembered = _remembered(path, precision)
-    number = precision or "float32"
+    is_new = runtime == "auto" and device == "auto" and not remembered.is_file()
     if runtime == "torch" or device == "cuda":
-        return torch_runner(number)
-    if (
-        runtime == "auto"
-        and device == "auto"
-        and not remembered.is_file()
-        and choose_device(device).type == "cuda"
-    ):
-        return torch_runner(number)
-    kept = partial(cache_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
+        return torch_runner(precision or "float32")
+    if is_new and choose_device(device).type == "cuda":
+        return torch_runner(precision or "float32")
+    exported = partial(cache_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
-        return _rebuilt(kept, partial(_runner, runtime, number))
-    candidates: dict[str, Callable[[], Runner]] = {
-        f"torch {name}": partial(torch_runner, name) for name in ("float32", "bfloat16")
+        return _rebuild_if_damaged(exported, partial(_runner, runtime, precision or "float32"))
+    candidates = {
+        f"torch {number}": partial(torch_runner, number) for number in ("float32", "bfloat16")
     }
-    for name, number in (
-        ("onnxruntime", "float32"),
-        ("openvino", "float32"),
-        ("openvino", "bfloat16"),
-    ):
-        if is_installed(name) and number == (precision or number):
-            candidates[f"{name} {number}"] = partial(_rebuilt, kept, partial(_runner, name, number))
+    candidates |= _exported_candidates(exported, precision)
     return AutoRunner(candidates, remembered=remembered, progress=progress, precision=precision)
+
+
+def _exported_candidates(
+    exported: Callable[[], Path], precision: str | None
+) -> dict[str, "partial[Runner]"]:
+    """The runtimes that are installed, of one precision or of all."""
+    runtimes = (("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16"))
+    return {
+        f"{name} {number}": partial(_rebuild_if_damaged, exported, partial(_runner, name, number))
+        for name, number in runtimes
+        if is_installed(name) and precision in (None, number)
+    }
 
 
 def _remembered(path: Path, precision: str | None) -> Path:
@@ -215,7 +221,7 @@ def _runner(runtime: str, precision: str, path: Path) -> Runner:
     return OpenVinoRunner(path, precision=precision) if runtime == "openvino" else OnnxRunner(path)
 
 
-def _rebuilt(network: Callable[[], Path], make: Callable[[Path], Runner]) -> Runner:
+def _rebuild_if_damaged(network: Callable[[], Path], make: Callable[[Path], Runner]) -> Runner:
     """The runner on the kept network; where the kept file is damaged, on a new one."""
     path = network()
     try:

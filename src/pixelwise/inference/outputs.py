@@ -1,36 +1,32 @@
-"""What an image becomes in the output folder, by name: what would clash, and what is there already.
+"""What an image becomes in the output folder, by name: what would clash, and what exists already.
 
-Images are paths or addresses; the folder is known by the names in it alone, so that it may lie in
-any store.
+Images are paths or URIs; the folder is known by the names in it alone, so that it may lie in any
+store.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import model_key
 from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.options import PredictOptions
-from pixelwise.io.images import IMAGE_SUFFIXES
+from pixelwise.io.storage import strip_query
 from pixelwise.models.checkpoint import model_path
 
-Given = TypeVar("Given", Path, str)
-
+# In the output folder: what the masks there were made with, so that a second call knows which it
+# can leave.
 RECIPE = ".pixelwise.json"
-"""In the output folder: what the masks there were made with, so that a second call knows which it
-can leave.
-"""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What masks are made with: the model's content and the options that change them. `overwrite`:
-    make all anew.
+    replace all.
     """
 
     made_with: dict[str, Any]
@@ -47,100 +43,95 @@ class Recipe:
         return json.dumps(self.made_with, indent=2, sort_keys=True) + "\n"
 
 
-def unsigned(image: Path | str) -> str:
-    """An image's path or address; on the web without the query behind its name, which may be a
-    signature.
-    """
-    before = str(image).partition("?")[0]
-    on_web = (
-        before.startswith(("http://", "https://")) and Path(before).suffix.lower() in IMAGE_SUFFIXES
-    )
-    return before if on_web else str(image)
-
-
 def result_names(image: Path | str, choices: PredictOptions) -> tuple[list[str], list[str]]:
     """The files that an image becomes, the mask first: where it is read at once, and where by
     window.
     """
-    stem = Path(unsigned(image)).stem
-    names = [*["confidence"] * choices.confidence, *[choices.scores] * bool(choices.scores)]
-    plain = [".png", *["_overlay.jpg"] * choices.overlay]
-    plain += [f"_{name}.png" if name == "confidence" else f"_{name}.npz" for name in names]
-    raster = [
-        ".tif",
-        *(f"_{name}.tif" for name in names),
-        *[".geojson"] * ("polygons" in choices.extras),
-    ]
-    return [f"{stem}{end}" for end in plain], [f"{stem}{end}" for end in raster]
+    stem = Path(strip_query(image)).stem
+    plain = [f"{stem}.png"]
+    raster = [f"{stem}.tif"]
+    if choices.overlay:
+        plain.append(f"{stem}_overlay.jpg")
+    if choices.confidence:
+        plain.append(f"{stem}_confidence.png")
+        raster.append(f"{stem}_confidence.tif")
+    if choices.scores:
+        plain.append(f"{stem}_{choices.scores}.npz")
+        raster.append(f"{stem}_{choices.scores}.tif")
+    if "polygons" in choices.extras:
+        raster.append(f"{stem}.geojson")
+    return plain, raster
 
 
-def refuse_clashes(
-    images: Sequence[Given],
+def check_clashes(
+    images: Sequence[str],
     out: object,
     choices: PredictOptions,
     *,
-    beside: AbstractSet[str],
-    is_large: Callable[[Given], bool],
+    inputs: AbstractSet[str],
+    is_large: Callable[[str], bool],
 ) -> None:
     """Raises ConfigError where two images would give files of one name, or a result would replace
     an input.
 
-    beside: names of the images that lie in `out` themselves. is_large: whether an image is read by
+    inputs: names of the images that lie in `out` themselves. is_large: whether an image is read by
     window.
     """
-    by_name = dict[str, Given]()
+    by_name = dict[str, str]()
     for image in images:
-        names = result_names(image, choices)
-        for name in chain(*names):
-            other = by_name.setdefault(name, image)
-            if other != image:
+        plain, raster = result_names(image, choices)
+        for name in (*plain, *raster):
+            first_image = by_name.setdefault(name, image)
+            if first_image != image:
                 raise ConfigError(
-                    f"{other} and {image} would both be written as {name}; predict them into "
+                    f"{first_image} and {image} would both be written as {name}; predict them into "
                     "two folders"
                 )
-        lost = [name for name in names[0] if name in beside]
-        lost += [name for name in names[1] if name in beside and is_large(image)]
-        if lost:
+        overwritten = [name for name in plain if name in inputs]
+        overwritten += [name for name in raster if name in inputs and is_large(image)]
+        if overwritten:
             raise ConfigError(
-                f"{lost[0]}, a result of {image}, would overwrite an input image; choose "
+                f"{overwritten[0]}, a result of {image}, would overwrite an input image; choose "
                 f"another --out than {out}"
             )
 
 
-def finished(
-    images: Sequence[Given],
+def find_finished(
+    images: Sequence[str],
     out: object,
     choices: PredictOptions,
     *,
-    there: Mapping[str, int],
-    beside: AbstractSet[str],
-    same: bool,
-) -> dict[Given, str]:
-    """The images whose results are all in `out`, made by the `same` recipe, with their masks'
+    times: Mapping[str, int],
+    inputs: AbstractSet[str],
+    is_same_recipe: bool,
+) -> dict[str, str]:
+    """The images whose results are all in `out`, made by the same recipe, with their masks'
     names. Raises ConfigError where there is a mask by another, whatever else is or is not beside
     it.
 
-    there: the files in `out` with the times they were written, in nanoseconds. Results older than
-    RECIPE were there before its recipe: a call with --overwrite was stopped before it came to them.
+    times: the files in `out` with the times they were written, in nanoseconds. inputs: names of
+    the images that lie in `out` themselves. Results older than RECIPE were there before its
+    recipe: a call with --overwrite was stopped before it came to them.
     """
-    whole = dict[Given, list[str]]()
-    masks = 0
+    complete = dict[str, list[str]]()
+    mask_count = 0
     for image in images:
-        kinds = [
-            names for names in result_names(image, choices) if names[0] not in beside
-        ]  # an image is no mask
-        kinds = [names for names in kinds if names[0] in there]
-        masks += bool(kinds)
-        found = next((names for names in kinds if all(name in there for name in names)), None)
-        if found:
-            whole[image] = found
-    if masks and not same:
+        # an image is no mask, though it may have a mask's name
+        kinds = [names for names in result_names(image, choices) if names[0] not in inputs]
+        kinds = [names for names in kinds if names[0] in times]
+        mask_count += bool(kinds)
+        for names in kinds:
+            if all(name in times for name in names):
+                complete[image] = names
+                break
+    if mask_count and not is_same_recipe:
         raise ConfigError(
-            f"{out} has masks of {masks} of these images, made with another model or other "
-            "options; give "
-            "--overwrite to make them anew, or another --out"
+            f"{out} has masks of {mask_count} of these images, made with another model or other "
+            "options; give --overwrite to replace them, or another --out"
         )
-    since = there.get(RECIPE, 0)
+    since = times.get(RECIPE, 0)
     return {
-        i: names[0] for i, names in whole.items() if min(there[name] for name in names) >= since
+        image: names[0]
+        for image, names in complete.items()
+        if min(times[name] for name in names) >= since
     }

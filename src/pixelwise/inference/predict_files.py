@@ -1,293 +1,142 @@
-"""Many images to masks on disk: reading, inference and writing overlap; a broken one is named, the
+"""Many images to masks: reading, inference and writing overlap; a broken image is named, the
 others go on.
 """
 
-import glob
-import json
-import os
-from collections.abc import Iterable, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
-from pixelwise.errors import ConfigError, DataError, ImageError, OutputError
-from pixelwise.inference.areas import remove_areas, write_areas
+from pixelwise.errors import ImageError
+from pixelwise.inference.batching import Batch
+from pixelwise.inference.executor import Result, Row, ThreadExecutor
+from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.image_worker import ImageWorker, Labelled
+from pixelwise.inference.label_job import LabelJob, Predictions, check_options
+from pixelwise.inference.manifest import DONE, FAILED, new_row
 from pixelwise.inference.options import PredictOptions
-from pixelwise.inference.outputs import RECIPE, Recipe, finished, refuse_clashes, result_names
-from pixelwise.inference.predictor import JPEG_SIDE, Predictor
-from pixelwise.inference.provenance import Origins
-from pixelwise.inference.raster import predict_raster, reads_by_window, refuse_unfitting
-from pixelwise.inference.regions import TOO_LARGE, class_ids
-from pixelwise.inference.threads import map_ordered
-from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.io.atomic import remove_stale_temp_files, write_text
-from pixelwise.io.images import MAX_PIXELS, list_images, pixel_count
+from pixelwise.inference.output_folder import OutputFolder, is_on_disk
+from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_raster import check_fits_memory
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.regions import class_ids
+from pixelwise.inference.sources import Sources, find_sources
+from pixelwise.io.storage import Store, normalize_uri, open_store
+from pixelwise.io.temp_files import temp_folder
 from pixelwise.malloc import retain_memory
-from pixelwise.optional import require_package
 from pixelwise.progress import Progress
-
-AREAS = "areas.csv"
-
-ABANDONED = 3600.0
-"""Seconds after which a draft that has not changed is one of a command that was killed."""
-
-SEVERAL_AT_ONCE = 16_000_000
-"""Pixels up to which images are read whole beside others. Larger ones take turns: each pixel takes
-some 10 bytes.
-"""
-
-_TURN = Lock()
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The masks that were written, the images whose masks were there already, and those that could
-    not be read with the reason.
-    """
-
-    written: tuple[Path, ...]
-    skipped: tuple[Path, ...]
-    failed: tuple[tuple[Path, str], ...]
 
 
 @retain_memory()
 def predict_files(
     predictor: Predictor,
-    inputs: Sequence[str | Path],
+    inputs: Sequence[str | Path] | Sources,
     out: str | Path,
     *,
     choices: PredictOptions | None = None,
     recipe: Recipe | None = None,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Write a mask for each image of `inputs` (see `find_images`) to the folder `out`, and what
-    else is chosen.
+    """Write a mask for each image of `inputs`, as `find_sources` takes or gives them, to the folder
+    or URI `out`, and what else is chosen.
 
     A few images are in work at a time, each read, labelled and written by a thread of its own.
     Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF
-    (`predict_raster`), one by one and without overlay. With a `recipe`, an image whose results are
-    all there is left out where they were made by the same; without one all are made anew. Raises
+    (`predict_raster`), one by one and without overlay. Images in stores are fetched to temporary
+    files, and results for a store are sent whole. With a `recipe`, an image whose results all
+    exist is skipped where they were made by the same; without one all are made again. Raises
     DataError where there is no image at all, ConfigError where two results would get one name, a
-    result would overwrite an input, or the masks in `out` were made by another recipe, OutputError
-    where `out` cannot be written to. Results already written are kept.
+    result would overwrite an input, or the masks in `out` were made by another recipe or of
+    another image, OutputError where `out` cannot be written to. Results already written are kept.
     """
-    choices = choices or PredictOptions()
+    options = choices or PredictOptions()
     progress = progress or Progress()
-    folder = Path(out)
-    class_ids(predictor.classes.names, choices.largest)
-    images = find_images(inputs)
-    beside = names_beside(images, folder)
-    refuse_clashes(images, folder, choices, beside=beside, is_large=is_large)
-    refuse_unable(choices, ((image, pixel_count(image)) for image in images))
-    _refuse_unfitting(predictor, images, choices)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"output folder {folder} is a file; choose another --out")
-    done = dict[Path, Path]()
-    origins = Origins(folder, images if recipe else ())
-    if recipe is not None:
-        before = _made_with(folder)
-        if not recipe.overwrite:
-            same = before == recipe.made_with
-            there = _times(folder)
-            whole = finished(images, folder, choices, there=there, beside=beside, same=same)
-            done = {
-                image: folder / mask
-                for image, mask in whole.items()
-                if origins.unchanged(image, mask)
-            }
-        if recipe.overwrite and "areas" not in choices.extras:
-            remove_areas(folder / AREAS)  # it would speak of masks that are no more
-        if recipe.overwrite or before != recipe.made_with:
-            write_text(folder / RECIPE, recipe.as_json())
-    results = (name for image in images for name in chain(*result_names(image, choices)))
-    remove_stale_temp_files(folder, names=results, older=ABANDONED)
-    skipped = tuple(done)
-    written = list[Path]()
-    failed = list[tuple[Path, str]]()
-    todo = [image for image in images if image not in done]
-    label = partial(label_image, predictor, folder, choices, progress)
-    with closing(origins):
-        for image, found in progress.track(
-            zip(todo, map_ordered(label, todo), strict=True), what="predicting", total=len(todo)
-        ):
-            result = (
-                label_large(predictor, folder, choices, progress, image)
-                if isinstance(found, Large)
-                else found
-            )
-            if isinstance(result, ImageError):
-                failed.append((image, str(result)))
-                progress.log(f"skipped: {result}")
-            elif isinstance(result, Path):
-                written.append(result)
-                done[image] = result
-                origins.note(image, result.name)
-    if "areas" in choices.extras:
-        write_areas(folder / AREAS, [done[i] for i in images if i in done], predictor.classes.names)
-    return Predictions(tuple(written), skipped, tuple(failed))
+    class_ids(predictor.classes.names, options.largest)
+    sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
+    store = open_store(normalize_uri(str(out)))
+    folder = OutputFolder(store, list(sources), options, recipe)
+    infos = ImageInfos(sources)
+    folder.check(is_large=lambda image: not is_on_disk(image) or infos.is_large(image))
+    check_options(options, ((image, _pixels(image, infos)) for image in sources))
+    _check_memory(predictor, list(sources), options, infos)
+    job = LabelJob(sources, folder, progress)
+    folder.begin()
+    batches = [
+        Batch(number, (image,), (pixels or 0,))
+        for number, (image, pixels) in enumerate(job.todo.items())
+    ]
+    with temp_folder() as temp_path:
+        task = LocalTask(predictor, store, options, infos, Path(temp_path), progress)
+        rows = ThreadExecutor().map(LocalWorker, task, batches)
+        names = predictor.classes.names
+        return job.run(rows, names, what="predicting", total=len(batches))
 
 
-def find_images(inputs: Sequence[str | Path]) -> list[Path]:
-    """Files as they are, folders as the pictures in them, patterns such as `a/**/*.jpg` as what
-    they match, and text files (.txt) as the images that they list, one a line, relative to the
-    file's own folder.
+@dataclass(frozen=True)
+class LocalTask:
+    """What the threads of this process share."""
 
-    A file that does not exist is found out when it is read. Raises DataError for a pattern without
-    match, a list that cannot be read, and where there is no image at all.
-    """
-    images = list(dict.fromkeys(image for given in inputs for image in _images(str(given))))
-    if not images:
-        raise DataError(
-            f"no images in {', '.join(map(str, inputs))}; give image files or folders with "
-            "images in them"
+    predictor: Predictor
+    store: Store
+    options: PredictOptions
+    infos: ImageInfos
+    temp_folder: Path
+    progress: Progress
+
+
+class LocalWorker:
+    """Labels batches of one image, in several threads at once."""
+
+    def __init__(self, task: LocalTask) -> None:
+        self._progress = task.progress
+        self._worker = ImageWorker(
+            task.predictor,
+            task.store,
+            task.options,
+            temp_folder=task.temp_folder,
+            infos=task.infos,
         )
-    return images
+
+    def __call__(self, batch: Batch) -> list[Result]:
+        """The row of the batch's image, or what is to be called for it."""
+        (image,) = batch.images
+        try:
+            labelled = self._worker.label(image, self._progress)
+        except ImageError as error:
+            return [_failure(image, error)]
+        if callable(labelled):
+            return [partial(_row_of, image, labelled)]
+        return [_success(image, labelled)]
 
 
-def _images(given: str) -> list[Path]:
-    path = Path(given)
-    if path.is_dir():
-        return list_images(path)
-    if path.suffix.lower() == ".txt":
-        return [path.parent / line for line in _lines(path)]
-    if path.exists() or not glob.has_magic(given):
-        return [path]
-    found = sorted(Path(match) for match in glob.glob(given, recursive=True))  # noqa: PTH207  Path's takes no pattern
-    if not found:
-        raise DataError(
-            f"no file matches {given}; put a pattern in quotes, or give files or folders"
-        )
-    return [image for image in found if image.is_file()]
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a list of images; empty ones and those that begin with # are left out."""
+def _row_of(image: str, label: Callable[[], Labelled]) -> Row:
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: cannot be read as a list of images ({error}); give a text file, a path a line"
-        ) from error
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-class Large:
-    """In place of a mask: the image is to be read by window."""
-
-
-def label_image(
-    predictor: Predictor, folder: Path, choices: PredictOptions, progress: Progress, image: Path
-) -> Path | ImageError | Large:
-    """Label one image and write its results to `folder`: the mask's path, or what is wrong with the
-    image.
-    """
-    try:
-        if reads_by_window(image):
-            return Large()
-        alone = (pixel_count(image) or 0) > SEVERAL_AT_ONCE
-        with _TURN if alone else nullcontext():
-            return _label_whole(predictor, folder, choices, progress, image)
+        return _success(image, label())
     except ImageError as error:
-        return error
+        return _failure(image, error)
 
 
-def _label_whole(
-    predictor: Predictor, folder: Path, choices: PredictOptions, progress: Progress, image: Path
-) -> Path:
-    result = predictor.predict(
-        image,
-        tta=choices.tta,
-        scales=choices.scales,
-        smallest=choices.smallest,
-        largest=choices.largest,
-        scores=choices.scores,
-    )
-    if "polygons" in choices.extras:
-        progress.log(f"{image.name}: no polygons, as it has no place on the earth")
-    if "seams" in choices.extras:
-        seams = Seams(predictor.plan(*result.labels.shape))
-        seams.add(0, result.labels)
-        progress.log(f"{image.name}: {seams}")
-    mask, *others = result.save(
-        folder, image.stem, overlay=choices.overlay, confidence=choices.confidence
-    )
-    if choices.overlay and not any(path.name == f"{image.stem}_overlay.jpg" for path in others):
-        progress.log(f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most")
-    return mask
+def _success(image: str, labelled: Labelled) -> Row:
+    return new_row(image, labelled.pixels, DONE, mask=labelled.mask)
 
 
-def label_large(
-    predictor: Predictor, folder: Path, choices: PredictOptions, progress: Progress, image: Path
-) -> Path | ImageError:
-    """As `label_image`, for one that is Large: one at a time, as it fills the memory that is
-    allowed.
-    """
-    if choices.overlay:
-        progress.log(f"{image}: no overlay, as it is read by window")
-    try:
-        return predict_raster(predictor, image, folder, choices=choices, progress=progress)
-    except ImageError as error:
-        return error
+def _failure(image: str, error: ImageError) -> Row:
+    return new_row(image, None, FAILED, str(error))
 
 
-def _made_with(folder: Path) -> dict[str, Any] | None:
-    """What the folder's masks were made with, as far as it says."""
-    try:
-        found: dict[str, Any] = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found
+def _pixels(image: str, infos: ImageInfos) -> int | None:
+    # in a store it is known only when it is fetched: it may be one that fails then
+    return infos.pixels(image) if is_on_disk(image) else None
 
 
-def _times(folder: Path) -> dict[str, int]:
-    """The files in a folder, where there is one, with the times they were written, in
-    nanoseconds.
-    """
-    if not folder.is_dir():
-        return {}
-    with os.scandir(folder) as entries:
-        return {entry.name: entry.stat().st_mtime_ns for entry in entries if entry.is_file()}
-
-
-def refuse_unable(choices: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
-    """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
-    images with their pixels, which are looked at where it matters.
-    """
-    if choices.smallest > 1 or "polygons" in choices.extras:
-        require_package("rasterio.features")
-    if choices.needs_whole:
-        for image, pixels in images:
-            if (pixels or 0) > MAX_PIXELS:
-                raise ConfigError(f"{image}: {TOO_LARGE}")
-
-
-def _refuse_unfitting(
-    predictor: Predictor, images: Sequence[Path], choices: PredictOptions
+def _check_memory(
+    predictor: Predictor, images: Sequence[str], options: PredictOptions, infos: ImageInfos
 ) -> None:
     """Raises ConfigError where a large image does not fit the memory allowed."""
-    if predictor.max_memory is not None:
-        for image in filter(is_large, images):
+    if predictor.max_memory is None:
+        return
+    for image in images:
+        if is_on_disk(image) and infos.is_large(image):
             with suppress(ImageError):  # one that cannot be read is named when its turn comes
-                refuse_unfitting(predictor, image, choices)
-
-
-def names_beside(images: Sequence[Path], folder: Path) -> set[str]:
-    """Names of the images that lie in `folder`: the files themselves, and the links to them."""
-    folders = {parent: parent.resolve() for parent in {image.parent for image in images}}
-    place = folder.resolve()
-    places = {image.resolve() for image in images} | {
-        folders[image.parent] / image.name for image in images
-    }
-    return {path.name for path in places if path.parent == place}
-
-
-def is_large(image: Path) -> bool:
-    """Whether an image will be read by window; one that cannot be read will not."""
-    try:
-        return reads_by_window(image)
-    except ImageError:
-        return False
+                check_fits_memory(predictor, Path(image), options)

@@ -11,14 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import Classes, Colour, quantize_confidence, read_labels, softmax
+from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
-from pixelwise.inference.regions import (
-    class_ids,
-    outside_largest_component,
-    remove_small_regions,
-    second_best_labels,
-)
+from pixelwise.inference.label_writer import LabelWriter, MemoryRows
+from pixelwise.inference.regions import class_ids
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.io.atomic import atomic
@@ -28,8 +24,8 @@ from pixelwise.reports.overlays import add_legend, class_shares, paint
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Pixels that a side of a JPEG file may have (libjpeg's JPEG_MAX_DIMENSION).
 JPEG_SIDE = 65_500
-"""Pixels that a side of a JPEG file may have (libjpeg's JPEG_MAX_DIMENSION)."""
 
 _ALLOWED = (
     "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a "
@@ -84,9 +80,9 @@ class Result:
             write_image(written[-1], quantize_confidence(self.confidence))
         for kind, scores in self.scores.items():
             written.append(Path(folder) / f"{stem}_{kind}.npz")
-            with atomic(written[-1]) as draft:
+            with atomic(written[-1]) as temp_path:
                 np.savez_compressed(
-                    draft, allow_pickle=False, **{kind: scores}, classes=np.array(self.classes)
+                    temp_path, allow_pickle=False, **{kind: scores}, classes=np.array(self.classes)
                 )
         return written
 
@@ -149,37 +145,31 @@ class Predictor:
         classes. Raises ImageError for a source that cannot be read or has another shape, type or
         range, ConfigError for a class in `largest` that the model does not know.
         """
-        single = class_ids(self.classes.names, largest or self.largest)
+        class_numbers = class_ids(self.classes.names, largest or self.largest)
         rgb = as_rgb(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
-        labels = np.empty((height, width), dtype=np.uint8)
-        confidence = np.empty((height, width), dtype=np.float32)
-        kept = np.empty((len(self.classes), height, width), np.float16) if scores else None
-        beside, unsure = (
-            (np.empty_like(labels), np.empty_like(confidence)) if single else (labels, confidence)
+        rows = MemoryRows()
+        writer = LabelWriter(
+            (height, width),
+            len(self.classes),
+            rows,
+            confidence=np.float32,
+            scores=scores,
+            largest=class_numbers,
+            smallest=smallest,
         )
         runner = with_tta(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
             self.check_channels(logits)
-            piece = np.s_[top : top + logits.shape[1], left : left + logits.shape[2]]
-            labels[piece], confidence[piece] = read_labels(logits)
-            if single:
-                beside[piece], share = second_best_labels(logits, single)
-                unsure[piece] = confidence[piece] * share
-            if kept is not None:
-                kept[:, *piece] = logits if scores == "logits" else softmax(logits)
-        known = {} if scores is None or kept is None else {scores: kept}
-        if single:
-            away = outside_largest_component(labels, single)
-            labels[away] = beside[away]
-            confidence[away] = unsure[away]
+            writer.add(top, left, logits)
+        writer.finish()
         return Result(
             rgb,
-            remove_small_regions(labels, smallest),
-            confidence,
+            rows.labels,
+            rows.confidence,
             self.classes.names,
             self.classes.palette,
-            known,
+            {} if scores is None or rows.scores is None else {scores: rows.scores},
         )
 
     def always(
@@ -189,10 +179,10 @@ class Predictor:
         there.
         """
         class_ids(self.classes.names, largest)
-        other = copy(self)
-        other.runner = with_tta(self.runner, mirror=tta, scales=scales)
-        other.largest = tuple(largest)
-        return other
+        predictor = copy(self)
+        predictor.runner = with_tta(self.runner, mirror=tta, scales=scales)
+        predictor.largest = tuple(largest)
+        return predictor
 
     def plan(self, height: int, width: int) -> TilePlan:
         """Where the tiles of an image of that size lie."""

@@ -18,16 +18,17 @@ from pixelwise.io.atomic import atomic
 from pixelwise.optional import require_package
 
 BLOCK = 512
+
+# Rows of scores in a block of their files, of which there is one for each class.
 STRIP = 16
-"""Rows of scores in a block of their files, of which there is one for each class."""
 
 
 class Target:
     """An open TIFF that is written from the top to the bottom, with a checksum by band of what was
     handed to it.
 
-    Rows are kept until they fill blocks: GDAL would compress a block anew each time a part of it is
-    written.
+    Rows are kept until they fill blocks: GDAL would compress a block again each time a part of it
+    is written.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -63,8 +64,8 @@ class Target:
         self._rows = [rows[:, height:]]
 
 
+# Open TIFFs by the ends of their names.
 Files = dict[str, Target]
-"""Open TIFFs by the ends of their names."""
 
 
 def open_files(
@@ -123,12 +124,12 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
     points, system = source.gcps
     layout |= {"gcps": points, "crs": system} if points else {}
     layout |= {} if source.transform.is_identity else {"transform": source.transform}
-    with atomic(path) as draft:
-        with rasterio.open(draft, "w", **layout) as dataset:
+    with atomic(path) as temp_path:
+        with rasterio.open(temp_path, "w", **layout) as dataset:
             target = Target(dataset)
             yield target
             target.finish()
-        if _checksums(draft) != target.checksums:
+        if _checksums(temp_path) != target.checksums:
             raise OutputError(_not_written(str(path), "what was written cannot be read back"))
 
 
@@ -136,18 +137,18 @@ def _checksums(path: Path) -> list[int] | None:
     """Those of the bands, row by row; None where they cannot be read."""
     try:
         with require_package("rasterio").open(path) as dataset:
-            found = [0] * dataset.count
+            sums = [0] * dataset.count
             for top in range(0, dataset.height, BLOCK):
                 rows = (top, min(top + BLOCK, dataset.height))
                 for band in dataset.indexes:
-                    read = dataset.read(band, window=(rows, (0, dataset.width)))
-                    found[band - 1] = zlib.crc32(read.tobytes(), found[band - 1])
+                    values = dataset.read(band, window=(rows, (0, dataset.width)))
+                    sums[band - 1] = zlib.crc32(values.tobytes(), sums[band - 1])
     except Exception:  # rasterio's errors share no base class but Exception
         return None
-    return found
+    return sums
 
 
 def _not_written(path: str, reason: str) -> str:
     return (
-        f"cannot write {path} ({reason}); free some space and run again, the file of before is kept"
+        f"cannot write {path} ({reason}); free some space and run again, the earlier file is kept"
     )

@@ -1,4 +1,4 @@
-"""Regions of one label: small ones taken away, the largest alone kept, outlines as GeoJSON (extra
+"""Regions of one label: small ones removed, the largest alone kept, outlines as GeoJSON (extra
 `raster`).
 """
 
@@ -19,33 +19,34 @@ from pixelwise.io.images import MAX_PIXELS, Array
 from pixelwise.optional import require_package
 
 WGS84 = "EPSG:4326"
+
+# Decimals of a degree that are written: about a millimetre.
 DIGITS = 8
-"""Decimals of a degree that are written: about a millimetre."""
 
 
+# Why regions of a picture above MAX_PIXELS cannot be removed.
 TOO_LARGE = (
     "labelled in strips, where a small region cannot be told from a part of a large one; "
     "leave out --smallest-area and "
     f"--largest, or cut the picture into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
 )
-"""Why regions of a picture above MAX_PIXELS cannot be taken away."""
 
 
 def remove_small_regions(labels: Array, smallest: int) -> Array:
     """`labels` (H, W) without regions of fewer than `smallest` pixels.
 
     A region is pixels of one label that touch by their sides. One that is too small takes the label
-    of its largest neighbouring region, where that is large enough; void is neither taken away nor
+    of its largest neighbouring region, where that is large enough; void is neither removed nor
     given (GDAL's sieve filter). Raises ConfigError without rasterio.
     """
     if (
         smallest <= 1 or labels.size <= smallest
     ):  # no region is large enough to take another's place
         return labels
-    found: Array = require_package("rasterio.features").sieve(
+    sieved: Array = require_package("rasterio.features").sieve(
         labels, smallest, mask=labels != VOID, connectivity=4
     )
-    return found
+    return sieved
 
 
 def class_ids(names: Sequence[str], largest: Sequence[str]) -> list[int]:
@@ -68,9 +69,9 @@ def second_best_labels(logits: Logits, classes: Sequence[int]) -> tuple[Array, N
     beside the label that comes first with these, (H, W) in (0, 1].
     """
     others = np.setdiff1d(np.arange(len(logits)), classes)
-    left = logits[others]
-    labels: Array = others.astype(np.uint8)[top_labels(left)]
-    return labels, np.exp(left.max(axis=0) - logits.max(axis=0))
+    other_logits = logits[others]
+    labels: Array = others.astype(np.uint8)[top_labels(other_logits)]
+    return labels, np.exp(other_logits.max(axis=0) - logits.max(axis=0))
 
 
 def outside_largest_component(labels: Array, classes: Sequence[int]) -> NDArray[np.bool_]:
@@ -81,7 +82,7 @@ def outside_largest_component(labels: Array, classes: Sequence[int]) -> NDArray[
     """
     from scipy import ndimage  # 0.1 s that a mask without this need not wait for
 
-    away = np.zeros(labels.shape, bool)
+    outside = np.zeros(labels.shape, bool)
     for label in classes:
         regions, count = ndimage.label(labels == label)
         strips = [slice(first, first + _ROWS) for first in range(0, len(labels), _ROWS)]
@@ -90,12 +91,12 @@ def outside_largest_component(labels: Array, classes: Sequence[int]) -> NDArray[
             np.zeros(count + 1, int),
         )
         for strip in strips if count > 1 else ():
-            away[strip] |= (regions[strip] > 0) & (regions[strip] != 1 + sizes[1:].argmax())
-    return away
+            outside[strip] |= (regions[strip] > 0) & (regions[strip] != 1 + sizes[1:].argmax())
+    return outside
 
 
+# Rows whose regions are counted at once, as that takes eight bytes a pixel.
 _ROWS = 256
-"""Rows whose regions are counted at once, as that takes eight bytes a pixel."""
 
 
 def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]]]]]:
@@ -104,8 +105,10 @@ def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]
 
     Pixel (0, 0) reaches from (0, 0) to (1, 1). Raises ConfigError without rasterio.
     """
-    found = require_package("rasterio.features").shapes(labels, mask=labels != VOID, connectivity=4)
-    yield from ((int(value), outline["coordinates"]) for outline, value in found)
+    regions = require_package("rasterio.features").shapes(
+        labels, mask=labels != VOID, connectivity=4
+    )
+    yield from ((int(value), outline["coordinates"]) for outline, value in regions)
 
 
 def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
@@ -120,8 +123,8 @@ def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     rasterio = require_package("rasterio")
     with (
         rasterio.open(mask) as dataset,
-        atomic(path) as draft,
-        draft.open("w", encoding="utf-8") as file,
+        atomic(path) as temp_path,
+        temp_path.open("w", encoding="utf-8") as file,
     ):
         placed = _has_degrees(dataset)
         file.write('{"type": "FeatureCollection", "features": [')
@@ -179,8 +182,8 @@ def _area(rings: list[list[tuple[float, float]]]) -> float:
     return areas[0] - sum(areas[1:])
 
 
-def refuse_too_large(height: int, width: int, limit: int) -> None:
-    """Raises ConfigError for a picture whose regions cannot be taken away, as its labels are not
+def check_region_size(height: int, width: int, limit: int) -> None:
+    """Raises ConfigError for a picture whose regions cannot be removed, as its labels are not
     held at once.
     """
     if height * width > limit:

@@ -11,10 +11,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+# Tiles or images in work at the same time: what one waits for (disk, a runtime that takes turns)
+# the others use.
 WORKERS = max(2, min(4, count_threads()))
-"""Tiles or images in work at the same time: what one waits for (disk, a runtime that takes turns)
-the others use.
-"""
 
 
 def map_ordered(

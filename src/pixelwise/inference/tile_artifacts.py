@@ -12,7 +12,7 @@ class Seams:
     """Counts pairs of neighbouring pixels with different labels: those that an edge of a tile
     parts, and the others.
 
-    Where tiles meet without a trace both shares are alike. Rows are handed to `add` from the top to
+    Where tiles leave no trace both shares are alike. Rows are handed to `add` from the top to
     the bottom.
     """
 
@@ -35,9 +35,9 @@ class Seams:
     def _count(self, changes: np.ndarray, edges: np.ndarray) -> None:
         at_edge = np.broadcast_to(edges, changes.shape)
         for edge in (0, 1):
-            here = changes[at_edge == edge]
-            changed = int(here.sum())
-            self._pairs[edge] += (here.size - changed, changed)
+            pairs = changes[at_edge == edge]
+            changed = int(pairs.sum())
+            self._pairs[edge] += (pairs.size - changed, changed)
 
     @property
     def shares(self) -> tuple[float, float] | None:
@@ -52,10 +52,10 @@ class Seams:
         )
 
     def __str__(self) -> str:
-        found = self.shares
-        if found is None:
+        shares = self.shares
+        if shares is None:
             return "one tile, so no seams"
-        edge, elsewhere = (f"{100 * share:.3f} %" for share in found)
+        edge, elsewhere = (f"{100 * share:.3f} %" for share in shares)
         return (
             f"labels change between {edge} of the neighbouring pixels across tile edges and "
             f"{elsewhere} elsewhere"
@@ -64,9 +64,9 @@ class Seams:
 
 def _edges(starts: list[int], side: int, length: int) -> np.ndarray:
     """For each place whether a tile begins there, or ended before it."""
-    found = np.zeros(length, bool)
+    edges = np.zeros(length, bool)
     for start in starts:
-        found[start] = start > 0
+        edges[start] = start > 0
         if start + side < length:
-            found[start + side] = True
-    return found
+            edges[start + side] = True
+    return edges

@@ -23,21 +23,19 @@ from pixelwise.inference.tta import Logits, Runner, specialize_for_shape
 MIN_TILE = 32
 TILE = (1024, 1024)
 WEIGHTS = ("linear", "gaussian", "uniform")
+
+# Share of a tile: 64 pixels of 1024, twice what an edge spoils on either side. With twice as much
+# the labels are no nearer to the whole picture's, and with half as much they change across the
+# edges of tiles half as often again as elsewhere (benchmarks/results/large_image.md).
 OVERLAP = 0.0625
-"""Share of a tile: 64 pixels of 1024, twice what an edge spoils on either side. With twice as much
-the labels are no nearer to the whole picture's, and with half as much they change across the edges
-of tiles half as often again as elsewhere (benchmarks/results/large_image.md).
-"""
 
+# Tiles of a picture from which on a runner prepares itself for their shape, which takes as long as
+# some of them.
 STEADY = 16
-"""Tiles of a picture from which on a runner prepares itself for their shape, which takes as long as
-some of them.
-"""
 
+# For the tiles of all images in work together: each image would run as many of its own beside the
+# others'.
 _TURNS = BoundedSemaphore(WORKERS)
-"""For the tiles of all images in work together: each image would run as many of its own beside the
-others'.
-"""
 
 
 class Pixels(Protocol):
@@ -143,12 +141,12 @@ class TilePlan:
             return np.ones(side, np.float32)
         places = np.arange(side) - (side - 1) / 2
         if self.weights == "linear":
-            found = np.minimum(
+            weights = np.minimum(
                 ((side + 1) / 2 - np.abs(places)) / (math.ceil(side * self.overlap) + 1), 1
             )
         else:
-            found = np.exp(-0.5 * (places / (side / 8)) ** 2)
-        profile: NDArray[np.float32] = found.astype(np.float32)
+            weights = np.exp(-0.5 * (places / (side / 8)) ** 2)
+        profile: NDArray[np.float32] = weights.astype(np.float32)
         return profile
 
     @property
@@ -158,20 +156,20 @@ class TilePlan:
             (self.size[0] - (below - above) for above, below in pairwise(self.rows)), default=0
         )
 
-    def memory(self, classes: int, *, copies: float = 1, kept: int = 0) -> int:
+    def memory(self, classes: int, *, copies: float = 1, row_bytes: int = 0) -> int:
         """Bytes that `stream` holds at most: sums of the shared rows, logits of the tiles in work.
 
-        copies: how often a tile's logits are held while it runs (`copies_held`). kept: bytes a
-        pixel that are kept beside, by whoever takes the pieces, for a row of them.
+        copies: how often a tile's logits are held while it runs (`peak_copies`). row_bytes: bytes a
+        pixel that are held beside, by whoever takes the pieces, for a row of them.
         """
         height, width = self.size
         tiles = WORKERS * copies + 3  # in work; waiting, summed, and handed on
         sums = 4 * classes * (self.shared * self.width + tiles * height * width)
-        return round(sums + kept * height * self.width)
+        return round(sums + row_bytes * height * self.width)
 
 
 @dataclass(frozen=True)
-class Band:
+class RowChunk:
     """The `number`th, from 0, of so many parts of a picture, each of some rows of tiles, that are
     labelled apart.
     """
@@ -184,7 +182,7 @@ class Band:
         return f"{stem}.{self.number}-{self.of}.tif"
 
     def rows(self, plan: TilePlan) -> range:
-        """Its rows of tiles; none where there are fewer of these than bands."""
+        """Its rows of tiles; none where there are fewer of these than chunks."""
         first, last = (
             number * len(plan.rows) // self.of for number in (self.number, self.number + 1)
         )
@@ -192,24 +190,24 @@ class Band:
 
 
 def stream(
-    runner: Runner, rgb: Pixels, plan: TilePlan, band: Band | None = None
+    runner: Runner, rgb: Pixels, plan: TilePlan, chunk: RowChunk | None = None
 ) -> Iterator[tuple[int, int, Logits]]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the
     picture once.
 
     There is one piece for each tile, row by row of tiles; those of one row are equally high. Of a
-    `band` come its pieces alone, to the last bit those of the whole: tiles above that reach into it
-    run too. `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits are
-    the mean, weighted by the plan, over all tiles that cover it, added in the tiles' order. WORKERS
-    tiles run, of all pictures in work together, while pieces are used. Tiles of a picture that says
-    where it is `valid` are left out where it is nowhere so. Raises ModelError when the runner's
-    logits have another size than their tile.
+    `chunk` come its pieces alone, to the last bit those of the whole: tiles above that reach into
+    it run too. `rgb` is (H, W, 3), an array or whatever gives one for a window. A pixel's logits
+    are the mean, weighted by the plan, over all tiles that cover it, added in the tiles' order.
+    WORKERS tiles run, of all pictures in work together, while pieces are used. Tiles of a picture
+    that says where it is `valid` are left out where it is nowhere so. Raises ModelError when the
+    runner's logits have another size than their tile.
     """
     rows = plan.rows
     columns = plan.columns
     height, width = plan.size
-    wanted = band.rows(plan) if band else range(len(rows))
-    if len(rows) == len(columns) == 1 and wanted:
+    wanted_rows = chunk.rows(plan) if chunk else range(len(rows))
+    if len(rows) == len(columns) == 1 and wanted_rows:
         yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     if len(rows) * len(columns) >= STEADY:
@@ -218,20 +216,20 @@ def stream(
     across = plan.profile(width)
     below = _cover(rows, down, plan.height)
     beside = _cover(columns, across, plan.width)
-    begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted.start])
+    begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted_rows.start])
     tiles = map_ordered(
         lambda tile: None if tile is None else _run(runner, tile, plan),
-        _tiles(rgb, plan, rows[begin : wanted.stop]),
+        _tiles(rgb, plan, rows[begin : wanted_rows.stop]),
     )
     places = product(
-        list(pairwise(plan.edges))[begin : wanted.stop], pairwise([*columns, plan.width])
+        list(pairwise(plan.edges))[begin : wanted_rows.stop], pairwise([*columns, plan.width])
     )
     sums = _Sums(plan)
     for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
         logits = sums.nothing() if tile is None else tile
         _scale(np.multiply, logits, down, across)
         piece = sums.add(logits, bottom - top, right - left)
-        if top < rows[wanted.start]:
+        if top < rows[wanted_rows.start]:
             continue
         _scale(np.divide, piece, below[top:bottom], beside[left:right])
         yield top, left, piece

@@ -12,11 +12,11 @@ from pixelwise.models.config import check_scales
 
 Pixels = NDArray[np.uint8]
 Logits = NDArray[np.float32]
+
+# uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size, which the
+# caller may change. It may be called by several threads at once; one that cannot takes turns by
+# itself.
 Runner = Callable[[Pixels], Logits]
-"""uint8 RGB (N, 3, H, W) in; float32 logits (N, C, H, W) out, at exactly the input's size, which
-the caller may change. It may be called by several threads at once; one that cannot takes turns by
-itself.
-"""
 
 
 def release_memory(runner: Runner) -> None:
@@ -45,11 +45,11 @@ def with_tta(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
 
 
 def peak_copies(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
-    """How often an `averaged` runner holds an image's logits at once: those at another size count
+    """How often a `with_tta` runner holds an image's logits at once: those at another size count
     by their pixels, and are held, beside the sum, with the two copies that resizing makes of them.
     """
-    other = max((scale**2 + 2 for scale in scales if scale != 1), default=1)
-    return other + (mirror or len(scales) > 1)
+    resized = max((scale**2 + 2 for scale in scales if scale != 1), default=1)
+    return resized + (mirror or len(scales) > 1)
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,15 @@ class _Averaged:
     scales: tuple[float, ...]
 
     def __call__(self, rgb: Pixels) -> Logits:
-        runs = [_scaled(self.runner, scale) for scale in self.scales]
-        runs = [version for run in runs for version in (run, _mirrored(run))[: 1 + self.mirror]]
+        runs = list[Runner]()
+        for scale in self.scales:
+            run = _scaled(self.runner, scale)
+            runs.append(run)
+            if self.mirror:
+                runs.append(_mirrored(run))
         total = runs[0](rgb).copy()
-        for other in runs[1:]:
-            total += other(rgb)
+        for run in runs[1:]:
+            total += run(rgb)
         total /= len(runs)
         return total
 
@@ -90,7 +94,7 @@ def _scaled(runner: Runner, scale: float) -> Runner:
 def _resized(planes: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Each plane of (N, C, H, W) at `size` (height, width)."""
     flat = planes.reshape(-1, *planes.shape[-2:])
-    done = [
+    resized = [
         np.asarray(Image.fromarray(p).resize(size[::-1], Image.Resampling.BILINEAR)) for p in flat
     ]
-    return np.stack(done).reshape(*planes.shape[:2], *size)
+    return np.stack(resized).reshape(*planes.shape[:2], *size)

@@ -12,19 +12,17 @@ from pathlib import Path
 
 from pixelwise.errors import OutputError
 
+# Read once: it can only be read by setting it, for all threads.
 _UMASK = os.umask(0)
-"""Read once: it can only be read by setting it, for all threads."""
 os.umask(_UMASK)
 
+# Bytes that a temporary file's name takes of the final one: both must not be longer than a file
+# system's names, mostly 255.
 _PREFIX = 100
-"""Bytes that a draft's name takes of the file's: both must not be longer than a file system's
-names, mostly 255.
-"""
 
-_DRAFT = re.compile(r"(\..+\.)[a-z0-9_]{8}\.\w+", re.DOTALL)
-"""Names of drafts: a hidden file with eight random letters, as tempfile makes them, before the
-suffix.
-"""
+# Names of temporary files: a hidden file with eight random letters, as tempfile makes them, before
+# the suffix.
+_TEMP_NAME = re.compile(r"\.(.+)\.[a-z0-9_]{8}(\.\w+)", re.DOTALL)
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -40,46 +38,51 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            prefix=_draft(path.stem), suffix=path.suffix, dir=path.parent
+            prefix=_temp_prefix(path.stem), suffix=path.suffix, dir=path.parent
         )
         os.close(handle)
     except OSError as error:
         raise _output_error(path, error) from error
-    draft = Path(name)
+    temp_path = Path(name)
     try:
-        yield draft
-        with draft.open("rb+") as written:
+        yield temp_path
+        with temp_path.open("rb+") as written:
             os.fsync(written.fileno())
-        draft.chmod(0o666 & ~_UMASK)
-        draft.replace(path)
+        temp_path.chmod(0o666 & ~_UMASK)
+        temp_path.replace(path)
     except OSError as error:
         raise _output_error(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        temp_path.unlink(missing_ok=True)
 
 
 def remove_stale_temp_files(folder: Path, *, names: Iterable[str], older: float) -> int:
-    """Remove the drafts of `atomic` in `folder` that have not changed for `older` seconds: those of
-    killed processes.
+    """Remove the temporary files of `atomic` in `folder` that have not changed for `older` seconds:
+    those of killed processes.
 
-    Only drafts of files called as one of `names` but for the suffix; other hidden files are
+    Only those of files called as one of `names` but for the suffix; other hidden files are
     somebody's own. Returns how many. What cannot be looked at or removed stays.
     """
-    gone = 0
-    ours = {_draft(Path(name).stem) for name in names}
+    removed = 0
+    prefixes = {_temp_prefix(Path(name).stem) for name in names}
     with suppress(OSError):
         for path in folder.iterdir():
+            match = _TEMP_NAME.fullmatch(path.name)
+            if match is None or f".{match[1]}." not in prefixes:
+                continue
             with suppress(OSError):
-                found = _DRAFT.fullmatch(path.name)
-                if (
-                    found
-                    and found[1] in ours
-                    and path.is_file()
-                    and time.time() - path.stat().st_mtime >= older
-                ):
+                if path.is_file() and time.time() - path.stat().st_mtime >= older:
                     path.unlink()
-                    gone += 1
-    return gone
+                    removed += 1
+    return removed
+
+
+def final_name(name: str) -> str:
+    """What a temporary file of `atomic` was to become, cut to its first _PREFIX bytes and the
+    suffix; any other name as it is.
+    """
+    match = _TEMP_NAME.fullmatch(name)
+    return match[1] + match[2] if match else name
 
 
 @contextmanager
@@ -140,10 +143,10 @@ def atomic_folder(folder: Path, source: Path) -> Iterator[Path]:
     if target.is_relative_to(origin) or origin.is_relative_to(target):
         raise OutputError(f"{folder}: lies in the data set or around it; choose a folder elsewhere")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: is there already; choose a new folder, or remove it first")
+        raise OutputError(f"{folder}: exists already; choose a new folder, or remove it first")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=_draft(folder.name), dir=folder.parent))
+        stage = Path(tempfile.mkdtemp(prefix=_temp_prefix(folder.name), dir=folder.parent))
     except OSError as error:
         raise OutputError(
             f"cannot write {folder}: {error.strerror or error}; choose another folder"
@@ -164,20 +167,19 @@ def atomic_folder(folder: Path, source: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
-    with atomic(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+    with atomic(path) as temp_path:
+        temp_path.write_text(text, encoding="utf-8")
 
 
-def _draft(name: str) -> str:
-    """How the name of a draft begins."""
+def _temp_prefix(name: str) -> str:
+    """How the name of a temporary file begins."""
     return f".{name.encode(errors='ignore')[:_PREFIX].decode(errors='ignore')}."
 
 
 def _output_error(path: Path, error: OSError) -> OutputError:
     if error.errno in _FULL:
         return OutputError(
-            f"cannot write {path}: no space left; free some and run again, the file of before "
-            "is kept"
+            f"cannot write {path}: no space left; free some and run again, the earlier file is kept"
         )
     return OutputError(
         f"cannot write {path}: {error.strerror or error}; choose a folder that can be written to"

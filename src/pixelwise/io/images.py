@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,18 +71,63 @@ def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image
     """
     if isinstance(source, Image.Image):
         return source
-    name = describe(source)
-    try:
-        with _opened(io.BytesIO(source) if isinstance(source, bytes) else source, formats) as image:
-            _refuse_bomb(image.size, name)
+    with _translated_errors(source):
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        with _opened(file, formats) as image:
+            _check_pixel_count(image.size, describe(source))
             image.load()
             return image
+
+
+class ImageFile:
+    """An image file that is opened once: its header now, its pixels when asked for.
+
+    path: the file. pixels: what its header promises, MAX_PIXELS + 1 for far too many, None where
+    PIL cannot tell; `read_rgb` then says why.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.pixels: int | None = None
+        self._image: Image.Image | None = None
+        self._error: Exception | None = None
+        try:
+            self._image = _opened(path)
+            self.pixels = self._image.width * self._image.height
+        except Image.DecompressionBombError as error:
+            self._error = error
+            self.pixels = MAX_PIXELS + 1
+        except (OSError, SyntaxError, ValueError) as error:
+            self._error = error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._image is not None:
+            self._image.close()
+
+    def read_rgb(self) -> Array:
+        """As the function `read_rgb`, from the file that is open."""
+        with _translated_errors(self.path):
+            if self._image is None:
+                raise self._error or EOFError
+            _check_pixel_count(self._image.size, describe(self.path))
+            self._image.load()
+        return _to_rgb(self._image, self.path)
+
+
+@contextmanager
+def _translated_errors(source: Source) -> Iterator[None]:
+    """A block whose errors of reading `source` become ImageErrors."""
+    name = describe(source)
+    try:
+        yield
     except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file") from error
+        raise ImageError.of_file(name, "no such file") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{name}: {error}; cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
-        ) from error
+        advice = f"cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
+        raise ImageError.of_file(name, str(error), advice) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise _unreadable(source, error) from error
 
@@ -143,23 +188,31 @@ def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
     channel is dropped. Raises ImageError for what `open_image` refuses and for 32-bit integers and
     floats, which have no fixed range.
     """
-    image = apply_orientation(open_image(source, formats=formats))
-    if image.mode in _REFUSED:
-        raise ImageError(
-            f"{describe(source)}: holds {_REFUSED[image.mode]} (mode {image.mode}); save it "
-            "as 8 or 16 bit"
-        )
+    return _to_rgb(open_image(source, formats=formats), source)
+
+
+def _to_rgb(stored: Image.Image, source: Source) -> Array:
+    """A decoded picture as `read_rgb` gives it."""
+    image = apply_orientation(stored)
+    check_readable(image, source)
     if image.mode.startswith("I;16"):
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
+
+
+def check_readable(image: Image.Image, source: Source) -> None:
+    """Raise ImageError for 32-bit integers and floats, which have no fixed range."""
+    if image.mode in _REFUSED:
+        reason = f"holds {_REFUSED[image.mode]} (mode {image.mode})"
+        raise ImageError.of_file(describe(source), reason, "save it as 8 or 16 bit")
 
 
 def write_labels(path: Path, labels: Array, palette: Palette) -> None:
     """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light
     grey.
     """
-    with atomic(path) as draft:
-        draft.write_bytes(encode_labels(labels, palette))
+    with atomic(path) as temp_path:
+        temp_path.write_bytes(encode_labels(labels, palette))
 
 
 def encode_labels(labels: Array, palette: Palette) -> bytes:
@@ -185,8 +238,8 @@ def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
 
 def write_image(path: Path, array: Array) -> None:
     """Write (H, W, 3) RGB or (H, W) grey uint8 in the format that the suffix names."""
-    with atomic(path) as draft:
-        Image.fromarray(np.ascontiguousarray(array)).save(draft, quality=92)
+    with atomic(path) as temp_path:
+        Image.fromarray(np.ascontiguousarray(array)).save(temp_path, quality=92)
 
 
 def jpeg_round_trip(rgb: Array, quality: int) -> Array:
@@ -211,20 +264,18 @@ def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Im
         return Image.open(source, formats=formats)
 
 
-def _refuse_bomb(size: tuple[int, int], name: str) -> None:
+def _check_pixel_count(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(
-            f"{name}: {size[1]} x {size[0]} pixels (height x width) are more than the "
-            f"{MAX_PIXELS // 1_000_000} "
-            "megapixels read at once; cut it into parts"
+        reason = (
+            f"{size[1]} x {size[0]} pixels (height x width) are more than the "
+            f"{MAX_PIXELS // 1_000_000} megapixels read at once"
         )
+        raise ImageError.of_file(name, reason, "cut it into parts")
 
 
 def _unreadable(source: Source, error: Exception) -> ImageError:
-    reason = _reason(source, error)
-    return ImageError(
-        f"{describe(source)}: cannot be read as an image ({reason}); replace or remove it"
-    )
+    reason = f"cannot be read as an image ({_reason(source, error)})"
+    return ImageError.of_file(describe(source), reason, "replace or remove it")
 
 
 def _reason(source: Source, error: Exception) -> str:

@@ -12,16 +12,16 @@ from typing import BinaryIO, NamedTuple
 
 from pixelwise.errors import DataError, ImageError, PixelwiseError
 from pixelwise.io.images import IMAGE_SUFFIXES, pixel_count
-from pixelwise.io.storage import filesystem, is_address, retried
+from pixelwise.io.storage import filesystem, is_uri, retry
 
 SHARDS = ".tar"
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
+# Pixels that an image counts whose header tells none; reading it will say what is wrong.
 UNKNOWN = 1_000_000
-"""Pixels that an image counts whose header tells none; reading it will say what is wrong."""
 
+# Bytes read of an image for its pixels.
 HEADER = 1 << 16
-"""Bytes read of an image for its pixels."""
 
 _NAMED = re.compile(r"(.+\.tar)#(\d+)\+(\d+)/(.+)", re.IGNORECASE | re.DOTALL)
 
@@ -35,15 +35,16 @@ class Slot(NamedTuple):
     member: str
 
 
-def slot_of(image: str) -> Slot | None:
+def parse_slot(image: str) -> Slot | None:
     """What an image's name says of a shard; None where it is a file or an object of its own."""
-    if (found := _NAMED.fullmatch(image)) is None:
+    match = _NAMED.fullmatch(image)
+    if match is None:
         return None
-    shard, offset, size, member = found.groups()
+    shard, offset, size, member = match.groups()
     return Slot(shard, int(offset), int(size), member)
 
 
-def images_in(shard: str) -> list[tuple[str, int]]:
+def list_shard_images(shard: str) -> list[tuple[str, int]]:
     """The images of a shard by their names, with their pixels.
 
     As in WebDataset a member's name up to the first dot is its sample's, and what follows says what
@@ -56,24 +57,24 @@ def images_in(shard: str) -> list[tuple[str, int]]:
         )
     try:
         with _opened(shard) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            found = [_named(shard, file, member) for member in tar if _is_image(member)]
+            images = [_named(shard, file, member) for member in tar if _is_image(member)]
     except Exception as error:  # what stores raise has no base class but Exception
         raise DataError(
             f"{shard}: cannot be read as a shard ({error}); give a whole, uncompressed .tar"
         ) from error
-    if not found:
+    if not images:
         raise DataError(f"no images in {shard}; give a .tar with members such as 000001.jpg")
-    return found
+    return images
 
 
-def copy_out(slot: Slot, folder: Path) -> Path:
+def extract_image(slot: Slot, folder: Path) -> Path:
     """Copy an image to `folder`. Raises ImageError where its shard is not there or is another, and
     as `fetch`.
     """
     try:
-        if is_address(slot.shard):
+        if is_uri(slot.shard):
             span = {"start": slot.offset, "end": slot.offset + slot.size}
-            data = retried(lambda: filesystem(slot.shard).cat_file(slot.shard, **span))
+            data = retry(lambda: filesystem(slot.shard).cat_file(slot.shard, **span))
         else:
             with Path(slot.shard).open("rb") as file:
                 file.seek(slot.offset)
@@ -95,7 +96,7 @@ def _opened(shard: str) -> BinaryIO:
     """For reading here and there: of a store's object what is asked for and a header's length
     on.
     """
-    if not is_address(shard):
+    if not is_uri(shard):
         return Path(shard).open("rb")
     file: BinaryIO = filesystem(shard).open(shard, "rb", block_size=HEADER, cache_type="readahead")
     return file

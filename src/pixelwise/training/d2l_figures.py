@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from pixelwise.datasets.scan import Survey
+from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataSet
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
@@ -51,7 +51,7 @@ class BookFigures:
 
 @torch.no_grad()
 def book_figures(
-    model: nn.Module, last: Epoch, dataset: DataSet, val: Survey, config: TrainConfig
+    model: nn.Module, last: Epoch, dataset: DataSet, val: SplitStats, config: TrainConfig
 ) -> BookFigures:
     """Score `model`, as it is after the epoch `last`, in the course's way and in the right one."""
     assert config.crop is not None

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from pixelwise.classes import VOID
 from pixelwise.datasets.registry import open_dataset
-from pixelwise.datasets.scan import Survey, survey
+from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import (
     ConfigError,
@@ -138,7 +138,7 @@ def take_part(
     if not (begun and state_path(run).is_file()):  # else the state brings the weights
         progress.log(_begin(model, model_config, dataset, config))
     parts = {
-        name: survey(dataset, name, progress=progress, skip_broken=config.skip_broken)
+        name: scan_split(dataset, name, progress=progress, skip_broken=config.skip_broken)
         for name in ("train", "val")
     }
     _warn_of_unseen(dataset, parts, progress)
@@ -204,7 +204,7 @@ def preview(
     path = Path(out) / "preview.png"
     config, options = told_apart(config, reading)
     dataset = open_dataset(data, options)
-    train = survey(dataset, "train", progress=progress, skip_broken=config.skip_broken)
+    train = scan_split(dataset, "train", progress=progress, skip_broken=config.skip_broken)
     config, _ = _chosen(config, dataset, train, config.devices, progress)
     train = _large_enough(train, config, progress)
     samples = _training_set(dataset, train, config)
@@ -270,7 +270,7 @@ def _begin(
     )
 
 
-def _large_enough(train: Survey, config: TrainConfig, progress: Progress) -> Survey:
+def _large_enough(train: SplitStats, config: TrainConfig, progress: Progress) -> SplitStats:
     """With `drop_small`, without the images below the crop."""
     assert config.crop is not None
     if not config.drop_small:
@@ -294,7 +294,7 @@ def _say_book(figures: BookFigures, progress: Progress) -> dict[str, float]:
     return figures.as_dict()
 
 
-def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], progress: Progress) -> None:
+def _warn_of_unseen(dataset: DataSet, parts: dict[str, SplitStats], progress: Progress) -> None:
     names = dataset.classes.names
     unseen = [
         n
@@ -314,7 +314,7 @@ def _warn_of_unseen(dataset: DataSet, parts: dict[str, Survey], progress: Progre
 
 
 def _chosen(
-    config: TrainConfig, dataset: DataSet, train: Survey, processes: int, progress: Progress
+    config: TrainConfig, dataset: DataSet, train: SplitStats, processes: int, progress: Progress
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open choice made but the precision, each said with its reason."""
     config = replace(config, device=choose_device(config.device).type)
@@ -358,7 +358,7 @@ def _with_precision(
 
 
 def _loaders(
-    dataset: DataSet, parts: dict[str, Survey], config: TrainConfig, fabric: Fabric
+    dataset: DataSet, parts: dict[str, SplitStats], config: TrainConfig, fabric: Fabric
 ) -> Loaders:
     assert config.workers is not None
     assert config.batch is not None
@@ -378,7 +378,7 @@ def _loaders(
     return Loaders(loader, epochs, validation_loader(whole, workers=config.workers, part=part))
 
 
-def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> TrainingSet:
+def _training_set(dataset: DataSet, train: SplitStats, config: TrainConfig) -> TrainingSet:
     void_as = 0 if config.void_as_background else VOID
     augment = _augmentation(config, train)
     decoded = Decoded(train.sizes, config.cache * 2**20) if config.cache else None
@@ -395,7 +395,7 @@ def _training_set(dataset: DataSet, train: Survey, config: TrainConfig) -> Train
     )
 
 
-def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:
+def _augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     """What is done to the samples: the strength's, with what the config says besides; rare classes
     drawn more often.
     """
@@ -409,7 +409,7 @@ def _augmentation(config: TrainConfig, train: Survey) -> Augmentation:
     )
 
 
-def _loss(train: Survey, config: TrainConfig) -> Loss:
+def _loss(train: SplitStats, config: TrainConfig) -> Loss:
     weight = class_weights(
         config.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)
     )

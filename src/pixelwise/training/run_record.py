@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pixelwise.datasets.scan import Survey
+from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.evaluation.report import write_run_page
@@ -190,7 +190,7 @@ class Pictures:
 
     run: Path
     dataset: DataSet
-    val: Survey
+    val: SplitStats
     device: str
     board: bool = False
 

@@ -10,7 +10,7 @@ from pixelwise.datasets.readers import camvid
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
 
-REAL = Path(__file__).parents[3] / "shared/data/camvid"
+REAL = Path(__file__).parents[4] / "shared/data/camvid"
 OPTIONS = DataOptions()
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 from pixelwise.classes import voc_colormap
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.readers import folder
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, hold_out
+from pixelwise.datasets.splits import hold_out
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import ConfigError, DataError
 
 OPTIONS = DataOptions()
@@ -275,6 +276,17 @@ def test_a_bad_classes_file_is_told(tmp_path: Path, name: str, text: str, messag
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         folder.read(tmp_path, OPTIONS)
+
+
+def test_a_second_classes_file_that_disagrees_or_is_malformed_is_noted(tmp_path: Path) -> None:
+    put(tmp_path, PLAIN)
+    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
+    (tmp_path / "classes.json").write_text('["sky", "road", "bus"]')
+    (tmp_path / "classes.csv").write_text("sky,1,2\n")
+    data = folder.read(tmp_path, OPTIONS)
+    assert data.classes.names == ("sky", "road", "car")
+    assert any("classes.json: 2 is 'bus', but 'car' in classes.txt" in note for note in data.notes)
+    assert any("classes.csv: cannot be read" in note for note in data.notes)
 
 
 def test_mask_names_may_have_an_ending(tmp_path: Path) -> None:

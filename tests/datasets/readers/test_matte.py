@@ -10,7 +10,7 @@ from pixelwise.datasets.readers import matte
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
 
-REAL = Path(__file__).parents[3] / "shared/data/portraits"
+REAL = Path(__file__).parents[4] / "shared/data/portraits"
 
 
 def make(folder: Path, count: int) -> None:

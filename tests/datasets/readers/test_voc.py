@@ -11,7 +11,7 @@ from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
 
-REAL = Path(__file__).parents[3] / "shared/data/voc"
+REAL = Path(__file__).parents[4] / "shared/data/voc"
 OPTIONS = DataOptions()
 
 

@@ -8,9 +8,9 @@ import pytest
 
 import pixelwise
 from pixelwise.errors import ModelError
-from pixelwise.inference.backends import autotune
 from pixelwise.inference.backends.autotune import AutoRunner, Trial, choose_fastest
 from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
+from pixelwise.io.cache import cache_folder
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -160,7 +160,7 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_again(
     labels = pixelwise.load(model, runtime="openvino").predict(source).labels
     assert (labels == expected).mean() > 0.999
     assert network.read_bytes() == whole
-    assert autotune.cache_folder() == own_cache
+    assert cache_folder() == own_cache
 
 
 def test_auto_keeps_to_a_precision_that_is_given(

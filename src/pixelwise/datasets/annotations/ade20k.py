@@ -8,14 +8,9 @@ from pathlib import Path
 
 from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
-from pixelwise.datasets.types import (
-    DataOptions,
-    DataSet,
-    complete_splits,
-    images_in,
-    pair_up,
-    split_folders,
-)
+from pixelwise.datasets.pairing import pair_up
+from pixelwise.datasets.splits import complete_splits, split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, images_in
 from pixelwise.errors import DataError
 
 LAYOUT = (

@@ -8,15 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from pixelwise.classes import VOID, Classes, Colour
+from pixelwise.datasets.issues import IssueNote
 from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
-from pixelwise.datasets.types import (
-    DataOptions,
-    DataSet,
-    Pair,
-    complete_splits,
-    first,
-    split_folders,
-)
+from pixelwise.datasets.splits import complete_splits, split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError
 
 LAYOUT = "leftImg8bit/train/CITY/*_leftImg8bit.png and gtFine/train/CITY/*_gtFine_labelIds.png"
@@ -83,7 +78,8 @@ def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
     splits = {}
     for split, folder in split_folders(root / "leftImg8bit").items():
         if split == "test":
-            notes.append("test: left out, as its labels are withheld")
+            text = "test: left out, as its labels are withheld"
+            notes.append(IssueNote.of(text, "split-without-masks", root))
             continue
         images = _files_by_name(folder, "_leftImg8bit.png")
         masks = _files_by_name(root / truth / folder.name, f"_{truth}_labelIds.png")
@@ -94,7 +90,8 @@ def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
                 f"{first(unpaired)}; add them, or leave them out with --skip-unpaired"
             )
         if unpaired:
-            notes.append(f"left out in {folder.name}: {first(unpaired)}")
+            text = f"left out in {folder.name}: {first(unpaired)}"
+            notes.append(IssueNote.of(text, "image-without-mask", root))
         paired = sorted(images.keys() & masks.keys())
         splits[split] = tuple(Pair(name, images[name], masks[name]) for name in paired)
     splits, split_notes = complete_splits(splits, options)

@@ -33,7 +33,9 @@ from pixelwise.datasets.annotations.rasterize import (
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.types import SPLITS, DataOptions, DataSet
+from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.splits import SPLITS
+from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
@@ -153,7 +155,8 @@ def _read_records(
             records[path] = pack_record([*size, shapes[image["id"]]])
     notes = note_missing_images(missing, len(content["images"]), source, options)
     if boxes:
-        notes.append(f"{source.name}: {boxes} annotations have a box alone and are left out")
+        text = f"{source.name}: {boxes} annotations have a box alone and are left out"
+        notes.append(IssueNote.of(text, "image-without-mask", source))
     return records, notes
 
 

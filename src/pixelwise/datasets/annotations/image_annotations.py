@@ -22,14 +22,9 @@ from pixelwise.datasets.annotations.rasterize import (
     Shape,
     rasterize_shapes,
 )
-from pixelwise.datasets.types import (
-    DataOptions,
-    DataSet,
-    Pair,
-    complete_splits,
-    first,
-    split_folders,
-)
+from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.splits import complete_splits, split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import MAX_PIXELS, Array
 
@@ -72,9 +67,8 @@ class AnnotationReader:
         annotation = self._parse(image)
         height, width = annotation.size
         if min(height, width) < 1 or height * width > MAX_PIXELS:
-            raise ImageError(
-                f"{image}: its annotation gives {height} x {width} pixels (height x width)"
-            )
+            reason = f"its annotation gives {height} x {width} pixels (height x width)"
+            raise ImageError.of_file(image, reason)
         return rasterize_shapes(
             annotation.shapes,
             annotation.size,
@@ -89,12 +83,11 @@ class AnnotationReader:
         except ImageError:
             raise
         except DataError as error:
-            raise ImageError(f"{image}: {error}") from error
+            raise ImageError.of_file(image, error.reason) from error
         except _FORMAT_ERRORS as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise ImageError(
-                f"{image}: its annotation is not as the format has it ({what}); export it again"
-            ) from error
+            reason = f"its annotation is not as the format has it ({what})"
+            raise ImageError.of_file(image, reason, "export it again") from error
 
 
 def build_dataset(
@@ -166,7 +159,7 @@ def note_missing_images(
     )
     if not options.skip_unpaired:
         raise DataError(f"{source}: {what}; add them, or leave them out with --skip-unpaired")
-    return [f"left out: {what}"]
+    return [IssueNote.of(f"left out: {what}", "list-entry-missing", source)]
 
 
 def load_json(path: Path) -> Any:

@@ -25,8 +25,9 @@ from pixelwise.datasets.annotations.image_annotations import (
 )
 from pixelwise.datasets.annotations.polygons import Points, join_holes
 from pixelwise.datasets.annotations.rasterize import ClassMapping, Shape, find_regions, map_classes
-from pixelwise.datasets.readers.folder import read_class_file
-from pixelwise.datasets.types import DataOptions, DataSet, images_in, pair_up
+from pixelwise.datasets.class_files import read_class_file
+from pixelwise.datasets.pairing import pair_up
+from pixelwise.datasets.types import DataOptions, DataSet, images_in
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, open_image, oriented_size

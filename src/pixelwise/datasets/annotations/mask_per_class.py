@@ -8,8 +8,11 @@ import numpy as np
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.annotations.rasterize import RasterizedMask
+from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.issues import Issue, raise_first
+from pixelwise.datasets.mask_encoding import drawn_encoding
 from pixelwise.datasets.readers import folder
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, complete_splits, first, images_in
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import Array, list_images, open_image
 
@@ -43,13 +46,13 @@ class MaskPerClassReader:
         try:
             labels, overlapped = merge_class_masks(self.masks[image], self.classes)
         except ImageError as error:
-            raise ImageError(f"{image}: {error}") from error
+            raise ImageError.of_file(image, error.reason) from error
         return RasterizedMask(labels, clipped=0, blank=0, overlapped=overlapped)
 
 
 def matches(root: Path) -> bool:
     """Whether a folder of masks holds several for one image."""
-    return any(_find_masks(*folders) for folders in folder.layout(root).values())
+    return any(_find_masks(images, masks) for _, images, masks in folder.layout(root)[0])
 
 
 def _find_masks(images: Path, masks: Path) -> dict[str, ClassMasks]:
@@ -62,34 +65,65 @@ def read(root: Path, options: DataOptions) -> DataSet:
 
     Raises DataError for another layout and images without any mask (unless `skip_unpaired`).
     """
+    return open_index(index(root, options), options)
+
+
+def index(root: Path, options: DataOptions) -> Index:
+    """The files of a set with one mask a class. Raises DataError for another layout."""
     splits = dict[str, tuple[Pair, ...]]()
     masks = dict[Path, ClassMasks]()
     notes = ["format layers: a mask for each class"]
-    for split, (image_folder, mask_folder) in folder.layout(root).items():
+    sides, layout_issues = folder.layout(root)
+    issues = list(layout_issues)
+    for split, image_folder, mask_folder in sides:
         by_name = _find_masks(image_folder, mask_folder)
         images = images_in(image_folder)
-        bare = [path.name for path in images if path.stem not in by_name]
+        bare = [path for path in images if path.stem not in by_name]
+        refusal = ""
         if bare and not options.skip_unpaired:
-            raise DataError(
-                f"{image_folder}: no mask of {first(bare)}; add one, or leave them out with "
-                "--skip-unpaired"
+            refusal = (
+                f"{image_folder}: no mask of {first(path.name for path in bare)}; add one, or "
+                "leave them out with --skip-unpaired"
             )
+        issues.append(_layout_issue(mask_folder, by_name))
+        issues += [
+            Issue("image-without-mask", path, "no layer of it", refusal=refusal) for path in bare
+        ]
         if bare:
-            notes.append(f"left out: {len(bare)} images without mask: {first(bare)}")
+            names = first(path.name for path in bare)
+            notes.append(f"left out: {len(bare)} images without mask: {names}")
         paired = [path for path in images if path.stem in by_name]
-        splits[split] = tuple(Pair(path.stem, path, path) for path in paired)
+        pairs = tuple(Pair(path.stem, path, path) for path in paired)
+        splits[split] = splits.get(split, ()) + pairs
         masks |= {path: by_name[path.stem] for path in paired}
     if not masks:
+        raise_first(issues)
         raise DataError(f"{root}: no masks of single classes; it needs {LAYOUT}")
     classes = Classes.named(class_names(list(masks.values())))
-    splits, split_notes = complete_splits(splits, options, hold_test=set(splits) == {"train"})
-    notes += [
+    notes.append(
         f"{len(classes)} classes: {first(classes.names)}; where masks overlap, the later by "
         "name covers the earlier"
-    ]
-    sources = sorted(path for of_image in masks.values() for _, path in of_image)
-    reader = MaskPerClassReader(masks, classes.names)
-    return DataSet("layers", root, classes, splits, reader, (*notes, *split_notes), tuple(sources))
+    )
+    evidence = f"{len(classes)} classes"
+    return Index(
+        "layers",
+        root,
+        splits,
+        tuple(issues),
+        tuple(notes),
+        classes,
+        MaskPerClassReader(masks, classes.names),
+        drawn_encoding(classes, kind="one file a class", evidence=evidence),
+        folders=tuple(dict.fromkeys(image_folder for _, image_folder, _ in sides)),
+        sources=tuple(sorted(path for of_image in masks.values() for _, path in of_image)),
+        hold_test=set(splits) == {"train"},
+    )
+
+
+def _layout_issue(mask_folder: Path, by_name: dict[str, ClassMasks]) -> Issue:
+    names = sorted({name for of_image in by_name.values() for name, _ in of_image})
+    text = f"{len(names)} classes: {', '.join(names[:8])}"
+    return Issue("layout-layers", mask_folder, text, count=len(by_name))
 
 
 def find_class_masks(masks: Path, images: set[str], files: list[Path]) -> dict[str, ClassMasks]:

@@ -34,7 +34,8 @@ from pixelwise.datasets.annotations.rasterize import (
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.types import SPLITS, DataOptions, DataSet
+from pixelwise.datasets.splits import SPLITS
+from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, open_image

@@ -27,7 +27,9 @@ from pixelwise.datasets.annotations.rasterize import (
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.types import DataOptions, DataSet, first, images_in, split_folders
+from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.splits import split_folders
+from pixelwise.datasets.types import DataOptions, DataSet, first, images_in
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, oriented_size
@@ -93,7 +95,7 @@ def read(root: Path, options: DataOptions) -> DataSet:
             what = f"{len(unpaired)} label files without image in {label_folder}: {first(unpaired)}"
             if not options.skip_unpaired:
                 raise DataError(f"{what}; add the images, or leave them out with --skip-unpaired")
-            notes.append(f"left out: {what}")
+            notes.append(IssueNote.of(f"left out: {what}", "mask-without-image", label_folder))
         bare = [path.name for path in images if path.stem not in label_files]
         if bare:
             notes.append(

@@ -6,8 +6,13 @@ Source: Badrinarayanan et al., SegNet, 2017; Brostow et al., Semantic object cla
 from pathlib import Path
 
 from pixelwise.classes import VOID, Classes
+from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_encoding import encoding_of_reader
 from pixelwise.datasets.mask_reader import LabelReader, index_lut
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, complete_splits, images_in, pair_up
+from pixelwise.datasets.pairing import pair_folders
+from pixelwise.datasets.splits import SPLIT_ORDER
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
 
 LAYOUT = (
@@ -47,33 +52,53 @@ VOID_COLOUR = (0, 0, 0)
 
 def matches(root: Path) -> bool:
     """Whether any split stands beside its annotations."""
-    return any(folders(root, split) for split in ("train", "val", "test"))
+    return any(folders(root, split) for split in SPLIT_ORDER)
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
-    """Open CamVid at `root`. Raises DataError when no split has annotations, or for what `pair_up`
-    refuses.
+    """Open CamVid at `root`. Raises DataError when no split has annotations, or for what
+    `pair_files` refuses.
     """
+    return open_index(index(root, options), options)
+
+
+def index(root: Path, options: DataOptions) -> Index:
+    """The files of CamVid at `root`. Raises DataError when no split has annotations."""
     if not matches(root):
         raise DataError(f"{root}: not CamVid; it needs {LAYOUT}")
     notes = [
         "format camvid: folders of images beside folders called ...annot; 11 classes, 11 and "
         "255 are void"
     ]
+    issues: list[Issue] = []
     splits: dict[str, tuple[Pair, ...]] = {}
-    for split in ("train", "val", "test"):
-        found = folders(root, split)
-        if found:
-            splits[split], said = pair_up(
-                images_in(found[0]), images_in(found[1]), options, where=found[0]
-            )
-            notes += said
+    pictures: list[Path] = []
+    for split in SPLIT_ORDER:
+        sides = folders(root, split)
+        if sides:
+            pairing = pair_folders(*sides, options)
+            splits[split] = pairing.pairs
+            issues += pairing.issues
+            notes += pairing.notes
+            pictures += sides
         elif (root / split).is_dir():
-            notes.append(f"{split}: left out, as there is no {split}annot/")
-    splits, said = complete_splits(splits, options)
+            text = f"there is no {split}annot/"
+            issues.append(Issue("split-without-masks", root / split, text))
+            notes.append(f"{split}: left out, as {text}")
     lut = index_lut(len(CLASSES), (VOID_LABEL, VOID))
     reader = LabelReader(len(CLASSES), lut, CLASSES.palette, (VOID_COLOUR,))
-    return DataSet("camvid", root, CLASSES, splits, reader, (*notes, *said))
+    evidence = "11 classes, 11 and 255 are void"
+    return Index(
+        "camvid",
+        root,
+        splits,
+        tuple(issues),
+        tuple(notes),
+        CLASSES,
+        reader,
+        encoding_of_reader(reader, CLASSES, kind="CamVid ids", evidence=evidence),
+        folders=tuple(pictures),
+    )
 
 
 def folders(root: Path, split: str) -> tuple[Path, Path] | None:

@@ -7,16 +7,13 @@ Source: Shen et al., Automatic Portrait Segmentation for Image Stylization, 2016
 from pathlib import Path
 
 from pixelwise.classes import Classes
+from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_encoding import matte_encoding
 from pixelwise.datasets.mask_reader import MatteReader
-from pixelwise.datasets.types import (
-    DataOptions,
-    DataSet,
-    Pair,
-    complete_splits,
-    images_in,
-    pair_up,
-    split_folders,
-)
+from pixelwise.datasets.pairing import list_readable, pair_files
+from pixelwise.datasets.splits import named_splits
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, images_in
 from pixelwise.errors import DataError
 
 LAYOUT = "x.jpg beside x_matte.png, in training/ and testing/ or in one folder"
@@ -26,14 +23,21 @@ _ENDING = "_matte"
 
 def matches(root: Path) -> bool:
     """Whether mattes lie at `root` or in a folder of it that is named as a split."""
-    return bool(_folders(root))
+    return has_mattes(root) or any(has_mattes(folder) for _, folder in named_splits(root)[0])
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
     """Open a matte set; val is held out of training. Raises DataError for no mattes and for what
-    `pair_up` refuses.
+    `pair_files` refuses.
     """
-    folders = _folders(root)
+    return open_index(index(root, options), options)
+
+
+def index(root: Path, options: DataOptions) -> Index:
+    """The files of a matte set. Raises DataError where there are no mattes."""
+    flat = has_mattes(root)
+    named, issues = ([("train", root)], list[Issue]()) if flat else named_splits(root)
+    folders = [(split, folder) for split, folder in named if has_mattes(folder)]
     if not folders:
         raise DataError(f"{root}: no mattes; it needs {LAYOUT}")
     notes = [
@@ -41,22 +45,27 @@ def read(root: Path, options: DataOptions) -> DataSet:
         "is person"
     ]
     splits: dict[str, tuple[Pair, ...]] = {}
-    for split, folder in folders.items():
-        files = images_in(folder)
+    for split, folder in folders:
+        files, unreadable = list_readable(folder)
         mattes = [path for path in files if path.stem.endswith(_ENDING)]
         images = [path for path in files if not path.stem.endswith(_ENDING)]
-        splits[split], said = pair_up(images, mattes, options, where=folder)
-        notes += said
-    splits, said = complete_splits(splits, options, hold_test=root in folders.values())
-    return DataSet(
-        "matte", root, CLASSES, splits, MatteReader(options.matte_threshold), (*notes, *said)
+        pairing = pair_files(images, mattes, options, where=folder)
+        splits[split] = splits.get(split, ()) + pairing.pairs
+        issues += [*unreadable, *pairing.issues]
+        notes += pairing.notes
+    reader = MatteReader(options.matte_threshold)
+    return Index(
+        "matte",
+        root,
+        splits,
+        tuple(issues),
+        tuple(notes),
+        CLASSES,
+        reader,
+        matte_encoding(reader, CLASSES),
+        folders=tuple(folder for _, folder in folders),
+        hold_test=flat,
     )
-
-
-def _folders(root: Path) -> dict[str, Path]:
-    if has_mattes(root):
-        return {"train": root}
-    return {split: folder for split, folder in split_folders(root).items() if has_mattes(folder)}
 
 
 def has_mattes(folder: Path) -> bool:

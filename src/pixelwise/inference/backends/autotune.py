@@ -4,7 +4,6 @@ user's cache.
 
 import hashlib
 import json
-import os
 import platform
 import time
 import zlib
@@ -87,7 +86,7 @@ class AutoRunner:
 
     def __init__(
         self,
-        candidates: dict[str, Callable[[], Runner]],
+        candidates: Mapping[str, Callable[[], Runner]],
         *,
         remembered: Path,
         progress: Progress,
@@ -177,14 +176,6 @@ class AutoRunner:
         return runner
 
 
-def cache_folder() -> Path:
-    """Where exported networks and measured choices are kept: $XDG_CACHE_HOME/pixelwise or
-    ~/.cache/pixelwise.
-    """
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "pixelwise"
-
-
 def model_key(path: Path) -> str:
     """A name for a model file by its content, for an .xml file also that of its .bin, and the
     versions that run it.
@@ -193,8 +184,8 @@ def model_key(path: Path) -> str:
     parts = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
     for part in parts:
         with part.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
     digest.update(json.dumps([_version(name) for name in _PACKAGES]).encode())
     return digest.hexdigest()[:20]
 

@@ -1,0 +1,147 @@
+"""What a reader finds in a folder: pairs by split and issues, before anything is held out or
+refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pixelwise.classes import Classes
+from pixelwise.datasets.class_files import DeclaredClasses
+from pixelwise.datasets.find_encoding import find_encoding
+from pixelwise.datasets.issues import Issue, IssueNote, raise_first
+from pixelwise.datasets.mask_encoding import (
+    MaskEncoding,
+    drawn_encoding,
+    encoding_of_reader,
+    matte_encoding,
+)
+from pixelwise.datasets.mask_issues import check_masks
+from pixelwise.datasets.mask_notes import describe_masks
+from pixelwise.datasets.mask_reader import LabelReader, MatteReader
+from pixelwise.datasets.pair_stats import MaskSource
+from pixelwise.datasets.scan_pairs import scan_pairs
+from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
+from pixelwise.errors import DataError
+from pixelwise.io.images import Array
+
+ReadLabels = Callable[[Path], Array]
+
+
+@dataclass(frozen=True)
+class Index:
+    """The files of a data set.
+
+    `splits` are those on disk. `classes` and `read_labels` are None in a plain folder, whose
+    masks must show how they are written; `declared` is what its classes file says. `folders` are
+    those that hold pictures. With `hold_test` a test split is held out as well.
+    """
+
+    format: str
+    root: Path
+    splits: dict[str, tuple[Pair, ...]]
+    issues: tuple[Issue, ...] = ()
+    notes: tuple[str, ...] = ()
+    classes: Classes | None = None
+    read_labels: ReadLabels | None = None
+    encoding: MaskEncoding | None = None
+    declared: DeclaredClasses = field(default_factory=DeclaredClasses)
+    folders: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = ()
+    hold_test: bool = False
+
+    @property
+    def mask_source(self) -> MaskSource:
+        """How its masks are decoded."""
+        return mask_source(self.read_labels, self.sources)
+
+    def pairs(self) -> list[tuple[str, Pair]]:
+        """Every pair with its split, in the order train, val, test."""
+        return [(split, pair) for split in SPLIT_ORDER for pair in self.splits.get(split, ())]
+
+
+def mask_source(read_labels: ReadLabels | None, annotations: tuple[Path, ...] = ()) -> MaskSource:
+    """How the masks are decoded that `read_labels` reads."""
+    if isinstance(read_labels, MatteReader):
+        return MaskSource(matte=True)
+    if read_labels is None or isinstance(read_labels, LabelReader):
+        return MaskSource()
+    return MaskSource(draw=read_labels, annotations=annotations)
+
+
+def encoding_of(format: str, classes: Classes, read_labels: ReadLabels) -> MaskEncoding:
+    """How the masks are written that `read_labels` reads."""
+    kind = "read as the format has it"
+    evidence = f"{len(classes)} classes of {format}"
+    if isinstance(read_labels, MatteReader):
+        return matte_encoding(read_labels, classes)
+    if isinstance(read_labels, LabelReader):
+        return encoding_of_reader(read_labels, classes, kind=kind, evidence=evidence)
+    return drawn_encoding(classes, kind=kind, evidence=evidence)
+
+
+def index_of_dataset(dataset: DataSet) -> Index:
+    """The index of a format whose reader makes a data set at once."""
+    notes = (note for note in dataset.notes if isinstance(note, IssueNote))
+    return Index(
+        dataset.format,
+        dataset.root,
+        dataset.splits,
+        tuple(note.issue for note in notes),
+        dataset.notes,
+        dataset.classes,
+        dataset.read_labels,
+        encoding_of(dataset.format, dataset.classes, dataset.read_labels),
+        sources=dataset.sources,
+    )
+
+
+def open_index(index: Index, options: DataOptions) -> DataSet:
+    """The data set of an index, with a val split held out where there is none.
+
+    Raises DataError for the first issue that training refuses, and for masks of a plain folder
+    that show no way to read them or hold values that no class explains.
+    """
+    raise_first(index.issues)
+    classes = index.classes
+    read_labels = index.read_labels
+    notes = index.notes
+    if classes is None or read_labels is None:
+        encoding, mask_notes = _find_encoding(index)
+        classes = encoding.classes
+        read_labels = encoding.reader()
+        notes += (*mask_notes, *_describe_class_files(index))
+    splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
+    return DataSet(
+        index.format,
+        index.root,
+        classes,
+        splits,
+        read_labels,
+        (*notes, *split_notes),
+        index.sources,
+        tuple(issue for issue in index.issues if not issue.refusal),
+    )
+
+
+def _describe_class_files(index: Index) -> list[str]:
+    """Classes files that are not used and should be looked at: training goes on without them."""
+    types = ("classes-malformed", "classes-contradict")
+    return [f"{issue.file}: {issue.text}" for issue in index.issues if issue.type in types]
+
+
+def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:
+    pairs = index.pairs()
+    if not pairs:
+        raise DataError(f"{index.root}: no pair of image and mask; put masks beside the images")
+    scanned = list(scan_pairs(index.root, pairs, index.mask_source, depth="masks"))
+    masks = [stats.mask for stats in scanned if stats.mask]
+    if not masks:
+        raise DataError(
+            f"none of the {len(pairs)} masks can be read as an image, such as "
+            f"{pairs[0][1].mask}; replace them"
+        )
+    encoding = find_encoding(masks, index.declared)
+    check_masks(scanned, encoding, index.declared, index.root)
+    return encoding, describe_masks(masks, encoding, index.declared)

@@ -1,0 +1,66 @@
+"""One place where something is wrong with a data set, found by a reader or by a check."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.datasets.issue_types import Severity
+from pixelwise.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One occurrence of an issue.
+
+    `type` is a key of ISSUE_TYPES; `file` is None for what concerns the whole set; `position` is
+    (row, column) of the first pixel concerned, or (line, column) of a text; `count` is the number
+    of pixels (or files). `mask` and `image` name the pair where there is one. `refusal` is the
+    message with which training refuses the set; it is empty where training goes on.
+    """
+
+    type: str
+    file: Path | None
+    text: str
+    position: tuple[int, int] | None = None
+    count: int = 1
+    image: Path | None = None
+    mask: Path | None = None
+    severity: Severity | None = None
+    refusal: str = ""
+
+    def __post_init__(self) -> None:
+        """Texts name files, and these may hold bytes that are not UTF-8."""
+        object.__setattr__(self, "text", printable(self.text))
+
+
+class IssueNote(str):
+    """A line for the user that is an issue as well."""
+
+    issue: Issue
+
+    @classmethod
+    def of(cls, text: str, type: str, file: Path) -> "IssueNote":
+        """The note `text` on what was left out of `file`."""
+        note = cls(text)
+        note.issue = Issue(type, file, text)
+        return note
+
+
+def raise_first(issues: Iterable[Issue]) -> None:
+    """Raise DataError for the first issue that training refuses, if any."""
+    for issue in issues:
+        if issue.refusal:
+            raise DataError(issue.refusal)
+
+
+def printable_path(path: Path, root: Path | None = None) -> str:
+    """A path as text that can be printed anywhere: relative to `root`, bytes that are not UTF-8 as
+    \\xNN.
+    """
+    place = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
+    return printable(str(place))
+
+
+def printable(text: str) -> str:
+    """Text that can be printed anywhere: bytes of file names that are not UTF-8 as \\xNN."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

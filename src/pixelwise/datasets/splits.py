@@ -1,0 +1,139 @@
+"""Splits: which folders are one, and which images are held out where there is none."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pixelwise.datasets.issues import Issue, raise_first
+from pixelwise.datasets.types import DataOptions, Pair, first
+from pixelwise.errors import DataError
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""Folder names of a split, in lower case, and the name it gets here."""
+
+SPLIT_ORDER = ("train", "val", "test")
+
+ENOUGH_FOR_TEST = 20
+"""Images from which on a test split is held out as well as a val split."""
+
+
+def hold_out(
+    pairs: Sequence[Pair], fraction: float, seed: int
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """(rest, held): `fraction` of the pairs held out, both sorted by name.
+
+    Which ones follows from the SHA-256 of seed and name alone, so neither the order of files nor
+    the machine matters. At least one is held and one is left where there are two or more pairs.
+    """
+    count = max(1, min(round(fraction * len(pairs)), len(pairs) - 1)) if len(pairs) > 1 else 0
+    drawn = sorted(pairs, key=lambda pair: (draw_key(pair.name, seed), pair.name))
+    return tuple(sorted(drawn[count:], key=_name)), tuple(sorted(drawn[:count], key=_name))
+
+
+def draw_key(name: str, seed: int) -> bytes:
+    """What images are sorted by to hold out the first of them: the SHA-256 of seed and name."""
+    return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).digest()
+
+
+def complete_splits(
+    splits: Mapping[str, tuple[Pair, ...]], options: DataOptions, *, hold_test: bool = False
+) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
+    """The splits in the order train, val, test, with a missing val held out of train, and notes
+    that say so.
+
+    With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or
+    more. An image that is to be trained on and scored is noted without `hold_out`, else DataError.
+    """
+    complete = dict(splits)
+    notes = _find_leaks(splits, options)
+    train = complete.get("train", ())
+    total = len(train)
+    if "val" not in complete and total > 1 and options.hold_out:
+        train, complete["val"] = hold_out(train, options.val_fraction, options.seed)
+        if hold_test and "test" not in complete and total >= ENOUGH_FOR_TEST:
+            train, complete["test"] = hold_out(
+                train, len(complete["val"]) / len(train), options.seed
+            )
+        notes += _describe_held_out(splits, complete, total, options)
+        complete["train"] = train
+    if total == 1 and "val" not in complete and options.hold_out:
+        notes.append("val: none, as there is only one image to train on")
+    ordered = {split: complete[split] for split in SPLIT_ORDER if complete.get(split)}
+    return ordered, (
+        ", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items()) + " images",
+        *notes,
+    )
+
+
+def _describe_held_out(
+    on_disk: Mapping[str, tuple[Pair, ...]],
+    splits: Mapping[str, tuple[Pair, ...]],
+    total: int,
+    options: DataOptions,
+) -> list[str]:
+    rule = f"({100 * options.val_fraction:g} %, seed {options.seed})"
+    return [
+        f"{split}: {len(splits[split])} of {total} images held out {rule}"
+        for split in ("val", "test")
+        if split in splits and split not in on_disk
+    ]
+
+
+def _find_leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) -> list[str]:
+    """A line for each split that holds images of train as well."""
+    train_images = {pair.image for pair in splits.get("train", ())}
+    leaks = []
+    for split in ("val", "test"):
+        shared = [pair.name for pair in splits.get(split, ()) if pair.image in train_images]
+        if shared:
+            leaks.append(
+                f"{first(shared)}: in train and in {split} as well ({len(shared)} of "
+                f"{len(splits[split])})"
+            )
+    if leaks and options.hold_out:
+        raise DataError(
+            f"{'; '.join(leaks)}; scores would be too good: take them out of one, or let "
+            "`pixelwise check --fix` do it"
+        )
+    return leaks
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """Folders in `folder` that are named as a split, by the split's name here. DataError when two
+    claim one split.
+    """
+    named, issues = named_splits(folder)
+    raise_first(issues)
+    return dict(named)
+
+
+def named_splits(folder: Path) -> tuple[list[tuple[str, Path]], list[Issue]]:
+    """(split, folder) of the folders in `folder` that are named as a split, and an issue for each
+    that claims the split of another.
+    """
+    named: list[tuple[str, Path]] = []
+    issues = []
+    used: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        split = SPLITS.get(path.name.lower())
+        if split is None or not path.is_dir():
+            continue
+        named.append((split, path))
+        rival = used.setdefault(split, path)
+        if rival is not path:
+            refusal = f"{folder}: both {rival.name}/ and {path.name}/ are {split}; keep one of them"
+            text = f"{rival.name}/ is {split} as well"
+            issues.append(Issue("split-twice", path, text, refusal=refusal))
+    return named, issues
+
+
+def _name(pair: Pair) -> str:
+    return pair.name

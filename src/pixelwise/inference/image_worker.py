@@ -1,0 +1,167 @@
+"""One image, from wherever it is to wherever its results go."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import NamedTuple
+
+from pixelwise.errors import ConfigError, ImageError
+from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
+from pixelwise.inference.predictor import JPEG_SIDE, Predictor
+from pixelwise.inference.raster import reads_by_window
+from pixelwise.inference.tile_artifacts import Seams
+from pixelwise.io.images import ImageFile
+from pixelwise.io.shards import extract_image, parse_slot
+from pixelwise.io.storage import Store, fetch, is_uri
+from pixelwise.progress import Progress
+
+# Pixels up to which images are read whole beside others. Larger ones take turns: each pixel takes
+# some 10 bytes.
+MAX_PARALLEL_PIXELS = 16_000_000
+
+_LARGE_IMAGE_LOCK = Lock()
+
+
+class Labelled(NamedTuple):
+    """A mask's name, and the pixels of its image as far as its header tells them."""
+
+    mask: str
+    pixels: int | None
+
+
+class ImageWorker:
+    """Labels images with a predictor and writes what is made of each to `store`.
+
+    temp_folder: where images that are no files are copied to for as long as they are in work;
+    where the system wants it, if None.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        store: Store,
+        options: PredictOptions,
+        *,
+        temp_folder: Path | None = None,
+        infos: ImageInfos | None = None,
+    ) -> None:
+        self.predictor = predictor
+        self.store = store
+        self.options = options
+        self._temp_folder = temp_folder
+        self._infos = infos or ImageInfos({})
+
+    def label(self, image: str, progress: Progress) -> Labelled | Callable[[], Labelled]:
+        """Label an image. What is read by window fills the memory that is allowed: of such an
+        image comes what is to be called for it while no other one is in work.
+
+        Raises ImageError for an image that cannot be read, OutputError where a result cannot be
+        written.
+        """
+        with ExitStack() as stack:
+            path = stack.enter_context(self.localize(image))
+            with ImageFile(path) as file:
+                info = self._infos.get(image)
+                by_window = info.by_window if info else reads_by_window(path, file.pixels)
+                if not by_window:
+                    return Labelled(self._label_whole(image, file, progress), file.pixels)
+            resources = stack.pop_all()
+        return partial(self._label_by_window, image, path, file.pixels, progress, resources)
+
+    def check_fits(self, path: Path) -> None:
+        """Raises ImageError for a picture that is too large for what is asked of all images: the
+        others may not be.
+        """
+        try:
+            check_fits_memory(self.predictor, path, self.options)
+        except ConfigError as error:
+            raise ImageError(f"{path}: {error}") from error
+
+    @contextmanager
+    def localize(self, image: str) -> Iterator[Path]:
+        """The image as a file: itself, or a copy, of which an ImageError in the block speaks as of
+        the image. Raises ImageError.
+        """
+        slot = parse_slot(image)
+        if slot is None and not is_uri(image):
+            yield Path(image)
+            return
+        with self.temp_directory() as folder:
+            path = fetch(image, folder) if slot is None else extract_image(slot, folder)
+            try:
+                yield path
+            except ImageError as error:
+                raise ImageError(str(error).replace(str(path), image)) from error
+
+    @contextmanager
+    def temp_directory(self) -> Iterator[Path]:
+        """A folder for the block."""
+        with TemporaryDirectory(dir=self._temp_folder) as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def output_folder(self, store: Store | None = None) -> Iterator[Path]:
+        """A folder on disk whose files lie in the store, this worker's if None, when the block
+        ends well.
+        """
+        store = store or self.store
+        if store.local is not None:
+            yield store.local
+            return
+        with self.temp_directory() as folder:
+            yield folder
+            store.take(sorted(folder.iterdir()))
+
+    def _label_whole(self, image: str, file: ImageFile, progress: Progress) -> str:
+        options = self.options
+        takes_turns = (file.pixels or 0) > MAX_PARALLEL_PIXELS
+        with _LARGE_IMAGE_LOCK if takes_turns else nullcontext():
+            result = self.predictor.predict(
+                file.read_rgb(),
+                tta=options.tta,
+                scales=options.scales,
+                smallest=options.smallest,
+                largest=options.largest,
+                scores=options.scores,
+            )
+            name = file.path.name
+            if "polygons" in options.extras:
+                progress.log(f"{name}: no polygons, as it has no place on the earth")
+            if "seams" in options.extras:
+                seams = Seams(self.predictor.plan(*result.labels.shape))
+                seams.add(0, result.labels)
+                progress.log(f"{name}: {seams}")
+            stem = file.path.stem
+            with self.output_folder() as folder:
+                paths = result.save(
+                    folder, stem, overlay=options.overlay, confidence=options.confidence
+                )
+        names = [path.name for path in paths]
+        if options.overlay and f"{stem}_overlay.jpg" not in names:
+            progress.log(
+                f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most"
+            )
+        return names[0]
+
+    def _label_by_window(
+        self,
+        image: str,
+        path: Path,
+        pixels: int | None,
+        progress: Progress,
+        resources: ExitStack,
+    ) -> Labelled:
+        with resources:
+            self.check_fits(path)
+            if self.options.overlay:
+                progress.log(f"{image}: no overlay, as it is read by window")
+            with self.output_folder() as folder:
+                mask = predict_raster(
+                    self.predictor, path, folder, choices=self.options, progress=progress
+                )
+        return Labelled(mask.name, pixels)

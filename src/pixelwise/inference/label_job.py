@@ -1,0 +1,117 @@
+"""A call that labels many images: what needs work, what became of it, and what is written at the
+end. Threads and clusters run it alike.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.errors import ConfigError, OutputError
+from pixelwise.inference.executor import Row
+from pixelwise.inference.manifest import DONE, PART, STOPPED
+from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.output_folder import OutputFolder, is_on_disk
+from pixelwise.inference.regions import TOO_LARGE
+from pixelwise.inference.sources import Sources
+from pixelwise.io.images import MAX_PIXELS
+from pixelwise.optional import require_package
+from pixelwise.progress import Progress
+
+# A path, or a URI.
+Location = Path | str
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The masks that were written, the images whose masks existed already, and those that could
+    not be read with the reason.
+    """
+
+    written: tuple[Location, ...] = ()
+    skipped: tuple[Location, ...] = ()
+    failed: tuple[tuple[Location, str], ...] = ()
+
+
+class LabelJob:
+    """What a call does with `sources`, which are images with their pixels as far as known.
+
+    finished: images that need no work, with their masks. todo: the others. Raises as
+    `OutputFolder.find_finished`.
+    """
+
+    def __init__(self, sources: Sources, folder: OutputFolder, progress: Progress) -> None:
+        self._sources = sources
+        self._folder = folder
+        self._progress = progress
+        self.finished = folder.find_finished()
+        self.todo = {
+            image: pixels for image, pixels in sources.items() if image not in self.finished
+        }
+
+    @property
+    def skipped(self) -> tuple[Location, ...]:
+        """The images that need no work."""
+        return tuple(_location(image) for image in self.finished)
+
+    def run(
+        self, rows: Iterable[Row], class_names: tuple[str, ...], *, what: str, total: int
+    ) -> Predictions:
+        """Take up the rows of an executor as they come. Raises OutputError where the job cannot
+        go on; what is written and recorded stays.
+        """
+        masks = dict(self.finished)
+        failed = dict[str, str]()
+        settled = set[str]()
+        try:
+            for row in self._progress.track(rows, what=what, total=total):
+                image = row["image"]
+                if image in settled:  # another row chunk of an image that is done or failed
+                    continue
+                check_stopped(row)
+                for line in filter(None, row["messages"].split("\n")):
+                    self._progress.log(line)
+                if row["state"] == DONE:
+                    masks[image] = row["mask"]
+                elif row["state"] != PART:
+                    self._progress.log(f"skipped: {row['reason']}")
+                    failed[image] = row["reason"]
+                if row["state"] != PART:
+                    settled.add(image)
+                self._folder.record(row)
+            self._folder.record_earlier(self._sources)
+        finally:
+            self._folder.close()
+        in_order = [masks[image] for image in self._sources if image in masks]
+        self._folder.write_areas(in_order, class_names)
+        return self._predictions(masks, failed)
+
+    def _predictions(self, masks: Mapping[str, str], failed: Mapping[str, str]) -> Predictions:
+        store = self._folder.store
+        written = [mask for image, mask in masks.items() if image not in self.finished]
+        return Predictions(
+            tuple(Path(store.at(mask)) if store.local else store.at(mask) for mask in written),
+            self.skipped,
+            tuple((_location(image), reason) for image, reason in failed.items()),
+        )
+
+
+def check_stopped(row: Row) -> None:
+    """Raises OutputError where a worker says that the job cannot go on."""
+    if row["state"] == STOPPED:
+        raise OutputError(f"{row['reason']} (reported by a worker)")
+
+
+def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
+    """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
+    images with their pixels, which are looked at where it matters.
+    """
+    if options.smallest > 1 or "polygons" in options.extras:
+        require_package("rasterio.features")
+    if options.needs_whole:
+        for image, pixels in images:
+            if (pixels or 0) > MAX_PIXELS:
+                raise ConfigError(f"{image}: {TOO_LARGE}")
+
+
+def _location(image: str) -> Location:
+    return Path(image) if is_on_disk(image) else image

@@ -1,0 +1,216 @@
+"""Rasters labelled in tiles and written as tiled TIFF, in bounded memory."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelwise.classes import Classes
+from pixelwise.errors import ConfigError, ImageError
+from pixelwise.inference.label_writer import Confidence, LabelWriter, Mask
+from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster import RasterPicture, open_raster
+from pixelwise.inference.raster_files import STRIP, Files, open_files
+from pixelwise.inference.regions import check_region_size, class_ids, write_polygons
+from pixelwise.inference.tile_artifacts import Seams
+from pixelwise.inference.tiling import RowChunk, TilePlan, stream
+from pixelwise.inference.tta import peak_copies, with_tta
+from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.progress import Progress
+
+# Bytes of a pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the
+# row's edges.
+ROW_BYTES = 5
+
+MIN_TILE_HEIGHT = 128
+
+# Bytes for the sums of logits and the rows of the picture where no limit is given: with them,
+# 20,000 pixels a side stay below 1 GiB in all.
+DEFAULT_MAX_MEMORY = 480 * 2**20
+
+
+def predict_raster(
+    predictor: Predictor,
+    source: Path,
+    folder: Path,
+    *,
+    choices: PredictOptions | None = None,
+    progress: Progress | None = None,
+    chunk: RowChunk | None = None,
+) -> Path:
+    """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen.
+    Returns the mask's path.
+
+    STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
+    georeference; what is nodata in the source is void, which is their nodata value.
+    STEM_probabilities.tif and STEM_logits.tif have a band for each class in half precision, void is
+    NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of logits fit the
+    predictor's `max_memory`; what they need is logged before the run. Of a `chunk` its rows alone
+    are written, as STEM.NUMBER-OF.tif and so on, for `join_row_chunks`. Raises ImageError for a
+    source that cannot be read, ConfigError where even the lowest tiles do not fit or where regions
+    are to be removed from a picture above MAX_PIXELS, OutputError where the results cannot be
+    written.
+    """
+    choices = choices or PredictOptions()
+    progress = progress or Progress()
+    choices = replace(choices, largest=choices.largest or predictor.largest)
+    path = folder / (chunk.name(source.stem) if chunk else f"{source.stem}.tif")
+    with open_raster(source) as picture:
+        seams = _write_raster(predictor, picture, path, choices, progress, chunk)
+    if chunk is None:
+        finish_mask(path, predictor.classes, choices, seams, progress)
+    return path
+
+
+def _write_raster(
+    predictor: Predictor,
+    picture: RasterPicture,
+    path: Path,
+    choices: PredictOptions,
+    progress: Progress,
+    chunk: RowChunk | None,
+) -> Seams:
+    """Label an open raster, or a chunk of it."""
+    name = picture.path.name
+    plan, needed_bytes = _check_and_plan(predictor, picture, choices)
+    tile_rows = chunk.rows(plan) if chunk else range(len(plan.rows))
+    if not tile_rows:
+        raise ImageError(f"{picture.path}: is smaller than it was when the job began; run again")
+    height = plan.edges[tile_rows.stop] - plan.edges[tile_rows.start]
+    count = len(tile_rows) * len(plan.columns)
+    progress.log(
+        f"{name}: {height} x {picture.width} pixels in {count} tiles of {plan.size[0]} x "
+        f"{plan.size[1]}; its rows and the sums of logits need {needed_bytes / 2**20:.0f} MiB"
+    )
+    runner = with_tta(predictor.runner, mirror=choices.tta, scales=choices.scales)
+    with ExitStack() as stack:
+        stack.enter_context(picture.cache_rows(plan.size[0]))
+        tiles = stream(runner, picture, plan, chunk)
+        files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
+        rows = RasterRows(picture, plan, choices, files)
+        writer = LabelWriter(
+            (plan.height, plan.width),
+            len(predictor.classes),
+            rows,
+            row_height=plan.size[0],
+            confidence=np.uint8 if choices.confidence else None,
+            scores=choices.scores,
+            largest=class_ids(predictor.classes.names, choices.largest),
+            smallest=choices.smallest,
+        )
+        for top, left, logits in progress.track(tiles, what=name, total=count, unit="tiles"):
+            writer.add(top, left, logits)
+        writer.finish()
+    return rows.seams
+
+
+class RasterRows:
+    """Rows of labels that go to the files of a raster, or of a chunk of it."""
+
+    def __init__(
+        self, picture: RasterPicture, plan: TilePlan, choices: PredictOptions, files: Files
+    ) -> None:
+        self.seams = Seams(plan)
+        self._picture = picture
+        self._choices = choices
+        self._files = files
+
+    def void(self, top: int, height: int) -> Mask | None:
+        """Where the source has no data."""
+        void: Mask = ~self._picture.valid(top, 0, height, self._picture.width)
+        return void
+
+    def write_labels(self, top: int, labels: Array, confidence: Confidence | None) -> None:
+        """Labels and confidence, in the order of their rows."""
+        self._files[""].write(labels[None])
+        if confidence is not None:
+            self._files["_confidence"].write(confidence[None])
+        if "seams" in self._choices.extras:
+            self.seams.add(top, labels)
+
+    def write_scores(self, top: int, scores: NDArray[np.float16], void: Mask | None) -> None:
+        """Scores, NaN where the source has no data."""
+        target = self._files[f"_{self._choices.scores}"]
+        for first in range(0, scores.shape[1], STRIP):
+            strip = slice(first, first + STRIP)
+            values = scores[:, strip].astype(np.float32)
+            if void is not None:
+                values[:, void[strip]] = np.nan
+            target.write(values)
+
+
+def finish_mask(
+    path: Path, classes: Classes, choices: PredictOptions, seams: Seams, progress: Progress
+) -> None:
+    """What is made of a whole mask."""
+    if "seams" in choices.extras:
+        progress.log(f"{path.name}: {seams}")
+    if "polygons" in choices.extras:
+        outlines = path.with_suffix(".geojson")
+        if not write_polygons(path, outlines, classes.names):
+            progress.log(
+                f"{outlines.name}: in the raster's own coordinates, which have no longitude "
+                "and latitude"
+            )
+
+
+def check_fits_memory(predictor: Predictor, source: Path, choices: PredictOptions) -> None:
+    """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError
+    as `open_raster`.
+    """
+    with open_raster(source) as picture:
+        _check_and_plan(predictor, picture, choices)
+
+
+def _check_and_plan(
+    predictor: Predictor, picture: RasterPicture, choices: PredictOptions
+) -> tuple[TilePlan, int]:
+    if choices.needs_whole:
+        check_region_size(picture.height, picture.width, MAX_PIXELS)
+    return plan_tiles(predictor, picture.height, picture.width, choices)
+
+
+def plan_tiles(
+    predictor: Predictor, height: int, width: int, choices: PredictOptions
+) -> tuple[TilePlan, int]:
+    """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
+    classes = len(predictor.classes)
+    copies = peak_copies(mirror=choices.tta, scales=choices.scales)
+    row_bytes = ROW_BYTES + 2 + bool(choices.confidence)  # 2: labels, and where there are data
+    if choices.scores:
+        row_bytes += 2 * classes
+    plan = fit_plan_to_memory(
+        predictor.plan(height, width),
+        classes,
+        predictor.max_memory,
+        copies=copies,
+        row_bytes=row_bytes,
+    )
+    return plan, plan.memory(classes, copies=copies, row_bytes=row_bytes)
+
+
+def fit_plan_to_memory(
+    plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, row_bytes: int = 0
+) -> TilePlan:
+    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError
+    where none does.
+
+    None: DEFAULT_MAX_MEMORY bytes, or the lowest tiles where even these hold more.
+    """
+    limit = max_memory or DEFAULT_MAX_MEMORY
+    while plan.memory(classes, copies=copies, row_bytes=row_bytes) > limit:
+        height = plan.size[0] // 2 // 32 * 32
+        if height < MIN_TILE_HEIGHT and max_memory is None:
+            break
+        if height < MIN_TILE_HEIGHT:
+            needed = plan.memory(classes, copies=copies, row_bytes=row_bytes) / 2**20
+            raise ConfigError(
+                f"{plan.height} x {plan.width} pixels with {classes} classes need "
+                f"{needed:.0f} MiB even in tiles of "
+                f"{plan.size[0]} rows; allow more with --max-memory, or cut the picture"
+            )
+        plan = replace(plan, tile=(height, plan.tile[1]))
+    return plan

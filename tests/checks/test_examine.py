@@ -1,0 +1,63 @@
+"""What becomes of other tools' shapes is told by check as it is by convert."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.checks.examine import examine
+from pixelwise.checks.repair import repair
+from pixelwise.datasets.conversion import convert
+from pixelwise.progress import Progress
+
+
+def labelme(folder: Path, name: str, shapes: list[tuple[str, str, list[list[float]]]]) -> None:
+    rgb = np.random.default_rng(len(name)).integers(0, 255, (40, 60, 3)).astype(np.uint8)
+    Image.fromarray(rgb).save(folder / f"{name}.png")
+    drawn = [
+        {"label": label, "shape_type": kind, "points": points} for label, kind, points in shapes
+    ]
+    record = {
+        "version": "5",
+        "shapes": drawn,
+        "imagePath": f"{name}.png",
+        "imageHeight": 40,
+        "imageWidth": 60,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(record))
+
+
+def test_shapes_cut_at_the_border_overlapping_or_blank_are_found_and_mended(tmp_path: Path) -> None:
+    source = tmp_path / "set"
+    source.mkdir()
+    box = [[5, 5], [20, 5], [20, 20], [5, 20]]
+    labelme(
+        source, "whole", [("cat", "polygon", box), ("dog", "polygon", [[30, 5], [50, 5], [50, 30]])]
+    )
+    labelme(
+        source, "odd", [("cat", "polygon", [[-3, 5], [20, 5], [20, 20]]), ("dog", "polygon", box)]
+    )
+    labelme(source, "line", [("cat", "polygon", box), ("dog", "line", [[1, 1], [30, 30]])])
+    found = examine(source)
+    told = {
+        f.id: (f.severity, [(hit.file.name, hit.count) for hit in f.issues if hit.file])
+        for f in found.findings
+    }
+    done = convert(source, tmp_path / "converted", to="folder")
+    assert (
+        told["shapes-clipped"]
+        == ("warning", [("odd.png", done.clipped.total())])
+        == ("warning", [("odd.png", 1)])
+    )
+    assert told["shapes-overlap"] == ("note", [("odd.png", done.overlapped.total())])
+    assert done.overlapped.total() > 50
+    assert (
+        told["shapes-blank"]
+        == ("note", [("line.png", done.blank.total())])
+        == ("note", [("line.png", 1)])
+    )
+    repair(found, tmp_path / "repaired", progress=Progress())
+    assert not {
+        kind for kind in examine(tmp_path / "repaired").findings.ids() if kind.startswith("shapes")
+    }
