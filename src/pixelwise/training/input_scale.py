@@ -15,9 +15,8 @@ from pixelwise.errors import PixelwiseError
 from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.metrics.bootstrap import PerImage
+from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
-from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.models.checkpoint import load_model, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
@@ -122,10 +121,10 @@ def find_input_scale(
     for direction in (smaller, larger):
         for step in direction if best == before else ():
             counts[step] = _counts(model, predictor, dataset, pairs, step, progress)
-            if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
+            if not paired_bootstrap(np.stack([counts[step], counts[best]]))[0].low > 0:
                 break
             best = step
-    gain = None if best == before else paired(np.stack([counts[best], counts[before]]))[0]
+    gain = None if best == before else paired_bootstrap(np.stack([counts[best], counts[before]]))[0]
     return ScaleChoice(best, before, gain, tuple(counts)[1:], len(pairs))
 
 
