@@ -57,8 +57,13 @@ class PerImage:
 
     def add(self, matrix: Counts) -> None:
         """Take up one image's counts (C, C + 1) of (true, predicted), as in ConfusionMatrix."""
-        inner = matrix[:, :-1]
-        self._rows.append(np.stack([inner.diagonal(), matrix.sum(1), inner.sum(0)]))
+        # without the extra column, so that a prediction of void is no class's
+        inner = matrix[:, :-1]  # (C, C)
+        right = inner.diagonal()
+        true = matrix.sum(1)
+        predicted = inner.sum(0)
+        row = np.stack([right, true, predicted])  # (3, C)
+        self._rows.append(row)
 
     def merge(self, other: "PerImage") -> None:
         """Add the images of `other` after those here."""
@@ -66,17 +71,23 @@ class PerImage:
 
     def counts(self) -> Counts:
         """(N, 3, C) pixels right, true, predicted."""
-        return np.array(self._rows, np.int64).reshape(-1, 3, self._classes)
+        rows = np.array(self._rows, np.int64)
+        # reshaped, as an empty list has no axes of its own
+        return rows.reshape(-1, 3, self._classes)
 
     def mean_iou(self) -> Figures:
         """(N,) each image's mean IoU over the classes it shows or was given; NaN where all of it is
         void.
         """
-        return scores_from_counts(self.counts())[:, 0]
+        scores = scores_from_counts(self.counts())  # (N, 1 + C)
+        return scores[:, 0]
 
 
 def bootstrap(
-    images: PerImage, *, rounds: int = ROUNDS, seed: int = 0
+    images: PerImage,
+    *,
+    rounds: int = ROUNDS,
+    seed: int = 0,
 ) -> tuple[NDArray[np.float64], Figures]:
     """95 % intervals of pooled scores: mean IoU (2,) and IoU by class (2, C), lower and upper; NaN
     for absent classes.
@@ -86,19 +97,30 @@ def bootstrap(
     A class that a draw lacks is left out of that draw's mean, as always. One image alone says
     nothing of others: NaN.
     """
-    counts = images.counts()
-    bounds: Figures = np.full((2, 1 + counts.shape[2]), np.nan)
+    counts = images.counts()  # (N, 3, C)
+    columns = 1 + counts.shape[2]
+    bounds: Figures = np.full((2, columns), np.nan)
     if len(counts) > 1:
-        draws = resample(counts[None], rounds, seed)[:, 0]
-        known = ~np.isnan(draws).all(0)
-        bounds[:, known] = np.nanquantile(
-            draws[:, known], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0
+        one_model = counts[None]  # (1, N, 3, C)
+        draws = resample(one_model, rounds, seed)[:, 0]  # (R, 1 + C)
+        # NumPy warns of columns without any figure
+        absent = np.isnan(draws).all(0)
+        bounds[:, ~absent] = np.nanquantile(
+            draws[:, ~absent],
+            _interval_ends(LEVEL),
+            axis=0,
         )
-    return bounds[:, 0], bounds[:, 1:]
+    mean = bounds[:, 0]
+    by_class = bounds[:, 1:]
+    return mean, by_class
 
 
 def paired_bootstrap(
-    counts: Counts, *, comparisons: int = 1, rounds: int = ROUNDS, seed: int = 0
+    counts: Counts,
+    *,
+    comparisons: int = 1,
+    rounds: int = ROUNDS,
+    seed: int = 0,
 ) -> tuple[Difference, list[Difference]]:
     """Differences of pooled mean IoU and of each class's IoU, the first model minus the second.
 
@@ -108,16 +130,22 @@ def paired_bootstrap(
     IoU so much wider that the intervals of that many `comparisons` hold together in 95 % of cases
     (Bonferroni). One image alone: NaN.
     """
-    measured = scores_from_counts(counts.sum(1))  # (2, 1 + C)
+    pooled = counts.sum(1)  # (2, 3, C)
+    measured = scores_from_counts(pooled)  # (2, 1 + C)
     if counts.shape[1] < 2:
         draws: Figures = np.full((1, *measured.shape), np.nan)
     else:
-        draws = resample(counts, rounds, seed)
-    levels = [1 - (1 - LEVEL) / comparisons, *[LEVEL] * counts.shape[3]]
-    values = measured[0] - measured[1]
-    columns = zip(values, (draws[:, 0] - draws[:, 1]).T, levels, strict=True)
-    mean, *classes = [_difference(float(value), drawn, level) for value, drawn, level in columns]
-    return mean, classes
+        draws = resample(counts, rounds, seed)  # (R, 2, 1 + C)
+    values = measured[0] - measured[1]  # (1 + C)
+    drawn = draws[:, 0] - draws[:, 1]  # (R, 1 + C)
+    # Bonferroni: the errors of all comparisons add up to at most that of one
+    mean_level = 1 - (1 - LEVEL) / comparisons
+    mean = _difference(float(values[0]), drawn[:, 0], mean_level)
+    by_class = [
+        _difference(float(value), column, LEVEL)
+        for value, column in zip(values[1:], drawn.T[1:], strict=True)
+    ]
+    return mean, by_class
 
 
 def resample(counts: Counts, rounds: int, seed: int) -> Figures:
@@ -129,9 +157,14 @@ def resample(counts: Counts, rounds: int, seed: int) -> Figures:
     """
     models, images, *rest = counts.shape
     # as float64, in which sums below 2**53 are exact, for a matrix product
-    flat = counts.astype(np.float64).swapaxes(0, 1).reshape(images, -1)
-    pooled = np.concatenate([weights @ flat for weights in _draw_weights(images, rounds, seed)])
-    return scores_from_counts(pooled.reshape(rounds, models, *rest))
+    by_image = counts.astype(np.float64).swapaxes(0, 1)  # (N, M, 3, C)
+    flat = by_image.reshape(images, -1)  # (N, M 3 C)
+    parts = []
+    for weights in _draw_weights(images, rounds, seed):
+        parts.append(weights @ flat)
+    pooled = np.concatenate(parts)  # (R, M 3 C)
+    by_draw = pooled.reshape(rounds, models, *rest)
+    return scores_from_counts(by_draw)
 
 
 def scores_from_counts(counts: Counts | Figures) -> Figures:
@@ -140,19 +173,38 @@ def scores_from_counts(counts: Counts | Figures) -> Figures:
 
     A class in neither truth nor prediction has none (NaN) and is left out of the mean.
     """
-    right, true, predicted = np.moveaxis(counts, -2, 0)
-    iou = safe_divide(right, true + predicted - right)
-    mean = safe_divide(np.nansum(iou, -1), (~np.isnan(iou)).sum(-1))
+    right, true, predicted = np.moveaxis(counts, -2, 0)  # each (..., C)
+    union = true + predicted - right
+    iou = safe_divide(right, union)
+    # not np.nanmean, which warns where no class has a figure
+    total = np.nansum(iou, -1)
+    present = ~np.isnan(iou)
+    mean = safe_divide(total, present.sum(-1))
     return np.concatenate([mean[..., None], iou], axis=-1)
 
 
+def _interval_ends(level: float) -> tuple[float, float]:
+    """The quantiles that bound the middle share `level` of the draws."""
+    low = (1 - level) / 2
+    high = (1 + level) / 2
+    return low, high
+
+
 def _difference(value: float, draws: Figures, level: float) -> Difference:
-    draws = draws[~np.isnan(draws)]
+    # a draw may lack the class altogether
+    missing = np.isnan(draws)
+    draws = draws[~missing]
     if math.isnan(value) or not len(draws):
         return Difference(value, math.nan, math.nan, math.nan)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    sign_flips = np.mean(np.sign(draws) != np.sign(value))
-    return Difference(value, float(low), float(high), float(sign_flips))
+    low, high = np.quantile(draws, _interval_ends(level))
+    flipped = np.sign(draws) != np.sign(value)
+    sign_flips = np.mean(flipped)
+    return Difference(
+        value,
+        float(low),
+        float(high),
+        float(sign_flips),
+    )
 
 
 def _draw_weights(images: int, rounds: int, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -161,5 +213,7 @@ def _draw_weights(images: int, rounds: int, seed: int) -> Iterator[NDArray[np.fl
     even = np.full(images, 1 / images)
     step = max(1, _MAX_WEIGHTS // images)
     for start in range(0, rounds, step):
-        weights = rng.multinomial(images, even, min(step, rounds - start))
+        size = min(step, rounds - start)
+        # drawing N images with replacement is one multinomial draw of their counts
+        weights = rng.multinomial(images, even, size)  # (size, N)
         yield weights.astype(np.float64)

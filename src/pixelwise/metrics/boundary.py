@@ -39,7 +39,11 @@ class BoundaryScores:
     """
 
     def __init__(
-        self, classes: int, *, iou_width: float = IOU_WIDTH, f_width: float = F_WIDTH
+        self,
+        classes: int,
+        *,
+        iou_width: float = IOU_WIDTH,
+        f_width: float = F_WIDTH,
     ) -> None:
         self.iou_width = iou_width
         self.f_width = f_width
@@ -51,15 +55,13 @@ class BoundaryScores:
 
     def update(self, truth: Labels, labels: Labels) -> None:
         """Count one image: true and predicted class ids (H, W) uint8, void 255."""
-        labels = np.where(truth == VOID, VOID, labels).astype(np.uint8)
+        labels = np.where(truth == VOID, VOID, labels)
+        labels = labels.astype(np.uint8)
         diagonal = float(np.hypot(*truth.shape))
-        width = max(1, round(self.iou_width * diagonal))
-        true_rim = _rim(truth, width)
-        predicted_rim = _rim(labels, width)
-        intersection = self._by_class(truth[true_rim & predicted_rim & (truth == labels)])
-        either = self._by_class(truth[true_rim]) + self._by_class(labels[predicted_rim])
-        self._rims += intersection, either - intersection
-        self._count_outlines(truth, labels, max(1, round(self.f_width * diagonal)))
+        iou_reach = max(1, round(self.iou_width * diagonal))
+        f_reach = max(1, round(self.f_width * diagonal))
+        self._count_rims(truth, labels, iou_reach)
+        self._count_outlines(truth, labels, f_reach)
 
     def merge(self, other: "BoundaryScores") -> None:
         """Add the images of `other`, counted with the same widths."""
@@ -77,42 +79,69 @@ class BoundaryScores:
         """Boundary F by class; NaN where neither truth nor prediction has an outline of the
         class.
         """
-        shares = np.nan_to_num(safe_divide(self._hits, self._outlines))  # precision, recall
-        scores = np.nan_to_num(safe_divide(2 * shares.prod(0), shares.sum(0)))
-        return np.where(self._outlines.any(0), scores, np.nan)
+        shares = safe_divide(self._hits, self._outlines)  # (2, C): precision, recall
+        # one outline alone is a miss, not an absent class: 0
+        shares = np.nan_to_num(shares)
+        products = 2 * shares.prod(0)
+        sums = shares.sum(0)
+        scores = safe_divide(products, sums)
+        scores = np.nan_to_num(scores)
+        present = self._outlines.any(0)
+        return np.where(present, scores, np.nan)
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """Everything as JSON values; by-class figures are keyed by name, null where the class has
         none.
         """
         result: dict[str, object] = {}
-        for key, values, width in (
+        figures = (
             ("boundary_iou", self.iou, self.iou_width),
             ("boundary_f", self.f, self.f_width),
-        ):
-            result[key] = dict(zip(names, map(json_number, values), strict=True))
+        )
+        for key, values, width in figures:
+            numbers = map(json_number, values)
+            result[key] = dict(zip(names, numbers, strict=True))
             result[f"mean_{key}"] = json_number(nan_mean(values))
             result[f"{key}_width"] = width
         return result
 
+    def _count_rims(self, truth: Labels, labels: Labels, reach: int) -> None:
+        true_rim = _rim(truth, reach)
+        predicted_rim = _rim(labels, reach)
+        agree = true_rim & predicted_rim & (truth == labels)
+        intersection = self._by_class(truth[agree])
+        true = self._by_class(truth[true_rim])
+        predicted = self._by_class(labels[predicted_rim])
+        union = true + predicted - intersection
+        self._rims += intersection, union
+
     def _count_outlines(self, truth: Labels, labels: Labels, reach: int) -> None:
-        outlines = [
-            np.where(find_edges(ids), ids, VOID).astype(np.uint8) for ids in (labels, truth)
-        ]
+        predicted_outline = _outline(labels)
+        true_outline = _outline(truth)
         for first in range(0, self._classes, _CLASSES_AT_ONCE):
-            bit_of = _bits_of_classes(first, min(first + _CLASSES_AT_ONCE, self._classes))
-            bits = [bit_of[ids] for ids in outlines]
-            for side, ids in enumerate(outlines):
-                around = reduce_window(bits[1 - side], reach, np.bitwise_or)
-                near = (bits[side] & around) != 0
-                self._hits[side] += self._by_class(ids[near])
-        self._outlines += np.stack([self._by_class(ids) for ids in outlines])
+            stop = min(first + _CLASSES_AT_ONCE, self._classes)
+            bit_of = _bits_of_classes(first, stop)
+            predicted_bits = bit_of[predicted_outline]
+            true_bits = bit_of[true_outline]
+            near_true = _shares_bit(predicted_bits, true_bits, reach)
+            near_predicted = _shares_bit(true_bits, predicted_bits, reach)
+            self._hits[0] += self._by_class(predicted_outline[near_true])
+            self._hits[1] += self._by_class(true_outline[near_predicted])
+        self._outlines[0] += self._by_class(predicted_outline)
+        self._outlines[1] += self._by_class(true_outline)
 
     def _by_class(self, ids: Labels) -> Counts:
-        return np.bincount(ids.reshape(-1), minlength=256)[: self._classes]
+        flat = ids.reshape(-1)
+        # all 256 values, so that void has a place, which is cut off with the slice
+        counts = np.bincount(flat, minlength=256)
+        return counts[: self._classes]
 
 
-def reduce_window(values: NDArray[Number], reach: int, join: np.ufunc) -> NDArray[Number]:
+def reduce_window(
+    values: NDArray[Number],
+    reach: int,
+    join: np.ufunc,
+) -> NDArray[Number]:
     """`join` (maximum, minimum or bitwise_or) over the square of 2 `reach` + 1 pixels around each
     pixel of (H, W).
 
@@ -120,13 +149,17 @@ def reduce_window(values: NDArray[Number], reach: int, join: np.ufunc) -> NDArra
     `reach`, a seventh of that of scipy.ndimage.maximum_filter, which takes one axis's pixels one by
     one (480 x 640, reach 16), and bits are joined as well.
     """
+    side = 2 * reach + 1
+    border = ((reach, reach), (0, 0))
     for axis in (0, 1):
         values = np.moveaxis(values, axis, 0)
         # an edge that stands twice changes no such join
-        values = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+        values = np.pad(values, border, mode="edge")
+        # pixels that each value already stands for
         span = 1
-        while span < 2 * reach + 1:
-            step = min(span, 2 * reach + 1 - span)
+        while span < side:
+            # windows may overlap in the last round, as joining twice changes nothing
+            step = min(span, side - span)
             values = join(values[:-step], values[step:])
             span = span + step
         values = np.moveaxis(values, 0, axis)
@@ -145,14 +178,31 @@ def near_border(labels: Labels, reach: int) -> NDArray[np.bool_]:
 
 def _bits_of_classes(start: int, stop: int) -> NDArray[Any]:
     """By label, 0 to 255: a bit for each class from `start` to before `stop`, none for others."""
+    positions = np.arange(stop - start, dtype=np.uint64)
     bits = np.zeros(256, np.uint64)
-    bits[start:stop] = np.uint64(1) << np.arange(stop - start, dtype=np.uint64)
-    return bits.astype(np.min_scalar_type(int(bits.max())))
+    bits[start:stop] = np.uint64(1) << positions
+    # the narrowest type: few classes take an eighth of the memory that 64 take
+    highest = int(bits.max())
+    return bits.astype(np.min_scalar_type(highest))
+
+
+def _outline(ids: Labels) -> Labels:
+    """The ids on the pixels that border another label, void elsewhere."""
+    edges = find_edges(ids)
+    return np.where(edges, ids, VOID).astype(np.uint8)
+
+
+def _shares_bit(bits: NDArray[Any], others: NDArray[Any], reach: int) -> NDArray[np.bool_]:
+    """(H, W): whether a pixel has a bit that one of `others` within `reach` has as well."""
+    around = reduce_window(others, reach, np.bitwise_or)
+    shared: NDArray[np.bool_] = (bits & around) != 0
+    return shared
 
 
 def _rim(labels: Labels, reach: int) -> NDArray[np.bool_]:
     """(H, W): whether another label or the outside of the image lies within `reach` pixels."""
     rim = near_border(labels, reach)
+    # beyond the image nothing is of the class (Cheng et al. 2021, the authors' code)
     rim[:reach] = True
     rim[-reach:] = True
     rim[:, :reach] = True

@@ -30,10 +30,14 @@ class Reliability:
         of one shape.
         """
         # a confidence of exactly 1 belongs to the last bin
-        index = np.minimum((confidence * BINS).astype(np.intp), BINS - 1).reshape(-1)
+        bins = (confidence * BINS).astype(np.intp)
+        index = np.minimum(bins, BINS - 1).reshape(-1)
+        right = right.reshape(-1)
+        weights = confidence.reshape(-1)
         self.pixels += np.bincount(index, minlength=BINS)
-        self._right += np.bincount(index[right.reshape(-1)], minlength=BINS)
-        self._confidence += np.bincount(index, confidence.reshape(-1), minlength=BINS)
+        self._right += np.bincount(index[right], minlength=BINS)
+        # bincount adds in float64, whatever the weights are
+        self._confidence += np.bincount(index, weights, minlength=BINS)
 
     def merge(self, other: "Reliability") -> None:
         """Add the pixels of `other`."""
@@ -56,14 +60,20 @@ class Reliability:
         """Expected calibration error: the mean over pixels of their bin's |confidence - share
         right| (equation 3).
         """
-        return float(np.abs(self._right - self._confidence).sum() / max(1, self.pixels.sum()))
+        # n |confidence - accuracy| of a bin is the difference of its two sums
+        gaps = np.abs(self._right - self._confidence)
+        pixels = max(1, self.pixels.sum())
+        return float(gaps.sum() / pixels)
 
     def as_dict(self) -> dict[str, object]:
         """JSON values: the error, and of each bin its pixels, mean confidence and share right, null
         where empty.
         """
         rows = zip(
-            self.pixels.tolist(), self.confidence.tolist(), self.accuracy.tolist(), strict=True
+            self.pixels.tolist(),
+            self.confidence.tolist(),
+            self.accuracy.tolist(),
+            strict=True,
         )
         return {
             "expected_calibration_error": round(self.error, 6),
@@ -85,12 +95,20 @@ def fit_temperature(logits: NDArray[np.float32], target: NDArray[np.intp]) -> fl
     The negative log-likelihood is convex in 1 / T, so that a bounded search finds its one minimum.
     Source: Guo, Pleiss, Sun, Weinberger, ICML 2017, section 4.2.
     """
-    shifted = logits - logits.max(1, keepdims=True)  # (N, C), so that no power overflows
-    of_truth = np.take_along_axis(shifted, target[:, None], 1).mean(dtype=np.float64)
+    # so that no power overflows
+    shifted = logits - logits.max(1, keepdims=True)  # (N, C)
+    true_logits = np.take_along_axis(shifted, target[:, None], 1)  # (N, 1)
+    true_mean = true_logits.mean(dtype=np.float64)
 
     def negative_log_likelihood(inverse: float) -> float:
-        sums = np.exp(shifted * np.float32(inverse)).sum(1)
-        return float(np.log(sums).mean(dtype=np.float64) - inverse * of_truth)
+        powers = np.exp(shifted * np.float32(inverse))
+        log_sums = np.log(powers.sum(1))  # (N,)
+        log_mean = log_sums.mean(dtype=np.float64)
+        return float(log_mean - inverse * true_mean)
+
+    def rank(inverse: float) -> tuple[float, float]:
+        # of equally likely ones the largest inverse
+        return negative_log_likelihood(inverse), -inverse
 
     lowest, highest = TEMPERATURES
     ends = (1 / highest, 1 / lowest)
@@ -102,4 +120,5 @@ def fit_temperature(logits: NDArray[np.float32], target: NDArray[np.intp]) -> fl
     )
     # logits that are always right: no inverse is best, and the search stops where float32 sees none
     candidates = [float(search.x), *ends]
-    return 1 / min(candidates, key=lambda inverse: (negative_log_likelihood(inverse), -inverse))
+    best = min(candidates, key=rank)
+    return 1 / best

@@ -35,9 +35,13 @@ class ConfusionMatrix:
         labels = labels.reshape(-1)
         counted = target != VOID
         rows = target[counted].long()
+        # void, 255, goes to the extra column
         columns = labels[counted].long().clamp(max=self.classes)
-        pairs = torch.bincount(rows * size + columns, minlength=self.classes * size)
-        added: Counts = pairs.reshape(self.classes, size).cpu().numpy()
+        # one number a pair: a single bincount, on the device where the labels are
+        pairs = rows * size + columns
+        flat = torch.bincount(pairs, minlength=self.classes * size)
+        table = flat.reshape(self.classes, size)
+        added: Counts = table.cpu().numpy()
         self.counts += added
         self.images += images
         self.pixels += target.numel()
@@ -51,7 +55,9 @@ class ConfusionMatrix:
 
     def scores(self) -> "Scores":
         """The figures of everything added so far."""
-        void = 1 - self.counts.sum() / self.pixels if self.pixels else 0.0
+        void = 0.0
+        if self.pixels:
+            void = 1 - self.counts.sum() / self.pixels
         return Scores(self.counts.copy(), self.images, float(void))
 
 
@@ -64,26 +70,33 @@ class Scores:
     t_i = sum_j n_ij.
     """
 
-    counts: Counts
+    counts: Counts  # (C, C + 1)
     images: int
     void_fraction: float
 
     @property
+    def _inner(self) -> Counts:
+        """(C, C), without the predictions of void."""
+        return self.counts[:, :-1]
+
+    @property
     def _hits(self) -> Counts:
-        return np.asarray(self.counts[:, :-1].diagonal())
+        return np.asarray(self._inner.diagonal())
 
     @property
     def _truth(self) -> Counts:
+        # with the extra column: what is taken for void is still of its class
         return np.asarray(self.counts.sum(axis=1))
 
     @property
     def _predicted(self) -> Counts:
-        return np.asarray(self.counts[:, :-1].sum(axis=0))
+        return np.asarray(self._inner.sum(axis=0))
 
     @property
     def iou(self) -> Figures:
         """n_ii / (t_i + predicted_i - n_ii), by class."""
-        return safe_divide(self._hits, self._truth + self._predicted - self._hits)
+        union = self._truth + self._predicted - self._hits
+        return safe_divide(self._hits, union)
 
     @property
     def dice(self) -> Figures:
@@ -112,7 +125,9 @@ class Scores:
     @property
     def pixel_accuracy(self) -> float:
         """Share of pixels, void left out, that are right."""
-        return float(safe_divide(self._hits.sum(), self.counts.sum()))
+        right = self._hits.sum()
+        total = self.counts.sum()
+        return float(safe_divide(right, total))
 
     @property
     def mean_accuracy(self) -> float:
@@ -123,7 +138,10 @@ class Scores:
     def frequency_weighted_iou(self) -> float:
         """`iou` weighted by each class's share of the true pixels."""
         total = self._truth.sum()
-        return float(np.nansum(self._truth * self.iou) / total) if total else float("nan")
+        if not total:
+            return float("nan")
+        weighted = self._truth * self.iou
+        return float(np.nansum(weighted) / total)
 
     def most_confused(
         self, names: tuple[str, ...], count: int = 8
@@ -131,23 +149,27 @@ class Scores:
         """The pairs of classes that cost the most pixels, with the share of the true class's pixels
         that went there.
         """
-        lost = self.counts[:, :-1].copy()
+        lost = self._inner.copy()
         np.fill_diagonal(lost, 0)
+        # stable, so that ties stand in the classes' order on every machine
         order = np.argsort(-lost, axis=None, kind="stable")[:count]
-        pairs = [
-            (int(i), int(j))
-            for i, j in zip(*np.unravel_index(order, lost.shape), strict=True)
-            if lost[i, j]
-        ]
-        return [
-            {
-                "truth": names[i],
-                "taken_for": names[j],
-                "pixels": int(lost[i, j]),
-                "share": round(float(lost[i, j] / self._truth[i]), 6),
-            }
-            for i, j in pairs
-        ]
+        truths, predictions = np.unravel_index(order, lost.shape)
+        truth_pixels = self._truth
+        rows: list[dict[str, str | int | float]] = []
+        for truth, predicted in zip(truths, predictions, strict=True):
+            pixels = lost[truth, predicted]
+            if not pixels:
+                continue
+            share = float(pixels / truth_pixels[truth])
+            rows.append(
+                {
+                    "truth": names[truth],
+                    "taken_for": names[predicted],
+                    "pixels": int(pixels),
+                    "share": round(share, 6),
+                }
+            )
+        return rows
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """Everything as JSON values; by-class figures are keyed by name, null where the class is
@@ -155,7 +177,8 @@ class Scores:
         """
 
         def by_class(values: Figures) -> dict[str, float | None]:
-            return dict(zip(names, map(json_number, values), strict=True))
+            numbers = map(json_number, values)
+            return dict(zip(names, numbers, strict=True))
 
         return {
             "classes": list(names),
@@ -167,7 +190,7 @@ class Scores:
             "dice": by_class(self.dice),
             "precision": by_class(self.precision),
             "recall": by_class(self.recall),
-            "confusion_matrix": self.counts[:, :-1].tolist(),
+            "confusion_matrix": self._inner.tolist(),
             "predicted_as_none_of_them": self.counts[:, -1].tolist(),
             "most_confused": self.most_confused(names),
             "images": self.images,
@@ -177,10 +200,16 @@ class Scores:
 
 def json_number(value: float) -> float | None:
     """A figure as JSON holds it: rounded, null for NaN."""
-    return None if np.isnan(value) else round(float(value), 6)
+    # JSON knows no NaN; Python would write one that other readers reject
+    if np.isnan(value):
+        return None
+    return round(float(value), 6)
 
 
-def safe_divide(above: Counts | Figures | np.int64, below: Counts | Figures | np.int64) -> Figures:
+def safe_divide(
+    above: Counts | Figures | np.int64,
+    below: Counts | Figures | np.int64,
+) -> Figures:
     """`above` / `below` element by element, NaN where `below` is 0."""
     above = np.asarray(above, dtype=np.float64)
     below = np.asarray(below, dtype=np.float64)
@@ -191,4 +220,7 @@ def safe_divide(above: Counts | Figures | np.int64, below: Counts | Figures | np
 
 def nan_mean(values: Figures) -> float:
     """The mean over the classes that have a figure; NaN where none has."""
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+    # np.nanmean warns of an empty mean
+    if np.isnan(values).all():
+        return float("nan")
+    return float(np.nanmean(values))

@@ -36,10 +36,13 @@ class NearBorders:
         previous = 0
         for row, distance in enumerate(DISTANCES):
             # a window of windows: what the next distance adds to the one before
-            highest = reduce_window(highest, distance - previous, np.maximum)
-            lowest = reduce_window(lowest, distance - previous, np.minimum)
+            step = distance - previous
+            highest = reduce_window(highest, step, np.maximum)
+            lowest = reduce_window(lowest, step, np.minimum)
             near = highest != lowest
-            self._near[row] += (near & counted).sum(), (near & wrong).sum()
+            near_counted = near & counted
+            near_wrong = near & wrong
+            self._near[row] += near_counted.sum(), near_wrong.sum()
             previous = distance
 
     def merge(self, other: "NearBorders") -> None:
@@ -51,20 +54,20 @@ class NearBorders:
         """For each distance: the share of all wrong pixels and of all pixels that lie there, and
         the share wrong.
         """
-        shares = zip(
-            safe_divide(self._near, self._all),
-            safe_divide(self._near[:, 1], self._near[:, 0]),
-            strict=True,
-        )
-        return [
-            {
-                "within": distance,
-                "of_wrong": json_number(of_wrong),
-                "of_all": json_number(of_all),
-                "wrong": json_number(wrong),
-            }
-            for distance, ((of_all, of_wrong), wrong) in zip(DISTANCES, shares, strict=True)
-        ]
+        shares = safe_divide(self._near, self._all)  # (distances, 2): of all, of the wrong pixels
+        error_rates = safe_divide(self._near[:, 1], self._near[:, 0])
+        rows: list[dict[str, float | None]] = []
+        for row, distance in enumerate(DISTANCES):
+            of_all, of_wrong = shares[row]
+            rows.append(
+                {
+                    "within": distance,
+                    "of_wrong": json_number(of_wrong),
+                    "of_all": json_number(of_all),
+                    "wrong": json_number(error_rates[row]),
+                }
+            )
+        return rows
 
 
 class BySize:
@@ -82,27 +85,14 @@ class BySize:
 
     def update(self, truth: Labels, labels: Labels) -> None:
         """Count one image: true and predicted class ids (H, W) uint8."""
-        labels = np.where(truth == VOID, VOID, labels).astype(np.uint8)
-        regions = label_regions(truth)
-        predictions = label_regions(labels)
-        # a stretch is a run of pixels, in reading order, of one pair of regions
-        pairs = (regions * (predictions.max() + 1) + predictions).reshape(-1)
-        starts = np.flatnonzero(np.diff(pairs, prepend=-1))
-        lengths = np.diff(starts, append=pairs.size)
-        region = regions.reshape(-1)[starts]
-        prediction = predictions.reshape(-1)[starts]
-        label = truth.reshape(-1)[starts]
-        right = (label == labels.reshape(-1)[starts]) & (label != VOID)
-
-        sizes = np.bincount(region, lengths)
-        shared_errors = _share_errors(region, prediction, right, lengths)
-        hits = np.bincount(region[right], lengths[right], minlength=len(sizes))
-        counted = np.zeros(len(sizes), bool)
-        counted[region[label != VOID]] = True
-        iou = hits[counted] / (sizes + shared_errors)[counted]
-        kind = np.digitize(sizes[counted], SIZES) - 1
-        for column, weights in enumerate((None, iou, iou == 0)):
-            self._sums[:, column] += np.bincount(kind, weights, minlength=len(SIZES))
+        labels = np.where(truth == VOID, VOID, labels)
+        labels = labels.astype(np.uint8)
+        sizes, iou = _region_scores(truth, labels)
+        kind = np.digitize(sizes, SIZES) - 1
+        missed = iou == 0
+        self._sums[:, 0] += np.bincount(kind, minlength=len(SIZES))
+        self._sums[:, 1] += np.bincount(kind, iou, minlength=len(SIZES))
+        self._sums[:, 2] += np.bincount(kind, missed, minlength=len(SIZES))
 
     def merge(self, other: "BySize") -> None:
         """Add the regions of `other`."""
@@ -112,20 +102,20 @@ class BySize:
         """For each size: from how many pixels on, regions, their mean IoU, and the share of which
         nothing is found.
         """
-        return [
-            {
-                "from": least,
-                "regions": int(count),
-                "mean_iou": json_number(iou),
-                "missed": json_number(missed),
-            }
-            for least, count, (iou, missed) in zip(
-                SIZES,
-                self._sums[:, 0],
-                safe_divide(self._sums[:, 1:], self._sums[:, :1]),
-                strict=True,
+        counts = self._sums[:, 0]
+        means = safe_divide(self._sums[:, 1:], self._sums[:, :1])  # (sizes, 2)
+        rows: list[dict[str, float | None]] = []
+        for row, least in enumerate(SIZES):
+            iou, missed = means[row]
+            rows.append(
+                {
+                    "from": least,
+                    "regions": int(counts[row]),
+                    "mean_iou": json_number(iou),
+                    "missed": json_number(missed),
+                }
             )
-        ]
+        return rows
 
 
 def label_regions(labels: Labels) -> NDArray[np.int64]:
@@ -139,24 +129,70 @@ def label_regions(labels: Labels) -> NDArray[np.int64]:
     """
     starts = np.ones(labels.shape, bool)
     starts[:, 1:] = labels[:, 1:] != labels[:, :-1]
-    stretch = (np.cumsum(starts) - 1).reshape(labels.shape)
+    stretch = np.cumsum(starts) - 1
+    stretch = stretch.reshape(labels.shape)  # (H, W): numbers of stretches
     # where two stretches of one label begin to lie on each other
-    touch = (labels[1:] == labels[:-1]) & (starts[1:] | starts[:-1])
+    same = labels[1:] == labels[:-1]
+    either_starts = starts[1:] | starts[:-1]
+    touch = same & either_starts
     above = stretch[:-1][touch]
     below = stretch[1:][touch]
-    root = np.arange(stretch[-1, -1] + 1)
+    root = _join_stretches(above, below, stretch[-1, -1] + 1)
+    # each group's root is its lowest stretch: numbered in reading order
+    is_root = root == np.arange(len(root))
+    numbers = np.cumsum(is_root) - 1
+    regions: NDArray[np.int64] = numbers[root][stretch]
+    return regions
+
+
+def _join_stretches(
+    above: NDArray[np.int64],
+    below: NDArray[np.int64],
+    count: int,
+) -> NDArray[np.int64]:
+    """By stretch, of `count`: the lowest number in its group, where those of each pair touch."""
+    root = np.arange(count)
     while len(above):
-        higher = np.maximum(root[above], root[below])
-        lower = np.minimum(root[above], root[below])
+        above_root = root[above]
+        below_root = root[below]
+        higher = np.maximum(above_root, below_root)
+        lower = np.minimum(above_root, below_root)
+        # unbuffered: several pairs may lower the same root
         np.minimum.at(root, higher, lower)
+        # pointer jumping halves the way to the root each time
         while (root != root[root]).any():
             root = root[root]
         apart = root[above] != root[below]
         above = above[apart]
         below = below[apart]
-    numbers = np.cumsum(root == np.arange(len(root))) - 1
-    regions: NDArray[np.int64] = numbers[root][stretch]
-    return regions
+    return root
+
+
+def _region_scores(truth: Labels, labels: Labels) -> tuple[Figures, Figures]:
+    """Pixels and IoU of each region of the truth that is not void."""
+    regions = label_regions(truth)
+    predictions = label_regions(labels)
+    # a stretch is a run of pixels, in reading order, of one pair of regions: there are far fewer
+    # of them than pixels
+    pairs = regions * (predictions.max() + 1) + predictions
+    flat_pairs = pairs.reshape(-1)
+    starts = np.flatnonzero(np.diff(flat_pairs, prepend=-1))
+    lengths = np.diff(starts, append=flat_pairs.size)
+    region = regions.reshape(-1)[starts]
+    prediction = predictions.reshape(-1)[starts]
+    label = truth.reshape(-1)[starts]
+    predicted_label = labels.reshape(-1)[starts]
+    valid = label != VOID
+    right = (label == predicted_label) & valid
+
+    sizes = np.bincount(region, lengths)
+    shared_errors = _share_errors(region, prediction, right, lengths)
+    hits = np.bincount(region[right], lengths[right], minlength=len(sizes))
+    counted = np.zeros(len(sizes), bool)
+    counted[region[valid]] = True
+    union = sizes + shared_errors
+    iou = hits[counted] / union[counted]
+    return sizes[counted], iou
 
 
 def _share_errors(
@@ -169,8 +205,13 @@ def _share_errors(
     their right pixels in true regions.
     """
     predicted = np.bincount(prediction, lengths)
-    used = np.bincount(prediction[right], lengths[right], minlength=len(predicted))
-    wrong_per_right = np.nan_to_num(safe_divide(predicted - used, used))
-    shares = lengths[right] * wrong_per_right[prediction[right]]
-    errors = np.bincount(region[right], shares, minlength=int(region.max()) + 1)
+    right_lengths = lengths[right]
+    right_prediction = prediction[right]
+    used = np.bincount(right_prediction, right_lengths, minlength=len(predicted))
+    wrong_per_right = safe_divide(predicted - used, used)
+    # a predicted region without a right pixel meets no region of its class: shared with none
+    wrong_per_right = np.nan_to_num(wrong_per_right)
+    shares = right_lengths * wrong_per_right[right_prediction]
+    count = int(region.max()) + 1
+    errors = np.bincount(region[right], shares, minlength=count)
     return errors.astype(np.float64)

@@ -2,6 +2,7 @@
 believes them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ BORDER_TOLERANCE = 1 / 300
 
 # No model is taken to be surer than this.
 MIN_PROBABILITY = 1e-4
+
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,40 @@ def find_suspect_regions(
     found the most planted errors on the validation images of CamVid.
     """
     of_label = _label_probability(labels, probabilities)  # (H, W)
-    cross_entropy = -np.log(np.maximum(of_label, MIN_PROBABILITY))
+    cross_entropy = -np.log(np.maximum(of_label, MIN_PROBABILITY))  # (H, W)
     wrong = (probabilities.max(axis=0) > of_label) & (labels != VOID)
-    rim = max(1, round(BORDER_TOLERANCE * float(np.hypot(*labels.shape))))
+    diagonal = float(np.hypot(*labels.shape))
+    rim = max(1, round(BORDER_TOLERANCE * diagonal))
     issues = []
     for label in np.unique(labels[wrong]).tolist():
-        parts = wrong & (labels == label)
-        core = ndimage.binary_erosion(parts, iterations=rim, border_value=1)
-        regions, _ = ndimage.label(parts)
-        for number, window in enumerate(ndimage.find_objects(regions), 1):
-            mask = regions[window] == number
-            inner = mask & core[window]
-            if inner.any():
-                score = float(cross_entropy[window][inner].mean() * np.count_nonzero(inner) ** 0.25)
-                means = probabilities[:, *window][:, inner].mean(axis=1, dtype=np.float64)
-                issues.append(_describe(label, window, mask, means, score))
+        suspect = wrong & (labels == label)
+        for window, mask, inner in _split_regions(suspect, rim):
+            entropies = cross_entropy[window][inner]
+            score = float(entropies.mean() * len(entropies) ** 0.25)
+            in_window = probabilities[:, *window]  # (C, h, w)
+            # float64: a mean of many float32 would depend on their order
+            means = in_window[:, inner].mean(axis=1, dtype=np.float64)  # (C,)
+            issue = _describe(label, window, mask, means, score)
+            issues.append(issue)
     return sorted(issues, key=lambda issue: -issue.score)
+
+
+def _split_regions(
+    pixels: NDArray[np.bool_], rim: int
+) -> Iterator[tuple[Window, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Of each connected region of (H, W) that has a core: its window, and inside it the region and
+    the core, which is more than `rim` pixels from any pixel of no region.
+    """
+    # the image's frame is no border of a region: what lies beyond counts as inside
+    core = ndimage.binary_erosion(pixels, iterations=rim, border_value=1)
+    regions, _ = ndimage.label(pixels)
+    windows = ndimage.find_objects(regions)
+    for number, window in enumerate(windows, 1):
+        # another region may reach into the window
+        mask = regions[window] == number
+        inner = mask & core[window]
+        if inner.any():
+            yield window, mask, inner
 
 
 def outline_region(issue: LabelIssue, size: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -92,20 +113,22 @@ def _label_probability(
     labels: NDArray[np.uint8], probabilities: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """(H, W) probability of each pixel's label; that of class 0 where it is void."""
-    index = np.where(labels == VOID, 0, labels).astype(np.intp)[None]
-    of_label = np.take_along_axis(probabilities, index, 0)[0]
+    valid = np.where(labels == VOID, 0, labels)
+    index = valid.astype(np.intp)[None]  # (1, H, W)
+    of_label = np.take_along_axis(probabilities, index, 0)[0]  # (H, W)
     result: NDArray[np.float32] = of_label.astype(np.float32)
     return result
 
 
 def _describe(
     label: int,
-    window: tuple[slice, slice],
+    window: Window,
     mask: NDArray[np.bool_],
     means: NDArray[np.float64],
     score: float,
 ) -> LabelIssue:
     """A region's issue, from the mean probability of each class in its core."""
+    # never its own label: a class that leads pixel by pixel need not lead in the mean
     means[label] = -1
     predicted = int(means.argmax())
     rows, columns = window
