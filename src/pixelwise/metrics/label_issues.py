@@ -73,7 +73,10 @@ def find_suspect_regions(
         suspect = wrong & (labels == label)
         for window, mask, inner in _split_regions(suspect, rim):
             entropies = cross_entropy[window][inner]
-            score = float(entropies.mean() * len(entropies) ** 0.25)
+            # a NumPy integer, whose root is float64, where that of a Python int would be rounded
+            # to the mean's float32
+            pixels = np.count_nonzero(inner)
+            score = float(entropies.mean() * pixels**0.25)
             in_window = probabilities[:, *window]  # (C, h, w)
             # float64: a mean of many float32 would depend on their order
             means = in_window[:, inner].mean(axis=1, dtype=np.float64)  # (C,)
