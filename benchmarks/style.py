@@ -32,8 +32,9 @@ from style_course import Course, resized
 from pixelwise.io.atomic import atomic
 from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import load_network
+from pixelwise.style_transfer.levels import resize
 from pixelwise.style_transfer.objective import Objective
-from pixelwise.style_transfer.optimization import resize, transfer_style
+from pixelwise.style_transfer.optimization import transfer_style
 
 DEFAULT = StyleConfig(bfloat16=True)
 COURSE = replace(DEFAULT, levels=1, rate=0.3, inside=False)

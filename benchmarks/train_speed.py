@@ -22,7 +22,7 @@ from torch import nn
 
 from pixelwise.malloc import retain_memory
 from pixelwise.models.registry import build_model
-from pixelwise.models.upsampling import TransposedConv2d
+from pixelwise.models.transposed_conv import TransposedConv2d
 from pixelwise.training.precision import choose_precision
 
 NETWORKS = (("unet", "tf_efficientnet_lite0"), ("unet", "resnet18"), ("fcn32s", "resnet18"))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 import pixelwise
 from pixelwise.malloc import retain_memory
-from pixelwise.models.upsampling import TransposedConv2d
+from pixelwise.models.transposed_conv import TransposedConv2d
 
 SHAPES = {
     (21, 32, 64): (10, 15),

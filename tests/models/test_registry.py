@@ -19,7 +19,7 @@ from pixelwise.models.encoder import Encoder
 from pixelwise.models.pretrained import PACKAGES, load_weights
 from pixelwise.models.registry import DECODERS, build_segmenter
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.models.upsampling import bilinear_kernel, bilinear_transposed_conv
+from pixelwise.models.transposed_conv import bilinear_kernel
 
 ENCODERS = [
     "tf_efficientnet_lite0",
@@ -118,17 +118,6 @@ def test_the_fcn_adds_the_skip_scores() -> None:
     fused = coarse + decoder.scores["16"](features[16])  # type: ignore
     expected = F.conv_transpose2d(fused, decoder.upsample.weight, stride=16, padding=8)  # type: ignore
     assert torch.allclose(decoder(features), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("stride", [2, 4, 8, 16, 32])
-def test_an_upsampling_starts_as_bilinear_interpolation(stride: int) -> None:
-    x = torch.rand(1, 3, 6, 7)
-    with torch.no_grad():
-        found = bilinear_transposed_conv(3, 3, stride)(x)
-    expected = F.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
-    inner = slice(stride, -stride)
-    assert found.shape == expected.shape
-    assert torch.allclose(found[..., inner, inner], expected[..., inner, inner], atol=1e-5)
 
 
 def test_normalisation_is_that_of_the_encoder_and_travels_with_the_model() -> None:

@@ -90,12 +90,13 @@ def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = F
     import torch
     from safetensors.torch import save_file
 
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    if half:
-        for name, value in state.items():
-            if value.is_floating_point():
-                in_decoder = name.startswith("decoder.")
-                state[name] = value.to(torch.bfloat16 if in_decoder else torch.float16)
+    state = {}
+    for name, value in model.state_dict().items():
+        tensor = value.detach().cpu().contiguous()
+        if half and tensor.is_floating_point():
+            in_decoder = name.startswith("decoder.")
+            tensor = tensor.to(torch.bfloat16 if in_decoder else torch.float16)
+        state[name] = tensor
     with atomic(path) as draft:
         try:
             save_file(state, draft, metadata={HEADER_KEY: header.to_json()})
@@ -179,7 +180,7 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
 
 def _check_no_pickle(path: Path) -> None:
     with path.open("rb") as file:
-        start = file.read(2)
+        start = file.read(2)  # no more: the file may be large, or no file of tensors at all
     # torch.save's zip, and the pickle protocols 2 to 5
     if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise ModelError(

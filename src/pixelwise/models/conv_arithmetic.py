@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pixelwise.errors import ConfigError
 
+# By field of Geometry.
 _LEAST = {"kernel": 1, "stride": 1, "dilation": 1, "padding": 0, "output_padding": 0}
 
 
@@ -28,8 +29,9 @@ class Geometry:
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} {getattr(self, name)}: must be at least {least}")
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"{name} {value}: must be at least {least}")
         if self.output_padding and self.output_padding >= max(self.stride, self.dilation):
             raise ConfigError(
                 f"output_padding {self.output_padding} with stride {self.stride} and dilation "
@@ -48,6 +50,7 @@ class Geometry:
 
         Raises ConfigError where that is below 1.
         """
+        # pixels over which the kernel can be moved
         space = size + 2 * self.padding - self.effective_kernel
         if size < 1 or space < 0:
             raise ConfigError(
@@ -84,6 +87,7 @@ class Geometry:
         `output`. Raises ConfigError where none does.
         """
         unpadded = Geometry(self.kernel, self.stride, self.padding, self.dilation)
+        # as many sizes as the stride, or the dilation, are mapped to one (section 4.6)
         missing = output - unpadded.transposed_output(size)
         limit = max(self.stride, self.dilation)
         if not 0 <= missing < limit:
@@ -103,5 +107,7 @@ def upsampling_geometry(factor: int, *, padding: int | None = None) -> Geometry:
     """
     if factor < 1:
         raise ConfigError(f"factor {factor}: must be at least 1")
-    padding = factor // 2 if padding is None else padding
-    return Geometry(kernel=2 * padding + factor, stride=factor, padding=padding)
+    if padding is None:
+        padding = factor // 2
+    kernel = 2 * padding + factor
+    return Geometry(kernel=kernel, stride=factor, padding=padding)

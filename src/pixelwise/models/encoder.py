@@ -44,11 +44,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.name = name
         self.net, self.channels = _create_network(name)
-        norms = (
-            nn.Identity() if plain else nn.BatchNorm2d(channels)
-            for channels in self.channels.values()
-        )
-        self.norms = nn.ModuleList(norms)
+        self.norms = nn.ModuleList()
+        for channels in self.channels.values():
+            # an identity where there is none, so that stages keep their numbers in the state dict
+            norm = nn.Identity() if plain else nn.BatchNorm2d(channels)
+            self.norms.append(norm)
         config = timm.get_pretrained_cfg(name) if is_model(name) else None
         self.mean = tuple(getattr(config, "mean", None) or _IMAGENET_MEAN)
         self.std = tuple(getattr(config, "std", None) or _IMAGENET_STD)
@@ -63,8 +63,10 @@ class Encoder(nn.Module):
         """Normalised (N, 3, H, W) to {stride: (N, channels, ceil(H / stride), ceil(W /
         stride))}.
         """
-        maps = zip(self.channels, self.norms, self.net(images), strict=True)
-        features = {stride: norm(feature) for stride, norm, feature in maps}
+        maps = self.net(images)  # of each stride, finest first
+        features = {}
+        for stride, norm, feature in zip(self.channels, self.norms, maps, strict=True):
+            features[stride] = norm(feature)
         pool_indices = {stride: pool.indices for stride, pool in self._pools.items()}
         return Features(features, pool_indices)
 
@@ -76,6 +78,7 @@ def _create_network(name: str) -> tuple[Any, dict[int, int]]:
         return network, dict(network.channels)
     if not is_model(name):
         raise _unknown_encoder_error(name)
+    # timm refuses in these ways: there is no list of the networks that give features
     try:
         network = timm.create_model(name, features_only=True, pretrained=False)
     except (RuntimeError, AttributeError, TypeError) as error:
@@ -84,12 +87,14 @@ def _create_network(name: str) -> tuple[Any, dict[int, int]]:
             "resnet18"
         ) from error
     strides = network.feature_info.reduction()
-    if len(set(strides)) != len(strides) or strides != sorted(strides):
+    channels = network.feature_info.channels()
+    # a plain transformer has one stride for all of its features
+    if strides != sorted(set(strides)):
         raise ConfigError(
             f"encoder '{name}' gives features at strides {strides}, not a pyramid; "
             "choose a convolutional or hierarchical one, such as resnet18 or convnext_atto"
         )
-    return network, dict(zip(strides, network.feature_info.channels(), strict=True))
+    return network, dict(zip(strides, channels, strict=True))
 
 
 def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:
@@ -100,14 +105,20 @@ def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int
     channels: dict[int, int] = {}
 
     def note_stride(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        stride = _PROBE_SIDE // inputs[0].shape[-1]
+        feature = inputs[0]  # (1, C, h, w)
+        stride = _PROBE_SIDE // feature.shape[-1]
         pools[stride] = layer  # type: ignore[assignment]
-        channels[stride] = inputs[0].shape[1]
+        channels[stride] = feature.shape[1]
 
-    hooks = [layer.register_forward_pre_hook(note_stride) for layer in keep_pool_indices(net)]
+    hooks = []
+    for layer in keep_pool_indices(net):
+        hooks.append(layer.register_forward_pre_hook(note_stride))
+    probe = torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE)
+    # in eval mode, so that the probe leaves no trace in running statistics
     training = net.training
+    net.eval()
     with torch.no_grad():
-        net.eval()(torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE))
+        net(probe)
     net.train(training)
     for hook in hooks:
         hook.remove()

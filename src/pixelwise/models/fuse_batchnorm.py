@@ -21,16 +21,20 @@ def fuse_conv_bn(model: nn.Module) -> nn.Module:
     Which belong together is seen by sending a small image (1, 3, 64, 64) through.
     """
     fused = copy.deepcopy(model).eval()
-    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, 64, 64, generator=generator)
     with torch.no_grad():
         pairs = _find_pairs(fused, image)
         for convolution, norm in pairs:
             _fold(convolution, norm)
-        _remove_norms(fused, {norm for _, norm in pairs})
-        expected = model.eval()(image)
+        norms = {norm for _, norm in pairs}
+        _remove_norms(fused, norms)
+        expected = model.eval()(image)  # (1, C, 64, 64)
         logits = fused(image)
-    fits = (logits - expected).abs().max() <= _TOLERANCE * expected.abs().max()
-    return fused if fits else model
+    # a layer whose output goes elsewhere too must not be folded: seen by what comes out
+    error = (logits - expected).abs().max()
+    allowed = _TOLERANCE * expected.abs().max()
+    return fused if error <= allowed else model
 
 
 def _find_pairs(model: nn.Module, image: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
@@ -39,19 +43,20 @@ def _find_pairs(model: nn.Module, image: Tensor) -> list[tuple[nn.Conv2d, nn.Bat
     outputs = list[tuple[Tensor, nn.Conv2d]]()
     pairs = list[tuple[nn.Conv2d, nn.BatchNorm2d]]()
 
-    def note_output(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(layer, nn.Conv2d):
-            outputs.append((output, layer))
-        elif isinstance(layer, nn.BatchNorm2d):
-            pairs.extend(
-                (convolution, layer) for tensor, convolution in outputs if tensor is inputs[0]
-            )
+    def note_output(layer: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append((output, layer))
 
-    hooks = [
-        layer.register_forward_hook(note_output)
-        for layer in model.modules()
-        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)
-    ]
+    def note_pair(layer: nn.BatchNorm2d, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        for output, convolution in outputs:
+            if output is inputs[0]:
+                pairs.append((convolution, layer))
+
+    hooks = []
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            hooks.append(layer.register_forward_hook(note_output))
+        elif isinstance(layer, nn.BatchNorm2d):
+            hooks.append(layer.register_forward_hook(note_pair))
     model(image)
     for hook in hooks:
         hook.remove()
@@ -75,7 +80,9 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 
 def _remove_norms(model: nn.Module, norms: set[nn.BatchNorm2d]) -> None:
-    for parent in list(model.modules()):
+    # a list, as the walk must not see the layers that come in
+    parents = list(model.modules())
+    for parent in parents:
         for name, child in parent.named_children():
             if child in norms:
                 setattr(parent, name, _remaining_layers(child))
@@ -83,4 +90,6 @@ def _remove_norms(model: nn.Module, norms: set[nn.BatchNorm2d]) -> None:
 
 def _remaining_layers(norm: Any) -> nn.Module:
     """What a normalisation does besides: those of timm, `BatchNormAct2d`, carry an activation."""
-    return nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()
+    if hasattr(norm, "act"):
+        return nn.Sequential(norm.drop, norm.act)
+    return nn.Identity()

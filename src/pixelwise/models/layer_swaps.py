@@ -20,7 +20,12 @@ class MaxPoolWithIndices(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, H / 2, W / 2)."""
-        output, self.indices = F.max_pool2d(input, 2, 2, return_indices=True)
+        output, self.indices = F.max_pool2d(
+            input,
+            kernel_size=2,
+            stride=2,
+            return_indices=True,
+        )
         return output
 
 
@@ -29,6 +34,7 @@ def keep_pool_indices(net: nn.Module) -> list[MaxPoolWithIndices]:
     pools = list[MaxPoolWithIndices]()
     for layer in net.modules():
         if isinstance(layer, nn.MaxPool2d) and _halves(layer):
+            # in place: hooks, parameters and the name in the state dict stay
             layer.__class__ = MaxPoolWithIndices
             pools.append(layer)  # type: ignore[arg-type]
     return pools
@@ -41,8 +47,12 @@ def run_depthwise_in_float32(net: nn.Module) -> None:
     is 1.25 times faster so. On other devices the layers run as autocast wants.
     """
     for layer in net.modules():
-        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
-            layer.__class__ = _float32_subclass(type(layer))  # type: ignore[arg-type]
+        if not isinstance(layer, nn.Conv2d):
+            continue
+        depthwise = layer.groups == layer.in_channels > 1
+        if depthwise:
+            subclass = _float32_subclass(type(layer))
+            layer.__class__ = subclass  # type: ignore[assignment]
 
 
 class _Float32OnCpu:
@@ -50,7 +60,8 @@ class _Float32OnCpu:
 
     def forward(self, input: Tensor) -> Tensor:
         forward: Any = super().forward  # type: ignore[misc]
-        if input.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        on_cpu = input.device.type == "cpu"
+        if not on_cpu or not torch.is_autocast_enabled("cpu"):
             output: Tensor = forward(input)
             return output
         with torch.autocast("cpu", enabled=False):
@@ -61,10 +72,18 @@ class _Float32OnCpu:
 @cache
 def _float32_subclass(kind: type[nn.Conv2d]) -> type[nn.Conv2d]:
     # timm pads some networks' convolutions as TensorFlow does, with a class of its own
-    return type(f"{kind.__name__}InFloat32", (_Float32OnCpu, kind), {})
+    name = f"{kind.__name__}InFloat32"
+    bases = (_Float32OnCpu, kind)
+    return type(name, bases, {})
 
 
 def _halves(pool: nn.MaxPool2d) -> bool:
     """Whether a pooling takes the maximum of blocks of 2x2 pixels, one for each block."""
-    settings = ((pool.kernel_size, 2), (pool.stride, 2), (pool.padding, 0), (pool.dilation, 1))
-    return all(value in (expected, (expected, expected)) for value, expected in settings)
+    # PyTorch keeps a setting as it came: a number or a pair
+    two = (2, (2, 2))
+    return (
+        pool.kernel_size in two
+        and pool.stride in two
+        and pool.padding in (0, (0, 0))
+        and pool.dilation in (1, (1, 1))
+    )

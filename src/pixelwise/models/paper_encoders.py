@@ -29,16 +29,22 @@ class ContractingPath(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         inputs = [3, *CONTRACTING_CHANNELS.values()]
-        self.stages = nn.ModuleList(
-            nn.Sequential(conv_block(a, b), conv_block(b, b)) for a, b in pairwise(inputs)
-        )
-        self.pool = nn.ModuleList(nn.MaxPool2d(2) for _ in list(CONTRACTING_CHANNELS)[1:])
+        self.stages = nn.ModuleList()
+        for before, after in pairwise(inputs):
+            first = conv_block(before, after)
+            second = conv_block(after, after)
+            self.stages.append(nn.Sequential(first, second))
+        # a pooling of its own for each stage: unpooling keeps the indices in the layer
+        poolings = len(CONTRACTING_CHANNELS) - 1
+        self.pool = nn.ModuleList(nn.MaxPool2d(2) for _ in range(poolings))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W) to the features of each stride, finest first."""
-        features = [self.stages[0](images)]
-        for pool, stage in zip(self.pool, self.stages[1:], strict=True):
-            features.append(stage(pool(features[-1])))
+        first, *coarser = self.stages
+        features = [first(images)]
+        for pool, stage in zip(self.pool, coarser, strict=True):
+            pooled = pool(features[-1])
+            features.append(stage(pooled))
         return features
 
 
@@ -66,31 +72,54 @@ class FullyConvolutional(nn.Module):
         self.border = border
         self.stem = stem
         layers = linear_to_convolutions(dense, output_channels(self.features))
-        last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
-        self.classifier = layers[:last]
+        self.classifier = _drop_last_convolution(layers)
         for layer in self.features:
             if isinstance(layer, nn.MaxPool2d):
+                # as in Caffe, in which the paper's networks are written
                 layer.ceil_mode = True
-        if stem != (0, 0):  # the image is padded unevenly instead, so that sizes halve exactly
+        if stem != (0, 0):
+            # the image is padded unevenly instead, so that sizes halve exactly
             cast(nn.Conv2d, self.features[0]).padding = (0, 0)
-        pool3, pool4 = (output_channels(self.features[:tap]) for tap in taps)
-        self.channels = {8: pool3, 16: pool4, 32: output_channels(self.classifier)}
+        finer, coarser = taps
+        self.channels = {
+            8: output_channels(self.features[:finer]),
+            16: output_channels(self.features[:coarser]),
+            32: output_channels(self.classifier),
+        }
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W), sides multiples of 32, to [pool3, pool4, fc7]."""
-        before, after = self.stem
         finer, coarser = self.taps
-        pool3 = self.features[:finer](F.pad(images, (before, after, before, after)))
-        pool4 = self.features[finer:coarser](pool3)
-        before, after = self.border
-        pool5 = self.features[coarser:](pool4)
-        return [pool3, pool4, self.classifier(F.pad(pool5, (before, after, before, after)))]
+        padded = _pad_unevenly(images, self.stem)
+        pool3 = self.features[:finer](padded)  # (N, C, H / 8, W / 8)
+        pool4 = self.features[finer:coarser](pool3)  # (N, C, H / 16, W / 16)
+        pool5 = self.features[coarser:](pool4)  # (N, C, H / 32, W / 32)
+        padded = _pad_unevenly(pool5, self.border)
+        fc7 = self.classifier(padded)  # (N, 4096, H / 32, W / 32)
+        return [pool3, pool4, fc7]
+
+
+def _drop_last_convolution(layers: nn.Sequential) -> nn.Sequential:
+    # dropout and ReLU of fc7 stand before it and stay
+    last = max(number for number, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
+    return layers[:last]
+
+
+def _pad_unevenly(x: Tensor, border: tuple[int, int]) -> Tensor:
+    """With zeros, (before, after) on both axes."""
+    before, after = border
+    return F.pad(x, (before, after, before, after))
 
 
 def fcn_vgg16() -> FullyConvolutional:
     """VGG-16 as in FCN: pool3 with 256 channels, pool4 with 512, fc7 with 4096."""
+    # without torchvision's own initialisation, which takes seconds for 138 million weights
+    network = vgg16(weights=None, init_weights=False)
     return FullyConvolutional(
-        vgg16(weights=None, init_weights=False), taps=(17, 24), border=(3, 3), stem=(0, 0)
+        network,
+        taps=(17, 24),
+        border=(3, 3),
+        stem=(0, 0),
     )
 
 
@@ -98,7 +127,13 @@ def fcn_alexnet() -> FullyConvolutional:
     """AlexNet (torchvision's single column) as in FCN: poolings with 64 and 192 channels, fc7 with
     4096.
     """
-    return FullyConvolutional(alexnet(weights=None), taps=(3, 6), border=(2, 3), stem=(3, 4))
+    network = alexnet(weights=None)
+    return FullyConvolutional(
+        network,
+        taps=(3, 6),
+        border=(2, 3),
+        stem=(3, 4),
+    )
 
 
 PAPER_ENCODERS: dict[str, Callable[[], ContractingPath | FullyConvolutional]] = {
@@ -125,7 +160,8 @@ def split_classifier(classifier: nn.Module) -> tuple[nn.Sequential, nn.Sequentia
 
 def output_channels(layers: nn.Module) -> int:
     """Channels that the last convolution gives."""
-    return [layer for layer in layers.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
+    convolutions = [layer for layer in layers.modules() if isinstance(layer, nn.Conv2d)]
+    return convolutions[-1].out_channels
 
 
 def linear_to_convolutions(dense: nn.Sequential, width: int) -> nn.Sequential:
@@ -135,19 +171,25 @@ def linear_to_convolutions(dense: nn.Sequential, width: int) -> nn.Sequential:
     layers = list[nn.Module]()
     for layer in dense:
         if isinstance(layer, nn.Linear):
-            side = round((layer.in_features / width) ** 0.5)
-            if side * side * width != layer.in_features:
-                raise ConfigError(
-                    f"a linear layer of {layer.in_features} inputs is no square map of "
-                    f"{width} channels"
-                )
-            convolution = nn.Conv2d(width, layer.out_features, side, bias=layer.bias is not None)
-            with torch.no_grad():
-                convolution.weight.copy_(layer.weight.reshape(convolution.weight.shape))
-                if convolution.bias is not None:
-                    convolution.bias.copy_(layer.bias)
-            layers.append(convolution)
+            layers.append(_linear_to_convolution(layer, width))
             width = layer.out_features
         else:
             layers.append(layer)
     return nn.Sequential(*layers)
+
+
+def _linear_to_convolution(layer: nn.Linear, width: int) -> nn.Conv2d:
+    """For a layer that takes a flattened square map of `width` channels."""
+    side = round((layer.in_features / width) ** 0.5)
+    if side * side * width != layer.in_features:
+        raise ConfigError(
+            f"a linear layer of {layer.in_features} inputs is no square map of {width} channels"
+        )
+    convolution = nn.Conv2d(width, layer.out_features, side, bias=layer.bias is not None)
+    # torch.flatten puts the channels first, as a convolution's weight has them
+    weight = layer.weight.reshape(convolution.weight.shape)
+    with torch.no_grad():
+        convolution.weight.copy_(weight)
+        if convolution.bias is not None:
+            convolution.bias.copy_(layer.bias)
+    return convolution

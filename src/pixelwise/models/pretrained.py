@@ -6,6 +6,7 @@ import importlib
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import timm
@@ -51,12 +52,12 @@ def load_weights(encoder: Encoder, weights: str) -> str:
     if weights != "auto":
         fit_state(encoder, read_state(Path(weights)), source=weights)
         return f"{encoder.name}: weights from {weights}"
-    if encoder.name in PACKAGES and (path := _package_file(PACKAGES[encoder.name])) is not None:
-        fit_state(encoder, read_state(path), source=PACKAGES[encoder.name])
-        return (
-            f"{encoder.name}: ImageNet weights from the package "
-            f"{PACKAGES[encoder.name].replace('_', '-')}"
-        )
+    package = PACKAGES.get(encoder.name)
+    path = _package_file(package) if package else None
+    if package and path:
+        fit_state(encoder, read_state(path), source=package)
+        distribution = package.replace("_", "-")
+        return f"{encoder.name}: ImageNet weights from the package {distribution}"
     source = "torchvision" if encoder.name in TORCHVISION else "timm"
     fit_state(encoder, _download(encoder.name), source=source)
     return f"{encoder.name}: pretrained weights of {source}"
@@ -71,27 +72,36 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"weights {path}: no such file; give 'auto', 'none' or a .safetensors or .pth file"
         )
     try:
-        state = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        state = _load_tensors(path)
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise WeightsError(f"weights {path}: damaged, or not a file of tensors") from error
     except Exception as error:  # the unpickler's own error type is private
         raise WeightsError(
             f"weights {path}: holds more than tensors and is not unpickled; save it as .safetensors"
         ) from error
-    if not isinstance(state, dict) or not all(
-        isinstance(value, Tensor) for value in state.values()
-    ):
+    if not _is_plain(state):
         raise WeightsError(
             f"weights {path}: not a plain dictionary of tensors; save model.state_dict() as "
             ".safetensors"
         )
-    return {
-        name: value.float() if value.is_floating_point() else value for name, value in state.items()
-    }
+    tensors = {}
+    for name, value in state.items():
+        # counters of batches stay whole numbers
+        tensors[name] = value.float() if value.is_floating_point() else value
+    return tensors
+
+
+def _load_tensors(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    # weights_only: a pickle could otherwise run code
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_plain(state: object) -> bool:
+    if not isinstance(state, dict):
+        return False
+    return all(isinstance(value, Tensor) for value in state.values())
 
 
 def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
@@ -104,24 +114,33 @@ def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
     by_name = {_flatten(name): value for name, value in state.items()}
     if not any(_flatten(name) in by_name for name in target) and is_model(encoder.name):
         by_name = _match_by_order(encoder.name, state) or by_name
-    wrong = [
-        name for name, value in target.items() if not _fits(by_name.get(_flatten(name)), value)
-    ]
-    if wrong:
-        first = by_name.get(_flatten(wrong[0]))
-        shape = "none" if first is None else list(first.shape)
-        raise WeightsError(
-            f"weights from {source} do not fit encoder '{encoder.name}': {len(wrong)} of "
-            f"{len(target)} tensors differ, "
-            f"first {wrong[0]} (needs {list(target[wrong[0]].shape)}, found {shape}); "
-            "give the weights of this very encoder, or 'none'"
-        )
-    fitting = {
-        name: by_name[_flatten(name)].reshape(tensor.shape)
-        for name, tensor in target.items()
-        if _flatten(name) in by_name
-    }
+    _check_fit(encoder.name, target, by_name, source)
+    fitting = {}
+    for name, tensor in target.items():
+        if _flatten(name) in by_name:
+            value = by_name[_flatten(name)]
+            # a linear layer's weights become a convolution's
+            fitting[name] = value.reshape(tensor.shape)
+    # not strict, as batch counters may be missing
     encoder.net.load_state_dict(fitting, strict=False)
+
+
+def _check_fit(encoder: str, target: State, by_name: State, source: str) -> None:
+    wrong = []
+    for name, tensor in target.items():
+        if not _fits(by_name.get(_flatten(name)), tensor):
+            wrong.append(name)
+    if not wrong:
+        return
+    first = wrong[0]
+    needed = list(target[first].shape)
+    value = by_name.get(_flatten(first))
+    shape = "none" if value is None else list(value.shape)
+    raise WeightsError(
+        f"weights from {source} do not fit encoder '{encoder}': {len(wrong)} of "
+        f"{len(target)} tensors differ, first {first} (needs {needed}, found {shape}); "
+        "give the weights of this very encoder, or 'none'"
+    )
 
 
 def _flatten(name: str) -> str:
@@ -135,16 +154,20 @@ def _fits(source: Tensor | None, target: Tensor) -> bool:
     if source.shape == target.shape:
         return True
     # a linear layer's weights, for the convolution that it has become
-    return (source.ndim, target.ndim) == (2, 4) and source.shape == target.flatten(1).shape
+    if source.ndim != 2 or target.ndim != 4:
+        return False
+    return source.shape == target.flatten(1).shape
 
 
 def _match_by_order(name: str, state: State) -> dict[str, Tensor] | None:
     """The tensors under the names of the whole timm model, if all shapes agree in their order."""
     whole = timm.create_model(name, pretrained=False).state_dict()
-    shapes = [tensor.shape for tensor in whole.values()]
-    if shapes != [tensor.shape for tensor in state.values()]:
+    expected = [tensor.shape for tensor in whole.values()]
+    shapes = [tensor.shape for tensor in state.values()]
+    if shapes != expected:
         return None
-    return {_flatten(key): value for key, value in zip(whole, state.values(), strict=True)}
+    pairs = zip(whole, state.values(), strict=True)
+    return {_flatten(key): value for key, value in pairs}
 
 
 def _package_file(package: str) -> Path | None:
@@ -152,7 +175,8 @@ def _package_file(package: str) -> Path | None:
         module = importlib.import_module(package)
     except ImportError:
         return None
-    return next(Path(str(module.__file__)).parent.rglob("*.pth"), None)
+    folder = Path(str(module.__file__)).parent
+    return next(folder.rglob("*.pth"), None)
 
 
 def _download(name: str) -> dict[str, Tensor]:
@@ -189,6 +213,7 @@ def download_torchvision(choice: str) -> dict[str, Tensor]:
     address = urlsplit(weights.url)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(address.path).name
     if not cached.is_file():
+        # torch.hub has no time limit of its own
         socket.create_connection((address.hostname or "", 443), timeout=_CONNECT_SECONDS).close()
     return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
 
@@ -196,6 +221,7 @@ def download_torchvision(choice: str) -> dict[str, Tensor]:
 def _download_timm(name: str, *, offline: bool) -> dict[str, Tensor]:
     from huggingface_hub import constants
 
+    # the hub reads it when it is imported, so the environment would be too late
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE or offline
     try:

@@ -49,35 +49,57 @@ class Segmenter(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to logits (N, C, H, W)."""
         images = (images - self.mean) / self.std
-        resize = self.scale != 1 and not self.training
-        logits = self._resized_logits(images) if resize else self._logits(images)
-        return logits if self.temperature == 1 else logits / self.temperature
+        if self.scale != 1 and not self.training:
+            logits = self._logits_at_scale(images)
+        else:
+            logits = self._logits(images)
+        # a division by 1 would still cost a pass over memory
+        if self.temperature == 1:
+            return logits
+        return logits / self.temperature
 
-    def _resized_logits(self, images: Tensor) -> Tensor:
+    def _logits_at_scale(self, images: Tensor) -> Tensor:
         """The logits of the resized images, resized back."""
         padded = _pad_to_multiple(images, SCALE_ALIGN)
         resized = F.interpolate(
-            padded, scale_factor=self.scale, mode="bilinear", align_corners=False
+            padded,
+            scale_factor=self.scale,
+            mode="bilinear",
+            align_corners=False,
         )
-        logits = F.interpolate(
-            self._logits(resized), padded.shape[-2:], mode="bilinear", align_corners=False
-        )
-        return logits[..., : images.shape[-2], : images.shape[-1]]
+        logits = self._logits(resized)
+        logits = _resize_to(logits, padded)
+        return _crop_to(logits, images)
 
     def _logits(self, images: Tensor) -> Tensor:
         padded = _pad_to_multiple(images, ALIGN)
-        logits = self.decoder(self.encoder(padded))  # (N, C, H', W'), at stride 1 or a few
+        features = self.encoder(padded)
+        logits: Tensor = self.decoder(features)  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:
-            logits = F.interpolate(logits, padded.shape[-2:], mode="bilinear", align_corners=False)
-        cropped: Tensor = logits[..., : images.shape[-2], : images.shape[-1]]
-        return cropped
+            logits = _resize_to(logits, padded)
+        return _crop_to(logits, images)
 
 
 def _pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """With zeros at the right and the bottom, up to a multiple of so many pixels a side."""
     height, width = images.shape[-2:]
-    return F.pad(images, (0, -width % multiple, 0, -height % multiple))
+    right = -width % multiple
+    bottom = -height % multiple
+    return F.pad(images, (0, right, 0, bottom))
+
+
+def _resize_to(logits: Tensor, images: Tensor) -> Tensor:
+    """At the size of `images`, bilinearly."""
+    size = images.shape[-2:]
+    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+
+
+def _crop_to(logits: Tensor, images: Tensor) -> Tensor:
+    """The upper left part, of the size of `images`."""
+    height, width = images.shape[-2:]
+    return logits[..., :height, :width]
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:
-    return torch.tensor(values).reshape(1, 3, 1, 1)
+    flat = torch.tensor(values)  # (3,)
+    return flat.reshape(1, 3, 1, 1)

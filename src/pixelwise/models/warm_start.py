@@ -36,15 +36,22 @@ class WarmStart:
 
     def __str__(self) -> str:
         parts = [f"{len(self.taken)} tensors taken"]
-        for names, what in (
+        groups = (
             (self.new, "new"),
             (self.zeroed, "begin at zero"),
             (self.left_out, "left out"),
-        ):
+        )
+        for names, what in groups:
             if names:
-                more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-                parts.append(f"{len(names)} {what} ({', '.join(names[:_NAMED])}{more})")
+                parts.append(f"{len(names)} {what} ({_list_names(names)})")
         return "; ".join(parts)
+
+
+def _list_names(names: tuple[str, ...]) -> str:
+    text = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        text += f" and {len(names) - _NAMED} more"
+    return text
 
 
 def warm_start(
@@ -64,22 +71,15 @@ def warm_start(
     encoder fits, naming the first tensor.
     """
     target = model.state_dict()
-    axes = _class_axes(config, target) if tuple(classes) != tuple(known) else {}
+    axes: dict[str, tuple[int, ...]] = {}
+    if tuple(classes) != tuple(known):
+        # equal classes need no second network, which takes seconds to build
+        axes = _class_axes(config, target)
     shared = [(classes.index(name), known.index(name)) for name in classes if name in known]
-    taken = [
-        name
-        for name, tensor in target.items()
-        if name in state and _take(tensor, state[name], axes.get(name, ()), shared)
-    ]
+    taken = _take_all(target, state, axes, shared)
     _check_encoder(config, target, state, taken)
     missing = [name for name in target if name not in taken]
-    zeroed = [
-        name
-        for name in missing
-        if isinstance(model.decoder, FCN) and name.startswith("decoder.scores.")
-    ]
-    for name in zeroed:
-        target[name].zero_()
+    zeroed = _zero_scores(target, missing) if isinstance(model.decoder, FCN) else []
     model.load_state_dict(target)
     return WarmStart(
         taken=tuple(taken),
@@ -89,10 +89,39 @@ def warm_start(
     )
 
 
+def _take_all(
+    target: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    axes: Mapping[str, tuple[int, ...]],
+    shared: list[tuple[int, int]],
+) -> list[str]:
+    """Fill what fits of `target` from `state`, in place; returns the names."""
+    taken = []
+    for name, tensor in target.items():
+        if name not in state:
+            continue
+        class_axes = axes.get(name, ())
+        if _take(tensor, state[name], class_axes, shared):
+            taken.append(name)
+    return taken
+
+
+def _zero_scores(target: Mapping[str, Tensor], names: Sequence[str]) -> list[str]:
+    """Set an FCN's class scores among `names` to zero; returns which they are."""
+    zeroed = [name for name in names if name.startswith("decoder.scores.")]
+    for name in zeroed:
+        target[name].zero_()
+    return zeroed
+
+
 def _take(
-    tensor: Tensor, source: Tensor, axes: tuple[int, ...], shared: list[tuple[int, int]]
+    tensor: Tensor,
+    source: Tensor,
+    axes: tuple[int, ...],
+    shared: list[tuple[int, int]],
 ) -> bool:
     """Fill `tensor` from `source` where they fit; returns whether they did."""
+    # by class even where the shapes are equal: class ids of another order mean other classes
     if axes and _shape_without(source, axes) == _shape_without(tensor, axes):
         _copy_classes(tensor, source, axes, shared)
         return True
@@ -110,7 +139,8 @@ def _check_encoder(
 ) -> None:
     if any(name.startswith("encoder.net.") for name in taken):
         return
-    first = next(name for name in target if name.startswith("encoder.net."))
+    names = (name for name in target if name.startswith("encoder.net."))
+    first = next(names)
     shape = list(state[first].shape) if first in state else "none"
     raise ModelError(
         f"nothing of the start's encoder fits '{config.encoder}': first {first} (needs "
@@ -120,32 +150,41 @@ def _check_encoder(
 
 def _class_axes(config: ModelConfig, target: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """The axes of each tensor that count classes: those that change with the number of classes."""
+    # one less rather than one more, as 255 is the most
     classes = config.classes - 1 if config.classes > 1 else 2
-    other = build_segmenter(replace(config, classes=classes)).state_dict()
+    probe_config = replace(config, classes=classes)
+    probe = build_segmenter(probe_config).state_dict()
     axes: dict[str, tuple[int, ...]] = {}
     for name, tensor in target.items():
-        sizes = zip(tensor.shape, other[name].shape, strict=True)
-        changed = tuple(axis for axis, (size, changed) in enumerate(sizes) if size != changed)
+        probe_shape = probe[name].shape
+        changed = [axis for axis in range(tensor.ndim) if tensor.shape[axis] != probe_shape[axis]]
         if changed:
-            axes[name] = changed
+            axes[name] = tuple(changed)
     return axes
 
 
 def _shape_without(tensor: Tensor, axes: tuple[int, ...]) -> tuple[int, list[int]]:
     """The number of axes, and the sizes of those that count no classes."""
-    return tensor.ndim, [size for axis, size in enumerate(tensor.shape) if axis not in axes]
+    sizes = [size for axis, size in enumerate(tensor.shape) if axis not in axes]
+    return tensor.ndim, sizes
 
 
 def _copy_classes(
-    tensor: Tensor, source: Tensor, axes: tuple[int, ...], shared: list[tuple[int, int]]
+    tensor: Tensor,
+    source: Tensor,
+    axes: tuple[int, ...],
+    shared: list[tuple[int, int]],
 ) -> None:
     """Copy the classes that both have: `shared` are their numbers in `tensor` and in `source`."""
     if not shared:
         return
+    numbers = torch.tensor(shared)  # (classes, 2)
     index = [torch.arange(size) for size in tensor.shape]
     source_index = [torch.arange(size) for size in source.shape]
+    # an FCN's upsamplings, from class scores to class scores, have two such axes
     for axis in axes:
-        index[axis] = torch.tensor([number for number, _ in shared])
-        source_index[axis] = torch.tensor([number for _, number in shared])
-    values = source[torch.meshgrid(*source_index, indexing="ij")]
-    tensor[torch.meshgrid(*index, indexing="ij")] = values
+        index[axis] = numbers[:, 0]
+        source_index[axis] = numbers[:, 1]
+    grid = torch.meshgrid(*index, indexing="ij")
+    source_grid = torch.meshgrid(*source_index, indexing="ij")
+    tensor[grid] = source[source_grid]

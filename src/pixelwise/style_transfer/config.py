@@ -9,7 +9,18 @@ from pixelwise.errors import ConfigError, unknown_choice_error
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-_WEIGHT = Rule(lambda weight: weight >= 0 and math.isfinite(weight), "0 or more")
+
+def _is_weight(weight: float) -> bool:
+    return weight >= 0 and math.isfinite(weight)
+
+
+def _is_tile(side: int) -> bool:
+    # a multiple of the coarsest stride of a VGG, so that tiles' features join without a seam
+    return side >= 64 and side % 16 == 0
+
+
+_WEIGHT = Rule(_is_weight, "0 or more")
+_TILE = Rule(_is_tile, "a multiple of 16, at least 64")
 _ONE_OR_MORE = Range(1, text="1 or more")
 _SHARE = Range(0, 1, text="0 to 1")
 
@@ -80,11 +91,7 @@ class StyleConfig:
     inside: bool = option(True)
     """Clip colours to what can be shown after each step, not only at the end."""
 
-    tile: int | None = option(
-        None,
-        own=True,
-        valid=Rule(lambda side: side >= 64 and side % 16 == 0, "a multiple of 16, at least 64"),
-    )
+    tile: int | None = option(None, own=True, valid=_TILE)
     """Side in pixels of the tiles that the network sees, a multiple of 16; large pictures are tiled
     by default.
     """
@@ -100,6 +107,7 @@ class StyleConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        # without any loss there is nothing to move the image
         if not (self.content_weight or self.style_weight or self.smooth_weight):
             allowed = "above 0 where the two other weights are 0"
             raise not_allowed_error("content_weight", self.content_weight, allowed)
@@ -107,7 +115,12 @@ class StyleConfig:
     @property
     def weights(self) -> Weights:
         """Of the losses."""
-        return Weights(self.content_weight, self.style_weight, self.smooth_weight, self.relative)
+        return Weights(
+            self.content_weight,
+            self.style_weight,
+            self.smooth_weight,
+            self.relative,
+        )
 
 
 @dataclass(frozen=True)

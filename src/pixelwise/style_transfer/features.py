@@ -58,6 +58,7 @@ class StyleNetwork(nn.Module):
 
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
         super().__init__()
+        # no buffers: they are the package's, not the weights' file's
         self.mean = torch.tensor(mean).reshape(1, 3, 1, 1)
         self.std = torch.tensor(std).reshape(1, 3, 1, 1)
 
@@ -86,15 +87,15 @@ class VggFeatures(StyleNetwork):
         chain = vgg.make_layers(vgg.cfgs[_TORCHVISION_CONFIGS[name]])
         self.features = chain[: last + 1]
         self.last = last
-        poolings = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        content_strides = [self._stride_at(number) for number in self.layers.content]
+        style_strides = [self._stride_at(number) for number in self.layers.style]
+        self.strides = (tuple(content_strides), tuple(style_strides))
 
-        def stride_at(number: int) -> int:
-            return int(2 ** sum(pooling < number for pooling in poolings))
-
-        self.strides = (
-            tuple(stride_at(number) for number in self.layers.content),
-            tuple(stride_at(number) for number in self.layers.style),
-        )
+    def _stride_at(self, number: int) -> int:
+        """Of the layer's input: 2 for each pooling before it."""
+        before = self.features[:number]
+        poolings = sum(isinstance(layer, nn.MaxPool2d) for layer in before)
+        return int(2**poolings)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps (1, C, h, w)."""
@@ -102,6 +103,7 @@ class VggFeatures(StyleNetwork):
         style = list[Tensor]()
         x = images
         for number, layer in enumerate(self.features):
+            # not in place, which would overwrite the map before it that backward needs
             x = nn.functional.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
             if number != self.last and not isinstance(layer, nn.ReLU):
                 continue
@@ -130,9 +132,11 @@ class EncoderFeatures(StyleNetwork):
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps (1, C, h, w)."""
         side = max(self.strides[1])
-        padded = nn.functional.pad(
-            images, (0, -images.shape[-1] % side, 0, -images.shape[-2] % side), mode="replicate"
-        )
+        height, width = images.shape[-2:]
+        right = -width % side
+        bottom = -height % side
+        # replicated: zeros would be a dark border, with a style of its own
+        padded = nn.functional.pad(images, (0, right, 0, bottom), mode="replicate")
         maps = list(self.encoder.net(padded))
         return [maps[-2]], maps
 
@@ -156,10 +160,20 @@ def load_network(name: str, weights: str) -> tuple[StyleNetwork, str]:
     if weights == "auto":
         _download(network, name)
         return network.freeze(), f"{name}: ImageNet weights of torchvision"
-    tensors = read_state(Path(weights))
-    state = {key.removeprefix("features."): value for key, value in tensors.items()}
+    _load_file(network, name, weights)
+    return network.freeze(), f"{name}: weights from {weights}"
+
+
+def _load_file(network: VggFeatures, name: str, weights: str) -> None:
+    state = {}
+    for key, value in read_state(Path(weights)).items():
+        # of the whole network, or of its convolutions alone
+        state[key.removeprefix("features.")] = value
     expected = network.features.state_dict()
-    wrong = [key for key in expected if key not in state or state[key].shape != expected[key].shape]
+    wrong = []
+    for key, tensor in expected.items():
+        if key not in state or state[key].shape != tensor.shape:
+            wrong.append(key)
     if wrong:
         raise WeightsError(
             f"weights {weights}: no {name} in it; {len(wrong)} of {len(expected)} tensors are "
@@ -168,7 +182,6 @@ def load_network(name: str, weights: str) -> tuple[StyleNetwork, str]:
             ".safetensors or .pth"
         )
     network.features.load_state_dict({key: state[key] for key in expected})
-    return network.freeze(), f"{name}: weights from {weights}"
 
 
 def _download(network: VggFeatures, name: str) -> None:
@@ -181,6 +194,6 @@ def _download(network: VggFeatures, name: str) -> None:
             "FILE with torchvision's weights, or --network tf_efficientnet_lite0, whose "
             "weights come with pixelwise"
         ) from error
-    network.features.load_state_dict(
-        {key: state[f"features.{key}"] for key in network.features.state_dict()}
-    )
+    names = network.features.state_dict()
+    convolutions = {key: state[f"features.{key}"] for key in names}
+    network.features.load_state_dict(convolutions)

@@ -25,21 +25,31 @@ def read_fitted(path: str | Path, size: tuple[int, int]) -> Array:
     """
     rgb = read_rgb(path)
     height, width = rgb.shape[:2]
-    factor = min(1.0, size[0] / height, size[1] / width)
+    max_height, max_width = size
+    factor = min(1.0, max_height / height, max_width / width)
     if factor == 1:
         return rgb
-    fitted = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(Image.fromarray(rgb).resize(fitted, Image.Resampling.LANCZOS))
+    # a very long image keeps at least a pixel across
+    new_height = max(1, round(height * factor))
+    new_width = max(1, round(width * factor))
+    image = Image.fromarray(rgb)
+    resized = image.resize((new_width, new_height), Image.Resampling.LANCZOS)
+    return np.asarray(resized)
 
 
 def to_tensor(rgb: Array) -> Tensor:
     """(H, W, 3) uint8 to (3, H, W) in [0, 1]."""
-    return torch.from_numpy(rgb.copy()).permute(2, 0, 1).float() / 255
+    # a copy, as PyTorch warns of arrays that cannot be written to
+    pixels = torch.from_numpy(rgb.copy())
+    channels = pixels.permute(2, 0, 1)  # (3, H, W)
+    return channels.float() / 255
 
 
 def to_rgb(image: Tensor) -> Array:
     """(3, H, W) in [0, 1] to (H, W, 3) uint8."""
-    return (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    levels = (image * 255).round()
+    pixels = levels.to(torch.uint8).permute(1, 2, 0)  # (H, W, 3)
+    return pixels.numpy()
 
 
 def check_out(out: str | Path, content: str | Path) -> Path:

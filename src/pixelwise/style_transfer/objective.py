@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pixelwise.style_transfer.config import Weights
 from pixelwise.style_transfer.features import StyleNetwork
+from pixelwise.style_transfer.levels import WeightedStyle
 from pixelwise.style_transfer.losses import content_loss, gram, style_loss, total_variation
 from pixelwise.style_transfer.tiles import Tile, split_into_tiles
 
@@ -40,7 +41,7 @@ class Objective:
         self,
         network: StyleNetwork,
         content: Tensor,
-        styles: Sequence[tuple[Tensor, float]],
+        styles: Sequence[WeightedStyle],
         *,
         weights: Weights,
         tile: int | None = None,
@@ -52,20 +53,18 @@ class Objective:
         self.tiles = self._split(content, tile)
         with torch.no_grad():
             # by tile, then by layer
-            self.content_maps = [self._tile_maps(part, content)[0] for part in self.tiles]
+            self.content_maps = []
+            for part in self.tiles:
+                content_maps, _ = self._tile_maps(part, content)
+                self.content_maps.append(content_maps)
             self.style_grams = self._mean_grams(styles, tile)
-        layers = range(len(self.content_maps[0]))
-        self.sizes = [sum(maps[n].numel() for maps in self.content_maps) for n in layers]
-        self.content_scale = [1.0] * len(layers)
+        layers = len(self.content_maps[0])
+        # entries of each content layer, over all tiles
+        self.sizes = [sum(maps[n].numel() for maps in self.content_maps) for n in range(layers)]
+        self.content_scale = [1.0] * layers
         self.style_scale = [1.0] * len(self.style_grams)
         if weights.relative:
-            squares = [
-                sum(float(maps[n].float().square().sum()) for maps in self.content_maps)
-                for n in layers
-            ]
-            self.content_scale = [
-                square / size for square, size in zip(squares, self.sizes, strict=True)
-            ]
+            self.content_scale = [self._mean_square(layer) for layer in range(layers)]
             self.style_scale = [float(matrix.square().mean()) for matrix in self.style_grams]
 
     def backward(self, image: Tensor) -> Losses:
@@ -79,11 +78,21 @@ class Objective:
             content, style = self._backward_tiled(image)
         return Losses(content, style, float(smooth.detach()))
 
+    def _mean_square(self, layer: int) -> float:
+        """Of the content's features in a layer."""
+        total = 0.0
+        for maps in self.content_maps:
+            # bfloat16 would lose the sum of so many entries
+            total += float(maps[layer].float().square().sum())
+        return total / self.sizes[layer]
+
     def _backward_whole(self, image: Tensor) -> tuple[float, float]:
         content_maps, style_maps = self._tile_maps(self.tiles[0], image)
         content = self._content_loss(content_maps, 0)
-        style = self._style_loss([gram(maps) for maps in style_maps])
-        (content + style).backward()  # type: ignore[no-untyped-call]
+        grams = [gram(maps) for maps in style_maps]
+        style = self._style_loss(grams)
+        total = content + style
+        total.backward()  # type: ignore[no-untyped-call]
         return float(content.detach()), float(style.detach())
 
     def _backward_tiled(self, image: Tensor) -> tuple[float, float]:
@@ -101,26 +110,32 @@ class Objective:
             content_maps, style_maps = self._tile_maps(part, image)
             tile_content = self._content_loss(content_maps, number)
             # the loss is linear in a tile's matrices where the whole's are near: the chain rule
-            pulls = [
-                (slope * gram(maps)).sum() * (maps.numel() / count)
-                for slope, maps, count in zip(slopes, style_maps, counts, strict=True)
-            ]
-            (tile_content + torch.stack(pulls).sum()).backward()  # type: ignore[no-untyped-call]
+            pulls = []
+            for slope, maps, count in zip(slopes, style_maps, counts, strict=True):
+                share = maps.numel() / count
+                pulls.append((slope * gram(maps)).sum() * share)
+            total = tile_content + torch.stack(pulls).sum()
+            # tile by tile, so that one tile's graph is in memory at a time
+            total.backward()  # type: ignore[no-untyped-call]
             content += float(tile_content.detach())
         return content, float(style.detach())
 
     def _split(self, image: Tensor, tile: int | None) -> list[Tile]:
         height, width = image.shape[-2:]
-        return list(split_into_tiles(height, width, tile, self.network.halo or 0))
+        halo = self.network.halo or 0
+        return list(split_into_tiles(height, width, tile, halo))
 
-    def _mean_grams(self, styles: Sequence[tuple[Tensor, float]], tile: int | None) -> list[Tensor]:
+    def _mean_grams(self, styles: Sequence[WeightedStyle], tile: int | None) -> list[Tensor]:
         """The weighted mean of the styles' Gram matrices, by layer."""
         total_share = sum(share for _, share in styles)
         grams = [torch.zeros(())] * len(self.network.strides[1])
         for style, share in styles:
-            sums = self._gram_sums(style, self._split(style, tile))
-            weighted = [total / count * (share / total_share) for total, count in sums]
-            grams = [total + matrix for total, matrix in zip(grams, weighted, strict=True)]
+            fraction = share / total_share
+            tiles = self._split(style, tile)
+            sums = self._gram_sums(style, tiles)
+            for layer, (total, count) in enumerate(sums):
+                mean = total / count  # (C, C)
+                grams[layer] = grams[layer] + mean * fraction
         return grams
 
     def _gram_sums(self, image: Tensor, tiles: Iterable[Tile]) -> list[tuple[Tensor, int]]:
@@ -129,31 +144,46 @@ class Objective:
         """
         sums = [(torch.zeros(()), 0)] * len(self.network.strides[1])
         for part in tiles:
-            style_maps = self._tile_maps(part, image)[1]
-            sums = [
-                (total + gram(maps) * maps.numel(), count + maps.numel())
-                for (total, count), maps in zip(sums, style_maps, strict=True)
-            ]
+            _, style_maps = self._tile_maps(part, image)
+            for layer, maps in enumerate(style_maps):
+                total, count = sums[layer]
+                entries = maps.numel()
+                # a Gram matrix is a mean over the entries: back to a sum, which adds up
+                total = total + gram(maps) * entries
+                sums[layer] = (total, count + entries)
         return sums
 
     def _content_loss(self, maps: list[Tensor], tile: int) -> Tensor:
         """The tile's part of the content loss."""
-        rows = zip(maps, self.content_maps[tile], self.sizes, self.content_scale, strict=True)
-        losses = [
-            content_loss(features.float(), target.float()) * (features.numel() / size / scale)
-            for features, target, size, scale in rows
-        ]
+        rows = zip(
+            maps,
+            self.content_maps[tile],
+            self.sizes,
+            self.content_scale,
+            strict=True,
+        )
+        losses = []
+        for features, target, size, scale in rows:
+            # the share of the tile in the mean over the whole image
+            share = features.numel() / size / scale
+            loss = content_loss(features.float(), target.float())
+            losses.append(loss * share)
         return self.weights.content * torch.stack(losses).sum()
 
     def _style_loss(self, grams: list[Tensor]) -> Tensor:
         rows = zip(grams, self.style_grams, self.style_scale, strict=True)
-        losses = [style_loss(matrix, target) / scale for matrix, target, scale in rows]
+        losses = []
+        for matrix, target, scale in rows:
+            losses.append(style_loss(matrix, target) / scale)
         return self.weights.style * torch.stack(losses).sum()
 
     def _tile_maps(self, part: Tile, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps of a tile, without its surroundings."""
-        shown = part.crop(image).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bfloat16):
+        shown = part.crop(image)
+        # the layout of the network's weights
+        shown = shown.contiguous(memory_format=torch.channels_last)
+        device = image.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.bfloat16):
             content_maps, style_maps = self.network(shown)
         content_strides, style_strides = self.network.strides
         return (
@@ -163,4 +193,7 @@ class Objective:
 
 
 def _trim_all(part: Tile, maps: list[Tensor], strides: tuple[int, ...]) -> list[Tensor]:
-    return [part.trim(features, stride) for features, stride in zip(maps, strides, strict=True)]
+    trimmed = []
+    for features, stride in zip(maps, strides, strict=True):
+        trimmed.append(part.trim(features, stride))
+    return trimmed

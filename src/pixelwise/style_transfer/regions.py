@@ -47,15 +47,20 @@ def find_masks(rgb: Array, region: Region) -> dict[str, Array]:
     """
     predictor = load(region.model)
     names = predictor.classes.names
-    for name in (*region.only, *region.excluded, *(name for name, _ in region.styles)):
+    own_styles = [name for name, _ in region.styles]
+    for name in (*region.only, *region.excluded, *own_styles):
         if name not in names:
             raise unknown_choice_error("class", name, names)
-    labels = predictor.predict(rgb).labels
-    masks = {name: _feather(labels == names.index(name)) for name, _ in region.styles}
-    if region.only or region.excluded:
-        ids = [names.index(name) for name in region.only or region.excluded]
-        chosen = np.isin(labels, ids)
-        masks[""] = _feather(chosen if region.only else ~chosen)
+    labels = predictor.predict(rgb).labels  # (H, W)
+    masks = {}
+    for name in own_styles:
+        masks[name] = _feather(labels == names.index(name))
+    # one of them at most is not empty
+    chosen = region.only or region.excluded
+    if chosen:
+        ids = [names.index(name) for name in chosen]
+        inside = np.isin(labels, ids)
+        masks[""] = _feather(inside if region.only else ~inside)
     return masks
 
 
@@ -63,11 +68,15 @@ def composite(image: Tensor, under: Array, mask: Array | None) -> Tensor:
     """The styled image (3, H, W) over `under` (H, W, 3), where the mask says."""
     if mask is None:
         return image
-    share = torch.from_numpy(mask.astype(np.float32) / 255)
-    return image * share + to_tensor(under) * (1 - share)
+    share = torch.from_numpy(mask.astype(np.float32) / 255)  # (H, W)
+    below = to_tensor(under)  # (3, H, W)
+    return image * share + below * (1 - share)
 
 
 def _feather(chosen: NDArray[np.bool_]) -> Array:
-    radius = FEATHER * (chosen.shape[0] ** 2 + chosen.shape[1] ** 2) ** 0.5
-    mask = Image.fromarray((chosen * 255).astype(np.uint8))
-    return np.asarray(mask.filter(ImageFilter.GaussianBlur(radius)))
+    height, width = chosen.shape
+    diagonal = (height**2 + width**2) ** 0.5
+    blur = ImageFilter.GaussianBlur(FEATHER * diagonal)
+    levels = (chosen * 255).astype(np.uint8)
+    # a hard edge would show as a seam between the two images
+    return np.asarray(Image.fromarray(levels).filter(blur))

@@ -54,10 +54,18 @@ class Film:
             "total variation": [step.losses.smooth for step in history],
         }
         draw_losses(losses, folder / "curves.png")
-        size = (rgb.shape[1], rgb.shape[0])
-        frames = [Image.fromarray(frame).resize(size) for frame in [*self._frames, rgb]]
+        height, width = rgb.shape[:2]
+        frames = []
+        # frames of the coarser levels are smaller than the film
+        for frame in [*self._frames, rgb]:
+            frames.append(Image.fromarray(frame).resize((width, height)))
+        # of each frame, whatever their number
         milliseconds = _FILM_SECONDS * 1000 // len(frames)
-        with atomic(folder / "way.webp") as draft:
+        self._write_film(frames, milliseconds)
+
+    def _write_film(self, frames: list[Image.Image], milliseconds: int) -> None:
+        path = self.snapshots.folder / "way.webp"
+        with atomic(path) as draft:
             frames[0].save(
                 draft,
                 save_all=True,

@@ -22,13 +22,13 @@ from pixelwise.style_transfer.image_files import (
     to_tensor,
     write_result,
 )
+from pixelwise.style_transfer.levels import WeightedStyle, resize
 from pixelwise.style_transfer.objective import Objective
 from pixelwise.style_transfer.optimization import (
     OnStep,
     Step,
     StyleResult,
     blend_with_content,
-    resize,
     transfer_style,
 )
 from pixelwise.style_transfer.regions import Region, composite, find_masks
@@ -81,14 +81,16 @@ def stylize(
     """
     progress = progress or Progress()
     config, setup = _split_options(config, options)
+    # before any work, which takes minutes
     out = None if out is None else check_out(out, content)
     styles = [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
-    picture = read_fitted(content, setup.size)
-    style_images = [(to_tensor(read_fitted(path, setup.size)), share) for path, share in styles]
-    class_styles = [
-        (name, to_tensor(read_fitted(path, setup.size)))
-        for name, path in (region.styles if region else ())
-    ]
+    picture = read_fitted(content, setup.size)  # (H, W, 3)
+    style_images = []
+    for path, share in styles:
+        style_images.append((_read_image(path, setup), share))
+    class_styles = []
+    for name, class_path in region.styles if region else ():
+        class_styles.append((name, _read_image(class_path, setup)))
     masks = find_masks(picture, region) if region else {}
     network, source = load_network(setup.network, setup.weights)
     progress.log(source)
@@ -106,6 +108,11 @@ def stylize(
         }
         write_result(out, result.rgb, content, settings)
     return result
+
+
+def _read_image(path: str | Path, setup: Setup) -> Tensor:
+    rgb = read_fitted(path, setup.size)
+    return to_tensor(rgb)
 
 
 class _Painter:
@@ -128,7 +135,7 @@ class _Painter:
 
     def paint(
         self,
-        styles: list[tuple[Tensor, float]],
+        styles: list[WeightedStyle],
         class_styles: list[tuple[str, Tensor]],
         masks: dict[str, Array],
     ) -> Stylized:
@@ -136,29 +143,33 @@ class _Painter:
         mask = masks.get("")
         with stop_on_interrupt() as stop:
 
-            def on_step(step: Step, image: Callable[[], Tensor]) -> bool:
-                if self.film and self.film.takes(step):
-                    self.film.add(step, self._snapshot(image(), mask))
+            def stop_if_asked(step: Step, image: Callable[[], Tensor]) -> bool:
                 return bool(stop)
 
-            result = self._transfer(styles, "stylizing", on_step)
+            def film_step(step: Step, image: Callable[[], Tensor]) -> bool:
+                self._film(step, image, mask)
+                return bool(stop)
+
+            result = self._transfer(styles, "stylizing", film_step)
             rgb = to_rgb(composite(result.image, self.picture, mask))
             stopped = result.stopped
             for name, style in class_styles:
                 if stopped:
                     break
-                own = self._transfer(
-                    [(style, 1.0)], f"stylizing {name}", lambda step, image: bool(stop)
-                )
+                task = f"stylizing {name}"
+                own = self._transfer([(style, 1.0)], task, stop_if_asked)
                 rgb = to_rgb(composite(own.image, rgb, masks[name]))
                 stopped = own.stopped
         if self.film:
             self.film.finish(rgb, result.history)
         return Stylized(rgb, result.history, stopped)
 
-    def _transfer(
-        self, styles: list[tuple[Tensor, float]], task: str, on_step: OnStep
-    ) -> StyleResult:
+    def _film(self, step: Step, image: Callable[[], Tensor], mask: Array | None) -> None:
+        # the image is made only for the steps that are filmed
+        if self.film and self.film.takes(step):
+            self.film.add(step, self._snapshot(image(), mask))
+
+    def _transfer(self, styles: list[WeightedStyle], task: str, on_step: OnStep) -> StyleResult:
         return transfer_style(
             self.content,
             styles,
@@ -194,12 +205,13 @@ def _split_options(
     config: StyleConfig | None, options: dict[str, Any]
 ) -> tuple[StyleConfig, Setup]:
     """Options given by keyword, to the dataclass that has them."""
-    known = option_fields(Setup) if config else option_fields(Setup) | option_fields(StyleConfig)
+    setup_fields = option_fields(Setup)
+    all_fields = setup_fields | option_fields(StyleConfig)
+    # beside a whole configuration, an option of it would contradict it
+    known = setup_fields if config else all_fields
     for name in options:
         if name not in known:
-            raise unknown_choice_error(
-                "option", name, option_fields(Setup) | option_fields(StyleConfig)
-            )
+            raise unknown_choice_error("option", name, all_fields)
     config = config or StyleConfig(**select_fields(options, StyleConfig))
     return config, Setup(**select_fields(options, Setup))
 
@@ -217,9 +229,9 @@ def _choose_precision(
     corner = content[None, :, :_TRIAL_SIDE, :_TRIAL_SIDE]
     if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE:
         return config
-    gain = _step_seconds(network, corner, bfloat16=False) / _step_seconds(
-        network, corner, bfloat16=True
-    )
+    float32_seconds = _step_seconds(network, corner, bfloat16=False)
+    bfloat16_seconds = _step_seconds(network, corner, bfloat16=True)
+    gain = float32_seconds / bfloat16_seconds
     chosen = gain > _MIN_GAIN
     progress.log(
         f"precision {'bfloat16' if chosen else 'float32'}: a step in bfloat16 is {gain:.2f} "
@@ -229,7 +241,13 @@ def _choose_precision(
 
 
 def _step_seconds(network: StyleNetwork, content: Tensor, *, bfloat16: bool) -> float:
-    objective = Objective(network, content, [(content, 1.0)], weights=Weights(), bfloat16=bfloat16)
+    objective = Objective(
+        network,
+        content,
+        [(content, 1.0)],
+        weights=Weights(),
+        bfloat16=bfloat16,
+    )
     image = content.clone().requires_grad_()
     objective.backward(image)  # the first pass allocates memory and picks kernels
     start = time.perf_counter()

@@ -18,6 +18,7 @@ class Tile:
 
     rows: slice
     columns: slice
+    # the surroundings are read, but no loss counts them
     shown_rows: slice
     shown_columns: slice
 
@@ -47,13 +48,21 @@ def _inner_slice(inner: slice, shown: slice, stride: int, length: int) -> slice:
     up to the last, which may stand for less than a stride.
     """
     start = (inner.start - shown.start) // stride
-    stop = length if inner.stop == shown.stop else (inner.stop - shown.start) // stride
+    if inner.stop == shown.stop:
+        return slice(start, length)
+    stop = (inner.stop - shown.start) // stride
     return slice(start, stop)
 
 
 def _spans(length: int, tile: int | None, halo: int) -> Iterator[tuple[slice, slice]]:
+    """On one axis: the tiles, and what is shown of each."""
     step = length if tile is None else tile
-    # a rest too thin to have features of its own is no tile
-    starts = [start for start in range(0, length, step) if start == 0 or length - start >= ALIGN]
+    starts = [0]
+    for start in range(step, length, step):
+        # a rest too thin to have features of its own is no tile
+        if length - start >= ALIGN:
+            starts.append(start)
     for start, stop in pairwise([*starts, length]):
-        yield slice(start, stop), slice(max(0, start - halo), min(length, stop + halo))
+        first = max(0, start - halo)
+        end = min(length, stop + halo)
+        yield slice(start, stop), slice(first, end)

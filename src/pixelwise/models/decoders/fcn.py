@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import class_scores
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import bilinear_transposed_conv, build_upsampler, upsample_by
+from pixelwise.models.transposed_conv import bilinear_transposed_conv
+from pixelwise.models.upsampling import build_upsampler, upsample_by
 
 
 class FCN(nn.Module):
@@ -19,30 +20,47 @@ class FCN(nn.Module):
     """
 
     def __init__(
-        self, pyramid: Pyramid, classes: int, *, stride: int, upsample: str = "transposed"
+        self,
+        pyramid: Pyramid,
+        classes: int,
+        *,
+        stride: int,
+        upsample: str = "transposed",
     ) -> None:
         super().__init__()
         strides = [s for s in (32, 16, 8) if s >= stride]
-        self.scores = nn.ModuleDict(
-            {str(s): class_scores(pyramid.channels[s], classes) for s in strides}
-        )
-
-        def upsampler(start: int, end: int) -> nn.Module:
-            return build_upsampler(
-                upsample,
-                (classes, classes),
-                strides=(start, end),
-                pyramid=pyramid,
-                transposed=partial(bilinear_transposed_conv, classes, classes, start // end),
-            )
-
-        self.fusions = nn.ModuleList(upsampler(2 * s, s) for s in strides[1:])
-        self.upsample = upsampler(stride, 1)
+        self.scores = nn.ModuleDict()
+        for s in strides:
+            self.scores[str(s)] = class_scores(pyramid.channels[s], classes)
+        # each also takes the sum to the next finer scores
+        build = partial(_build_score_upsampler, upsample, classes, pyramid)
+        self.fusions = nn.ModuleList(build(2 * s, s) for s in strides[1:])
+        self.upsample = build(stride, 1)
 
     def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H, W) at stride 1."""
-        scores = [score(features[int(stride)]) for stride, score in self.scores.items()]
+        scores = []
+        for stride, score in self.scores.items():
+            scores.append(score(features[int(stride)]))
         fused = scores[0]  # (N, C, H / 32, W / 32)
         for upsample, skip in zip(self.fusions, scores[1:], strict=True):
-            fused = upsample_by(upsample, fused, features) + skip
+            upsampled = upsample_by(upsample, fused, features)
+            fused = upsampled + skip
         return upsample_by(self.upsample, fused, features)
+
+
+def _build_score_upsampler(
+    kind: str,
+    classes: int,
+    pyramid: Pyramid,
+    start: int,
+    end: int,
+) -> nn.Module:
+    transposed = partial(bilinear_transposed_conv, classes, classes, start // end)
+    return build_upsampler(
+        kind,
+        (classes, classes),
+        strides=(start, end),
+        pyramid=pyramid,
+        transposed=transposed,
+    )

@@ -1,5 +1,6 @@
 """LinkNet's decoder. Source: Chaurasia, Culurciello, VCIP 2017, section III and figures 1, 3."""
 
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -7,12 +8,8 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import SummedScores, conv_block, upsample_bilinear
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import (
-    SequentialWithFeatures,
-    TransposedConv2d,
-    build_upsampler,
-    upsample_by,
-)
+from pixelwise.models.transposed_conv import TransposedConv2d
+from pixelwise.models.upsampling import SequentialWithFeatures, build_upsampler, upsample_by
 
 # A block's inner width is a quarter of its input, but never below this: small encoders have as few
 # as 24 channels.
@@ -32,62 +29,99 @@ class LinkNet(nn.Module):
     """
 
     def __init__(
-        self, pyramid: Pyramid, classes: int, *, upsample: str = "transposed", plain: bool = False
+        self,
+        pyramid: Pyramid,
+        classes: int,
+        *,
+        upsample: str = "transposed",
+        plain: bool = False,
     ) -> None:
         super().__init__()
         channels = pyramid.channels
         strides = [s for s in sorted(channels, reverse=True) if s >= 4]
         self.strides = strides[1:]
         widths = [channels[s] for s in strides]
-
-        def upsampler(
-            inputs: int, outputs: int, start: int, end: int, *, kernel: int = 3
-        ) -> nn.Module:
-            return build_upsampler(
-                upsample,
-                (inputs, outputs),
-                strides=(start, end),
-                pyramid=pyramid,
-                transposed=partial(_full_conv, inputs, outputs, kernel),
-            )
-
-        def block(inputs: int, outputs: int, start: int, end: int) -> SequentialWithFeatures:
-            """1x1 to a quarter of the channels, full convolution, 1x1 to `outputs`."""
-            inner = max(inputs // 4, MIN_INNER_CHANNELS)
-            if start > end:
-                full_conv = upsampler(inner, inner, start, end)
-            else:
-                full_conv = _full_conv(inner, inner, 3, stride=1)
-            return SequentialWithFeatures(
-                conv_block(inputs, inner, kernel=1),
-                _normalised(full_conv, inner),
-                conv_block(inner, outputs, kernel=1),
-            )
-
-        self.blocks = nn.ModuleList(
-            block(inputs, outputs, start, end)
-            for (start, end), (inputs, outputs) in zip(
-                pairwise(strides), pairwise(widths), strict=True
-            )
-        )
-        self.last = block(widths[-1], widths[-1], 4, 4)
-        self.head = SequentialWithFeatures(
-            _normalised(upsampler(widths[-1], HEAD_CHANNELS, 4, 2), HEAD_CHANNELS),
-            conv_block(HEAD_CHANNELS, HEAD_CHANNELS),
-            upsampler(HEAD_CHANNELS, classes, 2, 1, kernel=2),
-        )
+        upsampler = _UpsamplerBuilder(upsample, pyramid)
+        self.blocks = nn.ModuleList()
+        steps = zip(pairwise(widths), pairwise(strides), strict=True)
+        for block_channels, block_strides in steps:
+            self.blocks.append(_build_block(upsampler, block_channels, block_strides))
+        finest = widths[-1]
+        self.last = _build_block(upsampler, (finest, finest), (4, 4))
+        self.head = _build_head(upsampler, finest, classes)
         self.scores = None if plain else SummedScores(widths, classes)
 
     def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H, W) at stride 1."""
         stages = [features[max(features)]]  # each (N, width, H / stride, W / stride)
         for block, stride in zip(self.blocks, self.strides, strict=True):
-            stages.append(upsample_by(block, stages[-1], features) + features[stride])
+            upsampled = upsample_by(block, stages[-1], features)
+            # a sum where U-Net concatenates: the next block stays as narrow (section III)
+            stages.append(upsampled + features[stride])
         finest = upsample_by(self.last, stages[-1], features)
         logits = upsample_by(self.head, finest, features)
         if self.scores is None:
             return logits
-        return upsample_bilinear(self.scores(stages), 4) + logits
+        scores = self.scores(stages)  # (N, C, H / 4, W / 4)
+        return upsample_bilinear(scores, 4) + logits
+
+
+@dataclass(frozen=True)
+class _UpsamplerBuilder:
+    """Builds a decoder's upsamplings, all of one kind."""
+
+    kind: str
+    pyramid: Pyramid
+
+    def build(
+        self,
+        channels: tuple[int, int],
+        strides: tuple[int, int],
+        *,
+        kernel: int = 3,
+    ) -> nn.Module:
+        inputs, outputs = channels
+        return build_upsampler(
+            self.kind,
+            channels,
+            strides=strides,
+            pyramid=self.pyramid,
+            transposed=partial(_full_conv, inputs, outputs, kernel),
+        )
+
+
+def _build_block(
+    upsampler: _UpsamplerBuilder,
+    channels: tuple[int, int],
+    strides: tuple[int, int],
+) -> SequentialWithFeatures:
+    """1x1 to a quarter of the channels, full convolution, 1x1 to the outputs."""
+    inputs, outputs = channels
+    start, end = strides
+    inner = max(inputs // 4, MIN_INNER_CHANNELS)
+    if start > end:
+        full_conv = upsampler.build((inner, inner), strides)
+    else:
+        full_conv = _full_conv(inner, inner, 3, stride=1)
+    return SequentialWithFeatures(
+        conv_block(inputs, inner, kernel=1),
+        _normalise_after(full_conv, inner),
+        conv_block(inner, outputs, kernel=1),
+    )
+
+
+def _build_head(
+    upsampler: _UpsamplerBuilder,
+    inputs: int,
+    classes: int,
+) -> SequentialWithFeatures:
+    """From stride 4 to logits at the image's size."""
+    first = upsampler.build((inputs, HEAD_CHANNELS), (4, 2))
+    return SequentialWithFeatures(
+        _normalise_after(first, HEAD_CHANNELS),
+        conv_block(HEAD_CHANNELS, HEAD_CHANNELS),
+        upsampler.build((HEAD_CHANNELS, classes), (2, 1), kernel=2),
+    )
 
 
 def _full_conv(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> TransposedConv2d:
@@ -97,9 +131,20 @@ def _full_conv(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> Tr
     if kernel == 2:
         return TransposedConv2d(inputs, outputs, 2, stride=2)
     return TransposedConv2d(
-        inputs, outputs, 3, stride=stride, padding=1, output_padding=stride - 1, bias=False
+        inputs,
+        outputs,
+        3,
+        stride=stride,
+        padding=1,
+        # of the sizes that a stride maps to one, the largest: exactly `stride` times the input
+        output_padding=stride - 1,
+        bias=False,
     )
 
 
-def _normalised(layer: nn.Module, outputs: int) -> SequentialWithFeatures:
-    return SequentialWithFeatures(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+def _normalise_after(layer: nn.Module, outputs: int) -> SequentialWithFeatures:
+    return SequentialWithFeatures(
+        layer,
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )

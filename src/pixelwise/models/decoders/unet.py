@@ -2,6 +2,7 @@
 1.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import SummedScores, class_scores, conv_block
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import TransposedConv2d, build_upsampler, upsample_by
+from pixelwise.models.transposed_conv import TransposedConv2d
+from pixelwise.models.upsampling import build_upsampler, upsample_by
 
 # Channels of the decoder by stride.
 CHANNELS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
@@ -29,34 +31,30 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, pyramid: Pyramid, classes: int, *, upsample: str = "transposed", plain: bool = False
+        self,
+        pyramid: Pyramid,
+        classes: int,
+        *,
+        upsample: str = "transposed",
+        plain: bool = False,
     ) -> None:
         super().__init__()
         *finer, coarsest = pyramid.channels
         self.strides = finer[::-1]
         channels = pyramid.channels if plain else CHANNELS
+        # by stride, coarse to fine
         widths = {coarsest: pyramid.channels[coarsest]}
-        widths |= {stride: channels[stride] for stride in self.strides}
-        self.ups = nn.ModuleList(
-            build_upsampler(
-                upsample,
-                (inputs, outputs),
-                strides=(start, end),
-                pyramid=pyramid,
-                transposed=partial(_up_convolution, inputs, outputs),
-            )
-            for (start, inputs), (end, outputs) in pairwise(widths.items())
-        )
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                conv_block(widths[stride] + pyramid.channels[stride], widths[stride]),
-                conv_block(widths[stride], widths[stride]),
-            )
-            for stride in self.strides
-        )
+        for stride in self.strides:
+            widths[stride] = channels[stride]
+        self.ups = _build_ups(upsample, widths, pyramid)
+        self.blocks = nn.ModuleList()
+        for stride in self.strides:
+            block = _build_block(pyramid.channels[stride], widths[stride])
+            self.blocks.append(block)
         self.plain = plain
         if plain:
-            self.scores: nn.Module = class_scores(widths[finer[0]], classes)
+            finest = finer[0]
+            self.scores: nn.Module = class_scores(widths[finest], classes)
         else:
             self.scores = SummedScores(widths.values(), classes)
 
@@ -65,9 +63,34 @@ class UNet(nn.Module):
         stages = [features[max(features)]]  # each (N, width, H / stride, W / stride)
         for up, block, stride in zip(self.ups, self.blocks, self.strides, strict=True):
             upsampled = upsample_by(up, stages[-1], features)
-            stages.append(block(_concatenate(upsampled, features[stride])))
-        logits: Tensor = self.scores(stages[-1] if self.plain else stages)
+            joined = _concatenate(upsampled, features[stride])
+            stages.append(block(joined))
+        scored = stages[-1] if self.plain else stages
+        logits: Tensor = self.scores(scored)
         return logits
+
+
+def _build_ups(kind: str, widths: Mapping[int, int], pyramid: Pyramid) -> nn.ModuleList:
+    """The upsampling from each stage to the next, for channels by stride, coarse to fine."""
+    ups = nn.ModuleList()
+    for (start, inputs), (end, outputs) in pairwise(widths.items()):
+        layer = build_upsampler(
+            kind,
+            (inputs, outputs),
+            strides=(start, end),
+            pyramid=pyramid,
+            transposed=partial(_up_convolution, inputs, outputs),
+        )
+        ups.append(layer)
+    return ups
+
+
+def _build_block(skip_channels: int, width: int) -> nn.Sequential:
+    """Two convolutions of the concatenation of `width` channels and the skip's."""
+    return nn.Sequential(
+        conv_block(width + skip_channels, width),
+        conv_block(width, width),
+    )
 
 
 def _concatenate(upsampled: Tensor, skip: Tensor) -> Tensor:
