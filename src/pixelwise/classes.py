@@ -30,14 +30,21 @@ def voc_colormap(count: int) -> tuple[Colour, ...]:
     Source: the VOC 2012 development kit, `VOClabelcolormap`.
     """
 
-    def colour(label: int) -> Colour:
-        channels = [0, 0, 0]
-        for bit in range(8):
-            for channel in range(3):
-                channels[channel] |= ((label >> (3 * bit + channel)) & 1) << (7 - bit)
-        return channels[0], channels[1], channels[2]
+    return tuple(_voc_colour(label) for label in range(count))
 
-    return tuple(colour(label) for label in range(count))
+
+def _voc_colour(label: int) -> Colour:
+    red = 0
+    green = 0
+    blue = 0
+    # three bits of the id at a time, to ever lower bits of the channels: neighbouring ids get
+    # colours that are easy to tell apart
+    for bit in range(7, -1, -1):
+        red |= (label & 1) << bit
+        green |= (label >> 1 & 1) << bit
+        blue |= (label >> 2 & 1) << bit
+        label >>= 3
+    return red, green, blue
 
 
 @dataclass(frozen=True)
@@ -48,20 +55,18 @@ class Classes:
     palette: tuple[Colour, ...]
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.names) <= MAX_CLASSES:
+        count = len(self.names)
+        if not 1 <= count <= MAX_CLASSES:
             raise DataError(
-                f"{len(self.names)} classes; allowed are 1 to {MAX_CLASSES}, as {VOID} means void"
+                f"{count} classes; allowed are 1 to {MAX_CLASSES}, as {VOID} means void"
             )
-        if len(set(self.names)) != len(self.names):
-            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
-            raise DataError(
-                f"class names must differ, but these stand twice: {', '.join(repeated)}"
-            )
-        if len(self.palette) != len(self.names):
-            raise DataError(
-                f"{len(self.palette)} colours for {len(self.names)} classes; give one colour "
-                "a class"
-            )
+        if len(set(self.names)) != count:
+            repeated = {name for name in self.names if self.names.count(name) > 1}
+            listed = ", ".join(sorted(repeated))
+            raise DataError(f"class names must differ, but these stand twice: {listed}")
+        colours = len(self.palette)
+        if colours != count:
+            raise DataError(f"{colours} colours for {count} classes; give one colour a class")
 
     @classmethod
     def named(cls, names: tuple[str, ...]) -> "Classes":
@@ -74,7 +79,8 @@ class Classes:
 
 def quantize_confidence(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
     """[0, 1] as the nearest of 0 to 255, as images of confidence hold it."""
-    levels: NDArray[np.uint8] = np.rint(confidence * 255).astype(np.uint8)
+    nearest = np.rint(confidence * 255)
+    levels: NDArray[np.uint8] = nearest.astype(np.uint8)
     return levels
 
 
@@ -83,6 +89,7 @@ def find_edges(labels: NDArray[Any]) -> NDArray[np.bool_]:
     edge = np.zeros(labels.shape, bool)
     down = labels[1:] != labels[:-1]
     across = labels[:, 1:] != labels[:, :-1]
+    # a border is an edge for the pixels on either side
     edge[1:] |= down
     edge[:-1] |= down
     edge[:, 1:] |= across
@@ -96,22 +103,28 @@ def read_labels(logits: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
     Of equal logits the first class wins. Class by class, and some rows at a time that stay in the
     processor's cache: `argmax` over the first axis takes several times as long.
     """
-    labels = np.empty(logits.shape[1:], np.uint8)
-    confidence = np.empty(logits.shape[1:], np.float32)
-    for strip in _strips(*logits.shape[1:]):
-        labels[strip], top = _highest(logits[:, strip])
+    _, height, width = logits.shape
+    labels = np.empty((height, width), np.uint8)
+    confidence = np.empty((height, width), np.float32)
+    for strip in _strips(height, width):
+        scores = logits[:, strip]  # (C, rows, W)
+        labels[strip], top = _highest(scores)
         total = np.zeros_like(top)
-        for score in logits[:, strip]:
+        for score in scores:
+            # below 1, so that no power overflows
             total += np.exp(score - top)
+        # the highest score's own power is 1
         confidence[strip] = 1 / total
     return labels, confidence
 
 
 def top_labels(logits: NDArray[np.float32]) -> Labels:
     """The labels of `read_labels` alone, in half the time."""
-    labels = np.empty(logits.shape[1:], np.uint8)
-    for strip in _strips(*logits.shape[1:]):
-        labels[strip], _ = _highest(logits[:, strip])
+    _, height, width = logits.shape
+    labels = np.empty((height, width), np.uint8)
+    for strip in _strips(height, width):
+        scores = logits[:, strip]
+        labels[strip], _ = _highest(scores)
     return labels
 
 
@@ -121,15 +134,19 @@ _STRIP_PIXELS = 2**15
 
 def _strips(height: int, width: int) -> Iterator[slice]:
     rows = max(1, _STRIP_PIXELS // max(1, width))
-    return (slice(first, first + rows) for first in range(0, height, rows))
+    for first in range(0, height, rows):
+        yield slice(first, first + rows)
 
 
 def _highest(logits: NDArray[np.float32]) -> tuple[Labels, NDArray[np.float32]]:
+    """The class of the highest logit, and that logit, both (H, W)."""
     top = logits[0].copy()
-    labels = np.zeros(logits.shape[1:], np.uint8)
+    labels = np.zeros(top.shape, np.uint8)
     for label, score in enumerate(logits[1:], 1):
         better = (score > top).view(np.uint8)
-        np.maximum(labels, better * np.uint8(label), out=labels)  # labels only grow
+        candidates = better * np.uint8(label)
+        # labels only grow: a maximum, which is faster than a masked assignment
+        np.maximum(labels, candidates, out=labels)
         np.maximum(top, score, out=top)
     return labels, top
 
@@ -138,6 +155,7 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities (C, H, W) of logits (C, H, W); in place, with one copy of the logits less than
     scipy.special.softmax.
     """
-    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=0))
+    top = logits.max(axis=0)  # (H, W)
+    powers: NDArray[np.float32] = np.exp(logits - top)
     powers /= powers.sum(axis=0)
     return powers

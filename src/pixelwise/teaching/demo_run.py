@@ -50,8 +50,7 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     """
     out = Path(out)
     progress = progress or Progress()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out} exists; remove it, or choose another --out")
+    _check_empty(out)
     photograph = _label_photograph(out / "photograph", progress)
     data = out / "data"
     run = out / "run"
@@ -59,9 +58,23 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     write_shapes(data, train=TRAIN_IMAGES)
     config = TrainConfig.from_flat(epochs=EPOCHS, crop=CROP, batch=BATCH)
     train(data, run, config=config, progress=progress)
-    evaluation = evaluate(run, data, split="test", report=out / "evaluation", progress=progress)
+    # the split that neither the training nor its choice of the best epoch saw
+    report = out / "evaluation"
+    evaluation = evaluate(run, data, split="test", report=report, progress=progress)
     overlay = _label_scene(run, out, progress)
-    return Demo(photograph, evaluation, overlay, out / "evaluation" / "report.html", run)
+    return Demo(
+        photograph,
+        evaluation,
+        overlay,
+        report / "report.html",
+        run,
+    )
+
+
+def _check_empty(out: Path) -> None:
+    # the demo would mix with what is in the folder, or write over it
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out} exists; remove it, or choose another --out")
 
 
 def _label_photograph(out: Path, progress: Progress) -> Path | None:

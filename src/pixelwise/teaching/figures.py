@@ -42,23 +42,38 @@ def draw_transposed(
     _check_side("kernel", kernel)
     picture = input.float()[None, None]  # (1, 1, H, W)
     weight = kernel.float()[None, None]  # (1, 1, k, k)
-    result = transposed_by_scatter(picture, weight, stride=stride, padding=padding)[0, 0]
+    batch = transposed_by_scatter(picture, weight, stride=stride, padding=padding)
+    result = batch[0, 0]  # (H', W')
     columns = min(input.numel(), _MAX_COLUMNS)
-    rows = 1 + -(-input.numel() // columns)
-    figure, grid = _make_grid(rows, max(columns, 3), (2.6, 2.7))
+    element_rows = -(-input.numel() // columns)  # rounded up
+    figure, grid = _make_grid(1 + element_rows, max(columns, 3), (2.6, 2.7))
     _draw_numbers(grid[0, 0], input, "input")
     _draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
     title = f"result, padding {padding} cut" if padding else "result: the sum"
     _draw_numbers(grid[0, 2], result, title)
-    for index, (y, x) in enumerate(np.ndindex(*input.shape)):
-        element = torch.zeros_like(picture)
-        element[0, 0, y, x] = picture[0, 0, y, x]
-        laid = transposed_by_scatter(element, weight, stride=stride)[0, 0]
-        axes = grid[1 + index // columns, index % columns]
-        _draw_numbers(axes, laid, f"{float(input[y, x]):g} x kernel")
-        _frame_kernel(axes, kernel, (x * stride, y * stride))
+    elements = grid[1:, :columns].flat
+    # the last row may have axes to spare
+    for axes, place in zip(elements, np.ndindex(*input.shape), strict=False):
+        _draw_element(axes, input, kernel, place, stride)
     save_png(figure, path)
     return result
+
+
+def _draw_element(
+    axes: Axes,
+    input: Tensor,
+    kernel: Tensor,
+    place: tuple[int, ...],
+    stride: int,
+) -> None:
+    """What the input's element at `place` (y, x) lays on the output."""
+    y, x = place
+    picture = torch.zeros(1, 1, *input.shape)
+    picture[0, 0, y, x] = input[y, x]
+    weight = kernel.float()[None, None]  # (1, 1, k, k)
+    laid = transposed_by_scatter(picture, weight, stride=stride)[0, 0]
+    _draw_numbers(axes, laid, f"{float(input[y, x]):g} x kernel")
+    _frame_kernel(axes, kernel, (x * stride, y * stride))
 
 
 def _check_side(name: str, tensor: Tensor) -> None:
@@ -71,7 +86,12 @@ def _check_side(name: str, tensor: Tensor) -> None:
 def _make_grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
     """A figure with empty axes (rows, columns), each as wide and high as `cell`, in inches."""
     width, height = cell
-    figure = Figure(figsize=(width * columns, height * rows), dpi=110, layout="constrained")
+    figure = Figure(
+        figsize=(width * columns, height * rows),
+        dpi=110,
+        layout="constrained",
+    )
+    # not squeezed, so that one row is a grid as well
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -81,8 +101,16 @@ def _make_grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figu
 def _frame_kernel(axes: Axes, kernel: Tensor, corner: tuple[int, int]) -> None:
     """Frame the cells on which the kernel lies, from the cell `corner` (x, y) on."""
     height, width = kernel.shape
-    position = (corner[0] - 0.5, corner[1] - 0.5)
-    frame = Rectangle(position, width, height, fill=False, edgecolor=_ACCENT, linewidth=2.5)
+    x, y = corner
+    # Matplotlib's pixels lie around whole numbers
+    frame = Rectangle(
+        (x - 0.5, y - 0.5),
+        width,
+        height,
+        fill=False,
+        edgecolor=_ACCENT,
+        linewidth=2.5,
+    )
     axes.add_patch(frame)
 
 
@@ -102,30 +130,53 @@ def draw_checkerboard(
     ratios = {}
     for column, (kernel, stride) in enumerate(pairs):
         Geometry(kernel, stride)  # raises ConfigError where they cannot be
-        grey = torch.ones(1, 1, size, size)
-        counts = transposed_by_scatter(grey, torch.ones(1, 1, kernel, kernel), stride=stride)[0, 0]
-        weight = torch.rand(1, 1, kernel, kernel, generator=torch.Generator().manual_seed(0))
-        output = transposed_by_scatter(grey, weight, stride=stride)[0, 0]
+        counts, output = _reach_grey(kernel, stride, size)
         ratio = _count_ratio(counts, kernel, stride)
         verdict = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
-        pictures = (
-            (counts, "viridis", f"kernel {kernel}, stride {stride}: {verdict}"),
-            (output, "gray", "random weights on grey: uneven by themselves"),
-        )
-        for axes, (values, colours, title) in zip(grid[:, column], pictures, strict=True):
-            axes.imshow(values.numpy(), cmap=colours, vmin=0, interpolation="nearest")
-            axes.set_title(title, fontsize=9)
+        title = f"kernel {kernel}, stride {stride}: {verdict}"
+        _draw_values(grid[0, column], counts, "viridis", title)
+        title = "random weights on grey: uneven by themselves"
+        _draw_values(grid[1, column], output, "gray", title)
         ratios[kernel, stride] = ratio
     save_png(figure, path)
     return ratios
+
+
+def _reach_grey(kernel: int, stride: int, size: int) -> tuple[Tensor, Tensor]:
+    """Of a grey picture (size, size): how often each output pixel is reached, and what a kernel of
+    random weights makes of it.
+    """
+    grey = torch.ones(1, 1, size, size)
+    ones = torch.ones(1, 1, kernel, kernel)
+    # the same weights in every column of the drawing
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.rand(1, 1, kernel, kernel, generator=generator)
+    counts = transposed_by_scatter(grey, ones, stride=stride)
+    output = transposed_by_scatter(grey, weight, stride=stride)
+    return counts[0, 0], output[0, 0]
+
+
+def _draw_values(axes: Axes, values: Tensor, colours: str, title: str) -> None:
+    axes.imshow(
+        values.numpy(),
+        cmap=colours,
+        vmin=0,
+        interpolation="nearest",
+    )
+    axes.set_title(title, fontsize=9)
 
 
 def _count_ratio(counts: Tensor, kernel: int, stride: int) -> float:
     """The largest by the smallest of counts (H, W), but for the border, where fewer kernels lie."""
     height, width = counts.shape
     margin = min(kernel, (height - stride) // 2)
-    inside = counts[margin : height - margin, margin : width - margin]
-    return float(inside.max() / inside.min()) if inside.min() > 0 else float("inf")
+    rows = slice(margin, height - margin)
+    columns = slice(margin, width - margin)
+    inside = counts[rows, columns]
+    # a kernel shorter than the stride leaves pixels that none reaches
+    if inside.min() <= 0:
+        return float("inf")
+    return float(inside.max() / inside.min())
 
 
 def draw_fcn_scores(
@@ -139,23 +190,29 @@ def draw_fcn_scores(
     A row is a name, the fused class scores (C, h, w) by stride, and the final labels (H, W): the
     leading class of every cell of the score maps stands beside the labels at the picture's size.
     """
-    strides = sorted({stride for _, scores, _ in rows for stride in scores}, reverse=True)
+    all_strides: set[int] = set()
+    for _, scores, _ in rows:
+        all_strides.update(scores)
+    strides = sorted(all_strides, reverse=True)
     columns = 1 + len(strides) + 1
     height, width = rgb.shape[:2]
+    # half an inch for the titles
     size = (3 * columns, 3.2 * height / width * len(rows) + 0.5)
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for line, (name, scores, labels) in zip(grid, rows, strict=True):
-        _draw_picture(line[0], rgb, name)
-        for axes, stride in zip(line[1:-1], strides, strict=True):
+        first, *middle, last = line
+        _draw_picture(first, rgb, name)
+        for axes, stride in zip(middle, strides, strict=True):
+            # a network has not the finer strides of another
             if stride in scores:
-                leading = colourise(
-                    _leading_class(scores[stride], (height, width)), classes.palette
-                )
-                _draw_picture(axes, leading, f"scores at stride {stride}")
-        _draw_picture(line[-1], paint(rgb, labels, classes.palette, 0.6), "labels")
+                leading = _leading_class(scores[stride], (height, width))
+                picture = colourise(leading, classes.palette)
+                _draw_picture(axes, picture, f"scores at stride {stride}")
+        overlay = paint(rgb, labels, classes.palette, 0.6)
+        _draw_picture(last, overlay, "labels")
     save_png(figure, path)
 
 
@@ -165,16 +222,28 @@ def _draw_picture(axes: Axes, picture: Array, title: str) -> None:
 
 
 def draw_curves_by_network(
-    curves: Mapping[str, Sequence[float]], path: Path, *, ylabel: str
+    curves: Mapping[str, Sequence[float]],
+    path: Path,
+    *,
+    ylabel: str,
 ) -> None:
     """Write a PNG of one figure (a share of 1) by epoch, a line a network."""
     figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
     axes = figure.subplots()
     for name, values in curves.items():
-        axes.plot(range(1, len(values) + 1), values, marker="o", markersize=4, label=name)
+        epochs = range(1, len(values) + 1)
+        axes.plot(
+            epochs,
+            values,
+            marker="o",
+            markersize=4,
+            label=name,
+        )
     axes.set_xlabel("epoch", color=AXIS_COLOUR)
     axes.set_ylabel(ylabel, color=AXIS_COLOUR)
-    axes.set_xticks(range(1, max(map(len, curves.values())) + 1))
+    longest = max(map(len, curves.values()))
+    # whole epochs alone: Matplotlib would also mark 1.5
+    axes.set_xticks(range(1, longest + 1))
     axes.grid(color=GRID_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -186,9 +255,24 @@ def _draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
     height, width = values.shape
     font_size = 11 if max(height, width) < 6 else 8
     axes.set_axis_on()
-    axes.imshow(values.numpy() != 0, cmap="Oranges", vmin=0, vmax=3, interpolation="nearest")
-    for (y, x), value in np.ndenumerate(values.numpy()):
-        axes.text(x, y, f"{value:g}", ha="center", va="center", fontsize=font_size)
+    numbers = values.numpy()
+    # a third of the colour map's range, so that the numbers stay readable
+    axes.imshow(
+        numbers != 0,
+        cmap="Oranges",
+        vmin=0,
+        vmax=3,
+        interpolation="nearest",
+    )
+    for (y, x), value in np.ndenumerate(numbers):
+        axes.text(
+            x,
+            y,
+            f"{value:g}",
+            ha="center",
+            va="center",
+            fontsize=font_size,
+        )
     axes.set_xticks(np.arange(-0.5, width), [])
     axes.set_yticks(np.arange(-0.5, height), [])
     axes.tick_params(length=0)
@@ -200,5 +284,8 @@ def _leading_class(scores: Tensor, size: tuple[int, int]) -> Array:
     """The class with the highest score at every cell of (C, h, w), each cell as the block of pixels
     it stands for.
     """
-    labels = scores.argmax(0)[None, None].float()
-    return np.asarray(F.interpolate(labels, size, mode="nearest")[0, 0].byte().numpy())
+    labels = scores.argmax(0)  # (h, w)
+    # as floats with batch and channel, which F.interpolate wants
+    batch = labels[None, None].float()
+    enlarged = F.interpolate(batch, size, mode="nearest")[0, 0]  # (H, W)
+    return np.asarray(enlarged.byte().numpy())

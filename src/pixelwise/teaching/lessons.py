@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pixelwise.datasets.registry import open_dataset
@@ -17,7 +17,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.models.checkpoint import load_model, read_header
+from pixelwise.models.checkpoint import Header, load_model, read_header
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.registry import build_segmenter
@@ -37,7 +37,11 @@ NETWORKS = {"unet": "unet", "linknet": "resnet18"}
 
 
 def explain_augmentation(
-    data: str | Path, out: str | Path, *, crop: tuple[int, int] | None = None, seed: int = 0
+    data: str | Path,
+    out: str | Path,
+    *,
+    crop: tuple[int, int] | None = None,
+    seed: int = 0,
 ) -> None:
     """Write a PNG of the first training image with its mask, and what is seen of it in EPOCHS_SHOWN
     epochs, usually.
@@ -46,12 +50,16 @@ def explain_augmentation(
     pair = dataset.pairs("train")[0]
     rgb = read_rgb(pair.image)
     labels = dataset.read_labels(pair.mask)
-    size = crop or (labels.shape[0], labels.shape[1])
-    augment = Augmentation(size, **AUGMENTATIONS[TrainConfig().augmentation.augment])
+    height, width = labels.shape
+    preset = TrainConfig().augmentation.augment
+    augment = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
     samples = [("original", rgb, labels)]
     for epoch in range(1, EPOCHS_SHOWN + 1):
-        image, target = augment(*as_tensors(rgb, labels), seeded_generator(seed, epoch, 0))
-        samples.append((f"epoch {epoch}", image.permute(1, 2, 0).numpy(), target.numpy()))
+        # as the training seeds it: what is drawn is what a run sees
+        generator = seeded_generator(seed, epoch, 0)
+        image, target = augment(*as_tensors(rgb, labels), generator)
+        pixels = image.permute(1, 2, 0)  # (H, W, 3)
+        samples.append((f"epoch {epoch}", pixels.numpy(), target.numpy()))
     draw_augmentation(samples, Path(out), dataset.classes)
 
 
@@ -61,15 +69,13 @@ def explain_scores(models: Sequence[str | Path], image: str | Path, out: str | P
     Raises ConfigError for a model of another decoder and for models of unlike classes.
     """
     rgb = read_rgb(Path(image))
-    pixels = torch.from_numpy(rgb.copy()).permute(2, 0, 1)  # (3, H, W)
+    # a copy, as PyTorch warns of arrays that cannot be written to
+    pixels = torch.from_numpy(rgb.copy())
+    pixels = pixels.permute(2, 0, 1)  # (3, H, W)
     rows = list[tuple[str, dict[int, Tensor], Array]]()
     classes = None
     for path in models:
-        model, header = load_model(Path(path))
-        if not isinstance(model.decoder, FCN):
-            raise ConfigError(
-                f"model {path}: its decoder is no FCN; give runs of fcn32s, fcn16s or fcn8s"
-            )
+        model, header = _load_fcn(Path(path))
         if classes not in (None, header.classes):
             raise ConfigError(
                 f"model {path}: other classes than the model before it; give models of one data set"
@@ -80,6 +86,15 @@ def explain_scores(models: Sequence[str | Path], image: str | Path, out: str | P
     if classes is None:
         raise ConfigError("no model given; give one or more runs of fcn32s, fcn16s or fcn8s")
     draw_fcn_scores(rgb, rows, Path(out), classes)
+
+
+def _load_fcn(path: Path) -> tuple[Segmenter, Header]:
+    model, header = load_model(path)
+    if not isinstance(model.decoder, FCN):
+        raise ConfigError(
+            f"model {path}: its decoder is no FCN; give runs of fcn32s, fcn16s or fcn8s"
+        )
+    return model, header
 
 
 @torch.no_grad()
@@ -93,17 +108,23 @@ def fused_scores(model: Segmenter, image: Tensor) -> dict[int, Tensor]:
     if not isinstance(decoder, FCN):
         raise ConfigError("its decoder is no FCN; give a model of fcn32s, fcn16s or fcn8s")
     scores: list[Tensor] = []
-    layers = [*decoder.fusions, decoder.upsample]
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, inputs: scores.append(inputs[0][0]))
-        for layer in layers
-    ]
+
+    def note_scores(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        batch = inputs[0]  # (1, C, h, w)
+        scores.append(batch[0])
+
+    hooks = []
+    # what an upsampling takes is what was added up before it
+    for layer in (*decoder.fusions, decoder.upsample):
+        hooks.append(layer.register_forward_pre_hook(note_scores))
+    batch = image[None].float() / 255  # (1, 3, H, W)
     try:
-        model.eval()(image[None].float() / 255)
+        model.eval()(batch)
     finally:
         for hook in hooks:
             hook.remove()
-    return dict(zip(map(int, decoder.scores), scores, strict=True))
+    strides = map(int, decoder.scores)
+    return dict(zip(strides, scores, strict=True))
 
 
 @dataclass(frozen=True)
@@ -152,7 +173,11 @@ def compare_networks(
             seed=seed,
         )
         run = train(
-            data, out / decoder, config=config, progress=progress, matte_threshold=matte_threshold
+            data,
+            out / decoder,
+            config=config,
+            progress=progress,
+            matte_threshold=matte_threshold,
         )
         networks.append(_describe_network(run, decoder, encoder))
     write_text(out / "networks.md", format_table(networks))
@@ -165,26 +190,32 @@ def _describe_network(run: Run, decoder: str, encoder: str) -> Network:
     header = read_header(run.path)
     height, width = header.training["crop"]
     million_weights, gflops = count_cost(header.model, (height, width))
+    # seconds of an epoch count from the start of the training
     ends = [0.0, *(epoch.seconds for epoch in run.history)]
+    durations = [end - begin for begin, end in pairwise(ends)]
+    speeds = [epoch.images_per_second for epoch in run.history]
+    mean_iou = [epoch.val_mean_iou for epoch in run.history]
     return Network(
         decoder,
         encoder,
         million_weights,
         gflops,
-        images_per_second=max(epoch.images_per_second for epoch in run.history),
         # the fastest epoch: the machine may have had other work in the others
-        epoch_seconds=min(end - begin for begin, end in pairwise(ends)),
-        mean_iou=tuple(epoch.val_mean_iou for epoch in run.history),
+        images_per_second=max(speeds),
+        epoch_seconds=min(durations),
+        mean_iou=tuple(mean_iou),
     )
 
 
 def count_cost(config: ModelConfig, size: tuple[int, int]) -> tuple[float, float]:
     """Millions of weights, and GFLOPs for one image of `size` (height, width)."""
     model = build_segmenter(config).eval()
+    image = torch.zeros(1, 3, *size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, 3, *size))
+        model(image)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    return weights / 1e6, counter.get_total_flops() / 1e9
+    flops = counter.get_total_flops()
+    return weights / 1e6, flops / 1e9
 
 
 def format_table(networks: Sequence[Network]) -> str:

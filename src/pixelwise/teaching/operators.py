@@ -7,8 +7,9 @@ and gradients; each says in loops or in one matrix what the fast kernels do. Dee
 section 4; Zeiler et al. 2010, "Deconvolutional networks".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import torch
@@ -37,15 +38,29 @@ class _Axes:
         dilation: Numbers,
         output_padding: Numbers = 0,
     ) -> "_Axes":
-        options = map(_as_pair, (stride, padding, dilation, output_padding))
-        rows, columns = zip(weight.shape[-2:], *options, strict=True)
+        kernels = weight.shape[-2:]
+        strides = _as_pair(stride)
+        paddings = _as_pair(padding)
+        dilations = _as_pair(dilation)
+        output_paddings = _as_pair(output_padding)
+        # one pair of each option to one set of options for each axis
+        rows, columns = zip(
+            kernels,
+            strides,
+            paddings,
+            dilations,
+            output_paddings,
+            strict=True,
+        )
         return cls(Geometry(*rows), Geometry(*columns))
 
     def conv_output(self, size: torch.Size) -> tuple[int, int]:
-        return self.rows.conv_output(size[-2]), self.columns.conv_output(size[-1])
+        height, width = size[-2:]
+        return self.rows.conv_output(height), self.columns.conv_output(width)
 
-    def transposed(self, size: torch.Size) -> tuple[int, int]:
-        return self.rows.transposed_output(size[-2]), self.columns.transposed_output(size[-1])
+    def transposed_output(self, size: torch.Size) -> tuple[int, int]:
+        height, width = size[-2:]
+        return self.rows.transposed_output(height), self.columns.transposed_output(width)
 
     def taps(self) -> Iterator[tuple[int, int]]:
         """Positions (u, v) in the kernel."""
@@ -55,14 +70,18 @@ class _Axes:
         """Where tap (u, v) lies in the padded picture as the kernel visits `height` x `width`
         places.
         """
-        rows = self.rows
-        columns = self.columns
-        top = tap[0] * rows.dilation
-        left = tap[1] * columns.dilation
-        return (
-            slice(top, top + (height - 1) * rows.stride + 1, rows.stride),
-            slice(left, left + (width - 1) * columns.stride + 1, columns.stride),
-        )
+        u, v = tap
+        rows = _visited(self.rows, u, height)
+        columns = _visited(self.columns, v, width)
+        return rows, columns
+
+
+def _visited(axis: Geometry, tap: int, count: int) -> slice:
+    """On one axis: the pixels under a tap as the kernel visits `count` places."""
+    start = tap * axis.dilation
+    last = start + (count - 1) * axis.stride
+    # up to the last one, and not a stride further, where the picture may have ended
+    return slice(start, last + 1, axis.stride)
 
 
 def cross_correlation(
@@ -80,16 +99,22 @@ def cross_correlation(
     input (N, C, H, W), weight (O, C / groups, kh, kw) to (N, O, H', W'). Raises ConfigError naming
     the broken rule.
     """
-    _check_channels(input.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
+    expected = weight.shape[1] * groups
+    _check_channels(input.shape[1], expected, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
     height, width = axes.conv_output(input.shape)
     padded = F.pad(input, _border(padding))
     pictures = _split_axis(padded, 1, groups)  # (N, groups, C / groups, H, W)
     kernels = _split_axis(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
-    output = input.new_zeros(input.shape[0], groups, kernels.shape[1], height, width)
-    for tap in axes.taps():
-        pixels = pictures[(..., *axes.window(tap, height, width))]
-        output = output + torch.einsum("ngchw,goc->ngohw", pixels, kernels[..., tap[0], tap[1]])
+    images = input.shape[0]
+    outputs = kernels.shape[1]
+    output = input.new_zeros(images, groups, outputs, height, width)
+    for u, v in axes.taps():
+        rows, columns = axes.window((u, v), height, width)
+        pixels = pictures[..., rows, columns]  # (N, groups, C / groups, H', W')
+        weights = kernels[..., u, v]  # (groups, O / groups, C / groups)
+        # not in place, which the gradients do not allow
+        output = output + torch.einsum("ngchw,goc->ngohw", pixels, weights)
     return output.flatten(1, 2)
 
 
@@ -109,23 +134,40 @@ def transposed_by_scatter(
     input (N, C, H, W), weight (C, O / groups, kh, kw) to (N, O, H', W'). `padding` is cut from the
     result's border, `output_padding` adds to its end. Raises ConfigError naming the broken rule.
     """
-    _check_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
+    _check_transposed(input, weight, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
-    height, width = axes.transposed(input.shape)
+    height, width = axes.transposed_output(input.shape)
+    top, left = _as_pair(padding)
+    # where a kernel that reaches less than output_padding asks for ends, the rest is zero
+    size = (height + 2 * top, width + 2 * left)
+    canvas = _scatter(axes, input, weight, groups, size)
+    rows = slice(top, top + height)
+    columns = slice(left, left + width)
+    cropped = canvas[..., rows, columns]
+    return cropped.flatten(1, 2)
+
+
+def _scatter(
+    axes: _Axes,
+    input: Tensor,
+    weight: Tensor,
+    groups: int,
+    size: tuple[int, int],
+) -> Tensor:
+    """(N, groups, O / groups, *size): the kernels that all pixels lay, before the border is cut."""
     pictures = _split_axis(input, 1, groups)  # (N, groups, C / groups, H, W)
     kernels = _split_axis(weight, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
-    top, left = _as_pair(padding)
-    rows, columns = input.shape[-2:]
-    # where a kernel that reaches less than output_padding asks for ends, the rest is zero
-    canvas = input.new_zeros(
-        input.shape[0], groups, kernels.shape[2], height + 2 * top, width + 2 * left
-    )
-    for tap in axes.taps():
-        laid = torch.einsum("ngchw,gco->ngohw", pictures, kernels[..., tap[0], tap[1]])
+    height, width = input.shape[-2:]
+    outputs = weight.shape[1]
+    canvas = input.new_zeros(input.shape[0], groups, outputs, *size)
+    for u, v in axes.taps():
+        weights = kernels[..., u, v]  # (groups, C / groups, O / groups)
+        laid = torch.einsum("ngchw,gco->ngohw", pictures, weights)
+        rows, columns = axes.window((u, v), height, width)
         layer = torch.zeros_like(canvas)
-        layer[(..., *axes.window(tap, rows, columns))] = laid
+        layer[..., rows, columns] = laid
         canvas = canvas + layer
-    return canvas[..., top : top + height, left : left + width].flatten(1, 2)
+    return canvas
 
 
 def transposed_by_insertion(
@@ -143,18 +185,26 @@ def transposed_by_insertion(
 
     Shapes as in `transposed_by_scatter`. A padding beyond d (k - 1) becomes a crop.
     """
-    _check_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
+    _check_transposed(input, weight, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
-    axes.transposed(input.shape)
+    # for its errors: the convolution below would name other numbers
+    axes.transposed_output(input.shape)
     stretched = _insert_zeros(input, axes.rows.stride, axes.columns.stride)
-    top = axes.rows.effective_kernel - 1 - axes.rows.padding
-    left = axes.columns.effective_kernel - 1 - axes.columns.padding
-    right = left + axes.columns.output_padding
-    bottom = top + axes.rows.output_padding
+    top, bottom = _full_border(axes.rows)
+    left, right = _full_border(axes.columns)
     padded = F.pad(stretched, (left, right, top, bottom))
     rotated = weight.flip(-2, -1)  # by 180 degrees
-    kernels = _split_axis(rotated, 0, groups).transpose(1, 2).flatten(0, 1)
+    by_group = _split_axis(rotated, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
+    kernels = by_group.transpose(1, 2).flatten(0, 1)  # (O, C / groups, kh, kw)
     return cross_correlation(padded, kernels, dilation=dilation, groups=groups)
+
+
+def _full_border(axis: Geometry) -> tuple[int, int]:
+    """Pixels (before, after) that let the kernel touch the picture with its last tap, less the
+    padding.
+    """
+    before = axis.effective_kernel - 1 - axis.padding
+    return before, before + axis.output_padding
 
 
 def conv_matrix(
@@ -178,23 +228,43 @@ def conv_matrix(
     """
     axes = _Axes.of(kernel, stride, padding, dilation)
     height, width = places or axes.conv_output(torch.Size(size))
-    numbers = torch.arange(size[0] * size[1]).reshape(size)
+    pixels = size[0] * size[1]
+    numbers = torch.arange(pixels).reshape(size)
     pixel = F.pad(numbers, _border(padding), value=-1)  # -1 marks the padding
+    indices, values = _matrix_entries(axes, kernel, pixel, (height, width))
+    matrix = torch.sparse_coo_tensor(
+        indices,
+        values,
+        (height * width, pixels),
+        check_invariants=True,
+    )
+    return matrix.coalesce()
+
+
+def _matrix_entries(
+    axes: _Axes,
+    kernel: Tensor,
+    pixel: Tensor,
+    places: tuple[int, int],
+) -> tuple[Tensor, Tensor]:
+    """(row, column) of the matrix's entries, (2, entries), and their values. `pixel` holds the
+    numbers of the padded picture's pixels.
+    """
+    height, width = places
     place = torch.arange(height * width).reshape(height, width)
     rows = []
     columns = []
     values = []
     for tap in axes.taps():
-        under_tap = pixel[axes.window(tap, height, width)]
+        under_tap = pixel[axes.window(tap, height, width)]  # (H', W')
+        # the padding is zero, whatever its weight
         inside = under_tap >= 0
+        count = int(inside.sum())
         rows.append(place[inside])
         columns.append(under_tap[inside])
-        values.append(kernel[tap].expand(int(inside.sum())))
+        values.append(kernel[tap].expand(count))
     indices = torch.stack([torch.cat(rows), torch.cat(columns)])
-    shape = (height * width, size[0] * size[1])
-    return torch.sparse_coo_tensor(
-        indices, torch.cat(values), shape, check_invariants=True
-    ).coalesce()
+    return indices, torch.cat(values)
 
 
 def transposed_by_matrix(
@@ -212,52 +282,80 @@ def transposed_by_matrix(
 
     Shapes as in `transposed_by_scatter`.
     """
-    _check_channels(input.shape[1], weight.shape[0], weight.shape[1] * groups, groups)
-    size = _Axes.of(weight, stride, padding, dilation, output_padding).transposed(input.shape)
-    inputs = weight.shape[0] // groups
+    _check_transposed(input, weight, groups)
+    axes = _Axes.of(weight, stride, padding, dilation, output_padding)
+    size = axes.transposed_output(input.shape)
+    height, width = input.shape[-2:]
+    # the convolution whose gradient this is takes the output's size to the input's
+    build_matrix = partial(
+        conv_matrix,
+        size=size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        places=(height, width),
+    )
+    group_width = weight.shape[0] // groups
     outputs = weight.shape[1]
-    columns = input.flatten(2)  # (N, C, H W)
-    places = (input.shape[-2], input.shape[-1])
     planes = []
     for group, out in product(range(groups), range(outputs)):
-        parts = []
-        for channel in range(group * inputs, (group + 1) * inputs):
-            matrix = conv_matrix(
-                weight[channel, out],
-                size,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                places=places,
-            )
-            parts.append(torch.sparse.mm(matrix.t(), columns[:, channel].t()).t())  # (N, H' W')
-        planes.append(torch.stack(parts).sum(0))
-    return torch.stack(planes, dim=1).reshape(input.shape[0], groups * outputs, *size)
+        channels = slice(group * group_width, (group + 1) * group_width)
+        pictures = input[:, channels]
+        kernels = weight[channels, out]
+        planes.append(_sum_products(pictures, kernels, build_matrix))
+    flat = torch.stack(planes, dim=1)  # (N, O, H' W')
+    return flat.reshape(input.shape[0], groups * outputs, *size)
+
+
+def _sum_products(
+    pictures: Tensor,
+    kernels: Tensor,
+    build_matrix: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """W^T y, summed over the channels: pictures (N, C, H, W) and kernels (C, kh, kw) to
+    (N, H' W').
+    """
+    columns = pictures.flatten(2)  # (N, C, H W)
+    parts = []
+    for channel, kernel in enumerate(kernels):
+        matrix = build_matrix(kernel)  # (H W, H' W')
+        pixels = columns[:, channel].t()  # (H W, N)
+        laid = torch.sparse.mm(matrix.t(), pixels)  # (H' W', N)
+        parts.append(laid.t())
+    return torch.stack(parts).sum(0)
 
 
 def _as_pair(numbers: Numbers) -> tuple[int, int]:
-    return (numbers, numbers) if isinstance(numbers, int) else numbers
+    if isinstance(numbers, int):
+        return numbers, numbers
+    return numbers
 
 
 def _split_axis(tensor: Tensor, axis: int, groups: int) -> Tensor:
     """The axis of length n as two, (groups, n / groups)."""
-    before = tensor.shape[:axis]
-    after = tensor.shape[axis + 1 :]
-    return tensor.reshape(*before, groups, tensor.shape[axis] // groups, *after)
+    width = tensor.shape[axis] // groups
+    return tensor.unflatten(axis, (groups, width))
 
 
 def _border(padding: Numbers) -> list[int]:
+    # F.pad wants the last axis first
     vertical, horizontal = _as_pair(padding)
     return [horizontal, horizontal, vertical, vertical]
 
 
 def _insert_zeros(input: Tensor, rows: int, columns: int) -> Tensor:
     """(N, C, H, W) to (N, C, (H - 1) rows + 1, (W - 1) columns + 1)."""
-    height = (input.shape[-2] - 1) * rows + 1
-    width = (input.shape[-1] - 1) * columns + 1
-    stretched = input.new_zeros(*input.shape[:2], height, width)
+    images, channels, height, width = input.shape
+    new_height = (height - 1) * rows + 1
+    new_width = (width - 1) * columns + 1
+    stretched = input.new_zeros(images, channels, new_height, new_width)
     stretched[..., ::rows, ::columns] = input
     return stretched
+
+
+def _check_transposed(input: Tensor, weight: Tensor, groups: int) -> None:
+    outputs = weight.shape[1] * groups
+    _check_channels(input.shape[1], weight.shape[0], outputs, groups)
 
 
 def _check_channels(inputs: int, expected: int, outputs: int, groups: int) -> None:

@@ -28,13 +28,20 @@ def convolutionalize(classifier: nn.Module) -> nn.Sequential:
     Raises ConfigError where there are no `features` followed by a `classifier` of linear layers.
     """
     features, dense = split_classifier(classifier)
-    sliding = linear_to_convolutions(dense, output_channels(features))
+    width = output_channels(features)
+    sliding = linear_to_convolutions(dense, width)
+    # by the names of torchvision's network, so that its weights fit
     layers = OrderedDict[str, nn.Module](features=features, classifier=sliding)
-    return nn.Sequential(layers).train(classifier.training)
+    network = nn.Sequential(layers)
+    return network.train(classifier.training)
 
 
 def shift_and_stitch(
-    network: Callable[[Tensor], Tensor], images: Tensor, *, stride: int, step: int = 1
+    network: Callable[[Tensor], Tensor],
+    images: Tensor,
+    *,
+    stride: int,
+    step: int = 1,
 ) -> Tensor:
     """Finer outputs of a network whose output has stride f: run it on the image shifted by 0,
     `step`, ... pixels in both directions, and interlace.
@@ -47,11 +54,29 @@ def shift_and_stitch(
     if step < 1 or stride % step:
         raise ConfigError(f"step {step}: must divide the network's stride, {stride}")
     shifts = range(0, stride, step)
-    grid = [[network(images[..., top:, left:]) for left in shifts] for top in shifts]
+    grid = []
+    for top in shifts:
+        row = []
+        for left in shifts:
+            # shifted by a crop: padding would put zeros into the field
+            shifted = images[..., top:, left:]
+            row.append(network(shifted))
+        grid.append(row)
+    return _interlace(grid)
+
+
+def _interlace(grid: list[list[Tensor]]) -> Tensor:
+    """Outputs (N, classes, h, w) of a square of shifts as one, in which neighbours come from
+    neighbouring shifts.
+    """
+    count = len(grid)
+    first = grid[0][0]
+    # larger shifts may give a pixel less
     height = sum(row[0].shape[-2] for row in grid)
     width = sum(part.shape[-1] for part in grid[0])
-    stitched = grid[0][0].new_empty(*grid[0][0].shape[:2], height, width)
+    images, classes = first.shape[:2]
+    stitched = first.new_empty(images, classes, height, width)
     for top, row in enumerate(grid):
         for left, part in enumerate(row):
-            stitched[..., top :: len(shifts), left :: len(shifts)] = part
+            stitched[..., top::count, left::count] = part
     return stitched

@@ -6,12 +6,16 @@ from pixelwise.models.conv_arithmetic import Geometry
 
 
 def same_padding(
-    size: int, kernel: int, stride: int = 1, dilation: int = 1
+    size: int,
+    kernel: int,
+    stride: int = 1,
+    dilation: int = 1,
 ) -> tuple[int, int, int]:
     """Of a convolution: (output, pixels before, pixels after); output ceil(size / stride)."""
     reach = Geometry(kernel, stride, dilation=dilation).effective_kernel
-    output = -(-size // stride)
-    total = max(0, (output - 1) * stride + reach - size)
+    output = -(-size // stride)  # rounded up
+    last = (output - 1) * stride
+    total = max(0, last + reach - size)
     before = total // 2
     return output, before, total - before
 
@@ -25,4 +29,5 @@ def same_transposed_padding(size: int, kernel: int, stride: int = 1) -> tuple[in
     Geometry(kernel, stride)  # raises ConfigError for numbers that cannot be
     surplus = kernel - stride
     before = max(0, surplus) // 2
-    return size * stride, before, surplus - before
+    after = surplus - before
+    return size * stride, before, after
