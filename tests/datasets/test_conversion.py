@@ -78,9 +78,9 @@ def test_camvid_goes_there_and_back_bit_for_bit(tmp_path: Path, to: str) -> None
     convert(tmp_path / "there", tmp_path / "back", to="folder")
     source = open_dataset(tmp_path / "few", OPEN)
     assert same(source, open_dataset(tmp_path / "back", OPEN))
-    found = examine(tmp_path / "there")
-    assert not found.findings.of("error")
-    assert found.shares["all"].pixels[: len(source.classes)].sum() > 150_000
+    result = examine(tmp_path / "there")
+    assert not result.findings.of("error")
+    assert result.shares["all"].pixels[: len(source.classes)].sum() > 150_000
 
 
 def test_masks_of_one_class_and_void_alone_are_not_taken_for_0_and_255(tmp_path: Path) -> None:

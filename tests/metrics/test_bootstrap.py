@@ -136,8 +136,8 @@ def two_models(rng: np.random.Generator, images: int, lead: float) -> np.ndarray
 
 def mean_iou(counts: np.ndarray) -> float:
     """Of (N, 3, C), in plain numbers; a class in neither truth nor prediction is left out."""
-    right, true, said = counts.sum(0).tolist()
-    known = [(r, t + s - r) for r, t, s in zip(right, true, said, strict=True) if t + s]
+    right, true, predicted = counts.sum(0).tolist()
+    known = [(r, t + s - r) for r, t, s in zip(right, true, predicted, strict=True) if t + s]
     return sum(r / union for r, union in known) / len(known)
 
 

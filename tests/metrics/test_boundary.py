@@ -121,9 +121,9 @@ def test_a_window_is_that_of_scipy_clipped_at_the_frame(
     join: np.ufunc, filtered: str, reach: int
 ) -> None:
     values = np.random.default_rng(reach).integers(0, 250, (23, 31)).astype(np.uint8)
-    wanted: Callable[..., np.ndarray] = getattr(ndimage, filtered)
+    scipy_filter: Callable[..., np.ndarray] = getattr(ndimage, filtered)
     np.testing.assert_array_equal(
-        reduce_window(values, reach, join), wanted(values, 2 * reach + 1, mode="nearest")
+        reduce_window(values, reach, join), scipy_filter(values, 2 * reach + 1, mode="nearest")
     )
 
 

@@ -25,19 +25,19 @@ def test_the_expected_calibration_error_is_that_of_torchmetrics(seed: int) -> No
 
     logits, target = drawn(seed, 2.0, 3000)
     labels, confidence = read_labels(logits.T[:, :, None])
-    found = Reliability()
+    result = Reliability()
     for part in (slice(0, 1000), slice(1000, 3000)):  # pooled over images
-        found.update(confidence[part], labels[part, 0][:, None] == target[part, None])
+        result.update(confidence[part], labels[part, 0][:, None] == target[part, None])
     theirs = multiclass_calibration_error(
         torch.from_numpy(logits), torch.from_numpy(target), 4, n_bins=BINS
     )
-    assert found.error == pytest.approx(float(theirs), abs=1e-5)
+    assert result.error == pytest.approx(float(theirs), abs=1e-5)
 
 
 def test_sure_and_unsure_pixels_lie_in_the_outer_bins_and_empty_bins_are_null() -> None:
-    found = Reliability()
-    found.update(np.array([1.0, 1.0, 0.0], np.float32), np.array([True, False, True]))
-    raw = found.as_dict()
+    result = Reliability()
+    result.update(np.array([1.0, 1.0, 0.0], np.float32), np.array([True, False, True]))
+    raw = result.as_dict()
     assert raw["expected_calibration_error"] == pytest.approx(2 / 3, abs=1e-6)
     assert [bin_["pixels"] for bin_ in raw["bins"]] == [1, *[0] * (BINS - 2), 2]
     assert raw["bins"][-1] == {"pixels": 2, "confidence": 1.0, "accuracy": 0.5}
@@ -47,8 +47,8 @@ def test_sure_and_unsure_pixels_lie_in_the_outer_bins_and_empty_bins_are_null() 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_is_the_one_that_was_planted_and_scipys(temperature: float) -> None:
     logits, target = drawn(5, temperature)
-    found = fit_temperature(logits, target)
-    assert found == pytest.approx(temperature, rel=0.03)
+    result = fit_temperature(logits, target)
+    assert result == pytest.approx(temperature, rel=0.03)
 
     def loss(t: float) -> float:
         return torch.nn.functional.cross_entropy(
@@ -56,8 +56,8 @@ def test_the_temperature_is_the_one_that_was_planted_and_scipys(temperature: flo
         ).item()
 
     theirs = minimize_scalar(loss, bounds=TEMPERATURES, method="bounded", options={"xatol": 1e-6})
-    assert loss(found) <= theirs.fun + 1e-5
-    assert found == pytest.approx(theirs.x, rel=5e-3)
+    assert loss(result) <= theirs.fun + 1e-5
+    assert result == pytest.approx(theirs.x, rel=5e-3)
 
 
 def test_logits_that_are_always_right_get_the_least_temperature_and_noise_the_largest() -> None:

@@ -28,10 +28,10 @@ def test_every_figure_equals_a_brute_force_count(
     for c in range(classes):
         both = sum(t == c and p == c for t, p in counted)
         true = sum(t == c for t, _ in counted)
-        found = sum(p == c for _, p in counted)
-        iou = both / (true + found - both) if true + found else np.nan
+        result = sum(p == c for _, p in counted)
+        iou = both / (true + result - both) if true + result else np.nan
         ious.append(iou)
-        dices.append(2 * both / (true + found) if true + found else np.nan)
+        dices.append(2 * both / (true + result) if true + result else np.nan)
         recalls += [both / true] if true else []
         weighted += true * iou / len(counted) if true else 0
     assert np.allclose(scores.iou, ious, equal_nan=True)
@@ -49,13 +49,13 @@ def test_every_figure_equals_a_brute_force_count(
 def test_absent_classes_are_null_and_left_out_of_the_mean() -> None:
     confusion = ConfusionMatrix(3)
     confusion.update(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]))
-    found = confusion.scores().as_dict(("a", "b", "c"))
-    assert found["iou"] == {"a": 0.5, "b": 0.5, "c": None}
-    assert found["mean_iou"] == 0.5
+    result = confusion.scores().as_dict(("a", "b", "c"))
+    assert result["iou"] == {"a": 0.5, "b": 0.5, "c": None}
+    assert result["mean_iou"] == 0.5
 
 
 def test_no_pixel_at_all_gives_null_and_no_warning() -> None:
-    found = ConfusionMatrix(2).scores().as_dict(("a", "b"))
-    assert found["mean_iou"] is None
-    assert found["pixel_accuracy"] is None
-    assert found["void_fraction"] == 0
+    result = ConfusionMatrix(2).scores().as_dict(("a", "b"))
+    assert result["mean_iou"] is None
+    assert result["pixel_accuracy"] is None
+    assert result["void_fraction"] == 0

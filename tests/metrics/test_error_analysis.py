@@ -27,11 +27,11 @@ def picture(seed: int, size: tuple[int, int], classes: int = 3) -> tuple[np.ndar
 
 def by_scipy(labels: np.ndarray) -> list[np.ndarray]:
     """A mask for every region."""
-    found = []
+    result = []
     for label in np.unique(labels):
         numbers, count = ndimage.label(labels == label)
-        found += [numbers == number for number in range(1, count + 1)]
-    return found
+        result += [numbers == number for number in range(1, count + 1)]
+    return result
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,10 +77,10 @@ def test_shares_near_borders_are_those_of_a_count_by_hand(seed: int) -> None:
                 if (window != truth[y, x]).any() or len(np.unique(window)) > 1:
                     every[row] += 1
                     wrong[row] += truth[y, x] != labels[y, x]
-    for row, found in enumerate(near.rows()):
-        assert found["of_wrong"] == pytest.approx(wrong[row] / all_wrong, abs=1e-6)
-        assert found["of_all"] == pytest.approx(every[row] / all_pixels, abs=1e-6)
-        assert found["wrong"] == pytest.approx(wrong[row] / every[row], abs=1e-6)
+    for row, result in enumerate(near.rows()):
+        assert result["of_wrong"] == pytest.approx(wrong[row] / all_wrong, abs=1e-6)
+        assert result["of_all"] == pytest.approx(every[row] / all_pixels, abs=1e-6)
+        assert result["wrong"] == pytest.approx(wrong[row] / every[row], abs=1e-6)
 
 
 def sizes_by_definition(
@@ -89,7 +89,7 @@ def sizes_by_definition(
     """Of each size: regions, mean IoU, share missed; the wrong pixels of a prediction dealt as it
     has true ones.
     """
-    found: list[list[float]] = [[] for _ in SIZES]
+    result: list[list[float]] = [[] for _ in SIZES]
     for truth, predicted in pairs:
         labels = np.where(truth == VOID, VOID, predicted)
         for region in by_scipy(truth):
@@ -103,10 +103,10 @@ def sizes_by_definition(
                     hits += (other & region).sum()
                     dealt += (other.sum() - right) * (other & region).sum() / right
             kind = max(k for k, low in enumerate(SIZES) if region.sum() >= low)
-            found[kind].append(hits / (region.sum() + dealt))
+            result[kind].append(hits / (region.sum() + dealt))
     return [
         (len(f), np.mean(f) if f else np.nan, np.mean(np.array(f) == 0) if f else np.nan)
-        for f in found
+        for f in result
     ]
 
 
@@ -114,10 +114,10 @@ def same_sizes(pairs: list[tuple[np.ndarray, np.ndarray]]) -> None:
     sizes = BySize()
     for pair in pairs:
         sizes.update(*pair)
-    for found, (count, iou, missed) in zip(sizes.rows(), sizes_by_definition(pairs), strict=True):
-        assert found["regions"] == count
-        assert found["mean_iou"] == (pytest.approx(iou, abs=1e-6) if count else None)
-        assert found["missed"] == (pytest.approx(missed, abs=1e-6) if count else None)
+    for result, (count, iou, missed) in zip(sizes.rows(), sizes_by_definition(pairs), strict=True):
+        assert result["regions"] == count
+        assert result["mean_iou"] == (pytest.approx(iou, abs=1e-6) if count else None)
+        assert result["missed"] == (pytest.approx(missed, abs=1e-6) if count else None)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -31,9 +31,9 @@ def test_a_folded_network_gives_the_same_logits_with_few_normalisations(
     model = used(build_model(decoder, encoder=encoder, classes=3))
     before = norms(model)
     picture = torch.rand(2, 3, 70, 101)
-    wanted = model(picture)
-    found = fuse_conv_bn(model)(picture)
-    assert torch.allclose(found, wanted, atol=1e-4 * float(wanted.abs().max()))
+    expected = model(picture)
+    result = fuse_conv_bn(model)(picture)
+    assert torch.allclose(result, expected, atol=1e-4 * float(expected.abs().max()))
     assert (
         norms(fuse_conv_bn(model)) <= 10 < before == norms(model)
     )  # after features and transposed convolutions

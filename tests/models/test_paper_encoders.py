@@ -73,9 +73,9 @@ def test_alexnets_interior_sees_what_the_classifier_sees() -> None:
     with torch.no_grad():
         expected = convolutionalize(classifier)[1][:6](classifier.features(picture))
         assert expected.shape[-1] > 0
-        found = net(picture)[-1]
+        result = net(picture)[-1]
     size = expected.shape[-1]
-    assert torch.allclose(found[..., :size, :size], expected, atol=1e-5)
+    assert torch.allclose(result[..., :size, :size], expected, atol=1e-5)
 
 
 def test_offline_torchvisions_weights_name_the_ways_out(

@@ -15,11 +15,11 @@ from pixelwise.models.transposed_conv import TransposedConv2d, bilinear_transpos
 def test_an_upsampling_starts_as_bilinear_interpolation(stride: int) -> None:
     x = torch.rand(1, 3, 6, 7)
     with torch.no_grad():
-        found = bilinear_transposed_conv(3, 3, stride)(x)
+        result = bilinear_transposed_conv(3, 3, stride)(x)
     expected = F.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
     inner = slice(stride, -stride)
-    assert found.shape == expected.shape
-    assert torch.allclose(found[..., inner, inner], expected[..., inner, inner], atol=1e-5)
+    assert result.shape == expected.shape
+    assert torch.allclose(result[..., inner, inner], expected[..., inner, inner], atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -41,9 +41,9 @@ def test_the_fast_transposed_convolution_in_either_precision_and_layout(
     )
     tolerance = 1e-5 if dtype == torch.float32 else 0.03
     for layout in (torch.contiguous_format, torch.channels_last):
-        found = layer.to(memory_format=layout)(picture.contiguous(memory_format=layout))
-        assert found.dtype == dtype
-        assert torch.allclose(found.double(), exact, atol=tolerance, rtol=tolerance)
+        result = layer.to(memory_format=layout)(picture.contiguous(memory_format=layout))
+        assert result.dtype == dtype
+        assert torch.allclose(result.double(), exact, atol=tolerance, rtol=tolerance)
 
 
 def test_the_fast_transposed_convolution_falls_back() -> None:
@@ -64,8 +64,8 @@ def test_bad_tensors_are_answered_as_by_pytorch() -> None:
     layer.float()
     spoilt = torch.rand(1, 2, 3, 3)
     spoilt[0, 0, 1, 1] = torch.nan
-    found = transposed_by_blocks(spoilt, layer.weight, stride=8, padding=(4, 4))
-    assert torch.equal(found.isnan(), nn.ConvTranspose2d.forward(layer, spoilt).isnan())
+    result = transposed_by_blocks(spoilt, layer.weight, stride=8, padding=(4, 4))
+    assert torch.equal(result.isnan(), nn.ConvTranspose2d.forward(layer, spoilt).isnan())
     with pytest.raises(RuntimeError):
         layer(torch.ones(1, 2, 3, 3, dtype=torch.long))
 
@@ -75,8 +75,8 @@ def test_the_courses_photograph_is_doubled(real_data: Path) -> None:
     rgb = np.asarray(Image.open(real_data / "style/catdog.jpg").convert("RGB"))
     picture = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        found: Tensor = bilinear_transposed_conv(3, 3, 2)(picture)
+        result: Tensor = bilinear_transposed_conv(3, 3, 2)(picture)
     assert picture.shape[-2:] == (561, 728)
-    assert found.shape[-2:] == (1122, 1456)
+    assert result.shape[-2:] == (1122, 1456)
     expected = F.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
-    assert torch.allclose(found[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-6)
+    assert torch.allclose(result[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-6)

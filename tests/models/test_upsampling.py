@@ -46,9 +46,9 @@ def test_unpooling_returns_values_to_where_the_maximum_was() -> None:
     layer = Unpool(3, 3, Pyramid({}, {1: 3}), [1])
     nn.init.dirac_(layer.fill.weight)
     nn.init.zeros_(layer.fill.bias)  # type: ignore[arg-type]
-    found = layer(pooled, Features({}, {1: places}))
+    result = layer(pooled, Features({}, {1: places}))
     is_largest = picture == F.interpolate(pooled, scale_factor=2)
-    assert torch.equal(found, torch.where(is_largest, picture, 0))
+    assert torch.equal(result, torch.where(is_largest, picture, 0))
 
 
 def test_the_encoders_places_are_those_of_its_own_pooling() -> None:
@@ -68,7 +68,7 @@ def test_a_subpixel_convolution_starts_without_checkerboard() -> None:
     layer = build_upsampler(
         "subpixel", (4, 2), strides=(8, 1), pyramid=Pyramid({}), transposed=nn.Identity
     )
-    found = layer(torch.randn(1, 4, 3, 5))
-    assert found.shape == (1, 2, 24, 40)
-    blocks = found.unflatten(-1, (5, 8)).unflatten(-3, (3, 8))
+    result = layer(torch.randn(1, 4, 3, 5))
+    assert result.shape == (1, 2, 24, 40)
+    blocks = result.unflatten(-1, (5, 8)).unflatten(-3, (3, 8))
     assert torch.allclose(blocks, blocks[..., :1, :, :1], atol=1e-6)

@@ -19,10 +19,10 @@ def test_a_finer_fcn_starts_with_the_predictions_of_the_coarser_one() -> None:
     assert {"decoder.upsample.weight", "decoder.fusions.0.weight"} <= set(done.new)
     with torch.no_grad():
         picture = torch.rand(1, 3, 192, 192)
-        expected, found = (model(picture)[..., 48:-48, 48:-48] for model in (coarse, fine))
+        expected, result = (model(picture)[..., 48:-48, 48:-48] for model in (coarse, fine))
     # upsampling by 2 and then 16 is not quite that by 32: both interpolate linearly, but between
     # other points
-    assert (found - expected).square().mean().sqrt() < 0.15 * expected.std()
+    assert (result - expected).square().mean().sqrt() < 0.15 * expected.std()
 
 
 def test_classes_are_matched_by_name() -> None:

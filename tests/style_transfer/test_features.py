@@ -30,20 +30,20 @@ def test_the_features_are_those_of_the_courses_loop(picture: Callable[..., torch
                 styles.append(y)
             if number == 25:
                 contents.append(y)
-        found = ours(x)
-    for wanted, got in ((contents, found[0]), (styles, found[1])):
-        assert len(wanted) == len(got)
-        for a, b in zip(wanted, got, strict=True):
+        result = ours(x)
+    for expected, got in ((contents, result[0]), (styles, result[1])):
+        assert len(expected) == len(got)
+        for a, b in zip(expected, got, strict=True):
             torch.testing.assert_close(a, b)
     assert ours.strides == ((8,), (1, 2, 4, 8, 16))
 
 
 def test_any_encoder_with_three_strides_carries_style(picture: Callable[..., torch.Tensor]) -> None:
     network = EncoderFeatures(Encoder("resnet10t", plain=True)).freeze()
-    made = transfer_style(
+    created = transfer_style(
         picture(1, 70, 97), [(picture(2), 1.0)], network, StyleConfig(steps=3, levels=1)
     )
-    assert made.image.shape == (3, 70, 97)
+    assert created.image.shape == (3, 70, 97)
 
 
 def test_weights_of_another_network_are_refused_by_the_first_tensor(tmp_path: Path) -> None:

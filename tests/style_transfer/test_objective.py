@@ -40,5 +40,5 @@ def test_several_styles_are_their_weighted_mean(
         Objective(network, content, [(style, 1.0)], weights=Weights()).style_grams
         for style in (a, b)
     ]
-    for found, one, other in zip(both.style_grams, *single, strict=True):
-        torch.testing.assert_close(found, 0.75 * one + 0.25 * other)
+    for result, one, other in zip(both.style_grams, *single, strict=True):
+        torch.testing.assert_close(result, 0.75 * one + 0.25 * other)

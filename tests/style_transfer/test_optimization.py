@@ -18,13 +18,13 @@ def test_the_loss_falls_and_the_picture_keeps_its_size(
     network: StyleNetwork, optimizer: str, picture: Callable[..., torch.Tensor]
 ) -> None:
     config = StyleConfig(steps=24, levels=2, optimizer=optimizer)
-    made = transfer_style(picture(1, 130, 171), [(picture(2), 1.0)], network, config)
-    assert made.image.shape == (3, 130, 171)
-    assert float(made.image.min()) >= 0
-    assert float(made.image.max()) <= 1
-    assert [step.number for step in made.history] == list(range(1, 25))
-    assert [step.size for step in made.history] == [(65, 85)] * 16 + [(130, 171)] * 8
-    assert made.history[15].losses.total < 0.8 * made.history[0].losses.total
+    created = transfer_style(picture(1, 130, 171), [(picture(2), 1.0)], network, config)
+    assert created.image.shape == (3, 130, 171)
+    assert float(created.image.min()) >= 0
+    assert float(created.image.max()) <= 1
+    assert [step.number for step in created.history] == list(range(1, 25))
+    assert [step.size for step in created.history] == [(65, 85)] * 16 + [(130, 171)] * 8
+    assert created.history[15].losses.total < 0.8 * created.history[0].losses.total
 
 
 def test_strength_and_colours(network: StyleNetwork, picture: Callable[..., torch.Tensor]) -> None:
@@ -33,11 +33,12 @@ def test_strength_and_colours(network: StyleNetwork, picture: Callable[..., torc
         content, [(picture(2), 1.0)], network, StyleConfig(steps=3, strength=0.0)
     ).image
     torch.testing.assert_close(none, content)
-    kept = transfer_style(
+    result = transfer_style(
         content, [(picture(2), 1.0)], network, StyleConfig(steps=8, keep_colours=True)
     ).image
-    inside = ((kept > 0) & (kept < 1)).all(0)
-    gap = (kept - content)[:, inside]  # only lightness moved: the same step in all three channels
+    inside = ((result > 0) & (result < 1)).all(0)
+    # only lightness moved: the same step in all three channels
+    gap = (result - content)[:, inside]
     assert float((gap - gap.mean(0)).abs().max()) < 1e-5
     assert float(gap.abs().max()) > 1e-3
 
@@ -49,7 +50,7 @@ def test_large_pictures_go_in_tiles_by_themselves(
     monkeypatch.setattr(optimization, "TILE", 128)
     seen = list[tuple[int, int]]()
     hook = network.register_forward_pre_hook(
-        lambda _, given: seen.append(tuple(given[0].shape[-2:]))
+        lambda _, inputs: seen.append(tuple(inputs[0].shape[-2:]))
     )
     whole, tiled = (
         transfer_style(
@@ -93,18 +94,18 @@ def test_a_loss_that_is_no_number_steps_back_and_says_so(
         return type(losses)(float("nan"), 0.0, 0.0) if next(calls) == 5 else losses
 
     class Lines(Progress):
-        said: ClassVar[list[str]] = []
+        messages: ClassVar[list[str]] = []
 
         def log(self, text: str) -> None:
-            self.said.append(text)
+            self.messages.append(text)
 
     monkeypatch.setattr(Objective, "backward", broken)
-    made = transfer_style(
+    created = transfer_style(
         picture(1), [(picture(2), 1.0)], network, StyleConfig(steps=12, levels=1), progress=Lines()
     )
-    assert any("no number" in line and "rate 0.025" in line for line in Lines.said)
-    assert torch.isfinite(made.image).all()
-    assert len(made.history) == 11
+    assert any("no number" in line and "rate 0.025" in line for line in Lines.messages)
+    assert torch.isfinite(created.image).all()
+    assert len(created.history) == 11
 
 
 @pytest.mark.parametrize("steps", [1, 3, 9])
@@ -122,7 +123,7 @@ def test_colours_stay_inside_what_can_be_shown_unless_told_otherwise(
     """What is pulled back only at the end is no longer what the losses are of."""
     worked_on = list[torch.Tensor]()
     hook = network.register_forward_pre_hook(
-        lambda _, given: worked_on.append(given[0].detach().clone())
+        lambda _, inputs: worked_on.append(inputs[0].detach().clone())
     )
     furthest = {}
     for inside in (True, False):
@@ -160,7 +161,7 @@ def test_a_style_is_shown_at_the_contents_area_whatever_its_shape(
     network: StyleNetwork, picture: Callable[..., torch.Tensor]
 ) -> None:
     seen = list[int]()
-    hook = network.register_forward_pre_hook(lambda _, given: seen.append(given[0][0, 0].numel()))
+    hook = network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][0, 0].numel()))
     transfer_style(
         picture(1, 32, 3200), [(picture(2), 1.0)], network, StyleConfig(steps=1, levels=1)
     )

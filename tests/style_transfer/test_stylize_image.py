@@ -107,18 +107,18 @@ def test_style_goes_only_where_a_model_finds_its_classes(
         build_segmenter(config),
         Header(config, Classes.named(("sky", "ground"))),
     )
-    found = load(tmp_path / "model.safetensors").predict(pictures[0])
+    result = load(tmp_path / "model.safetensors").predict(pictures[0])
     model = tmp_path / "model.safetensors"
     everywhere = pixelwise.stylize(*pictures, **network).rgb
     only = pixelwise.stylize(*pictures, region=Region(model, only=("sky",)), **network).rgb
     rest = pixelwise.stylize(*pictures, region=Region(model, excluded=("sky",)), **network).rgb
-    sky = found.labels == 0
+    sky = result.labels == 0
     if sky.all() or not sky.any():  # an untrained model may see one class alone
         assert np.array_equal(only if sky.all() else rest, everywhere)
-        assert np.array_equal(rest if sky.all() else only, found.rgb)
+        assert np.array_equal(rest if sky.all() else only, result.rgb)
         return
     both = only.astype(int) + rest  # what one styles the other leaves, also on the soft edge
-    assert np.abs(both - (everywhere.astype(int) + found.rgb)).max() <= 1
+    assert np.abs(both - (everywhere.astype(int) + result.rgb)).max() <= 1
 
 
 def test_a_class_may_have_a_style_of_its_own(
@@ -128,10 +128,10 @@ def test_a_class_may_have_a_style_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     halves = np.repeat([[0] * 45 + [1] * 45], 120, axis=0).astype(np.uint8)  # (120, 90)
-    found = SimpleNamespace(
+    result = SimpleNamespace(
         classes=Classes.named(("sky", "ground")), predict=lambda rgb: SimpleNamespace(labels=halves)
     )
-    monkeypatch.setattr(regions, "load", lambda model: found)
+    monkeypatch.setattr(regions, "load", lambda model: result)
     other = tmp_path / "other.png"
     Image.open(pictures[1]).rotate(90, expand=True).point(lambda value: 255 - value).save(other)
     common, own = (
@@ -206,8 +206,8 @@ def test_pictures_of_any_mode_are_taken(
     path = tmp_path / ("other.tif" if mode in ("CMYK", "I;16") else "other.png")
     with Image.open(pictures[1]) as style:
         deep = np.asarray(style.convert("L")).astype(np.uint16) * 256
-        made = Image.fromarray(deep) if mode == "I;16" else style.convert(mode)
-        made.save(path)
+        created = Image.fromarray(deep) if mode == "I;16" else style.convert(mode)
+        created.save(path)
     assert pixelwise.stylize(path, pictures[1], tmp_path / "made.png", **network).rgb.shape == (
         80,
         100,

@@ -26,10 +26,10 @@ def test_a_drawing_that_nobody_could_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_cover_is_even_where_the_kernel_is_a_multiple_of_the_stride(tmp_path: Path) -> None:
-    found = draw_checkerboard(
+    result = draw_checkerboard(
         [(2, 2), (3, 2), (4, 2), (5, 2), (6, 3), (4, 3)], tmp_path / "board.png"
     )
-    assert found == {(2, 2): 1, (3, 2): 4, (4, 2): 1, (5, 2): 2.25, (6, 3): 1, (4, 3): 4}
+    assert result == {(2, 2): 1, (3, 2): 4, (4, 2): 1, (5, 2): 2.25, (6, 3): 1, (4, 3): 4}
     with Image.open(tmp_path / "board.png") as picture:
         assert picture.width > 900
 
@@ -43,5 +43,5 @@ def test_a_comparison_has_a_line_for_each_network(tmp_path: Path) -> None:
         {"unet": [0.1, 0.4], "linknet": [0.2, 0.5]}, tmp_path / "race.png", ylabel="mean IoU"
     )
     colours = np.asarray(Image.open(tmp_path / "race.png").convert("RGB")).reshape(-1, 3)
-    for wanted in ((0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)):  # matplotlib's first two
-        assert (np.abs(colours.astype(int) - wanted).sum(1) < 20).sum() > 100
+    for expected in ((0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)):  # matplotlib's first two
+        assert (np.abs(colours.astype(int) - expected).sum(1) < 20).sum() > 100

@@ -70,7 +70,7 @@ def test_the_cost_of_a_convolution_is_counted_by_hand() -> None:
 
 
 def test_the_papers_networks_are_trained_and_compared(tmp_path: Path) -> None:
-    write_shapes(tmp_path / "data", train=4, val=2, test=1, size=(48, 64))
+    write_shapes(tmp_path / "data", train=2, val=1, test=1, size=(48, 64))
     networks = compare_networks(
         tmp_path / "data", tmp_path / "race", epochs=1, crop=(32, 32), batch=2
     )

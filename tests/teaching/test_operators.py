@@ -28,16 +28,16 @@ pair = st.tuples
 @st.composite
 def geometries(draw: st.DrawFn, *, transposed: bool) -> dict[str, Any]:
     two = lambda low, high: draw(pair(st.integers(low, high), st.integers(low, high)))  # noqa: E731
-    found = {
+    result = {
         "stride": two(1, 3),
         "padding": two(0, 3),
         "dilation": two(1, 3),
         "groups": draw(st.integers(1, 2)),
     }
     if transposed:
-        limits = [max(s, d) - 1 for s, d in zip(found["stride"], found["dilation"], strict=True)]
-        found["output_padding"] = tuple(draw(st.integers(0, limit)) for limit in limits)
-    return found
+        limits = [max(s, d) - 1 for s, d in zip(result["stride"], result["dilation"], strict=True)]
+        result["output_padding"] = tuple(draw(st.integers(0, limit)) for limit in limits)
+    return result
 
 
 def tensors(draw: st.DataObject, *shape: int) -> Tensor:
@@ -45,14 +45,14 @@ def tensors(draw: st.DataObject, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
 
 
-def assert_same(found: Tensor, expected: Tensor, x: Tensor, weight: Tensor) -> None:
-    assert found.shape == expected.shape
-    assert torch.allclose(found, expected, atol=1e-9)
-    if found.requires_grad:
+def assert_same(result: Tensor, expected: Tensor, x: Tensor, weight: Tensor) -> None:
+    assert result.shape == expected.shape
+    assert torch.allclose(result, expected, atol=1e-9)
+    if result.requires_grad:
         probe = torch.randn_like(expected)
-        wanted = torch.autograd.grad((expected * probe).sum(), [x, weight])
-        got = torch.autograd.grad((found * probe).sum(), [x, weight])
-        assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(got, wanted, strict=True))
+        target = torch.autograd.grad((expected * probe).sum(), [x, weight])
+        got = torch.autograd.grad((result * probe).sum(), [x, weight])
+        assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(got, target, strict=True))
 
 
 @settings(max_examples=60, deadline=None)

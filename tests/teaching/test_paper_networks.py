@@ -3,7 +3,8 @@
 import pytest
 import torch
 from torch import nn
-from torchvision.models import alexnet, resnet18, vgg11
+from torchvision.models import alexnet, resnet18
+from torchvision.models.vgg import make_layers
 
 from pixelwise.errors import ConfigError
 from pixelwise.teaching.paper_networks import convolutionalize, shift_and_stitch
@@ -16,13 +17,30 @@ def unpadded(network: nn.Module) -> nn.Module:
     return network
 
 
-def small_vgg(*, side: int) -> nn.Module:
-    """VGG-11's convolutions with a narrow classifier over a map of the given side."""
-    network = vgg11(weights=None)
-    network.classifier = nn.Sequential(
-        nn.Linear(512 * side**2, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 8)
-    )
-    return network.eval()
+class SmallVgg(nn.Module):
+    """VGG-11's layers with an eighth of its channels, and a narrow classifier over a map of the
+    side that the pooling gives.
+    """
+
+    def __init__(self, *, side: int) -> None:
+        super().__init__()
+        self.features = make_layers([8, "M", 16, "M", 32, 32, "M", 64, 64, "M", 64, 64, "M"])
+        self.avgpool: nn.Module = nn.AdaptiveAvgPool2d((7, 7))
+        self.classifier = nn.Sequential(
+            nn.Linear(64 * side**2, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 8)
+        )
+        for layer in self.features:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pooled = self.avgpool(self.features(images))
+        scores: torch.Tensor = self.classifier(pooled.flatten(1))
+        return scores
+
+
+def small_vgg(*, side: int) -> SmallVgg:
+    return SmallVgg(side=side).eval()
 
 
 @pytest.mark.parametrize("network", [alexnet, "vgg11"])
@@ -32,9 +50,9 @@ def test_a_convolutionalized_classifier_is_the_classifier(network: object) -> No
     picture = torch.rand(1, 3, 224, 224)
     with torch.no_grad():
         expected = classifier(picture)
-        found = convolutionalize(classifier)(picture)
-    assert found.shape[-2:] == (1, 1)
-    assert torch.allclose(found.flatten(1), expected, atol=1e-5)
+        result = convolutionalize(classifier)(picture)
+    assert result.shape[-2:] == (1, 1)
+    assert torch.allclose(result.flatten(1), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("network", ["alexnet", "vgg11"])
@@ -47,14 +65,14 @@ def test_one_pass_gives_what_36_windows_of_the_features_give(network: str) -> No
     side = 6 if network == "alexnet" else 7
     picture = torch.rand(1, 3, 384, 384)
     with torch.no_grad():
-        found = convolutionalize(classifier)(picture)  # (1, classes, 6, 6)
+        result = convolutionalize(classifier)(picture)  # (1, classes, 6, 6)
         features = classifier.features(picture)
         windows = [
             features[..., y : y + side, x : x + side].flatten(1) for y in range(6) for x in range(6)
         ]
         expected = torch.cat([classifier.classifier(window) for window in windows])
-    assert found.shape[-2:] == (6, 6)
-    assert torch.allclose(found[0].flatten(1).t(), expected, atol=1e-4)
+    assert result.shape[-2:] == (6, 6)
+    assert torch.allclose(result[0].flatten(1).t(), expected, atol=1e-4)
 
 
 def test_one_pass_gives_what_36_crops_give_where_nothing_is_padded() -> None:
@@ -68,15 +86,15 @@ def test_one_pass_gives_what_36_crops_give_where_nothing_is_padded() -> None:
         )  # 7 x 7 with padding
         network.avgpool = nn.Identity()
         picture = torch.rand(1, 3, 384, 384)
-        found = convolutionalize(network)(picture)
+        result = convolutionalize(network)(picture)
         crops = [
             picture[..., y : y + 224, x : x + 224]
             for y in range(0, 161, 32)
             for x in range(0, 161, 32)
         ]
         expected = torch.cat([network(crop) for crop in crops])
-    assert found.shape == (1, 8, 6, 6)
-    assert torch.allclose(found[0].flatten(1).t(), expected, atol=1e-4)
+    assert result.shape == (1, 8, 6, 6)
+    assert torch.allclose(result[0].flatten(1).t(), expected, atol=1e-4)
     assert expected.std(0).max() > 1e-4  # the 36 answers differ, so that equality says something
 
 
@@ -95,13 +113,13 @@ def test_shift_and_stitch_is_what_the_field_sees_at_each_place(step: int) -> Non
     field = 14  # conv 3, pool 2, conv 3 at stride 2, pool 2 at stride 2, conv 2 at stride 4
     picture = torch.rand(1, 3, 34, 41)
     with torch.no_grad():
-        found = shift_and_stitch(network, picture, stride=4, step=step)
+        result = shift_and_stitch(network, picture, stride=4, step=step)
         rows, columns = ((size - field) // step + 1 for size in picture.shape[-2:])
         places = [(y * step, x * step) for y in range(rows) for x in range(columns)]
         seen = [network(picture[..., y : y + field, x : x + field]).flatten() for y, x in places]
         expected = torch.stack(seen, dim=1).reshape(-1, rows, columns)
-    assert found.shape[-2:] == (rows, columns)
-    assert torch.allclose(found[0], expected, atol=1e-5)
+    assert result.shape[-2:] == (rows, columns)
+    assert torch.allclose(result[0], expected, atol=1e-5)
 
 
 def test_a_step_that_does_not_divide_and_a_network_without_classifier_are_refused() -> None:

@@ -49,7 +49,7 @@ def test_supervisely_bitmaps_and_polygons_with_holes(tmp_path: Path) -> None:
         "exterior": [[0, 0], [3, 0], [3, 3], [0, 3]],
         "interior": [[[1, 1], [2, 1], [2, 2], [1, 2]]],
     }
-    found = supervisely(
+    result = supervisely(
         tmp_path,
         [
             {"classTitle": "cat", "geometryType": "polygon", "points": ring},
@@ -60,19 +60,19 @@ def test_supervisely_bitmaps_and_polygons_with_holes(tmp_path: Path) -> None:
             },
         ],
     )
-    assert (found.format, found.classes.names, found.classes.palette[1]) == (
+    assert (result.format, result.classes.names, result.classes.palette[1]) == (
         "supervisely",
         NAMES,
         (255, 0, 0),
     )
-    assert only(found) == [
+    assert only(result) == [
         [1, 1, 1, 0, 0, 0],
         [1, 0, 1, 0, 0, 0],
         [1, 1, 1, 0, 0, 0],
         [0, 0, 0, 0, 2, 0],
     ]
-    ((pair,),) = found.splits.values()
-    assert found.read_labels.rasterize(pair.mask).clipped == 1
+    ((pair,),) = result.splits.values()
+    assert result.read_labels.rasterize(pair.mask).clipped == 1
 
 
 def test_supervisely_bitmaps_that_cannot_be_unpacked_and_unknown_classes_are_refused(

@@ -1,0 +1,82 @@
+import copy
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+from pixelwise.models.encoder import Encoder
+from pixelwise.models.layer_swaps import keep_pool_indices, run_depthwise_in_float32
+from pixelwise.models.pretrained import PACKAGES
+
+# With depthwise convolutions that pad as TensorFlow does, with 2x2 max-poolings, with neither.
+NETWORKS = ["tf_efficientnet_lite0", "dla46_c", "resnet18"]
+
+
+def create_network(name: str) -> nn.Module:
+    network: nn.Module = timm.create_model(name, features_only=True, pretrained=False)
+    return network
+
+
+@pytest.fixture(params=NETWORKS)
+def networks(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
+    """Two networks of timm with the same weights, of which the second has all layers swapped."""
+    plain = create_network(request.param)
+    swapped = copy.deepcopy(plain)
+    keep_pool_indices(swapped)
+    run_depthwise_in_float32(swapped)
+    return plain, swapped
+
+
+def same_bits(first: Tensor, second: Tensor) -> bool:
+    return first.dtype == second.dtype and torch.equal(first, second)
+
+
+def test_swapped_layers_keep_the_names_of_their_weights(
+    networks: tuple[nn.Module, nn.Module],
+) -> None:
+    plain, swapped = networks
+    assert list(swapped.state_dict()) == list(plain.state_dict())
+    assert [name for name, _ in swapped.named_modules()] == [
+        name for name, _ in plain.named_modules()
+    ]
+    changed = [
+        type(after).__name__
+        for before, after in zip(plain.modules(), swapped.modules(), strict=True)
+        if type(before) is not type(after)
+    ]
+    assert set(changed) <= {"MaxPoolWithIndices", "Conv2dInFloat32", "Conv2dSameInFloat32"}
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_swapped_layers_change_no_bit_of_the_outputs(
+    networks: tuple[nn.Module, nn.Module], training: bool
+) -> None:
+    images = torch.rand(2, 3, 64, 96)
+    results = []
+    for network in networks:
+        network.train(training)
+        torch.manual_seed(0)  # of dropped paths
+        with torch.no_grad():
+            results.append(network(images))
+    plain, swapped = results
+    assert all(same_bits(before, after) for before, after in zip(plain, swapped, strict=True))
+
+
+def test_the_networks_of_this_test_have_layers_to_swap() -> None:
+    assert keep_pool_indices(create_network("dla46_c"))
+    lite = create_network("tf_efficientnet_lite0")
+    run_depthwise_in_float32(lite)
+    assert sum("InFloat32" in type(layer).__name__ for layer in lite.modules()) == 16
+
+
+def test_depthwise_layers_stay_in_float32_under_autocast() -> None:
+    encoder = Encoder("tf_efficientnet_lite0").eval()
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        mixed = encoder(x)
+    with torch.no_grad():
+        plain = encoder(x)
+    assert np.corrcoef(mixed[32].float().flatten(), plain[32].flatten())[0, 1] > 0.99
+    assert all(packaged in PACKAGES for packaged in ["tf_efficientnet_lite0"])
