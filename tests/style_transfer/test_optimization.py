@@ -6,7 +6,7 @@ import torch
 
 from pixelwise.errors import ConfigError, TrainingError
 from pixelwise.progress import Progress
-from pixelwise.style_transfer import optimization
+from pixelwise.style_transfer import steps
 from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import HALO, StyleNetwork
 from pixelwise.style_transfer.objective import Objective
@@ -46,8 +46,8 @@ def test_strength_and_colours(network: StyleNetwork, picture: Callable[..., torc
 def test_large_pictures_go_in_tiles_by_themselves(
     network: StyleNetwork, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., torch.Tensor]
 ) -> None:
-    monkeypatch.setattr(optimization, "MAX_WHOLE_PIXELS", 400 * 400 - 1)
-    monkeypatch.setattr(optimization, "TILE", 128)
+    monkeypatch.setattr(steps, "MAX_WHOLE_PIXELS", 400 * 400 - 1)
+    monkeypatch.setattr(steps, "TILE", 128)
     seen = list[tuple[int, int]]()
     hook = network.register_forward_pre_hook(
         lambda _, inputs: seen.append(tuple(inputs[0].shape[-2:]))

@@ -1,5 +1,7 @@
 """Where errors lie: near the borders of the truth, and in connected regions of which size."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -168,7 +170,7 @@ def _join_stretches(
     return root
 
 
-def _region_scores(truth: Labels, labels: Labels) -> tuple[Figures, Figures]:
+def _region_scores(truth: Labels, labels: Labels) -> tuple[NDArray[Any], Figures]:
     """Pixels and IoU of each region of the truth that is not void."""
     regions = label_regions(truth)
     predictions = label_regions(labels)

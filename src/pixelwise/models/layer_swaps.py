@@ -51,8 +51,7 @@ def run_depthwise_in_float32(net: nn.Module) -> None:
             continue
         depthwise = layer.groups == layer.in_channels > 1
         if depthwise:
-            subclass = _float32_subclass(type(layer))
-            layer.__class__ = subclass  # type: ignore[assignment]
+            layer.__class__ = _float32_subclass(type(layer))  # type: ignore[arg-type]
 
 
 class _Float32OnCpu:

@@ -9,7 +9,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, write_image
 from pixelwise.reports.figures import draw_losses
-from pixelwise.style_transfer.optimization import Step
+from pixelwise.style_transfer.steps import Step
 
 _FILM_SECONDS = 4
 

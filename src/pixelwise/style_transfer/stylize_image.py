@@ -25,14 +25,13 @@ from pixelwise.style_transfer.image_files import (
 from pixelwise.style_transfer.levels import WeightedStyle, resize
 from pixelwise.style_transfer.objective import Objective
 from pixelwise.style_transfer.optimization import (
-    OnStep,
-    Step,
     StyleResult,
     blend_with_content,
     transfer_style,
 )
 from pixelwise.style_transfer.regions import Region, composite, find_masks
 from pixelwise.style_transfer.snapshots import Film, Snapshots
+from pixelwise.style_transfer.steps import OnStep, Step
 
 Styles = str | Path | Sequence[tuple[str | Path, float]]
 
@@ -98,16 +97,25 @@ def stylize(
     painter = _Painter(picture, network, config, progress, snapshots)
     result = painter.paint(style_images, class_styles, masks)
     if out:
-        class_names = {name: path.name for name, path in region.styles} if region else {}
-        settings = {
-            "content": Path(content).name,
-            "styles": [Path(path).name for path, _ in styles],
-            **class_names,
-            **asdict(setup),
-            **asdict(config),
-        }
+        names = _image_names(content, styles, region)
+        settings = {**names, **asdict(setup), **asdict(config)}
         write_result(out, result.rgb, content, settings)
     return result
+
+
+def _image_names(
+    content: str | Path,
+    styles: Sequence[tuple[str | Path, float]],
+    region: Region | None,
+) -> dict[str, object]:
+    # names alone: a description must not tell where the user keeps the files
+    names: dict[str, object] = {
+        "content": Path(content).name,
+        "styles": [Path(path).name for path, _ in styles],
+    }
+    for name, path in region.styles if region else ():
+        names[name] = path.name
+    return names
 
 
 def _read_image(path: str | Path, setup: Setup) -> Tensor:

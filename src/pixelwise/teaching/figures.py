@@ -208,12 +208,17 @@ def draw_fcn_scores(
         for axes, stride in zip(middle, strides, strict=True):
             # a network has not the finer strides of another
             if stride in scores:
-                leading = _leading_class(scores[stride], (height, width))
-                picture = colourise(leading, classes.palette)
+                picture = _colour_scores(scores[stride], (height, width), classes)
                 _draw_picture(axes, picture, f"scores at stride {stride}")
         overlay = paint(rgb, labels, classes.palette, 0.6)
         _draw_picture(last, overlay, "labels")
     save_png(figure, path)
+
+
+def _colour_scores(scores: Tensor, size: tuple[int, int], classes: Classes) -> Array:
+    """The leading class of every cell in its colour, at the picture's size."""
+    leading = _leading_class(scores, size)
+    return colourise(leading, classes.palette)
 
 
 def _draw_picture(axes: Axes, picture: Array, title: str) -> None:
@@ -239,15 +244,19 @@ def draw_curves_by_network(
             markersize=4,
             label=name,
         )
+    longest = max(map(len, curves.values()))
+    _finish_axes(axes, longest, ylabel)
+    save_png(figure, path)
+
+
+def _finish_axes(axes: Axes, epochs: int, ylabel: str) -> None:
     axes.set_xlabel("epoch", color=AXIS_COLOUR)
     axes.set_ylabel(ylabel, color=AXIS_COLOUR)
-    longest = max(map(len, curves.values()))
     # whole epochs alone: Matplotlib would also mark 1.5
-    axes.set_xticks(range(1, longest + 1))
+    axes.set_xticks(range(1, epochs + 1))
     axes.grid(color=GRID_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    save_png(figure, path)
 
 
 def _draw_numbers(axes: Axes, values: Tensor, title: str) -> None:

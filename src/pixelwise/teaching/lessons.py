@@ -57,10 +57,20 @@ def explain_augmentation(
     for epoch in range(1, EPOCHS_SHOWN + 1):
         # as the training seeds it: what is drawn is what a run sees
         generator = seeded_generator(seed, epoch, 0)
-        image, target = augment(*as_tensors(rgb, labels), generator)
-        pixels = image.permute(1, 2, 0)  # (H, W, 3)
-        samples.append((f"epoch {epoch}", pixels.numpy(), target.numpy()))
+        image, target = _augment(augment, rgb, labels, generator)
+        samples.append((f"epoch {epoch}", image, target))
     draw_augmentation(samples, Path(out), dataset.classes)
+
+
+def _augment(
+    augment: Augmentation,
+    rgb: Array,
+    labels: Array,
+    generator: torch.Generator,
+) -> tuple[Array, Array]:
+    image, target = augment(*as_tensors(rgb, labels), generator)
+    pixels = image.permute(1, 2, 0)  # (H, W, 3)
+    return pixels.numpy(), target.numpy()
 
 
 def explain_scores(models: Sequence[str | Path], image: str | Path, out: str | Path) -> None:

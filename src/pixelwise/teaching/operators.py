@@ -102,20 +102,32 @@ def cross_correlation(
     expected = weight.shape[1] * groups
     _check_channels(input.shape[1], expected, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
-    height, width = axes.conv_output(input.shape)
+    size = axes.conv_output(input.shape)
     padded = F.pad(input, _border(padding))
     pictures = _split_axis(padded, 1, groups)  # (N, groups, C / groups, H, W)
     kernels = _split_axis(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
-    images = input.shape[0]
-    outputs = kernels.shape[1]
-    output = input.new_zeros(images, groups, outputs, height, width)
+    output = _gather(axes, pictures, kernels, size)
+    return output.flatten(1, 2)
+
+
+def _gather(
+    axes: _Axes,
+    pictures: Tensor,
+    kernels: Tensor,
+    size: tuple[int, int],
+) -> Tensor:
+    """(N, groups, O / groups, *size): what the kernels see of padded pictures at each place."""
+    images = pictures.shape[0]
+    groups, outputs = kernels.shape[:2]
+    height, width = size
+    output = pictures.new_zeros(images, groups, outputs, height, width)
     for u, v in axes.taps():
         rows, columns = axes.window((u, v), height, width)
         pixels = pictures[..., rows, columns]  # (N, groups, C / groups, H', W')
         weights = kernels[..., u, v]  # (groups, O / groups, C / groups)
         # not in place, which the gradients do not allow
         output = output + torch.einsum("ngchw,goc->ngohw", pixels, weights)
-    return output.flatten(1, 2)
+    return output
 
 
 def transposed_by_scatter(
@@ -333,8 +345,10 @@ def _as_pair(numbers: Numbers) -> tuple[int, int]:
 
 def _split_axis(tensor: Tensor, axis: int, groups: int) -> Tensor:
     """The axis of length n as two, (groups, n / groups)."""
+    before = tensor.shape[:axis]
     width = tensor.shape[axis] // groups
-    return tensor.unflatten(axis, (groups, width))
+    after = tensor.shape[axis + 1 :]
+    return tensor.reshape(*before, groups, width, *after)
 
 
 def _border(padding: Numbers) -> list[int]:

@@ -25,7 +25,11 @@ class TorchRunner:
         if precision not in PRECISIONS:
             raise unknown_choice_error("precision", precision, PRECISIONS)
         # torch's stubs leave `memory_format` out of Module.to's overloads for modules
-        self.model: nn.Module = model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        # channels last, in which CPUs and half precision are faster
+        moved: nn.Module = model.to(  # type: ignore[call-overload]
+            device=device, memory_format=torch.channels_last
+        )
+        self.model = moved.eval()
         self.device = device
         self.precision = precision
         # one thread for all calls: PyTorch keeps a team of threads for each that calls it, and idle
