@@ -10,9 +10,9 @@ from pixelwise.config_fields import check_names, option_fields
 from pixelwise.errors import unknown_choice_error
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import choose_runtime, load
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.sources import find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.models.checkpoint import Header, bundled, read_header
@@ -77,8 +77,8 @@ def serve(
     Settings, such as token. Raises ConfigError for an unknown one, for an address that others reach
     without a token, and for one that is taken.
     """
-    from pixelwise.serving.run import check_host, load_models  # the extra `serve`
-    from pixelwise.serving.run import serve as run_server
+    from pixelwise.serving.server import check_host, load_models  # the extra `serve`
+    from pixelwise.serving.server import serve as run_server
     from pixelwise.serving.settings import Settings
 
     check_names(settings, Settings)

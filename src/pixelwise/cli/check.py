@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
-from pixelwise.cli.options import DATA, Images
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import DATA, Images
 from pixelwise.datasets.options import DataOptions
 
 if TYPE_CHECKING:

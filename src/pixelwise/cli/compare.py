@@ -5,8 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, READ_AS_TRAINED, Json, Report, Split, suggest_skip_broken
 from pixelwise.cli.options_from import options_from
+from pixelwise.cli.shared_options import (
+    DATA,
+    READ_AS_TRAINED,
+    Json,
+    Report,
+    Split,
+    suggest_skip_broken,
+)
 
 
 @suggest_skip_broken()

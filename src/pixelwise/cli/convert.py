@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
-from pixelwise.cli.options import DATA
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import DATA
 from pixelwise.datasets.options import DataOptions
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import (
+from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import (
     READ_AS_TRAINED,
     Device,
     Images,
@@ -18,11 +19,10 @@ from pixelwise.cli.options import (
     check_cluster_options,
     suggest_skip_broken,
 )
-from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
 from pixelwise.config_fields import select_fields
 from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, Images
 from pixelwise.cli.options_from import OptionSource, options_from
+from pixelwise.cli.shared_options import DATA, Images
 from pixelwise.datasets.options import DataOptions
 
 app = typer.Typer(

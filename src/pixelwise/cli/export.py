@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Model
+from pixelwise.cli.shared_options import Model
 
 
 def export(

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART, REFUSED
-from pixelwise.cli.options import (
+from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import (
     CLUSTER,
     Device,
     Model,
@@ -16,8 +17,7 @@ from pixelwise.cli.options import (
     Workers,
     check_cluster_options,
 )
-from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource, options_from
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 
 Images = Annotated[
     list[str],

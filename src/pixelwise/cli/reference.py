@@ -15,7 +15,7 @@ from typer.models import ArgumentInfo, CommandInfo
 from pixelwise.cli.main import app
 from pixelwise.config_fields import OptionField, option_fields, type_name
 from pixelwise.datasets.options import DataOptions
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.style_transfer.config import Setup, StyleConfig
 from pixelwise.training.config import (
     AugmentOptions,

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
 from pixelwise.cli.options_from import OUTPUT, options_from
+from pixelwise.cli.shared_options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
 
 Out = Annotated[
     Path,

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
-from pixelwise.cli.options import DATA, OnCluster, Workers, check_cluster_options
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import DATA, OnCluster, Workers, check_cluster_options
 from pixelwise.config_fields import own_options
 from pixelwise.datasets.options import DataOptions
 from pixelwise.training.config import TrainConfig

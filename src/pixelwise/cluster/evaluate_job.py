@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.cluster.engine import Cluster, connect
-from pixelwise.cluster.executor import RayExecutor, choose_one_runtime
+from pixelwise.cluster.ray_executor import RayExecutor, choose_one_runtime
 from pixelwise.cluster.watchdog import Watchdog
 from pixelwise.cluster.worker import MAX_ATTEMPTS, call_actor, load_predictor
 from pixelwise.datasets.types import DataSet, Pair

@@ -19,7 +19,7 @@ from pixelwise.cluster.estimate import (
     estimate_folder,
     measure_sample,
 )
-from pixelwise.cluster.executor import RayExecutor, choose_one_runtime
+from pixelwise.cluster.ray_executor import RayExecutor, choose_one_runtime
 from pixelwise.cluster.row_chunks import (
     MIN_DIVIDED_PIXELS,
     ChunkStore,
@@ -35,9 +35,9 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options, check_stopped
 from pixelwise.inference.load import check_load_options, read_any_header
 from pixelwise.inference.manifest import DONE, PART
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk, result_file_names
 from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import (
     find_sources,

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from pixelwise.inference.batching import count_row_chunks
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import result_names
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.tiling import RowChunk, TilePlan
 from pixelwise.io.atomic import final_name
 from pixelwise.io.images import MAX_PIXELS

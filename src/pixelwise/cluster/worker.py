@@ -16,8 +16,8 @@ from pixelwise.inference.image_worker import ImageWorker
 from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import RECIPE, find_finished, result_names
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window

@@ -8,7 +8,7 @@ from typing import Any
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.inference.predictor import Predictor
-from pixelwise.reports.page import Setting, write_report
+from pixelwise.reports.report_page import Setting, write_report
 from pixelwise.reports.samples import Gallery, draw_sample
 
 # Pictures shown of the lowest mean IoU, and as many of the highest.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.image_info import ImageInfos
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import reads_by_window

@@ -9,8 +9,8 @@ from pathlib import Path
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.executor import Row
 from pixelwise.inference.manifest import DONE, PART, STOPPED
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.sources import Sources
 from pixelwise.io.images import MAX_PIXELS

@@ -18,7 +18,6 @@ from pixelwise.inference.manifest import (
     fingerprint_of,
     read_manifest,
 )
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import (
     RECIPE,
     Recipe,
@@ -26,6 +25,7 @@ from pixelwise.inference.outputs import (
     find_finished,
     result_names,
 )
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.atomic import remove_stale_temp_files
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query

@@ -15,9 +15,9 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.image_worker import ImageWorker, Labelled
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options
 from pixelwise.inference.manifest import DONE, FAILED, new_row
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
 from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import class_ids

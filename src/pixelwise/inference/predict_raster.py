@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.label_writer import Confidence, LabelWriter, Mask
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
 from pixelwise.inference.raster_files import STRIP, Files, open_files
