@@ -32,9 +32,10 @@ def transposed(
     result = draw_transposed(
         _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
     )
-    results.print(
-        "\n".join(" ".join(f"{value:g}" for value in row) for row in result.tolist()), markup=False
-    )
+    rows = []
+    for row in result.tolist():
+        rows.append(" ".join(f"{value:g}" for value in row))
+    results.print("\n".join(rows), markup=False)
 
 
 @app.command()
@@ -121,7 +122,10 @@ def _parse_matrix(text: str):  # type: ignore[no-untyped-def]  # torch is import
     from pixelwise.errors import ConfigError
 
     try:
-        return torch.tensor([[float(value) for value in row.split()] for row in text.split(";")])
+        rows = []
+        for row in text.split(";"):
+            rows.append([float(value) for value in row.split()])
+        return torch.tensor(rows)  # rows of unequal length are a ValueError as well
     except ValueError as error:
         raise ConfigError(
             f"'{text}': needs rows of numbers of equal length, as in '0 1; 2 3'"

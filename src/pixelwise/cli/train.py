@@ -41,6 +41,7 @@ Resume = Annotated[
 
 
 @options_from(
+    # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
     OptionSource(DataOptions, ("format", "matte_threshold"), panel=DATA),
     OptionSource(DataOptions, ("skip_unpaired",), unset=True, panel=DATA),
@@ -63,7 +64,8 @@ def train(
     from pixelwise.training.preview import preview as draw_preview
 
     check_cluster_options(cluster, workers=workers)
-    options |= parse_overrides(set or [], TrainConfig, own=own_options(TrainConfig))
+    own = own_options(TrainConfig)
+    options |= parse_overrides(set or [], TrainConfig, own=own)
     progress = TerminalProgress()
     if preview:
         results.print(draw_preview(data, out, progress=progress, **options), markup=False)
@@ -79,7 +81,7 @@ def train(
             data, out, cluster=where, resume=resume, progress=progress, **options
         )
     if not is_first():
-        return
+        return  # the other processes of a machine share its terminal
     results.print(
         f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}",
         markup=False,

@@ -60,13 +60,13 @@ def compare(
             "one model alone cannot be compared: give two or more run folders or model files"
         )
     names = _short_names(models)
-    files = [Path(m) for m in models if not isinstance(m, Predictor) and Path(m).suffix == ".json"]
+    files = _list_score_files(models)
     if files:
         _check_files_suffice(files, models, data=data, split=split, report=report)
         return rank_models(names, read_scores(files))
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
-    predictors = [m if isinstance(m, Predictor) else load(m) for m in models]
+    predictors = [model if isinstance(model, Predictor) else load(model) for model in models]
     options = options or training_data_options(predictors[0], **reading)
     dataset = open_dataset(data, options)
     for note in (*dataset.notes, *_describe_other_training(predictors, names)):
@@ -79,6 +79,14 @@ def compare(
     if report is not None:
         _write_page(Path(report), comparison, labeller)
     return comparison
+
+
+def _list_score_files(models: Sequence[str | Path | Predictor]) -> list[Path]:
+    files = []
+    for model in models:
+        if not isinstance(model, Predictor) and Path(model).suffix == ".json":
+            files.append(Path(model))
+    return files
 
 
 def _check_files_suffice(
@@ -107,12 +115,14 @@ def _check_files_suffice(
 
 def _short_names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
     """The last part of each model's path, or the whole where two would be called alike."""
-    paths = [
-        f"model {number}" if isinstance(m, Predictor) else str(m)
-        for number, m in enumerate(models, 1)
-    ]
+    paths = []
+    for number, model in enumerate(models, 1):
+        is_open = isinstance(model, Predictor)
+        paths.append(f"model {number}" if is_open else str(model))
     short = [Path(path).name for path in paths]
-    return tuple(paths if len(set(short)) < len(short) else short)
+    if len(set(short)) < len(short):
+        return tuple(paths)
+    return tuple(short)
 
 
 def _describe_other_training(
@@ -202,9 +212,11 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
     # An image's own mean IoU counts its rarest class as much as any: it shows more of a difference
     # than the share of pixels right.
     own_iou = scores_from_counts(comparison.counts)[..., 0]  # (M, N)
-    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))
-    shown = np.argsort(-spread, kind="stable")[:PICTURES].tolist()
-    samples = [_draw_sample(comparison, labeller, own_iou[:, index], index) for index in shown]
+    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))  # (N,)
+    by_spread = np.argsort(-spread, kind="stable")
+    samples = []
+    for index in by_spread[:PICTURES].tolist():
+        samples.append(_draw_sample(comparison, labeller, own_iou[:, index], index))
     write_gallery(
         folder / "compare.html",
         title=f"{', '.join(comparison.models)} on {comparison.split}",

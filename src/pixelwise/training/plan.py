@@ -169,7 +169,18 @@ def _choose_and_log(
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
-    context = TrainingContext(
+    context = _measure_context(config, dataset, train, processes)
+    config, reasons = choose_open_options(config, context)
+    values = config.flat()
+    for name, reason in reasons.items():
+        progress.log(f"{name} {_format_value(name, values[name])}: {reason}")
+    return config, reasons
+
+
+def _measure_context(
+    config: TrainConfig, dataset: DataSet, train: SplitStats, processes: int
+) -> TrainingContext:
+    return TrainingContext(
         images=len(train.pairs),
         median_size=train.median_size,
         device=config.run.device,
@@ -179,16 +190,16 @@ def _choose_and_log(
         decoded=sum(4 * height * width for height, width in train.sizes),
         processes=processes,
         processes_here=processes_here(config),
-        kept=partial(measure_downscaled_masks, dataset, train.pairs),
+        # Reads masks: only called where a smaller scale could be chosen.
+        iou_at_scale=partial(measure_downscaled_masks, dataset, train.pairs),
     )
-    config, reasons = choose_open_options(config, context)
-    values = config.flat()
-    for name, reason in reasons.items():
-        value = values[name]
-        separator = " to " if name == "scale" else " x "
-        text = separator.join(map(str, value)) if isinstance(value, tuple) else value
-        progress.log(f"{name} {text}: {reason}")
-    return config, reasons
+
+
+def _format_value(name: str, value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    separator = " to " if name == "scale" else " x "
+    return separator.join(map(str, value))
 
 
 def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> SplitStats:
@@ -231,7 +242,9 @@ def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> T
     augment = _make_augmentation(config, train)
     cache = config.data.cache
     options = config.augmentation
-    rare = options.paste_classes == "rare"
+    candidates = None
+    if options.paste_classes == "rare":
+        candidates = rare_classes(augment.class_weights, train.pixels)
     return TrainingSet(
         train.pairs,
         dataset.read_labels,
@@ -239,7 +252,7 @@ def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> T
         config.run.seed,
         void_as=0 if config.data.void_as_background else VOID,
         paste=options.paste,
-        candidates=rare_classes(augment.class_weights, train.pixels) if rare else None,
+        candidates=candidates,
         cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
     )
 
@@ -251,12 +264,15 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     crop = config.data.crop
     assert crop is not None
     options = config.augmentation
-    explicit = {name: getattr(options, name) for name in ("scale", "jitter", "mirror", "upright")}
-    explicit = {name: value for name, value in explicit.items() if value is not None}
+    fields = dict(AUGMENTATIONS[options.augment])
+    for name in ("scale", "jitter", "mirror", "upright"):
+        value = getattr(options, name)
+        if value is not None:
+            fields[name] = value
     weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
     assert weights is not None
-    explicit["class_weights"] = tuple(weights.tolist())
-    return Augmentation(crop, **{**AUGMENTATIONS[options.augment], **explicit})
+    fields["class_weights"] = tuple(weights.tolist())
+    return Augmentation(crop, **fields)
 
 
 def _make_loaders(

@@ -244,7 +244,7 @@ def _corrupt(image: Tensor, rng: torch.Generator) -> Tensor:
 def _add_noise(image: Tensor, rng: torch.Generator) -> Tensor:
     noise = torch.randn(image.shape, generator=rng)
     strength = _uniform(rng, 2, 12)
-    noisy = image + noise * strength
+    noisy: Tensor = image + noise * strength
     return noisy.round_().clamp_(0, 255).to(torch.uint8)
 
 
