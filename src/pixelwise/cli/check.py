@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Places that are printed of each finding; --json and --report hold all of them.
 _EXAMPLES = 3
+# Colours of the terminal, by severity.
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 

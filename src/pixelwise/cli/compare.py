@@ -34,6 +34,7 @@ def compare(
     """Test whether the difference between models is significant: a paired bootstrap over the same
     images.
     """
+    # Inside the command, as NumPy and PyTorch take a second that --help need not wait for.
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.cli.tables import comparison_table
     from pixelwise.evaluation import compare_models as job

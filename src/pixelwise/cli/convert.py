@@ -31,6 +31,7 @@ def convert(
     Exit status: 0 when DST holds every image, 1 when some were left out, each named, 2 where
     nothing was written.
     """
+    # Heavy imports stay inside the command: --help must not wait for them.
     from pixelwise.cli.console import TerminalProgress, messages, results
     from pixelwise.datasets.conversion import convert as job
 

@@ -50,6 +50,7 @@ def checkerboard(
     from pixelwise.cli.console import results
     from pixelwise.teaching.figures import draw_checkerboard
 
+    # Without --kernel, sides that do and do not divide by the stride.
     ratios = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
     for (side, _), ratio in ratios.items():
         evenness = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"

@@ -132,8 +132,9 @@ def add_address(words: list[str]) -> list[str]:
         # Click has no option whose value may be missing before a positional argument.
         has_address = re.fullmatch(ADDRESS, after)
         if word == "--cluster" and not has_address:
-            word = "--cluster=auto"
-        completed.append(word)
+            completed.append("--cluster=auto")
+        else:
+            completed.append(word)
     return completed
 
 

@@ -133,6 +133,7 @@ def stylize(
         **setup,
     )
     history = stylized.history
+    # Stopped before the first step there is no loss yet.
     loss = f", loss {history[-1].losses.total:.4g}" if history else ""
     results.print(f"{out}  {len(history)} steps{loss}", markup=False)
     if stylized.stopped:

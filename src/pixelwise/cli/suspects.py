@@ -51,6 +51,7 @@ def suspects(
     from pixelwise.evaluation import find_label_issues as job
 
     progress = TerminalProgress()
+    # The terminal shows ISSUES at most; `top` is for the page.
     issues = job.find_label_issues(
         model, data, out=out, split=split, top=top, to=to, progress=progress, **options
     )

@@ -76,9 +76,9 @@ def train(
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.train_job import train_on_cluster
 
-        where = Cluster(cluster, workers)
+        nodes = Cluster(cluster, workers)
         run = train_on_cluster(
-            data, out, cluster=where, resume=resume, progress=progress, **options
+            data, out, cluster=nodes, resume=resume, progress=progress, **options
         )
     if not is_first():
         return  # the other processes of a machine share its terminal

@@ -42,12 +42,18 @@ def choose_sample(pixels: Mapping[str, int], plans: Mapping[str, TilePlan]) -> l
         image, plan = next(iter(plans.items()))
         count = max(1, len(plan.rows) // MIN_CHUNK_ROWS)
         return split_image(image, pixels[image], count, number=-2)[:2]
-    sample = small[:: max(1, len(small) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
-    parts = [part for part in (sample[:1], sample[1:]) if part]
-    return [
-        Batch(-1 - number, tuple(part), tuple(pixels[image] for image in part))
-        for number, part in enumerate(parts)
-    ]
+    step = max(1, len(small) // SAMPLE_IMAGES)
+    sample = small[::step][:SAMPLE_IMAGES]
+    batches = [_make_batch(-1, sample[:1], pixels)]
+    if len(sample) > 1:
+        batches.append(_make_batch(-2, sample[1:], pixels))
+    return batches
+
+
+def _make_batch(number: int, images: Sequence[str], pixels: Mapping[str, int]) -> Batch:
+    """Numbers below 0 are those of no batch of the job."""
+    sizes = tuple(pixels[image] for image in images)
+    return Batch(number, tuple(images), sizes)
 
 
 def measure_sample(

@@ -111,22 +111,27 @@ class Worker:
         """
         images = [str(image) for image in batch["images"]]
         pixels = [int(count) for count in batch["pixels"]]
+        pairs = list(zip(images, pixels, strict=True))
         chunk = RowChunk(int(batch["chunk"]), int(batch["of"]))
-        attempts = self._task.attempts
-        # polygons take a time of their own
-        least_pace = DEFAULT_PACE if "polygons" in self._task.choices.extras else 0.0
-        pace = max(call_actor(attempts.slowest_pace, self._pace), least_pace)
         began = time.perf_counter()
-        with self._watchdog.watch(max(pixels), pace):
-            if call_actor(attempts.begin, f"batch {batch['batch']}") > 0:
-                return [self._retry(*pair, chunk) for pair in zip(images, pixels, strict=True)]
-            pairs = list(zip(images, pixels, strict=True))
+        with self._watchdog.watch(max(pixels), self._expected_pace()):
+            earlier = call_actor(self._task.attempts.begin, f"batch {batch['batch']}")
+            if earlier > 0:
+                return [self._retry(*pair, chunk) for pair in pairs]
             rows = list(map_ordered(lambda pair: self._label(*pair, chunk), pairs))
         seconds = time.perf_counter() - began
         labelled = sum(row["pixels"] for row in rows if row["state"] != FAILED)
         # what existed already took no time
         self._pace = seconds / labelled if labelled and seconds > 1 else 0.0
         return rows
+
+    def _expected_pace(self) -> float:
+        """Seconds of a pixel in the slowest batch of any worker, with this one's last."""
+        pace: float = call_actor(self._task.attempts.slowest_pace, self._pace)
+        if "polygons" in self._task.choices.extras:
+            # Polygons take a time of their own.
+            return max(pace, DEFAULT_PACE)
+        return max(pace, 0.0)
 
     def _retry(self, image: str, pixels: int, chunk: RowChunk) -> dict[str, Any]:
         """An image of a batch that was begun before: nothing if it is done, and not for ever if it

@@ -145,7 +145,10 @@ class _SharedClassLabeller:
     """
 
     def __init__(
-        self, predictors: Sequence[Predictor], names: Sequence[str], dataset: DataSet
+        self,
+        predictors: Sequence[Predictor],
+        names: Sequence[str],
+        dataset: DataSet,
     ) -> None:
         self.dataset = dataset
         self.classes = _shared_classes(predictors, names, dataset.classes)
@@ -176,7 +179,9 @@ class _SharedClassLabeller:
 
 
 def _shared_classes(
-    predictors: Sequence[Predictor], names: Sequence[str], classes: Classes
+    predictors: Sequence[Predictor],
+    names: Sequence[str],
+    classes: Classes,
 ) -> Classes:
     """Those of `classes` that all models know. Raises ModelError where none is left."""
     for predictor, name in zip(predictors, names, strict=True):
@@ -187,6 +192,7 @@ def _shared_classes(
 def _count_pixels(labeller: _SharedClassLabeller, split: str, progress: Progress) -> ImageCounts:
     """Label every image with every model, and count what is right."""
     pairs = labeller.dataset.pairs(split)
+    # Only counts are held of each image: labels of all models would not fit into memory.
     size = len(labeller.classes)
     progress.log(f"scoring {labeller.models} models on the {len(pairs)} images of {split}")
     per_model = [PerImage(size) for _ in range(labeller.models)]
@@ -231,7 +237,10 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
 
 
 def _draw_sample(
-    comparison: Comparison, labeller: _SharedClassLabeller, own_iou: Figures, index: int
+    comparison: Comparison,
+    labeller: _SharedClassLabeller,
+    own_iou: Figures,
+    index: int,
 ) -> Sample:
     """Image, truth and the prediction of each model, whose mean IoU on it is `own_iou` (M,)."""
     rgb, truth, predictions = labeller.label(comparison.split, index)

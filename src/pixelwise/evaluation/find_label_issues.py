@@ -130,7 +130,9 @@ def _choose_splits(dataset: DataSet, split: str | None, trained_on: bool) -> lis
     if split:
         return [split]
     held_out = [name for name in dataset.splits if name != "train"]
-    return held_out if trained_on and held_out else list(dataset.splits)
+    if trained_on and held_out:
+        return held_out
+    return list(dataset.splits)
 
 
 class _Search:
@@ -223,7 +225,10 @@ def _window_around(issue: LabelIssue) -> tuple[slice, slice]:
 
 
 def _write_results(
-    out: Path, issues: LabelIssueList, pictures: Sequence[Panels], dataset: DataSet
+    out: Path,
+    issues: LabelIssueList,
+    pictures: Sequence[Panels],
+    dataset: DataSet,
 ) -> None:
     rows = issues.rows()
     _write_csv(out / "suspects.csv", COLUMNS, rows)
@@ -264,7 +269,11 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def _write_for_editor(
-    folder: Path, editor: str, dataset: DataSet, issues: Sequence[ImageIssue], progress: Progress
+    folder: Path,
+    editor: str,
+    dataset: DataSet,
+    issues: Sequence[ImageIssue],
+    progress: Progress,
 ) -> None:
     """The images of `issues`, the most suspect first, with all their labels."""
     splits: dict[str, dict[Pair, None]] = {}  # dicts keep the order and drop repetitions

@@ -57,4 +57,8 @@ class LabelIssueList:
         for item in self.issues:
             image = (item.pair.image.name, item.split)
             scores.setdefault(image, []).append(item.issue.score)
-        return [(*image, f"{values[0]:.3f}", len(values)) for image, values in scores.items()]
+        # Issues are ranked: the first score of an image is its highest, and images come in order.
+        rows = list[tuple[object, ...]]()
+        for (name, split), values in scores.items():
+            rows.append((name, split, f"{values[0]:.3f}", len(values)))
+        return rows

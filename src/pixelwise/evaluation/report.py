@@ -16,7 +16,10 @@ SAMPLES = 4
 
 
 def write_evaluation_page(
-    path: Path, evaluation: Evaluation, model: Predictor, dataset: DataSet
+    path: Path,
+    evaluation: Evaluation,
+    model: Predictor,
+    dataset: DataSet,
 ) -> None:
     """Write the page of an evaluation of `model` on one split of `dataset`."""
     split = evaluation.split
@@ -61,7 +64,10 @@ def write_run_page(
 
 
 def _make_gallery(
-    evaluation: Evaluation, model: Predictor, dataset: DataSet, pairs: Sequence[Pair]
+    evaluation: Evaluation,
+    model: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
 ) -> Gallery:
     """The images of the lowest, then those of the highest mean IoU of their own."""
     match = evaluation.class_match
@@ -78,7 +84,10 @@ def _make_gallery(
 
 def _choose_images(evaluation: Evaluation) -> dict[str, float]:
     """Mean IoU by name of the worst and the best images, once each where there are few."""
-    rated = [(name, value) for name, value in evaluation.by_image if not math.isnan(value)]
+    rated = []
+    for name, mean_iou in evaluation.by_image:
+        if not math.isnan(mean_iou):  # an image that is all void
+            rated.append((name, mean_iou))
     return dict([*rated[:SAMPLES], *rated[-SAMPLES:]])
 
 

@@ -104,6 +104,7 @@ def evaluate(
         progress=progress,
     )
     if report is not None:
+        # Beside the page, as `compare` reads what the page cannot hold.
         result.write_json(Path(report) / "scores.json")
         write_evaluation_page(Path(report) / "report.html", result, predictor, dataset)
     return result
@@ -129,7 +130,11 @@ def score(
 
 
 def log_class_match(
-    model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, progress: Progress
+    model: Classes,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    split: str,
+    progress: Progress,
 ) -> ClassMatch:
     """The classes that count, logged with those that do not. Raises ModelError as
     `match_classes`.
@@ -156,11 +161,15 @@ def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> Metri
 
 
 def summarize(
-    results: Iterable[MetricAccumulator], classes: ClassMatch, split: str, names: Sequence[str]
+    results: Iterable[MetricAccumulator],
+    classes: ClassMatch,
+    split: str,
+    names: Sequence[str],
 ) -> Evaluation:
     """The figures that follow from the metrics of each of the images `names`, in their order.
     Raises DataError where all of them are void.
     """
+    # Merged in order, whoever measured: sums of floats depend on it in their last bits.
     metrics = _merge_all(results)
     if metrics is None or not metrics.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")

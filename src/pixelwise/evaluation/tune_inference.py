@@ -144,7 +144,10 @@ def _list_settings() -> list[_Setting]:
 
 
 def _predict_with_each(
-    model: Predictor, rgb: Array, classes: ClassMatch, settings: Sequence[_Setting]
+    model: Predictor,
+    rgb: Array,
+    classes: ClassMatch,
+    settings: Sequence[_Setting],
 ) -> Iterator[Array]:
     """Labels (H, W) of one image by each setting, in the shared classes."""
     # Each version is computed once and shared by all settings that average it.
@@ -160,7 +163,11 @@ def _predict_with_each(
 
 
 def _predict_logits(
-    model: Predictor, rgb: Array, scale: float, *, mirrored: bool
+    model: Predictor,
+    rgb: Array,
+    scale: float,
+    *,
+    mirrored: bool,
 ) -> NDArray[np.float16]:
     """(C, H, W)."""
     if mirrored:

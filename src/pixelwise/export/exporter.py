@@ -154,9 +154,11 @@ def _compare(
         expected, torch_elapsed = _time_run(reference, rgb)
         seconds += elapsed
         torch_seconds += torch_elapsed
-        gap = float(np.maximum(gap, np.abs(logits - expected).max()))  # keeps NaN; max does not
-        agreeing += int((logits.argmax(1) == expected.argmax(1)).sum())
-        pixels += rgb.shape[-2] * rgb.shape[-1]
+        largest = np.abs(logits - expected).max()
+        gap = float(np.maximum(gap, largest))  # keeps NaN; max does not
+        agrees = logits.argmax(1) == expected.argmax(1)  # (1, H, W)
+        agreeing += int(agrees.sum())
+        pixels += agrees.size
     return Exported(path, len(pictures), gap, agreeing / pixels, seconds, torch_seconds)
 
 

@@ -139,7 +139,10 @@ class ImageWorker:
             stem = file.path.stem
             with self.output_folder() as folder:
                 paths = result.save(
-                    folder, stem, overlay=options.overlay, confidence=options.confidence
+                    folder,
+                    stem,
+                    overlay=options.overlay,
+                    confidence=options.confidence,
                 )
         names = [path.name for path in paths]
         if options.overlay and f"{stem}_overlay.jpg" not in names:
@@ -162,6 +165,10 @@ class ImageWorker:
                 progress.log(f"{image}: no overlay, as it is read by window")
             with self.output_folder() as folder:
                 mask = predict_raster(
-                    self.predictor, path, folder, choices=self.options, progress=progress
+                    self.predictor,
+                    path,
+                    folder,
+                    choices=self.options,
+                    progress=progress,
                 )
         return Labelled(mask.name, pixels)

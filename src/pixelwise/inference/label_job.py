@@ -54,7 +54,12 @@ class LabelJob:
         return tuple(_location(image) for image in self.finished)
 
     def run(
-        self, rows: Iterable[Row], class_names: tuple[str, ...], *, what: str, total: int
+        self,
+        rows: Iterable[Row],
+        class_names: tuple[str, ...],
+        *,
+        what: str,
+        total: int,
     ) -> Predictions:
         """Take up the rows of an executor as they come. Raises OutputError where the job cannot
         go on; what is written and recorded stays.

@@ -71,7 +71,11 @@ class OutputFolder:
                 "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
             )
         check_clashes(
-            self._images, self.store.root, self._options, inputs=self.inputs, is_large=is_large
+            self._images,
+            self.store.root,
+            self._options,
+            inputs=self.inputs,
+            is_large=is_large,
         )
         if local is not None and local.exists() and not local.is_dir():
             raise OutputError(f"output folder {local} is a file; choose another --out")

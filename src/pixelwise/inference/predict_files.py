@@ -129,7 +129,10 @@ def _pixels(image: str, infos: ImageInfos) -> int | None:
 
 
 def _check_memory(
-    predictor: Predictor, images: Sequence[str], options: PredictOptions, infos: ImageInfos
+    predictor: Predictor,
+    images: Sequence[str],
+    options: PredictOptions,
+    infos: ImageInfos,
 ) -> None:
     """Raises ConfigError where a large image does not fit the memory allowed."""
     if predictor.max_memory is None:

@@ -55,7 +55,11 @@ class D2lFigures:
 
 @torch.no_grad()
 def measure_d2l_figures(
-    model: nn.Module, last: Epoch, dataset: DataSet, val: SplitStats, config: TrainConfig
+    model: nn.Module,
+    last: Epoch,
+    dataset: DataSet,
+    val: SplitStats,
+    config: TrainConfig,
 ) -> D2lFigures:
     """Score `model`, as it is after the epoch `last`, in the book's way and correctly."""
     assert config.data.crop is not None

@@ -15,7 +15,9 @@ MASKS = 50
 
 
 def measure_downscaled_masks(
-    dataset: DataSet, pairs: Sequence[Pair], scales: Sequence[float]
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    scales: Sequence[float],
 ) -> dict[float, float]:
     """By scale, the mean IoU of masks with themselves, downscaled and upscaled again by the nearest
     pixel.

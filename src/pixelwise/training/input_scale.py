@@ -66,7 +66,11 @@ class ScaleChoice:
 
 
 def keep_input_scale(
-    run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, progress: Progress
+    run: Path,
+    dataset: DataSet,
+    pairs: tuple[Pair, ...],
+    config: TrainConfig,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Choose the scale of a run's model, with the reason: the config's, or else the best one on
     `pairs`, which is written into the model and logged; that of training where trying fails, as
@@ -81,7 +85,11 @@ def keep_input_scale(
     runner = TorchRunner(model, device=device, precision=config.run.precision)
     try:
         choice = find_input_scale(
-            model, Predictor(runner, header.classes), dataset, evenly_spaced(pairs), progress
+            model,
+            Predictor(runner, header.classes),
+            dataset,
+            evenly_spaced(pairs),
+            progress,
         )
         scale = choice.scale
         why = choice.why

@@ -48,7 +48,12 @@ class RunContext:
 
 
 def fit(
-    model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, context: RunContext
+    model: Segmenter,
+    loaders: Loaders,
+    loss: Loss,
+    *,
+    config: TrainConfig,
+    context: RunContext,
 ) -> Outcome:
     """Train `model`; the best weights by validation mean IoU, the history and the resumable state
     go to `context.run`.
@@ -150,7 +155,11 @@ def _save_epoch(session: Session, history: list[Epoch], context: RunContext) -> 
 
 
 def _write_files(
-    session: Session, history: list[Epoch], context: RunContext, *, best: bool
+    session: Session,
+    history: list[Epoch],
+    context: RunContext,
+    *,
+    best: bool,
 ) -> None:
     row = history[-1]
     model = session.scored

@@ -25,7 +25,11 @@ CLASS_WEIGHTS = ("none", "inverse_log", "median")
 
 
 def cross_entropy(
-    logits: Tensor, target: Tensor, *, weight: Tensor | None = None, smoothing: float = 0.0
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Mean over the pixels, each counted with `weight` (C,) of its class; `smoothing` spreads that
     share of the truth over all classes (Szegedy et al. 2016, section 7).

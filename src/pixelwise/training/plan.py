@@ -123,13 +123,20 @@ def _make_model(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Seg
     torch.manual_seed(config.run.seed)
     options = config.model
     model_config = ModelConfig(
-        options.decoder, options.encoder, len(dataset.classes), options.upsample, options.plain
+        options.decoder,
+        options.encoder,
+        len(dataset.classes),
+        options.upsample,
+        options.plain,
     )
     return model_config, build_segmenter(model_config)
 
 
 def _init_weights(
-    model: Segmenter, model_config: ModelConfig, dataset: DataSet, config: TrainConfig
+    model: Segmenter,
+    model_config: ModelConfig,
+    dataset: DataSet,
+    config: TrainConfig,
 ) -> str:
     """Give the network its first weights; returns where they came from."""
     start = config.model.start
@@ -143,7 +150,9 @@ def _init_weights(
 
 
 def _scan_splits(
-    dataset: DataSet, config: TrainConfig, progress: Progress
+    dataset: DataSet,
+    config: TrainConfig,
+    progress: Progress,
 ) -> tuple[SplitStats, SplitStats]:
     """The splits `train` and `val`, read once. Raises DataError where nothing can be learned."""
     skip_broken = config.data.skip_broken
@@ -165,7 +174,11 @@ def _scan_splits(
 
 
 def _choose_and_log(
-    config: TrainConfig, dataset: DataSet, train: SplitStats, processes: int, progress: Progress
+    config: TrainConfig,
+    dataset: DataSet,
+    train: SplitStats,
+    processes: int,
+    progress: Progress,
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
@@ -178,7 +191,10 @@ def _choose_and_log(
 
 
 def _measure_context(
-    config: TrainConfig, dataset: DataSet, train: SplitStats, processes: int
+    config: TrainConfig,
+    dataset: DataSet,
+    train: SplitStats,
+    processes: int,
 ) -> TrainingContext:
     return TrainingContext(
         images=len(train.pairs),
@@ -221,7 +237,10 @@ def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> S
 
 
 def _choose_precision(
-    config: TrainConfig, model: Segmenter, reasons: dict[str, str], progress: Progress
+    config: TrainConfig,
+    model: Segmenter,
+    reasons: dict[str, str],
+    progress: Progress,
 ) -> TrainConfig:
     """The config with a measured precision where it is `auto`."""
     if config.run.precision != "auto":
@@ -231,7 +250,10 @@ def _choose_precision(
     assert crop is not None
     assert batch is not None
     precision, reason = choose_precision(
-        model, device=torch.device(config.run.device), crop=crop, batch=batch
+        model,
+        device=torch.device(config.run.device),
+        crop=crop,
+        batch=batch,
     )
     progress.log(f"precision {precision}: {reason}")
     reasons["precision"] = reason
@@ -304,7 +326,9 @@ def _make_loaders(
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
     options = config.optim
     weight = class_weights(
-        options.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)
+        options.class_weights,
+        torch.tensor(train.pixels),
+        torch.tensor(train.holding),
     )
     if weight is not None:
         weight = weight.to(config.run.device)

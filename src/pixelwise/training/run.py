@@ -123,7 +123,11 @@ def train_worker(
 
 
 def _begin_record(
-    run: Path, plan: TrainingPlan, reading: DataOptions, *, resumed: bool
+    run: Path,
+    plan: TrainingPlan,
+    reading: DataOptions,
+    *,
+    resumed: bool,
 ) -> dict[str, Any]:
     """The record of the run, written before the first step: a run that dies can be resumed."""
     record = make_record(plan.config, reading, plan.dataset, plan.reasons)
@@ -178,7 +182,11 @@ def _finish(
 
 def _log_d2l_figures(outcome: Outcome, plan: TrainingPlan, progress: Progress) -> dict[str, float]:
     figures = measure_d2l_figures(
-        outcome.model, outcome.history[-1], plan.dataset, plan.val, plan.config
+        outcome.model,
+        outcome.history[-1],
+        plan.dataset,
+        plan.val,
+        plan.config,
     )
     for line in figures.lines():
         progress.log(line)

@@ -39,7 +39,10 @@ PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "nu
 
 
 def make_record(
-    config: TrainConfig, reading: DataOptions, dataset: DataSet, reasons: dict[str, str]
+    config: TrainConfig,
+    reading: DataOptions,
+    dataset: DataSet,
+    reasons: dict[str, str],
 ) -> dict[str, Any]:
     """The content of run.json: options with the reasons of those that were chosen, data, versions
     and machine.
@@ -91,7 +94,10 @@ def _without_nan(value: Any) -> Any:
 
 
 def restore_options(
-    run: Path, config: TrainConfig, reading: DataOptions, progress: Progress
+    run: Path,
+    config: TrainConfig,
+    reading: DataOptions,
+    progress: Progress,
 ) -> tuple[TrainConfig, DataOptions]:
     """The options of the run to be resumed, as its run.json holds them, with what may be changed.
 
@@ -128,7 +134,10 @@ def _explicit_options(config: TrainConfig) -> dict[str, Any]:
 
 
 def _allowed_changes(
-    explicit: dict[str, Any], config: TrainConfig, *, started: bool
+    explicit: dict[str, Any],
+    config: TrainConfig,
+    *,
+    started: bool,
 ) -> dict[str, Any]:
     """Those of the explicit options that a resumed run follows; `started`: it has a state."""
     changes = {}

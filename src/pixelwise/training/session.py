@@ -112,7 +112,9 @@ class Session:
         return EpochStats(mean_loss, all_reduce_counts(self.fabric, confusion), speed, rate)
 
     def _train_batches(
-        self, confusion: ConfusionMatrix, profiler: OperatorProfile
+        self,
+        confusion: ConfusionMatrix,
+        profiler: OperatorProfile,
     ) -> tuple[list[float], float]:
         """The losses of the epoch's batches, and the last learning rate."""
         losses = list[float]()
@@ -120,7 +122,10 @@ class Session:
         loader = self.loaders.train
         size = loader.batch_size or 1
         batches = self.progress.track(
-            reraise_clean(loader), what="train", total=len(loader) * size, weight=size
+            reraise_clean(loader),
+            what="train",
+            total=len(loader) * size,
+            weight=size,
         )
         for image, labels in self._timed(batches):
             profiler.step()
@@ -133,7 +138,11 @@ class Session:
         return losses, rate
 
     def _train_batch(
-        self, image: Tensor, labels: Tensor, number: int, confusion: ConfusionMatrix
+        self,
+        image: Tensor,
+        labels: Tensor,
+        number: int,
+        confusion: ConfusionMatrix,
     ) -> float:
         """Forward and backward of batch `number` (from 1), and the step it completes; its loss."""
         batches = len(self.loaders.train)
@@ -215,7 +224,10 @@ class Session:
         with self.watch("optimiser"):
             if options.clip is not None:
                 self.fabric.clip_gradients(
-                    self.net, self.stepper, max_norm=options.clip, error_if_nonfinite=False
+                    self.net,
+                    self.stepper,
+                    max_norm=options.clip,
+                    error_if_nonfinite=False,
                 )
             self.stepper.step()
             self.optimizer.zero_grad()
@@ -228,7 +240,9 @@ class Session:
         if self.budget.seconds is not None:
             fraction = broadcast_from_rank0(self.fabric, fraction)
         factor = rate_factor(
-            fraction, warmup=self.config.optim.warmup, decay=self.config.optim.decay
+            fraction,
+            warmup=self.config.optim.warmup,
+            decay=self.config.optim.decay,
         )
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:

@@ -58,7 +58,10 @@ class Augmentation:
     """(C,), the weight of each class when one of those in the image is drawn."""
 
     def __call__(
-        self, image: Tensor, labels: Tensor, rng: torch.Generator
+        self,
+        image: Tensor,
+        labels: Tensor,
+        rng: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """uint8 (3, H, W) and (H, W) to uint8 (3, h, w) and (h, w) of the crop's size."""
         if not self.upright and _uniform(rng, 0, 1) < 0.5:
