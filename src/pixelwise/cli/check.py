@@ -56,9 +56,7 @@ def check(
     )
     # The last fact, the counts, comes after the findings that it sums up.
     *facts, (_, counts) = job.describe_set(result)
-    for name, value in facts:
-        results.print(f"[bold]{name}[/bold]: ", end="")
-        results.print(value, markup=False)
+    _print_facts(facts)
     _print_findings(result)
     results.print(f"Kinds found: {counts}")
     if repair is not None:
@@ -80,6 +78,14 @@ def _print_repair(repair: "Repair") -> None:
             f"pixelwise: {repair.left_out} files were left out, see fixes.jsonl", markup=False
         )
         raise typer.Exit(IN_PART)
+
+
+def _print_facts(facts: list[tuple[str, str]]) -> None:
+    from pixelwise.cli.console import results
+
+    for name, value in facts:
+        results.print(f"[bold]{name}[/bold]: ", end="")
+        results.print(value, markup=False)
 
 
 def _print_findings(result: "CheckResult") -> None:

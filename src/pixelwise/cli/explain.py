@@ -32,10 +32,8 @@ def transposed(
     result = draw_transposed(
         _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
     )
-    rows = []
     for row in result.tolist():
-        rows.append(" ".join(f"{value:g}" for value in row))
-    results.print("\n".join(rows), markup=False)
+        results.print(" ".join(f"{value:g}" for value in row), markup=False)
 
 
 @app.command()

@@ -71,15 +71,8 @@ def _class_table(evaluation: "Evaluation") -> Table:
     columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
     title = f"{evaluation.split}: {scores.images} images"
     table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    figures = zip(
-        scores.iou,
-        scores.precision,
-        scores.recall,
-        scores.dice,
-        boundary.iou,
-        boundary.f,
-        strict=True,
-    )
+    overlaps = (scores.iou, scores.precision, scores.recall, scores.dice)
+    figures = zip(*overlaps, boundary.iou, boundary.f, strict=True)
     classes = zip(evaluation.classes.names, evaluation.iou_intervals, figures, strict=True)
     for name, interval, (iou, *others) in classes:
         table.add_row(name, _format(iou), _format_interval(interval), *map(_format, others))

@@ -69,18 +69,28 @@ def measure_sample(
     """
     worker = ray.remote(**needs)(kind).remote(task)
     try:
-        rows = ray.get(worker.__call__.remote(batches[0].as_row()))
+        first, *others = batches
+        rows = ray.get(worker.__call__.remote(first.as_row()))
         last_rows = rows
         seconds = rows[0]["seconds"]  # without the model's loading
-        for batch in batches[1:]:
+        for batch in others:
             began = time.monotonic()
             last_rows = ray.get(worker.__call__.remote(batch.as_row()))
             seconds = time.monotonic() - began
             rows = rows + last_rows
     finally:
         ray.kill(worker)
-    labelled = sum(row["pixels"] for row in last_rows if row["state"] in (DONE, PART))
+    labelled = _count_labelled(last_rows)
     return rows, labelled and labelled / seconds
+
+
+def _count_labelled(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Pixels of the images, or parts of them, that were labelled."""
+    pixels = 0
+    for row in rows:
+        if row["state"] in (DONE, PART):
+            pixels += row["pixels"]
+    return pixels
 
 
 def describe_estimate(pixels: Sequence[int], rate: float, workers: int) -> str:

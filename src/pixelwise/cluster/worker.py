@@ -138,16 +138,12 @@ class Worker:
         kills its worker.
         """
         task = self._task
-        names = [RECIPE, *chain(*result_names(image, task.choices))]
         try:
-            times = self._worker.store.times(names)
+            mask = self._find_mask(image)
         except PixelwiseError as error:
             return new_row(image, pixels, STOPPED, str(error))
-        finished = find_finished(
-            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
-        )
-        if finished:
-            return new_row(image, pixels, DONE, mask=finished[image])
+        if mask:
+            return new_row(image, pixels, DONE, mask=mask)
         what = f"{image} {chunk}"
         earlier = call_actor(task.attempts.begin, what)
         if earlier >= self.max_attempts:
@@ -158,6 +154,16 @@ class Worker:
         row = self._label(image, pixels, chunk)
         call_actor(task.attempts.end, what)
         return row
+
+    def _find_mask(self, image: str) -> str:
+        """The mask of an image that is done; empty where it is not."""
+        task = self._task
+        names = [RECIPE, *chain(*result_names(image, task.choices))]
+        times = self._worker.store.times(names)
+        finished = find_finished(
+            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
+        )
+        return finished.get(image, "")
 
     def _label(self, image: str, pixels: int, chunk: RowChunk) -> dict[str, Any]:
         messages = _Messages(self._watchdog)

@@ -201,7 +201,8 @@ def _count_pixels(labeller: _SharedClassLabeller, split: str, progress: Progress
         _, truth, predictions = labeller.label(split, index)
         for per_image, labels in zip(per_model, predictions, strict=True):
             matrix = ConfusionMatrix(size)
-            per_image.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+            counts = matrix.update(torch.from_numpy(truth), torch.from_numpy(labels))
+            per_image.add(counts)
     return ImageCounts(
         labeller.classes.names,
         split,
@@ -218,10 +219,8 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
     # An image's own mean IoU counts its rarest class as much as any: it shows more of a difference
     # than the share of pixels right.
     own_iou = scores_from_counts(comparison.counts)[..., 0]  # (M, N)
-    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))  # (N,)
-    by_spread = np.argsort(-spread, kind="stable")
     samples = []
-    for index in by_spread[:PICTURES].tolist():
+    for index in _rank_by_spread(own_iou)[:PICTURES]:
         samples.append(_draw_sample(comparison, labeller, own_iou[:, index], index))
     write_gallery(
         folder / "compare.html",
@@ -234,6 +233,13 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
         tables=[("Mean IoU and IoU by class", *comparison.table())],
         gallery=Gallery.of(labeller.classes, samples),
     )
+
+
+def _rank_by_spread(own_iou: Figures) -> list[int]:
+    """Images by how far apart the models' figures (M, N) lie, the furthest first."""
+    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))  # (N,)
+    order: list[int] = np.argsort(-spread, kind="stable").tolist()
+    return order
 
 
 def _draw_sample(

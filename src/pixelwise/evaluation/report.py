@@ -1,7 +1,7 @@
 """The pages of a run and of an evaluation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,6 @@ def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     epochs = record["result"]["epochs"]
     scale = record["result"]["scale"]
     data = record["data"]
-    machine = record["machine"]
     splits = ", ".join(f"{split} {count}" for split, count in data["images"].items())
     facts = [
         (
@@ -112,12 +111,13 @@ def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
         ("Data", f"{data['root']} ({data['format']}; {splits} images)"),
         ("Classes", ", ".join(data["classes"])),
-        (
-            "Machine",
-            f"{machine['platform']}; cores {machine['cores']}, threads {machine['threads']}",
-        ),
+        ("Machine", _describe_machine(record["machine"])),
         ("Begun", record["started"]),
     ]
+
+
+def _describe_machine(machine: Mapping[str, Any]) -> str:
+    return f"{machine['platform']}; cores {machine['cores']}, threads {machine['threads']}"
 
 
 def _list_settings(record: dict[str, Any]) -> list[Setting]:

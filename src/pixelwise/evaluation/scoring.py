@@ -18,6 +18,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import bootstrap
+from pixelwise.metrics.confusion import Figures
 from pixelwise.progress import Progress
 
 
@@ -176,16 +177,22 @@ def summarize(
     mean_interval, class_intervals = bootstrap(metrics.images)
     by_image = zip(names, metrics.images.mean_iou().tolist(), strict=True)
     worst_first = sorted(by_image, key=_rank_image)
+    low, high = mean_interval
     return Evaluation(
         metrics.confusion.scores(),
         classes,
         split,
         metrics,
-        mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
-        iou_intervals=tuple((float(low), float(high)) for low, high in class_intervals.T),
+        mean_iou_interval=(float(low), float(high)),
+        iou_intervals=_as_pairs(class_intervals),
         by_image=tuple(worst_first),
         counts=dict(zip(names, metrics.images.counts(), strict=True)),
     )
+
+
+def _as_pairs(intervals: Figures) -> tuple[tuple[float, float], ...]:
+    """Low and high by class, of (2, C)."""
+    return tuple((float(low), float(high)) for low, high in intervals.T)
 
 
 def _rank_image(image: tuple[str, float]) -> tuple[bool, float]:

@@ -157,7 +157,7 @@ def _predict_with_each(
     for scales, tta in settings:
         mirrors = (False, True) if tta else (False,)
         parts = [logits[key] for key in product(scales, mirrors)]
-        total = np.sum(parts, axis=0, dtype=np.float32)  # (C, H, W)
+        total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)  # (C, H, W)
         labels, _ = read_labels(total)
         yield classes.from_model[labels]
 

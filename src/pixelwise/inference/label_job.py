@@ -108,7 +108,7 @@ def check_stopped(row: Row) -> None:
 
 def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
-    images with their pixels, which are looked at where it matters.
+    images with their pixels, which are read where it matters.
     """
     if options.smallest > 1 or "polygons" in options.extras:
         require_package("rasterio.features")

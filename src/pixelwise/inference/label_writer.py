@@ -123,15 +123,19 @@ class LabelWriter:
             return np.rint(confidence * 255).astype(np.uint8)
         return confidence
 
+    def _clear(self, rows: slice, void: Mask) -> None:
+        """Pixels without data have no label, and a confidence of 0."""
+        self._labels[rows][void] = VOID
+        if self._confidence is not None:
+            self._confidence[rows][void] = 0
+
     def _end_row(self, top: int, height: int) -> None:
         """A row of tiles is complete."""
         void = self._rows.void(top, height)
         first = top if self._whole else 0
         rows = slice(first, first + height)
         if void is not None:
-            self._labels[rows][void] = VOID
-            if self._confidence is not None:
-                self._confidence[rows][void] = 0
+            self._clear(rows, void)
         if not self._whole:
             # copies, as the next row of tiles takes their place
             confidence = None if self._confidence is None else self._confidence[rows].copy()

@@ -88,13 +88,16 @@ def outside_largest_component(labels: Array, classes: Sequence[int]) -> NDArray[
     outside = np.zeros(labels.shape, bool)
     for label in classes:
         regions, count = ndimage.label(labels == label)
+        if count < 2:
+            continue
         strips = [slice(first, first + _ROWS) for first in range(0, len(labels), _ROWS)]
-        sizes = sum(
-            (np.bincount(regions[s].ravel(), minlength=count + 1) for s in strips),
-            np.zeros(count + 1, int),
-        )
-        for strip in strips if count > 1 else ():
-            outside[strip] |= (regions[strip] > 0) & (regions[strip] != 1 + sizes[1:].argmax())
+        sizes = np.zeros(count + 1, int)  # of what is no region, too
+        for strip in strips:
+            sizes += np.bincount(regions[strip].ravel(), minlength=count + 1)
+        largest = 1 + sizes[1:].argmax()
+        for strip in strips:
+            part = regions[strip]
+            outside[strip] |= (part > 0) & (part != largest)
     return outside
 
 

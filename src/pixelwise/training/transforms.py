@@ -196,7 +196,7 @@ def classmix(
 
 def _draw_classes(labels: Tensor, candidates: Tensor | None, rng: torch.Generator) -> Tensor:
     """The class ids that `classmix` pastes."""
-    present = torch.unique(labels[labels != VOID])
+    present: Tensor = torch.unique(labels[labels != VOID])
     if candidates is None:
         half = (len(present) + 1) // 2
         order = torch.randperm(len(present), generator=rng)
@@ -217,8 +217,8 @@ def rare_classes(class_weights: Sequence[float], pixels: Sequence[int]) -> Tenso
 
 
 def _rotate(image: Tensor, labels: Tensor, angle: float) -> tuple[Tensor, Tensor]:
-    rotated = F.rotate(image, angle, InterpolationMode.BILINEAR, fill=[GREY] * 3)
-    rotated_labels = F.rotate(labels[None], angle, InterpolationMode.NEAREST, fill=[VOID])
+    rotated: Tensor = F.rotate(image, angle, InterpolationMode.BILINEAR, fill=[GREY] * 3)
+    rotated_labels: Tensor = F.rotate(labels[None], angle, InterpolationMode.NEAREST, fill=[VOID])
     return rotated, rotated_labels[0]
 
 
