@@ -107,6 +107,8 @@ def stylize(
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.errors import ConfigError, unknown_choice_error
     from pixelwise.style_transfer import stylize_image as job
+    from pixelwise.style_transfer.regions import Region
+    from pixelwise.style_transfer.snapshots import Snapshots
 
     if recipe not in RECIPES:
         raise unknown_choice_error("recipe", recipe, ("default", "d2l"))
@@ -121,14 +123,14 @@ def stylize(
             "--only, --except and --class-style need a --model that finds the classes, such "
             "as a run folder"
         )
-    region = job.Region(model, tuple(only or ()), tuple(but or ()), styles) if model else None
+    region = Region(model, tuple(only or ()), tuple(but or ()), styles) if model else None
     stylized = job.stylize(
         content,
         style,
         out,
         config=config,
         region=region,
-        way=job.Way(way, every) if way else None,
+        snapshots=Snapshots(way, every) if way else None,
         progress=TerminalProgress(),
         **setup,
     )

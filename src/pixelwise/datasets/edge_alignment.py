@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import edge_of
+from pixelwise.classes import find_edges
 
 Floats = NDArray[np.float32]
 
@@ -65,7 +65,7 @@ def shrink_outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Float
     """(h, w) the share of pixels of `labels` (H, W) beside another label, made small to `shape` (h,
     w).
     """
-    rim = edge_of(labels).astype(np.uint8)
+    rim = find_edges(labels).astype(np.uint8)
     small = Image.fromarray(rim * np.uint8(255)).resize((shape[1], shape[0]), Image.Resampling.BOX)
     return np.asarray(np.asarray(small, np.float32) / np.float32(255), np.float32)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.classes import Colour
-from pixelwise.datasets.annotations.rasterize import drawing_of
+from pixelwise.datasets.annotations.rasterize import read_rasterized
 from pixelwise.datasets.edge_alignment import Fit, edge_strength, measure_fit, shrink_outline
 from pixelwise.datasets.mask_reader import Raw, Values, pack, read_matte, read_raw
 from pixelwise.datasets.pair_stats import (
@@ -70,16 +70,16 @@ def measure_pair(
 def measure_mask(path: Path, source: MaskSource, *, full: bool) -> tuple[MaskStats, Raw]:
     """The statistics of a mask and (H, W) values whose borders are those of its classes."""
     if source.draw:
-        drawing = drawing_of(source.draw, path)
-        labels = drawing.labels
+        rasterized = read_rasterized(source.draw, path)
+        labels = rasterized.labels
         size = (labels.shape[0], labels.shape[1])
         content = hash_content(labels) if full else b""
         file = FileStats(size, size, 1, "L", "", 1, content)
         stats = replace(
             _mask_stats(file, labels, coloured=False, full=full),
-            overlaps=drawing.overlapped,
-            clipped=drawing.clipped,
-            blank=drawing.blank,
+            overlaps=rasterized.overlapped,
+            clipped=rasterized.clipped,
+            blank=rasterized.blank,
         )
         return stats, labels
     mask = read_matte(path) if source.matte else read_raw(path)

@@ -28,7 +28,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
-from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline
+from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline_region
 from pixelwise.models.checkpoint import model_path
 from pixelwise.progress import Progress
 from pixelwise.reports.gallery import encode_panel, join_panels, write_gallery
@@ -204,13 +204,13 @@ class _Search:
         for ids in (labels, predicted):
             tinted = paint(rgb[window], ids[window], classes.palette, 0.6)
             pictures.append(tinted)
-        ring = outline(issue, labels.shape)[window]
+        ring = outline_region(issue, labels.shape)[window]
         for picture in pictures:
             picture[ring] = _OUTLINE_COLOUR
         captions = (
             "image",
             f"label: {classes.names[issue.label]}",
-            f"prediction: {classes.names[issue.looks]}",
+            f"prediction: {classes.names[issue.predicted]}",
         )
         jpegs = [encode_panel(picture, _PANEL_SIDE) for picture in pictures]
         return tuple(zip(captions, jpegs, strict=True))

@@ -46,7 +46,7 @@ class LabelIssueList:
             *issue.box,
             issue.area,
             self.classes.names[issue.label],
-            self.classes.names[issue.looks],
+            self.classes.names[issue.predicted],
             f"{issue.confidence:.4f}",
             f"{issue.score:.3f}",
         )

@@ -18,7 +18,7 @@ from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import PerImage
 from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
-from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, number
+from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, json_number
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.reports.score_summary import ScoreSummary
 
@@ -153,8 +153,10 @@ class Evaluation:
         return {
             **self.scores.as_dict(names),
             **self.metrics.as_dict(names),
-            "mean_iou_95": [number(bound) for bound in self.mean_iou_interval],
-            "iou_95": {name: [number(bound) for bound in bounds] for name, bounds in intervals},
+            "mean_iou_95": [json_number(bound) for bound in self.mean_iou_interval],
+            "iou_95": {
+                name: [json_number(bound) for bound in bounds] for name, bounds in intervals
+            },
             "mean_iou_by_image": [
                 self._image_as_dict(name, mean_iou) for name, mean_iou in self.by_image
             ],
@@ -164,7 +166,7 @@ class Evaluation:
 
     def _image_as_dict(self, name: str, mean_iou: float) -> dict[str, object]:
         counts = dict(zip(PER_IMAGE, self.counts[name].tolist(), strict=True))
-        return {"image": name, "mean_iou": number(mean_iou), **counts}
+        return {"image": name, "mean_iou": json_number(mean_iou), **counts}
 
     def write_json(self, path: Path) -> None:
         """Write `as_dict` as a JSON file, each list of whole numbers on one line."""

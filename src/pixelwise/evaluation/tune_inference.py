@@ -21,9 +21,8 @@ from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_o
 from pixelwise.evaluation.scoring import log_class_match
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
+from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
-from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.progress import Progress
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -191,7 +190,7 @@ def _select_worthwhile(settings: Sequence[_Setting], counts: Counts) -> Iterator
         if index == plain or means[index] >= best + MIN_GAIN:
             best = max(best, means[index])
             scales, tta = settings[index]
-            gain, _ = paired(counts[[index, plain]])
+            gain, _ = paired_bootstrap(counts[[index, plain]])
             yield InferenceSetting(scales, tta, means[index], gain)
 
 

@@ -22,7 +22,8 @@ from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
-from pixelwise.inference.backends.sessions import OpenVinoRunner, kept_signal_stack
+from pixelwise.inference.backends.sessions import OpenVinoRunner
+from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
@@ -80,7 +81,7 @@ def export_int8(
         progress.log(f"calibrating on {CALIBRATION_IMAGES} training images at most")
         float_iou, float_seconds = _evaluate_file(float_path, header, data, progress)
         for part, float_layers in PARTS.items():
-            with kept_signal_stack():
+            with keep_signal_stack():
                 network = openvino.Core().read_model(str(float_path))
                 network = _quantise(network, dataset, float_layers)
             write_openvino(int8_path, network, header)

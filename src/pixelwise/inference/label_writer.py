@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, read_labels, softmax, top_labels
+from pixelwise.classes import VOID, quantize_confidence, read_labels, softmax, top_labels
 from pixelwise.inference.regions import (
     outside_largest_component,
     remove_small_regions,
@@ -120,7 +120,7 @@ class LabelWriter:
 
     def _encode(self, confidence: NDArray[np.float32]) -> Confidence:
         if self._confidence is not None and self._confidence.dtype == np.uint8:
-            return np.rint(confidence * 255).astype(np.uint8)
+            return quantize_confidence(confidence)
         return confidence
 
     def _clear(self, rows: slice, void: Mask) -> None:

@@ -8,7 +8,7 @@ from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
 from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
-    kept_file,
+    cache_file,
     machine_key,
     model_key,
 )
@@ -199,7 +199,7 @@ def _of_run(
         return torch_runner(precision or "float32")
     if is_new and choose_device(device).type == "cuda":
         return torch_runner(precision or "float32")
-    exported = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
+    exported = partial(cache_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
         return _rebuild_if_damaged(exported, partial(_runner, runtime, precision or "float32"))
     candidates = {

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import Classes, Colour
+from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
 from pixelwise.inference.label_writer import LabelWriter, MemoryRows
 from pixelwise.inference.regions import class_ids
@@ -89,7 +89,7 @@ class Result:
             write_image(written[-1], np.asarray(painted))
         if confidence:
             written.append(Path(folder) / f"{stem}_confidence.png")
-            write_image(written[-1], np.rint(self.confidence * 255).astype(np.uint8))
+            write_image(written[-1], quantize_confidence(self.confidence))
         for kind, scores in self.scores.items():
             written.append(Path(folder) / f"{stem}_{kind}.npz")
             with atomic(written[-1]) as temp_path:

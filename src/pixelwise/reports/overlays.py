@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import VOID_COLOUR, Colour, edge_of
+from pixelwise.classes import VOID_COLOUR, Colour, find_edges
 from pixelwise.io.images import Array
 
 _PAPER = (255, 255, 255)
@@ -124,7 +124,7 @@ def _tint_strength(labels: Array, palette: Palette, opacity: float) -> NDArray[n
     tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
     inside = np.float32(opacity)
     outline = np.float32(min(1.0, opacity * _OUTLINE_GAIN))
-    strength = np.where(edge_of(labels), outline, inside)  # (H, W)
+    strength = np.where(find_edges(labels), outline, inside)  # (H, W)
     return np.asarray(strength * tinted[labels], dtype=np.float32)
 
 

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, quantize_confidence
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
 from pixelwise.reports.overlays import draw_legend, paint
@@ -66,7 +66,7 @@ def draw_sample(
     (H, W) in [0, 1].
     """
     rgb, truth, labels = _fit_to_cell(*picture)
-    certainty = np.rint(confidence * 255).astype(np.uint8)
+    certainty = quantize_confidence(confidence)
     full_size, _, _ = picture
     _, certainty, _ = _fit_to_cell(full_size, certainty, certainty)
     cells = {

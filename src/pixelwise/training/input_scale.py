@@ -16,9 +16,8 @@ from pixelwise.errors import PixelwiseError
 from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.metrics.bootstrap import PerImage
+from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
-from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.models.checkpoint import load_model, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
@@ -152,7 +151,7 @@ def _climb(
 
 
 def _compare(counts: Counts, reference: Counts) -> Difference:
-    differences = paired(np.stack([counts, reference]))
+    differences = paired_bootstrap(np.stack([counts, reference]))
     return differences[0]
 
 
