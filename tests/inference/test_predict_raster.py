@@ -24,9 +24,9 @@ from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import predict_raster as predict_raster_module
 from pixelwise.inference import raster
-from pixelwise.inference.options import SCORES, PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import SCORES, PredictOptions
 from pixelwise.inference.predict_raster import (
     DEFAULT_MAX_MEMORY,
     MIN_TILE_HEIGHT,

@@ -128,7 +128,9 @@ class Comparison:
 
 
 def rank_models(
-    models: tuple[str, ...], scored: ImageCounts, notes: Sequence[str] = ()
+    models: tuple[str, ...],
+    scored: ImageCounts,
+    notes: Sequence[str] = (),
 ) -> Comparison:
     """Rank the models by mean IoU and compare each with the best; `notes` come after those on the
     intervals.
@@ -138,7 +140,8 @@ def rank_models(
     counts = scored.counts
     if not counts[:, :, 1].any():
         raise DataError(f"every pixel of {scored.split} is void: there is nothing to compare")
-    means = scores_from_counts(counts.sum(1))[:, 0]
+    pooled = counts.sum(1)  # (M, 3, C): mean IoU of all pixels, not the mean over images
+    means = scores_from_counts(pooled)[:, 0]
     best = int(means.argmax())
     ranked = np.argsort(-means, kind="stable").tolist()
     losers = [model for model in ranked if model != best]

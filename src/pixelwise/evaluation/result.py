@@ -87,15 +87,16 @@ class MetricAccumulator:
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
+        calibrated = None
+        if self.temperature is not None:
+            calibrated = self.calibrated.as_dict()
         return {
             **self.boundary.as_dict(names),
             "errors_near_borders": self.near_borders.rows(),
             "regions_by_size": self.by_size.rows(),
             "calibration": self.reliability.as_dict(),
             "temperature": self.temperature,
-            "calibration_at_temperature": None
-            if self.temperature is None
-            else self.calibrated.as_dict(),
+            "calibration_at_temperature": calibrated,
         }
 
 
@@ -170,6 +171,7 @@ class Evaluation:
     def write_json(self, path: Path) -> None:
         """Write `as_dict` as a JSON file, each list of whole numbers on one line."""
         text = json.dumps(self.as_dict(), indent=2)
+        # One number a line would make most of the file white space.
         text = re.sub(r"\[[\s\d,]+\]", lambda numbers: "".join(numbers[0].split()), text)
         write_text(path, text + "\n")
 
@@ -179,5 +181,6 @@ def _scaled_confidence(logits: NDArray[np.float16], temperature: float) -> NDArr
     parts = []
     for top in range(0, logits.shape[1], _ROWS_AT_ONCE):
         rows = logits[:, top : top + _ROWS_AT_ONCE].astype(np.float32)
-        parts.append(read_labels(rows / np.float32(temperature))[1])
+        _, confidence = read_labels(rows / np.float32(temperature))
+        parts.append(confidence)
     return np.concatenate(parts)

@@ -4,6 +4,7 @@ as well.
 
 import contextlib
 import logging
+import math
 import sys
 import tempfile
 import time
@@ -101,7 +102,7 @@ def _quantise(network: Any, dataset: DataSet, float_layers: Sequence[str]) -> An
     nncf = require_package("nncf")
     nncf.set_log_level(logging.ERROR)
     pairs = dataset.pairs("train")
-    step = -(-len(pairs) // CALIBRATION_IMAGES)
+    step = math.ceil(len(pairs) / CALIBRATION_IMAGES)
     images = [pair.image for pair in pairs[::step]]
     with contextlib.redirect_stdout(sys.stderr):  # its progress is no result
         return nncf.quantize(
@@ -115,7 +116,8 @@ def _quantise(network: Any, dataset: DataSet, float_layers: Sequence[str]) -> An
 
 def _read_pixels(image: Path) -> Pixels:
     """(1, 3, H, W)."""
-    return np.ascontiguousarray(read_rgb(image).transpose(2, 0, 1))[None]
+    channels_first = read_rgb(image).transpose(2, 0, 1)
+    return np.ascontiguousarray(channels_first)[None]
 
 
 def _evaluate_file(

@@ -56,7 +56,12 @@ def load(
     """
     path = Path(model)
     check_load_options(
-        path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime
+        path,
+        device=device,
+        precision=precision,
+        tile=tile,
+        overlap=overlap,
+        runtime=runtime,
     )
     header = read_any_header(path)
     if path.suffix == ".onnx":
@@ -128,7 +133,10 @@ def read_any_header(model: Path) -> Header:
 
 
 def choose_runtime(
-    runtime: str, images: Iterable[str | Path], model: Path, precision: str | None = None
+    runtime: str,
+    images: Iterable[str | Path],
+    model: Path,
+    precision: str | None = None,
 ) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and
     `torch` otherwise.
@@ -162,7 +170,11 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
 
 
 def _of_run(
-    path: Path, device: str, precision: str | None, runtime: str, progress: Progress
+    path: Path,
+    device: str,
+    precision: str | None,
+    runtime: str,
+    progress: Progress,
 ) -> Runner:
     """The runner of a model file. PyTorch is imported only where it computes, or where it makes the
     ONNX network.

@@ -24,7 +24,7 @@ MEDIA_TYPES: dict[Format, str] = {
 
 
 class Share(BaseModel):
-    """A class that occurs. `id` is 255 and `name` void where nothing is said of the pixels."""
+    """A class that occurs. `id` is 255 and `name` void for pixels without a class."""
 
     id: int
     name: str

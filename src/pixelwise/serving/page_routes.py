@@ -28,7 +28,7 @@ from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.inference.predictor import Result
 from pixelwise.io.images import Array, encode_image, read_rgb
-from pixelwise.serving.errors import ApiError
+from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.params import SegmentParams
 from pixelwise.serving.responses import encode
