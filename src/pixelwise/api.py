@@ -161,7 +161,7 @@ def list_models(folder: str | Path = "runs", *, find: str = "") -> Models:
     """Decoders, encoders, the bundled models and those of the runs in `folder`; `find` is a pattern
     of timm names.
     """
-    from timm import list_models as list_timm_models  # takes a second
+    from timm import list_models as list_timm_models  # slow to import
 
     local = {str(path.parent): path for path in sorted(Path(folder).glob("*/model.safetensors"))}
     return Models(

@@ -34,7 +34,7 @@ def compare(
     """Test whether the difference between models is significant: a paired bootstrap over the same
     images.
     """
-    # Inside the command, as NumPy and PyTorch take a second that --help need not wait for.
+    # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.cli.tables import comparison_table
     from pixelwise.evaluation import compare_models as job

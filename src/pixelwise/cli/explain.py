@@ -48,7 +48,7 @@ def checkerboard(
     from pixelwise.cli.console import results
     from pixelwise.teaching.figures import draw_checkerboard
 
-    # Without --kernel, sides that do and do not divide by the stride.
+    # By default, sides that are multiples of the default stride and sides that are not.
     ratios = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
     for (side, _), ratio in ratios.items():
         evenness = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"

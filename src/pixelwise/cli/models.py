@@ -15,7 +15,7 @@ def models(
     """List decoders, encoders, the bundled models and those in the folder `runs`."""
     from pixelwise.api import list_models
 
-    # timm alone takes a second to import.
+    # Heavy imports stay inside the command: --help must not wait for them.
     from pixelwise.cli.console import results
 
     results.print("\n".join(list_models(folder, find=find).lines()), markup=False)

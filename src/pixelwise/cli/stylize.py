@@ -149,7 +149,7 @@ def _make_config(defaults: StyleConfig, options: dict[str, Any], texts: list[str
     from pixelwise.overrides import parse_overrides
 
     changes = select_fields(options, StyleConfig)
-    # `bfloat16` has an option in Setup, as it is a matter of the machine.
+    # `bfloat16` is set by --precision.
     own = (*own_options(StyleConfig), "bfloat16")
     changes |= parse_overrides(texts, StyleConfig, own=own)
     return replace(defaults, **changes)

@@ -26,7 +26,7 @@ Palette = tuple[tuple[int, int, int], ...]
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"}
 )
-# Larger pictures are read by window, never whole: 300 MB as RGB.
+# Larger pictures, above 300 MB as RGB, are read by window or not at all.
 MAX_PIXELS = 100_000_000
 
 # The tag of Exif that says how a camera was held.

@@ -70,7 +70,7 @@ def add_legend(
     """
     height, width = rgb.shape[:2]
     size = max(height, width) // 36
-    size = min(max(size, 13), 72)  # below 13 pixels letters run together
+    size = min(max(size, 13), 72)  # legible below small pictures, modest below large ones
     entries = _legend_entries(names, palette, present)
     strip = draw_legend(entries, width, size)
     canvas = Image.new("RGB", (strip.width, height + strip.height), _PAPER)

@@ -235,7 +235,7 @@ def _fit_window(side: int, crop: int, scale: float) -> tuple[int, int]:
 def _corrupt(image: Tensor, rng: torch.Generator) -> Tensor:
     """Blur the image, add noise, or compress it as JPEG."""
     kind = int(_uniform(rng, 0, 3))
-    if kind == 0 and min(image.shape[-2:]) >= 5:  # the kernel's reflection needs as many pixels
+    if kind == 0 and min(image.shape[-2:]) >= 5:  # the size of the kernel
         sigma = _uniform(rng, 0.3, 1.5)
         blurred: Tensor = F.gaussian_blur(image, [5, 5], [sigma])
         return blurred
@@ -259,6 +259,6 @@ def _compress(image: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def _uniform(rng: torch.Generator, low: float, high: float) -> float:
-    # In float64: at float32 the draw could round up to `high` itself.
+
     share = float(torch.rand((), generator=rng, dtype=torch.float64))
     return low + (high - low) * share
