@@ -61,7 +61,8 @@ def predict(
 
 def _check_predict_options(options: Mapping[str, Any]) -> None:
     # The nearest name may be one of LOADING, which `check_names` does not know.
-    known = (*option_fields(PredictOptions), *LOADING)
+    own = ("tile", "overlap", "overwrite", "progress")
+    known = (*option_fields(PredictOptions), *LOADING, *own)
     for name in options:
         if name not in known:
             raise unknown_choice_error("option", name, known)

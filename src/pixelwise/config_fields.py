@@ -63,8 +63,11 @@ class Rule:
     text: str
 
     def accepts(self, value: Any) -> bool:
-        """Whether the value is allowed."""
-        return self.test(value)
+        """Whether the value is allowed; one of a type that cannot be tested is not."""
+        try:
+            return self.test(value)
+        except TypeError:
+            return False
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ class OptionField:
     owner: type[Any]
     group: str
     metadata: Mapping[str, Any]
+
+    @property
+    def takes_tuple(self) -> bool:
+        """Whether the value is a tuple, so that a single string would be read by letters."""
+        return any(get_origin(part) is tuple for part in (self.type, *get_args(self.type)))
 
     @property
     def doc(self) -> str:
@@ -137,6 +145,8 @@ def check_fields(config: Any) -> None:
         value = getattr(config, name)
         if value is None and is_optional(known.type):
             continue  # left open: chosen later
+        if isinstance(value, str) and known.takes_tuple:
+            raise not_allowed_error(name, value, f"a tuple, such as ({value!r},)")
         if known.choices and known.metadata.get("suggest") and value not in known.choices:
             raise unknown_choice_error(name, str(value), known.choices)
         if known.choices and value not in known.choices:

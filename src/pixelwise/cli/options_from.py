@@ -137,10 +137,10 @@ def _settings(name: str, item: OptionField, source: OptionSource) -> Any:
         completion = _completion(item.choices)
     return typer.Option(
         f"--{name.replace('_', '-')}",
-        help=item.doc + source.notes,
+        help=_help(item, source),
         metavar=metavar_of(item),
         autocompletion=completion,
-        show_default=_shown_default(item, source),
+        show_default=False,
         rich_help_panel=panel or source.panel,
     )
 
@@ -175,11 +175,16 @@ def _as_field(item: OptionField, value: Any) -> Any:
     return tuple(value or ()) if _is_list(item.type) else value
 
 
-def _shown_default(item: OptionField, source: OptionSource) -> bool | str:
-    """The default that --help shows; nothing where there is none or it is not the field's."""
+def _help(item: OptionField, source: OptionSource) -> str:
+    """What --help says of the field, with its default where it has one of its own.
+
+    Typer would put a default that is handed to it as text into another pair of brackets.
+    """
+    text = item.doc + source.notes
     if source.notes or item.default is None or item.default is False or item.default == ():
-        return False
-    return str(item.default)
+        return text
+    default = " ".join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
+    return f"{text} Default: {default}."
 
 
 def _completion(choices: Iterable[str]) -> Callable[[str], list[str]]:

@@ -131,8 +131,10 @@ def _parameter_row(parameter: inspect.Parameter) -> str:
         name = next(iter(note.param_decls or ()), f"--{parameter.name.replace('_', '-')}")
         value = "" if hint is bool else note.metavar or type_name(hint).removesuffix(" | None")
     is_required = parameter.default is inspect.Parameter.empty
-    default = "required" if is_required else _default_of(parameter, note)
-    return _row(f"`{name}`", value, default, note.help or "")
+    # Options made from dataclasses state their default at the end of their help.
+    text, _, stated = (note.help or "").partition(" Default: ")
+    default = f"`{stated.removesuffix('.')}`" if stated else _default_of(parameter, note)
+    return _row(f"`{name}`", value, "required" if is_required else default, text)
 
 
 def _default_of(parameter: inspect.Parameter, note: Any) -> str:

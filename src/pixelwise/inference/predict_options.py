@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from pixelwise.config_fields import option
+from pixelwise.config_fields import check_fields, option
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.models.config import check_scales
 
@@ -49,6 +49,7 @@ class PredictOptions:
     """Keep only the largest region of this class in each image; repeat it for several classes."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for extra in self.extras:
             if extra not in EXTRAS:
                 raise unknown_choice_error("extra", extra, EXTRAS)

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 # Largest difference of the outputs, as a share of the largest output.
 _TOLERANCE = 1e-3
@@ -64,19 +63,14 @@ def _find_pairs(model: nn.Module, image: Tensor) -> list[tuple[nn.Conv2d, nn.Bat
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    # in place, and not by fuse_conv_bn_eval, whose copies of the layers have to find their way back
-    # into the network
+    # Not by torch.nn.utils.fusion: it multiplies by the reciprocal of the root, which rounds
+    # otherwise, and a confidence in a hundred thousand would change.
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    convolution.weight, convolution.bias = fuse_conv_bn_weights(
-        convolution.weight,
-        convolution.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()  # (C,)
+    bias = 0.0 if convolution.bias is None else convolution.bias
+    convolution.weight.mul_(scale[:, None, None, None])
+    convolution.bias = nn.Parameter((bias - norm.running_mean) * scale + norm.bias)
 
 
 def _remove_norms(model: nn.Module, norms: set[nn.BatchNorm2d]) -> None:
