@@ -97,7 +97,8 @@ def _images_on_disk(name: str) -> list[Path]:
         return [path.parent / line for line in _lines(name)]
     if path.exists() or not glob.has_magic(name):
         return [path]
-    matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  Path's takes no pattern
+    # Path takes no pattern that begins at the root.
+    matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207
     if not matches:
         raise DataError(
             f"no file matches {name}; put a pattern in quotes, or give files or folders"

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pixelwise.reports.figures import AXIS_COLOUR, save_png
+from pixelwise.reports.plots import AXIS_COLOUR, save_png
 
 # Part of a column's name in the history, and the title of its panel.
 _PANELS = (("loss", "loss"), ("pixel_accuracy", "pixel accuracy"), ("mean_iou", "mean IoU"))

@@ -8,7 +8,7 @@ from PIL import Image
 from pixelwise.errors import ConfigError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, write_image
-from pixelwise.reports.figures import draw_losses
+from pixelwise.reports.plots import draw_losses
 from pixelwise.style_transfer.steps import Step
 
 _FILM_SECONDS = 4

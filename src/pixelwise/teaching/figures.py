@@ -19,8 +19,8 @@ from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
-from pixelwise.reports.figures import AXIS_COLOUR, GRID_COLOUR, save_png
 from pixelwise.reports.overlays import colourise, paint
+from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png
 from pixelwise.teaching.operators import transposed_by_scatter
 
 # Longest side of input and kernel in the step by step drawing: nobody could read a larger one.

@@ -23,7 +23,7 @@ from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
-from pixelwise.reports.figures import draw_augmentation
+from pixelwise.reports.plots import draw_augmentation
 from pixelwise.teaching.figures import draw_curves_by_network, draw_fcn_scores
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import seeded_generator

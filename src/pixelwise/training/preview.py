@@ -5,7 +5,7 @@ from typing import Any
 
 from pixelwise.datasets.registry import open_dataset
 from pixelwise.progress import Progress
-from pixelwise.reports.figures import draw_augmentation
+from pixelwise.reports.plots import draw_augmentation
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.recipes import split_options

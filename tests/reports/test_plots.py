@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.classes import Classes
-from pixelwise.reports.figures import draw_augmentation, draw_losses
+from pixelwise.reports.plots import draw_augmentation, draw_losses
 
 
 def pixels_like(path: Path, colour: tuple[int, int, int]) -> int:
