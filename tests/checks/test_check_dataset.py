@@ -144,7 +144,7 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
 def test_training_reads_the_mended_copy_of_a_broken_set(
     sample_set: faults.SampleSet, tmp_path: Path
 ) -> None:
-    from pixelwise.datasets.registry import open_dataset
+    from pixelwise.datasets.open_dataset import open_dataset
     from pixelwise.datasets.scan import scan_split
     from pixelwise.progress import Progress
 

@@ -13,8 +13,8 @@ from pixelwise.checks.examine import examine
 from pixelwise.classes import voc_colormap
 from pixelwise.datasets import scan_cache, scan_pairs
 from pixelwise.datasets.conversion import convert
+from pixelwise.datasets.open_dataset import open_dataset, read_index
 from pixelwise.datasets.pair_stats import MaskStats, PairStats
-from pixelwise.datasets.registry import open_dataset, read_index
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.io.images import write_labels

@@ -13,8 +13,8 @@ from pixelwise.checks.stray_files import find_stray_files
 from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.open_dataset import read_index
 from pixelwise.datasets.pair_stats import PairStats
-from pixelwise.datasets.registry import read_index
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError

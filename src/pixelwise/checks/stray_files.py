@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.registry import LAYOUTS, matching_formats
+from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
 from pixelwise.datasets.splits import SPLITS
 from pixelwise.io.images import list_images
 
