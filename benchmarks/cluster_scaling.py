@@ -25,11 +25,11 @@ from typing import Any
 from machine import provenance
 
 from pixelwise.cluster.engine import Cluster, connect
-from pixelwise.cluster.executor import RayExecutor
+from pixelwise.cluster.ray_executor import RayExecutor
 from pixelwise.inference.batching import MAX_BATCH_PIXELS, Batch, make_batches, next_batch_pixels
 from pixelwise.inference.manifest import Manifest
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import check_clashes, find_finished
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import Store, open_store
 from pixelwise.progress import Progress
 

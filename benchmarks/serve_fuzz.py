@@ -31,7 +31,7 @@ SERVER = """
 import numpy as np
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving import Settings
-from pixelwise.serving.run import serve
+from pixelwise.serving.server import serve
 from pixelwise.classes import Classes
 
 def by_brightness(rgb):

@@ -33,8 +33,7 @@ from pixelwise.io.atomic import atomic
 from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import load_network
 from pixelwise.style_transfer.objective import Objective
-from pixelwise.style_transfer.optimization import resized as shrunk
-from pixelwise.style_transfer.optimization import transfer
+from pixelwise.style_transfer.optimization import resize, transfer_style
 
 DEFAULT = StyleConfig(bfloat16=True)
 COURSE = replace(DEFAULT, levels=1, rate=0.3, inside=False)
@@ -92,7 +91,7 @@ def ours(args: argparse.Namespace) -> None:
         config = replace(config, relative=False, style_weight=1e4, smooth_weight=10.0)
     network, _ = load_network("vgg16", str(args.weights))
     start = time.perf_counter()
-    made = transfer(content, [(style, 1.0)], network, config)
+    made = transfer_style(content, [(style, 1.0)], network, config)
     rows = [[s.losses.content, s.losses.style, s.losses.smooth, s.size[0]] for s in made.history]
     print(
         args.variant,
@@ -133,7 +132,7 @@ def speed(args: argparse.Namespace) -> None:
         ("bfloat16", args.size, True),
         ("half", half, True),
     ):
-        pictures = [(shrunk(p, size)[None] - network.mean) / network.std for p in (content, style)]
+        pictures = [(resize(p, size)[None] - network.mean) / network.std for p in (content, style)]
         goal = Objective(
             network, pictures[0], [(pictures[1], 1.0)], weights=DEFAULT.weights, bfloat16=bfloat16
         )

@@ -12,7 +12,8 @@ from pixelwise.classes import Classes
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.models.checkpoint import Header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 
 torch.set_num_threads(1)  # small tensors: more threads only wait for each other
@@ -77,7 +78,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         config = ModelConfig(decoder, encoder, 3, scale=scale)
         classes = Classes.named(("sky", "road", "car"))
         path = folder / f"{decoder}_{encoder}_{scale}.safetensors"
-        save_model(path, config.build(), Header(config, classes, {"crop": [64, 96]}))
+        save_model(path, build_segmenter(config), Header(config, classes, {"crop": [64, 96]}))
         return path
 
     return write

@@ -6,7 +6,7 @@ import pytest
 from pixelwise.config_fields import Range, check_fields, field_docs, option, option_fields
 from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.models.registry import DECODERS
 from pixelwise.models.upsampling import UPSAMPLE
 from pixelwise.style_transfer.config import Setup, StyleConfig

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pixelwise.evaluation.find_label_issues import find_label_issues as suspects
     from pixelwise.evaluation.scoring import evaluate
     from pixelwise.inference.load import load
-    from pixelwise.inference.options import PredictOptions
+    from pixelwise.inference.predict_options import PredictOptions
     from pixelwise.inference.predictor import Predictor, Result
     from pixelwise.models.registry import build_model
     from pixelwise.style_transfer.config import StyleConfig
@@ -58,7 +58,7 @@ __all__ = [
 # Where each name is defined, as "module:name" where it has another name there.
 _HOMES = {
     "DataOptions": "pixelwise.datasets.options",
-    "PredictOptions": "pixelwise.inference.options",
+    "PredictOptions": "pixelwise.inference.predict_options",
     "Predictor": "pixelwise.inference.predictor",
     "Result": "pixelwise.inference.predictor",
     "StyleConfig": "pixelwise.style_transfer.config",

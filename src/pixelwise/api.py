@@ -1,6 +1,6 @@
 """Functions of commands that join several rooms: predict, serve, export and the list of models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +10,9 @@ from pixelwise.config_fields import check_names, option_fields
 from pixelwise.errors import unknown_choice_error
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import choose_runtime, load
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.sources import find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.models.checkpoint import Header, bundled, read_header
@@ -44,19 +44,27 @@ def predict(
     """
     model = Path(model)
     loading = {name: options.pop(name) for name in LOADING if name in options}
-    known = (*option_fields(PredictOptions), *LOADING)
-    for name in options:
-        if name not in known:
-            raise unknown_choice_error("option", name, known)
+    _check_predict_options(options)
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
     sources = find_sources(inputs)
     loading["runtime"] = choose_runtime(
-        loading.get("runtime", "auto"), sources, model, loading.get("precision")
+        loading.get("runtime", "auto"),
+        sources,
+        model,
+        loading.get("precision"),
     )
     predictor = load(model, tile=tile, overlap=overlap, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     return predict_files(predictor, sources, out, choices=choices, recipe=recipe, progress=progress)
+
+
+def _check_predict_options(options: Mapping[str, Any]) -> None:
+    # The nearest name may be one of LOADING, which `check_names` does not know.
+    known = (*option_fields(PredictOptions), *LOADING)
+    for name in options:
+        if name not in known:
+            raise unknown_choice_error("option", name, known)
 
 
 def serve(
@@ -77,8 +85,8 @@ def serve(
     Settings, such as token. Raises ConfigError for an unknown one, for an address that others reach
     without a token, and for one that is taken.
     """
-    from pixelwise.serving.run import check_host, load_models  # the extra `serve`
-    from pixelwise.serving.run import serve as run_server
+    from pixelwise.serving.server import check_host, load_models  # the extra `serve`
+    from pixelwise.serving.server import serve as run_server
     from pixelwise.serving.settings import Settings
 
     check_names(settings, Settings)
@@ -86,7 +94,12 @@ def serve(
     check_host(host, limits)  # before the models are loaded, which takes seconds
     progress = progress or Progress()
     make = partial(
-        load, device=device, precision=precision, tile=tile, runtime=runtime, progress=progress
+        load,
+        device=device,
+        precision=precision,
+        tile=tile,
+        runtime=runtime,
+        progress=progress,
     )
     names = [models] if isinstance(models, str | Path) else models
     predictors = load_models([str(name) for name in names], make)
@@ -148,7 +161,7 @@ def list_models(folder: str | Path = "runs", *, find: str = "") -> Models:
     """Decoders, encoders, the bundled models and those of the runs in `folder`; `find` is a pattern
     of timm names.
     """
-    from timm import list_models as list_timm_models
+    from timm import list_models as list_timm_models  # takes a second
 
     local = {str(path.parent): path for path in sorted(Path(folder).glob("*/model.safetensors"))}
     return Models(

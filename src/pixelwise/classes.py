@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 
 from pixelwise.errors import DataError
 
+# The label of pixels that count nowhere: not in the loss, not in any score.
 VOID = 255
-"""The label of pixels that count nowhere: not in the loss, not in any score."""
 
 MAX_CLASSES = 255
 
 Colour = tuple[int, int, int]
 
+# The colour of void in the palettes of Pascal VOC.
 VOID_COLOUR: Colour = (224, 224, 192)
-"""The colour of void in the palettes of Pascal VOC."""
 
 Labels = NDArray[np.uint8]
 """Class ids and void, (H, W)."""
 
 
 def voc_colormap(count: int) -> tuple[Colour, ...]:
-    """The first `count` colours of the Pascal VOC palette: the bits of the id, dealt out to R, G
-    and B from the top.
+    """The first `count` colours of the Pascal VOC palette: the bits of the id, given to R, G and B
+    in turn from the top.
 
     Source: the VOC 2012 development kit, `VOClabelcolormap`.
     """
@@ -53,8 +53,10 @@ class Classes:
                 f"{len(self.names)} classes; allowed are 1 to {MAX_CLASSES}, as {VOID} means void"
             )
         if len(set(self.names)) != len(self.names):
-            double = sorted({name for name in self.names if self.names.count(name) > 1})
-            raise DataError(f"class names must differ, but these stand twice: {', '.join(double)}")
+            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+            raise DataError(
+                f"class names must differ, but these stand twice: {', '.join(repeated)}"
+            )
         if len(self.palette) != len(self.names):
             raise DataError(
                 f"{len(self.palette)} colours for {len(self.names)} classes; give one colour "
@@ -70,7 +72,13 @@ class Classes:
         return len(self.names)
 
 
-def edge_of(labels: NDArray[Any]) -> NDArray[np.bool_]:
+def quantize_confidence(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """[0, 1] as the nearest of 0 to 255, as images of confidence hold it."""
+    levels: NDArray[np.uint8] = np.rint(confidence * 255).astype(np.uint8)
+    return levels
+
+
+def find_edges(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """(H, W): whether one of a pixel's four neighbours has another label."""
     edge = np.zeros(labels.shape, bool)
     down = labels[1:] != labels[:-1]
@@ -107,12 +115,12 @@ def top_labels(logits: NDArray[np.float32]) -> Labels:
     return labels
 
 
-_AT_ONCE = 2**15
-"""Pixels of a class that are read at a time."""
+# Pixels of a class that are read at a time: 128 KiB of float32, which stay in a core's cache.
+_STRIP_PIXELS = 2**15
 
 
 def _strips(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, _AT_ONCE // max(1, width))
+    rows = max(1, _STRIP_PIXELS // max(1, width))
     return (slice(first, first + rows) for first in range(0, height, rows))
 
 
@@ -127,7 +135,9 @@ def _highest(logits: NDArray[np.float32]) -> tuple[Labels, NDArray[np.float32]]:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities (C, H, W) of logits (C, H, W)."""
+    """Probabilities (C, H, W) of logits (C, H, W); in place, with one copy of the logits less than
+    scipy.special.softmax.
+    """
     powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=0))
     powers /= powers.sum(axis=0)
     return powers

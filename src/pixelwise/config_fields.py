@@ -13,7 +13,8 @@ import inspect
 import math
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import pairwise
 from textwrap import dedent
 from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
@@ -47,9 +48,11 @@ class Range:
 
     def accepts(self, value: float) -> bool:
         """Whether the number lies in the range; not-a-number never does."""
-        above = value > self.low if self.low_open else value >= self.low
-        below = value < self.high if self.high_open else value <= self.high
-        return above and below
+        if self.low_open and value == self.low:
+            return False
+        if self.high_open and value == self.high:
+            return False
+        return self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def check_fields(config: Any) -> None:
     for name, known in option_fields(type(config)).items():
         value = getattr(config, name)
         if value is None and is_optional(known.type):
-            continue
+            continue  # left open: chosen later
         if known.choices and known.metadata.get("suggest") and value not in known.choices:
             raise unknown_choice_error(name, str(value), known.choices)
         if known.choices and value not in known.choices:
@@ -158,14 +161,14 @@ def _read_fields(kind: type[Any]) -> dict[str, OptionField]:
     hints = get_type_hints(kind)
     result: dict[str, OptionField] = {}
     for item in fields(kind):
-        hint = hints[item.name]
-        if isinstance(hint, type) and is_dataclass(hint):
-            for name, inner in option_fields(hint).items():
-                result[name] = OptionField(
-                    name, inner.type, inner.default, hint, item.name, inner.metadata
-                )
+        name = item.name
+        hint = hints[name]
+        if isinstance(hint, type) and is_dataclass(hint):  # a class, not an instance of one
+            # A group: its fields are known by their flat names.
+            for inner in option_fields(hint).values():
+                result[inner.name] = replace(inner, group=name)
         else:
-            result[item.name] = OptionField(item.name, hint, item.default, kind, "", item.metadata)
+            result[name] = OptionField(name, hint, item.default, kind, "", item.metadata)
     return result
 
 
@@ -174,19 +177,22 @@ def own_options(kind: type[Any]) -> tuple[str, ...]:
     return tuple(name for name, known in option_fields(kind).items() if known.has_own_option)
 
 
-def check_names(given: Mapping[str, Any], *kinds: type[Any]) -> None:
+def check_names(values: Mapping[str, Any], *kinds: type[Any]) -> None:
     """Raises ConfigError for a name that is a field of none of the dataclasses, with the nearest
     one as advice.
     """
-    known = {name for kind in kinds for name in option_fields(kind)}
-    for name in given:
+    known = set[str]()
+    for kind in kinds:
+        known.update(option_fields(kind))
+    for name in values:
         if name not in known:
             raise unknown_choice_error("option", name, known)
 
 
-def select_fields(given: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
-    """Those of the given values that are fields of the dataclass."""
-    return {name: value for name, value in given.items() if name in option_fields(kind)}
+def select_fields(values: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """Those of the values that are fields of the dataclass."""
+    known = option_fields(kind)
+    return {name: value for name, value in values.items() if name in known}
 
 
 def group_values(kind: type[Any], flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -213,15 +219,26 @@ def _read_docs(kind: type[Any]) -> dict[str, str]:
         source = inspect.getsource(kind)
     except OSError:
         return {}
+    # Python does not record the strings under fields: they are read from the source.
     body = ast.parse(dedent(source)).body[0]
     assert isinstance(body, ast.ClassDef)
     docs = {}
-    for line, following in zip(body.body, body.body[1:], strict=False):
+    for line, following in pairwise(body.body):
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            text = following.value if isinstance(following, ast.Expr) else None
-            if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                docs[line.target.id] = " ".join(text.value.split())
+            text = _string_of(following)
+            if text is not None:
+                docs[line.target.id] = " ".join(text.split())
     return docs
+
+
+def _string_of(statement: ast.stmt) -> str | None:
+    """The text of a statement that is only a string."""
+    if not isinstance(statement, ast.Expr):
+        return None
+    value = statement.value
+    if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+        return None
+    return value.value
 
 
 def choices_of(hint: Any) -> tuple[str, ...]:
@@ -229,7 +246,10 @@ def choices_of(hint: Any) -> tuple[str, ...]:
     if get_origin(hint) is Literal:
         return get_args(hint)
     if is_optional(hint):
-        return next((choices_of(part) for part in get_args(hint) if choices_of(part)), ())
+        for part in get_args(hint):
+            choices = choices_of(part)
+            if choices:
+                return choices
     return ()
 
 
@@ -244,6 +264,9 @@ def type_name(hint: Any) -> str:
         return "str"
     if get_origin(hint) in (Union, types.UnionType):
         return " | ".join(type_name(part) for part in get_args(hint))
-    if hint is type(None):
+    if hint is type(None):  # whose own name, NoneType, nobody types
         return "None"
-    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+    # `list[int]` is a type too, but its name is `list`.
+    if isinstance(hint, type) and not get_args(hint):
+        return hint.__name__
+    return str(hint)

@@ -9,7 +9,10 @@ from pixelwise.errors import ConfigError, unknown_choice_error
 
 
 def parse_overrides(
-    texts: Sequence[str], kind: type[Any], *, own: Collection[str] = ()
+    texts: Sequence[str],
+    kind: type[Any],
+    *,
+    own: Collection[str] = (),
 ) -> dict[str, Any]:
     """Fields of the dataclass `kind` from texts such as `ema=0.999`, `scale=(0.5, 2)`,
     `optimizer=sgd`.
@@ -34,18 +37,24 @@ def parse_overrides(
 def _read_value(name: str, text: str, kind: str) -> Any:
     if kind.startswith("str"):
         return text
-    literal = text.capitalize() if text in ("true", "false", "none") else text
+    literal = text
+    if text in ("true", "false", "none"):  # as YAML and shells write them
+        literal = text.capitalize()
     try:
         value = ast.literal_eval(literal)
     except (ValueError, SyntaxError):
         value = text
-    if not any(_FITS[part.strip()](value) for part in kind.split("|")):
+    allowed = [part.strip() for part in kind.split("|")]
+    if not any(_FITS[part](value) for part in allowed):
         raise ConfigError(f"{name} is '{text}': allowed is {kind}")
-    return float(value) if kind.startswith("float") and value is not None else value
+    if kind.startswith("float") and value is not None:
+        return float(value)  # run.json shall say 2.0, however it was typed
+    return value
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    is_bool = isinstance(value, bool)  # which Python counts among the whole numbers
+    return isinstance(value, int | float) and not is_bool
 
 
 def _is_whole(value: Any) -> bool:
@@ -53,9 +62,12 @@ def _is_whole(value: Any) -> bool:
 
 
 def _are_two(value: Any, fits: Callable[[Any], bool]) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(map(fits, value))
+    if not isinstance(value, tuple) or len(value) != 2:
+        return False
+    return all(map(fits, value))
 
 
+# By the names of types as `type_name` writes them.
 _FITS: dict[str, Callable[[Any], bool]] = {
     "int": _is_whole,
     "float": _is_number,

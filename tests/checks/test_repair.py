@@ -28,7 +28,7 @@ def test_masks_of_0_and_255_that_are_all_jpeg_become_two_classes(
     assert "mask-lossy" in found.findings.ids()
     assert len(found.encoding.classes) == 2
     assert done
-    assert done.kept == 6
+    assert done.written == 6
     for name, labels in labels_of(tmp_path / "repaired").items():
         assert set(np.unique(labels)) == {0, 1}
         assert float((labels != truth[int(name)]).mean()) < 0.001
@@ -79,7 +79,7 @@ def test_two_high_values_without_classes_file_are_two_classes(
     found, done = check(root, fix=tmp_path / "repaired")
     assert not found.findings.of("error")
     assert done
-    assert (done.kept, done.left_out) == (12, 0)
+    assert (done.written, done.left_out) == (12, 0)
     for name, labels in labels_of(tmp_path / "repaired").items():
         assert np.array_equal(labels, truth[int(name)])
 
@@ -107,7 +107,7 @@ def test_a_copy_leaves_out_and_names_all_however_few_places_are_kept(
         (root / f"masks/{number:03}.png").unlink()
     _, done = check(root, fix=tmp_path / "repaired")
     assert done
-    assert (done.kept, done.left_out) == (7, 9)
+    assert (done.written, done.left_out) == (7, 9)
     log = [
         json.loads(line) for line in (tmp_path / "repaired/fixes.jsonl").read_text().splitlines()
     ]

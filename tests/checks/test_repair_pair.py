@@ -24,6 +24,6 @@ def test_an_image_that_fails_while_it_is_mended_leaves_no_mask_of_it(
     monkeypatch.setattr("pixelwise.checks.repair_pair.read_rgb", gone)
     _, done = check(root, fix=tmp_path / "repaired")
     assert done
-    assert (done.kept, done.left_out) == (7, 1)
+    assert (done.written, done.left_out) == (7, 1)
     assert "003" not in labels_of(tmp_path / "repaired")
     assert not list((tmp_path / "repaired/images").rglob("003.*"))

@@ -11,7 +11,7 @@ from pixelwise.cli.options_from import OptionSource, options_from
 from pixelwise.config_fields import own_options
 from pixelwise.datasets.open_dataset import DATASETS
 from pixelwise.datasets.options import FORMATS
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.training.config import TrainConfig
 
 

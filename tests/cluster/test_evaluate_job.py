@@ -9,12 +9,12 @@ import pytest
 
 from pixelwise.cluster import evaluate_job as module
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.evaluate_job import ClusterScorer, EvalTask, EvalWorker, _in_order
+from pixelwise.cluster.evaluate_job import ClusterExecutor, EvalTask, EvalWorker, _in_order
 from pixelwise.cluster.watchdog import DEFAULT_PACE, SLOWDOWN
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import match_classes
-from pixelwise.evaluation.scoring import evaluate
+from pixelwise.evaluation.scoring import ScoringTask, evaluate
 from pixelwise.inference.load import load
 
 pytestmark = pytest.mark.filterwarnings(
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.filterwarnings(
 def test_every_figure_is_that_of_one_machine_to_the_last_bit(
     ray: Any, model: Path, shapes: Path
 ) -> None:
-    scorer = ClusterScorer(model, {}, Cluster(), {"tta": True, "largest": ("circle",)})
+    executor = ClusterExecutor(model, {}, Cluster(), {"tta": True, "largest": ("circle",)})
     predictor = load(model).always(tta=True, largest=("circle",))
     alone = evaluate(predictor, shapes, split="train", temperature=1.5)
-    many = evaluate(predictor, shapes, split="train", temperature=1.5, scorer=scorer)
+    many = evaluate(predictor, shapes, split="train", temperature=1.5, executor=executor)
     assert many.as_dict() == alone.as_dict()
     assert (many.scores.counts == alone.scores.counts).all()
     assert many.scores.images == 12
@@ -46,7 +46,8 @@ def test_what_cannot_be_measured_and_what_kills_its_workers_ends_the_evaluation(
     predictor = load(model)
     dataset = open_dataset(shapes)
     shared = match_classes(predictor.classes, dataset.classes)
-    judge = EvalWorker(EvalTask(model, {}, {}, dataset.read_labels, shared, None, attempts))
+    scoring = ScoringTask("test", dataset.read_labels, shared, None)
+    judge = EvalWorker(EvalTask(model, {}, {}, scoring, attempts))
     pair = dataset.pairs("test")[0]
     broken = tmp_path / "broken.png"
     broken.write_bytes(pair.mask.read_bytes()[:50])

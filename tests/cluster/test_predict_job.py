@@ -27,10 +27,10 @@ from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import read_manifest
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import names_in_folder
 from pixelwise.inference.outputs import RECIPE
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import open_store
 from pixelwise.progress import Progress
 
@@ -178,7 +178,7 @@ def test_nodes_with_other_versions_or_too_little_memory_are_refused(
             ConfigError, match=r"has other versions: pixelwise \S+ there, 0\.0\.9 here"
         ):
             predict_on_cluster(order, Cluster())
-    monkeypatch.setattr("pixelwise.cluster.executor.PROCESS_MEMORY", 2**50)
+    monkeypatch.setattr("pixelwise.cluster.ray_executor.PROCESS_MEMORY", 2**50)
     with pytest.raises(ConfigError, match="a worker with this model needs about 1048576"):
         predict_on_cluster(order, Cluster())
     assert files(tmp_path / "out") == {}

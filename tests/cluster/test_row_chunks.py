@@ -22,8 +22,8 @@ from PIL import Image
 from pixelwise.cluster import predict_job as predict
 from pixelwise.cluster import worker
 from pixelwise.cluster.engine import Cluster
-from pixelwise.cluster.executor import AttemptTracker
 from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
+from pixelwise.cluster.ray_executor import AttemptTracker
 from pixelwise.cluster.row_chunks import FOLDER, ChunkStore
 from pixelwise.cluster.watchdog import Watchdog
 from pixelwise.cluster.worker import LabelTask, Worker
@@ -32,8 +32,8 @@ from pixelwise.inference import image_worker, predict_raster
 from pixelwise.inference.batching import Batch
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import read_manifest
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.storage import filesystem, open_store
 from pixelwise.progress import Progress

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pixelwise.cluster import worker
-from pixelwise.cluster.executor import AttemptTracker
+from pixelwise.cluster.ray_executor import AttemptTracker
 from pixelwise.cluster.worker import MAX_LOAD_DEATHS, load_predictor
 from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load

@@ -175,5 +175,5 @@ def test_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
             convert(source, place, to="folder")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         convert(source, tmp_path / "full", to="folder")

@@ -12,6 +12,7 @@ from pixelwise.evaluation.calibrate import find_temperature, write_calibrated
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.checkpoint import Header, load_model, save_model
 from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 
 NAMES = ("background", "circle", "square", "triangle")
 
@@ -30,7 +31,7 @@ def model(tmp_path: Path) -> Path:
     config = ModelConfig("fcn32s", "resnet10t", 4)
     save_model(
         tmp_path / "model.safetensors",
-        config.build(),
+        build_segmenter(config),
         Header(config, Classes.named(NAMES), {"seed": 1}),
     )
     return tmp_path / "model.safetensors"

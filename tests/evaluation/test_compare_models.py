@@ -51,7 +51,7 @@ def test_each_model_scores_as_evaluate_says_and_the_better_one_is_named(shapes: 
         f"{100 * lead.value:.1f} points of mean IoU"
     )
     assert re.match(points, found.verdicts()[0])
-    assert found.verdicts()[0].endswith("real" if lead.shown else "not shown")
+    assert found.verdicts()[0].endswith("real" if lead.significant else "not shown")
     assert any("4 images are few" in note for note in found.notes)
 
 
@@ -103,7 +103,7 @@ def test_the_report_shows_the_images_on_which_the_models_differ_most_first(
     assert page.count("data:image/jpeg;base64,") == 4 * 4
     assert all(verdict in page for verdict in found.verdicts())
     raw = json.loads((tmp_path / "compare.json").read_text())
-    assert raw["behind"][0]["mean_iou"]["real"] == found.behind[1 - found.best][0].shown
+    assert raw["behind"][0]["mean_iou"]["real"] == found.behind[1 - found.best][0].significant
     assert not any(
         isinstance(v, float) and math.isnan(v) for v in raw["behind"][0]["mean_iou"].values()
     )

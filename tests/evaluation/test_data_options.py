@@ -16,6 +16,7 @@ from pixelwise.evaluation.compare_models import compare
 from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 
 CONFIG = ModelConfig("fcn32s", "resnet10t", 2)
@@ -46,7 +47,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def saved(path: Path, training: dict) -> Path:
-    save_model(path, CONFIG.build(), Header(CONFIG, Classes.named(("a", "b")), training))
+    save_model(path, build_segmenter(CONFIG), Header(CONFIG, Classes.named(("a", "b")), training))
     return path
 
 

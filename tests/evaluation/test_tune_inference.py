@@ -9,7 +9,7 @@ from pixelwise.errors import ConfigError, DataError
 from pixelwise.evaluation import tune_inference as module
 from pixelwise.evaluation.tune_inference import SCALES, InferenceSetting, tune_inference
 from pixelwise.inference.predictor import Predictor
-from pixelwise.metrics.paired_bootstrap import Difference
+from pixelwise.metrics.bootstrap import Difference
 
 NAMES = ("background", "circle", "square", "triangle")
 

@@ -8,7 +8,8 @@ from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export import int8
 from pixelwise.models.checkpoint import Header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 
 
 def test_int8_is_kept_within_its_bound_only(
@@ -22,7 +23,7 @@ def test_int8_is_kept_within_its_bound_only(
     torch.manual_seed(0)
     names = ("background", "circle", "square", "triangle")
     model = tmp_path / "m.safetensors"
-    save_model(model, config.build(), Header(config, Classes.named(names)))
+    save_model(model, build_segmenter(config), Header(config, Classes.named(names)))
     done = int8.export_int8(model, tmp_path / "m.xml", shapes)
     assert done.images == 4
     assert abs(done.mean_iou[0] - done.mean_iou[1]) <= int8.MAX_IOU_LOSS

@@ -12,9 +12,9 @@ import pytest
 
 from pixelwise.classes import Classes
 from pixelwise.inference.image_info import ImageInfos
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 
 _opened: Counter[str] | None = None

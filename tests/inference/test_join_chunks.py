@@ -10,7 +10,7 @@ from rasterio.transform import from_origin
 from pixelwise.classes import Classes
 from pixelwise.errors import ImageError
 from pixelwise.inference.join_chunks import join_row_chunks
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import RowChunk

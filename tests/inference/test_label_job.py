@@ -7,9 +7,9 @@ from PIL import Image
 from pixelwise.errors import OutputError
 from pixelwise.inference.label_job import LabelJob
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row, read_manifest
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import open_store
 from pixelwise.progress import Progress
 

@@ -7,9 +7,9 @@ from PIL import Image
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.manifest import read_manifest
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import Store, open_store
 
 RECIPE = Recipe({"model": "m"})

@@ -5,9 +5,9 @@ import pytest
 
 import pixelwise
 from pixelwise.errors import ConfigError
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 
 
 def names(paths: object) -> list[str]:

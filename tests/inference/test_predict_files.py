@@ -20,9 +20,9 @@ from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.inference import label_job
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.manifest import read_manifest
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import find_images
 from pixelwise.inference.threads import WORKERS

@@ -24,9 +24,9 @@ from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference import predict_raster as predict_raster_module
 from pixelwise.inference import raster
-from pixelwise.inference.options import SCORES, PredictOptions
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import SCORES, PredictOptions
 from pixelwise.inference.predict_raster import (
     DEFAULT_MAX_MEMORY,
     MIN_TILE_HEIGHT,
@@ -38,7 +38,8 @@ from pixelwise.inference.raster import open_raster, reads_by_window
 from pixelwise.inference.tiling import WEIGHTS, TilePlan, stream
 from pixelwise.io.images import pixel_count
 from pixelwise.models.checkpoint import Header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 
 CLASSES = Classes.named(("a", "b", "c"))
@@ -331,7 +332,7 @@ def test_rasters_are_averaged_with_their_mirror_as_pictures_are(tmp_path: Path) 
 
 def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     config = ModelConfig("fcn32s", "resnet18", 3)
-    save_model(tmp_path / "m.safetensors", config.build(), Header(config, CLASSES))
+    save_model(tmp_path / "m.safetensors", build_segmenter(config), Header(config, CLASSES))
     (tmp_path / "in").mkdir()
     write(tmp_path / "in/map.tif", picture(90, 120))
     Image.fromarray(picture(50, 60)).save(tmp_path / "in/photo.png")

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from pixelwise.cluster import worker
-from pixelwise.cluster.executor import AttemptTracker
+from pixelwise.cluster.ray_executor import AttemptTracker
 from pixelwise.cluster.worker import LabelTask, Worker
 from pixelwise.errors import ConfigError, ImageError, OutputError
 from pixelwise.inference.label_job import check_stopped
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import STOPPED
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io import storage as module
 from pixelwise.io.shards import Slot, extract_image
 from pixelwise.io.storage import Store, fetch, open_store

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pixelwise.metrics.boundary import BoundaryScores, near_border, over_window
+from pixelwise.metrics.boundary import BoundaryScores, near_border, reduce_window
 
 VOID = 255
 
@@ -123,7 +123,7 @@ def test_a_window_is_that_of_scipy_clipped_at_the_frame(
     values = np.random.default_rng(reach).integers(0, 250, (23, 31)).astype(np.uint8)
     wanted: Callable[..., np.ndarray] = getattr(ndimage, filtered)
     np.testing.assert_array_equal(
-        over_window(values, reach, join), wanted(values, 2 * reach + 1, mode="nearest")
+        reduce_window(values, reach, join), wanted(values, 2 * reach + 1, mode="nearest")
     )
 
 

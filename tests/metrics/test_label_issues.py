@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pixelwise.classes import VOID
-from pixelwise.metrics.label_issues import LEAST, find_suspect_regions, outline
+from pixelwise.metrics.label_issues import MIN_PROBABILITY, find_suspect_regions, outline_region
 
 
 def believed(labels: np.ndarray, *, classes: int = 3, sure: float = 0.9) -> np.ndarray:
@@ -23,7 +23,7 @@ def test_a_forgotten_thing_is_found_with_its_box_area_class_and_score() -> None:
     labels = scene()
     labels[10:20, 10:30] = 0
     (one,) = find_suspect_regions(labels, believed(scene()))
-    assert (one.box, one.area, one.label, one.looks) == ((10, 10, 20, 30), 200, 0, 2)
+    assert (one.box, one.area, one.label, one.predicted) == ((10, 10, 20, 30), 200, 0, 2)
     assert one.confidence == pytest.approx(0.9)
     core = 8 * 18  # the diagonal is 100, so one pixel of rim is left out
     assert one.score == pytest.approx(-np.log(0.05) * core**0.25, rel=1e-5)
@@ -58,13 +58,13 @@ def test_no_model_is_surer_than_the_least() -> None:
     labels = scene()
     labels[10:20, 10:30] = 0
     (one,) = find_suspect_regions(labels, believed(scene(), sure=1.0))
-    assert one.score == pytest.approx(-np.log(LEAST) * (8 * 18) ** 0.25, rel=1e-5)
+    assert one.score == pytest.approx(-np.log(MIN_PROBABILITY) * (8 * 18) ** 0.25, rel=1e-5)
 
 
 def test_the_outline_lies_just_outside() -> None:
     labels = scene()
     labels[10:20, 10:30] = 0
     (one,) = find_suspect_regions(labels, believed(scene()))
-    ring = outline(one, labels.shape)
+    ring = outline_region(one, labels.shape)
     assert ring.sum() == 2 * (10 + 20)
     assert not (ring & (scene() == 2)).any()

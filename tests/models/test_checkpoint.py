@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from pixelwise.classes import Classes
 from pixelwise.errors import ModelError
 from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 
 CONFIG = ModelConfig("fcn32s", "resnet10t", 2)
 HEADER = Header(CONFIG, Classes(("land", "sea"), ((0, 0, 0), (0, 0, 255))), {"crop": [32, 32]})
@@ -19,7 +20,7 @@ HEADER = Header(CONFIG, Classes(("land", "sea"), ((0, 0, 0), (0, 0, 255))), {"cr
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
-    save_model(path, CONFIG.build(), HEADER)
+    save_model(path, build_segmenter(CONFIG), HEADER)
     return path
 
 

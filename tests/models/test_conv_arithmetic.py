@@ -1,3 +1,5 @@
+"""Sizes are those of PyTorch's operators, and each rule's inverse undoes it."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -5,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelwise.errors import ConfigError
-from pixelwise.models.conv_arithmetic import (
-    Geometry,
-    same_geometry,
-    same_transposed_geometry,
-    upsampling_geometry,
-)
+from pixelwise.models.conv_arithmetic import Geometry, upsampling_geometry
 
 small = st.integers(1, 4)
 
@@ -24,8 +21,8 @@ def test_sizes_are_pytorchs(
     weight = torch.rand(1, 1, kernel)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     for rule, operator in (
-        (geometry.convolved, F.conv1d),
-        (geometry.transposed, F.conv_transpose1d),
+        (geometry.conv_output, F.conv1d),
+        (geometry.transposed_output, F.conv_transpose1d),
     ):
         try:
             expected = operator(x, weight, **options).shape[-1]
@@ -46,59 +43,41 @@ def test_sources_are_all_sizes_with_that_output(
 
     def output(n: int) -> int:
         try:
-            return geometry.convolved(n)
+            return geometry.conv_output(n)
         except ConfigError:
             return 0
 
-    assert list(geometry.sources(size)) == [n for n in range(1, 60) if output(n) == size]
+    assert list(geometry.conv_inputs(size)) == [n for n in range(1, 60) if output(n) == size]
 
 
 @given(st.integers(1, 8), small, small, st.integers(0, 2), st.integers(0, 4))
-def test_the_output_padding_reaches_the_wanted_size(
+def test_the_output_padding_reaches_the_expected_size(
     size: int, kernel: int, stride: int, padding: int, more: int
 ) -> None:
     geometry = Geometry(kernel, stride, padding)
     try:
-        wanted = geometry.transposed(size) + more
+        expected = geometry.transposed_output(size) + more
     except ConfigError:
         return
     if more >= stride:
         with pytest.raises(ConfigError, match="cannot become"):
-            geometry.output_padding_to(size, wanted)
+            geometry.output_padding_for(size, expected)
     else:
-        found = geometry.output_padding_to(size, wanted)
-        assert Geometry(kernel, stride, padding, output_padding=found).transposed(size) == wanted
+        missing = geometry.output_padding_for(size, expected)
+        assert (
+            Geometry(kernel, stride, padding, output_padding=missing).transposed_output(size)
+            == expected
+        )
 
 
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_enlarging_multiplies_every_size(factor: int, size: int) -> None:
     geometry = upsampling_geometry(factor)
     assert geometry.kernel == 2 * geometry.padding + factor
-    assert geometry.transposed(size) == factor * size
+    assert geometry.transposed_output(size) == factor * size
     assert upsampling_geometry(factor, padding=0) == Geometry(factor, factor)
     if factor % 2 == 0:
         assert (geometry.kernel, geometry.padding) == (2 * factor, factor // 2)
-
-
-def test_tensorflows_same() -> None:
-    """Figures of TensorFlow's documentation of padding, and of its Conv2DTranspose(64, strides=32)
-    on 10 pixels.
-    """
-    assert same_geometry(13, kernel=6, stride=5) == (3, 1, 2)
-    assert same_geometry(224, kernel=7, stride=2) == (112, 2, 3)
-    assert same_transposed_geometry(10, kernel=64, stride=32) == (320, 16, 16)
-    assert same_transposed_geometry(4, kernel=3, stride=2) == (8, 0, 1)
-    assert same_transposed_geometry(4, kernel=1, stride=2) == (8, 0, -1)
-
-
-@given(st.integers(1, 40), small, small)
-def test_same_keeps_the_size_over_the_stride(size: int, kernel: int, stride: int) -> None:
-    output, before, after = same_geometry(size, kernel, stride)
-    assert output == -(-size // stride)
-    assert after - before in (0, 1)
-    assert Geometry(kernel, stride).convolved(size + before + after) == output
-    enlarged, start, end = same_transposed_geometry(size, kernel, stride)
-    assert Geometry(kernel, stride).transposed(size) - start - end == enlarged == size * stride
 
 
 @pytest.mark.parametrize(

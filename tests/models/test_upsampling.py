@@ -18,9 +18,9 @@ from pixelwise.models.upsampling import (
     UPSAMPLE,
     TransposedConv2d,
     Unpool,
+    bilinear_transposed_conv,
+    build_upsampler,
     transposed_by_blocks,
-    upsampler,
-    upsampling,
 )
 
 
@@ -66,16 +66,18 @@ def test_the_encoders_places_are_those_of_its_own_pooling() -> None:
         "unet", encoder="vgg11", classes=2, upsample="unpool", plain=True
     ).encoder
     features = encoder(torch.rand(1, 3, 64, 64))
-    assert encoder.pyramid.pooled == {1: 64, 2: 128, 4: 256, 8: 512, 16: 512}  # type: ignore[union-attr]
+    assert encoder.pyramid.pooled_channels == {1: 64, 2: 128, 4: 256, 8: 512, 16: 512}  # type: ignore[union-attr]
     for (
         stride,
         places,
-    ) in features.places.items():  # timm's features of VGG are those just before the pooling
+    ) in features.pool_indices.items():  # timm's features of VGG are those just before the pooling
         assert torch.equal(places, F.max_pool2d(features[stride], 2, return_indices=True)[1])
 
 
 def test_a_subpixel_convolution_starts_without_checkerboard() -> None:
-    layer = upsampler("subpixel", 4, 2, pyramid=Pyramid({}), start=8, end=1, transposed=nn.Identity)
+    layer = build_upsampler(
+        "subpixel", (4, 2), strides=(8, 1), pyramid=Pyramid({}), transposed=nn.Identity
+    )
     found = layer(torch.randn(1, 4, 3, 5))
     assert found.shape == (1, 2, 24, 40)
     blocks = found.unflatten(-1, (5, 8)).unflatten(-3, (3, 8))
@@ -102,7 +104,7 @@ def test_the_transposed_convolution_by_blocks_equals_pytorchs(
     precision.
     """
     monkeypatch.setattr(
-        upsampling_module, "_HALVES", (torch.float64,) if product == "matrix" else ()
+        upsampling_module, "_HALF_PRECISIONS", (torch.float64,) if product == "matrix" else ()
     )
     kernel = taps * stride
     if min((side - 1) * stride - 2 * padding + kernel for side in (height, width)) < 1:
@@ -170,7 +172,7 @@ def test_the_courses_photograph_is_doubled(real_data: Path) -> None:
     rgb = np.asarray(Image.open(real_data / "style/catdog.jpg").convert("RGB"))
     picture = torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        found: Tensor = upsampling(3, 3, 2)(picture)
+        found: Tensor = bilinear_transposed_conv(3, 3, 2)(picture)
     assert picture.shape[-2:] == (561, 728)
     assert found.shape[-2:] == (1122, 1456)
     expected = F.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)

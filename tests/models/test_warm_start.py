@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from pixelwise.errors import ModelError
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.models.warm_start import warm_start
 
 NAMES = ("sky", "road", "car")
@@ -10,9 +11,9 @@ NAMES = ("sky", "road", "car")
 
 def test_a_finer_fcn_starts_with_the_predictions_of_the_coarser_one() -> None:
     torch.manual_seed(0)
-    coarse = ModelConfig("fcn32s", "resnet18", 3).build().eval()
+    coarse = build_segmenter(ModelConfig("fcn32s", "resnet18", 3)).eval()
     config = ModelConfig("fcn16s", "resnet18", 3)
-    fine = config.build().eval()
+    fine = build_segmenter(config).eval()
     done = warm_start(fine, config, NAMES, state=coarse.state_dict(), known=NAMES)
     assert set(done.zeroed) == {"decoder.scores.16.weight", "decoder.scores.16.bias"}
     assert {"decoder.upsample.weight", "decoder.fusions.0.weight"} <= set(done.new)
@@ -25,10 +26,10 @@ def test_a_finer_fcn_starts_with_the_predictions_of_the_coarser_one() -> None:
 
 
 def test_classes_are_matched_by_name() -> None:
-    source = ModelConfig("unet", "resnet18", 3).build()
+    source = build_segmenter(ModelConfig("unet", "resnet18", 3))
     config = ModelConfig("unet", "resnet18", 4)
     names = ("car", "tree", "sky", "pole")
-    model = config.build()
+    model = build_segmenter(config)
     before = model.decoder.scores[0].weight.detach().clone()  # type: ignore[index]
     warm_start(model, config, names, state=source.state_dict(), known=NAMES)
     after = model.decoder.scores[0].weight
@@ -40,9 +41,9 @@ def test_classes_are_matched_by_name() -> None:
 
 
 def test_as_many_classes_of_other_names_are_not_mistaken_for_the_same() -> None:
-    source = ModelConfig("fcn32s", "resnet18", 3).build()
+    source = build_segmenter(ModelConfig("fcn32s", "resnet18", 3))
     config = ModelConfig("fcn32s", "resnet18", 3)
-    model = config.build()
+    model = build_segmenter(config)
     warm_start(model, config, ("car", "sky", "road"), state=source.state_dict(), known=NAMES)
     assert torch.equal(model.decoder.scores["32"].weight[0], source.decoder.scores["32"].weight[2])  # type: ignore
     kernel = source.decoder.upsample.weight  # type: ignore[union-attr]
@@ -53,9 +54,9 @@ def test_as_many_classes_of_other_names_are_not_mistaken_for_the_same() -> None:
 
 
 def test_another_decoder_takes_the_encoder_and_says_what_is_new() -> None:
-    source = ModelConfig("fcn8s", "resnet18", 3).build()
+    source = build_segmenter(ModelConfig("fcn8s", "resnet18", 3))
     config = ModelConfig("linknet", "resnet18", 3)
-    model = config.build()
+    model = build_segmenter(config)
     done = warm_start(model, config, NAMES, state=source.state_dict(), known=NAMES)
     assert torch.equal(model.encoder.net.conv1.weight, source.encoder.net.conv1.weight)  # type: ignore[union-attr]
     assert all(name.startswith("decoder.") for name in done.new)
@@ -64,10 +65,10 @@ def test_another_decoder_takes_the_encoder_and_says_what_is_new() -> None:
 
 
 def test_another_encoder_is_refused_with_its_first_tensor() -> None:
-    source = ModelConfig("fcn32s", "vgg11", 3).build()
+    source = build_segmenter(ModelConfig("fcn32s", "vgg11", 3))
     config = ModelConfig("fcn32s", "resnet18", 3)
     with pytest.raises(
         ModelError,
         match=r"nothing of the start's encoder fits 'resnet18': first encoder.net.conv1.weight",
     ):
-        warm_start(config.build(), config, NAMES, state=source.state_dict(), known=NAMES)
+        warm_start(build_segmenter(config), config, NAMES, state=source.state_dict(), known=NAMES)

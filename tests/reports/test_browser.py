@@ -14,7 +14,7 @@ from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.error_analysis import BySize, NearBorders
-from pixelwise.reports.page import write_report
+from pixelwise.reports.report_page import write_report
 from pixelwise.reports.samples import Gallery, draw_sample
 from pixelwise.reports.score_summary import ScoreSummary
 

@@ -18,8 +18,8 @@ from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 from pixelwise.reports.gallery import encode_panel, write_gallery
-from pixelwise.reports.page import write_report
 from pixelwise.reports.render import data_uri, format_percent, render_template
+from pixelwise.reports.report_page import write_report
 from pixelwise.reports.samples import Gallery, Sample
 from pixelwise.reports.score_summary import ScoreSummary
 

@@ -16,12 +16,14 @@ from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError, OutputError, WeightsError
 from pixelwise.inference.load import load
 from pixelwise.models.checkpoint import Header, save_model
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
-from pixelwise.style_transfer import stylize_image as job
+from pixelwise.style_transfer import regions
 from pixelwise.style_transfer.config import D2L
-from pixelwise.style_transfer.stylize_image import Region, Way
+from pixelwise.style_transfer.regions import Region
+from pixelwise.style_transfer.snapshots import Snapshots
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +104,14 @@ def test_style_goes_only_where_a_model_finds_its_classes(
     config = ModelConfig("fcn32s", "resnet10t", 2)
     save_model(
         tmp_path / "model.safetensors",
-        config.build(),
+        build_segmenter(config),
         Header(config, Classes.named(("sky", "ground"))),
     )
     found = load(tmp_path / "model.safetensors").predict(pictures[0])
     model = tmp_path / "model.safetensors"
     everywhere = pixelwise.stylize(*pictures, **network).rgb
     only = pixelwise.stylize(*pictures, region=Region(model, only=("sky",)), **network).rgb
-    rest = pixelwise.stylize(*pictures, region=Region(model, but=("sky",)), **network).rgb
+    rest = pixelwise.stylize(*pictures, region=Region(model, excluded=("sky",)), **network).rgb
     sky = found.labels == 0
     if sky.all() or not sky.any():  # an untrained model may see one class alone
         assert np.array_equal(only if sky.all() else rest, everywhere)
@@ -129,7 +131,7 @@ def test_a_class_may_have_a_style_of_its_own(
     found = SimpleNamespace(
         classes=Classes.named(("sky", "ground")), predict=lambda rgb: SimpleNamespace(labels=halves)
     )
-    monkeypatch.setattr(job, "load", lambda model: found)
+    monkeypatch.setattr(regions, "load", lambda model: found)
     other = tmp_path / "other.png"
     Image.open(pictures[1]).rotate(90, expand=True).point(lambda value: 255 - value).save(other)
     common, own = (
@@ -148,7 +150,7 @@ def test_a_class_may_have_a_style_of_its_own(
 def test_the_way_is_kept_as_pictures_film_and_curves(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
-    pixelwise.stylize(*pictures, way=Way(tmp_path / "way", every=2), **network)
+    pixelwise.stylize(*pictures, snapshots=Snapshots(tmp_path / "way", every=2), **network)
     names = {path.name for path in (tmp_path / "way").iterdir()}
     assert names == {"step_0001.jpg", "step_0002.jpg", "step_0004.jpg", "way.webp", "curves.png"}
     with Image.open(tmp_path / "way/way.webp") as film:
@@ -162,15 +164,17 @@ def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
     config = ModelConfig("fcn32s", "resnet10t", 2)
     save_model(
         tmp_path / "model.safetensors",
-        config.build(),
+        build_segmenter(config),
         Header(config, Classes.named(("sky", "ground"))),
     )
     big = Image.open(pictures[1]).resize((320, 288))
     big.save(tmp_path / "big.png")
     region = Region(tmp_path / "model.safetensors", only=("sky",))
-    way = Way(tmp_path / "way", every=1)
+    snapshots = Snapshots(tmp_path / "way", every=1)
     options = {**network, "levels": 2, "steps": 3}
-    done = pixelwise.stylize(tmp_path / "big.png", pictures[1], region=region, way=way, **options)
+    done = pixelwise.stylize(
+        tmp_path / "big.png", pictures[1], region=region, snapshots=snapshots, **options
+    )
     assert done.history[0].size == (144, 160)
     with Image.open(tmp_path / "way/step_0001.jpg") as first:
         assert first.size == (320, 288)
@@ -227,7 +231,7 @@ def test_bad_options_are_refused_before_any_work(
     with pytest.raises(ConfigError, match="tile: only vgg"):
         pixelwise.stylize(content, style, tile=64, **network)
     with pytest.raises(ConfigError, match="every is 0"):
-        Way(tmp_path, every=0)
+        Snapshots(tmp_path, every=0)
     with pytest.raises(ConfigError, match="size is"):
         pixelwise.stylize(content, style, size=(0, 10))
     with pytest.raises(ImageError, match="no such file"):

@@ -12,7 +12,8 @@ from pixelwise.cli.main import app
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.errors import ConfigError
 from pixelwise.models.checkpoint import Header, save_model
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.teaching.lessons import (
     compare_networks,
     count_cost,
@@ -25,7 +26,7 @@ from pixelwise.teaching.lessons import (
 def model_file(path: Path, decoder: str, names: tuple[str, ...] = ("a", "b")) -> Path:
     config = ModelConfig(decoder, "resnet10t", len(names))
     palette = tuple((60 * n, 200 - 60 * n, 90) for n in range(len(names)))
-    save_model(path, config.build(), Header(config, Classes(names, palette)))
+    save_model(path, build_segmenter(config), Header(config, Classes(names, palette)))
     return path
 
 

@@ -54,18 +54,18 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"memory": 1 << 30}, "accumulate", 4),
         ({"device": "cuda"}, "batch", 16),
         ({}, "scale", (0.8, 1.5)),  # a crop of 288 x 384 holds all of it at 0.8
-        ({"kept": lambda scales: {0.75: 0.97}}, "scale", (0.5, 2.0)),
+        ({"iou_at_scale": lambda scales: {0.75: 0.97}}, "scale", (0.5, 2.0)),
         ({"median_size": (320, 320)}, "scale", (0.8, 1.5)),
         ({"median_size": (30, 320)}, "scale", (0.5, 2.0)),  # crops are at least 32 high
         ({"median_size": (825, 550)}, "scale", (0.582, 1.0)),
         ({"median_size": (3000, 4000)}, "scale", (0.25, 1.0)),
         (
-            {"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.98, 0.5: 0.97}},
+            {"median_size": (3000, 4000), "iou_at_scale": lambda scales: {0.75: 0.98, 0.5: 0.97}},
             "scale",
             (0.375, 1.5),
         ),
         (
-            {"median_size": (3000, 4000), "kept": lambda scales: {0.75: 0.97, 0.5: 0.9}},
+            {"median_size": (3000, 4000), "iou_at_scale": lambda scales: {0.75: 0.97, 0.5: 0.9}},
             "scale",
             (0.5, 2.0),
         ),

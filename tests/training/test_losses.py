@@ -221,3 +221,24 @@ def test_class_weights_are_their_formulas() -> None:
     assert class_weights("none", pixels, seen) is None
     with pytest.raises(ConfigError, match="inverse_log"):
         class_weights("some", pixels, seen)
+
+
+def test_void_pixels_do_not_move_the_loss() -> None:
+    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
+    target = torch.randint(0, 3, (1, 4, 4))
+    target[0, :2] = VOID
+    by_hand = -logits.log_softmax(1)[0, :, 2:].gather(0, target[:, 2:])[0].mean()
+    loss = cross_entropy(logits, target)
+    assert torch.allclose(loss, by_hand)
+    loss.backward()
+    assert logits.grad is not None
+    assert not logits.grad[0, :, :2].any()
+
+
+def test_an_all_void_batch_has_zero_loss_and_a_gradient() -> None:
+    logits = torch.randn(1, 3, 2, 2, requires_grad=True)
+    loss = cross_entropy(logits, torch.full((1, 2, 2), VOID))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.isnan().any()

@@ -54,12 +54,12 @@ _NOISE = 24
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of a set: the copy's folder, pairs in it, changes logged, files left out for want
-    of a remedy.
+    """What became of a set: the copy's folder, pairs written to it, changes logged, files left out
+    for want of a remedy.
     """
 
     folder: Path
-    kept: int
+    written: int
     changes: int
     left_out: int
 

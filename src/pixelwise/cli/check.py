@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
-from pixelwise.cli.options import DATA, Images
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import DATA, Images
 from pixelwise.datasets.options import DataOptions
 
 if TYPE_CHECKING:
     from pixelwise.checks.examine import CheckResult
+    from pixelwise.checks.repair import Repair
 
+# Places that are printed of each finding; --json and --report hold all of them.
 _EXAMPLES = 3
+# Colours of the terminal, by severity.
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
@@ -46,23 +49,28 @@ def check(
     named in fixes.jsonl.
     """
     from pixelwise.checks import check_dataset as job
-    from pixelwise.cli.console import TerminalProgress, messages, results
+    from pixelwise.cli.console import TerminalProgress, results
 
     result, repair = job.check(
         data, fix=fix, json_file=json, report=report, progress=TerminalProgress(), **options
     )
+    # The last fact, the counts, comes after the findings that it sums up.
     *facts, (_, counts) = job.describe_set(result)
-    for name, value in facts:
-        results.print(f"[bold]{name}[/bold]: ", end="")
-        results.print(value, markup=False)
+    _print_facts(facts)
     _print_findings(result)
     results.print(f"Kinds found: {counts}")
-    if repair is None:
-        if result.findings.of("error"):
-            raise typer.Exit(IN_PART)
-        return
+    if repair is not None:
+        _print_repair(repair)
+    elif result.findings.of("error"):
+        raise typer.Exit(IN_PART)
+
+
+def _print_repair(repair: "Repair") -> None:
+    """Print what was written; ends the command where files were left out."""
+    from pixelwise.cli.console import messages, results
+
     results.print(
-        f"{repair.kept} pairs in {repair.folder}, {repair.changes} changes in fixes.jsonl",
+        f"{repair.written} pairs in {repair.folder}, {repair.changes} changes in fixes.jsonl",
         markup=False,
     )
     if repair.left_out:
@@ -70,6 +78,14 @@ def check(
             f"pixelwise: {repair.left_out} files were left out, see fixes.jsonl", markup=False
         )
         raise typer.Exit(IN_PART)
+
+
+def _print_facts(facts: list[tuple[str, str]]) -> None:
+    from pixelwise.cli.console import results
+
+    for name, value in facts:
+        results.print(f"[bold]{name}[/bold]: ", end="")
+        results.print(value, markup=False)
 
 
 def _print_findings(result: "CheckResult") -> None:

@@ -5,8 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, READ_AS_TRAINED, Json, Report, Split, suggest_skip_broken
 from pixelwise.cli.options_from import options_from
+from pixelwise.cli.shared_options import (
+    DATA,
+    READ_AS_TRAINED,
+    Json,
+    Report,
+    Split,
+    suggest_skip_broken,
+)
 
 
 @suggest_skip_broken()
@@ -27,6 +34,7 @@ def compare(
     """Test whether the difference between models is significant: a paired bootstrap over the same
     images.
     """
+    # Inside the command, as NumPy and PyTorch take a second that --help need not wait for.
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.cli.tables import comparison_table
     from pixelwise.evaluation import compare_models as job

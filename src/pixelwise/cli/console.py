@@ -23,6 +23,7 @@ from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
+# Results alone go to standard output, so that they can be piped.
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 results = Console(highlight=False, soft_wrap=True)
 
@@ -38,7 +39,9 @@ class RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The rate, once there is one."""
-        return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "")
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.1f} {task.fields['unit']}/s")
 
 
 class TerminalProgress(Progress):
@@ -50,7 +53,9 @@ class TerminalProgress(Progress):
 
     def log(self, text: str) -> None:
         """One message, above the bar if there is one."""
-        (self._progress.console if self._progress else messages).print(text, markup=False)
+        # A console that draws a bar must print itself, or the bar is torn.
+        console = self._progress.console if self._progress else messages
+        console.print(text, markup=False)
 
     def set_postfix(self, text: str) -> None:
         """A short text at the end of the bar."""
@@ -61,11 +66,9 @@ class TerminalProgress(Progress):
     ) -> Iterator[T]:
         """Pass `items` on and show how far they are."""
         self._text = ""
-        return (
-            self._bar(items, what, total, unit, weight)
-            if messages.is_terminal
-            else self._plain(items, what, total, unit, weight)
-        )
+        if messages.is_terminal:
+            return self._bar(items, what, total, unit, weight)
+        return self._plain(items, what, total, unit, weight)
 
     def _bar(
         self, items: Iterable[T], what: str, total: int, unit: str, weight: int

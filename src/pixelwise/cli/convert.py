@@ -1,13 +1,14 @@
 """`pixelwise convert`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
-from pixelwise.cli.options import DATA
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import DATA
 from pixelwise.datasets.options import DataOptions
 
 
@@ -31,13 +32,21 @@ def convert(
     Exit status: 0 when DST holds every image, 1 when some were left out, each named, 2 where
     nothing was written.
     """
-    from pixelwise.cli.console import TerminalProgress, messages, results
+    # Heavy imports stay inside the command: --help must not wait for them.
+    from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.datasets.conversion import convert as job
 
     conversion = job(source, folder, to=to, progress=TerminalProgress(), **options)
     for line in conversion.lines():
         results.print(line, markup=False)
-    for _, reason in conversion.left_out:
+    _print_left_out(conversion.left_out)
+
+
+def _print_left_out(left_out: Sequence[tuple[Any, str]]) -> None:
+    """Print the reasons; ends the command where there are any."""
+    from pixelwise.cli.console import messages
+
+    for _, reason in left_out:
         messages.print(f"pixelwise: left out: {reason}", markup=False)
-    if conversion.left_out:
+    if left_out:
         raise typer.Exit(IN_PART)

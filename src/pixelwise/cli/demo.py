@@ -17,6 +17,7 @@ def demo(
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.teaching.demo_run import demo as job
 
+    # The demo shows what a first user needs: every path it prints can be opened.
     result = job(out, progress=TerminalProgress())
     scores = result.evaluation.scores
     lines = [

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import (
+from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import (
     READ_AS_TRAINED,
     Device,
     Images,
@@ -18,16 +19,15 @@ from pixelwise.cli.options import (
     check_cluster_options,
     suggest_skip_broken,
 )
-from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
 from pixelwise.config_fields import select_fields
 from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixelwise.cluster.evaluate_job import ClusterScorer
+    from pixelwise.cluster.evaluate_job import ClusterExecutor
     from pixelwise.inference.predictor import Predictor
 
 LABELS = "Labels"
@@ -86,23 +86,22 @@ def evaluate(
     check_cluster_options(cluster, workers=workers)
     predict_options = {"scales": (), "largest": (), **select_fields(options, PredictOptions)}
     if ways:
-        _check_alone(
-            {"json": json, "report": report, "tta": predict_options["tta"]},
-            {"scale": predict_options["scales"], "largest": predict_options["largest"]},
-            {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated},
-        )
+        ignored = {"json": json, "report": report, "tta": predict_options["tta"]}
+        ignored |= {"scale": predict_options["scales"], "largest": predict_options["largest"]}
+        ignored |= {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated}
+        _check_alone(ignored)
     if calibrated is not None:
-        calibration.check_not_exported(model)
+        calibration.check_not_exported(model)  # before minutes of work, not after
     predictor = load(model, device=device).always(**predict_options)
     reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()
     if ways:
         _print_ways(predictor, data, split or "val", reading)
         return
-    scorer = None
+    executor = None
     if cluster is not None:
         data = data.absolute()  # workers may have other working folders
-        scorer = _make_scorer(model, device, cluster, workers, predict_options)
+        executor = _make_executor(model, device, cluster, workers, predict_options)
     temperature = None
     if calibrate or calibrated is not None:
         temperature = calibration.find_temperature(
@@ -115,7 +114,7 @@ def evaluate(
         options=reading,
         report=report,
         temperature=temperature,
-        scorer=scorer,
+        executor=executor,
         progress=progress,
     )
     if json is not None:
@@ -126,17 +125,17 @@ def evaluate(
         results.print(part, markup=False)
 
 
-def _make_scorer(
+def _make_executor(
     model: Path,
     device: str,
     address: str,
     workers: int | None,
     predict_options: "Mapping[str, Any]",
-) -> "ClusterScorer":
+) -> "ClusterExecutor":
     from pixelwise.cluster.engine import Cluster
-    from pixelwise.cluster.evaluate_job import ClusterScorer
+    from pixelwise.cluster.evaluate_job import ClusterExecutor
 
-    return ClusterScorer(model, {"device": device}, Cluster(address, workers), predict_options)
+    return ClusterExecutor(model, {"device": device}, Cluster(address, workers), predict_options)
 
 
 def _print_ways(predictor: "Predictor", data: Path, split: str, reading: DataOptions) -> None:
@@ -151,8 +150,8 @@ def _print_ways(predictor: "Predictor", data: Path, split: str, reading: DataOpt
         results.print(part, markup=False)
 
 
-def _check_alone(*options: "Mapping[str, object]") -> None:
+def _check_alone(options: "Mapping[str, object]") -> None:
     """Raises ConfigError for an option that --ways ignores."""
-    names = ", ".join(f"--{name}" for part in options for name, value in part.items() if value)
+    names = ", ".join(f"--{name}" for name, value in options.items() if value)
     if names:
         raise ConfigError(f"--ways tries ways to predict and writes nothing: leave out {names}")

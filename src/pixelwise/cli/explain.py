@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, Images
 from pixelwise.cli.options_from import OptionSource, options_from
+from pixelwise.cli.shared_options import DATA, Images
 from pixelwise.datasets.options import DataOptions
 
 app = typer.Typer(
@@ -32,9 +32,8 @@ def transposed(
     result = draw_transposed(
         _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
     )
-    results.print(
-        "\n".join(" ".join(f"{value:g}" for value in row) for row in result.tolist()), markup=False
-    )
+    for row in result.tolist():
+        results.print(" ".join(f"{value:g}" for value in row), markup=False)
 
 
 @app.command()
@@ -49,6 +48,7 @@ def checkerboard(
     from pixelwise.cli.console import results
     from pixelwise.teaching.figures import draw_checkerboard
 
+    # Without --kernel, sides that do and do not divide by the stride.
     ratios = draw_checkerboard([(side, stride) for side in kernel or [2, 3, 4, 5]], out)
     for (side, _), ratio in ratios.items():
         evenness = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
@@ -121,7 +121,10 @@ def _parse_matrix(text: str):  # type: ignore[no-untyped-def]  # torch is import
     from pixelwise.errors import ConfigError
 
     try:
-        return torch.tensor([[float(value) for value in row.split()] for row in text.split(";")])
+        rows = []
+        for row in text.split(";"):
+            rows.append([float(value) for value in row.split()])
+        return torch.tensor(rows)  # rows of unequal length are a ValueError as well
     except ValueError as error:
         raise ConfigError(
             f"'{text}': needs rows of numbers of equal length, as in '0 1; 2 3'"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.options import Model
+from pixelwise.cli.shared_options import Model
 
 
 def export(
@@ -32,18 +32,9 @@ def export(
     """
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.export.exporter import export as job
-    from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
 
     if int8 is not None:
-        quantised = export_int8(model, out, int8, progress=TerminalProgress())
-        before, after = quantised.mean_iou
-        seconds_before, seconds_after = quantised.seconds
-        results.print(
-            f"{quantised.path}  {quantised.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
-            f"float32 on {quantised.images} validation images ({MAX_IOU_LOSS} may be lost), "
-            f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
-            markup=False,
-        )
+        _export_int8(model, out, int8)
         return
     exported = job(model, out, images=images or (), progress=TerminalProgress())
     speed = exported.torch_seconds / exported.seconds
@@ -51,5 +42,21 @@ def export(
         f"{exported.path}  largest logit gap {exported.gap:.1e}, labels agree on "
         f"{100 * exported.agreement:.3f} % of the pixels, "
         f"{speed:.1f} times the speed of PyTorch in float32",
+        markup=False,
+    )
+
+
+def _export_int8(model: Path, out: Path, data: Path) -> None:
+    # Apart from `export`: it needs OpenVINO and NNCF, which are extras.
+    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
+
+    quantised = export_int8(model, out, data, progress=TerminalProgress())
+    before, after = quantised.mean_iou
+    seconds_before, seconds_after = quantised.seconds
+    results.print(
+        f"{quantised.path}  {quantised.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
+        f"float32 on {quantised.images} validation images ({MAX_IOU_LOSS} may be lost), "
+        f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
         markup=False,
     )

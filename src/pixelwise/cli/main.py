@@ -41,6 +41,7 @@ TYPER_INTERRUPTED = 130
 # Importing PyTorch makes a million that live on: looking through them takes 0.8 s.
 GC_THRESHOLD = 200_000
 
+# What may follow --cluster as its address; other words are images or options.
 ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
 
 app = typer.Typer(
@@ -78,8 +79,8 @@ for _panel, _command, _example, _retains in _COMMANDS:
 app.add_typer(explain.app, name="explain", rich_help_panel=_START)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"pixelwise {pixelwise.__version__}")
         raise typer.Exit(DONE)
 
@@ -125,11 +126,16 @@ def add_address(words: list[str]) -> list[str]:
     """`--cluster` may stand without its address, also before images: one is HOST:PORT, local or
     auto.
     """
-    following = [*words, ""][1:]
-    return [
-        "--cluster=auto" if word == "--cluster" and not re.fullmatch(ADDRESS, after) else word
-        for word, after in zip(words, following, strict=True)
-    ]
+    _, *following = [*words, ""]
+    completed = []
+    for word, after in zip(words, following, strict=True):
+        # Click has no option whose value may be missing before a positional argument.
+        has_address = re.fullmatch(ADDRESS, after)
+        if word == "--cluster" and not has_address:
+            completed.append("--cluster=auto")
+        else:
+            completed.append(word)
+    return completed
 
 
 def main() -> None:

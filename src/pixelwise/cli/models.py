@@ -14,6 +14,8 @@ def models(
 ) -> None:
     """List decoders, encoders, the bundled models and those in the folder `runs`."""
     from pixelwise.api import list_models
+
+    # timm alone takes a second to import.
     from pixelwise.cli.console import results
 
     results.print("\n".join(list_models(folder, find=find).lines()), markup=False)

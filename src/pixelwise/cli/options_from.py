@@ -1,7 +1,7 @@
 """Command-line options made from the fields of dataclasses: name, type, default, help and panel."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any, get_args, get_origin
@@ -21,6 +21,7 @@ PANELS = {
 }
 HARDWARE = "Hardware"
 OUTPUT = "Output"
+# By field, before the group: where users look for it.
 _FIELD_PANELS = {"device": HARDWARE, "precision": HARDWARE, "profile": OUTPUT}
 
 
@@ -51,27 +52,23 @@ def options_from(*sources: OptionSource) -> Callable[[Callable[..., None]], Call
     The command receives them by the fields' names; without those that were left `unset`.
     """
 
+    generated: dict[str, Generated] = {}
+    for source in sources:
+        generated.update(_parameters(source))
+
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(command).parameters.values())[:-1]  # without **options
-        generated = {name: item for source in sources for name, item in _parameters(source)}
-        arguments = [item for item in own if _is_argument(item)]
-        others = [item.replace(kind=item.KEYWORD_ONLY) for item in own if not _is_argument(item)]
-        parameters = [*arguments, *(parameter for _, _, parameter in generated.values()), *others]
-        signature = inspect.Signature(parameters)
+        signature = _join_signature(command, generated)
 
         @wraps(command)
         def run(*args: Any, **kwargs: Any) -> None:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             values = dict(bound.arguments)
-            options = {}
-            for name, (item, unset, _) in generated.items():
-                value = values.pop(name)
-                if not unset or (value is not None and value is not False):
-                    options[item.name] = _as_field(item, value)
+            options = _pop_options(values, generated)
             command(**values, **options)
 
         # Typer reads both.
+        parameters = signature.parameters.values()
         run.__annotations__ = {item.name: item.annotation for item in parameters}
         run.__signature__ = signature  # type: ignore[attr-defined]
         return run
@@ -79,7 +76,36 @@ def options_from(*sources: OptionSource) -> Callable[[Callable[..., None]], Call
     return decorate
 
 
+# The field, whether it is left out where the user does not set it, and the command's parameter.
 Generated = tuple[OptionField, bool, inspect.Parameter]
+
+
+def _join_signature(
+    command: Callable[..., None], generated: Mapping[str, Generated]
+) -> inspect.Signature:
+    """The command's own arguments, the generated options, and its own options."""
+    *own, _ = inspect.signature(command).parameters.values()  # the last one is **options
+    arguments = []
+    options = []
+    for item in own:
+        if _is_argument(item):
+            arguments.append(item)
+        else:
+            # Keyword-only, as options without a default may follow those with one.
+            options.append(item.replace(kind=item.KEYWORD_ONLY))
+    fields = [parameter for _, _, parameter in generated.values()]
+    return inspect.Signature([*arguments, *fields, *options])
+
+
+def _pop_options(values: dict[str, Any], generated: Mapping[str, Generated]) -> dict[str, Any]:
+    """Take the generated options out of `values`, by the names of their fields."""
+    options = {}
+    for name, (item, unset, _) in generated.items():
+        value = values.pop(name)
+        is_set = value is not None and value is not False
+        if is_set or not unset:
+            options[item.name] = _as_field(item, value)
+    return options
 
 
 def _parameters(source: OptionSource) -> Iterator[tuple[str, Generated]]:
@@ -90,14 +116,7 @@ def _parameters(source: OptionSource) -> Iterator[tuple[str, Generated]]:
         default = item.default
         if unset:
             default = False if is_flag else None
-        settings = typer.Option(
-            f"--{name.replace('_', '-')}",
-            help=item.doc + source.notes,
-            metavar=metavar_of(item),
-            autocompletion=_completion(item.choices) if item.choices else None,
-            show_default=_shown_default(item, source),
-            rich_help_panel=_FIELD_PANELS.get(item.name) or PANELS.get(item.group) or source.panel,
-        )
+        settings = _settings(name, item, source)
         annotation: Any = _annotation(item)
         if unset and not is_flag:
             annotation = annotation | None
@@ -110,6 +129,22 @@ def _parameters(source: OptionSource) -> Iterator[tuple[str, Generated]]:
         yield name, (item, unset, parameter)
 
 
+def _settings(name: str, item: OptionField, source: OptionSource) -> Any:
+    """How --help shows an option."""
+    panel = _FIELD_PANELS.get(item.name) or PANELS.get(item.group)
+    completion = None
+    if item.choices:
+        completion = _completion(item.choices)
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=item.doc + source.notes,
+        metavar=metavar_of(item),
+        autocompletion=completion,
+        show_default=_shown_default(item, source),
+        rich_help_panel=panel or source.panel,
+    )
+
+
 def _is_argument(parameter: inspect.Parameter) -> bool:
     """Whether a command's own parameter is an argument, not an option."""
     return any(isinstance(note, ArgumentInfo) for note in parameter.annotation.__metadata__)
@@ -117,7 +152,11 @@ def _is_argument(parameter: inspect.Parameter) -> bool:
 
 def metavar_of(item: OptionField) -> str | None:
     """What stands for the value in --help: the choices, or what the field declares."""
-    return item.metavar or ("|".join(item.choices) if item.choices else None)
+    if item.metavar:
+        return item.metavar
+    if not item.choices:
+        return None
+    return "|".join(item.choices)
 
 
 def _annotation(item: OptionField) -> Any:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART, REFUSED
-from pixelwise.cli.options import (
+from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import (
     CLUSTER,
     Device,
     Model,
@@ -16,8 +17,7 @@ from pixelwise.cli.options import (
     Workers,
     check_cluster_options,
 )
-from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource, options_from
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 
 Images = Annotated[
     list[str],
@@ -69,6 +69,7 @@ def predict(
     """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
     skipped.
     """
+    # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.api import predict as job
     from pixelwise.cli.console import TerminalProgress
 
@@ -86,9 +87,10 @@ def predict(
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
-        spec = JobSpec(model, images, out, PredictOptions(**options), loading, overwrite, estimate)
+        choices = PredictOptions(**options)
+        spec = JobSpec(model, images, out, choices, loading, overwrite, estimate)
         outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
-        if not estimate:
+        if not estimate:  # an estimate writes no masks to count
             _print_counts(len(outcome.written), len(outcome.skipped), len(outcome.failed), out)
         return
     result = job(model, images, out, overwrite=overwrite, progress=progress, **loading, **options)

@@ -5,7 +5,7 @@ python -m pixelwise.cli.reference docs/reference
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from typer.models import ArgumentInfo, CommandInfo
 from pixelwise.cli.main import app
 from pixelwise.config_fields import OptionField, option_fields, type_name
 from pixelwise.datasets.options import DataOptions
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.style_transfer.config import Setup, StyleConfig
 from pixelwise.training.config import (
     AugmentOptions,
@@ -27,6 +27,7 @@ from pixelwise.training.config import (
 
 _HEADER = "<!-- Made by `python -m pixelwise.cli.reference docs/reference`; do not edit. -->"
 
+# TrainConfig stands as its groups, so that each has a table of its own.
 _CONFIGS: tuple[tuple[str, type[Any]], ...] = (
     ("Training: model", ModelOptions),
     ("Training: data", LoadingOptions),
@@ -69,16 +70,22 @@ def cli_page() -> str:
         lines += ["", f"## pixelwise {name}", "", _one_line(callback.__doc__ or "")]
         if command.epilog:
             lines += ["", "    " + command.epilog.removeprefix("Example: ")]
-        panels: dict[str, list[str]] = {}
-        for parameter in inspect.signature(callback).parameters.values():
-            note = _note(parameter)
-            if not note.hidden:
-                is_argument = isinstance(note, ArgumentInfo)
-                panel = "Arguments" if is_argument else note.rich_help_panel or "Options"
-                panels.setdefault(panel, []).append(_parameter_row(parameter))
-        for panel, rows in panels.items():
+        for panel, rows in _rows_by_panel(callback).items():
             lines += ["", f"| {panel} | value | default | |", "|---|---|---|---|", *rows]
     return "\n".join(lines) + "\n"
+
+
+def _rows_by_panel(command: Callable[..., Any]) -> dict[str, list[str]]:
+    panels: dict[str, list[str]] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        note = _note(parameter)
+        if note.hidden:
+            continue
+        panel = note.rich_help_panel or "Options"
+        if isinstance(note, ArgumentInfo):
+            panel = "Arguments"
+        panels.setdefault(panel, []).append(_parameter_row(parameter))
+    return panels
 
 
 def write_pages(folder: Path) -> None:
@@ -138,6 +145,7 @@ def _default_of(parameter: inspect.Parameter, note: Any) -> str:
 
 
 def _row(*cells: str) -> str:
+    # A bar that is not escaped would end the cell.
     texts = (_one_line(cell).replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(texts)} |"
 

@@ -110,7 +110,7 @@ def serve(
         "style_weights": style_weights,
         "style_network": style_network,
     }
-    if format is not None:
+    if format is not None:  # else the default of Settings
         settings["formats"] = tuple(format)
     job(
         models,

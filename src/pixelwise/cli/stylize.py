@@ -13,6 +13,7 @@ from pixelwise.style_transfer.config import D2L, D2L_SIZE, Setup, StyleConfig
 REGIONS = "Regions"
 STYLE = "Style"
 
+# `book` is the name of earlier versions, still accepted.
 RECIPES = {"default": StyleConfig(), "d2l": D2L, "book": D2L}
 
 
@@ -71,6 +72,7 @@ Recipe = Annotated[
         rich_help_panel=STYLE,
     ),
 ]
+# The name of earlier versions, so that their commands still run.
 Book = Annotated[bool, typer.Option("--book", help="The same as --recipe d2l.", hidden=True)]
 Set = Annotated[
     list[str] | None,
@@ -102,12 +104,11 @@ def stylize(
     **options: Any,
 ) -> None:
     """Paint a picture in the style of another, whole or only on the regions of some classes."""
-    from dataclasses import replace
-
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.errors import ConfigError, unknown_choice_error
-    from pixelwise.overrides import parse_overrides
     from pixelwise.style_transfer import stylize_image as job
+    from pixelwise.style_transfer.regions import Region
+    from pixelwise.style_transfer.snapshots import Snapshots
 
     if recipe not in RECIPES:
         raise unknown_choice_error("recipe", recipe, ("default", "d2l"))
@@ -115,32 +116,43 @@ def stylize(
     setup = select_fields(options, Setup)
     if defaults is D2L:
         setup.setdefault("size", D2L_SIZE)
-    changes = select_fields(options, StyleConfig)
-    own = (*own_options(StyleConfig), "bfloat16")
-    changes |= parse_overrides(set or [], StyleConfig, own=own)
-    config = replace(defaults, **changes)
+    config = _make_config(defaults, options, set or [])
     styles = _parse_class_styles(class_style or [])
     if (only or but or styles) and not model:
         raise ConfigError(
             "--only, --except and --class-style need a --model that finds the classes, such "
             "as a run folder"
         )
-    region = job.Region(model, tuple(only or ()), tuple(but or ()), styles) if model else None
+    region = Region(model, tuple(only or ()), tuple(but or ()), styles) if model else None
     stylized = job.stylize(
         content,
         style,
         out,
         config=config,
         region=region,
-        way=job.Way(way, every) if way else None,
+        snapshots=Snapshots(way, every) if way else None,
         progress=TerminalProgress(),
         **setup,
     )
     history = stylized.history
+    # Stopped before the first step there is no loss yet.
     loss = f", loss {history[-1].losses.total:.4g}" if history else ""
     results.print(f"{out}  {len(history)} steps{loss}", markup=False)
     if stylized.stopped:
         raise typer.Exit(IN_PART)
+
+
+def _make_config(defaults: StyleConfig, options: dict[str, Any], texts: list[str]) -> StyleConfig:
+    """The recipe with what options and --set change in it."""
+    from dataclasses import replace
+
+    from pixelwise.overrides import parse_overrides
+
+    changes = select_fields(options, StyleConfig)
+    # `bfloat16` has an option in Setup, as it is a matter of the machine.
+    own = (*own_options(StyleConfig), "bfloat16")
+    changes |= parse_overrides(texts, StyleConfig, own=own)
+    return replace(defaults, **changes)
 
 
 def _parse_class_styles(texts: list[str]) -> tuple[tuple[str, Path], ...]:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
 from pixelwise.cli.options_from import OUTPUT, options_from
+from pixelwise.cli.shared_options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
 
 Out = Annotated[
     Path,
@@ -51,6 +51,7 @@ def suspects(
     from pixelwise.evaluation import find_label_issues as job
 
     progress = TerminalProgress()
+    # The terminal shows ISSUES at most; `top` is for the page.
     issues = job.find_label_issues(
         model, data, out=out, split=split, top=top, to=to, progress=progress, **options
     )

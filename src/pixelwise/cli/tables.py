@@ -30,8 +30,11 @@ def ways_report(ways: "list[InferenceSetting]", split: str) -> Iterator[Table | 
     table.add_column("options", no_wrap=True)
     for way in ways:
         gain = way.gain
+        # No options have no gain over themselves, and a single image has no interval.
         has_gain = way.options and not math.isnan(gain.low)
-        interval = f"{gain.low:.3f} to {gain.high:.3f}" if has_gain else ""
+        interval = ""
+        if has_gain:
+            interval = f"{gain.low:.3f} to {gain.high:.3f}"
         table.add_row(f"{way.work:.2f}", f"{way.mean_iou:.3f}", interval, way.options or "none")
     yield table
     yield (
@@ -64,18 +67,12 @@ def label_issues_table(issues: "LabelIssueList", top: int) -> Table:
 def _class_table(evaluation: "Evaluation") -> Table:
     scores = evaluation.scores
     boundary = evaluation.metrics.boundary
+    # Short names: eight columns must fit into 80 characters.
     columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "b. IoU", "b. F")
     title = f"{evaluation.split}: {scores.images} images"
     table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    figures = zip(
-        scores.iou,
-        scores.precision,
-        scores.recall,
-        scores.dice,
-        boundary.iou,
-        boundary.f,
-        strict=True,
-    )
+    overlaps = (scores.iou, scores.precision, scores.recall, scores.dice)
+    figures = zip(*overlaps, boundary.iou, boundary.f, strict=True)
     classes = zip(evaluation.classes.names, evaluation.iou_intervals, figures, strict=True)
     for name, interval, (iou, *others) in classes:
         table.add_row(name, _format(iou), _format_interval(interval), *map(_format, others))
@@ -83,7 +80,7 @@ def _class_table(evaluation: "Evaluation") -> Table:
 
 
 def _total_table(evaluation: "Evaluation") -> Table:
-    from pixelwise.metrics.confusion import nan_mean
+    from pixelwise.metrics.confusion import nan_mean  # imports PyTorch
 
     scores = evaluation.scores
     boundary = evaluation.metrics.boundary
@@ -101,7 +98,7 @@ def _total_table(evaluation: "Evaluation") -> Table:
         ("mean boundary F", nan_mean(boundary.f), "over the classes"),
         ("void fraction", scores.void_fraction, "of all pixels"),
     )
-    table = Table(box=None, show_header=False)
+    table = Table(box=None, show_header=False)  # seven lines, with nothing to compare across
     for name, value, meaning in rows:
         table.add_row(name, _format(value), meaning)
     return table
@@ -122,6 +119,7 @@ def _notes(evaluation: "Evaluation") -> Iterator[str]:
         f"b. F, of the outlines themselves, matched within {near:.3g} %; both pooled."
     )
     yield f"Confidence: {_calibration(evaluation)}"
+    # Shares are None where there is no border at all.
     border = {key: value or 0 for key, value in metrics.near_borders.rows()[1].items()}
     yield (
         f"Within {border['within']} pixels of a border of the truth lie "
@@ -145,7 +143,9 @@ def _calibration(evaluation: "Evaluation") -> str:
         return text
     calibrated = _format(metrics.calibrated.error)
     text += f"; {calibrated} at temperature {metrics.temperature:.3f}, fitted on val"
-    return text + ", the images scored here" if evaluation.split == "val" else text
+    if evaluation.split == "val":
+        text += ", the images scored here"  # an optimistic figure
+    return text
 
 
 def _format_interval(interval: tuple[float, float]) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
-from pixelwise.cli.options import DATA, OnCluster, Workers, check_cluster_options
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.shared_options import DATA, OnCluster, Workers, check_cluster_options
 from pixelwise.config_fields import own_options
 from pixelwise.datasets.options import DataOptions
 from pixelwise.training.config import TrainConfig
@@ -41,6 +41,7 @@ Resume = Annotated[
 
 
 @options_from(
+    # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
     OptionSource(DataOptions, ("format", "matte_threshold"), panel=DATA),
     OptionSource(DataOptions, ("skip_unpaired",), unset=True, panel=DATA),
@@ -63,7 +64,8 @@ def train(
     from pixelwise.training.preview import preview as draw_preview
 
     check_cluster_options(cluster, workers=workers)
-    options |= parse_overrides(set or [], TrainConfig, own=own_options(TrainConfig))
+    own = own_options(TrainConfig)
+    options |= parse_overrides(set or [], TrainConfig, own=own)
     progress = TerminalProgress()
     if preview:
         results.print(draw_preview(data, out, progress=progress, **options), markup=False)
@@ -74,12 +76,12 @@ def train(
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.train_job import train_on_cluster
 
-        where = Cluster(cluster, workers)
+        nodes = Cluster(cluster, workers)
         run = train_on_cluster(
-            data, out, cluster=where, resume=resume, progress=progress, **options
+            data, out, cluster=nodes, resume=resume, progress=progress, **options
         )
     if not is_first():
-        return
+        return  # the other processes of a machine share its terminal
     results.print(
         f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}",
         markup=False,

@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -260,14 +260,7 @@ def check_nodes(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None:
             f"a worker with this model needs about {memory / 2**30:.1f} GiB, but no node has more "
             f"than {largest / 2**30:.1f} GiB; use larger nodes, a smaller model or --tile"
         )
-    strategy = require_package("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
-    ask = ray.remote(num_cpus=0, max_retries=0)(read_node_facts)
-    names = [str(path) for path in paths]
-    answers = list[tuple[str, Any]]()  # two nodes may have one address
-    for node in nodes:
-        on_node = ask.options(scheduling_strategy=strategy(node["NodeID"], soft=False))
-        answers.append((node["NodeManagerAddress"], on_node.remote(names)))
-    for name, answer in answers:
+    for name, answer in _ask_nodes(ray, nodes, paths):
         try:
             node_versions, missing = ray.get(answer, timeout=NODE_ANSWER_S)
         except Exception as error:
@@ -276,6 +269,20 @@ def check_nodes(ray: ModuleType, paths: Sequence[Path], *, memory: int) -> None:
                 "pixelwise[cluster] on every node"
             ) from error
         _check_node(name, node_versions, missing)
+
+
+def _ask_nodes(
+    ray: ModuleType, nodes: Sequence[Mapping[str, Any]], paths: Sequence[Path]
+) -> list[tuple[str, Any]]:
+    """Address, and Ray's future of `read_node_facts`, of each node: all are asked at once."""
+    strategy = require_package("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+    ask = ray.remote(num_cpus=0, max_retries=0)(read_node_facts)
+    names = [str(path) for path in paths]
+    answers = list[tuple[str, Any]]()  # two nodes may have one address
+    for node in nodes:
+        on_node = ask.options(scheduling_strategy=strategy(node["NodeID"], soft=False))
+        answers.append((node["NodeManagerAddress"], on_node.remote(names)))
+    return answers
 
 
 def _check_node(name: str, node_versions: dict[str, str], missing: list[str]) -> None:

@@ -42,12 +42,18 @@ def choose_sample(pixels: Mapping[str, int], plans: Mapping[str, TilePlan]) -> l
         image, plan = next(iter(plans.items()))
         count = max(1, len(plan.rows) // MIN_CHUNK_ROWS)
         return split_image(image, pixels[image], count, number=-2)[:2]
-    sample = small[:: max(1, len(small) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
-    parts = [part for part in (sample[:1], sample[1:]) if part]
-    return [
-        Batch(-1 - number, tuple(part), tuple(pixels[image] for image in part))
-        for number, part in enumerate(parts)
-    ]
+    step = max(1, len(small) // SAMPLE_IMAGES)
+    sample = small[::step][:SAMPLE_IMAGES]
+    batches = [_make_batch(-1, sample[:1], pixels)]
+    if len(sample) > 1:
+        batches.append(_make_batch(-2, sample[1:], pixels))
+    return batches
+
+
+def _make_batch(number: int, images: Sequence[str], pixels: Mapping[str, int]) -> Batch:
+    """Numbers below 0 are those of no batch of the job."""
+    sizes = tuple(pixels[image] for image in images)
+    return Batch(number, tuple(images), sizes)
 
 
 def measure_sample(
@@ -63,18 +69,28 @@ def measure_sample(
     """
     worker = ray.remote(**needs)(kind).remote(task)
     try:
-        rows = ray.get(worker.__call__.remote(batches[0].as_row()))
+        first, *others = batches
+        rows = ray.get(worker.__call__.remote(first.as_row()))
         last_rows = rows
         seconds = rows[0]["seconds"]  # without the model's loading
-        for batch in batches[1:]:
+        for batch in others:
             began = time.monotonic()
             last_rows = ray.get(worker.__call__.remote(batch.as_row()))
             seconds = time.monotonic() - began
             rows = rows + last_rows
     finally:
         ray.kill(worker)
-    labelled = sum(row["pixels"] for row in last_rows if row["state"] in (DONE, PART))
+    labelled = _count_labelled(last_rows)
     return rows, labelled and labelled / seconds
+
+
+def _count_labelled(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Pixels of the images, or parts of them, that were labelled."""
+    pixels = 0
+    for row in rows:
+        if row["state"] in (DONE, PART):
+            pixels += row["pixels"]
+    return pixels
 
 
 def describe_estimate(pixels: Sequence[int], rate: float, workers: int) -> str:

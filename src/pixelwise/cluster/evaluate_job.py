@@ -1,39 +1,35 @@
 """A model against a data set on many machines, with the figures of one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pixelwise.cluster.engine import Cluster, connect
-from pixelwise.cluster.executor import RayExecutor, choose_one_runtime
+from pixelwise.cluster.ray_executor import RayExecutor, choose_one_runtime
 from pixelwise.cluster.watchdog import Watchdog
 from pixelwise.cluster.worker import MAX_ATTEMPTS, call_actor, load_predictor
-from pixelwise.datasets.types import DataSet, Pair
+from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.evaluation.class_match import ClassMatch
-from pixelwise.evaluation.result import Evaluation, MetricAccumulator
-from pixelwise.evaluation.scoring import evaluate_image, log_class_match, summarize
+from pixelwise.evaluation.result import MetricAccumulator
+from pixelwise.evaluation.scoring import ScoringTask, evaluate_image
 from pixelwise.inference.batching import Batch, make_batches
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import read_pixel_counts
 from pixelwise.inference.threads import map_ordered
-from pixelwise.io.images import Array
 from pixelwise.progress import Progress
 
 
 @dataclass(frozen=True)
 class EvalTask:
-    """What every worker needs: the RayExecutor's model, options of `load` and `always`, what
-    `evaluate_image` takes, and the handle of an AttemptTracker.
+    """What every worker needs: the RayExecutor's model, options of `load` and `always`, how images
+    are scored, and the handle of an AttemptTracker.
     """
 
     model: Any
     loading: Mapping[str, Any]
     always: Mapping[str, Any]
-    read_labels: Callable[[Path], Array]
-    shared: ClassMatch
-    temperature: float | None
+    scoring: ScoringTask
     attempts: Any
 
 
@@ -74,23 +70,14 @@ class EvalWorker:
             names = ", ".join(batch["names"])
             reason = f"workers died {MAX_ATTEMPTS + 1} times while they measured {names}"
             return [_failure(reason)]
-        pairs = [
-            Pair(str(name), Path(str(image)), Path(str(mask)))
-            for name, image, mask in zip(
-                batch["names"], batch["images"], batch["masks"], strict=True
-            )
-        ]
-        numbered = zip(batch["numbers"], pairs, strict=True)
+        numbered = zip(batch["numbers"], _pairs_of(batch), strict=True)
         with self._watchdog.watch(max(batch["pixels"])):
             return list(map_ordered(self._measure, numbered))
 
     def _measure(self, numbered: tuple[Any, Pair]) -> dict[str, Any]:
         number, pair = numbered
-        task = self._task
         try:
-            measures = evaluate_image(
-                self._predictor, task.read_labels, task.shared, task.temperature, pair
-            )
+            measures = evaluate_image(self._predictor, self._task.scoring, pair)
         except PixelwiseError as error:
             return _failure(str(error))
         finally:
@@ -99,12 +86,11 @@ class EvalWorker:
 
 
 @dataclass(frozen=True)
-class ClusterScorer:
-    """In place of `score`, for `evaluate`: the work is done on a cluster, and the figures are those
-    of one machine.
+class ClusterExecutor:
+    """Measures the images of `evaluate` on a cluster, with the figures of one machine.
 
-    The metrics of each image are merged in the order of the images, so that every sum is the same
-    to the last bit.
+    The metrics of each image come in the order of the images, so that every sum is the same to the
+    last bit.
     """
 
     model: Path
@@ -112,49 +98,50 @@ class ClusterScorer:
     cluster: Cluster
     always: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(
+    def measure(
         self,
         predictor: Predictor,
-        dataset: DataSet,
+        task: ScoringTask,
         pairs: Sequence[Pair],
         *,
-        split: str,
-        temperature: float | None = None,
         progress: Progress,
-    ) -> Evaluation:
-        """As `score`. Raises DataError where an image cannot be measured, ConfigError as
-        `connect` does.
+    ) -> Iterator[MetricAccumulator]:
+        """As `ScoringExecutor.measure`; the workers load the model themselves. Raises DataError
+        where an image cannot be measured, ConfigError as `connect` does.
         """
-        shared = log_class_match(predictor.classes, dataset, pairs, split, progress)
         with connect(self.cluster, progress) as ray:
-            masks = [pair.mask for pair in pairs[:1]]
+            masks = [pair.mask for pair in pairs[:1]]  # one shows whether a node sees the folder
             executor = RayExecutor.create(ray, self.cluster, self.model, self.loading, masks)
-            task = EvalTask(
+            worker_task = EvalTask(
                 executor.model,
                 choose_one_runtime(self.model, self.loading, progress),
                 self.always,
-                dataset.read_labels,
-                shared,
-                temperature,
+                task,
                 executor.attempts,
             )
-            rows = executor.map(EvalWorker, task, _make_eval_batches(pairs, executor.workers))
-            measures = progress.track(
-                _in_order(rows),
-                what=f"evaluating {split} on {executor.workers} workers",
-                total=len(pairs),
-            )
-            return summarize(measures, shared, split, [pair.name for pair in pairs])
+            batches = _make_eval_batches(pairs, executor.workers)
+            rows = executor.map(EvalWorker, worker_task, batches)
+            what = f"evaluating {task.split} on {executor.workers} workers"
+            yield from progress.track(_in_order(rows), what=what, total=len(pairs))
+
+
+def _pairs_of(batch: Mapping[str, Any]) -> Iterator[Pair]:
+    """The pairs of a row of Ray Data, which holds their paths as text."""
+    columns = (batch["names"], batch["images"], batch["masks"])
+    for name, image, mask in zip(*columns, strict=True):
+        yield Pair(str(name), Path(str(image)), Path(str(mask)))
 
 
 def _make_eval_batches(pairs: Sequence[Pair], workers: int) -> list[EvalBatch]:
     """Pairs by their numbers, weighted by pixels."""
     sizes = read_pixel_counts([str(pair.image) for pair in pairs])
+    # Numbers, as two pairs may share a name, and as the order of the images is that of the sums.
     numbers = [str(number) for number in range(len(pairs))]
-    return [
-        EvalBatch(batch, tuple(pairs[int(number)] for number in batch.images))
-        for batch in make_batches(numbers, sizes, workers=workers)
-    ]
+    batches = []
+    for batch in make_batches(numbers, sizes, workers=workers):
+        members = tuple(pairs[int(number)] for number in batch.images)
+        batches.append(EvalBatch(batch, members))
+    return batches
 
 
 def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[MetricAccumulator]:
@@ -166,6 +153,7 @@ def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[MetricAccumulator]:
     for row in rows:
         if row["number"] < 0:
             raise DataError(row["result"])
+        # A batch whose worker died is measured again: no image may be counted twice.
         if row["number"] >= next_number:
             waiting[row["number"]] = row["result"]
         while next_number in waiting:

@@ -19,7 +19,7 @@ from pixelwise.cluster.estimate import (
     estimate_folder,
     measure_sample,
 )
-from pixelwise.cluster.executor import RayExecutor, choose_one_runtime
+from pixelwise.cluster.ray_executor import RayExecutor, choose_one_runtime
 from pixelwise.cluster.row_chunks import (
     MIN_DIVIDED_PIXELS,
     ChunkStore,
@@ -35,9 +35,9 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options, check_stopped
 from pixelwise.inference.load import check_load_options, read_any_header
 from pixelwise.inference.manifest import DONE, PART
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk, result_file_names
 from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import (
     find_sources,
@@ -154,14 +154,9 @@ class _ClusterWork:
         return len(self._pixels) + sum(counts.values()) - len(counts)
 
     def prepare(self, images: Mapping[str, int | None]) -> None:
-        """Everything that can be refused, before anything is written."""
+        """Check everything that can be checked before anything is written."""
         spec = self._spec
-        unknown = [image for image, pixels in images.items() if pixels is None]
-        read = dict(zip(unknown, read_pixel_counts(unknown), strict=True))
-        self._pixels = {image: pixels or read.get(image) or 0 for image, pixels in images.items()}
-        # of images in stores it may be the bytes; a worker will tell
-        certain = [image for image in images if image not in read or not is_uri(image)]
-        check_options(spec.choices, ((image, self._pixels[image]) for image in certain))
+        self._count_pixels(images)
         self._executor = self._create_executor()
         loading = choose_one_runtime(spec.model, spec.loading, self._progress)
         self._task = LabelTask(
@@ -173,6 +168,17 @@ class _ClusterWork:
             self._executor.attempts,
         )
         self._divide()
+
+    def _count_pixels(self, images: Mapping[str, int | None]) -> None:
+        """The pixels of each image, read where they are not known. Raises as `check_options`."""
+        unknown = [image for image, pixels in images.items() if pixels is None]
+        read = dict(zip(unknown, read_pixel_counts(unknown), strict=True))
+        self._pixels = dict[str, int]()
+        for image, pixels in images.items():
+            self._pixels[image] = pixels or read.get(image) or 0
+        # of images in stores it may be the bytes; a worker will tell
+        certain = [image for image in images if image not in read or not is_uri(image)]
+        check_options(self._spec.choices, ((image, self._pixels[image]) for image in certain))
 
     def _create_executor(self) -> RayExecutor:
         """The workers, whose nodes must see the folder of results: a file that exists for as long
@@ -192,19 +198,25 @@ class _ClusterWork:
         finally:
             (local / probe).unlink(missing_ok=True)
 
+    def _plan_tiles(self) -> None:
+        """The tiles of images above MIN_DIVIDED_PIXELS that are read by window."""
+        tile = self._spec.loading.get("tile", TILE)
+        overlap = self._spec.loading.get("overlap", OVERLAP)
+        self._plans = dict[str, TilePlan]()
+        for image, pixels in self._pixels.items():
+            # GDAL opens the file: small ones are not worth a request to their store.
+            size = raster_size(image) if pixels > MIN_DIVIDED_PIXELS else None
+            if size is not None:
+                self._plans[image] = TilePlan(*size, tile, overlap)
+                height, width = size
+                self._pixels[image] = height * width
+
     def _divide(self) -> None:
         """Into how many row chunks images go; the pixels of the large ones become those that GDAL
         finds.
         """
         spec = self._spec
-        tile = spec.loading.get("tile", TILE)
-        overlap = spec.loading.get("overlap", OVERLAP)
-        self._plans = dict[str, TilePlan]()
-        for image, pixels in self._pixels.items():
-            size = raster_size(image) if pixels > MIN_DIVIDED_PIXELS else None
-            if size is not None:
-                self._plans[image] = TilePlan(*size, tile, overlap)
-                self._pixels[image] = size[0] * size[1]
+        self._plan_tiles()
         # what is kept beside the labels takes memory too, and with it decides the tiles
         made_with = {
             **spec.recipe().made_with,

@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pixelwise.inference.batching import count_row_chunks
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import result_names
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.tiling import RowChunk, TilePlan
 from pixelwise.io.atomic import final_name
 from pixelwise.io.images import MAX_PIXELS
@@ -88,8 +89,7 @@ def divide_images(
     existing = {} if overwrite else folder.times()
     for image, plan in plans.items():
         needed = {**made_with, **_fingerprint(image), "height": plan.height, "width": plan.width}
-        name = _plan_name(image)
-        earlier = json.loads((folder.text(name) if name in existing else None) or "{}")
+        earlier = _read_plan(folder, _plan_name(image), existing)
         if earlier.get("made_with") == needed:
             counts[image] = earlier[_COUNT_KEY]
             continue
@@ -99,6 +99,15 @@ def divide_images(
             counts[image] = count
             new_plans[image] = json.dumps({_COUNT_KEY: count, "made_with": needed})
     return counts, new_plans
+
+
+def _read_plan(folder: Store, name: str, existing: Collection[str]) -> dict[str, Any]:
+    """What an earlier call wrote down; nothing where there is none, or another job removed it."""
+    text = None
+    if name in existing:
+        text = folder.text(name)
+    plan: dict[str, Any] = json.loads(text or "{}")
+    return plan
 
 
 def start_chunks(

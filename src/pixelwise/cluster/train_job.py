@@ -107,18 +107,20 @@ def _fit(task: TrainTask, workers: int, *, gpu: bool, threads: int) -> None:
     torch = require_package("ray.train.torch")
     ray_folder = task.run / "ray"
     shutil.rmtree(ray_folder, ignore_errors=True)  # Ray Train's own, of a driver that was killed
+    scaling = ray_train.ScalingConfig(
+        num_workers=workers, use_gpu=gpu, resources_per_worker={"CPU": threads}
+    )
+    run_config = ray_train.RunConfig(
+        name=ray_folder.name,
+        storage_path=str(task.run),
+        failure_config=ray_train.FailureConfig(max_failures=MAX_FAILURES),
+    )
     trainer = torch.TorchTrainer(
         train_loop_per_worker,
         train_loop_config={"task": task},
         torch_config=torch.TorchConfig(timeout_s=math.ceil(task.config.run.timeout)),
-        scaling_config=ray_train.ScalingConfig(
-            num_workers=workers, use_gpu=gpu, resources_per_worker={"CPU": threads}
-        ),
-        run_config=ray_train.RunConfig(
-            name=ray_folder.name,
-            storage_path=str(task.run),
-            failure_config=ray_train.FailureConfig(max_failures=MAX_FAILURES),
-        ),
+        scaling_config=scaling,
+        run_config=run_config,
     )
     try:
         trainer.fit()

@@ -16,8 +16,8 @@ from pixelwise.inference.image_worker import ImageWorker
 from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import RECIPE, find_finished, result_names
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window
@@ -111,16 +111,13 @@ class Worker:
         """
         images = [str(image) for image in batch["images"]]
         pixels = [int(count) for count in batch["pixels"]]
+        pairs = list(zip(images, pixels, strict=True))
         chunk = RowChunk(int(batch["chunk"]), int(batch["of"]))
-        attempts = self._task.attempts
-        # polygons take a time of their own
-        least_pace = DEFAULT_PACE if "polygons" in self._task.choices.extras else 0.0
-        pace = max(call_actor(attempts.slowest_pace, self._pace), least_pace)
         began = time.perf_counter()
-        with self._watchdog.watch(max(pixels), pace):
-            if call_actor(attempts.begin, f"batch {batch['batch']}") > 0:
-                return [self._retry(*pair, chunk) for pair in zip(images, pixels, strict=True)]
-            pairs = list(zip(images, pixels, strict=True))
+        with self._watchdog.watch(max(pixels), self._expected_pace()):
+            earlier = call_actor(self._task.attempts.begin, f"batch {batch['batch']}")
+            if earlier > 0:
+                return [self._retry(*pair, chunk) for pair in pairs]
             rows = list(map_ordered(lambda pair: self._label(*pair, chunk), pairs))
         seconds = time.perf_counter() - began
         labelled = sum(row["pixels"] for row in rows if row["state"] != FAILED)
@@ -128,21 +125,25 @@ class Worker:
         self._pace = seconds / labelled if labelled and seconds > 1 else 0.0
         return rows
 
+    def _expected_pace(self) -> float:
+        """Seconds of a pixel in the slowest batch of any worker, with this one's last."""
+        pace: float = call_actor(self._task.attempts.slowest_pace, self._pace)
+        if "polygons" in self._task.choices.extras:
+            # Polygons take a time of their own.
+            return max(pace, DEFAULT_PACE)
+        return max(pace, 0.0)
+
     def _retry(self, image: str, pixels: int, chunk: RowChunk) -> dict[str, Any]:
         """An image of a batch that was begun before: nothing if it is done, and not for ever if it
         kills its worker.
         """
         task = self._task
-        names = [RECIPE, *chain(*result_names(image, task.choices))]
         try:
-            times = self._worker.store.times(names)
+            mask = self._find_mask(image)
         except PixelwiseError as error:
             return new_row(image, pixels, STOPPED, str(error))
-        finished = find_finished(
-            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
-        )
-        if finished:
-            return new_row(image, pixels, DONE, mask=finished[image])
+        if mask:
+            return new_row(image, pixels, DONE, mask=mask)
         what = f"{image} {chunk}"
         earlier = call_actor(task.attempts.begin, what)
         if earlier >= self.max_attempts:
@@ -153,6 +154,16 @@ class Worker:
         row = self._label(image, pixels, chunk)
         call_actor(task.attempts.end, what)
         return row
+
+    def _find_mask(self, image: str) -> str:
+        """The mask of an image that is done; empty where it is not."""
+        task = self._task
+        names = [RECIPE, *chain(*result_names(image, task.choices))]
+        times = self._worker.store.times(names)
+        finished = find_finished(
+            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
+        )
+        return finished.get(image, "")
 
     def _label(self, image: str, pixels: int, chunk: RowChunk) -> dict[str, Any]:
         messages = _Messages(self._watchdog)

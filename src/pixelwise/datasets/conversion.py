@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
-from pixelwise.datasets.annotations.rasterize import declared, drawing_of
+from pixelwise.datasets.annotations.rasterize import classes_to_declare, read_rasterized
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
@@ -21,34 +21,46 @@ from pixelwise.progress import Progress
 
 @dataclass
 class Converted:
-    """What became of a set: where it is, images by split, images left out with the reason, classes;
-    and by image shapes that reached over its border, shapes without a pixel, and pixels that shapes
-    of two classes claimed.
-    """
+    """What became of a set. Counters are by image name."""
 
     folder: Path
+    """Where it is."""
+
     classes: Classes
+    """Of the source."""
+
     images: Counter[str] = field(default_factory=Counter)
+    """Images by split."""
+
     left_out: list[tuple[Path, str]] = field(default_factory=list)
+    """Images left out, with the reason."""
+
     clipped: Counter[str] = field(default_factory=Counter)
+    """Shapes that reached over the image's border."""
+
     blank: Counter[str] = field(default_factory=Counter)
+    """Shapes without a pixel."""
+
     overlapped: Counter[str] = field(default_factory=Counter)
+    """Pixels that shapes of two classes claimed."""
+
     void: bool = False
+    """Whether any pixel is void."""
 
     def lines(self) -> list[str]:
         """For the user, one fact a line."""
-        losses = [
+        counters = (
             (self.clipped, "shapes reached over the image's border and were cut there"),
             (self.blank, "shapes have no pixel (lines, points, or too small) and are gone"),
             (self.overlapped, "pixels were in shapes of two classes"),
-        ]
-        lines = [
+        )
+        facts = [
             f"{counts.total():,} {what}: in {first(sorted(+counts))}"
-            for counts, what in losses
+            for counts, what in counters
             if counts.total()
         ]
         splits = ", ".join(f"{split} {count:,}" for split, count in self.images.items())
-        return [f"{self.folder}: {splits} images, {len(self.classes)} classes", *lines]
+        return [f"{self.folder}: {splits} images, {len(self.classes)} classes", *facts]
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ def convert(
     cannot be, and DataError for a source that cannot be opened or of which nothing is left.
     """
     if to not in WRITERS:
-        raise _unwritable(to)
+        raise _unwritable_error(to)
     progress = progress or Progress()
     dataset = open_dataset(
         source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False)
@@ -89,18 +101,16 @@ def convert(
 
 def write_dataset(dataset: DataSet, folder: Path, *, to: str, progress: Progress) -> Converted:
     """As `convert`, of an open data set and a format of WRITERS."""
-    converted = Converted(folder, dataset.classes)
-    place, write = WRITERS[to]
+    result = Converted(folder, dataset.classes)
+    image_folder, write = WRITERS[to]
     with atomic_folder(folder, dataset.root) as stage:
-        write(stage, _items(dataset, stage, place, converted, progress), converted)
-        if not converted.images:
-            raise DataError(
-                f"{dataset.root}: no image can be converted: {converted.left_out[0][1]}"
-            )
-    return converted
+        write(stage, _convert_images(dataset, stage, image_folder, result, progress), result)
+        if not result.images:
+            raise DataError(f"{dataset.root}: no image can be converted: {result.left_out[0][1]}")
+    return result
 
 
-def _unwritable(to: str) -> ConfigError:
+def _unwritable_error(to: str) -> ConfigError:
     fixed = {"cityscapes", "cityscapes-all", "ade20k", "camvid"}
     if to in fixed:
         return ConfigError(
@@ -111,48 +121,50 @@ def _unwritable(to: str) -> ConfigError:
     return unknown_choice_error("format to write", to, WRITERS)
 
 
-def _items(
-    dataset: DataSet, stage: Path, place: str, converted: Converted, progress: Progress
+def _convert_images(
+    dataset: DataSet, stage: Path, image_folder: str, result: Converted, progress: Progress
 ) -> Iterator[_Item]:
+    """Copy each image whose labels can be read to `image_folder` in `stage`, a template with
+    `{split}`.
+    """
     pairs = [(split, pair) for split, pairs in dataset.splits.items() for pair in pairs]
     names = Counter(pair.name for _, pair in pairs)
     for split, pair in progress.track(pairs, what="converting", total=len(pairs)):
         try:
-            labels = _labels(dataset, pair, converted)
+            labels = _read_labels(dataset, pair, result)
         except ImageError as error:
-            converted.left_out.append((pair.image, str(error)))
+            result.left_out.append((pair.image, str(error)))
             continue
         name = f"{split}_{pair.name}" if names[pair.name] > 1 else pair.name
-        image = stage / place.format(split=split) / f"{name}{pair.image.suffix}"
+        image = stage / image_folder.format(split=split) / f"{name}{pair.image.suffix}"
         image.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(pair.image, image)
-        converted.images[split] += 1
-        converted.void |= bool((labels == VOID).any())
+        result.images[split] += 1
+        result.void |= bool((labels == VOID).any())
         yield _Item(split, image, labels)
 
 
-def _labels(dataset: DataSet, pair: Pair, converted: Converted) -> Array:
-    drawing = drawing_of(dataset.read_labels, pair.mask)
+def _read_labels(dataset: DataSet, pair: Pair, result: Converted) -> Array:
+    mask = read_rasterized(dataset.read_labels, pair.mask)
     size = oriented_size(pair.image)
-    if drawing.labels.shape != size:
+    if mask.labels.shape != size:
         raise ImageError(
-            f"{pair.image}: {size} pixels, but its labels have {drawing.labels.shape} "
-            "(height, width)"
+            f"{pair.image}: {size} pixels, but its labels have {mask.labels.shape} (height, width)"
         )
-    converted.clipped[pair.name] += drawing.clipped
-    converted.blank[pair.name] += drawing.blank
-    converted.overlapped[pair.name] += drawing.overlapped
-    return drawing.labels
+    result.clipped[pair.name] += mask.clipped
+    result.blank[pair.name] += mask.blank
+    result.overlapped[pair.name] += mask.overlapped
+    return mask.labels
 
 
-def _palette(classes: Classes) -> Classes:
+def _distinct_colours(classes: Classes) -> Classes:
     """Colours that differ: where masks are read by them, two alike would be one class."""
-    alike = len(set(classes.palette)) < len(classes)
-    return Classes(classes.names, voc_colormap(len(classes))) if alike else classes
+    repeated = len(set(classes.palette)) < len(classes)
+    return Classes(classes.names, voc_colormap(len(classes))) if repeated else classes
 
 
-def _folder(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
-    classes = _palette(converted.classes)
+def _write_folder(stage: Path, items: Iterable[_Item], result: Converted) -> None:
+    classes = _distinct_colours(result.classes)
     for item in items:
         write_labels(
             stage / "masks" / item.split / f"{item.image.stem}.png", item.labels, classes.palette
@@ -161,13 +173,14 @@ def _folder(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
         {"id": label, "name": name, "color": colour}
         for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
     ]
-    rows += [{"id": VOID, "name": "void"}] if converted.void and "void" not in classes.names else []
+    if result.void and "void" not in classes.names:
+        rows.append({"id": VOID, "name": "void"})
     write_text(stage / "classes.json", json.dumps(rows, indent=1) + "\n")
 
 
-def _voc(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
-    classes = _palette(converted.classes)
-    for split, group in groupby(items, key=_split):
+def _write_voc(stage: Path, items: Iterable[_Item], result: Converted) -> None:
+    classes = _distinct_colours(result.classes)
+    for split, group in _by_split(items):
         names = []
         for item in group:
             write_labels(
@@ -182,52 +195,50 @@ def _voc(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
     write_text(stage / "labelmap.txt", "\n".join(["# label:color_rgb:parts:actions", *rows]) + "\n")
 
 
-def _coco(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
-    for split, group in groupby(items, key=_split):
+def _write_coco(stage: Path, items: Iterable[_Item], result: Converted) -> None:
+    for split, group in _by_split(items):
         path = stage / "annotations" / f"instances_{split}.json"
-        coco.write(path, ((item.image.name, item.labels) for item in group), converted.classes)
+        coco.write(path, ((item.image.name, item.labels) for item in group), result.classes)
 
 
-def _labelme(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
+def _write_labelme(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     for item in items:
-        labelme.write(item.image.with_suffix(".json"), item.image, item.labels, converted.classes)
-    names = [name for name, *_ in declared(converted.classes, void=converted.void)]
+        labelme.write(item.image.with_suffix(".json"), item.image, item.labels, result.classes)
+    names = [name for name, *_ in classes_to_declare(result.classes, void=result.void)]
     write_text(stage / "labels.txt", "\n".join(names) + "\n")
 
 
-def _cvat(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
+def _write_cvat(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     rows = ((item.image, item.labels, item.split) for item in items)
-    cvat.write_subsets(stage / "annotations.xml", rows, converted.classes)
+    cvat.write_subsets(stage / "annotations.xml", rows, result.classes)
 
 
-def _yolo(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
+def _write_yolo(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     for item in items:
         yolo.write(
-            stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, converted.classes
+            stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, result.classes
         )
-    yolo.write_names(
-        stage / "data.yaml", list(converted.images), converted.classes, void=converted.void
-    )
+    yolo.write_names(stage / "data.yaml", list(result.images), result.classes, void=result.void)
 
 
-def _supervisely(stage: Path, items: Iterable[_Item], converted: Converted) -> None:
+def _write_supervisely(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     for item in items:
         path = stage / item.split / "ann" / f"{item.image.name}.json"
-        supervisely.write(path, item.labels, converted.classes)
-    supervisely.write_meta(stage / "meta.json", converted.classes, void=converted.void)
+        supervisely.write(path, item.labels, result.classes)
+    supervisely.write_meta(stage / "meta.json", result.classes, void=result.void)
 
 
-def _split(item: _Item) -> str:
-    return item.split
+def _by_split(items: Iterable[_Item]) -> Iterator[tuple[str, Iterator[_Item]]]:
+    return groupby(items, key=lambda item: item.split)
 
 
+# By format: where images go, and what writes the labels.
 WRITERS: dict[str, tuple[str, Callable[[Path, Iterable[_Item], Converted], None]]] = {
-    "folder": ("images/{split}", _folder),
-    "voc": ("JPEGImages", _voc),
-    "coco": ("images/{split}", _coco),
-    "labelme": ("{split}", _labelme),
-    "cvat": ("images", _cvat),
-    "yolo": ("images/{split}", _yolo),
-    "supervisely": ("{split}/img", _supervisely),
+    "folder": ("images/{split}", _write_folder),
+    "voc": ("JPEGImages", _write_voc),
+    "coco": ("images/{split}", _write_coco),
+    "labelme": ("{split}", _write_labelme),
+    "cvat": ("images", _write_cvat),
+    "yolo": ("images/{split}", _write_yolo),
+    "supervisely": ("{split}/img", _write_supervisely),
 }
-"""Where images go, and what writes the labels, by format."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import edge_of
+from pixelwise.classes import find_edges
 
 Floats = NDArray[np.float32]
 
@@ -81,7 +81,7 @@ def shrink_outline(labels: NDArray[np.generic], shape: tuple[int, int]) -> Float
     """(h, w) the share of pixels of `labels` (H, W) beside another label, made small to `shape` (h,
     w).
     """
-    edge = edge_of(labels).astype(np.uint8) * np.uint8(255)
+    edge = find_edges(labels).astype(np.uint8) * np.uint8(255)
     height, width = shape
     small = Image.fromarray(edge).resize((width, height), Image.Resampling.BOX)
     levels = np.asarray(small, np.float32)

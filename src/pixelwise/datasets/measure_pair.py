@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.classes import Colour
-from pixelwise.datasets.annotations.rasterize import drawing_of
+from pixelwise.datasets.annotations.rasterize import read_rasterized
 from pixelwise.datasets.edge_alignment import Fit, edge_strength, measure_fit, shrink_outline
 from pixelwise.datasets.mask_reader import Raw, Values, pack, read_matte, read_raw
 from pixelwise.datasets.pair_stats import (
@@ -92,7 +92,7 @@ def measure_mask(
 ) -> tuple[MaskStats, Raw]:
     """The statistics of a mask and (H, W) values whose borders are those of its classes."""
     if source.draw:
-        return _measure_drawing(source.draw, path, full=full)
+        return _measure_rasterized(source.draw, path, full=full)
     mask = read_matte(path) if source.matte else read_raw(path)
     raw = mask.values
     content = hash_content(raw) if full else b""
@@ -108,15 +108,15 @@ def measure_mask(
     return stats, raw >= _HALF if source.matte else raw
 
 
-def _measure_drawing(
+def _measure_rasterized(
     draw: Callable[[Path], Array],
     path: Path,
     *,
     full: bool,
 ) -> tuple[MaskStats, Raw]:
     """Labels that are drawn from annotations, as if they stood in a grey picture."""
-    drawing = drawing_of(draw, path)
-    labels = drawing.labels
+    rasterized = read_rasterized(draw, path)
+    labels = rasterized.labels
     size = (labels.shape[0], labels.shape[1])
     content = hash_content(labels) if full else b""
     file = FileStats(
@@ -129,9 +129,9 @@ def _measure_drawing(
     )
     stats = replace(
         _mask_stats(file, labels, coloured=False, full=full),
-        overlaps=drawing.overlapped,
-        clipped=drawing.clipped,
-        blank=drawing.blank,
+        overlaps=rasterized.overlapped,
+        clipped=rasterized.clipped,
+        blank=rasterized.blank,
     )
     return stats, labels
 

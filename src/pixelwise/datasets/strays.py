@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from pixelwise.classes import VOID, edge_of
+from pixelwise.classes import VOID, find_edges
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
 from pixelwise.datasets.mask_reader import Raw, Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats
@@ -239,5 +239,5 @@ def _cause(
 
 def _borders(labels: Array) -> NDArray[np.bool_]:
     """Pixels within three steps of another label."""
-    edge = edge_of(labels)
+    edge = find_edges(labels)
     return np.asarray(binary_dilation(edge, iterations=_NEAR_BORDER - 1))

@@ -44,14 +44,16 @@ def find_temperature(
     dataset = drop_broken_pairs(open_dataset(data, options), "val", options, progress)
     pairs = evenly_spaced(dataset.pairs("val"))
     to_model = _model_labels(dataset.classes, model.classes)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(0)  # the same pixels, and temperature, in every run
+    max_pixels = MAX_PIXELS // len(pairs)
     logits = list[NDArray[np.float32]]()
     targets = list[NDArray[np.intp]]()
     for pair in progress.track(pairs, what="calibrating on val", total=len(pairs)):
         target = to_model[dataset.read_labels(pair.mask)]  # (H, W)
-        chosen = _choose_pixels(target, MAX_PIXELS // len(pairs), rng)
-        targets.append(target.reshape(-1)[chosen].astype(np.intp))
-        logits.append(_predict_pixels(model, pair, chosen))
+        indices = _choose_pixels(target, max_pixels, rng)
+        chosen = target.reshape(-1)[indices]  # (N,)
+        targets.append(chosen.astype(np.intp))
+        logits.append(_predict_pixels(model, pair, indices))
     if not any(map(len, targets)):
         raise DataError("every pixel of val is void: there is nothing to calibrate with")
     return fit_temperature(np.concatenate(logits), np.concatenate(targets))
@@ -65,8 +67,10 @@ def _choose_pixels(target: Array, count: int, rng: np.random.Generator) -> NDArr
 
 def _predict_pixels(model: Predictor, pair: Pair, indices: NDArray[np.intp]) -> NDArray[np.float32]:
     """Logits (N, C) of some pixels."""
-    logits = model.predict(pair.image, scores="logits").scores["logits"]  # (C, H, W)
-    chosen = logits.reshape(len(model.classes), -1)[:, indices]  # (C, N)
+    prediction = model.predict(pair.image, scores="logits")
+    logits = prediction.scores["logits"]  # (C, H, W)
+    flat = logits.reshape(len(model.classes), -1)
+    chosen = flat[:, indices]  # (C, N)
     return chosen.T.astype(np.float32)
 
 
@@ -103,5 +107,7 @@ def check_not_exported(model: Path) -> None:
 
 def evenly_spaced(pairs: tuple[Pair, ...]) -> list[Pair]:
     """At most MAX_IMAGES of them, evenly spaced."""
-    indices = np.linspace(0, len(pairs) - 1, min(MAX_IMAGES, len(pairs))).round().astype(int)
+    count = min(MAX_IMAGES, len(pairs))
+    positions = np.linspace(0, len(pairs) - 1, count)
+    indices = positions.round().astype(int)
     return [pairs[index] for index in indices]

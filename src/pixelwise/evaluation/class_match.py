@@ -24,7 +24,10 @@ class ClassMatch:
     notes: tuple[str, ...]
 
     def truth(
-        self, read_labels: Callable[[Path], Array], pair: Pair, size: tuple[int, ...]
+        self,
+        read_labels: Callable[[Path], Array],
+        pair: Pair,
+        size: tuple[int, ...],
     ) -> Array:
         """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of
         the image's size.
@@ -46,6 +49,7 @@ def match_classes(model: Classes, data: Classes, *, model_name: str = "model") -
             f"{', '.join(model.names)}; the data has {', '.join(data.names)}; "
             "rename them in the data's classes.txt"
         )
+    # The data's colours: pages show prediction and truth alike.
     palette = tuple(data.palette[data.names.index(name)] for name in shared)
     return ClassMatch(
         Classes(shared, palette),

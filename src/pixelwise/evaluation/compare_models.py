@@ -60,13 +60,13 @@ def compare(
             "one model alone cannot be compared: give two or more run folders or model files"
         )
     names = _short_names(models)
-    files = [Path(m) for m in models if not isinstance(m, Predictor) and Path(m).suffix == ".json"]
+    files = _list_score_files(models)
     if files:
         _check_files_suffice(files, models, data=data, split=split, report=report)
         return rank_models(names, read_scores(files))
     if data is None:
         raise ConfigError("on which images? give --data, the folder of images and masks")
-    predictors = [m if isinstance(m, Predictor) else load(m) for m in models]
+    predictors = [model if isinstance(model, Predictor) else load(model) for model in models]
     options = options or training_data_options(predictors[0], **reading)
     dataset = open_dataset(data, options)
     for note in (*dataset.notes, *_describe_other_training(predictors, names)):
@@ -79,6 +79,14 @@ def compare(
     if report is not None:
         _write_page(Path(report), comparison, labeller)
     return comparison
+
+
+def _list_score_files(models: Sequence[str | Path | Predictor]) -> list[Path]:
+    files = []
+    for model in models:
+        if not isinstance(model, Predictor) and Path(model).suffix == ".json":
+            files.append(Path(model))
+    return files
 
 
 def _check_files_suffice(
@@ -107,12 +115,14 @@ def _check_files_suffice(
 
 def _short_names(models: Sequence[str | Path | Predictor]) -> tuple[str, ...]:
     """The last part of each model's path, or the whole where two would be called alike."""
-    paths = [
-        f"model {number}" if isinstance(m, Predictor) else str(m)
-        for number, m in enumerate(models, 1)
-    ]
+    paths = []
+    for number, model in enumerate(models, 1):
+        is_open = isinstance(model, Predictor)
+        paths.append(f"model {number}" if is_open else str(model))
     short = [Path(path).name for path in paths]
-    return tuple(paths if len(set(short)) < len(short) else short)
+    if len(set(short)) < len(short):
+        return tuple(paths)
+    return tuple(short)
 
 
 def _describe_other_training(
@@ -135,7 +145,10 @@ class _SharedClassLabeller:
     """
 
     def __init__(
-        self, predictors: Sequence[Predictor], names: Sequence[str], dataset: DataSet
+        self,
+        predictors: Sequence[Predictor],
+        names: Sequence[str],
+        dataset: DataSet,
     ) -> None:
         self.dataset = dataset
         self.classes = _shared_classes(predictors, names, dataset.classes)
@@ -166,7 +179,9 @@ class _SharedClassLabeller:
 
 
 def _shared_classes(
-    predictors: Sequence[Predictor], names: Sequence[str], classes: Classes
+    predictors: Sequence[Predictor],
+    names: Sequence[str],
+    classes: Classes,
 ) -> Classes:
     """Those of `classes` that all models know. Raises ModelError where none is left."""
     for predictor, name in zip(predictors, names, strict=True):
@@ -177,6 +192,7 @@ def _shared_classes(
 def _count_pixels(labeller: _SharedClassLabeller, split: str, progress: Progress) -> ImageCounts:
     """Label every image with every model, and count what is right."""
     pairs = labeller.dataset.pairs(split)
+    # Only counts are held of each image: labels of all models would not fit into memory.
     size = len(labeller.classes)
     progress.log(f"scoring {labeller.models} models on the {len(pairs)} images of {split}")
     per_model = [PerImage(size) for _ in range(labeller.models)]
@@ -185,7 +201,8 @@ def _count_pixels(labeller: _SharedClassLabeller, split: str, progress: Progress
         _, truth, predictions = labeller.label(split, index)
         for per_image, labels in zip(per_model, predictions, strict=True):
             matrix = ConfusionMatrix(size)
-            per_image.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+            counts = matrix.update(torch.from_numpy(truth), torch.from_numpy(labels))
+            per_image.add(counts)
     return ImageCounts(
         labeller.classes.names,
         split,
@@ -202,9 +219,9 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
     # An image's own mean IoU counts its rarest class as much as any: it shows more of a difference
     # than the share of pixels right.
     own_iou = scores_from_counts(comparison.counts)[..., 0]  # (M, N)
-    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))
-    shown = np.argsort(-spread, kind="stable")[:PICTURES].tolist()
-    samples = [_draw_sample(comparison, labeller, own_iou[:, index], index) for index in shown]
+    samples = []
+    for index in _rank_by_spread(own_iou)[:PICTURES]:
+        samples.append(_draw_sample(comparison, labeller, own_iou[:, index], index))
     write_gallery(
         folder / "compare.html",
         title=f"{', '.join(comparison.models)} on {comparison.split}",
@@ -218,8 +235,18 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
     )
 
 
+def _rank_by_spread(own_iou: Figures) -> list[int]:
+    """Images by how far apart the models' figures (M, N) lie, the furthest first."""
+    spread = np.nan_to_num(own_iou.max(0) - own_iou.min(0))  # (N,)
+    order: list[int] = np.argsort(-spread, kind="stable").tolist()
+    return order
+
+
 def _draw_sample(
-    comparison: Comparison, labeller: _SharedClassLabeller, own_iou: Figures, index: int
+    comparison: Comparison,
+    labeller: _SharedClassLabeller,
+    own_iou: Figures,
+    index: int,
 ) -> Sample:
     """Image, truth and the prediction of each model, whose mean IoU on it is `own_iou` (M,)."""
     rgb, truth, predictions = labeller.label(comparison.split, index)

@@ -12,9 +12,8 @@ import numpy as np
 
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.metrics.bootstrap import ROUNDS, scores_from_counts
-from pixelwise.metrics.confusion import Counts, number
-from pixelwise.metrics.paired_bootstrap import Difference, paired
+from pixelwise.metrics.bootstrap import ROUNDS, Difference, paired_bootstrap, scores_from_counts
+from pixelwise.metrics.confusion import Counts, json_number
 
 # Intervals from fewer images tend to be too narrow.
 FEW_IMAGES = 30
@@ -69,12 +68,12 @@ class Comparison:
         loser = self.models[model]
         if math.isnan(lead.low):
             return f"{best} and {loser}: one image says nothing of others"
-        relation = "is better than" if lead.shown else "is above"
-        verdict = "real" if lead.shown else "not shown"
+        relation = "is better than" if lead.significant else "is above"
+        verdict = "real" if lead.significant else "not shown"
         return (
             f"{best} {relation} {loser} by {100 * lead.value:.1f} points of mean IoU, "
             f"95 % interval {100 * lead.low:.1f} to {100 * lead.high:.1f}, "
-            f"sign flips in {lead.flips:.1%} of draws: {verdict}"
+            f"sign flips in {lead.sign_flips:.1%} of draws: {verdict}"
         )
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -110,7 +109,7 @@ class Comparison:
             "images": len(self.images),
             "classes": list(self.classes),
             "models": [
-                {"name": name, **self._by_class([number(value) for value in scores])}
+                {"name": name, **self._by_class([json_number(value) for value in scores])}
                 for name, scores in zip(self.models, self.iou(), strict=True)
             ],
             "best": self.models[self.best],
@@ -129,7 +128,9 @@ class Comparison:
 
 
 def rank_models(
-    models: tuple[str, ...], scored: ImageCounts, notes: Sequence[str] = ()
+    models: tuple[str, ...],
+    scored: ImageCounts,
+    notes: Sequence[str] = (),
 ) -> Comparison:
     """Rank the models by mean IoU and compare each with the best; `notes` come after those on the
     intervals.
@@ -139,12 +140,15 @@ def rank_models(
     counts = scored.counts
     if not counts[:, :, 1].any():
         raise DataError(f"every pixel of {scored.split} is void: there is nothing to compare")
-    means = scores_from_counts(counts.sum(1))[:, 0]
+    pooled = counts.sum(1)  # (M, 3, C): mean IoU of all pixels, not the mean over images
+    means = scores_from_counts(pooled)[:, 0]
     best = int(means.argmax())
     ranked = np.argsort(-means, kind="stable").tolist()
     losers = [model for model in ranked if model != best]
     # each against the best alone, not all pairs: fewer comparisons, narrower intervals
-    behind = {model: paired(counts[[best, model]], comparisons=len(losers)) for model in losers}
+    behind = {
+        model: paired_bootstrap(counts[[best, model]], comparisons=len(losers)) for model in losers
+    }
     return Comparison(
         models,
         scored.classes,
@@ -186,17 +190,17 @@ def _format_difference(lead: Difference) -> str:
     """How far behind, in points, with the interval; empty where there is none."""
     if math.isnan(lead.low):
         return ""
-    doubt = "" if lead.shown else " not shown"
+    doubt = "" if lead.significant else " not shown"
     return f", {-100 * lead.value:+.1f} ({-100 * lead.high:+.1f} to {-100 * lead.low:+.1f}){doubt}"
 
 
 def _as_dicts(leads: Sequence[Difference]) -> list[dict[str, object]]:
     return [
         {
-            "difference": number(lead.value),
-            "interval_95": [number(lead.low), number(lead.high)],
-            "draws_of_other_sign": number(lead.flips),
-            "real": lead.shown,
+            "difference": json_number(lead.value),
+            "interval_95": [json_number(lead.low), json_number(lead.high)],
+            "draws_of_other_sign": json_number(lead.sign_flips),
+            "real": lead.significant,
         }
         for lead in leads
     ]

@@ -32,9 +32,9 @@ def training_data_options(model: str | Path | Predictor, **overrides: Any) -> Da
     """
     check_names(overrides, DataOptions)
     header = {name: value for name, value in _header_of(model).items() if name in HEADER_OPTIONS}
-    chosen = {name: value for name, value in overrides.items() if value is not None}
+    explicit = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return DataOptions(**{**header, **chosen})
+        return DataOptions(**{**header, **explicit})
     except TypeError as error:
         raise ModelError(
             f"model {model}: its header says {header} of its data ({error}); copy it again"
@@ -45,11 +45,16 @@ def _header_of(model: str | Path | Predictor) -> Mapping[str, Any]:
     if isinstance(model, Predictor):
         return model.reading
     path = Path(model)
-    return {} if path.suffix == ".json" else read_any_header(path).reading
+    if path.suffix == ".json":  # scores, which hold no options
+        return {}
+    return read_any_header(path).reading
 
 
 def drop_broken_pairs(
-    dataset: DataSet, split: str, options: DataOptions, progress: Progress
+    dataset: DataSet,
+    split: str,
+    options: DataOptions,
+    progress: Progress,
 ) -> DataSet:
     """`dataset`; where `options` skip broken pairs, without those of `split`: each is read, and a
     line names what is left out. Raises as `scan_split`.

@@ -21,14 +21,14 @@ from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_o
 from pixelwise.evaluation.label_issue_list import (
     COLUMNS,
     IMAGE_COLUMNS,
+    ImageIssue,
     LabelIssueList,
-    LocatedIssue,
 )
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
-from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline
+from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline_region
 from pixelwise.models.checkpoint import model_path
 from pixelwise.progress import Progress
 from pixelwise.reports.gallery import encode_panel, join_panels, write_gallery
@@ -80,6 +80,7 @@ def find_label_issues(
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or training_data_options(predictor, **reading)
     dataset = open_dataset(data, options)
+    # A predictor does not say which file it comes from.
     trained_on = not isinstance(model, Predictor) and _was_trained_on(Path(model), dataset)
     splits = _choose_splits(dataset, split, trained_on)
     for name in splits:
@@ -129,7 +130,9 @@ def _choose_splits(dataset: DataSet, split: str | None, trained_on: bool) -> lis
     if split:
         return [split]
     held_out = [name for name in dataset.splits if name != "train"]
-    return held_out if trained_on and held_out else list(dataset.splits)
+    if trained_on and held_out:
+        return held_out
+    return list(dataset.splits)
 
 
 class _Search:
@@ -144,7 +147,7 @@ class _Search:
         self._predictor = predictor
         self._dataset = dataset
         self._top = top
-        self._issues: list[LocatedIssue] = []
+        self._issues: list[ImageIssue] = []
         self._shown: list[tuple[float, int, Panels]] = []  # a heap, the least suspect first
 
     def search_splits(self, splits: Sequence[str], progress: Progress) -> int:
@@ -166,18 +169,26 @@ class _Search:
         probabilities = prediction.scores["probabilities"][self._channels]  # (C, H, W)
         for issue in find_suspect_regions(labels, probabilities):
             rank = (issue.score, -len(self._issues))  # of equal scores the first stays
-            if len(self._shown) < self._top or rank > self._shown[0][:2]:
+            if self._is_shown(rank):
                 panels = self._draw(issue, prediction.rgb, labels, predicted)
                 heapq.heappush(self._shown, (*rank, panels))
             if len(self._shown) > self._top:
                 heapq.heappop(self._shown)
             # masks of thousands of issues would be as large as the data set
             without_mask = replace(issue, mask=np.empty((0, 0), bool))
-            self._issues.append(LocatedIssue(pair, split, without_mask))
+            self._issues.append(ImageIssue(pair, split, without_mask))
 
-    def ranked_issues(self) -> tuple[LocatedIssue, ...]:
+    def _is_shown(self, rank: tuple[float, int]) -> bool:
+        """Whether it is among the `top` so far: pictures of others are not drawn."""
+        if len(self._shown) < self._top:
+            return True
+        score, number, _ = self._shown[0]
+        return rank > (score, number)
+
+    def ranked_issues(self) -> tuple[ImageIssue, ...]:
         """All issues, the most suspect first."""
-        return tuple(sorted(self._issues, key=lambda located: -located.issue.score))
+        ranked = sorted(self._issues, key=lambda item: -item.issue.score)
+        return tuple(ranked)
 
     def pictures(self) -> list[Panels]:
         """Of the first `top` of `ranked_issues`."""
@@ -189,17 +200,17 @@ class _Search:
         """
         classes = self.class_match.classes
         window = _window_around(issue)
-        tinted = [
-            paint(rgb[window], ids[window], classes.palette, 0.6) for ids in (labels, predicted)
-        ]
-        pictures = [rgb[window].copy(), *tinted]
-        ring = outline(issue, labels.shape)[window]
+        pictures = [rgb[window].copy()]
+        for ids in (labels, predicted):
+            tinted = paint(rgb[window], ids[window], classes.palette, 0.6)
+            pictures.append(tinted)
+        ring = outline_region(issue, labels.shape)[window]
         for picture in pictures:
             picture[ring] = _OUTLINE_COLOUR
         captions = (
             "image",
             f"label: {classes.names[issue.label]}",
-            f"prediction: {classes.names[issue.looks]}",
+            f"prediction: {classes.names[issue.predicted]}",
         )
         jpegs = [encode_panel(picture, _PANEL_SIDE) for picture in pictures]
         return tuple(zip(captions, jpegs, strict=True))
@@ -214,21 +225,18 @@ def _window_around(issue: LabelIssue) -> tuple[slice, slice]:
 
 
 def _write_results(
-    out: Path, issues: LabelIssueList, pictures: Sequence[Panels], dataset: DataSet
+    out: Path,
+    issues: LabelIssueList,
+    pictures: Sequence[Panels],
+    dataset: DataSet,
 ) -> None:
     rows = issues.rows()
     _write_csv(out / "suspects.csv", COLUMNS, rows)
     _write_csv(out / "images.csv", IMAGE_COLUMNS, issues.by_image())
-    samples = []
-    for row, panels in zip(rows, pictures, strict=False):
-        rank, image, split, *_, area, label, looks_like, confidence, score = row
-        with atomic(out / "crops" / f"{rank:03}_{Path(str(image)).stem}.jpg") as draft:
-            draft.write_bytes(join_panels(panels))
-        title = (
-            f"{rank}. {split}/{image}: labelled {label}, looks like {looks_like} ({confidence}), "
-            f"{area} pixels, score {score}"
-        )
-        samples.append(Sample(title, panels))
+    # Pictures end after the first `top` rows.
+    samples = [
+        _write_crop(out / "crops", row, panels) for row, panels in zip(rows, pictures, strict=False)
+    ]
     regions = f"{len(rows):,} in suspects.csv, {len(samples)} shown; images.csv ranks the images"
     write_gallery(
         out / "suspects.html",
@@ -242,17 +250,34 @@ def _write_results(
     )
 
 
+def _write_crop(folder: Path, row: Sequence[object], panels: Panels) -> Sample:
+    """A region's picture, as a file and as a sample of the page."""
+    rank, image, split, *_, area, label, looks_like, confidence, score = row
+    stem = Path(str(image)).stem
+    with atomic(folder / f"{rank:03}_{stem}.jpg") as draft:
+        draft.write_bytes(join_panels(panels))
+    title = (
+        f"{rank}. {split}/{image}: labelled {label}, looks like {looks_like} ({confidence}), "
+        f"{area} pixels, score {score}"
+    )
+    return Sample(title, panels)
+
+
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with atomic(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def _write_for_editor(
-    folder: Path, editor: str, dataset: DataSet, issues: Sequence[LocatedIssue], progress: Progress
+    folder: Path,
+    editor: str,
+    dataset: DataSet,
+    issues: Sequence[ImageIssue],
+    progress: Progress,
 ) -> None:
     """The images of `issues`, the most suspect first, with all their labels."""
-    splits: dict[str, dict[Pair, None]] = {}
-    for located in issues:
-        splits.setdefault(located.split, {})[located.pair] = None
+    splits: dict[str, dict[Pair, None]] = {}  # dicts keep the order and drop repetitions
+    for item in issues:
+        splits.setdefault(item.split, {})[item.pair] = None
     suspect = {split: tuple(pairs) for split, pairs in splits.items()}
     write_dataset(replace(dataset, splits=suspect), folder, to=editor, progress=progress)

@@ -14,7 +14,7 @@ IMAGE_COLUMNS = ("image", "split", "worst_score", "regions")
 
 
 @dataclass(frozen=True)
-class LocatedIssue:
+class ImageIssue:
     """A label issue, without its mask, and the image it is in."""
 
     pair: Pair
@@ -28,25 +28,25 @@ class LabelIssueList:
     `images` is the number searched.
     """
 
-    issues: tuple[LocatedIssue, ...]
+    issues: tuple[ImageIssue, ...]
     classes: Classes
     images: int
     notes: tuple[str, ...]
 
     def rows(self) -> list[tuple[object, ...]]:
         """COLUMNS of each issue."""
-        return [self._row(rank, located) for rank, located in enumerate(self.issues, 1)]
+        return [self._row(rank, item) for rank, item in enumerate(self.issues, 1)]
 
-    def _row(self, rank: int, located: LocatedIssue) -> tuple[object, ...]:
-        issue = located.issue
+    def _row(self, rank: int, item: ImageIssue) -> tuple[object, ...]:
+        issue = item.issue
         return (
             rank,
-            located.pair.image.name,
-            located.split,
+            item.pair.image.name,
+            item.split,
             *issue.box,
             issue.area,
             self.classes.names[issue.label],
-            self.classes.names[issue.looks],
+            self.classes.names[issue.predicted],
             f"{issue.confidence:.4f}",
             f"{issue.score:.3f}",
         )
@@ -54,7 +54,11 @@ class LabelIssueList:
     def by_image(self) -> list[tuple[object, ...]]:
         """IMAGE_COLUMNS of the images that have any issue, by their worst one."""
         scores: dict[tuple[str, str], list[float]] = {}
-        for located in self.issues:
-            image = (located.pair.image.name, located.split)
-            scores.setdefault(image, []).append(located.issue.score)
-        return [(*image, f"{values[0]:.3f}", len(values)) for image, values in scores.items()]
+        for item in self.issues:
+            image = (item.pair.image.name, item.split)
+            scores.setdefault(image, []).append(item.issue.score)
+        # Issues are ranked: the first score of an image is its highest, and images come in order.
+        rows = list[tuple[object, ...]]()
+        for (name, split), values in scores.items():
+            rows.append((name, split, f"{values[0]:.3f}", len(values)))
+        return rows

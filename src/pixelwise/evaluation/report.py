@@ -1,14 +1,14 @@
 """The pages of a run and of an evaluation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.inference.predictor import Predictor
-from pixelwise.reports.page import Setting, write_report
+from pixelwise.reports.report_page import Setting, write_report
 from pixelwise.reports.samples import Gallery, draw_sample
 
 # Pictures shown of the lowest mean IoU, and as many of the highest.
@@ -16,7 +16,10 @@ SAMPLES = 4
 
 
 def write_evaluation_page(
-    path: Path, evaluation: Evaluation, model: Predictor, dataset: DataSet
+    path: Path,
+    evaluation: Evaluation,
+    model: Predictor,
+    dataset: DataSet,
 ) -> None:
     """Write the page of an evaluation of `model` on one split of `dataset`."""
     split = evaluation.split
@@ -61,7 +64,10 @@ def write_run_page(
 
 
 def _make_gallery(
-    evaluation: Evaluation, model: Predictor, dataset: DataSet, pairs: Sequence[Pair]
+    evaluation: Evaluation,
+    model: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
 ) -> Gallery:
     """The images of the lowest, then those of the highest mean IoU of their own."""
     match = evaluation.class_match
@@ -78,7 +84,10 @@ def _make_gallery(
 
 def _choose_images(evaluation: Evaluation) -> dict[str, float]:
     """Mean IoU by name of the worst and the best images, once each where there are few."""
-    rated = [(name, value) for name, value in evaluation.by_image if not math.isnan(value)]
+    rated = []
+    for name, mean_iou in evaluation.by_image:
+        if not math.isnan(mean_iou):  # an image that is all void
+            rated.append((name, mean_iou))
     return dict([*rated[:SAMPLES], *rated[-SAMPLES:]])
 
 
@@ -87,7 +96,6 @@ def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     epochs = record["result"]["epochs"]
     scale = record["result"]["scale"]
     data = record["data"]
-    machine = record["machine"]
     splits = ", ".join(f"{split} {count}" for split, count in data["images"].items())
     facts = [
         (
@@ -103,12 +111,13 @@ def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Training time", f"{best['seconds'] / 60:.1f} minutes to the best epoch"),
         ("Data", f"{data['root']} ({data['format']}; {splits} images)"),
         ("Classes", ", ".join(data["classes"])),
-        (
-            "Machine",
-            f"{machine['platform']}; cores {machine['cores']}, threads {machine['threads']}",
-        ),
+        ("Machine", _describe_machine(record["machine"])),
         ("Begun", record["started"]),
     ]
+
+
+def _describe_machine(machine: Mapping[str, Any]) -> str:
+    return f"{machine['platform']}; cores {machine['cores']}, threads {machine['threads']}"
 
 
 def _list_settings(record: dict[str, Any]) -> list[Setting]:

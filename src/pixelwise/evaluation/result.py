@@ -18,7 +18,7 @@ from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import PerImage
 from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
-from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, number
+from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, json_number
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.reports.score_summary import ScoreSummary
 
@@ -87,15 +87,16 @@ class MetricAccumulator:
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
+        calibrated = None
+        if self.temperature is not None:
+            calibrated = self.calibrated.as_dict()
         return {
             **self.boundary.as_dict(names),
             "errors_near_borders": self.near_borders.rows(),
             "regions_by_size": self.by_size.rows(),
             "calibration": self.reliability.as_dict(),
             "temperature": self.temperature,
-            "calibration_at_temperature": None
-            if self.temperature is None
-            else self.calibrated.as_dict(),
+            "calibration_at_temperature": calibrated,
         }
 
 
@@ -152,8 +153,10 @@ class Evaluation:
         return {
             **self.scores.as_dict(names),
             **self.metrics.as_dict(names),
-            "mean_iou_95": [number(bound) for bound in self.mean_iou_interval],
-            "iou_95": {name: [number(bound) for bound in bounds] for name, bounds in intervals},
+            "mean_iou_95": [json_number(bound) for bound in self.mean_iou_interval],
+            "iou_95": {
+                name: [json_number(bound) for bound in bounds] for name, bounds in intervals
+            },
             "mean_iou_by_image": [
                 self._image_as_dict(name, mean_iou) for name, mean_iou in self.by_image
             ],
@@ -163,11 +166,12 @@ class Evaluation:
 
     def _image_as_dict(self, name: str, mean_iou: float) -> dict[str, object]:
         counts = dict(zip(PER_IMAGE, self.counts[name].tolist(), strict=True))
-        return {"image": name, "mean_iou": number(mean_iou), **counts}
+        return {"image": name, "mean_iou": json_number(mean_iou), **counts}
 
     def write_json(self, path: Path) -> None:
         """Write `as_dict` as a JSON file, each list of whole numbers on one line."""
         text = json.dumps(self.as_dict(), indent=2)
+        # One number a line would make most of the file white space.
         text = re.sub(r"\[[\s\d,]+\]", lambda numbers: "".join(numbers[0].split()), text)
         write_text(path, text + "\n")
 
@@ -177,5 +181,6 @@ def _scaled_confidence(logits: NDArray[np.float16], temperature: float) -> NDArr
     parts = []
     for top in range(0, logits.shape[1], _ROWS_AT_ONCE):
         rows = logits[:, top : top + _ROWS_AT_ONCE].astype(np.float32)
-        parts.append(read_labels(rows / np.float32(temperature))[1])
+        _, confidence = read_labels(rows / np.float32(temperature))
+        parts.append(confidence)
     return np.concatenate(parts)

@@ -1,9 +1,10 @@
 """A model against a data set: one pooled confusion matrix over whole images."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.open_dataset import open_dataset
@@ -17,7 +18,49 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import bootstrap
+from pixelwise.metrics.confusion import Figures
 from pixelwise.progress import Progress
+
+
+@dataclass(frozen=True)
+class ScoringTask:
+    """How the images of a split are scored, whoever does it."""
+
+    split: str
+    read_labels: Callable[[Path], Array]
+    classes: ClassMatch
+    temperature: float | None
+
+
+class ScoringExecutor(Protocol):
+    """Measures images: in this process or on a cluster."""
+
+    def measure(
+        self,
+        predictor: Predictor,
+        task: ScoringTask,
+        pairs: Sequence[Pair],
+        *,
+        progress: Progress,
+    ) -> Iterator[MetricAccumulator]:
+        """The metrics of each pair, in the order of the pairs."""
+
+
+class LocalExecutor:
+    """One image after another in this process."""
+
+    def measure(
+        self,
+        predictor: Predictor,
+        task: ScoringTask,
+        pairs: Sequence[Pair],
+        *,
+        progress: Progress,
+    ) -> Iterator[MetricAccumulator]:
+        """As `ScoringExecutor.measure`."""
+        what = f"evaluating {task.split}"
+        for pair in progress.track(pairs, what=what, total=len(pairs)):
+            yield evaluate_image(predictor, task, pair)
 
 
 def evaluate(
@@ -28,7 +71,7 @@ def evaluate(
     options: DataOptions | None = None,
     report: str | Path | None = None,
     temperature: float | None = None,
-    scorer: Callable[..., Evaluation] | None = None,
+    executor: ScoringExecutor | None = None,
     progress: Progress | None = None,
     **reading: Any,
 ) -> Evaluation:
@@ -40,8 +83,8 @@ def evaluate(
     name: the model is scored on those it knows, all other pixels are void, and the notes say so.
     With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also
     measured how well calibrated the model is when its logits are divided by it (see
-    `find_temperature`). `scorer` does the work in place of `score`. Raises ModelError where no
-    class is shared.
+    `find_temperature`). `executor` measures the images, by default in this process. Raises
+    ModelError where no class is shared.
     """
     progress = progress or Progress()
     predictor = model if isinstance(model, Predictor) else load(model)
@@ -52,10 +95,17 @@ def evaluate(
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
     pairs = dataset.pairs(split)
-    result = (scorer or score)(
-        predictor, dataset, pairs, split=split, temperature=temperature, progress=progress
+    result = score(
+        predictor,
+        dataset,
+        pairs,
+        split=split,
+        temperature=temperature,
+        executor=executor,
+        progress=progress,
     )
     if report is not None:
+        # Beside the page, as `compare` reads what the page cannot hold.
         result.write_json(Path(report) / "scores.json")
         write_evaluation_page(Path(report) / "report.html", result, predictor, dataset)
     return result
@@ -68,19 +118,24 @@ def score(
     *,
     split: str,
     temperature: float | None = None,
+    executor: ScoringExecutor | None = None,
     progress: Progress,
 ) -> Evaluation:
     """As `evaluate`, on `pairs` of an open data set, which are called `split`."""
     classes = log_class_match(predictor.classes, dataset, pairs, split, progress)
-    results = (
-        evaluate_image(predictor, dataset.read_labels, classes, temperature, pair) for pair in pairs
-    )
-    tracked = progress.track(results, what=f"evaluating {split}", total=len(pairs))
-    return summarize(tracked, classes, split, [pair.name for pair in pairs])
+    task = ScoringTask(split, dataset.read_labels, classes, temperature)
+    executor = executor or LocalExecutor()
+    measures = executor.measure(predictor, task, pairs, progress=progress)
+    names = [pair.name for pair in pairs]
+    return summarize(measures, classes, split, names)
 
 
 def log_class_match(
-    model: Classes, dataset: DataSet, pairs: Sequence[Pair], split: str, progress: Progress
+    model: Classes,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    split: str,
+    progress: Progress,
 ) -> ClassMatch:
     """The classes that count, logged with those that do not. Raises ModelError as
     `match_classes`.
@@ -92,44 +147,58 @@ def log_class_match(
     return classes
 
 
-def evaluate_image(
-    predictor: Predictor,
-    read_labels: Callable[[Path], Array],
-    classes: ClassMatch,
-    temperature: float | None,
-    pair: Pair,
-) -> MetricAccumulator:
-    """The metrics of one image, whose mask `read_labels` reads. Raises ImageError where one cannot
-    be read or sizes differ.
+def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> MetricAccumulator:
+    """The metrics of one image, whose mask the task's `read_labels` reads. Raises ImageError where
+    one cannot be read or sizes differ.
     """
-    prediction = predictor.predict(pair.image, scores=None if temperature is None else "logits")
-    truth = classes.truth(read_labels, pair, prediction.labels.shape)
-    metrics = MetricAccumulator.create(len(classes.classes), temperature)
+    classes = task.classes
+    # Logits take 2 bytes a class and pixel: they are only asked for where they are used.
+    scores = None if task.temperature is None else "logits"
+    prediction = predictor.predict(pair.image, scores=scores)
+    truth = classes.truth(task.read_labels, pair, prediction.labels.shape)
+    metrics = MetricAccumulator.create(len(classes.classes), task.temperature)
     metrics.update(truth, classes.from_model[prediction.labels], prediction)
     return metrics
 
 
 def summarize(
-    results: Iterable[MetricAccumulator], classes: ClassMatch, split: str, names: Sequence[str]
+    results: Iterable[MetricAccumulator],
+    classes: ClassMatch,
+    split: str,
+    names: Sequence[str],
 ) -> Evaluation:
     """The figures that follow from the metrics of each of the images `names`, in their order.
     Raises DataError where all of them are void.
     """
+    # Merged in order, whoever measured: sums of floats depend on it in their last bits.
     metrics = _merge_all(results)
     if metrics is None or not metrics.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
     mean_interval, class_intervals = bootstrap(metrics.images)
     by_image = zip(names, metrics.images.mean_iou().tolist(), strict=True)
+    worst_first = sorted(by_image, key=_rank_image)
+    low, high = mean_interval
     return Evaluation(
         metrics.confusion.scores(),
         classes,
         split,
         metrics,
-        mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
-        iou_intervals=tuple((float(low), float(high)) for low, high in class_intervals.T),
-        by_image=tuple(sorted(by_image, key=lambda image: (math.isnan(image[1]), image[1]))),
+        mean_iou_interval=(float(low), float(high)),
+        iou_intervals=_as_pairs(class_intervals),
+        by_image=tuple(worst_first),
         counts=dict(zip(names, metrics.images.counts(), strict=True)),
     )
+
+
+def _as_pairs(intervals: Figures) -> tuple[tuple[float, float], ...]:
+    """Low and high by class, of (2, C)."""
+    return tuple((float(low), float(high)) for low, high in intervals.T)
+
+
+def _rank_image(image: tuple[str, float]) -> tuple[bool, float]:
+    """By mean IoU; images without any, all void, come last."""
+    _, mean_iou = image
+    return math.isnan(mean_iou), mean_iou
 
 
 def _merge_all(results: Iterable[MetricAccumulator]) -> MetricAccumulator | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import read_labels
 from pixelwise.datasets.open_dataset import open_dataset
-from pixelwise.datasets.types import DataOptions
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
 from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.evaluation.class_match import ClassMatch
@@ -21,9 +21,8 @@ from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_o
 from pixelwise.evaluation.scoring import log_class_match
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
+from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
-from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.progress import Progress
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -90,7 +89,26 @@ def tune_inference(
     pairs = evenly_spaced(dataset.pairs(split))
     classes = log_class_match(model.classes, dataset, pairs, split, progress)
     settings = _list_settings()
-    per_setting = [PerImage(len(classes.classes)) for _ in settings]
+    counts = _count_pixels(model, dataset, pairs, classes, settings, split, progress)
+    if not counts.sum():
+        raise DataError(
+            f"no pixel of {split} can be scored: they are void, or their images too large"
+        )
+    return list(_select_worthwhile(settings, counts))
+
+
+def _count_pixels(
+    model: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    classes: ClassMatch,
+    settings: Sequence[_Setting],
+    split: str,
+    progress: Progress,
+) -> Counts:
+    """By setting and image, as PerImage counts, (M, N, 3, C)."""
+    size = len(classes.classes)
+    per_setting = [PerImage(size) for _ in settings]
     what = f"trying {len(settings)} settings on {split}"
     for pair in progress.track(pairs, what=what, total=len(pairs)):
         rgb = read_rgb(pair.image)
@@ -103,14 +121,10 @@ def tune_inference(
         truth = classes.truth(dataset.read_labels, pair, rgb.shape[:2])
         predictions = _predict_with_each(model, rgb, classes, settings)
         for per_image, labels in zip(per_setting, predictions, strict=True):
-            matrix = ConfusionMatrix(len(classes.classes))
-            per_image.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
-    counts = np.stack([per_image.counts() for per_image in per_setting])  # (M, N, 3, C)
-    if not counts.sum():
-        raise DataError(
-            f"no pixel of {split} can be scored: they are void, or their images too large"
-        )
-    return list(_select_worthwhile(settings, counts))
+            matrix = ConfusionMatrix(size)
+            counts = matrix.update(torch.from_numpy(truth), torch.from_numpy(labels))
+            per_image.add(counts)
+    return np.stack([per_image.counts() for per_image in per_setting])
 
 
 def _logits_bytes(model: Predictor, rgb: Array) -> int:
@@ -129,28 +143,37 @@ def _list_settings() -> list[_Setting]:
 
 
 def _predict_with_each(
-    model: Predictor, rgb: Array, classes: ClassMatch, settings: Sequence[_Setting]
+    model: Predictor,
+    rgb: Array,
+    classes: ClassMatch,
+    settings: Sequence[_Setting],
 ) -> Iterator[Array]:
     """Labels (H, W) of one image by each setting, in the shared classes."""
-    logits = {
-        (scale, mirrored): _predict_logits(model, rgb, scale, mirrored=mirrored)
-        for scale, mirrored in product(SCALES, (False, True))
-    }
+    # Each version is computed once and shared by all settings that average it.
+    logits = {}
+    for scale, mirrored in product(SCALES, (False, True)):
+        logits[scale, mirrored] = _predict_logits(model, rgb, scale, mirrored=mirrored)
     for scales, tta in settings:
         mirrors = (False, True) if tta else (False,)
         parts = [logits[key] for key in product(scales, mirrors)]
-        labels, _ = read_labels(np.sum(parts, axis=0, dtype=np.float32))
+        total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)  # (C, H, W)
+        labels, _ = read_labels(total)
         yield classes.from_model[labels]
 
 
 def _predict_logits(
-    model: Predictor, rgb: Array, scale: float, *, mirrored: bool
+    model: Predictor,
+    rgb: Array,
+    scale: float,
+    *,
+    mirrored: bool,
 ) -> NDArray[np.float16]:
     """(C, H, W)."""
-    if not mirrored:
-        return model.predict(rgb, scales=(scale,), scores="logits").scores["logits"]
-    flipped = np.ascontiguousarray(rgb[:, ::-1])
-    return model.predict(flipped, scales=(scale,), scores="logits").scores["logits"][..., ::-1]
+    if mirrored:
+        rgb = np.ascontiguousarray(rgb[:, ::-1])  # PyTorch takes no negative strides
+    prediction = model.predict(rgb, scales=(scale,), scores="logits")
+    logits = prediction.scores["logits"]
+    return logits[..., ::-1] if mirrored else logits
 
 
 def _select_worthwhile(settings: Sequence[_Setting], counts: Counts) -> Iterator[InferenceSetting]:
@@ -158,16 +181,19 @@ def _select_worthwhile(settings: Sequence[_Setting], counts: Counts) -> Iterator
     means = scores_from_counts(counts.sum(1))[:, 0].tolist()
     plain = settings.index(_PLAIN)
     best = -1.0
-    by_work = sorted(
-        range(len(settings)), key=lambda index: (_relative_work(*settings[index]), -means[index])
-    )
-    for index in by_work:
+
+    def rank(index: int) -> tuple[float, float]:
+        # Of settings that cost the same the best comes first, or a worse one would be named too.
+        return _relative_work(*settings[index]), -means[index]
+
+    for index in sorted(range(len(settings)), key=rank):
         if index == plain or means[index] >= best + MIN_GAIN:
             best = max(best, means[index])
             scales, tta = settings[index]
-            gain, _ = paired(counts[[index, plain]])
+            gain, _ = paired_bootstrap(counts[[index, plain]])
             yield InferenceSetting(scales, tta, means[index], gain)
 
 
 def _relative_work(scales: tuple[float, ...], tta: bool) -> float:
-    return sum(scale**2 for scale in scales) * (2 if tta else 1)
+    passes = 2 if tta else 1
+    return sum(scale**2 for scale in scales) * passes

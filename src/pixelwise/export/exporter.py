@@ -149,15 +149,24 @@ def _compare(
     seconds = 0.0
     torch_seconds = 0.0
     for picture in pictures:
-        rgb = np.ascontiguousarray(picture.transpose(2, 0, 1))[None]  # (1, 3, H, W)
+        rgb = _as_batch(picture)
         logits, elapsed = _time_run(exported, rgb)
         expected, torch_elapsed = _time_run(reference, rgb)
         seconds += elapsed
         torch_seconds += torch_elapsed
-        gap = float(np.maximum(gap, np.abs(logits - expected).max()))  # keeps NaN; max does not
-        agreeing += int((logits.argmax(1) == expected.argmax(1)).sum())
-        pixels += rgb.shape[-2] * rgb.shape[-1]
-    return Exported(path, len(pictures), gap, agreeing / pixels, seconds, torch_seconds)
+        largest = np.abs(logits - expected).max()
+        gap = float(np.maximum(gap, largest))  # keeps NaN; max does not
+        agrees = logits.argmax(1) == expected.argmax(1)  # (1, H, W)
+        agreeing += int(agrees.sum())
+        pixels += agrees.size
+    agreement = agreeing / pixels
+    return Exported(path, len(pictures), gap, agreement, seconds, torch_seconds)
+
+
+def _as_batch(picture: Array) -> Pixels:
+    """(1, 3, H, W) of a picture (H, W, 3)."""
+    channels_first = picture.transpose(2, 0, 1)
+    return np.ascontiguousarray(channels_first)[None]
 
 
 def _time_run(runner: Runner, rgb: Pixels) -> tuple[Logits, float]:
@@ -176,7 +185,7 @@ def _read_pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Arra
     if pictures:
         return pictures, "of the run's validation data"
     scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)
-    return [scene], "a drawn scene, as no real ones are at hand; give some with --images"
+    return [scene], "a drawn scene, as there are no real ones; give some with --images"
 
 
 def _read_validation_images(run: Path) -> list[Array]:

@@ -4,6 +4,7 @@ as well.
 
 import contextlib
 import logging
+import math
 import sys
 import tempfile
 import time
@@ -21,7 +22,8 @@ from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
-from pixelwise.inference.backends.sessions import OpenVinoRunner, kept_signal_stack
+from pixelwise.inference.backends.sessions import OpenVinoRunner
+from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
@@ -79,7 +81,7 @@ def export_int8(
         progress.log(f"calibrating on {CALIBRATION_IMAGES} training images at most")
         float_iou, float_seconds = _evaluate_file(float_path, header, data, progress)
         for part, float_layers in PARTS.items():
-            with kept_signal_stack():
+            with keep_signal_stack():
                 network = openvino.Core().read_model(str(float_path))
                 network = _quantise(network, dataset, float_layers)
             write_openvino(int8_path, network, header)
@@ -100,7 +102,7 @@ def _quantise(network: Any, dataset: DataSet, float_layers: Sequence[str]) -> An
     nncf = require_package("nncf")
     nncf.set_log_level(logging.ERROR)
     pairs = dataset.pairs("train")
-    step = -(-len(pairs) // CALIBRATION_IMAGES)
+    step = math.ceil(len(pairs) / CALIBRATION_IMAGES)
     images = [pair.image for pair in pairs[::step]]
     with contextlib.redirect_stdout(sys.stderr):  # its progress is no result
         return nncf.quantize(
@@ -114,7 +116,8 @@ def _quantise(network: Any, dataset: DataSet, float_layers: Sequence[str]) -> An
 
 def _read_pixels(image: Path) -> Pixels:
     """(1, 3, H, W)."""
-    return np.ascontiguousarray(read_rgb(image).transpose(2, 0, 1))[None]
+    channels_first = read_rgb(image).transpose(2, 0, 1)
+    return np.ascontiguousarray(channels_first)[None]
 
 
 def _evaluate_file(

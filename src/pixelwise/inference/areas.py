@@ -36,13 +36,18 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
         table.writerow(COLUMNS)
         table.writerows(earlier_rows)
         for mask in masks:
-            counts, pixel = _of_raster(mask) if mask.suffix == ".tif" else _of_image(mask)
-            for label in np.flatnonzero(counts):
-                name = "void" if label == VOID else names[label]
-                area = "" if pixel is None else f"{counts[label] * pixel:.3f}"
-                table.writerow(
-                    (mask.name, name, counts[label], f"{counts[label] / counts.sum():.6f}", area)
-                )
+            table.writerows(_measure_mask(mask, names))
+
+
+def _measure_mask(mask: Path, names: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
+    """A row for each class that occurs."""
+    counts, pixel = _of_raster(mask) if mask.suffix == ".tif" else _of_image(mask)
+    total = counts.sum()
+    for label in np.flatnonzero(counts):
+        count = counts[label]
+        name = "void" if label == VOID else names[label]
+        area = "" if pixel is None else f"{count * pixel:.3f}"
+        yield mask.name, name, count, f"{count / total:.6f}", area
 
 
 def remove_areas(path: Path) -> None:
@@ -78,12 +83,12 @@ def _escape(name: str) -> str:
 
 def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
     with Image.open(mask) as image:
-        labels = np.asarray(image)  # counted in parts: bincount makes 64-bit numbers of them
-        parts = (
-            np.bincount(labels[top:bottom].ravel(), minlength=256)
-            for top, bottom in _strips(len(labels))
-        )
-        return np.sum(list(parts), axis=0), None
+        labels = np.asarray(image)
+        counts = np.zeros(256, np.int64)
+        # In strips: bincount makes 64-bit numbers of its input.
+        for top, bottom in _strips(len(labels)):
+            counts += np.bincount(labels[top:bottom].ravel(), minlength=256)
+        return counts, None
 
 
 def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
@@ -91,12 +96,16 @@ def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
     with require_package("rasterio").open(mask) as dataset:
         counts = np.zeros(256, np.int64)
         for top, bottom in _strips(dataset.height):
-            counts += np.bincount(
-                dataset.read(1, window=((top, bottom), (0, dataset.width))).ravel(), minlength=256
-            )
+            window = ((top, bottom), (0, dataset.width))
+            labels = dataset.read(1, window=window)
+            counts += np.bincount(labels.ravel(), minlength=256)
         factor = metres(dataset)
-        return counts, None if factor is None else abs(dataset.transform.determinant) * factor**2
+        if factor is None:
+            return counts, None
+        # The determinant is a pixel's area, also of a raster that is turned.
+        return counts, abs(dataset.transform.determinant) * factor**2
 
 
 def _strips(height: int) -> Iterator[tuple[int, int]]:
-    yield from ((top, min(top + _ROWS, height)) for top in range(0, height, _ROWS))
+    for top in range(0, height, _ROWS):
+        yield top, min(top + _ROWS, height)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.image_info import ImageInfos
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import reads_by_window
@@ -139,7 +139,10 @@ class ImageWorker:
             stem = file.path.stem
             with self.output_folder() as folder:
                 paths = result.save(
-                    folder, stem, overlay=options.overlay, confidence=options.confidence
+                    folder,
+                    stem,
+                    overlay=options.overlay,
+                    confidence=options.confidence,
                 )
         names = [path.name for path in paths]
         if options.overlay and f"{stem}_overlay.jpg" not in names:
@@ -162,6 +165,10 @@ class ImageWorker:
                 progress.log(f"{image}: no overlay, as it is read by window")
             with self.output_folder() as folder:
                 mask = predict_raster(
-                    self.predictor, path, folder, choices=self.options, progress=progress
+                    self.predictor,
+                    path,
+                    folder,
+                    choices=self.options,
+                    progress=progress,
                 )
         return Labelled(mask.name, pixels)

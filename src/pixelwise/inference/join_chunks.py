@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import finish_mask, plan_tiles
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster

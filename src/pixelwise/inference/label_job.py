@@ -9,8 +9,8 @@ from pathlib import Path
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.executor import Row
 from pixelwise.inference.manifest import DONE, PART, STOPPED
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.sources import Sources
 from pixelwise.io.images import MAX_PIXELS
@@ -54,7 +54,12 @@ class LabelJob:
         return tuple(_location(image) for image in self.finished)
 
     def run(
-        self, rows: Iterable[Row], class_names: tuple[str, ...], *, what: str, total: int
+        self,
+        rows: Iterable[Row],
+        class_names: tuple[str, ...],
+        *,
+        what: str,
+        total: int,
     ) -> Predictions:
         """Take up the rows of an executor as they come. Raises OutputError where the job cannot
         go on; what is written and recorded stays.
@@ -103,7 +108,7 @@ def check_stopped(row: Row) -> None:
 
 def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
-    images with their pixels, which are looked at where it matters.
+    images with their pixels, which are read where it matters.
     """
     if options.smallest > 1 or "polygons" in options.extras:
         require_package("rasterio.features")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, read_labels, softmax, top_labels
+from pixelwise.classes import VOID, quantize_confidence, read_labels, softmax, top_labels
 from pixelwise.inference.regions import (
     outside_largest_component,
     remove_small_regions,
@@ -64,16 +64,18 @@ class LabelWriter:
         self._score_kind = scores
         self._in_memory = row_height is None
         self._whole = row_height is None or smallest > 1 or bool(largest)
-        held = (height if self._whole else row_height or height, self._width)
-        self._labels = np.empty(held, np.uint8)
+        shape_in_memory = (height if self._whole else row_height or height, self._width)
+        self._labels = np.empty(shape_in_memory, np.uint8)
         self._confidence: Confidence | None = None
         if confidence is not None:
-            self._confidence = np.empty(held, confidence)
+            self._confidence = np.empty(shape_in_memory, confidence)
         # what pixels outside the largest region of their class become, and how sure that is
-        self._second_labels = np.empty(held, np.uint8) if largest else None
-        self._second_confidence = (
-            np.empty(held, confidence) if largest and confidence is not None else None
-        )
+        self._second_labels: Array | None = None
+        self._second_confidence: Confidence | None = None
+        if largest:
+            self._second_labels = np.empty(shape_in_memory, np.uint8)
+            if confidence is not None:
+                self._second_confidence = np.empty(shape_in_memory, confidence)
         self._scores: NDArray[np.float16] | None = None
         if scores:
             self._scores = np.empty((classes, row_height or height, self._width), np.float16)
@@ -118,8 +120,14 @@ class LabelWriter:
 
     def _encode(self, confidence: NDArray[np.float32]) -> Confidence:
         if self._confidence is not None and self._confidence.dtype == np.uint8:
-            return np.rint(confidence * 255).astype(np.uint8)
+            return quantize_confidence(confidence)
         return confidence
+
+    def _clear(self, rows: slice, void: Mask) -> None:
+        """Pixels without data have no label, and a confidence of 0."""
+        self._labels[rows][void] = VOID
+        if self._confidence is not None:
+            self._confidence[rows][void] = 0
 
     def _end_row(self, top: int, height: int) -> None:
         """A row of tiles is complete."""
@@ -127,9 +135,7 @@ class LabelWriter:
         first = top if self._whole else 0
         rows = slice(first, first + height)
         if void is not None:
-            self._labels[rows][void] = VOID
-            if self._confidence is not None:
-                self._confidence[rows][void] = 0
+            self._clear(rows, void)
         if not self._whole:
             # copies, as the next row of tiles takes their place
             confidence = None if self._confidence is None else self._confidence[rows].copy()

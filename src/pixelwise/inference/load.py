@@ -8,7 +8,7 @@ from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
 from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
-    kept_file,
+    cache_file,
     machine_key,
     model_key,
 )
@@ -56,7 +56,12 @@ def load(
     """
     path = Path(model)
     check_load_options(
-        path, device=device, precision=precision, tile=tile, overlap=overlap, runtime=runtime
+        path,
+        device=device,
+        precision=precision,
+        tile=tile,
+        overlap=overlap,
+        runtime=runtime,
     )
     header = read_any_header(path)
     if path.suffix == ".onnx":
@@ -128,7 +133,10 @@ def read_any_header(model: Path) -> Header:
 
 
 def choose_runtime(
-    runtime: str, images: Iterable[str | Path], model: Path, precision: str | None = None
+    runtime: str,
+    images: Iterable[str | Path],
+    model: Path,
+    precision: str | None = None,
 ) -> str:
     """`auto` only where the fastest is known already or there are pixels enough to find out, and
     `torch` otherwise.
@@ -162,7 +170,11 @@ def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
 
 
 def _of_run(
-    path: Path, device: str, precision: str | None, runtime: str, progress: Progress
+    path: Path,
+    device: str,
+    precision: str | None,
+    runtime: str,
+    progress: Progress,
 ) -> Runner:
     """The runner of a model file. PyTorch is imported only where it computes, or where it makes the
     ONNX network.
@@ -187,7 +199,7 @@ def _of_run(
         return torch_runner(precision or "float32")
     if is_new and choose_device(device).type == "cuda":
         return torch_runner(precision or "float32")
-    exported = partial(kept_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
+    exported = partial(cache_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
     if runtime != "auto":
         return _rebuild_if_damaged(exported, partial(_runner, runtime, precision or "float32"))
     candidates = {

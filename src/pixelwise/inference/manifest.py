@@ -103,7 +103,11 @@ class Manifest:
                     folder.mkdir(parents=True, exist_ok=True)
                 # names of files that are no UTF-8 keep their bytes
                 self._file = open(  # noqa: PTH123, SIM115  a path as text; closed by `close`
-                    path, "a", encoding="utf-8", errors="surrogateescape", newline=""
+                    path,
+                    "a",
+                    encoding="utf-8",
+                    errors="surrogateescape",
+                    newline="",
                 )
             self._file.write(text)
             self._file.flush()
@@ -114,7 +118,12 @@ class Manifest:
 
 
 def new_row(
-    image: str, pixels: int | None, state: str, reason: str = "", *, mask: str = ""
+    image: str,
+    pixels: int | None,
+    state: str,
+    reason: str = "",
+    *,
+    mask: str = "",
 ) -> dict[str, Any]:
     """What became of an image, as executors hand it on; seconds and messages may be added."""
     return {

@@ -18,7 +18,6 @@ from pixelwise.inference.manifest import (
     fingerprint_of,
     read_manifest,
 )
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.outputs import (
     RECIPE,
     Recipe,
@@ -26,6 +25,7 @@ from pixelwise.inference.outputs import (
     find_finished,
     result_names,
 )
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.atomic import remove_stale_temp_files
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query
@@ -71,7 +71,11 @@ class OutputFolder:
                 "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
             )
         check_clashes(
-            self._images, self.store.root, self._options, inputs=self.inputs, is_large=is_large
+            self._images,
+            self.store.root,
+            self._options,
+            inputs=self.inputs,
+            is_large=is_large,
         )
         if local is not None and local.exists() and not local.is_dir():
             raise OutputError(f"output folder {local} is a file; choose another --out")

@@ -14,7 +14,7 @@ from typing import Any
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import model_key
 from pixelwise.inference.load import EXPORTED
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import strip_query
 from pixelwise.models.checkpoint import model_path
 

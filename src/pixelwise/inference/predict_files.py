@@ -15,9 +15,9 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.image_worker import ImageWorker, Labelled
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options
 from pixelwise.inference.manifest import DONE, FAILED, new_row
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
 from pixelwise.inference.outputs import Recipe
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import class_ids
@@ -129,7 +129,10 @@ def _pixels(image: str, infos: ImageInfos) -> int | None:
 
 
 def _check_memory(
-    predictor: Predictor, images: Sequence[str], options: PredictOptions, infos: ImageInfos
+    predictor: Predictor,
+    images: Sequence[str],
+    options: PredictOptions,
+    infos: ImageInfos,
 ) -> None:
     """Raises ConfigError where a large image does not fit the memory allowed."""
     if predictor.max_memory is None:

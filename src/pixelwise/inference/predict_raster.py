@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.label_writer import Confidence, LabelWriter, Mask
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
 from pixelwise.inference.raster_files import STRIP, Files, open_files
@@ -111,7 +111,11 @@ class RasterRows:
     """Rows of labels that go to the files of a raster, or of a chunk of it."""
 
     def __init__(
-        self, picture: RasterPicture, plan: TilePlan, choices: PredictOptions, files: Files
+        self,
+        picture: RasterPicture,
+        plan: TilePlan,
+        choices: PredictOptions,
+        files: Files,
     ) -> None:
         self.seams = Seams(plan)
         self._picture = picture
@@ -143,7 +147,11 @@ class RasterRows:
 
 
 def finish_mask(
-    path: Path, classes: Classes, choices: PredictOptions, seams: Seams, progress: Progress
+    path: Path,
+    classes: Classes,
+    choices: PredictOptions,
+    seams: Seams,
+    progress: Progress,
 ) -> None:
     """What is made of a whole mask."""
     if "seams" in choices.extras:
@@ -166,7 +174,9 @@ def check_fits_memory(predictor: Predictor, source: Path, choices: PredictOption
 
 
 def _check_and_plan(
-    predictor: Predictor, picture: RasterPicture, choices: PredictOptions
+    predictor: Predictor,
+    picture: RasterPicture,
+    choices: PredictOptions,
 ) -> tuple[TilePlan, int]:
     if choices.needs_whole:
         check_region_size(picture.height, picture.width, MAX_PIXELS)
@@ -174,7 +184,10 @@ def _check_and_plan(
 
 
 def plan_tiles(
-    predictor: Predictor, height: int, width: int, choices: PredictOptions
+    predictor: Predictor,
+    height: int,
+    width: int,
+    choices: PredictOptions,
 ) -> tuple[TilePlan, int]:
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
     classes = len(predictor.classes)
@@ -193,7 +206,12 @@ def plan_tiles(
 
 
 def fit_plan_to_memory(
-    plan: TilePlan, classes: int, max_memory: int | None, *, copies: float = 1, row_bytes: int = 0
+    plan: TilePlan,
+    classes: int,
+    max_memory: int | None,
+    *,
+    copies: float = 1,
+    row_bytes: int = 0,
 ) -> TilePlan:
     """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError
     where none does.

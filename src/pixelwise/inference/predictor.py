@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import Classes, Colour
+from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
 from pixelwise.inference.label_writer import LabelWriter, MemoryRows
 from pixelwise.inference.regions import class_ids
@@ -66,7 +66,12 @@ class Result:
         return buffer.getvalue()
 
     def save(
-        self, folder: str | Path, stem: str, *, overlay: bool = False, confidence: bool = False
+        self,
+        folder: str | Path,
+        stem: str,
+        *,
+        overlay: bool = False,
+        confidence: bool = False,
     ) -> list[Path]:
         """Write STEM.png (palette PNG of class ids), if asked STEM_overlay.jpg and
         STEM_confidence.png (255 = sure).
@@ -84,12 +89,15 @@ class Result:
             write_image(written[-1], np.asarray(painted))
         if confidence:
             written.append(Path(folder) / f"{stem}_confidence.png")
-            write_image(written[-1], np.rint(self.confidence * 255).astype(np.uint8))
+            write_image(written[-1], quantize_confidence(self.confidence))
         for kind, scores in self.scores.items():
             written.append(Path(folder) / f"{stem}_{kind}.npz")
             with atomic(written[-1]) as temp_path:
                 np.savez_compressed(
-                    temp_path, allow_pickle=False, **{kind: scores}, classes=np.array(self.classes)
+                    temp_path,
+                    allow_pickle=False,
+                    **{kind: scores},
+                    classes=np.array(self.classes),
                 )
         return written
 
@@ -119,7 +127,11 @@ class Predictor:
                 f"max_memory {max_memory}: give a number above 0, or none for what is usual"
             )
         TilePlan(
-            1, 1, tile, overlap, weights
+            1,
+            1,
+            tile,
+            overlap,
+            weights,
         )  # refuses now what would be refused at the first image
         self.runner = runner
         self.classes = classes
@@ -180,7 +192,11 @@ class Predictor:
         )
 
     def always(
-        self, *, tta: bool = False, scales: Sequence[float] = (), largest: Sequence[str] = ()
+        self,
+        *,
+        tta: bool = False,
+        scales: Sequence[float] = (),
+        largest: Sequence[str] = (),
     ) -> Self:
         """The same model whose every prediction is as `predict` gives it with these; ConfigError as
         there.

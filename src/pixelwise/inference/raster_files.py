@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
 from pixelwise.errors import OutputError
-from pixelwise.inference.options import PredictOptions
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.atomic import atomic
 from pixelwise.optional import require_package
 

@@ -44,7 +44,10 @@ def remove_small_regions(labels: Array, smallest: int) -> Array:
     ):  # no region is large enough to take another's place
         return labels
     sieved: Array = require_package("rasterio.features").sieve(
-        labels, smallest, mask=labels != VOID, connectivity=4
+        labels,
+        smallest,
+        mask=labels != VOID,
+        connectivity=4,
     )
     return sieved
 
@@ -85,13 +88,16 @@ def outside_largest_component(labels: Array, classes: Sequence[int]) -> NDArray[
     outside = np.zeros(labels.shape, bool)
     for label in classes:
         regions, count = ndimage.label(labels == label)
+        if count < 2:
+            continue
         strips = [slice(first, first + _ROWS) for first in range(0, len(labels), _ROWS)]
-        sizes = sum(
-            (np.bincount(regions[s].ravel(), minlength=count + 1) for s in strips),
-            np.zeros(count + 1, int),
-        )
-        for strip in strips if count > 1 else ():
-            outside[strip] |= (regions[strip] > 0) & (regions[strip] != 1 + sizes[1:].argmax())
+        sizes = np.zeros(count + 1, int)  # of what is no region, too
+        for strip in strips:
+            sizes += np.bincount(regions[strip].ravel(), minlength=count + 1)
+        largest = 1 + sizes[1:].argmax()
+        for strip in strips:
+            part = regions[strip]
+            outside[strip] |= (part > 0) & (part != largest)
     return outside
 
 
@@ -106,7 +112,9 @@ def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]
     Pixel (0, 0) reaches from (0, 0) to (1, 1). Raises ConfigError without rasterio.
     """
     regions = require_package("rasterio.features").shapes(
-        labels, mask=labels != VOID, connectivity=4
+        labels,
+        mask=labels != VOID,
+        connectivity=4,
     )
     yield from ((int(value), outline["coordinates"]) for outline, value in regions)
 
@@ -140,7 +148,9 @@ def _has_degrees(dataset: Any) -> bool:
         return False
     try:
         require_package("rasterio.warp").transform(
-            dataset.crs, WGS84, *([value] for value in dataset.transform * (0, 0))
+            dataset.crs,
+            WGS84,
+            *([value] for value in dataset.transform * (0, 0)),
         )
     except Exception:  # rasterio's errors share no base class but Exception
         return False
@@ -151,7 +161,9 @@ def _features(dataset: Any, names: tuple[str, ...], *, placed: bool) -> Iterator
     features = require_package("rasterio.features")
     warp = require_package("rasterio.warp")
     outlines = features.shapes(
-        require_package("rasterio").band(dataset, 1), connectivity=4, transform=dataset.transform
+        require_package("rasterio").band(dataset, 1),
+        connectivity=4,
+        transform=dataset.transform,
     )
     factor = metres(dataset)
     for outline, value in outlines:

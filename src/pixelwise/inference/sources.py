@@ -7,7 +7,6 @@ import glob
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +149,18 @@ def _sources(name: str) -> Iterator[tuple[str, int | None]]:
     elif is_uri(name):
         yield from ((image, None) for image in _in_store(name))
     else:
-        is_folder = Path(name).is_dir()
-        shards = sorted(Path(name).glob(f"*{SHARDS}")) if is_folder else []
-        images = find_images([name]) if not shards or list_images(Path(name)) else []
-        yield from ((str(path), None) for path in (*images, *shards))
+        for path in _on_disk(name):
+            yield str(path), None
+
+
+def _on_disk(name: str) -> Iterator[Path]:
+    """The images that a path names, then the shards of a folder."""
+    path = Path(name)
+    shards = sorted(path.glob(f"*{SHARDS}")) if path.is_dir() else []
+    # A folder of shards alone is no folder without images, which is an error.
+    if not shards or list_images(path):
+        yield from find_images([name])
+    yield from shards
 
 
 def _in_store(uri: str) -> list[str]:
@@ -202,17 +209,22 @@ def _rows(table: str) -> Iterator[tuple[str, int | None]]:
         raise DataError(
             f"{table}: has the columns {', '.join(columns)}; name images in one called {COLUMNS[0]}"
         )
+    pixels: list[int | None] = [*_pixel_column(table, columns)]
+    if not pixels:
+        pixels = [None] * len(columns[column])
+    for image, size in zip(columns[column], pixels, strict=True):
+        yield _beside(table, str(image)), size
+
+
+def _pixel_column(table: str, columns: Mapping[str, list[Any]]) -> list[int]:
+    """Pixels by row; empty where the table has no sizes."""
     sizes = zip(columns.get("height", []), columns.get("width", []), strict=True)
     try:
-        pixels: list[int | None] = [int(height) * int(width) for height, width in sizes]
+        return [int(height) * int(width) for height, width in sizes]
     except (TypeError, ValueError) as error:
         raise DataError(
             f"{table}: height and width must be whole numbers in every row ({error})"
         ) from error
-    yield from (
-        (_beside(table, str(image)), size)
-        for image, size in zip(columns[column], pixels or repeat(None))  # noqa: B905
-    )
 
 
 def _columns(table: str) -> dict[str, list[Any]]:

@@ -17,7 +17,10 @@ WORKERS = max(2, min(4, count_threads()))
 
 
 def map_ordered(
-    function: Callable[[T], R], items: Iterable[T], *, workers: int = WORKERS
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    workers: int = WORKERS,
 ) -> Iterator[R]:
     """The results of `function` in the order of `items`, with up to `workers` calls running beside
     what is done with the last result. Items are taken in the caller's thread, no more of them than

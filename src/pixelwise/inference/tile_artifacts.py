@@ -25,11 +25,16 @@ class Seams:
 
     def add(self, top: int, labels: Array) -> None:
         """The labels (h, W) of the rows from `top` on."""
-        self._count(labels[:, 1:] != labels[:, :-1], self._columns[1:][None, :])
+        sideways = labels[:, 1:] != labels[:, :-1]
+        self._count(sideways, self._columns[1:][None, :])
+        first = top + 1
         if self._last is not None:
+            # The row above belongs to the piece before this one.
             labels = np.vstack([self._last, labels])
-        first = top + 1 if self._last is None else top
-        self._count(labels[1:] != labels[:-1], self._rows[first : first + len(labels) - 1][:, None])
+            first = top
+        downwards = labels[1:] != labels[:-1]
+        edges = self._rows[first : first + len(downwards)]
+        self._count(downwards, edges[:, None])
         self._last = labels[-1:]
 
     def _count(self, changes: np.ndarray, edges: np.ndarray) -> None:
@@ -45,11 +50,11 @@ class Seams:
         there is no edge.
         """
         (inside_same, inside_changed), (edge_same, edge_changed) = self._pairs.tolist()
-        if not edge_same + edge_changed:
+        edge_pairs = edge_same + edge_changed
+        inside_pairs = inside_same + inside_changed
+        if not edge_pairs:
             return None
-        return edge_changed / (edge_same + edge_changed), inside_changed / max(
-            1, inside_same + inside_changed
-        )
+        return edge_changed / edge_pairs, inside_changed / max(1, inside_pairs)
 
     def __str__(self) -> str:
         shares = self.shares

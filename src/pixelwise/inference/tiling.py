@@ -115,7 +115,9 @@ class TilePlan:
     def size(self) -> tuple[int, int]:
         """(height, width) that all tiles of this image have."""
         return side(self.height, self.tile[0], self.overlap), side(
-            self.width, self.tile[1], self.overlap
+            self.width,
+            self.tile[1],
+            self.overlap,
         )
 
     @property
@@ -190,7 +192,10 @@ class RowChunk:
 
 
 def stream(
-    runner: Runner, rgb: Pixels, plan: TilePlan, chunk: RowChunk | None = None
+    runner: Runner,
+    rgb: Pixels,
+    plan: TilePlan,
+    chunk: RowChunk | None = None,
 ) -> Iterator[tuple[int, int, Logits]]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the
     picture once.
@@ -206,8 +211,8 @@ def stream(
     rows = plan.rows
     columns = plan.columns
     height, width = plan.size
-    wanted_rows = chunk.rows(plan) if chunk else range(len(rows))
-    if len(rows) == len(columns) == 1 and wanted_rows:
+    chunk_rows = chunk.rows(plan) if chunk else range(len(rows))
+    if len(rows) == len(columns) == 1 and chunk_rows:
         yield 0, 0, _run(runner, _window(rgb, 0, 0, plan), plan)
         return
     if len(rows) * len(columns) >= STEADY:
@@ -216,20 +221,21 @@ def stream(
     across = plan.profile(width)
     below = _cover(rows, down, plan.height)
     beside = _cover(columns, across, plan.width)
-    begin = next(row for row, top in enumerate(rows) if top + height > rows[wanted_rows.start])
+    first_top = rows[chunk_rows.start]
+    # Tiles above the chunk that reach into it add to its sums.
+    begin = next(row for row, top in enumerate(rows) if top + height > first_top)
+    run_rows = slice(begin, chunk_rows.stop)
     tiles = map_ordered(
         lambda tile: None if tile is None else _run(runner, tile, plan),
-        _tiles(rgb, plan, rows[begin : wanted_rows.stop]),
+        _tiles(rgb, plan, rows[run_rows]),
     )
-    places = product(
-        list(pairwise(plan.edges))[begin : wanted_rows.stop], pairwise([*columns, plan.width])
-    )
+    places = product(list(pairwise(plan.edges))[run_rows], pairwise([*columns, plan.width]))
     sums = _Sums(plan)
     for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
         logits = sums.nothing() if tile is None else tile
         _scale(np.multiply, logits, down, across)
         piece = sums.add(logits, bottom - top, right - left)
-        if top < rows[wanted_rows.start]:
+        if top < first_top:
             continue
         _scale(np.divide, piece, below[top:bottom], beside[left:right])
         yield top, left, piece
@@ -259,26 +265,30 @@ class _Sums:
         ones: (C, height, width), a view.
         """
         if len(logits) > len(self._shared):  # the first tile that is not left out
-            self._shared, self._carried = (
-                np.repeat(sums, len(logits), 0) for sums in (self._shared, self._carried)
-            )
+            self._shared = np.repeat(self._shared, len(logits), 0)
+            self._carried = np.repeat(self._carried, len(logits), 0)
+        tile_height, tile_width = self._size
+        left = self._left
         known = self._carried.shape[2]
-        right = self._left + self._size[1]
         logits[:, :, :known] += self._carried
-        logits[:, : self._rows, known:] += self._shared[:, : self._rows, self._left + known : right]
-        self._shared[:, : self._size[0] - height, self._left : self._left + width] = logits[
-            :, height:, :width
-        ]
-        self._left = self._left + width
+        # The columns carried from the tile to the left hold the sums of the tiles above already.
+        above = self._shared[:, : self._rows, left + known : left + tile_width]
+        logits[:, : self._rows, known:] += above
+        shared_rows = tile_height - height
+        self._shared[:, :shared_rows, left : left + width] = logits[:, height:, :width]
+        self._left = left + width
         self._carried = logits[:, :, width:].copy()
         if self._left == self._end:
             self._left = 0
-            self._rows = self._size[0] - height
+            self._rows = shared_rows
         return logits[:, :height, :width]
 
 
 def _scale(
-    change: np.ufunc, logits: Logits, rows: NDArray[np.float32], columns: NDArray[np.float32]
+    change: np.ufunc,
+    logits: Logits,
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
 ) -> None:
     """Multiply or divide, in place, by a number for each row times one for each column: only where
     that is not one.
@@ -313,9 +323,9 @@ def _tiles(rgb: Pixels, plan: TilePlan, rows: list[int]) -> Iterator[NDArray[np.
 
 def _window(rgb: Pixels, top: int, left: int, plan: TilePlan) -> NDArray[np.uint8]:
     height, width = plan.size
-    return np.ascontiguousarray(rgb[top : top + height, left : left + width].transpose(2, 0, 1))[
-        None
-    ]
+    pixels = rgb[top : top + height, left : left + width]  # (h, w, 3)
+    channels_first = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return channels_first[None]
 
 
 def _run(runner: Runner, tile: NDArray[np.uint8], plan: TilePlan) -> Logits:
@@ -330,10 +340,9 @@ def _run(runner: Runner, tile: NDArray[np.uint8], plan: TilePlan) -> Logits:
             "x classes x height x "
             "width at the image's own size"
         )
-    only: Logits = np.require(
-        logits[0], np.float32, "W"
-    )  # a runner from elsewhere may give what is read-only
-    return only
+    # What a user's runner returns may be read-only.
+    writeable: Logits = np.require(logits[0], np.float32, "W")
+    return writeable
 
 
 def _cover(starts: list[int], profile: NDArray[np.float32], length: int) -> NDArray[np.float32]:

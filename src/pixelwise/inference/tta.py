@@ -40,8 +40,10 @@ def with_tta(runner: Runner, *, mirror: bool = False, scales: Sequence[float] = 
     Images and logits are resized bilinearly. Raises ConfigError for a scale outside SCALES.
     """
     check_scales(scales)
-    whole = not mirror and all(scale == 1 for scale in scales) and len(scales) <= 1
-    return runner if whole else _Averaged(runner, mirror, tuple(scales) or (1.0,))
+    own_size = tuple(scales) in ((), (1,))
+    if own_size and not mirror:
+        return runner
+    return _Averaged(runner, mirror, tuple(scales) or (1.0,))
 
 
 def peak_copies(*, mirror: bool = False, scales: Sequence[float] = ()) -> float:
@@ -76,7 +78,12 @@ class _Averaged:
 
 
 def _mirrored(runner: Runner) -> Runner:
-    return lambda rgb: runner(np.ascontiguousarray(rgb[..., ::-1]))[..., ::-1]
+    def run(rgb: Pixels) -> Logits:
+        mirrored = np.ascontiguousarray(rgb[..., ::-1])  # runtimes take no negative strides
+        logits = runner(mirrored)
+        return logits[..., ::-1]
+
+    return run
 
 
 def _scaled(runner: Runner, scale: float) -> Runner:
@@ -86,7 +93,8 @@ def _scaled(runner: Runner, scale: float) -> Runner:
     def run(rgb: Pixels) -> Logits:
         height, width = rgb.shape[-2:]
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        return _resized(runner(_resized(rgb, size)), (height, width))
+        logits = runner(_resized(rgb, size))
+        return _resized(logits, (height, width))
 
     return run
 
@@ -94,7 +102,10 @@ def _scaled(runner: Runner, scale: float) -> Runner:
 def _resized(planes: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Each plane of (N, C, H, W) at `size` (height, width)."""
     flat = planes.reshape(-1, *planes.shape[-2:])
-    resized = [
-        np.asarray(Image.fromarray(p).resize(size[::-1], Image.Resampling.BILINEAR)) for p in flat
-    ]
-    return np.stack(resized).reshape(*planes.shape[:2], *size)
+    height, width = size
+    resized = []
+    for plane in flat:
+        image = Image.fromarray(plane)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        resized.append(np.asarray(image))
+    return np.stack(resized).reshape(*planes.shape[:2], height, width)

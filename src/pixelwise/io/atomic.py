@@ -61,7 +61,7 @@ def remove_stale_temp_files(folder: Path, *, names: Iterable[str], older: float)
     those of killed processes.
 
     Only those of files called as one of `names` but for the suffix; other hidden files are
-    somebody's own. Returns how many. What cannot be looked at or removed stays.
+    somebody's own. Returns how many. What cannot be read or removed stays.
     """
     removed = 0
     prefixes = {_temp_prefix(Path(name).stem) for name in names}

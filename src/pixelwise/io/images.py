@@ -26,7 +26,10 @@ Palette = tuple[tuple[int, int, int], ...]
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"}
 )
+# Larger pictures are read by window, never whole: 300 MB as RGB.
 MAX_PIXELS = 100_000_000
+
+# The tag of Exif that says how a camera was held.
 _ORIENTATION = 0x0112
 _FILTERS = threading.Lock()
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)

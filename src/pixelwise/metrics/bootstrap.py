@@ -1,17 +1,49 @@
-"""How sure a score is, from how much it changes when other images of the same kind had been
-drawn.
+"""How sure a score is, or the difference of two models' scores: how much it changes when other
+images of the same kind are drawn.
+
+Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap".
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.metrics.confusion import Counts, Figures, safe_divide
 
+# Draws.
 ROUNDS = 4000
+
 LEVEL = 0.95
-_AT_ONCE = 4_000_000
+
+# Weights (images times draws) that are held at a time: 32 MB.
+_MAX_WEIGHTS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score of one model minus that of another. All are NaN where one of the models has no such
+    score.
+    """
+
+    value: float
+    """As measured."""
+
+    low: float
+    """Lower end of the interval."""
+
+    high: float
+    """Upper end of the interval."""
+
+    sign_flips: float
+    """Share of the draws whose difference has another sign, 0 to 1."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
 
 
 class PerImage:
@@ -49,7 +81,7 @@ def bootstrap(
     """95 % intervals of pooled scores: mean IoU (2,) and IoU by class (2, C), lower and upper; NaN
     for absent classes.
 
-    From the 2.5th to the 97.5th percentile of `redrawn` scores (Efron and Tibshirani 1993, section
+    From the 2.5th to the 97.5th percentile of resampled scores (Efron and Tibshirani 1993, section
     13.3). It says what other images of the same source would give, not what another training would.
     A class that a draw lacks is left out of that draw's mean, as always. One image alone says
     nothing of others: NaN.
@@ -65,18 +97,40 @@ def bootstrap(
     return bounds[:, 0], bounds[:, 1:]
 
 
+def paired_bootstrap(
+    counts: Counts, *, comparisons: int = 1, rounds: int = ROUNDS, seed: int = 0
+) -> tuple[Difference, list[Difference]]:
+    """Differences of pooled mean IoU and of each class's IoU, the first model minus the second.
+
+    counts (2, N, 3, C): of both models the same N images, as in PerImage.counts. Draws are the same
+    for both, so that what makes an image hard for both cancels; intervals are percentiles of the
+    draws' differences (Efron and Tibshirani 1993, sections 8.3 and 13.3), 95 %, and for the mean
+    IoU so much wider that the intervals of that many `comparisons` hold together in 95 % of cases
+    (Bonferroni). One image alone: NaN.
+    """
+    measured = scores_from_counts(counts.sum(1))  # (2, 1 + C)
+    if counts.shape[1] < 2:
+        draws: Figures = np.full((1, *measured.shape), np.nan)
+    else:
+        draws = resample(counts, rounds, seed)
+    levels = [1 - (1 - LEVEL) / comparisons, *[LEVEL] * counts.shape[3]]
+    values = measured[0] - measured[1]
+    columns = zip(values, (draws[:, 0] - draws[:, 1]).T, levels, strict=True)
+    mean, *classes = [_difference(float(value), drawn, level) for value, drawn, level in columns]
+    return mean, classes
+
+
 def resample(counts: Counts, rounds: int, seed: int) -> Figures:
-    """(R, M, 1 + C) pooled `scores_of` M models when their N images are drawn anew with
+    """(R, M, 1 + C) pooled scores of M models when their N images are drawn again with
     replacement, N of them.
 
     counts (M, N, 3, C), as in PerImage.counts; each of the `rounds` draws is the same for all
     models.
     """
-    models, number, *rest = counts.shape
-    flat = (
-        counts.astype(np.float64).swapaxes(0, 1).reshape(number, -1)
-    )  # sums below 2**53 are exact
-    pooled = np.concatenate([weights @ flat for weights in _weights(number, rounds, seed)])
+    models, images, *rest = counts.shape
+    # as float64, in which sums below 2**53 are exact, for a matrix product
+    flat = counts.astype(np.float64).swapaxes(0, 1).reshape(images, -1)
+    pooled = np.concatenate([weights @ flat for weights in _draw_weights(images, rounds, seed)])
     return scores_from_counts(pooled.reshape(rounds, models, *rest))
 
 
@@ -92,11 +146,20 @@ def scores_from_counts(counts: Counts | Figures) -> Figures:
     return np.concatenate([mean[..., None], iou], axis=-1)
 
 
-def _weights(number: int, rounds: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def _difference(value: float, draws: Figures, level: float) -> Difference:
+    draws = draws[~np.isnan(draws)]
+    if math.isnan(value) or not len(draws):
+        return Difference(value, math.nan, math.nan, math.nan)
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    sign_flips = np.mean(np.sign(draws) != np.sign(value))
+    return Difference(value, float(low), float(high), float(sign_flips))
+
+
+def _draw_weights(images: int, rounds: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """How often each image is in each draw, (R, N) in parts of bounded size."""
     rng = np.random.default_rng(seed)
-    step = max(1, _AT_ONCE // number)
+    even = np.full(images, 1 / images)
+    step = max(1, _MAX_WEIGHTS // images)
     for start in range(0, rounds, step):
-        yield rng.multinomial(
-            number, np.full(number, 1 / number), min(step, rounds - start)
-        ).astype(np.float64)
+        weights = rng.multinomial(images, even, min(step, rounds - start))
+        yield weights.astype(np.float64)

@@ -1,5 +1,5 @@
-"""How well outlines are met: IoU of the pixels near them, and the share of either outline that is
-near the other.
+"""Agreement of outlines: IoU of the pixels near them, and the share of either outline that is near
+the other.
 """
 
 from typing import Any, TypeVar
@@ -7,20 +7,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Labels, edge_of
-from pixelwise.metrics.confusion import Counts, Figures, nan_mean, number, safe_divide
+from pixelwise.classes import VOID, Labels, find_edges
+from pixelwise.metrics.confusion import Counts, Figures, json_number, nan_mean, safe_divide
 
+# Share of the image's diagonal that boundary IoU counts as near an outline (Cheng et al. 2021,
+# section 4).
 IOU_WIDTH = 0.02
-"""Share of the image's diagonal that boundary IoU counts as near an outline (Cheng et al. 2021,
-section 4).
-"""
 
+# Share of the image's diagonal that an outline may be off in boundary F (Csurka et al. 2013,
+# section 4).
 F_WIDTH = 0.0075
-"""Share of the image's diagonal that an outline may be off in boundary F (Csurka et al. 2013,
-section 4).
-"""
 
-_BITS = 64
+# Classes whose outlines are widened in one pass, one bit of an integer each.
+_CLASSES_AT_ONCE = 64
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -46,20 +45,21 @@ class BoundaryScores:
         self.f_width = f_width
         self._classes = classes
         self._rims: Counts = np.zeros((2, classes), np.int64)  # in both, in either
-        self._hits: Counts = np.zeros(
-            (2, classes), np.int64
-        )  # of the predicted, of the true outline
+        # of the predicted, of the true outline
+        self._hits: Counts = np.zeros((2, classes), np.int64)
         self._outlines: Counts = np.zeros((2, classes), np.int64)
 
     def update(self, truth: Labels, labels: Labels) -> None:
         """Count one image: true and predicted class ids (H, W) uint8, void 255."""
         labels = np.where(truth == VOID, VOID, labels).astype(np.uint8)
         diagonal = float(np.hypot(*truth.shape))
-        reach = max(1, round(self.iou_width * diagonal))
-        rims = [_rim(ids, reach) for ids in (truth, labels)]
-        both = self._by_class(truth[rims[0] & rims[1] & (truth == labels)])
-        self._rims += both, self._by_class(truth[rims[0]]) + self._by_class(labels[rims[1]]) - both
-        self._outline(truth, labels, max(1, round(self.f_width * diagonal)))
+        width = max(1, round(self.iou_width * diagonal))
+        true_rim = _rim(truth, width)
+        predicted_rim = _rim(labels, width)
+        intersection = self._by_class(truth[true_rim & predicted_rim & (truth == labels)])
+        either = self._by_class(truth[true_rim]) + self._by_class(labels[predicted_rim])
+        self._rims += intersection, either - intersection
+        self._count_outlines(truth, labels, max(1, round(self.f_width * diagonal)))
 
     def merge(self, other: "BoundaryScores") -> None:
         """Add the images of `other`, counted with the same widths."""
@@ -77,53 +77,53 @@ class BoundaryScores:
         """Boundary F by class; NaN where neither truth nor prediction has an outline of the
         class.
         """
-        shares = np.nan_to_num(safe_divide(self._hits, self._outlines))
-        found = np.nan_to_num(safe_divide(2 * shares.prod(0), shares.sum(0)))
-        return np.where(self._outlines.any(0), found, np.nan)
+        shares = np.nan_to_num(safe_divide(self._hits, self._outlines))  # precision, recall
+        scores = np.nan_to_num(safe_divide(2 * shares.prod(0), shares.sum(0)))
+        return np.where(self._outlines.any(0), scores, np.nan)
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """Everything as JSON values; by-class figures are keyed by name, null where the class has
         none.
         """
-        found: dict[str, object] = {}
+        result: dict[str, object] = {}
         for key, values, width in (
             ("boundary_iou", self.iou, self.iou_width),
             ("boundary_f", self.f, self.f_width),
         ):
-            found[key] = dict(zip(names, map(number, values), strict=True))
-            found |= {f"mean_{key}": number(nan_mean(values)), f"{key}_width": width}
-        return found
+            result[key] = dict(zip(names, map(json_number, values), strict=True))
+            result[f"mean_{key}"] = json_number(nan_mean(values))
+            result[f"{key}_width"] = width
+        return result
 
-    def _outline(self, truth: Labels, labels: Labels, reach: int) -> None:
-        edges = [np.where(edge_of(ids), ids, VOID).astype(np.uint8) for ids in (labels, truth)]
-        for first in range(
-            0, self._classes, _BITS
-        ):  # a bit a class, so that all are widened at once
-            table: NDArray[Any] = np.zeros(256, np.uint64)
-            part = range(first, min(first + _BITS, self._classes))
-            table[part.start : part.stop] = np.uint64(1) << np.arange(len(part), dtype=np.uint64)
-            table = table.astype(np.min_scalar_type(int(table.max())))
-            bits = [table[ids] for ids in edges]
-            for side, ids in enumerate(edges):
-                near = (bits[side] & over_window(bits[1 - side], reach, np.bitwise_or)) != 0
+    def _count_outlines(self, truth: Labels, labels: Labels, reach: int) -> None:
+        outlines = [
+            np.where(find_edges(ids), ids, VOID).astype(np.uint8) for ids in (labels, truth)
+        ]
+        for first in range(0, self._classes, _CLASSES_AT_ONCE):
+            bit_of = _bits_of_classes(first, min(first + _CLASSES_AT_ONCE, self._classes))
+            bits = [bit_of[ids] for ids in outlines]
+            for side, ids in enumerate(outlines):
+                around = reduce_window(bits[1 - side], reach, np.bitwise_or)
+                near = (bits[side] & around) != 0
                 self._hits[side] += self._by_class(ids[near])
-        self._outlines += np.stack([self._by_class(ids) for ids in edges])
+        self._outlines += np.stack([self._by_class(ids) for ids in outlines])
 
     def _by_class(self, ids: Labels) -> Counts:
         return np.bincount(ids.reshape(-1), minlength=256)[: self._classes]
 
 
-def over_window(values: NDArray[Number], reach: int, join: np.ufunc) -> NDArray[Number]:
+def reduce_window(values: NDArray[Number], reach: int, join: np.ufunc) -> NDArray[Number]:
     """`join` (maximum, minimum or bitwise_or) over the square of 2 `reach` + 1 pixels around each
     pixel of (H, W).
 
-    Beyond the frame there is nothing. The time grows with the logarithm of `reach`.
+    Beyond the frame there is nothing. Windows of windows: the time grows with the logarithm of
+    `reach`, a seventh of that of scipy.ndimage.maximum_filter, which takes one axis's pixels one by
+    one (480 x 640, reach 16), and bits are joined as well.
     """
     for axis in (0, 1):
         values = np.moveaxis(values, axis, 0)
-        values = np.pad(
-            values, ((reach, reach), (0, 0)), mode="edge"
-        )  # an edge that stands twice changes no such join
+        # an edge that stands twice changes no such join
+        values = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
         span = 1
         while span < 2 * reach + 1:
             step = min(span, 2 * reach + 1 - span)
@@ -137,10 +137,17 @@ def near_border(labels: Labels, reach: int) -> NDArray[np.bool_]:
     """(H, W): whether another label, void too, lies within `reach` pixels; the image's frame is
     none.
     """
-    differ: NDArray[np.bool_] = over_window(labels, reach, np.maximum) != over_window(
-        labels, reach, np.minimum
-    )
+    highest = reduce_window(labels, reach, np.maximum)
+    lowest = reduce_window(labels, reach, np.minimum)
+    differ: NDArray[np.bool_] = highest != lowest
     return differ
+
+
+def _bits_of_classes(start: int, stop: int) -> NDArray[Any]:
+    """By label, 0 to 255: a bit for each class from `start` to before `stop`, none for others."""
+    bits = np.zeros(256, np.uint64)
+    bits[start:stop] = np.uint64(1) << np.arange(stop - start, dtype=np.uint64)
+    return bits.astype(np.min_scalar_type(int(bits.max())))
 
 
 def _rim(labels: Labels, reach: int) -> NDArray[np.bool_]:

@@ -1,15 +1,18 @@
-"""Whether confidence means what it says, and the one number that mends it."""
-
-import math
-from collections.abc import Callable
+"""Whether confidence is the share of pixels that are right, and the temperature to make it so."""
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from pixelwise.metrics.confusion import Counts, Figures, safe_divide
 
 BINS = 15
+
+# The least and the greatest temperature that is searched.
 TEMPERATURES = (0.05, 20.0)
+
+# Of 1 / T; float32's likelihoods are too coarse for a closer minimum.
+_TOLERANCE = 1e-5
 
 
 class Reliability:
@@ -26,10 +29,11 @@ class Reliability:
         """Add pixels that are not void: confidence in [0, 1] and whether the label is right, both
         of one shape.
         """
-        place = np.minimum((confidence * BINS).astype(np.intp), BINS - 1).reshape(-1)
-        self.pixels += np.bincount(place, minlength=BINS)
-        self._right += np.bincount(place[right.reshape(-1)], minlength=BINS)
-        self._confidence += np.bincount(place, confidence.reshape(-1), minlength=BINS)
+        # a confidence of exactly 1 belongs to the last bin
+        index = np.minimum((confidence * BINS).astype(np.intp), BINS - 1).reshape(-1)
+        self.pixels += np.bincount(index, minlength=BINS)
+        self._right += np.bincount(index[right.reshape(-1)], minlength=BINS)
+        self._confidence += np.bincount(index, confidence.reshape(-1), minlength=BINS)
 
     def merge(self, other: "Reliability") -> None:
         """Add the pixels of `other`."""
@@ -58,18 +62,18 @@ class Reliability:
         """JSON values: the error, and of each bin its pixels, mean confidence and share right, null
         where empty.
         """
-        bins = zip(
+        rows = zip(
             self.pixels.tolist(), self.confidence.tolist(), self.accuracy.tolist(), strict=True
         )
         return {
             "expected_calibration_error": round(self.error, 6),
             "bins": [
                 {
-                    "pixels": n,
-                    "confidence": round(c, 6) if n else None,
-                    "accuracy": round(a, 6) if n else None,
+                    "pixels": pixels,
+                    "confidence": round(confidence, 6) if pixels else None,
+                    "accuracy": round(accuracy, 6) if pixels else None,
                 }
-                for n, c, a in bins
+                for pixels, confidence, accuracy in rows
             ],
         }
 
@@ -78,39 +82,24 @@ def fit_temperature(logits: NDArray[np.float32], target: NDArray[np.intp]) -> fl
     """The T in TEMPERATURES that makes softmax(logits / T) likeliest: logits (N, C), target class
     ids (N,).
 
-    The negative log-likelihood is convex in 1 / T, so that golden-section search finds its one
-    minimum. Source: Guo, Pleiss, Sun, Weinberger, ICML 2017, section 4.2.
+    The negative log-likelihood is convex in 1 / T, so that a bounded search finds its one minimum.
+    Source: Guo, Pleiss, Sun, Weinberger, ICML 2017, section 4.2.
     """
-    shifted = logits - logits.max(1, keepdims=True)
-    truth = np.take_along_axis(shifted, target[:, None], 1).mean(dtype=np.float64)
+    shifted = logits - logits.max(1, keepdims=True)  # (N, C), so that no power overflows
+    of_truth = np.take_along_axis(shifted, target[:, None], 1).mean(dtype=np.float64)
 
-    def loss(inverse: float) -> float:
-        return float(
-            np.log(np.exp(shifted * np.float32(inverse)).sum(1)).mean(dtype=np.float64)
-            - inverse * truth
-        )
+    def negative_log_likelihood(inverse: float) -> float:
+        sums = np.exp(shifted * np.float32(inverse)).sum(1)
+        return float(np.log(sums).mean(dtype=np.float64) - inverse * of_truth)
 
-    return 1 / _minimum(loss, 1 / TEMPERATURES[1], 1 / TEMPERATURES[0])
-
-
-def _minimum(
-    function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4
-) -> float:
-    """Where a function with one minimum in [low, high] has it, by golden-section search."""
-    golden = (math.sqrt(5) - 1) / 2
-    points = [high - golden * (high - low), low + golden * (high - low)]
-    values = [function(point) for point in points]
-    while high - low > tolerance:
-        if values[0] < values[1]:
-            high = points[1]
-            points = [0.0, points[0]]
-            values = [0.0, values[0]]
-            points[0] = high - golden * (high - low)
-            values[0] = function(points[0])
-        else:
-            low = points[0]
-            points = [points[1], 0.0]
-            values = [values[1], 0.0]
-            points[1] = low + golden * (high - low)
-            values[1] = function(points[1])
-    return (low + high) / 2
+    lowest, highest = TEMPERATURES
+    ends = (1 / highest, 1 / lowest)
+    search = minimize_scalar(
+        negative_log_likelihood,
+        bounds=ends,
+        method="bounded",
+        options={"xatol": _TOLERANCE},
+    )
+    # logits that are always right: no inverse is best, and the search stops where float32 sees none
+    candidates = [float(search.x), *ends]
+    return 1 / min(candidates, key=lambda inverse: (negative_log_likelihood(inverse), -inverse))

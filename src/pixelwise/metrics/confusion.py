@@ -155,15 +155,15 @@ class Scores:
         """
 
         def by_class(values: Figures) -> dict[str, float | None]:
-            return dict(zip(names, map(number, values), strict=True))
+            return dict(zip(names, map(json_number, values), strict=True))
 
         return {
             "classes": list(names),
             "iou": by_class(self.iou),
-            "mean_iou": number(self.mean_iou),
-            "pixel_accuracy": number(self.pixel_accuracy),
-            "mean_accuracy": number(self.mean_accuracy),
-            "frequency_weighted_iou": number(self.frequency_weighted_iou),
+            "mean_iou": json_number(self.mean_iou),
+            "pixel_accuracy": json_number(self.pixel_accuracy),
+            "mean_accuracy": json_number(self.mean_accuracy),
+            "frequency_weighted_iou": json_number(self.frequency_weighted_iou),
             "dice": by_class(self.dice),
             "precision": by_class(self.precision),
             "recall": by_class(self.recall),
@@ -175,7 +175,7 @@ class Scores:
         }
 
 
-def number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """A figure as JSON holds it: rounded, null for NaN."""
     return None if np.isnan(value) else round(float(value), 6)
 

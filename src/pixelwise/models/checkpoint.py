@@ -24,19 +24,20 @@ BUNDLED = Path(__file__).parents[1] / "bundled"
 
 @dataclass(frozen=True)
 class Header:
-    """What a model file says of itself. `training` is a summary for people and reports, not needed
-    to run it.
-    """
+    """What a model file says of itself."""
 
     model: ModelConfig
+
     classes: Classes
+
     training: dict[str, Any] = field(default_factory=dict)
+    """A summary for people and reports, not needed to run the model."""
 
     @property
     def reading(self) -> dict[str, Any]:
         """How the training read its data, as far as it is known."""
-        found: dict[str, Any] = self.training.get("reading", {})
-        return found
+        reading: dict[str, Any] = self.training.get("reading", {})
+        return reading
 
     def to_json(self, **more: object) -> str:
         """The header as it stands in the file; `more` is for other programs that run the
@@ -83,21 +84,18 @@ def parse_header(text: str, path: Path) -> Header:
 def save_model(path: Path, model: "Segmenter", header: Header, *, half: bool = False) -> None:
     """Write the model file atomically; with `half`, all floats in 16 bits, for half the size.
 
-    A decoder bears bfloat16, which compresses better; an encoder, with its normalisations, needs
-    float16's digits.
+    A decoder tolerates bfloat16, which compresses better; an encoder, with its normalisations,
+    needs float16's digits.
     """
     import torch
     from safetensors.torch import save_file
 
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if half:
-        kinds = {
-            name: torch.bfloat16 if name.startswith("decoder.") else torch.float16 for name in state
-        }
-        state = {
-            name: value.to(kinds[name]) if value.is_floating_point() else value
-            for name, value in state.items()
-        }
+        for name, value in state.items():
+            if value.is_floating_point():
+                in_decoder = name.startswith("decoder.")
+                state[name] = value.to(torch.bfloat16 if in_decoder else torch.float16)
     with atomic(path) as draft:
         try:
             save_file(state, draft, metadata={HEADER_KEY: header.to_json()})
@@ -111,35 +109,38 @@ def load_model(path: Path) -> tuple["Segmenter", Header]:
     Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format
     version.
     """
-    with _opened(path, "pt") as (file, header):
+    from pixelwise.models.registry import build_segmenter  # imports PyTorch, which headers need not
+
+    with _open_model(path, "pt") as (file, header):
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model = header.model.build()
+        model = build_segmenter(header.model)
         model.load_state_dict(state)
     return model, header
 
 
 def read_header(path: Path) -> Header:
     """The header alone, without the weights and without PyTorch. Raises as `load_model`."""
-    with _opened(path, "np") as (_, header):
+    with _open_model(path, "np") as (_, header):
         return header
 
 
 def model_path(path: Path) -> Path:
-    """The model file itself: for it, for a run folder, or for the name of a bundled model that no
-    file here bears.
+    """The model file itself: for it, for a run folder, or for the name of a bundled model where no
+    file has that name.
 
     Raises ModelError where there is none.
     """
     file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file() and str(path) in (known := bundled()):
+    if file.is_file():
+        return file
+    known = bundled()
+    if str(path) in known:
         return known[str(path)]
-    if not file.is_file():
-        raise ModelError(
-            f"model {file}: no such file; give a run folder, a .safetensors file that "
-            "pixelwise wrote, or a bundled "
-            f"model: {', '.join(known)}"
-        )
-    return file
+    raise ModelError(
+        f"model {file}: no such file; give a run folder, a .safetensors file that "
+        "pixelwise wrote, or a bundled "
+        f"model: {', '.join(known)}"
+    )
 
 
 def bundled() -> dict[str, Path]:
@@ -150,9 +151,9 @@ def bundled() -> dict[str, Path]:
 
 
 @contextmanager
-def _opened(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
+def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
     path = model_path(path)
-    _refuse_pickle(path)
+    _check_no_pickle(path)
     try:
         with safe_open(path, framework=framework) as file:
             metadata = file.metadata() or {}
@@ -176,9 +177,10 @@ def _opened(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
         ) from error
 
 
-def _refuse_pickle(path: Path) -> None:
+def _check_no_pickle(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(2)
+    # torch.save's zip, and the pickle protocols 2 to 5
     if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise ModelError(
             f"model {path}: a pickle, which could run code when read; pixelwise reads "
@@ -190,5 +192,5 @@ def _write_error(error: SafetensorError) -> OSError:
     import errno
     import re
 
-    found = re.search(r"os error (\d+)", str(error))
-    return OSError(int(found.group(1)) if found else errno.EIO, str(error))
+    match = re.search(r"os error (\d+)", str(error))
+    return OSError(int(match.group(1)) if match else errno.EIO, str(error))

@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pixelwise.errors import ConfigError
 
-if TYPE_CHECKING:
-    from pixelwise.models.segmenter import Segmenter
-
+# Lowest and highest factor by which a network may resize an image before looking at it.
 SCALES = (0.25, 4.0)
-"""Lowest and highest factor by which an image may be resized to be looked at."""
 
 
 def check_scales(scales: Sequence[float]) -> None:
@@ -24,27 +20,26 @@ def check_scales(scales: Sequence[float]) -> None:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """All that is needed to build a network before its weights are loaded.
-
-    upsample: one of UPSAMPLE. plain: as published, without this project's additions, which are the
-    normalisation of the encoder's features and, in U-Net and LinkNet, class scores added up over
-    the stages. temperature: what divides the logits, so that confidence is calibrated; the labels
-    stay. scale: at which size, as a factor of the image's own, the trained network looks at an
-    image, within SCALES.
-    """
+    """All that is needed to build a network before its weights are loaded."""
 
     decoder: str
+    """One of DECODERS."""
+
     encoder: str
+    """A timm network, or one of PAPER_ENCODERS."""
+
     classes: int
+    """Channels of the logits."""
+
     upsample: str = "transposed"
+    """One of UPSAMPLE."""
+
     plain: bool = False
+    """As published, without this project's additions, which are the normalisation of the encoder's
+    features and, in U-Net and LinkNet, class scores added up over the stages."""
+
     temperature: float = 1.0
+    """What divides the logits, so that confidence is calibrated; the labels stay."""
+
     scale: float = 1.0
-
-    def build(self) -> "Segmenter":
-        """The network with random weights. Raises ConfigError for unknown names and impossible
-        numbers.
-        """
-        from pixelwise.models.registry import build_segmenter
-
-        return build_segmenter(self)
+    """Factor within SCALES by which the trained network resizes an image before looking at it."""

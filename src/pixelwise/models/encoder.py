@@ -1,23 +1,34 @@
-"""Any timm network, or a paper's own, as an encoder: a picture in, features by stride out."""
+"""Any timm network, or a paper's own, as an encoder: an image in, features by stride out."""
 
 from difflib import get_close_matches
-from types import MethodType
 from typing import Any
 
 import timm
 import torch
-import torch.nn.functional as F
 from timm.models import is_model, list_models
 from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
-from pixelwise.models.paper_encoders import CLASSIC
+from pixelwise.models.layer_swaps import (
+    MaxPoolWithIndices,
+    keep_pool_indices,
+    run_depthwise_in_float32,
+)
+from pixelwise.models.paper_encoders import PAPER_ENCODERS
 from pixelwise.models.pyramid import Features, Pyramid
+
+# Mean and standard deviation of ImageNet's colours, where timm knows none of a network's own.
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Side of the square image that is sent through a network to see at which strides it pools: the
+# least that a network of stride 32 takes without an empty map, times two.
+_PROBE_SIDE = 64
 
 
 class Encoder(nn.Module):
-    """A timm `features_only` network or one of CLASSIC, each of its features batch-normalised
-    unless `plain`.
+    """A timm `features_only` network or one of PAPER_ENCODERS, each of its features
+    batch-normalised unless `plain`.
 
     Networks differ in the scale of their features: EfficientNet-Lite's have a standard deviation of
     6. Concatenated or added as they are, the large skips drown what comes from the coarser strides,
@@ -25,52 +36,48 @@ class Encoder(nn.Module):
     pool3 by 0.01 and 0.0001 in their "at once" network.)
 
     Attributes: `channels` by stride, coarsest last; `mean` and `std`, the normalisation that its
-    weights expect; `pyramid`, what a decoder needs to know. With `places` the features carry the
-    indices of its max-poolings.
+    weights expect; `pyramid`, what a decoder needs to know. With `pool_indices` the features carry
+    the indices of its max-poolings.
     """
 
-    def __init__(self, name: str, *, plain: bool = False, places: bool = False) -> None:
+    def __init__(self, name: str, *, plain: bool = False, pool_indices: bool = False) -> None:
         super().__init__()
         self.name = name
-        self.net, self.channels = _create(name)
+        self.net, self.channels = _create_network(name)
         norms = (
             nn.Identity() if plain else nn.BatchNorm2d(channels)
             for channels in self.channels.values()
         )
         self.norms = nn.ModuleList(norms)
         config = timm.get_pretrained_cfg(name) if is_model(name) else None
-        self.mean, self.std = (
-            tuple(getattr(config, key, None) or default) for key, default in _IMAGENET.items()
-        )
-        for layer in self.net.modules():
-            if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
-                layer.forward = MethodType(_depthwise, layer)  # type: ignore[method-assign]
-        self._poolings = _poolings(self.net) if places else {}
-        self.pyramid = Pyramid(
-            self.channels, {stride: width for stride, (width, _) in self._poolings.items()}
-        )
+        self.mean = tuple(getattr(config, "mean", None) or _IMAGENET_MEAN)
+        self.std = tuple(getattr(config, "std", None) or _IMAGENET_STD)
+        run_depthwise_in_float32(self.net)
+        self._pools: dict[int, MaxPoolWithIndices] = {}  # by the stride of what they halve
+        pooled_channels: dict[int, int] = {}
+        if pool_indices:
+            self._pools, pooled_channels = _find_pools(self.net)
+        self.pyramid = Pyramid(self.channels, pooled_channels)
 
     def forward(self, images: Tensor) -> Features:
         """Normalised (N, 3, H, W) to {stride: (N, channels, ceil(H / stride), ceil(W /
         stride))}.
         """
-        features = zip(self.channels, self.norms, self.net(images), strict=True)
-        places = {stride: pooling.places for stride, (_, pooling) in self._poolings.items()}
-        return Features({stride: norm(feature) for stride, norm, feature in features}, places)
+        maps = zip(self.channels, self.norms, self.net(images), strict=True)
+        features = {stride: norm(feature) for stride, norm, feature in maps}
+        pool_indices = {stride: pool.indices for stride, pool in self._pools.items()}
+        return Features(features, pool_indices)
 
 
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-
-
-def _create(name: str) -> tuple[Any, dict[int, int]]:
+def _create_network(name: str) -> tuple[Any, dict[int, int]]:
     """The network and its channels by stride."""
-    if name in CLASSIC:
-        net = CLASSIC[name]()
-        return net, dict(net.channels)
+    if name in PAPER_ENCODERS:
+        network: Any = PAPER_ENCODERS[name]()
+        return network, dict(network.channels)
     if not is_model(name):
-        raise _unknown_encoder(name)
+        raise _unknown_encoder_error(name)
     try:
-        network: Any = timm.create_model(name, features_only=True, pretrained=False)
+        network = timm.create_model(name, features_only=True, pretrained=False)
     except (RuntimeError, AttributeError, TypeError) as error:
         raise ConfigError(
             f"encoder '{name}' of timm gives no features by stride; choose another, such as "
@@ -85,58 +92,29 @@ def _create(name: str) -> tuple[Any, dict[int, int]]:
     return network, dict(zip(strides, network.feature_info.channels(), strict=True))
 
 
-def _poolings(net: nn.Module) -> dict[int, tuple[int, Any]]:
-    """The 2x2 max-poolings of `net`, made to keep their indices as `places`, by the stride and with
-    the channels of what they halve: found by a small picture sent through.
+def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:
+    """The 2x2 max-poolings of `net`, made to keep their indices, and the channels that each pools,
+    both by the stride of the pooling's input.
     """
-    found: dict[int, tuple[int, Any]] = {}
-    side = 64
+    pools: dict[int, MaxPoolWithIndices] = {}
+    channels: dict[int, int] = {}
 
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        found[side // inputs[0].shape[-1]] = (inputs[0].shape[1], layer)
+    def note_stride(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        stride = _PROBE_SIDE // inputs[0].shape[-1]
+        pools[stride] = layer  # type: ignore[assignment]
+        channels[stride] = inputs[0].shape[1]
 
-    halving = [
-        layer for layer in net.modules() if isinstance(layer, nn.MaxPool2d) and _halves(layer)
-    ]
-    hooks = [layer.register_forward_pre_hook(note) for layer in halving]
+    hooks = [layer.register_forward_pre_hook(note_stride) for layer in keep_pool_indices(net)]
     training = net.training
     with torch.no_grad():
-        net.eval()(torch.zeros(1, 3, side, side))
+        net.eval()(torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE))
     net.train(training)
     for hook in hooks:
         hook.remove()
-    for layer in halving:
-        layer.forward = MethodType(_pooled, layer)  # type: ignore[method-assign]
-    return found
+    return pools, channels
 
 
-def _halves(layer: nn.MaxPool2d) -> bool:
-    numbers = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    return all(
-        number in (wanted, (wanted, wanted))
-        for number, wanted in zip(numbers, (2, 2, 0, 1), strict=True)
-    )
-
-
-def _pooled(layer: nn.MaxPool2d, input: Tensor) -> Tensor:
-    output, layer.places = F.max_pool2d(input, 2, 2, return_indices=True)
-    return output
-
-
-def _unknown_encoder(name: str) -> ConfigError:
-    near = get_close_matches(name, list_models(), n=3)
-    advice = f"; did you mean {', '.join(near)}?" if near else ""
+def _unknown_encoder_error(name: str) -> ConfigError:
+    matches = get_close_matches(name, list_models(), n=3)
+    advice = f"; did you mean {', '.join(matches)}?" if matches else ""
     return ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")
-
-
-def _depthwise(layer: nn.Conv2d, input: Tensor) -> Tensor:
-    """A depthwise convolution that runs in float32 on the CPU even under autocast.
-
-    Its backward pass in bfloat16 has no fast kernel there: a training step of tf_efficientnet_lite0
-    is 1.25 times faster so. On other devices the layer runs as autocast wants.
-    """
-    plain = type(layer).forward
-    if input.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
-        return plain(layer, input)
-    with torch.autocast("cpu", enabled=False):
-        return plain(layer, input.float())

@@ -24,7 +24,7 @@ def class_scores(inputs: int, classes: int) -> nn.Conv2d:
     return layer
 
 
-def upsampled(logits: Tensor, factor: int) -> Tensor:
+def upsample_bilinear(logits: Tensor, factor: int) -> Tensor:
     """(N, C, H, W) to (N, C, factor H, factor W), bilinearly."""
     return F.interpolate(logits, scale_factor=factor, mode="bilinear", align_corners=False)
 
@@ -46,5 +46,5 @@ class SummedScores(nn.ModuleList):
         first, *finer = self
         logits: Tensor = first(stages[0])
         for layer, stage in zip(finer, stages[1:], strict=True):
-            logits = upsampled(logits, 2) + layer(stage)
+            logits = upsample_bilinear(logits, 2) + layer(stage)
         return logits

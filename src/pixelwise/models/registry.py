@@ -7,8 +7,7 @@ from torch import nn
 
 from pixelwise.classes import MAX_CLASSES
 from pixelwise.errors import ConfigError, unknown_choice_error
-from pixelwise.models.config import ModelConfig as ModelConfig  # noqa: PLC0414  also found here
-from pixelwise.models.config import check_scales
+from pixelwise.models.config import ModelConfig, check_scales
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.decoders.linknet import LinkNet
 from pixelwise.models.decoders.unet import UNet
@@ -25,21 +24,49 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
     "linknet": LinkNet,
 }
 
+# Decoders with additions to their paper, which `plain` leaves out. FCN has none.
+EXTENDED_DECODERS = ("unet", "linknet")
+
 DEFAULT_ENCODER = "tf_efficientnet_lite0"
 
-
-NEEDED = {
+# Strides at which a decoder takes features.
+REQUIRED_STRIDES = {
     "fcn32s": {32},
     "fcn16s": {16, 32},
     "fcn8s": {8, 16, 32},
     "unet": {8, 16},
     "linknet": {4, 8, 16, 32},
 }
-"""Strides at which a decoder takes features."""
 
 
 def build_segmenter(config: ModelConfig) -> Segmenter:
-    """The network of a configuration; as `ModelConfig.build`."""
+    """The network of a configuration, with random weights.
+
+    Raises ConfigError for unknown names and impossible numbers.
+    """
+    _check_config(config)
+    encoder = Encoder(config.encoder, plain=config.plain, pool_indices=config.upsample == "unpool")
+    required = REQUIRED_STRIDES[config.decoder]
+    if not required <= encoder.channels.keys():
+        raise ConfigError(
+            f"encoder '{config.encoder}' has strides {sorted(encoder.channels)}; decoder "
+            f"'{config.decoder}' needs "
+            f"{', '.join(map(str, sorted(required)))}, as in resnet18"
+        )
+    additions = {"plain": config.plain} if config.decoder in EXTENDED_DECODERS else {}
+    decoder = DECODERS[config.decoder](
+        encoder.pyramid, config.classes, upsample=config.upsample, **additions
+    )
+    return Segmenter(
+        encoder,
+        decoder,
+        classes=config.classes,
+        temperature=config.temperature,
+        scale=config.scale,
+    )
+
+
+def _check_config(config: ModelConfig) -> None:
     if config.decoder not in DECODERS:
         raise unknown_choice_error("decoder", config.decoder, DECODERS)
     if config.upsample not in UPSAMPLE:
@@ -49,18 +76,6 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
     if not 0 < config.temperature < float("inf"):
         raise ConfigError(f"temperature {config.temperature}: choose a number above 0")
     check_scales([config.scale])
-    encoder = Encoder(config.encoder, plain=config.plain, places=config.upsample == "unpool")
-    if not NEEDED[config.decoder] <= encoder.channels.keys():
-        raise ConfigError(
-            f"encoder '{config.encoder}' has strides {sorted(encoder.channels)}; decoder "
-            f"'{config.decoder}' needs "
-            f"{', '.join(map(str, sorted(NEEDED[config.decoder])))}, as in resnet18"
-        )
-    decoder = DECODERS[config.decoder](
-        encoder.pyramid, config.classes, upsample=config.upsample, plain=config.plain
-    )
-    constants = {"temperature": config.temperature, "scale": config.scale}
-    return Segmenter(encoder, decoder, classes=config.classes, **constants)
 
 
 def build_model(
@@ -79,6 +94,6 @@ def build_model(
     (fixed), `subpixel` or `unpool`. `plain` is the network as its paper has it. Raises ConfigError
     for unknown names and WeightsError where the weights cannot be had.
     """
-    model = ModelConfig(decoder, encoder, classes, upsample, plain).build()
+    model = build_segmenter(ModelConfig(decoder, encoder, classes, upsample, plain))
     load_weights(model.encoder, weights)
     return model

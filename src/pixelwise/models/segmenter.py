@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from pixelwise.models.encoder import Encoder
 
+# Inputs are padded to a multiple of the coarsest stride, so that features of all strides align.
 ALIGN = 32
-"""Inputs are padded to a multiple of the coarsest stride, so that features of all strides align."""
 
-WHOLE = 4
-"""Sides that are multiples of it stay whole numbers at a scale of so many quarters."""
+# Sides that are multiples of it stay whole numbers at a scale of so many quarters.
+SCALE_ALIGN = 4
 
 
 class Segmenter(nn.Module):
@@ -21,8 +21,8 @@ class Segmenter(nn.Module):
 
     Normalisation constants are buffers and travel with the weights. The padding, at the right and
     the bottom, is zero after normalisation, which is what the encoder's own convolutions see beyond
-    a border. In eval mode the images are looked at resized by `scale`, and the logits resized back,
-    both bilinearly.
+    a border. In eval mode the images are resized by `scale`, and the logits resized back, both
+    bilinearly.
     """
 
     mean: Tensor
@@ -49,30 +49,31 @@ class Segmenter(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to logits (N, C, H, W)."""
         images = (images - self.mean) / self.std
-        logits = self._logits(images) if self.scale == 1 or self.training else self._scaled(images)
+        resize = self.scale != 1 and not self.training
+        logits = self._resized_logits(images) if resize else self._logits(images)
         return logits if self.temperature == 1 else logits / self.temperature
 
-    def _scaled(self, images: Tensor) -> Tensor:
+    def _resized_logits(self, images: Tensor) -> Tensor:
         """The logits of the resized images, resized back."""
-        padded = _padded(images, WHOLE)
-        looked_at = F.interpolate(
+        padded = _pad_to_multiple(images, SCALE_ALIGN)
+        resized = F.interpolate(
             padded, scale_factor=self.scale, mode="bilinear", align_corners=False
         )
         logits = F.interpolate(
-            self._logits(looked_at), padded.shape[-2:], mode="bilinear", align_corners=False
+            self._logits(resized), padded.shape[-2:], mode="bilinear", align_corners=False
         )
         return logits[..., : images.shape[-2], : images.shape[-1]]
 
     def _logits(self, images: Tensor) -> Tensor:
-        padded = _padded(images, ALIGN)
+        padded = _pad_to_multiple(images, ALIGN)
         logits = self.decoder(self.encoder(padded))  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = F.interpolate(logits, padded.shape[-2:], mode="bilinear", align_corners=False)
-        fitted: Tensor = logits[..., : images.shape[-2], : images.shape[-1]]
-        return fitted
+        cropped: Tensor = logits[..., : images.shape[-2], : images.shape[-1]]
+        return cropped
 
 
-def _padded(images: Tensor, multiple: int) -> Tensor:
+def _pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """With zeros at the right and the bottom, up to a multiple of so many pixels a side."""
     height, width = images.shape[-2:]
     return F.pad(images, (0, -width % multiple, 0, -height % multiple))

@@ -66,7 +66,9 @@ class _ConfusionChart:
 
 
 def render_confusion_matrix(
-    shares: Figures, names: Sequence[str], columns: Sequence[str]
+    shares: Figures,
+    names: Sequence[str],
+    columns: Sequence[str],
 ) -> Markup:
     """The confusion matrix as an SVG: `shares` (C, K) of each true class's pixels (rows) by what
     they were taken for.
@@ -81,16 +83,19 @@ def render_confusion_matrix(
     longest = max(min(len(name), _LONGEST_NAME) for name in (*names, *columns))
     left = round(0.6 * font_size * longest) + 12
     top = round(left * 0.75) + 8  # names of columns lean to the right
-    cells = [
-        _Cell(
-            x=left + size * int(j),
-            y=top + size * int(i),
-            share=float(shares[i, j]),
-            title=f"{names[i]} taken for {columns[j]}: {shares[i, j]:.1%}",
-            right=bool(i == j),
+    cells = []
+    # Only cells that can be seen: the file of a hundred classes would be megabytes.
+    visible = np.nan_to_num(shares) >= _SMALLEST_SHARE
+    for row, column in np.argwhere(visible).tolist():
+        share = float(shares[row, column])
+        cell = _Cell(
+            x=left + size * column,
+            y=top + size * row,
+            share=share,
+            title=f"{names[row]} taken for {columns[column]}: {share:.1%}",
+            right=row == column,
         )
-        for i, j in zip(*np.nonzero(np.nan_to_num(shares) >= _SMALLEST_SHARE), strict=True)
-    ]
+        cells.append(cell)
     chart = _ConfusionChart(
         width=left + size * len(columns) + left // 2,
         height=top + size * len(names) + 4,
@@ -170,7 +175,9 @@ def _place_bins(reliability: Reliability) -> list[_Point]:
     return [
         _Point(f"{_LEFT + _SIDE * confidence:.1f}", f"{_TOP + _SIDE * (1 - accuracy):.1f}")
         for confidence, accuracy in zip(
-            reliability.confidence[known], reliability.accuracy[known], strict=True
+            reliability.confidence[known],
+            reliability.accuracy[known],
+            strict=True,
         )
     ]
 

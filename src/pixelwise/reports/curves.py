@@ -10,7 +10,9 @@ from matplotlib.ticker import MaxNLocator
 
 from pixelwise.reports.figures import AXIS_COLOUR, save_png
 
+# Part of a column's name in the history, and the title of its panel.
 _PANELS = (("loss", "loss"), ("pixel_accuracy", "pixel accuracy"), ("mean_iou", "mean IoU"))
+# How a column's name begins, its name in the legend, and its colour.
 _LINES = (("train", "training", "#7a8aa0"), ("val", "validation", "#c2410c"))
 _BEST_COLOUR = "#c2410c"
 _MAX_MARKERS = 30  # more epochs are a line without a marker at each
@@ -38,7 +40,10 @@ def draw_curves(history: History, path: Path) -> None:
 
 def best_epoch(history: History) -> Mapping[str, float] | None:
     """The row with the highest val_mean_iou, the first of several; None when no row has one."""
-    rated = [row for row in history if not math.isnan(row.get("val_mean_iou", math.nan))]
+    rated = []
+    for row in history:
+        if not math.isnan(row.get("val_mean_iou", math.nan)):
+            rated.append(row)
     return max(rated, key=lambda row: row["val_mean_iou"], default=None)
 
 

@@ -1,5 +1,6 @@
 """Figures that several rooms draw: what augmentation makes of an image, and the parts of a loss."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,15 +17,18 @@ _COLUMNS = 4
 
 
 def draw_augmentation(
-    samples: Sequence[tuple[str, Array, Array]], path: Path, classes: Classes
+    samples: Sequence[tuple[str, Array, Array]],
+    path: Path,
+    classes: Classes,
 ) -> None:
     """Write a PNG grid of images, each with its mask below it; void is grey.
 
     A sample is its title, rgb (H, W, 3) and labels (H, W), uint8.
     """
-    rows = -(-len(samples) // _COLUMNS)
-    height, width = samples[0][1].shape[:2]
-    size = (3.2 * _COLUMNS, 2 * 3.0 * height / width * rows)
+    rows = math.ceil(len(samples) / _COLUMNS)
+    _, first, _ = samples[0]
+    height, width = first.shape[:2]
+    size = (3.2 * _COLUMNS, 2 * 3.0 * height / width * rows)  # inches
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     grid = figure.subplots(2 * rows, _COLUMNS, squeeze=False)
     for axes in grid.flat:
@@ -32,9 +36,12 @@ def draw_augmentation(
     for index, (title, rgb, labels) in enumerate(samples):
         row = 2 * (index // _COLUMNS)
         column = index % _COLUMNS
-        grid[row, column].imshow(rgb)
-        grid[row, column].set_title(title, fontsize=10)
-        grid[row + 1, column].imshow(colourise(labels, classes.palette), interpolation="nearest")
+        above = grid[row, column]
+        above.imshow(rgb)
+        above.set_title(title, fontsize=10)
+        below = grid[row + 1, column]
+        colours = colourise(labels, classes.palette)
+        below.imshow(colours, interpolation="nearest")  # mixed colours would be no class
     save_png(figure, path)
 
 
@@ -46,7 +53,8 @@ def draw_losses(parts: Mapping[str, Sequence[float]], path: Path) -> None:
         axes.plot(range(1, len(values) + 1), values, label=name)
     axes.set_xlabel("step", color=AXIS_COLOUR)
     axes.set_ylabel("weighted loss", color=AXIS_COLOUR)
-    if any(value > 0 for values in parts.values() for value in values):
+    has_positive = any(value > 0 for values in parts.values() for value in values)
+    if has_positive:  # a logarithmic axis without any is a warning, and empty
         axes.set_yscale("log")
     axes.grid(color=GRID_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)

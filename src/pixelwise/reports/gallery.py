@@ -49,6 +49,7 @@ def encode_panel(pixels: Array, side: int) -> bytes:
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # Lanczos rings where it enlarges: regions of few pixels are shown enlarged.
     resampling = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
     picture = Image.fromarray(np.ascontiguousarray(pixels)).resize(size, resampling)
     return encode_image(np.asarray(picture), "JPEG")
@@ -60,10 +61,15 @@ def join_panels(panels: Panels) -> bytes:
     font = ImageFont.load_default(size=_FONT_SIZE)
     top = 2 * _FONT_SIZE
     width, height = pictures[0].size
-    step = max(width, *(round(font.getlength(caption)) for caption, _ in panels)) + _GAP
+    captions = [caption for caption, _ in panels]
+    # A caption may be wider than its picture: columns are as wide as the widest of both.
+    caption_widths = [round(font.getlength(caption)) for caption in captions]
+    step = max(width, *caption_widths) + _GAP
     canvas = Image.new("RGB", (len(panels) * step, top + height), _PAPER)
     draw = ImageDraw.Draw(canvas)
-    for column, ((caption, _), picture) in enumerate(zip(panels, pictures, strict=True)):
-        draw.text((column * step, _FONT_SIZE), caption, _INK, font, anchor="lm")
-        canvas.paste(picture, (column * step, top))
+    left = 0
+    for caption, picture in zip(captions, pictures, strict=True):
+        draw.text((left, _FONT_SIZE), caption, _INK, font, anchor="lm")
+        canvas.paste(picture, (left, top))
+        left += step
     return encode_image(np.asarray(canvas), "JPEG")

@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import VOID_COLOUR, Colour, edge_of
+from pixelwise.classes import VOID_COLOUR, Colour, find_edges
 from pixelwise.io.images import Array
 
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
 _RIM = (150, 150, 155)
 _BLACK = (0, 0, 0)
-_OUTLINE_GAIN = 1.7  # the tint is stronger where a class ends, so that its outline can be seen
+
+# The tint is stronger where a class ends, so that its outline can be seen.
+_OUTLINE_GAIN = 1.7
 
 Palette = tuple[Colour, ...]
 
@@ -37,15 +39,20 @@ def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> 
     painted = np.empty(rgb.shape, dtype=np.uint8)
     for channel in range(3):  # one at a time: floats of a large picture are four times its size
         below = rgb[:, :, channel].astype(np.float32)
-        painted[:, :, channel] = np.rint(below + strength * (colours[:, :, channel] - below))
+        difference = colours[:, :, channel] - below
+        blended = below + strength * difference
+        painted[:, :, channel] = np.rint(blended)
     return painted
 
 
 def class_shares(labels: Array) -> dict[int, float]:
     """The ids that occur in `labels`, void too, with their share of all pixels, largest first."""
     counts = np.bincount(labels.reshape(-1), minlength=256)
-    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    return {int(label): float(counts[label] / labels.size) for label in order}
+    order = np.argsort(-counts, kind="stable")
+    shares = {}
+    for label in order[: np.count_nonzero(counts)]:
+        shares[int(label)] = float(counts[label] / labels.size)
+    return shares
 
 
 def add_legend(
@@ -62,8 +69,10 @@ def add_legend(
     right. Ids beyond `names` are called void.
     """
     height, width = rgb.shape[:2]
-    size = min(max(max(height, width) // 36, 13), 72)
-    strip = draw_legend(_legend_entries(names, palette, present), width, size)
+    size = max(height, width) // 36
+    size = min(max(size, 13), 72)  # below 13 pixels letters run together
+    entries = _legend_entries(names, palette, present)
+    strip = draw_legend(entries, width, size)
     canvas = Image.new("RGB", (strip.width, height + strip.height), _PAPER)
     canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
     canvas.paste(strip, (0, height))
@@ -79,8 +88,12 @@ def draw_legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Ima
     font = ImageFont.load_default(size=size)
     gap = max(size // 2, 2)
     line_height = round(size * 1.6)
-    widths = [size + gap + round(font.getlength(text)) + 2 * gap for text, _ in entries]
-    width = max([width, *(entry + gap for entry in widths)])
+    widths = []
+    for text, _ in entries:
+        text_width = round(font.getlength(text))
+        widths.append(size + gap + text_width + 2 * gap)
+    if widths:
+        width = max(width, max(widths) + gap)
     positions, lines = _wrap_lines(widths, width - gap)
     height = lines * line_height + 2 * gap if entries else 0
     strip = Image.new("RGB", (width, height), _PAPER)
@@ -88,38 +101,54 @@ def draw_legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Ima
     for (text, colour), (column, line) in zip(entries, positions, strict=True):
         left = column + gap
         middle = gap + line * line_height + line_height // 2
-        top = middle - size // 2
-        swatch = (left, top, left + size, top + size)
-        draw.rounded_rectangle(swatch, size // 5, fill=colour, outline=_RIM)
+        _draw_swatch(draw, left, middle, size, colour)
         draw.text((left + size + gap, middle), text, fill=_INK, font=font, anchor="lm")
     return strip
+
+
+def _draw_swatch(
+    draw: ImageDraw.ImageDraw,
+    left: int,
+    middle: int,
+    size: int,
+    colour: Colour,
+) -> None:
+    top = middle - size // 2
+    box = (left, top, left + size, top + size)
+    # The rim shows a swatch in the colour of the paper.
+    draw.rounded_rectangle(box, size // 5, fill=colour, outline=_RIM)
 
 
 def _tint_strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
     tinted = np.zeros(256, dtype=bool)
     tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
-    strength = np.where(
-        edge_of(labels), np.float32(min(1.0, opacity * _OUTLINE_GAIN)), np.float32(opacity)
-    )
+    inside = np.float32(opacity)
+    outline = np.float32(min(1.0, opacity * _OUTLINE_GAIN))
+    strength = np.where(find_edges(labels), outline, inside)  # (H, W)
     return np.asarray(strength * tinted[labels], dtype=np.float32)
 
 
 def _legend_entries(
-    names: tuple[str, ...], palette: Palette, present: Mapping[int, float] | Iterable[int]
+    names: tuple[str, ...],
+    palette: Palette,
+    present: Mapping[int, float] | Iterable[int],
 ) -> list[tuple[str, Colour]]:
     entries = []
     for label in present:
         text = names[label] if label < len(names) else "void"
         if isinstance(present, Mapping):
             text += f" {_format_percent(present[label])}"
-        entries.append((text, palette[label] if label < len(palette) else VOID_COLOUR))
+        colour = palette[label] if label < len(palette) else VOID_COLOUR
+        entries.append((text, colour))
     return entries
 
 
 def _format_percent(share: float) -> str:
     if share < 0.0005:
         return "<0.1%"
-    return f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
+    if share < 0.0995:  # what is not rounded up to 10 %
+        return f"{share:.1%}"
+    return f"{share:.0%}"
 
 
 def _wrap_lines(widths: list[int], width: int) -> tuple[list[tuple[int, int]], int]:

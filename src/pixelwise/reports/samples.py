@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, quantize_confidence
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
 from pixelwise.reports.overlays import draw_legend, paint
@@ -66,8 +66,9 @@ def draw_sample(
     (H, W) in [0, 1].
     """
     rgb, truth, labels = _fit_to_cell(*picture)
-    certainty = np.rint(confidence * 255).astype(np.uint8)
-    _, certainty, _ = _fit_to_cell(picture[0], certainty, certainty)
+    certainty = quantize_confidence(confidence)
+    full_size, _, _ = picture
+    _, certainty, _ = _fit_to_cell(full_size, certainty, certainty)
     cells = {
         "image": rgb,
         "truth": _paint_labels(rgb, truth, classes),
@@ -75,8 +76,10 @@ def draw_sample(
         "errors (red)": _paint_errors(rgb, truth, labels),
         "confidence (bright: sure)": colormaps["magma"](certainty, bytes=True)[..., :3],
     }
-    panels = tuple((caption, encode_image(cell, "JPEG")) for caption, cell in cells.items())
-    return Sample(title, panels)
+    panels = []
+    for caption, cell in cells.items():
+        panels.append((caption, encode_image(cell, "JPEG")))
+    return Sample(title, tuple(panels))
 
 
 def draw_samples(
@@ -97,16 +100,23 @@ def draw_samples(
         if index < len(titles) and titles[index]:
             parts.append(_draw_text(titles[index], _GREY))
         parts.append(_draw_row(*_fit_to_cell(*row), classes))
-    legend = draw_legend(_present_classes(rows, classes), _WIDTH - 2 * _GAP, _FONT_SIZE)
+    entries = _present_classes(rows, classes)
+    legend = draw_legend(entries, _WIDTH - 2 * _GAP, _FONT_SIZE)
     parts.append(legend)
+    canvas = _stack(parts, max(_WIDTH, legend.width))
+    with atomic(path) as draft:
+        canvas.save(draft, format="PNG")
+
+
+def _stack(parts: Sequence[Image.Image], width: int) -> Image.Image:
+    """The parts below each other, with gaps."""
     height = sum(part.height + _GAP for part in parts) + _GAP
-    canvas = Image.new("RGB", (max(_WIDTH, legend.width), height), _PAPER)
+    canvas = Image.new("RGB", (width, height), _PAPER)
     top = _GAP
     for part in parts:
         canvas.paste(part, (_GAP, top))
         top += part.height + _GAP
-    with atomic(path) as draft:
-        canvas.save(draft, format="PNG")
+    return canvas
 
 
 def _fit_to_cell(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array, Array]:
@@ -116,7 +126,8 @@ def _fit_to_cell(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array,
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
 
     def resize(pixels: Array, resampling: Image.Resampling) -> Array:
-        return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, resampling))
+        image = Image.fromarray(np.ascontiguousarray(pixels))
+        return np.asarray(image.resize(size, resampling))
 
     nearest = Image.Resampling.NEAREST
     return (
@@ -165,12 +176,15 @@ def _present_classes(
     rows: Sequence[tuple[Array, Array, Array]], classes: Classes
 ) -> list[tuple[str, Colour]]:
     """Name and colour of the classes in truth or predictions, void last."""
-    present = {int(label) for _, *masks in rows for ids in masks for label in np.unique(ids)}
-    entries = [
-        _legend_entry(name, colour)
-        for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
-        if label in present
-    ]
+    present = set[int]()
+    for _, *masks in rows:
+        for ids in masks:
+            present.update(np.unique(ids).tolist())
+    entries = []
+    colours = zip(classes.names, classes.palette, strict=True)
+    for label, (name, colour) in enumerate(colours):
+        if label in present:
+            entries.append(_legend_entry(name, colour))
     if any(label >= len(classes) for label in present):
         entries.append(("void", VOID_COLOUR))
     return entries
@@ -178,7 +192,9 @@ def _present_classes(
 
 def _legend_entry(name: str, colour: Colour) -> tuple[str, Colour]:
     """Black classes keep the image's own colours."""
-    return (name, colour) if any(colour) else (f"{name} (untinted)", _PAPER)
+    if any(colour):
+        return name, colour
+    return f"{name} (untinted)", _PAPER
 
 
 def _draw_header() -> Image.Image:

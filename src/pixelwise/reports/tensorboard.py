@@ -24,10 +24,16 @@ def write_epoch(run: Path, row: Mapping[str, float], samples: Path | None) -> No
     epoch = int(row["epoch"])
     with SummaryWriter(run / FOLDER, purge_step=epoch) as writer:
         for name, value in row.items():
-            prefix = next((prefix for prefix in _CHARTS if name.startswith(prefix)), "")
             if name != "epoch":
-                chart = name.removeprefix(prefix) + _CHARTS.get(prefix, "")
-                writer.add_scalar(chart, value, epoch)
+                writer.add_scalar(_name_chart(name), value, epoch)
         if samples is not None:
             picture = np.asarray(read_rgb(samples))
             writer.add_image("samples", picture, epoch, dataformats="HWC")
+
+
+def _name_chart(column: str) -> str:
+    """Training and validation of a figure stand side by side: `loss/training`."""
+    for prefix, part in _CHARTS.items():
+        if column.startswith(prefix):
+            return column.removeprefix(prefix) + part
+    return column

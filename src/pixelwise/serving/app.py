@@ -11,10 +11,10 @@ from pydantic import BaseModel
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
-from pixelwise.serving.errors import ErrorBody, register_error_handlers
+from pixelwise.serving.error_handlers import ErrorBody, register_error_handlers
 from pixelwise.serving.idle_cleanup import release_idle_memory
 from pixelwise.serving.middleware import Metrics, RequestMiddleware
-from pixelwise.serving.page import add_page
+from pixelwise.serving.page_routes import add_page
 from pixelwise.serving.params import SegmentParams
 from pixelwise.serving.responses import Segmentation
 from pixelwise.serving.service import Service, Style

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixelwise.serving.errors import CLIENT_CLOSED_REQUEST, ApiError
+from pixelwise.serving.error_handlers import CLIENT_CLOSED_REQUEST, ApiError
 from pixelwise.serving.settings import is_loopback
 
 log = logging.getLogger("pixelwise.serving")

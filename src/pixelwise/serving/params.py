@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from pixelwise.errors import unknown_choice_error
-from pixelwise.serving.errors import ApiError
+from pixelwise.serving.error_handlers import ApiError
 
 Format = Literal["mask", "overlay", "confidence", "json"]
 FORMAT_OF_MEDIA_TYPE: dict[str, Format] = {

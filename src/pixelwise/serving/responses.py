@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from pixelwise.classes import VOID
+from pixelwise.classes import VOID, quantize_confidence
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
 from pixelwise.io.images import encode_image, encode_labels
@@ -24,7 +24,7 @@ MEDIA_TYPES: dict[Format, str] = {
 
 
 class Share(BaseModel):
-    """A class that occurs. `id` is 255 and `name` void where nothing is said of the pixels."""
+    """A class that occurs. `id` is 255 and `name` void for pixels without a class."""
 
     id: int
     name: str
@@ -62,7 +62,7 @@ def encode(result: Result, params: SegmentParams, kind: Format, model: str) -> b
     if kind == "overlay":
         return encode_image(np.asarray(result.overlay(params.opacity)), "JPEG")
     if kind == "confidence":
-        return encode_image(np.rint(result.confidence * 255).astype(np.uint8), "PNG")
+        return encode_image(quantize_confidence(result.confidence), "PNG")
     return json.dumps(_describe(result, params, model), separators=(",", ":")).encode()
 
 

@@ -18,7 +18,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.inference.tta import Logits, Pixels
 from pixelwise.io.images import Array
-from pixelwise.serving.errors import ApiError
+from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.middleware import Metrics
 from pixelwise.serving.params import SegmentParams, check_class_names, choose_format

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
 from pixelwise.io.images import Array, read_header_size, read_rgb
-from pixelwise.serving.errors import ApiError
+from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.settings import Settings
 
 # Bytes that a body may have beside the image: boundaries and headers.

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torchvision.models
 from torch import Tensor, nn
+from torchvision.models import vgg
 
 from pixelwise.errors import ConfigError, WeightsError
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.pretrained import load_weights, of_torchvision, read_state
+from pixelwise.models.pretrained import download_torchvision, load_weights, read_state
 
+# Of ImageNet's colours, as torchvision's networks were trained with.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -28,24 +29,24 @@ class Layers:
     content: tuple[int, ...]
 
 
+# Convolutions of torchvision's networks: for style the first of each block, for content the last of
+# block 4. Source: Zhang et al., "Dive into Deep Learning", section 14.12.4; Gatys, Ecker, Bethge
+# 2016, section 2, take the same blocks.
 VGG = {
-    "vgg19": Layers(
-        (0, 5, 10, 19, 28), (25,)
-    ),  # the first convolution of each block; the last of block 4
-    "vgg16": Layers((0, 5, 10, 17, 24), (21,)),
+    "vgg19": Layers(style=(0, 5, 10, 19, 28), content=(25,)),
+    "vgg16": Layers(style=(0, 5, 10, 17, 24), content=(21,)),
 }
-"""Convolutions of torchvision's networks. Source: Zhang et al., "Dive into Deep Learning", section
-14.12.4; Gatys, Ecker, Bethge 2016, section 2, take the same blocks.
-"""
 
+# torchvision's names for the lists of layers.
+_TORCHVISION_CONFIGS = {"vgg19": "E", "vgg16": "D"}
+
+# Pixels beyond a tile that its features see: 85 for VGG-19 up to its fifth block, in multiples of
+# the stride of 16.
 HALO = 96
-"""Pixels beyond a tile that its features see: 85 for VGG-19 up to its fifth block, in multiples of
-the stride of 16.
-"""
 
 
 class StyleNetwork(nn.Module):
-    """Frozen features of normalised pictures (1, 3, H, W): (content maps, style maps), fine to
+    """Frozen features of normalised images (1, 3, H, W): (content maps, style maps), fine to
     coarse.
 
     `strides` of the content and of the style maps say how many pixels an entry stands for. `halo`
@@ -81,15 +82,19 @@ class VggFeatures(StyleNetwork):
         super().__init__()
         self.layers = VGG[name]
         last = max(*self.layers.style, *self.layers.content)
-        chain: nn.Sequential = getattr(torchvision.models, name)(weights=None).features
+        # without the classifier, of 120 million weights, that the whole network would bring
+        chain = vgg.make_layers(vgg.cfgs[_TORCHVISION_CONFIGS[name]])
         self.features = chain[: last + 1]
         self.last = last
         poolings = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
-        content, style = (
-            tuple(2 ** sum(p < n for p in poolings) for n in chosen)
-            for chosen in (self.layers.content, self.layers.style)
+
+        def stride_at(number: int) -> int:
+            return int(2 ** sum(pooling < number for pooling in poolings))
+
+        self.strides = (
+            tuple(stride_at(number) for number in self.layers.content),
+            tuple(stride_at(number) for number in self.layers.style),
         )
-        self.strides = (content, style)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps (1, C, h, w)."""
@@ -98,10 +103,13 @@ class VggFeatures(StyleNetwork):
         x = images
         for number, layer in enumerate(self.features):
             x = nn.functional.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
-            taken = number if number == self.last else number - 1
-            if number == self.last or isinstance(layer, nn.ReLU):
-                content += [x] if taken in self.layers.content else []
-                style += [x] if taken in self.layers.style else []
+            if number != self.last and not isinstance(layer, nn.ReLU):
+                continue
+            convolution = number if number == self.last else number - 1
+            if convolution in self.layers.content:
+                content.append(x)
+            if convolution in self.layers.style:
+                style.append(x)
         return content, style
 
 
@@ -111,13 +119,13 @@ class EncoderFeatures(StyleNetwork):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(encoder.mean, encoder.std)
         self.encoder = encoder
-        found = list(encoder.channels)
-        if len(found) < 3:
+        strides = tuple(encoder.channels)
+        if len(strides) < 3:
             raise ConfigError(
-                f"network '{encoder.name}' has {len(found)} strides: style needs 3 or more, "
+                f"network '{encoder.name}' has {len(strides)} strides: style needs 3 or more, "
                 "as resnet18 has"
             )
-        self.strides = ((found[-2],), tuple(found))
+        self.strides = ((strides[-2],), strides)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps (1, C, h, w)."""
@@ -142,31 +150,30 @@ def load_network(name: str, weights: str) -> tuple[StyleNetwork, str]:
         )
     if name not in VGG:
         encoder = Encoder(name, plain=True)
-        said = load_weights(encoder, weights)
-        return EncoderFeatures(encoder).freeze(), said
+        source = load_weights(encoder, weights)
+        return EncoderFeatures(encoder).freeze(), source
     network = VggFeatures(name)
     if weights == "auto":
         _download(network, name)
         return network.freeze(), f"{name}: ImageNet weights of torchvision"
-    state = {
-        key.removeprefix("features."): value for key, value in read_state(Path(weights)).items()
-    }
-    wanted = network.features.state_dict()
-    wrong = [key for key in wanted if key not in state or state[key].shape != wanted[key].shape]
+    tensors = read_state(Path(weights))
+    state = {key.removeprefix("features."): value for key, value in tensors.items()}
+    expected = network.features.state_dict()
+    wrong = [key for key in expected if key not in state or state[key].shape != expected[key].shape]
     if wrong:
         raise WeightsError(
-            f"weights {weights}: no {name} in it; {len(wrong)} of {len(wanted)} tensors are "
+            f"weights {weights}: no {name} in it; {len(wrong)} of {len(expected)} tensors are "
             "missing or of another "
             f"shape, the first is features.{wrong[0]}; give torchvision's {name} as "
             ".safetensors or .pth"
         )
-    network.features.load_state_dict({key: state[key] for key in wanted})
+    network.features.load_state_dict({key: state[key] for key in expected})
     return network.freeze(), f"{name}: weights from {weights}"
 
 
 def _download(network: VggFeatures, name: str) -> None:
     try:
-        state = of_torchvision(f"{name.upper()}_Weights")
+        state = download_torchvision(f"{name.upper()}_Weights")
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"{name}: its weights are neither on this machine nor can they be downloaded "

@@ -1,4 +1,4 @@
-"""What is made small: the distance to the content, to the style, and to smoothness.
+"""What is minimised: the distance to the content, to the style, and to smoothness.
 
 Source: Zhang et al., "Dive into Deep Learning", section 14.12.5; Gatys, Ecker, Bethge 2016,
 sections 2.1 and 2.2.
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 
-def content_loss(found: Tensor, wanted: Tensor) -> Tensor:
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
     """Mean square of the difference of two maps (1, C, h, w)."""
-    return (found - wanted).square().mean()
+    return (features - target).square().mean()
 
 
 def gram(features: Tensor) -> Tensor:
@@ -21,9 +21,9 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.T / flat.numel()
 
 
-def style_loss(found: Tensor, wanted: Tensor) -> Tensor:
+def style_loss(matrix: Tensor, target: Tensor) -> Tensor:
     """Mean square of the difference of two Gram matrices (C, C)."""
-    return (found - wanted).square().mean()
+    return (matrix - target).square().mean()
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -32,4 +32,6 @@ def total_variation(image: Tensor) -> Tensor:
     """
     down = (image[..., 1:, :] - image[..., :-1, :]).abs()
     across = (image[..., :, 1:] - image[..., :, :-1]).abs()
-    return 0.5 * sum((d.mean() for d in (down, across) if d.numel()), torch.zeros(()))
+    # an image of one row or column has no neighbours in that direction
+    means = [differences.mean() for differences in (down, across) if differences.numel()]
+    return 0.5 * sum(means, torch.zeros(()))

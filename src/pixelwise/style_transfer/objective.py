@@ -1,8 +1,7 @@
-"""The loss of a picture and its gradient, as a whole or in tiles with the same result."""
+"""The loss of an image and its gradient, as a whole or in tiles with the same result."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -10,9 +9,7 @@ from torch import Tensor
 from pixelwise.style_transfer.config import Weights
 from pixelwise.style_transfer.features import StyleNetwork
 from pixelwise.style_transfer.losses import content_loss, gram, style_loss, total_variation
-
-ALIGN = 16
-"""Coarsest stride of a VGG up to its last style layer: tiles begin at multiples of it."""
+from pixelwise.style_transfer.tiles import Tile, split_into_tiles
 
 
 @dataclass(frozen=True)
@@ -29,47 +26,14 @@ class Losses:
         return self.content + self.style + self.smooth
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """A part of the picture, and the part of it with its surroundings that the network is shown, as
-    slices.
-    """
-
-    rows: slice
-    columns: slice
-    seen_rows: slice
-    seen_columns: slice
-
-    def of(self, image: Tensor) -> Tensor:
-        """What the network is shown."""
-        return image[..., self.seen_rows, self.seen_columns]
-
-    def inner(self, features: Tensor, stride: int) -> Tensor:
-        """The part of the features that stands for the tile itself."""
-        top = (self.rows.start - self.seen_rows.start) // stride
-        left = (self.columns.start - self.seen_columns.start) // stride
-        height, width = features.shape[-2:]
-        bottom = (
-            height
-            if self.rows.stop == self.seen_rows.stop
-            else (self.rows.stop - self.seen_rows.start) // stride
-        )
-        right = (
-            width
-            if self.columns.stop == self.seen_columns.stop
-            else (self.columns.stop - self.seen_columns.start) // stride
-        )
-        return features[..., top:bottom, left:right]
-
-
 class Objective:
-    """Weighted loss of a normalised picture (1, 3, H, W) against a content picture and styles of
-    given weights.
+    """Weighted loss of a normalised image (1, 3, H, W) against a content image and styles of given
+    weights.
 
     With `tile` pixels a side the network only ever sees tiles with their surroundings: Gram
     matrices are summed over the tiles, and the gradient of each tile follows from the whole's
-    matrices. Loss and gradient are those of the whole picture, for one more pass forward; memory no
-    longer grows with the picture, but for the content's features.
+    matrices. Loss and gradient are those of the whole image, for one more pass forward; memory no
+    longer grows with the image, but for the content's features.
     """
 
     def __init__(
@@ -85,125 +49,118 @@ class Objective:
         self.network = network
         self.weights = weights
         self.bfloat16 = bfloat16
-        self.tiles = list(_tiles(content.shape[-2], content.shape[-1], tile, network.halo or 0))
-        shares = sum(share for _, share in styles)
+        self.tiles = self._split(content, tile)
         with torch.no_grad():
-            self.wanted = [self._parts(part, content)[0] for part in self.tiles]
-            self.grams = [torch.zeros(())] * len(network.strides[1])
-            for style, share in styles:
-                parts = _tiles(style.shape[-2], style.shape[-1], tile, network.halo or 0)
-                mine = [
-                    total / count * (share / shares) for total, count in self._sums(style, parts)
-                ]
-                self.grams = [total + each for total, each in zip(self.grams, mine, strict=True)]
-        maps = range(len(self.wanted[0]))
-        self.sizes = [sum(part[n].numel() for part in self.wanted) for n in maps]
-        squares = [sum(float(part[n].float().square().sum()) for part in self.wanted) for n in maps]
-        self.content_scale = [
-            s / n if weights.relative else 1.0 for s, n in zip(squares, self.sizes, strict=True)
-        ]
-        self.style_scale = [
-            float(g.square().mean()) if weights.relative else 1.0 for g in self.grams
-        ]
+            # by tile, then by layer
+            self.content_maps = [self._tile_maps(part, content)[0] for part in self.tiles]
+            self.style_grams = self._mean_grams(styles, tile)
+        layers = range(len(self.content_maps[0]))
+        self.sizes = [sum(maps[n].numel() for maps in self.content_maps) for n in layers]
+        self.content_scale = [1.0] * len(layers)
+        self.style_scale = [1.0] * len(self.style_grams)
+        if weights.relative:
+            squares = [
+                sum(float(maps[n].float().square().sum()) for maps in self.content_maps)
+                for n in layers
+            ]
+            self.content_scale = [
+                square / size for square, size in zip(squares, self.sizes, strict=True)
+            ]
+            self.style_scale = [float(matrix.square().mean()) for matrix in self.style_grams]
 
     def backward(self, image: Tensor) -> Losses:
-        """The losses of `image`, a leaf, whose gradient is filled anew."""
+        """The losses of `image`, a leaf, whose gradient is replaced."""
         image.grad = None
         smooth = self.weights.smooth * total_variation(image)
         smooth.backward()  # type: ignore[no-untyped-call]
         if len(self.tiles) == 1:
-            content, style = self._whole(image)
+            content, style = self._backward_whole(image)
         else:
-            content, style = self._tiled(image)
+            content, style = self._backward_tiled(image)
         return Losses(content, style, float(smooth.detach()))
 
-    def _whole(self, image: Tensor) -> tuple[float, float]:
-        found, maps = self._parts(self.tiles[0], image)
-        content = self._content(found, 0)
-        style = self._style([gram(each) for each in maps])
+    def _backward_whole(self, image: Tensor) -> tuple[float, float]:
+        content_maps, style_maps = self._tile_maps(self.tiles[0], image)
+        content = self._content_loss(content_maps, 0)
+        style = self._style_loss([gram(maps) for maps in style_maps])
         (content + style).backward()  # type: ignore[no-untyped-call]
         return float(content.detach()), float(style.detach())
 
-    def _tiled(self, image: Tensor) -> tuple[float, float]:
+    def _backward_tiled(self, image: Tensor) -> tuple[float, float]:
         """First the Gram matrices of the whole, then, tile by tile, the gradient that they ask
         for.
         """
         with torch.no_grad():
-            sums = self._sums(image, self.tiles)
+            sums = self._gram_sums(image, self.tiles)
         counts = [count for _, count in sums]
-        whole = [(total / count).requires_grad_() for total, count in sums]
-        style = self._style(whole)
-        slopes = torch.autograd.grad(style, whole)
+        grams = [(total / count).requires_grad_() for total, count in sums]
+        style = self._style_loss(grams)
+        slopes = torch.autograd.grad(style, grams)
         content = 0.0
-        for n, part in enumerate(self.tiles):
-            found, maps = self._parts(part, image)
-            mine = self._content(found, n)
+        for number, part in enumerate(self.tiles):
+            content_maps, style_maps = self._tile_maps(part, image)
+            tile_content = self._content_loss(content_maps, number)
+            # the loss is linear in a tile's matrices where the whole's are near: the chain rule
             pulls = [
-                (slope * gram(each)).sum() * (each.numel() / count)
-                for slope, each, count in zip(slopes, maps, counts, strict=True)
+                (slope * gram(maps)).sum() * (maps.numel() / count)
+                for slope, maps, count in zip(slopes, style_maps, counts, strict=True)
             ]
-            (mine + torch.stack(pulls).sum()).backward()  # type: ignore[no-untyped-call]
-            content += float(mine.detach())
+            (tile_content + torch.stack(pulls).sum()).backward()  # type: ignore[no-untyped-call]
+            content += float(tile_content.detach())
         return content, float(style.detach())
 
-    def _sums(self, image: Tensor, tiles: Iterable[_Tile]) -> list[tuple[Tensor, int]]:
+    def _split(self, image: Tensor, tile: int | None) -> list[Tile]:
+        height, width = image.shape[-2:]
+        return list(split_into_tiles(height, width, tile, self.network.halo or 0))
+
+    def _mean_grams(self, styles: Sequence[tuple[Tensor, float]], tile: int | None) -> list[Tensor]:
+        """The weighted mean of the styles' Gram matrices, by layer."""
+        total_share = sum(share for _, share in styles)
+        grams = [torch.zeros(())] * len(self.network.strides[1])
+        for style, share in styles:
+            sums = self._gram_sums(style, self._split(style, tile))
+            weighted = [total / count * (share / total_share) for total, count in sums]
+            grams = [total + matrix for total, matrix in zip(grams, weighted, strict=True)]
+        return grams
+
+    def _gram_sums(self, image: Tensor, tiles: Iterable[Tile]) -> list[tuple[Tensor, int]]:
         """For each layer the sum of its Gram matrices over the tiles, each times its entries, and
         their number.
         """
-        found = [(torch.zeros(()), 0)] * len(self.network.strides[1])
+        sums = [(torch.zeros(()), 0)] * len(self.network.strides[1])
         for part in tiles:
-            maps = self._parts(part, image)[1]
-            found = [
-                (s + gram(m) * m.numel(), n + m.numel())
-                for (s, n), m in zip(found, maps, strict=True)
+            style_maps = self._tile_maps(part, image)[1]
+            sums = [
+                (total + gram(maps) * maps.numel(), count + maps.numel())
+                for (total, count), maps in zip(sums, style_maps, strict=True)
             ]
-        return found
+        return sums
 
-    def _content(self, found: list[Tensor], tile: int) -> Tensor:
+    def _content_loss(self, maps: list[Tensor], tile: int) -> Tensor:
         """The tile's part of the content loss."""
+        rows = zip(maps, self.content_maps[tile], self.sizes, self.content_scale, strict=True)
         losses = [
-            content_loss(each.float(), wanted.float()) * (each.numel() / size / scale)
-            for each, wanted, size, scale in zip(
-                found, self.wanted[tile], self.sizes, self.content_scale, strict=True
-            )
+            content_loss(features.float(), target.float()) * (features.numel() / size / scale)
+            for features, target, size, scale in rows
         ]
         return self.weights.content * torch.stack(losses).sum()
 
-    def _style(self, grams: list[Tensor]) -> Tensor:
-        losses = [
-            style_loss(found, wanted) / scale
-            for found, wanted, scale in zip(grams, self.grams, self.style_scale, strict=True)
-        ]
+    def _style_loss(self, grams: list[Tensor]) -> Tensor:
+        rows = zip(grams, self.style_grams, self.style_scale, strict=True)
+        losses = [style_loss(matrix, target) / scale for matrix, target, scale in rows]
         return self.weights.style * torch.stack(losses).sum()
 
-    def _parts(self, part: _Tile, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def _tile_maps(self, part: Tile, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps of a tile, without its surroundings."""
-        kinds = self._features(part.of(image))
-        content, style = (
-            [part.inner(each, stride) for each, stride in zip(maps, strides, strict=True)]
-            for maps, strides in zip(kinds, self.network.strides, strict=True)
-        )
-        return content, style
-
-    def _features(self, image: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        shown = part.crop(image).contiguous(memory_format=torch.channels_last)
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bfloat16):
-            found: tuple[list[Tensor], list[Tensor]] = self.network(
-                image.contiguous(memory_format=torch.channels_last)
-            )
-        return found
+            content_maps, style_maps = self.network(shown)
+        content_strides, style_strides = self.network.strides
+        return (
+            _trim_all(part, content_maps, content_strides),
+            _trim_all(part, style_maps, style_strides),
+        )
 
 
-def _tiles(height: int, width: int, tile: int | None, halo: int) -> Iterator[_Tile]:
-    for rows, seen_rows in _spans(height, tile, halo):
-        for columns, seen_columns in _spans(width, tile, halo):
-            yield _Tile(rows, columns, seen_rows, seen_columns)
-
-
-def _spans(length: int, tile: int | None, halo: int) -> Iterator[tuple[slice, slice]]:
-    """Parts of `length`, each with `halo` more on both sides as far as there is some."""
-    step = length if tile is None else tile
-    starts = [start for start in range(0, length, step) if start == 0 or length - start >= ALIGN]
-    for start, stop in pairwise(
-        [*starts, length]
-    ):  # a rest too thin to have features of its own is no tile
-        yield slice(start, stop), slice(max(0, start - halo), min(length, stop + halo))
+def _trim_all(part: Tile, maps: list[Tensor], strides: tuple[int, ...]) -> list[Tensor]:
+    return [part.trim(features, stride) for features, stride in zip(maps, strides, strict=True)]

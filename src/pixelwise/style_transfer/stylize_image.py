@@ -1,193 +1,198 @@
-"""Two pictures to a third: style transfer, whole or on the regions of some classes."""
+"""Two images to a third: style transfer, whole or on the regions of some classes."""
 
-import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 from torch import Tensor
 
 from pixelwise.config_fields import option_fields, select_fields
-from pixelwise.errors import ConfigError, OutputError, unknown_choice_error
-from pixelwise.inference.load import load
+from pixelwise.errors import unknown_choice_error
 from pixelwise.interrupt import stop_on_interrupt
-from pixelwise.io.atomic import atomic
-from pixelwise.io.images import Array, open_image, read_rgb, write_image
+from pixelwise.io.images import Array
 from pixelwise.progress import Progress
-from pixelwise.reports.figures import draw_losses
-from pixelwise.style_transfer.config import Setup as Setup  # noqa: PLC0414  also found here
-from pixelwise.style_transfer.config import StyleConfig, Weights
+from pixelwise.style_transfer.config import Setup, StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
+from pixelwise.style_transfer.image_files import (
+    check_out,
+    read_fitted,
+    to_rgb,
+    to_tensor,
+    write_result,
+)
 from pixelwise.style_transfer.objective import Objective
 from pixelwise.style_transfer.optimization import (
-    Seen,
+    OnStep,
     Step,
-    finished,
-    resized,
-    transfer,
+    StyleResult,
+    blend_with_content,
+    resize,
+    transfer_style,
 )
+from pixelwise.style_transfer.regions import Region, composite, find_masks
+from pixelwise.style_transfer.snapshots import Film, Snapshots
 
-FEATHER = 0.005
-"""Width of a region's soft edge, as a share of the picture's diagonal."""
+Styles = str | Path | Sequence[tuple[str | Path, float]]
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-_DESCRIPTION = 0x010E
-"""EXIF's ImageDescription."""
+# Pixels a side of the corner of the content on which bfloat16 is timed, and the least that is worth
+# it.
+_TRIAL_SIDE = 512
+_MIN_TRIAL_SIDE = 64
 
-_FILM_SECONDS = 4
-
-
-@dataclass(frozen=True)
-class Region:
-    """Where the style goes: on the classes `only`, or everywhere `but` on some, as `model` finds
-    them.
-
-    styles: pictures whose style goes on single classes, by name, in place of the common one.
-    """
-
-    model: str | Path
-    only: tuple[str, ...] = ()
-    but: tuple[str, ...] = ()
-    styles: tuple[tuple[str, Path], ...] = ()
-
-    def __post_init__(self) -> None:
-        if (self.only and self.but) or not (self.only or self.but or self.styles):
-            raise ConfigError(
-                "name the classes with one of --only and --except, or give styles of classes"
-            )
-
-
-@dataclass(frozen=True)
-class Way:
-    """Pictures of the way: every so many steps, into a folder, with the curves and a film of it."""
-
-    folder: Path
-    every: int = 25
-
-    def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ConfigError(f"every is {self.every}: allowed is 1 or more")
+# How many times as fast bfloat16 must be to be taken.
+_MIN_GAIN = 1.1
 
 
 @dataclass(frozen=True, eq=False)
 class Stylized:
-    """The picture (H, W, 3) uint8, how the losses of the common style went, and whether somebody
-    stopped it.
-    """
+    """The result of `stylize`."""
 
     rgb: Array
+    """(H, W, 3) uint8."""
+
     history: list[Step]
+    """The steps of the common style."""
+
     stopped: bool
+    """Whether the user ended the work early."""
 
 
 def stylize(
     content: str | Path,
-    styles: str | Path | Sequence[tuple[str | Path, float]],
+    styles: Styles,
     out: str | Path | None = None,
     *,
     config: StyleConfig | None = None,
     region: Region | None = None,
-    way: Way | None = None,
+    snapshots: Snapshots | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Stylized:
-    """The picture `content` in the style of another, or of several with their weights; written to
+    """The image `content` in the style of another, or of several with their weights; written to
     `out` if given.
 
     `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result's ICC
     profile is the content's, and the settings are its EXIF description. Ctrl-C ends the work and
-    keeps the picture so far. Raises ImageError for pictures that cannot be read, ConfigError for
+    keeps the image so far. Raises ImageError for images that cannot be read, ConfigError for
     options that cannot be, WeightsError where the network's weights cannot be had, OutputError
     where `out` cannot be written.
     """
     progress = progress or Progress()
-    config, setup = _sorted(config, options)
-    target = _target(out, content)
-    wanted = _pairs(styles)
-    picture = _fitted(read_rgb(content), setup.size)
-    pictures = [(_tensor(_fitted(read_rgb(path), setup.size)), weight) for path, weight in wanted]
-    own = [
-        (name, _tensor(_fitted(read_rgb(path), setup.size)))
+    config, setup = _split_options(config, options)
+    out = None if out is None else check_out(out, content)
+    styles = [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
+    picture = read_fitted(content, setup.size)
+    style_images = [(to_tensor(read_fitted(path, setup.size)), share) for path, share in styles]
+    class_styles = [
+        (name, to_tensor(read_fitted(path, setup.size)))
         for name, path in (region.styles if region else ())
     ]
-    masks = _masks(picture, region) if region else {}
-    mask = masks.get("")
-    net, said = load_network(setup.network, setup.weights)
-    progress.log(said)
-    config = _with_precision(config, setup.precision, net, (_tensor(picture), pictures), progress)
-    film: list[Array] = []
-
-    with stop_on_interrupt() as stop:
-
-        def seen(step: Step, made: Callable[[], Tensor]) -> bool:
-            if way and (step.number % way.every == 0 or step.number == 1):
-                shown = finished(resized(made(), picture.shape[:2]), _tensor(picture), config)
-                film.append(_array(_laid(shown, picture, mask)))
-                write_image(way.folder / f"step_{step.number:04d}.jpg", film[-1])
-            return bool(stop)
-
-        made = transfer(
-            _tensor(picture),
-            pictures,
-            net,
-            config,
-            progress=progress,
-            seen=_said(seen, "", config, progress),
-        )
-        rgb = _array(_laid(made.image, picture, mask))
-        stopped = made.stopped
-        for name, style in [] if stopped else own:
-            told = _said(lambda step, picture: bool(stop), f" {name}", config, progress)
-            painted = transfer(
-                _tensor(picture), [(style, 1.0)], net, config, progress=progress, seen=told
-            )
-            rgb = _array(_laid(painted.image, rgb, masks[name]))
-            stopped = painted.stopped
-            if stopped:
-                break
-    if way:
-        _write_way(way, film, rgb, made.history)
-    if target:
-        names = [str(Path(path).name) for path, _ in wanted]
-        by_class = {name: path.name for name, path in region.styles} if region else {}
+    masks = find_masks(picture, region) if region else {}
+    network, source = load_network(setup.network, setup.weights)
+    progress.log(source)
+    config = _choose_precision(config, setup.precision, network, to_tensor(picture), progress)
+    painter = _Painter(picture, network, config, progress, snapshots)
+    result = painter.paint(style_images, class_styles, masks)
+    if out:
+        class_names = {name: path.name for name, path in region.styles} if region else {}
         settings = {
             "content": Path(content).name,
-            "styles": names,
-            **by_class,
+            "styles": [Path(path).name for path, _ in styles],
+            **class_names,
             **asdict(setup),
             **asdict(config),
         }
-        _write(target, rgb, content, settings)
-    return Stylized(rgb, made.history, stopped)
+        write_result(out, result.rgb, content, settings)
+    return result
 
 
-def _said(seen: Seen, what: str, config: StyleConfig, progress: Progress) -> Seen:
-    """`seen`, with each step counted and its losses said."""
-    track = iter(
-        progress.track(
-            range(config.steps), what=f"stylizing{what}", total=config.steps, unit="steps"
+class _Painter:
+    """Paints one image: first the common style, then those of single classes over it."""
+
+    def __init__(
+        self,
+        picture: Array,
+        network: StyleNetwork,
+        config: StyleConfig,
+        progress: Progress,
+        snapshots: Snapshots | None,
+    ) -> None:
+        self.picture = picture
+        self.content = to_tensor(picture)
+        self.network = network
+        self.config = config
+        self.progress = progress
+        self.film = Film(snapshots) if snapshots else None
+
+    def paint(
+        self,
+        styles: list[tuple[Tensor, float]],
+        class_styles: list[tuple[str, Tensor]],
+        masks: dict[str, Array],
+    ) -> Stylized:
+        """The result, or what there is of it when the user interrupts."""
+        mask = masks.get("")
+        with stop_on_interrupt() as stop:
+
+            def on_step(step: Step, image: Callable[[], Tensor]) -> bool:
+                if self.film and self.film.takes(step):
+                    self.film.add(step, self._snapshot(image(), mask))
+                return bool(stop)
+
+            result = self._transfer(styles, "stylizing", on_step)
+            rgb = to_rgb(composite(result.image, self.picture, mask))
+            stopped = result.stopped
+            for name, style in class_styles:
+                if stopped:
+                    break
+                own = self._transfer(
+                    [(style, 1.0)], f"stylizing {name}", lambda step, image: bool(stop)
+                )
+                rgb = to_rgb(composite(own.image, rgb, masks[name]))
+                stopped = own.stopped
+        if self.film:
+            self.film.finish(rgb, result.history)
+        return Stylized(rgb, result.history, stopped)
+
+    def _transfer(
+        self, styles: list[tuple[Tensor, float]], task: str, on_step: OnStep
+    ) -> StyleResult:
+        return transfer_style(
+            self.content,
+            styles,
+            self.network,
+            self.config,
+            progress=self.progress,
+            on_step=_report_steps(on_step, task, self.config, self.progress),
         )
-    )
 
-    def told(step: Step, made: Callable[[], Tensor]) -> bool:
-        next(track, None)
+    def _snapshot(self, image: Tensor, mask: Array | None) -> Array:
+        whole = resize(image, self.picture.shape[:2])
+        blended = blend_with_content(whole, self.content, self.config)
+        return to_rgb(composite(blended, self.picture, mask))
+
+
+def _report_steps(on_step: OnStep, task: str, config: StyleConfig, progress: Progress) -> OnStep:
+    """`on_step`, with each step counted and its losses shown."""
+    steps = progress.track(range(config.steps), what=task, total=config.steps, unit="steps")
+    counter = iter(steps)
+
+    def report(step: Step, image: Callable[[], Tensor]) -> bool:
+        next(counter, None)
         losses = step.losses
         progress.set_postfix(
             f"content {losses.content:.3g}, style {losses.style:.3g}, smooth {losses.smooth:.3g}"
         )
-        return seen(step, made)
+        return on_step(step, image)
 
-    return told
+    return report
 
 
-def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleConfig, Setup]:
+def _split_options(
+    config: StyleConfig | None, options: dict[str, Any]
+) -> tuple[StyleConfig, Setup]:
     """Options given by keyword, to the dataclass that has them."""
     known = option_fields(Setup) if config else option_fields(Setup) | option_fields(StyleConfig)
     for name in options:
@@ -199,88 +204,23 @@ def _sorted(config: StyleConfig | None, options: dict[str, Any]) -> tuple[StyleC
     return config, Setup(**select_fields(options, Setup))
 
 
-def _target(out: str | Path | None, content: str | Path) -> Path | None:
-    if out is None:
-        return None
-    path = Path(out)
-    if path.resolve() == Path(content).resolve():
-        raise ConfigError(f"--out {path} is the content picture itself; choose another name")
-    if path.parent.exists() and not os.access(path.parent, os.W_OK):
-        raise OutputError(f"cannot write {path}: {path.parent} is read-only; choose another --out")
-    if path.suffix.lower() not in _SUFFIXES:
-        raise ConfigError(
-            f"--out {path}: a picture is written; let the name end in one of {', '.join(_SUFFIXES)}"
-        )
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; choose another --out")
-    return path
-
-
-def _pairs(
-    styles: str | Path | Sequence[tuple[str | Path, float]],
-) -> list[tuple[str | Path, float]]:
-    return [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
-
-
-def _fitted(rgb: Array, size: tuple[int, int]) -> Array:
-    """Made smaller, where needed, to fit into `size`, in its own shape."""
-    height, width = rgb.shape[:2]
-    factor = min(1.0, size[0] / height, size[1] / width)
-    shape = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return (
-        rgb
-        if factor == 1
-        else np.asarray(Image.fromarray(rgb).resize(shape, Image.Resampling.LANCZOS))
-    )
-
-
-def _masks(rgb: Array, region: Region) -> dict[str, Array]:
-    """How much style a pixel takes (H, W), 0 to 255, with soft edges: a class's own by its name,
-    the common by ''.
-    """
-    predictor = load(region.model)
-    names = predictor.classes.names
-    for name in (*region.only, *region.but, *(name for name, _ in region.styles)):
-        if name not in names:
-            raise unknown_choice_error("class", name, names)
-    labels = predictor.predict(rgb).labels
-
-    found = {name: _feathered(labels == names.index(name)) for name, _ in region.styles}
-    if region.only or region.but:
-        chosen = np.isin(labels, [names.index(name) for name in region.only or region.but])
-        found[""] = _feathered(chosen if region.only else ~chosen)
-    return found
-
-
-def _feathered(chosen: NDArray[np.bool_]) -> Array:
-    radius = FEATHER * (chosen.shape[0] ** 2 + chosen.shape[1] ** 2) ** 0.5
-    return np.asarray(
-        Image.fromarray((chosen * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius))
-    )
-
-
-def _with_precision(
+def _choose_precision(
     config: StyleConfig,
     precision: str,
     network: StyleNetwork,
-    pictures: tuple[Tensor, list[tuple[Tensor, float]]],
+    content: Tensor,
     progress: Progress,
 ) -> StyleConfig:
+    """The configuration with bfloat16 where it was asked for, or measured to be faster."""
     if precision != "auto":
         return replace(config, bfloat16=precision == "bfloat16")
-    content = pictures[0][None, :, :512, :512]
-    if min(content.shape[-2:]) < 64:
+    corner = content[None, :, :_TRIAL_SIDE, :_TRIAL_SIDE]
+    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE:
         return config
-    seconds = {}
-    for bfloat16 in (False, True):
-        target = Objective(network, content, [(content, 1.0)], weights=Weights(), bfloat16=bfloat16)
-        leaf = content.clone().requires_grad_()
-        target.backward(leaf)
-        start = time.perf_counter()
-        target.backward(leaf)
-        seconds[bfloat16] = time.perf_counter() - start
-    gain = seconds[False] / seconds[True]
-    chosen = gain > 1.1
+    gain = _step_seconds(network, corner, bfloat16=False) / _step_seconds(
+        network, corner, bfloat16=True
+    )
+    chosen = gain > _MIN_GAIN
     progress.log(
         f"precision {'bfloat16' if chosen else 'float32'}: a step in bfloat16 is {gain:.2f} "
         "times as fast"
@@ -288,44 +228,10 @@ def _with_precision(
     return replace(config, bfloat16=chosen)
 
 
-def _laid(image: Tensor, under: Array, mask: Array | None) -> Tensor:
-    """The styled picture over the content, where the mask says."""
-    if mask is None:
-        return image
-    share = torch.from_numpy(mask.astype(np.float32) / 255)
-    return image * share + _tensor(under) * (1 - share)
-
-
-def _write_way(way: Way, film: list[Array], rgb: Array, history: list[Step]) -> None:
-    draw_losses(
-        {
-            "content": [step.losses.content for step in history],
-            "style": [step.losses.style for step in history],
-            "total variation": [step.losses.smooth for step in history],
-        },
-        way.folder / "curves.png",
-    )
-    shape = (rgb.shape[1], rgb.shape[0])
-    frames = [Image.fromarray(frame).resize(shape) for frame in [*film, rgb]]
-    pause = _FILM_SECONDS * 1000 // len(frames)
-    with atomic(way.folder / "way.webp") as draft:
-        frames[0].save(
-            draft, save_all=True, append_images=frames[1:], duration=pause, loop=0, quality=85
-        )
-
-
-def _write(path: Path, rgb: Array, content: str | Path, settings: dict[str, object]) -> None:
-    source = open_image(content)
-    exif = Image.Exif()
-    exif[_DESCRIPTION] = json.dumps({"pixelwise stylize": settings})
-    profile = source.info.get("icc_profile") if source.mode in ("RGB", "RGBA") else None
-    with atomic(path) as draft:
-        Image.fromarray(rgb).save(draft, quality=95, exif=exif, icc_profile=profile)
-
-
-def _tensor(rgb: Array) -> Tensor:
-    return torch.from_numpy(rgb.copy()).permute(2, 0, 1).float() / 255
-
-
-def _array(image: Tensor) -> Array:
-    return (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+def _step_seconds(network: StyleNetwork, content: Tensor, *, bfloat16: bool) -> float:
+    objective = Objective(network, content, [(content, 1.0)], weights=Weights(), bfloat16=bfloat16)
+    image = content.clone().requires_grad_()
+    objective.backward(image)  # the first pass allocates memory and picks kernels
+    start = time.perf_counter()
+    objective.backward(image)
+    return time.perf_counter() - start

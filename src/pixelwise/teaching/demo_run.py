@@ -13,8 +13,8 @@ from pixelwise.errors import OutputError
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.load import load
-from pixelwise.inference.options import PredictOptions
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.images import write_image
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig

@@ -18,8 +18,9 @@ from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.models.checkpoint import load_model, read_header
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.decoders.fcn import FCN
-from pixelwise.models.registry import ModelConfig
+from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.reports.figures import draw_augmentation
@@ -179,7 +180,7 @@ def _describe_network(run: Run, decoder: str, encoder: str) -> Network:
 
 def count_cost(config: ModelConfig, size: tuple[int, int]) -> tuple[float, float]:
     """Millions of weights, and GFLOPs for one image of `size` (height, width)."""
-    model = config.build().eval()
+    model = build_segmenter(config).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, 3, *size))
     weights = sum(parameter.numel() for parameter in model.parameters())

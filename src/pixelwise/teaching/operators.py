@@ -41,11 +41,11 @@ class _Axes:
         rows, columns = zip(weight.shape[-2:], *options, strict=True)
         return cls(Geometry(*rows), Geometry(*columns))
 
-    def convolved(self, size: torch.Size) -> tuple[int, int]:
-        return self.rows.convolved(size[-2]), self.columns.convolved(size[-1])
+    def conv_output(self, size: torch.Size) -> tuple[int, int]:
+        return self.rows.conv_output(size[-2]), self.columns.conv_output(size[-1])
 
     def transposed(self, size: torch.Size) -> tuple[int, int]:
-        return self.rows.transposed(size[-2]), self.columns.transposed(size[-1])
+        return self.rows.transposed_output(size[-2]), self.columns.transposed_output(size[-1])
 
     def taps(self) -> Iterator[tuple[int, int]]:
         """Positions (u, v) in the kernel."""
@@ -82,7 +82,7 @@ def cross_correlation(
     """
     _check_channels(input.shape[1], weight.shape[1] * groups, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
-    height, width = axes.convolved(input.shape)
+    height, width = axes.conv_output(input.shape)
     padded = F.pad(input, _border(padding))
     pictures = _split_axis(padded, 1, groups)  # (N, groups, C / groups, H, W)
     kernels = _split_axis(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
@@ -147,8 +147,8 @@ def transposed_by_insertion(
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     axes.transposed(input.shape)
     stretched = _insert_zeros(input, axes.rows.stride, axes.columns.stride)
-    top = axes.rows.reach - 1 - axes.rows.padding
-    left = axes.columns.reach - 1 - axes.columns.padding
+    top = axes.rows.effective_kernel - 1 - axes.rows.padding
+    left = axes.columns.effective_kernel - 1 - axes.columns.padding
     right = left + axes.columns.output_padding
     bottom = top + axes.rows.output_padding
     padded = F.pad(stretched, (left, right, top, bottom))
@@ -177,7 +177,7 @@ def conv_matrix(
     transposed one. It is no inverse.
     """
     axes = _Axes.of(kernel, stride, padding, dilation)
-    height, width = places or axes.convolved(torch.Size(size))
+    height, width = places or axes.conv_output(torch.Size(size))
     numbers = torch.arange(size[0] * size[1]).reshape(size)
     pixel = F.pad(numbers, _border(padding), value=-1)  # -1 marks the padding
     place = torch.arange(height * width).reshape(height, width)

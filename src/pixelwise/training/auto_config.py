@@ -44,7 +44,7 @@ MIN_MASK_IOU = 0.98
 BYTES_PER_PIXEL = 2500
 
 
-def _keep_all(scales: Sequence[float]) -> Mapping[float, float]:
+def _lose_nothing(scales: Sequence[float]) -> Mapping[float, float]:
     return dict.fromkeys(scales, 1.0)
 
 
@@ -67,7 +67,7 @@ class TrainingContext:
     """Processes that train, on all machines."""
     processes_here: int = 1
     """Those on this machine."""
-    kept: Callable[[Sequence[float]], Mapping[float, float]] = _keep_all
+    iou_at_scale: Callable[[Sequence[float]], Mapping[float, float]] = _lose_nothing
     """The mean IoU that masks keep when they are downscaled, by scale."""
 
 
@@ -128,8 +128,13 @@ def _choose_crop(context: TrainingContext, config: TrainConfig) -> tuple[tuple[i
     """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32."""
     height, width = context.median_size
     shrink = min(CROP_SIDE, (CROP_PIXELS / (height * width)) ** 0.5)
-    crop = (max(32, round(height * shrink / 32) * 32), max(32, round(width * shrink / 32) * 32))
+    crop = (_round_to_32(height * shrink), _round_to_32(width * shrink))
     return crop, f"{shrink:.2f} of the median image's {height} x {width}, in multiples of 32"
+
+
+def _round_to_32(length: float) -> int:
+    """The nearest multiple of 32, the stride of the deepest features, and at least one."""
+    return max(32, round(length / 32) * 32)
 
 
 def _choose_scale(context: TrainingContext, config: TrainConfig) -> tuple[tuple[float, float], str]:
@@ -145,20 +150,26 @@ def _choose_scale(context: TrainingContext, config: TrainConfig) -> tuple[tuple[
     steps = [step for step in SMALLER if step >= MIN_FILLED * whole]
     if not steps or config.model.predict_scale is not None:
         return usual, f"as augmentation '{strength}' has it"
-    kept = context.kept(steps)
-    tolerable = [step for step in steps if kept[step] >= MIN_MASK_IOU]
+    ious = context.iou_at_scale(steps)
+    tolerable = [step for step in steps if ious[step] >= MIN_MASK_IOU]
     if not tolerable:
-        lost = f"masks at {steps[0]:g} would keep only {kept[steps[0]]:.3f} of mean IoU"
+        lost = f"masks at {steps[0]:g} would keep only {ious[steps[0]]:.3f} of mean IoU"
         return usual, f"as augmentation '{strength}' has it; {lost}"
-    step = tolerable[-1]
-    high = round(usual[1] * step, 3)
-    low = min(high, round(max(usual[0] * step, whole), 3))
+    step = tolerable[-1]  # SMALLER falls: the last one shows the most of an image
+    low, high = _downscale_range(usual, step, whole)
     shown = f"{min(1.0, whole / high):.0%} to {min(1.0, whole / low):.0%} of an image's sides"
     reason = (
         f"{step:g} times that of '{strength}': crops show {shown}, and masks keep "
-        f"{kept[step]:.3f} of mean IoU"
+        f"{ious[step]:.3f} of mean IoU"
     )
     return (low, high), reason
+
+
+def _downscale_range(usual: tuple[float, float], step: float, whole: float) -> tuple[float, float]:
+    """The range of scales `usual`, times `step`; below `whole` an image would not fill a crop."""
+    high = round(usual[1] * step, 3)
+    low = round(max(usual[0] * step, whole), 3)
+    return min(high, low), high
 
 
 def validation_scale(config: TrainConfig) -> float:

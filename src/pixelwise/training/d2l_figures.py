@@ -55,7 +55,11 @@ class D2lFigures:
 
 @torch.no_grad()
 def measure_d2l_figures(
-    model: nn.Module, last: Epoch, dataset: DataSet, val: SplitStats, config: TrainConfig
+    model: nn.Module,
+    last: Epoch,
+    dataset: DataSet,
+    val: SplitStats,
+    config: TrainConfig,
 ) -> D2lFigures:
     """Score `model`, as it is after the epoch `last`, in the book's way and correctly."""
     assert config.data.crop is not None
@@ -69,20 +73,26 @@ def measure_d2l_figures(
     )
     items = [(0, index) for index in range(len(crops))]
     loader: DataLoader[Batch] = DataLoader(crops, batch_size=config.data.batch, sampler=items)
-    device = next(model.parameters()).device
-    model.eval()
-    correct = 0
-    total = 0
-    for images, labels in loader:
-        predicted = model(images.to(device).float() / 255).argmax(1).cpu()
-        correct += int((predicted == labels).sum())
-        total += labels.numel()
     return D2lFigures(
         last.train_loss,
         last.train_pixel_accuracy,
-        correct / total if total else math.nan,
+        _pixel_accuracy(model, loader),
         len(crops),
         last.val_pixel_accuracy,
         last.val_mean_iou,
         len(val.pairs),
     )
+
+
+def _pixel_accuracy(model: nn.Module, loader: DataLoader[Batch]) -> float:
+    """Share of all pixels, void among them; not a number where there are none."""
+    device = next(model.parameters()).device
+    model.eval()
+    correct = 0
+    total = 0
+    for images, labels in loader:
+        logits = model(images.to(device).float() / 255)  # (N, C, h, w)
+        predicted = logits.argmax(1).cpu()
+        correct += int((predicted == labels).sum())
+        total += labels.numel()
+    return correct / total if total else math.nan

@@ -48,9 +48,10 @@ def launch(config: TrainConfig) -> Fabric:
             f"{local} processes, each on a GPU of its own, but this machine has "
             f"{torch.cuda.device_count()}"
         )
-    nodes = (
-        int(os.environ.get("WORLD_SIZE", local)) // local if "LOCAL_WORLD_SIZE" in os.environ else 1
-    )
+    nodes = 1
+    if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun started this process
+        world = int(os.environ.get("WORLD_SIZE", local))
+        nodes = world // local
     many = local * nodes > 1
     patience = timedelta(seconds=config.run.timeout)
     try:

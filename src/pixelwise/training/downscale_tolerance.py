@@ -15,7 +15,9 @@ MASKS = 50
 
 
 def measure_downscaled_masks(
-    dataset: DataSet, pairs: Sequence[Pair], scales: Sequence[float]
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    scales: Sequence[float],
 ) -> dict[float, float]:
     """By scale, the mean IoU of masks with themselves, downscaled and upscaled again by the nearest
     pixel.
@@ -23,20 +25,32 @@ def measure_downscaled_masks(
     It bounds what a network can reach that sees images at this scale; its edges, between pixels,
     may be slightly better.
     """
-    counts = {scale: ConfusionMatrix(len(dataset.classes)) for scale in scales}
+    matrices = {scale: ConfusionMatrix(len(dataset.classes)) for scale in scales}
     step = max(1, len(pairs) // MASKS)
-    for pair in pairs[::step][:MASKS]:
-        labels = dataset.read_labels(pair.mask)
-        for scale, confusion in counts.items():
-            rows, columns = (_resampled_indices(length, scale) for length in labels.shape)
-            resampled: Array = labels[rows[:, None], columns]
+    sample = pairs[::step][:MASKS]
+    for pair in sample:
+        labels = dataset.read_labels(pair.mask)  # (H, W)
+        for scale, confusion in matrices.items():
+            resampled = _downscale_and_back(labels, scale)
+            # Where void has spread over a class there is no prediction to compare.
             truth = np.where(resampled == VOID, VOID, labels)
             confusion.update(torch.from_numpy(truth), torch.from_numpy(resampled))
-    return {scale: confusion.scores().mean_iou for scale, confusion in counts.items()}
+    return {scale: confusion.scores().mean_iou for scale, confusion in matrices.items()}
+
+
+def _downscale_and_back(labels: Array, scale: float) -> Array:
+    height, width = labels.shape
+    rows = _resampled_indices(height, scale)
+    columns = _resampled_indices(width, scale)
+    resampled: Array = labels[rows[:, None], columns]
+    return resampled
 
 
 def _resampled_indices(length: int, scale: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """For each of `length` pixels the one that represents it when only scale * length remain."""
     count = max(1, round(length * scale))
-    remaining = ((np.arange(count) + 0.5) * length / count).astype(np.intp)
-    return remaining[((np.arange(length) + 0.5) * count / length).astype(np.intp)]
+    # Half a pixel more: what counts are the centres of pixels.
+    centres = (np.arange(count) + 0.5) * length / count
+    remaining = centres.astype(np.intp)
+    positions = (np.arange(length) + 0.5) * count / length
+    return remaining[positions.astype(np.intp)]

@@ -22,8 +22,8 @@ class ImageCache:
     def __init__(self, sizes: Sequence[tuple[int, int]], budget: int) -> None:
         self.sizes = tuple(sizes)
         ends = np.cumsum([4 * height * width for height, width in sizes])
-        self.kept = int(np.searchsorted(ends, budget, side="right"))
-        self._starts = [0, *ends[: self.kept].tolist()]
+        self.capacity = int(np.searchsorted(ends, budget, side="right"))
+        self._starts = [0, *ends[: self.capacity].tolist()]
         self._open()
 
     @property
@@ -35,11 +35,12 @@ class ImageCache:
         """RGB (H, W, 3) and labels (H, W), uint8, of the pair `index`; `decode` is called the first
         time.
         """
-        if index >= self.kept:
+        if index >= self.capacity:
             return decode()
         height, width = self.sizes[index]
-        slot = self._memory[self._starts[index] : self._starts[index + 1]]
-        pixels = slot.reshape(height, width, 4)  # RGB and labels
+        start = self._starts[index]
+        end = self._starts[index + 1]
+        pixels = self._memory[start:end].reshape(height, width, 4)  # RGB and labels
         if not self._is_filled[index]:
             rgb, labels = decode()
             # The file may have been replaced since its size was read.
@@ -48,17 +49,20 @@ class ImageCache:
             pixels[..., :3] = rgb
             pixels[..., 3] = labels
             self._is_filled[index] = 1
-        return pixels[..., :3].copy(), pixels[..., 3].copy()
+        # Copies: what augmentation changes in place would else reach every worker.
+        rgb = pixels[..., :3].copy()
+        labels = pixels[..., 3].copy()
+        return rgb, labels
 
     def _open(self) -> None:
         total = self.bytes
-        shared = mmap.mmap(-1, total + self.kept + 1)  # all zero; a length of 0 is refused
+        shared = mmap.mmap(-1, total + self.capacity + 1)  # all zero; a length of 0 is not allowed
         memory = np.frombuffer(shared, np.uint8)
         self._memory = memory[:total]
-        self._is_filled = memory[total : total + self.kept]
+        self._is_filled = memory[total : total + self.capacity]
 
     def __getstate__(self) -> dict[str, object]:
-        return {"sizes": self.sizes, "kept": 0, "_starts": [0]}
+        return {"sizes": self.sizes, "capacity": 0, "_starts": [0]}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)

@@ -2,8 +2,9 @@
 the model file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from pixelwise.errors import PixelwiseError
 from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.metrics.bootstrap import PerImage
+from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
-from pixelwise.metrics.paired_bootstrap import Difference, paired
 from pixelwise.models.checkpoint import load_model, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
@@ -65,7 +65,11 @@ class ScaleChoice:
 
 
 def keep_input_scale(
-    run: Path, dataset: DataSet, pairs: tuple[Pair, ...], config: TrainConfig, progress: Progress
+    run: Path,
+    dataset: DataSet,
+    pairs: tuple[Pair, ...],
+    config: TrainConfig,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Choose the scale of a run's model, with the reason: the config's, or else the best one on
     `pairs`, which is written into the model and logged; that of training where trying fails, as
@@ -76,12 +80,15 @@ def keep_input_scale(
     model, header = load_model(run)
     scale = validation_scale(config)
     model.scale = scale
-    runner = TorchRunner(
-        model, device=torch.device(config.run.device), precision=config.run.precision
-    )
+    device = torch.device(config.run.device)
+    runner = TorchRunner(model, device=device, precision=config.run.precision)
     try:
         choice = find_input_scale(
-            model, Predictor(runner, header.classes), dataset, evenly_spaced(pairs), progress
+            model,
+            Predictor(runner, header.classes),
+            dataset,
+            evenly_spaced(pairs),
+            progress,
         )
         scale = choice.scale
         why = choice.why
@@ -89,11 +96,8 @@ def keep_input_scale(
         why = f"no other could be tried: {error}"
     progress.log(f"predict_scale {scale:g}: {why}")
     if scale != header.model.scale:
-        save_model(
-            run / "model.safetensors",
-            model,
-            replace(header, model=replace(header.model, scale=scale)),
-        )
+        scaled = replace(header, model=replace(header.model, scale=scale))
+        save_model(run / "model.safetensors", model, scaled)
     return {"predict_scale": scale, "why": why}
 
 
@@ -113,20 +117,42 @@ def find_input_scale(
     tried.
     """
     before = model.scale
-    best = before
     if len(pairs) < MIN_IMAGES:
-        return ScaleChoice(best, before, None, (), len(pairs))
-    counts = {best: _counts(model, predictor, dataset, pairs, best, progress)}
-    smaller = [s for s in reversed(LADDER) if s < before]
-    larger = [s for s in LADDER if s > before]
-    for direction in (smaller, larger):
-        for step in direction if best == before else ():
-            counts[step] = _counts(model, predictor, dataset, pairs, step, progress)
-            if not paired(np.stack([counts[step], counts[best]]))[0].low > 0:
-                break
-            best = step
-    gain = None if best == before else paired(np.stack([counts[best], counts[before]]))[0]
-    return ScaleChoice(best, before, gain, tuple(counts)[1:], len(pairs))
+        return ScaleChoice(before, before, None, (), len(pairs))
+    measure = partial(_counts, model, predictor, dataset, pairs, progress)
+    counts = {before: measure(before)}
+    smaller = [scale for scale in reversed(LADDER) if scale < before]
+    larger = [scale for scale in LADDER if scale > before]
+    best = _climb(before, smaller, counts, measure)
+    if best == before:
+        best = _climb(before, larger, counts, measure)
+    gain = None
+    if best != before:
+        gain = _compare(counts[best], counts[before])
+    _, *tried = counts
+    return ScaleChoice(best, before, gain, tuple(tried), len(pairs))
+
+
+def _climb(
+    start: float,
+    scales: Sequence[float],
+    counts: dict[float, Counts],
+    measure: Callable[[float], Counts],
+) -> float:
+    """The last scale whose step up to it is a significant gain; those measured go to `counts`."""
+    best = start
+    for scale in scales:
+        counts[scale] = measure(scale)
+        gain = _compare(counts[scale], counts[best])
+        if not gain.low > 0:  # also where it is not a number
+            break
+        best = scale
+    return best
+
+
+def _compare(counts: Counts, reference: Counts) -> Difference:
+    differences = paired_bootstrap(np.stack([counts, reference]))
+    return differences[0]
 
 
 def _counts(
@@ -134,8 +160,8 @@ def _counts(
     predictor: Predictor,
     dataset: DataSet,
     pairs: Sequence[Pair],
-    scale: float,
     progress: Progress,
+    scale: float,
 ) -> Counts:
     """(N, 3, C), as in PerImage."""
     model.scale = scale

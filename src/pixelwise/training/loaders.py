@@ -52,7 +52,8 @@ class TrainingSet(Dataset[Batch]):
         rng = seeded_generator(self.seed, *item)
         image, labels = self._sample(item[1], rng)
         if self.paste and float(torch.rand((), generator=rng)) < self.paste:
-            pasted = self._sample(int(torch.randint(len(self.pairs), (), generator=rng)), rng)
+            index = int(torch.randint(len(self.pairs), (), generator=rng))
+            pasted = self._sample(index, rng)
             image, labels = classmix(image, labels, pasted, rng, self.candidates)
         if self.void_as != VOID:
             labels = labels.masked_fill(labels == VOID, self.void_as)
@@ -84,12 +85,15 @@ class WholeImages(Dataset[list[Batch]]):
         """uint8 images (1, 3, h, w) and labels (1, h, w)."""
         pair = self.pairs[index]
         image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
+        height, width = labels.shape
         side = VALIDATION_TILE
-        return [
-            (image[None, :, y : y + side, x : x + side], labels[None, y : y + side, x : x + side])
-            for y in range(0, labels.shape[0], side)
-            for x in range(0, labels.shape[1], side)
-        ]
+        tiles = []
+        for top in range(0, height, side):
+            for left in range(0, width, side):
+                rows = slice(top, top + side)
+                columns = slice(left, left + side)
+                tiles.append((image[None, :, rows, columns], labels[None, rows, columns]))
+        return tiles
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -109,8 +113,10 @@ class Epochs(Sampler[tuple[int, int]]):
         self.part = part
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = torch.randperm(self.length, generator=seeded_generator(self.seed, self.epoch))
+        generator = seeded_generator(self.seed, self.epoch)
+        order = torch.randperm(self.length, generator=generator)
         rank, world_size = self.part
+        # Shares of one length: a process with a batch more would wait for the others forever.
         share = order[rank::world_size][: len(self)]
         return ((self.epoch, int(index)) for index in share)
 
@@ -125,7 +131,11 @@ def seeded_generator(*key: int) -> torch.Generator:
 
 
 def training_loader(
-    dataset: TrainingSet, *, batch: int, workers: int, part: tuple[int, int] = (0, 1)
+    dataset: TrainingSet,
+    *,
+    batch: int,
+    workers: int,
+    part: tuple[int, int] = (0, 1),
 ) -> tuple[DataLoader[Batch], Epochs]:
     """Batches (N, 3, h, w) and (N, h, w), and the sampler whose epoch must be set.
 
@@ -147,7 +157,10 @@ def training_loader(
 
 
 def validation_loader(
-    dataset: WholeImages, *, workers: int, part: tuple[int, int] = (0, 1)
+    dataset: WholeImages,
+    *,
+    workers: int,
+    part: tuple[int, int] = (0, 1),
 ) -> DataLoader[list[Batch]]:
     """A list of tiles for each image, in the data set's order; with `part` (rank, world size), of
     this process's share.

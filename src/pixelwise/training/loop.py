@@ -48,7 +48,12 @@ class RunContext:
 
 
 def fit(
-    model: Segmenter, loaders: Loaders, loss: Loss, *, config: TrainConfig, context: RunContext
+    model: Segmenter,
+    loaders: Loaders,
+    loss: Loss,
+    *,
+    config: TrainConfig,
+    context: RunContext,
 ) -> Outcome:
     """Train `model`; the best weights by validation mean IoU, the history and the resumable state
     go to `context.run`.
@@ -60,6 +65,7 @@ def fit(
     """
     fabric = launch(config)
     if config.run.device == "cuda" and fabric.world_size > 1:
+        # Statistics of a single process's few samples would be noisy.
         model = sync_batchnorm(model)
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
@@ -82,17 +88,31 @@ def fit(
             stop,
             context.progress,
         )
-        while not any_rank(fabric, budget.over or bool(stop) or should_stop_early(history, config)):
-            try:
-                row = _run_epoch(session, number=len(history) + 1)
-            except NotFiniteError as error:
-                _rollback(session, len(history) + 1, context, error)
-                continue
-            if row is None:
-                break
-            history.append(row)
-            _save_epoch(session, history, context)
+        _run_epochs(session, history, context)
     return Outcome(history, bool(stop), session.scored)
+
+
+def _run_epochs(session: Session, history: list[Epoch], context: RunContext) -> None:
+    """Append epochs to `history` until the budget is spent, somebody asks to stop or the scores
+    rise no more.
+    """
+    while not _is_over(session, history):
+        number = len(history) + 1
+        try:
+            row = _run_epoch(session, number)
+        except NotFiniteError as error:
+            _rollback(session, number, context, error)
+            continue
+        if row is None:
+            return
+        history.append(row)
+        _save_epoch(session, history, context)
+
+
+def _is_over(session: Session, history: list[Epoch]) -> bool:
+    """Whether any process sees a reason to stop: all of them must leave the loop together."""
+    over = session.budget.over or bool(session.stop)
+    return any_rank(session.fabric, over or should_stop_early(history, session.config))
 
 
 def _run_epoch(session: Session, number: int) -> Epoch | None:
@@ -135,7 +155,11 @@ def _save_epoch(session: Session, history: list[Epoch], context: RunContext) -> 
 
 
 def _write_files(
-    session: Session, history: list[Epoch], context: RunContext, *, best: bool
+    session: Session,
+    history: list[Epoch],
+    context: RunContext,
+    *,
+    best: bool,
 ) -> None:
     row = history[-1]
     model = session.scored

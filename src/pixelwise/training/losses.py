@@ -25,7 +25,11 @@ CLASS_WEIGHTS = ("none", "inverse_log", "median")
 
 
 def cross_entropy(
-    logits: Tensor, target: Tensor, *, weight: Tensor | None = None, smoothing: float = 0.0
+    logits: Tensor,
+    target: Tensor,
+    *,
+    weight: Tensor | None = None,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Mean over the pixels, each counted with `weight` (C,) of its class; `smoothing` spreads that
     share of the truth over all classes (Szegedy et al. 2016, section 7).
@@ -59,14 +63,24 @@ def tversky(logits: Tensor, target: Tensor, *, alpha: float = 0.3, beta: float =
     """
     shares = logits.float().softmax(1)  # (N, C, H, W)
     counted = target != VOID
-    truth = target[counted]
-    sums = (shares.flatten(2) @ counted.flatten(1)[:, :, None].float()).sum((0, 2))  # (C,)
-    sizes = torch.bincount(truth, minlength=logits.shape[1])
-    true_shares = shares.gather(1, target.masked_fill(~counted, 0)[:, None])[:, 0]  # (N, H, W)
-    overlap = torch.zeros_like(sums).index_add(0, truth, true_shares[counted])
+    column = counted.flatten(1)[:, :, None].float()  # (N, H W, 1)
+    # A product of matrices takes less memory than a masked copy of all shares.
+    sums = (shares.flatten(2) @ column).sum((0, 2))  # (C,)
+    sizes = torch.bincount(target[counted], minlength=logits.shape[1])
+    overlap = _overlap(shares, target, counted)
+    # The order of these terms fixes the order in which gradients add up, and so their last bits.
     union = overlap + alpha * (sums - overlap) + beta * (sizes - overlap)
     index = overlap / union.clamp(min=1e-6)
-    return _mean((1 - index)[sizes > 0], logits)
+    losses = 1 - index
+    return _mean(losses[sizes > 0], logits)
+
+
+def _overlap(shares: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    """By class (C,), the sum of the shares that its own pixels give it."""
+    indices = target.masked_fill(~counted, 0)  # void is no index of a class
+    true_shares = shares.gather(1, indices[:, None])[:, 0]  # (N, H, W)
+    sums = shares.new_zeros(shares.shape[1])
+    return sums.index_add(0, target[counted], true_shares[counted])
 
 
 def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
@@ -75,7 +89,9 @@ def focal(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
     Source: Lin et al. 2017, "Focal loss for dense object detection", section 3.
     """
     losses = _pixels(logits, target)
-    return _mean((1 - (-losses).exp()) ** gamma * losses, logits)
+    share = (-losses).exp()
+    factor = (1 - share) ** gamma
+    return _mean(factor * losses, logits)
 
 
 def ohem(logits: Tensor, target: Tensor, *, share: float = 0.7, least: float = 1 / 16) -> Tensor:
@@ -97,17 +113,24 @@ def boundary(logits: Tensor, target: Tensor, *, reach: int = 2, extra: float = 4
     The idea is U-Net's weight map (Ronneberger et al. 2015, section 3, equation 2), with a band in
     place of its Gaussian over instances.
     """
+    weights = 1 + extra * _is_near_other_class(target, reach)  # (N, H, W)
+    weight = weights[target != VOID]
+    losses = _pixels(logits, target)
+    mean = (losses * weight).sum() / weight.sum().clamp(min=1)
+    return mean + 0 * logits.float().sum()  # a gradient of zero where all is void
+
+
+def _is_near_other_class(target: Tensor, reach: int) -> Tensor:
+    """Whether more than one class lies within `reach` pixels, (N, H, W)."""
     side = 2 * reach + 1
-    low = target.float()
-    high = target.float()
-    low = low.masked_fill(target == VOID, torch.inf)
-    high = high.masked_fill(target == VOID, -torch.inf)
+    is_void = target == VOID
+    # Void is neither the lowest nor the highest class of any window.
+    low = target.float().masked_fill(is_void, torch.inf)
+    high = target.float().masked_fill(is_void, -torch.inf)
     lowest = -F.max_pool2d(-low[:, None], side, 1, reach)
     highest = F.max_pool2d(high[:, None], side, 1, reach)
-    near = lowest < highest  # (N, 1, H, W): more than one class within reach
-    weight = (1 + extra * near[:, 0])[target != VOID]
-    mean = (_pixels(logits, target) * weight).sum() / weight.sum().clamp(min=1)
-    return mean + 0 * logits.float().sum()  # a gradient of zero where all is void
+    near = lowest < highest  # (N, 1, H, W)
+    return near[:, 0]
 
 
 def lovasz(logits: Tensor, target: Tensor, *, pixels: int = LOVASZ_PIXELS) -> Tensor:
@@ -117,22 +140,39 @@ def lovasz(logits: Tensor, target: Tensor, *, pixels: int = LOVASZ_PIXELS) -> Te
     Source: Berman, Rannen Triki, Blaschko 2018, "The Lovász-Softmax loss", section 3 and algorithm
     1.
     """
-    positions = (target.flatten(1) != VOID).nonzero()  # (P, 2): image, pixel
-    if len(positions) > pixels:
-        sample = torch.randint(len(positions), (pixels,), device=positions.device)
-        positions = positions[sample]
-    image, pixel = positions.T
+    image, pixel = _sample_pixels(target, pixels).T
     truth = target.flatten(1)[image, pixel]  # (P,)
     scores = logits.flatten(2)[image, :, pixel].float()  # (P, C)
     shares = scores.softmax(1)
     losses = []
     for label in torch.unique(truth):
-        real = (truth == label).float()
-        errors, order = (real - shares[:, label]).abs().sort(descending=True)
-        real = real[order]
-        jaccard = 1 - (real.sum() - real.cumsum(0)) / (real.sum() + (1 - real).cumsum(0))
-        losses.append(errors @ jaccard.diff(prepend=jaccard.new_zeros(1)))
-    return _mean(torch.stack(losses) if losses else scores.new_zeros(0), logits)
+        is_class = (truth == label).float()
+        losses.append(_lovasz_of_class(is_class, shares[:, label]))
+    if not losses:
+        return _mean(scores.new_zeros(0), logits)
+    return _mean(torch.stack(losses), logits)
+
+
+def _sample_pixels(target: Tensor, count: int) -> Tensor:
+    """Image and pixel of those that are not void, (P, 2); a sample of `count` where there are
+    more.
+    """
+    positions = (target.flatten(1) != VOID).nonzero()
+    if len(positions) <= count:
+        return positions
+    sample = torch.randint(len(positions), (count,), device=positions.device)
+    return positions[sample]
+
+
+def _lovasz_of_class(is_class: Tensor, shares: Tensor) -> Tensor:
+    """Algorithm 1: errors, largest first, weighted by what each adds to the Jaccard loss."""
+    errors, order = (is_class - shares).abs().sort(descending=True)
+    truth = is_class[order]
+    intersection = truth.sum() - truth.cumsum(0)
+    union = truth.sum() + (1 - truth).cumsum(0)
+    jaccard = 1 - intersection / union
+    gradient = jaccard.diff(prepend=jaccard.new_zeros(1))
+    return errors @ gradient
 
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
@@ -208,10 +248,11 @@ def _parse_term(term: str, text: str) -> tuple[float, str]:
 
 def _pixels(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy (P,) of the pixels that are not void."""
-    return F.cross_entropy(logits.float(), target, ignore_index=VOID, reduction="none")[
-        target != VOID
-    ]
+    losses = F.cross_entropy(logits.float(), target, ignore_index=VOID, reduction="none")
+    return losses[target != VOID]
 
 
 def _mean(values: Tensor, logits: Tensor) -> Tensor:
-    return values.mean() if values.numel() else 0 * logits.float().sum()
+    if not values.numel():
+        return 0 * logits.float().sum()  # a zero with a gradient, which a constant has not
+    return values.mean()

@@ -10,6 +10,8 @@ from pixelwise.models.pretrained import is_pretrained
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.config import TrainConfig
 
+ParameterGroup = dict[str, object]
+
 
 def make_optimizer(model: Segmenter, config: TrainConfig) -> Optimizer:
     """The decoder at the full rate, a pretrained encoder slower; AdamW does not decay biases and
@@ -21,14 +23,26 @@ def make_optimizer(model: Segmenter, config: TrainConfig) -> Optimizer:
     has_learned = config.model.start or is_pretrained(config.model.encoder, config.model.weights)
     encoder_rate = options.encoder_rate if has_learned else 1.0
     no_decay = {} if options.optimizer == "sgd" else {"weight_decay": 0.0}
-    groups: list[dict[str, object]] = []
+    groups: list[ParameterGroup] = []
     for part, rate in ((model.encoder, encoder_rate), (model.decoder, 1.0)):
         peak = options.learning_rate * rate
-        parameters = list(part.parameters())
-        groups.append({"params": [p for p in parameters if p.ndim > 1], "peak": peak})
-        groups.append({"params": [p for p in parameters if p.ndim <= 1], "peak": peak, **no_decay})
-    kind: type[AdamW] | type[SGD] = {"adamw": AdamW, "sgd": SGD}[options.optimizer]
+        matrices, vectors = _split_parameters(part)
+        groups.append({"params": matrices, "peak": peak})
+        groups.append({"params": vectors, "peak": peak, **no_decay})
+    kind: type[AdamW] | type[SGD] = AdamW if options.optimizer == "adamw" else SGD
     return kind(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def _split_parameters(part: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Weights of layers, and biases and norms, which have one dimension."""
+    matrices = []
+    vectors = []
+    for parameter in part.parameters():
+        if parameter.ndim > 1:
+            matrices.append(parameter)
+        else:
+            vectors.append(parameter)
+    return matrices, vectors
 
 
 def moving_average(model: Segmenter, decay: float) -> ModelEmaV3 | None:
@@ -37,7 +51,9 @@ def moving_average(model: Segmenter, decay: float) -> ModelEmaV3 | None:
 
     Source: Polyak, Juditsky 1992; Tarvainen, Valpola 2017, section 2. None where `decay` is 0.
     """
-    return ModelEmaV3(model, decay=decay, use_warmup=True) if decay else None
+    if not decay:
+        return None
+    return ModelEmaV3(model, decay=decay, use_warmup=True)
 
 
 def gradual_unfreeze(model: Segmenter, epoch: int, freeze: int) -> None:
@@ -46,12 +62,18 @@ def gradual_unfreeze(model: Segmenter, epoch: int, freeze: int) -> None:
 
     A frozen layer's batch normalisation keeps its statistics.
     """
-    layers = [
-        layer for layer in model.encoder.net.modules() if list(layer.parameters(recurse=False))
-    ]
-    frozen = math.ceil(len(layers) * max(0.0, 1 - (epoch - 1) / freeze)) if freeze else 0
+    layers = []
+    for layer in model.encoder.net.modules():
+        if list(layer.parameters(recurse=False)):
+            layers.append(layer)
+    frozen = 0
+    if freeze:
+        frozen_share = max(0.0, 1 - (epoch - 1) / freeze)
+        frozen = math.ceil(len(layers) * frozen_share)
     for number, layer in enumerate(layers):
+        learns = number >= frozen
         for parameter in layer.parameters(recurse=False):
-            parameter.requires_grad_(number >= frozen)
+            parameter.requires_grad_(learns)
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.train(number >= frozen)
+            # Statistics of a frozen layer would drift away from its weights.
+            layer.train(learns)

@@ -123,13 +123,20 @@ def _make_model(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Seg
     torch.manual_seed(config.run.seed)
     options = config.model
     model_config = ModelConfig(
-        options.decoder, options.encoder, len(dataset.classes), options.upsample, options.plain
+        options.decoder,
+        options.encoder,
+        len(dataset.classes),
+        options.upsample,
+        options.plain,
     )
     return model_config, build_segmenter(model_config)
 
 
 def _init_weights(
-    model: Segmenter, model_config: ModelConfig, dataset: DataSet, config: TrainConfig
+    model: Segmenter,
+    model_config: ModelConfig,
+    dataset: DataSet,
+    config: TrainConfig,
 ) -> str:
     """Give the network its first weights; returns where they came from."""
     start = config.model.start
@@ -143,7 +150,9 @@ def _init_weights(
 
 
 def _scan_splits(
-    dataset: DataSet, config: TrainConfig, progress: Progress
+    dataset: DataSet,
+    config: TrainConfig,
+    progress: Progress,
 ) -> tuple[SplitStats, SplitStats]:
     """The splits `train` and `val`, read once. Raises DataError where nothing can be learned."""
     skip_broken = config.data.skip_broken
@@ -165,11 +174,29 @@ def _scan_splits(
 
 
 def _choose_and_log(
-    config: TrainConfig, dataset: DataSet, train: SplitStats, processes: int, progress: Progress
+    config: TrainConfig,
+    dataset: DataSet,
+    train: SplitStats,
+    processes: int,
+    progress: Progress,
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
-    context = TrainingContext(
+    context = _measure_context(config, dataset, train, processes)
+    config, reasons = choose_open_options(config, context)
+    values = config.flat()
+    for name, reason in reasons.items():
+        progress.log(f"{name} {_format_value(name, values[name])}: {reason}")
+    return config, reasons
+
+
+def _measure_context(
+    config: TrainConfig,
+    dataset: DataSet,
+    train: SplitStats,
+    processes: int,
+) -> TrainingContext:
+    return TrainingContext(
         images=len(train.pairs),
         median_size=train.median_size,
         device=config.run.device,
@@ -179,16 +206,16 @@ def _choose_and_log(
         decoded=sum(4 * height * width for height, width in train.sizes),
         processes=processes,
         processes_here=processes_here(config),
-        kept=partial(measure_downscaled_masks, dataset, train.pairs),
+        # Reads masks: only called where a smaller scale could be chosen.
+        iou_at_scale=partial(measure_downscaled_masks, dataset, train.pairs),
     )
-    config, reasons = choose_open_options(config, context)
-    values = config.flat()
-    for name, reason in reasons.items():
-        value = values[name]
-        separator = " to " if name == "scale" else " x "
-        text = separator.join(map(str, value)) if isinstance(value, tuple) else value
-        progress.log(f"{name} {text}: {reason}")
-    return config, reasons
+
+
+def _format_value(name: str, value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    separator = " to " if name == "scale" else " x "
+    return separator.join(map(str, value))
 
 
 def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> SplitStats:
@@ -210,7 +237,10 @@ def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> S
 
 
 def _choose_precision(
-    config: TrainConfig, model: Segmenter, reasons: dict[str, str], progress: Progress
+    config: TrainConfig,
+    model: Segmenter,
+    reasons: dict[str, str],
+    progress: Progress,
 ) -> TrainConfig:
     """The config with a measured precision where it is `auto`."""
     if config.run.precision != "auto":
@@ -220,7 +250,10 @@ def _choose_precision(
     assert crop is not None
     assert batch is not None
     precision, reason = choose_precision(
-        model, device=torch.device(config.run.device), crop=crop, batch=batch
+        model,
+        device=torch.device(config.run.device),
+        crop=crop,
+        batch=batch,
     )
     progress.log(f"precision {precision}: {reason}")
     reasons["precision"] = reason
@@ -231,7 +264,9 @@ def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> T
     augment = _make_augmentation(config, train)
     cache = config.data.cache
     options = config.augmentation
-    rare = options.paste_classes == "rare"
+    candidates = None
+    if options.paste_classes == "rare":
+        candidates = rare_classes(augment.class_weights, train.pixels)
     return TrainingSet(
         train.pairs,
         dataset.read_labels,
@@ -239,7 +274,7 @@ def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> T
         config.run.seed,
         void_as=0 if config.data.void_as_background else VOID,
         paste=options.paste,
-        candidates=rare_classes(augment.class_weights, train.pixels) if rare else None,
+        candidates=candidates,
         cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
     )
 
@@ -251,12 +286,15 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     crop = config.data.crop
     assert crop is not None
     options = config.augmentation
-    explicit = {name: getattr(options, name) for name in ("scale", "jitter", "mirror", "upright")}
-    explicit = {name: value for name, value in explicit.items() if value is not None}
+    fields = dict(AUGMENTATIONS[options.augment])
+    for name in ("scale", "jitter", "mirror", "upright"):
+        value = getattr(options, name)
+        if value is not None:
+            fields[name] = value
     weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
     assert weights is not None
-    explicit["class_weights"] = tuple(weights.tolist())
-    return Augmentation(crop, **{**AUGMENTATIONS[options.augment], **explicit})
+    fields["class_weights"] = tuple(weights.tolist())
+    return Augmentation(crop, **fields)
 
 
 def _make_loaders(
@@ -288,7 +326,9 @@ def _make_loaders(
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
     options = config.optim
     weight = class_weights(
-        options.class_weights, torch.tensor(train.pixels), torch.tensor(train.holding)
+        options.class_weights,
+        torch.tensor(train.pixels),
+        torch.tensor(train.holding),
     )
     if weight is not None:
         weight = weight.to(config.run.device)

@@ -18,7 +18,11 @@ MIN_SPEEDUP = 1.1
 
 
 def choose_precision(
-    model: nn.Module, *, device: torch.device, crop: tuple[int, int], batch: int
+    model: nn.Module,
+    *,
+    device: torch.device,
+    crop: tuple[int, int],
+    batch: int,
 ) -> tuple[str, str]:
     """'float32' or 'bfloat16', and the reason, for training steps of `batch` images of `crop`
     pixels.
@@ -28,16 +32,15 @@ def choose_precision(
             return "bfloat16", "the GPU supports it"
         return "float32", "the GPU has no bfloat16"
     trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    seconds = {
-        name: _step_seconds(trial, crop, min(batch, TRIAL_IMAGES), name == "bfloat16")
-        for name in ("float32", "bfloat16")
-    }
-    speedup = seconds["float32"] / seconds["bfloat16"]
+    images = min(batch, TRIAL_IMAGES)
+    float_seconds = _step_seconds(trial, crop, images, bfloat16=False)
+    bfloat_seconds = _step_seconds(trial, crop, images, bfloat16=True)
+    speedup = float_seconds / bfloat_seconds
     chosen = "bfloat16" if speedup >= MIN_SPEEDUP else "float32"
     return chosen, f"measured: a step in bfloat16 is {speedup:.2f} times as fast as in float32"
 
 
-def _step_seconds(model: nn.Module, crop: tuple[int, int], batch: int, bfloat16: bool) -> float:
+def _step_seconds(model: nn.Module, crop: tuple[int, int], batch: int, *, bfloat16: bool) -> float:
     images = torch.rand(batch, 3, *crop).to(memory_format=torch.channels_last)
     target = torch.zeros(batch, *crop, dtype=torch.long)
     seconds = []

@@ -106,14 +106,11 @@ def train_worker(
     if has_state:
         check_same_data(run, dataset)
     plan = make_plan(dataset, config, progress=progress, fabric=fabric, init=not has_state)
-    record = make_record(plan.config, reading, dataset, plan.reasons)
-    if resumed:
-        carry_over_record(run, record)
-    if is_first():
-        write_record(run, record)
+    record = _begin_record(run, plan, reading, resumed=resumed)
     options = plan.config.run
     pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
-    context = RunContext(run, _make_header(plan, reading), progress, pictures.draw)
+    header = _make_header(plan, reading)
+    context = RunContext(run, header, progress, after_epoch=pictures.draw)
     with detect_lost_ranks(fabric):
         outcome = fit(plan.model, plan.loaders, plan.loss, config=plan.config, context=context)
     if outcome.best is None:
@@ -123,6 +120,22 @@ def train_worker(
     if is_first():
         _finish(outcome, outcome.best, plan, record, pictures, progress)
     return Run(run, outcome.stopped, outcome.history)
+
+
+def _begin_record(
+    run: Path,
+    plan: TrainingPlan,
+    reading: DataOptions,
+    *,
+    resumed: bool,
+) -> dict[str, Any]:
+    """The record of the run, written before the first step: a run that dies can be resumed."""
+    record = make_record(plan.config, reading, plan.dataset, plan.reasons)
+    if resumed:
+        carry_over_record(run, record)
+    if is_first():
+        write_record(run, record)
+    return record
 
 
 def _open_dataset(data: str | Path, reading: DataOptions, progress: Progress) -> DataSet:
@@ -169,7 +182,11 @@ def _finish(
 
 def _log_d2l_figures(outcome: Outcome, plan: TrainingPlan, progress: Progress) -> dict[str, float]:
     figures = measure_d2l_figures(
-        outcome.model, outcome.history[-1], plan.dataset, plan.val, plan.config
+        outcome.model,
+        outcome.history[-1],
+        plan.dataset,
+        plan.val,
+        plan.config,
     )
     for line in figures.lines():
         progress.log(line)

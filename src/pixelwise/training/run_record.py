@@ -39,7 +39,10 @@ PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "nu
 
 
 def make_record(
-    config: TrainConfig, reading: DataOptions, dataset: DataSet, reasons: dict[str, str]
+    config: TrainConfig,
+    reading: DataOptions,
+    dataset: DataSet,
+    reasons: dict[str, str],
 ) -> dict[str, Any]:
     """The content of run.json: options with the reasons of those that were chosen, data, versions
     and machine.
@@ -48,18 +51,8 @@ def make_record(
         "config": config.flat(),
         "reasons": reasons,
         "reading": asdict(reading),
-        "data": {
-            "root": str(dataset.root),
-            "format": dataset.format,
-            "fingerprint": dataset.fingerprint(),
-            "classes": list(dataset.classes.names),
-            "images": {name: len(pairs) for name, pairs in dataset.splits.items()},
-            "notes": list(dataset.notes),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
+        "data": _describe_data(dataset),
+        "versions": _installed_versions(),
         "machine": {
             "platform": platform.platform(),
             "cores": count_cores(),
@@ -70,9 +63,28 @@ def make_record(
     }
 
 
+def _describe_data(dataset: DataSet) -> dict[str, Any]:
+    return {
+        "root": str(dataset.root),
+        "format": dataset.format,
+        "fingerprint": dataset.fingerprint(),
+        "classes": list(dataset.classes.names),
+        "images": {name: len(pairs) for name, pairs in dataset.splits.items()},
+        "notes": list(dataset.notes),
+    }
+
+
+def _installed_versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        versions[name] = version(name)
+    return versions
+
+
 def write_record(run: Path, record: dict[str, Any]) -> None:
     """Write run.json, atomically; what is no number becomes null, as JSON has no NaN."""
-    write_text(run / "run.json", json.dumps(_without_nan(record), indent=2, allow_nan=False) + "\n")
+    text = json.dumps(_without_nan(record), indent=2, allow_nan=False)
+    write_text(run / "run.json", text + "\n")
 
 
 def _without_nan(value: Any) -> Any:
@@ -82,7 +94,10 @@ def _without_nan(value: Any) -> Any:
 
 
 def restore_options(
-    run: Path, config: TrainConfig, reading: DataOptions, progress: Progress
+    run: Path,
+    config: TrainConfig,
+    reading: DataOptions,
+    progress: Progress,
 ) -> tuple[TrainConfig, DataOptions]:
     """The options of the run to be resumed, as its run.json holds them, with what may be changed.
 
@@ -93,27 +108,46 @@ def restore_options(
     before = _config_of(record, run)
     reading_before = DataOptions(**record["reading"])
     started = state_path(run).is_file()
-    explicit = _differing(config.flat(), make_config(config.run.recipe).flat())
-    if config.run.recipe != "default":
-        explicit["recipe"] = config.run.recipe
-    changes = {
-        name: value
-        for name, value in explicit.items()
-        if name in FREE or (not started and name != "recipe")
-    }
-    if changes.keys() & {"epochs", "minutes"}:  # they exclude each other
-        changes |= {"epochs": config.optim.epochs, "minutes": config.optim.minutes}
+    explicit = _explicit_options(config)
+    changes = _allowed_changes(explicit, config, started=started)
     if "device" not in changes and before.run.device == "cuda" and not torch.cuda.is_available():
-        changes["device"] = "auto"
+        changes["device"] = "auto"  # begun on a machine with a GPU, resumed on one without
     after = before.with_options(**changes)
-    given_reading = _differing(asdict(reading), asdict(DataOptions(seed=reading.seed)))
+    explicit_reading = _differing(asdict(reading), asdict(DataOptions(seed=reading.seed)))
     reading_after = reading_before
     if not started:
-        reading_after = replace(reading_before, **given_reading, seed=after.run.seed)
-    ignored = _differing(explicit, after.flat()) | _differing(given_reading, asdict(reading_after))
+        reading_after = replace(reading_before, **explicit_reading, seed=after.run.seed)
+    ignored = _differing(explicit, after.flat())
+    ignored |= _differing(explicit_reading, asdict(reading_after))
     if ignored:
         progress.log(f"resumed as it was begun; ignored: {', '.join(sorted(ignored))}")
     return after, reading_after
+
+
+def _explicit_options(config: TrainConfig) -> dict[str, Any]:
+    """The options in which `config` differs from its recipe, and the recipe itself."""
+    recipe = config.run.recipe
+    explicit = _differing(config.flat(), make_config(recipe).flat())
+    if recipe != "default":
+        explicit["recipe"] = recipe
+    return explicit
+
+
+def _allowed_changes(
+    explicit: dict[str, Any],
+    config: TrainConfig,
+    *,
+    started: bool,
+) -> dict[str, Any]:
+    """Those of the explicit options that a resumed run follows; `started`: it has a state."""
+    changes = {}
+    for name, value in explicit.items():
+        if name in FREE or (not started and name != "recipe"):
+            changes[name] = value
+    if changes.keys() & {"epochs", "minutes"}:
+        # They exclude each other: setting one takes the other back.
+        changes |= {"epochs": config.optim.epochs, "minutes": config.optim.minutes}
+    return changes
 
 
 def _config_of(record: dict[str, Any], run: Path) -> TrainConfig:

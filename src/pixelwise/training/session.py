@@ -100,30 +100,49 @@ class Session:
         self.optimizer.zero_grad()
         gradual_unfreeze(self.model, number, self.config.optim.freeze)
         confusion = ConfusionMatrix(self.model.classes)
-        losses = list[float]()
         start = time.monotonic()
-        loader = self.loaders.train
-        size = loader.batch_size or 1
-        rate = 0.0
-        batches = self.progress.track(
-            reraise_clean(loader), what="train", total=len(loader) * size, weight=size
-        )
         profiled = self.config.run.profile and number == 1
         profiler = OperatorProfile(self.progress.log, enabled=profiled)
         with profiler, enough_memory(self.config.run.device, for_steps(self.config)):
-            for image, labels in self._timed(batches):
-                profiler.step()
-                rate = self._set_rate()
-                losses.append(self._train_batch(image, labels, len(losses) + 1, confusion))
-                self.progress.set_postfix(f"loss {losses[-1]:.3f}{time_left(self.budget)}")
-                if self._must_stop():
-                    break
-        speed = self.fabric.world_size * len(losses) * size / (time.monotonic() - start)
+            losses, rate = self._train_batches(confusion, profiler)
+        seconds = time.monotonic() - start
+        size = self.loaders.train.batch_size or 1
+        speed = self.fabric.world_size * len(losses) * size / seconds
         mean_loss = sum(losses) / max(1, len(losses))
         return EpochStats(mean_loss, all_reduce_counts(self.fabric, confusion), speed, rate)
 
+    def _train_batches(
+        self,
+        confusion: ConfusionMatrix,
+        profiler: OperatorProfile,
+    ) -> tuple[list[float], float]:
+        """The losses of the epoch's batches, and the last learning rate."""
+        losses = list[float]()
+        rate = 0.0
+        loader = self.loaders.train
+        size = loader.batch_size or 1
+        batches = self.progress.track(
+            reraise_clean(loader),
+            what="train",
+            total=len(loader) * size,
+            weight=size,
+        )
+        for image, labels in self._timed(batches):
+            profiler.step()
+            rate = self._set_rate()
+            loss = self._train_batch(image, labels, len(losses) + 1, confusion)
+            losses.append(loss)
+            self.progress.set_postfix(f"loss {loss:.3f}{time_left(self.budget)}")
+            if self._must_stop():
+                break
+        return losses, rate
+
     def _train_batch(
-        self, image: Tensor, labels: Tensor, number: int, confusion: ConfusionMatrix
+        self,
+        image: Tensor,
+        labels: Tensor,
+        number: int,
+        confusion: ConfusionMatrix,
     ) -> float:
         """Forward and backward of batch `number` (from 1), and the step it completes; its loss."""
         batches = len(self.loaders.train)
@@ -134,12 +153,15 @@ class Session:
             loss = self.loss(logits, target)
         value = self._finite(loss)
         with self.watch("backward"):
-            self.fabric.backward(loss / batches_in_step(number, of=batches, size=accumulate))
+            # A step's gradient is the mean over its batches, also where the last has fewer.
+            share = loss / batches_in_step(number, of=batches, size=accumulate)
+            self.fabric.backward(share)
         self.budget.done += 1
         if number % accumulate == 0 or number == batches:
             self._step()
         with self.watch("scores"):
-            confusion.update(target, logits.detach().argmax(1), images=len(target))
+            predicted = logits.detach().argmax(1)  # (N, h, w)
+            confusion.update(target, predicted, images=len(target))
         return value
 
     def _must_stop(self) -> bool:
@@ -185,9 +207,8 @@ class Session:
                 losses.append(float(cross_entropy(logits, target)))
                 confusion.update(target, logits.argmax(1), images=0)
             confusion.images += 1
-        return reduce_mean(self.fabric, sum(losses), len(losses)), all_reduce_counts(
-            self.fabric, confusion
-        )
+        mean_loss = reduce_mean(self.fabric, sum(losses), len(losses))
+        return mean_loss, all_reduce_counts(self.fabric, confusion)
 
     def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches; the time spent waiting for them goes to the stopwatch."""
@@ -203,7 +224,10 @@ class Session:
         with self.watch("optimiser"):
             if options.clip is not None:
                 self.fabric.clip_gradients(
-                    self.net, self.stepper, max_norm=options.clip, error_if_nonfinite=False
+                    self.net,
+                    self.stepper,
+                    max_norm=options.clip,
+                    error_if_nonfinite=False,
                 )
             self.stepper.step()
             self.optimizer.zero_grad()
@@ -216,7 +240,9 @@ class Session:
         if self.budget.seconds is not None:
             fraction = broadcast_from_rank0(self.fabric, fraction)
         factor = rate_factor(
-            fraction, warmup=self.config.optim.warmup, decay=self.config.optim.decay
+            fraction,
+            warmup=self.config.optim.warmup,
+            decay=self.config.optim.decay,
         )
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:

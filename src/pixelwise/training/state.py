@@ -84,5 +84,8 @@ def _as_os_error(error: RuntimeError, draft: Path) -> OSError:
     import shutil
 
     free = shutil.disk_usage(draft.parent).free
-    full = free < 1 << 20 or "file write failed" in str(error) or "unexpected pos" in str(error)
-    return OSError(errno.ENOSPC if full else errno.EIO, str(error))
+    message = str(error)
+    # The words are those of PyTorch's zip writer where the disk fills up under it.
+    full = free < 1 << 20 or "file write failed" in message or "unexpected pos" in message
+    code = errno.ENOSPC if full else errno.EIO
+    return OSError(code, message)

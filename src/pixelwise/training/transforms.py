@@ -58,45 +58,60 @@ class Augmentation:
     """(C,), the weight of each class when one of those in the image is drawn."""
 
     def __call__(
-        self, image: Tensor, labels: Tensor, rng: torch.Generator
+        self,
+        image: Tensor,
+        labels: Tensor,
+        rng: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """uint8 (3, H, W) and (H, W) to uint8 (3, h, w) and (h, w) of the crop's size."""
         if not self.upright and _uniform(rng, 0, 1) < 0.5:
             image = image.mT
             labels = labels.mT
         image, labels = self._window(image, labels, rng)
-        if not self.upright and _uniform(rng, 0, 1) < 0.5:
-            image = F.vertical_flip(image)
-            labels = F.vertical_flip(labels)
-        if self.mirror and _uniform(rng, 0, 1) < 0.5:
-            image = F.horizontal_flip(image)
-            labels = F.horizontal_flip(labels)
+        image, labels = self._flip(image, labels, rng)
         if self.rotate:
-            image, labels = _rotate(image, labels, _uniform(rng, -self.rotate, self.rotate))
+            angle = _uniform(rng, -self.rotate, self.rotate)
+            image, labels = _rotate(image, labels, angle)
         image = self._photometric(image, rng)
         if self.corruptions and _uniform(rng, 0, 1) < self.corruptions:
             image = _corrupt(image, rng)
         return self._pad(image, GREY), self._pad(labels, VOID)
 
     def _window(self, image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        full = labels.shape
-        fitting = max(c / side for c, side in zip(self.crop, full, strict=True))
-        low = max(self.scale[0], min(1.0, fitting))
-        high = self.scale[1]
-        scale = float(np.exp(_uniform(rng, *np.log((low, max(low, high))))))
-        size = [
-            min(side, max(1, round(c / scale))) for side, c in zip(full, self.crop, strict=True)
-        ]
-        output = [
-            c if part < side or part == round(c / scale) else min(c, max(1, round(part * scale)))
-            for side, part, c in zip(full, size, self.crop, strict=True)
-        ]
+        """A random window of both, resized to the crop or to the part of it that they fill."""
+        scale = self._draw_scale(labels, rng)
+        size = []
+        output = []
+        for side, crop in zip(labels.shape, self.crop, strict=True):
+            length, resized = _fit_window(side, crop, scale)
+            size.append(length)
+            output.append(resized)
         top, left = self._corner(labels, size, rng)
-        image = F.resized_crop(
-            image, top, left, *size, output, InterpolationMode.BILINEAR, antialias=True
-        )
+        window = (top, left, *size)
+        smooth = InterpolationMode.BILINEAR
         nearest = InterpolationMode.NEAREST_EXACT  # plain NEAREST is off by up to half a pixel
-        return image, F.resized_crop(labels[None], top, left, *size, output, nearest)[0]
+        image = F.resized_crop(image, *window, output, smooth, antialias=True)
+        cropped = F.resized_crop(labels[None], *window, output, nearest)  # (1, h, w)
+        return image, cropped[0]
+
+    def _draw_scale(self, labels: Tensor, rng: torch.Generator) -> float:
+        """Uniform in its logarithm, so that halving is as likely as doubling."""
+        sides = zip(self.crop, labels.shape, strict=True)
+        fitting = max(crop / side for crop, side in sides)
+        # An image made smaller than the crop would only be padded with void.
+        low = max(self.scale[0], min(1.0, fitting))
+        high = max(low, self.scale[1])
+        low_exponent, high_exponent = np.log((low, high))
+        return float(np.exp(_uniform(rng, low_exponent, high_exponent)))
+
+    def _flip(self, image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        if not self.upright and _uniform(rng, 0, 1) < 0.5:
+            image = F.vertical_flip(image)
+            labels = F.vertical_flip(labels)
+        if self.mirror and _uniform(rng, 0, 1) < 0.5:
+            image = F.horizontal_flip(image)
+            labels = F.horizontal_flip(labels)
+        return image, labels
 
     def _corner(self, labels: Tensor, size: list[int], rng: torch.Generator) -> tuple[int, int]:
         """Top and left of the window: anywhere, or around a pixel of a rare class."""
@@ -105,26 +120,37 @@ class Augmentation:
             pixel = self._rare_pixel(labels, rng)
         starts = []
         for axis, (full, part) in enumerate(zip(labels.shape, size, strict=True)):
-            low = 0 if pixel is None else max(0, pixel[axis] - part + 1)
-            high = full - part if pixel is None else pixel[axis]
-            starts.append(int(_uniform(rng, low, min(high, full - part) + 1)))
+            low = 0
+            high = full - part
+            if pixel is not None:
+                # The first and the last start at which the window still holds the pixel.
+                low = max(0, pixel[axis] - part + 1)
+                high = min(high, pixel[axis])
+            start = _uniform(rng, low, high + 1)
+            starts.append(int(start))
         return starts[0], starts[1]
 
     def _rare_pixel(self, labels: Tensor, rng: torch.Generator) -> tuple[int, int] | None:
-        counts = torch.bincount(labels.flatten().int(), minlength=256)[: len(self.class_weights)]
+        classes = len(self.class_weights)
+        counts = torch.bincount(labels.flatten().int(), minlength=256)[:classes]
         weights = torch.tensor(self.class_weights) * (counts > 0)
         if not weights.any():
             return None
-        drawn = int(torch.multinomial(weights, 1, generator=rng))
-        pixels = (labels == drawn).nonzero()  # (N, 2)
-        row, column = pixels[int(torch.randint(len(pixels), (), generator=rng))].tolist()
+        label = int(torch.multinomial(weights, 1, generator=rng))
+        pixels = (labels == label).nonzero()  # (N, 2)
+        index = int(torch.randint(len(pixels), (), generator=rng))
+        row, column = pixels[index].tolist()
         return row, column
 
     def _photometric(self, image: Tensor, rng: torch.Generator) -> Tensor:
         for change in (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation):
             if self.jitter:
-                image = change(image, _uniform(rng, 1 - self.jitter, 1 + self.jitter))
-        return F.adjust_hue(image, _uniform(rng, -self.hue, self.hue)) if self.hue else image
+                factor = _uniform(rng, 1 - self.jitter, 1 + self.jitter)
+                image = change(image, factor)
+        if self.hue:
+            shift = _uniform(rng, -self.hue, self.hue)
+            image = F.adjust_hue(image, shift)
+        return image
 
     def _pad(self, picture: Tensor, fill: int) -> Tensor:
         height, width = picture.shape[-2:]
@@ -161,15 +187,23 @@ def classmix(
     true labels), or of the class ids `candidates` each with the chance PASTE_PROBABILITY.
     """
     other_image, other_labels = other
-    present = torch.unique(other_labels[other_labels != VOID])
+    pasted = _draw_classes(other_labels, candidates, rng)
+    mask = torch.isin(other_labels, pasted)  # (h, w)
+    mixed_image = torch.where(mask, other_image, image)
+    mixed_labels = torch.where(mask, other_labels, labels)
+    return mixed_image, mixed_labels
+
+
+def _draw_classes(labels: Tensor, candidates: Tensor | None, rng: torch.Generator) -> Tensor:
+    """The class ids that `classmix` pastes."""
+    present: Tensor = torch.unique(labels[labels != VOID])
     if candidates is None:
         half = (len(present) + 1) // 2
-        pasted = present[torch.randperm(len(present), generator=rng)[:half]]
-    else:
-        present = present[torch.isin(present, candidates)]
-        pasted = present[torch.rand(len(present), generator=rng) < PASTE_PROBABILITY]
-    mask = torch.isin(other_labels, pasted)
-    return torch.where(mask, other_image, image), torch.where(mask, other_labels, labels)
+        order = torch.randperm(len(present), generator=rng)
+        return present[order[:half]]
+    present = present[torch.isin(present, candidates)]
+    is_pasted = torch.rand(len(present), generator=rng) < PASTE_PROBABILITY
+    return present[is_pasted]
 
 
 def rare_classes(class_weights: Sequence[float], pixels: Sequence[int]) -> Tensor:
@@ -183,24 +217,48 @@ def rare_classes(class_weights: Sequence[float], pixels: Sequence[int]) -> Tenso
 
 
 def _rotate(image: Tensor, labels: Tensor, angle: float) -> tuple[Tensor, Tensor]:
-    rotated: Tensor = F.rotate(labels[None], angle, InterpolationMode.NEAREST, fill=[VOID])[0]
-    return F.rotate(image, angle, InterpolationMode.BILINEAR, fill=[GREY] * 3), rotated
+    rotated: Tensor = F.rotate(image, angle, InterpolationMode.BILINEAR, fill=[GREY] * 3)
+    rotated_labels: Tensor = F.rotate(labels[None], angle, InterpolationMode.NEAREST, fill=[VOID])
+    return rotated, rotated_labels[0]
+
+
+def _fit_window(side: int, crop: int, scale: float) -> tuple[int, int]:
+    """How much of an image's side a window takes, and the length that it is resized to."""
+    ideal = round(crop / scale)
+    length = min(side, max(1, ideal))
+    if length < side or length == ideal:
+        return length, crop
+    # The image ends before the window does: the rest of the crop is padded.
+    return length, min(crop, max(1, round(length * scale)))
 
 
 def _corrupt(image: Tensor, rng: torch.Generator) -> Tensor:
     """Blur the image, add noise, or compress it as JPEG."""
     kind = int(_uniform(rng, 0, 3))
-    changed: Tensor
-    if kind == 0 and min(image.shape[-2:]) >= 5:
-        changed = F.gaussian_blur(image, [5, 5], [_uniform(rng, 0.3, 1.5)])
-    elif kind == 1:
-        noise = torch.randn(image.shape, generator=rng) * _uniform(rng, 2, 12)
-        changed = (image + noise).round_().clamp_(0, 255).to(torch.uint8)
-    else:
-        rgb = jpeg_round_trip(image.permute(1, 2, 0).numpy(), int(_uniform(rng, 30, 90)))
-        changed = as_tensors(rgb, rgb[..., 0])[0]
-    return changed
+    if kind == 0 and min(image.shape[-2:]) >= 5:  # the kernel's reflection needs as many pixels
+        sigma = _uniform(rng, 0.3, 1.5)
+        blurred: Tensor = F.gaussian_blur(image, [5, 5], [sigma])
+        return blurred
+    if kind == 1:
+        return _add_noise(image, rng)
+    return _compress(image, rng)
+
+
+def _add_noise(image: Tensor, rng: torch.Generator) -> Tensor:
+    noise = torch.randn(image.shape, generator=rng)
+    strength = _uniform(rng, 2, 12)
+    noisy: Tensor = image + noise * strength
+    return noisy.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _compress(image: Tensor, rng: torch.Generator) -> Tensor:
+    quality = int(_uniform(rng, 30, 90))
+    rgb = jpeg_round_trip(image.permute(1, 2, 0).numpy(), quality)  # (H, W, 3)
+    tensor, _ = as_tensors(rgb, rgb[..., 0])
+    return tensor
 
 
 def _uniform(rng: torch.Generator, low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand((), generator=rng, dtype=torch.float64))
+    # In float64: at float32 the draw could round up to `high` itself.
+    share = float(torch.rand((), generator=rng, dtype=torch.float64))
+    return low + (high - low) * share

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.readers import voc
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
@@ -99,3 +100,23 @@ def test_the_real_subset_opens_with_its_numbers() -> None:
     pair = data.pairs("train")[0]
     with Image.open(pair.mask) as image:
         np.testing.assert_array_equal(data.read_labels(pair.mask), np.asarray(image))
+
+
+def test_voc_with_a_labelmap_has_its_classes(tmp_path: Path) -> None:
+    (tmp_path / "JPEGImages").mkdir()
+    Image.new("RGB", (3, 1)).save(tmp_path / "JPEGImages/a.jpg")
+    (tmp_path / "SegmentationClass").mkdir()
+    colours = np.array([[(0, 0, 0), (9, 8, 7), (224, 224, 192)]], np.uint8)
+    Image.fromarray(colours).save(tmp_path / "SegmentationClass/a.png")
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\n")
+    (tmp_path / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncow:9,8,7::\n"
+    )
+    data = open_dataset(tmp_path, DataOptions(hold_out=False))
+    ((pair,),) = data.splits.values()
+    labels = data.read_labels(pair.mask).tolist()
+    assert (data.classes.names, labels) == (("background", "cow"), [[0, 1, 255]])
+    (tmp_path / "labelmap.txt").write_text("cow;9\n")
+    with pytest.raises(DataError, match=r"labelmap\.txt: cannot be read as classes"):
+        open_dataset(tmp_path)

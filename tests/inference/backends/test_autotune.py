@@ -8,7 +8,7 @@ import pytest
 
 import pixelwise
 from pixelwise.errors import ModelError
-from pixelwise.inference.backends.autotune import AutoRunner
+from pixelwise.inference.backends.autotune import AutoRunner, Trial, choose_fastest
 from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
 from pixelwise.io.cache import cache_folder
 
@@ -200,3 +200,13 @@ def test_a_cache_that_cannot_be_written_leaves_pytorch(
         if line.startswith("runtime o") and " left out: cannot write" in line
     ]
     assert len(left_out) == 3
+
+
+def test_the_fastest_of_those_that_agree_is_kept() -> None:
+    trials = {
+        "torch float32": Trial(1.0, 1.0),
+        "wrong": Trial(0.1, 0.98),
+        "right": Trial(0.5, 0.996),
+        "slow": Trial(2, 1),
+    }
+    assert choose_fastest(trials) == "right"

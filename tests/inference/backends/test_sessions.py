@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import pixelwise
-from pixelwise.inference.backends.sessions import Trial, fastest
 from pixelwise.inference.tta import release_memory, specialize_for_shape
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -64,16 +63,6 @@ def test_openvino_leaves_the_signal_stack_as_it_was(exported_file: Callable[...,
     words = [sys.executable, "-c", SIGNAL_STACK, str(exported_file(".onnx"))]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.stdout == "True\n", (done.returncode, done.stderr)
-
-
-def test_the_fastest_of_those_that_agree_is_kept() -> None:
-    trials = {
-        "torch float32": Trial(1.0, 1.0),
-        "wrong": Trial(0.1, 0.98),
-        "right": Trial(0.5, 0.996),
-        "slow": Trial(2, 1),
-    }
-    assert fastest(trials) == "right"
 
 
 def test_openvino_gives_its_memory_back_and_works_on(model_file: Callable[..., Path]) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from pixelwise.serving import Settings, create_app
-from pixelwise.serving.page import STATIC
+from pixelwise.serving.page_routes import STATIC
 
 from ..conftest import client_of, predictor_of, run_server
 from .conftest import CONNECTED, SETTINGS, Site, Visit

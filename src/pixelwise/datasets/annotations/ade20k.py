@@ -57,11 +57,10 @@ def read(root: Path, options: DataOptions) -> DataSet:
     splits = {}
     for split, images in split_folders(base / "images").items():
         masks = images_in(base / "annotations" / images.name)
-        splits[split], said = pair_up(images_in(images), masks, options, where=images)
-        notes += said
-    splits, said = complete_splits(splits, options)
+        splits[split], pair_notes = pair_up(images_in(images), masks, options, where=images)
+        notes += pair_notes
+    splits, split_notes = complete_splits(splits, options)
     names = tuple(name.strip() for name in _NAMES.replace("\n", " ").split(","))
-    lut = (VOID, *range(len(names)), *[ILLEGAL] * (255 - len(names)))
-    return DataSet(
-        "ade20k", root, Classes.named(names), splits, LabelReader(len(names), lut), (*notes, *said)
-    )
+    lut = (VOID, *range(len(names)), *[ILLEGAL] * (255 - len(names)))  # by id, 0 to 255
+    reader = LabelReader(len(names), lut)
+    return DataSet("ade20k", root, Classes.named(names), splits, reader, (*notes, *split_notes))

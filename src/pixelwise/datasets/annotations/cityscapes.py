@@ -15,6 +15,7 @@ from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError
 
 LAYOUT = "leftImg8bit/train/CITY/*_leftImg8bit.png and gtFine/train/CITY/*_gtFine_labelIds.png"
+# The 19 classes of the benchmark, by label id.
 SCORED: dict[int, tuple[str, Colour]] = {
     7: ("road", (128, 64, 128)),
     8: ("sidewalk", (244, 35, 232)),
@@ -36,6 +37,7 @@ SCORED: dict[int, tuple[str, Colour]] = {
     32: ("motorcycle", (0, 0, 230)),
     33: ("bicycle", (119, 11, 32)),
 }
+# Classes that the benchmark does not score.
 OTHERS: dict[int, tuple[str, Colour]] = {
     4: ("static", (0, 0, 0)),
     5: ("dynamic", (111, 74, 0)),
@@ -49,6 +51,8 @@ OTHERS: dict[int, tuple[str, Colour]] = {
     29: ("caravan", (0, 0, 90)),
     30: ("trailer", (0, 0, 110)),
 }
+
+# Ids of the label table: 0 to 33.
 _IDS = 34
 
 
@@ -67,40 +71,44 @@ def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
     if not matches(root):
         raise DataError(f"{root}: not Cityscapes; it needs {LAYOUT}")
     truth = "gtFine" if (root / "gtFine").is_dir() else "gtCoarse"
-    found = SCORED | OTHERS if every else SCORED
+    by_id = SCORED | OTHERS if every else SCORED
     notes = [
-        f"format cityscapes: leftImg8bit and {truth}; {len(found)} classes, all other ids are void"
+        f"format cityscapes: leftImg8bit and {truth}; {len(by_id)} classes, all other ids are void"
     ]
     splits = {}
-    for split, images in split_folders(root / "leftImg8bit").items():
+    for split, folder in split_folders(root / "leftImg8bit").items():
         if split == "test":
             text = "test: left out, as its labels are withheld"
             notes.append(IssueNote.of(text, "split-without-masks", root))
             continue
-        pictures = _by_name(images, "_leftImg8bit.png")
-        masks = _by_name(root / truth / images.name, f"_{truth}_labelIds.png")
-        odd = sorted(pictures.keys() ^ masks.keys())
-        if odd and not options.skip_unpaired:
-            what = f"{len(odd)} images without labels or labels without image: {first(odd)}"
-            raise DataError(f"{images}: {what}; add them, or leave them out with --skip-unpaired")
-        if odd:
-            text = f"left out in {images.name}: {first(odd)}"
+        images = _files_by_name(folder, "_leftImg8bit.png")
+        masks = _files_by_name(root / truth / folder.name, f"_{truth}_labelIds.png")
+        unpaired = sorted(images.keys() ^ masks.keys())
+        if unpaired and not options.skip_unpaired:
+            raise DataError(
+                f"{folder}: {len(unpaired)} images without labels or labels without image: "
+                f"{first(unpaired)}; add them, or leave them out with --skip-unpaired"
+            )
+        if unpaired:
+            text = f"left out in {folder.name}: {first(unpaired)}"
             notes.append(IssueNote.of(text, "image-without-mask", root))
-        both = sorted(pictures.keys() & masks.keys())
-        splits[split] = tuple(Pair(name, pictures[name], masks[name]) for name in both)
-    splits, said = complete_splits(splits, options)
-    names, palette = zip(*(found[raw] for raw in sorted(found)), strict=True)
-    order = {raw: label for label, raw in enumerate(sorted(found))}
-    lut = tuple(
-        order.get(raw, VOID if raw < _IDS or raw == VOID else ILLEGAL) for raw in range(256)
-    )
+        paired = sorted(images.keys() & masks.keys())
+        splits[split] = tuple(Pair(name, images[name], masks[name]) for name in paired)
+    splits, split_notes = complete_splits(splits, options)
+    names, palette = zip(*(by_id[number] for number in sorted(by_id)), strict=True)
+    reader = LabelReader(len(names), _label_table(by_id))
     name = "cityscapes-all" if every else "cityscapes"
-    return DataSet(
-        name, root, Classes(names, palette), splits, LabelReader(len(names), lut), (*notes, *said)
-    )
+    return DataSet(name, root, Classes(names, palette), splits, reader, (*notes, *split_notes))
 
 
-def _by_name(folder: Path, ending: str) -> dict[str, Path]:
+def _label_table(by_id: dict[int, tuple[str, Colour]]) -> tuple[int, ...]:
+    """The label of each id, 0 to 255, in the order of the ids; void for those that are no class."""
+    labels = {number: label for label, number in enumerate(sorted(by_id))}
+    void = dict.fromkeys((*range(_IDS), VOID), VOID)
+    return tuple((void | labels).get(number, ILLEGAL) for number in range(256))
+
+
+def _files_by_name(folder: Path, ending: str) -> dict[str, Path]:
     return {path.name.removesuffix(ending): path for path in folder.rglob(f"*{ending}")}
 
 

@@ -1,5 +1,5 @@
-"""Sets whose labels are records, not pictures: parsed once, drawn when asked for, nothing written
-to disk.
+"""Sets whose labels are annotations, not images: parsed once, rasterized when asked for, nothing
+written to disk.
 """
 
 import json
@@ -14,72 +14,99 @@ from typing import Any
 import numpy as np
 
 from pixelwise.datasets.annotations.polygons import Points
-from pixelwise.datasets.annotations.rasterize import BY_AREA, BY_ORDER, Drawing, Legend, Shape, draw
+from pixelwise.datasets.annotations.rasterize import (
+    BY_AREA,
+    BY_ORDER,
+    ClassMapping,
+    RasterizedMask,
+    Shape,
+    rasterize_shapes,
+)
 from pixelwise.datasets.issues import IssueNote
 from pixelwise.datasets.splits import complete_splits, split_folders
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import MAX_PIXELS, Array
 
-Figure = tuple[tuple[int, int], list[Shape]]
-"""Size (height, width) and shapes of one image."""
-Parse = Callable[[Any, Path, Mapping[str, int]], Figure]
-"""Makes a figure of an unpacked record, given the image and the label of each name."""
-_WRONG = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+# What reading a record brings about that is not as its format has it.
+_FORMAT_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
-class RecordReader:
+class ImageAnnotation:
+    """What is drawn on one image."""
+
+    size: tuple[int, int]
+    """(height, width)."""
+
+    shapes: list[Shape]
+    """In the order of the file."""
+
+
+# Makes an annotation of an unpacked record, given the image and the label of each name.
+Parse = Callable[[Any, Path, Mapping[str, int]], ImageAnnotation]
+
+
+@dataclass(frozen=True)
+class AnnotationReader:
     """Labels of an image, by its path. Records are packed text: that takes little memory, and
     processes that load data share it.
     """
 
     records: Mapping[Path, bytes]
     parse: Parse
-    legend: Legend
+    mapping: ClassMapping
     by_area: bool = False
 
     def __call__(self, image: Path) -> Array:
-        """Labels (H, W) uint8. Raises ImageError for a record that cannot be drawn."""
-        return self.drawing(image).labels
+        """Labels (H, W) uint8. Raises ImageError for a record that cannot be rasterized."""
+        return self.rasterize(image).labels
 
-    def drawing(self, image: Path) -> Drawing:
+    def rasterize(self, image: Path) -> RasterizedMask:
         """As called, with what was clipped and overlapped."""
+        annotation = self._parse(image)
+        height, width = annotation.size
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            reason = f"its annotation gives {height} x {width} pixels (height x width)"
+            raise ImageError.of_file(image, reason)
+        return rasterize_shapes(
+            annotation.shapes,
+            annotation.size,
+            uncovered=self.mapping.uncovered,
+            by_area=self.by_area,
+        )
+
+    def _parse(self, image: Path) -> ImageAnnotation:
         try:
-            size, shapes = self.parse(
-                json.loads(zlib.decompress(self.records[image])), image, self.legend.labels
-            )
+            record = json.loads(zlib.decompress(self.records[image]))
+            return self.parse(record, image, self.mapping.labels)
         except ImageError:
             raise
         except DataError as error:
             raise ImageError.of_file(image, error.reason) from error
-        except _WRONG as error:
+        except _FORMAT_ERRORS as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             reason = f"its annotation is not as the format has it ({what})"
             raise ImageError.of_file(image, reason, "export it again") from error
-        if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
-            reason = f"its annotation gives {size[0]} x {size[1]} pixels (height x width)"
-            raise ImageError.of_file(image, reason)
-        return draw(shapes, size, rest=self.legend.rest, by_area=self.by_area)
 
 
-def dataset(
+def build_dataset(
     format: str,
     root: Path,
-    reader: RecordReader,
+    reader: AnnotationReader,
     splits: Mapping[str, Sequence[Path]],
     *,
     options: DataOptions,
     sources: Sequence[Path],
     notes: Sequence[str],
 ) -> DataSet:
-    """A data set of records. Pairs are called as their images, those of like names with the folder
-    before.
+    """A data set of annotations. Pairs are named as their images, those of like names with the
+    folder before.
     """
     stems = Counter(path.stem for images in splits.values() for path in images)
-    double = {stem for stem, count in stems.items() if count > 1}
+    repeated = {stem for stem, count in stems.items() if count > 1}
     pairs = {
-        split: tuple(Pair(_name(path, root, double), path, path) for path in sorted(images))
+        split: tuple(Pair(_pair_name(path, root, repeated), path, path) for path in sorted(images))
         for split, images in splits.items()
         if images
     }
@@ -87,45 +114,48 @@ def dataset(
         raise DataError(
             f"{root}: no image of the {format} annotations is here; put the images beside them"
         )
-    pairs, said = complete_splits(pairs, options)
+    pairs, split_notes = complete_splits(pairs, options)
     lines = (
         f"format {format}: {notes[0]}",
-        reader.legend.note,
+        reader.mapping.note,
         BY_AREA if reader.by_area else BY_ORDER,
     )
     return DataSet(
         format,
         root,
-        reader.legend.classes,
+        reader.mapping.classes,
         pairs,
         reader,
-        (*lines, *notes[1:], *said),
+        (*lines, *notes[1:], *split_notes),
         tuple(sources),
     )
 
 
-def folders_of(root: Path) -> dict[str, Path]:
+def find_split_folders(root: Path) -> dict[str, Path]:
     """`root` itself as train, and the folders in it that are named as a split."""
     return {"train": root, **split_folders(root)}
 
 
-def packed(record: Any) -> bytes:
-    """A record of JSON values as a RecordReader holds it."""
+def pack_record(record: Any) -> bytes:
+    """A record of JSON values as an AnnotationReader holds it."""
     return zlib.compress(json.dumps(record).encode(), 1)
 
 
-def _name(path: Path, root: Path, double: set[str]) -> str:
-    inside = path.stem in double and path.is_relative_to(root)
-    return "_".join(path.relative_to(root).with_suffix("").parts) if inside else path.stem
+def _pair_name(path: Path, root: Path, repeated: set[str]) -> str:
+    if path.stem in repeated and path.is_relative_to(root):
+        return "_".join(path.relative_to(root).with_suffix("").parts)
+    return path.stem
 
 
-def missing(lacking: Sequence[object], total: int, source: Path, options: DataOptions) -> list[str]:
+def note_missing_images(
+    missing: Sequence[object], total: int, source: Path, options: DataOptions
+) -> list[str]:
     """A note on images that are not on disk. Raises DataError without `skip_unpaired`."""
-    if not lacking:
+    if not missing:
         return []
     what = (
-        f"{len(lacking)} of {total} images of {source.name} are not here: "
-        f"{first(map(str, lacking))}"
+        f"{len(missing)} of {total} images of {source.name} are not here: "
+        f"{first(map(str, missing))}"
     )
     if not options.skip_unpaired:
         raise DataError(f"{source}: {what}; add them, or leave them out with --skip-unpaired")
@@ -146,24 +176,24 @@ def load_json(path: Path) -> Any:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns what a file of another shape than expected brings about into a DataError that names the
-    file.
+def name_file_in_errors(path: Path) -> Iterator[None]:
+    """Turns the errors of reading a file that is not as its format has it into a DataError that
+    names the file.
     """
     try:
         yield
-    except _WRONG as error:
+    except _FORMAT_ERRORS as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(
             f"{path}: is not laid out as its format demands ({what}); export it again"
         ) from error
 
 
-def points(flat: Any) -> Points:
+def to_points(flat: Any) -> Points:
     """(n, 2) from x0, y0, x1, y1, ... or pairs. Raises ValueError for other numbers and for
     infinite ones.
     """
-    found = np.array(flat, np.float64).reshape(-1, 2)
-    if not np.isfinite(found).all():
+    points = np.array(flat, np.float64).reshape(-1, 2)
+    if not np.isfinite(points).all():
         raise ValueError("coordinates that are no finite numbers")
-    return found
+    return points

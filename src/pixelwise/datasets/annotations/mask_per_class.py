@@ -1,4 +1,4 @@
-"""Masks with one file a class: found by how folders and files are called, and put together."""
+"""Masks with one file a class: recognised by the names of folders and files, and merged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import Classes
-from pixelwise.datasets.annotations.rasterize import Drawing
+from pixelwise.datasets.annotations.rasterize import RasterizedMask
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import drawn_encoding
@@ -20,41 +20,44 @@ LAYOUT = (
     "images/ and masks/ with a mask a class: masks/CLASS/x.png, masks/x/CLASS.png or "
     "masks/x_CLASS.png"
 )
-Layers = tuple[tuple[str, Path], ...]
-"""(class name, file) of one image, sorted by class name."""
 
-_MOST = 254
+# (class name, file) of one image, sorted by class name.
+ClassMasks = tuple[tuple[str, Path], ...]
+
+# Ids are a byte, and 255 is void; the background is a class of its own.
+_MAX_CLASSES = 254
 
 
 @dataclass(frozen=True)
-class LayerReader:
-    """Labels of an image, by its path, from the layers of its class."""
+class MaskPerClassReader:
+    """Labels of an image, by its path, from the masks of its classes."""
 
-    layers: Mapping[Path, Layers]
+    masks: Mapping[Path, ClassMasks]
     classes: tuple[str, ...]
 
     def __call__(self, image: Path) -> Array:
-        """Labels (H, W) uint8. Raises ImageError for layers that cannot be read or differ in
+        """Labels (H, W) uint8. Raises ImageError for masks that cannot be read or differ in
         size.
         """
-        return self.drawing(image).labels
+        return self.rasterize(image).labels
 
-    def drawing(self, image: Path) -> Drawing:
-        """As called, with the pixels that two layers claim."""
+    def rasterize(self, image: Path) -> RasterizedMask:
+        """As called, with the pixels that two masks claim."""
         try:
-            labels, claimed = merge(self.layers[image], self.classes)
+            labels, overlapped = merge_class_masks(self.masks[image], self.classes)
         except ImageError as error:
             raise ImageError.of_file(image, error.reason) from error
-        return Drawing(labels, 0, 0, claimed)
+        return RasterizedMask(labels, clipped=0, blank=0, overlapped=overlapped)
 
 
 def matches(root: Path) -> bool:
     """Whether a folder of masks holds several for one image."""
-    return any(_layers_in(images, masks) for _, images, masks in folder.layout(root)[0])
+    return any(_find_masks(images, masks) for _, images, masks in folder.layout(root)[0])
 
 
-def _layers_in(images: Path, masks: Path) -> dict[str, Layers]:
-    return find_layers(masks, {path.stem for path in images_in(images)}, images_in(masks))
+def _find_masks(images: Path, masks: Path) -> dict[str, ClassMasks]:
+    names = {path.stem for path in images_in(images)}
+    return find_class_masks(masks, names, images_in(masks))
 
 
 def read(root: Path, options: DataOptions) -> DataSet:
@@ -68,34 +71,35 @@ def read(root: Path, options: DataOptions) -> DataSet:
 def index(root: Path, options: DataOptions) -> Index:
     """The files of a set with one mask a class. Raises DataError for another layout."""
     splits = dict[str, tuple[Pair, ...]]()
-    layers = dict[Path, Layers]()
+    masks = dict[Path, ClassMasks]()
     notes = ["format layers: a mask for each class"]
-    sides, found = folder.layout(root)
-    issues = list(found)
-    for split, images, masks in sides:
-        by_name = _layers_in(images, masks)
-        pictures = images_in(images)
-        bare = [path for path in pictures if path.stem not in by_name]
+    sides, layout_issues = folder.layout(root)
+    issues = list(layout_issues)
+    for split, image_folder, mask_folder in sides:
+        by_name = _find_masks(image_folder, mask_folder)
+        images = images_in(image_folder)
+        bare = [path for path in images if path.stem not in by_name]
         refusal = ""
         if bare and not options.skip_unpaired:
             refusal = (
-                f"{images}: no mask of {first(path.name for path in bare)}; add one, or leave "
-                "them out with --skip-unpaired"
+                f"{image_folder}: no mask of {first(path.name for path in bare)}; add one, or "
+                "leave them out with --skip-unpaired"
             )
-        issues.append(_layout_issue(masks, by_name))
+        issues.append(_layout_issue(mask_folder, by_name))
         issues += [
             Issue("image-without-mask", path, "no layer of it", refusal=refusal) for path in bare
         ]
         if bare:
             names = first(path.name for path in bare)
             notes.append(f"left out: {len(bare)} images without mask: {names}")
-        own = [path for path in pictures if path.stem in by_name]
-        splits[split] = splits.get(split, ()) + tuple(Pair(path.stem, path, path) for path in own)
-        layers |= {path: by_name[path.stem] for path in own}
-    if not layers:
+        paired = [path for path in images if path.stem in by_name]
+        pairs = tuple(Pair(path.stem, path, path) for path in paired)
+        splits[split] = splits.get(split, ()) + pairs
+        masks |= {path: by_name[path.stem] for path in paired}
+    if not masks:
         raise_first(issues)
         raise DataError(f"{root}: no masks of single classes; it needs {LAYOUT}")
-    classes = Classes.named(layer_names(list(layers.values())))
+    classes = Classes.named(class_names(list(masks.values())))
     notes.append(
         f"{len(classes)} classes: {first(classes.names)}; where masks overlap, the later by "
         "name covers the earlier"
@@ -108,63 +112,72 @@ def index(root: Path, options: DataOptions) -> Index:
         tuple(issues),
         tuple(notes),
         classes,
-        LayerReader(layers, classes.names),
+        MaskPerClassReader(masks, classes.names),
         drawn_encoding(classes, kind="one file a class", evidence=evidence),
-        folders=tuple(dict.fromkeys(images for _, images, _ in sides)),
-        sources=tuple(sorted(path for each in layers.values() for _, path in each)),
+        folders=tuple(dict.fromkeys(image_folder for _, image_folder, _ in sides)),
+        sources=tuple(sorted(path for of_image in masks.values() for _, path in of_image)),
         hold_test=set(splits) == {"train"},
     )
 
 
-def _layout_issue(masks: Path, by_name: dict[str, Layers]) -> Issue:
-    names = sorted({name for layer in by_name.values() for name, _ in layer})
+def _layout_issue(mask_folder: Path, by_name: dict[str, ClassMasks]) -> Issue:
+    names = sorted({name for of_image in by_name.values() for name, _ in of_image})
     text = f"{len(names)} classes: {', '.join(names[:8])}"
-    return Issue("layout-layers", masks, text, count=len(by_name))
+    return Issue("layout-layers", mask_folder, text, count=len(by_name))
 
 
-def find_layers(masks: Path, images: set[str], files: list[Path]) -> dict[str, Layers]:
-    """The layers of each image, by its name; nothing where masks are written otherwise.
+def find_class_masks(masks: Path, images: set[str], files: list[Path]) -> dict[str, ClassMasks]:
+    """The masks of each image, by its name; nothing where masks are written otherwise.
 
     Known are `masks/CLASS/NAME.png`, `masks/NAME/CLASS.png` and `masks/NAME_CLASS.png` (or with a
     dash or two underscores) with at least two files for some image and no mask called as its image.
     """
     if not masks.is_dir() or any(path.stem in images for path in files):
         return {}
-    found: dict[str, dict[str, Path]] = {}
-    if files:
-        for path in files:
-            name = max(
-                (name for name in _heads(path.stem) if name in images), key=len, default=None
-            )
-            if name is not None:
-                found.setdefault(name, {})[path.stem[len(name) :].lstrip("_-")] = path
-    else:
-        for folder in sorted(
-            path for path in masks.iterdir() if path.is_dir() and not path.is_symlink()
-        ):
-            for path in list_images(folder):
-                name, layer = (
-                    (folder.name, path.stem) if folder.name in images else (path.stem, folder.name)
-                )
-                if name in images:
-                    found.setdefault(name, {})[layer] = path
-    if not any(len(layers) > 1 for layers in found.values()):
+    by_image = _masks_by_file(images, files) if files else _masks_by_folder(masks, images)
+    if not any(len(of_image) > 1 for of_image in by_image.values()):
         return {}
-    return {name: tuple(sorted(layers.items())) for name, layers in found.items()}
+    return {name: tuple(sorted(of_image.items())) for name, of_image in by_image.items()}
 
 
-def merge(layers: Layers, classes: tuple[str, ...]) -> tuple[Array, int]:
-    """Labels (H, W), 0 where no layer is drawn, and how many pixels two layers claim; the later
+def _masks_by_file(images: set[str], files: list[Path]) -> dict[str, dict[str, Path]]:
+    """`NAME_CLASS.png`: the longest name of an image that a file's name begins with."""
+    by_image: dict[str, dict[str, Path]] = {}
+    for path in files:
+        stem = path.stem
+        prefixes = [stem[:end] for end, letter in enumerate(stem) if letter in "_-"]
+        name = max((prefix for prefix in prefixes if prefix in images), key=len, default=None)
+        if name is not None:
+            class_name = stem[len(name) :].lstrip("_-")
+            by_image.setdefault(name, {})[class_name] = path
+    return by_image
+
+
+def _masks_by_folder(masks: Path, images: set[str]) -> dict[str, dict[str, Path]]:
+    """`NAME/CLASS.png` where a folder is called as an image, else `CLASS/NAME.png`."""
+    by_image: dict[str, dict[str, Path]] = {}
+    folders = [path for path in masks.iterdir() if path.is_dir() and not path.is_symlink()]
+    for subfolder in sorted(folders):
+        for path in list_images(subfolder):
+            if subfolder.name in images:
+                by_image.setdefault(subfolder.name, {})[path.stem] = path
+            elif path.stem in images:
+                by_image.setdefault(path.stem, {})[subfolder.name] = path
+    return by_image
+
+
+def merge_class_masks(masks: ClassMasks, classes: tuple[str, ...]) -> tuple[Array, int]:
+    """Labels (H, W), 0 where no mask is drawn, and how many pixels two masks claim; the later
     class covers.
 
-    Anything of half the layer's greatest value or more is drawn. `classes` begin with the
-    background. Raises ImageError for layers of unlike size, DataError for too many classes.
+    Anything of half the mask's greatest value or more is drawn. `classes` begin with the
+    background. Raises ImageError for masks of unlike size, DataError for too many classes.
     """
-    if len(classes) > _MOST:
-        raise DataError(f"{len(classes)} classes; at most {_MOST} are allowed")
+    if len(classes) > _MAX_CLASSES:
+        raise DataError(f"{len(classes)} classes; at most {_MAX_CLASSES} are allowed")
     labels: Array | None = None
-    claimed = 0
-    for name, path in layers:
+    overlapped = 0
+    for name, path in masks:
         grey = np.asarray(open_image(path).convert("L"))
         drawn = grey >= max(1, int(grey.max()) / 2)
         if labels is None:
@@ -173,18 +186,14 @@ def merge(layers: Layers, classes: tuple[str, ...]) -> tuple[Array, int]:
             raise ImageError(
                 f"{path}: {drawn.shape} pixels, but another layer of it has {labels.shape}"
             )
-        claimed += int((drawn & (labels > 0)).sum())
+        overlapped += int((drawn & (labels > 0)).sum())
         labels[drawn] = classes.index(name)
     if labels is None:
         raise ImageError("no layer was given")
-    return labels, claimed
+    return labels, overlapped
 
 
-def layer_names(found: list[Layers]) -> tuple[str, ...]:
-    """The classes of all layers, background first."""
-    names = {name for layers in found for name, _ in layers}
+def class_names(masks: list[ClassMasks]) -> tuple[str, ...]:
+    """The classes of all masks, background first."""
+    names = {name for of_image in masks for name, _ in of_image}
     return ("background", *sorted(names - {"background"}))
-
-
-def _heads(stem: str) -> list[str]:
-    return [stem[:at] for at, letter in enumerate(stem) if letter in "_-"]

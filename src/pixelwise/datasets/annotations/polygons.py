@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 Bits = NDArray[np.bool_]
-Patch = tuple[int, int, Bits]
-"""Top row, left column and the pixels (h, w) from there on."""
 
-_RIGHT, _DOWN, _LEFT, _UP = range(4)
+# Top row, left column and the pixels (h, w) from there on.
+Patch = tuple[int, int, Bits]
 
 
 def fill(rings: Sequence[Points], size: tuple[int, int]) -> Patch | None:
@@ -24,37 +23,48 @@ def fill(rings: Sequence[Points], size: tuple[int, int]) -> Patch | None:
     there are none.
     """
     height, width = size
-    ends = [
-        np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1) for ring in rings if len(ring) > 2
-    ]
-    edges = np.concatenate(ends) if ends else np.empty((0, 4))
-    x0, y0, x1, y1 = np.where(
-        edges[:, 1:2] <= edges[:, 3:4], edges, edges[:, [2, 3, 0, 1]]
-    ).T  # all edges run down
-    first, last = (
-        np.ceil(np.clip(y, 0, height) - 0.5).clip(0, height).astype(np.int64) for y in (y0, y1)
-    )
-    counts = last - first
-    which = np.repeat(np.arange(len(counts)), counts)
-    rows = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts - first, counts)
-    at = x0[which] + (rows + 0.5 - y0[which]) * ((x1 - x0)[which] / (y1 - y0)[which])
-    columns = np.ceil(np.clip(at, 0, width) - 0.5).clip(0, width).astype(np.int64)
+    edges = _downward_edges(rings)
+    if not len(edges):
+        return None
+    x0, y0, x1, y1 = edges.T
+    first = _centres_above(y0, height)
+    last = _centres_above(y1, height)
+    counts = last - first  # rows of pixel centres that each edge crosses
+    edge = np.repeat(np.arange(len(counts)), counts)
+    rows = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts - first, counts)
     if not len(rows):
         return None
+    slope = (x1 - x0)[edge] / (y1 - y0)[edge]
+    crossings = x0[edge] + (rows + 0.5 - y0[edge]) * slope
+    columns = _centres_above(crossings, width)
     top = int(rows.min())
     left = int(columns.min())
     wide = int(columns.max() - columns.min()) + 1
-    flips = (
-        np.bincount(
-            (rows - top) * wide + columns - left, minlength=(int(rows.max()) - top + 1) * wide
-        )
-        & 1
-    )
+    pixels = (int(rows.max()) - top + 1) * wide
+    # inside begins and ends where an odd number of edges is crossed before a pixel
+    flips = np.bincount((rows - top) * wide + columns - left, minlength=pixels) & 1
     inside = np.bitwise_xor.accumulate(flips.reshape(-1, wide), axis=1)[:, :-1].astype(bool)
     return (top, left, inside) if inside.any() else None
 
 
-def pixels(rings: Sequence[Points], size: tuple[int, ...]) -> Patch:
+def _downward_edges(rings: Sequence[Points]) -> NDArray[np.float64]:
+    """(n, 4): x and y of the upper and of the lower end of each edge."""
+    edges = [
+        np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1) for ring in rings if len(ring) > 2
+    ]
+    if not edges:
+        return np.empty((0, 4))
+    whole = np.concatenate(edges)
+    return np.where(whole[:, 1:2] <= whole[:, 3:4], whole, whole[:, [2, 3, 0, 1]])
+
+
+def _centres_above(positions: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
+    """How many pixel centres of an axis of `limit` pixels lie before each position."""
+    centres = np.ceil(np.clip(positions, 0, limit) - 0.5)
+    return centres.clip(0, limit).astype(np.int64)
+
+
+def fill_region(rings: Sequence[Points], size: tuple[int, ...]) -> Patch:
     """As `fill`, of rings that enclose pixels, as those of `trace` do. Raises ValueError for
     others.
     """
@@ -71,29 +81,31 @@ def trace(mask: Bits) -> list[list[Points]]:
     `fill` of a region's rings gives back its pixels, bit for bit. Regions come from top to bottom.
     """
     starts, following = _segments(np.pad(np.asarray(mask, bool), 1))
-    owners = np.full(
-        (mask.shape[0] + 1, mask.shape[1] + 1), -1, np.int64
-    )  # ring left of each pixel, where one runs
     rings = []
-    taken = np.zeros(len(starts), bool)
-    order = following.tolist()
+    visited = np.zeros(len(starts), bool)
+    successors = following.tolist()
     for start in range(len(starts)):
-        if taken[start]:
-            continue
         ring = []
-        at = start
-        while not taken[at]:
-            taken[at] = True
-            ring.append(at)
-            at = order[at]
-        rings.append(starts[ring])
-    rings.sort(key=lambda ring: (ring[:, 1].min(), ring[ring[:, 1] == ring[:, 1].min(), 0].min()))
-    return _nested(rings, owners)
+        segment = start
+        while not visited[segment]:
+            visited[segment] = True
+            ring.append(segment)
+            segment = successors[segment]
+        if ring:
+            rings.append(starts[ring])
+    rings.sort(key=_first_corner)
+    return _group_holes(rings, mask.shape)
 
 
-def keyhole(rings: Sequence[Points]) -> Points:
-    """One ring for an outline and its holes, each joined by a way there and back, which encloses
-    nothing.
+def _first_corner(ring: Points) -> tuple[float, float]:
+    """y and x of the leftmost of the topmost corners."""
+    top = ring[:, 1].min()
+    return float(top), float(ring[ring[:, 1] == top, 0].min())
+
+
+def join_holes(rings: Sequence[Points]) -> Points:
+    """One ring (a keyhole polygon) for an outline and its holes, each joined by a line there and
+    back, which encloses nothing.
     """
     parts = [rings[0], rings[0][:1]]
     for hole in rings[1:]:
@@ -105,40 +117,41 @@ def _segments(mask: Bits) -> tuple[Points, NDArray[np.int64]]:
     """Straight pieces of the outlines of a padded mask, region to the right: where each starts, and
     which follows.
     """
-    inner = (
-        mask[1:, 1:],
-        mask[:-1, 1:],
-        mask[:-1, :-1],
-        mask[1:, :-1],
-    )  # pixels around each corner: SE, NE, NW, SW
-    south_east, north_east, north_west, south_west = inner
+    # the pixels around each corner
+    south_east = mask[1:, 1:]
+    north_east = mask[:-1, 1:]
+    north_west = mask[:-1, :-1]
+    south_west = mask[1:, :-1]
     runs = (
         _runs(south_east & ~north_east, flip=False),  # rightwards, above the region
         _runs((south_west & ~south_east).T, flip=False)[:, [1, 0, 3, 2]],  # downwards, right of it
         _runs(north_east & ~south_east, flip=True),  # leftwards, below it
         _runs((south_east & ~south_west).T, flip=True)[:, [1, 0, 3, 2]],  # upwards, left of it
     )
+    # where the region goes on straight ahead, the outline turns away from it
+    ahead = (south_east, south_west, north_west, north_east)
+    return _chain(runs, ahead, mask.shape[1])
+
+
+def _chain(
+    runs: Sequence[NDArray[np.int64]], ahead: Sequence[Bits], width: int
+) -> tuple[Points, NDArray[np.int64]]:
+    """Starts of the runs of the four directions, and of each run the number of the next."""
     bases = np.cumsum([0, *(len(run) for run in runs)])
-    wide = mask.shape[1]
-    lookup = [np.argsort(run[:, 0] * wide + run[:, 1]) for run in runs]
-    keys = [(run[:, 0] * wide + run[:, 1])[order] for run, order in zip(runs, lookup, strict=True)]
-    ahead = (
-        south_east,
-        south_west,
-        north_west,
-        north_east,
-    )  # the region goes on: turn away from it
+    starts = [run[:, 0] * width + run[:, 1] for run in runs]
+    orders = [np.argsort(keys) for keys in starts]
+    sorted_starts = [keys[order] for keys, order in zip(starts, orders, strict=True)]
     following = []
-    for way, run in enumerate(runs):
-        ends = run[:, 2] * wide + run[:, 3]
-        bends = ahead[way][run[:, 2], run[:, 3]]
+    for direction, run in enumerate(runs):
+        ends = run[:, 2] * width + run[:, 3]
+        away = ahead[direction][run[:, 2], run[:, 3]]
         target = np.empty(len(run), np.int64)
-        for turn, where in (((way + 1) % 4, ~bends), ((way + 3) % 4, bends)):
-            found = np.searchsorted(keys[turn], ends[where])
-            target[where] = bases[turn] + lookup[turn][found]
+        for turn, chosen in (((direction + 1) % 4, ~away), ((direction + 3) % 4, away)):
+            index = np.searchsorted(sorted_starts[turn], ends[chosen])
+            target[chosen] = bases[turn] + orders[turn][index]
         following.append(target)
-    starts = np.concatenate([run[:, [1, 0]] for run in runs]).astype(np.float64)
-    return starts, np.concatenate(following)
+    corners = np.concatenate([run[:, [1, 0]] for run in runs]).astype(np.float64)
+    return corners, np.concatenate(following)
 
 
 def _runs(edges: Bits, *, flip: bool) -> NDArray[np.int64]:
@@ -152,26 +165,33 @@ def _runs(edges: Bits, *, flip: bool) -> NDArray[np.int64]:
     return np.concatenate([ends, begins] if flip else [begins, ends], axis=1)
 
 
-def _nested(rings: list[Points], owners: NDArray[np.int64]) -> list[list[Points]]:
+def _group_holes(rings: list[Points], size: tuple[int, ...]) -> list[list[Points]]:
     """Outlines with their holes. A hole's region is that of the ring met first to the left, just
     above the hole.
     """
+    owners = _mark_rings(rings, size)
     regions: dict[int, list[Points]] = {}
     parent = list(range(len(rings)))
     for number, ring in enumerate(rings):
-        for (x, y), (x1, y1) in zip(
-            ring.astype(int), np.roll(ring, -1, axis=0).astype(int), strict=True
-        ):
-            if x == x1:
-                owners[min(y, y1) : max(y, y1), x] = number
-    for number, ring in enumerate(rings):
         following = np.roll(ring, -1, axis=0)
-        if (ring[:, 0] * following[:, 1] - following[:, 0] * ring[:, 1]).sum() > 0:
+        twice_area = (ring[:, 0] * following[:, 1] - following[:, 0] * ring[:, 1]).sum()
+        if twice_area > 0:  # clockwise on the screen: an outline
             regions[number] = [ring]
             continue
-        top = int(ring[:, 1].min())
-        left = int(ring[ring[:, 1] == top, 0].min())
-        met = owners[top - 1, : left + 1]
-        parent[number] = parent[int(met[np.flatnonzero(met >= 0)[-1]])]
+        y, x = _first_corner(ring)
+        to_the_left = owners[int(y) - 1, : int(x) + 1]
+        nearest = to_the_left[np.flatnonzero(to_the_left >= 0)[-1]]
+        parent[number] = parent[int(nearest)]
         regions[parent[number]].append(ring)
     return list(regions.values())
+
+
+def _mark_rings(rings: list[Points], size: tuple[int, ...]) -> NDArray[np.int64]:
+    """(H + 1, W + 1): the ring that runs along the left side of each pixel, -1 where none does."""
+    owners = np.full((size[0] + 1, size[1] + 1), -1, np.int64)
+    for number, ring in enumerate(rings):
+        ends = np.roll(ring, -1, axis=0).astype(int)
+        for (x, y), (end_x, end_y) in zip(ring.astype(int), ends, strict=True):
+            if x == end_x:
+                owners[min(y, end_y) : max(y, end_y), x] = number
+    return owners

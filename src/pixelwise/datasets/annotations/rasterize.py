@@ -1,6 +1,4 @@
-"""Labels as drawn shapes: which names mean what, shapes painted into labels, labels taken apart
-into regions.
-"""
+"""Labels as shapes: names that mean classes, shapes made into labels, labels split into regions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,181 +18,208 @@ UNLABELLED_NAMES = frozenset({"unlabelled", "unlabeled"})
 VOID_NAMES = frozenset({"void", "ignore", "__ignore__"}) | UNLABELLED_NAMES
 BY_AREA = "where shapes overlap, the smaller covers the larger"
 BY_ORDER = "where shapes overlap, the later covers the earlier"
-# pixels by which a corner may lie outside the image: written with few decimals, it is still on
-# the border
-_OUTSIDE = 0.01
+# Pixels by which a corner may lie outside the image: written with few decimals, it is still on the
+# border.
+_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Legend:
-    """What the names in a file mean: classes, label by name, the label of what no shape covers, and
-    a line on it.
-    """
+class ClassMapping:
+    """What the names in a file mean."""
 
     classes: Classes
+    """Names and colours of the labels."""
+
     labels: dict[str, int]
-    rest: int
+    """By name, those of void among them."""
+
+    uncovered: int
+    """The label of what no shape covers."""
+
     note: str
+    """A line on it for the user."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Pixels of one label: `rings` filled together (with `union` each alone), or `bits`. Higher
-    layers cover lower.
-    """
+    """Pixels of one label."""
 
     label: int
+
     rings: Sequence[Points] = ()
+    """Polygons, filled together: a ring inside another is a hole."""
+
     bits: Patch | None = None
+    """The pixels themselves, in place of rings."""
+
     union: bool = False
+    """Whether each ring is filled alone."""
+
     layer: int = 0
+    """Higher layers cover lower."""
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Labels (H, W) of painted shapes; shapes cut at the border or without a pixel; pixels of two
-    labels.
-    """
+class RasterizedMask:
+    """Labels of rasterized shapes, and what became of these."""
 
     labels: Array
+    """(H, W) uint8."""
+
     clipped: int
+    """Shapes cut at the image's border."""
+
     blank: int
+    """Shapes without a pixel."""
+
     overlapped: int
+    """Pixels in shapes of two labels."""
 
 
 @runtime_checkable
-class Draws(Protocol):
+class Rasterizes(Protocol):
     """A reader of labels that counts what becomes of shapes."""
 
-    def drawing(self, path: Path, /) -> Drawing:
+    def rasterize(self, path: Path, /) -> RasterizedMask:
         """The labels of a file, and the counts."""
 
 
-def drawing_of(read: Callable[[Path], Array], path: Path) -> Drawing:
+def read_rasterized(read: Callable[[Path], Array], path: Path) -> RasterizedMask:
     """The labels that `read` makes of a file; where it reads no shapes, nothing is cut."""
-    return read.drawing(path) if isinstance(read, Draws) else Drawing(read(path), 0, 0, 0)
+    if isinstance(read, Rasterizes):
+        return read.rasterize(path)
+    return RasterizedMask(read(path), clipped=0, blank=0, overlapped=0)
 
 
-def legend(declared: Iterable[tuple[str, Colour | None]], where: object) -> Legend:
+def map_classes(declared: Iterable[tuple[str, Colour | None]], where: object) -> ClassMapping:
     """Classes in the order declared, void names apart. What no shape covers is the class called
     background, void where a class is called unlabelled, or else a class background that is put
     before the others.
 
-    Raises DataError for names that stand twice, no class at all, and more than can be.
+    Raises DataError, with `where`, for repeated names, no class at all, and more than can be.
     """
     rows = list(declared)
-    kept = [row for row in rows if row[0].lower() not in VOID_NAMES]
-    background = next((name for name, _ in kept if name.lower() in BACKGROUND_NAMES), None)
+    class_rows = [row for row in rows if row[0].lower() not in VOID_NAMES]
+    background = next((name for name, _ in class_rows if name.lower() in BACKGROUND_NAMES), None)
     unlabelled = any(name.lower() in UNLABELLED_NAMES for name, _ in rows)
     if background is None and not unlabelled:
         background = "background"
-        kept.insert(0, (background, (0, 0, 0)))
-    names = tuple(name for name, _ in kept)
+        class_rows.insert(0, (background, (0, 0, 0)))
+    names = tuple(name for name, _ in class_rows)
+    classes = _name_classes(names, [colour for _, colour in class_rows], where)
+    labels = dict.fromkeys((name for name, _ in rows), VOID)
+    labels |= {name: label for label, name in enumerate(names)}
+    uncovered = VOID if background is None else names.index(background)
+    meaning = "void" if background is None else f"'{background}', class {uncovered}"
+    note = f"{len(names)} classes: {first(names)}; what no shape covers is {meaning}"
+    return ClassMapping(classes, labels, uncovered, note)
+
+
+def _name_classes(
+    names: tuple[str, ...], colours: Sequence[Colour | None], where: object
+) -> Classes:
+    """Classes in their colours, those without one in that of the VOC palette."""
+    defaults = voc_colormap(min(len(names), 256))
+    pairs = zip(colours[:256], defaults, strict=True)
+    palette = tuple(colour or default for colour, default in pairs)
     try:
-        spare = voc_colormap(min(len(names), 256))
-        classes = Classes(
-            names, tuple(colour or spare[at] for at, (_, colour) in enumerate(kept[:256]))
-        )
+        return Classes(names, palette)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
-    rest = VOID if background is None else names.index(background)
-    labels = dict.fromkeys((name for name, _ in rows), VOID) | {
-        name: at for at, name in enumerate(names)
-    }
-    meaning = "void" if background is None else f"'{background}', class {rest}"
-    return Legend(
-        classes,
-        labels,
-        rest,
-        f"{len(names)} classes: {first(names)}; what no shape covers is {meaning}",
-    )
 
 
-def declared(classes: Classes, *, void: bool) -> list[tuple[str, Colour, int]]:
-    """Name, colour and label of each class that a file must name for `legend` to give back
+def classes_to_declare(classes: Classes, *, void: bool) -> list[tuple[str, Colour, int]]:
+    """Name, colour and label of each class that a file must name for `map_classes` to give back
     `classes`.
 
     Void needs a name where there is a background, and `void` pixels; without background it is what
     no shape covers.
     """
     rows = list(zip(classes.names, classes.palette, range(len(classes)), strict=True))
-    if rest(classes) == VOID:
+    if uncovered_label(classes) == VOID:
         return [*rows, ("unlabelled", VOID_COLOUR, VOID)]
-    return rows[classes.names[0] == "background" :] + (
-        [("void", VOID_COLOUR, VOID)] if void else []
-    )
+    if classes.names[0] == "background":  # map_classes adds it
+        rows = rows[1:]
+    return [*rows, ("void", VOID_COLOUR, VOID)] if void else rows
 
 
-def rest(classes: Classes) -> int:
+def uncovered_label(classes: Classes) -> int:
     """The label that needs no shape: that of the background, or else void."""
-    found = [label for label, name in enumerate(classes.names) if name.lower() in BACKGROUND_NAMES]
-    return found[0] if found else VOID
+    for label, name in enumerate(classes.names):
+        if name.lower() in BACKGROUND_NAMES:
+            return label
+    return VOID
 
 
-def regions(labels: Array, classes: Classes) -> Iterator[tuple[str, int, list[Points]]]:
+def find_regions(labels: Array, classes: Classes) -> Iterator[tuple[str, int, list[Points]]]:
     """Name, label and rings (outline, then holes) of every 4-connected region of labels (H, W) that
     needs a shape.
     """
-    for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist():
-        if label == rest(classes):
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)).tolist()
+    for label in present:
+        if label == uncovered_label(classes):
             continue
+        name = "void" if label == VOID else classes.names[label]
         rows, columns = np.nonzero(labels == label)
         top = int(rows.min())
         left = int(columns.min())
-        for rings in trace(labels[top : rows.max() + 1, left : columns.max() + 1] == label):
-            yield name_of(label, classes), label, [ring + np.array((left, top)) for ring in rings]
+        window = labels[top : rows.max() + 1, left : columns.max() + 1] == label
+        for rings in trace(window):
+            yield name, label, [ring + np.array((left, top)) for ring in rings]
 
 
-def name_of(label: int, classes: Classes) -> str:
-    """The name of a label, void's included."""
-    return "void" if label == VOID else classes.names[label]
-
-
-def draw(shapes: Iterable[Shape], size: tuple[int, int], *, rest: int, by_area: bool) -> Drawing:
-    """Paint shapes on labels (H, W) full of `rest`, layer by layer: by area, the largest first, or
-    in their order.
+def rasterize_shapes(
+    shapes: Iterable[Shape], size: tuple[int, int], *, uncovered: int, by_area: bool
+) -> RasterizedMask:
+    """Fill shapes into labels (H, W) full of `uncovered`, layer by layer: by area, the largest
+    first, or in their order.
     """
-    labels = np.full(size, rest, np.uint8)
-    covered = np.zeros(size, bool)
-    painted = []
+    filled = []
     clipped = 0
     blank = 0
-    overlapped = 0
     for shape in shapes:
-        clipped += _leaves(shape, size)
-        patches = _patches(shape, size)
+        clipped += _is_clipped(shape, size)
+        patches = _fill_shape(shape, size)
         blank += not patches
-        painted.append(
-            (shape.layer, -sum(int(bits.sum()) for *_, bits in patches), patches, shape.label)
-        )
-    painted.sort(key=lambda row: row[: 1 + by_area])
-    for *_, patches, label in painted:
+        area = sum(int(bits.sum()) for *_, bits in patches)
+        filled.append((shape.layer, -area, patches, shape.label))
+    filled.sort(key=lambda row: row[:2] if by_area else row[:1])  # stable: else in their order
+
+    labels = np.full(size, uncovered, np.uint8)
+    covered = np.zeros(size, bool)
+    overlapped = 0
+    for *_, patches, label in filled:
         for top, left, bits in patches:
             window = np.s_[top : top + bits.shape[0], left : left + bits.shape[1]]
             overlapped += int((bits & covered[window] & (labels[window] != label)).sum())
             labels[window][bits] = label
             covered[window] |= bits
-    return Drawing(labels, clipped, blank, overlapped)
+    return RasterizedMask(labels, clipped, blank, overlapped)
 
 
-def _patches(shape: Shape, size: tuple[int, int]) -> list[Patch]:
+def _fill_shape(shape: Shape, size: tuple[int, int]) -> list[Patch]:
+    """The shape's pixels within the image."""
     if shape.bits is not None:
-        return _cropped(shape.bits, size)
+        return _crop_patch(shape.bits, size)
     groups = [[ring] for ring in shape.rings] if shape.union else [shape.rings]
-    return [patch for group in groups if (patch := fill(group, size))]
+    patches = [fill(group, size) for group in groups]
+    return [patch for patch in patches if patch is not None]
 
 
-def _cropped(patch: Patch, size: tuple[int, int]) -> list[Patch]:
+def _crop_patch(patch: Patch, size: tuple[int, int]) -> list[Patch]:
     top, left, bits = patch
-    inside = bits[max(0, -top) : max(0, size[0] - top), max(0, -left) : max(0, size[1] - left)]
+    height, width = size
+    inside = bits[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
     return [(max(0, top), max(0, left), inside)] if inside.any() else []
 
 
-def _leaves(shape: Shape, size: tuple[int, int]) -> bool:
+def _is_clipped(shape: Shape, size: tuple[int, int]) -> bool:
+    """Whether a shape reaches over the image's border."""
+    height, width = size
     if shape.bits is not None:
         top, left, bits = shape.bits
-        return (
-            top < 0 or left < 0 or top + bits.shape[0] > size[0] or left + bits.shape[1] > size[1]
-        )
-    ends = (size[1] + _OUTSIDE, size[0] + _OUTSIDE)
-    return any(bool((ring < -_OUTSIDE).any() or (ring > ends).any()) for ring in shape.rings)
+        bottom = top + bits.shape[0]
+        right = left + bits.shape[1]
+        return top < 0 or left < 0 or bottom > height or right > width
+    limits = (width + _TOLERANCE, height + _TOLERANCE)
+    return any(bool((ring < -_TOLERANCE).any() or (ring > limits).any()) for ring in shape.rings)

@@ -28,11 +28,9 @@ def decode(counts: Sequence[int], size: tuple[int, int], *, by_column: bool = Tr
             "RLE counts that are no whole numbers; export the annotations again"
         ) from error
     if runs.ndim != 1 or (runs < 0).any() or int(runs.sum()) != height * width:
-        what = (
-            f"counts that sum to {int(runs.sum())}"
-            if runs.ndim == 1 and (runs >= 0).all()
-            else "negative counts"
-        )
+        what = "negative counts"
+        if runs.ndim == 1 and (runs >= 0).all():
+            what = f"counts that sum to {int(runs.sum())}"
         raise DataError(
             f"RLE does not fit: {what} where {height} x {width} = {height * width} pixels are"
         )
@@ -41,19 +39,20 @@ def decode(counts: Sequence[int], size: tuple[int, int], *, by_column: bool = Tr
 
 
 def encode(mask: Bits, *, by_column: bool = True) -> list[int]:
-    """The counts of a mask (H, W)."""
+    """The counts of a mask (H, W), down the columns as COCO has them, or along the rows."""
     flat = np.asarray(mask, bool).ravel(order="F" if by_column else "C")
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     counts: list[int] = np.diff(edges, prepend=0, append=flat.size).tolist()
     return [0, *counts] if flat.size and flat[0] else counts
 
 
-def unpack(text: str) -> list[int]:
+def unpack_counts(text: str) -> list[int]:
     """The counts that COCO has packed into `text`. Raises DataError for characters that are none of
     it.
     """
     counts: list[int] = []
-    value = shift = 0
+    value = 0
+    shift = 0
     for letter in text:
         bits = ord(letter) - 48
         if not 0 <= bits < 64 or shift > 60:
@@ -66,17 +65,18 @@ def unpack(text: str) -> list[int]:
         if not bits & 32:
             value -= (bits >> 4 & 1) << shift
             counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-            value = shift = 0
+            value = 0
+            shift = 0
     if shift:
         raise DataError("compressed RLE that was cut off; export the annotations again")
     return counts
 
 
-def pack(counts: Sequence[int]) -> str:
+def pack_counts(counts: Sequence[int]) -> str:
     """`counts` as COCO's text."""
     letters: list[str] = []
-    for at, count in enumerate(counts):
-        value = count - counts[at - 2] if at > 2 else count
+    for index, count in enumerate(counts):
+        value = count - counts[index - 2] if index > 2 else count
         more = True
         while more:
             bits = value & 31

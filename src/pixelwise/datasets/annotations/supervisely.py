@@ -17,18 +17,23 @@ from PIL import Image
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.annotations.image_annotations import (
-    Figure,
-    RecordReader,
-    dataset,
+    AnnotationReader,
+    ImageAnnotation,
+    build_dataset,
     load_json,
-    missing,
-    packed,
-    points,
-    reading,
+    name_file_in_errors,
+    note_missing_images,
+    pack_record,
+    to_points,
 )
 from pixelwise.datasets.annotations.labelme import box_ring
-from pixelwise.datasets.annotations.polygons import pixels
-from pixelwise.datasets.annotations.rasterize import Shape, declared, legend, regions
+from pixelwise.datasets.annotations.polygons import fill_region
+from pixelwise.datasets.annotations.rasterize import (
+    Shape,
+    classes_to_declare,
+    find_regions,
+    map_classes,
+)
 from pixelwise.datasets.splits import SPLITS
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
@@ -53,79 +58,78 @@ def read(root: Path, options: DataOptions) -> DataSet:
         raise DataError(f"{root}: not a Supervisely project; it needs {LAYOUT}")
     meta = root / "meta.json"
     content = load_json(meta)
-    with reading(meta):
-        names = [
-            (one["title"], _colour(one["color"]) if one.get("color") else None)
-            for one in content["classes"]
+    with name_file_in_errors(meta):
+        declared = [
+            (entry["title"], _parse_colour(entry["color"]) if entry.get("color") else None)
+            for entry in content["classes"]
         ]
-    lines = legend(names, meta)
+    mapping = map_classes(declared, meta)
     records = dict[Path, bytes]()
     splits = dict[str, list[Path]]()
-    lacking = []
-    sources = [meta, *sorted(root.glob("*/ann/*.json"))]
-    for path in sources[1:]:
-        image = path.parent.parent / "img" / path.name.removesuffix(".json")
+    missing = []
+    files = sorted(root.glob("*/ann/*.json"))
+    for path in files:
+        folder = path.parent.parent
+        image = folder / "img" / path.name.removesuffix(".json")
         record = load_json(path)
-        with reading(path):
-            unknown = next(
-                (one for one in record["objects"] if one["classTitle"] not in lines.labels), None
-            )
-        if unknown:
-            raise DataError(
-                f"{path}: class '{unknown['classTitle']}' is not in meta.json; add it there"
-            )
+        with name_file_in_errors(path):
+            titles = [entry["classTitle"] for entry in record["objects"]]
+        unknown = next((title for title in titles if title not in mapping.labels), None)
+        if unknown is not None:
+            raise DataError(f"{path}: class '{unknown}' is not in meta.json; add it there")
         if not image.is_file():
-            lacking.append(image.name)
+            missing.append(image.name)
             continue
-        records[image] = packed(record)
-        splits.setdefault(SPLITS.get(path.parent.parent.name.lower(), "train"), []).append(image)
-    notes = ["meta.json, img/ and ann/", *missing(lacking, len(sources) - 1, root / "ann", options)]
-    reader = RecordReader(records, figure, lines)
-    return dataset(
-        "supervisely", root, reader, splits, options=options, sources=sources, notes=notes
+        records[image] = pack_record(record)
+        splits.setdefault(SPLITS.get(folder.name.lower(), "train"), []).append(image)
+    notes = ["meta.json, img/ and ann/"]
+    notes += note_missing_images(missing, len(files), root / "ann", options)
+    reader = AnnotationReader(records, parse_annotation, mapping)
+    return build_dataset(
+        "supervisely", root, reader, splits, options=options, sources=[meta, *files], notes=notes
     )
 
 
-def _colour(text: str) -> tuple[int, int, int]:
+def _parse_colour(text: str) -> tuple[int, int, int]:
     red, green, blue = bytes.fromhex(text.lstrip("#"))
     return red, green, blue
 
 
-def figure(record: Any, _: Path, labels: Mapping[str, int]) -> Figure:
+def parse_annotation(record: Any, _: Path, labels: Mapping[str, int]) -> ImageAnnotation:
     """Size and shapes of an image; lines and points have no area, and so no ring."""
-    size = int(record["size"]["height"]), int(record["size"]["width"])
-    return size, [_shape(one, labels[one["classTitle"]]) for one in record["objects"]]
+    size = (int(record["size"]["height"]), int(record["size"]["width"]))
+    shapes = [_parse_shape(entry, labels[entry["classTitle"]]) for entry in record["objects"]]
+    return ImageAnnotation(size, shapes)
 
 
-def _shape(one: Any, label: int) -> Shape:
-    kind = one.get("geometryType") or ("bitmap" if one.get("bitmap") else "polygon")
+def _parse_shape(entry: Any, label: int) -> Shape:
+    kind = entry.get("geometryType") or ("bitmap" if entry.get("bitmap") else "polygon")
     if kind == "bitmap":
-        left, top = (int(value) for value in one["bitmap"]["origin"])
-        try:
-            picture = open_image(zlib.decompress(base64.b64decode(one["bitmap"]["data"])))
-        except zlib.error as error:
-            raise DataError(
-                f"a bitmap that cannot be unpacked ({error}); export it again"
-            ) from error
-        last = (
-            picture.convert("RGBA").getchannel("A")
-            if "A" in picture.getbands()
-            else picture.convert("L")
-        )
-        return Shape(label, bits=(top, left, np.asarray(last) > 0))
+        return _parse_bitmap(entry["bitmap"], label)
     if kind == "rectangle":
-        return Shape(label, [box_ring(*points(one["points"]["exterior"]).ravel())])
+        return Shape(label, [box_ring(*to_points(entry["points"]["exterior"]).ravel())])
     if kind == "polygon":
-        rings = [one["points"]["exterior"], *one["points"].get("interior", [])]
-        return Shape(label, [points(ring) for ring in rings])
+        rings = [entry["points"]["exterior"], *entry["points"].get("interior", [])]
+        return Shape(label, [to_points(ring) for ring in rings])
     return Shape(label)
+
+
+def _parse_bitmap(bitmap: Any, label: int) -> Shape:
+    left, top = (int(value) for value in bitmap["origin"])
+    try:
+        image = open_image(zlib.decompress(base64.b64decode(bitmap["data"])))
+    except zlib.error as error:
+        raise DataError(f"a bitmap that cannot be unpacked ({error}); export it again") from error
+    has_alpha = "A" in image.getbands()  # which it is drawn in, then
+    drawn = image.convert("RGBA").getchannel("A") if has_alpha else image.convert("L")
+    return Shape(label, bits=(top, left, np.asarray(drawn) > 0))
 
 
 def write(path: Path, labels: Array, classes: Classes) -> None:
     """Write labels (H, W) as an annotation file of bitmaps, one a region."""
     objects: list[dict[str, object]] = []
-    for name, _, rings in regions(labels, classes):
-        top, left, bits = pixels(rings, labels.shape)
+    for name, _, rings in find_regions(labels, classes):
+        top, left, bits = fill_region(rings, labels.shape)
         file = io.BytesIO()
         Image.fromarray(bits).save(file, format="PNG")
         data = base64.b64encode(zlib.compress(file.getvalue())).decode()
@@ -149,6 +153,6 @@ def write_meta(path: Path, classes: Classes, *, void: bool) -> None:
     """Write meta.json."""
     rows = [
         {"title": name, "shape": "bitmap", "color": f"#{bytes(colour).hex().upper()}"}
-        for name, colour, _ in declared(classes, void=void)
+        for name, colour, _ in classes_to_declare(classes, void=void)
     ]
     write_text(path, json.dumps({"classes": rows, "tags": [], "projectType": "images"}) + "\n")

@@ -5,9 +5,12 @@ user's cache.
 import hashlib
 import json
 import platform
+import time
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,14 +18,61 @@ from threading import Lock
 
 from pixelwise.errors import OutputError, PixelwiseError
 from pixelwise.hardware import count_threads
-from pixelwise.inference.backends.sessions import AGREEMENT, Trial, fastest, try_runners
+from pixelwise.inference.threads import WORKERS
 from pixelwise.inference.tta import Logits, Pixels, Runner, release_memory, specialize_for_shape
 from pixelwise.io.atomic import atomic, write_text
 from pixelwise.progress import Progress
 
 REFERENCE = "torch float32"
 
+# Share of pixels whose label must be the reference's for another runner to be chosen.
+MIN_AGREEMENT = 0.995
+
+# Measurements of a runner, of which the best counts.
+_ROUNDS = 3
+
 _PACKAGES = ("pixelwise", "torch", "onnxruntime", "openvino")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How one runner did on a few tiles."""
+
+    seconds: float
+    """For a tile, the best of a few."""
+
+    agreement: float
+    """Share of labels that are the reference's, 0 to 1."""
+
+
+def try_runners(
+    candidates: Mapping[str, Runner], tile: Pixels, *, reference: str
+) -> dict[str, Trial]:
+    """Time every candidate on `tile`, uint8 (N, 3, H, W), in turn, and compare its labels with the
+    reference's.
+
+    As many tiles run at once as in a long prediction; the seconds are those for all of them, by
+    their number.
+    """
+    seconds = dict.fromkeys(candidates, float("inf"))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        tiles = [tile] * WORKERS
+        labels = {name: run(tile).argmax(1) for name, run in candidates.items()}
+        for _ in range(1 + _ROUNDS):  # the first round is not the best one
+            for name, run in candidates.items():
+                start = time.perf_counter()
+                list(pool.map(run, tiles))
+                seconds[name] = min(seconds[name], (time.perf_counter() - start) / WORKERS)
+    truth = labels[reference]
+    return {
+        name: Trial(seconds[name], float((labels[name] == truth).mean())) for name in candidates
+    }
+
+
+def choose_fastest(trials: Mapping[str, Trial]) -> str:
+    """The name of the fastest of those that agree. The reference always does."""
+    agreeing = {name: trial for name, trial in trials.items() if trial.agreement >= MIN_AGREEMENT}
+    return min(agreeing, key=lambda name: agreeing[name].seconds)
 
 
 class AutoRunner:
@@ -46,73 +96,77 @@ class AutoRunner:
         self.remembered = remembered
         self.progress = progress
         self.precision = precision
-        self.chosen = self._load_earlier_choice()
-        self._turn = Lock()
+        self.chosen = self._load_remembered()
+        self._lock = Lock()
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        return self._choose(rgb, lambda runner: runner)(rgb)
+        return self._runner_for(rgb, lambda runner: runner)(rgb)
 
     def specialize_for_shape(self) -> Runner:
         """As the chosen runner is; the candidates are tried so too."""
         prepared = cache(specialize_for_shape)
-        return lambda rgb: prepared(self._choose(rgb, specialize_for_shape))(rgb)
+        return lambda rgb: prepared(self._runner_for(rgb, specialize_for_shape))(rgb)
 
     def release_memory(self) -> None:
         """As the chosen runner does."""
         if self.chosen is not None:
             release_memory(self.chosen)
 
-    def _choose(self, rgb: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
-        with self._turn:
+    def _runner_for(self, rgb: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
+        with self._lock:
             if self.chosen is None:
-                self.chosen = self._measure(rgb, prepare)
+                self.chosen = self._measure(rgb[:1], prepare)
         return self.chosen
 
-    def _measure(self, rgb: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
+    def _measure(self, tile: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
+        runners, prepared = self._make_runners(tile, prepare)
+        trials = try_runners(prepared, tile, reference=REFERENCE)
+        name, reason = self._choose(trials)
+        rows = "; ".join(
+            f"{name} {1e3 * trial.seconds:.0f} ms, {100 * trial.agreement:.2f} %"
+            for name, trial in trials.items()
+        )
+        self.progress.log(f"runtime {name}: {reason} (a tile, agreement: {rows})")
+        # a cache that cannot be written only costs the next run a measurement
+        with suppress(OutputError):
+            choice = {"runtime": name, "seconds": trials[name].seconds}
+            write_text(self.remembered, json.dumps(choice) + "\n")
+        return runners[name]
+
+    def _make_runners(
+        self, tile: Pixels, prepare: Callable[[Runner], Runner]
+    ) -> tuple[dict[str, Runner], dict[str, Runner]]:
+        """The candidates that work here, and the same prepared."""
         runners = dict[str, Runner]()
         prepared = dict[str, Runner]()
         for name, make in self.candidates.items():
             try:
                 runner = make()
-                prepared[name] = prepare(runner)
-                prepared[name](rgb[:1])
-                runners[name] = runner
-            # such as a cache that cannot be written: PyTorch needs none
+                ready = prepare(runner)
+                ready(tile)
             except PixelwiseError as error:
+                # such as a cache that cannot be written: PyTorch needs none
                 if name == REFERENCE:
                     raise
                 self.progress.log(f"runtime {name} left out: {error}")
-        trials = try_runners(
-            {name: prepared[name] for name in runners}, rgb[:1], reference=REFERENCE
-        )
-        name = self._log_choice(trials)
-        choice = {"runtime": name, "seconds": trials[name].seconds}
-        # a cache that cannot be written only costs the next run a measurement
-        with suppress(OutputError):
-            write_text(self.remembered, json.dumps(choice) + "\n")
-        return runners[name]
+            else:
+                runners[name] = runner
+                prepared[name] = ready
+        return runners, prepared
 
-    def _log_choice(self, trials: dict[str, Trial]) -> str:
-        """The name of the runner to take."""
-        suffix = self.precision or ""
-        allowed = {name: trial for name, trial in trials.items() if name.endswith(suffix)}
-        allowed = allowed or trials
-        # those of a precision that was asked for may all disagree
-        if any(trial.agreement >= AGREEMENT for trial in allowed.values()):
-            name = fastest(allowed)
-            reason = "the fastest whose labels agree"
-        else:
-            name = max(allowed, key=lambda name: allowed[name].agreement)
-            reason = f"of {self.precision} the nearest, as none agrees,"
-        table = "; ".join(
-            f"{candidate} {1e3 * trial.seconds:.0f} ms, {100 * trial.agreement:.2f} %"
-            for candidate, trial in trials.items()
-        )
-        self.progress.log(f"runtime {name}: {reason} (a tile, agreement: {table})")
-        return name
+    def _choose(self, trials: dict[str, Trial]) -> tuple[str, str]:
+        """The name of the best, and why. Those of a given precision may all disagree."""
+        of_precision = {
+            name: trial for name, trial in trials.items() if name.endswith(self.precision or "")
+        }
+        eligible = of_precision or trials
+        if any(trial.agreement >= MIN_AGREEMENT for trial in eligible.values()):
+            return choose_fastest(eligible), "the fastest whose labels agree"
+        nearest = max(eligible, key=lambda name: eligible[name].agreement)
+        return nearest, f"of {self.precision} the nearest, as none agrees,"
 
-    def _load_earlier_choice(self) -> Runner | None:
+    def _load_remembered(self) -> Runner | None:
         try:
             name = json.loads(self.remembered.read_text(encoding="utf-8"))["runtime"]
             runner = self.candidates[name]()
@@ -127,8 +181,8 @@ def model_key(path: Path) -> str:
     versions that run it.
     """
     digest = hashlib.sha256()
-    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
-    for part in files:
+    parts = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    for part in parts:
         with part.open("rb") as file:
             for block in iter(lambda: file.read(1 << 20), b""):
                 digest.update(block)
@@ -147,7 +201,7 @@ def machine_key() -> str:
     return hashlib.sha256(f"{processor} {count_threads()} {card}".encode()).hexdigest()[:10]
 
 
-def kept_file(path: Path, make: Callable[[], bytes]) -> Path:
+def cache_file(path: Path, make: Callable[[], bytes]) -> Path:
     """`path`, written with what `make` gives where it does not exist yet, or is not what was
     written.
     """
@@ -158,8 +212,8 @@ def kept_file(path: Path, make: Callable[[], bytes]) -> Path:
         whole = False
     if not whole:
         content = make()
-        with atomic(path) as temp_path:
-            temp_path.write_bytes(content)
+        with atomic(path) as draft:
+            draft.write_bytes(content)
         write_text(sums, str(zlib.crc32(content)))
     return path
 

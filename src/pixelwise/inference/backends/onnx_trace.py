@@ -40,7 +40,8 @@ def to_onnx(model: Segmenter) -> bytes:
         torch.onnx.export(
             _FromPixels(model).eval().cpu(),
             (torch.zeros(_TRACED, dtype=torch.uint8),),
-            file,  # type: ignore[arg-type]  # the exporter by tracing writes to file objects as well
+            # the exporter by tracing writes to file objects as well
+            file,  # type: ignore[arg-type]
             input_names=["rgb"],
             output_names=["logits"],
             dynamic_axes={"rgb": free, "logits": free},

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import class_scores
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import upsample_by, upsampler, upsampling
+from pixelwise.models.upsampling import bilinear_transposed_conv, build_upsampler, upsample_by
 
 
 class FCN(nn.Module):
@@ -15,17 +15,11 @@ class FCN(nn.Module):
 
     Scores start with Xavier weights, every upsampling is a transposed convolution that starts as
     bilinear (section 4.1 and figure 3) unless `upsample` says otherwise. `stride` is that of the
-    finest scores: 32, 16 (with pool4) or 8 (with pool4 and pool3). `plain` changes nothing here.
+    finest scores: 32, 16 (with pool4) or 8 (with pool4 and pool3).
     """
 
     def __init__(
-        self,
-        pyramid: Pyramid,
-        classes: int,
-        *,
-        stride: int,
-        upsample: str = "transposed",
-        plain: bool = False,
+        self, pyramid: Pyramid, classes: int, *, stride: int, upsample: str = "transposed"
     ) -> None:
         super().__init__()
         strides = [s for s in (32, 16, 8) if s >= stride]
@@ -33,19 +27,22 @@ class FCN(nn.Module):
             {str(s): class_scores(pyramid.channels[s], classes) for s in strides}
         )
 
-        def between(start: int, end: int) -> nn.Module:
-            paper = partial(upsampling, classes, classes, start // end)
-            return upsampler(
-                upsample, classes, classes, pyramid=pyramid, start=start, end=end, transposed=paper
+        def upsampler(start: int, end: int) -> nn.Module:
+            return build_upsampler(
+                upsample,
+                (classes, classes),
+                strides=(start, end),
+                pyramid=pyramid,
+                transposed=partial(bilinear_transposed_conv, classes, classes, start // end),
             )
 
-        self.fusions = nn.ModuleList(between(2 * s, s) for s in strides[1:])
-        self.upsample = between(stride, 1)
+        self.fusions = nn.ModuleList(upsampler(2 * s, s) for s in strides[1:])
+        self.upsample = upsampler(stride, 1)
 
     def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H, W) at stride 1."""
         scores = [score(features[int(stride)]) for stride, score in self.scores.items()]
-        fused = scores[0]
+        fused = scores[0]  # (N, C, H / 32, W / 32)
         for upsample, skip in zip(self.fusions, scores[1:], strict=True):
             fused = upsample_by(upsample, fused, features) + skip
         return upsample_by(self.upsample, fused, features)

@@ -5,22 +5,21 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from pixelwise.models.layers import SummedScores, conv_block, upsampled
+from pixelwise.models.layers import SummedScores, conv_block, upsample_bilinear
 from pixelwise.models.pyramid import Features, Pyramid
 from pixelwise.models.upsampling import (
     SequentialWithFeatures,
     TransposedConv2d,
+    build_upsampler,
     upsample_by,
-    upsampler,
 )
 
-NARROWEST = 16
-"""A block's inner width is a quarter of its input, but never below this: small encoders have as few
-as 24 channels.
-"""
+# A block's inner width is a quarter of its input, but never below this: small encoders have as few
+# as 24 channels.
+MIN_INNER_CHANNELS = 16
 
-HEAD = 32
-"""Channels of the last two stages (the paper's full-conv 64 -> 32, conv 32 -> 32)."""
+# Channels of the last two stages (the paper's full-conv 64 -> 32, conv 32 -> 32).
+HEAD_CHANNELS = 32
 
 
 class LinkNet(nn.Module):
@@ -41,48 +40,57 @@ class LinkNet(nn.Module):
         self.strides = strides[1:]
         widths = [channels[s] for s in strides]
 
-        def climb(inputs: int, outputs: int, start: int, end: int, *, kernel: int = 3) -> nn.Module:
-            paper = partial(_transposed, inputs, outputs, kernel)
-            return upsampler(
-                upsample, inputs, outputs, pyramid=pyramid, start=start, end=end, transposed=paper
+        def upsampler(
+            inputs: int, outputs: int, start: int, end: int, *, kernel: int = 3
+        ) -> nn.Module:
+            return build_upsampler(
+                upsample,
+                (inputs, outputs),
+                strides=(start, end),
+                pyramid=pyramid,
+                transposed=partial(_full_conv, inputs, outputs, kernel),
             )
 
         def block(inputs: int, outputs: int, start: int, end: int) -> SequentialWithFeatures:
             """1x1 to a quarter of the channels, full convolution, 1x1 to `outputs`."""
-            inner = max(inputs // 4, NARROWEST)
-            full = (
-                climb(inner, inner, start, end)
-                if start > end
-                else _transposed(inner, inner, 3, stride=1)
-            )
+            inner = max(inputs // 4, MIN_INNER_CHANNELS)
+            if start > end:
+                full_conv = upsampler(inner, inner, start, end)
+            else:
+                full_conv = _full_conv(inner, inner, 3, stride=1)
             return SequentialWithFeatures(
                 conv_block(inputs, inner, kernel=1),
-                _normalised(full, inner),
+                _normalised(full_conv, inner),
                 conv_block(inner, outputs, kernel=1),
             )
 
         self.blocks = nn.ModuleList(
-            block(a, b, start, end)
-            for (start, end), (a, b) in zip(pairwise(strides), pairwise(widths), strict=True)
+            block(inputs, outputs, start, end)
+            for (start, end), (inputs, outputs) in zip(
+                pairwise(strides), pairwise(widths), strict=True
+            )
         )
         self.last = block(widths[-1], widths[-1], 4, 4)
         self.head = SequentialWithFeatures(
-            _normalised(climb(widths[-1], HEAD, 4, 2), HEAD),
-            conv_block(HEAD, HEAD),
-            climb(HEAD, classes, 2, 1, kernel=2),
+            _normalised(upsampler(widths[-1], HEAD_CHANNELS, 4, 2), HEAD_CHANNELS),
+            conv_block(HEAD_CHANNELS, HEAD_CHANNELS),
+            upsampler(HEAD_CHANNELS, classes, 2, 1, kernel=2),
         )
         self.scores = None if plain else SummedScores(widths, classes)
 
     def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H, W) at stride 1."""
-        stages = [features[max(features)]]
+        stages = [features[max(features)]]  # each (N, width, H / stride, W / stride)
         for block, stride in zip(self.blocks, self.strides, strict=True):
             stages.append(upsample_by(block, stages[-1], features) + features[stride])
-        logits = upsample_by(self.head, upsample_by(self.last, stages[-1], features), features)
-        return logits if self.scores is None else upsampled(self.scores(stages), 4) + logits
+        finest = upsample_by(self.last, stages[-1], features)
+        logits = upsample_by(self.head, finest, features)
+        if self.scores is None:
+            return logits
+        return upsample_bilinear(self.scores(stages), 4) + logits
 
 
-def _transposed(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> TransposedConv2d:
+def _full_conv(inputs: int, outputs: int, kernel: int, *, stride: int = 2) -> TransposedConv2d:
     """The paper's full convolution: 3x3 without bias, as a normalisation follows; the last one 2x2
     with bias.
     """

@@ -10,22 +10,22 @@ from torch import Tensor, nn
 
 from pixelwise.models.layers import SummedScores, class_scores, conv_block
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.upsampling import TransposedConv2d, upsample_by, upsampler
+from pixelwise.models.upsampling import TransposedConv2d, build_upsampler, upsample_by
 
-WIDTHS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
-"""Channels of the decoder by stride."""
+# Channels of the decoder by stride.
+CHANNELS = {16: 256, 8: 128, 4: 64, 2: 32, 1: 16}
 
 
 class UNet(nn.Module):
     """Up-convolution 2x2, concatenation with the encoder's features, two convolutions 3x3, stage by
     stage.
 
-    It climbs to the encoder's finest stride; what is left to the image's size (2 for most encoders)
-    is interpolated. Unlike the paper's, convolutions are padded and normalised, so sizes stay and
-    nothing is cropped.
+    It goes up to the encoder's finest stride; what is left to the image's size (2 for most
+    encoders) is interpolated. Unlike the paper's, convolutions are padded and normalised, so sizes
+    stay and nothing is cropped.
 
     `plain`: the stages have as many channels as the encoder there (512 to 64 on the paper's own),
-    and a 1x1 convolution of the last one gives the classes. Otherwise WIDTHS, and SummedScores.
+    and a 1x1 convolution of the last one gives the classes. Otherwise CHANNELS, and SummedScores.
     """
 
     def __init__(
@@ -34,60 +34,57 @@ class UNet(nn.Module):
         super().__init__()
         *finer, coarsest = pyramid.channels
         self.strides = finer[::-1]
-        stages = {coarsest: pyramid.channels[coarsest]}
-        stages |= {s: pyramid.channels[s] if plain else WIDTHS[s] for s in self.strides}
+        channels = pyramid.channels if plain else CHANNELS
+        widths = {coarsest: pyramid.channels[coarsest]}
+        widths |= {stride: channels[stride] for stride in self.strides}
         self.ups = nn.ModuleList(
-            upsampler(
+            build_upsampler(
                 upsample,
-                a,
-                b,
+                (inputs, outputs),
+                strides=(start, end),
                 pyramid=pyramid,
-                start=start,
-                end=end,
-                transposed=partial(_up_convolution, a, b),
+                transposed=partial(_up_convolution, inputs, outputs),
             )
-            for (start, a), (end, b) in pairwise(stages.items())
+            for (start, inputs), (end, outputs) in pairwise(widths.items())
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                conv_block(stages[s] + pyramid.channels[s], stages[s]),
-                conv_block(stages[s], stages[s]),
+                conv_block(widths[stride] + pyramid.channels[stride], widths[stride]),
+                conv_block(widths[stride], widths[stride]),
             )
-            for s in self.strides
+            for stride in self.strides
         )
         self.plain = plain
-        self.scores = (
-            class_scores(stages[finer[0]], classes)
-            if plain
-            else SummedScores(stages.values(), classes)
-        )
+        if plain:
+            self.scores: nn.Module = class_scores(widths[finer[0]], classes)
+        else:
+            self.scores = SummedScores(widths.values(), classes)
 
     def forward(self, features: Features) -> Tensor:
         """Features by stride to logits (N, C, H / s, W / s) at the encoder's finest stride s."""
-        stages = [features[max(features)]]
+        stages = [features[max(features)]]  # each (N, width, H / stride, W / stride)
         for up, block, stride in zip(self.ups, self.blocks, self.strides, strict=True):
-            risen = upsample_by(up, stages[-1], features)
-            stages.append(block(_joined(risen, features[stride])))
+            upsampled = upsample_by(up, stages[-1], features)
+            stages.append(block(_concatenate(upsampled, features[stride])))
         logits: Tensor = self.scores(stages[-1] if self.plain else stages)
         return logits
 
 
-def _joined(risen: Tensor, skipped: Tensor) -> Tensor:
+def _concatenate(upsampled: Tensor, skip: Tensor) -> Tensor:
     """Channels after one another. The encoder's gradient gets memory of its own: PyTorch gives it a
     slice, on which the backward of batch normalisation takes up to 50 times as long
     (benchmarks/results/train_speed.md).
     """
-    if skipped.requires_grad:
-        skipped.register_hook(_in_one_piece)  # type: ignore[no-untyped-call]
-    return torch.cat([risen, skipped], dim=1)
+    if skip.requires_grad:
+        skip.register_hook(_make_dense)  # type: ignore[no-untyped-call]
+    return torch.cat([upsampled, skip], dim=1)
 
 
-def _in_one_piece(gradient: Tensor) -> Tensor:
-    """Channels last, if the slice is so, without the gaps."""
-    last = gradient.stride(1) == 1
-    return gradient.contiguous(
-        memory_format=torch.channels_last if last else torch.contiguous_format
-    )
+def _make_dense(gradient: Tensor) -> Tensor:
+    """Without the gaps between a slice's rows; channels last, if the slice is so."""
+    if gradient.stride(1) == 1:
+        return gradient.contiguous(memory_format=torch.channels_last)
+    return gradient.contiguous()
 
 
 def _up_convolution(inputs: int, outputs: int) -> TransposedConv2d:

@@ -25,7 +25,11 @@ class PredictOptions:
     """Also write the softmax of each pixel's label."""
 
     extras: tuple[str, ...] = option(
-        (), own=True, cli="also", metavar="|".join(EXTRAS), choices=EXTRAS
+        (),
+        own=True,
+        cli="also",
+        metavar="|".join(EXTRAS),
+        choices=EXTRAS,
     )
     """Also write the scores of all classes (probabilities or logits), a table of the areas of the
     classes, polygons of georeferenced rasters, or a measure of the seams between tiles; repeat it
@@ -59,7 +63,10 @@ class PredictOptions:
     @property
     def scores(self) -> str | None:
         """`probabilities`, `logits`, or None."""
-        return next((extra for extra in self.extras if extra in SCORES), None)
+        for extra in self.extras:
+            if extra in SCORES:
+                return extra
+        return None
 
     @property
     def needs_whole(self) -> bool:
@@ -70,4 +77,5 @@ class PredictOptions:
 
     def recipe(self) -> dict[str, object]:
         """The choices that change the labels, as JSON values."""
-        return {key: asdict(self)[key] for key in ("tta", "scales", "smallest", "largest")}
+        values = asdict(self)
+        return {key: values[key] for key in ("tta", "scales", "smallest", "largest")}

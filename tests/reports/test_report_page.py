@@ -11,7 +11,7 @@ from PIL import Image
 from pixelwise.classes import Classes
 from pixelwise.errors import ImageError
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.reports.page import write_report
+from pixelwise.reports.report_page import write_report
 from pixelwise.reports.samples import Gallery, Sample
 from pixelwise.reports.score_summary import ScoreSummary
 

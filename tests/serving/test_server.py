@@ -15,14 +15,14 @@ from pixelwise.cli.main import main
 from pixelwise.errors import ConfigError
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.run import _listen, check_host, load_models, serve
+from pixelwise.serving.server import _listen, check_host, load_models, serve
 
 from .conftest import by_brightness, pixels, predictor_of
 
 SLOW = """
 import sys
 from pixelwise.serving import Settings
-from pixelwise.serving.run import serve
+from pixelwise.serving.server import serve
 sys.path.insert(0, sys.argv[1])
 from conftest import by_brightness, predictor_of
 
@@ -122,7 +122,7 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
         "signal.signal",
         "gc.freeze",
         "gc.set_threshold",
-        "pixelwise.serving.run._log_to_stderr",
+        "pixelwise.serving.server._log_to_stderr",
     ):
         monkeypatch.setattr(name, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from pixelwise.inference.predictor import Result
 from pixelwise.inference.threads import WORKERS
 from pixelwise.serving import Settings, create_app
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.page import MAX_VIEW_PIXELS, describe_result
+from pixelwise.serving.page_routes import MAX_VIEW_PIXELS, describe_result
 from pixelwise.serving.service import MAX_STYLE_JOBS
 
 from .conftest import (

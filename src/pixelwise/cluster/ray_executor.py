@@ -82,11 +82,7 @@ class RayExecutor:
         """Workers for a model on a connected cluster. Raises ConfigError where a node does not see
         `shared` or cannot hold the model.
         """
-        on_torch = model.suffix not in EXPORTED and loading.get("runtime", "torch") in (
-            "auto",
-            "torch",
-        )
-        gpu = on_torch and wants_gpu(ray, loading.get("device", "auto"))
+        gpu = _runs_on_torch(model, loading) and wants_gpu(ray, loading.get("device", "auto"))
         files = _model_files(model)
         memory = PROCESS_MEMORY + 3 * sum(map(len, files.values()))
         check_nodes(ray, shared, memory=memory)
@@ -118,6 +114,12 @@ class RayExecutor:
                 f"the workers die ({first_line(error)}); what is written is kept: look at the "
                 "nodes' memory and at Ray's logs, and run again"
             ) from error
+
+
+def _runs_on_torch(model: Path, loading: Mapping[str, Any]) -> bool:
+    """Whether PyTorch runs the model: other runtimes are for CPUs alone."""
+    runtime = loading.get("runtime", "torch")
+    return model.suffix not in EXPORTED and runtime in ("auto", "torch")
 
 
 def choose_one_runtime(

@@ -23,12 +23,12 @@ from PIL import Image
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from pixelwise.classes import VOID_COLOUR
+from pixelwise.classes import VOID_COLOUR, quantize_confidence
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.inference.predictor import Result
 from pixelwise.io.images import Array, encode_image, read_rgb
-from pixelwise.serving.errors import ApiError
+from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.params import SegmentParams
 from pixelwise.serving.responses import encode
@@ -239,7 +239,7 @@ def describe_result(result: Result, model: str) -> dict[str, object]:
     """
     step = max(1, math.ceil((result.labels.size / MAX_VIEW_PIXELS) ** 0.5))
     labels = np.ascontiguousarray(result.labels[::step, ::step])  # (H / step, W / step)
-    confidence = np.rint(result.confidence[::step, ::step] * 255).astype(np.uint8)
+    confidence = quantize_confidence(result.confidence[::step, ::step])
     photo = result.rgb
     if step > 1:
         width_height = labels.shape[::-1]

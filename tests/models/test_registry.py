@@ -13,12 +13,13 @@ from pixelwise.errors import ConfigError, PixelwiseError, WeightsError
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.tta import with_tta
 from pixelwise.models import pretrained as weights_module
+from pixelwise.models.config import ModelConfig
 from pixelwise.models.decoders import unet
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.pretrained import PACKAGES, load_weights
-from pixelwise.models.registry import DECODERS, ModelConfig
+from pixelwise.models.registry import DECODERS, build_segmenter
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.models.upsampling import bilinear_kernel, upsampling
+from pixelwise.models.upsampling import bilinear_kernel, bilinear_transposed_conv
 
 ENCODERS = [
     "tf_efficientnet_lite0",
@@ -40,7 +41,7 @@ def test_logits_have_exactly_the_inputs_size(decoder: str, encoder: str) -> None
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 0.6, 0.75, 1.5, 4])
 def test_a_network_that_looks_at_another_size_gives_logits_of_the_inputs(scale: float) -> None:
-    model = ModelConfig("linknet", "resnet18", 3, scale=scale).build().eval()
+    model = build_segmenter(ModelConfig("linknet", "resnet18", 3, scale=scale)).eval()
     for height, width in SIZES:
         with torch.no_grad():
             assert model(torch.rand(2, 3, height, width)).shape == (2, 3, height, width)
@@ -48,7 +49,7 @@ def test_a_network_that_looks_at_another_size_gives_logits_of_the_inputs(scale: 
 
 @pytest.mark.parametrize("scale", [0.5, 0.75, 1.25, 1.5])
 def test_the_network_looks_at_what_pillow_makes_of_the_image(scale: float) -> None:
-    model = ModelConfig("unet", "resnet18", 3).build()
+    model = build_segmenter(ModelConfig("unet", "resnet18", 3))
     yy, xx = np.mgrid[
         :96, :128
     ]  # smooth, so that it does not matter how far a smaller size is averaged over
@@ -123,7 +124,7 @@ def test_the_fcn_adds_the_skip_scores() -> None:
 def test_an_upsampling_starts_as_bilinear_interpolation(stride: int) -> None:
     x = torch.rand(1, 3, 6, 7)
     with torch.no_grad():
-        found = upsampling(3, 3, stride)(x)
+        found = bilinear_transposed_conv(3, 3, stride)(x)
     expected = F.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
     inner = slice(stride, -stride)
     assert found.shape == expected.shape
@@ -222,13 +223,13 @@ def test_offline_without_weights_names_the_three_ways_out(
 
 def test_names_that_do_not_exist_are_answered_with_near_ones() -> None:
     with pytest.raises(ConfigError, match="did you mean 'unet'"):
-        ModelConfig("unett", "resnet18", 2).build()
+        build_segmenter(ModelConfig("unett", "resnet18", 2))
     with pytest.raises(ConfigError, match="resnet18"):
-        ModelConfig("unet", "resnet18x", 2).build()
+        build_segmenter(ModelConfig("unet", "resnet18x", 2))
     with pytest.raises(ConfigError, match="not a pyramid"):
-        ModelConfig("unet", "vit_tiny_patch16_224", 2).build()
+        build_segmenter(ModelConfig("unet", "vit_tiny_patch16_224", 2))
     with pytest.raises(PixelwiseError, match="0 classes"):
-        ModelConfig("unet", "resnet18", 0).build()
+        build_segmenter(ModelConfig("unet", "resnet18", 0))
 
 
 def test_depthwise_layers_stay_in_float32_under_autocast() -> None:
@@ -268,7 +269,7 @@ def test_gradients_of_a_u_net_reach_the_encoder_in_one_piece(
         return found
 
     dense = gradients()
-    monkeypatch.setattr(unet, "_joined", lambda *parts: torch.cat(parts, dim=1))
+    monkeypatch.setattr(unet, "_concatenate", lambda *parts: torch.cat(parts, dim=1))
     plain = gradients()
     assert set(dense) == {2, 4, 8, 16, 32}
     assert all(
