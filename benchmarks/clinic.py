@@ -28,7 +28,7 @@ from PIL import Image
 
 from pixelwise.checks.examine import CheckResult, examine
 from pixelwise.datasets.issue_types import ISSUE_TYPES
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 
 TRAIN = 40
 REST = 12

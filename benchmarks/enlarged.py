@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.io.images import read_rgb
 

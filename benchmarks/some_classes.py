@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.classes import VOID
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
 
 

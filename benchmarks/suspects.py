@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 import pixelwise
 from pixelwise.classes import VOID
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataSet
 from pixelwise.evaluation.find_label_issues import find_label_issues
 from pixelwise.inference.predictor import Predictor

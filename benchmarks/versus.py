@@ -26,7 +26,7 @@ from machine import on_share, provenance
 from smp_train import network, normalised
 
 import pixelwise
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.inference.tta import Logits, Pixels
 

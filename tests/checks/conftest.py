@@ -11,21 +11,23 @@ from PIL import Image
 from pixelwise.datasets.synthetic import CLASSES, write_shapes
 
 
-def _faults() -> ModuleType:
-    """The clinic's faults, which live with the benchmark."""
-    path = Path(__file__).parents[2] / "benchmarks/faults/__init__.py"
+def _load(name: str, path: Path) -> ModuleType:
+    """Make a file that lies in no package importable by the tests."""
     spec = importlib.util.spec_from_file_location(
-        "clinic_faults", path, submodule_search_locations=[str(path.parent)]
+        name, path, submodule_search_locations=[str(path.parent)]
     )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules["clinic_faults"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-faults = _faults()
+HERE = Path(__file__).parent
+# The clinic's faults live with the benchmark.
+faults = _load("clinic_faults", HERE.parents[1] / "benchmarks/faults/__init__.py")
+_load("sample_pictures", HERE / "sample_pictures.py")
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def test_a_fault_is_named_and_none_of_what_fix_promises_is_left(
     ]
     assert len(log) == done.changes
     assert sum(entry["change"] == "left out" for entry in log) <= done.left_out
-    assert done.kept == len(again.pairs)
+    assert done.written == len(again.pairs)
 
 
 def test_clean_data_has_no_error_and_no_warning(clean: Path, clean_binary: Path) -> None:

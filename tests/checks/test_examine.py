@@ -1,9 +1,13 @@
 """What becomes of other tools' shapes is told by check as it is by convert."""
 
 import json
+import os
+import warnings
 from pathlib import Path
 
+import clinic_faults as faults  # conftest.py has put it there
 import numpy as np
+import pytest
 from PIL import Image
 
 from pixelwise.checks.examine import examine
@@ -61,3 +65,42 @@ def test_shapes_cut_at_the_border_overlapping_or_blank_are_found_and_mended(tmp_
     assert not {
         kind for kind in examine(tmp_path / "repaired").findings.ids() if kind.startswith("shapes")
     }
+
+
+def test_malformed_json_is_named_with_line_and_column(sample_set: faults.SampleSet) -> None:
+    (sample_set.root / "classes.txt").unlink()
+    (sample_set.root / "classes.json").write_text('{\n "0": "ground",\n "1" "circle"\n}')
+    finding = next(f for f in examine(sample_set.root).findings if f.id == "classes-malformed")
+    assert finding.issues[0].position == (3, 6)
+    assert "line 3" in finding.issues[0].text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_is_said(sample_set: faults.SampleSet) -> None:
+    (sample_set.root / "masks/test").chmod(0)
+    try:
+        assert "folder-unreadable" in examine(sample_set.root).findings.ids()
+    finally:
+        (sample_set.root / "masks/test").chmod(0o755)
+
+
+def test_a_folder_whose_listing_fails_is_said(
+    sample_set: faults.SampleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> list[Path]:
+        if folder.name == "test" and folder.parent.name == "masks":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    from pixelwise.datasets import types as layout
+
+    listed = layout.list_images
+    monkeypatch.setattr(layout, "list_images", refuse)
+    found = examine(sample_set.root).findings
+    assert "folder-unreadable" in found.ids()
+
+
+def test_an_examination_puts_warning_filters_back(sample_set: faults.SampleSet) -> None:
+    before = list(warnings.filters)
+    examine(sample_set.root)
+    assert warnings.filters == before

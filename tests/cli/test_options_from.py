@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from pixelwise.cli import train
 from pixelwise.cli.options_from import OptionSource, options_from
 from pixelwise.config_fields import own_options
+from pixelwise.datasets.open_dataset import DATASETS
 from pixelwise.datasets.options import FORMATS
-from pixelwise.datasets.registry import DATASETS
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.training.config import TrainConfig
 

@@ -11,7 +11,7 @@ from pixelwise.cluster import evaluate_job as module
 from pixelwise.cluster.engine import Cluster
 from pixelwise.cluster.evaluate_job import ClusterExecutor, EvalTask, EvalWorker, _in_order
 from pixelwise.cluster.watchdog import DEFAULT_PACE, SLOWDOWN
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.scoring import ScoringTask, evaluate

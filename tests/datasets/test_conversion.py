@@ -15,7 +15,7 @@ from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.datasets.annotations import cvat, labelme
 from pixelwise.datasets.conversion import WRITERS, convert
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.io.images import write_labels

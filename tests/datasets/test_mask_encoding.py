@@ -11,7 +11,7 @@ from pixelwise.checks.check_dataset import check
 from pixelwise.checks.examine import examine
 from pixelwise.classes import VOID
 from pixelwise.datasets.conversion import convert
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.strays import read_nearest
 from pixelwise.datasets.types import DataOptions

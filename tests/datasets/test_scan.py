@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.datasets.mask_reader import LabelError
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError

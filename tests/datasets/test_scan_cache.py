@@ -13,8 +13,8 @@ from pixelwise.checks.examine import examine
 from pixelwise.classes import voc_colormap
 from pixelwise.datasets import scan_cache, scan_pairs
 from pixelwise.datasets.conversion import convert
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.pair_stats import MaskStats, PairStats
-from pixelwise.datasets.registry import open_dataset, read_index
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.io.images import write_labels
@@ -178,11 +178,3 @@ def test_files_that_could_not_be_read_are_tried_again(
         del decoded[:]
         assert "mask-unreadable" in examine(shapes_set).findings.ids()
     assert decoded == ["001.jpg"]
-
-
-def test_an_index_lists_pairs_and_issues_without_refusing_any(shapes_set: Path) -> None:
-    (shapes_set / "masks/train/001.png").unlink()
-    index = read_index(shapes_set)
-    assert [issue.type for issue in index.issues] == ["image-without-mask"]
-    assert index.issues[0].refusal
-    assert len(index.pairs()) == 9

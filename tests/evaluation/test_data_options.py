@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.cli.main import app
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.compare_models import compare

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.classes import Classes
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.evaluation import find_label_issues as job
 from pixelwise.evaluation.find_label_issues import find_label_issues

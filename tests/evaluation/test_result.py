@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelwise.classes import Classes
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.result import MetricAccumulator
 from pixelwise.evaluation.scoring import summarize

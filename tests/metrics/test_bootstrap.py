@@ -72,7 +72,7 @@ def test_iou_is_that_of_torchmetrics() -> None:
 
 
 def test_real_masks_moved_by_a_few_pixels_score_as_in_scikit_learn(real_data: Path) -> None:
-    from pixelwise.datasets.registry import open_dataset
+    from pixelwise.datasets.open_dataset import open_dataset
 
     dataset = open_dataset(real_data / "camvid")
     truths = [dataset.read_labels(pair.mask) for pair in dataset.pairs("val")[:4]]

@@ -97,7 +97,7 @@ def test_the_scores_are_those_of_the_papers(
 
 
 def test_real_masks_moved_by_a_few_pixels_score_as_in_the_papers(real_data: Path) -> None:
-    from pixelwise.datasets.registry import open_dataset
+    from pixelwise.datasets.open_dataset import open_dataset
 
     dataset = open_dataset(real_data / "camvid")
     truth = dataset.read_labels(dataset.pairs("val")[0].mask)[100:220, 100:260]

@@ -126,7 +126,7 @@ def test_scores_by_size_are_those_of_the_definition(seed: int) -> None:
 
 
 def test_scores_by_size_of_real_masks_are_those_of_the_definition(real_data: Path) -> None:
-    from pixelwise.datasets.registry import open_dataset
+    from pixelwise.datasets.open_dataset import open_dataset
 
     dataset = open_dataset(real_data / "camvid")
     truth = dataset.read_labels(dataset.pairs("val")[0].mask)[150:300, 100:300]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.loaders import TrainingSet, training_loader
 from pixelwise.training.transforms import Augmentation

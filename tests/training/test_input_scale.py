@@ -7,7 +7,7 @@ import torch
 
 import pixelwise
 from pixelwise.classes import Classes
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor

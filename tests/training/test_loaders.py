@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import pixelwise
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.errors import (
     ImageError,
 )

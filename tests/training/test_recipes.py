@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 import pixelwise
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError

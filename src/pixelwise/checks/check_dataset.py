@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 
 from pixelwise.checks.examine import CheckResult, examine
-from pixelwise.checks.findings import ORDER
+from pixelwise.checks.findings import ORDER, Finding
 from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
+from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
 from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 
-# Places of a finding that the page lists as text, and with a picture.
+# Places of a finding that the page lists as text, and with a picture: with all of them, the page
+# of a set in which every mask is wrong would be hundreds of megabytes.
 _MAX_LINES = 12
 _MAX_PICTURES = 6
 
@@ -35,11 +37,7 @@ def check(
     """
     progress = progress or Progress()
     root = Path(data)
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "no such folder"
-        raise DataError(
-            f"{printable_path(root)}: {what}; give the folder that holds the images and masks"
-        )
+    _check_folder(root)
     try:
         result = examine(root, format=format, progress=progress)
     except OSError as error:
@@ -47,85 +45,115 @@ def check(
         raise DataError(
             f"{printable_path(place)}: {error.strerror or error}; make it readable and try again"
         ) from error
+    # The findings are written first: a repair may fail, and they say why.
     if json_file is not None:
-        write_text(Path(json_file), json.dumps(result.as_dict(), indent=1) + "\n")
+        text = json.dumps(result.as_dict(), indent=1)
+        write_text(Path(json_file), f"{text}\n")
     if report is not None:
         write_page(result, Path(report))
-    return result, None if fix is None else repair(result, Path(fix), progress=progress)
+    if fix is None:
+        return result, None
+    return result, repair(result, Path(fix), progress=progress)
+
+
+def _check_folder(root: Path) -> None:
+    if root.is_dir():
+        return
+    what = "is a file" if root.exists() else "no such folder"
+    raise DataError(
+        f"{printable_path(root)}: {what}; give the folder that holds the images and masks"
+    )
 
 
 def write_page(result: CheckResult, path: Path) -> None:
     """The findings as one HTML file with thumbnails."""
     pairs = {stats.pair.mask: stats for stats in result.pairs}
-    sections = []
-    for finding in result.findings:
-        pictured = [issue for issue in finding.issues if issue.image or issue.mask][:_MAX_PICTURES]
-        pictures = {}
-        for issue in pictured:
-            data = thumbnail(issue, pairs, result.encoding, result.index.mask_source)
-            if data:
-                pictures[describe_issue(issue, result)] = data
-        texts = [describe_issue(issue, result) for issue in finding.issues[:_MAX_LINES]]
-        lines = [text for text in texts if text not in pictures]
-        more = finding.places - len(pictures) - len(lines)
-        if more > 0:
-            lines.append(f"and {more:,} more (--json lists them)")
-        sections.append(
-            Section(
-                finding.severity,
-                finding.id,
-                finding.type.title,
-                finding.places,
-                finding.type.fix,
-                lines,
-                tuple(pictures.items()),
-            )
-        )
-    title = f"Check of {printable_path(result.index.root)}"
     write_findings(
         path,
-        title=title,
+        title=f"Check of {printable_path(result.index.root)}",
         facts=describe_set(result),
-        sections=sections,
+        sections=[_section(finding, result, pairs) for finding in result.findings],
         shares=list_class_shares(result),
     )
 
 
+def _section(
+    finding: Finding,
+    result: CheckResult,
+    pairs: dict[Path, PairStats],
+) -> Section:
+    """One finding of the page: its first places with pictures, further ones as text."""
+    pictures = _draw_places(finding, result, pairs)
+    texts = [describe_issue(issue, result) for issue in finding.issues[:_MAX_LINES]]
+    # A place with a picture has its text below it.
+    lines = [text for text in texts if text not in pictures]
+    more = finding.places - len(pictures) - len(lines)
+    if more > 0:
+        lines.append(f"and {more:,} more (--json lists them)")
+    return Section(
+        finding.severity,
+        finding.id,
+        finding.type.title,
+        finding.places,
+        finding.type.fix,
+        lines,
+        tuple(pictures.items()),
+    )
+
+
+def _draw_places(
+    finding: Finding, result: CheckResult, pairs: dict[Path, PairStats]
+) -> dict[str, bytes]:
+    """The pictures of a finding's first places, by their text."""
+    shown = [issue for issue in finding.issues if issue.image or issue.mask]
+    pictures: dict[str, bytes] = {}
+    for issue in shown[:_MAX_PICTURES]:
+        jpeg = thumbnail(issue, pairs, result.encoding, result.index.mask_source)
+        if jpeg:
+            pictures[describe_issue(issue, result)] = jpeg
+    return pictures
+
+
 def describe_issue(issue: Issue, result: CheckResult) -> str:
     """One place of a finding as text."""
-    return (
-        f"{printable_path(issue.file, result.index.root)}: {issue.text}"
-        if issue.file
-        else issue.text
-    )
+    if issue.file is None:
+        return issue.text
+    return f"{printable_path(issue.file, result.index.root)}: {issue.text}"
 
 
 def describe_set(result: CheckResult) -> list[tuple[str, str]]:
     """What the set is, as names and values."""
     splits = ", ".join(f"{split} {count:,}" for split, count in result.splits().items())
-    counts = [(severity, len(result.findings.of(severity))) for severity in ORDER]
+    encoding = result.encoding
+    source = "known" if encoding.declared else "guessed"
     return [
         ("Format", result.index.format),
         ("Pairs", splits),
-        ("Masks", f"{result.encoding.kind}: {result.encoding.evidence}"),
-        (
-            "Classes",
-            f"{len(result.encoding.classes)}, {'known' if result.encoding.declared else 'guessed'}",
-        ),
+        ("Masks", f"{encoding.kind}: {encoding.evidence}"),
+        ("Classes", f"{len(encoding.classes)}, {source}"),
         ("Void", f"{result.shares['all'].void:.1%} of the pixels"),
-        ("Kinds found", ", ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in counts)),
+        ("Kinds found", _count_severities(result)),
     ]
+
+
+def _count_severities(result: CheckResult) -> str:
+    counts = []
+    for severity in ORDER:
+        count = len(result.findings.of(severity))
+        plural = "" if count == 1 else "s"
+        counts.append(f"{count} {severity}{plural}")
+    return ", ".join(counts)
 
 
 def list_class_shares(result: CheckResult) -> list[ClassShare]:
     """Every class's shares."""
-    every = result.shares["all"]
+    total = result.shares["all"]
     splits = [split for split in ("train", "val", "test") if split in result.shares]
     return [
         ClassShare(
             name,
-            every.of(label),
-            int(every.images[label]),
+            total.of(label),
+            int(total.images[label]),
             {split: result.shares[split].of(label) for split in splits},
         )
         for label, name in enumerate(result.encoding.classes.names)

@@ -7,7 +7,8 @@ from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.datasets.perceptual_hash import near_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER
 
-# Grey levels between the darkest and the lightest; below that, an image is of one colour.
+# Grey levels between the darkest and the lightest; below that, an image is of one colour. All such
+# images look alike, which says nothing of their origin.
 _CONTRAST = 3
 
 
@@ -18,35 +19,58 @@ def find_copies(pairs: Sequence[PairStats]) -> Iterator[tuple[PairStats, PairSta
     Of several that are the same, each is paired with the one tested most (in the latest split), the
     first of those; images of one colour are left out.
     """
-    same: dict[bytes, list[PairStats]] = {}
-    for stats in pairs:
-        if stats.image is not None and stats.image.high - stats.image.low >= _CONTRAST:
-            same.setdefault(stats.image.file.content, []).append(stats)
-    kept: list[PairStats] = []
-    for group in same.values():
-        lead = max(group, key=lambda stats: SPLIT_ORDER.index(stats.split))
-        kept.append(lead)
+    distinct: list[PairStats] = []
+    for group in _group_by_content(pairs):
+        original = max(group, key=split_rank)
+        distinct.append(original)
         for stats in group:
-            if stats is not lead:
-                yield lead, stats, None
-    images = [stats.image for stats in kept if stats.image]
-    for i, j, difference in near_pairs(
-        [image.print for image in images], [image.thumb for image in images]
-    ):
-        yield kept[i], kept[j], difference
+            if stats is not original:
+                yield original, stats, None
+    images = [stats.image for stats in distinct if stats.image]
+    prints = [image.print for image in images]
+    thumbs = [image.thumb for image in images]
+    for i, j, difference in near_pairs(prints, thumbs):
+        yield distinct[i], distinct[j], difference
+
+
+def split_rank(stats: PairStats) -> int:
+    """The place of a pair's split in train, val, test: the later, the more it is tested."""
+    return SPLIT_ORDER.index(stats.split)
+
+
+def _group_by_content(pairs: Sequence[PairStats]) -> list[list[PairStats]]:
+    groups: dict[bytes, list[PairStats]] = {}
+    for stats in pairs:
+        image = stats.image
+        if image is not None and image.high - image.low >= _CONTRAST:
+            groups.setdefault(image.file.content, []).append(stats)
+    return list(groups.values())
 
 
 def find_duplicate_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     """An issue for each two images that are alike."""
-    for one, other, difference in find_copies(pairs):
-        leak = one.split != other.split
+    for first, second, difference in find_copies(pairs):
+        leak = first.split != second.split
         if difference is None:
             type = "image-leak" if leak else "image-twice"
             degree = "every pixel"
         else:
             type = "image-near-leak" if leak else "image-near"
             degree = f"{difference:.1f} grey levels apart"
-        later = SPLIT_ORDER.index(one.split) >= SPLIT_ORDER.index(other.split)
-        tested, taught = (one, other) if later else (other, one)
-        text = f"as {tested.pair.image.name} in {tested.split} ({degree})"
-        yield Issue(type, taught.pair.image, text, image=taught.pair.image, mask=tested.pair.image)
+        # The finding names the image to remove: the one in the earlier split.
+        if split_rank(first) >= split_rank(second):
+            original = first.pair
+            copy = second.pair
+            split = first.split
+        else:
+            original = second.pair
+            copy = first.pair
+            split = second.split
+        text = f"as {original.image.name} in {split} ({degree})"
+        yield Issue(
+            type,
+            copy.image,
+            text,
+            image=copy.image,
+            mask=original.image,
+        )

@@ -1,5 +1,6 @@
 """The whole examination of a data set, from its folder to its findings."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
 from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.index import Index
+from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.open_dataset import read_index
 from pixelwise.datasets.pair_stats import PairStats
-from pixelwise.datasets.registry import read_index
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
@@ -43,29 +45,36 @@ class CheckResult:
 
     def as_dict(self) -> dict[str, object]:
         """JSON values."""
-        names = self.encoding.classes.names
+        findings = self.findings
         return {
             "data": str(self.index.root),
             "format": self.index.format,
             "splits": self.splits(),
             "masks": {"written_as": self.encoding.kind, "evidence": self.encoding.evidence},
-            "classes": list(names),
+            "classes": list(self.encoding.classes.names),
             "void_share": round(self.shares["all"].void, 6),
-            "shares": {
-                split: {
-                    name: {"pixels": round(share.of(label), 8), "images": int(share.images[label])}
-                    for label, name in enumerate(names)
-                }
-                for split, share in self.shares.items()
-            },
-            "errors": len(self.findings.of("error")),
-            "warnings": len(self.findings.of("warning")),
-            "notes": len(self.findings.of("note")),
-            "findings": [finding.as_dict(self.index.root) for finding in self.findings],
+            "shares": {split: self._shares_as_dict(split) for split in self.shares},
+            "errors": len(findings.of("error")),
+            "warnings": len(findings.of("warning")),
+            "notes": len(findings.of("note")),
+            "findings": [finding.as_dict(self.index.root) for finding in findings],
         }
 
+    def _shares_as_dict(self, split: str) -> dict[str, dict[str, float]]:
+        shares = self.shares[split]
+        rows: dict[str, dict[str, float]] = {}
+        for label, name in enumerate(self.encoding.classes.names):
+            pixels = round(shares.of(label), 8)
+            rows[name] = {"pixels": pixels, "images": int(shares.images[label])}
+        return rows
 
-def examine(root: Path, *, format: str = "auto", progress: Progress | None = None) -> CheckResult:
+
+def examine(
+    root: Path,
+    *,
+    format: str = "auto",
+    progress: Progress | None = None,
+) -> CheckResult:
     """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a
     second time, and none that is unchanged since an earlier examination.
 
@@ -77,6 +86,7 @@ def examine(root: Path, *, format: str = "auto", progress: Progress | None = Non
 
 
 def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
+    # Without held-out splits: findings are about what is on disk.
     index = read_index(root, DataOptions(format=format, hold_out=False))
     findings = Findings()
     findings.add(find_stray_files(index))
@@ -85,21 +95,41 @@ def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
     if not entries:
         raise DataError(f"{root}: {_describe_nothing(findings)}; nothing can be checked")
     scanned = scan_pairs(root, entries, index.mask_source, depth="full")
-    measured = tuple(progress.track(scanned, what="reading", total=len(entries), unit="pairs"))
-    masks = [stats.mask for stats in measured if stats.mask]
-    encoding = index.encoding or find_encoding(masks, index.declared)
+    tracked = progress.track(scanned, what="reading", total=len(entries), unit="pairs")
+    measured = tuple(tracked)
+    encoding = index.encoding or _find_encoding(measured, index)
     pairs = tuple(_interpret(stats, encoding) for stats in measured)
     shares = count_shares(pairs, encoding)
-    for issues in (
-        (issue for stats in pairs for issue in find_image_issues(stats)),
-        find_size_issues(pairs),
-        find_mask_issues(pairs, index, encoding),
-        find_alignment_issues(pairs),
-        find_class_issues(shares, encoding),
-        find_duplicate_issues(pairs),
-    ):
+    for issues in _find_issues(pairs, index, encoding, shares):
         findings.add(issues)
-    return CheckResult(index, pairs, encoding, shares, findings)
+    return CheckResult(
+        index,
+        pairs,
+        encoding,
+        shares,
+        findings,
+    )
+
+
+def _find_encoding(measured: Sequence[PairStats], index: Index) -> MaskEncoding:
+    masks = [stats.mask for stats in measured if stats.mask]
+    return find_encoding(masks, index.declared)
+
+
+def _find_issues(
+    pairs: tuple[PairStats, ...],
+    index: Index,
+    encoding: MaskEncoding,
+    shares: dict[str, Shares],
+) -> Iterator[Iterable[Issue]]:
+    """The issues of each family of checks."""
+    for stats in pairs:
+        yield find_image_issues(stats)
+    yield find_size_issues(pairs)
+    yield find_mask_issues(pairs, index, encoding)
+    yield find_alignment_issues(pairs)
+    yield find_class_issues(shares, encoding)
+    yield find_duplicate_issues(pairs)
 
 
 def _interpret(stats: PairStats, encoding: MaskEncoding) -> PairStats:
@@ -107,10 +137,14 @@ def _interpret(stats: PairStats, encoding: MaskEncoding) -> PairStats:
     if stats.mask is None:
         return stats
     mask = encoding.interpret(stats.mask)
-    return stats if mask is stats.mask else replace(stats, mask=mask)
+    if mask is stats.mask:
+        return stats  # nearly all masks: no second object for each pair
+    return replace(stats, mask=mask)
 
 
 def _describe_nothing(findings: Findings) -> str:
+    text = "no pair of image and mask"
     reasons = [f"{finding.type.title.lower()} ({finding.places})" for finding in findings]
-    why = f" ({'; '.join(reasons)})" if reasons else ""
-    return f"no pair of image and mask{why}"
+    if reasons:
+        text += f" ({'; '.join(reasons)})"
+    return text

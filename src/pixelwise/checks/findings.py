@@ -37,16 +37,18 @@ class Finding:
             "mended_by_fix": self.type.repaired,
             "places": self.places,
             "count": self.count,
-            "hits": [
-                {
-                    "file": None if issue.file is None else printable_path(issue.file, root),
-                    "text": issue.text,
-                    "position": None if issue.position is None else list(issue.position),
-                    "count": issue.count,
-                }
-                for issue in self.issues
-            ],
+            "hits": [_issue_as_dict(issue, root) for issue in self.issues],
         }
+
+
+def _issue_as_dict(issue: Issue, root: Path) -> dict[str, object]:
+    # None stays null: an issue of the whole set has no file, one of a file no position.
+    return {
+        "file": printable_path(issue.file, root) if issue.file else None,
+        "text": issue.text,
+        "position": list(issue.position) if issue.position else None,
+        "count": issue.count,
+    }
 
 
 class Findings:
@@ -60,9 +62,10 @@ class Findings:
         for issue in issues:
             type = ISSUE_TYPES[issue.type]
             severity = issue.severity or type.severity
-            finding = self._findings.setdefault(
-                (issue.type, severity), Finding(issue.type, severity, type)
-            )
+            key = (issue.type, severity)
+            if key not in self._findings:
+                self._findings[key] = Finding(issue.type, severity, type)
+            finding = self._findings[key]
             finding.places += 1
             finding.count += issue.count
             if len(finding.issues) < MAX_ISSUES:
@@ -70,11 +73,7 @@ class Findings:
 
     def __iter__(self) -> Iterator[Finding]:
         """Worst first, then those seen in most places."""
-        return iter(
-            sorted(
-                self._findings.values(), key=lambda f: (ORDER.index(f.severity), -f.places, f.id)
-            )
-        )
+        return iter(sorted(self._findings.values(), key=_rank))
 
     def of(self, severity: Literal["error", "warning", "note"]) -> list[Finding]:
         """The findings of one severity."""
@@ -83,3 +82,8 @@ class Findings:
     def ids(self) -> set[str]:
         """The types of issue that were seen."""
         return {type for type, _ in self._findings}
+
+
+def _rank(finding: Finding) -> tuple[int, int, str]:
+    # The id last: the order must not depend on which file was read first.
+    return ORDER.index(finding.severity), -finding.places, finding.id

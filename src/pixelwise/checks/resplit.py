@@ -9,19 +9,24 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pixelwise.checks.duplicates import find_copies
+from pixelwise.checks.duplicates import find_copies, split_rank
 from pixelwise.datasets.pair_stats import PairStats
-from pixelwise.datasets.splits import ENOUGH_FOR_TEST, SPLIT_ORDER, draw_key
+from pixelwise.datasets.splits import ENOUGH_FOR_TEST, draw_key
 from pixelwise.datasets.types import DataOptions
 
+# The seed and the share of a training that sets no options: a copy is split as its source would be.
 _AS_TRAINED = DataOptions()
+
+TwoPairs = tuple[PairStats, PairStats]
 
 
 @dataclass(frozen=True)
 class Resplit:
-    """`kept` pairs with their split, and `dropped` ones with the type of issue and a text."""
+    """`pairs` of the copy with their split, and `dropped` ones with the type of issue and a
+    text.
+    """
 
-    kept: tuple[tuple[PairStats, str], ...]
+    pairs: tuple[tuple[PairStats, str], ...]
     dropped: tuple[tuple[PairStats, str, str], ...]
 
 
@@ -32,62 +37,82 @@ def resplit(pairs: Sequence[PairStats], *, hold_test: bool) -> Resplit:
     set that training would give a test split, one is held out as well (`hold_test`). But images
     that look nearly alike stay together, whichever split they get.
     """
+    dropped, near = _find_dropped(pairs)
+    remaining = [stats for stats in pairs if id(stats) not in dropped]
+    held_out: Mapping[int, str] = {}
+    if {stats.split for stats in remaining} == {"train"}:
+        held_out = _hold_out(remaining, near, hold_test=hold_test)
+    with_split = [(stats, held_out.get(id(stats), stats.split)) for stats in remaining]
+    return Resplit(tuple(with_split), tuple(dropped.values()))
+
+
+def _find_dropped(
+    pairs: Sequence[PairStats],
+) -> tuple[dict[int, tuple[PairStats, str, str]], list[TwoPairs]]:
+    """The pairs to drop, by their identity (pairs of one image are equal), and those that look
+    nearly alike within a split.
+    """
     dropped: dict[int, tuple[PairStats, str, str]] = {}
-    near: list[tuple[PairStats, PairStats]] = []
-    for one, other, difference in find_copies(pairs):
-        taught, tested = sorted((one, other), key=lambda stats: SPLIT_ORDER.index(stats.split))
-        if taught.split != tested.split:
+    near: list[TwoPairs] = []
+    for original, copy, difference in find_copies(pairs):
+        if original.split != copy.split:
+            trained, tested = sorted((original, copy), key=split_rank)
             type = "image-leak" if difference is None else "image-near-leak"
             text = f"as {tested.pair.image.name} in {tested.split}"
-            dropped[id(taught)] = (taught, type, text)
+            dropped[id(trained)] = (trained, type, text)
         elif difference is None:
-            dropped[id(other)] = (other, "image-twice", f"as {one.pair.image.name}")
+            dropped[id(copy)] = (copy, "image-twice", f"as {original.pair.image.name}")
         else:
-            near.append((one, other))
-    left = [stats for stats in pairs if id(stats) not in dropped]
-    splits = {stats.split for stats in left}
-    held = _hold_out(left, near, hold_test=hold_test) if splits == {"train"} else {}
-    kept = tuple((stats, held.get(id(stats), stats.split)) for stats in left)
-    return Resplit(kept, tuple(dropped.values()))
+            near.append((original, copy))
+    return dropped, near
 
 
 def _hold_out(
-    pairs: Sequence[PairStats],
-    near: Sequence[tuple[PairStats, PairStats]],
-    *,
-    hold_test: bool,
-) -> Mapping[int, str]:
+    pairs: Sequence[PairStats], near: Sequence[TwoPairs], *, hold_test: bool
+) -> dict[int, str]:
     """The split of each pair held out, by its identity; groups of near copies are never divided."""
-    groups = _groups(pairs, near)
-    groups.sort(key=lambda group: draw_key(group[0].pair.name, _AS_TRAINED.seed))
+    groups = _group_near(pairs, near)
+    groups.sort(key=_draw_key)
     count = max(1, round(_AS_TRAINED.val_fraction * len(pairs)))
-    held: dict[int, str] = {}
-    splits = ("val", "test") if hold_test and len(pairs) >= ENOUGH_FOR_TEST else ("val",)
+    splits = ["val"]
+    if hold_test and len(pairs) >= ENOUGH_FOR_TEST:
+        splits.append("test")
+    held_out: dict[int, str] = {}
     for split in splits:
-        filled = 0
+        size = 0
         for group in groups:
-            fits = filled + len(group) <= count and len(held) + len(group) < len(pairs)
-            if id(group[0]) not in held and fits:
-                held |= {id(stats): split for stats in group}
-                filled += len(group)
-    return held
+            if id(group[0]) in held_out:
+                continue
+            # Smaller groups further on may still fit; at least one pair is left to train on.
+            leaves_some = len(held_out) + len(group) < len(pairs)
+            if size + len(group) <= count and leaves_some:
+                held_out.update((id(stats), split) for stats in group)
+                size += len(group)
+    return held_out
 
 
-def _groups(
-    pairs: Sequence[PairStats], near: Sequence[tuple[PairStats, PairStats]]
-) -> list[list[PairStats]]:
-    """Pairs joined as near copies, each group sorted by name."""
+def _draw_key(group: list[PairStats]) -> bytes:
+    return draw_key(group[0].pair.name, _AS_TRAINED.seed)
+
+
+def _group_near(pairs: Sequence[PairStats], near: Sequence[TwoPairs]) -> list[list[PairStats]]:
+    """Pairs joined as near copies, each group sorted by name.
+
+    Frames of a film are alike only to their neighbours, so a group is all that hangs together.
+    """
     ordered = sorted(pairs, key=lambda stats: stats.pair.name)
-    place = {id(stats): position for position, stats in enumerate(ordered)}
-    links = [
-        (place[id(one)], place[id(other)])
-        for one, other in near
-        if id(one) in place and id(other) in place
-    ]
-    rows = np.array([row for row, _ in links], np.int32)
-    columns = np.array([column for _, column in links], np.int32)
-    shape = (len(ordered), len(ordered))
-    graph = coo_array((np.ones(len(links), np.int8), (rows, columns)), shape=shape)
+    positions = {id(stats): position for position, stats in enumerate(ordered)}
+    rows = []
+    columns = []
+    for first, second in near:
+        # One of the two may have been dropped as the copy of a third.
+        if id(first) in positions and id(second) in positions:
+            rows.append(positions[id(first)])
+            columns.append(positions[id(second)])
+    ones = np.ones(len(rows), np.int8)
+    links = np.array([rows, columns], np.int32)  # (2, L)
+    count = len(ordered)
+    graph = coo_array((ones, (links[0], links[1])), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
     groups: dict[int, list[PairStats]] = {}
     for stats, label in zip(ordered, labels.tolist(), strict=True):

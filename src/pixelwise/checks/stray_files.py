@@ -5,11 +5,12 @@ from pathlib import Path
 
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.registry import LAYOUTS, matching_formats
+from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
 from pixelwise.datasets.splits import SPLITS
 from pixelwise.io.images import list_images
 
-# Formats that are told by folders alone, so that two of them may stand in one folder.
+# Formats that are recognised by their folders alone, so that two of them may stand in one folder.
+# The others have an annotation file, which says what belongs to them.
 _PLAIN = ("voc", "camvid", "matte", "folder")
 
 
@@ -17,35 +18,55 @@ def find_stray_files(index: Index) -> Iterator[Issue]:
     """Other layouts in the same folder, links that lead nowhere, files that are no pictures, and
     folders with pictures that are not read.
     """
+    # Layers are a plain folder whose masks lie in folders of their own.
     layered = index.format == "layers"
-    chosen = "folder" if layered else index.format
-    if chosen in _PLAIN:
-        for other in matching_formats(index.root):
-            if other in _PLAIN and other != chosen:
-                text = f"read as {chosen}, but {other} is here as well ({LAYOUTS[other]})"
-                yield Issue("layouts-mixed", index.root, text)
+    yield from _find_other_layouts(index.root, "folder" if layered else index.format)
     for folder in index.folders:
-        yield from _in_folder(folder, deep=not layered)
+        yield from _check_folder(folder, deep=not layered)
 
 
-def _in_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
+def _find_other_layouts(root: Path, chosen: str) -> Iterator[Issue]:
+    if chosen not in _PLAIN:
+        return
+    for format in matching_formats(root):
+        if format in _PLAIN and format != chosen:
+            text = f"read as {chosen}, but {format} is here as well ({LAYOUTS[format]})"
+            yield Issue("layouts-mixed", root, text)
+
+
+def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
     try:
         entries = sorted(folder.iterdir())
         pictures = set(list_images(folder))
     except OSError:
         return  # an issue of the index already
     for path in entries:
-        if path.name != path.name.encode("utf-8", "replace").decode("utf-8"):
+        if not _is_utf8(path.name):
             yield Issue("name-not-utf8", path, "bytes that are not UTF-8")
         if path.is_symlink() and not path.exists():
             yield _dangling_link(path)
         elif path.is_dir():
-            if path.is_symlink() and folder.resolve().is_relative_to(path.resolve()):
-                yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
-            elif deep:
-                yield from _unread_folder(path)
+            yield from _check_subfolder(path, folder, deep=deep)
         elif path not in pictures and not path.name.startswith("."):
             yield Issue("file-ignored", path, "is no picture by its name")
+
+
+def _is_utf8(name: str) -> bool:
+    # Python holds bytes that are not UTF-8 as lone surrogates, which do not come back.
+    return name == name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _check_subfolder(
+    path: Path,
+    folder: Path,
+    *,
+    deep: bool,
+) -> Iterator[Issue]:
+    leads_up = path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
+    if leads_up:
+        yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
+    elif deep:
+        yield from _find_unread(path)
 
 
 def _dangling_link(path: Path) -> Issue:
@@ -54,18 +75,19 @@ def _dangling_link(path: Path) -> Issue:
     except FileNotFoundError:
         return Issue("link-broken", path, f"leads to {path.readlink()}, which is not there")
     except (OSError, RuntimeError):
-        pass
+        pass  # a loop: RuntimeError up to Python 3.12, OSError from 3.13 on
     return Issue("link-loop", path, "leads to itself")
 
 
-def _unread_folder(folder: Path) -> Iterator[Issue]:
+def _find_unread(folder: Path) -> Iterator[Issue]:
+    """Pictures in a folder that no reader enters."""
     if folder.name.lower() in SPLITS:
         return
     try:
-        inside = list_images(folder)
+        pictures = list_images(folder)
     except OSError as error:
         yield Issue("folder-unreadable", folder, error.strerror or str(error))
         return
-    if inside:
-        text = f"{len(inside)} pictures, such as {inside[0].name}"
-        yield Issue("subfolder-ignored", folder, text, count=len(inside))
+    if pictures:
+        text = f"{len(pictures)} pictures, such as {pictures[0].name}"
+        yield Issue("subfolder-ignored", folder, text, count=len(pictures))

@@ -70,7 +70,7 @@ def _print_repair(repair: "Repair") -> None:
     from pixelwise.cli.console import messages, results
 
     results.print(
-        f"{repair.kept} pairs in {repair.folder}, {repair.changes} changes in fixes.jsonl",
+        f"{repair.written} pairs in {repair.folder}, {repair.changes} changes in fixes.jsonl",
         markup=False,
     )
     if repair.left_out:

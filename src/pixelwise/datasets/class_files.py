@@ -2,9 +2,11 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pixelwise.classes import VOID, Colour
 from pixelwise.datasets.issues import Issue
@@ -51,29 +53,20 @@ def find_declared_classes(root: Path) -> tuple[DeclaredClasses, list[Issue]]:
     Training refuses a set whose first file is malformed: the next one may say something else.
     """
     issues: list[Issue] = []
-    readable: list[tuple[Path, list[ClassEntry]]] = []
+    lists: list[tuple[Path, list[ClassEntry]]] = []
     for path in (root / name for name in CLASS_FILES):
         if not path.is_file():
             continue
         try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise DataError.of_file(
-                    path, f"{path.stat().st_size} bytes, hardly a list of classes"
-                )
-            readable.append((path, read_class_file(path)))
-        except DataError as error:
-            refusal = "" if readable else str(error)
-            position = _json_error_position(path)
-            issues.append(Issue("classes-malformed", path, error.reason, position, refusal=refusal))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            refusal = "" if readable else f"{path}: {reason}; make it readable"
-            issues.append(Issue("classes-malformed", path, reason, refusal=refusal))
-    if not readable:
+            _check_size(path)
+            lists.append((path, read_class_file(path)))
+        except (DataError, OSError) as error:
+            issues.append(_malformed_issue(path, error, refused=not lists))
+    if not lists:
         return DeclaredClasses(), issues
-    (source, entries), *others = readable
-    for path, rows in others:
-        difference = _difference(entries, rows)
+    source, entries = lists[0]
+    for path, other_entries in lists[1:]:
+        difference = _difference(entries, other_entries)
         if difference:
             text = f"{difference} in {source.name}; {source.name} is used"
             issues.append(Issue("classes-contradict", path, text))
@@ -82,15 +75,48 @@ def find_declared_classes(root: Path) -> tuple[DeclaredClasses, list[Issue]]:
     return DeclaredClasses(classes, void, source), issues
 
 
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise DataError.of_file(path, f"{size} bytes, hardly a list of classes")
+
+
+def _malformed_issue(
+    path: Path,
+    error: DataError | OSError,
+    *,
+    refused: bool,
+) -> Issue:
+    if isinstance(error, DataError):
+        reason = error.reason
+        refusal = str(error)
+        position = _json_error_position(path)
+    else:
+        reason = error.strerror or str(error)
+        refusal = f"{path}: {reason}; make it readable"
+        position = None
+    if not refused:
+        refusal = ""
+    return Issue(
+        "classes-malformed",
+        path,
+        reason,
+        position,
+        refusal=refusal,
+    )
+
+
 def _difference(used: list[ClassEntry], rows: list[ClassEntry]) -> str:
-    """The first thing in which two lists disagree, said of the second."""
+    """The first thing in which two lists disagree, as it stands in the second."""
     by_value = {entry.raw: entry for entry in used}
     if len(used) != len(rows):
         return f"{len(rows)} classes, but {len(used)}"
     for entry in rows:
         match = by_value.get(entry.raw)
-        if match is None or match.name != entry.name:
-            return f"{entry.raw} is '{entry.name}', but {repr(match.name) if match else 'nothing'}"
+        if match is None:
+            return f"{entry.raw} is '{entry.name}', but nothing"
+        if match.name != entry.name:
+            return f"{entry.raw} is '{entry.name}', but {match.name!r}"
         if entry.colour and match.colour and entry.colour != match.colour:
             return f"'{entry.name}' is {entry.colour}, but {match.colour}"
     return ""
@@ -112,6 +138,7 @@ def read_class_file(source: Path) -> list[ClassEntry]:
     stands twice.
     """
     try:
+        # utf-8-sig: Windows editors and spreadsheets put a mark before the first name.
         text = source.read_text(encoding="utf-8-sig")
         entries = _PARSERS[source.suffix](text)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -125,24 +152,26 @@ def read_class_file(source: Path) -> list[ClassEntry]:
             source,
             "is empty; write one class name a line, or remove the file to have them numbered",
         )
-    wrong = [
-        entry for entry in entries if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour)
-    ]
-    if wrong:
+    for entry in entries:
+        if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour):
+            raise DataError.of_file(
+                source,
+                f"'{entry.name}' has id {entry.raw}, colour {entry.colour}; allowed: 0 to 255",
+            )
+    _check_unique(source, [entry.name for entry in entries])
+    _check_unique(source, [str(entry.raw) for entry in entries])
+    _check_unique(source, [str(entry.colour) for entry in entries if entry.colour])
+    return entries
+
+
+def _check_unique(source: Path, column: list[str]) -> None:
+    double = [value for value, count in Counter(column).items() if count > 1]
+    if double:
         raise DataError.of_file(
             source,
-            f"'{wrong[0].name}' has id {wrong[0].raw}, colour {wrong[0].colour}; allowed: 0 to 255",
+            f"{first(sorted(double))} stands there twice; give each class its own name, id and "
+            "colour",
         )
-    names = [entry.name for entry in entries]
-    ids = [str(entry.raw) for entry in entries]
-    colours = [str(entry.colour) for entry in entries if entry.colour]
-    for column in (names, ids, colours):
-        double = first(sorted({value for value in column if column.count(value) > 1}))
-        if double:
-            raise DataError.of_file(
-                source, f"{double} stands there twice; give each class its own name, id and colour"
-            )
-    return entries
 
 
 def _is_colour(colour: Colour | None) -> bool:
@@ -157,49 +186,49 @@ def _parse_txt(text: str) -> list[ClassEntry]:
 def _parse_json(text: str) -> list[ClassEntry]:
     content = json.loads(text)
     if isinstance(content, dict):
-        pairs = [
-            (int(key), str(value)) if str(key).isdigit() else (int(value), str(key))
-            for key, value in content.items()
-        ]
-        return [ClassEntry(raw, name) for raw, name in sorted(pairs)]
-    entries = []
-    for position, item in enumerate(content):
-        if isinstance(item, str):
-            entries.append(ClassEntry(position, item))
+        return _parse_mapping(content)
+    return [_parse_item(position, item) for position, item in enumerate(content)]
+
+
+def _parse_mapping(content: dict[str, Any]) -> list[ClassEntry]:
+    """Names by id, or ids by name: tools write either."""
+    rows = []
+    for key, value in content.items():
+        if str(key).isdigit():
+            rows.append((int(key), str(value)))
         else:
-            colour = item.get("color", item.get("colour"))
-            entries.append(
-                ClassEntry(
-                    int(item.get("id", position)),
-                    str(item["name"]),
-                    _colour(colour) if colour else None,
-                )
-            )
-    return entries
+            rows.append((int(value), str(key)))
+    return [ClassEntry(raw, name) for raw, name in sorted(rows)]
+
+
+def _parse_item(position: int, item: Any) -> ClassEntry:
+    if isinstance(item, str):
+        return ClassEntry(position, item)
+    channels = item.get("color", item.get("colour"))
+    colour = _colour(channels) if channels else None
+    return ClassEntry(int(item.get("id", position)), str(item["name"]), colour)
 
 
 def _parse_csv(text: str) -> list[ClassEntry]:
-    rows = [
-        [cell.strip() for cell in row]
-        for row in csv.reader(text.splitlines())
-        if any(map(str.strip, row))
-    ]
-    if (
-        rows
-        and rows[0][0].lower() in ("name", "class", "id")
-        and not any(cell.isdigit() for cell in rows[0])
-    ):
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
+    rows = [row for row in rows if any(row)]
+    if rows and _is_header(rows[0]):
         rows = rows[1:]
     entries = []
     for position, row in enumerate(rows):
+        # An id goes before the name; a name of digits alone is one only where no column is left.
         has_id = len(row) in (2, 5) and row[0].isdigit()
-        name, *colour = row[1:] if has_id else row
-        entries.append(
-            ClassEntry(
-                int(row[0]) if has_id else position, name, _colour(colour) if colour else None
-            )
-        )
+        raw = int(row[0]) if has_id else position
+        name, *channels = row[1:] if has_id else row
+        colour = _colour(channels) if channels else None
+        entries.append(ClassEntry(raw, name, colour))
     return entries
+
+
+def _is_header(row: list[str]) -> bool:
+    # A class may be called "class": its row has numbers.
+    has_numbers = any(cell.isdigit() for cell in row)
+    return row[0].lower() in ("name", "class", "id") and not has_numbers
 
 
 def _colour(channels: Iterable[object]) -> Colour:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
 from pixelwise.datasets.annotations.rasterize import classes_to_declare, read_rasterized
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
 from pixelwise.io.atomic import atomic_folder, write_text

@@ -1,4 +1,4 @@
-"""What a reader finds in a folder: pairs by split and issues, before anything is held out or
+"""What a reader lists in a folder: pairs by split and issues, before anything is held out or
 refused.
 """
 
@@ -58,7 +58,10 @@ class Index:
 
     def pairs(self) -> list[tuple[str, Pair]]:
         """Every pair with its split, in the order train, val, test."""
-        return [(split, pair) for split in SPLIT_ORDER for pair in self.splits.get(split, ())]
+        entries: list[tuple[str, Pair]] = []
+        for split in SPLIT_ORDER:
+            entries.extend((split, pair) for pair in self.splits.get(split, ()))
+        return entries
 
 
 def mask_source(read_labels: ReadLabels | None, annotations: tuple[Path, ...] = ()) -> MaskSource:
@@ -83,12 +86,12 @@ def encoding_of(format: str, classes: Classes, read_labels: ReadLabels) -> MaskE
 
 def index_of_dataset(dataset: DataSet) -> Index:
     """The index of a format whose reader makes a data set at once."""
-    notes = (note for note in dataset.notes if isinstance(note, IssueNote))
+    issues = tuple(note.issue for note in dataset.notes if isinstance(note, IssueNote))
     return Index(
         dataset.format,
         dataset.root,
         dataset.splits,
-        tuple(note.issue for note in notes),
+        issues,
         dataset.notes,
         dataset.classes,
         dataset.read_labels,
@@ -104,29 +107,32 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     that show no way to read them or hold values that no class explains.
     """
     raise_first(index.issues)
+    notes = index.notes
     classes = index.classes
     read_labels = index.read_labels
-    notes = index.notes
+    # A format with a fixed list of classes decodes no mask here; a plain folder decodes them all,
+    # once, as only all of them together show what a value means.
     if classes is None or read_labels is None:
         encoding, mask_notes = _find_encoding(index)
         classes = encoding.classes
         read_labels = encoding.reader()
         notes += (*mask_notes, *_describe_class_files(index))
     splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
+    tolerated = tuple(issue for issue in index.issues if not issue.refusal)
     return DataSet(
         index.format,
         index.root,
         classes,
         splits,
         read_labels,
-        (*notes, *split_notes),
-        index.sources,
-        tuple(issue for issue in index.issues if not issue.refusal),
+        notes=(*notes, *split_notes),
+        sources=index.sources,
+        issues=tolerated,
     )
 
 
 def _describe_class_files(index: Index) -> list[str]:
-    """Classes files that are not used and should be looked at: training goes on without them."""
+    """Classes files that are not used, for the user to check: training goes on without them."""
     types = ("classes-malformed", "classes-contradict")
     return [f"{issue.file}: {issue.text}" for issue in index.issues if issue.type in types]
 
@@ -143,5 +149,5 @@ def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:
             f"{pairs[0][1].mask}; replace them"
         )
     encoding = find_encoding(masks, index.declared)
-    check_masks(scanned, encoding, index.declared, index.root)
+    check_masks(scanned, encoding, index.declared)
     return encoding, describe_masks(masks, encoding, index.declared)

@@ -18,15 +18,30 @@ class IssueType:
     repaired: bool = False
 
 
-def _error(title: str, fix: str, *, repaired: bool = True) -> IssueType:
+def _error(
+    title: str,
+    fix: str,
+    *,
+    repaired: bool = True,
+) -> IssueType:
     return IssueType("error", title, fix, repaired)
 
 
-def _warning(title: str, fix: str, *, repaired: bool = False) -> IssueType:
+def _warning(
+    title: str,
+    fix: str,
+    *,
+    repaired: bool = False,
+) -> IssueType:
     return IssueType("warning", title, fix, repaired)
 
 
-def _note(title: str, fix: str = "Nothing need be done.", *, repaired: bool = False) -> IssueType:
+def _note(
+    title: str,
+    fix: str = "Nothing need be done.",
+    *,
+    repaired: bool = False,
+) -> IssueType:
     return IssueType("note", title, fix, repaired)
 
 
@@ -231,7 +246,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
     # classes
     "class-absent": _note("Classes that are in no mask", "They cannot be learnt nor scored."),
     "class-only-scored": _warning(
-        "Classes in val or test that train lacks", "Deal the images out anew."
+        "Classes in val or test that train lacks", "Split the images again."
     ),
     "class-tiny": _note(
         "Classes of very few pixels", "Expect low scores; add images that show them."

@@ -30,6 +30,7 @@ class Issue:
 
     def __post_init__(self) -> None:
         """Texts name files, and these may hold bytes that are not UTF-8."""
+        # The way to set a field of a frozen dataclass.
         object.__setattr__(self, "text", printable(self.text))
 
 
@@ -39,7 +40,12 @@ class IssueNote(str):
     issue: Issue
 
     @classmethod
-    def of(cls, text: str, type: str, file: Path) -> "IssueNote":
+    def of(
+        cls,
+        text: str,
+        type: str,
+        file: Path,
+    ) -> "IssueNote":
         """The note `text` on what was left out of `file`."""
         note = cls(text)
         note.issue = Issue(type, file, text)
@@ -57,8 +63,9 @@ def printable_path(path: Path, root: Path | None = None) -> str:
     """A path as text that can be printed anywhere: relative to `root`, bytes that are not UTF-8 as
     \\xNN.
     """
-    place = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
-    return printable(str(place))
+    if root is not None and path.is_relative_to(root):
+        path = path.relative_to(root)
+    return printable(str(path))
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How the masks of a data set are written: one encoding for all of them, found once, by which
+"""How the masks of a data set are written: one encoding for all of them, judged once, by which
 training, evaluation, conversion and checks read.
 """
 
@@ -27,6 +27,7 @@ Table = tuple[tuple[int, int], ...]
 Form = Literal["ids", "binary", "pair", "colours", "matte", "drawn"]
 """Numbers of classes, 0 and 255, two high values, colours, alpha, labels drawn from annotations."""
 
+# WEBP may be lossless, but its files do not say so in a way that Pillow shows.
 _LOSSY = frozenset({"JPEG", "WEBP", "MPO"})
 _GREY = 0x010101
 
@@ -55,24 +56,28 @@ class MaskEncoding:
     def table(self, coloured: bool) -> tuple[Values, Array]:
         """Legal raw values, sorted, and the label of each."""
         pairs = self.colours if coloured else self.values
-        raws = np.array([raw for raw, _ in pairs], np.int64)
-        return raws, np.array([label for _, label in pairs], np.uint8)
+        raws = [raw for raw, _ in pairs]
+        labels = [label for _, label in pairs]
+        return np.array(raws, np.int64), np.array(labels, np.uint8)
 
     @property
     def closest(self) -> int:
         """The least distance of two classes' numbers."""
         raws = sorted(raw for raw, label in self.values if label != VOID)
-        return min((b - a for a, b in pairwise(raws)), default=VOID)
+        distances = [higher - lower for lower, higher in pairwise(raws)]
+        return min(distances, default=VOID)
 
     def interpret(self, stats: MaskStats) -> MaskStats:
         """A mask's statistics with the values by which it is read: grey as colours where colours
         are classes, alpha where that is drawn.
         """
         if self.alpha and stats.alpha is not None:
-            pixels = stats.table[1:].sum(axis=1)
-            table = np.array([[stats.alpha], [pixels[0]], [pixels[1]]], np.int32)
+            # Its one colour says nothing: all pixels have the one alpha.
+            counts, solid = stats.table[1:].sum(axis=1)
+            table = np.array([[stats.alpha], [counts], [solid]], np.int32)
             return replace(stats, coloured=False, table=table)
-        if stats.rgb and not stats.coloured and self.colours and not self.grey_as_numbers:
+        grey_rgb = stats.rgb and not stats.coloured
+        if grey_rgb and self.colours and not self.grey_as_numbers:
             table = stats.table.copy()
             table[0] *= _GREY
             return replace(stats, coloured=True, table=table)
@@ -80,33 +85,38 @@ class MaskEncoding:
 
     def legal(self, stats: MaskStats) -> NDArray[np.bool_]:
         """Which of a mask's values have a meaning."""
-        return np.isin(stats.values, self.table(stats.coloured)[0])
+        raws, _ = self.table(stats.coloured)
+        return np.isin(stats.values, raws)
 
     def all_legal(self, stats: MaskStats) -> bool:
         """Whether every pixel of a mask has a meaning."""
-        return stats.distinct == len(stats.values) and bool(self.legal(stats).all())
+        # Of values beyond those that were measured, nothing is known.
+        all_measured = stats.distinct == len(stats.values)
+        return all_measured and bool(self.legal(stats).all())
 
     def pixels(self, stats: MaskStats) -> NDArray[np.int64]:
         """(256,) pixels by class id, 255 for void; pixels of no meaning are left out."""
         raws, labels = self.table(stats.coloured)
         counts = np.zeros(256, np.int64)
-        if len(raws):
-            place = np.minimum(np.searchsorted(raws, stats.values), len(raws) - 1)
-            known = raws[place] == stats.values
-            np.add.at(counts, labels[place[known]], stats.counts[known])
+        if not len(raws):
+            return counts
+        positions = np.minimum(np.searchsorted(raws, stats.values), len(raws) - 1)
+        legal = raws[positions] == stats.values
+        # add.at, not +=: several raw values may be one class.
+        np.add.at(counts, labels[positions[legal]], stats.counts[legal])
         return counts
 
     def reader(self) -> LabelReader:
-        """What reads masks so."""
-        table = dict(self.values)
-        by_label = {label: raw for raw, label in self.colours}
-        void = tuple(unpack(raw) for raw, label in self.colours if label == VOID)
-        labels = [label for label in sorted(by_label) if label != VOID]
+        """The reader of masks that are written so."""
+        label_of = dict(self.values)
+        lut = tuple(label_of.get(raw, ILLEGAL) for raw in range(256))
+        class_colours = {label: raw for raw, label in self.colours if label != VOID}
+        void_colours = [raw for raw, label in self.colours if label == VOID]
         return LabelReader(
             len(self.classes),
-            tuple(table.get(raw, ILLEGAL) for raw in range(256)),
-            tuple(unpack(by_label[label]) for label in labels),
-            void,
+            lut,
+            tuple(unpack(class_colours[label]) for label in sorted(class_colours)),
+            tuple(unpack(raw) for raw in void_colours),
             grey_as_numbers=self.grey_as_numbers,
             alpha=self.alpha,
         )
@@ -123,7 +133,9 @@ def encoding_of_reader(
     """The encoding of a format whose reader and classes are known."""
     values = [(raw, label) for raw, label in enumerate(reader.lut) if label != ILLEGAL]
     colours = {pack_colour(colour): VOID for colour in reader.void_colours}
-    colours |= {pack_colour(colour): label for label, colour in enumerate(reader.colours)}
+    # Classes last: a colour that is both a class's and void's is the class's.
+    for label, colour in enumerate(reader.colours):
+        colours[pack_colour(colour)] = label
     return MaskEncoding(
         "ids",
         kind,
@@ -140,10 +152,28 @@ def matte_encoding(reader: MatteReader, classes: Classes) -> MaskEncoding:
     """The encoding of alpha mattes."""
     values = tuple((alpha, int(alpha >= reader.threshold)) for alpha in range(256))
     evidence = "0 is background, 255 is person"
-    return MaskEncoding("matte", "alpha mattes", evidence, classes, values)
+    return MaskEncoding(
+        "matte",
+        "alpha mattes",
+        evidence,
+        classes,
+        values,
+    )
 
 
-def drawn_encoding(classes: Classes, *, kind: str, evidence: str) -> MaskEncoding:
+def drawn_encoding(
+    classes: Classes,
+    *,
+    kind: str,
+    evidence: str,
+) -> MaskEncoding:
     """The encoding of labels that are drawn from annotations."""
-    values = (*((label, label) for label in range(len(classes))), (VOID, VOID))
-    return MaskEncoding("drawn", kind, evidence, classes, values)
+    ids = [(label, label) for label in range(len(classes))]
+    values = (*ids, (VOID, VOID))
+    return MaskEncoding(
+        "drawn",
+        kind,
+        evidence,
+        classes,
+        values,
+    )

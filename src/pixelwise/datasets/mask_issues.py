@@ -2,12 +2,12 @@
 show no way to read them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pixelwise.classes import MAX_CLASSES, VOID
 from pixelwise.datasets.class_files import DeclaredClasses
-from pixelwise.datasets.find_encoding import MAX_GUESSED
+from pixelwise.datasets.guess_values import MAX_GUESSED
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
 from pixelwise.datasets.mask_reader import unpack
@@ -30,7 +30,7 @@ _VARIANTS = {
 
 
 def check_masks(
-    pairs: Sequence[PairStats], encoding: MaskEncoding, declared: DeclaredClasses, root: Path
+    pairs: Sequence[PairStats], encoding: MaskEncoding, declared: DeclaredClasses
 ) -> None:
     """Raise DataError for masks of which a training would learn wrong classes, or none.
 
@@ -38,33 +38,38 @@ def check_masks(
     read.
     """
     if declared.source:
-        _check_declared(pairs, encoding, declared)
+        _check_declared(pairs, declared)
         if declared.colours or encoding.form != "colours":
             return
     _check_colours(pairs, encoding, declared)
     _check_values(pairs, encoding)
     for stats in pairs:
-        issue = _odd_mask(stats, encoding)
+        # One stray pixel is enough: as a class of its own it would cost a channel and a score.
+        issue = _find_odd(stats, encoding)
         if issue:
             raise DataError.of_file(issue.file, issue.text, _REPAIR)
 
 
 def variant_issue(stats: PairStats, variant: str) -> Issue:
     """A mask that is written in another way than the others."""
-    return _issue(stats, "encodings-mixed", _VARIANTS[variant])
+    return stats.mask_issue("encodings-mixed", _VARIANTS[variant])
 
 
-def stray_issue(stats: PairStats, encoding: MaskEncoding, source: MaskSource) -> Issue | None:
+def stray_issue(
+    stats: PairStats,
+    encoding: MaskEncoding,
+    source: MaskSource,
+) -> Issue | None:
     """The first pixel of a mask whose value has no meaning; the mask is read once more."""
     mask = stats.mask
     if mask is None or (encoding.form == "matte" and mask.coloured):
-        return _issue(stats, "encodings-mixed", "a matte in colours; it must be grey")
+        return stats.mask_issue("encodings-mixed", "a matte in colours; it must be grey")
     try:
         _, strays = read_nearest(stats.pair, mask, encoding, source)
     except DataError as error:
-        return _issue(stats, "mask-unreadable", error.reason)
+        return stats.mask_issue("mask-unreadable", error.reason)
     except (PixelwiseError, OSError) as error:
-        return _issue(stats, "mask-unreadable", str(error))
+        return stats.mask_issue("mask-unreadable", str(error))
     return None if strays is None else _describe_strays(stats, mask, encoding, strays)
 
 
@@ -72,20 +77,29 @@ def _describe_strays(
     stats: PairStats, mask: MaskStats, encoding: MaskEncoding, strays: Strays
 ) -> Issue:
     if mask.coloured and not encoding.colours:
-        if encoding.form == "colours":
-            text = f"{mask.distinct} colours, none of which fills an area"
-            return _issue(stats, "colour-stray", text, strays.first, strays.pixels)
-        type = "mask-lossy" if is_lossy(mask) else "encodings-mixed"
-        text = "in colours, where the other masks hold numbers"
-        return _issue(stats, type, text, strays.first)
-    values = f"{strays.distinct} values, the first" if strays.distinct > 1 else "value"
+        return _describe_colours(stats, mask, encoding, strays)
     row, column = strays.first
+    what = "value"
+    if strays.distinct > 1:
+        what = f"{strays.distinct} values, the first"
     text = (
-        f"{strays.pixels} pixels of {values} {strays.value} at row {row}, column {column}; "
+        f"{strays.pixels} pixels of {what} {strays.value} at row {row}, column {column}; "
         f"the nearest legal is {strays.nearest}"
     )
     type = _stray_type(mask, encoding, strays)
-    return _issue(stats, type, text, strays.first, strays.pixels)
+    return stats.mask_issue(type, text, position=strays.first, count=strays.pixels)
+
+
+def _describe_colours(
+    stats: PairStats, mask: MaskStats, encoding: MaskEncoding, strays: Strays
+) -> Issue:
+    """Colours where no colour has a meaning."""
+    if encoding.form == "colours":
+        text = f"{mask.distinct} colours, none of which fills an area"
+        return stats.mask_issue("colour-stray", text, position=strays.first, count=strays.pixels)
+    type = "mask-lossy" if is_lossy(mask) else "encodings-mixed"
+    text = "in colours, where the other masks hold numbers"
+    return stats.mask_issue(type, text, position=strays.first)
 
 
 def _stray_type(mask: MaskStats, encoding: MaskEncoding, strays: Strays) -> str:
@@ -95,48 +109,32 @@ def _stray_type(mask: MaskStats, encoding: MaskEncoding, strays: Strays) -> str:
     return "value-doubtful" if doubtful else strays.type
 
 
-def _issue(
-    stats: PairStats,
-    type: str,
-    text: str,
-    position: tuple[int, int] | None = None,
-    count: int = 1,
-) -> Issue:
-    pair = stats.pair
-    return Issue(type, pair.mask, text, position, count, image=pair.image, mask=pair.mask)
-
-
-def _odd_mask(stats: PairStats, encoding: MaskEncoding) -> Issue | None:
+def _find_odd(stats: PairStats, encoding: MaskEncoding) -> Issue | None:
     """Why a mask cannot be read as the others."""
     if stats.mask is None:
         return None
     mask = encoding.interpret(stats.mask)
-    variant = find_variant(mask, encoding)
     if encoding.all_legal(mask):
         return None
+    variant = find_variant(mask, encoding)
     if variant:
         return variant_issue(stats, variant)
     return stray_issue(stats, encoding, MaskSource())
 
 
-def _check_declared(
-    pairs: Sequence[PairStats], encoding: MaskEncoding, declared: DeclaredClasses
-) -> None:
+def _check_declared(pairs: Sequence[PairStats], declared: DeclaredClasses) -> None:
     source = declared.source
-    lacking = len(declared.classes) - len(declared.colours)
+    count = len(declared.classes)
+    lacking = count - len(declared.colours)
     if declared.colours and lacking:
-        raise DataError(
-            f"{source}: {lacking} of {len(declared.classes)} classes lack a colour; give all or "
-            "none"
-        )
-    values = _values(pairs)
-    if values == {0, VOID} and len(declared.classes) == 1:
+        raise DataError(f"{source}: {lacking} of {count} classes lack a colour; give all or none")
+    if count == 1 and _list_values(pairs) == {0, VOID}:
         raise DataError(
             f"{source}: names 1 class, but the masks hold 0 and 255; name both, the one of 0 first"
         )
-    if len(declared.classes) < 2:
+    if count < 2:
         raise DataError(
-            f"{source}: names {len(declared.classes)} class; two at least are needed: write one "
+            f"{source}: names {count} class; two at least are needed: write one "
             "name a line, in order of the values"
         )
 
@@ -144,62 +142,85 @@ def _check_declared(
 def _check_colours(
     pairs: Sequence[PairStats], encoding: MaskEncoding, declared: DeclaredClasses
 ) -> None:
-    masks = [(stats.pair.mask, stats.mask) for stats in pairs if stats.mask]
-    coloured = [path for path, mask in masks if mask.coloured]
-    if not coloured:
+    coloured = _first_mask(pairs, lambda mask: mask.coloured)
+    if coloured is None:
         return
-    colours = sorted(
-        {
-            value if mask.coloured else value * _GREY
-            for _, mask in masks
-            if mask.rgb
-            for value in mask.values.tolist()
-        }
-    )
-    names = [str(unpack(colour)) for colour in colours]
+    colours = _list_colours(pairs)
     if len(colours) > MAX_GUESSED and encoding.form == "colours":
         raise DataError(
-            f"{coloured[0]}: the masks hold {len(colours)} different colours, too many for "
+            f"{coloured}: the masks hold {len(colours)} different colours, too many for "
             "classes; masks saved as JPEG or resized smoothly look so: save them again as PNG, or "
             "list the true colours in classes.csv (name,r,g,b)"
         )
     if declared.source:
+        names = first(str(unpack(colour)) for colour in sorted(colours))
         raise DataError(
-            f"{declared.source}: gives no colours, but the masks are in colours ({first(names)}); "
+            f"{declared.source}: gives no colours, but the masks are in colours ({names}); "
             "list them in classes.csv, one class a line: name,r,g,b"
         )
-    numbers = [path for path, mask in masks if not mask.rgb]
+    numbers = _first_mask(pairs, lambda mask: not mask.rgb)
     if numbers:
         raise DataError(
-            f"{coloured[0]} is in colours and {numbers[0]} holds numbers; save all masks alike, "
+            f"{coloured} is in colours and {numbers} holds numbers; save all masks alike, "
             "or list the classes in classes.csv (name,r,g,b)"
         )
+
+
+def _first_mask(pairs: Sequence[PairStats], matches: Callable[[MaskStats], bool]) -> Path | None:
+    """The path of the first mask that `matches`."""
+    for stats in pairs:
+        if stats.mask and matches(stats.mask):
+            return stats.pair.mask
+    return None
+
+
+def _list_colours(pairs: Sequence[PairStats]) -> set[int]:
+    """The packed colours of all RGB masks, grey ones among them."""
+    colours: set[int] = set()
+    for stats in pairs:
+        mask = stats.mask
+        if mask and mask.rgb:
+            # A mask that is grey everywhere was measured by its levels.
+            factor = 1 if mask.coloured else _GREY
+            colours.update(value * factor for value in mask.values.tolist())
+    return colours
 
 
 def _check_values(pairs: Sequence[PairStats], encoding: MaskEncoding) -> None:
     """Masks of numbers that are no class ids as a whole."""
     if encoding.form != "ids":
         return
-    masks = [(stats.pair.mask, encoding.interpret(stats.mask)) for stats in pairs if stats.mask]
-    values = _values(pairs, encoding)
+    masks = [stats for stats in pairs if stats.mask]
+    values = _list_values(pairs, encoding)
     ids = sorted(values - {VOID})
     if len(ids) < 2:
         listed = first(map(str, sorted(values)))
         raise DataError(f"all {len(masks)} masks hold only {listed}; {_NAME_THEM}")
-    strange = values - {raw for raw, _ in encoding.values}
-    no_palette = not any(mask.palette for _, mask in masks)
-    sparse = no_palette and ids[-1] >= MAX_GUESSED
-    hopeless = len(strange) >= MANY_STRAYS or len(encoding.classes) < 2
-    if (sparse and hopeless) or (ids[-1] >= MAX_CLASSES and (strange or hopeless)):
+    if _are_hardly_ids(masks, values, encoding):
         raise DataError(
-            f"{masks[0][0]}: the masks hold {len(values)} different values up to {max(values)}, "
-            "which are hardly class ids; a soft mask (an alpha matte, which belongs in a file "
-            "called NAME_matte.png), one saved as JPEG or resized smoothly looks so: save it "
-            f"again as PNG, or {_NAME_THEM}"
+            f"{masks[0].pair.mask}: the masks hold {len(values)} different values up to "
+            f"{max(values)}, which are hardly class ids; a soft mask (an alpha matte, which "
+            "belongs in a file called NAME_matte.png), one saved as JPEG or resized smoothly "
+            f"looks so: save it again as PNG, or {_NAME_THEM}"
         )
 
 
-def _values(pairs: Sequence[PairStats], encoding: MaskEncoding | None = None) -> set[int]:
+def _are_hardly_ids(
+    masks: Sequence[PairStats],
+    values: set[int],
+    encoding: MaskEncoding,
+) -> bool:
+    """Whether values are too high and too many for ids: with a palette, high ones may be meant."""
+    highest = max(values - {VOID})
+    strange = values - {raw for raw, _ in encoding.values}
+    hopeless = len(strange) >= MANY_STRAYS or len(encoding.classes) < 2
+    if highest >= MAX_CLASSES and (strange or hopeless):
+        return True
+    with_palette = any(stats.mask and stats.mask.palette for stats in masks)
+    return hopeless and highest >= MAX_GUESSED and not with_palette
+
+
+def _list_values(pairs: Sequence[PairStats], encoding: MaskEncoding | None = None) -> set[int]:
     values: set[int] = set()
     for stats in pairs:
         if stats.mask:

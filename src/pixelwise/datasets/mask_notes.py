@@ -15,16 +15,17 @@ def describe_masks(
     """What the classes file says, and what the masks hold."""
     lines = []
     if declared.source:
-        lines.append(f"{declared.source.name}: {len(declared.classes)} classes")
-        lines += [f"'{entry.name}' in {declared.source.name} is void" for entry in declared.void]
+        file = declared.source.name
+        lines.append(f"{file}: {len(declared.classes)} classes")
+        lines += [f"'{entry.name}' in {file} is void" for entry in declared.void]
     widened = sum(mask.widened for mask in masks)
     if widened:
         lines.append(f"masks: 8 bits saved as 16 in {widened} files, read as 8 bits again")
-    drawn = sum(mask.in_alpha for mask in masks)
-    if drawn:
-        lines.append(f"masks: drawn in the alpha channel of {drawn} files, which is read")
-    shown = [encoding.interpret(mask) for mask in masks]
-    lines.append(f"masks: {_describe_values(shown, encoding)}")
+    in_alpha = sum(mask.in_alpha for mask in masks)
+    if in_alpha:
+        lines.append(f"masks: drawn in the alpha channel of {in_alpha} files, which is read")
+    interpreted = [encoding.interpret(mask) for mask in masks]
+    lines.append(f"masks: {_describe_values(interpreted, encoding)}")
     return tuple(lines)
 
 
@@ -34,19 +35,38 @@ def _describe_values(masks: Sequence[MaskStats], encoding: MaskEncoding) -> str:
         palette = first(map(str, encoding.classes.palette))
         count = len(encoding.classes)
         return f"{count} colours {files}, numbered by red, green, blue: {palette}"
-    if any(mask.coloured for mask in masks):
-        colours = {value for mask in masks if mask.coloured for value in mask.values.tolist()}
+    coloured = [mask for mask in masks if mask.coloured]
+    if coloured:
+        colours = _list_values(coloured)
         return f"in the colours of the classes file, {len(colours)} colours {files}"
     kind = "palette" if any(mask.palette for mask in masks) else "grey"
-    values = {value for mask in masks for value in mask.values.tolist()}
     if encoding.form == "binary":
         return f"{kind}, only 0 and 255 {files}: 0 is the first class, 255 the second, none is void"
     if encoding.form == "pair":
         low, high = (raw for raw, _ in encoding.values)
         return f"{kind}, only {low} and {high} {files}: both are classes, none is void"
+    return f"{kind}, {_describe_ids(_list_values(masks), files, len(encoding.classes))}"
+
+
+def _describe_ids(
+    values: set[int],
+    files: str,
+    classes: int,
+) -> str:
     ids = sorted(values - {VOID})
-    ends = f"{ids[0]} to {ids[-1]}" if ids else "none"
-    void = " and 255, which is void," if VOID in values else ""
-    absent = [str(raw) for raw in range(len(encoding.classes)) if raw not in values]
-    lack = f" (absent: {first(absent)})" if absent else ""
-    return f"{kind}, class ids {ends}{void} {files}{lack}"
+    text = f"class ids {ids[0]} to {ids[-1]}" if ids else "class ids none"
+    if VOID in values:
+        text += " and 255, which is void,"
+    text += f" {files}"
+    # Ids that no mask has are often the sign of a classes file of another set.
+    absent = [str(raw) for raw in range(classes) if raw not in values]
+    if absent:
+        text += f" (absent: {first(absent)})"
+    return text
+
+
+def _list_values(masks: Sequence[MaskStats]) -> set[int]:
+    values: set[int] = set()
+    for mask in masks:
+        values.update(mask.values.tolist())
+    return values

@@ -21,10 +21,13 @@ Raw = NDArray[Any]
 
 ILLEGAL = -1
 
+# Values or colours that an error lists: a message is read, not searched.
 _MAX_SHOWN = 12
+# A grey level times this is its packed colour.
 _GREY = 0x010101
 # 255 * 257 is 65535: programs that save 8 bits as 16 multiply with that.
 _WIDENED = 257
+# Pillow's small letter means colours that are multiplied with their alpha.
 _ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
 
 
@@ -52,13 +55,19 @@ class RawMask:
     alpha: int | None = None
     widened: bool = False
 
-    def read_as(self, *, alpha: bool, grey_as_numbers: bool) -> tuple[Raw, bool]:
+    def read_as(
+        self,
+        *,
+        alpha: bool,
+        grey_as_numbers: bool,
+    ) -> tuple[Raw, bool]:
         """(values, whether they are packed colours) where a set's masks are drawn in alpha, or
         hold colours of which some are greys.
         """
         if alpha and self.alpha is not None:
             return np.full(self.values.shape, self.alpha, np.uint8), False
-        if self.rgb and not self.coloured and not grey_as_numbers:
+        grey_rgb = self.rgb and not self.coloured
+        if grey_rgb and not grey_as_numbers:
             return self.values.astype(np.int64) * _GREY, True
         return self.values, self.coloured
 
@@ -89,22 +98,34 @@ class LabelReader:
         """Labels (H, W) uint8, EXIF orientation applied. Raises LabelError for illegal values, else
         ImageError.
         """
-        grey_as_numbers = self.grey_as_numbers or not self.colours
-        raw, coloured = read_raw(path).read_as(alpha=self.alpha, grey_as_numbers=grey_as_numbers)
+        mask = read_raw(path)
+        raw, coloured = mask.read_as(
+            alpha=self.alpha, grey_as_numbers=self.grey_as_numbers or not self.colours
+        )
         if coloured and not self.colours:
             raise _colour_error(path, raw)
+        if not coloured:
+            labels = _look_up(raw, self.lut)
+            if labels is not None:
+                return labels
         if coloured:
             values, ids = _colour_table(self.colours, self.void_colours)
         else:
             values, ids = _index_table(self.lut)
-            labels = _look_up(raw, self.lut)
-            if labels is not None:
-                return labels
-        place = np.minimum(np.searchsorted(values, raw), len(values) - 1)  # (H, W)
-        wrong = values[place] != raw
+        # searchsorted finds where a value would stand; an illegal one may stand behind the last.
+        positions = np.minimum(np.searchsorted(values, raw), len(values) - 1)  # (H, W)
+        wrong = values[positions] != raw
         if wrong.any():
-            raise _label_error(path, raw, wrong, coloured, values[ids != VOID], values[ids == VOID])
-        return ids[place]
+            void = ids == VOID
+            raise _label_error(
+                path,
+                raw,
+                wrong,
+                coloured,
+                values[~void],
+                values[void],
+            )
+        return ids[positions]
 
 
 @dataclass(frozen=True)
@@ -127,12 +148,8 @@ class MatteReader:
         """
         mask = read_matte(path)
         if mask.coloured:
-            packed = mask.values
-            row, column = np.argwhere(packed != (packed & 255) * _GREY)[0]
-            reason = (
-                f"a matte must be grey, but is {unpack(int(packed[row, column]))} at row {row}, "
-                f"column {column}"
-            )
+            row, column, colour = _first_colour(mask.values)
+            reason = f"a matte must be grey, but is {colour} at row {row}, column {column}"
             advice = "save it as 8-bit grey, 0 outside and 255 inside"
             raise ImageError.of_file(path, reason, advice)
         return (mask.values >= self.threshold).astype(np.uint8)
@@ -142,7 +159,15 @@ def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
     """The lut of masks that hold class ids: 0..C-1 as they are, `void` values as void, all else
     illegal.
     """
-    return tuple(VOID if raw in void else raw if raw < classes else ILLEGAL for raw in range(256))
+    lut = []
+    for raw in range(256):
+        if raw in void:
+            lut.append(VOID)
+        elif raw < classes:
+            lut.append(raw)
+        else:
+            lut.append(ILLEGAL)
+    return tuple(lut)
 
 
 def read_raw(path: Path) -> RawMask:
@@ -163,17 +188,28 @@ def read_raw(path: Path) -> RawMask:
     if widened:
         raw = raw >> 8
     alpha = _alpha(upright)
-    in_alpha = False
-    flat_alpha = None
-    if alpha is not None and bool((raw == raw.flat[0]).all()):
-        in_alpha = bool(alpha.min() < alpha.max())
-        if in_alpha:
-            raw = alpha
-            rgb = False
-            coloured = False
-        else:
-            flat_alpha = int(alpha.flat[0])
-    return RawMask(image, _narrow(raw, coloured), coloured, rgb, in_alpha, flat_alpha, widened)
+    # Labels in alpha lie below one colour everywhere; alpha beside several colours is only how
+    # opaque they are.
+    if alpha is None or not _is_uniform(raw):
+        return RawMask(
+            image,
+            _narrow(raw, coloured),
+            coloured,
+            rgb,
+            widened=widened,
+        )
+    if not _is_uniform(alpha):
+        return RawMask(
+            image,
+            alpha,
+            coloured=False,
+            in_alpha=True,
+            widened=widened,
+        )
+    # One colour and one alpha: the set's other masks say which of the two counts.
+    return RawMask(
+        image, _narrow(raw, coloured), coloured, rgb, alpha=int(alpha.flat[0]), widened=widened
+    )
 
 
 def read_matte(path: Path) -> RawMask:
@@ -186,12 +222,13 @@ def read_matte(path: Path) -> RawMask:
         advice = "save it as 8-bit grey, 0 outside and 255 inside"
         raise ImageError.of_file(path, f"a matte of mode {image.mode}", advice)
     if image.mode.startswith("I;16"):
-        return RawMask(image, (np.asarray(upright) >> 8).astype(np.uint8), coloured=False)
+        upper = np.asarray(upright) >> 8
+        return RawMask(image, upper.astype(np.uint8), coloured=False)
     alpha = _alpha(upright) if upright.mode != "PA" else None
-    packed, coloured = _colours(upright)
+    raw, coloured = _colours(upright)
     if alpha is not None and (coloured or alpha.min() < 255):
         return RawMask(image, alpha, coloured=False)
-    return RawMask(image, _narrow(packed, coloured), coloured, rgb=upright.mode == "RGB")
+    return RawMask(image, _narrow(raw, coloured), coloured, rgb=upright.mode == "RGB")
 
 
 def pack(colours: Array) -> Values:
@@ -215,6 +252,7 @@ def _numbers(image: Image.Image, path: Path) -> Raw | None:
     if image.mode == "F":
         reason = "holds floating point numbers (mode F)"
         raise ImageError.of_file(path, reason, "save class ids as 8-bit grey or palette PNG")
+    # A palette's index is the class, never its colour: two classes may have one colour.
     if image.mode in ("1", "L", "P"):
         return np.asarray(image).astype(np.uint8, copy=False)
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -228,25 +266,35 @@ def _colours(image: Image.Image) -> tuple[Raw, bool]:
     """Packed colours and True, or grey levels and False where red, green and blue are alike."""
     rgb = np.asarray(image.convert("RGB"))
     red = rgb[..., 0]
-    if np.array_equal(red, rgb[..., 1]) and np.array_equal(red, rgb[..., 2]):
+    green = rgb[..., 1]
+    blue = rgb[..., 2]
+    if np.array_equal(red, green) and np.array_equal(red, blue):
         return np.ascontiguousarray(red), False
     return pack(rgb), True
 
 
 def _is_widened(raw: Raw) -> bool:
+    # A mask of 0 alone is no evidence, and its own values are right.
     return int(raw.max()) > 255 and not (raw % _WIDENED).any()
+
+
+def _is_uniform(raw: Raw) -> bool:
+    return bool((raw == raw.flat[0]).all())
 
 
 def _alpha(image: Image.Image) -> Array | None:
     """(H, W) the alpha channel."""
     if image.mode not in _ALPHA_MODES:
         return None
-    return np.asarray(image.getchannel("A" if "A" in image.getbands() else "a"))
+    band = "A" if "A" in image.getbands() else "a"
+    return np.asarray(image.getchannel(band))
 
 
 def _narrow(raw: Raw, coloured: bool) -> Raw:
     """As uint8 where it fits, which is several times as quick to count."""
-    fits = not coloured and raw.dtype != np.uint8 and raw.min() >= 0 and raw.max() < 256
+    if coloured or raw.dtype == np.uint8:
+        return raw
+    fits = raw.min() >= 0 and raw.max() < 256
     return raw.astype(np.uint8) if fits else raw
 
 
@@ -255,7 +303,9 @@ def _look_up(raw: Raw, lut: tuple[int, ...]) -> Array | None:
     if raw.dtype != np.uint8:
         return None
     labels = _lut_array(lut)[raw]
-    return None if (labels < 0).any() else labels.astype(np.uint8)
+    if (labels < 0).any():
+        return None
+    return labels.astype(np.uint8)
 
 
 @lru_cache(maxsize=16)
@@ -267,7 +317,8 @@ def _lut_array(lut: tuple[int, ...]) -> NDArray[np.int16]:
 def _index_table(lut: tuple[int, ...]) -> tuple[Values, Array]:
     """The legal raw values, sorted, and the label of each."""
     legal = [raw for raw in range(256) if lut[raw] != ILLEGAL]
-    return np.array(legal, np.int64), np.array([lut[raw] for raw in legal], np.uint8)
+    labels = [lut[raw] for raw in legal]
+    return np.array(legal, np.int64), np.array(labels, np.uint8)
 
 
 @lru_cache(maxsize=16)
@@ -275,16 +326,25 @@ def _colour_table(colours: tuple[Colour, ...], void: tuple[Colour, ...]) -> tupl
     """The legal packed colours, sorted, and the label of each; a class's colour goes before
     void's.
     """
-    known = {pack_colour(colour): VOID for colour in void}
-    known.update({pack_colour(colour): label for label, colour in enumerate(colours)})
-    legal = sorted(known)
-    return np.array(legal, np.int64), np.array([known[packed] for packed in legal], np.uint8)
+    label_of = {pack_colour(colour): VOID for colour in void}
+    for label, colour in enumerate(colours):
+        label_of[pack_colour(colour)] = label
+    legal = sorted(label_of)
+    labels = [label_of[packed] for packed in legal]
+    return np.array(legal, np.int64), np.array(labels, np.uint8)
 
 
-def _colour_error(path: Path, raw: Values) -> LabelError:
-    row, column = np.argwhere(raw != (raw & 255) * _GREY)[0]
+def _first_colour(packed: Raw) -> tuple[int, int, Colour]:
+    """(row, column, colour) of the first pixel that is not grey."""
+    grey = packed == (packed & 255) * _GREY
+    row, column = np.argwhere(~grey)[0]
+    return int(row), int(column), unpack(int(packed[row, column]))
+
+
+def _colour_error(path: Path, raw: Raw) -> LabelError:
+    row, column, colour = _first_colour(raw)
     reason = (
-        f"is in colours, the first {unpack(int(raw[row, column]))} at row {row}, column {column}, "
+        f"is in colours, the first {colour} at row {row}, column {column}, "
         "but no colours of classes are known"
     )
     advice = "save class ids, or list the colours in classes.csv (name,r,g,b)"
@@ -292,31 +352,48 @@ def _colour_error(path: Path, raw: Values) -> LabelError:
 
 
 def _label_error(
-    path: Path, raw: Values, wrong: NDArray[np.bool_], coloured: bool, legal: Values, void: Values
+    path: Path,
+    raw: Raw,
+    wrong: NDArray[np.bool_],
+    coloured: bool,
+    legal: Values,
+    void: Values,
 ) -> LabelError:
+    """The error that names the first wrong pixel, and what is allowed."""
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
     value = int(raw[row, column])
-    what = f"colour {unpack(value)}" if coloured else f"value {value}"
     pixels = int((raw == value).sum())
-    others = len(np.unique(raw[wrong])) - 1
-    allowed = _name_colours(legal) if coloured else _name_ranges(legal)
-    if len(void):
-        allowed += f", and for void {_name_colours(void) if coloured else _name_ranges(void)}"
+    wrong_values = len(np.unique(raw[wrong]))
+    what = f"colour {unpack(value)}" if coloured else f"value {value}"
+    plural = "s" if pixels > 1 else ""
     reason = (
-        f"{what} in {pixels} pixel{'s' * (pixels > 1)}, the first at row {row}, "
-        f"column {column}, is no class" + (f" (one of {others + 1} wrong values)" if others else "")
+        f"{what} in {pixels} pixel{plural}, the first at row {row}, column {column}, is no class"
     )
+    if wrong_values > 1:
+        reason += f" (one of {wrong_values} wrong values)"
+    name_values = _name_colours if coloured else _name_ranges
+    allowed = name_values(legal)
+    if len(void):
+        allowed += f", and for void {name_values(void)}"
     advice = f"allowed are {allowed}; correct the mask or declare the class"
     return LabelError(f"{path}: {reason}; {advice}", reason=reason)
 
 
 def _name_colours(packed: Values) -> str:
-    more = f" and {len(packed) - _MAX_SHOWN} more" if len(packed) > _MAX_SHOWN else ""
-    return ", ".join(str(unpack(int(colour))) for colour in packed[:_MAX_SHOWN]) + more
+    names = [str(unpack(int(colour))) for colour in packed[:_MAX_SHOWN]]
+    text = ", ".join(names)
+    if len(packed) > _MAX_SHOWN:
+        text += f" and {len(packed) - _MAX_SHOWN} more"
+    return text
 
 
 def _name_ranges(values: Values) -> str:
     """1, 2, 3, 7 as '1 to 3, 7'."""
     breaks = np.flatnonzero(np.diff(values) > 1) + 1
-    runs = [run for run in np.split(values, breaks) if len(run)]
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    ranges = []
+    for run in np.split(values, breaks):
+        if len(run) == 1:
+            ranges.append(str(run[0]))
+        elif len(run):
+            ranges.append(f"{run[0]} to {run[-1]}")
+    return ", ".join(ranges)

@@ -1,5 +1,6 @@
-"""Decoding an image and its mask once, and measuring what is kept of them."""
+"""Decoding an image and its mask once, and measuring what is stored of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,19 +29,28 @@ from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, apply_orientation, check_readable, open_image
 
+# Values of a mask that are stored, the most frequent: a photograph in the place of a mask has
+# thousands, and would cost as much memory as its pixels.
 MAX_VALUES = 256
-"""Values of a mask that are kept, the most frequent."""
 
+# Formats whose files may hold several pictures; of the others, opening a file twice is spared.
 _MULTI_FRAME = frozenset({"GIF", "TIFF", "WEBP"})
 _ORIENTATION_TAG = 0x0112
 # Of a picture's height and width, how much counts as its rim: a twelfth on each side.
 _RIM_PART = 12
 # Tones are counted in a sample of about this many rows and columns.
 _TONE_SAMPLE = 64
+# Alpha from which a pixel of a matte counts when borders are compared with edges.
+_HALF = 128
 
 
 def measure_pair(
-    depth: Depth, source: MaskSource, split: str, pair: Pair, *, known: PairStats | None = None
+    depth: Depth,
+    source: MaskSource,
+    split: str,
+    pair: Pair,
+    *,
+    known: PairStats | None = None,
 ) -> PairStats:
     """Decode a pair. What cannot be read is named, never raised; a mask that is `known` is not
     decoded unless its borders are needed.
@@ -61,27 +71,28 @@ def measure_pair(
             mask, raw = measure_mask(pair.mask, source, full=full)
         except (DataError, OSError) as error:
             problems.append(_problem("mask-unreadable", pair.mask, error))
-    agreement = None
-    if image and mask and raw is not None and strength is not None:
-        agreement = _fit(strength, raw, image.file.size)
-    return PairStats(split, pair, image, mask, tuple(problems), agreement)
+    fit = None
+    if image and raw is not None and strength is not None:
+        fit = _fit(strength, raw, image.file.size)
+    return PairStats(
+        split,
+        pair,
+        image,
+        mask,
+        tuple(problems),
+        fit,
+    )
 
 
-def measure_mask(path: Path, source: MaskSource, *, full: bool) -> tuple[MaskStats, Raw]:
+def measure_mask(
+    path: Path,
+    source: MaskSource,
+    *,
+    full: bool,
+) -> tuple[MaskStats, Raw]:
     """The statistics of a mask and (H, W) values whose borders are those of its classes."""
     if source.draw:
-        rasterized = read_rasterized(source.draw, path)
-        labels = rasterized.labels
-        size = (labels.shape[0], labels.shape[1])
-        content = hash_content(labels) if full else b""
-        file = FileStats(size, size, 1, "L", "", 1, content)
-        stats = replace(
-            _mask_stats(file, labels, coloured=False, full=full),
-            overlaps=rasterized.overlapped,
-            clipped=rasterized.clipped,
-            blank=rasterized.blank,
-        )
-        return stats, labels
+        return _measure_rasterized(source.draw, path, full=full)
     mask = read_matte(path) if source.matte else read_raw(path)
     raw = mask.values
     content = hash_content(raw) if full else b""
@@ -94,10 +105,42 @@ def measure_mask(path: Path, source: MaskSource, *, full: bool) -> tuple[MaskSta
         alpha=mask.alpha,
         widened=mask.widened,
     )
-    return stats, raw >= 128 if source.matte else raw
+    return stats, raw >= _HALF if source.matte else raw
 
 
-def _fit(strength: NDArray[np.float32], raw: Raw, size: Size) -> Fit | None:
+def _measure_rasterized(
+    draw: Callable[[Path], Array],
+    path: Path,
+    *,
+    full: bool,
+) -> tuple[MaskStats, Raw]:
+    """Labels that are drawn from annotations, as if they stood in a grey picture."""
+    rasterized = read_rasterized(draw, path)
+    labels = rasterized.labels
+    size = (labels.shape[0], labels.shape[1])
+    content = hash_content(labels) if full else b""
+    file = FileStats(
+        size,
+        size,
+        orientation=1,
+        mode="L",
+        format="",
+        content=content,
+    )
+    stats = replace(
+        _mask_stats(file, labels, coloured=False, full=full),
+        overlaps=rasterized.overlapped,
+        clipped=rasterized.clipped,
+        blank=rasterized.blank,
+    )
+    return stats, labels
+
+
+def _fit(
+    strength: NDArray[np.float32],
+    raw: Raw,
+    size: Size,
+) -> Fit | None:
     """How the borders of `raw` lie on the edges of an image of `size`; None where sizes differ."""
     if raw.shape != size:
         return None
@@ -113,7 +156,11 @@ def _problem(
 
 
 def _file_stats(
-    image: Image.Image, size: tuple[int, ...], *, frames: int = 1, content: bytes = b""
+    image: Image.Image,
+    size: tuple[int, ...],
+    *,
+    frames: int = 1,
+    content: bytes = b"",
 ) -> FileStats:
     return FileStats(
         size=(size[0], size[1]),
@@ -132,33 +179,56 @@ def _measure_image(path: Path, *, full: bool) -> tuple[ImageStats, NDArray[np.fl
     check_readable(image, path)
     upright = apply_orientation(image)
     if not full:
-        return ImageStats(_file_stats(image, (upright.height, upright.width))), None
+        file = _file_stats(image, (upright.height, upright.width))
+        return ImageStats(file), None
     if upright.mode.startswith("I;16"):
-        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-    colours = upright.mode not in ("1", "L", "LA", "La")
-    pixels: Array = np.asarray(upright.convert("RGB" if colours else "L"))
-    grey = upright.convert("L")
-    low, high = grey.getextrema()
-    step = (max(1, pixels.shape[0] // _TONE_SAMPLE), max(1, pixels.shape[1] // _TONE_SAMPLE))
-    sample = pixels[:: step[0], :: step[1]]
-    print_, thumb = hash_appearance(grey)
+        # Pillow's own conversion of 16 bits cuts at 255 instead of scaling.
+        upper = np.asarray(upright) >> 8
+        upright = Image.fromarray(upper.astype(np.uint8))
     frames = _count_frames(path) if image.format in _MULTI_FRAME else 1
-    stats = ImageStats(
-        file=_file_stats(image, pixels.shape, frames=frames, content=hash_content(pixels)),
+    grey = upright.convert("L")
+    return _image_stats(image, upright, grey, frames), edge_strength(grey)
+
+
+def _image_stats(
+    image: Image.Image,
+    upright: Image.Image,
+    grey: Image.Image,
+    frames: int,
+) -> ImageStats:
+    coloured = upright.mode not in ("1", "L", "LA", "La")
+    pixels: Array = np.asarray(upright.convert("RGB" if coloured else "L"))
+    file = _file_stats(image, pixels.shape, frames=frames, content=hash_content(pixels))
+    sample = _sample(pixels)
+    tones = np.unique(pack(sample) if coloured else sample)
+    low, high = grey.getextrema()
+    print_, thumb = hash_appearance(grey)
+    return ImageStats(
+        file,
         low=int(low),  # type: ignore[arg-type]
         high=int(high),  # type: ignore[arg-type]
-        grey=colours and _is_grey(sample) and _is_grey(pixels),
+        # The sample first: nearly every photograph in colours is known by it.
+        grey=coloured and _is_grey(sample) and _is_grey(pixels),
         transparent=_is_transparent(upright),
-        tones=len(np.unique(pack(sample) if colours else sample)),
+        tones=len(tones),
         print=print_,
         thumb=thumb,
         full=True,
     )
-    return stats, edge_strength(grey)
+
+
+def _sample(pixels: Array) -> Array:
+    height, width = pixels.shape[:2]
+    row_step = max(1, height // _TONE_SAMPLE)
+    column_step = max(1, width // _TONE_SAMPLE)
+    return pixels[::row_step, ::column_step]
 
 
 def _is_transparent(image: Image.Image) -> bool:
-    return "A" in image.getbands() and int(np.asarray(image.getchannel("A")).min()) < 255
+    if "A" not in image.getbands():
+        return False
+    alpha = np.asarray(image.getchannel("A"))
+    return int(alpha.min()) < 255
 
 
 def _count_frames(path: Path) -> int:
@@ -167,16 +237,30 @@ def _count_frames(path: Path) -> int:
 
 
 def _is_grey(pixels: Array) -> bool:
-    return bool(
-        (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
-    )
+    red = pixels[..., 0]
+    green = pixels[..., 1]
+    blue = pixels[..., 2]
+    return bool((red == green).all() and (green == blue).all())
 
 
-def _mask_stats(file: FileStats, raw: Raw, *, coloured: bool, full: bool) -> MaskStats:
+def _mask_stats(
+    file: FileStats,
+    raw: Raw,
+    *,
+    coloured: bool,
+    full: bool,
+) -> MaskStats:
     values, counts, solid = _count_values(raw)
-    kept = np.sort(np.argsort(-counts, kind="stable")[:MAX_VALUES])
-    table = np.stack([values[kept], counts[kept], solid[kept]]).astype(np.int32)
-    stats = MaskStats(file, coloured, table, len(values), full=full)
+    by_count = np.argsort(-counts, kind="stable")
+    frequent = np.sort(by_count[:MAX_VALUES])
+    table = np.stack([values[frequent], counts[frequent], solid[frequent]]).astype(np.int32)
+    stats = MaskStats(
+        file,
+        coloured,
+        table,
+        len(values),
+        full=full,
+    )
     if not full:
         return stats
     between = _share_between(_brightness(raw) if coloured else raw)
@@ -189,26 +273,38 @@ def _count_values(raw: Raw) -> tuple[Values, Values, Values]:
     have it too.
     """
     corner = raw[:-1, :-1]
-    alike = (corner == raw[1:, :-1]) & (corner == raw[:-1, 1:])
+    below = raw[1:, :-1]
+    beside = raw[:-1, 1:]
+    solid = (corner == below) & (corner == beside)
     if raw.dtype == np.uint8:
-        counts = np.bincount(raw.ravel(), minlength=256)
-        solid = np.bincount(corner[alike], minlength=256)
-        values = np.flatnonzero(counts)
-        return values, counts[values], solid[values]
+        # Counting in 256 bins is many times as quick as sorting.
+        pixels = np.bincount(raw.ravel(), minlength=256)
+        solid_pixels = np.bincount(corner[solid], minlength=256)
+        values = np.flatnonzero(pixels)
+        return values, pixels[values], solid_pixels[values]
+    values, positions = _find_values(raw)
+    pixels = np.bincount(positions.ravel(), minlength=len(values))
+    solid_pixels = np.bincount(positions[:-1, :-1][solid], minlength=len(values))
+    return values, pixels, solid_pixels
+
+
+def _find_values(raw: Raw) -> tuple[Values, NDArray[np.intp]]:
+    """The distinct values, sorted, and (H, W) the position of each pixel's among them."""
     flat = raw.ravel()
-    # Runs are long: few values are left to sort.
+    # Runs are long: few values are left to sort. What is put before the first differs from it.
     starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))
-    values, inverse = np.unique(flat[starts], return_inverse=True)
+    values, run_positions = np.unique(flat[starts], return_inverse=True)
     lengths = np.diff(starts, append=len(flat))
-    places = np.repeat(inverse, lengths).reshape(raw.shape)
-    counts = np.bincount(places.ravel(), minlength=len(values))
-    solid = np.bincount(places[:-1, :-1][alike], minlength=len(values))
-    return values, counts, solid
+    positions = np.repeat(run_positions, lengths)
+    return values, positions.reshape(raw.shape)
 
 
 def _brightness(packed: Raw) -> Values:
     wide = np.asarray(packed, np.int64)
-    return np.asarray((wide >> 16) + (wide >> 8 & 255) + (wide & 255), np.int64)
+    red = wide >> 16
+    green = wide >> 8 & 255
+    blue = wide & 255
+    return np.asarray(red + green + blue, np.int64)
 
 
 def _share_between(raw: Raw) -> float:
@@ -220,19 +316,22 @@ def _share_between(raw: Raw) -> float:
     if not total:
         return 0.0
     signs = np.sign(steps).astype(np.int8)
-    return int(np.count_nonzero(signs[:, 1:] * signs[:, :-1] > 0)) / total
+    products = signs[:, 1:] * signs[:, :-1]
+    return int(np.count_nonzero(products > 0)) / total
 
 
 def _rim_and_core(raw: Raw) -> tuple[float, float]:
-    low = int(raw.min())
-    high = int(raw.max())
-    upper = raw > (low + high) / 2
-    down = max(1, raw.shape[0] // _RIM_PART)
-    across = max(1, raw.shape[1] // _RIM_PART)
-    core = upper[down:-down, across:-across]
-    inside = int(core.sum())
-    total = int(upper.sum())
-    return (total - inside) / max(1, upper.size - core.size), inside / max(1, core.size)
+    """The shares of the rim and of the rest that have the upper half of the values."""
+    middle = (int(raw.min()) + int(raw.max())) / 2
+    upper = raw > middle
+    rows = max(1, raw.shape[0] // _RIM_PART)
+    columns = max(1, raw.shape[1] // _RIM_PART)
+    core = upper[rows:-rows, columns:-columns]
+    in_core = int(core.sum())
+    in_rim = int(upper.sum()) - in_core
+    rim_size = upper.size - core.size
+    # Pictures of one or two pixels are all rim.
+    return in_rim / max(1, rim_size), in_core / max(1, core.size)
 
 
 def _palette(image: Image.Image) -> tuple[Colour, ...] | None:
@@ -240,7 +339,12 @@ def _palette(image: Image.Image) -> tuple[Colour, ...] | None:
     return colours_of(bytes(flat)) if flat else None
 
 
+# Cached: thousands of masks share one palette, and hold it once.
 @lru_cache(maxsize=64)
 def colours_of(flat: bytes) -> tuple[Colour, ...]:
     """The colours of a palette; the same palette is kept once."""
-    return tuple((flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat) - 2, 3))
+    colours = []
+    for start in range(0, len(flat) - 2, 3):
+        red, green, blue = flat[start : start + 3]
+        colours.append((red, green, blue))
+    return tuple(colours)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import Colour
 from pixelwise.datasets.edge_alignment import Fit
+from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_reader import Values
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
@@ -72,6 +73,7 @@ class MaskStats:
 
     file: FileStats
     coloured: bool
+    # int32: a set of a million masks holds their tables at once.
     table: NDArray[np.int32]
     distinct: int
     palette: tuple[Colour, ...] | None = None
@@ -123,6 +125,37 @@ class PairStats:
     mask: MaskStats | None
     problems: tuple[Problem, ...] = ()
     fit: Fit | None = None
+
+    def image_issue(self, type: str, text: str) -> Issue:
+        """An issue of the image, which names its mask as well."""
+        pair = self.pair
+        return Issue(
+            type,
+            pair.image,
+            text,
+            image=pair.image,
+            mask=pair.mask,
+        )
+
+    def mask_issue(
+        self,
+        type: str,
+        text: str,
+        *,
+        position: tuple[int, int] | None = None,
+        count: int = 1,
+    ) -> Issue:
+        """An issue of the mask, which names its image as well."""
+        pair = self.pair
+        return Issue(
+            type,
+            pair.mask,
+            text,
+            position,
+            count,
+            image=pair.image,
+            mask=pair.mask,
+        )
 
 
 @dataclass(frozen=True)

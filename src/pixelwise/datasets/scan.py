@@ -1,5 +1,6 @@
 """Reading every pair once before a training, so that nothing breaks an hour into it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
@@ -11,12 +12,13 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.index import encoding_of, mask_source
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.mask_reader import LabelError
-from pixelwise.datasets.pair_stats import FileStats, PairStats, Size
+from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, ImageError
 from pixelwise.progress import Progress
 
+# Files that an error names: a set may have thousands that are broken alike.
 _MAX_SHOWN = 5
 
 
@@ -25,8 +27,8 @@ class SplitStats:
     """What reading a split found.
 
     `pairs` can be used; `broken` are the files left out, with the reason. `pixels` counts the
-    pixels of each class over the kept masks, `void` those that count nowhere, `holding` all that
-    count in the masks that hold the class. `sizes` are (height, width) of the kept images, in
+    pixels of each class over the usable masks, `void` those that count nowhere, `holding` all that
+    count in the masks that hold the class. `sizes` are (height, width) of the usable images, in
     order.
     """
 
@@ -47,22 +49,29 @@ class SplitStats:
         """The same with only the pairs whose images have at least `size` (height, width); counts
         stay those of all.
         """
-        fits = [own[0] >= size[0] and own[1] >= size[1] for own in self.sizes]
+        height, width = size
+        large = [own[0] >= height and own[1] >= width for own in self.sizes]
         return replace(
-            self, pairs=tuple(compress(self.pairs, fits)), sizes=tuple(compress(self.sizes, fits))
+            self,
+            pairs=tuple(compress(self.pairs, large)),
+            sizes=tuple(compress(self.sizes, large)),
         )
+
+
+def _no_counts() -> NDArray[np.int64]:
+    return np.zeros(256, np.int64)
 
 
 @dataclass
 class _Tally:
     """What was counted so far."""
 
-    kept: list[Pair] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     mislabelled: list[LabelError] = field(default_factory=list)
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
-    holding: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    counts: NDArray[np.int64] = field(default_factory=_no_counts)
+    holding: NDArray[np.int64] = field(default_factory=_no_counts)
 
 
 def scan_split(
@@ -77,64 +86,88 @@ def scan_split(
     """
     pairs = dataset.pairs(split)
     encoding = encoding_of(dataset.format, dataset.classes, dataset.read_labels)
-    source = mask_source(dataset.read_labels, dataset.sources)
-    entries = [(split, pair) for pair in pairs]
-    scanned = scan_pairs(dataset.root, entries, source, depth="sizes")
     tally = _Tally()
-    for stats in progress.track(scanned, what=f"checking {split}", total=len(pairs)):
+    for stats in _scan(dataset, split, pairs, progress):
         _count(tally, stats, dataset, encoding)
     _check(split, len(pairs), tally, skip_broken=skip_broken)
     for path, reason in tally.broken:
         progress.log(f"left out: {path}: {reason}")
-    if not tally.kept:
+    if not tally.pairs:
         raise DataError(
             f"{dataset.root}: no pair of {split} can be used ({len(tally.broken)} of "
             f"{len(pairs)} are broken)"
         )
     classes = len(dataset.classes)
     return SplitStats(
-        tuple(tally.kept),
+        tuple(tally.pairs),
         tuple(tally.broken),
-        tuple(tally.counts[:classes].tolist()),
-        tuple(tally.holding[:classes].tolist()),
-        int(tally.counts[VOID]),
-        tuple(tally.sizes),
+        pixels=tuple(tally.counts[:classes].tolist()),
+        holding=tuple(tally.holding[:classes].tolist()),
+        void=int(tally.counts[VOID]),
+        sizes=tuple(tally.sizes),
     )
 
 
-def _count(tally: _Tally, stats: PairStats, dataset: DataSet, encoding: MaskEncoding) -> None:
+def _scan(
+    dataset: DataSet, split: str, pairs: Sequence[Pair], progress: Progress
+) -> Iterator[PairStats]:
+    source = mask_source(dataset.read_labels, dataset.sources)
+    entries = [(split, pair) for pair in pairs]
+    scanned = scan_pairs(dataset.root, entries, source, depth="sizes")
+    return iter(progress.track(scanned, what=f"checking {split}", total=len(pairs)))
+
+
+def _count(
+    tally: _Tally,
+    stats: PairStats,
+    dataset: DataSet,
+    encoding: MaskEncoding,
+) -> None:
     if stats.problems:
-        problem = stats.problems[0]
-        if isinstance(problem.error, LabelError):
-            tally.mislabelled.append(problem.error)
-        else:
-            tally.broken.append((problem.file, problem.reason))
+        _count_problem(tally, stats.problems[0])
         return
     if stats.image is None or stats.mask is None:
         return
-    mask = encoding.interpret(stats.mask)
-    counts = encoding.pixels(mask)
-    if not encoding.all_legal(mask):
-        try:  # which pixel is wrong: the reader says
-            labels = dataset.read_labels(stats.pair.mask)
-        except LabelError as error:
-            tally.mislabelled.append(error)
-            return
-        except ImageError as error:
-            tally.broken.append((stats.pair.mask, error.reason))
-            return
-        counts = np.bincount(labels.ravel(), minlength=256)
-    if stats.image.file.size != mask.file.size:
-        reason = _describe_sizes(stats.pair, stats.image.file, mask.file)
+    try:
+        counts = _count_labels(stats.pair, stats.mask, dataset, encoding)
+    except LabelError as error:
+        tally.mislabelled.append(error)
+        return
+    except ImageError as error:
+        tally.broken.append((stats.pair.mask, error.reason))
+        return
+    image = stats.image.file
+    if image.size != stats.mask.file.size:
+        reason = _describe_sizes(stats.pair, image, stats.mask.file)
         tally.broken.append((stats.pair.image, reason))
         return
-    tally.kept.append(stats.pair)
-    tally.sizes.append(stats.image.file.size)
+    tally.pairs.append(stats.pair)
+    tally.sizes.append(image.size)
     tally.counts += counts
     tally.holding[counts > 0] += counts[:VOID].sum()
 
 
+def _count_problem(tally: _Tally, problem: Problem) -> None:
+    if isinstance(problem.error, LabelError):
+        tally.mislabelled.append(problem.error)
+    else:
+        tally.broken.append((problem.file, problem.reason))
+
+
+def _count_labels(
+    pair: Pair, stats: MaskStats, dataset: DataSet, encoding: MaskEncoding
+) -> NDArray[np.int64]:
+    """(256,) pixels by label. Raises LabelError for a value that is no class."""
+    mask = encoding.interpret(stats)
+    if encoding.all_legal(mask):
+        return encoding.pixels(mask)
+    # The mask is decoded once more: which pixel is wrong was not measured, the reader names it.
+    labels = dataset.read_labels(pair.mask)
+    return np.bincount(labels.ravel(), minlength=256)
+
+
 def _describe_sizes(pair: Pair, image: FileStats, mask: FileStats) -> str:
+    # Orientation is the usual cause, and cannot be seen in most programs: they turn both alike.
     text = (
         f"the image is {_name_size(image.size)} and its mask {pair.mask.name} "
         f"{_name_size(mask.size)} (height x width)"
@@ -153,16 +186,25 @@ def _name_size(size: Size) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _check(split: str, total: int, tally: _Tally, *, skip_broken: bool) -> None:
-    wrong = tally.mislabelled
-    if wrong:
-        more = f" (and {len(wrong) - 1} more masks of {split} hold values that are no class)"
-        raise LabelError(str(wrong[0]) + more * (len(wrong) > 1))
+def _check(
+    split: str,
+    total: int,
+    tally: _Tally,
+    *,
+    skip_broken: bool,
+) -> None:
+    if tally.mislabelled:
+        text = str(tally.mislabelled[0])
+        more = len(tally.mislabelled) - 1
+        if more:
+            text += f" (and {more} more masks of {split} hold values that are no class)"
+        raise LabelError(text)
     broken = tally.broken
     if broken and not skip_broken:
-        named = "; ".join(f"{path}: {reason}" for path, reason in broken[:_MAX_SHOWN])
-        more = f"; and {len(broken) - _MAX_SHOWN} more" if len(broken) > _MAX_SHOWN else ""
+        names = [f"{path}: {reason}" for path, reason in broken[:_MAX_SHOWN]]
+        if len(broken) > _MAX_SHOWN:
+            names.append(f"and {len(broken) - _MAX_SHOWN} more")
         raise DataError(
-            f"{len(broken)} of {total} pairs of {split} cannot be used: {named}{more}; "
+            f"{len(broken)} of {total} pairs of {split} cannot be used: {'; '.join(names)}; "
             "repair or remove them, or leave them out with --skip-broken"
         )

@@ -1,4 +1,4 @@
-"""What a pass over a data set measured, kept in the user's cache folder until a file changes.
+"""What a pass over a data set measured, stored in the user's cache folder until a file changes.
 
 One file for each data set: arrays and JSON in NumPy's npz, read without pickles. A record is found
 by the paths, sizes and times of change of its files, so a changed file is measured again.
@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelwise.classes import Colour
 from pixelwise.datasets.edge_alignment import Fit
@@ -31,11 +32,16 @@ from pixelwise.io.cache import cache_folder
 
 # Counts up when what is measured changes: records of before are then ignored.
 _VERSION = 1
+# Bounds what the caches of all sets take on disk together: 4 GiB.
 _MAX_BYTES = 128 * 1024 * 1024
 _MAX_FILES = 32
 _THUMB_BYTES = 256
+# The values of a row of a file, which stand first in the rows of images and masks.
+_FILE_COLUMNS = 7
 
 Record = tuple[ImageStats | None, MaskStats | None, Fit | None]
+Arrays = dict[str, NDArray[Any]]
+"""The arrays of a cache file by name."""
 
 
 class ScanCache:
@@ -47,9 +53,10 @@ class ScanCache:
 
     def __init__(self, root: Path, source: MaskSource) -> None:
         self._source_key = _source_key(source)
+        # The kind of source, not its files: changed annotations must not leave a file behind.
         place = json.dumps([_VERSION, str(root.resolve()), self._source_key[:1]])
-        name = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        self._path = cache_folder() / "scans" / f"{name}.npz"
+        digest = hashlib.sha256(place.encode("utf-8", "surrogateescape"))
+        self._path = cache_folder() / "scans" / f"{digest.hexdigest()[:32]}.npz"
         self._records: dict[str, Record] = {}
         self._used: set[str] = set()
         self._new = False
@@ -65,21 +72,31 @@ class ScanCache:
             parts = [self._source_key, _file_key(pair.image), _file_key(pair.mask)]
         except OSError:
             return ""
-        return hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+        digest = hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace"))
+        return digest.hexdigest()[:32]
 
-    def find(self, key: str, split: str, pair: Pair, depth: Depth) -> PairStats | None:
+    def find(
+        self,
+        key: str,
+        split: str,
+        pair: Pair,
+        depth: Depth,
+    ) -> PairStats | None:
         """What was measured of a pair, if that is enough."""
         record = self._records.get(key)
         if record is None:
             return None
-        image, mask, fit = record
-        enough = mask is not None and (depth == "masks" or image is not None)
-        if depth == "full":
-            enough = bool(image and image.full and mask and mask.full)
-        if not enough:
+        if not _is_enough(record, depth):
             return None
         self._used.add(key)
-        return PairStats(split, pair, image, mask, fit=fit)
+        image, mask, fit = record
+        return PairStats(
+            split,
+            pair,
+            image,
+            mask,
+            fit=fit,
+        )
 
     def add(self, key: str, stats: PairStats) -> None:
         """Take up what was measured. Files that could not be read are tried again next time: what
@@ -97,14 +114,31 @@ class ScanCache:
         if not self._new:
             return
         content = _encode(self._records)
-        if sum(array.nbytes for array in content.values()) > _MAX_BYTES:
-            content = _encode({key: self._records[key] for key in sorted(self._used)})
-        if sum(array.nbytes for array in content.values()) > _MAX_BYTES:
+        if _size(content) > _MAX_BYTES:
+            used = {key: self._records[key] for key in sorted(self._used)}
+            content = _encode(used)
+        if _size(content) > _MAX_BYTES:
             return
         with suppress(OutputError), atomic(self._path) as draft, draft.open("wb") as file:
             np.savez(file, **content)  # type: ignore[arg-type]
         self._new = False
         _remove_oldest(self._path.parent)
+
+
+def _is_enough(record: Record, depth: Depth) -> bool:
+    """Whether a record holds all that a pass of this depth measures."""
+    image, mask, _ = record
+    if mask is None:
+        return False
+    if depth == "masks":
+        return True
+    if image is None:
+        return False
+    return depth == "sizes" or (image.full and mask.full)
+
+
+def _size(content: Arrays) -> int:
+    return sum(array.nbytes for array in content.values())
 
 
 def _source_key(source: MaskSource) -> str:
@@ -116,8 +150,10 @@ def _source_key(source: MaskSource) -> str:
         rows = [_file_key(path) for path in source.annotations]
     except OSError:
         return ""
-    text = repr([type(source.draw).__name__, repr(getattr(source.draw, "legend", "")), rows])
-    return "drawn " + hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+    legend = repr(getattr(source.draw, "legend", ""))
+    text = repr([type(source.draw).__name__, legend, rows])
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace"))
+    return f"drawn {digest.hexdigest()}"
 
 
 def _file_key(path: Path) -> tuple[str, int, int, int]:
@@ -130,40 +166,36 @@ def _file_key(path: Path) -> tuple[str, int, int, int]:
 
 def _remove_oldest(folder: Path) -> None:
     with suppress(OSError):
-        files = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in files[_MAX_FILES:]:
+        newest_first = sorted(folder.glob("*.npz"), key=_modified, reverse=True)
+        for path in newest_first[_MAX_FILES:]:
             path.unlink()
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _load(path: Path) -> dict[str, Record]:
     try:
+        # Without pickles: a file in the cache must not be able to run code.
         with np.load(path, allow_pickle=False) as content:
             return _decode({name: content[name] for name in content.files})
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile):
         return {}
 
 
-def _encode(records: dict[str, Record]) -> dict[str, np.ndarray[Any, Any]]:
+def _encode(records: dict[str, Record]) -> Arrays:
+    """Records as three arrays: thousands of small ones would make the file slow to read."""
     rows = []
     tables = [np.zeros((3, 0), np.int32)]
     thumbs = []
     palettes: dict[tuple[Colour, ...], int] = {}
     for key, (image, mask, fit) in records.items():
-        image_row = None
-        if image:
-            image_row = [*_file_row(image.file), image.low, image.high, image.grey]
-            image_row += [image.transparent, image.tones, image.print, image.full]
-            thumbs += [image.thumb] if image.thumb else []
-        mask_row = None
+        rows.append([key, _image_row(image), _mask_row(mask, palettes), _fit_row(fit)])
+        if image and image.thumb:
+            thumbs.append(image.thumb)
         if mask:
-            palette = palettes.setdefault(mask.palette, len(palettes)) if mask.palette else None
-            mask_row = [*_file_row(mask.file), mask.coloured, mask.table.shape[1], mask.distinct]
-            mask_row += [palette, mask.rgb, mask.in_alpha, mask.alpha, mask.widened]
-            mask_row += [mask.overlaps, mask.clipped, mask.blank]
-            mask_row += [mask.between, mask.rim, mask.core, mask.full]
             tables.append(mask.table)
-        fit_row = fit and [getattr(fit, name) for name in Fit.__slots__]
-        rows.append([key, image_row, mask_row, fit_row])
     header = json.dumps({"version": _VERSION, "rows": rows, "palettes": list(palettes)})
     return {
         "header": np.frombuffer(header.encode("ascii"), np.uint8),
@@ -172,49 +204,157 @@ def _encode(records: dict[str, Record]) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-def _decode(content: dict[str, np.ndarray[Any, Any]]) -> dict[str, Record]:
+def _image_row(image: ImageStats | None) -> list[Any] | None:
+    if image is None:
+        return None
+    return [
+        *_file_row(image.file),
+        image.low,
+        image.high,
+        image.grey,
+        image.transparent,
+        image.tones,
+        image.print,
+        image.full,
+    ]
+
+
+def _mask_row(mask: MaskStats | None, palettes: dict[tuple[Colour, ...], int]) -> list[Any] | None:
+    """The values of a mask; its palette is the number that it has, or is given, in `palettes`."""
+    if mask is None:
+        return None
+    palette = None
+    if mask.palette:
+        palette = palettes.setdefault(mask.palette, len(palettes))
+    return [
+        *_file_row(mask.file),
+        mask.coloured,
+        mask.table.shape[1],
+        mask.distinct,
+        palette,
+        mask.rgb,
+        mask.in_alpha,
+        mask.alpha,
+        mask.widened,
+        mask.overlaps,
+        mask.clipped,
+        mask.blank,
+        mask.between,
+        mask.rim,
+        mask.core,
+        mask.full,
+    ]
+
+
+def _fit_row(fit: Fit | None) -> list[Any] | None:
+    return [getattr(fit, name) for name in Fit.__slots__] if fit else None
+
+
+def _decode(content: Arrays) -> dict[str, Record]:
     header = json.loads(content["header"].tobytes())
     if header["version"] != _VERSION:
         return {}
-    palettes = [tuple(tuple(colour) for colour in palette) for palette in header["palettes"]]
-    tables = content["tables"].astype(np.int32, copy=False)
-    thumbs = content["thumbs"].tobytes()
-    column = 0
-    byte = 0
+    parts = _Parts(
+        content["tables"].astype(np.int32, copy=False),
+        content["thumbs"].tobytes(),
+        [tuple(tuple(colour) for colour in palette) for palette in header["palettes"]],
+    )
     records: dict[str, Record] = {}
     for key, image_row, mask_row, fit_row in header["rows"]:
-        image = None
-        if image_row:
-            low, high, grey, transparent, tones, print_, full = image_row[7:]
-            thumb = thumbs[byte : byte + _THUMB_BYTES] if full else b""
-            byte += len(thumb)
-            file = _file_stats(image_row)
-            image = ImageStats(file, low, high, grey, transparent, tones, print_, thumb, full)
-        mask = None
-        if mask_row:
-            coloured, width, distinct, palette, *rest = mask_row[7:]
-            table = tables[:, column : column + width].copy()
-            column += width
-            colours = None if palette is None else palettes[palette]
-            mask = MaskStats(_file_stats(mask_row), coloured, table, distinct, colours, *rest)
-        records[key] = (image, mask, _fit(fit_row))
+        image = _decode_image(image_row, parts) if image_row else None
+        mask = _decode_mask(mask_row, parts) if mask_row else None
+        records[key] = (image, mask, _decode_fit(fit_row))
     return records
 
 
-def _file_row(file: FileStats) -> list[Any]:
-    size = [file.size, file.stored, file.orientation, file.mode, file.format, file.frames]
-    return [*size, file.content.hex()]
+class _Parts:
+    """The joined arrays of a cache, of which each record takes the next piece."""
+
+    def __init__(
+        self,
+        tables: NDArray[np.int32],
+        thumbs: bytes,
+        palettes: list[tuple[Colour, ...]],
+    ) -> None:
+        self.palettes = palettes
+        self._tables = tables
+        self._thumbs = thumbs
+        self._column = 0
+        self._byte = 0
+
+    def next_table(self, width: int) -> NDArray[np.int32]:
+        end = self._column + width
+        # A copy: a view would keep the tables of the whole set in memory.
+        table = self._tables[:, self._column : end].copy()
+        self._column = end
+        return table
+
+    def next_thumb(self) -> bytes:
+        thumb = self._thumbs[self._byte : self._byte + _THUMB_BYTES]
+        self._byte += len(thumb)
+        return thumb
 
 
-def _file_stats(row: list[Any]) -> FileStats:
-    size, stored, orientation, mode, format, frames, content = row[:7]
-    return FileStats(
-        tuple(size), tuple(stored), orientation, mode, format, frames, bytes.fromhex(content)
+def _decode_image(row: list[Any], parts: _Parts) -> ImageStats:
+    low, high, grey, transparent, tones, print_, full = row[_FILE_COLUMNS:]
+    thumb = parts.next_thumb() if full else b""
+    file = _decode_file(row)
+    return ImageStats(
+        file,
+        low,
+        high,
+        grey,
+        transparent,
+        tones,
+        print_,
+        thumb,
+        full,
     )
 
 
-def _fit(row: list[Any] | None) -> Fit | None:
+def _decode_mask(row: list[Any], parts: _Parts) -> MaskStats:
+    coloured, width, distinct, number, *measurements = row[_FILE_COLUMNS:]
+    table = parts.next_table(width)
+    palette = None if number is None else parts.palettes[number]
+    return MaskStats(_decode_file(row), coloured, table, distinct, palette, *measurements)
+
+
+def _file_row(file: FileStats) -> list[Any]:
+    return [
+        file.size,
+        file.stored,
+        file.orientation,
+        file.mode,
+        file.format,
+        file.frames,
+        file.content.hex(),
+    ]
+
+
+def _decode_file(row: list[Any]) -> FileStats:
+    size, stored, orientation, mode, format, frames, content = row[:_FILE_COLUMNS]
+    return FileStats(
+        tuple(size),
+        tuple(stored),
+        orientation,
+        mode,
+        format,
+        frames,
+        bytes.fromhex(content),
+    )
+
+
+def _decode_fit(row: list[Any] | None) -> Fit | None:
     if row is None:
         return None
     in_place, best, shift, near, gain, turn, turned, turn_gain = row
-    return Fit(in_place, best, tuple(shift), tuple(near), gain, turn, turned, turn_gain)
+    return Fit(
+        in_place,
+        best,
+        tuple(shift),
+        tuple(near),
+        gain,
+        turn,
+        turned,
+        turn_gain,
+    )

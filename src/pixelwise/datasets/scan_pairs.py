@@ -41,13 +41,22 @@ def scan_pairs(
 
 
 def _measure(
-    cache: ScanCache, depth: Depth, source: MaskSource, entry: tuple[str, Pair]
+    cache: ScanCache,
+    depth: Depth,
+    source: MaskSource,
+    entry: tuple[str, Pair],
 ) -> PairStats:
     split, pair = entry
     key = cache.key(pair)
     known = cache.find(key, split, pair, depth)
     if known is not None:
         return known
-    stats = measure_pair(depth, source, split, pair, known=cache.find(key, split, pair, "masks"))
+    stats = measure_pair(
+        depth,
+        source,
+        split,
+        pair,
+        known=cache.find(key, split, pair, "masks"),
+    )
     cache.add(key, stats)
     return stats

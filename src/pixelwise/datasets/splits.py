@@ -33,18 +33,29 @@ def hold_out(
     Which ones follows from the SHA-256 of seed and name alone, so neither the order of files nor
     the machine matters. At least one is held and one is left where there are two or more pairs.
     """
-    count = max(1, min(round(fraction * len(pairs)), len(pairs) - 1)) if len(pairs) > 1 else 0
+    count = 0
+    if len(pairs) > 1:
+        wished = round(fraction * len(pairs))
+        count = max(1, min(wished, len(pairs) - 1))
+    # By the hash of the name, not by a shuffle: an image that is added moves no other.
     drawn = sorted(pairs, key=lambda pair: (draw_key(pair.name, seed), pair.name))
-    return tuple(sorted(drawn[count:], key=_name)), tuple(sorted(drawn[:count], key=_name))
+    rest = sorted(drawn[count:], key=_name)
+    held_out = sorted(drawn[:count], key=_name)
+    return tuple(rest), tuple(held_out)
 
 
 def draw_key(name: str, seed: int) -> bytes:
     """What images are sorted by to hold out the first of them: the SHA-256 of seed and name."""
-    return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogateescape")).digest()
+    text = f"{seed}:{name}"
+    # File names may hold bytes that are not UTF-8.
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def complete_splits(
-    splits: Mapping[str, tuple[Pair, ...]], options: DataOptions, *, hold_test: bool = False
+    splits: Mapping[str, tuple[Pair, ...]],
+    options: DataOptions,
+    *,
+    hold_test: bool = False,
 ) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
     """The splits in the order train, val, test, with a missing val held out of train, and notes
     that say so.
@@ -54,23 +65,33 @@ def complete_splits(
     """
     complete = dict(splits)
     notes = _find_leaks(splits, options)
-    train = complete.get("train", ())
-    total = len(train)
-    if "val" not in complete and total > 1 and options.hold_out:
-        train, complete["val"] = hold_out(train, options.val_fraction, options.seed)
-        if hold_test and "test" not in complete and total >= ENOUGH_FOR_TEST:
-            train, complete["test"] = hold_out(
-                train, len(complete["val"]) / len(train), options.seed
-            )
-        notes += _describe_held_out(splits, complete, total, options)
-        complete["train"] = train
-    if total == 1 and "val" not in complete and options.hold_out:
-        notes.append("val: none, as there is only one image to train on")
+    train = splits.get("train", ())
+    if options.hold_out and "val" not in splits:
+        if len(train) > 1:
+            complete.update(_hold_out_splits(splits, options, hold_test=hold_test))
+            notes += _describe_held_out(splits, complete, len(train), options)
+        elif train:
+            notes.append("val: none, as there is only one image to train on")
     ordered = {split: complete[split] for split in SPLIT_ORDER if complete.get(split)}
-    return ordered, (
-        ", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items()) + " images",
-        *notes,
-    )
+    counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items())
+    return ordered, (f"{counts} images", *notes)
+
+
+def _hold_out_splits(
+    splits: Mapping[str, tuple[Pair, ...]],
+    options: DataOptions,
+    *,
+    hold_test: bool,
+) -> dict[str, tuple[Pair, ...]]:
+    """Train without the pairs that are held out, and the splits of these."""
+    total = len(splits["train"])
+    train, val = hold_out(splits["train"], options.val_fraction, options.seed)
+    held_out = {"val": val}
+    if hold_test and "test" not in splits and total >= ENOUGH_FOR_TEST:
+        # As many as in val, so as a share of what val has left.
+        fraction = len(val) / len(train)
+        train, held_out["test"] = hold_out(train, fraction, options.seed)
+    return {**held_out, "train": train}
 
 
 def _describe_held_out(
@@ -92,12 +113,11 @@ def _find_leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) ->
     train_images = {pair.image for pair in splits.get("train", ())}
     leaks = []
     for split in ("val", "test"):
-        shared = [pair.name for pair in splits.get(split, ()) if pair.image in train_images]
+        pairs = splits.get(split, ())
+        shared = [pair.name for pair in pairs if pair.image in train_images]
         if shared:
-            leaks.append(
-                f"{first(shared)}: in train and in {split} as well ({len(shared)} of "
-                f"{len(splits[split])})"
-            )
+            count = f"{len(shared)} of {len(pairs)}"
+            leaks.append(f"{first(shared)}: in train and in {split} as well ({count})")
     if leaks and options.hold_out:
         raise DataError(
             f"{'; '.join(leaks)}; scores would be too good: take them out of one, or let "

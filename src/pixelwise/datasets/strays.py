@@ -21,15 +21,18 @@ Variant = Literal["", "one", "full", "palette"]
 255, `full` 0 and 255 among masks of 0 and 1, `palette` values whose palette holds the colours of
 the others."""
 
+# Different strays in a mask from which on it was compressed or resized, not drawn wrongly.
 MANY_STRAYS = 6
-"""Different strays in a mask from which on it was compressed or resized, not drawn wrongly."""
 
+# Smooth resizing invents values up to so many pixels from a border.
 _NEAR_BORDER = 3
 # Share of strays beside borders: halved and back .72 and more, JPEG .61 and less (camvid, voc,
 # portraits).
 _BLEND = 0.65
 # Strange values whose distances to all classes are held at once: bounds the memory.
 _BATCH = 4096
+# A mask of 0 and 255 that is void all but everywhere is void, not a mask of two classes.
+_MOST_VOID = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,49 @@ class Strays:
 
 def find_variant(stats: MaskStats, encoding: MaskEncoding) -> Variant:
     """How a mask is written; empty for as the others."""
-    values = set(stats.values.tolist())
     if stats.coloured or encoding.form in ("matte", "drawn"):
         return ""
+    values = set(stats.values.tolist())
     if encoding.form == "binary":
         return "one" if 1 in values and values <= {0, 1} else ""
-    two = len(encoding.classes) == 2 and not encoding.colours
-    if two and VOID in values and values <= {0, VOID} and _is_half_void(stats):
+    if _is_full(stats, values, encoding):
         return "full"
-    by_colour = encoding.form == "colours"
-    if by_colour and stats.palette and all(value < len(stats.palette) for value in values):
-        legal = {raw for raw, _ in encoding.colours}
-        packed = {pack_colour(stats.palette[value]) for value in values}
-        return "palette" if packed <= legal else ""
+    if _is_palette(stats, values, encoding):
+        return "palette"
     return ""
+
+
+def _is_full(
+    stats: MaskStats,
+    values: set[int],
+    encoding: MaskEncoding,
+) -> bool:
+    """Whether a mask holds 0 and 255 where the others hold 0 and 1."""
+    if len(encoding.classes) != 2 or encoding.colours:
+        return False
+    return VOID in values and values <= {0, VOID} and _is_partly_void(stats)
+
+
+def _is_partly_void(stats: MaskStats) -> bool:
+    total = int(stats.counts.sum())
+    void = int(stats.counts[stats.values == VOID].sum())
+    return 0 < void <= _MOST_VOID * total
+
+
+def _is_palette(
+    stats: MaskStats,
+    values: set[int],
+    encoding: MaskEncoding,
+) -> bool:
+    """Whether a mask holds numbers whose palette has the colours of the others."""
+    palette = stats.palette
+    if encoding.form != "colours" or not palette:
+        return False
+    # A palette may end before the highest value that is drawn.
+    if any(value >= len(palette) for value in values):
+        return False
+    legal = {raw for raw, _ in encoding.colours}
+    return all(pack_colour(palette[value]) in legal for value in values)
 
 
 def read_nearest(
@@ -76,22 +108,42 @@ def read_nearest(
     """
     if source.draw:
         return source.draw(pair.mask), None
-    mask = read_matte(pair.mask) if source.matte else read_raw(pair.mask)
-    raw, coloured = mask.read_as(alpha=encoding.alpha, grey_as_numbers=encoding.grey_as_numbers)
-    raw, coloured = _as_the_others(raw, coloured, stats, encoding)
+    raw, coloured = _read_as_set(pair, stats, encoding, source)
     values, ids = encoding.table(coloured)
-    if not len(values):
-        values, ids = encoding.table(False)
-        coloured = False
-    place = np.minimum(np.searchsorted(values, raw), len(values) - 1)
-    wrong = values[place] != raw  # (H, W)
+    positions = np.minimum(np.searchsorted(values, raw), len(values) - 1)
+    wrong = values[positions] != raw  # (H, W)
     if not wrong.any():
-        return ids[place], None
-    nearest, labels = _nearest(raw, wrong, place, values, ids, coloured)
-    strays = _strays(raw, wrong, labels, nearest, coloured=coloured, lossy=is_lossy(stats))
+        return ids[positions], None
+    strange, inverse = np.unique(raw[wrong], return_inverse=True)
+    nearest = _nearest_positions(strange, values, ids, coloured=coloured)
+    positions[wrong] = nearest[inverse]
+    labels = ids[positions]
+    replacements = dict(zip(strange.tolist(), values[nearest].tolist(), strict=True))
+    lossy = is_lossy(stats)
+    strays = _describe(
+        raw,
+        wrong,
+        labels,
+        replacements,
+        coloured=coloured,
+        lossy=lossy,
+    )
     if strays.type == "value-outside-classes":
         labels[wrong] = VOID
     return labels, strays
+
+
+def _read_as_set(
+    pair: Pair, stats: MaskStats, encoding: MaskEncoding, source: MaskSource
+) -> tuple[Raw, bool]:
+    """The raw values of a mask as the others of its set are written, and whether they are packed
+    colours.
+    """
+    mask = read_matte(pair.mask) if source.matte else read_raw(pair.mask)
+    raw, coloured = mask.read_as(alpha=encoding.alpha, grey_as_numbers=encoding.grey_as_numbers)
+    raw, coloured = _as_the_others(raw, coloured, stats, encoding)
+    # Where no colour has a meaning, colours are strays among the numbers.
+    return raw, coloured and bool(encoding.colours)
 
 
 def _as_the_others(
@@ -99,91 +151,93 @@ def _as_the_others(
 ) -> tuple[Raw, bool]:
     variant = find_variant(stats, encoding)
     if variant == "one":
-        return (raw > 0).astype(np.uint8) * np.uint8(VOID), False
+        foreground = (raw > 0).astype(np.uint8)
+        return foreground * np.uint8(VOID), False
     if variant == "full":
         return (raw > 0).astype(np.uint8), False
     if variant == "palette" and stats.palette:
-        table = np.array([pack_colour(colour) for colour in stats.palette], np.int64)
-        return table[raw], True
+        packed = [pack_colour(colour) for colour in stats.palette]
+        return np.array(packed, np.int64)[raw], True
     return raw, coloured
 
 
-def _nearest(
-    raw: Raw,
-    wrong: NDArray[np.bool_],
-    place: NDArray[np.intp],
+def _nearest_positions(
+    strange: Raw,
     values: Values,
     ids: NDArray[np.uint8],
+    *,
     coloured: bool,
-) -> tuple[dict[int, int], Array]:
-    """The nearest legal value of each strange one, and labels with it in their place.
+) -> NDArray[np.intp]:
+    """(n,) where in `values` the nearest class of each strange value stands.
 
-    A stray beside none of its own takes a legal value; void only where void has a value of its own
-    besides 255.
+    Void is no class: an odd value shows a class that was damaged, not that nothing was labelled.
     """
-    strange, inverse = np.unique(raw[wrong], return_inverse=True)
-    legal = np.flatnonzero(ids != VOID)
-    near = np.empty(len(strange), np.intp)
+    classes = np.flatnonzero(ids != VOID)
+    nearest = np.empty(len(strange), np.intp)
     for start in range(0, len(strange), _BATCH):
-        part = strange[start : start + _BATCH].astype(np.int64)
-        near[start : start + _BATCH] = legal[_distances(part, values[legal], coloured).argmin(1)]
-    place = place.copy()
-    place[wrong] = near[inverse]
-    return {int(raw): int(values[at]) for raw, at in zip(strange, near, strict=True)}, ids[place]
+        part = slice(start, start + _BATCH)
+        distances = _distances(strange[part].astype(np.int64), values[classes], coloured)
+        nearest[part] = classes[distances.argmin(1)]
+    return nearest
 
 
-def _distances(strange: Values, legal: Values, coloured: bool) -> NDArray[np.int64]:
-    """(n, m) squared distances of numbers or packed colours."""
+def _distances(
+    strange: Values,
+    legal: Values,
+    coloured: bool,
+) -> NDArray[np.int64]:
+    """(n, m) distances of numbers, or squared distances of packed colours."""
+    rows = strange[:, None]
+    columns = legal[None]
     if not coloured:
-        return np.asarray(np.abs(strange[:, None] - legal[None]))
+        return np.asarray(np.abs(rows - columns))
     total = np.zeros((len(strange), len(legal)), np.int64)
     for shift in (16, 8, 0):
-        total += ((strange >> shift & 255)[:, None] - (legal >> shift & 255)[None]) ** 2
+        difference = (rows >> shift & 255) - (columns >> shift & 255)
+        total += difference**2
     return total
 
 
-def _strays(
+def _describe(
     raw: Raw,
     wrong: NDArray[np.bool_],
     labels: Array,
-    nearest: dict[int, int],
+    replacements: dict[int, int],
     *,
     coloured: bool,
     lossy: bool,
 ) -> Strays:
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
     value = int(raw[row, column])
-
-    def name(number: int) -> str:
-        return str(unpack(number)) if coloured else str(number)
-
-    type = "mask-lossy" if lossy else _cause(wrong, labels, len(nearest), coloured=coloured)
+    nearest = replacements[value]
+    distinct = len(replacements)
     return Strays(
-        type,
-        int(wrong.sum()),
-        len(nearest),
-        (int(row), int(column)),
-        name(value),
-        name(nearest[value]),
+        "mask-lossy" if lossy else _cause(wrong, labels, distinct, coloured=coloured),
+        pixels=int(wrong.sum()),
+        distinct=distinct,
+        first=(int(row), int(column)),
+        value=str(unpack(value)) if coloured else str(value),
+        nearest=str(unpack(nearest)) if coloured else str(nearest),
     )
 
 
-def _cause(wrong: NDArray[np.bool_], labels: Array, distinct: int, *, coloured: bool) -> str:
+def _cause(
+    wrong: NDArray[np.bool_],
+    labels: Array,
+    distinct: int,
+    *,
+    coloured: bool,
+) -> str:
     """What made the strays: many values beside borders are from smooth resizing, many elsewhere
     from JPEG.
     """
-    beside = float((_borders(labels) & wrong).sum() / wrong.sum())
-    if distinct >= MANY_STRAYS:
-        return "mask-resampled" if beside >= _BLEND else "mask-lossy"
-    return "colour-stray" if coloured else "value-outside-classes"
+    if distinct < MANY_STRAYS:
+        return "colour-stray" if coloured else "value-outside-classes"
+    beside_borders = (_borders(labels) & wrong).sum() / wrong.sum()
+    return "mask-resampled" if float(beside_borders) >= _BLEND else "mask-lossy"
 
 
 def _borders(labels: Array) -> NDArray[np.bool_]:
     """Pixels within three steps of another label."""
     edge = find_edges(labels)
     return np.asarray(binary_dilation(edge, iterations=_NEAR_BORDER - 1))
-
-
-def _is_half_void(stats: MaskStats) -> bool:
-    counts = dict(zip(stats.values.tolist(), stats.counts.tolist(), strict=True))
-    return bool(0 < counts.get(VOID, 0) <= 0.999 * sum(counts.values()))

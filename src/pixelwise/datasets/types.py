@@ -12,6 +12,7 @@ from pixelwise.datasets.options import DataOptions as DataOptions  # noqa: PLC04
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, list_images
 
+# Names that a message lists: enough to see what they have in common.
 _MAX_NAMES = 5
 
 
@@ -65,14 +66,13 @@ class DataSet:
         """SHA-256 (hex) over format, classes, every pair's split, name and file sizes, and the
         contents of `sources`; not over the root's place.
         """
-        digest = hashlib.sha256(
-            json.dumps([self.format, self.classes.names, self.classes.palette]).encode()
-        )
-        rows = [
-            (split, pair.name, _file_size(pair.image), _file_size(pair.mask))
-            for split, pairs in self.splits.items()
-            for pair in pairs
-        ]
+        header = json.dumps([self.format, self.classes.names, self.classes.palette])
+        digest = hashlib.sha256(header.encode())
+        # Sizes, not contents: the images of a set are not read to compare it with another.
+        rows = []
+        for split, pairs in self.splits.items():
+            for pair in pairs:
+                rows.append((split, pair.name, _file_size(pair.image), _file_size(pair.mask)))
         for row in sorted(rows):
             digest.update(json.dumps(row).encode())
         for path in self.sources:
@@ -82,9 +82,11 @@ class DataSet:
 
 def first(names: Iterable[str]) -> str:
     """The first five names, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - _MAX_NAMES} more" if len(every) > _MAX_NAMES else ""
-    return ", ".join(every[:_MAX_NAMES]) + more
+    all_names = list(names)
+    text = ", ".join(all_names[:_MAX_NAMES])
+    if len(all_names) > _MAX_NAMES:
+        text += f" and {len(all_names) - _MAX_NAMES} more"
+    return text
 
 
 def images_in(folder: Path) -> list[Path]:

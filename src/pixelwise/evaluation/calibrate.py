@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import DataError, ModelError
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pixelwise.classes import Classes
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError
 from pixelwise.evaluation.class_match import match_classes

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pixelwise.datasets.conversion import write_dataset
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import ConfigError, OutputError, unknown_choice_error
 from pixelwise.evaluation.class_match import match_classes

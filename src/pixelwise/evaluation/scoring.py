@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pixelwise.classes import Classes
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import ClassMatch, match_classes

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from pixelwise.classes import read_labels
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
 from pixelwise.evaluation.calibrate import evenly_spaced

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.data_options import training_data_options

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pixelwise.datasets.registry import open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
 from pixelwise.training.config import TrainConfig

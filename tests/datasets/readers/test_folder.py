@@ -10,8 +10,7 @@ from PIL import Image
 from pixelwise.classes import voc_colormap
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.readers import folder
-from pixelwise.datasets.splits import hold_out
-from pixelwise.datasets.types import DataOptions, DataSet, Pair
+from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, DataError
 
 OPTIONS = DataOptions()
@@ -82,15 +81,6 @@ def test_a_single_image_gives_no_val_split(tmp_path: Path) -> None:
     assert sizes(data) == {"train": 1}
     with pytest.raises(DataError, match="there is no split 'val'; choose one of train"):
         data.pairs("val")
-
-
-def test_holding_out_depends_on_names_and_seed_alone() -> None:
-    pairs = [Pair(f"n{index}", Path("x"), Path("y")) for index in range(40)]
-    rest, held = hold_out(pairs, 0.15, 0)
-    assert hold_out(pairs[::-1], 0.15, 0) == (rest, held)
-    assert (len(held), {*rest, *held}) == (6, set(pairs))
-    assert hold_out(pairs, 0.15, 1)[1] != held
-    assert [len(part) for part in hold_out(pairs[:2], 0.01, 0)] == [1, 1]
 
 
 def test_numbers_are_classes_and_255_is_void(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.readers import voc
-from pixelwise.datasets.registry import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
 

@@ -85,8 +85,7 @@ def index(root: Path, options: DataOptions) -> Index:
             text = f"there is no {split}annot/"
             issues.append(Issue("split-without-masks", root / split, text))
             notes.append(f"{split}: left out, as {text}")
-    lut = index_lut(len(CLASSES), (VOID_LABEL, VOID))
-    reader = LabelReader(len(CLASSES), lut, CLASSES.palette, (VOID_COLOUR,))
+    reader = _label_reader()
     evidence = "11 classes, 11 and 255 are void"
     return Index(
         "camvid",
@@ -99,6 +98,12 @@ def index(root: Path, options: DataOptions) -> Index:
         encoding_of_reader(reader, CLASSES, kind="CamVid ids", evidence=evidence),
         folders=tuple(pictures),
     )
+
+
+def _label_reader() -> LabelReader:
+    # 11 is void in the published masks; 255 is void everywhere else, so tools may add it.
+    lut = index_lut(len(CLASSES), (VOID_LABEL, VOID))
+    return LabelReader(len(CLASSES), lut, CLASSES.palette, (VOID_COLOUR,))
 
 
 def folders(root: Path, split: str) -> tuple[Path, Path] | None:

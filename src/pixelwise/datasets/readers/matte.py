@@ -4,6 +4,7 @@ x_matte.png.
 Source: Shen et al., Automatic Portrait Segmentation for Image Stylization, 2016.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.classes import Classes
@@ -11,7 +12,7 @@ from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import matte_encoding
 from pixelwise.datasets.mask_reader import MatteReader
-from pixelwise.datasets.pairing import list_readable, pair_files
+from pixelwise.datasets.pairing import Pairing, list_readable, pair_files
 from pixelwise.datasets.splits import named_splits
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, images_in
 from pixelwise.errors import DataError
@@ -36,7 +37,10 @@ def read(root: Path, options: DataOptions) -> DataSet:
 def index(root: Path, options: DataOptions) -> Index:
     """The files of a matte set. Raises DataError where there are no mattes."""
     flat = has_mattes(root)
-    named, issues = ([("train", root)], list[Issue]()) if flat else named_splits(root)
+    issues: list[Issue] = []
+    named = [("train", root)]
+    if not flat:
+        named, issues = named_splits(root)
     folders = [(split, folder) for split, folder in named if has_mattes(folder)]
     if not folders:
         raise DataError(f"{root}: no mattes; it needs {LAYOUT}")
@@ -46,12 +50,9 @@ def index(root: Path, options: DataOptions) -> Index:
     ]
     splits: dict[str, tuple[Pair, ...]] = {}
     for split, folder in folders:
-        files, unreadable = list_readable(folder)
-        mattes = [path for path in files if path.stem.endswith(_ENDING)]
-        images = [path for path in files if not path.stem.endswith(_ENDING)]
-        pairing = pair_files(images, mattes, options, where=folder)
+        pairing = _pair_mattes(folder, options)
         splits[split] = splits.get(split, ()) + pairing.pairs
-        issues += [*unreadable, *pairing.issues]
+        issues += pairing.issues
         notes += pairing.notes
     reader = MatteReader(options.matte_threshold)
     return Index(
@@ -64,10 +65,23 @@ def index(root: Path, options: DataOptions) -> Index:
         reader,
         matte_encoding(reader, CLASSES),
         folders=tuple(folder for _, folder in folders),
+        # The published set has testing/: only a set in one folder lacks a test split.
         hold_test=flat,
     )
 
 
+def _pair_mattes(folder: Path, options: DataOptions) -> Pairing:
+    files, unreadable = list_readable(folder)
+    mattes = [path for path in files if _is_matte(path)]
+    images = [path for path in files if not _is_matte(path)]
+    pairing = pair_files(images, mattes, options, where=folder)
+    return replace(pairing, issues=(*unreadable, *pairing.issues))
+
+
+def _is_matte(path: Path) -> bool:
+    return path.stem.endswith(_ENDING)
+
+
 def has_mattes(folder: Path) -> bool:
     """Whether alpha mattes lie in `folder`."""
-    return any(path.stem.endswith(_ENDING) for path in images_in(folder))
+    return any(_is_matte(path) for path in images_in(folder))

@@ -3,12 +3,13 @@
 Source: Everingham et al., The PASCAL Visual Object Classes Challenge 2012, development kit.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pixelwise.classes import VOID_COLOUR, Classes
+from pixelwise.classes import VOID_COLOUR, Classes, Colour
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_encoding import encoding_of_reader
+from pixelwise.datasets.mask_encoding import MaskEncoding, encoding_of_reader
 from pixelwise.datasets.mask_reader import LabelReader, index_lut
 from pixelwise.datasets.pairing import Pairing, list_readable
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
@@ -43,6 +44,8 @@ NAMES = (
     "tv monitor",
 )
 
+_LISTS = ("train", "val", "test", "trainval")
+
 
 def matches(root: Path) -> bool:
     """Whether the official layout stands at or beneath `root`."""
@@ -69,31 +72,30 @@ def index(root: Path, options: DataOptions) -> Index:
     masks, mask_issues = _by_name(folders[1], "mask")
     issues = [*image_issues, *mask_issues]
     splits: dict[str, tuple[Pair, ...]] = {}
-    listed = dict[str, str]()
+    listed: dict[str, str] = {}
     for split, ids in lists(base).items():
         source = _list_of(base, split)
-        if split == "test" and not any(name in masks for name in ids):
+        # The test images of the challenge are public, their masks are not.
+        if split == "test" and masks.keys().isdisjoint(ids):
             text = f"none of its {len(ids)} images has a mask"
             issues.append(Issue("split-without-masks", source, text))
             notes.append(f"test: left out, as {text}")
             continue
-        pairing = _pair_listed(split, ids, images, masks, options, source=source)
+        pairing = _pair_listed(
+            ids,
+            images,
+            masks,
+            options,
+            source=source,
+        )
         splits[split] = pairing.pairs
         issues += pairing.issues
         notes += pairing.notes
-        for name in ids:
-            if listed.get(name, split) != split:
-                text = f"'{name}' is in {listed[name]}.txt as well"
-                issues.append(Issue("list-entry-twice", source, text))
-            listed[name] = split
-    text = "is in no list of ImageSets/Segmentation"
-    lone = [path for name, path in masks.items() if name not in listed]
-    issues += [Issue("picture-not-listed", path, text) for path in lone]
+        issues += _find_twice_listed(split, ids, listed, source)
+        listed.update(dict.fromkeys(ids, split))
+    issues += _find_unlisted(masks, listed)
     classes = classes_of(base)
     reader = LabelReader(len(classes), index_lut(len(classes)), classes.palette, (VOID_COLOUR,))
-    own = (base / "labelmap.txt").is_file()
-    kind = "ids of labelmap.txt" if own else "Pascal VOC ids"
-    evidence = f"{len(classes)} classes, 255 is void"
     return Index(
         "voc",
         root,
@@ -102,9 +104,37 @@ def index(root: Path, options: DataOptions) -> Index:
         tuple(notes),
         classes,
         reader,
-        encoding_of_reader(reader, classes, kind=kind, evidence=evidence),
+        _encoding(base, reader, classes),
         folders=folders,
     )
+
+
+def _find_twice_listed(
+    split: str,
+    ids: Sequence[str],
+    listed: Mapping[str, str],
+    source: Path,
+) -> Iterator[Issue]:
+    """The ids of a list that an earlier one holds as well; `listed` are these, with their split."""
+    for name in ids:
+        if name in listed:
+            text = f"'{name}' is in {listed[name]}.txt as well"
+            yield Issue("list-entry-twice", source, text)
+
+
+def _find_unlisted(masks: Mapping[str, Path], listed: Mapping[str, str]) -> Iterator[Issue]:
+    """Masks in no list; images are not counted, as VOC has thousands without segmentation."""
+    for name, path in masks.items():
+        if name not in listed:
+            text = "is in no list of ImageSets/Segmentation"
+            yield Issue("picture-not-listed", path, text)
+
+
+def _encoding(base: Path, reader: LabelReader, classes: Classes) -> MaskEncoding:
+    own = (base / "labelmap.txt").is_file()
+    kind = "ids of labelmap.txt" if own else "Pascal VOC ids"
+    evidence = f"{len(classes)} classes, 255 is void"
+    return encoding_of_reader(reader, classes, kind=kind, evidence=evidence)
 
 
 def _list_of(base: Path, split: str) -> Path:
@@ -131,90 +161,102 @@ def classes_of(base: Path) -> Classes:
     path = base / "labelmap.txt"
     if not path.is_file():
         return Classes.named(NAMES)
-    rows = [
-        line
-        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        if line.strip() and line[0] != "#"
-    ]
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    rows = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
     try:
-        named = [
-            (line.split(":")[0], [int(channel) for channel in line.split(":")[1].split(",")])
-            for line in rows
-        ]
-        return Classes(tuple(name for name, _ in named), tuple((r, g, b) for _, (r, g, b) in named))
+        entries = [_parse_class(row) for row in rows]
+        names = tuple(name for name, _ in entries)
+        palette = tuple(colour for _, colour in entries)
+        return Classes(names, palette)
     except (ValueError, IndexError, DataError) as error:
         raise DataError(
             f"{path}: cannot be read as classes ({error}); one a line, as in cat:64,0,0::"
         ) from error
 
 
+def _parse_class(row: str) -> tuple[str, Colour]:
+    """name:r,g,b:parts:actions, of which the last two are not used."""
+    columns = row.split(":")
+    red, green, blue = (int(channel) for channel in columns[1].split(","))
+    return columns[0], (red, green, blue)
+
+
 def find(root: Path) -> Path | None:
     """The folder of the newest year that has the layout."""
     years = [*root.glob("VOC20[0-9][0-9]"), *root.glob("VOCdevkit/VOC20[0-9][0-9]")]
-    for base in [root, *sorted(years, key=lambda path: path.name, reverse=True)]:
-        sets = base / "ImageSets" / "Segmentation"
-        if (
-            (base / "JPEGImages").is_dir()
-            and (base / "SegmentationClass").is_dir()
-            and any(
-                (sets / f"{name}.txt").is_file() for name in ("train", "trainval", "val", "test")
-            )
-        ):
+    years.sort(key=lambda path: path.name, reverse=True)
+    for base in [root, *years]:
+        if _has_layout(base):
             return base
     return None
+
+
+def _has_layout(base: Path) -> bool:
+    if not (base / "JPEGImages").is_dir() or not (base / "SegmentationClass").is_dir():
+        return False
+    return any(_list_of(base, name).is_file() for name in _LISTS)
 
 
 def lists(base: Path) -> dict[str, list[str]]:
     """Ids by split; where train or val is missing, it is what the other leaves of trainval."""
     by_split = {}
-    for split in ("train", "val", "test", "trainval"):
-        path = base / "ImageSets" / "Segmentation" / f"{split}.txt"
+    for split in _LISTS:
+        path = _list_of(base, split)
         if path.is_file():
-            rows = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-            by_split[split] = list(dict.fromkeys(line.split()[0] for line in rows if line.strip()))
+            by_split[split] = _read_ids(path)
     trainval = by_split.pop("trainval", None)
-    for absent, present in (("train", "val"), ("val", "train")):
-        if trainval is not None and absent not in by_split:
-            taken = set(by_split.get(present, ()))
-            by_split[absent] = [name for name in trainval if name not in taken]
+    if trainval is not None:
+        for absent, present in (("train", "val"), ("val", "train")):
+            if absent not in by_split:
+                used = set(by_split.get(present, ()))
+                by_split[absent] = [name for name in trainval if name not in used]
     return {split: ids for split, ids in by_split.items() if ids}
 
 
+def _read_ids(path: Path) -> list[str]:
+    rows = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    # A list may have a second column (whether the image shows a class); an id twice is one image.
+    ids = [row.split()[0] for row in rows if row.strip()]
+    return list(dict.fromkeys(ids))
+
+
 def _pair_listed(
-    split: str,
-    ids: list[str],
-    images: dict[str, Path],
-    masks: dict[str, Path],
+    ids: Sequence[str],
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
     options: DataOptions,
     *,
     source: Path,
 ) -> Pairing:
-    missing = {
-        name: _lacks(name in images, name in masks)
-        for name in ids
-        if name not in images or name not in masks
-    }
-    pairs = tuple(Pair(name, images[name], masks[name]) for name in ids if name not in missing)
+    pairs = []
+    missing: dict[str, str] = {}
+    for name in ids:
+        if name in images and name in masks:
+            pairs.append(Pair(name, images[name], masks[name]))
+        else:
+            missing[name] = _lacks(name in images, name in masks)
     if not missing:
-        return Pairing(pairs, ())
-    what = (
-        f"{split}.txt lists {len(ids)} images, of which {len(missing)} lack a file: "
-        f"{first(f'{name} ({lacks})' for name, lacks in missing.items())}"
-    )
-    refused = not options.skip_unpaired or not pairs
-    advice = "add the files, or leave these images out with --skip-unpaired"
-    refusal = f"{what}; {advice}" if refused else ""
-    issues = tuple(
-        Issue(
-            "list-entry-missing",
-            source,
-            f"'{name}' has {lacks.replace(', ', ' and ')}",
-            refusal=refusal,
-        )
-        for name, lacks in missing.items()
-    )
-    return Pairing(pairs, issues, (f"{what}; left out",))
+        return Pairing(tuple(pairs), ())
+    examples = first(f"{name} ({lacks})" for name, lacks in missing.items())
+    what = f"{source.name} lists {len(ids)} images, of which {len(missing)} lack a file: {examples}"
+    refusal = ""
+    if not options.skip_unpaired or not pairs:
+        refusal = f"{what}; add the files, or leave these images out with --skip-unpaired"
+    issues = [_missing_issue(name, lacks, source, refusal) for name, lacks in missing.items()]
+    return Pairing(tuple(pairs), tuple(issues), (f"{what}; left out",))
+
+
+def _missing_issue(
+    name: str,
+    lacks: str,
+    source: Path,
+    refusal: str,
+) -> Issue:
+    text = f"'{name}' has {lacks.replace(', ', ' and ')}"
+    return Issue("list-entry-missing", source, text, refusal=refusal)
 
 
 def _lacks(image: bool, mask: bool) -> str:
-    return "no image" if mask else "no mask" if image else "no image, no mask"
+    if mask:
+        return "no image"
+    return "no mask" if image else "no image, no mask"

@@ -86,6 +86,7 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     format = _format(root, options)
     if format in INDEXES:
         return INDEXES[format](root, options)
+    # These readers make a data set at once: what they would refuse becomes an issue only so.
     lenient = replace(options, skip_unpaired=True, hold_out=False)
     return index_of_dataset(DATASETS[format](root, lenient))
 
@@ -119,7 +120,7 @@ def _safely(matches: Callable[[Path], bool], root: Path) -> bool:
     try:
         return matches(root)
     except DataError:
-        return True  # it refuses what it has recognised
+        return True  # a reader raises only for a layout that it has recognised
     except OSError:
         return False
 

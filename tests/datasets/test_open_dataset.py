@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixelwise.datasets.registry import DATASETS, open_dataset
+from pixelwise.datasets.open_dataset import DATASETS, open_dataset
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError

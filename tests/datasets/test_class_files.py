@@ -1,0 +1,62 @@
+"""Classes files, and what is wrong with them."""
+
+from pathlib import Path
+
+import pytest
+
+from pixelwise.datasets.class_files import ClassEntry, find_declared_classes, read_class_file
+from pixelwise.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("classes.csv", "name,r,g,b\nsky,1,2,3\nroad,4,5,6\n"),
+        ("classes.csv", "\ufeff0,sky,1,2,3\n\n 1 , road , 4 , 5 , 6 \n"),
+        (
+            "classes.json",
+            '[{"name": "sky", "color": [1, 2, 3]}, {"name": "road", "colour": [4,5,6]}]',
+        ),
+    ],
+)
+def test_every_way_to_write_the_same_list_is_read_alike(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    expected = [ClassEntry(0, "sky", (1, 2, 3)), ClassEntry(1, "road", (4, 5, 6))]
+    assert read_class_file(tmp_path / name) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("sky\nroad\nsky\n", "sky stands there twice"),
+        ("\n".join(f"c{number}" for number in range(257)), "has id 256"),
+    ],
+)
+def test_lists_that_cannot_be_are_errors(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_class_file(tmp_path / "classes.txt")
+
+
+def test_void_is_no_class_and_the_first_file_counts(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("sky\nroad\nvoid\n")
+    (tmp_path / "classes.csv").write_text("sky\nstreet\nvoid\n")
+    declared, issues = find_declared_classes(tmp_path)
+    assert [entry.name for entry in declared.classes] == ["sky", "road"]
+    assert [entry.raw for entry in declared.void] == [2]
+    assert [(issue.type, issue.text) for issue in issues] == [
+        ("classes-contradict", "1 is 'street', but 'road' in classes.txt; classes.txt is used")
+    ]
+
+
+def test_only_a_malformed_first_file_stops_training(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('{\n "0": "sky",\n "1" "road"\n}')
+    _, issues = find_declared_classes(tmp_path)
+    assert [(issue.position, bool(issue.refusal)) for issue in issues] == [((3, 6), True)]
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    declared, issues = find_declared_classes(tmp_path)
+    assert [bool(issue.refusal) for issue in issues] == [False]
+    assert declared.source == tmp_path / "classes.txt"
