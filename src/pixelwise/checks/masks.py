@@ -174,7 +174,7 @@ def _find_misfits(
     if index.declared.source:
         mostly_coloured = 2 * coloured > len(masks)
         yield from _check_declared(index.declared, mostly_coloured=mostly_coloured)
-    elif not coloured and not encoding.declared:
+    elif not coloured and not encoding.declared and encoding.form == "ids":
         yield from _check_lowest(masks)
 
 

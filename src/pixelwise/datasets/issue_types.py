@@ -207,17 +207,21 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Write class ids (0 to 254), no ids of instances; --fix makes them void where few "
         "masks have them.",
     ),
-    "mask-wide": _error("8-bit masks saved as 16 bits", "Save them as 8 bits; --fix does."),
+    # No errors, as these are read: other programs may not.
+    "mask-wide": _warning(
+        "8-bit masks saved as 16 bits", "Save them as 8 bits; --fix does.", repaired=True
+    ),
     "value-doubtful": _error(
-        "Values hardly meant as a class", "Name the classes in classes.txt, or correct the masks."
+        "Values hardly meant as a class",
+        "Name the classes in classes.txt, or correct the masks; --fix makes the pixels void.",
     ),
     "encodings-mixed": _error("Masks written in different ways", "Write all alike; --fix does."),
     "palettes-differ": _warning(
         "Palettes that disagree on a value",
         "Masks are read by value: check that values mean the same everywhere.",
     ),
-    "mask-in-alpha": _error(
-        "Masks that are drawn in the alpha channel", "Save them as grey; --fix does."
+    "mask-in-alpha": _warning(
+        "Masks that are drawn in the alpha channel", "Save them as grey; --fix does.", repaired=True
     ),
     "values-not-from-zero": _warning(
         "Class ids that begin above 0", "Begin with 0, or class 0 stays empty.", repaired=True
