@@ -75,3 +75,12 @@ def test_flat_names_reach_their_groups() -> None:
 
 def test_the_old_name_of_a_recipe_is_understood() -> None:
     assert TrainConfig.from_flat(recipe="book").run.recipe == "d2l"
+
+
+def test_a_single_name_where_a_tuple_is_needed_is_not_read_by_letters() -> None:
+    with pytest.raises(
+        ConfigError, match=r"largest is 'red': allowed is a tuple, such as \('red',\)"
+    ):
+        PredictOptions(largest="red")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="crop is 64: allowed is two multiples of 32"):
+        TrainConfig.from_flat(crop=64)

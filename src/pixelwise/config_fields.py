@@ -140,16 +140,19 @@ def option(
 
 
 def check_fields(config: Any) -> None:
-    """Raises ConfigError for the first field whose value is none of its choices or out of range."""
+    """Raises ConfigError for the first field whose value is none of its choices or out of range.
+
+    The parts of a tuple are not checked: a field may have its own words for these.
+    """
     for name, known in option_fields(type(config)).items():
         value = getattr(config, name)
         if value is None and is_optional(known.type):
             continue  # left open: chosen later
         if isinstance(value, str) and known.takes_tuple:
             raise not_allowed_error(name, value, f"a tuple, such as ({value!r},)")
-        if known.choices and known.metadata.get("suggest") and value not in known.choices:
-            raise unknown_choice_error(name, str(value), known.choices)
-        if known.choices and value not in known.choices:
+        if known.choices and not known.takes_tuple and value not in known.choices:
+            if known.metadata.get("suggest"):
+                raise unknown_choice_error(name, str(value), known.choices)
             raise not_allowed_error(name, value, f"one of {', '.join(known.choices)}")
         if known.valid is not None and not known.valid.accepts(value):
             raise not_allowed_error(name, value, known.valid.text)
