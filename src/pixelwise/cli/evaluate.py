@@ -80,6 +80,7 @@ def evaluate(
     from pixelwise.cli.tables import evaluation_report
     from pixelwise.evaluation import calibrate as calibration
     from pixelwise.evaluation import scoring as job
+    from pixelwise.evaluation.calibrate import find_temperature
     from pixelwise.evaluation.data_options import training_data_options
     from pixelwise.inference.load import load
 
@@ -104,9 +105,7 @@ def evaluate(
         executor = _make_executor(model, device, cluster, workers, predict_options)
     temperature = None
     if calibrate or calibrated is not None:
-        temperature = calibration.find_temperature(
-            predictor, data, options=reading, progress=progress
-        )
+        temperature = find_temperature(predictor, data, options=reading, progress=progress)
     evaluation = job.evaluate(
         predictor,
         data,
