@@ -22,11 +22,13 @@ from pixelwise.datasets.annotations.rasterize import (
     Shape,
     rasterize_shapes,
 )
-from pixelwise.datasets.issues import IssueNote
+from pixelwise.datasets.index import Index, encoding_of
+from pixelwise.datasets.issues import Issue, IssueNote, raise_first
 from pixelwise.datasets.splits import complete_splits, split_folders
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.io.text import decode_text
 
 # What reading a record brings about that is not as its format has it.
 _FORMAT_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
@@ -90,6 +92,51 @@ class AnnotationReader:
             raise ImageError.of_file(image, reason, "export it again") from error
 
 
+def build_index(
+    format: str,
+    root: Path,
+    reader: AnnotationReader,
+    splits: Mapping[str, Sequence[Path]],
+    *,
+    sources: Sequence[Path],
+    notes: Sequence[str],
+    issues: Sequence[Issue] = (),
+) -> Index:
+    """The index of a set of annotations; the first note says what was read. Pairs are named as
+    their images, those of like names with the folder before.
+
+    Raises DataError where no image is here and no issue says why.
+    """
+    stems = Counter(path.stem for images in splits.values() for path in images)
+    repeated = {stem for stem, count in stems.items() if count > 1}
+    pairs = {
+        split: tuple(Pair(_pair_name(path, root, repeated), path, path) for path in sorted(images))
+        for split, images in splits.items()
+        if images
+    }
+    if not pairs:
+        raise_first(issues)
+        raise DataError(
+            f"{root}: no image of the {format} annotations is here; put the images beside them"
+        )
+    lines = (
+        f"format {format}: {notes[0]}",
+        reader.mapping.note,
+        BY_AREA if reader.by_area else BY_ORDER,
+    )
+    return Index(
+        format,
+        root,
+        pairs,
+        tuple(issues),
+        (*lines, *notes[1:]),
+        reader.mapping.classes,
+        reader,
+        encoding_of(format, reader.mapping.classes, reader),
+        sources=tuple(sources),
+    )
+
+
 def build_dataset(
     format: str,
     root: Path,
@@ -147,6 +194,26 @@ def _pair_name(path: Path, root: Path, repeated: set[str]) -> str:
     return path.stem
 
 
+def list_missing_images(
+    missing: Sequence[object], total: int, source: Path, options: DataOptions
+) -> list[Issue]:
+    """An issue for images that are named and not on disk; training refuses it without
+    `skip_unpaired`.
+    """
+    if not missing:
+        return []
+    text = (
+        f"{len(missing)} of {total} images of {source.name} are not here: "
+        f"{first(map(str, missing))}"
+    )
+    refusal = f"{source}: {text}; add them, or leave them out with --skip-unpaired"
+    if options.skip_unpaired:
+        refusal = ""
+    return [
+        Issue("list-entry-missing", source, text, count=len(missing), refusal=refusal),
+    ]
+
+
 def note_missing_images(
     missing: Sequence[object], total: int, source: Path, options: DataOptions
 ) -> list[str]:
@@ -165,7 +232,7 @@ def note_missing_images(
 def load_json(path: Path) -> Any:
     """The contents of a JSON file. Raises DataError naming line and column of what is wrong."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(decode_text(path.read_bytes(), path))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DataError(

@@ -1,0 +1,55 @@
+"""Names of images as other systems write them find the files."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from pixelwise.datasets.annotations.find_images import ImageFinder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "set"
+    for name in ("images/a.jpg", "images/day/b.png", "left/0.jpg", "right/0.jpg"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "outside.jpg").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.jpg", "images/a.jpg"),
+        ("day/b.png", "images/day/b.png"),
+        ("day\\b.png", "images/day/b.png"),
+        ("./a.jpg", "images/a.jpg"),
+        ("C:\\Users\\me\\set\\images\\a.jpg", "images/a.jpg"),
+        ("/content/drive/a.jpg", "images/a.jpg"),
+        ("A.JPG", "images/a.jpg"),
+        ("x/left/0.jpg", "left/0.jpg"),
+        ("0.jpg", None),
+        ("../outside.jpg", None),
+        ("../../outside.jpg", None),
+        ("c.jpg", None),
+        ("", None),
+    ],
+)
+def test_names_of_other_systems(root: Path, name: str, expected: str | None) -> None:
+    path = ImageFinder(root, [root / "images"]).find(name)
+    assert path == (root / expected if expected else None)
+
+
+def test_unicode_forms_are_the_same_name(root: Path) -> None:
+    (root / "images" / unicodedata.normalize("NFD", "bär.jpg")).touch()
+    finder = ImageFinder(root, [root / "images"])
+    assert finder.find(unicodedata.normalize("NFC", "bär.jpg")) is not None
+
+
+def test_only_names_without_their_folder_are_noted(root: Path) -> None:
+    finder = ImageFinder(root, [root / "images"])
+    finder.find("a.jpg")
+    finder.find("elsewhere/a.jpg")
+    assert finder.by_name_alone == ["elsewhere/a.jpg"]
