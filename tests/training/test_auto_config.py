@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from pixelwise.training.auto_config import TrainingContext, choose_open_options, validation_scale
+from pixelwise.training.auto_config import choose_open_options, validation_scale
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.training_context import TrainingContext
 
 
 def facts(**given: Any) -> TrainingContext:

@@ -2,9 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.errors import TrainingError
@@ -12,6 +11,16 @@ from pixelwise.hardware import is_out_of_memory
 from pixelwise.models.config import SCALES
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import VALIDATION_TILE
+from pixelwise.training.step_options import (
+    choose_augment,
+    choose_bn_batches,
+    choose_encoder_rate,
+    choose_epochs,
+    choose_learning_rate,
+    choose_validate_every,
+    choose_warmup,
+)
+from pixelwise.training.training_context import TrainingContext
 from pixelwise.training.transforms import AUGMENTATIONS
 
 CROP_PIXELS = 320 * 480
@@ -23,44 +32,8 @@ CROP_SIDE = 0.8
 # small a size the border of a crop is most of it.
 WHOLE_SIDE = 192
 
-# Samples that a training of unstated length sees: 27 epochs over CamVid's 367 images.
-SAMPLES = 10_000
-
-EPOCHS = (10, 60)
-
-# Steps that a training of unstated length has at least, in more epochs where it must be.
-MIN_STEPS = 300
-
-# Below so many steps a network has no time to learn what strong augmentation teaches
-# (benchmarks/results/ablation.md, defaults.md).
-STRONG_STEPS = 800
-
-# Below so many steps the rates are those of FEW_STEPS: a new decoder's large rate would spoil the
-# encoder before it has learned what to ask of it.
-RATE_STEPS = 400
-
-# Learning rate, and the encoder's beside it.
-RATES = (3e-3, 0.3)
-FEW_STEPS = (1e-3, 1.0)
-
-# The share of the training in which the rate rises, at least, at most, and steps that it takes.
-WARMUP = (0.04, 0.2)
-WARMUP_STEPS = 8
-
-# What of the minutes goes into steps, about; the rest into preparations and validation.
-STEPS_SHARE = 0.7
-
-# Pixels that are trained on in a second where it was not measured.
-PIXELS_PER_SECOND = {"cpu": 2e5, "cuda": 2e7}
-
 # So few images are decoded and augmented beside the steps, without processes of their own.
 FEW_IMAGES = 40
-
-# Steps between two validations at least, and validations of a training at least.
-ROUND_STEPS = 16
-ROUNDS = 10
-
-BN_BATCHES = 8
 
 BATCH = {"cpu": 8, "cuda": 16}
 
@@ -84,35 +57,6 @@ MIN_MASK_IOU = 0.98
 
 # What a step holds for one pixel of a sample; measured on the default network in float32.
 BYTES_PER_PIXEL = 2500
-
-
-def _lose_nothing(scales: Sequence[float]) -> Mapping[float, float]:
-    return dict.fromkeys(scales, 1.0)
-
-
-@dataclass(frozen=True)
-class TrainingContext:
-    """What the choices rest on: the training images and the machine."""
-
-    images: int
-    median_size: tuple[int, int]
-    """(height, width)."""
-    device: str
-    memory: int
-    """Free bytes of the device."""
-    cores: int
-    main_memory: int = 0
-    """Free bytes of main memory."""
-    decoded: int = 0
-    """Bytes of all images and masks, decoded."""
-    processes: int = 1
-    """Processes that train, on all machines."""
-    processes_here: int = 1
-    """Those on this machine."""
-    step_seconds: Callable[[TrainConfig], float | None] = lambda config: None
-    """What a step takes, measured; None where it is not known."""
-    iou_at_scale: Callable[[Sequence[float]], Mapping[float, float]] = _lose_nothing
-    """The mean IoU that masks keep when they are downscaled, by scale."""
 
 
 @contextmanager
@@ -273,78 +217,6 @@ def _choose_cache(context: TrainingContext, config: TrainConfig) -> tuple[int, s
     )
 
 
-def _choose_epochs(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
-    fewest, most = EPOCHS
-    images = max(1, context.images)
-    epochs = max(fewest, min(most, round(SAMPLES / images)))
-    needed = math.ceil(MIN_STEPS * _samples_of_step(config) / images)
-    if needed > epochs:
-        return needed, f"{MIN_STEPS} steps at least, of {images} images"
-    return epochs, f"about {SAMPLES} samples of {context.images} images, {fewest} to {most} epochs"
-
-
-def _samples_of_step(config: TrainConfig) -> int:
-    assert config.data.batch is not None
-    return config.data.batch * (config.optim.accumulate or 1)
-
-
-def expected_steps(context: TrainingContext, config: TrainConfig) -> int:
-    """Steps of the training: counted, or where minutes are set, estimated."""
-    samples = _samples_of_step(config)
-    if config.optim.epochs is not None:
-        return config.optim.epochs * context.images // samples
-    assert config.optim.minutes is not None
-    assert config.data.crop is not None
-    seconds = context.step_seconds(config)
-    if seconds is None:
-        height, width = config.data.crop
-        seconds = samples * height * width / PIXELS_PER_SECOND[context.device]
-    return int(60 * config.optim.minutes * STEPS_SHARE / seconds)
-
-
-def _choose_augment(context: TrainingContext, config: TrainConfig) -> tuple[str, str]:
-    steps = expected_steps(context, config)
-    return "strong" if steps >= STRONG_STEPS else "slight", _for_steps(context, config)
-
-
-def _choose_learning_rate(context: TrainingContext, config: TrainConfig) -> tuple[float, str]:
-    return _rates(context, config)[0], _for_steps(context, config)
-
-
-def _choose_encoder_rate(context: TrainingContext, config: TrainConfig) -> tuple[float, str]:
-    return _rates(context, config)[1], _for_steps(context, config)
-
-
-def _rates(context: TrainingContext, config: TrainConfig) -> tuple[float, float]:
-    return RATES if expected_steps(context, config) >= RATE_STEPS else FEW_STEPS
-
-
-def _choose_warmup(context: TrainingContext, config: TrainConfig) -> tuple[float, str]:
-    low, high = WARMUP
-    share = WARMUP_STEPS / max(1, expected_steps(context, config))
-    return round(max(low, min(high, share)), 3), _for_steps(context, config)
-
-
-def _for_steps(context: TrainingContext, config: TrainConfig) -> str:
-    return f"for about {expected_steps(context, config)} steps"
-
-
-def _choose_bn_batches(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
-    return BN_BATCHES, "batch normalisation's statistics are taken anew before each validation"
-
-
-def _choose_validate_every(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
-    batch = config.data.batch
-    assert batch is not None
-    steps = max(1, context.images // batch)
-    every = math.ceil(ROUND_STEPS / steps)
-    if config.optim.epochs is not None:
-        every = min(every, math.ceil(config.optim.epochs / ROUNDS))
-    if config.optim.freeze:
-        every = 1
-    return every, f"an epoch has {steps} steps"
-
-
 def _choose_workers(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
     if context.images <= FEW_IMAGES:
         return 0, f"there are only {context.images} images"
@@ -355,14 +227,14 @@ _CHOICES: dict[str, Callable[[TrainingContext, TrainConfig], tuple[Any, str]]] =
     "crop": _choose_crop,
     "batch": _choose_batch,
     "accumulate": _choose_accumulate,
-    "epochs": _choose_epochs,
-    "augment": _choose_augment,
+    "epochs": choose_epochs,
+    "augment": choose_augment,
     "scale": _choose_scale,
-    "learning_rate": _choose_learning_rate,
-    "encoder_rate": _choose_encoder_rate,
-    "warmup": _choose_warmup,
-    "validate_every": _choose_validate_every,
-    "bn_batches": _choose_bn_batches,
+    "learning_rate": choose_learning_rate,
+    "encoder_rate": choose_encoder_rate,
+    "warmup": choose_warmup,
+    "validate_every": choose_validate_every,
+    "bn_batches": choose_bn_batches,
     "cache": _choose_cache,
     "workers": _choose_workers,
 }

@@ -24,7 +24,6 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import (
-    TrainingContext,
     choose_open_options,
     enough_memory,
     for_steps,
@@ -48,6 +47,7 @@ from pixelwise.training.loaders import (
 from pixelwise.training.losses import Loss, class_weights, make_loss
 from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
+from pixelwise.training.training_context import TrainingContext
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
 
 Trial = Callable[[TrainConfig], StepTrial]
