@@ -95,8 +95,7 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"memory": 3 << 30, "processes": 2}, "accumulate", 2),
         ({"images": 22}, "augment", "slight"),
         ({"images": 22}, "scale", (1.0, 1.0)),
-        ({"images": 22}, "learning_rate", 1e-3),
-        ({"images": 22}, "encoder_rate", 1.0),
+        ({"images": 22}, "learning_rate", 3e-3),
         ({"images": 22}, "warmup", 0.04),
         ({"images": 10}, "validate_every", 16),
         ({"images": 22}, "validate_every", 8),
@@ -116,7 +115,7 @@ def test_choices_follow_the_data_and_the_machine(
     ("minutes", "augment", "learning_rate", "warmup"),
     [
         (1.0, "slight", 1e-3, 0.19),  # 42 steps
-        (8.0, "slight", 1e-3, 0.04),
+        (2.0, "slight", 3e-3, 0.095),
         (10.0, "slight", 3e-3, 0.04),
         (20.0, "strong", 3e-3, 0.04),
     ],
