@@ -126,6 +126,56 @@ ISSUE_TYPES: dict[str, IssueType] = {
     "mask-name-twice": _error(
         "Two masks for one image", "Remove or rename one; --fix keeps the first."
     ),
+    "annotation-malformed": _error(
+        "Annotations that cannot be read", "Correct the place named, or export the file again."
+    ),
+    "class-unlisted": _error(
+        "Shapes of a class that is not listed",
+        "Add the class to the list, or rename the shapes.",
+    ),
+    "classes-alike": _warning(
+        "Class names that differ only in case",
+        "They are two classes: rename the shapes if one is meant.",
+    ),
+    "classes-count": _warning(
+        "A number of classes that is not that of the names",
+        "Correct it: the names count.",
+        repaired=True,
+    ),
+    "box-left-out": _warning(
+        "Boxes among outlines",
+        "They are left out, so their pixels are background: draw outlines of these objects.",
+        repaired=True,
+    ),
+    "shape-left-out": _warning(
+        "Shapes that are left out", "Correct them in the annotation tool.", repaired=True
+    ),
+    "image-path-differs": _warning(
+        "Annotations that name another image than the one beside them",
+        "The image beside them is used: check that it is theirs.",
+        repaired=True,
+    ),
+    "image-unlabelled": _note(
+        "Images without a label file",
+        "They count as background: remove those that nobody has labelled.",
+        repaired=True,
+    ),
+    "image-unannotated": _note(
+        "Images that nobody has annotated", "They are left out.", repaired=True
+    ),
+    "image-annotated-twice": _warning(
+        "Images with several annotations",
+        "The latest is used: mark the right one as ground truth.",
+        repaired=True,
+    ),
+    "image-by-name": _note(
+        "Images found by their name alone",
+        "Their folder is not here: check that these are the images meant.",
+        repaired=True,
+    ),
+    "split-missing": _note(
+        "A split that is listed and not here", "Add its folder, or take it out of the list."
+    ),
     "list-entry-missing": _error(
         "Listed images of which a file is missing", "Add the files or shorten the list."
     ),
