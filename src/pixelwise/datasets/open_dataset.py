@@ -47,6 +47,7 @@ INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
     "voc": voc.index,
     "camvid": camvid.index,
     "matte": matte.index,
+    "labelme": labelme.index,
     "yolo": yolo.index,
     "layers": mask_per_class.index,
     "folder": folder.index,

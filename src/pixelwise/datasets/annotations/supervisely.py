@@ -26,8 +26,7 @@ from pixelwise.datasets.annotations.image_annotations import (
     pack_record,
     to_points,
 )
-from pixelwise.datasets.annotations.labelme import box_ring
-from pixelwise.datasets.annotations.polygons import fill_region
+from pixelwise.datasets.annotations.polygons import box_ring, fill_region
 from pixelwise.datasets.annotations.rasterize import (
     Shape,
     classes_to_declare,
