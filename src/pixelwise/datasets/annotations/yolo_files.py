@@ -2,13 +2,13 @@
 usually called.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pixelwise.datasets.annotations.find_images import ImageFinder
+from pixelwise.datasets.annotations.labelstudio_tasks import UPLOAD_PREFIX
 from pixelwise.datasets.annotations.picture_files import find_inside, list_pictures, name_key
 from pixelwise.datasets.annotations.yolo_labels import holds_labels
 from pixelwise.datasets.annotations.yolo_names import is_name_list
@@ -16,9 +16,6 @@ from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.splits import SPLITS, named_splits
 from pixelwise.errors import DataError
 from pixelwise.io.text import list_files, read_text
-
-# What Label Studio puts before the names of uploaded files.
-UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 
 @dataclass
