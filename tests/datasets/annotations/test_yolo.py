@@ -116,7 +116,7 @@ def test_all_faults_are_listed_and_the_first_is_refused_with_their_number(tmp_pa
     assert "left out: annotations that cannot be read (2): p0.txt, p2.txt" in lenient.notes
     broken, good = lenient.pairs("train")
     assert lenient.read_labels(good.mask)[0].tolist() == BOTH
-    with pytest.raises(DataError, match="p0.txt, line 2: 3 coordinates"):
+    with pytest.raises(DataError, match=r"p0\.txt, line 2: 3 coordinates"):
         lenient.read_labels(broken.mask)
 
 
