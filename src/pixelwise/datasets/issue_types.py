@@ -96,8 +96,40 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Which covers which is in docs/formats.md.",
         repaired=True,
     ),
+    "shapes-left-out": _warning(
+        "Annotations without an area",
+        "Boxes, and polygons of fewer than three corners, label nothing: draw polygons.",
+        repaired=True,
+    ),
+    "annotations-malformed": _error(
+        "Annotation files that cannot be read",
+        "Export them again; --fix leaves their images out.",
+    ),
+    "annotations-twice": _error(
+        "Images that annotations name twice", "Keep one of them; --fix keeps the first."
+    ),
+    "annotations-unread": _note(
+        "Annotation files that are not read", "Move them away, or the others.", repaired=True
+    ),
+    "annotation-without-image": _error(
+        "Annotations of an image that is not listed",
+        "List the image, or remove them; --fix leaves them out.",
+    ),
+    "annotation-without-class": _error(
+        "Annotations of a class that is not listed",
+        "List the class, or remove them; --fix leaves them out.",
+    ),
+    "annotation-without-size": _note(
+        "Images without height and width in the annotations", repaired=True
+    ),
+    "category-group": _note("A category that only groups the others", repaired=True),
+    "image-by-name": _note(
+        "Images found by their file name alone",
+        "Check that they are the images meant: the folders named are not here.",
+        repaired=True,
+    ),
     "split-twice": _error(
-        "Two folders are the same split", "Keep one name of it (train, val, test)."
+        "Two folders or files are the same split", "Keep one name of it (train, val, test)."
     ),
     "split-without-masks": _note(
         "A split without masks", "It is left out; add masks to use it.", repaired=True

@@ -47,6 +47,9 @@ INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
     "voc": voc.index,
     "camvid": camvid.index,
     "matte": matte.index,
+    "coco": coco.index,
+    "cvat": cvat.index,
+    "supervisely": supervisely.index,
     "layers": mask_per_class.index,
     "folder": folder.index,
 }

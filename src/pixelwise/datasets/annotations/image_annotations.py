@@ -5,7 +5,7 @@ written to disk.
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,9 @@ from pixelwise.datasets.annotations.rasterize import (
     Shape,
     rasterize_shapes,
 )
-from pixelwise.datasets.index import Index, encoding_of
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
-from pixelwise.datasets.splits import complete_splits, split_folders
+from pixelwise.datasets.index import Index, encoding_of, open_index
+from pixelwise.datasets.issues import Issue, printable_path, raise_first
+from pixelwise.datasets.splits import split_folders
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import MAX_PIXELS, Array
@@ -32,6 +32,8 @@ from pixelwise.io.text import decode_text
 
 # What reading a record brings about that is not as its format has it.
 _FORMAT_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+# Longer names are cut in messages: some are whole pictures in base64.
+_MAX_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -147,35 +149,9 @@ def build_dataset(
     sources: Sequence[Path],
     notes: Sequence[str],
 ) -> DataSet:
-    """A data set of annotations. Pairs are named as their images, those of like names with the
-    folder before.
-    """
-    stems = Counter(path.stem for images in splits.values() for path in images)
-    repeated = {stem for stem, count in stems.items() if count > 1}
-    pairs = {
-        split: tuple(Pair(_pair_name(path, root, repeated), path, path) for path in sorted(images))
-        for split, images in splits.items()
-        if images
-    }
-    if not pairs:
-        raise DataError(
-            f"{root}: no image of the {format} annotations is here; put the images beside them"
-        )
-    pairs, split_notes = complete_splits(pairs, options)
-    lines = (
-        f"format {format}: {notes[0]}",
-        reader.mapping.note,
-        BY_AREA if reader.by_area else BY_ORDER,
-    )
-    return DataSet(
-        format,
-        root,
-        reader.mapping.classes,
-        pairs,
-        reader,
-        (*lines, *notes[1:], *split_notes),
-        tuple(sources),
-    )
+    """The data set of `build_index`. Raises DataError as `open_index`."""
+    index = build_index(format, root, reader, splits, sources=sources, notes=notes)
+    return open_index(index, options)
 
 
 def find_split_folders(root: Path) -> dict[str, Path]:
@@ -195,38 +171,49 @@ def _pair_name(path: Path, root: Path, repeated: set[str]) -> str:
 
 
 def list_missing_images(
-    missing: Sequence[object], total: int, source: Path, options: DataOptions
+    missing: Sequence[object],
+    total: int,
+    source: Path,
+    options: DataOptions,
+    *,
+    searched: str = "",
 ) -> list[Issue]:
     """An issue for images that are named and not on disk; training refuses it without
-    `skip_unpaired`.
+    `skip_unpaired`. Where all are missing, the text says where they were `searched`.
     """
     if not missing:
         return []
-    text = (
-        f"{len(missing)} of {total} images of {source.name} are not here: "
-        f"{first(map(str, missing))}"
-    )
-    refusal = f"{source}: {text}; add them, or leave them out with --skip-unpaired"
-    if options.skip_unpaired:
-        refusal = ""
-    return [
-        Issue("list-entry-missing", source, text, count=len(missing), refusal=refusal),
-    ]
+    names = first(shorten(str(name)) for name in missing)
+    text = f"{len(missing)} of {total} images of {source.name} are not here: {names}"
+    advice = "add them, or leave them out with --skip-unpaired"
+    if len(missing) == total and searched:
+        text += f"; looked for in {searched}"
+        advice = "put them there"
+    refusal = "" if options.skip_unpaired else f"{source}: {text}; {advice}"
+    return [Issue("list-entry-missing", source, text, count=len(missing), refusal=refusal)]
 
 
-def note_missing_images(
-    missing: Sequence[object], total: int, source: Path, options: DataOptions
-) -> list[str]:
-    """A note on images that are not on disk. Raises DataError without `skip_unpaired`."""
-    if not missing:
-        return []
-    what = (
-        f"{len(missing)} of {total} images of {source.name} are not here: "
-        f"{first(map(str, missing))}"
-    )
-    if not options.skip_unpaired:
-        raise DataError(f"{source}: {what}; add them, or leave them out with --skip-unpaired")
-    return [IssueNote.of(f"left out: {what}", "list-entry-missing", source)]
+def list_unusable_file(path: Path, error: DataError) -> Issue:
+    """The issue for an annotation file that cannot be read, which training refuses."""
+    return Issue("annotations-malformed", path, error.reason, refusal=str(error))
+
+
+def describe_tolerated(issues: Iterable[Issue], root: Path) -> list[str]:
+    """A line for the user on each issue that training goes on with."""
+    lines = []
+    for issue in issues:
+        if issue.refusal or issue.file is None:
+            continue
+        # That text names the file itself.
+        missing = issue.type == "list-entry-missing"
+        place = "left out" if missing else printable_path(issue.file, root)
+        lines.append(f"{place}: {issue.text}")
+    return lines
+
+
+def shorten(name: str) -> str:
+    """A name for a message, cut where it is long."""
+    return name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}..."
 
 
 def load_json(path: Path) -> Any:
@@ -235,11 +222,13 @@ def load_json(path: Path) -> Any:
         return json.loads(decode_text(path.read_bytes(), path))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise DataError(
-            f"{path}: malformed JSON at {place}: {error.msg}; export it again"
+        raise DataError.of_file(
+            path, f"malformed JSON at {place}: {error.msg}", "export it again"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); export it again") from error
+        raise DataError.of_file(
+            path, f"cannot be read as JSON ({error})", "export it again"
+        ) from error
 
 
 @contextmanager
@@ -251,8 +240,8 @@ def name_file_in_errors(path: Path) -> Iterator[None]:
         yield
     except _FORMAT_ERRORS as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DataError(
-            f"{path}: is not laid out as its format demands ({what}); export it again"
+        raise DataError.of_file(
+            path, f"is not laid out as its format demands ({what})", "export it again"
         ) from error
 
 
