@@ -50,6 +50,9 @@ INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
     "coco": coco.index,
     "cvat": cvat.index,
     "supervisely": supervisely.index,
+    "cityscapes": cityscapes.index,
+    "cityscapes-all": cityscapes.index_all,
+    "ade20k": ade20k.index,
     "layers": mask_per_class.index,
     "folder": folder.index,
 }

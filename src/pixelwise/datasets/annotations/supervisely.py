@@ -153,9 +153,12 @@ def _read_annotations(project: Path) -> tuple[dict[Path, Any], list[Issue]]:
 def _read_annotation(path: Path) -> Any:
     record = load_json(path)
     with name_file_in_errors(path):
-        for entry in record["objects"]:
-            entry["classTitle"]  # an error where there is none
+        _titles(record)
     return record
+
+
+def _titles(record: Any) -> set[str]:
+    return {entry["classTitle"] for entry in record["objects"]}
 
 
 def _image_name(path: Path) -> str:
@@ -165,7 +168,7 @@ def _image_name(path: Path) -> str:
 def _list_unknown(annotations: Mapping[Path, Any], labels: Mapping[str, int]) -> Iterator[Issue]:
     files: dict[str, list[Path]] = defaultdict(list)
     for path, record in annotations.items():
-        for title in sorted({entry["classTitle"] for entry in record["objects"]} - labels.keys()):
+        for title in sorted(_titles(record) - labels.keys()):
             files[title].append(path)
     for title, paths in files.items():
         text = f"class '{title}' is not in meta.json"
