@@ -53,6 +53,7 @@ INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
     "cityscapes": cityscapes.index,
     "cityscapes-all": cityscapes.index_all,
     "ade20k": ade20k.index,
+    "yolo": yolo.index,
     "layers": mask_per_class.index,
     "folder": folder.index,
 }
@@ -113,6 +114,9 @@ def _format(root: Path, options: DataOptions) -> str:
     for name, matches in MATCHES.items():
         if _safely(matches, root):
             return name
+    results = coco.describe_results(root)
+    if results:
+        raise DataError(results)
     needs = "; ".join(f"{name}: {layout}" for name, layout in LAYOUTS.items())
     raise DataError(
         f"{root}: no known layout of images and masks here; what each format needs: {needs}"

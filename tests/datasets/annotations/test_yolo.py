@@ -29,7 +29,10 @@ def yolo(root: Path, text: str) -> DataSet:
 def test_yolo_polygons_and_images_without_labels(tmp_path: Path) -> None:
     data = yolo(tmp_path, "1 0.1667 0.25 0.5 0.25 0.5 0.75 0.1667 0.75\n\n0 0 0 .2 0 .2 .3 0 .3\n")
     assert (data.format, data.classes.names) == ("yolo", NAMES)
-    assert "train: 1 images without label file are background: b.jpg" in data.notes
+    assert (
+        "Images without a label file: b.jpg: no b.txt. They count as background: "
+        "remove those that nobody has labelled." in data.notes
+    )
     first, second = data.pairs("train")
     assert data.read_labels(first.mask).tolist() == [
         [1, *[0] * 5],
@@ -44,9 +47,8 @@ def test_yolo_polygons_and_images_without_labels(tmp_path: Path) -> None:
     ("line", "reason"),
     [
         ("2 0 0 1 0 1 1", "line 1: class 2, but the names are 0 to 1"),
-        ("0 .5 .5 .1 .1", "line 1: a box, not a polygon"),
         ("0 0 0 1 0 1 1 1", "line 1: 7 coordinates"),
-        ("cat 0 0 1 0 1 1", "line 1: invalid literal"),
+        ("cat 0 0 1 0 1 1", "line 1: 'cat' is no number"),
     ],
 )
 def test_yolo_lines_that_are_no_polygon_are_named(tmp_path: Path, line: str, reason: str) -> None:

@@ -24,8 +24,8 @@ from pixelwise.datasets.annotations.image_annotations import (
     AnnotationReader,
     ImageAnnotation,
     build_index,
-    describe_tolerated,
     list_unusable_file,
+    size_of,
     to_points,
 )
 from pixelwise.datasets.annotations.match_images import match_images
@@ -37,11 +37,11 @@ from pixelwise.datasets.annotations.rasterize import (
     map_classes,
 )
 from pixelwise.datasets.index import Index, open_index
-from pixelwise.datasets.issues import Issue, printable_path, raise_first
+from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path, raise_first
 from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import Array, oriented_size
+from pixelwise.io.images import Array
 
 LAYOUT = (
     "annotations/instances_train.json and images/ (COCO), or _annotations.coco.json in train/, "
@@ -71,7 +71,7 @@ def index(root: Path, options: DataOptions) -> Index:
     contents, issues = _read_files(root)
     if not contents:
         raise_first(issues)
-        raise DataError(describe_results(root) or f"{root}: no COCO annotations; it needs {LAYOUT}")
+        raise DataError(_describe_nothing(root, issues))
     categories = _drop_group(contents, issues)
     issues += _list_contradictions(contents, categories)
     mapping = map_classes(
@@ -89,9 +89,15 @@ def index(root: Path, options: DataOptions) -> Index:
         AnnotationReader(matched.records, parse_annotation, mapping, by_area=True),
         matched.splits,
         sources=sources,
-        notes=[f"{files}; classes in the order of their ids", *describe_tolerated(issues, root)],
+        notes=[f"{files}; classes in the order of their ids", *describe_tolerated(issues)],
         issues=issues,
     )
+
+
+def _describe_nothing(root: Path, issues: Sequence[Issue]) -> str:
+    if issues:
+        return f"{issues[0].file}: {issues[0].text}; it needs the list annotations as well"
+    return describe_results(root) or f"{root}: no COCO annotations; it needs {LAYOUT}"
 
 
 def _read_files(root: Path) -> tuple[list[CocoContent], list[Issue]]:
@@ -114,11 +120,12 @@ def _read_files(root: Path) -> tuple[list[CocoContent], list[Issue]]:
     return contents, issues
 
 
-def _image_folders(root: Path, source: Path, split: str | None) -> list[Path]:
+def _image_folders(root: Path, source: Path, split: str | None) -> tuple[Path, ...]:
     """Where images of an annotation file are looked for."""
     part = re.sub(r"^(instances|stuff|panoptic)_", "", source.stem)
     names = ("", part, *([split] if split else []))
-    return [base / name for base in (source.parent, root / "images", root) for name in names]
+    bases = (source.parent, root / "images", root)
+    return tuple(base / name for base in bases for name in names)
 
 
 def _drop_group(contents: Sequence[CocoContent], issues: list[Issue]) -> list[Category]:
@@ -131,7 +138,7 @@ def _drop_group(contents: Sequence[CocoContent], issues: list[Issue]) -> list[Ca
         others = [category for category in categories if category is not group]
         is_parent = {category.parent for category in others} == {group.name}
         if is_parent and group.id not in used and group.parent != group.name:
-            text = f"category '{group.name}' groups the others, has no annotation and is no class"
+            text = f"'{group.name}' has no annotation and is no class"
             issues.append(Issue("category-group", contents[0].path, text))
             return others
     return categories
@@ -155,17 +162,16 @@ def _list_contradictions(
 def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> ImageAnnotation:
     """Size and shapes of an image; the polygons of one annotation are united."""
     height, width, rows = record
-    if height is None or width is None:
-        height, width = oriented_size(image)
+    size = size_of(image, height, width)
     shapes = []
     for name, segmentation in rows:
         if isinstance(segmentation, dict):
-            bits = _decode_rle(segmentation, (height, width))
+            bits = _decode_rle(segmentation, size)
             shapes.append(Shape(labels[name], bits=(0, 0, bits)))
         else:
             rings = [to_points(ring) for ring in segmentation]
             shapes.append(Shape(labels[name], rings, union=True))
-    return ImageAnnotation((height, width), shapes)
+    return ImageAnnotation(size, shapes)
 
 
 def _decode_rle(segmentation: dict[str, Any], size: tuple[int, int]) -> rle.Bits:

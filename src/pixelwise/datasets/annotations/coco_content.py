@@ -3,7 +3,6 @@
 Source: Lin et al., Microsoft COCO, 2014, and its data format.
 """
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +19,12 @@ from pixelwise.datasets.annotations.coco_files import (
     CocoFile,
     kind_of,
 )
-from pixelwise.datasets.annotations.image_annotations import name_file_in_errors, pack_record
+from pixelwise.datasets.annotations.image_annotations import (
+    list_sizeless,
+    name_file_in_errors,
+    pack_record,
+    parse_side,
+)
 from pixelwise.datasets.annotations.match_images import NamedImage
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.types import first
@@ -57,7 +61,7 @@ class CocoContent:
     issues: list[Issue] = field(default_factory=list)
 
 
-def read_content(file: CocoFile, folders: Sequence[Path]) -> CocoContent:
+def read_content(file: CocoFile, folders: tuple[Path, ...]) -> CocoContent:
     """Read an annotation file whose images are looked for in `folders` first.
 
     Raises DataError for a file that is not laid out as COCO, and one of another kind.
@@ -69,25 +73,19 @@ def read_content(file: CocoFile, folders: Sequence[Path]) -> CocoContent:
         names, name_issues = _read_names(file.content["images"], path)
         shapes = _read_shapes(file.content["annotations"], names, categories, path)
         sizes = {
-            parse_id(image["id"]): (_parse_side(image, "height"), _parse_side(image, "width"))
+            parse_id(image["id"]): (parse_side(image.get("height")), parse_side(image.get("width")))
             for image in file.content["images"]
         }
-    issues += name_issues
-    issues += shapes.issues
-    issues += _list_sizeless(names, sizes, path)
+    sizeless = [names[number][0] for number, size in sizes.items() if None in size]
+    issues += [*name_issues, *shapes.issues, *list_sizeless(sizeless, path)]
     images = [
         NamedImage(
-            name,
-            path,
-            pack_record([*sizes[number], shapes.by_image[number]]),
-            file.split,
-            tuple(folders),
+            name, path, pack_record([*sizes[number], shapes.by_image[number]]), file.split, folders
         )
         for number, entries in names.items()
         for name in entries
     ]
-    used = shapes.used
-    return CocoContent(path, tuple(categories.values()), images, used, issues)
+    return CocoContent(path, tuple(categories.values()), images, shapes.used, issues)
 
 
 def parse_id(value: Any) -> Id:
@@ -157,31 +155,11 @@ def _read_names(rows: Iterable[Any], path: Path) -> tuple[dict[Id, list[str]], l
             refusal = f"{path}: {text}; give each image an id of its own"
             issues.append(Issue("annotations-twice", path, text, refusal=refusal))
     if repeated:
-        text = f"{len(repeated)} images stand there twice with one id: {first(repeated)}"
+        text = f"{len(repeated)} stand there twice with one id: {first(repeated)}"
         issues.append(
             Issue("annotations-twice", path, text, count=len(repeated), severity="warning")
         )
     return names, issues
-
-
-def _parse_side(image: Mapping[str, Any], key: str) -> int | None:
-    """The height or width of an image, None where the file has none."""
-    value = image.get(key)
-    if not value or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return int(value) or None
-
-
-def _list_sizeless(
-    names: Mapping[Id, Sequence[str]], sizes: Mapping[Id, tuple[int | None, ...]], path: Path
-) -> Iterable[Issue]:
-    sizeless = [names[number][0] for number, size in sizes.items() if None in size]
-    if sizeless:
-        text = (
-            f"{len(sizeless)} images have no height and width there, such as {sizeless[0]}: those "
-            "of the picture are taken"
-        )
-        yield Issue("annotation-without-size", path, text, count=len(sizeless))
 
 
 @dataclass
@@ -251,7 +229,7 @@ def _list_unlisted(
     for (what, number), annotations in unlisted.items():
         more = f" and {len(annotations) - 1} more are" if len(annotations) > 1 else " is"
         text = f"annotation {annotations[0]}{more} of {what} {number}, which is not listed"
-        type = "annotation-without-image" if what == "image" else "annotation-without-class"
+        type = "annotation-without-image" if what == "image" else "class-unlisted"
         refusal = f"{path}: {text}; list it, or remove them"
         yield Issue(type, path, text, count=len(annotations), refusal=refusal)
 
@@ -260,10 +238,10 @@ def _list_without_area(boxes: int, slivers: int, drawn: int, path: Path) -> Iter
     if boxes and not drawn:
         text = f"all {boxes} annotations have a box alone, which is no mask"
         refusal = f"{path}: {text}; export polygons or masks"
-        yield Issue("shapes-left-out", path, text, count=boxes, refusal=refusal, severity="error")
+        yield Issue("box-left-out", path, text, count=boxes, refusal=refusal, severity="error")
     elif boxes:
-        text = f"{boxes} annotations have a box alone and are left out"
-        yield Issue("shapes-left-out", path, text, count=boxes)
+        text = f"{boxes} annotations have a box alone"
+        yield Issue("box-left-out", path, text, count=boxes)
     if slivers:
-        text = f"{slivers} polygons have fewer than three corners and are left out"
-        yield Issue("shapes-left-out", path, text, count=slivers)
+        text = f"{slivers} polygons have fewer than three corners"
+        yield Issue("shape-left-out", path, text, count=slivers)

@@ -12,7 +12,6 @@ from typing import Any
 from pixelwise.datasets.annotations.image_annotations import find_split_folders, load_json
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.splits import SPLITS
-from pixelwise.datasets.types import first
 from pixelwise.errors import DataError
 from pixelwise.io.text import list_files, read_head
 
@@ -139,10 +138,10 @@ def choose_file(paths: list[Path], split: str | None) -> tuple[CocoFile, list[Is
         text = f"both {chosen.name} and {rivals[1].name} are {split or 'train'}"
         refusal = f"{chosen.parent}: {text}; keep one of them"
         issues.append(Issue("split-twice", rivals[1], text, refusal=refusal))
-    others = [path.name for path in paths if path not in rivals]
-    if others:
-        text = f"is read, and not {first(others)}"
-        issues.append(Issue("annotations-unread", chosen, text, count=len(others)))
+    for path in paths:
+        if path not in rivals:
+            text = f"the masks are taken from {chosen.name}"
+            issues.append(Issue("annotations-unread", path, text))
     return CocoFile(chosen, split, load_json(chosen)), issues
 
 

@@ -23,11 +23,13 @@ from pixelwise.datasets.annotations.image_annotations import (
     AnnotationReader,
     ImageAnnotation,
     build_index,
-    describe_tolerated,
     find_split_folders,
+    list_sizeless,
     list_unusable_file,
     name_file_in_errors,
     pack_record,
+    parse_side,
+    size_of,
     to_points,
 )
 from pixelwise.datasets.annotations.labelme import box_ring, ellipse_ring
@@ -44,7 +46,7 @@ from pixelwise.datasets.annotations.rasterize import (
     map_classes,
 )
 from pixelwise.datasets.index import Index, open_index
-from pixelwise.datasets.issues import Issue, printable_path
+from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path
 from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import atomic
@@ -109,16 +111,22 @@ def index(root: Path, options: DataOptions) -> Index:
     names = names or _used_names(files)
     mapping = map_classes(names.items(), sources[0])
     for file in files:
+        sizeless = [image["name"] for image in file.images if not _has_size(image)]
         issues += [*file.issues, *_list_unknown_labels(file, names)]
+        issues += list_sizeless(sizeless, file.path)
     images = [_name_image(root, file.path, record) for file in files for record in file.images]
     matched = match_images(images, ImageFinder(root, (root / "images", root)), options)
     issues += matched.issues
     texts = ", ".join(printable_path(path, root) for path in sources)
-    lines = (f"images and shapes of {texts}; classes in {order}", *describe_tolerated(issues, root))
+    lines = (f"images and shapes of {texts}; classes in {order}", *describe_tolerated(issues))
     reader = AnnotationReader(matched.records, parse_annotation, mapping)
     return build_index(
         "cvat", root, reader, matched.splits, sources=sources, notes=lines, issues=issues
     )
+
+
+def _has_size(image: Mapping[str, Any]) -> bool:
+    return bool(parse_side(image.get("height")) and parse_side(image.get("width")))
 
 
 def _name_image(root: Path, source: Path, record: dict[str, Any]) -> NamedImage:
@@ -152,7 +160,7 @@ def _list_unknown_labels(file: _CvatFile, names: Mapping[str, object]) -> Iterat
         if label not in names and label not in file.names:
             text = f"{count} shapes have the label '{label}', which the task does not list"
             refusal = f"{file.path}: {text}; add it to the labels, or remove them"
-            yield Issue("annotation-without-class", file.path, text, count=count, refusal=refusal)
+            yield Issue("class-unlisted", file.path, text, count=count, refusal=refusal)
 
 
 def _read_file(source: Path) -> _CvatFile:
@@ -184,7 +192,7 @@ def _read_file(source: Path) -> _CvatFile:
         text = "holds the tracks of a video"
         refusal = f"{source}: {text}; export it as 'CVAT for images 1.1'"
         file.issues.append(
-            Issue("annotations-malformed", source, text, count=tracks, refusal=refusal)
+            Issue("annotation-malformed", source, text, count=tracks, refusal=refusal)
         )
     return file
 
@@ -210,9 +218,9 @@ def _parse_colour(text: str | None) -> Colour | None:
     return red, green, blue
 
 
-def parse_annotation(record: Any, _: Path, labels: Mapping[str, int]) -> ImageAnnotation:
+def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> ImageAnnotation:
     """Size and shapes of an image; polylines, points and cuboids have no area, and so no ring."""
-    size = (int(record["height"]), int(record["width"]))
+    size = size_of(image, parse_side(record.get("height")), parse_side(record.get("width")))
     shapes = [_parse_shape(shape, labels[shape["label"]]) for shape in record["shapes"]]
     return ImageAnnotation(size, shapes)
 

@@ -5,7 +5,7 @@ written to disk.
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,11 @@ from pixelwise.datasets.annotations.rasterize import (
     rasterize_shapes,
 )
 from pixelwise.datasets.index import Index, encoding_of, open_index
-from pixelwise.datasets.issues import Issue, printable_path, raise_first
+from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.splits import split_folders
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
-from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.io.images import MAX_PIXELS, Array, oriented_size
 from pixelwise.io.text import decode_text
 
 # What reading a record brings about that is not as its format has it.
@@ -195,20 +195,28 @@ def list_missing_images(
 
 def list_unusable_file(path: Path, error: DataError) -> Issue:
     """The issue for an annotation file that cannot be read, which training refuses."""
-    return Issue("annotations-malformed", path, error.reason, refusal=str(error))
+    return Issue("annotation-malformed", path, error.reason, refusal=str(error))
 
 
-def describe_tolerated(issues: Iterable[Issue], root: Path) -> list[str]:
-    """A line for the user on each issue that training goes on with."""
-    lines = []
-    for issue in issues:
-        if issue.refusal or issue.file is None:
-            continue
-        # That text names the file itself.
-        missing = issue.type == "list-entry-missing"
-        place = "left out" if missing else printable_path(issue.file, root)
-        lines.append(f"{place}: {issue.text}")
-    return lines
+def parse_side(value: Any) -> int | None:
+    """A height or width as annotations give it, None for none, 0 and what is no number."""
+    try:
+        return int(float(value)) or None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def size_of(image: Path, height: int | None, width: int | None) -> tuple[int, int]:
+    """(height, width), those of the picture where annotations have none."""
+    return oriented_size(image) if height is None or width is None else (height, width)
+
+
+def list_sizeless(names: Sequence[str], source: Path) -> list[Issue]:
+    """An issue for images without size in their annotations."""
+    if not names:
+        return []
+    text = f"{len(names)}, such as {shorten(names[0])}: the pictures' own are taken"
+    return [Issue("annotation-without-size", source, text, count=len(names))]
 
 
 def shorten(name: str) -> str:

@@ -116,8 +116,8 @@ def _list_by_name_alone(images: Iterable[NamedImage]) -> Iterator[Issue]:
         names[image.source].append(shorten(image.name))
     for source, of_source in names.items():
         text = (
-            f"{len(of_source)} images are found by file name alone, as {source.name} names folders "
-            f"that are not here, as in '{of_source[0]}'"
+            f"{len(of_source)} images, as it names folders that are not here, as in "
+            f"'{of_source[0]}'"
         )
         yield Issue("image-by-name", source, text, count=len(of_source))
 
@@ -127,10 +127,7 @@ def _list_unlisted(matches: Mapping[Path, NamedImage]) -> Iterator[Issue]:
     for folder in sorted({path.parent for path in matches}):
         unlisted = [path.name for path in list_images(folder) if path not in matches]
         if unlisted:
-            text = (
-                f"{len(unlisted)} pictures are in no annotation file and not used: "
-                f"{first(unlisted)}"
-            )
+            text = f"{len(unlisted)} that no annotation file names: {first(unlisted)}"
             yield Issue("picture-not-listed", folder, text, count=len(unlisted))
 
 

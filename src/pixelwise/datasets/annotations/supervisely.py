@@ -23,11 +23,13 @@ from pixelwise.datasets.annotations.image_annotations import (
     AnnotationReader,
     ImageAnnotation,
     build_index,
-    describe_tolerated,
+    list_sizeless,
     list_unusable_file,
     load_json,
     name_file_in_errors,
     pack_record,
+    parse_side,
+    size_of,
     to_points,
 )
 from pixelwise.datasets.annotations.labelme import box_ring
@@ -44,7 +46,7 @@ from pixelwise.datasets.annotations.rasterize import (
     map_classes,
 )
 from pixelwise.datasets.index import Index, open_index
-from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.issues import Issue, describe_tolerated
 from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
@@ -103,6 +105,10 @@ def index(root: Path, options: DataOptions) -> Index:
     mapping = map_classes(_read_classes(meta), meta)
     annotations, issues = _read_annotations(project)
     issues += _list_unknown(annotations, mapping.labels)
+    sizeless = [
+        _image_name(path) for path, record in annotations.items() if None in _parse_size(record)
+    ]
+    issues += list_sizeless(sizeless, meta)
     images = [_name_image(project, path, record) for path, record in annotations.items()]
     folders = [folder / "img" for folder in _find_datasets(project)]
     matched = match_images(images, ImageFinder(root, folders), options)
@@ -114,7 +120,7 @@ def index(root: Path, options: DataOptions) -> Index:
         AnnotationReader(matched.records, parse_annotation, mapping),
         matched.splits,
         sources=[meta, *annotations],
-        notes=[*notes, *describe_tolerated(issues, root)],
+        notes=[*notes, *describe_tolerated(issues)],
         issues=issues,
     )
 
@@ -145,7 +151,7 @@ def _read_annotations(project: Path) -> tuple[dict[Path, Any], list[Issue]]:
                 else:
                     others.append(path.name)
         if others:
-            text = f"{len(others)} files are no annotation of an image: {first(others)}"
+            text = f"{len(others)} that are no annotation of an image: {first(others)}"
             issues.append(Issue("annotations-unread", folder / "ann", text, count=len(others)))
     return records, issues
 
@@ -159,6 +165,11 @@ def _read_annotation(path: Path) -> Any:
 
 def _titles(record: Any) -> set[str]:
     return {entry["classTitle"] for entry in record["objects"]}
+
+
+def _parse_size(record: Any) -> tuple[int | None, int | None]:
+    size = record.get("size") or {}
+    return parse_side(size.get("height")), parse_side(size.get("width"))
 
 
 def _image_name(path: Path) -> str:
@@ -175,7 +186,7 @@ def _list_unknown(annotations: Mapping[Path, Any], labels: Mapping[str, int]) ->
         if len(paths) > 1:
             text += f" (in {len(paths)} files)"
         refusal = f"{paths[0]}: {text}; add it there"
-        yield Issue("annotation-without-class", paths[0], text, count=len(paths), refusal=refusal)
+        yield Issue("class-unlisted", paths[0], text, count=len(paths), refusal=refusal)
 
 
 def _name_image(project: Path, path: Path, record: Any) -> NamedImage:
@@ -190,9 +201,9 @@ def _parse_colour(text: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def parse_annotation(record: Any, _: Path, labels: Mapping[str, int]) -> ImageAnnotation:
+def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> ImageAnnotation:
     """Size and shapes of an image; lines and points have no area, and so no ring."""
-    size = (int(record["size"]["height"]), int(record["size"]["width"]))
+    size = size_of(image, *_parse_size(record))
     shapes = [_parse_shape(entry, labels[entry["classTitle"]]) for entry in record["objects"]]
     return ImageAnnotation(size, shapes)
 
