@@ -14,6 +14,7 @@ from pixelwise.datasets.annotations import (
     supervisely,
     yolo,
 )
+from pixelwise.datasets.annotations.coco_files import describe_results
 from pixelwise.datasets.index import Index, index_of_dataset, open_index
 from pixelwise.datasets.readers import camvid, folder, matte, voc
 from pixelwise.datasets.types import DataOptions, DataSet
@@ -114,7 +115,7 @@ def _format(root: Path, options: DataOptions) -> str:
     for name, matches in MATCHES.items():
         if _safely(matches, root):
             return name
-    results = coco.describe_results(root)
+    results = describe_results(root)
     if results:
         raise DataError(results)
     needs = "; ".join(f"{name}: {layout}" for name, layout in LAYOUTS.items())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.datasets.annotations.image_annotations import find_split_folders, load_json
+from pixelwise.datasets.annotations.image_annotations import list_annotation_folders, load_json
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.splits import SPLITS
 from pixelwise.errors import DataError
@@ -47,22 +47,11 @@ def find_coco_files(root: Path) -> dict[str | None, list[Path]]:
     of splits.
     """
     by_split: dict[str | None, list[Path]] = defaultdict(list)
-    for folder in _search_folders(root):
+    for folder in list_annotation_folders(root):
         for path in _largest_json(folder):
             if _is_coco(path):
                 by_split[_split_of(path, root)].append(path)
     return dict(by_split)
-
-
-def _search_folders(root: Path) -> list[Path]:
-    of_splits = list(find_split_folders(root).values())
-    annotations = root / "annotations"
-    if annotations.is_dir():
-        of_splits += find_split_folders(annotations).values()
-    else:
-        of_splits.append(annotations)
-    inner = [folder / "annotations" for folder in of_splits if folder != annotations]
-    return list(dict.fromkeys((*of_splits, *inner)))
 
 
 def _largest_json(folder: Path) -> list[Path]:
@@ -167,7 +156,7 @@ def kind_of(content: Any) -> str:
 
 def describe_results(root: Path) -> str:
     """Why a list of results is no data set; empty where there is none here."""
-    for folder in _search_folders(root):
+    for folder in list_annotation_folders(root):
         for path in _largest_json(folder):
             head = read_head(path)
             is_list = head.lstrip("\ufeff \t\r\n").startswith("[")

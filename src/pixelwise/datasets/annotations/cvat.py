@@ -23,7 +23,7 @@ from pixelwise.datasets.annotations.image_annotations import (
     AnnotationReader,
     ImageAnnotation,
     build_index,
-    find_split_folders,
+    list_annotation_folders,
     list_sizeless,
     list_unusable_file,
     name_file_in_errors,
@@ -76,7 +76,7 @@ def matches(root: Path) -> bool:
 
 
 def _find_files(root: Path) -> list[Path]:
-    folders = (*find_split_folders(root).values(), root / "annotations")
+    folders = list_annotation_folders(root)
     files = [path for folder in folders for path in list_files(folder, (".xml",))]
     return [path for path in files if _ROOT_ELEMENT.search(read_head(path))]
 

@@ -159,6 +159,18 @@ def find_split_folders(root: Path) -> dict[str, Path]:
     return {"train": root, **split_folders(root)}
 
 
+def list_annotation_folders(root: Path) -> list[Path]:
+    """Where annotation files of whole splits may lie: `root`, annotations/, folders that are named
+    as a split in both, and annotations/ in those.
+    """
+    annotations = root / "annotations"
+    of_splits = list(split_folders(root).values())
+    if annotations.is_dir():
+        of_splits += split_folders(annotations).values()
+    inner = [folder / "annotations" for folder in of_splits]
+    return [root, annotations, *of_splits, *(folder for folder in inner if folder.is_dir())]
+
+
 def pack_record(record: Any) -> bytes:
     """A record of JSON values as an AnnotationReader holds it."""
     return zlib.compress(json.dumps(record).encode(), 1)
