@@ -73,7 +73,8 @@ def match_images(
                 by_name_alone.append(image)
     issues += _list_missing(missing, images, finder, options)
     issues += _list_by_name_alone(by_name_alone)
-    issues += _list_unlisted(matches)
+    beside = {folder for folder in finder.folders if folder != finder.root and folder.is_dir()}
+    issues += _list_unlisted(matches, beside | {path.parent for path in matches})
     records = {path: image.record for path, image in matches.items()}
     return MatchedImages(records, _split_images(matches, finder.root), tuple(issues))
 
@@ -122,9 +123,9 @@ def _list_by_name_alone(images: Iterable[NamedImage]) -> Iterator[Issue]:
         yield Issue("image-by-name", source, text, count=len(of_source))
 
 
-def _list_unlisted(matches: Mapping[Path, NamedImage]) -> Iterator[Issue]:
-    """Pictures beside the images that no annotation file names."""
-    for folder in sorted({path.parent for path in matches}):
+def _list_unlisted(matches: Mapping[Path, NamedImage], folders: Iterable[Path]) -> Iterator[Issue]:
+    """Pictures in the folders of images that no annotation file names."""
+    for folder in sorted(folders):
         unlisted = [path.name for path in list_images(folder) if path not in matches]
         if unlisted:
             text = f"{len(unlisted)} that no annotation file names: {first(unlisted)}"
