@@ -50,6 +50,7 @@ def test_cvat_shapes_by_height(tmp_path: Path) -> None:
         ("background", "dog", "cat"),
     )
     assert data.classes.palette[1] == (0, 0, 255)
+    assert any("the higher z_order covers the lower" in note for note in data.notes)
     assert only(data) == EXPECTED
 
 

@@ -38,6 +38,7 @@ from pixelwise.datasets.annotations.rasterize import (
 )
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path, raise_first
+from pixelwise.datasets.splits import SPLIT_ORDER
 from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
@@ -103,7 +104,9 @@ def _describe_nothing(root: Path, issues: Sequence[Issue]) -> str:
 def _read_files(root: Path) -> tuple[list[CocoContent], list[Issue]]:
     contents = []
     issues: list[Issue] = []
-    for split, paths in find_coco_files(root).items():
+    # Those of train first: they give the order of the classes.
+    by_split = sorted(find_coco_files(root).items(), key=lambda item: _rank(item[0]))
+    for split, paths in by_split:
         try:
             file, others = choose_file(paths, split)
             issues += others
@@ -118,6 +121,10 @@ def _read_files(root: Path) -> tuple[list[CocoContent], list[Issue]]:
         contents.append(content)
         issues += content.issues
     return contents, issues
+
+
+def _rank(split: str | None) -> int:
+    return SPLIT_ORDER.index(split or "train")
 
 
 def _image_folders(root: Path, source: Path, split: str | None) -> tuple[Path, ...]:

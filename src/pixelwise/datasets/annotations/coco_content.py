@@ -216,7 +216,7 @@ def _drop_slivers(segmentation: Any) -> Any:
 
 
 def _is_sliver(ring: Any) -> bool:
-    if not isinstance(ring, list):
+    if not isinstance(ring, list) or len(ring) > 4:
         return False
     in_pairs = any(isinstance(point, list) for point in ring)
     # An odd number of coordinates is a fault of its own.

@@ -19,7 +19,8 @@ from pixelwise.io.text import list_files, read_head
 _LISTS = frozenset({"images", "annotations", "categories"})
 # What other formats have in their outermost object.
 _OTHER_LISTS = frozenset({"shapes", "objects"})
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# Possessive, as a string that the end of the text cuts off would else be tried at each length.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 # A file whose first part shows no list of COCO is read whole up to this size.
 _MAX_PARSED = 16 << 20
 # Of a folder's files, so many of the largest are looked at: where each image has a file of its own,

@@ -40,6 +40,7 @@ from pixelwise.datasets.annotations.match_images import (
 )
 from pixelwise.datasets.annotations.polygons import Points, fill_region
 from pixelwise.datasets.annotations.rasterize import (
+    BY_LAYER,
     Shape,
     classes_to_declare,
     find_regions,
@@ -119,7 +120,7 @@ def index(root: Path, options: DataOptions) -> Index:
     issues += matched.issues
     texts = ", ".join(printable_path(path, root) for path in sources)
     lines = (f"images and shapes of {texts}; classes in {order}", *describe_tolerated(issues))
-    reader = AnnotationReader(matched.records, parse_annotation, mapping)
+    reader = AnnotationReader(matched.records, parse_annotation, mapping, overlap_note=BY_LAYER)
     return build_index(
         "cvat", root, reader, matched.splits, sources=sources, notes=lines, issues=issues
     )

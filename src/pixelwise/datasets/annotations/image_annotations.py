@@ -61,6 +61,8 @@ class AnnotationReader:
     parse: Parse
     mapping: ClassMapping
     by_area: bool = False
+    overlap_note: str = ""
+    """Which of overlapping shapes covers the other, where it is not by area or by order."""
 
     def __call__(self, image: Path) -> Array:
         """Labels (H, W) uint8. Raises ImageError for a record that cannot be rasterized."""
@@ -124,7 +126,7 @@ def build_index(
     lines = (
         f"format {format}: {notes[0]}",
         reader.mapping.note,
-        BY_AREA if reader.by_area else BY_ORDER,
+        reader.overlap_note or (BY_AREA if reader.by_area else BY_ORDER),
     )
     return Index(
         format,
