@@ -24,6 +24,9 @@ FORMATS = (
     "folder",
 )
 
+WRITABLE = ("folder", "voc", "coco", "labelme", "cvat", "yolo", "supervisely")
+"""Formats that `convert` writes."""
+
 
 @dataclass(frozen=True)
 class DataOptions:
