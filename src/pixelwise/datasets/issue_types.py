@@ -163,8 +163,14 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "They are left out, so their pixels are background: draw outlines of these objects.",
         repaired=True,
     ),
+    "boxes-alone": _warning(
+        "All shapes are boxes", "They are drawn as areas: is this a data set for detection?"
+    ),
     "shape-left-out": _warning(
-        "Shapes that are left out", "Correct them in the annotation tool.", repaired=True
+        "Shapes without a label", "They are left out: label them.", repaired=True
+    ),
+    "shape-with-labels": _warning(
+        "Shapes with several labels", "The first is used: choose one label.", repaired=True
     ),
     "image-path-differs": _warning(
         "Annotations that name another image than the one beside them",

@@ -47,24 +47,6 @@ class Issue:
         object.__setattr__(self, "text", printable(self.text))
 
 
-class IssueNote(str):
-    """A line for the user that is an issue as well."""
-
-    issue: Issue
-
-    @classmethod
-    def of(
-        cls,
-        text: str,
-        type: str,
-        file: Path,
-    ) -> "IssueNote":
-        """The note `text` on what was left out of `file`."""
-        note = cls(text)
-        note.issue = Issue(type, file, text)
-        return note
-
-
 def raise_first(issues: Iterable[Issue]) -> None:
     """Raise DataError for the first issue that training refuses, if any, with how many more there
     are.

@@ -19,6 +19,7 @@ FORMATS = (
     "cityscapes-all",
     "ade20k",
     "labelme",
+    "labelstudio",
     "yolo",
     "layers",
     "folder",
@@ -34,7 +35,7 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, yolo, layers or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, yolo, layers or folder.
     """
 
     seed: int = option(0, own=True)

@@ -7,13 +7,13 @@ first of each line of its objectInfo150.txt.
 from pathlib import Path
 
 from pixelwise.classes import VOID, Classes
-from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import encoding_of_reader
 from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
 from pixelwise.datasets.pairing import pair_folders
 from pixelwise.datasets.splits import named_splits
-from pixelwise.datasets.types import DataOptions, DataSet, Pair
+from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import DataError
 
 LAYOUT = (
@@ -50,13 +50,6 @@ def _base(root: Path) -> Path | None:
         if known and (base / "images").is_dir() and (base / "annotations").is_dir():
             return base
     return None
-
-
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open ADE20K. Raises DataError for another layout, and for the first issue of `index` that
-    training refuses.
-    """
-    return open_index(index(root, options), options)
 
 
 def index(root: Path, options: DataOptions) -> Index:

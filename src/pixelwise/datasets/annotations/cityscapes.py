@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from pixelwise.classes import VOID, Classes, Colour
-from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import encoding_of_reader
 from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
 from pixelwise.datasets.pairing import Pairing
 from pixelwise.datasets.splits import named_splits
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
+from pixelwise.datasets.types import DataOptions, Pair, first
 from pixelwise.errors import DataError
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.text import list_files
@@ -73,13 +73,6 @@ _TRUTHS = ("gtFine", "gtCoarse")
 def matches(root: Path) -> bool:
     """Whether the official folders stand at `root`."""
     return (root / "leftImg8bit").is_dir() and any((root / name).is_dir() for name in _TRUTHS)
-
-
-def read(root: Path, options: DataOptions, *, every: bool = False) -> DataSet:
-    """Open Cityscapes. Raises DataError for another layout, and for the first issue of `index`
-    that training refuses.
-    """
-    return open_index(index(root, options, every=every), options)
 
 
 def index(root: Path, options: DataOptions, *, every: bool = False) -> Index:
@@ -208,4 +201,3 @@ def _files_by_name(folder: Path, suffixes: Iterable[str], ending: str) -> dict[s
 
 
 index_all = partial(index, every=True)
-read_all = partial(read, every=True)

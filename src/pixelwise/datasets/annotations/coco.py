@@ -36,10 +36,10 @@ from pixelwise.datasets.annotations.rasterize import (
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path, raise_first
 from pixelwise.datasets.splits import SPLIT_ORDER
-from pixelwise.datasets.types import DataOptions, DataSet, first
+from pixelwise.datasets.types import DataOptions, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
@@ -53,13 +53,6 @@ LAYOUT = (
 def matches(root: Path) -> bool:
     """Whether JSON files of COCO lie at `root`, in annotations/ or in folders of splits."""
     return bool(find_coco_files(root))
-
-
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a COCO set. Raises DataError where there is none, and for the first issue of `index`
-    that training refuses.
-    """
-    return open_index(index(root, options), options)
 
 
 def index(root: Path, options: DataOptions) -> Index:

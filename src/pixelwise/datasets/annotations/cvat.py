@@ -32,13 +32,12 @@ from pixelwise.datasets.annotations.image_annotations import (
     size_of,
     to_points,
 )
-from pixelwise.datasets.annotations.labelme import box_ring, ellipse_ring
 from pixelwise.datasets.annotations.match_images import (
     NamedImage,
     match_images,
     split_of_folders,
 )
-from pixelwise.datasets.annotations.polygons import Points, fill_region
+from pixelwise.datasets.annotations.polygons import Points, box_ring, ellipse_ring, fill_region
 from pixelwise.datasets.annotations.rasterize import (
     BY_LAYER,
     Shape,
@@ -46,9 +45,9 @@ from pixelwise.datasets.annotations.rasterize import (
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path
-from pixelwise.datasets.types import DataOptions, DataSet, first
+from pixelwise.datasets.types import DataOptions, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
@@ -80,13 +79,6 @@ def _find_files(root: Path) -> list[Path]:
     folders = list_annotation_folders(root)
     files = [path for folder in folders for path in list_files(folder, (".xml",))]
     return [path for path in files if _ROOT_ELEMENT.search(read_head(path))]
-
-
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a CVAT set. Raises DataError where there is none, and for the first issue of `index`
-    that training refuses.
-    """
-    return open_index(index(root, options), options)
 
 
 def index(root: Path, options: DataOptions) -> Index:

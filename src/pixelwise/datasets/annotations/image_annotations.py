@@ -22,10 +22,10 @@ from pixelwise.datasets.annotations.rasterize import (
     Shape,
     rasterize_shapes,
 )
-from pixelwise.datasets.index import Index, encoding_of, open_index
+from pixelwise.datasets.index import Index, encoding_of
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.splits import split_folders
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
+from pixelwise.datasets.types import DataOptions, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import MAX_PIXELS, Array, oriented_size
 from pixelwise.io.text import decode_text
@@ -139,26 +139,6 @@ def build_index(
         encoding_of(format, reader.mapping.classes, reader),
         sources=tuple(sources),
     )
-
-
-def build_dataset(
-    format: str,
-    root: Path,
-    reader: AnnotationReader,
-    splits: Mapping[str, Sequence[Path]],
-    *,
-    options: DataOptions,
-    sources: Sequence[Path],
-    notes: Sequence[str],
-) -> DataSet:
-    """The data set of `build_index`. Raises DataError as `open_index`."""
-    index = build_index(format, root, reader, splits, sources=sources, notes=notes)
-    return open_index(index, options)
-
-
-def find_split_folders(root: Path) -> dict[str, Path]:
-    """`root` itself as train, and the folders in it that are named as a split."""
-    return {"train": root, **split_folders(root)}
 
 
 def list_annotation_folders(root: Path) -> list[Path]:

@@ -32,22 +32,21 @@ from pixelwise.datasets.annotations.image_annotations import (
     size_of,
     to_points,
 )
-from pixelwise.datasets.annotations.labelme import box_ring
 from pixelwise.datasets.annotations.match_images import (
     NamedImage,
     match_images,
     split_of_folders,
 )
-from pixelwise.datasets.annotations.polygons import fill_region
+from pixelwise.datasets.annotations.polygons import box_ring, fill_region
 from pixelwise.datasets.annotations.rasterize import (
     Shape,
     classes_to_declare,
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue, describe_tolerated
-from pixelwise.datasets.types import DataOptions, DataSet, first
+from pixelwise.datasets.types import DataOptions, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, open_image
@@ -81,13 +80,6 @@ def _find_datasets(project: Path) -> list[Path]:
             datasets.append(Path(folder))
         names[:] = sorted(name for name in names if name not in ("ann", "img"))
     return datasets
-
-
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a project. Raises DataError where there is none, and for the first issue of `index`
-    that training refuses.
-    """
-    return open_index(index(root, options), options)
 
 
 def index(root: Path, options: DataOptions) -> Index:

@@ -21,6 +21,7 @@ from pixelwise.datasets.annotations.image_annotations import (
     to_points,
 )
 from pixelwise.datasets.annotations.mask_pictures import holds_mask_pictures
+from pixelwise.datasets.annotations.picture_files import list_folders
 from pixelwise.datasets.annotations.polygons import join_holes
 from pixelwise.datasets.annotations.rasterize import (
     Shape,
@@ -47,7 +48,7 @@ from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, oriented_size
-from pixelwise.io.text import is_side_file, list_files
+from pixelwise.io.text import list_files
 
 LAYOUT = (
     "data.yaml with names (or classes.txt), images/train and labels/train (YOLO), or train/images "
@@ -71,9 +72,7 @@ def matches(root: Path) -> bool:
 
 def _text_files(root: Path) -> Iterable[Path]:
     """Text files in folders at most two beneath `root`, those in labels/ first."""
-    folders = [path for path in root.iterdir() if path.is_dir() and not is_side_file(path)]
-    inner = [path for folder in folders for path in folder.iterdir() if path.is_dir()]
-    for folder in dict.fromkeys((*usual_label_folders(root), *inner, *folders, root)):
+    for folder in dict.fromkeys((*usual_label_folders(root), *list_folders(root, 2))):
         yield from list_files(folder, (".txt",))
 
 

@@ -2,26 +2,20 @@
 usually called.
 """
 
-import os
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pixelwise.datasets.annotations.find_images import ImageFinder
+from pixelwise.datasets.annotations.labelstudio_tasks import UPLOAD_PREFIX
+from pixelwise.datasets.annotations.picture_files import find_inside, list_pictures, name_key
 from pixelwise.datasets.annotations.yolo_labels import holds_labels
 from pixelwise.datasets.annotations.yolo_names import is_name_list
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.splits import SPLITS, named_splits
 from pixelwise.errors import DataError
-from pixelwise.io.images import IMAGE_SUFFIXES
-from pixelwise.io.text import is_side_file, list_files, read_text
-
-# What Label Studio puts before the names of uploaded files.
-UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
-_DRIVE = re.compile(r"^[A-Za-z]:")
+from pixelwise.io.text import list_files, read_text
 
 
 @dataclass
@@ -102,32 +96,6 @@ def _resolve_entry(
     return None
 
 
-def find_inside(root: Path, name: str) -> Path | None:
-    """What a path of another machine means inside `root`: the longest end of it that is here."""
-    text = _DRIVE.sub("", name.strip().replace("\\", "/"))
-    parts = [part for part in text.split("/") if part not in ("", ".", "..")]
-    if not parts:
-        return root
-    for start in range(len(parts)):
-        # Without its split, train/images would mean the images of all splits.
-        if start and parts[start - 1].lower() in SPLITS:
-            break
-        path = root.joinpath(*parts[start:])
-        if path.exists():
-            return path
-    return None
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """The pictures in `folder` and beneath."""
-    pictures = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not is_side_file(Path(name))]
-        paths = (Path(place, name) for name in names)
-        pictures += [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(path for path in pictures if not is_side_file(path))
-
-
 def _read_image_list(path: Path, root: Path, finder: ImageFinder, files: YoloFiles) -> list[Path]:
     """The images that a text file lists, one a line."""
     try:
@@ -204,7 +172,7 @@ def _match_labels(root: Path, files: YoloFiles) -> None:
     for image in all_images:
         if image.parent not in chosen:
             chosen[image.parent] = _choose_table(root, image.parent, tables)
-        path = chosen[image.parent].get(_key(image.stem))
+        path = chosen[image.parent].get(name_key(image.stem))
         if path is None:
             continue
         owner = owners.setdefault(path, image)
@@ -234,7 +202,7 @@ def _choose_table(
 
 
 def _table_of(folder: Path) -> dict[str, Path]:
-    return {_key(path.stem): path for path in list_files(folder, (".txt",))}
+    return {name_key(path.stem): path for path in list_files(folder, (".txt",))}
 
 
 def usual_label_folders(root: Path) -> list[Path]:
@@ -256,10 +224,10 @@ def may_hold_labels(path: Path, root: Path) -> bool:
 
 def _match_uploads(files: YoloFiles, unlabelled: list[Path], left_over: Iterable[Path]) -> None:
     """Label files that Label Studio named for an upload, and those that belong to no image."""
-    images = {_key(image.stem): image for image in unlabelled}
+    images = {name_key(image.stem): image for image in unlabelled}
     for path in left_over:
         name, prefixed = UPLOAD_PREFIX.subn("", path.stem)
-        image = images.pop(_key(name), None) if prefixed else None
+        image = images.pop(name_key(name), None) if prefixed else None
         if image is not None:
             files.labels[image] = path
         elif is_name_list(path):
@@ -280,8 +248,3 @@ def _drop(files: YoloFiles, image: Path) -> None:
     for images in files.images.values():
         if image in images:
             images.remove(image)
-
-
-def _key(name: str) -> str:
-    """What names are compared by: macOS stores accents apart."""
-    return unicodedata.normalize("NFC", name)
