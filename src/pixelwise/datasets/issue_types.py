@@ -96,8 +96,24 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Which covers which is in docs/formats.md.",
         repaired=True,
     ),
+    "annotations-twice": _error(
+        "Images that annotations name twice", "Keep one of them; --fix keeps the first."
+    ),
+    "annotations-unread": _note(
+        "Annotation files that are not read",
+        "Nothing need be done where the others are meant.",
+        repaired=True,
+    ),
+    "annotation-without-image": _error(
+        "Annotations of an image that is not listed",
+        "List the image, or remove them; --fix leaves them out.",
+    ),
+    "annotation-without-size": _note(
+        "Images without height and width in the annotations", repaired=True
+    ),
+    "category-group": _note("A category that only groups the others", repaired=True),
     "split-twice": _error(
-        "Two folders are the same split", "Keep one name of it (train, val, test)."
+        "Two folders or files are the same split", "Keep one name of it (train, val, test)."
     ),
     "split-without-masks": _note(
         "A split without masks", "It is left out; add masks to use it.", repaired=True

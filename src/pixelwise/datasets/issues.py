@@ -16,7 +16,6 @@ _SKIPPABLE = frozenset(
         "annotation-malformed",
         "class-unlisted",
         "image-without-mask",
-        "list-entry-missing",
         "mask-without-image",
     }
 )
@@ -46,24 +45,6 @@ class Issue:
         """Texts name files, and these may hold bytes that are not UTF-8."""
         # The way to set a field of a frozen dataclass.
         object.__setattr__(self, "text", printable(self.text))
-
-
-class IssueNote(str):
-    """A line for the user that is an issue as well."""
-
-    issue: Issue
-
-    @classmethod
-    def of(
-        cls,
-        text: str,
-        type: str,
-        file: Path,
-    ) -> "IssueNote":
-        """The note `text` on what was left out of `file`."""
-        note = cls(text)
-        note.issue = Issue(type, file, text)
-        return note
 
 
 def raise_first(issues: Iterable[Issue]) -> None:
@@ -99,6 +80,8 @@ def _describe_group(type: str, issues: list[Issue]) -> str:
     if len(names) > _MAX_NAMES:
         places += f" and {len(names) - _MAX_NAMES} more"
     count = sum(issue.count for issue in issues)
+    if type == "list-entry-missing":
+        return f"left out: {'; '.join(issue.text for issue in issues)}"
     if type in _SKIPPABLE:
         return f"left out: {title[0].lower()}{title[1:]} ({count}): {places}"
     if len(issues) == 1:

@@ -217,7 +217,7 @@ def test_annotations_in_another_encoding_are_all_named(tmp_path: Path) -> None:
         picture(tmp_path / f"{name}.jpg")
         write(tmp_path / f"{name}.json", record(f"{name}.jpg", [shape("叶子", LEFT)]), "gb18030")
     with pytest.raises(
-        DataError, match=r"a\.json: is not UTF-8 text .*; save it as UTF-8; or .*1 more"
+        DataError, match=r"a\.json: is not UTF-8 text .*; save it as UTF-8, or .*1 more"
     ):
         open_dataset(tmp_path)
     issues = read_index(tmp_path).issues

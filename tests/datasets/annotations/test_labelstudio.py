@@ -256,7 +256,7 @@ def test_a_brush_that_cannot_be_decoded_is_found_with_its_image(tmp_path: Path) 
 def test_missing_images_and_two_uploads_of_one_name_are_refused(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.jpg")
     drawn = [region("polygon", "leaf", points=LEFT)]
-    with pytest.raises(DataError, match=r"1 of 2 images of project.* 0a1b2c3d-gone\.jpg; add them"):
+    with pytest.raises(DataError, match=r"1 of 2 images of project.*/0a1b2c3d-gone\.jpg; add them"):
         export(tmp_path, [task(1, "a.jpg", drawn), task(2, "gone.jpg", drawn)])
     other = task(2, "a.jpg", drawn)
     other["file_upload"] = "ffffffff-a.jpg"
