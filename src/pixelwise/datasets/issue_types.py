@@ -153,6 +153,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Class names that differ only in case",
         "They are two classes: rename the shapes if one is meant.",
     ),
+    "names-malformed": _error("Class names that cannot be read", "Correct them there."),
     "classes-count": _warning(
         "A number of classes that is not that of the names",
         "Correct it: the names count.",

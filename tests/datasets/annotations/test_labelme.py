@@ -190,7 +190,7 @@ def test_other_json_files_are_left_aside_and_said(tmp_path: Path, other: object)
     data = open_dataset(tmp_path, DataOptions(format="labelme", hold_out=False))
     assert first_rows(data) == {"p": BOTH}
     assert [(issue.type, issue.file.name) for issue in data.issues] == [
-        ("file-ignored", "a_project.json")
+        ("annotations-unread", "a_project.json")
     ]
     assert reader.matches(tmp_path)
 

@@ -101,7 +101,7 @@ def index(root: Path, options: DataOptions) -> Index:
             issues += _add_annotation(annotation, matcher, records, options)
     if not records.files and not records.without_image:
         raise DataError(f"{root}: no LabelMe files; it needs {LAYOUT}")
-    issues += [Issue("file-ignored", path, "holds no shapes of LabelMe") for path in others]
+    issues += [Issue("annotations-unread", path, "holds no shapes of LabelMe") for path in others]
     issues += [*matcher.issues, *matcher.list_by_name(), *_list_unpaired(root, records, options)]
     paths = [*records.files.values(), *records.without_image]
     class_files = find_class_files([root, *(path.parent for path in paths)])
