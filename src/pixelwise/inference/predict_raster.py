@@ -84,6 +84,7 @@ def _write_raster(
     progress.log(
         f"{name}: {height} x {picture.width} pixels in {count} tiles of {plan.size[0]} x "
         f"{plan.size[1]}; its rows and the sums of logits need {needed_bytes / 2**20:.0f} MiB"
+        + ("" if picture.bands.is_plain else f"; {picture.bands}")
     )
     runner = with_tta(predictor.runner, mirror=choices.tta, scales=choices.scales)
     with ExitStack() as stack:
@@ -160,8 +161,8 @@ def finish_mask(
         outlines = path.with_suffix(".geojson")
         if not write_polygons(path, outlines, classes.names):
             progress.log(
-                f"{outlines.name}: in the raster's own coordinates, which have no longitude "
-                "and latitude"
+                f"{outlines.name}: in the raster's own coordinates, or in pixels where it has "
+                "none: no longitude and latitude, and no square metres"
             )
 
 
