@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.io.alpha import is_opacity
+from pixelwise.io.alpha import is_clear_cut, is_opacity
 
 _COLOURS = ("red", "green", "blue")
 
@@ -81,6 +81,8 @@ def choose_bands(dataset: Any, path: Path) -> Bands:
             )
     named = _find_named(dataset.descriptions, kinds)
     flagged = kinds.index("alpha") + 1 if "alpha" in kinds else None
+    if dataset.count == 2 and flagged is None and is_clear_cut(read_sample(dataset, [2])):
+        flagged = 2
     others = tuple(band for band in dataset.indexes if band != flagged)
     if named is None and len(others) not in (1, 3) and dataset.count != 4:
         raise ImageError.of_file(path, *_too_many(dataset.count))
@@ -119,7 +121,7 @@ def _too_many(count: int) -> tuple[str, str]:
     """Reason and advice for bands that nothing tells apart."""
     if count == 2:
         choice = "-b 1"
-        what = "give 1 (grey), with an alpha band that is called so, or 3 (red, green, blue)"
+        what = "the second is no alpha band of 0 and 255; give 1 (grey) or 3 (red, green, blue)"
     else:
         choice = "-b 1 -b 2 -b 3"
         what = "of which none is called red, green and blue; choose three"

@@ -65,10 +65,12 @@ class RasterPicture:
         """
         window = ((top, top + height), (left, left + width))
         with self._translated_errors(top):
-            if self.bands.false_alpha is None:
-                mask = self.dataset.dataset_mask(window=window)
-            else:  # of which GDAL makes the mask
+            if self.bands.alpha is not None:
+                mask = self.dataset.read(self.bands.alpha, window=window)
+            elif self.bands.false_alpha is not None:  # of which GDAL would make the mask
                 mask = self._without_nodata(window)
+            else:
+                mask = self.dataset.dataset_mask(window=window)
         valid: NDArray[np.bool_] = mask > 0
         return valid
 
