@@ -37,12 +37,13 @@ def predict_raster(
     source: Path,
     folder: Path,
     *,
+    stem: str | None = None,
     choices: PredictOptions | None = None,
     progress: Progress | None = None,
     chunk: RowChunk | None = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen.
-    Returns the mask's path.
+    Returns the mask's path. STEM is `stem`, the source's own if None.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
     georeference; what is nodata in the source is void, which is their nodata value.
@@ -57,7 +58,8 @@ def predict_raster(
     choices = choices or PredictOptions()
     progress = progress or Progress()
     choices = replace(choices, largest=choices.largest or predictor.largest)
-    path = folder / (chunk.name(source.stem) if chunk else f"{source.stem}.tif")
+    stem = stem or source.stem
+    path = folder / (chunk.name(stem) if chunk else f"{stem}.tif")
     with open_raster(source) as picture:
         seams = _write_raster(predictor, picture, path, choices, progress, chunk)
     if chunk is None:

@@ -21,8 +21,6 @@ from pixelwise.inference.georeference import is_georeferenced
 from pixelwise.io.images import IMAGE_SUFFIXES, MAX_PIXELS, Array
 
 _SPARE_CACHE = 16 * 2**20
-# Of other numbers Pillow keeps no name: it calls signed ones of 16 bits 32-bit integers.
-_PLAIN_TYPES = frozenset({"uint8", "uint16"})
 _SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cache in bytes
 
 
@@ -141,9 +139,8 @@ def reads_by_window(path: Path, pixels: int | None) -> bool:
     """Whether an image is to be labelled by `predict_raster`: it has a georeference, or too many
     pixels for memory.
 
-    So is one that GDAL alone can open, of which `pixels`, by its header, are None, or whose numbers
-    it alone knows by name. Raises ImageError for one of too many pixels where rasterio is not
-    installed. A file that cannot be
+    So is one that GDAL alone can open, of which `pixels`, by its header, are None. Raises
+    ImageError for one of too many pixels where rasterio is not installed. A file that cannot be
     opened is not one of these: reading it will say what is wrong.
     """
     is_large = pixels is not None and pixels > MAX_PIXELS
@@ -160,8 +157,7 @@ def reads_by_window(path: Path, pixels: int | None) -> bool:
     try:
         with rasterio.open(path) as dataset:
             is_large = is_large or dataset.height * dataset.width > MAX_PIXELS
-            is_foreign = pixels is None or _PLAIN_TYPES.isdisjoint(dataset.dtypes)
-            return is_large or is_foreign or is_georeferenced(dataset)
+            return is_large or pixels is None or is_georeferenced(dataset)
     except UnicodeError as error:
         raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
     except Exception:  # rasterio's errors share no base class but Exception
