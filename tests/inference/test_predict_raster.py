@@ -4,6 +4,7 @@ import signal
 import struct
 import zlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.shutil import copy
 from rasterio.transform import from_origin
 from scipy import ndimage
 from typer.testing import CliRunner
@@ -154,6 +156,15 @@ def test_a_raster_read_by_window_has_exactly_the_labels_of_memory(
         predict_raster(predictor, write(folder / "a.tif", rgb), folder / "out")
     ) as mask:
         assert np.array_equal(mask.read(1), predictor.predict(rgb).labels)
+
+
+def test_gdal_finds_the_names_of_the_classes(tmp_path: Path) -> None:
+    classes = Classes.named(("field & way", "H\u00e4user", "<road>"))
+    predictor = Predictor(blurred, classes)
+    mask = predict_raster(predictor, write(tmp_path / "a.tif", picture(40, 40)), tmp_path / "out")
+    copy(mask, tmp_path / "a.vrt", driver="VRT")
+    categories = ElementTree.parse(tmp_path / "a.vrt").getroot().find(".//CategoryNames")
+    assert [category.text for category in categories] == list(classes.names)
 
 
 def test_nodata_stays_void_and_its_tiles_are_left_out(tmp_path: Path) -> None:
@@ -348,6 +359,7 @@ def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == [
         "manifest",
         "map.tif",
+        "map.tif.aux.xml",
         "photo.png",
     ]
     assert "2 existed already" in CliRunner().invoke(app, [*words, "--tile", "64", "64"]).output

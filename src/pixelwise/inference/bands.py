@@ -120,12 +120,10 @@ def _numbers(texts: Sequence[str], pattern: "re.Pattern[str]") -> list[int]:
 def _too_many(count: int) -> tuple[str, str]:
     """Reason and advice for bands that nothing tells apart."""
     if count == 2:
-        choice = "-b 1"
-        what = "the second is no alpha band of 0 and 255; give 1 (grey) or 3 (red, green, blue)"
-    else:
-        choice = "-b 1 -b 2 -b 3"
-        what = "of which none is called red, green and blue; choose three"
-    return f"has {count} bands", f"{what}, as with `gdal_translate {choice} IN OUT`"
+        reason = "has 2 bands, of which the second is no alpha of 0 and 255"
+        return reason, "choose the grey one, as with `gdal_translate -b 1 IN OUT`"
+    reason = f"has {count} bands, of which none are called red, green and blue"
+    return reason, "choose three, as with `gdal_translate -b 1 -b 2 -b 3 IN OUT`"
 
 
 def check_depth(dataset: Any, path: Path, bands: Bands) -> None:
@@ -156,11 +154,11 @@ def _find_range(dataset: Any, bands: Bands) -> tuple[float, float, str]:
     if dataset.nodata is not None:
         valid &= values != dataset.nodata
     if not valid.any():
-        return 0, 1, "no value anywhere in a sample"
+        return 0, 1, "no value in a sample of it"
     low, high = np.percentile(values[valid], [_TAIL, 100 - _TAIL])
     high = max(high, low + 1e-6)
     share = 100 - 2 * _TAIL
-    return low, high, f"{share} % of them from {low:g} to {high:g}"
+    return low, high, f"{share} % of its values from {low:g} to {high:g}"
 
 
 def read_bits(dataset: Any, band: int) -> int | None:

@@ -13,7 +13,7 @@ from pixelwise.inference.label_writer import Confidence, LabelWriter, Mask
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
-from pixelwise.inference.raster_files import STRIP, Files, open_files
+from pixelwise.inference.raster_files import STRIP, Files, open_files, write_class_names
 from pixelwise.inference.regions import check_region_size, class_ids, write_polygons
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.inference.tiling import RowChunk, TilePlan, stream
@@ -46,7 +46,8 @@ def predict_raster(
     Returns the mask's path. STEM is `stem`, the source's own if None.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
-    georeference; what is nodata in the source is void, which is their nodata value.
+    georeference; what is nodata in the source is void, which is their nodata value. The classes'
+    names stand in STEM.tif.aux.xml.
     STEM_probabilities.tif and STEM_logits.tif have a band for each class in half precision, void is
     NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of logits fit the
     predictor's `max_memory`; what they need is logged before the run. Of a `chunk` its rows alone
@@ -157,6 +158,7 @@ def finish_mask(
     progress: Progress,
 ) -> None:
     """What is made of a whole mask."""
+    write_class_names(path, classes.names)
     if "seams" in choices.extras:
         progress.log(f"{path.name}: {seams}")
     if "polygons" in choices.extras:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from pixelwise.classes import VOID, Classes
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.inference.gdal import explain_error, open_dataset, quiet_rasterio
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.io.atomic import atomic
+from pixelwise.io.atomic import atomic, write_text
 
 BLOCK = 512
 
@@ -100,6 +101,19 @@ def open_files(
         }
         files[f"_{choices.scores}"] = target(f"_{choices.scores}", count=len(classes), **half)
     return files
+
+
+def write_class_names(mask: Path, names: tuple[str, ...]) -> None:
+    """Write MASK.aux.xml, in which GDAL, and with it QGIS, finds what the values of a mask are
+    called: TIFF itself has no place for that.
+    """
+    dataset = ElementTree.Element("PAMDataset")
+    band = ElementTree.SubElement(dataset, "PAMRasterBand", band="1")
+    categories = ElementTree.SubElement(band, "CategoryNames")
+    for name in names:
+        ElementTree.SubElement(categories, "Category").text = name
+    text = ElementTree.tostring(dataset, encoding="unicode")
+    write_text(mask.with_name(f"{mask.name}.aux.xml"), f"{text}\n")
 
 
 @contextmanager

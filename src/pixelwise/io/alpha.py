@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Where opacity is not 0 it is mostly 255, with soft edges at most; or it has a few values such as 0
-# and 1. Near infrared, as in aerial images whose fourth band is called alpha, has hundreds.
-_MIN_OPAQUE_SHARE = 0.5
+# Opacity is 0 or 255 but for soft edges; or has a few values such as 0 and 1. Near infrared, as in
+# aerial images whose fourth band is called alpha, has hundreds nearly everywhere.
+_MAX_SOFT_SHARE = 0.1
 _MAX_VALUES = 16
 
 
 def is_opacity(values: NDArray[Any]) -> bool:
     """Whether the pixels of a band that is called alpha, all or a sample of them, are opacities."""
     visible = int(np.count_nonzero(values))
-    opaque = int(np.count_nonzero(values == 255))
-    return opaque >= _MIN_OPAQUE_SHARE * visible or np.unique(values).size <= _MAX_VALUES
+    soft = visible - int(np.count_nonzero(values == 255))
+    return soft <= _MAX_SOFT_SHARE * visible or np.unique(values).size <= _MAX_VALUES
 
 
 def is_clear_cut(values: NDArray[Any]) -> bool:
