@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixelwise.datasets.open_dataset import DATASETS, open_dataset
+from pixelwise.datasets.open_dataset import INDEXES, open_dataset
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
@@ -52,7 +52,7 @@ def test_a_folder_of_no_known_layout_is_told_what_each_needs(tmp_path: Path) -> 
     with pytest.raises(DataError) as caught:
         open_dataset(tmp_path)
     for part in (
-        *(f"{name}: " for name in DATASETS if name != "cityscapes-all"),
+        *(f"{name}: " for name in INDEXES if name != "cityscapes-all"),
         "JPEGImages/",
         "trainannot/",
         "x_matte.png",

@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelwise.classes import Classes
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.find_encoding import find_encoding
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
+from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import (
     MaskEncoding,
     drawn_encoding,
@@ -82,22 +82,6 @@ def encoding_of(format: str, classes: Classes, read_labels: ReadLabels) -> MaskE
     if isinstance(read_labels, LabelReader):
         return encoding_of_reader(read_labels, classes, kind=kind, evidence=evidence)
     return drawn_encoding(classes, kind=kind, evidence=evidence)
-
-
-def index_of_dataset(dataset: DataSet) -> Index:
-    """The index of a format whose reader makes a data set at once."""
-    issues = tuple(note.issue for note in dataset.notes if isinstance(note, IssueNote))
-    return Index(
-        dataset.format,
-        dataset.root,
-        dataset.splits,
-        issues,
-        dataset.notes,
-        dataset.classes,
-        dataset.read_labels,
-        encoding_of(dataset.format, dataset.classes, dataset.read_labels),
-        sources=dataset.sources,
-    )
 
 
 def open_index(index: Index, options: DataOptions) -> DataSet:

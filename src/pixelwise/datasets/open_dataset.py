@@ -1,7 +1,6 @@
 """Opening a data set whose format may not be known."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.datasets.annotations import (
@@ -10,11 +9,13 @@ from pixelwise.datasets.annotations import (
     coco,
     cvat,
     labelme,
+    labelstudio,
     mask_per_class,
     supervisely,
     yolo,
 )
-from pixelwise.datasets.index import Index, index_of_dataset, open_index
+from pixelwise.datasets.annotations.coco_files import describe_results
+from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.readers import camvid, folder, matte, voc
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError, unknown_choice_error
@@ -29,28 +30,22 @@ _MODULES = {
     "cityscapes": cityscapes,
     "ade20k": ade20k,
     "labelme": labelme,
+    "labelstudio": labelstudio,
     "yolo": yolo,
     "layers": mask_per_class,
     "folder": folder,
 }
-DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
-    **{name: module.read for name, module in _MODULES.items()},
-    "cityscapes-all": cityscapes.read_all,
-}
-"""Readers by format; `auto` tries those that can be told apart in this order."""
-
 MATCHES = {name: module.matches for name, module in _MODULES.items()}
 """Whether a folder is laid out in a format, by format."""
 LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
 """What a format needs, by format."""
 INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
-    "voc": voc.index,
-    "camvid": camvid.index,
-    "matte": matte.index,
-    "layers": mask_per_class.index,
-    "folder": folder.index,
+    **{name: module.index for name, module in _MODULES.items()},
+    "cityscapes-all": cityscapes.index_all,
 }
-"""Readers that list pairs and issues without refusing any, by format."""
+"""Readers by format: they list pairs and issues without refusing any; `auto` tries those that can
+be told apart in this order.
+"""
 _DEFAULTS = DataOptions()
 
 
@@ -66,10 +61,7 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
     _check_format(options)
     try:
         _check_folder(path)
-        format = _format(path, options)
-        if format in INDEXES:
-            return open_index(INDEXES[format](path, options), options)
-        return DATASETS[format](path, options)
+        return open_index(INDEXES[_format(path, options)](path, options), options)
     except OSError as error:
         place = error.filename or path
         raise DataError(
@@ -83,12 +75,7 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     Raises DataError only where there is no data set, or annotations that cannot be read.
     """
     _check_format(options)
-    format = _format(root, options)
-    if format in INDEXES:
-        return INDEXES[format](root, options)
-    # These readers make a data set at once: what they would refuse becomes an issue only so.
-    lenient = replace(options, skip_unpaired=True, hold_out=False)
-    return index_of_dataset(DATASETS[format](root, lenient))
+    return INDEXES[_format(root, options)](root, options)
 
 
 def matching_formats(root: Path) -> list[str]:
@@ -97,8 +84,8 @@ def matching_formats(root: Path) -> list[str]:
 
 
 def _check_format(options: DataOptions) -> None:
-    if options.format not in ("auto", *DATASETS):
-        raise unknown_choice_error("format", options.format, ("auto", *DATASETS))
+    if options.format not in ("auto", *INDEXES):
+        raise unknown_choice_error("format", options.format, ("auto", *INDEXES))
 
 
 def _format(root: Path, options: DataOptions) -> str:
@@ -107,6 +94,9 @@ def _format(root: Path, options: DataOptions) -> str:
     for name, matches in MATCHES.items():
         if _safely(matches, root):
             return name
+    results = describe_results(root)
+    if results:
+        raise DataError(results)
     needs = "; ".join(f"{name}: {layout}" for name, layout in LAYOUTS.items())
     raise DataError(
         f"{root}: no known layout of images and masks here; what each format needs: {needs}"

@@ -1,8 +1,10 @@
 """How a data set is read; importing this imports neither NumPy nor PyTorch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
-from pixelwise.config_fields import option
+from pixelwise.config_fields import check_names, option
 from pixelwise.errors import ConfigError
 
 FORMATS = (
@@ -17,10 +19,14 @@ FORMATS = (
     "cityscapes-all",
     "ade20k",
     "labelme",
+    "labelstudio",
     "yolo",
     "layers",
     "folder",
 )
+
+WRITABLE = ("folder", "voc", "coco", "labelme", "cvat", "yolo", "supervisely")
+"""Formats that `convert` writes."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, yolo, layers or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, yolo, layers or folder.
     """
 
     seed: int = option(0, own=True)
@@ -49,6 +55,12 @@ class DataOptions:
 
     hold_out: bool = option(True)
     """Hold out missing splits; False leaves the splits as they are on disk."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Options by name. Raises ConfigError for a name that is no field, with the nearest one."""
+        check_names(values, cls)
+        return cls(**values)
 
     def __post_init__(self) -> None:
         if not 0 < self.val_fraction < 0.5:

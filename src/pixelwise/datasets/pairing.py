@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
+from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.types import DataOptions, Pair, first, images_in
 
 # Endings of the masks of annotation tools and public sets: labelIds is of Cityscapes, _L of CamVid.
@@ -107,20 +107,6 @@ def list_readable(folder: Path) -> tuple[list[Path], list[Issue]]:
         reason = error.strerror or str(error)
         refusal = f"{folder}: {reason}; make the folder readable and try again"
         return [], [Issue("folder-unreadable", folder, reason, refusal=refusal)]
-
-
-def pair_up(
-    images: Iterable[Path],
-    masks: Iterable[Path],
-    options: DataOptions,
-    *,
-    where: Path,
-) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
-    """Pairs and notes as of `pair_files`. Raises DataError for what training refuses."""
-    pairing = pair_files(images, masks, options, where=where)
-    raise_first(pairing.issues)
-    notes = (IssueNote.of(note, "image-without-mask", where) for note in pairing.notes)
-    return pairing.pairs, tuple(notes)
 
 
 def image_name(stem: str, images: Mapping[str, object]) -> str:
