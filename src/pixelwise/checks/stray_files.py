@@ -7,7 +7,7 @@ from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
 from pixelwise.datasets.splits import SPLITS
-from pixelwise.io.images import list_images
+from pixelwise.io.image_formats import list_images, list_left_aside
 
 # Formats that are recognised by their folders alone, so that two of them may stand in one folder.
 # The others have an annotation file, which says what belongs to them.
@@ -37,7 +37,7 @@ def _find_other_layouts(root: Path, chosen: str) -> Iterator[Issue]:
 def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
     try:
         entries = sorted(folder.iterdir())
-        pictures = set(list_images(folder))
+        left_aside = set(list_left_aside(folder))
     except OSError:
         return  # an issue of the index already
     for path in entries:
@@ -47,7 +47,7 @@ def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
             yield _dangling_link(path)
         elif path.is_dir():
             yield from _check_subfolder(path, folder, deep=deep)
-        elif path not in pictures and not path.name.startswith("."):
+        elif path in left_aside:
             yield Issue("file-ignored", path, "is no picture by its name")
 
 

@@ -40,12 +40,14 @@ from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import (
+    find_left_aside,
     find_sources,
     raster_size,
     read_pixel_counts,
     shared_names,
 )
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
+from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, normalize_uri, open_store
 from pixelwise.io.temp_files import find_temp_files
@@ -95,6 +97,9 @@ def predict_on_cluster(
     """
     progress = progress or Progress()
     sources = shared_names(find_sources(spec.inputs))
+    left_aside = describe_left_aside(find_left_aside(spec.inputs))
+    if left_aside:
+        progress.log(left_aside)
     out = normalize_uri(spec.out)
     class_names = read_any_header(spec.model).classes.names
     store = open_store(out if is_uri(out) else Path(out).absolute())

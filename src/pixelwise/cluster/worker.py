@@ -13,7 +13,7 @@ from pixelwise.cluster.row_chunks import ChunkStore
 from pixelwise.cluster.watchdog import DEFAULT_PACE, Watchdog
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
 from pixelwise.inference.image_info import ImageInfos
-from pixelwise.inference.image_worker import ImageWorker
+from pixelwise.inference.image_worker import ImageWorker, Labelled
 from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
@@ -179,9 +179,9 @@ class Worker:
         began = time.perf_counter()
         try:
             if chunk.of == 1:
-                mask = self._label_image(image, messages)
+                labelled = self._label_image(image, messages)
             else:
-                mask = self._label_and_join(image, chunk, messages)
+                labelled = Labelled(self._label_and_join(image, chunk, messages), None)
         except ImageError as error:
             row = new_row(image, pixels, FAILED, str(error))
         except MemoryError:
@@ -193,17 +193,18 @@ class Worker:
             where = f"temporary files are in {self._temp_folder.name}; what is written is kept"
             row = new_row(image, pixels, STOPPED, f"{image}: {error}; {where}")
         else:
+            mask = labelled.mask
             state = DONE if mask else PART
             part = "" if mask else f"row chunk {chunk.number + 1} of {chunk.of}"
-            row = new_row(image, pixels, state, part, mask=mask)
+            row = new_row(image, pixels, state, part, mask=mask, notes=labelled.notes)
         self._watchdog.step()
         seconds = time.perf_counter() - began
         return {**row, "seconds": seconds, "messages": "\n".join(messages.lines)}
 
-    def _label_image(self, image: str, messages: Progress) -> str:
-        """Label an image; the mask's name. Raises ImageError."""
+    def _label_image(self, image: str, messages: Progress) -> Labelled:
+        """Label an image. Raises ImageError."""
         labelled = self._worker.label(image, messages)
-        return (labelled() if callable(labelled) else labelled).mask
+        return labelled() if callable(labelled) else labelled
 
     def _label_and_join(self, image: str, chunk: RowChunk, messages: Progress) -> str:
         """Label a row chunk, unless it exists; the mask's name where it was the last and all are

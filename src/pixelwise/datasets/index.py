@@ -24,6 +24,7 @@ from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
+from pixelwise.io.image_formats import describe_left_aside, list_left_aside
 from pixelwise.io.images import Array
 
 ReadLabels = Callable[[Path], Array]
@@ -102,6 +103,7 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
         read_labels = encoding.reader()
         notes += (*mask_notes, *_describe_class_files(index))
     splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
+    notes += _describe_left_aside(index)
     tolerated = tuple(issue for issue in index.issues if not issue.refusal)
     return DataSet(
         index.format,
@@ -119,6 +121,12 @@ def _describe_class_files(index: Index) -> list[str]:
     """Classes files that are not used, for the user to check: training goes on without them."""
     types = ("classes-malformed", "classes-contradict")
     return [f"{issue.file}: {issue.text}" for issue in index.issues if issue.type in types]
+
+
+def _describe_left_aside(index: Index) -> tuple[str, ...]:
+    names = [path.name for folder in index.folders for path in list_left_aside(folder)]
+    line = describe_left_aside(names)
+    return (line,) if line else ()
 
 
 def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:

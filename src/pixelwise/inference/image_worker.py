@@ -17,6 +17,7 @@ from pixelwise.inference.raster import reads_by_window
 from pixelwise.inference.result_names import result_stem
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.io.images import ImageFile
+from pixelwise.io.reading_notes import ReadingNotes
 from pixelwise.io.shards import extract_image, parse_slot
 from pixelwise.io.storage import Store, fetch, is_uri
 from pixelwise.progress import Progress
@@ -29,10 +30,13 @@ _LARGE_IMAGE_LOCK = Lock()
 
 
 class Labelled(NamedTuple):
-    """A mask's name, and the pixels of its image as far as its header tells them."""
+    """A mask's name, the pixels of its image as far as its header tells them, and how that was
+    read.
+    """
 
     mask: str
     pixels: int | None
+    notes: ReadingNotes = ()
 
 
 class ImageWorker:
@@ -73,7 +77,7 @@ class ImageWorker:
                 info = self._infos.get(image)
                 by_window = info.by_window if info else reads_by_window(path, file.pixels)
                 if not by_window:
-                    return Labelled(self._label_whole(image, file, progress), file.pixels)
+                    return self._label_whole(image, file, progress)
             resources = stack.pop_all()
         return partial(self._label_by_window, image, path, file.pixels, progress, resources)
 
@@ -129,12 +133,13 @@ class ImageWorker:
         store = self.store.subfolder(folder) if folder else self.store
         return store, folder + slash, stem
 
-    def _label_whole(self, image: str, file: ImageFile, progress: Progress) -> str:
+    def _label_whole(self, image: str, file: ImageFile, progress: Progress) -> Labelled:
         options = self.options
         takes_turns = (file.pixels or 0) > MAX_PARALLEL_PIXELS
         with _LARGE_IMAGE_LOCK if takes_turns else nullcontext():
+            picture = file.read(common_bits=self.predictor.common_bits)
             result = self.predictor.predict(
-                file.read_rgb(),
+                picture,
                 tta=options.tta,
                 scales=options.scales,
                 smallest=options.smallest,
@@ -161,7 +166,7 @@ class ImageWorker:
             progress.log(
                 f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most"
             )
-        return prefix + names[0]
+        return Labelled(prefix + names[0], file.pixels, result.notes)
 
     def _label_by_window(
         self,
