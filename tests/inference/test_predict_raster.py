@@ -205,7 +205,7 @@ def test_rasters_smaller_than_a_tile(tmp_path: Path, shape: tuple[int, int]) -> 
 
 def test_rasters_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     two = write(tmp_path / "two.tif", np.zeros((40, 40, 2), np.uint8))
-    deep = write(tmp_path / "deep.tif", np.zeros((40, 40, 3), np.uint16))
+    deep = write(tmp_path / "deep.tif", np.zeros((40, 40, 3), np.float32))
     whole = write(
         tmp_path / "whole.tif",
         np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8),
@@ -215,7 +215,7 @@ def test_rasters_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     predictor = Predictor(blurred, CLASSES, tile=(64, 64))
     for path, reason in (
         (two, "has 2 bands"),
-        (deep, "holds uint16"),
+        (deep, "holds float32"),
         (cut, "cut.tif"),
         (tmp_path / "no.tif", "no.tif"),
     ):

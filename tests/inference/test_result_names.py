@@ -196,9 +196,9 @@ def test_inputs_beneath_the_output_folder_are_not_overwritten(tmp_path: Path) ->
         (["/d/a/../x.jpg", "/d/b/x.jpg"], "/d", ["x", "b/x"]),
         (["s3://k/a/x.jpg", "s3://k/b/x.jpg"], "s3://k", ["a/x", "b/x"]),
         (
-            ["/d/p-0.tar#0+9/x.jpg", "/d/p-1.tar#0+9/../x.jpg"],
+            ["/d/p-0.tar#0+9/left/x.jpg", "/d/p-0.tar#0+9/../right/x.jpg"],
             "/d",
-            ["p-0/x", "p-1/x"],
+            ["left/x", "right/x"],
         ),
         (["/d/a/x.jpg", "/d/b/y.jpg"], None, ["x", "y"]),
         (["/d/x.jpg", "/d/x.png"], None, ["x", "x"]),

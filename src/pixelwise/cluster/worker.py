@@ -26,6 +26,7 @@ from pixelwise.inference.result_names import result_names
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.images import pixel_count
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.storage import open_store
 from pixelwise.io.temp_files import temp_folder
 from pixelwise.progress import Progress
@@ -108,6 +109,7 @@ class Worker:
         )
         self._watchdog = Watchdog()
         self._pace = 0.0
+        self._notes = dict[str, ReadingNotes]()
 
     def __call__(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a batch, side by side; one by one where a worker was lost over them
@@ -181,7 +183,8 @@ class Worker:
             if chunk.of == 1:
                 labelled = self._label_image(image, messages)
             else:
-                labelled = Labelled(self._label_and_join(image, chunk, messages), None)
+                mask = self._label_and_join(image, chunk, messages)
+                labelled = Labelled(mask, None, self._notes.get(image, ()) if mask else ())
         except ImageError as error:
             row = new_row(image, pixels, FAILED, str(error))
         except MemoryError:
@@ -233,6 +236,7 @@ class Worker:
     def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
         """Label a row chunk of an image. Raises ImageError."""
         worker = self._worker
+        notes = list[ReadingNote]()
         with worker.localize(image) as path:
             reads_by_window(path, pixel_count(path))  # says what is missing where it does not
             worker.check_fits(path)
@@ -245,7 +249,9 @@ class Worker:
                     choices=self._task.choices,
                     progress=_Messages(self._watchdog),
                     chunk=chunk,
+                    notes=notes,
                 )
+        self._notes[image] = tuple(notes)
 
 
 class _Messages(Progress):

@@ -1,7 +1,7 @@
 """Which bands of a raster are red, green, blue, grey and alpha, by what the file says of them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.io.alpha import is_clear_cut, is_opacity
+from pixelwise.io.transparency import is_opacity
 
 _COLOURS = ("red", "green", "blue")
 
@@ -33,9 +33,6 @@ _WHOLE_SIDE = 512
 _WINDOWS = 5
 _WINDOW_SIDE = 100
 
-# Per cent of the values that a range to scale by leaves out at either end.
-_TAIL = 2
-
 
 @dataclass(frozen=True)
 class Bands:
@@ -55,15 +52,10 @@ class Bands:
 
     def __str__(self) -> str:
         numbers = ", ".join(map(str, self.colours))
-        text = (
-            f"red, green, blue are bands {numbers}" if len(self.colours) == 3 else "grey is band 1"
-        )
-        if self.alpha is not None:
-            text += f", alpha is {self.alpha}"
-        if self.unused:
-            text += f"; not used: {', '.join(map(str, self.unused))}"
+        plural = len(self.colours) > 1
+        text = f"read by bands {numbers} as red, green, blue" if plural else f"read by {numbers}"
         if self.false_alpha is not None:
-            text += f" (band {self.false_alpha} is called alpha, but holds no opacity)"
+            text += f", as band {self.false_alpha} is called alpha but holds no opacity"
         return text
 
 
@@ -81,7 +73,7 @@ def choose_bands(dataset: Any, path: Path) -> Bands:
             )
     named = _find_named(dataset.descriptions, kinds)
     flagged = kinds.index("alpha") + 1 if "alpha" in kinds else None
-    if dataset.count == 2 and flagged is None and is_clear_cut(read_sample(dataset, [2])):
+    if dataset.count == 2 and flagged is None and _is_mask(read_sample(dataset, [2])):
         flagged = 2
     others = tuple(band for band in dataset.indexes if band != flagged)
     if named is None and len(others) not in (1, 3) and dataset.count != 4:
@@ -90,6 +82,11 @@ def choose_bands(dataset: Any, path: Path) -> Bands:
     alpha = flagged if flagged is not None and _is_opacity(dataset, flagged) else None
     unused = tuple(band for band in dataset.indexes if band not in (*colours, alpha))
     return Bands(colours, alpha, None if alpha else flagged, unused)
+
+
+def _is_mask(values: NDArray[Any]) -> bool:
+    """Whether a band that nothing calls alpha can only be one: all is 0 or 255, and some 255."""
+    return bool(np.isin(values, (0, 255)).all() and (values == 255).any())
 
 
 def _is_opacity(dataset: Any, band: int) -> bool:
@@ -124,47 +121,6 @@ def _too_many(count: int) -> tuple[str, str]:
         return reason, "choose the grey one, as with `gdal_translate -b 1 IN OUT`"
     reason = f"has {count} bands, of which none are called red, green and blue"
     return reason, "choose three, as with `gdal_translate -b 1 -b 2 -b 3 IN OUT`"
-
-
-def check_depth(dataset: Any, path: Path, bands: Bands) -> None:
-    """Raises ImageError for values of more than 8 bits, with a command that scales all bands
-    alike.
-    """
-    deep = [dataset.dtypes[band - 1] for band in bands.colours]
-    if set(deep) == {"uint8"}:
-        return
-    kind = next(name for name in deep if name != "uint8")
-    low, high, source = _find_range(dataset, bands)
-    nodata = "" if dataset.nodata is None and kind[0] != "f" else " -a_nodata 0"
-    raise ImageError.of_file(
-        path,
-        f"holds {kind}, {source}",
-        "scale all bands alike to 8 bit: `gdal_translate -ot Byte -scale "
-        f"{low:g} {high:g} {1 if nodata else 0} 255{nodata} IN OUT`",
-    )
-
-
-def _find_range(dataset: Any, bands: Bands) -> tuple[float, float, str]:
-    """The range that becomes 0 to 255, and where it is from."""
-    bits = read_bits(dataset, bands.colours[0])
-    if bits is not None and bits > 8:
-        return 0, 2**bits - 1, f"of which it uses {bits} bits"
-    values = read_sample(dataset, bands.colours).astype(np.float64)
-    valid = np.isfinite(values)
-    if dataset.nodata is not None:
-        valid &= values != dataset.nodata
-    if not valid.any():
-        return 0, 1, "no value in a sample of it"
-    low, high = np.percentile(values[valid], [_TAIL, 100 - _TAIL])
-    high = max(high, low + 1e-6)
-    share = 100 - 2 * _TAIL
-    return low, high, f"{share} % of its values from {low:g} to {high:g}"
-
-
-def read_bits(dataset: Any, band: int) -> int | None:
-    """How many bits of each value a file says that it uses."""
-    tags: Mapping[str, str] = dataset.tags(band, ns="IMAGE_STRUCTURE")
-    return int(tags["NBITS"]) if "NBITS" in tags else None
 
 
 def read_sample(dataset: Any, bands: Sequence[int]) -> NDArray[Any]:

@@ -17,7 +17,7 @@ from pixelwise.inference.raster import reads_by_window
 from pixelwise.inference.result_names import result_stem
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.io.images import ImageFile
-from pixelwise.io.reading_notes import ReadingNotes
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.shards import extract_image, parse_slot
 from pixelwise.io.storage import Store, fetch, is_uri
 from pixelwise.progress import Progress
@@ -181,6 +181,7 @@ class ImageWorker:
             if self.options.overlay:
                 progress.log(f"{image}: no overlay, as it is read by window")
             store, prefix, stem = self.place(image)
+            notes = list[ReadingNote]()
             with self.output_folder(store) as folder:
                 mask = predict_raster(
                     self.predictor,
@@ -189,5 +190,6 @@ class ImageWorker:
                     stem=stem,
                     choices=self.options,
                     progress=progress,
+                    notes=notes,
                 )
-        return Labelled(prefix + mask.name, pixels)
+        return Labelled(prefix + mask.name, pixels, tuple(notes))

@@ -19,6 +19,7 @@ from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.inference.tiling import RowChunk, TilePlan, stream
 from pixelwise.inference.tta import peak_copies, with_tta
 from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.progress import Progress
 
 # Bytes of a pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the
@@ -41,9 +42,11 @@ def predict_raster(
     choices: PredictOptions | None = None,
     progress: Progress | None = None,
     chunk: RowChunk | None = None,
+    notes: list[ReadingNote] | None = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen.
-    Returns the mask's path. STEM is `stem`, the source's own if None.
+    Returns the mask's path. STEM is `stem`, the source's own if None. What reading did to the
+    source is added to `notes`.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
     georeference; what is nodata in the source is void, which is their nodata value. The classes'
@@ -61,7 +64,9 @@ def predict_raster(
     choices = replace(choices, largest=choices.largest or predictor.largest)
     stem = stem or source.stem
     path = folder / (chunk.name(stem) if chunk else f"{stem}.tif")
-    with open_raster(source) as picture:
+    with open_raster(source, common_bits=predictor.common_bits) as picture:
+        if notes is not None:
+            notes += picture.notes
         seams = _write_raster(predictor, picture, path, choices, progress, chunk)
     if chunk is None:
         finish_mask(path, predictor.classes, choices, seams, progress)
@@ -87,7 +92,6 @@ def _write_raster(
     progress.log(
         f"{name}: {height} x {picture.width} pixels in {count} tiles of {plan.size[0]} x "
         f"{plan.size[1]}; its rows and the sums of logits need {needed_bytes / 2**20:.0f} MiB"
-        + ("" if picture.bands.is_plain else f"; {picture.bands}")
     )
     runner = with_tta(predictor.runner, mirror=choices.tta, scales=choices.scales)
     with ExitStack() as stack:

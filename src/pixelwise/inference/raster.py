@@ -13,12 +13,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.inference.bands import Bands, check_depth, choose_bands, read_bits
+from pixelwise.inference.bands import Bands, choose_bands
 from pixelwise.inference.gdal import open_dataset, quiet_rasterio, unreadable
 from pixelwise.inference.georeference import is_georeferenced
-from pixelwise.io.images import IMAGE_SUFFIXES, MAX_PIXELS, Array
+from pixelwise.inference.raster_depth import find_raster_range, is_deep, read_bits
+from pixelwise.io.bit_depth import ValueRange
+from pixelwise.io.images import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    Array,
+    Picture,
+)
+from pixelwise.io.open_images import check_pixel_count
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 
 _SPARE_CACHE = 16 * 2**20
 _SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cache in bytes
@@ -26,11 +36,14 @@ _SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cach
 
 @dataclass
 class RasterPicture:
-    """An open raster as RGB pixels by window, of the `bands` that are its colours."""
+    """An open raster as RGB pixels by window, of the `bands` that are its colours; common_bits: as
+    in `find_range`.
+    """
 
     path: Path
     dataset: Any
     bands: Bands
+    common_bits: int = 0
 
     @property
     def height(self) -> int:
@@ -51,6 +64,8 @@ class RasterPicture:
         with self._translated_errors(rows.start):
             values = self.dataset.read(list(self.bands.colours), window=place)  # (bands, h, w)
         rgb: Array
+        if self._range is not None:
+            values = self._range.to_8_bits(values)
         if self._colours is not None:
             rgb = self._colours[values[0]]
         else:
@@ -90,6 +105,27 @@ class RasterPicture:
         with quiet_rasterio().Env(GDAL_CACHEMAX=_SPARE_CACHE + math.ceil(1.1 * held)):
             yield
 
+    @property
+    def notes(self) -> ReadingNotes:
+        """What reading does to it. Raises as indexing does."""
+        notes = [self._deep_reading[1]]
+        if not self.bands.is_plain:
+            what = f"with {self.dataset.count} bands"
+            notes.append(ReadingNote("image-bands", what, str(self.bands)))
+        return tuple(note for note in notes if note)
+
+    @property
+    def _range(self) -> ValueRange | None:
+        return self._deep_reading[0]
+
+    @cached_property
+    def _deep_reading(self) -> tuple[ValueRange | None, ReadingNote | None]:
+        """How values of more than 8 bits are brought to 8, and what is said of it."""
+        if not is_deep(self.dataset, self.path, self.bands):
+            return None, None
+        with self._translated_errors(0):
+            return find_raster_range(self.dataset, self.path, self.bands, self.common_bits)
+
     @cached_property
     def _colours(self) -> Array | None:
         """RGB (256, 3) by the value of a pixel: of a palette, or of grey in fewer than 8 bits."""
@@ -112,19 +148,21 @@ class RasterPicture:
     def _translated_errors(self, row: int) -> Iterator[None]:
         try:
             yield
+        except ImageError:
+            raise
         except Exception as error:  # rasterio's errors share no base class but Exception
             raise unreadable(self.path, error, row) from error
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[RasterPicture]:
-    """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot
-    open, for bands that `choose_bands` does not know or that hold more than 8 bits, and for a photo
-    that lies on its side in its file.
+def open_raster(path: Path, *, common_bits: int = 0) -> Iterator[RasterPicture]:
+    """The raster at `path`; common_bits: as in `find_range`. Raises ConfigError without rasterio,
+    ImageError for what it cannot open, for bands that `choose_bands` does not know or that hold no
+    whole numbers, and for a photo that lies on its side in its file.
     """
     with quiet_rasterio().Env(**_SETTINGS), open_dataset(path) as dataset:
         bands = choose_bands(dataset, path)
-        check_depth(dataset, path, bands)
+        is_deep(dataset, path, bands)  # refuses now what would be refused at the first window
         orientation = dataset.tags().get("EXIF_Orientation", "1")
         if not is_georeferenced(dataset) and orientation not in ("0", "1"):
             raise ImageError(
@@ -132,7 +170,18 @@ def open_raster(path: Path) -> Iterator[RasterPicture]:
                 f"{orientation}), and so large a picture is read as it lies; turn it first, as "
                 "with ImageMagick's `magick IN -auto-orient OUT`"
             )
-        yield RasterPicture(path, dataset, bands)
+        yield RasterPicture(path, dataset, bands, common_bits)
+
+
+def read_raster(path: Path, *, common_bits: int = 0) -> Picture:
+    """A raster as a picture in memory. Raises as `open_raster`, and ImageError for one of more than
+    MAX_PIXELS.
+    """
+    with open_raster(path, common_bits=common_bits) as picture:
+        size = (picture.height, picture.width)
+        check_pixel_count((picture.width, picture.height), str(path))
+        image = Image.fromarray(np.ascontiguousarray(picture[0 : size[0], 0 : size[1]]))
+        return Picture(image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1)
 
 
 def reads_by_window(path: Path, pixels: int | None) -> bool:

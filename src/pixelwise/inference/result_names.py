@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.io.shards import SHARDS, parse_slot
+from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import is_uri, strip_query
 
 # Whether an image is read by window; None where only reading it will tell.
@@ -81,11 +81,11 @@ def possible_results(
 
 
 def _location(image: str) -> str:
-    """An absolute path or a URI with a folder for each shard, without steps up."""
+    """An absolute path or a URI, without steps up; of a shard's member as if it were unpacked."""
     slot = parse_slot(image)
     if slot is not None:
-        shard = slot.shard[: -len(SHARDS)]
-        return f"{_location(shard)}{posixpath.normpath(f'/{slot.member}')}"
+        folder = posixpath.dirname(_location(slot.shard))
+        return folder + posixpath.normpath(f"/{slot.member}")
     if is_uri(image):
         return strip_query(image)
     return posixpath.normpath(Path(image).absolute().as_posix())
