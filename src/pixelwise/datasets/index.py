@@ -28,6 +28,19 @@ from pixelwise.io.images import Array
 
 ReadLabels = Callable[[Path], Array]
 
+# Issues that a training says as well.
+_NOTED = frozenset(
+    {
+        "beside-unused",
+        "class-doubtful",
+        "classes-contradict",
+        "classes-malformed",
+        "data-beneath",
+        "masks-other-format",
+        "names-in-part",
+    }
+)
+
 
 @dataclass(frozen=True)
 class Index:
@@ -106,7 +119,10 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     Raises DataError for the first issue that training refuses, and for masks of a plain folder
     that show no way to read them or hold values that no class explains.
     """
-    raise_first(index.issues)
+    try:
+        raise_first(index.issues)
+    except DataError as error:
+        raise DataError(f"{error}; `pixelwise check {index.root}` lists all that is wrong") from None
     notes = index.notes
     classes = index.classes
     read_labels = index.read_labels
@@ -116,7 +132,8 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
         encoding, mask_notes = _find_encoding(index)
         classes = encoding.classes
         read_labels = encoding.reader()
-        notes += (*mask_notes, *_describe_class_files(index))
+        notes += mask_notes
+    notes += tuple(_describe_issues(index))
     splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
     tolerated = tuple(issue for issue in index.issues if not issue.refusal)
     return DataSet(
@@ -131,10 +148,15 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     )
 
 
-def _describe_class_files(index: Index) -> list[str]:
-    """Classes files that are not used, for the user to check: training goes on without them."""
-    types = ("classes-malformed", "classes-contradict")
-    return [f"{issue.file}: {issue.text}" for issue in index.issues if issue.type in types]
+def _describe_issues(index: Index) -> list[str]:
+    """What the user of a training should know of, though it goes on: what is not used, and what
+    was guessed.
+    """
+    return [
+        f"{issue.file}: {issue.text}" if issue.file else issue.text
+        for issue in index.issues
+        if issue.type in _NOTED
+    ]
 
 
 def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:
