@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pixelwise.datasets.class_files import find_class_files
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
-from pixelwise.datasets.splits import SPLITS
+from pixelwise.datasets.readers.layout import find_layout
+from pixelwise.datasets.splits import split_of
 from pixelwise.io.images import list_images
+from pixelwise.io.text import is_side_file
 
 # Formats that are recognised by their folders alone, so that two of them may stand in one folder.
 # The others have an annotation file, which says what belongs to them.
@@ -20,24 +23,36 @@ def find_stray_files(index: Index) -> Iterator[Issue]:
     """
     # Layers are a plain folder whose masks lie in folders of their own.
     layered = index.format == "layers"
-    yield from _find_other_layouts(index.root, "folder" if layered else index.format)
+    yield from _find_other_layouts(index)
     for folder in index.folders:
         yield from _check_folder(folder, deep=not layered)
 
 
-def _find_other_layouts(root: Path, chosen: str) -> Iterator[Issue]:
-    if chosen not in _PLAIN:
+def _find_other_layouts(index: Index) -> Iterator[Issue]:
+    if index.format not in _PLAIN:
         return
-    for format in matching_formats(root):
-        if format in _PLAIN and format != chosen:
-            text = f"read as {chosen}, but {format} is here as well ({LAYOUTS[format]})"
-            yield Issue("layouts-mixed", root, text)
+    for format in matching_formats(index.root):
+        if format not in _PLAIN or format == index.format:
+            continue
+        if format == "folder" and _is_read(index):
+            continue  # the folders of voc and camvid make a plain folder as well
+        text = f"read as {index.format}, but {format} is here as well ({LAYOUTS[format]})"
+        yield Issue("layouts-mixed", index.root, text)
+
+
+def _is_read(index: Index) -> bool:
+    """Whether what a plain folder would be made of is read."""
+    places = find_layout(index.root).places
+    return {folder for place in places for folder in (place.images, place.masks)} <= {
+        *index.folders
+    }
 
 
 def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
     try:
         entries = sorted(folder.iterdir())
         pictures = set(list_images(folder))
+        class_files = set(find_class_files(folder))
     except OSError:
         return  # an issue of the index already
     for path in entries:
@@ -47,7 +62,7 @@ def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
             yield _dangling_link(path)
         elif path.is_dir():
             yield from _check_subfolder(path, folder, deep=deep)
-        elif path not in pictures and not path.name.startswith("."):
+        elif path not in pictures and path not in class_files and not is_side_file(path):
             yield Issue("file-ignored", path, "is no picture by its name")
 
 
@@ -81,7 +96,7 @@ def _dangling_link(path: Path) -> Issue:
 
 def _find_unread(folder: Path) -> Iterator[Issue]:
     """Pictures in a folder that no reader enters."""
-    if folder.name.lower() in SPLITS:
+    if split_of(folder.name) or is_side_file(folder):
         return
     try:
         pictures = list_images(folder)

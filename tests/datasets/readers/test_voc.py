@@ -59,11 +59,12 @@ def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> No
     make(tmp_path, {"train": list("abcdefgh"), "val": ["v"]}, no_image="b", no_mask="b c d e f g")
     with pytest.raises(DataError) as caught:
         voc.read(tmp_path, OPTIONS)
+    source = tmp_path / "ImageSets/Segmentation/train.txt"
     assert str(caught.value) == (
-        "train.txt lists 8 images, of which 6 lack a file: b (no image, no mask), c (no "
+        f"{source} lists 8 images, of which 6 lack a file: b (no image, no mask), c (no "
         "mask), d (no mask), "
         "e (no mask), f (no mask) and 1 more; add the files, or leave these images out with "
-        "--skip-unpaired"
+        f"--skip-unpaired; `pixelwise check {tmp_path}` lists all that is wrong"
     )
     data = voc.read(tmp_path, DataOptions(skip_unpaired=True))
     assert [pair.name for pair in data.pairs("train")] == ["a", "h"]

@@ -11,7 +11,7 @@ from pixelwise.datasets.annotations.rasterize import RasterizedMask
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import drawn_encoding
-from pixelwise.datasets.readers import folder
+from pixelwise.datasets.readers.layout import find_layout
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import Array, list_images, open_image
@@ -52,7 +52,7 @@ class MaskPerClassReader:
 
 def matches(root: Path) -> bool:
     """Whether a folder of masks holds several for one image."""
-    return any(_find_masks(images, masks) for _, images, masks in folder.layout(root)[0])
+    return any(_find_masks(place.images, place.masks) for place in find_layout(root).places)
 
 
 def _find_masks(images: Path, masks: Path) -> dict[str, ClassMasks]:
@@ -73,9 +73,12 @@ def index(root: Path, options: DataOptions) -> Index:
     splits = dict[str, tuple[Pair, ...]]()
     masks = dict[Path, ClassMasks]()
     notes = ["format layers: a mask for each class"]
-    sides, layout_issues = folder.layout(root)
-    issues = list(layout_issues)
-    for split, image_folder, mask_folder in sides:
+    layout = find_layout(root, options.mask_folder)
+    issues = list(layout.issues)
+    for place in layout.places:
+        split = place.split
+        image_folder = place.images
+        mask_folder = place.masks
         by_name = _find_masks(image_folder, mask_folder)
         images = images_in(image_folder)
         bare = [path for path in images if path.stem not in by_name]
@@ -114,7 +117,7 @@ def index(root: Path, options: DataOptions) -> Index:
         classes,
         MaskPerClassReader(masks, classes.names),
         drawn_encoding(classes, kind="one file a class", evidence=evidence),
-        folders=tuple(dict.fromkeys(image_folder for _, image_folder, _ in sides)),
+        folders=tuple(dict.fromkeys(place.images for place in layout.places)),
         sources=tuple(sorted(path for of_image in masks.values() for _, path in of_image)),
         hold_test=set(splits) == {"train"},
     )
