@@ -94,6 +94,10 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "They are read as they are; --fix puts the layers together.",
         repaired=True,
     ),
+    "layers-doubtful": _error(
+        "Masks of one image that may be classes or parts",
+        "Call them x_CLASS.png, or x_1.png and x_2.png for parts of one class.",
+    ),
     "layers-overlap": _warning(
         "Layers of classes that overlap",
         "--fix lets the later class (by name) cover the earlier.",

@@ -106,6 +106,9 @@ class NameLookup:
             # Two names that differ by case alone are told apart by it, or not at all.
             self._folded[key] = None if key in self._folded else name
 
+    def __contains__(self, stem: str) -> bool:
+        return self._find_exactly(stem) is not None
+
     def find(self, stem: str) -> str | None:
         """The name that a mask called `stem` belongs to, None where there is none."""
         # The whole name first: an image may itself be called as a mask, such as cat_l.

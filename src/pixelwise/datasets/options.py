@@ -34,7 +34,7 @@ class DataOptions:
     cityscapes-all, ade20k, labelme, yolo, layers or folder.
     """
 
-    mask_folder: str = option("", own=True, metavar="FOLDER", cli="masks")
+    mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")
     """Name of the folder of masks beside that of images, where several may be it."""
 
     seed: int = option(0, own=True)

@@ -56,7 +56,12 @@ class _Contents:
 
 def index(root: Path, options: DataOptions) -> Index:
     """The files of a plain folder. Raises DataError for another layout."""
-    layout = find_layout(root, options.mask_folder)
+    layout = find_layout(root, options.mask_folder or "")
+    if not layout.places and options.mask_folder:
+        raise DataError(
+            f"{root}: no folder {options.mask_folder}/ of masks beside one of images; --masks is "
+            "the name of a folder, without the path to it"
+        )
     if not layout.places:
         raise DataError(f"{root}: not a folder of images and masks; it needs {LAYOUT}")
     contents = pair_places(root, layout, options)
