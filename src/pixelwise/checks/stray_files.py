@@ -8,7 +8,6 @@ from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
 from pixelwise.datasets.readers.layout import find_layout
-from pixelwise.datasets.splits import split_of
 from pixelwise.io.images import list_images
 from pixelwise.io.text import is_side_file
 
@@ -18,14 +17,10 @@ _PLAIN = ("voc", "camvid", "matte", "folder")
 
 
 def find_stray_files(index: Index) -> Iterator[Issue]:
-    """Other layouts in the same folder, links that lead nowhere, files that are no pictures, and
-    folders with pictures that are not read.
-    """
-    # Layers are a plain folder whose masks lie in folders of their own.
-    layered = index.format == "layers"
+    """Other layouts in the same folder, links that lead nowhere, and files that are no pictures."""
     yield from _find_other_layouts(index)
     for folder in index.folders:
-        yield from _check_folder(folder, deep=not layered)
+        yield from _check_folder(folder)
 
 
 def _find_other_layouts(index: Index) -> Iterator[Issue]:
@@ -48,7 +43,7 @@ def _is_read(index: Index) -> bool:
     }
 
 
-def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
+def _check_folder(folder: Path) -> Iterator[Issue]:
     try:
         entries = sorted(folder.iterdir())
         pictures = set(list_images(folder))
@@ -61,7 +56,8 @@ def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
         if path.is_symlink() and not path.exists():
             yield _dangling_link(path)
         elif path.is_dir():
-            yield from _check_subfolder(path, folder, deep=deep)
+            if path.is_symlink() and folder.resolve().is_relative_to(path.resolve()):
+                yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
         elif path not in pictures and path not in class_files and not is_side_file(path):
             yield Issue("file-ignored", path, "is no picture by its name")
 
@@ -69,19 +65,6 @@ def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
 def _is_utf8(name: str) -> bool:
     # Python holds bytes that are not UTF-8 as lone surrogates, which do not come back.
     return name == name.encode("utf-8", "replace").decode("utf-8")
-
-
-def _check_subfolder(
-    path: Path,
-    folder: Path,
-    *,
-    deep: bool,
-) -> Iterator[Issue]:
-    leads_up = path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
-    if leads_up:
-        yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
-    elif deep:
-        yield from _find_unread(path)
 
 
 def _dangling_link(path: Path) -> Issue:
@@ -92,17 +75,3 @@ def _dangling_link(path: Path) -> Issue:
     except (OSError, RuntimeError):
         pass  # a loop: RuntimeError up to Python 3.12, OSError from 3.13 on
     return Issue("link-loop", path, "leads to itself")
-
-
-def _find_unread(folder: Path) -> Iterator[Issue]:
-    """Pictures in a folder that no reader enters."""
-    if split_of(folder.name) or is_side_file(folder):
-        return
-    try:
-        pictures = list_images(folder)
-    except OSError as error:
-        yield Issue("folder-unreadable", folder, error.strerror or str(error))
-        return
-    if pictures:
-        text = f"{len(pictures)} pictures, such as {pictures[0].name}"
-        yield Issue("subfolder-ignored", folder, text, count=len(pictures))

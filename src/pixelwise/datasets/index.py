@@ -38,6 +38,7 @@ _NOTED = frozenset(
         "data-beneath",
         "masks-other-format",
         "names-in-part",
+        "subfolder-ignored",
     }
 )
 
@@ -122,7 +123,9 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     try:
         raise_first(index.issues)
     except DataError as error:
-        raise DataError(f"{error}; `pixelwise check {index.root}` lists all that is wrong") from None
+        raise DataError(
+            f"{error}; `pixelwise check {index.root}` lists all that is wrong"
+        ) from None
     notes = index.notes
     classes = index.classes
     read_labels = index.read_labels

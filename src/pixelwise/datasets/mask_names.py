@@ -2,7 +2,6 @@
 have in common.
 """
 
-import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
@@ -127,8 +126,8 @@ class NameLookup:
 
 def _shorten(stem: str) -> str | None:
     """A mask's name without one more word, or without the ending of a picture (`a.jpg.png`)."""
-    root, suffix = os.path.splitext(stem)
-    if suffix.lower() in IMAGE_SUFFIXES:
+    root, dot, suffix = stem.rpartition(".")
+    if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES:
         return root
     match = _ENDING.fullmatch(stem) or _BEGINNING.fullmatch(stem)
     return match[1] if match else None
@@ -188,11 +187,17 @@ def _match_without_affixes(
 
 
 def _may_differ(image_affixes: tuple[str, str], mask_affixes: tuple[str, str]) -> bool:
-    """Whether affixes that differ on both sides say which is which: cat_1 is no image of dog_1."""
-    for image_affix, mask_affix in zip(image_affixes, mask_affixes, strict=True):
-        if image_affix and mask_affix and image_affix != mask_affix:
-            return bool(_SIDE.search(image_affix) or _SIDE.search(mask_affix))
-    return True
+    """Whether affixes that differ say which side is which: cat_1 is no image of dog_1. What masks
+    alone, or images alone, have at the end needs no such word.
+    """
+    image_prefix, image_suffix = image_affixes
+    mask_prefix, mask_suffix = mask_affixes
+    differing = ""
+    if image_prefix != mask_prefix:
+        differing = image_prefix + mask_prefix
+    elif image_suffix and mask_suffix and image_suffix != mask_suffix:
+        differing = image_suffix + mask_suffix
+    return not differing or bool(_SIDE.search(differing))
 
 
 def _match_cores(
@@ -219,19 +224,28 @@ def _common_affixes(names: Collection[str]) -> tuple[str, str]:
     """What all names begin and end with, whole words alone and no numbers: these tell files
     apart.
     """
-    prefix = _keep_words(_PART.findall(os.path.commonprefix(list(names))), names)
+    prefix = _keep_words(_PART.findall(_common_beginning(names)), names)
     return prefix, _common_suffix([name[len(prefix) :] for name in names], numbers=False)
 
 
 def _common_suffix(names: Collection[str], *, numbers: bool) -> str:
     """What all names end with, from a separator on."""
-    ending = os.path.commonprefix([name[::-1] for name in names])[::-1]
+    ending = _common_beginning([name[::-1] for name in names])[::-1]
     match = re.search(r"[_\-. ].*", ending)
     suffix = match[0] if match else ""
     while not numbers and (number := _NUMBER.match(suffix)):
         suffix = suffix[number.end() :]
     # A name that is the ending alone would have no core.
     return suffix if len(suffix) < min(map(len, names)) else ""
+
+
+def _common_beginning(names: Collection[str]) -> str:
+    first = min(names)
+    last = max(names)
+    length = 0
+    while length < min(len(first), len(last)) and first[length] == last[length]:
+        length += 1
+    return first[:length]
 
 
 def _keep_words(parts: Sequence[str], names: Collection[str]) -> str:

@@ -52,9 +52,7 @@ def describe_name_difference(images: Iterable[Path], masks: Iterable[Path]) -> s
     """What keeps unpaired images and masks apart; empty where nothing is recognised."""
     mask_stems = [path.stem for path in masks]
     if any(_LABEL_STUDIO.fullmatch(stem) for stem in mask_stems):
-        return (
-            "Label Studio's brush files do not name their image: export as COCO, which is read"
-        )
+        return "Label Studio's brush files do not name their image: export as COCO, which is read"
     image_numbers = {_without_zeros(path.stem) for path in images}
     mask_numbers = {_without_zeros(stem) for stem in mask_stems}
     shared = {name for name in image_numbers & mask_numbers if name}

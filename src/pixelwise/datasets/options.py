@@ -20,7 +20,9 @@ FORMATS = (
     "ade20k",
     "labelme",
     "yolo",
+    "nnunet",
     "layers",
+    "lists",
     "folder",
 )
 
@@ -31,7 +33,7 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, yolo, layers or folder.
+    cityscapes-all, ade20k, labelme, yolo, nnunet, layers, lists or folder.
     """
 
     mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")

@@ -1,6 +1,6 @@
 """Images and masks brought together by their names; what is left over becomes issues."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,16 +30,19 @@ def pair_files(
     *,
     where: Path,
     masks_in: Path | None = None,
+    image_stem: Callable[[str], str] = str,
 ) -> Pairing:
     """Pair the files of the folder `where` with masks of `masks_in` (the same folder by default).
 
     A mask is called as its image, with a word such as `mask`, `label` or `gt` behind or before it
-    where need be; see `match_names`. Training refuses two images or two masks of one name, a folder
+    where need be; see `match_names`; `image_stem` takes from an image's name what its mask
+    does not have. Training refuses two images or two masks of one name, a folder
     in which nothing pairs and, unless `skip_unpaired`, images without mask and masks without image.
     """
     masks_in = masks_in or where
     mask_files = list(masks)
-    by_image, image_issues = _by_name(((path.stem, path) for path in images), "image")
+    named_images = ((image_stem(path.stem), path) for path in images)
+    by_image, image_issues = _by_name(named_images, "image")
     match = match_names(by_image, [path.stem for path in mask_files])
     companions = frozenset(match.companions)
     named_masks = (

@@ -185,7 +185,9 @@ def _list_issues(
             f"{place.images}: no mask of {first(path.name for path in bare)}; add one, or "
             "leave them out with --skip-unpaired"
         )
-    issues += [Issue("image-without-mask", path, "no layer of it", refusal=refusal) for path in bare]
+    issues += [
+        Issue("image-without-mask", path, "no layer of it", refusal=refusal) for path in bare
+    ]
     return issues
 
 

@@ -111,7 +111,9 @@ def _find_by_split_names(root: Path, mask_folder: str) -> Layout:
         of_split = {path: name for path, name in folders.items() if name.split == split}
         masks = _named(of_split, mask_folder) or _best(of_split, "masks")
         rest = {path: name for path, name in of_split.items() if path != masks}
-        images = _best(rest, "images") or next((p for p, name in rest.items() if not name.role), None)
+        images = _best(rest, "images") or next(
+            (p for p, name in rest.items() if not name.role), None
+        )
         if images is None:
             continue
         has_masks = has_masks or masks is not None
@@ -159,7 +161,8 @@ def _find_unnamed(root: Path, mask_folder: str) -> Layout:
     drawn = {
         path
         for path, files in pictures.items()
-        if roles[path] == "masks" or path.name == mask_folder
+        if roles[path] == "masks"
+        or path.name == mask_folder
         or (not roles[path] and holds_few_values(files))
     }
     pairs = [
@@ -225,7 +228,7 @@ def _scan_for_pictures(folder: Path | str, *, deep: bool) -> Iterator[bool]:
             for entry in entries:
                 if is_side_file(Path(entry.name)):
                     continue
-                if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
                     yield True
                 elif deep and entry.is_dir():
                     subfolders.append(entry.path)

@@ -1,5 +1,6 @@
 """Folders beside those of a data set that may hold its masks as well."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -40,10 +41,20 @@ class Sides(Protocol):
 def list_subfolders(folder: Path) -> list[Path]:
     """The folders in a folder by name, without those of systems; none where it cannot be read."""
     try:
-        paths = [path for path in folder.iterdir() if not is_side_file(path)]
-        return sorted(path for path in paths if path.is_dir())
+        # Not iterdir: a folder of ten thousand pictures would be asked for each.
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _is_folder(entry)]
     except OSError:
         return []
+    paths = (folder / name for name in names)
+    return sorted(path for path in paths if not is_side_file(path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads to itself
 
 
 def belong_together(images: Sequence[Path], masks: Sequence[Path]) -> bool:
