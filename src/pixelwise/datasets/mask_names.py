@@ -111,14 +111,17 @@ class NameLookup:
     def find(self, stem: str) -> str | None:
         """The name that a mask called `stem` belongs to, None where there is none."""
         # The whole name first: an image may itself be called as a mask, such as cat_l.
-        name = self._find_exactly(stem)
-        while name is None:
-            shorter = _shorten(stem)
-            if shorter is None:
-                return None
-            stem = shorter
-            name = self._find_exactly(stem)
-        return name
+        return self._find_exactly(stem) or self.find_shorter(stem)
+
+    def find_shorter(self, stem: str) -> str | None:
+        """As `find`, of the names that are shorter than `stem`."""
+        shorter = _shorten(stem)
+        while shorter is not None:
+            name = self._find_exactly(shorter)
+            if name is not None:
+                return name
+            shorter = _shorten(shorter)
+        return None
 
     def _find_exactly(self, stem: str) -> str | None:
         return self._names.get(stem) or self._folded.get(_fold(stem))

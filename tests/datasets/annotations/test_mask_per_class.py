@@ -107,3 +107,26 @@ def test_words_that_may_be_classes_or_not_are_refused(
     draw(tmp_path, dict.fromkeys(files, LEFT))
     with pytest.raises(DataError, match=message):
         open_dataset(tmp_path, OPTIONS)
+
+
+def test_one_folder_is_a_class_where_its_masks_draw_one(tmp_path: Path) -> None:
+    draw(tmp_path, {"leaf/a.png": LEFT, "leaf/b.png": RIGHT})
+    data = open_dataset(tmp_path, OPTIONS)
+    assert (data.classes.names, labels(data)["b"]) == (("background", "leaf"), [0, 0, 1])
+    draw(tmp_path, {"leaf/a.png": [0, 1, 2], "leaf/b.png": [0, 1, 2]})
+    with pytest.raises(DataError, match="2 images without mask"):
+        open_dataset(tmp_path, OPTIONS)
+
+
+@pytest.mark.parametrize("ghost", ["{}/ghost.png", "ghost/{}.png", "ghost_{}.png"])
+def test_layers_of_no_image_are_refused_or_left_out(tmp_path: Path, ghost: str) -> None:
+    pattern = ghost.replace("ghost", "{name}")
+    files = {}
+    for name in ("a", "b", "ghost"):
+        for word in ("cat", "dog"):
+            files[pattern.format(word, name=name)] = LEFT
+    draw(tmp_path, files)
+    with pytest.raises(DataError, match=r"2 masks without image \(.*ghost"):
+        open_dataset(tmp_path, OPTIONS)
+    lenient = open_dataset(tmp_path, DataOptions(hold_out=False, skip_unpaired=True))
+    assert lenient.classes.names == NAMES

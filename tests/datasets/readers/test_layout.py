@@ -209,3 +209,11 @@ def test_classes_come_from_the_files_of_tools(tmp_path: Path, name: str) -> None
     assert data.classes.names == ("land", "field", "unknown")
     assert data.read_labels(data.pairs("train")[0].mask).tolist() == [[0, 1, 2]]
     assert any("'unknown' is a class like any other" in note for note in data.notes)
+
+
+def test_images_that_are_called_as_masks_are_images(tmp_path: Path) -> None:
+    fill(tmp_path, "train/a_{}_l.png", "train/a_{}_l_mask.png", "123")
+    data = open_dataset(tmp_path, DataOptions(hold_out=False))
+    assert [(pair.image.name, pair.mask.name) for pair in data.pairs("train")] == [
+        (f"a_{number}_l.png", f"a_{number}_l_mask.png") for number in "123"
+    ]

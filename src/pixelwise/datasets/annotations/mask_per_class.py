@@ -2,7 +2,7 @@
 merged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import drawn_encoding
 from pixelwise.datasets.mask_names import NameLookup, match_names
 from pixelwise.datasets.readers.layout import Place, find_layout
-from pixelwise.datasets.readers.truth_folders import list_subfolders
+from pixelwise.datasets.readers.truth_folders import count_values, list_subfolders
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.images import Array, open_image
@@ -41,11 +41,12 @@ _MAX_CLASSES = 254
 @dataclass(frozen=True)
 class Layers:
     """The layers of the images of a place: files by word, by the image's name, and what the words
-    mean.
+    mean; `unpaired` are files of no image.
     """
 
     files: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     classes: LayerClasses = field(default_factory=LayerClasses)
+    unpaired: tuple[Path, ...] = ()
 
     def masks(self) -> dict[str, ClassMasks]:
         """The masks of each image, by its name; files that hold all classes at once are left
@@ -188,7 +189,23 @@ def _list_issues(
     issues += [
         Issue("image-without-mask", path, "no layer of it", refusal=refusal) for path in bare
     ]
-    return issues
+    return [*issues, *_list_unpaired(folder, layers, options)]
+
+
+def _list_unpaired(folder: Path, layers: Layers, options: DataOptions) -> list[Issue]:
+    if not layers.unpaired:
+        return []
+    names = first(str(path.relative_to(folder)) for path in layers.unpaired)
+    refusal = ""
+    if not options.skip_unpaired:
+        refusal = (
+            f"{folder}: {len(layers.unpaired)} masks without image ({names}); add the images, or "
+            "leave them out with --skip-unpaired"
+        )
+    return [
+        Issue("mask-without-image", path, "no image of it", refusal=refusal)
+        for path in layers.unpaired
+    ]
 
 
 def _layout_issue(mask_folder: Path, layers: Layers) -> Issue:
@@ -217,13 +234,15 @@ def find_layers(masks: Path, images: list[str], files: list[Path]) -> Layers:
     is_plain = len(match.images) + len(match.companions) == len(stems)
     if is_plain and len(set(match.images.values())) == len(match.images):
         return Layers()
-    return _layers_of(by_image)
+    return _layers_of(by_image, files)
 
 
-def _layers_of(by_image: Mapping[str, Mapping[str, Path]]) -> Layers:
+def _layers_of(by_image: Mapping[str, Mapping[str, Path]], files: Sequence[Path]) -> Layers:
     if not any(len(by_word) > 1 for by_word in by_image.values()):
         return Layers()
-    return Layers(by_image, find_layer_classes(by_image))
+    used = {path for by_word in by_image.values() for path in by_word.values()}
+    unpaired = tuple(path for path in files if path not in used)
+    return Layers(by_image, find_layer_classes(by_image), unpaired)
 
 
 def _files_by_image(lookup: NameLookup, files: list[Path]) -> dict[str, dict[str, Path]]:
@@ -242,28 +261,41 @@ def _files_by_image(lookup: NameLookup, files: list[Path]) -> dict[str, dict[str
 def _find_in_folders(masks: Path, lookup: NameLookup) -> Layers:
     """`NAME/CLASS.png` where a folder is called as an image, else `CLASS/NAME.png`."""
     folders = [path for path in list_subfolders(masks) if not path.is_symlink()]
-    by_image: dict[str, dict[str, Path]] = {}
+    files = {folder: images_in(folder) for folder in folders}
+    listed = [path for folder in folders for path in files[folder]]
+    by_image = {
+        folder.name: {path.stem: path for path in files[folder]}
+        for folder in folders
+        if folder.name in lookup and files[folder]
+    }
+    if by_image:
+        return _layers_of(by_image, listed)
     by_class: dict[str, dict[str, Path]] = {}
     classes = set()
-    for folder in folders:
-        for path in images_in(folder):
-            name = lookup.find(path.stem)
-            if folder.name in lookup:
-                by_image.setdefault(folder.name, {})[path.stem] = path
-            elif name is not None:
-                by_class.setdefault(name, {})[folder.name] = path
-                classes.add(folder.name)
-    if by_image:
-        return _layers_of(by_image)
-    if len(classes) < 2:
+    unpaired = []
+    for path in listed:
+        name = lookup.find(path.stem)
+        if name is None:
+            unpaired.append(path)
+            continue
+        by_class.setdefault(name, {})[path.parent.name] = path
+        classes.add(path.parent.name)
+    if not classes or (len(classes) == 1 and not _are_two_valued(by_class)):
         return Layers()
     meaning = LayerClasses({name: name for name in classes}, problem=_find_copies(classes))
-    return Layers(by_class, meaning)
+    return Layers(by_class, meaning, tuple(unpaired))
+
+
+def _are_two_valued(by_class: Mapping[str, Mapping[str, Path]]) -> bool:
+    """Whether the masks of a single folder draw one class: they may as well hold ids of several."""
+    paths = [path for by_word in by_class.values() for path in by_word.values()]
+    samples = (paths[0], paths[len(paths) // 2], paths[-1])
+    return all(count_values(path) <= 2 for path in samples)
 
 
 def _find_copies(classes: set[str]) -> str:
     """What speaks against folders being classes: rater1/ and rater2/ are masks of one thing."""
-    if len({class_of_word(name) for name in classes}) > 1:
+    if len(classes) == 1 or len({class_of_word(name) for name in classes}) > 1:
         return ""
     names = sorted(classes)
     return f"{names[0]}/ and {names[1]}/ may be classes, parts, or masks by several people"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pixelwise.datasets.folder_names import FolderName, Role, parse_folder_name
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_names import has_mask_name, is_companion, match_names
+from pixelwise.datasets.mask_names import NameLookup, has_mask_name, is_companion
 from pixelwise.datasets.readers.truth_folders import (
     belong_together,
     find_rivals,
@@ -138,8 +138,12 @@ def _is_mixed(folder: Path) -> bool:
 
 def split_mixed(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Images and masks that lie in one folder: masks are called so, or are the PNG of a JPEG."""
-    masks = [path for path in files if has_mask_name(path.stem) or _is_called_companion(path)]
-    if any(has_mask_name(path.stem) for path in masks):
+    lookup = NameLookup(path.stem for path in files)
+    drawn = {path for path in files if lookup.find_shorter(path.stem)}
+    # An image may be called as a mask: cat_l.
+    drawn = drawn or {path for path in files if has_mask_name(path.stem)}
+    if drawn:
+        masks = [path for path in files if path in drawn or _is_called_companion(path)]
         return [path for path in files if path not in set(masks)], masks
     photos = [path for path in files if path.suffix.lower() in _PHOTO_SUFFIXES]
     others = [path for path in files if path.suffix.lower() not in _PHOTO_SUFFIXES]
@@ -244,9 +248,3 @@ def describe_place(root: Path, place: Place) -> str:
         name = f"{place.images.relative_to(root)}/" if place.images != root else "one folder"
         return f"images and masks in {name}"
     return f"{place.images.relative_to(root)}/ and {place.masks.relative_to(root)}/"
-
-
-def called_as(images: Sequence[Path], files: Sequence[Path]) -> int:
-    """How many of `files` are called as masks of `images`."""
-    match = match_names([path.stem for path in images], [path.stem for path in files])
-    return len(match.images)

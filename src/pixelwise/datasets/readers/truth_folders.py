@@ -13,7 +13,7 @@ from pixelwise.datasets.mask_names import match_names
 from pixelwise.datasets.splits import split_of
 from pixelwise.datasets.types import images_in
 from pixelwise.errors import DataError
-from pixelwise.io.images import open_image
+from pixelwise.io.images import MAX_PIXELS, open_image
 from pixelwise.io.text import is_side_file
 
 # Masks hold few values; photographs and maps of distances hold hundreds.
@@ -121,17 +121,15 @@ def _list_rivals(place: Sides) -> list[Path]:
 def holds_few_values(files: Sequence[Path]) -> bool:
     """Whether the first and the middle of some pictures hold so few values as masks do."""
     samples = [files[0], files[len(files) // 2]]
-    return all(_count_values(path) <= _FEW_VALUES for path in samples)
+    return all(count_values(path) <= _FEW_VALUES for path in samples)
 
 
-def _count_values(path: Path) -> int:
+def count_values(path: Path) -> int:
+    """How many values or colours a picture holds; very many for one that cannot be read."""
     try:
-        image = open_image(path)
+        values = np.asarray(open_image(path))
     except DataError:
-        return _FEW_VALUES + 1
-    if image.mode in ("1", "P"):
-        return 0
-    values = np.asarray(image)
+        return MAX_PIXELS
     if values.ndim == 3:
         packed = np.zeros(values.shape[:2], np.int64)
         for channel in range(values.shape[2]):
