@@ -1,15 +1,12 @@
-"""Files and folders that lie among the pictures of a data set and are not read."""
+"""Layouts that stand in one folder, and names and links among the pictures that lead astray."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from pixelwise.datasets.class_files import find_class_files
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
 from pixelwise.datasets.readers.layout import find_layout
-from pixelwise.io.images import list_images
-from pixelwise.io.text import is_side_file
 
 # Formats that are recognised by their folders alone, so that two of them may stand in one folder.
 # The others have an annotation file, which says what belongs to them.
@@ -17,7 +14,7 @@ _PLAIN = ("voc", "camvid", "matte", "folder")
 
 
 def find_stray_files(index: Index) -> Iterator[Issue]:
-    """Other layouts in the same folder, links that lead nowhere, and files that are no pictures."""
+    """Other layouts in the same folder, names that are not UTF-8, and links that lead nowhere."""
     yield from _find_other_layouts(index)
     for folder in index.folders:
         yield from _check_folder(folder)
@@ -46,8 +43,6 @@ def _is_read(index: Index) -> bool:
 def _check_folder(folder: Path) -> Iterator[Issue]:
     try:
         entries = sorted(folder.iterdir())
-        pictures = set(list_images(folder))
-        class_files = set(find_class_files(folder))
     except OSError:
         return  # an issue of the index already
     for path in entries:
@@ -55,16 +50,17 @@ def _check_folder(folder: Path) -> Iterator[Issue]:
             yield Issue("name-not-utf8", path, "bytes that are not UTF-8")
         if path.is_symlink() and not path.exists():
             yield _dangling_link(path)
-        elif path.is_dir():
-            if path.is_symlink() and folder.resolve().is_relative_to(path.resolve()):
-                yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
-        elif path not in pictures and path not in class_files and not is_side_file(path):
-            yield Issue("file-ignored", path, "is no picture by its name")
+        elif path.is_symlink() and path.is_dir() and _leads_up(path, folder):
+            yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
 
 
 def _is_utf8(name: str) -> bool:
     # Python holds bytes that are not UTF-8 as lone surrogates, which do not come back.
     return name == name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _leads_up(link: Path, folder: Path) -> bool:
+    return folder.resolve().is_relative_to(link.resolve())
 
 
 def _dangling_link(path: Path) -> Issue:

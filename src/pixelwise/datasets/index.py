@@ -2,7 +2,7 @@
 refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from pixelwise.datasets.mask_reader import LabelReader, MatteReader
 from pixelwise.datasets.pair_stats import MaskSource
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
-from pixelwise.datasets.types import DataOptions, DataSet, Pair
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array
 
@@ -151,15 +151,18 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     )
 
 
-def _describe_issues(index: Index) -> list[str]:
+def _describe_issues(index: Index) -> Iterator[str]:
     """What the user of a training should know of, though it goes on: what is not used, and what
     was guessed.
     """
-    return [
-        f"{issue.file}: {issue.text}" if issue.file else issue.text
-        for issue in index.issues
-        if issue.type in _NOTED
-    ]
+    ignored: dict[Path, list[str]] = {}
+    for issue in index.issues:
+        if issue.type == "file-ignored" and issue.file:
+            ignored.setdefault(issue.file.parent, []).append(issue.file.name)
+        elif issue.type in _NOTED:
+            yield f"{issue.file}: {issue.text}" if issue.file else issue.text
+    for folder, names in ignored.items():
+        yield f"{folder}: files that are no pictures by their names: {first(names)}"
 
 
 def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:

@@ -130,3 +130,10 @@ def test_layers_of_no_image_are_refused_or_left_out(tmp_path: Path, ghost: str) 
         open_dataset(tmp_path, OPTIONS)
     lenient = open_dataset(tmp_path, DataOptions(hold_out=False, skip_unpaired=True))
     assert lenient.classes.names == NAMES
+
+
+@pytest.mark.parametrize(("word", "name"), [("leaf", "leaf"), ("mask", "foreground")])
+def test_one_file_in_a_folder_an_image_is_a_class(tmp_path: Path, word: str, name: str) -> None:
+    draw(tmp_path, {f"a/{word}.png": LEFT, f"b/{word}.png": RIGHT})
+    data = open_dataset(tmp_path, OPTIONS)
+    assert (data.classes.names, labels(data)["b"]) == (("background", name), [0, 0, 1])

@@ -162,3 +162,17 @@ def test_another_classes_file_than_labelmap_names_the_classes(tmp_path: Path) ->
     data = voc.read(tmp_path, DataOptions(hold_out=False))
     assert data.classes.names == ("_background_", "cow")
     assert data.read_labels(data.pairs("train")[0].mask).tolist() == [[0, 1, 255]]
+
+
+@pytest.mark.parametrize("names", ["background\ncow\n", ""])
+def test_masks_of_0_and_255_are_two_classes_and_not_vocs(tmp_path: Path, names: str) -> None:
+    make(tmp_path, {"train": ["a", "b"]})
+    for name in "ab":
+        array = np.array([[0, 255, 255]], np.uint8)
+        Image.fromarray(array).save(tmp_path / f"SegmentationClass/{name}.png")
+    if names:
+        labelmap = "background:0,0,0::\ncow:9,8,7::\n"
+        (tmp_path / "labelmap.txt").write_text(labelmap)
+    data = voc.read(tmp_path, DataOptions(hold_out=False))
+    assert data.classes.names == ("background", "cow" if names else "foreground")
+    assert data.read_labels(data.pairs("train")[0].mask).tolist() == [[0, 1, 1]]

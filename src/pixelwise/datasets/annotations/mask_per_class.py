@@ -2,7 +2,7 @@
 merged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -269,6 +269,10 @@ def _find_in_folders(masks: Path, lookup: NameLookup) -> Layers:
         if folder.name in lookup and files[folder]
     }
     if by_image:
+        words = {word for by_word in by_image.values() for word in by_word}
+        if len(words) == 1 and _are_two_valued(by_image):
+            unread = tuple(path for path in listed if path.parent.name not in by_image)
+            return Layers(by_image, LayerClasses(_name_alone(words)), unread)
         return _layers_of(by_image, listed)
     by_class: dict[str, dict[str, Path]] = {}
     classes = set()
@@ -282,8 +286,14 @@ def _find_in_folders(masks: Path, lookup: NameLookup) -> Layers:
         classes.add(path.parent.name)
     if not classes or (len(classes) == 1 and not _are_two_valued(by_class)):
         return Layers()
-    meaning = LayerClasses({name: name for name in classes}, problem=_find_copies(classes))
+    by_word = {name: name for name in classes} if len(classes) > 1 else _name_alone(classes)
+    meaning = LayerClasses(by_word, problem=_find_copies(classes))
     return Layers(by_class, meaning, tuple(unpaired))
+
+
+def _name_alone(words: Collection[str]) -> dict[str, str]:
+    """The class of the only word there is: the word itself unless it says mask."""
+    return {word: class_of_word(word) or FOREGROUND for word in words}
 
 
 def _are_two_valued(by_class: Mapping[str, Mapping[str, Path]]) -> bool:

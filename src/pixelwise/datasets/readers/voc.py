@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pixelwise.classes import VOID_COLOUR, Classes
+import numpy as np
+
+from pixelwise.classes import VOID, VOID_COLOUR, Classes
 from pixelwise.datasets.class_file_formats import parse_labelmap
 from pixelwise.datasets.class_files import find_class_files, find_declared_classes
 from pixelwise.datasets.index import Index, open_index
@@ -19,6 +21,7 @@ from pixelwise.datasets.pairing import Pairing, list_readable
 from pixelwise.datasets.splits import SPLIT_ORDER, split_of
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError
+from pixelwise.io.images import open_image
 from pixelwise.io.text import list_files, read_text
 
 LAYOUT = (
@@ -53,6 +56,8 @@ NAMES = (
 _IMAGE_FOLDERS = ("JPEGImages", "images")
 # labelme2voc puts arrays into the first and pictures into the second.
 _MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG")
+# Masks that are looked at to see whether they hold ids.
+_SAMPLES = 8
 # CVAT's name of what is in no subset.
 _UNSPLIT = "default"
 
@@ -111,14 +116,37 @@ def index(root: Path, options: DataOptions) -> Index:
 
 
 def _with_classes(index: Index, base: Path) -> Index:
-    """The index with the classes of labelmap.txt, of another classes file, or the 21."""
+    """The index with the classes of labelmap.txt, of another classes file, or the 21.
+
+    Masks of 0 and 255 are not VOC's, whose 255 is void: they are judged as those of a plain folder.
+    """
     declared, issues = find_declared_classes(base)
-    if declared.source and not _find_labelmap(base):
+    labelmap = _find_labelmap(base)
+    drawn_in_two = _are_black_and_white([pair.mask for _, pair in index.pairs()])
+    if drawn_in_two and len(declared.classes) in (0, 2):
+        return replace(index, issues=(*index.issues, *issues), declared=declared)
+    if declared.source and not labelmap:
         return replace(index, issues=(*index.issues, *issues), declared=declared)
     classes = classes_of(base)
     reader = LabelReader(len(classes), index_lut(len(classes)), classes.palette, (VOID_COLOUR,))
+    source = labelmap.name if labelmap else "Pascal VOC, as there is no labelmap.txt"
+    notes = (*index.notes, f"classes: the {len(classes)} of {source}")
     encoding = _encoding(base, reader, classes)
-    return replace(index, classes=classes, read_labels=reader, encoding=encoding)
+    return replace(index, notes=notes, classes=classes, read_labels=reader, encoding=encoding)
+
+
+def _are_black_and_white(masks: Sequence[Path]) -> bool:
+    """Whether some of the masks hold 0 and 255, without a palette, and nothing else."""
+    values: set[int] = set()
+    for path in masks[:: max(1, len(masks) // _SAMPLES)]:
+        try:
+            image = open_image(path)
+        except DataError:
+            continue
+        if image.mode not in ("L", "1"):
+            return False
+        values.update(np.unique(np.asarray(image.convert("L"))).tolist())
+    return values == {0, VOID}
 
 
 def _folder_of(base: Path, names: Sequence[str]) -> Path:
