@@ -24,6 +24,7 @@ from .oracle import (
 
 __all__ = [
     "CRASH",
+    "GOOD",
     "DISAGREES",
     "REFUSED",
     "RIGHT",
@@ -35,6 +36,7 @@ __all__ = [
     "try_spec",
 ]
 
+GOOD = frozenset({RIGHT, WITH_A_WORD, REFUSED})
 _WORDS_OF_PICTURES = ("bits", "transparen", "alpha", "frames", "pages")
 
 
@@ -165,7 +167,7 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
     words: list[str] = []
     if spec.fault:
         fault = faults.FAULTS[spec.fault]
-        has_masks = all(mask is not None for _, mask in files.values())
+        has_masks = all(mask and mask.suffix != ".npy" for _, mask in files.values())
         if has_masks or not fault.needs_masks:
             words += fault.plant(root, files)
     faulty = bool(words)

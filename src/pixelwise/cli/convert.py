@@ -8,8 +8,8 @@ import typer
 
 from pixelwise.cli.exit_codes import IN_PART
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
-from pixelwise.cli.shared_options import DATA
-from pixelwise.datasets.options import DataOptions
+from pixelwise.cli.shared_options import DATA, choice_option
+from pixelwise.datasets.options import WRITABLE, DataOptions
 
 
 @options_from(
@@ -24,10 +24,7 @@ def convert(
     folder: Annotated[Path, typer.Argument(metavar="DST", help="New folder to write.")],
     to: Annotated[
         str,
-        typer.Option(
-            help="Format to write: folder, voc, coco, labelme, cvat, yolo or supervisely.",
-            rich_help_panel=OUTPUT,
-        ),
+        choice_option(WRITABLE, "Format to write.", OUTPUT),
     ],
     **options: Any,
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelwise.classes import Classes
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.find_encoding import find_encoding
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
+from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import (
     MaskEncoding,
     drawn_encoding,
@@ -98,22 +98,6 @@ def encoding_of(format: str, classes: Classes, read_labels: ReadLabels) -> MaskE
     return drawn_encoding(classes, kind=kind, evidence=evidence)
 
 
-def index_of_dataset(dataset: DataSet) -> Index:
-    """The index of a format whose reader makes a data set at once."""
-    issues = tuple(note.issue for note in dataset.notes if isinstance(note, IssueNote))
-    return Index(
-        dataset.format,
-        dataset.root,
-        dataset.splits,
-        issues,
-        dataset.notes,
-        dataset.classes,
-        dataset.read_labels,
-        encoding_of(dataset.format, dataset.classes, dataset.read_labels),
-        sources=dataset.sources,
-    )
-
-
 def open_index(index: Index, options: DataOptions) -> DataSet:
     """The data set of an index, with a val split held out where there is none.
 
@@ -123,9 +107,12 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     try:
         raise_first(index.issues)
     except DataError as error:
-        raise DataError(
-            f"{error}; `pixelwise check {index.root}` lists all that is wrong"
-        ) from None
+        # Of files that do not fit together, one message shows a part; formats of annotations say
+        # themselves what else is wrong.
+        if not index.folders or "`pixelwise check" in str(error):
+            raise
+        advice = f"`pixelwise check {index.root}` lists all that is wrong"
+        raise DataError(f"{error}; {advice}", reason=error.reason) from None
     notes = index.notes
     classes = index.classes
     read_labels = index.read_labels

@@ -10,12 +10,14 @@ from pixelwise.datasets.annotations import (
     coco,
     cvat,
     labelme,
+    labelstudio,
     mask_per_class,
     supervisely,
     yolo,
 )
+from pixelwise.datasets.annotations.coco_files import describe_results
 from pixelwise.datasets.beside import find_unused
-from pixelwise.datasets.index import Index, index_of_dataset, open_index
+from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
 from pixelwise.datasets.readers import camvid, folder, lists, matte, nnunet, voc
@@ -32,32 +34,24 @@ _MODULES = {
     "cityscapes": cityscapes,
     "ade20k": ade20k,
     "labelme": labelme,
+    "labelstudio": labelstudio,
     "yolo": yolo,
     "nnunet": nnunet,
     "layers": mask_per_class,
     "lists": lists,
     "folder": folder,
 }
-DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
-    **{name: module.read for name, module in _MODULES.items()},
-    "cityscapes-all": cityscapes.read_all,
-}
-"""Readers by format; `auto` tries those that can be told apart in this order."""
-
 MATCHES = {name: module.matches for name, module in _MODULES.items()}
 """Whether a folder is laid out in a format, by format."""
 LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
 """What a format needs, by format."""
 INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
-    "voc": voc.index,
-    "camvid": camvid.index,
-    "matte": matte.index,
-    "nnunet": nnunet.index,
-    "layers": mask_per_class.index,
-    "lists": lists.index,
-    "folder": folder.index,
+    **{name: module.index for name, module in _MODULES.items()},
+    "cityscapes-all": cityscapes.index_all,
 }
-"""Readers that list pairs and issues without refusing any, by format."""
+"""Readers by format: they list pairs and issues without refusing any; `auto` tries those that can
+be told apart in this order.
+"""
 _DEFAULTS = DataOptions()
 _WITH_MASK_FOLDER = ("folder", "layers", "lists")
 
@@ -74,10 +68,7 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
     _check_format(options)
     try:
         _check_folder(path)
-        base, format = _find(path, options)
-        if format in INDEXES:
-            return open_index(_read(path, base, format, options), options)
-        return DATASETS[format](base, options)
+        return open_index(read_index(path, options), options)
     except OSError as error:
         place = error.filename or path
         raise DataError(
@@ -92,20 +83,6 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     """
     _check_format(options)
     base, format = _find(root, options)
-    if format in INDEXES:
-        return _read(root, base, format, options)
-    # These readers make a data set at once: what they would refuse becomes an issue only so.
-    lenient = replace(options, skip_unpaired=True, hold_out=False)
-    return index_of_dataset(DATASETS[format](base, lenient))
-
-
-def _read(
-    root: Path,
-    base: Path,
-    format: str,
-    options: DataOptions,
-) -> Index:
-    """The index of the set in `base`, with what lies beside it and is not used."""
     index = INDEXES[format](base, options)
     unused = list(find_unused(index))
     if base != root:
@@ -120,8 +97,8 @@ def matching_formats(root: Path) -> list[str]:
 
 
 def _check_format(options: DataOptions) -> None:
-    if options.format not in ("auto", *DATASETS):
-        raise unknown_choice_error("format", options.format, ("auto", *DATASETS))
+    if options.format not in ("auto", *INDEXES):
+        raise unknown_choice_error("format", options.format, ("auto", *INDEXES))
 
 
 def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
@@ -149,7 +126,7 @@ def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
             f"{root}: holds {len(candidates)} data sets, "
             f"{first(folder.name for folder in candidates)}; give the folder of one"
         )
-    raise DataError(describe_nearest(root))
+    raise DataError(describe_results(root) or describe_nearest(root))
 
 
 def _safely(matches: Callable[[Path], bool], root: Path) -> bool:

@@ -19,12 +19,16 @@ FORMATS = (
     "cityscapes-all",
     "ade20k",
     "labelme",
+    "labelstudio",
     "yolo",
     "nnunet",
     "layers",
     "lists",
     "folder",
 )
+
+WRITABLE = ("folder", "voc", "coco", "labelme", "cvat", "yolo", "supervisely")
+"""Formats that `convert` writes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, yolo, nnunet, layers, lists or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, yolo, nnunet, layers, lists or folder.
     """
 
     mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
+from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_names import NameMatch, match_names
 from pixelwise.datasets.name_hints import (
     NAME_RULE,
@@ -137,20 +137,6 @@ def list_readable(folder: Path) -> tuple[list[Path], list[Issue]]:
         reason = error.strerror or str(error)
         refusal = f"{folder}: {reason}; make the folder readable and try again"
         return [], [Issue("folder-unreadable", folder, reason, refusal=refusal)]
-
-
-def pair_up(
-    images: Iterable[Path],
-    masks: Iterable[Path],
-    options: DataOptions,
-    *,
-    where: Path,
-) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
-    """Pairs and notes as of `pair_files`. Raises DataError for what training refuses."""
-    pairing = pair_files(images, masks, options, where=where)
-    raise_first(pairing.issues)
-    notes = (IssueNote.of(note, "image-without-mask", where) for note in pairing.notes)
-    return pairing.pairs, tuple(notes)
 
 
 def describe_unpaired(without_mask: Sequence[Path], without_image: Sequence[Path]) -> str:
