@@ -14,8 +14,8 @@ from pixelwise.datasets.guess_values import (
     without_lossy,
 )
 from pixelwise.datasets.mask_encoding import Form, MaskEncoding
-from pixelwise.datasets.mask_reader import pack_colour
 from pixelwise.datasets.pair_stats import MaskStats
+from pixelwise.datasets.raw_mask import pack_colour
 
 _GREY = 0x010101
 # What the user reads.

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pixelwise.classes import VOID, Classes, voc_colormap
+from pixelwise.classes import VOID, Classes, name_of_colour, voc_colormap
 from pixelwise.datasets.guess_values import FEW_MASKS, MAX_GUESSED, ids_and_void, without_lossy
 from pixelwise.datasets.mask_encoding import MaskEncoding
-from pixelwise.datasets.mask_reader import unpack
 from pixelwise.datasets.pair_stats import MaskStats
+from pixelwise.datasets.raw_mask import unpack
 
 # Colours of classes that were not declared differ by more than this in some channel; a third of it
 # is enough where most of the colour is areas, in more than two masks.
@@ -44,12 +44,12 @@ def guess_colours(masks: Sequence[MaskStats]) -> MaskEncoding:
     )
     # Of noise, no colour is a class.
     palette = tuple(unpack(colour) for colour in legal) or voc_colormap(1)
-    names = tuple(f"class {label}" for label in range(len(palette)))
+    names = tuple(name_of_colour(colour) for colour in palette)
     return MaskEncoding(
         "colours",
         "RGB colours",
         evidence,
-        Classes(names, palette),
+        Classes(names, palette, guessed=True),
         ids_and_void(len(palette)),
         tuple((colour, label) for label, colour in enumerate(legal)),
         declared=False,

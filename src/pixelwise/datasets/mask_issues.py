@@ -10,8 +10,8 @@ from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.guess_values import MAX_GUESSED
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
-from pixelwise.datasets.mask_reader import unpack
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats, PairStats
+from pixelwise.datasets.raw_mask import unpack
 from pixelwise.datasets.strays import MANY_STRAYS, Strays, find_variant, read_nearest
 from pixelwise.datasets.types import first
 from pixelwise.errors import DataError, PixelwiseError

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pixelwise.classes import Colour
 from pixelwise.datasets.edge_alignment import Fit
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_reader import Values
+from pixelwise.datasets.raw_mask import NODATA, Values
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
 
@@ -64,10 +64,11 @@ class MaskStats:
     """A mask.
 
     `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there
-    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha` and `widened`
-    are those of RawMask. `overlaps` are pixels of two layers or shapes; `clipped` and `blank` are
-    shapes cut at the border or without a pixel. Measured only if `full`: `between` is the share of
-    borders that climb through a value in between, `rim` and `core` are the shares of the upper
+    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha`, `widened`
+    and `zero_is_nodata` are those of RawMask. `overlaps` are pixels of two layers or shapes;
+    `clipped` and `blank` are shapes cut at the border or without a pixel. Measured only if `full`:
+    `between` is the share of borders that climb through a value in between, `rim` and `core` are
+    the shares of the upper
     value at the rim and inside.
     """
 
@@ -88,6 +89,12 @@ class MaskStats:
     rim: float = 0.0
     core: float = 0.0
     full: bool = False
+    zero_is_nodata: bool = False
+
+    @property
+    def drawn(self) -> set[int]:
+        """The values of pixels that hold data."""
+        return set(self.table[0].tolist()) - {NODATA}
 
     @property
     def values(self) -> Values:

@@ -31,7 +31,7 @@ from pixelwise.io.atomic import atomic
 from pixelwise.io.cache import cache_folder
 
 # Counts up when what is measured changes: records of before are then ignored.
-_VERSION = 1
+_VERSION = 2
 # Bounds what the caches of all sets take on disk together: 4 GiB.
 _MAX_BYTES = 128 * 1024 * 1024
 _MAX_FILES = 32
@@ -243,6 +243,7 @@ def _mask_row(mask: MaskStats | None, palettes: dict[tuple[Colour, ...], int]) -
         mask.rim,
         mask.core,
         mask.full,
+        mask.zero_is_nodata,
     ]
 
 

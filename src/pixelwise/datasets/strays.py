@@ -11,8 +11,8 @@ from scipy.ndimage import binary_dilation
 
 from pixelwise.classes import VOID, find_edges
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
-from pixelwise.datasets.mask_reader import Raw, Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats
+from pixelwise.datasets.raw_mask import Raw, Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.classes import Classes
+from pixelwise.classes import Classes, name_of_value
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.options import DataOptions as DataOptions  # noqa: PLC0414  also found here
 from pixelwise.errors import DataError
@@ -66,7 +66,11 @@ class DataSet:
         """SHA-256 (hex) over format, classes, every pair's split, name and file sizes, and the
         contents of `sources`; not over the root's place.
         """
-        header = json.dumps([self.format, self.classes.names, self.classes.palette])
+        names = self.classes.names
+        if self.classes.guessed:
+            # As earlier versions called them, so that their runs go on.
+            names = tuple(map(name_of_value, range(len(names))))
+        header = json.dumps([self.format, names, self.classes.palette])
         digest = hashlib.sha256(header.encode())
         # Sizes, not contents: the images of a set are not read to compare it with another.
         rows = []

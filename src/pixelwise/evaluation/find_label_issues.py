@@ -142,8 +142,7 @@ class _Search:
 
     def __init__(self, predictor: Predictor, dataset: DataSet, top: int) -> None:
         self.class_match = match_classes(predictor.classes, dataset.classes)
-        names = self.class_match.classes.names
-        self._channels = [predictor.classes.names.index(name) for name in names]
+        self._channels = self.class_match.model_ids
         self._predictor = predictor
         self._dataset = dataset
         self._top = top

@@ -14,6 +14,7 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
+from pixelwise.evaluation.class_match import names_for_data
 from pixelwise.hardware import choose_device, count_cores, free_memory
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
@@ -144,7 +145,7 @@ def _init_weights(
         return load_weights(model.encoder, config.model.weights)
     source, header = load_model(Path(start))
     names = dataset.classes.names
-    known = header.classes.names
+    known = names_for_data(header.classes, dataset.classes, model_name=f"the start {start}")
     taken = warm_start(model, model_config, names, state=source.state_dict(), known=known)
     return f"start {start}: {taken}"
 

@@ -1,0 +1,375 @@
+"""Masks on disk as raw values: whole numbers or packed colours, upright, with nothing yet known of
+classes.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from pixelwise.classes import Colour
+from pixelwise.errors import ImageError
+from pixelwise.io.images import Array, apply_orientation, open_image
+from pixelwise.io.tiff_header import describe_samples
+
+Values = NDArray[np.int64]
+Raw = NDArray[Any]
+"""(H, W) whole numbers of a mask, or colours packed to R * 65536 + G * 256 + B."""
+
+NODATA = -(2**31)
+"""The raw value of pixels that the file itself says hold no data: void in every data set."""
+
+# A grey level times this is its packed colour.
+_GREY = 0x010101
+# 255 * 257 is 65535: programs that save 8 bits as 16 multiply with that.
+_WIDENED = 257
+# Pillow's small letter means colours that are multiplied with their alpha.
+_ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
+# GDAL's tag of TIFF with the value of pixels without data, as text.
+_NODATA_TAG = 42113
+_BITS_TAG = 258
+# Where a PNG's header says how many bits a channel has.
+_PNG_BITS = 24
+# Of packed colours, the bits from 16 on in every channel.
+_UPPER_HALVES = 0xF0F0F0
+# Set in this tag: the page is the picture at a smaller size.
+_SUBFILE_TAG = 254
+_SMALLER = 1
+_SAVE_IDS = "save class ids as 8-bit grey or palette PNG"
+
+
+@dataclass(frozen=True)
+class RawMask:
+    """A mask's values, upright, and how they were stored.
+
+    `rgb` says that it is a picture of colours; then `values` are packed, unless all are grey:
+    then they are the grey levels and `coloured` is false. `in_alpha` says that the alpha channel
+    was read, as nothing else is drawn. `alpha` is the alpha of a picture of one colour and one
+    alpha. `widened` says that 8 bits were saved as 16, and are 8 again. `zero_is_nodata` says that
+    the file calls 0 no data.
+    """
+
+    image: Image.Image
+    values: Raw
+    coloured: bool
+    rgb: bool = False
+    in_alpha: bool = False
+    alpha: int | None = None
+    widened: bool = False
+    zero_is_nodata: bool = False
+
+    def read_as(
+        self,
+        *,
+        alpha: bool,
+        grey_as_numbers: bool,
+        by_palette: bool = False,
+        instances: bool = False,
+    ) -> tuple[Raw, bool]:
+        """(values, whether they are packed colours) where a set's masks are drawn in alpha, hold
+        colours of which some are greys, are read by the colours of their palettes, or hold an id
+        for each object: then 1 for any of these.
+        """
+        if alpha and self.alpha is not None:
+            return np.full(self.values.shape, self.alpha, np.uint8), False
+        if instances:
+            # What is below zero is no id.
+            objects = self.values > 0
+            narrow = self.values.dtype == np.uint8
+            return objects.astype(np.uint8) if narrow else np.minimum(self.values, 1), False
+        palette = palette_of(self.image) if by_palette else None
+        if palette:
+            return packed_palette(palette)[self.values], True
+        grey_rgb = self.rgb and not self.coloured
+        if grey_rgb and not grey_as_numbers:
+            return self.values.astype(np.int64) * _GREY, True
+        return self.values, self.coloured
+
+
+def read_raw(path: Path) -> RawMask:
+    """A mask as its numbers or packed colours, EXIF orientation applied.
+
+    Grey stored as RGB counts as numbers; where only the alpha channel is drawn, it is read; 8 bits
+    that were saved as 16 are 8 again; floating point numbers are read where they are whole; pixels
+    of the file's own no-data value are NODATA unless that is 0. Raises ImageError for what cannot
+    be read, for several pages, for fractions, and where transparent pixels hide a colour that
+    others show.
+    """
+    image = _open(path)
+    upright = apply_orientation(image)
+    nodata = _nodata_of(image)
+    raw = _numbers(upright, path, nodata)
+    rgb = raw is None
+    coloured = False
+    if raw is None:
+        raw, coloured = _colours(upright)
+        _check_depth(image, raw, path)
+    widened = image.mode.startswith("I;16") and _is_widened(raw)
+    if widened:
+        raw = np.where(raw == NODATA, NODATA, raw >> 8)
+    mask = RawMask(
+        image,
+        _narrow(raw, coloured),
+        coloured,
+        rgb,
+        widened=widened,
+        zero_is_nodata=nodata == 0,
+    )
+    alpha = _alpha(upright)
+    return mask if alpha is None else _with_alpha(mask, alpha, path)
+
+
+def _open(path: Path) -> Image.Image:
+    """A mask's picture. Raises ImageError that tells what numbers it holds where these are why it
+    cannot be read.
+    """
+    try:
+        image = open_image(path)
+    except ImageError as error:
+        samples = describe_samples(path)
+        if not samples:
+            raise
+        raise ImageError.of_file(path, f"holds {samples}, which are not read", _SAVE_IDS) from error
+    if getattr(image, "is_animated", False):
+        _check_pages(path)
+    return image
+
+
+def _check_pages(path: Path) -> None:
+    """Raise ImageError for several pages that are no smaller copies of the first."""
+    with Image.open(path) as image:
+        pages = 0
+        for page in ImageSequence.Iterator(image):
+            tags = getattr(page, "tag_v2", {})
+            pages += not int(tags.get(_SUBFILE_TAG, 0)) & _SMALLER
+    if pages > 1:
+        reason = f"holds {pages} pages, and nothing says which of them is the mask"
+        raise ImageError.of_file(path, reason, "save the one that is, alone")
+
+
+def _with_alpha(
+    mask: RawMask,
+    alpha: Array,
+    path: Path,
+) -> RawMask:
+    # Labels in alpha lie below one colour everywhere; alpha beside several colours is only how
+    # opaque they are.
+    if not _is_uniform(mask.values):
+        _check_hidden(mask, alpha, path)
+        return mask
+    if not _is_uniform(alpha):
+        return replace(mask, values=alpha, coloured=False, rgb=False, in_alpha=True)
+    # One colour and one alpha: the set's other masks say which of the two counts.
+    return replace(mask, alpha=int(alpha.flat[0]))
+
+
+def _check_hidden(
+    mask: RawMask,
+    alpha: Array,
+    path: Path,
+) -> None:
+    """Raise ImageError where a colour is seen in some pixels and is wholly transparent in others:
+    these are of another class, or of none.
+    """
+    hidden = alpha == 0
+    if not hidden.any() or hidden.all():
+        return
+    both = np.intersect1d(mask.values[hidden], mask.values[~hidden])
+    if len(both):
+        value = int(both[0])
+        colour = f"colour {unpack(value)}" if mask.coloured else f"value {value}"
+        reason = f"{colour} is seen in some pixels and transparent in others"
+        advice = "give transparent pixels a colour of their own, and save it without alpha"
+        raise ImageError.of_file(path, reason, advice)
+
+
+def read_matte(path: Path) -> RawMask:
+    """An alpha matte: its alpha channel unless that is opaque everywhere, else its grey levels; of
+    16 bits the upper 8. Raises ImageError for 32-bit numbers.
+    """
+    image = open_image(path)
+    upright = apply_orientation(image)
+    if image.mode in ("I", "F"):
+        advice = "save it as 8-bit grey, 0 outside and 255 inside"
+        raise ImageError.of_file(path, f"a matte of mode {image.mode}", advice)
+    if image.mode.startswith("I;16"):
+        upper = np.asarray(upright) >> 8
+        return RawMask(image, upper.astype(np.uint8), coloured=False)
+    alpha = _alpha(upright) if upright.mode != "PA" else None
+    raw, coloured = _colours(upright)
+    if alpha is not None and (coloured or alpha.min() < 255):
+        return RawMask(image, alpha, coloured=False)
+    return RawMask(image, _narrow(raw, coloured), coloured, rgb=upright.mode == "RGB")
+
+
+def pack(colours: Array) -> Values:
+    """Colours (..., 3) uint8 as whole numbers R * 65536 + G * 256 + B (...)."""
+    wide = colours.astype(np.int64)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def pack_colour(colour: Colour) -> int:
+    """One colour as a whole number."""
+    return colour[0] << 16 | colour[1] << 8 | colour[2]
+
+
+def unpack(packed: int) -> Colour:
+    """The colour of a packed number."""
+    return packed >> 16, packed >> 8 & 255, packed & 255
+
+
+def palette_of(image: Image.Image) -> tuple[Colour, ...] | None:
+    """The colours of a picture of mode P."""
+    flat = image.getpalette("RGB") if image.mode == "P" else None
+    return _colours_of(bytes(flat)) if flat else None
+
+
+# Cached: thousands of masks share one palette, and hold it once.
+@lru_cache(maxsize=64)
+def _colours_of(flat: bytes) -> tuple[Colour, ...]:
+    colours = []
+    for start in range(0, len(flat) - 2, 3):
+        red, green, blue = flat[start : start + 3]
+        colours.append((red, green, blue))
+    return tuple(colours)
+
+
+@lru_cache(maxsize=64)
+def packed_palette(palette: tuple[Colour, ...]) -> Values:
+    """(256,) the packed colour of each index; of those beyond the palette no colour, -1."""
+    packed = np.full(256, -1, np.int64)
+    packed[: len(palette)] = [pack_colour(colour) for colour in palette]
+    return packed
+
+
+def _numbers(
+    image: Image.Image,
+    path: Path,
+    nodata: float | None,
+) -> Raw | None:
+    """The numbers of a picture that holds numbers; None for one of colours."""
+    if image.mode == "F":
+        return _whole_numbers(np.asarray(image), path, nodata)
+    # A palette's index is the class, never its colour: two classes may have one colour.
+    if image.mode in ("1", "L", "P"):
+        raw = np.asarray(image).astype(np.uint8, copy=False)
+    elif image.mode == "I" or image.mode.startswith("I;16"):
+        raw = np.asarray(image).astype(np.int64)
+    elif image.mode in ("LA", "La", "PA"):
+        return np.asarray(image)[:, :, 0]
+    else:
+        return None
+    return _mark_nodata(raw, nodata)
+
+
+def _nodata_of(image: Image.Image) -> float | None:
+    """The value of pixels without data, as GDAL writes it into a TIFF."""
+    text = getattr(image, "tag_v2", {}).get(_NODATA_TAG)
+    try:
+        return None if text is None else float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def _mark_nodata(raw: Raw, nodata: float | None) -> Raw:
+    # 0 is the first class in masks, whatever a program took for its lack of data.
+    if not nodata or (raw.dtype == np.uint8 and not 0 < nodata < 256):
+        return raw
+    without = raw == nodata
+    return np.where(without, NODATA, raw.astype(np.int64)) if without.any() else raw
+
+
+def _whole_numbers(
+    numbers: NDArray[np.floating],
+    path: Path,
+    nodata: float | None,
+) -> Raw:
+    """Floating point numbers (H, W) as whole ones. Raises ImageError where they are not."""
+    without = np.zeros(numbers.shape, bool)
+    if nodata:
+        single = np.float32(nodata)
+        without = np.isnan(numbers) if np.isnan(single) else numbers == single
+    whole = np.where(without, 0, numbers)
+    wrong = ~(np.abs(whole) < -NODATA)  # true of NaN as well
+    wrong |= whole != np.rint(whole)
+    if wrong.any():
+        raise _fraction_error(numbers, wrong, path)
+    return np.where(without, NODATA, whole.astype(np.int64))
+
+
+def _fraction_error(
+    numbers: NDArray[np.floating],
+    wrong: NDArray[np.bool_],
+    path: Path,
+) -> ImageError:
+    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    value = float(numbers[row, column])
+    where = f"{value:g} in {int(wrong.sum())} pixels, the first at row {row}, column {column}"
+    if np.isnan(value) or abs(value) >= -NODATA:
+        way = f"gdal_edit.py -a_nodata {value:g}"
+        reason = f"holds {where}, which is no class; write 255 there, or call it no data ({way})"
+        return ImageError.of_file(path, reason)
+    reason = f"holds floating point numbers that are not whole: {where}"
+    return ImageError.of_file(path, reason, _SAVE_IDS)
+
+
+def _check_depth(
+    image: Image.Image,
+    raw: Raw,
+    path: Path,
+) -> None:
+    """Raise ImageError for colours of 16 bits a channel that lie in the lower 8, as only the upper
+    are read.
+    """
+    if _bits(image, path) == 16 and not (raw.astype(np.int64) & _UPPER_HALVES).any():
+        reason = "holds 16 bits a channel, of which the upper 8, which are read, are all but empty"
+        raise ImageError.of_file(path, reason, "save it with 8 bits a channel")
+
+
+def _bits(image: Image.Image, path: Path) -> int:
+    """The bits of a channel in the file."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(_PNG_BITS + 1)[_PNG_BITS]
+    bits = getattr(image, "tag_v2", {}).get(_BITS_TAG, 8)
+    return int(bits[0] if isinstance(bits, tuple) else bits)
+
+
+def _colours(image: Image.Image) -> tuple[Raw, bool]:
+    """Packed colours and True, or grey levels and False where red, green and blue are alike."""
+    rgb = np.asarray(image.convert("RGB"))
+    red = rgb[..., 0]
+    green = rgb[..., 1]
+    blue = rgb[..., 2]
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return np.ascontiguousarray(red), False
+    return pack(rgb), True
+
+
+def _is_widened(raw: Raw) -> bool:
+    # A mask of 0 alone is no evidence, and its own values are right.
+    return int(raw.max()) > 255 and not (raw[raw != NODATA] % _WIDENED).any()
+
+
+def _is_uniform(raw: Raw) -> bool:
+    return bool((raw == raw.flat[0]).all())
+
+
+def _alpha(image: Image.Image) -> Array | None:
+    """(H, W) the alpha channel."""
+    if image.mode not in _ALPHA_MODES:
+        return None
+    band = "A" if "A" in image.getbands() else "a"
+    return np.asarray(image.getchannel(band))
+
+
+def _narrow(raw: Raw, coloured: bool) -> Raw:
+    """As uint8 where it fits, which is several times as quick to count."""
+    if coloured or raw.dtype == np.uint8:
+        return raw
+    fits = raw.min() >= 0 and raw.max() < 256
+    return raw.astype(np.uint8) if fits else raw
