@@ -9,6 +9,7 @@ from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.datasets.pair_stats import PairStats
+from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.progress import Progress
@@ -24,6 +25,7 @@ def check(
     data: str | Path,
     *,
     format: str = "auto",
+    instances: bool = False,
     fix: str | Path | None = None,
     json_file: str | Path | None = None,
     report: str | Path | None = None,
@@ -39,7 +41,8 @@ def check(
     root = Path(data)
     _check_folder(root)
     try:
-        result = examine(root, format=format, progress=progress)
+        options = DataOptions(format=format, instances=instances, hold_out=False)
+        result = examine(root, options=options, progress=progress)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
         raise DataError(

@@ -23,6 +23,9 @@ from pixelwise.errors import DataError
 from pixelwise.io.images import silence_warnings
 from pixelwise.progress import Progress
 
+# Without held-out splits: findings are about what is on disk.
+_DEFAULTS = DataOptions(hold_out=False)
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -72,7 +75,7 @@ class CheckResult:
 def examine(
     root: Path,
     *,
-    format: str = "auto",
+    options: DataOptions = _DEFAULTS,
     progress: Progress | None = None,
 ) -> CheckResult:
     """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a
@@ -82,12 +85,11 @@ def examine(
     known layout, no pair.
     """
     with silence_warnings():
-        return _examine(root, format, progress or Progress())
+        return _examine(root, options, progress or Progress())
 
 
-def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
-    # Without held-out splits: findings are about what is on disk.
-    index = read_index(root, DataOptions(format=format, hold_out=False))
+def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResult:
+    index = read_index(root, options)
     findings = Findings()
     findings.add(find_stray_files(index))
     findings.add(index.issues)
@@ -97,7 +99,7 @@ def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
     scanned = scan_pairs(root, entries, index.mask_source, depth="full")
     tracked = progress.track(scanned, what="reading", total=len(entries), unit="pairs")
     measured = tuple(tracked)
-    encoding = index.encoding or _find_encoding(measured, index)
+    encoding = index.encoding or _find_encoding(measured, index, instances=options.instances)
     pairs = tuple(_interpret(stats, encoding) for stats in measured)
     shares = count_shares(pairs, encoding)
     for issues in _find_issues(pairs, index, encoding, shares):
@@ -111,9 +113,14 @@ def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
     )
 
 
-def _find_encoding(measured: Sequence[PairStats], index: Index) -> MaskEncoding:
+def _find_encoding(
+    measured: Sequence[PairStats],
+    index: Index,
+    *,
+    instances: bool,
+) -> MaskEncoding:
     masks = [stats.mask for stats in measured if stats.mask]
-    return find_encoding(masks, index.declared)
+    return find_encoding(masks, index.declared, instances=instances)
 
 
 def _find_issues(

@@ -11,8 +11,8 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
-from pixelwise.datasets.mask_issues import stray_issue
+from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
+from pixelwise.datasets.mask_issues import find_set_issues, lossy_issue, stray_issue
 from pixelwise.datasets.pair_stats import MaskStats, PairStats
 from pixelwise.datasets.strays import find_variant
 
@@ -38,6 +38,10 @@ def find_mask_issues(
 ) -> Iterator[Issue]:
     """All findings about masks that could be read; masks with odd values are read a second time."""
     masks = [(stats, stats.mask) for stats in pairs if stats.mask]
+    set_issues = list(find_set_issues(pairs, encoding, index.declared))
+    yield from set_issues
+    if any(issue.type == "mask-instances" for issue in set_issues):
+        return  # numbers of objects have no further fault
     yield from find_mixed_encodings(masks, encoding)
     for stats, mask in masks:
         yield from _check_mask(stats, mask, encoding, layered=index.format == "layers")
@@ -80,7 +84,7 @@ def _check_mask(
     if matte:
         yield from _check_opacity(stats, mask)
     elif _all_legal(mask, encoding):
-        yield from _check_legal(stats, mask)
+        yield from _check_legal(stats, mask, encoding)
     yield from _check_content(stats, mask, encoding)
 
 
@@ -107,12 +111,16 @@ def _check_opacity(stats: PairStats, mask: MaskStats) -> Iterator[Issue]:
         yield stats.mask_issue("matte-faint", "no alpha above 1: is it 0 and 1 for 0 and 255?")
 
 
-def _check_legal(stats: PairStats, mask: MaskStats) -> Iterator[Issue]:
+def _check_legal(
+    stats: PairStats,
+    mask: MaskStats,
+    encoding: MaskEncoding,
+) -> Iterator[Issue]:
     """Damage that no illegal value shows: JPEG may keep every value, and smooth resizing between
     neighbouring ids makes ids.
     """
-    if is_lossy(mask) and mask.distinct > 1:
-        yield stats.mask_issue("mask-lossy", f"is {mask.file.format}, though no value is odd")
+    if is_damaged(mask, encoding):
+        yield lossy_issue(stats, mask)
     if mask.between > _MAX_BETWEEN:
         text = f"{mask.between:.0%} of the borders run through a class in between"
         yield stats.mask_issue("mask-blended", text)
@@ -196,7 +204,9 @@ def _check_declared(declared: DeclaredClasses, *, mostly_coloured: bool) -> Iter
 def _check_lowest(masks: Sequence[MeasuredMask]) -> Iterator[Issue]:
     values: set[int] = set()
     for _, mask in masks:
-        values.update(mask.values.tolist())
+        if mask.zero_is_nodata:
+            return  # 0 is known, and means that nothing was labelled
+        values |= mask.drawn
     lowest = min(values - {VOID}, default=0)
     if lowest > 0:
         yield Issue("values-not-from-zero", None, f"the lowest value is {lowest}")

@@ -25,7 +25,7 @@ from pixelwise.checks.repair_pair import (
 from pixelwise.checks.resplit import resplit
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.issues import printable, printable_path
-from pixelwise.datasets.mask_encoding import is_lossy
+from pixelwise.datasets.mask_encoding import NOISE
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError, OutputError
 from pixelwise.io.atomic import atomic_folder
@@ -47,9 +47,6 @@ _MIXED_UP = ("mask-is-photo", "image-is-mask")
 _CHUNK = 32
 # Two threads: each holds an image, its labels and the encoder's buffers.
 _THREADS = 2
-# By this much JPEG may change a value inside an area: ids that lie closer cannot be told from
-# noise.
-_NOISE = 24
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,8 @@ def _check_not_all_lossy(result: CheckResult) -> None:
     masks = [stats.mask for stats in result.pairs if stats.mask]
     numbers = [mask for mask in masks if not mask.coloured]
     mostly_numbers = 2 * len(numbers) > len(masks)
-    all_lossy = all(is_lossy(mask) for mask in numbers)
-    if mostly_numbers and all_lossy and result.encoding.closest <= _NOISE:
+    all_lossy = all(mask.lossy for mask in numbers)
+    if mostly_numbers and all_lossy and result.encoding.closest <= NOISE:
         raise DataError(
             f"{printable_path(result.index.root)}: every mask is {numbers[0].file.format}, which "
             "changed the class ids, and nothing tells them from noise; no copy was written: "

@@ -12,7 +12,7 @@ from pixelwise.cli.shared_options import DATA
 from pixelwise.datasets.options import DataOptions
 
 
-@options_from(OptionSource(DataOptions, ("format", "skip_unpaired"), panel=DATA))
+@options_from(OptionSource(DataOptions, ("format", "skip_unpaired", "instances"), panel=DATA))
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="SRC", help="Data set in any format that can be read.")

@@ -25,6 +25,9 @@ READ_AS_TRAINED = OptionSource(
     notes=" As in the model's training, if not given.",
 )
 
+# No model says whether its masks held an id for each object: the labels of others may.
+INSTANCES = OptionSource(DataOptions, ("instances",), unset=True, panel=DATA)
+
 
 def choice_option(choices: tuple[str, ...], help: str, panel: str | None = None) -> object:
     """An option with names to choose from, which are shown and completed; the job checks them."""

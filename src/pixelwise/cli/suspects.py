@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.options_from import OUTPUT, options_from
-from pixelwise.cli.shared_options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
+from pixelwise.cli.shared_options import (
+    DATA,
+    INSTANCES,
+    READ_AS_TRAINED,
+    Images,
+    Model,
+    suggest_skip_broken,
+)
 
 Out = Annotated[
     Path,
@@ -35,7 +42,7 @@ To = Annotated[
 
 
 @suggest_skip_broken()
-@options_from(READ_AS_TRAINED)
+@options_from(READ_AS_TRAINED, INSTANCES)
 def suspects(
     model: Model,
     data: Images,

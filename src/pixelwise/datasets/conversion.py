@@ -79,6 +79,7 @@ def convert(
     to: str,
     format: str = "auto",
     skip_unpaired: bool = False,
+    instances: bool = False,
     progress: Progress | None = None,
 ) -> Converted:
     """Write the data set `source` to the new folder `folder` in the format `to`, all of it or
@@ -91,9 +92,10 @@ def convert(
     if to not in WRITERS:
         raise _unwritable_error(to)
     progress = progress or Progress()
-    dataset = open_dataset(
-        source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False)
+    options = DataOptions(
+        format=format, skip_unpaired=skip_unpaired, instances=instances, hold_out=False
     )
+    dataset = open_dataset(source, options)
     for note in dataset.notes:
         progress.log(note)
     return write_dataset(dataset, Path(folder), to=to, progress=progress)

@@ -74,7 +74,8 @@ def _class_colours(counts: _ColourCounts, masks: int) -> list[int]:
     from those before it.
     """
     total = sum(counts.pixels.values())
-    # In few masks of few colours, like colours are no noise: they are all that was drawn.
+    # In few masks of few colours, like colours are no noise: they are all that was drawn. But the
+    # eye tells none apart that differ by a few levels: such are one class, or numbers.
     few = masks < FEW_MASKS and len(counts.pixels) <= MAX_GUESSED
     classes: list[int] = []
     for colour, area in counts.solid.most_common(_MAX_COLOURS + 1):
@@ -83,7 +84,7 @@ def _class_colours(counts: _ColourCounts, masks: int) -> list[int]:
         in_one_mask = counts.masks[colour] == 1 and masks >= FEW_MASKS
         if in_one_mask and counts.pixels[colour] < _SLIP * total:
             continue
-        if few or _is_distinct(colour, classes, counts):
+        if _is_distinct(colour, classes, counts, few=few):
             classes.append(colour)
     return sorted(classes)
 
@@ -92,10 +93,12 @@ def _is_distinct(
     colour: int,
     classes: Sequence[int],
     counts: _ColourCounts,
+    *,
+    few: bool,
 ) -> bool:
     """Whether a colour is one of its own, not a shade of a class that smoothing or JPEG made."""
     distance = min((_distance(colour, other) for other in classes), default=VOID)
-    if distance > _NEAR:
+    if distance > (_NEAR // 3 if few else _NEAR):
         return True
     mostly_solid = counts.solid[colour] > _SOLID_SHARE * counts.pixels[colour]
     in_several = counts.masks[colour] > _SOLID_MASKS

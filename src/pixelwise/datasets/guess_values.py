@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes, Colour, name_of_value, voc_colormap
-from pixelwise.datasets.mask_encoding import Form, MaskEncoding, is_lossy
+from pixelwise.datasets.mask_encoding import Form, MaskEncoding
 from pixelwise.datasets.mask_reader import Table
 from pixelwise.datasets.pair_stats import MaskStats
 from pixelwise.datasets.raw_mask import pack_colour
@@ -29,10 +29,10 @@ _LIGHT = 191
 _MOST = 0.95
 _RINGING = 8
 # Ids that are multiples of this or more were stretched to be told apart by eye.
-_STRETCHED = 5
+STRETCHED = 5
 _FEWEST_STRETCHED = 3
 # A mask of 0, 1 and 255 says that 255 is void; it weighs more than one of other small numbers.
-_VOID_WEIGHT = 20
+VOID_WEIGHT = 20
 
 
 def guess_values(masks: Sequence[MaskStats]) -> MaskEncoding:
@@ -99,7 +99,7 @@ def are_stretched(values: set[int]) -> bool:
     if len(numbers) < _FEWEST_STRETCHED or numbers[0] != 0:
         return False
     step = numbers[1]
-    return step >= _STRETCHED and numbers == list(range(0, numbers[-1] + 1, step))
+    return step >= STRETCHED and numbers == list(range(0, numbers[-1] + 1, step))
 
 
 def _number(raws: Iterable[int]) -> Table:
@@ -140,13 +140,13 @@ def is_binary(masks: Sequence[MaskStats]) -> bool:
         occurring |= stats.drawn
     if occurring == {0, VOID}:
         return True
-    areas = [_area_values(stats) for stats in masks]
+    areas = [area_values(stats) for stats in masks]
     binary = [values for values in areas if values <= {0, VOID}]
     both = sum(values == {0, VOID} for values in binary)
     with_more = sum(VOID in values and not values <= {0, VOID} for values in areas)
     with_void = sum({1, VOID} <= values <= {0, 1, VOID} for values in areas)
     mostly_binary = 2 * len(binary) > len(masks) and 4 * with_more <= both
-    return both > 0 and mostly_binary and _VOID_WEIGHT * with_void <= both
+    return both > 0 and mostly_binary and VOID_WEIGHT * with_void <= both
 
 
 def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
@@ -155,7 +155,7 @@ def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
     """
     if any(stats.palette for stats in masks):
         return None
-    areas = [_area_values(stats) for stats in masks]
+    areas = [area_values(stats) for stats in masks]
     values = sorted(set().union(*areas))
     if len(values) != 2 or values[0] < MAX_GUESSED:
         return None
@@ -167,16 +167,16 @@ def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
 
 def without_lossy(masks: Sequence[MaskStats]) -> list[MaskStats]:
     """The masks whose format keeps values; all where none does."""
-    return [stats for stats in masks if not is_lossy(stats)] or list(masks)
+    return [stats for stats in masks if not stats.lossy] or list(masks)
 
 
-def _area_values(stats: MaskStats) -> set[int]:
+def area_values(stats: MaskStats) -> set[int]:
     """The values that fill at least a 500th of a mask; ringing around 0 and 255 is no value of its
     own.
     """
     fills = stats.counts * _AREA_PART >= stats.counts.sum()
     values = set(stats.values[fills].tolist()) & stats.drawn
-    if not is_lossy(stats) or not _is_ringing(stats):
+    if not stats.lossy or not _is_ringing(stats):
         return values
     ends = set()
     if min(values, default=VOID) < _DARK:

@@ -18,8 +18,9 @@ from pixelwise.io.images import Array
 Form = Literal["ids", "binary", "pair", "colours", "matte", "drawn"]
 """Numbers of classes, 0 and 255, two high values, colours, alpha, labels drawn from annotations."""
 
-# WEBP may be lossless, but its files do not say so in a way that Pillow shows.
-_LOSSY = frozenset({"JPEG", "WEBP", "MPO"})
+# By this much a lossy format may change a value inside an area: ids that lie closer cannot be told
+# from noise.
+NOISE = 24
 _GREY = 0x010101
 
 
@@ -33,7 +34,8 @@ class MaskEncoding:
     `grey_as_numbers`. `alpha` says that most masks are drawn in their alpha channel, `by_palette`
     that palette masks are read by colour, `instances` that every value above 0 is the second
     class. `void_drawn` says that 255 stands beside classes in the masks or is declared, so that
-    a mask of 0 and 255 alone has void, not another writing.
+    a mask of 0 and 255 alone has void, not another writing; `stretch` is the number by which
+    ids were multiplied in some masks, where that is so.
     """
 
     form: Form
@@ -49,6 +51,7 @@ class MaskEncoding:
     by_palette: bool = False
     instances: bool = False
     void_drawn: bool = True
+    stretch: float = 0
 
     def table(self, coloured: bool) -> tuple[Values, Array]:
         """Legal raw values, sorted, and the label of each."""
@@ -143,9 +146,9 @@ def _join_instances(stats: MaskStats) -> MaskStats:
     return replace(stats, coloured=False, table=drawn, distinct=drawn.shape[1])
 
 
-def is_lossy(stats: MaskStats) -> bool:
-    """Whether the file's format changes values."""
-    return stats.file.format in _LOSSY
+def is_damaged(stats: MaskStats, encoding: MaskEncoding) -> bool:
+    """Whether a mask's format may have changed an id into another."""
+    return stats.lossy and stats.distinct > 1 and encoding.closest <= NOISE
 
 
 def encoding_of_reader(

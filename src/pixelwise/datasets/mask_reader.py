@@ -230,11 +230,11 @@ def _label_error(
         allowed += f", and for void {name_values(void)}"
     advice = f"allowed are {allowed}; correct the mask or declare the class"
     if declarable:
-        advice = f"allowed are {allowed}; {_ways(value, coloured)}"
+        advice = f"allowed are {allowed}; {describe_ways(value, coloured)}"
     return LabelError(f"{path}: {reason}; {advice}", reason=reason)
 
 
-def _ways(value: int, coloured: bool) -> str:
+def describe_ways(value: int, coloured: bool) -> str:
     """What the user of a plain folder can do about a value of no meaning."""
     entry = f'{{"id": {value}, "name": "void"}}'
     if coloured:

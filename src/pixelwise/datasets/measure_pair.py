@@ -103,6 +103,7 @@ def measure_mask(
         alpha=mask.alpha,
         widened=mask.widened,
         zero_is_nodata=mask.zero_is_nodata,
+        lossy=mask.lossy,
     )
     return stats, raw >= _HALF if source.matte else raw
 

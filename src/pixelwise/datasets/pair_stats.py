@@ -64,9 +64,9 @@ class MaskStats:
     """A mask.
 
     `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there
-    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha`, `widened`
-    and `zero_is_nodata` are those of RawMask. `overlaps` are pixels of two layers or shapes;
-    `clipped` and `blank` are shapes cut at the border or without a pixel. Measured only if `full`:
+    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha`, `widened`,
+    `zero_is_nodata` and `lossy` are those of RawMask. `overlaps` are pixels of two layers or
+    shapes; `clipped` and `blank` are shapes cut at the border or without a pixel. Measured if `full`:
     `between` is the share of borders that climb through a value in between, `rim` and `core` are
     the shares of the upper
     value at the rim and inside.
@@ -90,6 +90,7 @@ class MaskStats:
     core: float = 0.0
     full: bool = False
     zero_is_nodata: bool = False
+    lossy: bool = False
 
     @property
     def drawn(self) -> set[int]:

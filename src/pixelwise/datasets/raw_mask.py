@@ -39,6 +39,9 @@ _UPPER_HALVES = 0xF0F0F0
 # Set in this tag: the page is the picture at a smaller size.
 _SUBFILE_TAG = 254
 _SMALLER = 1
+_LOSSY = frozenset({"JPEG", "MPO"})
+# Chunks of metadata may stand before that of the pixels.
+_WEBP_HEADER = 4096
 _SAVE_IDS = "save class ids as 8-bit grey or palette PNG"
 
 
@@ -50,7 +53,7 @@ class RawMask:
     then they are the grey levels and `coloured` is false. `in_alpha` says that the alpha channel
     was read, as nothing else is drawn. `alpha` is the alpha of a picture of one colour and one
     alpha. `widened` says that 8 bits were saved as 16, and are 8 again. `zero_is_nodata` says that
-    the file calls 0 no data.
+    the file calls 0 no data, `lossy` that its format changes values.
     """
 
     image: Image.Image
@@ -61,6 +64,7 @@ class RawMask:
     alpha: int | None = None
     widened: bool = False
     zero_is_nodata: bool = False
+    lossy: bool = False
 
     def read_as(
         self,
@@ -118,6 +122,7 @@ def read_raw(path: Path) -> RawMask:
         rgb,
         widened=widened,
         zero_is_nodata=nodata == 0,
+        lossy=_is_lossy(image, path),
     )
     alpha = _alpha(upright)
     return mask if alpha is None else _with_alpha(mask, alpha, path)
@@ -149,6 +154,14 @@ def _check_pages(path: Path) -> None:
     if pages > 1:
         reason = f"holds {pages} pages, and nothing says which of them is the mask"
         raise ImageError.of_file(path, reason, "save the one that is, alone")
+
+
+def _is_lossy(image: Image.Image, path: Path) -> bool:
+    if image.format == "WEBP":
+        with path.open("rb") as file:
+            # The chunk of pictures without loss; those with it are called "VP8 ".
+            return b"VP8L" not in file.read(_WEBP_HEADER)
+    return image.format in _LOSSY
 
 
 def _with_alpha(
@@ -199,11 +212,13 @@ def read_matte(path: Path) -> RawMask:
     if image.mode.startswith("I;16"):
         upper = np.asarray(upright) >> 8
         return RawMask(image, upper.astype(np.uint8), coloured=False)
+    lossy = _is_lossy(image, path)
     alpha = _alpha(upright) if upright.mode != "PA" else None
     raw, coloured = _colours(upright)
     if alpha is not None and (coloured or alpha.min() < 255):
-        return RawMask(image, alpha, coloured=False)
-    return RawMask(image, _narrow(raw, coloured), coloured, rgb=upright.mode == "RGB")
+        return RawMask(image, alpha, coloured=False, lossy=lossy)
+    rgb = upright.mode == "RGB"
+    return RawMask(image, _narrow(raw, coloured), coloured, rgb, lossy=lossy)
 
 
 def pack(colours: Array) -> Values:

@@ -244,6 +244,7 @@ def _mask_row(mask: MaskStats | None, palettes: dict[tuple[Colour, ...], int]) -
         mask.core,
         mask.full,
         mask.zero_is_nodata,
+        mask.lossy,
     ]
 
 
