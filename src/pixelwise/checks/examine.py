@@ -23,9 +23,6 @@ from pixelwise.errors import DataError
 from pixelwise.io.images import silence_warnings
 from pixelwise.progress import Progress
 
-# Without held-out splits: findings are about what is on disk.
-_DEFAULTS = DataOptions(hold_out=False)
-
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -74,22 +71,23 @@ class CheckResult:
 
 def examine(
     root: Path,
+    options: DataOptions | None = None,
     *,
-    options: DataOptions = _DEFAULTS,
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a
-    second time, and none that is unchanged since an earlier examination.
+    """Examine the data set at `root`, read as `options` say; every image and mask is decoded once,
+    masks with odd values a second time, and none that is unchanged since an earlier examination.
 
     About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no
     known layout, no pair.
     """
     with silence_warnings():
-        return _examine(root, options, progress or Progress())
+        return _examine(root, options or DataOptions(), progress or Progress())
 
 
 def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResult:
-    index = read_index(root, options)
+    # Without held-out splits: findings are about what is on disk.
+    index = read_index(root, replace(options, hold_out=False))
     findings = Findings()
     findings.add(find_stray_files(index))
     findings.add(index.issues)

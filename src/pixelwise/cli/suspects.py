@@ -12,6 +12,7 @@ from pixelwise.cli.shared_options import (
     READ_AS_TRAINED,
     Images,
     Model,
+    choice_option,
     suggest_skip_broken,
 )
 
@@ -34,10 +35,7 @@ Top = Annotated[
 ]
 To = Annotated[
     str | None,
-    typer.Option(
-        help="labelme or cvat: also write the images and labels for this editor.",
-        rich_help_panel=OUTPUT,
-    ),
+    choice_option(("labelme", "cvat"), "Also write the images and labels for this editor.", OUTPUT),
 ]
 
 

@@ -1,8 +1,10 @@
 """How a data set is read; importing this imports neither NumPy nor PyTorch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
-from pixelwise.config_fields import option
+from pixelwise.config_fields import check_names, option
 from pixelwise.errors import ConfigError
 
 FORMATS = (
@@ -21,6 +23,9 @@ FORMATS = (
     "layers",
     "folder",
 )
+
+WRITABLE = ("folder", "voc", "coco", "labelme", "cvat", "yolo", "supervisely")
+"""Formats that `convert` writes."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,12 @@ class DataOptions:
 
     hold_out: bool = option(True)
     """Hold out missing splits; False leaves the splits as they are on disk."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Options by name. Raises ConfigError for a name that is no field, with the nearest one."""
+        check_names(values, cls)
+        return cls(**values)
 
     def __post_init__(self) -> None:
         if not 0 < self.val_fraction < 0.5:
