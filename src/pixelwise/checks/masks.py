@@ -25,6 +25,12 @@ _INVERTED_RIM = 0.5
 _INVERTED_EXCESS = 0.15
 # In fewer masks than this, "most are inverted" is chance.
 _MIN_INVERTIBLE = 3
+# Of fewer masks than this, no share is usual; a share is unusual that lies so many quartile ranges
+# from the median, and at least by so much.
+_MIN_SHARES = 10
+_SHARE_REACH = 3.0
+_SHARE_NOISE = 0.15
+_TWO = 2
 # Masks that are decoded a second time at once: two threads, as each holds several arrays of a mask.
 _CHUNK = 64
 _THREADS = 2
@@ -165,9 +171,37 @@ def _find_inverted(masks: Sequence[MeasuredMask], encoding: MaskEncoding) -> Ite
         text = f"in {len(inverted)} of {len(two_valued)} the upper class fills the rim"
         yield Issue("masks-inverted", None, text, count=len(inverted))
         return
+    yield from _find_other_shares(two_valued)
     for stats, mask in inverted:
         text = f"the upper class fills {mask.rim:.0%} of the rim, {mask.core:.0%} inside"
         yield stats.mask_issue("mask-inverted", text)
+
+
+def _find_other_shares(masks: Sequence[MeasuredMask]) -> Iterator[Issue]:
+    """Masks whose share of the object is that of the others only if they are turned round."""
+    if len(masks) < _MIN_SHARES:
+        return
+    shares = np.array([_upper_share(mask) for _, mask in masks])
+    lower, median, upper = np.quantile(shares, [0.25, 0.5, 0.75])
+    reach = max(_SHARE_REACH * (upper - lower), _SHARE_NOISE)
+    far = np.abs(shares - median) > reach
+    turned_near = np.abs(1 - shares - median) <= reach
+    for index in np.flatnonzero(far & turned_near).tolist():
+        stats, mask = masks[index]
+        if not _fills_rim(mask):  # else it is reported as inverted
+            text = (
+                f"the upper class fills {shares[index]:.0%} of it, {median:.0%} of the usual mask"
+            )
+            yield stats.mask_issue("mask-share", text)
+
+
+def _upper_share(mask: MaskStats) -> float:
+    """The share of the higher value of a mask's pixels that are not void."""
+    values = sorted(mask.drawn)
+    if len(values) > _TWO:
+        values = [value for value in values if value != VOID]
+    counts = dict(zip(mask.values.tolist(), mask.counts.tolist(), strict=True))
+    return float(counts[values[-1]] / sum(counts[value] for value in values))
 
 
 def _fills_rim(mask: MaskStats) -> bool:

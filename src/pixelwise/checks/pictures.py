@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.pair_stats import FileStats, ImageStats, MaskStats, PairStats, Size
 
@@ -34,8 +35,6 @@ _PHOTO_SOLID = 0.4
 _CONTRAST = 3
 # Sizes of one shape may be rounded: by a pixel, or by this share of the product of their sides.
 _ROUNDING = 0.02
-# By this many standard deviations a turned mask must fit better than the mask as it is.
-_TURN_BETTER = 1.0
 
 
 def find_image_issues(stats: PairStats) -> Iterator[Issue]:
@@ -133,7 +132,7 @@ def _check_orientations(
     """
     fit = stats.fit
     unlike = image.orientation != mask.orientation
-    if unlike and fit and fit.turned > fit.in_place + _TURN_BETTER:
+    if unlike and fit and fit.turned > fit.in_place + TURN_BETTER:
         text = (
             f"orientation {image.orientation} and {mask.orientation}; the mask "
             f"fits better {fit.turn}"

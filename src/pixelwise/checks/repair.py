@@ -281,5 +281,8 @@ def _write_classes(plan: CopyPlan) -> None:
         {"id": label, "name": name, "color": list(colour)}
         for label, (name, colour) in enumerate(classes)
     ]
+    # Said of 255, as a mask of 0 and 255 alone could else be one of two classes.
+    if "void" not in plan.classes.names:
+        entries.append({"id": VOID, "name": "void"})
     text = json.dumps(entries, indent=1)
     (plan.stage / "classes.json").write_text(f"{text}\n", encoding="utf-8")

@@ -48,7 +48,7 @@ Images = Annotated[Path, typer.Argument(help="Folder of images and masks.")]
 Split = Annotated[
     str | None,
     typer.Option(
-        help="Split to score: train, val or test; by default test, or else val.",
+        help="Split to score: train, val, test or all; by default test, or else val.",
         rich_help_panel=DATA,
     ),
 ]

@@ -39,7 +39,8 @@ def find_encoding(
         # counts.
         reading = replace(_without_values(declared), alpha=True)
         masks = [reading.interpret(stats) for stats in masks]
-    by_palette = are_read_by_colour(
+    nameless = bool(declared.classes and not declared.colours)
+    by_palette = not nameless and are_read_by_colour(
         masks,
         _declared_values(declared.classes, declared.void),
         _declared_colours(declared.classes, declared.void),
@@ -58,7 +59,7 @@ def find_encoding(
         encoding,
         alpha=in_alpha,
         by_palette=by_palette,
-        void_drawn=_declares(declared, VOID) or is_void_drawn(masks),
+        void_drawn=_declares(declared, VOID) or is_void_drawn(masks, len(encoding.classes)),
     )
 
 

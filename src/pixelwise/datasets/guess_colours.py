@@ -13,6 +13,7 @@ from pixelwise.datasets.raw_mask import unpack
 # Colours of classes that were not declared differ by more than this in some channel; a third of it
 # is enough where most of the colour is areas, in more than two masks.
 _NEAR = 24
+_SHADE = 4
 _SOLID_SHARE = 0.6
 _SOLID_MASKS = 2
 # A colour of less than this share of all pixels fills no area worth a class; in one mask alone, of
@@ -98,7 +99,7 @@ def _is_distinct(
 ) -> bool:
     """Whether a colour is one of its own, not a shade of a class that smoothing or JPEG made."""
     distance = min((_distance(colour, other) for other in classes), default=VOID)
-    if distance > (_NEAR // 3 if few else _NEAR):
+    if distance > (_SHADE if few else _NEAR):
         return True
     mostly_solid = counts.solid[colour] > _SOLID_SHARE * counts.pixels[colour]
     in_several = counts.masks[colour] > _SOLID_MASKS

@@ -78,7 +78,7 @@ class MaskEncoding:
             return replace(stats, coloured=False, table=table)
         if self.instances:
             return _join_instances(stats)
-        if self.by_palette and stats.palette:
+        if self.by_palette and stats.palette and not stats.coloured:
             table = stats.table.copy()
             table[0] = packed_palette(stats.palette)[stats.values]
             return replace(stats, coloured=True, rgb=True, table=table)

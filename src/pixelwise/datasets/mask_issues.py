@@ -323,9 +323,9 @@ def _check_values(pairs: Sequence[PairStats], encoding: MaskEncoding) -> None:
         entries = ", ".join(f'{{"id": {value}, "name": ...}}' for value in sorted(values))
         listed = ", ".join(map(str, sorted(values)))
         raise DataError(
-            f"{masks[0].pair.mask}: the masks hold {listed}, too far apart for class ids; if these "
-            f"are the classes, name them in classes.json: [{entries}], with void for what counts "
-            "nowhere"
+            f"{masks[0].pair.mask}: the masks hold {len(values)} different values up to "
+            f"{max(values)}, which are hardly class ids: {listed}; if they are the classes, name "
+            f"them in classes.json: [{entries}], with void for what counts nowhere"
         )
     if _are_hardly_ids(masks, values, encoding):
         raise DataError(
@@ -352,7 +352,7 @@ def _are_hardly_ids(
     highest = max(values - {VOID})
     strange = values - {raw for raw, _ in encoding.values}
     hopeless = len(strange) >= MANY_STRAYS or len(encoding.classes) < 2
-    if highest >= MAX_CLASSES and (strange or hopeless):
+    if highest >= MAX_CLASSES and hopeless:
         return True
     with_palette = any(stats.mask and stats.mask.palette for stats in masks)
     return hopeless and highest >= MAX_GUESSED and not with_palette

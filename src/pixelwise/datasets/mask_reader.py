@@ -236,12 +236,14 @@ def _label_error(
 
 def describe_ways(value: int, coloured: bool) -> str:
     """What the user of a plain folder can do about a value of no meaning."""
-    entry = f'{{"id": {value}, "name": "void"}}'
+    files = "classes.txt or classes.json"
+    void = f'{{"id": {value}, "name": "void"}} if it is void'
     if coloured:
-        entry = f'{{"name": "void", "color": {list(unpack(value))}}}'
+        files = "classes.csv (name,r,g,b)"
+        void = f"void,{','.join(map(str, unpack(value)))} if it is void"
     return (
-        f"if it means void, say so in classes.json ({entry}), if a class, name it there; or let "
-        "`pixelwise check --fix` write a repaired copy"
+        f"correct the mask, declare the classes in {files} ({void}), or write a repaired copy with "
+        "`pixelwise check --fix`"
     )
 
 

@@ -10,14 +10,21 @@ from pixelwise.datasets.pair_stats import MaskStats
 
 # By so much one value alone must be stretched: 0 and 50 beside 0 and 1.
 _FAR = 20
+# Of this share of the masks on, those of 0 and 255 are no chance among ids of several classes.
+_MIXED = 0.2
+_TWO = 2
 
 
-def is_void_drawn(masks: Sequence[MaskStats]) -> bool:
-    """Whether 255 means void in masks of ids: it stands beside ids, or nowhere alone with 0."""
+def is_void_drawn(masks: Sequence[MaskStats], classes: int) -> bool:
+    """Whether 255 means void in masks of ids: it stands beside ids, or nowhere alone with 0; of
+    more than two classes a few masks may hold void and the first class alone.
+    """
     numbers = [stats for stats in masks if not stats.coloured]
     if not any(stats.drawn - {0, VOID} for stats in numbers):
         return True
     alone = sum(area_values(stats) == {0, VOID} for stats in numbers)
+    if classes > _TWO and alone < _MIXED * len(numbers):
+        return True
     beside = sum(VOID in stats.drawn and bool(stats.drawn - {0, VOID}) for stats in numbers)
     return VOID_WEIGHT * beside >= alone
 

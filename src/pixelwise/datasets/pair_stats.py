@@ -66,7 +66,7 @@ class MaskStats:
     `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there
     are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha`, `widened`,
     `zero_is_nodata` and `lossy` are those of RawMask. `overlaps` are pixels of two layers or
-    shapes; `clipped` and `blank` are shapes cut at the border or without a pixel. Measured if `full`:
+    shapes; `clipped` and `blank` are shapes cut at the border or without a pixel. Only if `full`:
     `between` is the share of borders that climb through a value in between, `rim` and `core` are
     the shares of the upper
     value at the rim and inside.

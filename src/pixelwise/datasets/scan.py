@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.index import encoding_of, mask_source
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.mask_reader import LabelError
+from pixelwise.datasets.measure_pair import measure_pair
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, ImageError
 from pixelwise.progress import Progress
 
+# EXIF orientations that leave the size as it is: mirrored, turned by half, mirrored upside down.
+_SAME_SIZE = (2, 3, 4)
+# Images whose edges are compared with their masks: a few tell of all.
+_MAX_EDGES = 16
 # Files that an error names: a set may have thousands that are broken alike.
 _MAX_SHOWN = 5
 
@@ -72,6 +78,7 @@ class _Tally:
     mislabelled: list[LabelError] = field(default_factory=list)
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
     holding: NDArray[np.int64] = field(default_factory=_no_counts)
+    turned: list[PairStats] = field(default_factory=list)
 
 
 def scan_split(
@@ -90,6 +97,8 @@ def scan_split(
     for stats in _scan(dataset, split, pairs, progress):
         _count(tally, stats, dataset, encoding)
     _check(split, len(pairs), tally, skip_broken=skip_broken)
+    if tally.turned:
+        progress.log(_describe_turned(dataset, tally.turned))
     for path, reason in tally.broken:
         progress.log(f"left out: {path}: {reason}")
     if not tally.pairs:
@@ -106,6 +115,27 @@ def scan_split(
         void=int(tally.counts[VOID]),
         sizes=tuple(tally.sizes),
     )
+
+
+def _describe_turned(dataset: DataSet, turned: Sequence[PairStats]) -> str:
+    """A line on images that EXIF turns without another size, of masks that it does not turn.
+
+    Raises DataError where edges of images say that most of the masks were drawn before.
+    """
+    source = mask_source(dataset.read_labels, dataset.sources)
+    unturned = 0
+    sample = turned[:_MAX_EDGES]
+    for stats in sample:
+        fit = measure_pair("full", source, stats.split, stats.pair).fit
+        unturned += fit is not None and fit.turned > fit.in_place + TURN_BETTER
+    pair = turned[0].pair
+    text = f"{len(turned)} images are turned by their EXIF orientation and their masks are not"
+    if 2 * unturned > len(sample):
+        raise DataError(
+            f"{pair.image}: {text}; by the edges the masks lie as the images are stored: let "
+            "`pixelwise check --fix` turn them"
+        )
+    return f"{text}, such as {pair.image.name}: if that is wrong, `pixelwise check` shows it"
 
 
 def _scan(
@@ -141,6 +171,8 @@ def _count(
         reason = _describe_sizes(stats.pair, image, stats.mask.file)
         tally.broken.append((stats.pair.image, reason))
         return
+    if image.orientation in _SAME_SIZE and stats.mask.file.orientation == 1:
+        tally.turned.append(stats)
     tally.pairs.append(stats.pair)
     tally.sizes.append(image.size)
     tally.counts += counts

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.classes import Classes, name_of_value
@@ -11,6 +12,9 @@ from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.options import DataOptions as DataOptions  # noqa: PLC0414  also found here
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, list_images
+
+ALL = "all"
+"""All splits together, where one is to be chosen."""
 
 # Names that a message lists: enough to see what they have in common.
 _MAX_NAMES = 5
@@ -49,12 +53,23 @@ class DataSet:
     issues: tuple[Issue, ...] = ()
 
     def pairs(self, split: str) -> tuple[Pair, ...]:
-        """The pairs of a split. Raises DataError naming the splits there are."""
+        """The pairs of a split, or of ALL. Raises DataError naming the splits there are."""
+        if split == ALL:
+            return tuple(self._all_pairs())
         if split not in self.splits:
             raise DataError(
-                f"{self.root}: there is no split '{split}'; choose one of {', '.join(self.splits)}"
+                f"{self.root}: there is no split '{split}'; choose one of "
+                f"{', '.join(self.splits)}, or {ALL} of them"
             )
         return self.splits[split]
+
+    def _all_pairs(self) -> Iterator[Pair]:
+        """Every pair; of those that are called alike the name begins with their split."""
+        names = Counter(pair.name for pairs in self.splits.values() for pair in pairs)
+        for split, pairs in self.splits.items():
+            for pair in pairs:
+                alike = names[pair.name] > 1
+                yield replace(pair, name=f"{split}/{pair.name}") if alike else pair
 
     def scored(self, split: str | None = None) -> str:
         """`split`, or where that is None the one to score on: test where there is one, val
