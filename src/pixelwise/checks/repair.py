@@ -25,7 +25,7 @@ from pixelwise.checks.repair_pair import (
 from pixelwise.checks.resplit import resplit
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.issues import printable, printable_path
-from pixelwise.datasets.mask_encoding import NOISE
+from pixelwise.datasets.mask_reader import NOISE
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError, OutputError
 from pixelwise.io.atomic import atomic_folder

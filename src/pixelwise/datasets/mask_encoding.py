@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
-from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader, MatteReader, Table
+from pixelwise.datasets.mask_reader import ILLEGAL, NOISE, LabelReader, MatteReader, Table
 from pixelwise.datasets.pair_stats import MaskStats
 from pixelwise.datasets.raw_mask import NODATA, Values, pack_colour, packed_palette, unpack
 from pixelwise.io.images import Array
@@ -18,9 +18,6 @@ from pixelwise.io.images import Array
 Form = Literal["ids", "binary", "pair", "colours", "matte", "drawn"]
 """Numbers of classes, 0 and 255, two high values, colours, alpha, labels drawn from annotations."""
 
-# By this much a lossy format may change a value inside an area: ids that lie closer cannot be told
-# from noise.
-NOISE = 24
 _GREY = 0x010101
 
 
@@ -148,6 +145,8 @@ def _join_instances(stats: MaskStats) -> MaskStats:
 
 def is_damaged(stats: MaskStats, encoding: MaskEncoding) -> bool:
     """Whether a mask's format may have changed an id into another."""
+    if encoding.form in ("matte", "drawn"):
+        return False
     return stats.lossy and stats.distinct > 1 and encoding.closest <= NOISE
 
 

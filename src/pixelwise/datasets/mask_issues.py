@@ -61,13 +61,13 @@ def check_masks(
         pairs = [_interpret(stats, encoding) for stats in pairs]
     if declared.source:
         _check_declared(pairs, declared)
-        _check_variants(pairs, encoding)
+    _check_variants(pairs, encoding)
+    if declared.source:
         _check_lossy(pairs, encoding)
         if declared.colours or encoding.form != "colours":
             return
     _check_colours(pairs, encoding, declared)
     _check_values(pairs, encoding)
-    _check_variants(pairs, encoding)
     _check_lossy(pairs, encoding)
     for stats in pairs:
         # One stray pixel is enough: as a class of its own it would cost a channel and a score.

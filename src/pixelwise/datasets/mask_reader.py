@@ -4,6 +4,7 @@ outside the declared values passes.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pixelwise.classes import VOID, Colour
 from pixelwise.datasets.raw_mask import (
     NODATA,
     Raw,
+    RawMask,
     Values,
     pack_colour,
     read_matte,
@@ -26,6 +28,10 @@ Table = tuple[tuple[int, int], ...]
 """(raw value or packed colour, class id or VOID), sorted."""
 
 ILLEGAL = -1
+NOISE = 24
+"""By this much a lossy format may change a value inside an area: ids that lie closer cannot be told
+from noise.
+"""
 
 # Values or colours that an error lists: a message is read, not searched.
 _MAX_SHOWN = 12
@@ -79,6 +85,8 @@ class LabelReader:
             by_palette=self.by_palette,
             instances=self.instances,
         )
+        if mask.lossy and not coloured and _closest(self.lut) <= NOISE and raw.min() < raw.max():
+            raise _lossy_error(path, mask)
         if coloured and not self.colours:
             raise _colour_error(path, raw)
         if not coloured:
@@ -159,6 +167,13 @@ def _look_up(raw: Raw, lut: tuple[int, ...]) -> Array | None:
 
 
 @lru_cache(maxsize=16)
+def _closest(lut: tuple[int, ...]) -> int:
+    """The least distance of two classes' values."""
+    raws = [raw for raw, label in enumerate(lut) if label not in (ILLEGAL, VOID)]
+    return min((higher - lower for lower, higher in pairwise(raws)), default=VOID)
+
+
+@lru_cache(maxsize=16)
 def _lut_array(lut: tuple[int, ...]) -> NDArray[np.int16]:
     return np.array(lut, np.int16)
 
@@ -183,6 +198,11 @@ def _colour_table(colours: tuple[Colour, ...], void: tuple[Colour, ...]) -> tupl
     legal = sorted(label_of)
     labels = [label_of[packed] for packed in legal]
     return np.array(legal, np.int64), np.array(labels, np.uint8)
+
+
+def _lossy_error(path: Path, mask: RawMask) -> LabelError:
+    reason = f"is {mask.image.format}, which changes class ids"
+    return LabelError.of_file(path, reason, "export the masks again, as PNG")
 
 
 def _first_colour(packed: Raw) -> tuple[int, int, Colour]:

@@ -232,8 +232,11 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 def _count_frames(path: Path) -> int:
-    with Image.open(path) as image:
-        return getattr(image, "n_frames", 1)
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "n_frames", 1)
+    except (OSError, SyntaxError, TypeError, ValueError, EOFError):
+        return 1  # the first can be read, and what is behind it is damaged
 
 
 def _is_grey(pixels: Array) -> bool:

@@ -2,6 +2,7 @@
 classes.
 """
 
+import struct
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -139,18 +140,23 @@ def _open(path: Path) -> Image.Image:
         if not samples:
             raise
         raise ImageError.of_file(path, f"holds {samples}, which are not read", _SAVE_IDS) from error
-    if getattr(image, "is_animated", False):
+    # A GIF must be open to tell; the others know from their start.
+    if image.format == "GIF" or getattr(image, "is_animated", False):
         _check_pages(path)
     return image
 
 
 def _check_pages(path: Path) -> None:
     """Raise ImageError for several pages that are no smaller copies of the first."""
-    with Image.open(path) as image:
-        pages = 0
-        for page in ImageSequence.Iterator(image):
-            tags = getattr(page, "tag_v2", {})
-            pages += not int(tags.get(_SUBFILE_TAG, 0)) & _SMALLER
+    pages = 0
+    try:
+        with Image.open(path) as image:
+            for page in ImageSequence.Iterator(image):
+                tags = getattr(page, "tag_v2", {})
+                pages += not int(tags.get(_SUBFILE_TAG, 0)) & _SMALLER
+    except (OSError, SyntaxError, TypeError, ValueError, EOFError, struct.error) as error:
+        reason = f"cannot be read to its end ({error})"
+        raise ImageError.of_file(path, reason, "replace or remove it") from error
     if pages > 1:
         reason = f"holds {pages} pages, and nothing says which of them is the mask"
         raise ImageError.of_file(path, reason, "save the one that is, alone")

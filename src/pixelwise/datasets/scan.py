@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pixelwise.classes import VOID
 from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.index import encoding_of, mask_source
-from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.measure_pair import measure_pair
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
@@ -101,6 +101,7 @@ def scan_split(
         progress.log(_describe_turned(dataset, tally.turned))
     for path, reason in tally.broken:
         progress.log(f"left out: {path}: {reason}")
+    _check_learnable(dataset, split, tally)
     if not tally.pairs:
         raise DataError(
             f"{dataset.root}: no pair of {split} can be used ({len(tally.broken)} of "
@@ -115,6 +116,21 @@ def scan_split(
         void=int(tally.counts[VOID]),
         sizes=tuple(tally.sizes),
     )
+
+
+def _check_learnable(
+    dataset: DataSet,
+    split: str,
+    tally: _Tally,
+) -> None:
+    """Raise DataError where training images show one class alone."""
+    present = np.flatnonzero(tally.counts[:VOID])
+    if split == "train" and len(present) == 1:
+        name = dataset.classes.names[int(present[0])]
+        raise DataError(
+            f"{dataset.root}: every training pixel that counts is '{name}', which leaves nothing "
+            "to learn; look at the masks, as `pixelwise check` does"
+        )
 
 
 def _describe_turned(dataset: DataSet, turned: Sequence[PairStats]) -> str:
@@ -191,7 +207,7 @@ def _count_labels(
 ) -> NDArray[np.int64]:
     """(256,) pixels by label. Raises LabelError for a value that is no class."""
     mask = encoding.interpret(stats)
-    if encoding.all_legal(mask):
+    if encoding.all_legal(mask) and not is_damaged(mask, encoding):
         return encoding.pixels(mask)
     # The mask is decoded once more: which pixel is wrong was not measured, the reader names it.
     labels = dataset.read_labels(pair.mask)

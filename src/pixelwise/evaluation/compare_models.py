@@ -50,10 +50,11 @@ def compare(
 
     `split` is test where there is one, val otherwise; all is all of them together. Classes are
     those that all models and the data have; pixels of others are void in the truth and wrong in a
-    prediction. `models` may all be JSON files of `evaluate` instead; then `data` is not needed. `report` is a folder for
-    a page with the images on which the models differ most. `reading` are fields of DataOptions
-    that differ from the first model's training. Raises ConfigError for fewer than two
-    models, ModelError where no class is shared, DataError for score files that do not fit together.
+    prediction. `models` may all be JSON files of `evaluate` instead; then `data` is not needed.
+    `report` is a folder for a page with the images on which the models differ most. `reading` are
+    fields of DataOptions that differ from the first model's training. Raises ConfigError for fewer
+    than two models, ModelError where less than two classes are shared, DataError for score files
+    that do not fit together.
     """
     progress = progress or Progress()
     if len(models) < 2:

@@ -167,14 +167,6 @@ def _scan_splits(
         raise DataError(
             "every training pixel is void: nothing can be learned; check what the mask values mean"
         )
-    trained = [
-        name for name, pixels in zip(dataset.classes.names, train.pixels, strict=True) if pixels
-    ]
-    if len(trained) == 1:
-        raise DataError(
-            f"every training pixel that counts is '{trained[0]}': there is nothing to learn; check "
-            "what the mask values mean, as `pixelwise check` does"
-        )
     if not sum(val.pixels):
         raise DataError(
             "every validation pixel is void: nothing can be scored; check what the mask values mean"
