@@ -82,6 +82,8 @@ def find_set_issues(
     """What the masks of a plain folder show together: ids of objects in place of classes, palettes
     that give a value several colours. Each is refused by training.
     """
+    if encoding.form == "colours" and not declared.source:
+        yield from _find_colours_of_objects(pairs, encoding)
     if encoding.instances or encoding.form not in ("ids", "binary"):
         return
     if len(declared.classes) <= _FEW_DECLARED:
@@ -122,6 +124,22 @@ def _way_out(stats: PairStats, encoding: MaskEncoding) -> str:
     if not 0 < len(strange) < MANY_STRAYS:
         return _REPAIR
     return describe_ways(strange[0], mask.coloured)
+
+
+def _find_colours_of_objects(pairs: Sequence[PairStats], encoding: MaskEncoding) -> Iterator[Issue]:
+    """Colours of which most are in one mask alone: each object has its own."""
+    masks = Counter(value for stats in pairs if stats.mask for value in stats.mask.drawn)
+    own = [raw for raw, _ in encoding.colours if masks[raw] == 1]
+    many = len(encoding.colours) >= _MANY_COLOURS and len(pairs) >= _ENOUGH_MASKS
+    if many and 2 * len(own) > len(encoding.colours):
+        stats = next(stats for stats in pairs if stats.mask and stats.mask.coloured)
+        text = f"{len(own)} of {len(encoding.colours)} colours are in one mask alone"
+        issue = stats.mask_issue("mask-instances", text)
+        advice = (
+            "are they of objects? make one class of all objects with --instances, or list the "
+            "classes in classes.csv (name,r,g,b)"
+        )
+        yield replace(issue, refusal=f"{stats.pair.mask}: {text}; {advice}")
 
 
 def _find_other_palettes(pairs: Sequence[PairStats]) -> Iterator[Issue]:
@@ -276,15 +294,6 @@ def _check_spread(
             f"{coloured}: its colours are all but alike ({names}): numbers in one channel, rather "
             "than colours? save that channel as grey, or list the colours in classes.csv "
             "(name,r,g,b)"
-        )
-    masks = Counter(value for stats in pairs if stats.mask for value in stats.mask.drawn)
-    own = [raw for raw, _ in encoding.colours if masks[raw] == 1]
-    many = len(encoding.colours) >= _MANY_COLOURS and len(pairs) >= _ENOUGH_MASKS
-    if many and 2 * len(own) > len(encoding.colours):
-        raise DataError(
-            f"{coloured}: {len(own)} of {len(encoding.colours)} colours are in one mask alone: "
-            "colours of objects, rather than of classes? make one class of all objects with "
-            "--instances, or list the classes in classes.csv (name,r,g,b)"
         )
 
 
