@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from pixelwise.datasets.raw_mask import NODATA, read_raw
+from pixelwise.datasets.mask_numbers import NODATA
+from pixelwise.datasets.raw_mask import read_raw
 from pixelwise.errors import ImageError
 
 LABELS = np.array([[0, 1, 2], [0, 0, 2]])

@@ -12,8 +12,9 @@ from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
-from pixelwise.datasets.mask_issues import find_set_issues, lossy_issue, stray_issue
+from pixelwise.datasets.mask_issues import lossy_issue, stray_issue
 from pixelwise.datasets.pair_stats import MaskStats, PairStats
+from pixelwise.datasets.set_issues import find_set_issues
 from pixelwise.datasets.strays import find_variant
 
 # Share of steps through a value in between; CamVid has .029 at most, VOC .006.

@@ -7,8 +7,9 @@ from scipy.ndimage import find_objects, label
 
 from pixelwise.classes import VOID
 from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_numbers import NODATA, Raw
 from pixelwise.datasets.pair_stats import PairStats
-from pixelwise.datasets.raw_mask import NODATA, Raw, read_raw
+from pixelwise.datasets.raw_mask import read_raw
 from pixelwise.errors import DataError
 
 # So many objects in some mask; with fewer, ids look like those of classes.

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
+from pixelwise.datasets.mask_numbers import NODATA
 from pixelwise.datasets.mask_reader import ILLEGAL, NOISE, LabelReader, MatteReader, Table
 from pixelwise.datasets.pair_stats import MaskStats
-from pixelwise.datasets.raw_mask import NODATA, Values, pack_colour, packed_palette, unpack
+from pixelwise.datasets.raw_mask import Values, pack_colour, packed_palette, unpack
 from pixelwise.io.images import Array
 
 Form = Literal["ids", "binary", "pair", "colours", "matte", "drawn"]

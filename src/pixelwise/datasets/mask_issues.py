@@ -2,21 +2,19 @@
 show no way to read them.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.classes import MAX_CLASSES, VOID
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.guess_values import MAX_GUESSED
-from pixelwise.datasets.instance_masks import find_instances
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_reader import describe_ways
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats, PairStats
-from pixelwise.datasets.palettes import find_conflicts
 from pixelwise.datasets.raw_mask import unpack
+from pixelwise.datasets.set_issues import find_set_issues
 from pixelwise.datasets.strays import MANY_STRAYS, Strays, find_variant, read_nearest
 from pixelwise.datasets.types import first
 from pixelwise.errors import DataError, PixelwiseError
@@ -26,18 +24,9 @@ _GREY = 0x010101
 _FEWEST = 2
 # So many values may be listed, and be classes though their numbers are far apart.
 _FEW_VALUES = 12
-# Of so many colours, in so many masks, most are in several masks where they are those of classes.
-_MANY_COLOURS = 12
-_ENOUGH_MASKS = 3
 _NAME_THEM = (
     "name the classes in classes.txt (one name a line, in order of the values) or classes.csv "
     "(name,r,g,b)"
-)
-# Numbered objects may stand below a classes file of background and object, not of more.
-_FEW_DECLARED = 2
-_PALETTES = (
-    "list the colours in classes.csv (name,r,g,b) to have them read by colour, or save all masks "
-    "with one palette"
 )
 _REPAIR = f"correct the mask, {_NAME_THEM}, or write a repaired copy with `pixelwise check --fix`"
 _VARIANTS = {
@@ -76,25 +65,6 @@ def check_masks(
             raise DataError.of_file(issue.file, issue.text, _way_out(stats, encoding))
 
 
-def find_set_issues(
-    pairs: Sequence[PairStats], encoding: MaskEncoding, declared: DeclaredClasses
-) -> Iterator[Issue]:
-    """What the masks of a plain folder show together: ids of objects in place of classes, palettes
-    that give a value several colours. Each is refused by training.
-    """
-    if encoding.form == "colours" and not declared.source:
-        yield from _find_colours_of_objects(pairs, encoding)
-    if encoding.instances or encoding.form not in ("ids", "binary"):
-        return
-    if len(declared.classes) <= _FEW_DECLARED:
-        issue = find_instances(pairs)
-        if issue:
-            yield issue
-            return
-    if not encoding.by_palette:
-        yield from _find_other_palettes(pairs)
-
-
 def _interpret(stats: PairStats, encoding: MaskEncoding) -> PairStats:
     return replace(stats, mask=encoding.interpret(stats.mask)) if stats.mask else stats
 
@@ -124,31 +94,6 @@ def _way_out(stats: PairStats, encoding: MaskEncoding) -> str:
     if not 0 < len(strange) < MANY_STRAYS:
         return _REPAIR
     return describe_ways(strange[0], mask.coloured)
-
-
-def _find_colours_of_objects(pairs: Sequence[PairStats], encoding: MaskEncoding) -> Iterator[Issue]:
-    """Colours of which most are in one mask alone: each object has its own."""
-    masks = Counter(value for stats in pairs if stats.mask for value in stats.mask.drawn)
-    own = [raw for raw, _ in encoding.colours if masks[raw] == 1]
-    many = len(encoding.colours) >= _MANY_COLOURS and len(pairs) >= _ENOUGH_MASKS
-    if many and 2 * len(own) > len(encoding.colours):
-        stats = next(stats for stats in pairs if stats.mask and stats.mask.coloured)
-        text = f"{len(own)} of {len(encoding.colours)} colours are in one mask alone"
-        issue = stats.mask_issue("mask-instances", text)
-        advice = (
-            "are they of objects? make one class of all objects with --instances, or list the "
-            "classes in classes.csv (name,r,g,b)"
-        )
-        yield replace(issue, refusal=f"{stats.pair.mask}: {text}; {advice}")
-
-
-def _find_other_palettes(pairs: Sequence[PairStats]) -> Iterator[Issue]:
-    measured = [(stats, stats.mask) for stats in pairs if stats.mask]
-    for position, text in find_conflicts([mask for _, mask in measured]).items():
-        stats = measured[position][0]
-        issue = stats.mask_issue("palettes-differ", text)
-        refusal = f"{stats.pair.mask}: in its palette {text}; {_PALETTES}"
-        yield replace(issue, refusal=refusal)
 
 
 def _check_variants(pairs: Sequence[PairStats], encoding: MaskEncoding) -> None:

@@ -11,16 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Colour
-from pixelwise.datasets.raw_mask import (
-    NODATA,
-    Raw,
-    RawMask,
-    Values,
-    pack_colour,
-    read_matte,
-    read_raw,
-    unpack,
-)
+from pixelwise.datasets.mask_numbers import NODATA, Raw
+from pixelwise.datasets.raw_mask import RawMask, Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.io.images import Array
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pixelwise.datasets.annotations.rasterize import read_rasterized
 from pixelwise.datasets.edge_alignment import Fit, edge_strength, measure_fit, shrink_outline
+from pixelwise.datasets.mask_numbers import Raw
 from pixelwise.datasets.pair_stats import (
     Depth,
     FileStats,
@@ -22,7 +23,7 @@ from pixelwise.datasets.pair_stats import (
     Size,
 )
 from pixelwise.datasets.perceptual_hash import hash_appearance, hash_content
-from pixelwise.datasets.raw_mask import Raw, Values, pack, palette_of, read_matte, read_raw
+from pixelwise.datasets.raw_mask import Values, pack, palette_of, read_matte, read_raw
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, apply_orientation, check_readable, open_image

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pixelwise.classes import Colour
 from pixelwise.datasets.edge_alignment import Fit
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.raw_mask import NODATA, Values
+from pixelwise.datasets.mask_numbers import NODATA
+from pixelwise.datasets.raw_mask import Values
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
 

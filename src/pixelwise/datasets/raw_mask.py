@@ -6,32 +6,24 @@ import struct
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from pixelwise.classes import Colour
+from pixelwise.datasets.mask_numbers import NODATA, SAVE_IDS, Raw, nodata_of, read_numbers
 from pixelwise.errors import ImageError
 from pixelwise.io.images import Array, apply_orientation, open_image
 from pixelwise.io.tiff_header import describe_samples
 
 Values = NDArray[np.int64]
-Raw = NDArray[Any]
-"""(H, W) whole numbers of a mask, or colours packed to R * 65536 + G * 256 + B."""
-
-NODATA = -(2**31)
-"""The raw value of pixels that the file itself says hold no data: void in every data set."""
-
 # A grey level times this is its packed colour.
 _GREY = 0x010101
 # 255 * 257 is 65535: programs that save 8 bits as 16 multiply with that.
 _WIDENED = 257
 # Pillow's small letter means colours that are multiplied with their alpha.
 _ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
-# GDAL's tag of TIFF with the value of pixels without data, as text.
-_NODATA_TAG = 42113
 _BITS_TAG = 258
 # Where a PNG's header says how many bits a channel has.
 _PNG_BITS = 24
@@ -43,7 +35,6 @@ _SMALLER = 1
 _LOSSY = frozenset({"JPEG", "MPO"})
 # Chunks of metadata may stand before that of the pixels.
 _WEBP_HEADER = 4096
-_SAVE_IDS = "save class ids as 8-bit grey or palette PNG"
 
 
 @dataclass(frozen=True)
@@ -106,8 +97,8 @@ def read_raw(path: Path) -> RawMask:
     """
     image = _open(path)
     upright = apply_orientation(image)
-    nodata = _nodata_of(image)
-    raw = _numbers(upright, path, nodata)
+    nodata = nodata_of(image)
+    raw = read_numbers(upright, path, nodata)
     rgb = raw is None
     coloured = False
     if raw is None:
@@ -139,7 +130,7 @@ def _open(path: Path) -> Image.Image:
         samples = describe_samples(path)
         if not samples:
             raise
-        raise ImageError.of_file(path, f"holds {samples}, which are not read", _SAVE_IDS) from error
+        raise ImageError.of_file(path, f"holds {samples}, which are not read", SAVE_IDS) from error
     # A GIF must be open to tell; the others know from their start.
     if image.format == "GIF" or getattr(image, "is_animated", False):
         _check_pages(path)
@@ -265,77 +256,6 @@ def packed_palette(palette: tuple[Colour, ...]) -> Values:
     packed = np.full(256, -1, np.int64)
     packed[: len(palette)] = [pack_colour(colour) for colour in palette]
     return packed
-
-
-def _numbers(
-    image: Image.Image,
-    path: Path,
-    nodata: float | None,
-) -> Raw | None:
-    """The numbers of a picture that holds numbers; None for one of colours."""
-    if image.mode == "F":
-        return _whole_numbers(np.asarray(image), path, nodata)
-    # A palette's index is the class, never its colour: two classes may have one colour.
-    if image.mode in ("1", "L", "P"):
-        raw = np.asarray(image).astype(np.uint8, copy=False)
-    elif image.mode == "I" or image.mode.startswith("I;16"):
-        raw = np.asarray(image).astype(np.int64)
-    elif image.mode in ("LA", "La", "PA"):
-        return np.asarray(image)[:, :, 0]
-    else:
-        return None
-    return _mark_nodata(raw, nodata)
-
-
-def _nodata_of(image: Image.Image) -> float | None:
-    """The value of pixels without data, as GDAL writes it into a TIFF."""
-    text = getattr(image, "tag_v2", {}).get(_NODATA_TAG)
-    try:
-        return None if text is None else float(str(text).strip("\0 "))
-    except ValueError:
-        return None
-
-
-def _mark_nodata(raw: Raw, nodata: float | None) -> Raw:
-    # 0 is the first class in masks, whatever a program took for its lack of data.
-    if not nodata or (raw.dtype == np.uint8 and not 0 < nodata < 256):
-        return raw
-    without = raw == nodata
-    return np.where(without, NODATA, raw.astype(np.int64)) if without.any() else raw
-
-
-def _whole_numbers(
-    numbers: NDArray[np.floating],
-    path: Path,
-    nodata: float | None,
-) -> Raw:
-    """Floating point numbers (H, W) as whole ones. Raises ImageError where they are not."""
-    without = np.zeros(numbers.shape, bool)
-    if nodata:
-        single = np.float32(nodata)
-        without = np.isnan(numbers) if np.isnan(single) else numbers == single
-    whole = np.where(without, 0, numbers)
-    wrong = ~(np.abs(whole) < -NODATA)  # true of NaN as well
-    wrong |= whole != np.rint(whole)
-    if wrong.any():
-        raise _fraction_error(numbers, wrong, path)
-    return np.where(without, NODATA, whole.astype(np.int64))
-
-
-def _fraction_error(
-    numbers: NDArray[np.floating],
-    wrong: NDArray[np.bool_],
-    path: Path,
-) -> ImageError:
-    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    value = float(numbers[row, column])
-    where = f"{value:g} in {int(wrong.sum())} pixels, the first at row {row}, column {column}"
-    if np.isnan(value) or abs(value) >= -NODATA:
-        way = f"gdal_edit.py -a_nodata {value:g}"
-        reason = f"holds {where}, which is no class; write 255 there, or call it no data ({way})"
-        return ImageError.of_file(path, reason)
-    reason = f"holds floating point numbers that are not whole: {where}"
-    return ImageError.of_file(path, reason, _SAVE_IDS)
 
 
 def _check_depth(

@@ -11,9 +11,10 @@ from scipy.ndimage import binary_dilation
 
 from pixelwise.classes import VOID, find_edges
 from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.mask_numbers import Raw
 from pixelwise.datasets.mixed_masks import are_multiples
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats
-from pixelwise.datasets.raw_mask import Raw, Values, pack_colour, read_matte, read_raw, unpack
+from pixelwise.datasets.raw_mask import Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
 
