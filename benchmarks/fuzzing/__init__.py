@@ -139,6 +139,7 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
         rng,
         classes=spec.classes,
         absent=absent,
+        single=spec.layout == "class of image",
         stems=stems,
         splits=spec.splits,
         void=spec.void,
@@ -177,7 +178,11 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
     if odd_pictures:
         words += _WORDS_OF_PICTURES
     has_colours = spec.class_list in class_lists.WITH_COLOURS
-    named = layout.named or (bool(spec.class_list) and (has_colours or not kind.colours))
+    # An ending that all masks share is no name of a class.
+    one_ending = spec.layout == "masks/x_CLASS" and spec.classes == 2
+    named = (layout.named and not one_ending) or (
+        bool(spec.class_list) and (has_colours or not kind.colours)
+    )
     return Case(root, drawn, files, named, faulty, tuple(words), odd_pictures)
 
 
