@@ -11,7 +11,7 @@ from pixelwise.datasets.readers.lists import find_lists
 from pixelwise.datasets.readers.truth_folders import list_subfolders
 from pixelwise.datasets.splits import split_of
 from pixelwise.datasets.types import first, images_in
-from pixelwise.io.images import IMAGE_SUFFIXES
+from pixelwise.io.image_formats import list_left_aside
 from pixelwise.io.text import is_side_file
 
 # Files that may say something of the data; what only describes it in words is no matter.
@@ -71,17 +71,12 @@ def _names(paths: list[Path]) -> str:
 def _find_other_endings(folder: Path, known: set[Path]) -> Iterator[Issue]:
     """Files among pictures that are called otherwise."""
     try:
-        # Not one by one on the disk: most of ten thousand are pictures.
-        paths = sorted(path for path in folder.iterdir() if not _is_called_picture(path))
+        paths = list_left_aside(folder)
     except OSError:
         return  # an issue of the index already
     for path in paths:
-        if path not in known and not is_side_file(path) and path.is_file():
+        if path not in known:
             yield Issue("file-ignored", path, "is no picture by its name")
-
-
-def _is_called_picture(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _find_class_files(index: Index, files: list[Path]) -> Iterator[Issue]:

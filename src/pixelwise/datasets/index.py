@@ -22,8 +22,9 @@ from pixelwise.datasets.mask_reader import LabelReader, MatteReader
 from pixelwise.datasets.pair_stats import MaskSource
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
+from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.io.images import Array
 
 ReadLabels = Callable[[Path], Array]
@@ -142,14 +143,14 @@ def _describe_issues(index: Index) -> Iterator[str]:
     """What the user of a training should know of, though it goes on: what is not used, and what
     was guessed.
     """
-    ignored: dict[Path, list[str]] = {}
+    ignored: list[str] = []
     for issue in index.issues:
         if issue.type == "file-ignored" and issue.file:
-            ignored.setdefault(issue.file.parent, []).append(issue.file.name)
+            ignored.append(issue.file.name)
         elif issue.type in _NOTED:
             yield f"{issue.file}: {issue.text}" if issue.file else issue.text
-    for folder, names in ignored.items():
-        yield f"{folder}: files that are no pictures by their names: {first(names)}"
+    if ignored:
+        yield describe_left_aside(ignored)
 
 
 def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:

@@ -176,6 +176,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Class names that differ only in case",
         "They are two classes: rename the shapes if one is meant.",
     ),
+    "names-malformed": _error("Class names that cannot be read", "Correct them there."),
     "classes-count": _warning(
         "A number of classes that is not that of the names",
         "Correct it: the names count.",
@@ -237,17 +238,35 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Files named for another format than they have", "Rename them.", repaired=True
     ),
     "image-frames": _warning(
-        "Images of several frames or pages", "Only the first is used.", repaired=True
+        "Images of several frames or pages",
+        "Only the first is read: split the file where the others are meant.",
+        repaired=True,
     ),
     "image-transparent": _warning(
-        "Images with transparent parts", "Transparency is dropped: check the colours beneath."
+        "Images with transparent parts",
+        "They are put on white; --fix writes them so.",
+        repaired=True,
+    ),
+    "image-bands": _warning(
+        "Images of more bands than red, green and blue",
+        "The others are not read: leave them out, or choose three bands.",
     ),
     "image-cmyk": _warning(
-        "Images in CMYK",
+        "Images in CMYK without a profile",
         "Colours change when they are turned into RGB; --fix does it.",
         repaired=True,
     ),
-    "image-deep": _note("16-bit images", "The upper 8 bits are used."),
+    "image-profile": _note(
+        "Images in other colours than sRGB",
+        "They are converted; damaged profiles are ignored.",
+    ),
+    "image-deep": _note(
+        "Images of more than 8 bits that use a part of them",
+        "They are brought to 8 bits by the depth that holds their values.",
+    ),
+    "image-end": _note(
+        "JPEG files without their last two bytes", "They are read; copy them again."
+    ),
     "image-grey": _note("Grey images stored as RGB", "If colour matters, get the originals."),
     "image-blank": _warning("Images of one colour", "Remove them, unless they are meant."),
     "image-tiny": _warning("Very small images", "Check that these are no thumbnails."),

@@ -16,6 +16,7 @@ from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Probl
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, ImageError
+from pixelwise.io.reading_notes import ReadingNotes
 from pixelwise.progress import Progress
 
 # Files that an error names: a set may have thousands that are broken alike.
@@ -38,6 +39,8 @@ class SplitStats:
     holding: tuple[int, ...]
     void: int
     sizes: tuple[Size, ...]
+    notes: tuple[ReadingNotes, ...] = ()
+    """How the images were read, each by itself."""
 
     @property
     def median_size(self) -> Size:
@@ -68,6 +71,7 @@ class _Tally:
 
     pairs: list[Pair] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
+    notes: list[ReadingNotes] = field(default_factory=list)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     mislabelled: list[LabelError] = field(default_factory=list)
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
@@ -105,6 +109,7 @@ def scan_split(
         holding=tuple(tally.holding[:classes].tolist()),
         void=int(tally.counts[VOID]),
         sizes=tuple(tally.sizes),
+        notes=tuple(tally.notes),
     )
 
 
@@ -143,6 +148,7 @@ def _count(
         return
     tally.pairs.append(stats.pair)
     tally.sizes.append(image.size)
+    tally.notes.append(stats.image.notes)
     tally.counts += counts
     tally.holding[counts > 0] += counts[:VOID].sum()
 

@@ -23,7 +23,7 @@ from pixelwise.evaluation.data_options import (
 from pixelwise.evaluation.score_file import read_scores
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array, read_rgb
+from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Figures
 from pixelwise.progress import Progress
@@ -169,7 +169,7 @@ class _SharedClassLabeller:
         classes.
         """
         pair = self.dataset.pairs(split)[index]
-        rgb = read_rgb(pair.image)
+        rgb = self._predictors[0].read(pair.image).rgb
         truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2])
         predictions = [
             table[predictor.predict(rgb).labels]

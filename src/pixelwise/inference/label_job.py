@@ -14,6 +14,7 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.sources import Sources
 from pixelwise.io.images import MAX_PIXELS
+from pixelwise.io.reading_notes import ReadingSummary, decode_notes
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -67,6 +68,7 @@ class LabelJob:
         masks = dict(self.finished)
         failed = dict[str, str]()
         settled = set[str]()
+        reading = ReadingSummary()
         try:
             for row in self._progress.track(rows, what=what, total=total):
                 image = row["image"]
@@ -77,6 +79,7 @@ class LabelJob:
                     self._progress.log(line)
                 if row["state"] == DONE:
                     masks[image] = row["mask"]
+                    reading.add(decode_notes(row["notes"]))
                 elif row["state"] != PART:
                     self._progress.log(f"skipped: {row['reason']}")
                     failed[image] = row["reason"]
@@ -86,6 +89,8 @@ class LabelJob:
             self._folder.record_earlier(self._sources)
         finally:
             self._folder.close()
+        if reading.line():
+            self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
         self._folder.write_areas(in_order, class_names)
         return self._predictions(masks, failed)

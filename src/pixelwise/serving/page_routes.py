@@ -150,7 +150,7 @@ def _add_streams(app: FastAPI, service: Service) -> None:
 
 def _read_image(data: bytes, settings: Settings) -> Array:
     check_header(data, settings)
-    return decode(data, settings)
+    return decode(data, settings).rgb
 
 
 def draw_examples() -> dict[str, Array]:

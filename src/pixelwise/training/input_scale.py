@@ -82,10 +82,12 @@ def keep_input_scale(
     model.scale = scale
     device = torch.device(config.run.device)
     runner = TorchRunner(model, device=device, precision=config.run.precision)
+    predictor = Predictor(runner, header.classes)
+    predictor.reading = header.reading
     try:
         choice = find_input_scale(
             model,
-            Predictor(runner, header.classes),
+            predictor,
             dataset,
             evenly_spaced(pairs),
             progress,

@@ -46,6 +46,8 @@ class TrainingSet(Dataset[Batch]):
     """Class ids that are pasted, as `classmix` takes them."""
     cache: ImageCache | None = None
     """Decoded pairs, in the order of `pairs`."""
+    common_bits: int = 0
+    """The depth by which images of more than 8 bits are read, as `read_picture` takes it."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
@@ -63,7 +65,8 @@ class TrainingSet(Dataset[Batch]):
         pair = self.pairs[index]
 
         def decode() -> tuple[Array, Array]:
-            return read_rgb(pair.image), self.read_labels(pair.mask)
+            rgb = read_rgb(pair.image, common_bits=self.common_bits)
+            return rgb, self.read_labels(pair.mask)
 
         rgb, labels = decode() if self.cache is None else self.cache.pair(index, decode)
         return self.augment(*as_tensors(rgb, labels), rng)
@@ -80,11 +83,13 @@ class WholeImages(Dataset[list[Batch]]):
 
     pairs: tuple[Pair, ...]
     read_labels: ReadLabels
+    common_bits: int = 0
 
     def __getitem__(self, index: int) -> list[Batch]:
         """uint8 images (1, 3, h, w) and labels (1, h, w)."""
         pair = self.pairs[index]
-        image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
+        rgb = read_rgb(pair.image, common_bits=self.common_bits)
+        image, labels = as_tensors(rgb, self.read_labels(pair.mask))
         height, width = labels.shape
         side = VALIDATION_TILE
         tiles = []

@@ -15,6 +15,8 @@ from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
 from pixelwise.hardware import choose_device, count_cores, free_memory
+from pixelwise.io.bit_depth import find_common_bits, with_common_bits
+from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.pretrained import load_weights
@@ -58,6 +60,8 @@ class TrainingPlan:
     train: SplitStats
     val: SplitStats
     samples: TrainingSet
+    common_bits: int
+    """The depth by which images of more than 8 bits are read; 0 where there is none."""
     loaders: Loaders
     loss: Loss
 
@@ -103,7 +107,8 @@ def make_plan(
         with enough_memory(config.run.device, for_steps(config)):
             config = _choose_precision(config, model, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
-    samples = _make_samples(dataset, train, config)
+    common_bits = _log_reading(train, val, progress)
+    samples = _make_samples(dataset, train, config, common_bits)
     return TrainingPlan(
         dataset,
         config,
@@ -113,7 +118,8 @@ def make_plan(
         train,
         val,
         samples,
-        _make_loaders(dataset, samples, val, config, fabric),
+        common_bits,
+        _make_loaders(samples, val, config, fabric),
         _make_loss(train, config),
     )
 
@@ -260,7 +266,20 @@ def _choose_precision(
     return config.with_options(precision=precision)
 
 
-def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> TrainingSet:
+def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
+    """Say what reading does to the images; returns the depth that those of more than 8 bits
+    have in common.
+    """
+    bits = find_common_bits(train.notes)
+    line = summarize_notes(with_common_bits(notes, bits) for notes in (*train.notes, *val.notes))
+    if line:
+        progress.log(line)
+    return bits
+
+
+def _make_samples(
+    dataset: DataSet, train: SplitStats, config: TrainConfig, common_bits: int
+) -> TrainingSet:
     augment = _make_augmentation(config, train)
     cache = config.data.cache
     options = config.augmentation
@@ -276,6 +295,7 @@ def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> T
         paste=options.paste,
         candidates=candidates,
         cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
+        common_bits=common_bits,
     )
 
 
@@ -298,7 +318,6 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
 
 
 def _make_loaders(
-    dataset: DataSet,
     samples: TrainingSet,
     val: SplitStats,
     config: TrainConfig,
@@ -319,7 +338,7 @@ def _make_loaders(
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
-    whole = WholeImages(val.pairs, dataset.read_labels)
+    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
     return Loaders(loader, epochs, validation_loader(whole, workers=workers, part=part))
 
 

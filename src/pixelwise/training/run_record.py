@@ -20,7 +20,6 @@ from pixelwise.evaluation.scoring import score
 from pixelwise.hardware import count_cores
 from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import read_rgb
 from pixelwise.progress import Progress
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.samples import draw_samples
@@ -258,7 +257,8 @@ class Pictures:
         rows = []
         for pair in samples:
             truth = self.dataset.read_labels(pair.mask)
-            rows.append((read_rgb(pair.image), truth, predictor.predict(pair.image).labels))
+            result = predictor.predict(pair.image)
+            rows.append((result.rgb, truth, result.labels))
         names = [pair.name for pair in samples]
         draw_samples(rows, self.run / "samples.png", self.dataset.classes, names)
 
