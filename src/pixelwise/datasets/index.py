@@ -140,8 +140,8 @@ def _describe_class_files(index: Index) -> list[str]:
 
 
 def _describe_left_aside(index: Index) -> tuple[str, ...]:
-    names = [path.name for folder in index.folders for path in list_left_aside(folder)]
-    line = describe_left_aside(names)
+    files = [path for folder in index.folders for path in list_left_aside(folder)]
+    line = describe_left_aside(files)
     return (line,) if line else ()
 
 
