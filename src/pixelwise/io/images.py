@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -161,17 +161,21 @@ class ImageFile:
                 raise self._error or EOFError
             height, width = self._page.size
             check_pixel_count((width, height), describe(self.source))
-            return _read_tiff_page(self._page, self._bytes(), describe(self.source), common_bits)
+            with self._opened() as file:
+                data = file.read()
+            return _read_tiff_page(self._page, data, describe(self.source), common_bits)
 
     def _find_page(self) -> None:
         """The first page of a TIFF file that PIL does not know how to unpack."""
-        with translate_errors(self.source):
-            self._page = first_page(io.BytesIO(self._bytes()))
+        with translate_errors(self.source), self._opened() as file:
+            self._page = first_page(file)
         if self._page is not None and not why_unreadable(self._page):
             self.pixels = self._page.size[0] * self._page.size[1]
 
-    def _bytes(self) -> bytes:
-        return self.source if isinstance(self.source, bytes) else Path(self.source).read_bytes()
+    def _opened(self) -> BinaryIO:
+        if isinstance(self.source, bytes):
+            return io.BytesIO(self.source)
+        return Path(self.source).open("rb")
 
 
 def read_picture(
