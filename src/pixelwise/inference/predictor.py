@@ -15,6 +15,7 @@ from PIL import Image
 from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
 from pixelwise.inference.label_writer import LabelWriter, MemoryRows
+from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
@@ -24,6 +25,7 @@ from pixelwise.io.images import (
     Formats,
     Picture,
     Source,
+    pixel_count,
     read_picture,
     write_image,
     write_labels,
@@ -212,7 +214,13 @@ class Predictor:
         return bits if isinstance(bits, int) else 0
 
     def read(self, source: Source, *, formats: Formats | None = None) -> Picture:
-        """A picture as the training read its own. Raises ImageError as `read_picture`."""
+        """A picture as the training read its own; of a raster all, as `predict_raster` reads it by
+        window. Raises ImageError as `read_picture` and `open_raster`.
+        """
+        if isinstance(source, str | Path) and formats is None:
+            path = Path(source)
+            if reads_by_window(path, pixel_count(path)):
+                return read_raster(path, common_bits=self.common_bits)
         return read_picture(source, formats=formats, common_bits=self.common_bits)
 
     def always(

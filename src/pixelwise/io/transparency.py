@@ -1,6 +1,9 @@
 """What shows through: pictures with alpha are seen on white, as viewers and pages show them."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.io.reading_notes import ReadingNote
@@ -8,10 +11,10 @@ from pixelwise.io.reading_notes import ReadingNote
 ON_WHITE = ReadingNote("image-transparent", "with transparent parts", "put on white")
 
 _OPAQUE = 255
-# An alpha of so many values, most of them neither transparent nor opaque, is another band, such as
-# near infrared, that was saved as alpha.
-_BAND_VALUES = 100
-_BAND_SHARE = 0.5
+# Opacity is none or full but for soft edges, or has a few values. What has hundreds nearly
+# everywhere is another band that was saved as alpha, such as near infrared of aerial images.
+_MAX_SOFT_SHARE = 0.1
+_MAX_VALUES = 16
 
 
 def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -32,10 +35,16 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 def is_band(alpha: Image.Image) -> bool:
     """Whether an alpha (mode L) is a picture of its own."""
-    histogram = np.array(alpha.histogram())
-    extremes = histogram[0] + histogram[_OPAQUE]
-    values = np.count_nonzero(histogram)
-    return bool(values >= _BAND_VALUES and extremes < _BAND_SHARE * histogram.sum())
+    return not is_opacity(np.asarray(alpha))
+
+
+def is_opacity(values: NDArray[Any]) -> bool:
+    """Whether the pixels of a band that is called alpha, all or a sample of them, are opacities, of
+    which the greatest is full.
+    """
+    visible = int(np.count_nonzero(values))
+    soft = visible - int(np.count_nonzero(values == values.max(initial=0)))
+    return soft <= _MAX_SOFT_SHARE * visible or np.unique(values).size <= _MAX_VALUES
 
 
 def put_on_white(image: Image.Image, alpha: Image.Image) -> Image.Image:
