@@ -3,8 +3,9 @@
 `train` carries a plan out; `--preview` prints it and draws what the network will see.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -25,7 +26,6 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import (
-    TrainingContext,
     choose_open_options,
     enough_memory,
     for_steps,
@@ -39,11 +39,20 @@ from pixelwise.training.distributed import (
 )
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
 from pixelwise.training.image_cache import ImageCache
-from pixelwise.training.loaders import TrainingSet, WholeImages, training_loader, validation_loader
+from pixelwise.training.loaders import (
+    FixedBatches,
+    TrainingSet,
+    WholeImages,
+    training_loader,
+    validation_loader,
+)
 from pixelwise.training.losses import Loss, class_weights, make_loss
-from pixelwise.training.precision import choose_precision
+from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
+from pixelwise.training.training_context import TrainingContext
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
+
+Trial = Callable[[TrainConfig], StepTrial]
 
 
 @dataclass(frozen=True)
@@ -100,13 +109,13 @@ def make_plan(
         progress.log(_init_weights(model, model_config, dataset, config))
     train, val = _scan_splits(dataset, config, progress)
     processes = config.run.devices if fabric is None else fabric.world_size
-    config, reasons = _choose_and_log(config, dataset, train, processes, progress)
-    model.scale = validation_scale(config)
+    trial = _cached_trial(model) if fabric is not None else None
+    config, reasons = _choose_and_log(config, dataset, train, processes, trial, progress)
     train = _drop_small(train, config, progress)
-    if fabric is not None:
-        with enough_memory(config.run.device, for_steps(config)):
-            config = _choose_precision(config, model, reasons, progress)
+    if fabric is not None and trial is not None:
+        config = _choose_precision(config, trial, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
+    model.scale = validation_scale(config)
     common_bits = _log_reading(train, val, progress)
     samples = _make_samples(dataset, train, config, common_bits)
     return TrainingPlan(
@@ -184,11 +193,12 @@ def _choose_and_log(
     dataset: DataSet,
     train: SplitStats,
     processes: int,
+    trial: Trial | None,
     progress: Progress,
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
-    context = _measure_context(config, dataset, train, processes)
+    context = _measure_context(config, dataset, train, processes, trial)
     config, reasons = choose_open_options(config, context)
     values = config.flat()
     for name, reason in reasons.items():
@@ -201,7 +211,11 @@ def _measure_context(
     dataset: DataSet,
     train: SplitStats,
     processes: int,
+    trial: Trial | None,
 ) -> TrainingContext:
+    def step_seconds(config: TrainConfig) -> float | None:
+        return trial(config).seconds if trial else None
+
     return TrainingContext(
         images=len(train.pairs),
         median_size=train.median_size,
@@ -212,6 +226,7 @@ def _measure_context(
         decoded=sum(4 * height * width for height, width in train.sizes),
         processes=processes,
         processes_here=processes_here(config),
+        step_seconds=step_seconds,
         # Reads masks: only called where a smaller scale could be chosen.
         iou_at_scale=partial(measure_downscaled_masks, dataset, train.pairs),
     )
@@ -242,28 +257,38 @@ def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> S
     return remaining
 
 
+def _cached_trial(model: Segmenter) -> Trial:
+    """Tries steps of `model` once, and only where somebody asks."""
+
+    @cache
+    def run(crop: tuple[int, int], batch: int, device: str, precision: str) -> StepTrial:
+        kind = torch.device(device)
+        return try_steps(model, device=kind, crop=crop, batch=batch, precision=precision)
+
+    def trial(config: TrainConfig) -> StepTrial:
+        crop = config.data.crop
+        batch = config.data.batch
+        assert crop is not None
+        assert batch is not None
+        with enough_memory(config.run.device, for_steps(config)):
+            return run(crop, batch, config.run.device, config.run.precision)
+
+    return trial
+
+
 def _choose_precision(
     config: TrainConfig,
-    model: Segmenter,
+    trial: Trial,
     reasons: dict[str, str],
     progress: Progress,
 ) -> TrainConfig:
     """The config with a measured precision where it is `auto`."""
     if config.run.precision != "auto":
         return config
-    crop = config.data.crop
-    batch = config.data.batch
-    assert crop is not None
-    assert batch is not None
-    precision, reason = choose_precision(
-        model,
-        device=torch.device(config.run.device),
-        crop=crop,
-        batch=batch,
-    )
-    progress.log(f"precision {precision}: {reason}")
-    reasons["precision"] = reason
-    return config.with_options(precision=precision)
+    result = trial(config)
+    progress.log(f"precision {result.precision}: {result.reason}")
+    reasons["precision"] = result.reason
+    return config.with_options(precision=result.precision)
 
 
 def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
@@ -306,7 +331,7 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     crop = config.data.crop
     assert crop is not None
     options = config.augmentation
-    fields = dict(AUGMENTATIONS[options.augment])
+    fields = dict(AUGMENTATIONS[options.augment or "none"])
     for name in ("scale", "jitter", "mirror", "upright"):
         value = getattr(options, name)
         if value is not None:
@@ -334,12 +359,14 @@ def _make_loaders(
         part = (fabric.global_rank, fabric.world_size)
         batch = per_rank_batch(fabric, batch)
     loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part)
-    if len(epochs) < 2:
+    if epochs.share < 2:
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
     whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
-    return Loaders(loader, epochs, validation_loader(whole, workers=workers, part=part))
+    statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
+    validation = validation_loader(whole, workers=workers, part=part)
+    return Loaders(loader, epochs, validation, statistics)
 
 
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
