@@ -15,10 +15,11 @@ def read_rgb(path: str, common_bits: int = 0) -> np.ndarray:
     """(H, W, 3) uint8: upright, on white, in sRGB. common_bits: the depth by which the model's
     training read its pictures, 0 where they had 8 bits.
     """
-    image = Image.open(path)
-    deep = image.mode.startswith("I;16")
-    if is_odd(image, deep):
-        sys.exit(f"{path}: read it with pixelwise, or save it as 8-bit RGB of one page")
+    with Image.open(path) as image:
+        deep = image.mode.startswith("I;16")
+        if is_odd(image, deep):
+            sys.exit(f"{path}: read it with pixelwise, or save it as 8-bit RGB of one page")
+        image.load()
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
     if deep:

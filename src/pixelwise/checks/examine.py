@@ -13,7 +13,7 @@ from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
 from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.index import Index
-from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.open_dataset import read_index
 from pixelwise.datasets.pair_stats import PairStats
@@ -94,6 +94,7 @@ def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResul
     findings.add(index.issues)
     entries = index.pairs()
     if not entries:
+        raise_first(index.issues)
         raise DataError(f"{root}: {_describe_nothing(findings)}; nothing can be checked")
     scanned = scan_pairs(root, entries, index.mask_source, depth="full")
     tracked = progress.track(scanned, what="reading", total=len(entries), unit="pairs")

@@ -12,7 +12,11 @@ from pixelwise.cli.shared_options import DATA, choice_option
 from pixelwise.datasets.options import WRITABLE, DataOptions
 
 
-@options_from(OptionSource(DataOptions, ("format", "skip_unpaired", "matte_threshold"), panel=DATA))
+@options_from(
+    OptionSource(
+        DataOptions, ("format", "mask_folder", "skip_unpaired", "matte_threshold"), panel=DATA
+    )
+)
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="SRC", help="Data set in any format that can be read.")

@@ -68,6 +68,22 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Move them up beside the others, or away.",
         repaired=True,
     ),
+    "beside-unused": _note(
+        "Files and folders beside that are not read",
+        "Nothing need be done, unless they hold the masks or the names of the classes.",
+        repaired=True,
+    ),
+    "masks-doubtful": _error(
+        "Several folders that may hold the masks",
+        "Choose with --masks FOLDER, or move the others away.",
+    ),
+    "masks-other-format": _warning(
+        "Masks in files that are no pictures", "Save them as PNG.", repaired=True
+    ),
+    "names-in-part": _note(
+        "Names that agree in part", "See in a few pairs whether they belong together."
+    ),
+    "data-beneath": _note("The data lies in a folder beneath", repaired=True),
     "layouts-mixed": _warning(
         "More than one layout in one folder",
         "Keep one; or choose with --format when training.",
@@ -77,6 +93,10 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "One mask file a class",
         "They are read as they are; --fix puts the layers together.",
         repaired=True,
+    ),
+    "layers-doubtful": _error(
+        "Masks of one image that may be classes or parts",
+        "Call them x_CLASS.png, or x_1.png and x_2.png for parts of one class.",
     ),
     "layers-overlap": _warning(
         "Layers of classes that overlap",
@@ -130,6 +150,9 @@ ISSUE_TYPES: dict[str, IssueType] = {
     "classes-misfit": _error(
         "A classes file that does not fit the masks", "Correct the file or the masks."
     ),
+    "class-doubtful": _note(
+        "Classes whose name may mean void", "Call the class void to leave its pixels out."
+    ),
     "image-without-mask": _error(
         "Images without mask", "Add the mask, or leave it out with --skip-unpaired."
     ),
@@ -153,6 +176,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Class names that differ only in case",
         "They are two classes: rename the shapes if one is meant.",
     ),
+    "names-malformed": _error("Class names that cannot be read", "Correct them there."),
     "classes-count": _warning(
         "A number of classes that is not that of the names",
         "Correct it: the names count.",

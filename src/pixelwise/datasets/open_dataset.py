@@ -1,6 +1,7 @@
 """Opening a data set whose format may not be known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.datasets.annotations import (
@@ -15,9 +16,12 @@ from pixelwise.datasets.annotations import (
     yolo,
 )
 from pixelwise.datasets.annotations.coco_files import describe_results
+from pixelwise.datasets.beside import find_unused
 from pixelwise.datasets.index import Index, open_index
-from pixelwise.datasets.readers import camvid, folder, matte, voc
-from pixelwise.datasets.types import DataOptions, DataSet
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
+from pixelwise.datasets.readers import camvid, folder, lists, matte, nnunet, voc
+from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError, unknown_choice_error
 
 _MODULES = {
@@ -32,7 +36,9 @@ _MODULES = {
     "labelme": labelme,
     "labelstudio": labelstudio,
     "yolo": yolo,
+    "nnunet": nnunet,
     "layers": mask_per_class,
+    "lists": lists,
     "folder": folder,
 }
 MATCHES = {name: module.matches for name, module in _MODULES.items()}
@@ -47,6 +53,7 @@ INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
 be told apart in this order.
 """
 _DEFAULTS = DataOptions()
+_WITH_MASK_FOLDER = ("folder", "layers", "lists")
 
 
 def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
@@ -61,7 +68,7 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
     _check_format(options)
     try:
         _check_folder(path)
-        return open_index(INDEXES[_format(path, options)](path, options), options)
+        return open_index(read_index(path, options), options)
     except OSError as error:
         place = error.filename or path
         raise DataError(
@@ -75,7 +82,13 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     Raises DataError only where there is no data set, or annotations that cannot be read.
     """
     _check_format(options)
-    return INDEXES[_format(root, options)](root, options)
+    base, format = _find(root, options)
+    index = INDEXES[format](base, options)
+    unused = list(find_unused(index))
+    if base != root:
+        text = f"the data is that of {base.name}/, the one folder here that is laid out as a set"
+        unused.insert(0, Issue("data-beneath", root, text))
+    return replace(index, issues=(*index.issues, *unused))
 
 
 def matching_formats(root: Path) -> list[str]:
@@ -88,19 +101,32 @@ def _check_format(options: DataOptions) -> None:
         raise unknown_choice_error("format", options.format, ("auto", *INDEXES))
 
 
-def _format(root: Path, options: DataOptions) -> str:
+def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
+    """The folder of the data set, `root` or the one in it that is laid out as one, and its
+    format.
+    """
+    if options.mask_folder and options.format not in ("auto", *_WITH_MASK_FOLDER):
+        raise DataError(
+            f"--masks goes with the formats {', '.join(_WITH_MASK_FOLDER)}; {options.format} knows "
+            "its folder of masks"
+        )
     if options.format != "auto":
-        return options.format
-    for name, matches in MATCHES.items():
-        if _safely(matches, root):
-            return name
-    results = describe_results(root)
-    if results:
-        raise DataError(results)
-    needs = "; ".join(f"{name}: {layout}" for name, layout in LAYOUTS.items())
-    raise DataError(
-        f"{root}: no known layout of images and masks here; what each format needs: {needs}"
-    )
+        return root, options.format
+    if options.mask_folder:
+        return root, "folder"
+    formats = matching_formats(root)
+    if formats:
+        return root, formats[0]
+    beneath = {folder: matching_formats(folder) for folder in list_candidates(root)}
+    candidates = [folder for folder, formats in beneath.items() if formats]
+    if len(candidates) == 1:
+        return candidates[0], beneath[candidates[0]][0]
+    if candidates:
+        raise DataError(
+            f"{root}: holds {len(candidates)} data sets, "
+            f"{first(folder.name for folder in candidates)}; give the folder of one"
+        )
+    raise DataError(describe_results(root) or describe_nearest(root))
 
 
 def _safely(matches: Callable[[Path], bool], root: Path) -> bool:

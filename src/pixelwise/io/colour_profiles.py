@@ -53,6 +53,12 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Rea
 
 
 @lru_cache(maxsize=1)
+def srgb_profile() -> bytes:
+    """The ICC profile of sRGB, to be written into files."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@lru_cache(maxsize=1)
 def _lab_transform() -> ImageCms.ImageCmsTransform:
     lab = ImageCms.createProfile("LAB")
     return ImageCms.buildTransform(lab, ImageCms.createProfile("sRGB"), "LAB", "RGB")

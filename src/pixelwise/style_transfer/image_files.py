@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.io.atomic import atomic
+from pixelwise.io.colour_profiles import srgb_profile
 from pixelwise.io.images import Array, read_picture
 from pixelwise.io.reading_notes import ReadingSummary
 
@@ -75,8 +76,10 @@ def check_out(out: str | Path, content: str | Path) -> Path:
 
 
 def write_result(path: Path, rgb: Array, settings: dict[str, object]) -> None:
-    """Write the image, which is in sRGB, with the settings as its description."""
+    """Write the image with the profile of sRGB, in which it is, and the settings as its
+    description.
+    """
     exif = Image.Exif()
     exif[_DESCRIPTION] = json.dumps({"pixelwise stylize": settings})
     with atomic(path) as draft:
-        Image.fromarray(rgb).save(draft, quality=95, exif=exif)
+        Image.fromarray(rgb).save(draft, quality=95, exif=exif, icc_profile=srgb_profile())

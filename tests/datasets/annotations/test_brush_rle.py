@@ -16,17 +16,18 @@ SIZES = (3, 4, 8, 16)
 
 def pack(pixels: np.ndarray, *, literal: bool = False, sizes: tuple[int, ...] = SIZES) -> list[int]:
     """Bytes (n,) as Label Studio packs them: runs, or all as they are."""
-    bits = f"{len(pixels):032b}" + f"{7:05b}" + "".join(f"{size - 1:04b}" for size in sizes)
-    blocks = [[value, len(list(run))] for value, run in groupby(pixels.tolist())]
+    head = f"{len(pixels):032b}" + f"{7:05b}" + "".join(f"{size - 1:04b}" for size in sizes)
+    blocks = [head]
     if literal:
-        bits += f"011{len(pixels) - 1:016b}" + "".join(f"{value:08b}" for value in pixels.tolist())
-        blocks = []
-    for value, count in blocks:
-        while count:
-            part = min(count, 2 ** max(sizes))
+        blocks += [f"011{len(pixels) - 1:016b}", *(f"{value:08b}" for value in pixels.tolist())]
+    for value, run in () if literal else groupby(pixels.tolist()):
+        remaining = len(list(run))
+        while remaining:
+            part = min(remaining, 2 ** max(sizes))
             index = next(at for at, size in enumerate(sizes) if part <= 2**size)
-            bits += f"1{index:02b}{part - 1:0{sizes[index]}b}{value:08b}"
-            count -= part
+            blocks.append(f"1{index:02b}{part - 1:0{sizes[index]}b}{value:08b}")
+            remaining -= part
+    bits = "".join(blocks)
     bits += "0" * (-len(bits) % 8)
     return [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
 
@@ -52,7 +53,7 @@ def test_what_is_packed_is_decoded(
     assert np.array_equal(decode(packed, mask.shape), mask)
 
 
-def test_runs_longer_than_a_block(tmp_path: object) -> None:
+def test_runs_longer_than_a_block() -> None:
     mask = np.zeros((300, 300), bool)
     mask[200:] = True
     pixels = np.repeat(mask.ravel(), 4).astype(np.uint8) * 255  # all channels, as masks imported

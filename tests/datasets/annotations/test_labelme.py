@@ -190,7 +190,7 @@ def test_other_json_files_are_left_aside_and_said(tmp_path: Path, other: object)
     data = open_dataset(tmp_path, DataOptions(format="labelme", hold_out=False))
     assert first_rows(data) == {"p": BOTH}
     assert [(issue.type, issue.file.name) for issue in data.issues] == [
-        ("file-ignored", "a_project.json")
+        ("annotations-unread", "a_project.json")
     ]
     assert reader.matches(tmp_path)
 
@@ -217,7 +217,7 @@ def test_annotations_in_another_encoding_are_all_named(tmp_path: Path) -> None:
         picture(tmp_path / f"{name}.jpg")
         write(tmp_path / f"{name}.json", record(f"{name}.jpg", [shape("叶子", LEFT)]), "gb18030")
     with pytest.raises(
-        DataError, match=r"a\.json: is not UTF-8 text .*; save it as UTF-8; or .*1 more"
+        DataError, match=r"a\.json: is not UTF-8 text .*; save it as UTF-8, or .*1 more"
     ):
         open_dataset(tmp_path)
     issues = read_index(tmp_path).issues

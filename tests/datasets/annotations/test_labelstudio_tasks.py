@@ -36,7 +36,7 @@ def test_names_of_an_image_likeliest_first() -> None:
         "data": {"text": "a leaf", "picture": "/data/local-files/?d=x/0a1b2c3d-a.jpg"},
     }
     read = read_task(content)
-    assert read.names == ["x/0a1b2c3d-a.jpg", "0a1b2c3d-a.jpg", "a.jpg"]
+    assert read.names == ["/data/local-files/?d=x/0a1b2c3d-a.jpg", "0a1b2c3d-a.jpg", "a.jpg"]
     assert read.regions is None
 
 

@@ -116,7 +116,7 @@ def test_all_faults_are_listed_and_the_first_is_refused_with_their_number(tmp_pa
     assert "left out: annotations that cannot be read (2): p0.txt, p2.txt" in lenient.notes
     broken, good = lenient.pairs("train")
     assert lenient.read_labels(good.mask)[0].tolist() == BOTH
-    with pytest.raises(DataError, match="p0.txt, line 2: 3 coordinates"):
+    with pytest.raises(DataError, match=r"p0\.txt, line 2: 3 coordinates"):
         lenient.read_labels(broken.mask)
 
 
@@ -140,6 +140,12 @@ def test_boxes_alone_are_a_set_for_detection(tmp_path: Path) -> None:
         yolo(tmp_path, "0 .5 .5 .1 .1\n1 .2 .2 .1 .1 .9\n")
 
 
+def test_poses_are_no_polygons(tmp_path: Path) -> None:
+    halves(tmp_path, names="kpt_shape: [4, 2]\nnames: [cat, dog]\n")
+    with pytest.raises(DataError, match=r"kpt_shape is of a data set of poses; export polygons"):
+        open_dataset(tmp_path)
+
+
 def test_lists_of_names_and_side_files_among_labels_are_no_labels(tmp_path: Path) -> None:
     halves(tmp_path)
     write(tmp_path / "labels/train/classes.txt", "cat\r\ndog\r\n")
@@ -152,7 +158,7 @@ def test_lists_of_names_and_side_files_among_labels_are_no_labels(tmp_path: Path
     write(tmp_path / "labels/train/classes.txt", "dog\ncat\n")
     write(tmp_path / "labels/train/notes.txt", "drawn by hand\n")
     data = open_dataset(tmp_path, OPTIONS)
-    assert {issue.type for issue in data.issues} == {"classes-contradict", "file-ignored"}
+    assert {issue.type for issue in data.issues} == {"classes-contradict", "annotations-unread"}
     assert data.classes.names == NAMES
     assert any("lists dog, cat, but data.yaml, which is used, cat, dog" in n for n in data.notes)
 
@@ -243,4 +249,4 @@ def test_names_with_a_gap_are_refused_and_the_rest_is_checked(tmp_path: Path) ->
         open_dataset(tmp_path)
     result, _ = check(tmp_path)
     assert result.encoding.classes.names == ("background", "cat", "class 1", "dog")
-    assert "classes-malformed" in result.findings.ids()
+    assert "names-malformed" in result.findings.ids()

@@ -49,7 +49,7 @@ def test_names_that_yaml_takes_for_other_values_stay_texts(tmp_path: Path) -> No
 def test_names_that_cannot_be_are_refused(tmp_path: Path, text: str | bytes, reason: str) -> None:
     path = write(tmp_path / "data.yaml", text)
     (issue,) = read_names(path, []).issues
-    assert (issue.type, issue.text) == ("classes-malformed", reason)
+    assert (issue.type, issue.text) == ("names-malformed", reason)
     assert issue.refusal == f"{path}: {reason}"
 
 

@@ -297,7 +297,8 @@ def test_unpaired_files_are_counted_and_named_or_left_out(tmp_path: Path) -> Non
         f"{tmp_path / 'images'}: 6 images without mask (n0.jpg, n1.jpg, n2.jpg, n3.jpg, "
         "n4.jpg and 1 more) and "
         "1 mask without image (n8.png) (of 8 images and 3 masks); add or rename them, "
-        "or leave them out with --skip-unpaired"
+        f"or leave them out with --skip-unpaired; `pixelwise check {tmp_path}` lists all that is "
+        "wrong"
     )
     data = folder.read(tmp_path, DataOptions(skip_unpaired=True))
     assert sum(sizes(data).values()) == 2

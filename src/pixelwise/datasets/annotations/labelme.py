@@ -101,7 +101,7 @@ def index(root: Path, options: DataOptions) -> Index:
             issues += _add_annotation(annotation, matcher, records, options)
     if not records.files and not records.without_image:
         raise DataError(f"{root}: no LabelMe files; it needs {LAYOUT}")
-    issues += [Issue("file-ignored", path, "holds no shapes of LabelMe") for path in others]
+    issues += [Issue("annotations-unread", path, "holds no shapes of LabelMe") for path in others]
     issues += [*matcher.issues, *matcher.list_by_name(), *_list_unpaired(root, records, options)]
     paths = [*records.files.values(), *records.without_image]
     class_files = find_class_files([root, *(path.parent for path in paths)])
@@ -129,7 +129,8 @@ def _add_annotation(
     path = annotation.path
     fault = annotation.fault or _find_fault(annotation.record)
     if fault:
-        refusal = f"{path}: {fault}; or train without the image: --skip-broken"
+        advice = "" if ";" in fault else "; mend it"  # some reasons bring their own
+        refusal = f"{path}: {fault}{advice}, or train without the image: --skip-broken"
         if options.skip_broken:
             refusal = ""
         yield Issue("annotation-malformed", path, fault, annotation.position, refusal=refusal)
@@ -161,15 +162,15 @@ def _find_fault(record: Mapping[str, Any]) -> str:
     """Why the shapes of a file cannot be read; empty where they can."""
     shapes = record["shapes"]
     if not isinstance(shapes, list):
-        return "'shapes' is no list; export it again"
+        return "'shapes' is no list"
     for number, shape in enumerate(shapes, 1):
         if not isinstance(shape, dict) or not _label_of(shape):
-            return f"shape {number} has no label; export it again"
+            return f"shape {number} has no label"
         if _kind_of(shape) not in _KINDS:
             allowed = ", ".join(sorted(_KINDS))
             return f"shape {number} is a {_kind_of(shape)}; draw it as one of {allowed}"
         if not isinstance(shape.get("points"), list):
-            return f"shape {number} has no points; export it again"
+            return f"shape {number} has no points"
     return ""
 
 

@@ -1,7 +1,6 @@
 """Which JSON files of a folder are of LabelMe, and which image each is of."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from pixelwise.datasets.annotations.find_images import ImageFinder
 from pixelwise.datasets.annotations.image_annotations import load_json
 from pixelwise.datasets.annotations.label_names import CLASS_FILES
+from pixelwise.datasets.annotations.match_images import by_name_issue
 from pixelwise.datasets.annotations.picture_files import list_folders, list_pictures, name_key
 from pixelwise.datasets.issues import Issue
 from pixelwise.errors import DataError
@@ -58,8 +58,7 @@ def read_annotation(path: Path) -> Annotation | None:
         record = load_json(path)
     except DataError as error:
         if holds_shapes(path):
-            fault = error.reason.removeprefix(f"{path}: ")
-            return Annotation(path, {}, fault, _json_position(error))
+            return Annotation(path, {}, error.reason, _json_position(error))
         return None
     if not isinstance(record, dict) or "shapes" not in record:
         return None
@@ -135,8 +134,5 @@ class ImageMatcher:
 
     def list_by_name(self) -> list[Issue]:
         """An issue for images whose folder is not where their annotations have it."""
-        names = [name for name in self.finder.by_name_alone if re.search(r"[/\\]", name)]
-        if not names:
-            return []
-        text = f"{len(names)} images by their name alone, such as '{names[0]}'"
-        return [Issue("image-by-name", self.root, text, count=len(names))]
+        names = self.finder.by_name_alone
+        return [by_name_issue(names, self.root)] if names else []

@@ -29,6 +29,7 @@ from pixelwise.datasets.annotations.label_names import explain_labels, find_clas
 from pixelwise.datasets.annotations.labelme_files import list_json
 from pixelwise.datasets.annotations.labelstudio_tasks import Task, holds_tasks, read_task
 from pixelwise.datasets.annotations.mask_pictures import holds_mask_pictures
+from pixelwise.datasets.annotations.match_images import list_unlisted
 from pixelwise.datasets.annotations.picture_files import list_folders, split_of
 from pixelwise.datasets.annotations.polygons import Points, box_ring, ellipse_ring
 from pixelwise.datasets.annotations.rasterize import Shape
@@ -77,6 +78,7 @@ class _Records:
     splits: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
     tasks: dict[Path, Task] = field(default_factory=dict)
     """The task of each image."""
+    unannotated: set[Path] = field(default_factory=set)
     sources: dict[Path, Path] = field(default_factory=dict)
     """The file of that."""
     missing: list[str] = field(default_factory=list)
@@ -108,6 +110,9 @@ def index(root: Path, options: DataOptions) -> Index:
         )
     faults = {image: _find_fault(task) for image, task in records.tasks.items()}
     issues = [*records.issues, *_list_task_issues(records, faults, options)]
+    issues += list_unlisted(
+        records.tasks.keys() | records.unannotated, {image.parent for image in records.tasks}
+    )
     meaning = explain_labels(root, find_class_files([root]), labels, options)
     issues += meaning.issues
     return build_index(
@@ -148,11 +153,12 @@ def _add_task(
         records.issues.append(Issue("annotation-malformed", source, text, refusal=refusal))
         return
     name = task.names[0] if task.names else f"task {task.id}"
+    image = next(filter(None, map(finder.find, task.names)), None)
     if task.regions is None:
         text = f"task {task.id} ({name}) has no annotation"
-        records.issues.append(Issue("image-unannotated", source, text))
+        records.issues.append(Issue("image-unannotated", source, text, image=image))
+        records.unannotated |= {image} if image else set()
         return
-    image = next(filter(None, map(finder.find, task.names)), None)
     if image is None:
         records.missing.append(name)
         return
@@ -219,7 +225,7 @@ def _list_task_issues(
     for image, task in records.tasks.items():
         source = records.sources[image]
         if faults[image]:
-            refusal = f"{source}: {faults[image]}; or train without the image: --skip-broken"
+            refusal = f"{source}: {faults[image]}, or train without the image: --skip-broken"
             if options.skip_broken:
                 refusal = ""
             yield Issue("annotation-malformed", source, faults[image], image=image, refusal=refusal)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.text import read_head
@@ -15,7 +15,6 @@ _TASK_KEYS = re.compile(r'"(from_name|original_width|was_cancelled)"\s*:')
 _LIST_KEYS = re.compile(r'"(annotation_id|total_annotations|completed_by|lead_time)"\s*:')
 # What Label Studio puts before the names of uploaded files.
 UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
-_UPLOADS = "/data/upload/"
 _SHAPE_TYPES = frozenset({"brush", "polygon", "rectangle", "ellipse", "keypoint", "vector"})
 
 
@@ -143,34 +142,21 @@ def _read_shape(entry: Mapping[str, Any]) -> tuple[str, list[Any]]:
 
 
 def _list_names(data: Mapping[str, Any], task: Mapping[str, Any]) -> list[str]:
-    """Names that the image's file may have, likeliest first: a path as imported, the name of its
-    upload, and both without the prefix of uploads.
+    """Names that the image's file may have, likeliest first: paths and addresses as imported, the
+    name of the upload, and the names of all of them without the prefix of uploads.
     """
     texts = [str(value) for key, value in data.items() if key == "image" and value]
-    texts += [value for value in data.values() if isinstance(value, str)]
-    paths = [path for path in map(_clean_path, texts) if path]
-    pictures = [path for path in paths if PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES]
-    upload = task.get("file_upload")
-    if isinstance(upload, str) and upload:
-        pictures.append(upload)
-    originals = [_without_prefix(path) for path in pictures]
-    return list(dict.fromkeys((*pictures, *originals)))
+    texts += [value for value in data.values() if isinstance(value, str) and _is_picture(value)]
+    texts += [str(task[key]) for key in ("file_upload",) if task.get(key)]
+    originals = [UPLOAD_PREFIX.sub("", _file_name(text)) for text in texts]
+    return list(dict.fromkeys((*texts, *originals)))
 
 
-def _without_prefix(path: str) -> str:
-    name = PurePosixPath(path.replace("\\", "/")).name
-    return UPLOAD_PREFIX.sub("", name) if UPLOAD_PREFIX.match(name) else path
+def _file_name(text: str) -> str:
+    """The last part of a path or an address; local files stand in the query."""
+    path = text.partition("?d=")[2] or text.partition("?")[0]
+    return unquote(PurePosixPath(path.replace("\\", "/")).name)
 
 
-def _clean_path(text: str) -> str:
-    """The path of an address; `?d=` of local files has it in the query. Uploads lie in a folder of
-    the server, so that their name alone counts.
-    """
-    if text.startswith("data:") or len(text) > 4096:
-        return ""
-    if "://" not in text and not text.startswith("/data/"):
-        return text
-    parts = urlsplit(text)
-    local = parse_qs(parts.query).get("d")
-    path = local[0] if local else unquote(parts.path)
-    return PurePosixPath(path).name if path.startswith(_UPLOADS) else path
+def _is_picture(text: str) -> bool:
+    return PurePosixPath(_file_name(text)).suffix.lower() in IMAGE_SUFFIXES

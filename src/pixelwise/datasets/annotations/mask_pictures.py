@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pixelwise.datasets.readers import folder
+from pixelwise.datasets.readers.layout import find_layout
 from pixelwise.datasets.types import images_in
 from pixelwise.errors import DataError
 
@@ -10,7 +10,7 @@ from pixelwise.errors import DataError
 def holds_mask_pictures(root: Path) -> bool:
     """Whether `root` is a plain folder whose folder of masks holds pictures."""
     try:
-        places, _ = folder.layout(root)
+        places = find_layout(root).places
     except DataError:
         return False
-    return any(images_in(masks) for _, _, masks in places)
+    return any(images_in(place.masks) for place in places)

@@ -1,7 +1,7 @@
 """The images that annotation files name, brought together with the files on disk."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def match_images(
     issues += _list_missing(missing, images, finder, options)
     issues += _list_by_name_alone(by_name_alone)
     beside = {folder for folder in finder.folders if folder != finder.root and folder.is_dir()}
-    issues += _list_unlisted(matches, beside | {path.parent for path in matches})
+    issues += list_unlisted(matches, beside | {path.parent for path in matches})
     records = {path: image.record for path, image in matches.items()}
     return MatchedImages(records, _split_images(matches, finder.root), tuple(issues))
 
@@ -111,19 +111,24 @@ def _list_missing(
         )
 
 
-def _list_by_name_alone(images: Iterable[NamedImage]) -> Iterator[Issue]:
+def _list_by_name_alone(images: Iterable[NamedImage]) -> list[Issue]:
     names: dict[Path, list[str]] = defaultdict(list)
     for image in images:
-        names[image.source].append(shorten(image.name))
-    for source, of_source in names.items():
-        text = (
-            f"{len(of_source)} images, as it names folders that are not here, as in "
-            f"'{of_source[0]}'"
-        )
-        yield Issue("image-by-name", source, text, count=len(of_source))
+        names[image.source].append(image.name)
+    return [by_name_issue(of_source, source) for source, of_source in names.items()]
 
 
-def _list_unlisted(matches: Mapping[Path, NamedImage], folders: Iterable[Path]) -> Iterator[Issue]:
+def by_name_issue(names: Sequence[str], source: Path) -> Issue:
+    """The issue for images that were found by their file names alone, as `source` names folders
+    that are not here.
+    """
+    text = (
+        f"{len(names)} images, as it names folders that are not here, as in '{shorten(names[0])}'"
+    )
+    return Issue("image-by-name", source, text, count=len(names))
+
+
+def list_unlisted(matches: Container[Path], folders: Iterable[Path]) -> Iterator[Issue]:
     """Pictures in the folders of images that no annotation file names."""
     for folder in sorted(folders):
         unlisted = [path.name for path in list_images(folder) if path not in matches]

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from pathlib import Path
 
+from pixelwise.datasets.annotations.match_images import split_of_folders
 from pixelwise.datasets.splits import SPLITS
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.text import is_side_file
@@ -51,11 +52,8 @@ def list_folders(root: Path, depth: int) -> list[Path]:
 
 def split_of(root: Path, *paths: Path) -> str:
     """The split that a folder of the first path, or else of the next, is named as; else train."""
-    for path in paths:
-        for name in path.relative_to(root).parts[:-1]:
-            if name.lower() in SPLITS:
-                return SPLITS[name.lower()]
-    return "train"
+    folders = (path.relative_to(root).parts[:-1] for path in paths)
+    return next(filter(None, map(split_of_folders, folders)), "train")
 
 
 def name_key(name: str) -> str:

@@ -92,13 +92,16 @@ def index(root: Path, options: DataOptions) -> Index:
     """The files of a YOLO set. An image without label file is background, which a note says; boxes
     among polygons are left out.
 
-    Raises DataError where there are no names or no label files, and for a set of boxes alone.
+    Raises DataError where there are no names or no label files, and for a set of boxes alone or of
+    poses.
     """
     source = find_yaml(root)
     lists = find_name_lists(_name_folders(root))
     if source is None and not lists:
         raise DataError(f"{root}: not a YOLO set; it needs {LAYOUT}")
     names = read_names(source or lists[0], lists)
+    if "kpt_shape" in names.content:
+        raise DataError(f"{source}: kpt_shape is of a data set of poses; export polygons")
     files = find_files(root, source or lists[0], names.content)
     contents: list[LabelFile] = []
     records = dict[Path, bytes]()
@@ -161,7 +164,7 @@ def _list_unpaired(files: YoloFiles, options: DataOptions) -> list[Issue]:
         for path in files.without_image:
             text = f"no image called {path.stem}"
             issues.append(Issue("mask-without-image", path, text, refusal=refusal))
-    issues += [Issue("file-ignored", path, "holds no labels") for path in files.ignored]
+    issues += [Issue("annotations-unread", path, "holds no labels") for path in files.ignored]
     images = (path for of_split in files.images.values() for path in of_split)
     for path in (path for path in dict.fromkeys(images) if path not in files.labels):
         issues.append(Issue("image-unlabelled", path, f"no {path.stem}.txt", image=path))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pixelwise.datasets.annotations.find_images import ImageFinder
 from pixelwise.datasets.annotations.labelstudio_tasks import UPLOAD_PREFIX
+from pixelwise.datasets.annotations.match_images import by_name_issue, list_unlisted
 from pixelwise.datasets.annotations.picture_files import find_inside, list_pictures, name_key
 from pixelwise.datasets.annotations.yolo_labels import holds_labels
 from pixelwise.datasets.annotations.yolo_names import is_name_list
@@ -52,9 +53,9 @@ def find_files(root: Path, source: Path, content: Mapping[str, Any]) -> YoloFile
         split: sorted(dict.fromkeys(images)) for split, images in files.images.items() if images
     }
     if finder.by_name_alone:
-        count = len(finder.by_name_alone)
-        text = f"{count} images by their name alone, such as {finder.by_name_alone[0]}"
-        files.issues.append(Issue("image-by-name", source, text, count=count))
+        files.issues.append(by_name_issue(finder.by_name_alone, source))
+    listed = {image: split for split, images in files.images.items() for image in images}
+    files.issues += list_unlisted(listed, {image.parent for image in listed})
     _match_labels(root, files)
     return files
 

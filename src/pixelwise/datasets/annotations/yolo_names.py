@@ -166,7 +166,7 @@ def _compare(result: NameSource, path: Path) -> None:
     try:
         names = [name for _, name in _read_list(path)]
     except DataError as error:
-        result.issues.append(Issue("classes-malformed", path, error.reason))
+        result.issues.append(Issue("names-malformed", path, error.reason))
         return
     if result.names and names != result.names:
         text = f"lists {first(names)}, but {result.path.name}, which is used, {first(result.names)}"
@@ -174,4 +174,4 @@ def _compare(result: NameSource, path: Path) -> None:
 
 
 def _malformed_issue(path: Path, reason: str) -> Issue:
-    return Issue("classes-malformed", path, reason, refusal=f"{path}: {reason}")
+    return Issue("names-malformed", path, reason, refusal=f"{path}: {reason}")
