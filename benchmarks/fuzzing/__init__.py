@@ -24,6 +24,7 @@ from .oracle import (
 
 __all__ = [
     "CRASH",
+    "GOOD",
     "DISAGREES",
     "REFUSED",
     "RIGHT",
@@ -35,6 +36,7 @@ __all__ = [
     "try_spec",
 ]
 
+GOOD = frozenset({RIGHT, WITH_A_WORD, REFUSED})
 _WORDS_OF_PICTURES = ("bits", "transparen", "alpha", "frames", "pages")
 
 
@@ -137,6 +139,7 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
         rng,
         classes=spec.classes,
         absent=absent,
+        single=spec.layout == "class of image",
         stems=stems,
         splits=spec.splits,
         void=spec.void,
@@ -165,7 +168,7 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
     words: list[str] = []
     if spec.fault:
         fault = faults.FAULTS[spec.fault]
-        has_masks = all(mask is not None for _, mask in files.values())
+        has_masks = all(mask and mask.suffix != ".npy" for _, mask in files.values())
         if has_masks or not fault.needs_masks:
             words += fault.plant(root, files)
     faulty = bool(words)
@@ -175,7 +178,11 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
     if odd_pictures:
         words += _WORDS_OF_PICTURES
     has_colours = spec.class_list in class_lists.WITH_COLOURS
-    named = layout.named or (bool(spec.class_list) and (has_colours or not kind.colours))
+    # An ending that all masks share is no name of a class.
+    one_ending = spec.layout == "masks/x_CLASS" and spec.classes == 2
+    named = (layout.named and not one_ending) or (
+        bool(spec.class_list) and (has_colours or not kind.colours)
+    )
     return Case(root, drawn, files, named, faulty, tuple(words), odd_pictures)
 
 

@@ -111,7 +111,7 @@ def test_one_image_exports_to_labelme_and_several_to_cvat(tmp_path: Path) -> Non
         [(tmp_path / "a.png", mask), (tmp_path / "b.png", 1 - mask)],
         classes,
     )
-    data = cvat.read(tmp_path, OPEN)
+    data = open_dataset(tmp_path, DataOptions(format="cvat", hold_out=False))
     assert [data.read_labels(pair.mask).tolist() for pair in data.pairs("train")] == [
         mask.tolist(),
         (1 - mask).tolist(),

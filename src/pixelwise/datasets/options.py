@@ -19,8 +19,11 @@ FORMATS = (
     "cityscapes-all",
     "ade20k",
     "labelme",
+    "labelstudio",
     "yolo",
+    "nnunet",
     "layers",
+    "lists",
     "folder",
 )
 
@@ -34,8 +37,11 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, yolo, layers or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, yolo, nnunet, layers, lists or folder.
     """
+
+    mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")
+    """Name of the folder of masks beside that of images, where several may be it."""
 
     seed: int = option(0, own=True)
     """Random seed of the held-out splits."""

@@ -2,20 +2,29 @@
 classes.
 """
 
-import struct
+import io
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from pixelwise.classes import Colour
 from pixelwise.datasets.mask_numbers import NODATA, SAVE_IDS, Raw, nodata_of, read_numbers
 from pixelwise.errors import ImageError
-from pixelwise.io.images import Array, apply_orientation, open_image
-from pixelwise.io.tiff_header import describe_samples
+from pixelwise.io.decode_images import count_frames
+from pixelwise.io.deep_pixels import read_deep_pixels
+from pixelwise.io.open_images import (
+    Array,
+    apply_orientation,
+    find_orientation,
+    open_header,
+    open_image,
+    turn,
+)
+from pixelwise.io.tiff import first_page
 
 Values = NDArray[np.int64]
 # A grey level times this is its packed colour.
@@ -27,11 +36,7 @@ _ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
 _BITS_TAG = 258
 # Where a PNG's header says how many bits a channel has.
 _PNG_BITS = 24
-# Of packed colours, the bits from 16 on in every channel.
-_UPPER_HALVES = 0xF0F0F0
-# Set in this tag: the page is the picture at a smaller size.
-_SUBFILE_TAG = 254
-_SMALLER = 1
+_COLOURED = frozenset({"RGB", "RGBA", "LA"})
 _LOSSY = frozenset({"JPEG", "MPO"})
 # Chunks of metadata may stand before that of the pixels.
 _WEBP_HEADER = 4096
@@ -96,14 +101,13 @@ def read_raw(path: Path) -> RawMask:
     others show.
     """
     image = _open(path)
-    upright = apply_orientation(image)
+    upright = _upright(image, path)
     nodata = nodata_of(image)
     raw = read_numbers(upright, path, nodata)
     rgb = raw is None
     coloured = False
     if raw is None:
         raw, coloured = _colours(upright)
-        _check_depth(image, raw, path)
     widened = image.mode.startswith("I;16") and _is_widened(raw)
     if widened:
         raw = np.where(raw == NODATA, NODATA, raw >> 8)
@@ -127,27 +131,35 @@ def _open(path: Path) -> Image.Image:
     try:
         image = open_image(path)
     except ImageError as error:
-        samples = describe_samples(path)
+        samples = _describe_samples(path)
         if not samples:
             raise
         raise ImageError.of_file(path, f"holds {samples}, which are not read", SAVE_IDS) from error
-    # A GIF must be open to tell; the others know from their start.
-    if image.format == "GIF" or getattr(image, "is_animated", False):
-        _check_pages(path)
+    _check_pages(image, path)
     return image
 
 
-def _check_pages(path: Path) -> None:
-    """Raise ImageError for several pages that are no smaller copies of the first."""
-    pages = 0
+def _describe_samples(path: Path) -> str:
+    """The numbers of a TIFF in words, such as `64-bit whole numbers`; empty for any other file."""
     try:
-        with Image.open(path) as image:
-            for page in ImageSequence.Iterator(image):
-                tags = getattr(page, "tag_v2", {})
-                pages += not int(tags.get(_SUBFILE_TAG, 0)) & _SMALLER
-    except (OSError, SyntaxError, TypeError, ValueError, EOFError, struct.error) as error:
-        reason = f"cannot be read to its end ({error})"
-        raise ImageError.of_file(path, reason, "replace or remove it") from error
+        with path.open("rb") as file:
+            page = first_page(file)
+    except OSError:
+        return ""
+    if page is None:
+        return ""
+    kind = page.kind if "floating" in page.kind else "whole numbers"
+    text = f"{page.bits}-bit {kind}"
+    return text if page.bands == 1 else f"{text} in {page.bands} bands"
+
+
+def _check_pages(image: Image.Image, path: Path) -> None:
+    """Raise ImageError for several pages that are no smaller copies of the first."""
+    # A GIF must be open to tell; the others know from their start.
+    if image.format != "GIF" and not getattr(image, "is_animated", False):
+        return
+    with open_header(path) as header:
+        pages = count_frames(header)
     if pages > 1:
         reason = f"holds {pages} pages, and nothing says which of them is the mask"
         raise ImageError.of_file(path, reason, "save the one that is, alone")
@@ -258,17 +270,23 @@ def packed_palette(palette: tuple[Colour, ...]) -> Values:
     return packed
 
 
-def _check_depth(
-    image: Image.Image,
-    raw: Raw,
-    path: Path,
-) -> None:
-    """Raise ImageError for colours of 16 bits a channel that lie in the lower 8, as only the upper
-    are read.
+def _upright(image: Image.Image, path: Path) -> Image.Image:
+    """The picture turned upright; of colours of 16 bits, of which PIL keeps the upper 8, those that
+    were widened from 8, or are no more than 8. Raises ImageError for others.
     """
-    if _bits(image, path) == 16 and not (raw.astype(np.int64) & _UPPER_HALVES).any():
-        reason = "holds 16 bits a channel, of which the upper 8, which are read, are all but empty"
-        raise ImageError.of_file(path, reason, "save it with 8 bits a channel")
+    if image.mode not in _COLOURED or _bits(image, path) != 16:
+        return apply_orientation(image)
+    data = path.read_bytes()
+    page = first_page(io.BytesIO(data)) if image.format == "TIFF" else None
+    with open_header(data) as header:
+        values = read_deep_pixels(header, page, data, str(path)).values  # (H, W, bands)
+    if values.max() > 255:
+        if (values % _WIDENED).any():
+            reason = "holds colours of 16 bits that are none of 8 bits"
+            raise ImageError.of_file(path, reason, "save it with 8 bits a channel")
+        values = values // _WIDENED
+    orientation = page.orientation if page else find_orientation(image)
+    return turn(Image.fromarray(values.astype(np.uint8)), orientation)
 
 
 def _bits(image: Image.Image, path: Path) -> int:

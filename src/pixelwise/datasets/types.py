@@ -53,14 +53,19 @@ class DataSet:
     issues: tuple[Issue, ...] = ()
 
     def pairs(self, split: str) -> tuple[Pair, ...]:
-        """The pairs of a split, or of ALL. Raises DataError naming the splits there are."""
+        """The pairs of a split, or of ALL. Raises DataError naming the splits there are, and the
+        way to a val split where there is but one image.
+        """
         if split == ALL:
             return tuple(self._all_pairs())
         if split not in self.splits:
-            raise DataError(
-                f"{self.root}: there is no split '{split}'; choose one of "
-                f"{', '.join(self.splits)}, or {ALL} of them"
-            )
+            advice = f"choose one of {', '.join(self.splits)}, or {ALL}"
+            if split == "val" and len(self.splits.get("train", ())) == 1:
+                advice += (
+                    "; to train, cut the only image and its mask into parts alike, as with "
+                    "`gdal_translate -srcwin LEFT TOP WIDTH HEIGHT IN OUT`"
+                )
+            raise DataError(f"{self.root}: there is no split '{split}'; {advice}")
         return self.splits[split]
 
     def _all_pairs(self) -> Iterator[Pair]:

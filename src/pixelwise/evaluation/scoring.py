@@ -136,6 +136,9 @@ def score(
     result = summarize(measures, classes, split, names)
     for note in result.notes[len(classes.notes) :]:
         progress.log(note)
+    reading = result.metrics.reading.line()
+    if reading:
+        progress.log(reading)
     return result
 
 

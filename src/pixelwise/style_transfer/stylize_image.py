@@ -10,8 +10,10 @@ from torch import Tensor
 
 from pixelwise.config_fields import option_fields, select_fields
 from pixelwise.errors import unknown_choice_error
+from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.progress import Progress
 from pixelwise.style_transfer.config import Setup, StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
@@ -72,8 +74,8 @@ def stylize(
     """The image `content` in the style of another, or of several with their weights; written to
     `out` if given.
 
-    `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result's ICC
-    profile is the content's, and the settings are its EXIF description. Ctrl-C ends the work and
+    `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result
+    is in sRGB, and the settings are its EXIF description. Ctrl-C ends the work and
     keeps the image so far. Raises ImageError for images that cannot be read, ConfigError for
     options that cannot be, WeightsError where the network's weights cannot be had, OutputError
     where `out` cannot be written.
@@ -83,13 +85,16 @@ def stylize(
     # before any work, which takes minutes
     out = None if out is None else check_out(out, content)
     styles = [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
-    picture = read_fitted(content, setup.size)  # (H, W, 3)
+    reading = ReadingSummary()
+    picture = read_fitted(content, setup.size, reading)  # (H, W, 3)
     style_images = []
     for path, share in styles:
-        style_images.append((_read_image(path, setup), share))
+        style_images.append((to_tensor(read_fitted(path, setup.size, reading)), share))
     class_styles = []
     for name, class_path in region.styles if region else ():
-        class_styles.append((name, _read_image(class_path, setup)))
+        class_styles.append((name, to_tensor(read_fitted(class_path, setup.size, reading))))
+    if reading.line():
+        progress.log(reading.line())
     masks = find_masks(picture, region) if region else {}
     network, source = load_network(setup.network, setup.weights)
     progress.log(source)
@@ -99,7 +104,7 @@ def stylize(
     if out:
         names = _image_names(content, styles, region)
         settings = {**names, **asdict(setup), **asdict(config)}
-        write_result(out, result.rgb, content, settings)
+        write_result(out, result.rgb, settings)
     return result
 
 
@@ -116,11 +121,6 @@ def _image_names(
     for name, path in region.styles if region else ():
         names[name] = path.name
     return names
-
-
-def _read_image(path: str | Path, setup: Setup) -> Tensor:
-    rgb = read_fitted(path, setup.size)
-    return to_tensor(rgb)
 
 
 class _Painter:
@@ -235,7 +235,7 @@ def _choose_precision(
     if precision != "auto":
         return replace(config, bfloat16=precision == "bfloat16")
     corner = content[None, :, :_TRIAL_SIDE, :_TRIAL_SIDE]
-    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE:
+    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE or not cpu_has_bfloat16():
         return config
     float32_seconds = _step_seconds(network, corner, bfloat16=False)
     bfloat16_seconds = _step_seconds(network, corner, bfloat16=True)
