@@ -143,10 +143,10 @@ def _describe_issues(index: Index) -> Iterator[str]:
     """What the user of a training should know of, though it goes on: what is not used, and what
     was guessed.
     """
-    ignored: list[str] = []
+    ignored: list[Path] = []
     for issue in index.issues:
         if issue.type == "file-ignored" and issue.file:
-            ignored.append(issue.file.name)
+            ignored.append(issue.file)
         elif issue.type in _NOTED:
             yield f"{issue.file}: {issue.text}" if issue.file else issue.text
     if ignored:

@@ -261,7 +261,7 @@ def _check_source(source: "Picture | Array | Tensor") -> tuple[Array, ReadingNot
     if isinstance(source, np.ndarray):
         return _checked(source), ()
     if isinstance(source, Picture):
-        return _checked(source.rgb), source.notes
+        return _checked(source.rgb), tuple(filter(str, source.notes))
     raise ImageError(f"an image cannot be a {type(source).__name__}: {_ALLOWED}")
 
 
