@@ -79,7 +79,9 @@ def test_few_images_give_no_test_split(tmp_path: Path) -> None:
 def test_a_single_image_gives_no_val_split(tmp_path: Path) -> None:
     data = folder.read(put(tmp_path, {"a": [[0, 1]]}), OPTIONS)
     assert sizes(data) == {"train": 1}
-    with pytest.raises(DataError, match="no split 'val'; choose one of train; to train, cut .* -srcwin"):
+    with pytest.raises(
+        DataError, match=r"no split 'val'; choose one of train; to train, cut .* -srcwin"
+    ):
         data.pairs("val")
 
 
