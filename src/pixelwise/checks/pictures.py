@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.pair_stats import FileStats, ImageStats, MaskStats, PairStats, Size
 
@@ -39,8 +40,6 @@ _CONTRAST = 3
 _FULL_RANGE = "of 16 bits, read by the upper 8"
 # Sizes of one shape may be rounded: by a pixel, or by this share of the product of their sides.
 _ROUNDING = 0.02
-# By this many standard deviations a turned mask must fit better than the mask as it is.
-_TURN_BETTER = 1.0
 
 
 def find_image_issues(stats: PairStats) -> Iterator[Issue]:
@@ -132,7 +131,7 @@ def _check_orientations(
     """
     fit = stats.fit
     unlike = image.orientation != mask.orientation
-    if unlike and fit and fit.turned > fit.in_place + _TURN_BETTER:
+    if unlike and fit and fit.turned > fit.in_place + TURN_BETTER:
         text = (
             f"orientation {image.orientation} and {mask.orientation}; the mask "
             f"fits better {fit.turn}"
