@@ -65,8 +65,16 @@ class Spec:
     @property
     def is_plain(self) -> bool:
         """Whether there is one right reading, which must not be refused."""
-        odd = masks.KINDS[self.mask].odd or self.picture in pictures.ODD
-        return not odd and not self.fault
+        kind = masks.KINDS[self.mask]
+        with_colours = self.class_list in class_lists.WITH_COLOURS
+        # What colours or greys mean must be said somewhere, or be the format's own.
+        unexplained = kind.colours and (
+            (bool(self.class_list) and not with_colours)
+            or (self.layout == "voc" and not with_colours)
+        )
+        contradicted = self.mask == "100 and 200" and bool(self.class_list)
+        odd = kind.odd or self.picture in pictures.ODD or unexplained or contradicted
+        return not odd and not self.fault and not self.transfer
 
 
 def draw_spec(seed: int) -> Spec:
@@ -116,7 +124,7 @@ def try_spec(spec: Spec, root: Path) -> Verdict:
     try:
         case = _write(spec, root)
         verdict = judge(case)
-        if spec.transfer and spec.is_plain and verdict.outcome == RIGHT:
+        if spec.transfer and not spec.fault and verdict.outcome == RIGHT:
             return judge_transfer(case, _write_fewer_classes(spec, root.with_name("other")))
         return verdict
     except Exception:  # what must not happen is what is looked for

@@ -261,7 +261,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "They are converted; damaged profiles are ignored.",
     ),
     "image-deep": _note(
-        "Images of more than 8 bits that use a part of them",
+        "Images of more than 8 bits",
         "They are brought to 8 bits by the depth that holds their values.",
     ),
     "image-end": _note(
