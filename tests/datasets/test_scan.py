@@ -69,7 +69,7 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
     assert "07.png: the image is 4 x 5 and its mask 07.png 4 x 6 (height x width)" in text
     assert "10.png" not in text
     assert text.endswith(
-        "; and 1 more; repair or remove them, or leave them out with --skip-broken"
+        "; and 1 more reasons; repair or remove them, or leave them out with --skip-broken"
     )
 
 

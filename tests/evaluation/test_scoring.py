@@ -182,7 +182,8 @@ def test_all_splits_are_scored_together_and_what_was_learned_from_is_said(shapes
     assert any("does not say which images it was trained on" in line for line in lines.lines)
     fingerprint = open_dataset(shapes).fingerprint()
     for print_, words in ((fingerprint, "12 of these images are those that"), ("x", "none of the")):
-        model = Predictor(Brightness(4), Classes.named(NAMES), reading={"fingerprint": print_})
+        model = predictor()
+        model.reading = {"fingerprint": print_}
         lines = Lines()
         pixelwise.evaluate(model, shapes, split="all", progress=lines)
         assert any(words in line for line in lines.lines)
