@@ -221,9 +221,10 @@ def fit_plan_to_memory(
     limit = max_memory or DEFAULT_MAX_MEMORY
     while plan.memory(classes, copies=copies, row_bytes=row_bytes) > limit:
         height = plan.size[0] // 2 // 32 * 32
-        if height < MIN_TILE_HEIGHT and max_memory is None:
+        is_lowest = plan.exact or height < MIN_TILE_HEIGHT
+        if is_lowest and max_memory is None:
             break
-        if height < MIN_TILE_HEIGHT:
+        if is_lowest:
             needed = plan.memory(classes, copies=copies, row_bytes=row_bytes) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need "

@@ -108,8 +108,9 @@ class Predictor:
 
     `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the
     sums of logits of a picture read by window, and its rows, may take. `name` is what reports call
-    the model, `reading` how its training read its data, as far as known. Raises ConfigError for a
-    tile below 32 pixels, an overlap outside [0, 1), or other weights.
+    the model, `reading` how its training read its data, as far as known; with `exact` tiles are
+    never made smaller, as the network takes that size alone. Raises ConfigError for a tile below 32
+    pixels, an overlap outside [0, 1), or other weights.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class Predictor:
         self.overlap = overlap
         self.weights = weights
         self.max_memory = max_memory
+        self.exact = False
         self.largest: tuple[str, ...] = ()
         self.reading: Mapping[str, Any] = {}
 
@@ -209,7 +211,7 @@ class Predictor:
 
     def plan(self, height: int, width: int) -> TilePlan:
         """Where the tiles of an image of that size lie."""
-        return TilePlan(height, width, self.tile, self.overlap, self.weights)
+        return TilePlan(height, width, self.tile, self.overlap, self.weights, self.exact)
 
     def check_channels(self, logits: Logits) -> None:
         """Raises ModelError where there are not as many logits as classes."""
