@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelwise.classes import VOID
 from pixelwise.errors import ConfigError
+from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.atomic import write_text
 from pixelwise.models.checkpoint import HEADER_KEY, Header
 from pixelwise.models.segmenter import Segmenter
@@ -15,16 +16,18 @@ from pixelwise.models.segmenter import Segmenter
 FREE = "any"
 
 
+def tiles_of(size: tuple[int, int] | None) -> dict[str, object]:
+    """How `predict` cuts large pictures, for programs that run an exported network by
+    themselves.
+    """
+    return {"tile": size or TILE, "overlap": OVERLAP, "weights": "linear"}
+
+
 def describe(
-    path: Path,
-    segmenter: Segmenter,
-    header: Header,
-    *,
-    size: tuple[int, int] | None,
-    tiles: dict[str, object],
+    path: Path, segmenter: Segmenter, header: Header, size: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """The description of the export `path`: input, output, sizes, classes with colours, tiles for
-    large pictures, and the header as it stands in the file.
+    """The description of the export `path`, of `size` (height, width) or of any: input, output,
+    sizes, classes with colours, tiles for large pictures, and the header as it stands in the file.
     """
     images = FREE if size is None else 1
     height, width = (FREE, FREE) if size is None else size
@@ -59,7 +62,7 @@ def describe(
             for number, (name, colour) in enumerate(classes)
         ],
         "void": VOID,
-        "tiles": {**tiles, "tile": [height, width]} if size else tiles,
+        "tiles": tiles_of(size),
         HEADER_KEY: json.loads(header.to_json()),
     }
 

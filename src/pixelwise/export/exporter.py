@@ -17,14 +17,14 @@ from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError
-from pixelwise.export.description import check_description, describe, write_description
+from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.sources import find_images
-from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE
+from pixelwise.inference.tiling import MIN_TILE
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, read_rgb
@@ -45,9 +45,6 @@ MAX_IMAGES = 5
 MAX_GAP = 1e-2
 MIN_AGREEMENT = 0.999
 HALF_PRECISION = ".safetensors"
-
-# How `predict` cuts large pictures, for programs that run an exported network by themselves.
-TILES = {"tile": TILE, "overlap": OVERLAP, "weights": "linear"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def export(
         result = _compare(path, _load_runner(trial), _torch_runner(segmenter), pictures)
         _check_agreement(result)
         if is_exported(path):
-            write_description(path, describe(path, segmenter, header, size=size, tiles=TILES))
+            write_description(path, describe(path, segmenter, header, size))
         # What is kept is what was compared, to the bit. OpenVINO's .xml comes last: it names the
         # weights in the .bin.
         for suffix in (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,):
@@ -163,10 +160,10 @@ def _write_model(
         return
     onnx_bytes = to_onnx(segmenter, size)
     if path.suffix == ".onnx":
-        write_onnx(path, onnx_bytes, header, tiles=TILES)
+        write_onnx(path, onnx_bytes, header, tiles=tiles_of(size))
     else:
         network = require_package("openvino").Core().read_model(onnx_bytes)
-        write_openvino(path, network, header, tiles=TILES)
+        write_openvino(path, network, header, tiles=tiles_of(size))
 
 
 def _compare(

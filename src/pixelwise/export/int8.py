@@ -20,8 +20,7 @@ from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
-from pixelwise.export.description import check_description, describe, write_description
-from pixelwise.export.exporter import TILES
+from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OpenVinoRunner
@@ -92,9 +91,9 @@ def export_int8(
             iou, seconds = _evaluate_file(int8_path, header, data, progress)
             progress.log(f"{part} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
             if float_iou - iou <= MAX_IOU_LOSS:
-                description = describe(path, segmenter, header, size=None, tiles=TILES)
+                description = describe(path, segmenter, header, None)
                 write_description(path, description)
-                write_openvino(path, network, header, tiles=TILES)
+                write_openvino(path, network, header, tiles=tiles_of(None))
                 images = len(dataset.pairs("val"))
                 return Quantised(path, part, images, (float_iou, iou), (float_seconds, seconds))
     raise ModelError(

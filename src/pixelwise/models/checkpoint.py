@@ -14,7 +14,7 @@ from pixelwise.errors import ModelError, PixelwiseError
 from pixelwise.io.atomic import atomic
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
-from pixelwise.optional import wrap_import_faults
+from pixelwise.optional import InstallationError, wrap_import_faults
 
 if TYPE_CHECKING:
     from pixelwise.models.segmenter import Segmenter
@@ -200,8 +200,8 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
         raise ModelError(
             f"model {path}: truncated or damaged ({error}); copy it again or train again"
         ) from error
-    except ModelError:
-        raise  # it names the file already
+    except (ModelError, InstallationError):
+        raise  # it names the file already, or is no fault of the file
     except PixelwiseError as error:  # the model cannot be built from its header
         raise ModelError(f"model {path}: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
