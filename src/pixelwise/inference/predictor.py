@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
-from pixelwise.inference.label_writer import LabelWriter, MemoryRows
+from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
@@ -154,6 +154,7 @@ class Predictor:
         smallest: int = 0,
         largest: Sequence[str] = (),
         scores: str | None = None,
+        threshold: float = 0.0,
     ) -> Result:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3,
         H, W) tensor.
@@ -162,7 +163,8 @@ class Predictor:
         with those of the mirrored image and of other sizes (see `averaged`). Of the classes named
         in `largest` only the largest region stays, other pixels of theirs take the label that comes
         next (see `beside_largest`); regions of fewer than `smallest` pixels take the label of their
-        largest neighbour (see `sieved`). `scores` keeps the `probabilities` or `logits` of all
+        largest neighbour (see `sieved`); last, pixels of less confidence than `threshold` become
+        void. `scores` keeps the `probabilities` or `logits` of all
         classes. Raises ImageError for a source that cannot be read or has another shape, type or
         range, ConfigError for a class in `largest` that the model does not know.
         """
@@ -176,8 +178,7 @@ class Predictor:
             rows,
             confidence=np.float32,
             scores=scores,
-            largest=class_numbers,
-            smallest=smallest,
+            rules=LabelRules(class_numbers, smallest, threshold),
         )
         runner = with_tta(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
