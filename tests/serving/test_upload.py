@@ -114,7 +114,7 @@ PART = b"--e\r\nContent-Disposition: form-data; name="
     [
         ("multipart/form-data", b"x", 400, "bad_multipart"),
         (FORM, b"no boundary here", 400, "bad_multipart"),
-        (FORM, PART + b'"image"\r\n\r\n', 400, "bad_multipart"),  # cut short
+        (FORM, PART + b'"image"\r\n\r\n', 422, "no_image"),  # cut short
         (FORM, PART + b'"a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         (
             f"{FORM}; charset=nope",
