@@ -77,6 +77,8 @@ def _draw_element(
 
 
 def _check_side(name: str, tensor: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise ConfigError(f"the {name} is a {type(tensor).__name__}: give a tensor (H, W)")
     if tensor.ndim != 2 or max(tensor.shape) > MAX_SIDE:
         raise ConfigError(
             f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {MAX_SIDE}"
