@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from pixelwise.hardware import free_memory
+from pixelwise.hardware import cpu_has_bfloat16, free_memory
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -25,3 +26,8 @@ def test_the_free_memory_is_that_of_the_container(
     assert free_memory("cpu") == 5 << 20
     (folder / limit).write_text(f"{1 << 20}\n")
     assert free_memory("cpu") == 0
+
+
+def test_a_build_without_onednn_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    assert not cpu_has_bfloat16()

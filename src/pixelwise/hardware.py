@@ -84,6 +84,18 @@ def _below_limit(group: Path, limit: str, usage: str, files: str) -> int:
         return 1 << 62
 
 
+def cpu_has_bfloat16() -> bool:
+    """Whether PyTorch's kernels compute in bfloat16 on this processor (AVX-512 at least, AMX, or
+    Arm's instructions); without, a step in bfloat16 takes many times as long as in float32.
+    """
+    import torch
+
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):  # a build without oneDNN
+        return False
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of PyTorch means that there is too little memory.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pixelwise.config_fields import option_fields, select_fields
 from pixelwise.errors import unknown_choice_error
+from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
 from pixelwise.progress import Progress
@@ -235,7 +236,7 @@ def _choose_precision(
     if precision != "auto":
         return replace(config, bfloat16=precision == "bfloat16")
     corner = content[None, :, :_TRIAL_SIDE, :_TRIAL_SIDE]
-    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE:
+    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE or not cpu_has_bfloat16():
         return config
     float32_seconds = _step_seconds(network, corner, bfloat16=False)
     bfloat16_seconds = _step_seconds(network, corner, bfloat16=True)

@@ -8,6 +8,7 @@ import time
 import torch
 from torch import nn
 
+from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.training.losses import cross_entropy
 
 # Images of a measured step, at most.
@@ -31,6 +32,8 @@ def choose_precision(
         if torch.cuda.is_bf16_supported():
             return "bfloat16", "the GPU supports it"
         return "float32", "the GPU has no bfloat16"
+    if not cpu_has_bfloat16():
+        return "float32", "the processor has no bfloat16"
     trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
     images = min(batch, TRIAL_IMAGES)
     float_seconds = _step_seconds(trial, crop, images, bfloat16=False)
