@@ -2,6 +2,7 @@ import io
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -250,3 +251,38 @@ def test_content_that_is_its_own_style_stays_near_itself(
     done = pixelwise.stylize(pictures[0], pictures[0], **network)
     assert done.history[0].losses.content == 0
     assert done.history[0].losses.style == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_bfloat16_is_tried_small_and_only_where_the_processor_has_it(
+    has_bfloat16: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: Any,
+    pictures: tuple[Path, Path],
+    network: dict[str, Any],
+) -> None:
+    tried = list[tuple[tuple[int, ...], bool]]()
+
+    class Trial:
+        def __init__(
+            self, _: object, content: Any, *__: object, bfloat16: bool, **___: Any
+        ) -> None:
+            self.bfloat16 = bfloat16
+            self.shape = tuple(content.shape)
+
+        def backward(self, _: object) -> None:
+            tried.append((self.shape, self.bfloat16))
+            if self.bfloat16:
+                time.sleep(0.05)
+
+    monkeypatch.setattr("pixelwise.style_transfer.stylize_image.Objective", Trial)
+    monkeypatch.setattr(
+        "pixelwise.style_transfer.stylize_image.cpu_has_bfloat16", lambda: has_bfloat16
+    )
+    progress = recorded()
+    options = network | {"precision": "auto", "size": (900, 1200)}
+    pixelwise.stylize(*pictures, progress=progress, **options)
+    corner = (1, 3, 256, 256)
+    # a first pass that is far slower is the only one
+    assert tried == ([(corner, False)] * 2 + [(corner, True)] if has_bfloat16 else [])
+    assert any("bfloat16" in line for line in progress.lines) == has_bfloat16

@@ -1,5 +1,6 @@
 """Two images to a third: style transfer, whole or on the regions of some classes."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,7 +39,7 @@ Styles = str | Path | Sequence[tuple[str | Path, float]]
 
 # Pixels a side of the corner of the content on which bfloat16 is timed, and the least that is worth
 # it.
-_TRIAL_SIDE = 512
+_TRIAL_SIDE = 256
 _MIN_TRIAL_SIDE = 64
 
 # How many times as fast bfloat16 must be to be taken.
@@ -239,7 +240,8 @@ def _choose_precision(
     if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE or not cpu_has_bfloat16():
         return config
     float32_seconds = _step_seconds(network, corner, bfloat16=False)
-    bfloat16_seconds = _step_seconds(network, corner, bfloat16=True)
+    # without fast kernels its first pass alone takes many times as long: no second one then
+    bfloat16_seconds = _step_seconds(network, corner, bfloat16=True, give_up=4 * float32_seconds)
     gain = float32_seconds / bfloat16_seconds
     chosen = gain > _MIN_GAIN
     progress.log(
@@ -249,7 +251,12 @@ def _choose_precision(
     return replace(config, bfloat16=chosen)
 
 
-def _step_seconds(network: StyleNetwork, content: Tensor, *, bfloat16: bool) -> float:
+def _step_seconds(
+    network: StyleNetwork, content: Tensor, *, bfloat16: bool, give_up: float = math.inf
+) -> float:
+    """Seconds of a step; those of the first one, which also allocates memory and picks kernels,
+    where it takes longer than `give_up`.
+    """
     objective = Objective(
         network,
         content,
@@ -258,7 +265,11 @@ def _step_seconds(network: StyleNetwork, content: Tensor, *, bfloat16: bool) -> 
         bfloat16=bfloat16,
     )
     image = content.clone().requires_grad_()
-    objective.backward(image)  # the first pass allocates memory and picks kernels
-    start = time.perf_counter()
-    objective.backward(image)
-    return time.perf_counter() - start
+    seconds = math.inf
+    for _ in range(2):
+        start = time.perf_counter()
+        objective.backward(image)
+        seconds = time.perf_counter() - start
+        if seconds > give_up:
+            break
+    return seconds
