@@ -279,10 +279,11 @@ def test_bfloat16_is_tried_small_and_only_where_the_processor_has_it(
     monkeypatch.setattr(
         "pixelwise.style_transfer.stylize_image.cpu_has_bfloat16", lambda: has_bfloat16
     )
+    monkeypatch.setattr("pixelwise.style_transfer.stylize_image._TRIAL_SIDE", 64)
     progress = recorded()
-    options = network | {"precision": "auto", "size": (900, 1200)}
+    options = network | {"precision": "auto"}
     pixelwise.stylize(*pictures, progress=progress, **options)
-    corner = (1, 3, 256, 256)
+    corner = (1, 3, 64, 64)  # of 120 x 90
     # a first pass that is far slower is the only one
     assert tried == ([(corner, False)] * 2 + [(corner, True)] if has_bfloat16 else [])
     assert any("bfloat16" in line for line in progress.lines) == has_bfloat16
