@@ -20,7 +20,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
 from pixelwise.reports.overlays import colourise, paint
-from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png
+from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png, set_letters
 from pixelwise.teaching.operators import transposed_by_scatter
 
 # Longest side of input and kernel in the step by step drawing: nobody could read a larger one.
@@ -225,7 +225,7 @@ def _colour_scores(scores: Tensor, size: tuple[int, int], classes: Classes) -> A
 
 def _draw_picture(axes: Axes, picture: Array, title: str) -> None:
     axes.imshow(picture)
-    axes.set_title(title, fontsize=10)
+    set_letters(axes.set_title(title, fontsize=10))
 
 
 def draw_curves_by_network(
