@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -287,3 +288,19 @@ def test_bfloat16_is_tried_small_and_only_where_the_processor_has_it(
     # a first pass that is far slower is the only one
     assert tried == ([(corner, False)] * 2 + [(corner, True)] if has_bfloat16 else [])
     assert any("bfloat16" in line for line in progress.lines) == has_bfloat16
+
+
+def test_the_books_weights_go_with_its_own_network(
+    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
+) -> None:
+    """With others the picture is coloured noise: their features are of another scale."""
+    with pytest.raises(ConfigError, match=r"recipe d2l with network resnet10t: .*--network vgg19"):
+        pixelwise.stylize(*pictures, tmp_path / "out.png", config=D2L, **_setup(network))
+    assert not (tmp_path / "out.png").exists()
+    for change in ({"relative": True}, {"style_weight": 10.0}):  # chosen for that network
+        config = replace(D2L, steps=1, **change)
+        pixelwise.stylize(*pictures, tmp_path / "out.png", config=config, **_setup(network))
+
+
+def _setup(network: dict[str, Any]) -> dict[str, Any]:
+    return {name: network[name] for name in ("network", "weights", "precision")}

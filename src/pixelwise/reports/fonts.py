@@ -35,9 +35,7 @@ _UNUSUAL = ("bold", "italic", "oblique", "light", "thin", "black", "condensed", 
 # It has a glyph for everything: a box with the character's number.
 _LAST_RESORT = "lastresort"
 
-NO_FONT = (
-    "No font installed here has the letters of some names: install one, such as Noto Sans CJK."
-)
+NO_FONT = "No font here has the letters of some names: install one, such as Noto Sans CJK."
 
 
 def legible(text: str, instead: str = "") -> str:

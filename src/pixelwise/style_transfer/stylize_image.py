@@ -10,12 +10,12 @@ from typing import Any
 from torch import Tensor
 
 from pixelwise.config_fields import option_fields, select_fields
-from pixelwise.errors import unknown_choice_error
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
 from pixelwise.progress import Progress
-from pixelwise.style_transfer.config import Setup, StyleConfig, Weights
+from pixelwise.style_transfer.config import D2L, D2L_NETWORK, Setup, StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
 from pixelwise.style_transfer.image_files import (
     check_out,
@@ -82,6 +82,7 @@ def stylize(
     """
     progress = progress or Progress()
     config, setup = _split_options(config, options)
+    _check_scale(config, setup.network)
     # before any work, which takes minutes
     out = None if out is None else check_out(out, content)
     styles = [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
@@ -103,6 +104,18 @@ def stylize(
         settings = {**names, **asdict(setup), **asdict(config)}
         write_result(out, result.rgb, content, settings)
     return result
+
+
+def _check_scale(config: StyleConfig, network: str) -> None:
+    """Raises ConfigError for the book's weights of the losses with another network than the
+    book's: what they multiply is of another size there, and the picture would be noise.
+    """
+    if network != D2L_NETWORK and config.weights == D2L.weights:
+        raise ConfigError(
+            f"recipe d2l with network {network}: its weights of the losses fit the scale of "
+            f"{D2L_NETWORK}'s features, and the picture would be coloured noise; give --network "
+            f"{D2L_NETWORK}, or leave out --recipe d2l"
+        )
 
 
 def _image_names(
