@@ -41,3 +41,21 @@ def on_share(words: list[str], part: int, of: int) -> list[str]:
     """
     cores = sorted(os.sched_getaffinity(0))[part::of]
     return ["taskset", "--cpu-list", ",".join(map(str, cores)), *words] if of > 1 else words
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process so far, and of its children, also of those that still run
+    (Linux's /proc).
+    """
+    tick = os.sysconf("SC_CLK_TCK")
+    times = os.times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            children = (task / "children").read_text().split()
+            stats = [Path(f"/proc/{child}/stat").read_text() for child in children]
+        except OSError:  # one has ended since
+            continue
+        for stat in stats:
+            total += sum(map(int, stat.rpartition(")")[2].split()[11:15])) / tick
+    return total

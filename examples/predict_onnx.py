@@ -1,4 +1,5 @@
-"""Masks from a file of `pixelwise export`, with numpy, Pillow and ONNX Runtime alone.
+"""Masks from a file of `pixelwise export`, with numpy, Pillow and ONNX Runtime alone; beside it
+lies read_picture.py, which reads the photo.
 
 python examples/predict_onnx.py model.onnx photo.jpg mask.png
 """
@@ -9,7 +10,8 @@ import sys
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image
+from read_picture import read_rgb
 
 session = onnxruntime.InferenceSession(sys.argv[1])
 header = json.loads(session.get_modelmeta().custom_metadata_map["pixelwise"])
@@ -37,7 +39,8 @@ def ramp(side: int) -> np.ndarray:
     return np.minimum(edge / (math.ceil(side * OVERLAP) + 1), 1)
 
 
-rgb = np.asarray(ImageOps.exif_transpose(Image.open(sys.argv[2])).convert("RGB")).transpose(2, 0, 1)
+common_bits = header["training"].get("reading", {}).get("common_bits", 0)
+rgb = read_rgb(sys.argv[2], common_bits).transpose(2, 0, 1)
 total = np.zeros((len(classes["names"]), *rgb.shape[1:]), np.float32)
 count = np.zeros(rgb.shape[1:], np.float32)
 height, tops = tiles(rgb.shape[1])

@@ -23,7 +23,7 @@ def test_every_name_is_there() -> None:
 
 
 def test_every_command_has_a_function() -> None:
-    for command in app.registered_commands:
+    for command in (*app.registered_commands, *app.registered_groups):
         name = command.name or ""
         assert FUNCTIONS.get(name, name) in pixelwise.__all__
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pixelwise.style_transfer.config import StyleConfig
     from pixelwise.style_transfer.stylize_image import stylize
     from pixelwise.teaching.demo_run import demo
+    from pixelwise.teaching.explain import explain
     from pixelwise.training.config import TrainConfig
     from pixelwise.training.preview import preview
     from pixelwise.training.run import train
@@ -43,6 +44,7 @@ __all__ = [
     "convert",
     "demo",
     "evaluate",
+    "explain",
     "export_model",
     "find_label_issues",
     "list_models",
@@ -69,6 +71,7 @@ _HOMES = {
     "convert": "pixelwise.datasets.conversion",
     "demo": "pixelwise.teaching.demo_run",
     "evaluate": "pixelwise.evaluation.scoring",
+    "explain": "pixelwise.teaching.explain",
     "export_model": "pixelwise.api",
     "find_label_issues": "pixelwise.evaluation.find_label_issues",
     "list_models": "pixelwise.api",

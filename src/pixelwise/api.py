@@ -13,8 +13,9 @@ from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.inference.sources import find_sources
+from pixelwise.inference.sources import find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
+from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, read_header
 from pixelwise.models.pretrained import PACKAGES
 from pixelwise.models.registry import DECODERS
@@ -48,6 +49,9 @@ def predict(
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
     sources = find_sources(inputs)
+    left_aside = describe_left_aside(find_left_aside(inputs))
+    if progress and left_aside:
+        progress.log(left_aside)
     loading["runtime"] = choose_runtime(
         loading.get("runtime", "auto"),
         sources,

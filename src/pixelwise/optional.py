@@ -16,6 +16,7 @@ EXTRA = {
     "openvino": "export",
     "nncf": "int8",
     "rasterio": "raster",
+    "pillow_heif": "heif",
     "tensorboard": "tensorboard",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")

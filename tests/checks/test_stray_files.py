@@ -5,11 +5,13 @@ import shutil
 import clinic_faults as faults  # conftest.py has put it there
 
 from pixelwise.checks.stray_files import find_stray_files
+from pixelwise.datasets.beside import find_unused
 from pixelwise.datasets.open_dataset import read_index
 
 
 def strays_of(sample_set: "faults.SampleSet") -> list[tuple[str, str]]:
-    issues = find_stray_files(read_index(sample_set.root))
+    index = read_index(sample_set.root)
+    issues = [*find_stray_files(index), *find_unused(index)]
     return [(issue.type, issue.file.name) for issue in issues if issue.file]
 
 
@@ -43,4 +45,8 @@ def test_a_second_layout_in_the_same_folder_is_named(sample_set: "faults.SampleS
         (sample_set.root / name).mkdir()
     shutil.copy(sample_set.root / "images/train/000.jpg", sample_set.root / "train/000.jpg")
     shutil.copy(sample_set.root / "masks/train/000.png", sample_set.root / "trainannot/000.png")
-    assert [type for type, _ in strays_of(sample_set)] == ["layouts-mixed"]
+    assert [type for type, _ in strays_of(sample_set)] == [
+        "layouts-mixed",
+        "beside-unused",
+        "beside-unused",
+    ]

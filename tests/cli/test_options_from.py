@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from pixelwise.cli import train
 from pixelwise.cli.options_from import OptionSource, options_from
 from pixelwise.config_fields import own_options
-from pixelwise.datasets.open_dataset import DATASETS
+from pixelwise.datasets.open_dataset import INDEXES
 from pixelwise.datasets.options import FORMATS
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.training.config import TrainConfig
@@ -63,4 +63,4 @@ def test_choices_are_completed(option: str, expected: str) -> None:
 
 
 def test_the_formats_are_those_of_the_readers() -> None:
-    assert sorted(FORMATS) == sorted(["auto", *DATASETS])
+    assert sorted(FORMATS) == sorted(["auto", *INDEXES])

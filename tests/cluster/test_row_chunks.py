@@ -656,3 +656,29 @@ def test_an_image_that_cannot_be_read_is_said_to_be_that_however_often_its_unit_
     (found,) = one(row)
     assert "set aside, as its worker died or hung 3 times" in found["reason"]
     one._temp_folder.cleanup()
+
+
+@pytest.mark.parametrize("place", ["disk", "memory"])
+def test_folders_of_equal_names_are_mirrored_by_workers_too(
+    place: str, model: Path, source: Path, told: type[Told], tmp_path: Path
+) -> None:
+    shutil.copytree(source, tmp_path / "two/left")
+    shutil.copytree(source, tmp_path / "two/right")
+    bright = Image.open(source / "photo.png").point(lambda value: 255 - value)
+    bright.save(tmp_path / "two/right/photo.png")
+    inputs = [str(tmp_path / "two/left"), str(tmp_path / "two/right")]
+    predict_files(load(model, **TILES), inputs, tmp_path / "alone", choices=ALL)
+    out = tmp_path / "out" if place == "disk" else f"memory://{tmp_path}/out"
+    spec = JobSpec(model, inputs, str(out), ALL, TILES)
+    done = predict_on_cluster(spec, Cluster(workers=2))
+    assert (len(done.written), done.failed) == (4, ())
+    assert told.labelled, "the maps go in row chunks"
+    if place == "memory":
+        filesystem("memory://").get(f"{out}/", str(tmp_path / "out"), recursive=True)
+    for side in ("left", "right"):
+        assert files(tmp_path / "out" / side) == files(tmp_path / "alone" / side)
+    masks = [tmp_path / "out" / side / "photo.png" for side in ("left", "right")]
+    assert masks[0].read_bytes() != masks[1].read_bytes()
+    assert not list((tmp_path / "out" / FOLDER).glob("*"))
+    again = predict_on_cluster(spec, Cluster(workers=2))
+    assert len(again.skipped) == 4

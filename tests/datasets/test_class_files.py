@@ -60,3 +60,37 @@ def test_only_a_malformed_first_file_stops_training(tmp_path: Path) -> None:
     declared, issues = find_declared_classes(tmp_path)
     assert [bool(issue.refusal) for issue in issues] == [False]
     assert declared.source == tmp_path / "classes.txt"
+
+
+def test_a_class_file_is_found_in_any_case_and_beside_the_pictures(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/Obj.Names").write_text("sky\nroad\n")
+    declared, issues = find_declared_classes(tmp_path, [tmp_path / "train"])
+    assert [entry.name for entry in declared.classes] == ["sky", "road"]
+    assert issues == []
+
+
+def test_colours_of_another_file_of_the_same_names_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    (tmp_path / "label_colors.txt").write_text("1 2 3 sky\n4 5 6 road\n")
+    declared, issues = find_declared_classes(tmp_path)
+    assert (declared.colours, issues) == (((1, 2, 3), (4, 5, 6)), [])
+
+
+def test_files_that_bear_a_common_name_are_said_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text('{"version": "1.2.3"}')
+    declared, issues = find_declared_classes(tmp_path)
+    assert declared.source is None
+    assert [(issue.type, issue.text, issue.refusal) for issue in issues] == [
+        ("beside-unused", "is no list of classes", "")
+    ]
+
+
+@pytest.mark.parametrize("raw", [-1, 65535])
+def test_void_may_have_an_id_beyond_a_byte_and_classes_may_not(tmp_path: Path, raw: int) -> None:
+    (tmp_path / "classes.csv").write_text(f"id,name\n0,land\n1,water\n{raw},void\n")
+    declared, _ = find_declared_classes(tmp_path)
+    assert declared.void == (ClassEntry(raw, "void"),)
+    (tmp_path / "classes.csv").write_text(f"id,name\n0,land\n{raw},water\n")
+    with pytest.raises(DataError, match=f"'water' has id {raw}"):
+        read_class_file(tmp_path / "classes.csv")

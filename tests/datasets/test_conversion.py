@@ -16,6 +16,7 @@ from pixelwise.cli.main import app
 from pixelwise.datasets.annotations import cvat, labelme
 from pixelwise.datasets.conversion import WRITERS, convert
 from pixelwise.datasets.open_dataset import open_dataset
+from pixelwise.datasets.options import WRITABLE
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, DataError, OutputError
 from pixelwise.io.images import write_labels
@@ -110,7 +111,7 @@ def test_one_image_exports_to_labelme_and_several_to_cvat(tmp_path: Path) -> Non
         [(tmp_path / "a.png", mask), (tmp_path / "b.png", 1 - mask)],
         classes,
     )
-    data = cvat.read(tmp_path, OPEN)
+    data = open_dataset(tmp_path, DataOptions(format="cvat", hold_out=False))
     assert [data.read_labels(pair.mask).tolist() for pair in data.pairs("train")] == [
         mask.tolist(),
         (1 - mask).tolist(),
@@ -177,3 +178,7 @@ def test_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
     (tmp_path / "full/file").touch()
     with pytest.raises(OutputError, match="exists already"):
         convert(source, tmp_path / "full", to="folder")
+
+
+def test_the_formats_that_help_lists_are_those_that_are_written() -> None:
+    assert set(WRITABLE) == set(WRITERS)

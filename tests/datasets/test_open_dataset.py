@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixelwise.datasets.open_dataset import DATASETS, open_dataset
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, DataError
@@ -47,18 +47,30 @@ def test_a_named_format_must_fit(shapes: Path, name: str) -> None:
         open_dataset(shapes, DataOptions(format=name))
 
 
-def test_a_folder_of_no_known_layout_is_told_what_each_needs(tmp_path: Path) -> None:
+def test_a_folder_of_no_known_layout_is_told_the_nearest_in_three_lines(tmp_path: Path) -> None:
+    (tmp_path / "x/JPEGImages").mkdir(parents=True)
     (tmp_path / "readme.txt").write_text("hello")
     with pytest.raises(DataError) as caught:
         open_dataset(tmp_path)
-    for part in (
-        *(f"{name}: " for name in DATASETS if name != "cityscapes-all"),
-        "JPEGImages/",
-        "trainannot/",
-        "x_matte.png",
-        "images/ and masks/",
-    ):
-        assert part in str(caught.value)
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}: no known layout of images and masks; here are x/, 1 .txt files.",
+        "The plainest layout is images/a.jpg with masks/a.png.",
+        "docs/formats.md lists all formats; --format names one.",
+    ]
+    (tmp_path / "leftImg8bit").mkdir()
+    with pytest.raises(DataError, match="Nearest is cityscapes, which lacks gtFine"):
+        open_dataset(tmp_path)
+
+
+def test_a_set_in_the_folder_of_its_archive_is_read_and_said(tmp_path: Path, shapes: Path) -> None:
+    (tmp_path / "top" / "__MACOSX").mkdir(parents=True)
+    moved = shapes.rename(tmp_path / "top" / "shapes")
+    data = open_dataset(tmp_path / "top")
+    assert data.root == moved
+    assert any("the data is that of shapes/" in note for note in data.notes)
+    write_shapes(tmp_path / "top" / "more", train=3, val=1, test=1, size=(24, 32))
+    with pytest.raises(DataError, match="holds 2 data sets, more, shapes; give the folder of one"):
+        open_dataset(tmp_path / "top")
 
 
 def test_a_root_that_is_missing_a_file_or_empty_is_told(tmp_path: Path) -> None:

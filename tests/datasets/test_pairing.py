@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.datasets.pairing import image_name, pair_files
+from pixelwise.datasets.mask_names import image_name
+from pixelwise.datasets.pairing import pair_files
 from pixelwise.datasets.types import DataOptions
 
 WHERE = Path("set")

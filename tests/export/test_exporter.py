@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from torch import nn
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export import exporter
 from pixelwise.export.exporter import export
+from pixelwise.io.images import read_rgb
 from pixelwise.models.checkpoint import load_model, read_header
 from pixelwise.models.registry import DECODERS
 from pixelwise.optional import is_installed
@@ -156,6 +158,49 @@ def test_batch_norms_and_sizes_stay_free_in_the_file(
     with torch.no_grad():
         expected = nn.Module.eval(network)(torch.from_numpy(pixels).float() / 255)
     np.testing.assert_allclose(runner(pixels), expected, atol=1e-3)
+
+
+def test_the_example_reads_a_picture_as_pixelwise_does_or_refuses_it(
+    tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    path = Path(__file__).parents[2] / "examples/read_picture.py"
+    spec = importlib.util.spec_from_file_location("read_picture", path)
+    assert spec
+    assert spec.loader
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    with Image.open(picture("photo.png", 40, 30)) as image:
+        rgb = image.convert("RGB")
+    grey = np.asarray(rgb.convert("L")).astype(np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgba = rgb.convert("RGBA")
+    rgba.paste((1, 2, 3, 0), (0, 0, 9, 9))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for number, (image, options) in enumerate(
+        (
+            (rgb, {}),
+            (rgb, {"exif": exif}),
+            (rgb, {"icc_profile": srgb}),
+            (rgba, {}),
+            (rgb.convert("LA"), {}),
+            (rgb.convert("P"), {"transparency": 0}),
+            (rgb.convert("1"), {}),
+            (Image.fromarray(grey << 2), {}),
+            (Image.fromarray(grey << 8), {}),
+        )
+    ):
+        file = tmp_path / f"{number}.png"
+        image.save(file, **options)
+        assert np.array_equal(example.read_rgb(str(file)), read_rgb(file)), number
+    file = tmp_path / "dark.png"
+    Image.fromarray(grey << 2).save(file)
+    assert np.array_equal(example.read_rgb(str(file), 12), read_rgb(file, common_bits=12))
+    rgb.save(tmp_path / "stack.tif", save_all=True, append_images=[rgb])
+    rgb.convert("F").save(tmp_path / "float.tif")
+    for name in ("stack.tif", "float.tif"):
+        with pytest.raises(SystemExit, match=f"{name}: read it with pixelwise"):
+            example.read_rgb(str(tmp_path / name))
 
 
 def test_the_example_without_pixelwise_gives_the_same_mask(

@@ -12,6 +12,7 @@ from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import Store, open_store
+from pixelwise.progress import Progress
 
 RECIPE = Recipe({"model": "m"})
 
@@ -129,7 +130,7 @@ def test_an_output_folder_named_like_a_picture_is_refused_with_the_folder_to_giv
     folder = OutputFolder(open_store(str(out)), photos, PredictOptions())
     message = f"--out is a folder.*name the folder, such as {re.escape(str(out.with_suffix('')))}"
     with pytest.raises(ConfigError, match=message):
-        folder.check(is_large=lambda _: False)
+        folder.check(Progress())
     assert not out.exists()
     out.mkdir(parents=True)  # one that exists is meant
-    folder.check(is_large=lambda _: False)
+    folder.check(Progress())

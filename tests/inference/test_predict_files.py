@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, DataError, OutputError
@@ -28,6 +30,14 @@ from pixelwise.inference.sources import find_images
 from pixelwise.inference.threads import WORKERS
 from pixelwise.io.storage import Store, filesystem, open_store
 from pixelwise.progress import Progress
+
+
+class Lines(Progress):
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    def log(self, text: str) -> None:
+        self.lines.append(text)
 
 
 def quarters(rgb: np.ndarray) -> np.ndarray:
@@ -66,6 +76,68 @@ def test_a_broken_image_is_named_and_the_others_go_on(photo: Path, tmp_path: Pat
     done = predict_files(predictor(), [folder, tmp_path / "absent.jpg"], tmp_path / "out")
     assert [path.name for path in done.written] == ["a.png", "c.png"]
     assert [path.name for path, _ in done.failed] == ["b.jpg", "absent.jpg"]
+
+
+def test_what_reading_did_is_counted_over_the_run(tmp_path: Path) -> None:
+    eight = np.random.default_rng(0).integers(0, 256, (12, 10), dtype=np.uint8)
+    eight[0, 0] = 255
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "b.tif"):
+        Image.fromarray(eight.astype(np.uint16) << 2).save(folder / name)
+    Image.fromarray(eight).save(folder / "plain.png")
+    Image.fromarray(np.dstack([eight, eight // 255 * 0])).save(folder / "z.png")
+    progress = Lines()
+    done = predict_files(predictor(), [folder], tmp_path / "out", progress=progress)
+    assert not done.failed
+    assert progress.lines == [done.reading]
+    assert done.reading == (
+        "how the pictures were read: 2 of 16 bits with values to 1020 are scaled from 10 bits; "
+        "1 with transparent parts is put on white"
+    )
+    for name in ("a", "b", "plain"):
+        with Image.open(tmp_path / f"out/{name}.png") as mask:
+            assert np.array_equal(np.asarray(mask), eight // 64), name
+    with Image.open(tmp_path / "out/z.png") as mask:
+        assert (np.asarray(mask) == 3).all(), "white"
+
+
+def test_a_model_reads_more_than_8_bits_as_its_training_did(tmp_path: Path) -> None:
+    path = tmp_path / "dark.tif"
+    Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(path)
+    model = predictor()
+    assert (model.predict(path).labels == 3).all(), "1000 of 1023"
+    model.reading = {"common_bits": 12}
+    result = model.predict(path)
+    assert (result.labels == 0).all(), "1000 of 4095"
+    assert [str(note) for note in result.notes] == [
+        "of 16 bits with values to 1000, scaled from 12 bits"
+    ]
+    predict_files(model, [path], tmp_path / "out")
+    with Image.open(tmp_path / "out/dark.png") as mask:
+        assert not np.asarray(mask).any()
+
+
+def test_files_in_a_folder_that_are_no_pictures_are_counted(
+    photo: Path, tmp_path: Path, model_file: Callable[..., Path]
+) -> None:
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    shutil.copy(photo, folder / "one.JPG")
+    shutil.copy(photo, folder / "two.jfif")
+    Image.open(photo).save(folder / "three.avif")
+    for name in ("clip.mp4", "a.txt", "b.txt", "._one.JPG", "Thumbs.db", "noending"):
+        (folder / name).write_bytes(b"x")
+    progress = Lines()
+    done = pixelwise.predict(
+        model_file(), folder, tmp_path / "out", progress=progress, runtime="torch"
+    )
+    assert [path.name for path in done.written] == ["one.png", "three.png", "two.png"]
+    assert "4 files left aside: .txt 2, .mp4 1, without ending 1" in progress.lines
+    for name in ("one.JPG", "two.jfif", "three.avif"):
+        (folder / name).unlink()
+    with pytest.raises(DataError, match=r"no images in .* \(4 files left aside: \.txt 2,"):
+        find_images([folder])
 
 
 def test_results_that_would_collide_are_refused_before_anything_is_written(

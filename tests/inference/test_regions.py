@@ -11,6 +11,7 @@ from rasterio.transform import from_origin
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.areas import write_areas
+from pixelwise.inference.gdal import quiet_rasterio
 from pixelwise.inference.regions import remove_small_regions, write_polygons
 from pixelwise.io.images import write_labels
 
@@ -21,8 +22,14 @@ LABELS[2, 3] = 0  # a hole in the house
 LABELS[5, 7] = 255
 
 
-def mask(path: Path, labels: np.ndarray = LABELS, crs: str | None = "EPSG:32633") -> Path:
-    where = {"crs": crs, "transform": from_origin(500000, 4600000, 0.5, 0.5)} if crs else {}
+def mask(
+    path: Path,
+    labels: np.ndarray = LABELS,
+    crs: str | None = "EPSG:32633",
+    corner: tuple[float, float] = (500000, 4600000),
+    pixel: float = 0.5,
+) -> Path:
+    where = {"crs": crs, "transform": from_origin(*corner, pixel, pixel)} if crs else {}
     size = {
         "height": labels.shape[0],
         "width": labels.shape[1],
@@ -79,8 +86,9 @@ def test_polygons_have_class_hole_area_and_longitude_first(tmp_path: Path) -> No
 
 
 def test_without_coordinate_system_polygons_are_in_pixels(tmp_path: Path) -> None:
-    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-        write_polygons(mask(tmp_path / "a.tif", crs=None), tmp_path / "a.geojson", NAMES)
+    quiet_rasterio()
+    assert not write_polygons(mask(tmp_path / "a.tif", crs=None), tmp_path / "a.geojson", NAMES)
+    assert json.loads((tmp_path / "a.geojson").read_text())["crs"] is None
     (house,) = (f for f in outlines(tmp_path / "a.geojson") if f["properties"]["class"] == "house")
     corners = np.array(house["geometry"]["coordinates"][0])
     assert (corners.min(0).tolist(), corners.max(0).tolist()) == ([2, 1], [5, 4])
@@ -89,8 +97,8 @@ def test_without_coordinate_system_polygons_are_in_pixels(tmp_path: Path) -> Non
 
 def test_areas_are_counted_and_in_square_metres_where_the_mask_has_metres(tmp_path: Path) -> None:
     write_labels(tmp_path / "b.png", LABELS, ((0, 0, 0), (9, 9, 9)))
-    degrees = mask(tmp_path / "c.tif", crs="EPSG:4326")
-    feet = mask(tmp_path / "d.tif", crs="EPSG:2263")
+    degrees = mask(tmp_path / "c.tif", crs="EPSG:4326", corner=(20, 60), pixel=1e-5)
+    feet = mask(tmp_path / "d.tif", crs="EPSG:2263", corner=(984250, 200000))
     write_areas(
         tmp_path / "t.csv", [mask(tmp_path / "a.tif"), tmp_path / "b.png", degrees, feet], NAMES
     )
@@ -103,7 +111,11 @@ def test_areas_are_counted_and_in_square_metres_where_the_mask_has_metres(tmp_pa
     ]
     assert float(rows[1]["square_metres"]) == 2.0
     assert float(rows[1]["share"]) == pytest.approx(8 / 48, abs=1e-6)
-    assert {r["square_metres"] for r in rows if r["mask"] in ("b.png", "c.tif")} == {""}
+    assert {r["square_metres"] for r in rows if r["mask"] == "b.png"} == {""}
+    assert rows[7]["mask"] == "c.tif"
+    assert float(rows[7]["square_metres"]) == pytest.approx(8 * 0.6217, abs=1e-3), (
+        "at 60 degrees 1e-5 degrees are 1.1141 m northwards and .5580 m eastwards"
+    )
     assert float(rows[10]["square_metres"]) == pytest.approx(
         8 * 0.25 * (1200 / 3937) ** 2, abs=1e-3
     ), "US survey feet"

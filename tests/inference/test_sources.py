@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pixelwise.errors import DataError, ImageError
-from pixelwise.inference.outputs import result_names
 from pixelwise.inference.predict_options import PredictOptions
+from pixelwise.inference.result_names import result_names
 from pixelwise.inference.sources import UNKNOWN, find_sources, read_pixel_counts
 from pixelwise.io.storage import fetch, open_store
 

@@ -207,3 +207,27 @@ def test_a_fault_of_the_server_shows_no_traceback(
     assert json.loads(answer.content)["error"]["code"] == "internal"
     assert b"secret" not in answer.content
     assert "secret" in caplog.text
+
+
+def test_what_reading_did_stands_in_a_header_and_in_json(client: TestClient) -> None:
+    rgb = pixels(20, 30)
+    seen = rgb.copy()
+    seen[:, :10] = 255
+    alpha = np.where(np.arange(30) < 10, 0, 255).astype(np.uint8)
+    cutout = np.dstack([rgb, np.broadcast_to(alpha, (20, 30))])
+    answer = post(client, file_of(cutout))
+    assert answer.headers["pixelwise-notes"] == "with transparent parts, put on white"
+    assert (opened(answer.content) == predictor_of().predict(seen).labels).all()
+    described = post(client, file_of(cutout), format="json").json()
+    assert described["notes"] == ["with transparent parts, put on white"]
+    plain = post(client, file_of(rgb), format="json")
+    assert "pixelwise-notes" not in plain.headers
+    assert plain.json()["notes"] == []
+
+
+def test_a_page_in_the_place_of_a_picture_is_called_so(client: TestClient) -> None:
+    answer = post(client, b"<!DOCTYPE html><html>404</html>")
+    assert answer.status_code == 415
+    assert answer.json()["error"]["message"] == (
+        "the file is an HTML page and not of JPEG, PNG, WEBP"
+    )

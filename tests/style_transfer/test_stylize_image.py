@@ -65,7 +65,34 @@ def pictures(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "content.jpg", tmp_path / "style.png"
 
 
-def test_a_picture_is_turned_upright_and_keeps_its_profile_and_its_settings(
+class Lines(Progress):
+    def __init__(self) -> None:
+        self.lines = list[str]()
+
+    def log(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_what_is_transparent_is_painted_as_white_and_it_is_said(
+    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
+) -> None:
+    style = pictures[1]
+    with Image.open(style) as image:
+        cutout = image.convert("RGBA")
+        seen = image.convert("RGB")
+    cutout.paste((10, 200, 30, 0), (0, 0, 50, 80))
+    seen.paste((255, 255, 255), (0, 0, 50, 80))
+    cutout.save(tmp_path / "cutout.png")
+    seen.save(tmp_path / "seen.png")
+    progress = Lines()
+    made = pixelwise.stylize(tmp_path / "cutout.png", style, progress=progress, **network)
+    expected = pixelwise.stylize(tmp_path / "seen.png", style, **network)
+    assert np.array_equal(made.rgb, expected.rgb)
+    line = "how the pictures were read: 1 with transparent parts is put on white"
+    assert line in progress.lines
+
+
+def test_a_picture_is_turned_upright_and_has_the_profile_of_srgb_and_its_settings(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
     done = pixelwise.stylize(*pictures, tmp_path / "made.jpg", **network)

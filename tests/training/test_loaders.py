@@ -14,6 +14,7 @@ from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.errors import ImageError, TrainingError
 from pixelwise.training.loaders import (
     Epochs,
+    FixedBatches,
     TrainingSet,
     WholeImages,
     reraise_clean,
@@ -54,6 +55,29 @@ def test_an_epoch_shows_every_image_once() -> None:
     assert sorted(index for _, index in items) == list(range(50))
     assert {epoch for epoch, _ in items} == {4}
     assert items != sorted(items)
+
+
+def test_a_round_of_several_epochs_is_these_epochs_one_after_the_other() -> None:
+    alone = Epochs(50, seed=1, part=(1, 4))
+    items = []
+    for epoch in (4, 5, 6):
+        alone.epoch = epoch
+        items += list(alone)
+    together = Epochs(50, seed=1, part=(1, 4))
+    together.epoch = 4
+    together.passes = 3
+    assert list(together) == items
+    assert len(together) == 36
+
+
+def test_the_batches_for_statistics_are_the_same_each_time(shapes: Path) -> None:
+    data = open_dataset(shapes)
+    dataset = TrainingSet(data.pairs("train"), data.read_labels, Augmentation((32, 32)), 0)
+    fixed = FixedBatches(dataset, batch=5, count=3)
+    first = list(fixed)
+    assert [tuple(images.shape) for images in first] == [(5, 3, 32, 32)] * 3
+    assert all(torch.equal(a, b) for a, b in zip(first, fixed, strict=True))
+    assert torch.equal(first[2][2], dataset[0, 0][0])  # the 13th of 12 images
 
 
 def test_a_set_smaller_than_the_batch_still_gives_one(shapes: Path) -> None:

@@ -1,6 +1,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import torch
 import pixelwise
 from pixelwise.errors import TrainingError
 from pixelwise.models.checkpoint import load_model
+from pixelwise.models.segmenter import Segmenter
 from pixelwise.training import plan
-from pixelwise.training.config import TrainConfig
+from pixelwise.training.history import Epoch
 from pixelwise.training.losses import Loss, make_loss
 from pixelwise.training.schedule import rate_factor
+from pixelwise.training.session import EpochStats, Session
 
 
 def test_a_gradient_that_is_no_number_is_stepped_back_from_when_it_is_clipped(
@@ -82,13 +85,12 @@ def test_a_loss_that_is_no_number_once_steps_back_and_goes_on_at_half_the_rate(
     read_weights: Any,
 ) -> None:
     broken_loss(monkeypatch, lambda step: step == 4)  # the second of epoch 2
-    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **quick)
+    rates = {"learning_rate": 3e-3, "warmup": 0.04}
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **rates, **quick)
     assert any("back to the end of epoch 1, rate halved" in line for line in listener.lines)
     assert [row.epoch for row in run.history] == [1, 2, 3]
-    factor = rate_factor(5 / 9, warmup=TrainConfig().optim.warmup)
-    assert run.history[1].learning_rate == pytest.approx(
-        0.5 * TrainConfig().optim.learning_rate * factor
-    )
+    factor = rate_factor(5 / 9, warmup=0.04)
+    assert run.history[1].learning_rate == pytest.approx(0.5 * 3e-3 * factor)
     assert all(
         math.isfinite(float(weight.sum())) for weight in read_weights(tmp_path / "run").values()
     )
@@ -98,11 +100,42 @@ def test_patience_ends_a_training_that_gets_no_better(
     shapes: Path, tmp_path: Path, quick: dict[str, Any]
 ) -> None:
     run = pixelwise.train(
-        shapes, tmp_path / "run", epochs=30, patience=2, learning_rate=1e-9, **quick
+        shapes, tmp_path / "run", epochs=60, patience=8, learning_rate=1e-9, **quick
     )
-    best = max(range(len(run.history)), key=lambda index: run.history[index].val_mean_iou)
-    assert len(run.history) - 1 - best == 2
+    best = max(run.history, key=lambda row: row.val_mean_iou)
+    assert 8 <= run.history[-1].epoch - best.epoch < 16  # rounds of six epochs of three steps
     assert not run.stopped
+
+
+def test_epochs_of_few_steps_are_bundled_into_rounds(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any]
+) -> None:
+    """12 images in batches of 4 are three steps: six epochs make a round, the last has what is
+    left.
+    """
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=61, **{**quick, "crop": (32, 32)})
+    assert [row.epoch for row in run.history] == [*range(6, 61, 6), 61]
+    state = torch.load(tmp_path / "run/state/last.pt", weights_only=True)
+    assert state["steps"] == 183
+    assert run.history[-1].learning_rate < 1e-4  # the schedule knew how many
+
+
+def test_the_kept_epoch_is_of_the_later_half(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: dict[str, Any]
+) -> None:
+    """Although validation likes the first one best."""
+    scores = iter([0.9, 0.8, 0.3, 0.5, 0.4, 0.1])
+    validate = Session.validate_epoch
+
+    def likes(session: Session, stats: EpochStats, number: int) -> tuple[Epoch, Segmenter]:
+        row, net = validate(session, stats, number)
+        return replace(row, val_mean_iou=next(scores)), net
+
+    monkeypatch.setattr(Session, "validate_epoch", likes)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=6, validate_every=1, **quick)
+    assert [row.early for row in run.history] == [True, True, False, False, False, False]
+    assert run.best.epoch == 4
+    assert load_model(tmp_path / "run")[1].training["epoch"]["epoch"] == 4
 
 
 def test_weights_that_become_no_numbers_never_become_the_state(

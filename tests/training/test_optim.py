@@ -7,7 +7,7 @@ import torch
 
 from pixelwise.models.registry import build_model
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.optim import gradual_unfreeze, make_optimizer
+from pixelwise.training.optim import gradual_unfreeze, make_optimizer, moving_average
 
 
 def test_the_kept_weights_are_the_moving_average(
@@ -18,6 +18,35 @@ def test_the_kept_weights_are_the_moving_average(
     kept = read_weights(tmp_path / "run")
     assert all(torch.equal(kept[name], state["average"][name]) for name in kept)
     assert any(not torch.equal(kept[name], state["model"][name]) for name in kept)
+
+
+def test_the_average_looks_back_over_a_share_of_the_steps_so_far() -> None:
+    """It starts as the first step's weights, and soon forgets those before them."""
+    model = build_model("fcn32s", encoder="test_resnet", classes=2, weights="none")
+    weight = next(model.parameters())
+    average = moving_average(model, decay=0.99, share=0.1)
+    assert average is not None
+    with torch.no_grad():
+        weight.fill_(1e6)
+        for step in range(1, 31):
+            weight.fill_(float(step))
+            average.update(model, step=step)
+    expected = 0.0
+    for step in range(1, 31):
+        decay = 1 - 1 / (1 + 0.1 * (step - 1))
+        expected = decay * expected + (1 - decay) * step
+    averaged = next(average.module.parameters())
+    assert torch.allclose(averaged, torch.full_like(averaged, expected))
+    assert 26 < expected < 28.5
+    assert average.get_decay(10_000) == 0.99
+
+
+def test_without_a_share_the_average_rises_as_in_earlier_versions() -> None:
+    model = build_model("fcn32s", encoder="test_resnet", classes=2, weights="none")
+    average = moving_average(model, decay=0.99, share=0.0)
+    assert average is not None
+    assert average.get_decay(9) == pytest.approx(1 - 9 ** (-2 / 3))
+    assert moving_average(model, decay=0.0, share=0.1) is None
 
 
 def test_the_encoder_thaws_from_its_end() -> None:
@@ -57,5 +86,7 @@ def test_only_an_encoder_that_has_learned_is_slower(
     encoder: str, given: dict[str, Any], rate: float
 ) -> None:
     model = build_model("unet", encoder=encoder, classes=2)
-    groups = make_optimizer(model, TrainConfig.from_flat(encoder=encoder, **given)).param_groups
+    rates = {"learning_rate": 3e-3, "encoder_rate": 0.3}
+    config = TrainConfig.from_flat(encoder=encoder, **rates, **given)
+    groups = make_optimizer(model, config).param_groups
     assert [group["peak"] for group in groups] == pytest.approx([0.003 * rate] * 2 + [0.003] * 2)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pixelwise.training.schedule import Budget, rate_factor
+from pixelwise.training.schedule import Budget, longer_round, rate_factor
 
 
 def test_decays_begin_at_the_warm_ups_height_and_end_at_nothing() -> None:
@@ -35,3 +35,13 @@ def test_a_budget_of_steps_knows_its_progress() -> None:
     assert not budget.over
     budget.done = 10
     assert budget.over
+
+
+@pytest.mark.parametrize(
+    ("passes", "training", "validation", "longer"),
+    [(1, 100.0, 10.0, 1), (1, 100.0, 30.0, 2), (4, 10.0, 3.0, 8), (6, 1.0, 0.0, 6)],
+)
+def test_a_round_grows_where_validation_takes_more_than_its_share(
+    passes: int, training: float, validation: float, longer: int
+) -> None:
+    assert longer_round(passes, training=training, validation=validation) == longer

@@ -1,13 +1,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import pixelwise
 from pixelwise.errors import TrainingError
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.models.segmenter import Segmenter
 from pixelwise.training import plan
-from pixelwise.training.session import batches_in_step
+from pixelwise.training.session import Session, batches_in_step
 
 
 def test_too_little_memory_is_said_with_the_way_out(
@@ -28,6 +31,44 @@ def test_too_little_memory_is_said_with_the_way_out(
         TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"
     ):
         pixelwise.train(shapes, tmp_path / "run", epochs=1, **quick)
+
+
+@pytest.mark.parametrize("plain_is_better", [True, False])
+def test_the_better_of_the_average_and_the_weights_is_kept(
+    plain_is_better: bool,
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: dict[str, Any],
+    read_weights: Any,
+) -> None:
+    good = ConfusionMatrix(4)
+    good.counts[:, :4] += np.eye(4, dtype=np.int64)
+    poor = ConfusionMatrix(4)
+    poor.counts += 1
+
+    def validate(session: Session, net: Segmenter) -> tuple[float, ConfusionMatrix]:
+        is_plain = net is session.model
+        return 0.5, good if is_plain == plain_is_better else poor
+
+    monkeypatch.setattr(Session, "validate", validate)
+    run = pixelwise.train(shapes, tmp_path / "run", epochs=1, **quick)
+    assert run.best.val_mean_iou == 1.0
+    state = torch.load(tmp_path / "run/state/last.pt", weights_only=True)
+    expected = state["model" if plain_is_better else "average"]
+    saved = read_weights(tmp_path / "run")
+    assert all(torch.equal(saved[name], expected[name]) for name in saved)
+
+
+def test_counted_minutes_reserve_what_validation_and_the_end_take(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any], listener: Any
+) -> None:
+    run = pixelwise.train(shapes, tmp_path / "run", minutes=0.1, progress=listener, **quick)
+    assert run.history[-1].seconds < 6.5
+    assert any(
+        line.startswith("minutes 0.1, of which preparations took 0.0: ends about ")
+        for line in listener.lines
+    )
 
 
 def test_two_half_batches_make_the_step_of_one(

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pixelwise.checks.examine import CheckResult, examine
 from pixelwise.checks.findings import ORDER, Finding
 from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
+from pixelwise.datasets.options import DataOptions
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
@@ -23,23 +25,25 @@ _MAX_PICTURES = 6
 def check(
     data: str | Path,
     *,
-    format: str = "auto",
     fix: str | Path | None = None,
     json_file: str | Path | None = None,
     report: str | Path | None = None,
     progress: Progress | None = None,
+    **reading: Any,
 ) -> tuple[CheckResult, Repair | None]:
     """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a repaired
     copy to `fix`.
 
-    Nothing in `data` is changed. Raises DataError where there is nothing to examine, OutputError
-    for what cannot be written.
+    Nothing in `data` is changed. `reading` are fields of DataOptions, such as format="coco". Raises
+    ConfigError for an unknown one, DataError where there is nothing to examine, OutputError for
+    what cannot be written.
     """
     progress = progress or Progress()
     root = Path(data)
+    options = DataOptions.of(reading)
     _check_folder(root)
     try:
-        result = examine(root, format=format, progress=progress)
+        result = examine(root, options, progress=progress)
     except OSError as error:
         place = Path(error.filename) if error.filename else root
         raise DataError(

@@ -13,13 +13,14 @@ from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
 from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.index import Index
-from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.open_dataset import read_index
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
+from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.images import silence_warnings
 from pixelwise.progress import Progress
 
@@ -71,32 +72,33 @@ class CheckResult:
 
 def examine(
     root: Path,
+    options: DataOptions | None = None,
     *,
-    format: str = "auto",
     progress: Progress | None = None,
 ) -> CheckResult:
-    """Examine the data set at `root`; every image and mask is decoded once, masks with odd values a
-    second time, and none that is unchanged since an earlier examination.
+    """Examine the data set at `root`, read as `options` say; every image and mask is decoded once,
+    masks with odd values a second time, and none that is unchanged since an earlier examination.
 
     About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no
     known layout, no pair.
     """
     with silence_warnings():
-        return _examine(root, format, progress or Progress())
+        return _examine(root, options or DataOptions(), progress or Progress())
 
 
-def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
+def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResult:
     # Without held-out splits: findings are about what is on disk.
-    index = read_index(root, DataOptions(format=format, hold_out=False))
+    index = read_index(root, replace(options, hold_out=False))
     findings = Findings()
     findings.add(find_stray_files(index))
     findings.add(index.issues)
     entries = index.pairs()
     if not entries:
+        raise_first(index.issues)
         raise DataError(f"{root}: {_describe_nothing(findings)}; nothing can be checked")
     scanned = scan_pairs(root, entries, index.mask_source, depth="full")
     tracked = progress.track(scanned, what="reading", total=len(entries), unit="pairs")
-    measured = tuple(tracked)
+    measured = _with_common_depth(tuple(tracked))
     encoding = index.encoding or _find_encoding(measured, index)
     pairs = tuple(_interpret(stats, encoding) for stats in measured)
     shares = count_shares(pairs, encoding)
@@ -109,6 +111,22 @@ def _examine(root: Path, format: str, progress: Progress) -> CheckResult:
         shares,
         findings,
     )
+
+
+def _with_common_depth(measured: tuple[PairStats, ...]) -> tuple[PairStats, ...]:
+    """The statistics with notes on images as all images of the set are read: by one bit depth."""
+    images = [stats.image for stats in measured if stats.image]
+    bits = find_common_bits(image.notes for image in images)
+    if not bits:
+        return measured
+    return tuple(_with_depth(stats, bits) for stats in measured)
+
+
+def _with_depth(stats: PairStats, bits: int) -> PairStats:
+    if stats.image is None or not stats.image.notes:
+        return stats
+    image = replace(stats.image, notes=with_common_bits(stats.image.notes, bits))
+    return replace(stats, image=image)
 
 
 def _find_encoding(measured: Sequence[PairStats], index: Index) -> MaskEncoding:

@@ -10,14 +10,17 @@ from pixelwise.datasets.pair_stats import FileStats, ImageStats, MaskStats, Pair
 # What Pillow calls a format, and how its files are rightly called. A camera's MPO is a JPEG with
 # further pictures behind the first.
 _SUFFIXES = {
-    "JPEG": {".jpg", ".jpeg"},
-    "MPO": {".jpg", ".jpeg"},
-    "PNG": {".png"},
-    "BMP": {".bmp"},
+    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "MPO": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "PNG": {".png", ".apng"},
+    "BMP": {".bmp", ".dib"},
     "TIFF": {".tif", ".tiff"},
     "WEBP": {".webp"},
     "GIF": {".gif"},
-    "PPM": {".ppm", ".pgm"},
+    "PPM": {".ppm", ".pgm", ".pbm", ".pnm"},
+    "AVIF": {".avif"},
+    "HEIF": {".heic", ".heif", ".hif"},
+    "JPEG2000": {".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"},
 }
 # Encoders halve a picture five times, so 32 pixels end as one.
 _TINY_SIDE = 32
@@ -64,14 +67,8 @@ def find_image_issues(stats: PairStats) -> Iterator[Issue]:
 def _check_image(stats: PairStats, image: ImageStats) -> Iterator[Issue]:
     picture = image.file
     yield from _check_suffix(stats, picture, mask=False)
-    if picture.frames > 1:
-        yield stats.image_issue("image-frames", f"{picture.frames} frames")
-    if image.transparent:
-        yield stats.image_issue("image-transparent", f"mode {picture.mode}")
-    if picture.mode == "CMYK":
-        yield stats.image_issue("image-cmyk", "mode CMYK")
-    if picture.mode.startswith("I;16"):
-        yield stats.image_issue("image-deep", f"mode {picture.mode}")
+    for note in filter(str, image.notes):
+        yield stats.image_issue(note.type, str(note))
     if not _has_contrast(image):
         yield stats.image_issue("image-blank", f"grey {image.low} to {image.high} everywhere")
     elif image.grey:

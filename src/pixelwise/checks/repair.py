@@ -41,6 +41,8 @@ _LOST = (
     "image-name-twice",
     "mask-name-twice",
     "list-entry-missing",
+    "annotation-malformed",
+    "annotations-twice",
 )
 _MIXED_UP = ("mask-is-photo", "image-is-mask")
 # Pairs under way at once: a result waits in memory until those before it are written.

@@ -221,10 +221,13 @@ def _conversions(image: ImageStats) -> list[str]:
     reasons = []
     if file.orientation != 1:
         reasons.append("turned upright")
+    types = {note.type for note in image.notes}
     if file.mode == "CMYK":
         reasons.append("CMYK to RGB")
-    if file.frames > 1:
+    if "image-frames" in types:
         reasons.append("first frame alone")
+    if "image-transparent" in types:
+        reasons.append("put on white")
     if file.format not in _SUFFIX:
         reasons.append(f"{file.format} to PNG")
     return reasons

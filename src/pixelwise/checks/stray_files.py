@@ -1,4 +1,4 @@
-"""Files and folders that lie among the pictures of a data set and are not read."""
+"""Layouts that stand in one folder, and names and links among the pictures that lead astray."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.open_dataset import LAYOUTS, matching_formats
-from pixelwise.datasets.splits import SPLITS
-from pixelwise.io.images import list_images
+from pixelwise.datasets.readers.layout import find_layout
 
 # Formats that are recognised by their folders alone, so that two of them may stand in one folder.
 # The others have an annotation file, which says what belongs to them.
@@ -15,29 +14,35 @@ _PLAIN = ("voc", "camvid", "matte", "folder")
 
 
 def find_stray_files(index: Index) -> Iterator[Issue]:
-    """Other layouts in the same folder, links that lead nowhere, files that are no pictures, and
-    folders with pictures that are not read.
-    """
-    # Layers are a plain folder whose masks lie in folders of their own.
-    layered = index.format == "layers"
-    yield from _find_other_layouts(index.root, "folder" if layered else index.format)
+    """Other layouts in the same folder, names that are not UTF-8, and links that lead nowhere."""
+    yield from _find_other_layouts(index)
     for folder in index.folders:
-        yield from _check_folder(folder, deep=not layered)
+        yield from _check_folder(folder)
 
 
-def _find_other_layouts(root: Path, chosen: str) -> Iterator[Issue]:
-    if chosen not in _PLAIN:
+def _find_other_layouts(index: Index) -> Iterator[Issue]:
+    if index.format not in _PLAIN:
         return
-    for format in matching_formats(root):
-        if format in _PLAIN and format != chosen:
-            text = f"read as {chosen}, but {format} is here as well ({LAYOUTS[format]})"
-            yield Issue("layouts-mixed", root, text)
+    for format in matching_formats(index.root):
+        if format not in _PLAIN or format == index.format:
+            continue
+        if format == "folder" and _is_read(index):
+            continue  # the folders of voc and camvid make a plain folder as well
+        text = f"read as {index.format}, but {format} is here as well ({LAYOUTS[format]})"
+        yield Issue("layouts-mixed", index.root, text)
 
 
-def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
+def _is_read(index: Index) -> bool:
+    """Whether what a plain folder would be made of is read."""
+    places = find_layout(index.root).places
+    return {folder for place in places for folder in (place.images, place.masks)} <= {
+        *index.folders
+    }
+
+
+def _check_folder(folder: Path) -> Iterator[Issue]:
     try:
         entries = sorted(folder.iterdir())
-        pictures = set(list_images(folder))
     except OSError:
         return  # an issue of the index already
     for path in entries:
@@ -45,10 +50,8 @@ def _check_folder(folder: Path, *, deep: bool) -> Iterator[Issue]:
             yield Issue("name-not-utf8", path, "bytes that are not UTF-8")
         if path.is_symlink() and not path.exists():
             yield _dangling_link(path)
-        elif path.is_dir():
-            yield from _check_subfolder(path, folder, deep=deep)
-        elif path not in pictures and not path.name.startswith("."):
-            yield Issue("file-ignored", path, "is no picture by its name")
+        elif path.is_symlink() and path.is_dir() and _leads_up(path, folder):
+            yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
 
 
 def _is_utf8(name: str) -> bool:
@@ -56,17 +59,8 @@ def _is_utf8(name: str) -> bool:
     return name == name.encode("utf-8", "replace").decode("utf-8")
 
 
-def _check_subfolder(
-    path: Path,
-    folder: Path,
-    *,
-    deep: bool,
-) -> Iterator[Issue]:
-    leads_up = path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
-    if leads_up:
-        yield Issue("link-loop", path, f"leads back to {path.resolve().name}/")
-    elif deep:
-        yield from _find_unread(path)
+def _leads_up(link: Path, folder: Path) -> bool:
+    return folder.resolve().is_relative_to(link.resolve())
 
 
 def _dangling_link(path: Path) -> Issue:
@@ -77,17 +71,3 @@ def _dangling_link(path: Path) -> Issue:
     except (OSError, RuntimeError):
         pass  # a loop: RuntimeError up to Python 3.12, OSError from 3.13 on
     return Issue("link-loop", path, "leads to itself")
-
-
-def _find_unread(folder: Path) -> Iterator[Issue]:
-    """Pictures in a folder that no reader enters."""
-    if folder.name.lower() in SPLITS:
-        return
-    try:
-        pictures = list_images(folder)
-    except OSError as error:
-        yield Issue("folder-unreadable", folder, error.strerror or str(error))
-        return
-    if pictures:
-        text = f"{len(pictures)} pictures, such as {pictures[0].name}"
-        yield Issue("subfolder-ignored", folder, text, count=len(pictures))

@@ -1,7 +1,7 @@
 """`pixelwise check`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,13 +34,13 @@ Report = Annotated[
 ]
 
 
-@options_from(OptionSource(DataOptions, ("format",), panel=DATA))
+@options_from(OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold"), panel=DATA))
 def check(
     data: Images,
     fix: Fix = None,
     json: Json = None,
     report: Report = None,
-    **options: str,
+    **options: Any,
 ) -> None:
     """Find what is wrong with a data set, where, and what to do. The data itself is not changed.
 

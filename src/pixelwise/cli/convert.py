@@ -8,11 +8,15 @@ import typer
 
 from pixelwise.cli.exit_codes import IN_PART
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
-from pixelwise.cli.shared_options import DATA
-from pixelwise.datasets.options import DataOptions
+from pixelwise.cli.shared_options import DATA, choice_option
+from pixelwise.datasets.options import WRITABLE, DataOptions
 
 
-@options_from(OptionSource(DataOptions, ("format", "skip_unpaired"), panel=DATA))
+@options_from(
+    OptionSource(
+        DataOptions, ("format", "mask_folder", "skip_unpaired", "matte_threshold"), panel=DATA
+    )
+)
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="SRC", help="Data set in any format that can be read.")
@@ -20,10 +24,7 @@ def convert(
     folder: Annotated[Path, typer.Argument(metavar="DST", help="New folder to write.")],
     to: Annotated[
         str,
-        typer.Option(
-            help="Format to write: folder, voc, coco, labelme, cvat, yolo or supervisely.",
-            rich_help_panel=OUTPUT,
-        ),
+        choice_option(WRITABLE, "Format to write.", OUTPUT),
     ],
     **options: Any,
 ) -> None:

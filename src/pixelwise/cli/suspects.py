@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.options_from import OUTPUT, options_from
-from pixelwise.cli.shared_options import DATA, READ_AS_TRAINED, Images, Model, suggest_skip_broken
+from pixelwise.cli.shared_options import (
+    DATA,
+    READ_AS_TRAINED,
+    Images,
+    Model,
+    choice_option,
+    suggest_skip_broken,
+)
 
 Out = Annotated[
     Path,
@@ -27,10 +34,7 @@ Top = Annotated[
 ]
 To = Annotated[
     str | None,
-    typer.Option(
-        help="labelme or cvat: also write the images and labels for this editor.",
-        rich_help_panel=OUTPUT,
-    ),
+    choice_option(("labelme", "cvat"), "Also write the images and labels for this editor.", OUTPUT),
 ]
 
 

@@ -43,7 +43,7 @@ Resume = Annotated[
 @options_from(
     # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
-    OptionSource(DataOptions, ("format", "matte_threshold"), panel=DATA),
+    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold"), panel=DATA),
     OptionSource(DataOptions, ("skip_unpaired",), unset=True, panel=DATA),
 )
 def train(

@@ -35,17 +35,19 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options, check_stopped
 from pixelwise.inference.load import check_load_options, read_any_header
 from pixelwise.inference.manifest import DONE, PART
-from pixelwise.inference.output_folder import OutputFolder, is_on_disk, result_file_names
+from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import (
+    find_left_aside,
     find_sources,
     raster_size,
     read_pixel_counts,
     shared_names,
 )
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
+from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, normalize_uri, open_store
 from pixelwise.io.temp_files import find_temp_files
@@ -95,17 +97,22 @@ def predict_on_cluster(
     """
     progress = progress or Progress()
     sources = shared_names(find_sources(spec.inputs))
+    left_aside = describe_left_aside(find_left_aside(spec.inputs))
+    if left_aside:
+        progress.log(left_aside)
     out = normalize_uri(spec.out)
     class_names = read_any_header(spec.model).classes.names
     store = open_store(out if is_uri(out) else Path(out).absolute())
     class_ids(class_names, spec.choices.largest)
     check_load_options(spec.model, **spec.loading)
-    folder = OutputFolder(store, list(sources), spec.choices, spec.recipe())
     infos = ImageInfos(sources)
-    folder.check(is_large=lambda image: not is_on_disk(image) or infos.is_large(image))
+    folder = OutputFolder(
+        store, list(sources), spec.choices, spec.recipe(), is_large=infos.may_be_large
+    )
+    folder.check(progress)
     job = LabelJob(sources, folder, progress)
     if not spec.estimate:
-        remove_chunks(store, list(job.finished))
+        remove_chunks(store, list(job.finished), folder.root)
     if not job.todo:
         if spec.estimate:
             progress.log("nothing is left to measure: all masks exist")
@@ -166,6 +173,7 @@ class _ClusterWork:
             spec.choices,
             self._folder.inputs,
             self._executor.attempts,
+            self._folder.root,
         )
         self._divide()
 
@@ -231,6 +239,7 @@ class _ClusterWork:
             total=sum(self._pixels.values()),
             workers=self.workers,
             overwrite=spec.overwrite,
+            root=self._folder.root,
         )
         for image, count in self._chunk_counts.items():
             plan = self._plans[image]
@@ -254,7 +263,7 @@ class _ClusterWork:
         OutputError.
         """
         try:
-            rows, rate = self._measure_sample(replace(self._task, out=folder.root))
+            rows, rate = self._measure_sample(replace(self._task, out=folder.root, root=None))
         except worker_death_errors(self._ray) as error:
             raise ConfigError(
                 f"no estimate: the worker died ({first_line(error)}); look at the nodes' "
@@ -273,7 +282,7 @@ class _ClusterWork:
         if image not in self._chunk_counts or image in self._new_plans:
             return pixels
         count = self._chunk_counts[image]
-        chunks = ChunkStore(self._store, image, count, self._spec.choices)
+        chunks = ChunkStore(self._store, image, count, self._spec.choices, self._folder.root)
         missing = sum(not chunks.has(number) for number in range(count))
         return pixels * missing // count
 
@@ -286,7 +295,9 @@ class _ClusterWork:
         the batches.
         """
         self._folder.begin()
-        start_chunks(self._store, self._plans, self._chunk_counts, self._new_plans)
+        start_chunks(
+            self._store, self._plans, self._chunk_counts, self._new_plans, self._folder.root
+        )
         pixels = self._pixels
         small = len(pixels) - len(self._plans)
         if sum(pixels.values()) >= MIN_PIXELS_FOR_ESTIMATE * self.workers and small > SAMPLE_IMAGES:
@@ -322,7 +333,7 @@ class _ClusterWork:
             self._progress.set_postfix(f"{rate:.1f} megapixels/s")
             image = row["image"]
             if row["state"] == DONE and image in self._chunk_counts:
-                remove_chunks(self._store, [image])
+                remove_chunks(self._store, [image], self._folder.root)
             yield row if row["state"] == PART else {**row, "pixels": self._pixels[image]}
         self._remove_temp_files()
 
@@ -333,11 +344,13 @@ class _ClusterWork:
     def _remove_temp_files(self) -> None:
         """Remove what workers that were killed left of results; nobody is at work any more."""
         local = self._store.local
-        if local is not None:
-            names = result_file_names(self._pixels, self._spec.choices)
-            existing = [path.name for path in local.iterdir()]
+        if local is None:
+            return
+        for folder, names in self._folder.names_by_folder().items():
+            place = local / folder
+            existing = [path.name for path in place.iterdir()] if place.is_dir() else []
             for name in find_temp_files(names, existing):
-                (local / name).unlink(missing_ok=True)
+                (place / name).unlink(missing_ok=True)
 
 
 def _file_of(image: str) -> Path:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.inference.batching import count_row_chunks
-from pixelwise.inference.outputs import result_names
 from pixelwise.inference.predict_options import PredictOptions
+from pixelwise.inference.result_names import result_names, result_stem
 from pixelwise.inference.tiling import RowChunk, TilePlan
 from pixelwise.io.atomic import final_name
 from pixelwise.io.images import MAX_PIXELS
@@ -32,26 +32,34 @@ _RESULT_NAME = re.compile(r"(.+)\.(?:json|\d+-\d+(?:_\w+)?\.tif)", re.DOTALL)
 
 @dataclass(frozen=True)
 class ChunkStore:
-    """The row chunks of an image that goes in so many, in the store of its results."""
+    """The row chunks of an image that goes in so many, in the store of its results. root: as in
+    `result_stem`.
+    """
 
     store: Store
     image: str
     of: int
     choices: PredictOptions
+    root: str | None = None
 
     @property
     def folder(self) -> Store:
         """Where they lie."""
         return self.store.subfolder(FOLDER)
 
+    @property
+    def stem(self) -> str:
+        """How the names of its files begin."""
+        return _stem(self.image, self.root)
+
     def names(self, number: int) -> list[str]:
         """The files of a chunk, its labels first."""
-        labels = RowChunk(number, self.of).name(_stem(self.image))
+        labels = RowChunk(number, self.of).name(self.stem)
         return [name for name in result_names(labels, self.choices)[1] if name.endswith(".tif")]
 
     def has(self, number: int) -> bool:
         """Whether a chunk exists, made since the image was divided as it is."""
-        plan = _plan_name(self.image)
+        plan = f"{self.stem}.json"
         names = self.names(number)
         times = self.folder.times([plan, *names])
         return all(times.get(name, -1) >= times.get(plan, 0) for name in names)
@@ -76,12 +84,14 @@ def divide_images(
     total: int,
     workers: int,
     overwrite: bool,
+    root: str | None = None,
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Into how many row chunks images go, those alone that go into some; and of those that are not
     divided like that yet what `start_chunks` writes down, for a later call to go on with.
 
     plans: the tiles of the images above MIN_DIVIDED_PIXELS. made_with: what chunks must have in
     common, as JSON values. total: pixels of the job. overwrite: chunks that exist do not count.
+    root: as in `result_stem`.
     """
     folder = store.subfolder(FOLDER)
     counts = dict[str, int]()
@@ -89,7 +99,7 @@ def divide_images(
     existing = {} if overwrite else folder.times()
     for image, plan in plans.items():
         needed = {**made_with, **_fingerprint(image), "height": plan.height, "width": plan.width}
-        earlier = _read_plan(folder, _plan_name(image), existing)
+        earlier = _read_plan(folder, f"{_stem(image, root)}.json", existing)
         if earlier.get("made_with") == needed:
             counts[image] = earlier[_COUNT_KEY]
             continue
@@ -115,17 +125,19 @@ def start_chunks(
     images: Collection[str],
     counts: Mapping[str, int],
     new_plans: Mapping[str, str],
+    root: str | None = None,
 ) -> None:
     """Write down what `divide_images` says of `images`, and remove chunks that do not count."""
-    remove_chunks(store, [image for image in images if image in new_plans or image not in counts])
+    outdated = [image for image in images if image in new_plans or image not in counts]
+    remove_chunks(store, outdated, root)
     for image, text in new_plans.items():
-        store.subfolder(FOLDER).write(_plan_name(image), text)
+        store.subfolder(FOLDER).write(f"{_stem(image, root)}.json", text)
 
 
-def remove_chunks(store: Store, images: Collection[str]) -> None:
+def remove_chunks(store: Store, images: Collection[str], root: str | None = None) -> None:
     """Remove what exists of these images, temporary files too."""
     folder = store.subfolder(FOLDER)
-    stems = {_stem(image) for image in images}
+    stems = {_stem(image, root) for image in images}
     names = folder.times() if stems else {}
     folder.remove([name for name in names if _stem_of(final_name(name)) in stems])
 
@@ -136,8 +148,9 @@ def _stem_of(name: str) -> str | None:
     return match[1] if match else None
 
 
-def _stem(image: str) -> str:
-    return Path(strip_query(image)).stem
+def _stem(image: str, root: str | None) -> str:
+    """A name in one folder for images of all."""
+    return result_stem(image, root).replace("/", "%2F")
 
 
 def _fingerprint(image: str) -> dict[str, object]:
@@ -155,7 +168,3 @@ def _fingerprint(image: str) -> dict[str, object]:
         "bytes": info.get("size"),
         "changed": str(info.get("ETag") or modified_ns(info)),
     }
-
-
-def _plan_name(image: str) -> str:
-    return f"{_stem(image)}.json"

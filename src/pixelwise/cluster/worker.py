@@ -12,18 +12,21 @@ from typing import Any, TypeVar
 from pixelwise.cluster.row_chunks import ChunkStore
 from pixelwise.cluster.watchdog import DEFAULT_PACE, Watchdog
 from pixelwise.errors import ConfigError, ImageError, PixelwiseError
-from pixelwise.inference.image_worker import ImageWorker
+from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.image_worker import ImageWorker, Labelled
 from pixelwise.inference.join_chunks import join_row_chunks
 from pixelwise.inference.load import load
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
-from pixelwise.inference.outputs import RECIPE, find_finished, result_names
+from pixelwise.inference.outputs import RECIPE, find_finished
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window
+from pixelwise.inference.result_names import result_names
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.images import pixel_count
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.storage import open_store
 from pixelwise.io.temp_files import temp_folder
 from pixelwise.progress import Progress
@@ -47,7 +50,7 @@ class LabelTask:
 
     out: folder or URI. model: the files of the model, the one to load first, in Ray's object
     store. loading: options of `load`. inputs: names of images that lie in `out`. attempts: the
-    handle of an AttemptTracker.
+    handle of an AttemptTracker. root: as in `result_stem`.
     """
 
     out: str
@@ -56,6 +59,7 @@ class LabelTask:
     choices: PredictOptions
     inputs: frozenset[str]
     attempts: Any
+    root: str | None = None
 
 
 def load_predictor(model: Any, loading: Mapping[str, Any], attempts: Any) -> Predictor:
@@ -101,9 +105,11 @@ class Worker:
             open_store(task.out),
             task.choices,
             temp_folder=Path(self._temp_folder.name),
+            root=task.root,
         )
         self._watchdog = Watchdog()
         self._pace = 0.0
+        self._notes = dict[str, ReadingNotes]()
 
     def __call__(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The images of a batch, side by side; one by one where a worker was lost over them
@@ -158,10 +164,15 @@ class Worker:
     def _find_mask(self, image: str) -> str:
         """The mask of an image that is done; empty where it is not."""
         task = self._task
-        names = [RECIPE, *chain(*result_names(image, task.choices))]
-        times = self._worker.store.times(names)
+        store, folder, _ = self._worker.place(image)
+        is_large = ImageInfos({}).may_be_large(image)
+        plain, raster = result_names(image, task.choices, task.root)
+        kinds = [plain, raster] if is_large is None else [raster if is_large else plain]
+        names = [name.removeprefix(folder) for name in chain(*kinds)]
+        times = {folder + name: time for name, time in store.times(names).items()}
+        times |= self._worker.store.times([RECIPE])
         finished = find_finished(
-            [image], task.out, task.choices, times=times, inputs=task.inputs, is_same_recipe=True
+            {image: kinds}, task.out, times=times, inputs=task.inputs, is_same_recipe=True
         )
         return finished.get(image, "")
 
@@ -170,9 +181,10 @@ class Worker:
         began = time.perf_counter()
         try:
             if chunk.of == 1:
-                mask = self._label_image(image, messages)
+                labelled = self._label_image(image, messages)
             else:
                 mask = self._label_and_join(image, chunk, messages)
+                labelled = Labelled(mask, None, self._notes.get(image, ()) if mask else ())
         except ImageError as error:
             row = new_row(image, pixels, FAILED, str(error))
         except MemoryError:
@@ -184,17 +196,18 @@ class Worker:
             where = f"temporary files are in {self._temp_folder.name}; what is written is kept"
             row = new_row(image, pixels, STOPPED, f"{image}: {error}; {where}")
         else:
+            mask = labelled.mask
             state = DONE if mask else PART
             part = "" if mask else f"row chunk {chunk.number + 1} of {chunk.of}"
-            row = new_row(image, pixels, state, part, mask=mask)
+            row = new_row(image, pixels, state, part, mask=mask, notes=labelled.notes)
         self._watchdog.step()
         seconds = time.perf_counter() - began
         return {**row, "seconds": seconds, "messages": "\n".join(messages.lines)}
 
-    def _label_image(self, image: str, messages: Progress) -> str:
-        """Label an image; the mask's name. Raises ImageError."""
+    def _label_image(self, image: str, messages: Progress) -> Labelled:
+        """Label an image. Raises ImageError."""
         labelled = self._worker.label(image, messages)
-        return (labelled() if callable(labelled) else labelled).mask
+        return labelled() if callable(labelled) else labelled
 
     def _label_and_join(self, image: str, chunk: RowChunk, messages: Progress) -> str:
         """Label a row chunk, unless it exists; the mask's name where it was the last and all are
@@ -202,27 +215,28 @@ class Worker:
         """
         task = self._task
         worker = self._worker
-        chunks = ChunkStore(worker.store, image, chunk.of, task.choices)
+        chunks = ChunkStore(worker.store, image, chunk.of, task.choices, task.root)
         if not chunks.has(chunk.number):
             self._label_chunk(image, chunk, chunks)
         if call_actor(task.attempts.count_chunks, image, chunk.number) < chunk.of:
             return ""
         if task.choices.overlay:
             messages.log(f"{image}: no overlay, as it is read by window")
-        mask: str = result_names(image, task.choices)[1][0]
-        with worker.temp_directory() as copies, worker.output_folder() as folder:
+        store, prefix, stem = worker.place(image)
+        with worker.temp_directory() as copies, worker.output_folder(store) as folder:
             join_row_chunks(
                 worker.predictor,
                 chunks.localize(copies),
-                folder / mask,
+                folder / f"{stem}.tif",
                 choices=task.choices,
                 progress=messages,
             )
-        return mask
+        return f"{prefix}{stem}.tif"
 
     def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
         """Label a row chunk of an image. Raises ImageError."""
         worker = self._worker
+        notes = list[ReadingNote]()
         with worker.localize(image) as path:
             reads_by_window(path, pixel_count(path))  # says what is missing where it does not
             worker.check_fits(path)
@@ -231,10 +245,13 @@ class Worker:
                     worker.predictor,
                     path,
                     folder,
+                    stem=chunks.stem,
                     choices=self._task.choices,
                     progress=_Messages(self._watchdog),
                     chunk=chunk,
+                    notes=notes,
                 )
+        self._notes[image] = tuple(notes)
 
 
 class _Messages(Progress):

@@ -1,34 +1,62 @@
-"""Classes files: classes.txt, .json or .csv, with the position of an error, and compared."""
+"""Classes files beside the masks: which there are, what they say, and how they differ."""
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pixelwise.classes import VOID, Colour
+from pixelwise.datasets.class_file_formats import ClassEntry as ClassEntry  # noqa: PLC0414
+from pixelwise.datasets.class_file_formats import (
+    Parse,
+    parse_csv,
+    parse_json,
+    parse_labelmap,
+    parse_lines,
+    parse_supervisely,
+)
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.types import first
 from pixelwise.errors import DataError
+from pixelwise.io.text import is_side_file, read_text
 
-CLASS_FILES = ("classes.txt", "classes.json", "classes.csv")
-VOID_NAMES = frozenset({"void", "ignore"})
+CLASS_FILES: dict[str, Parse] = {
+    "classes.txt": parse_lines,
+    "classes.json": parse_json,
+    "classes.csv": parse_csv,
+    "labelmap.txt": parse_labelmap,
+    "label_map.txt": parse_lines,
+    "class_dict.csv": parse_csv,
+    "class_dict_seg.csv": parse_csv,
+    "_classes.csv": parse_csv,
+    "class_names.txt": parse_lines,
+    "class_list.txt": parse_lines,
+    "label_colors.txt": parse_lines,
+    "label_colours.txt": parse_lines,
+    "obj.names": parse_lines,
+    "codes.txt": parse_lines,
+    "labels.txt": parse_lines,
+    "labels.json": parse_json,
+    "labels.csv": parse_csv,
+    "dataset.json": parse_json,
+    "meta.json": parse_supervisely,
+}
+"""Parsers by the names, in lower case, under which tools write classes; the first that is there
+counts."""
 
+VOID_NAMES = frozenset({"void", "ignore", "__ignore__"})
+VOID_IDS = (-1, 65535)
+"""Ids beyond a byte that may be declared void: signed and 16-bit masks have them."""
+
+# Names that often mean void, and are classes all the same until the file says so.
+_DOUBTFUL_NAMES = frozenset(
+    {"unknown", "unlabeled", "unlabelled", "undefined", "ignored", "unclassified", "dont care"}
+)
+# Names that other files bear as well: one that is no list of classes is not read, and no error.
+_AMBIGUOUS = frozenset({"labels.txt", "labels.json", "labels.csv", "dataset.json", "meta.json"})
 # A list of classes is small: a larger file is something else and is not read into memory.
 _MAX_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class ClassEntry:
-    """A line of a classes file: the raw value in the masks, its name and, where given, its
-    colour.
-    """
-
-    raw: int
-    name: str
-    colour: Colour | None = None
 
 
 @dataclass(frozen=True)
@@ -47,21 +75,25 @@ class DeclaredClasses:
         return tuple(entry.colour for entry in self.classes if entry.colour)
 
 
-def find_declared_classes(root: Path) -> tuple[DeclaredClasses, list[Issue]]:
-    """Read every classes file at `root`; the first that can be read counts.
+def find_declared_classes(
+    root: Path, folders: Iterable[Path] = ()
+) -> tuple[DeclaredClasses, list[Issue]]:
+    """Read every classes file at `root` and in `folders`; the first that can be read counts, and
+    takes colours from others that name the same classes.
 
     Training refuses a set whose first file is malformed: the next one may say something else.
     """
     issues: list[Issue] = []
     lists: list[tuple[Path, list[ClassEntry]]] = []
-    for path in (root / name for name in CLASS_FILES):
-        if not path.is_file():
-            continue
+    for path in find_class_files(root, folders):
         try:
             _check_size(path)
             lists.append((path, read_class_file(path)))
         except (DataError, OSError) as error:
-            issues.append(_malformed_issue(path, error, refused=not lists))
+            if path.name.lower() in _AMBIGUOUS:
+                issues.append(Issue("beside-unused", path, "is no list of classes"))
+            else:
+                issues.append(_malformed_issue(path, error, refused=not lists))
     if not lists:
         return DeclaredClasses(), issues
     source, entries = lists[0]
@@ -70,9 +102,39 @@ def find_declared_classes(root: Path) -> tuple[DeclaredClasses, list[Issue]]:
         if difference:
             text = f"{difference} in {source.name}; {source.name} is used"
             issues.append(Issue("classes-contradict", path, text))
+        else:
+            entries = _add_colours(entries, other_entries)
+    issues += _find_doubtful_names(source, entries)
     void = tuple(entry for entry in entries if entry.name.lower() in VOID_NAMES)
     classes = tuple(entry for entry in entries if entry not in void)
     return DeclaredClasses(classes, void, source), issues
+
+
+def find_class_files(root: Path, folders: Iterable[Path] = ()) -> list[Path]:
+    """The files in `root` and `folders` that are called as a classes file, in the order in which
+    they count.
+    """
+    files = []
+    for place in dict.fromkeys((root, *folders)):
+        if place.is_dir():
+            by_name = {path.name.lower(): path for path in sorted(place.iterdir())}
+            files += [by_name[name] for name in CLASS_FILES if name in by_name]
+    return [path for path in files if path.is_file() and not is_side_file(path)]
+
+
+def _add_colours(entries: list[ClassEntry], others: list[ClassEntry]) -> list[ClassEntry]:
+    """The entries with the colours of other entries of the same names, where they lack theirs."""
+    colours = {entry.name: entry.colour for entry in others}
+    if any(entry.colour for entry in entries):
+        return entries
+    return [replace(entry, colour=colours[entry.name]) for entry in entries]
+
+
+def _find_doubtful_names(source: Path, entries: Iterable[ClassEntry]) -> Iterator[Issue]:
+    for entry in entries:
+        if entry.name.lower().replace("'", "") in _DOUBTFUL_NAMES:
+            text = f"'{entry.name}' is a class like any other; call it void to leave it out"
+            yield Issue("class-doubtful", source, text)
 
 
 def _check_size(path: Path) -> None:
@@ -125,7 +187,7 @@ def _difference(used: list[ClassEntry], rows: list[ClassEntry]) -> str:
 def _json_error_position(path: Path) -> tuple[int, int] | None:
     """(line, column), from 1, of malformed JSON."""
     try:
-        json.loads(path.read_text(encoding="utf-8-sig"))
+        json.loads(read_text(path))
     except json.JSONDecodeError as error:
         return error.lineno, error.colno
     except (ValueError, OSError):
@@ -134,13 +196,14 @@ def _json_error_position(path: Path) -> tuple[int, int] | None:
 
 
 def read_class_file(source: Path) -> list[ClassEntry]:
-    """The entries of classes.txt, .json or .csv, void among them. DataError for what cannot be or
-    stands twice.
+    """The entries of a classes file, void among them. DataError for what cannot be or stands twice.
+
+    What it is called says how it is written, or else its ending.
     """
+    parse = CLASS_FILES.get(source.name.lower()) or _PARSERS[source.suffix.lower()]
+    text = read_text(source)
     try:
-        # utf-8-sig: Windows editors and spreadsheets put a mark before the first name.
-        text = source.read_text(encoding="utf-8-sig")
-        entries = _PARSERS[source.suffix](text)
+        entries = parse(text)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError.of_file(
             source,
@@ -153,7 +216,7 @@ def read_class_file(source: Path) -> list[ClassEntry]:
             "is empty; write one class name a line, or remove the file to have them numbered",
         )
     for entry in entries:
-        if not 0 <= entry.raw <= VOID or not _is_colour(entry.colour):
+        if not _is_id(entry) or not _is_colour(entry.colour):
             raise DataError.of_file(
                 source,
                 f"'{entry.name}' has id {entry.raw}, colour {entry.colour}; allowed: 0 to 255",
@@ -162,6 +225,11 @@ def read_class_file(source: Path) -> list[ClassEntry]:
     _check_unique(source, [str(entry.raw) for entry in entries])
     _check_unique(source, [str(entry.colour) for entry in entries if entry.colour])
     return entries
+
+
+def _is_id(entry: ClassEntry) -> bool:
+    is_void = entry.name.lower() in VOID_NAMES
+    return 0 <= entry.raw <= VOID or (is_void and entry.raw in VOID_IDS)
 
 
 def _check_unique(source: Path, column: list[str]) -> None:
@@ -178,62 +246,4 @@ def _is_colour(colour: Colour | None) -> bool:
     return colour is None or (len(colour) == 3 and all(0 <= channel <= 255 for channel in colour))
 
 
-def _parse_txt(text: str) -> list[ClassEntry]:
-    names = [line.strip() for line in text.splitlines() if line.strip()]
-    return [ClassEntry(raw, name) for raw, name in enumerate(names)]
-
-
-def _parse_json(text: str) -> list[ClassEntry]:
-    content = json.loads(text)
-    if isinstance(content, dict):
-        return _parse_mapping(content)
-    return [_parse_item(position, item) for position, item in enumerate(content)]
-
-
-def _parse_mapping(content: dict[str, Any]) -> list[ClassEntry]:
-    """Names by id, or ids by name: tools write either."""
-    rows = []
-    for key, value in content.items():
-        if str(key).isdigit():
-            rows.append((int(key), str(value)))
-        else:
-            rows.append((int(value), str(key)))
-    return [ClassEntry(raw, name) for raw, name in sorted(rows)]
-
-
-def _parse_item(position: int, item: Any) -> ClassEntry:
-    if isinstance(item, str):
-        return ClassEntry(position, item)
-    channels = item.get("color", item.get("colour"))
-    colour = _colour(channels) if channels else None
-    return ClassEntry(int(item.get("id", position)), str(item["name"]), colour)
-
-
-def _parse_csv(text: str) -> list[ClassEntry]:
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
-    rows = [row for row in rows if any(row)]
-    if rows and _is_header(rows[0]):
-        rows = rows[1:]
-    entries = []
-    for position, row in enumerate(rows):
-        # An id goes before the name; a name of digits alone is one only where no column is left.
-        has_id = len(row) in (2, 5) and row[0].isdigit()
-        raw = int(row[0]) if has_id else position
-        name, *channels = row[1:] if has_id else row
-        colour = _colour(channels) if channels else None
-        entries.append(ClassEntry(raw, name, colour))
-    return entries
-
-
-def _is_header(row: list[str]) -> bool:
-    # A class may be called "class": its row has numbers.
-    has_numbers = any(cell.isdigit() for cell in row)
-    return row[0].lower() in ("name", "class", "id") and not has_numbers
-
-
-def _colour(channels: Iterable[object]) -> Colour:
-    red, green, blue = (int(str(channel)) for channel in channels)
-    return red, green, blue
-
-
-_PARSERS = {".txt": _parse_txt, ".json": _parse_json, ".csv": _parse_csv}
+_PARSERS = {".txt": parse_lines, ".json": parse_json, ".csv": parse_csv}

@@ -4,9 +4,10 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
@@ -77,23 +78,22 @@ def convert(
     folder: str | Path,
     *,
     to: str,
-    format: str = "auto",
-    skip_unpaired: bool = False,
     progress: Progress | None = None,
+    **reading: Any,
 ) -> Converted:
     """Write the data set `source` to the new folder `folder` in the format `to`, all of it or
     nothing.
 
     Splits stay as they are. Images whose labels cannot be read, or have another size, are left out
-    and named. Raises ConfigError for a format that cannot be written, OutputError for a folder that
+    and named. `reading` are fields of DataOptions, such as skip_unpaired=True. Raises ConfigError
+    for an unknown one and for a format that cannot be written, OutputError for a folder that
     cannot be, and DataError for a source that cannot be opened or of which nothing is left.
     """
     if to not in WRITERS:
         raise _unwritable_error(to)
     progress = progress or Progress()
-    dataset = open_dataset(
-        source, DataOptions(format=format, skip_unpaired=skip_unpaired, hold_out=False)
-    )
+    options = DataOptions.of(reading)
+    dataset = open_dataset(source, replace(options, hold_out=False))
     for note in dataset.notes:
         progress.log(note)
     return write_dataset(dataset, Path(folder), to=to, progress=progress)

@@ -2,14 +2,14 @@
 refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.find_encoding import find_encoding
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
+from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import (
     MaskEncoding,
     drawn_encoding,
@@ -24,9 +24,24 @@ from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
+from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.io.images import Array
 
 ReadLabels = Callable[[Path], Array]
+
+# Issues that a training says as well.
+_NOTED = frozenset(
+    {
+        "beside-unused",
+        "class-doubtful",
+        "classes-contradict",
+        "classes-malformed",
+        "data-beneath",
+        "masks-other-format",
+        "names-in-part",
+        "subfolder-ignored",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -84,29 +99,21 @@ def encoding_of(format: str, classes: Classes, read_labels: ReadLabels) -> MaskE
     return drawn_encoding(classes, kind=kind, evidence=evidence)
 
 
-def index_of_dataset(dataset: DataSet) -> Index:
-    """The index of a format whose reader makes a data set at once."""
-    issues = tuple(note.issue for note in dataset.notes if isinstance(note, IssueNote))
-    return Index(
-        dataset.format,
-        dataset.root,
-        dataset.splits,
-        issues,
-        dataset.notes,
-        dataset.classes,
-        dataset.read_labels,
-        encoding_of(dataset.format, dataset.classes, dataset.read_labels),
-        sources=dataset.sources,
-    )
-
-
 def open_index(index: Index, options: DataOptions) -> DataSet:
     """The data set of an index, with a val split held out where there is none.
 
     Raises DataError for the first issue that training refuses, and for masks of a plain folder
     that show no way to read them or hold values that no class explains.
     """
-    raise_first(index.issues)
+    try:
+        raise_first(index.issues)
+    except DataError as error:
+        # Of files that do not fit together, one message shows a part; formats of annotations say
+        # themselves what else is wrong.
+        if not index.folders or "`pixelwise check" in str(error):
+            raise
+        advice = f"`pixelwise check {index.root}` lists all that is wrong"
+        raise DataError(f"{error}; {advice}", reason=error.reason) from None
     notes = index.notes
     classes = index.classes
     read_labels = index.read_labels
@@ -116,7 +123,8 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
         encoding, mask_notes = _find_encoding(index)
         classes = encoding.classes
         read_labels = encoding.reader()
-        notes += (*mask_notes, *_describe_class_files(index))
+        notes += mask_notes
+    notes += tuple(_describe_issues(index))
     splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
     tolerated = tuple(issue for issue in index.issues if not issue.refusal)
     return DataSet(
@@ -131,10 +139,18 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     )
 
 
-def _describe_class_files(index: Index) -> list[str]:
-    """Classes files that are not used, for the user to check: training goes on without them."""
-    types = ("classes-malformed", "classes-contradict")
-    return [f"{issue.file}: {issue.text}" for issue in index.issues if issue.type in types]
+def _describe_issues(index: Index) -> Iterator[str]:
+    """What the user of a training should know of, though it goes on: what is not used, and what
+    was guessed.
+    """
+    ignored: list[Path] = []
+    for issue in index.issues:
+        if issue.type == "file-ignored" and issue.file:
+            ignored.append(issue.file)
+        elif issue.type in _NOTED:
+            yield f"{issue.file}: {issue.text}" if issue.file else issue.text
+    if ignored:
+        yield describe_left_aside(ignored)
 
 
 def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:

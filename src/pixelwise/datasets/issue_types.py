@@ -68,6 +68,22 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Move them up beside the others, or away.",
         repaired=True,
     ),
+    "beside-unused": _note(
+        "Files and folders beside that are not read",
+        "Nothing need be done, unless they hold the masks or the names of the classes.",
+        repaired=True,
+    ),
+    "masks-doubtful": _error(
+        "Several folders that may hold the masks",
+        "Choose with --masks FOLDER, or move the others away.",
+    ),
+    "masks-other-format": _warning(
+        "Masks in files that are no pictures", "Save them as PNG.", repaired=True
+    ),
+    "names-in-part": _note(
+        "Names that agree in part", "See in a few pairs whether they belong together."
+    ),
+    "data-beneath": _note("The data lies in a folder beneath", repaired=True),
     "layouts-mixed": _warning(
         "More than one layout in one folder",
         "Keep one; or choose with --format when training.",
@@ -77,6 +93,10 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "One mask file a class",
         "They are read as they are; --fix puts the layers together.",
         repaired=True,
+    ),
+    "layers-doubtful": _error(
+        "Masks of one image that may be classes or parts",
+        "Call them x_CLASS.png, or x_1.png and x_2.png for parts of one class.",
     ),
     "layers-overlap": _warning(
         "Layers of classes that overlap",
@@ -96,8 +116,24 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Which covers which is in docs/formats.md.",
         repaired=True,
     ),
+    "annotations-twice": _error(
+        "Images that annotations name twice", "Keep one of them; --fix keeps the first."
+    ),
+    "annotations-unread": _note(
+        "Annotation files that are not read",
+        "Nothing need be done where the others are meant.",
+        repaired=True,
+    ),
+    "annotation-without-image": _error(
+        "Annotations of an image that is not listed",
+        "List the image, or remove them; --fix leaves them out.",
+    ),
+    "annotation-without-size": _note(
+        "Images without height and width in the annotations", repaired=True
+    ),
+    "category-group": _note("A category that only groups the others", repaired=True),
     "split-twice": _error(
-        "Two folders are the same split", "Keep one name of it (train, val, test)."
+        "Two folders or files are the same split", "Keep one name of it (train, val, test)."
     ),
     "split-without-masks": _note(
         "A split without masks", "It is left out; add masks to use it.", repaired=True
@@ -114,6 +150,9 @@ ISSUE_TYPES: dict[str, IssueType] = {
     "classes-misfit": _error(
         "A classes file that does not fit the masks", "Correct the file or the masks."
     ),
+    "class-doubtful": _note(
+        "Classes whose name may mean void", "Call the class void to leave its pixels out."
+    ),
     "image-without-mask": _error(
         "Images without mask", "Add the mask, or leave it out with --skip-unpaired."
     ),
@@ -125,6 +164,63 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "mask-name-twice": _error(
         "Two masks for one image", "Remove or rename one; --fix keeps the first."
+    ),
+    "annotation-malformed": _error(
+        "Annotations that cannot be read", "Correct the place named, or export the file again."
+    ),
+    "class-unlisted": _error(
+        "Shapes of a class that is not listed",
+        "Add the class to the list, or rename the shapes.",
+    ),
+    "classes-alike": _warning(
+        "Class names that differ only in case",
+        "They are two classes: rename the shapes if one is meant.",
+    ),
+    "names-malformed": _error("Class names that cannot be read", "Correct them there."),
+    "classes-count": _warning(
+        "A number of classes that is not that of the names",
+        "Correct it: the names count.",
+        repaired=True,
+    ),
+    "box-left-out": _warning(
+        "Boxes among outlines",
+        "They are left out, so their pixels are background: draw outlines of these objects.",
+        repaired=True,
+    ),
+    "boxes-alone": _warning(
+        "All shapes are boxes", "They are drawn as areas: is this a data set for detection?"
+    ),
+    "shape-left-out": _warning(
+        "Shapes without a label", "They are left out: label them.", repaired=True
+    ),
+    "shape-with-labels": _warning(
+        "Shapes with several labels", "The first is used: choose one label.", repaired=True
+    ),
+    "image-path-differs": _warning(
+        "Annotations that name another image than the one beside them",
+        "The image beside them is used: check that it is theirs.",
+        repaired=True,
+    ),
+    "image-unlabelled": _note(
+        "Images without a label file",
+        "They count as background: remove those that nobody has labelled.",
+        repaired=True,
+    ),
+    "image-unannotated": _note(
+        "Images that nobody has annotated", "They are left out.", repaired=True
+    ),
+    "image-annotated-twice": _warning(
+        "Images with several annotations",
+        "The latest is used: mark the right one as ground truth.",
+        repaired=True,
+    ),
+    "image-by-name": _note(
+        "Images found by their name alone",
+        "Their folder is not here: check that these are the images meant.",
+        repaired=True,
+    ),
+    "split-missing": _note(
+        "A split that is listed and not here", "Add its folder, or take it out of the list."
     ),
     "list-entry-missing": _error(
         "Listed images of which a file is missing", "Add the files or shorten the list."
@@ -142,17 +238,35 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Files named for another format than they have", "Rename them.", repaired=True
     ),
     "image-frames": _warning(
-        "Images of several frames or pages", "Only the first is used.", repaired=True
+        "Images of several frames or pages",
+        "Only the first is read: split the file where the others are meant.",
+        repaired=True,
     ),
     "image-transparent": _warning(
-        "Images with transparent parts", "Transparency is dropped: check the colours beneath."
+        "Images with transparent parts",
+        "They are put on white; --fix writes them so.",
+        repaired=True,
+    ),
+    "image-bands": _warning(
+        "Images of more bands than red, green and blue",
+        "The others are not read: leave them out, or choose three bands.",
     ),
     "image-cmyk": _warning(
-        "Images in CMYK",
+        "Images in CMYK without a profile",
         "Colours change when they are turned into RGB; --fix does it.",
         repaired=True,
     ),
-    "image-deep": _note("16-bit images", "The upper 8 bits are used."),
+    "image-profile": _note(
+        "Images in other colours than sRGB",
+        "They are converted; damaged profiles are ignored.",
+    ),
+    "image-deep": _note(
+        "Images of more than 8 bits that use a part of them",
+        "They are brought to 8 bits by the depth that holds their values.",
+    ),
+    "image-end": _note(
+        "JPEG files without their last two bytes", "They are read; copy them again."
+    ),
     "image-grey": _note("Grey images stored as RGB", "If colour matters, get the originals."),
     "image-blank": _warning("Images of one colour", "Remove them, unless they are meant."),
     "image-tiny": _warning("Very small images", "Check that these are no thumbnails."),

@@ -1,11 +1,24 @@
 """One place where something is wrong with a data set, found by a reader or by a check."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.datasets.issue_types import Severity
+from pixelwise.datasets.issue_types import ISSUE_TYPES, Severity
 from pixelwise.errors import DataError
+
+# Names that a line lists: enough to see what they have in common.
+_MAX_NAMES = 5
+# What training refuses unless an option leaves it out.
+_SKIPPABLE = frozenset(
+    {
+        "annotation-malformed",
+        "class-unlisted",
+        "image-without-mask",
+        "mask-without-image",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +47,48 @@ class Issue:
         object.__setattr__(self, "text", printable(self.text))
 
 
-class IssueNote(str):
-    """A line for the user that is an issue as well."""
-
-    issue: Issue
-
-    @classmethod
-    def of(
-        cls,
-        text: str,
-        type: str,
-        file: Path,
-    ) -> "IssueNote":
-        """The note `text` on what was left out of `file`."""
-        note = cls(text)
-        note.issue = Issue(type, file, text)
-        return note
-
-
 def raise_first(issues: Iterable[Issue]) -> None:
-    """Raise DataError for the first issue that training refuses, if any."""
+    """Raise DataError for the first issue that training refuses, if any, with how many more there
+    are.
+    """
+    # Issues of one cause share a message: the files of a folder that lack a mask, for instance.
+    refusals = list(dict.fromkeys(issue.refusal for issue in issues if issue.refusal))
+    if not refusals:
+        return
+    text = refusals[0]
+    if len(refusals) > 1:
+        text += f" (and {len(refusals) - 1} more; `pixelwise check` lists them all)"
+    raise DataError(text)
+
+
+def describe_tolerated(issues: Iterable[Issue]) -> list[str]:
+    """A line for each type of the issues with which training goes on: what, how many, where, and
+    what becomes of it.
+    """
+    groups: dict[str, list[Issue]] = defaultdict(list)
     for issue in issues:
-        if issue.refusal:
-            raise DataError(issue.refusal)
+        if not issue.refusal:
+            groups[issue.type].append(issue)
+    return [_describe_group(type, group) for type, group in groups.items()]
+
+
+def _describe_group(type: str, issues: list[Issue]) -> str:
+    title = ISSUE_TYPES[type].title
+    advice = ISSUE_TYPES[type].fix
+    names = list(dict.fromkeys(issue.file.name for issue in issues if issue.file))
+    places = ", ".join(names[:_MAX_NAMES])
+    if len(names) > _MAX_NAMES:
+        places += f" and {len(names) - _MAX_NAMES} more"
+    count = sum(issue.count for issue in issues)
+    if type == "list-entry-missing":
+        return f"left out: {'; '.join(issue.text for issue in issues)}"
+    if type in _SKIPPABLE:
+        return f"left out: {title[0].lower()}{title[1:]} ({count}): {places}"
+    if len(issues) == 1:
+        places = f"{places}: {issues[0].text}" if places else issues[0].text
+    else:
+        title += f" ({count})"
+    return f"{title}: {places}. {advice}"
 
 
 def printable_path(path: Path, root: Path | None = None) -> str:

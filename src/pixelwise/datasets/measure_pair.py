@@ -27,14 +27,12 @@ from pixelwise.datasets.pair_stats import (
 from pixelwise.datasets.perceptual_hash import hash_appearance, hash_content
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
-from pixelwise.io.images import Array, apply_orientation, check_readable, open_image
+from pixelwise.io.images import Array, read_picture
 
 # Values of a mask that are stored, the most frequent: a photograph in the place of a mask has
 # thousands, and would cost as much memory as its pixels.
 MAX_VALUES = 256
 
-# Formats whose files may hold several pictures; of the others, opening a file twice is spared.
-_MULTI_FRAME = frozenset({"GIF", "TIFF", "WEBP"})
 _ORIENTATION_TAG = 0x0112
 # Of a picture's height and width, how much counts as its rim: a twelfth on each side.
 _RIM_PART = 12
@@ -159,7 +157,6 @@ def _file_stats(
     image: Image.Image,
     size: tuple[int, ...],
     *,
-    frames: int = 1,
     content: bytes = b"",
 ) -> FileStats:
     return FileStats(
@@ -168,48 +165,42 @@ def _file_stats(
         orientation=int(image.getexif().get(_ORIENTATION_TAG, 1) or 1),
         mode=image.mode,
         format=image.format or "",
-        frames=frames,
         content=content,
     )
 
 
 def _measure_image(path: Path, *, full: bool) -> tuple[ImageStats, NDArray[np.float32] | None]:
-    """The statistics of an image and, if `full`, the strength of its edges."""
-    image = open_image(path)
-    check_readable(image, path)
-    upright = apply_orientation(image)
+    """The statistics of an image as networks see it and, if `full`, the strength of its edges."""
+    picture = read_picture(path)
+    image = picture.image
+    file = FileStats(
+        size=(image.height, image.width),
+        stored=picture.stored,
+        orientation=picture.orientation,
+        mode=picture.mode,
+        format=picture.format,
+        frames=picture.frames,
+    )
     if not full:
-        file = _file_stats(image, (upright.height, upright.width))
-        return ImageStats(file), None
-    if upright.mode.startswith("I;16"):
-        # Pillow's own conversion of 16 bits cuts at 255 instead of scaling.
-        upper = np.asarray(upright) >> 8
-        upright = Image.fromarray(upper.astype(np.uint8))
-    frames = _count_frames(path) if image.format in _MULTI_FRAME else 1
-    grey = upright.convert("L")
-    return _image_stats(image, upright, grey, frames), edge_strength(grey)
+        return ImageStats(file, notes=picture.notes), None
+    grey = image.convert("L")
+    return _image_stats(ImageStats(file, notes=picture.notes), image, grey), edge_strength(grey)
 
 
-def _image_stats(
-    image: Image.Image,
-    upright: Image.Image,
-    grey: Image.Image,
-    frames: int,
-) -> ImageStats:
-    coloured = upright.mode not in ("1", "L", "LA", "La")
-    pixels: Array = np.asarray(upright.convert("RGB" if coloured else "L"))
-    file = _file_stats(image, pixels.shape, frames=frames, content=hash_content(pixels))
+def _image_stats(stats: ImageStats, image: Image.Image, grey: Image.Image) -> ImageStats:
+    coloured = image.mode == "RGB"
+    pixels: Array = np.asarray(image)
     sample = _sample(pixels)
     tones = np.unique(pack(sample) if coloured else sample)
     low, high = grey.getextrema()
     print_, thumb = hash_appearance(grey)
-    return ImageStats(
-        file,
+    return replace(
+        stats,
+        file=replace(stats.file, content=hash_content(pixels)),
         low=int(low),  # type: ignore[arg-type]
         high=int(high),  # type: ignore[arg-type]
         # The sample first: nearly every photograph in colours is known by it.
         grey=coloured and _is_grey(sample) and _is_grey(pixels),
-        transparent=_is_transparent(upright),
         tones=len(tones),
         print=print_,
         thumb=thumb,
@@ -222,18 +213,6 @@ def _sample(pixels: Array) -> Array:
     row_step = max(1, height // _TONE_SAMPLE)
     column_step = max(1, width // _TONE_SAMPLE)
     return pixels[::row_step, ::column_step]
-
-
-def _is_transparent(image: Image.Image) -> bool:
-    if "A" not in image.getbands():
-        return False
-    alpha = np.asarray(image.getchannel("A"))
-    return int(alpha.min()) < 255
-
-
-def _count_frames(path: Path) -> int:
-    with Image.open(path) as image:
-        return getattr(image, "n_frames", 1)
 
 
 def _is_grey(pixels: Array) -> bool:

@@ -10,13 +10,18 @@ from pixelwise.datasets.annotations import (
     coco,
     cvat,
     labelme,
+    labelstudio,
     mask_per_class,
     supervisely,
     yolo,
 )
-from pixelwise.datasets.index import Index, index_of_dataset, open_index
-from pixelwise.datasets.readers import camvid, folder, matte, voc
-from pixelwise.datasets.types import DataOptions, DataSet
+from pixelwise.datasets.annotations.coco_files import describe_results
+from pixelwise.datasets.beside import find_unused
+from pixelwise.datasets.index import Index, open_index
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
+from pixelwise.datasets.readers import camvid, folder, lists, matte, nnunet, voc
+from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError, unknown_choice_error
 
 _MODULES = {
@@ -29,29 +34,26 @@ _MODULES = {
     "cityscapes": cityscapes,
     "ade20k": ade20k,
     "labelme": labelme,
+    "labelstudio": labelstudio,
     "yolo": yolo,
+    "nnunet": nnunet,
     "layers": mask_per_class,
+    "lists": lists,
     "folder": folder,
 }
-DATASETS: dict[str, Callable[[Path, DataOptions], DataSet]] = {
-    **{name: module.read for name, module in _MODULES.items()},
-    "cityscapes-all": cityscapes.read_all,
-}
-"""Readers by format; `auto` tries those that can be told apart in this order."""
-
 MATCHES = {name: module.matches for name, module in _MODULES.items()}
 """Whether a folder is laid out in a format, by format."""
 LAYOUTS = {name: module.LAYOUT for name, module in _MODULES.items()}
 """What a format needs, by format."""
 INDEXES: dict[str, Callable[[Path, DataOptions], Index]] = {
-    "voc": voc.index,
-    "camvid": camvid.index,
-    "matte": matte.index,
-    "layers": mask_per_class.index,
-    "folder": folder.index,
+    **{name: module.index for name, module in _MODULES.items()},
+    "cityscapes-all": cityscapes.index_all,
 }
-"""Readers that list pairs and issues without refusing any, by format."""
+"""Readers by format: they list pairs and issues without refusing any; `auto` tries those that can
+be told apart in this order.
+"""
 _DEFAULTS = DataOptions()
+_WITH_MASK_FOLDER = ("folder", "layers", "lists")
 
 
 def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
@@ -66,10 +68,7 @@ def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
     _check_format(options)
     try:
         _check_folder(path)
-        format = _format(path, options)
-        if format in INDEXES:
-            return open_index(INDEXES[format](path, options), options)
-        return DATASETS[format](path, options)
+        return open_index(read_index(path, options), options)
     except OSError as error:
         place = error.filename or path
         raise DataError(
@@ -83,12 +82,13 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     Raises DataError only where there is no data set, or annotations that cannot be read.
     """
     _check_format(options)
-    format = _format(root, options)
-    if format in INDEXES:
-        return INDEXES[format](root, options)
-    # These readers make a data set at once: what they would refuse becomes an issue only so.
-    lenient = replace(options, skip_unpaired=True, hold_out=False)
-    return index_of_dataset(DATASETS[format](root, lenient))
+    base, format = _find(root, options)
+    index = INDEXES[format](base, options)
+    unused = list(find_unused(index))
+    if base != root:
+        text = f"the data is that of {base.name}/, the one folder here that is laid out as a set"
+        unused.insert(0, Issue("data-beneath", root, text))
+    return replace(index, issues=(*index.issues, *unused))
 
 
 def matching_formats(root: Path) -> list[str]:
@@ -97,20 +97,36 @@ def matching_formats(root: Path) -> list[str]:
 
 
 def _check_format(options: DataOptions) -> None:
-    if options.format not in ("auto", *DATASETS):
-        raise unknown_choice_error("format", options.format, ("auto", *DATASETS))
+    if options.format not in ("auto", *INDEXES):
+        raise unknown_choice_error("format", options.format, ("auto", *INDEXES))
 
 
-def _format(root: Path, options: DataOptions) -> str:
+def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
+    """The folder of the data set, `root` or the one in it that is laid out as one, and its
+    format.
+    """
+    if options.mask_folder and options.format not in ("auto", *_WITH_MASK_FOLDER):
+        raise DataError(
+            f"--masks goes with the formats {', '.join(_WITH_MASK_FOLDER)}; {options.format} knows "
+            "its folder of masks"
+        )
     if options.format != "auto":
-        return options.format
-    for name, matches in MATCHES.items():
-        if _safely(matches, root):
-            return name
-    needs = "; ".join(f"{name}: {layout}" for name, layout in LAYOUTS.items())
-    raise DataError(
-        f"{root}: no known layout of images and masks here; what each format needs: {needs}"
-    )
+        return root, options.format
+    if options.mask_folder:
+        return root, "folder"
+    formats = matching_formats(root)
+    if formats:
+        return root, formats[0]
+    beneath = {folder: matching_formats(folder) for folder in list_candidates(root)}
+    candidates = [folder for folder, formats in beneath.items() if formats]
+    if len(candidates) == 1:
+        return candidates[0], beneath[candidates[0]][0]
+    if candidates:
+        raise DataError(
+            f"{root}: holds {len(candidates)} data sets, "
+            f"{first(folder.name for folder in candidates)}; give the folder of one"
+        )
+    raise DataError(describe_results(root) or describe_nearest(root))
 
 
 def _safely(matches: Callable[[Path], bool], root: Path) -> bool:

@@ -1,8 +1,10 @@
 """How a data set is read; importing this imports neither NumPy nor PyTorch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
-from pixelwise.config_fields import option
+from pixelwise.config_fields import check_names, option
 from pixelwise.errors import ConfigError
 
 FORMATS = (
@@ -17,10 +19,16 @@ FORMATS = (
     "cityscapes-all",
     "ade20k",
     "labelme",
+    "labelstudio",
     "yolo",
+    "nnunet",
     "layers",
+    "lists",
     "folder",
 )
+
+WRITABLE = ("folder", "voc", "coco", "labelme", "cvat", "yolo", "supervisely")
+"""Formats that `convert` writes."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,11 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, yolo, layers or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, yolo, nnunet, layers, lists or folder.
     """
+
+    mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")
+    """Name of the folder of masks beside that of images, where several may be it."""
 
     seed: int = option(0, own=True)
     """Random seed of the held-out splits."""
@@ -49,6 +60,12 @@ class DataOptions:
 
     hold_out: bool = option(True)
     """Hold out missing splits; False leaves the splits as they are on disk."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Options by name. Raises ConfigError for a name that is no field, with the nearest one."""
+        check_names(values, cls)
+        return cls(**values)
 
     def __post_init__(self) -> None:
         if not 0 < self.val_fraction < 0.5:

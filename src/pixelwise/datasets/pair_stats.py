@@ -16,6 +16,7 @@ from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_reader import Values
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingNotes
 
 Size = tuple[int, int]
 """(height, width)."""
@@ -44,19 +45,19 @@ class FileStats:
 @dataclass(frozen=True, slots=True)
 class ImageStats:
     """An image: `low`, `high` are its least and greatest grey, `grey` says that R = G = B in a
-    picture of colours, `tones` counts the colours of a sample. Only `file` is measured unless
-    `full`.
+    picture of colours, `tones` counts the colours of a sample; all as networks see it, and `notes`
+    say what reading did to it. Only `file` and `notes` are measured unless `full`.
     """
 
     file: FileStats
     low: int = 0
     high: int = 0
     grey: bool = False
-    transparent: bool = False
     tones: int = 0
     print: int = 0
     thumb: bytes = b""
     full: bool = False
+    notes: ReadingNotes = ()
 
 
 @dataclass(frozen=True, slots=True)

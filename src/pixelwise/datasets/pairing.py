@@ -1,18 +1,17 @@
 """Images and masks brought together by their names; what is left over becomes issues."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
-from pixelwise.datasets.types import DataOptions, Pair, first, images_in
-
-# Endings of the masks of annotation tools and public sets: labelIds is of Cityscapes, _L of CamVid.
-_MASK_NAME = re.compile(
-    r"(.+?)[_-](?:masks?|labels?|labelids|labeltrainids|gt|seg|segmentation|annotation|matte|l)",
-    re.IGNORECASE,
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_names import NameMatch, match_names
+from pixelwise.datasets.name_hints import (
+    NAME_RULE,
+    describe_name_difference,
+    describe_other_formats,
 )
+from pixelwise.datasets.types import DataOptions, Pair, first, images_in
 
 
 @dataclass(frozen=True)
@@ -31,36 +30,49 @@ def pair_files(
     *,
     where: Path,
     masks_in: Path | None = None,
+    image_stem: Callable[[str], str] = str,
 ) -> Pairing:
     """Pair the files of the folder `where` with masks of `masks_in` (the same folder by default).
 
-    A mask is called as its image, or so with an ending such as `_mask`, `_label`, `_labelIds`,
-    `_gt` or `_matte`. Training refuses two images or two masks of one name, a folder in which
-    nothing pairs and, unless `skip_unpaired`, images without mask and masks without image.
+    A mask is called as its image, with a word such as `mask`, `label` or `gt` behind or before it
+    where need be; see `match_names`; `image_stem` takes from an image's name what its mask
+    does not have. Training refuses two images or two masks of one name, a folder
+    in which nothing pairs and, unless `skip_unpaired`, images without mask and masks without image.
     """
-    by_image, image_issues = _by_name(((path.stem, path) for path in images), "image")
-    named_masks = ((image_name(path.stem, by_image), path) for path in masks)
+    masks_in = masks_in or where
+    mask_files = list(masks)
+    named_images = ((image_stem(path.stem), path) for path in images)
+    by_image, image_issues = _by_name(named_images, "image")
+    match = match_names(by_image, [path.stem for path in mask_files])
+    companions = frozenset(match.companions)
+    named_masks = (
+        (match.images.get(path.stem, path.stem), path)
+        for path in mask_files
+        if path.stem not in companions
+    )
     by_mask, mask_issues = _by_name(named_masks, "mask")
     without_mask = [path for name, path in by_image.items() if name not in by_mask]
     without_image = [path for name, path in by_mask.items() if name not in by_image]
     names = sorted(name for name in by_image if name in by_mask)
     pairs = tuple(Pair(name, by_image[name], by_mask[name]) for name in names)
     unpaired = describe_unpaired(without_mask, without_image)
-    refusal = _refusal(
-        where,
-        len(by_image),
-        len(by_mask),
-        unpaired,
-        options,
-    )
-    if not refusal and not pairs:
-        refusal = f"{where}: {unpaired}; a mask must be called as its image: a.jpg and a.png"
+    other_formats = describe_other_formats(masks_in, without_mask)
+    hint = other_formats or describe_name_difference(without_mask, without_image)
+    counts = f"{len(by_image)} images and {len(by_mask)} masks"
+    refusal = _refusal(where, unpaired, counts, hint, options, nothing_pairs=not pairs)
+    if not by_image:
+        refusal = (
+            f"{where}: no images here; put them in as .jpg or .png and their masks beside them"
+        )
     issues = [
         *image_issues,
         *mask_issues,
-        *_list_without_mask(without_mask, masks_in or where, refusal),
+        *_list_without_mask(without_mask, masks_in, refusal),
         *_list_without_image(without_image, where, refusal),
+        *_list_companions(mask_files, match, masks_in),
     ]
+    if other_formats:
+        issues.append(Issue("masks-other-format", masks_in, other_formats))
     if not pairs:
         issues.append(Issue("split-empty", where, "no image has a mask here", refusal=refusal))
     notes = (f"left out in {where.name}: {unpaired}",) if unpaired else ()
@@ -69,20 +81,38 @@ def pair_files(
 
 def _refusal(
     where: Path,
-    images: int,
-    masks: int,
     unpaired: str,
+    counts: str,
+    hint: str,
     options: DataOptions,
+    *,
+    nothing_pairs: bool,
 ) -> str:
     """Why training refuses the folder; empty where it goes on."""
-    if not images:
-        return f"{where}: no images here; put them in as .jpg or .png and their masks beside them"
+    if nothing_pairs:
+        return f"{where}: {unpaired}; {hint or NAME_RULE}"
     if unpaired and not options.skip_unpaired:
+        advice = f"{hint}; " if hint else ""
         return (
-            f"{where}: {unpaired} (of {images} images and {masks} masks); "
+            f"{where}: {unpaired} (of {counts}); {advice}"
             "add or rename them, or leave them out with --skip-unpaired"
         )
     return ""
+
+
+def _list_companions(
+    masks: Sequence[Path],
+    match: NameMatch,
+    masks_in: Path,
+) -> Iterator[Issue]:
+    """What was not taken for a mask, and names that were compared in part."""
+    if match.affixes:
+        yield Issue("names-in-part", masks_in, match.affixes, count=len(match.images))
+    if match.companions:
+        by_stem = {path.stem: path.name for path in masks}
+        example = by_stem[match.companions[0]]
+        text = f"{len(match.companions)} pictures such as {example} are not read as masks"
+        yield Issue("beside-unused", masks_in, text, count=len(match.companions))
 
 
 def pair_folders(images: Path, masks: Path, options: DataOptions) -> Pairing:
@@ -107,31 +137,6 @@ def list_readable(folder: Path) -> tuple[list[Path], list[Issue]]:
         reason = error.strerror or str(error)
         refusal = f"{folder}: {reason}; make the folder readable and try again"
         return [], [Issue("folder-unreadable", folder, reason, refusal=refusal)]
-
-
-def pair_up(
-    images: Iterable[Path],
-    masks: Iterable[Path],
-    options: DataOptions,
-    *,
-    where: Path,
-) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
-    """Pairs and notes as of `pair_files`. Raises DataError for what training refuses."""
-    pairing = pair_files(images, masks, options, where=where)
-    raise_first(pairing.issues)
-    notes = (IssueNote.of(note, "image-without-mask", where) for note in pairing.notes)
-    return pairing.pairs, tuple(notes)
-
-
-def image_name(stem: str, images: Mapping[str, object]) -> str:
-    """The name of the image that a mask called `stem` belongs to: its own, or that without `_mask`
-    and the like.
-    """
-    # The whole name first: an image may itself be called as a mask, such as cat_l.
-    if stem in images:
-        return stem
-    match = _MASK_NAME.fullmatch(stem)
-    return match[1] if match and match[1] in images else stem
 
 
 def describe_unpaired(without_mask: Sequence[Path], without_image: Sequence[Path]) -> str:

@@ -14,11 +14,12 @@ from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
 from pixelwise.datasets.scan_pairs import scan_pairs
-from pixelwise.datasets.types import DataSet, Pair
+from pixelwise.datasets.types import DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
+from pixelwise.io.reading_notes import ReadingNotes
 from pixelwise.progress import Progress
 
-# Files that an error names: a set may have thousands that are broken alike.
+# Reasons that an error names: a set may have thousands of broken files.
 _MAX_SHOWN = 5
 
 
@@ -38,6 +39,8 @@ class SplitStats:
     holding: tuple[int, ...]
     void: int
     sizes: tuple[Size, ...]
+    notes: tuple[ReadingNotes, ...] = ()
+    """How the images were read, each by itself."""
 
     @property
     def median_size(self) -> Size:
@@ -68,6 +71,7 @@ class _Tally:
 
     pairs: list[Pair] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
+    notes: list[ReadingNotes] = field(default_factory=list)
     broken: list[tuple[Path, str]] = field(default_factory=list)
     mislabelled: list[LabelError] = field(default_factory=list)
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
@@ -105,6 +109,7 @@ def scan_split(
         holding=tuple(tally.holding[:classes].tolist()),
         void=int(tally.counts[VOID]),
         sizes=tuple(tally.sizes),
+        notes=tuple(tally.notes),
     )
 
 
@@ -143,6 +148,7 @@ def _count(
         return
     tally.pairs.append(stats.pair)
     tally.sizes.append(image.size)
+    tally.notes.append(stats.image.notes)
     tally.counts += counts
     tally.holding[counts > 0] += counts[:VOID].sum()
 
@@ -201,9 +207,12 @@ def _check(
         raise LabelError(text)
     broken = tally.broken
     if broken and not skip_broken:
-        names = [f"{path}: {reason}" for path, reason in broken[:_MAX_SHOWN]]
-        if len(broken) > _MAX_SHOWN:
-            names.append(f"and {len(broken) - _MAX_SHOWN} more")
+        paths_by_reason = dict[str, list[str]]()
+        for path, reason in broken:
+            paths_by_reason.setdefault(reason, []).append(str(path))
+        names = [f"{first(paths)}: {reason}" for reason, paths in paths_by_reason.items()]
+        if len(names) > _MAX_SHOWN:
+            names[_MAX_SHOWN:] = [f"and {len(names) - _MAX_SHOWN} more reasons"]
         raise DataError(
             f"{len(broken)} of {total} pairs of {split} cannot be used: {'; '.join(names)}; "
             "repair or remove them, or leave them out with --skip-broken"

@@ -29,9 +29,10 @@ from pixelwise.datasets.types import Pair
 from pixelwise.errors import OutputError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.cache import cache_folder
+from pixelwise.io.reading_notes import decode_notes, encode_notes
 
 # Counts up when what is measured changes: records of before are then ignored.
-_VERSION = 1
+_VERSION = 2
 # Bounds what the caches of all sets take on disk together: 4 GiB.
 _MAX_BYTES = 128 * 1024 * 1024
 _MAX_FILES = 32
@@ -212,10 +213,10 @@ def _image_row(image: ImageStats | None) -> list[Any] | None:
         image.low,
         image.high,
         image.grey,
-        image.transparent,
         image.tones,
         image.print,
         image.full,
+        encode_notes(image.notes),
     ]
 
 
@@ -296,7 +297,7 @@ class _Parts:
 
 
 def _decode_image(row: list[Any], parts: _Parts) -> ImageStats:
-    low, high, grey, transparent, tones, print_, full = row[_FILE_COLUMNS:]
+    low, high, grey, tones, print_, full, notes = row[_FILE_COLUMNS:]
     thumb = parts.next_thumb() if full else b""
     file = _decode_file(row)
     return ImageStats(
@@ -304,11 +305,11 @@ def _decode_image(row: list[Any], parts: _Parts) -> ImageStats:
         low,
         high,
         grey,
-        transparent,
         tones,
         print_,
         thumb,
         full,
+        decode_notes(notes),
     )
 
 

@@ -1,6 +1,7 @@
 """Splits: which folders are one, and which images are held out where there is none."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,15 +15,25 @@ SPLITS = {
     "val": "val",
     "valid": "val",
     "validation": "val",
+    "dev": "val",
+    "eval": "val",
     "test": "test",
     "testing": "test",
 }
 """Folder names of a split, in lower case, and the name it gets here."""
 
+# Words beside that of the split, as in TrainDataset.
+_NEUTRAL = re.compile(r"[_\-. ]?(?:data)?set$|[_\-. ]?(?:data|split)$", re.IGNORECASE)
+
 SPLIT_ORDER = ("train", "val", "test")
 
 ENOUGH_FOR_TEST = 20
 """Images from which on a test split is held out as well as a val split."""
+
+
+def split_of(name: str) -> str:
+    """The split that a folder or list of that name holds; empty where it is none."""
+    return SPLITS.get(name.lower()) or SPLITS.get(_NEUTRAL.sub("", name).lower(), "")
 
 
 def hold_out(
@@ -143,8 +154,8 @@ def named_splits(folder: Path) -> tuple[list[tuple[str, Path]], list[Issue]]:
     issues = []
     used: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        split = SPLITS.get(path.name.lower())
-        if split is None or not path.is_dir():
+        split = split_of(path.name)
+        if not split or not path.is_dir():
             continue
         named.append((split, path))
         rival = used.setdefault(split, path)

@@ -49,11 +49,17 @@ class DataSet:
     issues: tuple[Issue, ...] = ()
 
     def pairs(self, split: str) -> tuple[Pair, ...]:
-        """The pairs of a split. Raises DataError naming the splits there are."""
+        """The pairs of a split. Raises DataError naming the splits there are, and the way to a val
+        split where there is but one image.
+        """
         if split not in self.splits:
-            raise DataError(
-                f"{self.root}: there is no split '{split}'; choose one of {', '.join(self.splits)}"
-            )
+            advice = f"choose one of {', '.join(self.splits)}"
+            if split == "val" and len(self.splits.get("train", ())) == 1:
+                advice += (
+                    "; to train, cut the only image and its mask into parts alike, as with "
+                    "`gdal_translate -srcwin LEFT TOP WIDTH HEIGHT IN OUT`"
+                )
+            raise DataError(f"{self.root}: there is no split '{split}'; {advice}")
         return self.splits[split]
 
     def scored(self, split: str | None = None) -> str:

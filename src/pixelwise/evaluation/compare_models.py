@@ -23,7 +23,8 @@ from pixelwise.evaluation.data_options import (
 from pixelwise.evaluation.score_file import read_scores
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array, read_rgb
+from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Figures
 from pixelwise.progress import Progress
@@ -75,6 +76,8 @@ def compare(
     dataset = drop_broken_pairs(dataset, split, options, progress)
     labeller = _SharedClassLabeller(predictors, names, dataset)
     scored = _count_pixels(labeller, split, progress)
+    if labeller.reading.line():
+        progress.log(labeller.reading.line())
     comparison = rank_models(names, scored, labeller.notes)
     if report is not None:
         _write_page(Path(report), comparison, labeller)
@@ -153,6 +156,7 @@ class _SharedClassLabeller:
         self.dataset = dataset
         self.classes = _shared_classes(predictors, names, dataset.classes)
         self.models = len(predictors)
+        self.reading = ReadingSummary()
         self.notes = [
             f"{name}: {note}"
             for predictor, name in zip(predictors, names, strict=True)
@@ -169,7 +173,9 @@ class _SharedClassLabeller:
         classes.
         """
         pair = self.dataset.pairs(split)[index]
-        rgb = read_rgb(pair.image)
+        picture = self._predictors[0].read(pair.image)
+        self.reading.add(picture.notes)
+        rgb = picture.rgb
         truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2])
         predictions = [
             table[predictor.predict(rgb).labels]

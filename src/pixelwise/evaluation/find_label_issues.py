@@ -28,6 +28,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline_region
 from pixelwise.models.checkpoint import model_path
 from pixelwise.progress import Progress
@@ -147,6 +148,7 @@ class _Search:
         self._predictor = predictor
         self._dataset = dataset
         self._top = top
+        self._reading = ReadingSummary()
         self._issues: list[ImageIssue] = []
         self._shown: list[tuple[float, int, Panels]] = []  # a heap, the least suspect first
 
@@ -158,11 +160,14 @@ class _Search:
             progress.log(note)
         for split, pair in progress.track(pairs, what="searching", total=len(pairs)):
             self._search_image(split, pair)
+        if self._reading.line():
+            progress.log(self._reading.line())
         return len(pairs)
 
     def _search_image(self, split: str, pair: Pair) -> None:
         """Add the issues of one image."""
         prediction = self._predictor.predict(pair.image, scores="probabilities")
+        self._reading.add(prediction.notes)
         match = self.class_match
         labels = match.truth(self._dataset.read_labels, pair, prediction.labels.shape)
         predicted = match.from_model[prediction.labels]

@@ -15,6 +15,7 @@ from pixelwise.evaluation.class_match import ClassMatch
 from pixelwise.inference.predictor import Result
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.bootstrap import PerImage
 from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
@@ -46,6 +47,7 @@ class MetricAccumulator:
     reliability: Reliability = field(default_factory=Reliability)
     temperature: float | None = None
     calibrated: Reliability = field(default_factory=Reliability)
+    reading: ReadingSummary = field(default_factory=ReadingSummary)
 
     @classmethod
     def create(cls, classes: int, temperature: float | None = None) -> "MetricAccumulator":
@@ -61,6 +63,7 @@ class MetricAccumulator:
         """Count one image: true and predicted ids (H, W) of the shared classes, and what the model
         predicted, with logits where there is a temperature.
         """
+        self.reading.add(prediction.notes)
         counts = self.confusion.update(torch.from_numpy(truth), torch.from_numpy(labels))
         self.images.add(counts)
         self.boundary.update(truth, labels)
@@ -77,6 +80,7 @@ class MetricAccumulator:
         """Count the images of `other` too, after those counted so far: the same figures as if they
         had been added here.
         """
+        self.reading.merge(other.reading)
         self.confusion.merge(other.confusion)
         self.images.merge(other.images)
         self.boundary.merge(other.boundary)

@@ -127,7 +127,11 @@ def score(
     executor = executor or LocalExecutor()
     measures = executor.measure(predictor, task, pairs, progress=progress)
     names = [pair.name for pair in pairs]
-    return summarize(measures, classes, split, names)
+    result = summarize(measures, classes, split, names)
+    reading = result.metrics.reading.line()
+    if reading:
+        progress.log(reading)
+    return result
 
 
 def log_class_match(

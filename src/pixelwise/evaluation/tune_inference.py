@@ -20,7 +20,7 @@ from pixelwise.evaluation.class_match import ClassMatch
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
 from pixelwise.evaluation.scoring import log_class_match
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array, read_rgb
+from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
 from pixelwise.progress import Progress
@@ -111,7 +111,7 @@ def _count_pixels(
     per_setting = [PerImage(size) for _ in settings]
     what = f"trying {len(settings)} settings on {split}"
     for pair in progress.track(pairs, what=what, total=len(pairs)):
-        rgb = read_rgb(pair.image)
+        rgb = model.read(pair.image).rgb
         if _logits_bytes(model, rgb) > MAX_LOGITS_BYTES:
             progress.log(
                 f"{pair.name}: left out, as its logits at all sizes do not fit "

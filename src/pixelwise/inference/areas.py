@@ -9,25 +9,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.classes import VOID
-from pixelwise.inference.regions import metres
+from pixelwise.inference.gdal import open_dataset
+from pixelwise.inference.pixel_areas import read_pixel_areas
 from pixelwise.io.atomic import atomic
-from pixelwise.optional import require_package
 
 COLUMNS = ("mask", "class", "pixels", "share", "square_metres")
-_ROWS = 512
+_ROWS = 128
 
 
 def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> None:
     """Write a CSV table with a line for each class that occurs in each of `masks`, PNG or TIFF
-    files of class ids.
+    files of class ids in the table's folder or beneath it.
 
-    share is that of all pixels, void ones too. square_metres is given where the mask has a
-    coordinate system in metres or feet, and is that of its projection. Rows of other masks that
-    still exist stay, in front. Bytes of a name that are no UTF-8 stand there as
-    escapes.
+    share is that of all pixels, void ones too. square_metres, on the ground, is given where the
+    mask lies on the earth (see PixelAreas). Rows of other masks that still exist stay, in front.
+    Bytes of a name that are no UTF-8 stand there as escapes. Raises ImageError for a mask that
+    cannot be read.
     """
-    masks = list(masks)
-    earlier_rows = _rows_of_others(path, {mask.name for mask in masks})
+    names_of_masks = {mask: mask.relative_to(path.parent).as_posix() for mask in masks}
+    earlier_rows = _rows_of_others(path, set(names_of_masks.values()))
     with (
         atomic(path) as temp_path,
         temp_path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
@@ -35,19 +35,19 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
         table = csv.writer(file)
         table.writerow(COLUMNS)
         table.writerows(earlier_rows)
-        for mask in masks:
-            table.writerows(_measure_mask(mask, names))
+        for mask, name in names_of_masks.items():
+            table.writerows((name, *row) for row in _measure_mask(mask, names))
 
 
 def _measure_mask(mask: Path, names: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
     """A row for each class that occurs."""
-    counts, pixel = _of_raster(mask) if mask.suffix == ".tif" else _of_image(mask)
+    counts, areas = _of_raster(mask) if mask.suffix == ".tif" else _of_image(mask)
     total = counts.sum()
     for label in np.flatnonzero(counts):
         count = counts[label]
         name = "void" if label == VOID else names[label]
-        area = "" if pixel is None else f"{count * pixel:.3f}"
-        yield mask.name, name, count, f"{count / total:.6f}", area
+        area = "" if areas is None else f"{areas[label]:.3f}"
+        yield name, count, f"{count / total:.6f}", area
 
 
 def remove_areas(path: Path) -> None:
@@ -61,8 +61,10 @@ def _rows_of_others(path: Path, names: set[str]) -> list[list[str]]:
     rows = _rows(path)
     if not rows:
         return []
-    files = {_escape(file.name) for file in path.parent.iterdir() if file.name not in names}
-    return [row for row in rows if row[0] in files]
+    own = {_escape(name) for name in names}
+    others = {row[0] for row in rows} - own
+    existing = {name for name in others if _exists(path.parent, name)}
+    return [row for row in rows if row[0] in existing]
 
 
 def _rows(path: Path) -> list[list[str]] | None:
@@ -81,6 +83,14 @@ def _escape(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
+def _exists(folder: Path, name: str) -> bool:
+    """Whether there is a file that the table calls so."""
+    if "\\" not in name:
+        return (folder / name).is_file()
+    place = (folder / name).parent
+    return place.is_dir() and any(_escape(file.name) == Path(name).name for file in place.iterdir())
+
+
 def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
     with Image.open(mask) as image:
         labels = np.asarray(image)
@@ -91,19 +101,23 @@ def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
         return counts, None
 
 
-def _of_raster(mask: Path) -> tuple[NDArray[np.int64], float | None]:
-    """Pixels by label, and the square metres of one."""
-    with require_package("rasterio").open(mask) as dataset:
-        counts = np.zeros(256, np.int64)
+def _of_raster(mask: Path) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """Pixels and square metres by label; None where the mask has no place on the earth."""
+    counts = np.zeros(256, np.int64)
+    areas = np.zeros(256)
+    with open_dataset(mask) as dataset:
+        pixel_areas = read_pixel_areas(dataset)
         for top, bottom in _strips(dataset.height):
-            window = ((top, bottom), (0, dataset.width))
-            labels = dataset.read(1, window=window)
-            counts += np.bincount(labels.ravel(), minlength=256)
-        factor = metres(dataset)
-        if factor is None:
-            return counts, None
-        # The determinant is a pixel's area, also of a raster that is turned.
-        return counts, abs(dataset.transform.determinant) * factor**2
+            labels = dataset.read(1, window=((top, bottom), (0, dataset.width))).ravel()
+            counts += np.bincount(labels, minlength=256)
+            if pixel_areas is not None and pixel_areas.constant is None:
+                weights = pixel_areas.of_rows(top, bottom).ravel()
+                areas += np.bincount(labels, weights, minlength=256)
+    if pixel_areas is None:
+        return counts, None
+    if pixel_areas.constant is not None:
+        areas += counts * pixel_areas.constant
+    return counts, areas
 
 
 def _strips(height: int) -> Iterator[tuple[int, int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.errors import ImageError
+from pixelwise.inference.output_folder import is_on_disk
 from pixelwise.inference.raster import reads_by_window
 from pixelwise.io.images import ImageFile
 
@@ -53,6 +54,10 @@ class ImageInfos:
             return self.read(image).by_window
         except ImageError:
             return False
+
+    def may_be_large(self, image: str) -> bool | None:
+        """As `is_large`; None for what is no file on disk."""
+        return self.is_large(image) if is_on_disk(image) else None
 
     def get(self, image: str) -> ImageInfo | None:
         """What has been read already."""

@@ -14,8 +14,10 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import reads_by_window
+from pixelwise.inference.result_names import result_stem
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.io.images import ImageFile
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.shards import extract_image, parse_slot
 from pixelwise.io.storage import Store, fetch, is_uri
 from pixelwise.progress import Progress
@@ -28,17 +30,21 @@ _LARGE_IMAGE_LOCK = Lock()
 
 
 class Labelled(NamedTuple):
-    """A mask's name, and the pixels of its image as far as its header tells them."""
+    """A mask's name, the pixels of its image as far as its header tells them, and how that was
+    read.
+    """
 
     mask: str
     pixels: int | None
+    notes: ReadingNotes = ()
 
 
 class ImageWorker:
     """Labels images with a predictor and writes what is made of each to `store`.
 
     temp_folder: where images that are no files are copied to for as long as they are in work;
-    where the system wants it, if None.
+    where the system wants it, if None. root: the folder beneath which those of images are mirrored
+    in the store; they all go to its own, if None.
     """
 
     def __init__(
@@ -49,12 +55,14 @@ class ImageWorker:
         *,
         temp_folder: Path | None = None,
         infos: ImageInfos | None = None,
+        root: str | None = None,
     ) -> None:
         self.predictor = predictor
         self.store = store
         self.options = options
         self._temp_folder = temp_folder
         self._infos = infos or ImageInfos({})
+        self._root = root
 
     def label(self, image: str, progress: Progress) -> Labelled | Callable[[], Labelled]:
         """Label an image. What is read by window fills the memory that is allowed: of such an
@@ -69,7 +77,7 @@ class ImageWorker:
                 info = self._infos.get(image)
                 by_window = info.by_window if info else reads_by_window(path, file.pixels)
                 if not by_window:
-                    return Labelled(self._label_whole(image, file, progress), file.pixels)
+                    return self._label_whole(image, file, progress)
             resources = stack.pop_all()
         return partial(self._label_by_window, image, path, file.pixels, progress, resources)
 
@@ -117,12 +125,21 @@ class ImageWorker:
             yield folder
             store.take(sorted(folder.iterdir()))
 
-    def _label_whole(self, image: str, file: ImageFile, progress: Progress) -> str:
+    def place(self, image: str) -> tuple[Store, str, str]:
+        """The store that an image's results lie in, the name of its folder in this worker's with a
+        slash behind it, if it is another, and their stem.
+        """
+        folder, slash, stem = result_stem(image, self._root).rpartition("/")
+        store = self.store.subfolder(folder) if folder else self.store
+        return store, folder + slash, stem
+
+    def _label_whole(self, image: str, file: ImageFile, progress: Progress) -> Labelled:
         options = self.options
         takes_turns = (file.pixels or 0) > MAX_PARALLEL_PIXELS
         with _LARGE_IMAGE_LOCK if takes_turns else nullcontext():
+            picture = file.read(common_bits=self.predictor.common_bits)
             result = self.predictor.predict(
-                file.read_rgb(),
+                picture,
                 tta=options.tta,
                 scales=options.scales,
                 smallest=options.smallest,
@@ -137,8 +154,8 @@ class ImageWorker:
                 seams = Seams(self.predictor.plan(*result.labels.shape))
                 seams.add(0, result.labels)
                 progress.log(f"{name}: {seams}")
-            stem = file.path.stem
-            with self.output_folder() as folder:
+            store, prefix, stem = self.place(image)
+            with self.output_folder(store) as folder:
                 paths = result.save(
                     folder,
                     stem,
@@ -150,7 +167,7 @@ class ImageWorker:
             progress.log(
                 f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most"
             )
-        return names[0]
+        return Labelled(prefix + names[0], file.pixels, result.notes)
 
     def _label_by_window(
         self,
@@ -164,12 +181,16 @@ class ImageWorker:
             self.check_fits(path)
             if self.options.overlay:
                 progress.log(f"{image}: no overlay, as it is read by window")
-            with self.output_folder() as folder:
+            store, prefix, stem = self.place(image)
+            notes = list[ReadingNote]()
+            with self.output_folder(store) as folder:
                 mask = predict_raster(
                     self.predictor,
                     path,
                     folder,
+                    stem=stem,
                     choices=self.options,
                     progress=progress,
+                    notes=notes,
                 )
-        return Labelled(mask.name, pixels)
+        return Labelled(prefix + mask.name, pixels, tuple(notes))

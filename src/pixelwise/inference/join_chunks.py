@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
+from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import finish_mask, plan_tiles
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster
 from pixelwise.inference.raster_files import open_files
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
 
@@ -55,12 +55,12 @@ def join_row_chunks(
 def _rows(path: Path) -> Iterator[NDArray[Any]]:
     """The rows (bands, h, W) of a TIFF from its top, as many at a time as its blocks have."""
     try:
-        with require_package("rasterio").open(path) as dataset:
+        with open_dataset(path) as dataset:
             for top in range(0, dataset.height, step := dataset.block_shapes[0][0]):
                 yield dataset.read(
                     window=((top, min(top + step, dataset.height)), (0, dataset.width))
                 )
-    except Exception as error:  # rasterio's errors share no base class but Exception
+    except ImageError as error:
         raise ImageError(
-            f"{path}: a row chunk cannot be read ({error}); run again with --overwrite"
+            f"{path}: a row chunk cannot be read ({error.reason}); run again with --overwrite"
         ) from error

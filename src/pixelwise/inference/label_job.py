@@ -14,6 +14,7 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.regions import TOO_LARGE
 from pixelwise.inference.sources import Sources
 from pixelwise.io.images import MAX_PIXELS
+from pixelwise.io.reading_notes import ReadingSummary, decode_notes
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -23,13 +24,14 @@ Location = Path | str
 
 @dataclass(frozen=True)
 class Predictions:
-    """The masks that were written, the images whose masks existed already, and those that could
-    not be read with the reason.
+    """The masks that were written, the images whose masks existed already, those that could not be
+    read with the reason, and what reading did to the others, as a line; empty for nothing.
     """
 
     written: tuple[Location, ...] = ()
     skipped: tuple[Location, ...] = ()
     failed: tuple[tuple[Location, str], ...] = ()
+    reading: str = ""
 
 
 class LabelJob:
@@ -67,6 +69,7 @@ class LabelJob:
         masks = dict(self.finished)
         failed = dict[str, str]()
         settled = set[str]()
+        reading = ReadingSummary()
         try:
             for row in self._progress.track(rows, what=what, total=total):
                 image = row["image"]
@@ -77,6 +80,7 @@ class LabelJob:
                     self._progress.log(line)
                 if row["state"] == DONE:
                     masks[image] = row["mask"]
+                    reading.add(decode_notes(row["notes"]))
                 elif row["state"] != PART:
                     self._progress.log(f"skipped: {row['reason']}")
                     failed[image] = row["reason"]
@@ -86,17 +90,22 @@ class LabelJob:
             self._folder.record_earlier(self._sources)
         finally:
             self._folder.close()
+        if reading.line():
+            self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
         self._folder.write_areas(in_order, class_names)
-        return self._predictions(masks, failed)
+        return self._predictions(masks, failed, reading.line())
 
-    def _predictions(self, masks: Mapping[str, str], failed: Mapping[str, str]) -> Predictions:
+    def _predictions(
+        self, masks: Mapping[str, str], failed: Mapping[str, str], reading: str
+    ) -> Predictions:
         store = self._folder.store
         written = [mask for image, mask in masks.items() if image not in self.finished]
         return Predictions(
             tuple(Path(store.at(mask)) if store.local else store.at(mask) for mask in written),
             self.skipped,
             tuple((_location(image), reason) for image, reason in failed.items()),
+            reading,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TextIO
 from uuid import uuid4
 
 from pixelwise.errors import OutputError
+from pixelwise.io.reading_notes import ReadingNotes, encode_notes
 from pixelwise.io.storage import Store, strip_query
 
 FOLDER = "manifest"
@@ -124,6 +125,7 @@ def new_row(
     reason: str = "",
     *,
     mask: str = "",
+    notes: ReadingNotes = (),
 ) -> dict[str, Any]:
     """What became of an image, as executors hand it on; seconds and messages may be added."""
     return {
@@ -134,6 +136,7 @@ def new_row(
         "pixels": pixels,
         "seconds": 0.0,
         "messages": "",
+        "notes": encode_notes(notes),
     }
 
 

@@ -3,7 +3,8 @@ is.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,13 +24,14 @@ from pixelwise.inference.outputs import (
     Recipe,
     check_clashes,
     find_finished,
-    result_names,
 )
 from pixelwise.inference.predict_options import PredictOptions
+from pixelwise.inference.result_names import IsLarge, find_root, possible_results
 from pixelwise.io.atomic import remove_stale_temp_files
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query
+from pixelwise.progress import Progress
 
 AREAS = "areas.csv"
 
@@ -40,9 +42,12 @@ STALE_AFTER_S = 3600.0
 class OutputFolder:
     """What one call does in `store` for its images, which are paths and URIs.
 
-    inputs: names of the images that lie in the folder themselves. Without a `recipe` nothing is
-    looked up and nothing is recorded: all masks are made again. A call may end a job that another
-    one began, on one machine or on many: they share the recipe and the manifest.
+    root: the folder beneath which those of images are mirrored, as some share their names; None
+    where none do. results: the names of each image's results, in each way in which it may be
+    read. inputs: names of the images that lie in the folder themselves. is_large: whether an image
+    is read by window. Without a `recipe` nothing is looked up and nothing is recorded: all masks
+    are made again. A call may end a job that another one began, on one machine or on many: they
+    share the recipe and the manifest.
     """
 
     def __init__(
@@ -51,10 +56,14 @@ class OutputFolder:
         images: Sequence[str],
         options: PredictOptions,
         recipe: Recipe | None = None,
+        *,
+        is_large: IsLarge = lambda _: None,
     ) -> None:
         self.store = store
-        self.inputs = names_in_folder(images, store)
-        self._images = images
+        self.root = find_root(images, options, is_large)
+        self.inputs = names_in_folder(images, store, beneath=self.root is not None)
+        self.results = possible_results(images, options, is_large, self.root)
+        self._is_large = is_large
         self._options = options
         self._recipe = recipe
         self._manifest = Manifest(store)
@@ -62,10 +71,10 @@ class OutputFolder:
         # as they are when the call begins: an image that changes later gets no mask of its own
         self._fingerprints = {image: _fingerprint(image) for image in (images if recipe else ())}
 
-    def check(self, *, is_large: Callable[[str], bool]) -> None:
+    def check(self, progress: Progress) -> None:
         """Raises ConfigError where the folder is named like a picture and where results would clash
-        with each other or with an input, OutputError where the folder is a file. is_large: whether
-        an image is read by window.
+        with each other or with an input, OutputError where the folder is a file. Logs where results
+        lie in folders of their own.
         """
         local = self.store.local
         _check_is_folder(self.store)
@@ -73,15 +82,14 @@ class OutputFolder:
             raise ConfigError(
                 "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
             )
-        check_clashes(
-            self._images,
-            self.store.root,
-            self._options,
-            inputs=self.inputs,
-            is_large=is_large,
-        )
+        check_clashes(self.results, self.store.root, inputs=self.inputs, is_large=self._is_large)
         if local is not None and local.exists() and not local.is_dir():
             raise OutputError(f"output folder {local} is a file; choose another --out")
+        if self.root is not None:
+            progress.log(
+                f"images of several folders share names: {self.store.root} gets folders as "
+                f"beneath {self.root or '/'}"
+            )
 
     def find_finished(self) -> dict[str, str]:
         """The images that need no work, with their masks' names. Raises ConfigError where the
@@ -90,10 +98,12 @@ class OutputFolder:
         if self._recipe is None or self._recipe.overwrite:
             return {}
         times = self.store.times()
+        for folder in self.names_by_folder().keys() - {""}:
+            in_folder = self.store.subfolder(folder).times()
+            times |= {f"{folder}/{name}": time for name, time in in_folder.items()}
         masks = find_finished(
-            self._images,
+            self.results,
             self.store.root,
-            self._options,
             times=times,
             inputs=self.inputs,
             is_same_recipe=self._made_with() == self._recipe.made_with,
@@ -108,6 +118,16 @@ class OutputFolder:
         self._unrecorded = {i: mask for i, mask in finished.items() if mask not in records}
         return finished
 
+    def names_by_folder(self) -> dict[str, list[str]]:
+        """All names that results may have, by their folder in the store, which is empty for its
+        own.
+        """
+        names = defaultdict[str, list[str]](list)
+        for name in chain.from_iterable(chain(*self.results.values())):
+            folder, _, last = name.rpartition("/")
+            names[folder].append(last)
+        return names
+
     def begin(self) -> None:
         """Write what the masks are made with, where it is not written yet, and remove what killed
         commands left. Raises OutputError where nothing can be written.
@@ -120,8 +140,8 @@ class OutputFolder:
             if recipe.overwrite or self._made_with() != recipe.made_with:
                 self.store.write(RECIPE, recipe.as_json())
         if local is not None:
-            names = result_file_names(self._images, self._options)
-            remove_stale_temp_files(local, names=names, older=STALE_AFTER_S)
+            for folder, names in self.names_by_folder().items():
+                remove_stale_temp_files(local / folder, names=names, older=STALE_AFTER_S)
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Write down what became of an image. Raises OutputError."""
@@ -190,17 +210,29 @@ def _check_is_folder(store: Store) -> None:
         )
 
 
-def names_in_folder(images: Iterable[str], store: Store) -> frozenset[str]:
-    """Names of the images that lie in a store: the files themselves, and the links to them."""
+def names_in_folder(
+    images: Iterable[str], store: Store, *, beneath: bool = False
+) -> frozenset[str]:
+    """Names of the images that lie in a store, the files themselves and the links to them;
+    `beneath` it too, as paths from there, where results are mirrored.
+    """
+    names = _names_beneath(images, store)
+    return names if beneath else frozenset(name for name in names if "/" not in name)
+
+
+def _names_beneath(images: Iterable[str], store: Store) -> frozenset[str]:
     if store.local is not None:
         return _names_on_disk([Path(image) for image in images if is_on_disk(image)], store.local)
-    place = resolve_uri(store.root)
-    images = list(images)
-    folders = {image.rpartition("/")[0] for image in images}
-    same = {folder for folder in folders if is_uri(folder) and resolve_uri(folder) == place}
-    return frozenset(
-        PurePosixPath(image).name for image in images if image.rpartition("/")[0] in same
-    )
+    kind, place = resolve_uri(store.root)
+    images = [image for image in images if is_uri(image)]
+    folders = {folder: resolve_uri(folder) for folder in {i.rpartition("/")[0] for i in images}}
+    names = set[str]()
+    for image in images:
+        folder, _, name = image.rpartition("/")
+        image_kind, image_folder = folders[folder]
+        if image_kind == kind and f"{image_folder}/".startswith(f"{place}/"):
+            names.add(f"{image_folder}/{name}".removeprefix(f"{place}/"))
+    return frozenset(names)
 
 
 def _names_on_disk(images: Collection[Path], folder: Path) -> frozenset[str]:
@@ -208,7 +240,8 @@ def _names_on_disk(images: Collection[Path], folder: Path) -> frozenset[str]:
     place = folder.resolve()
     files = {image.resolve() for image in images}
     links = {parents[image.parent] / image.name for image in images}
-    return frozenset(path.name for path in files | links if path.parent == place)
+    beneath = (path for path in files | links if path.is_relative_to(place))
+    return frozenset(path.relative_to(place).as_posix() for path in beneath)
 
 
 def is_on_disk(image: str) -> bool:
@@ -219,11 +252,6 @@ def is_on_disk(image: str) -> bool:
 def name_of(image: str) -> str:
     """How the manifest calls an image: an absolute path, or a URI without its query."""
     return strip_query(image) if is_uri(image) else str(Path(image).absolute())
-
-
-def result_file_names(images: Iterable[str], options: PredictOptions) -> Iterable[str]:
-    """All names that the images' results may have."""
-    return (name for image in images for name in chain(*result_names(image, options)))
 
 
 def _fingerprint(image: str) -> Fingerprint | None:

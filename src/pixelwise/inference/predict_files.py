@@ -53,9 +53,9 @@ def predict_files(
     class_ids(predictor.classes.names, options.largest)
     sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
     store = open_store(normalize_uri(str(out)))
-    folder = OutputFolder(store, list(sources), options, recipe)
     infos = ImageInfos(sources)
-    folder.check(is_large=lambda image: not is_on_disk(image) or infos.is_large(image))
+    folder = OutputFolder(store, list(sources), options, recipe, is_large=infos.may_be_large)
+    folder.check(progress)
     check_options(options, ((image, _pixels(image, infos)) for image in sources))
     _check_memory(predictor, list(sources), options, infos)
     job = LabelJob(sources, folder, progress)
@@ -65,7 +65,7 @@ def predict_files(
         for number, (image, pixels) in enumerate(job.todo.items())
     ]
     with temp_folder() as temp_path:
-        task = LocalTask(predictor, store, options, infos, Path(temp_path), progress)
+        task = LocalTask(predictor, store, options, infos, Path(temp_path), progress, folder.root)
         rows = ThreadExecutor().map(LocalWorker, task, batches)
         names = predictor.classes.names
         return job.run(rows, names, what="predicting", total=len(batches))
@@ -81,6 +81,7 @@ class LocalTask:
     infos: ImageInfos
     temp_folder: Path
     progress: Progress
+    root: str | None
 
 
 class LocalWorker:
@@ -94,6 +95,7 @@ class LocalWorker:
             task.options,
             temp_folder=task.temp_folder,
             infos=task.infos,
+            root=task.root,
         )
 
     def __call__(self, batch: Batch) -> list[Result]:
@@ -116,7 +118,7 @@ def _row_of(image: str, label: Callable[[], Labelled]) -> Row:
 
 
 def _success(image: str, labelled: Labelled) -> Row:
-    return new_row(image, labelled.pixels, DONE, mask=labelled.mask)
+    return new_row(image, labelled.pixels, DONE, mask=labelled.mask, notes=labelled.notes)
 
 
 def _failure(image: str, error: ImageError) -> Row:

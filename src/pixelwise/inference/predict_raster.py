@@ -13,12 +13,13 @@ from pixelwise.inference.label_writer import Confidence, LabelRules, LabelWriter
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
-from pixelwise.inference.raster_files import STRIP, Files, open_files
+from pixelwise.inference.raster_files import STRIP, Files, open_files, write_class_names
 from pixelwise.inference.regions import check_region_size, class_ids, write_polygons
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.inference.tiling import RowChunk, TilePlan, stream
 from pixelwise.inference.tta import peak_copies, with_tta
 from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.progress import Progress
 
 # Bytes of a pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the
@@ -37,15 +38,19 @@ def predict_raster(
     source: Path,
     folder: Path,
     *,
+    stem: str | None = None,
     choices: PredictOptions | None = None,
     progress: Progress | None = None,
     chunk: RowChunk | None = None,
+    notes: list[ReadingNote] | None = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen.
-    Returns the mask's path.
+    Returns the mask's path. STEM is `stem`, the source's own if None. What reading did to the
+    source is added to `notes`.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
-    georeference; what is nodata in the source is void, which is their nodata value.
+    georeference; what is nodata in the source is void, which is their nodata value. The classes'
+    names stand in STEM.tif.aux.xml.
     STEM_probabilities.tif and STEM_logits.tif have a band for each class in half precision, void is
     NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of logits fit the
     predictor's `max_memory`; what they need is logged before the run. Of a `chunk` its rows alone
@@ -57,8 +62,11 @@ def predict_raster(
     choices = choices or PredictOptions()
     progress = progress or Progress()
     choices = replace(choices, largest=choices.largest or predictor.largest)
-    path = folder / (chunk.name(source.stem) if chunk else f"{source.stem}.tif")
-    with open_raster(source) as picture:
+    stem = stem or source.stem
+    path = folder / (chunk.name(stem) if chunk else f"{stem}.tif")
+    with open_raster(source, common_bits=predictor.common_bits) as picture:
+        if notes is not None:
+            notes += picture.notes
         seams = _write_raster(predictor, picture, path, choices, progress, chunk)
     if chunk is None:
         finish_mask(path, predictor.classes, choices, seams, progress)
@@ -157,14 +165,15 @@ def finish_mask(
     progress: Progress,
 ) -> None:
     """What is made of a whole mask."""
+    write_class_names(path, classes.names)
     if "seams" in choices.extras:
         progress.log(f"{path.name}: {seams}")
     if "polygons" in choices.extras:
         outlines = path.with_suffix(".geojson")
         if not write_polygons(path, outlines, classes.names):
             progress.log(
-                f"{outlines.name}: in the raster's own coordinates, which have no longitude "
-                "and latitude"
+                f"{outlines.name}: in the raster's own coordinates, or in pixels where it has "
+                "none: no longitude and latitude, and no square metres"
             )
 
 

@@ -15,11 +15,22 @@ from PIL import Image
 from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
 from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
+from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.io.atomic import atomic
-from pixelwise.io.images import Array, Source, read_rgb, write_image, write_labels
+from pixelwise.io.images import (
+    Array,
+    Formats,
+    Picture,
+    Source,
+    pixel_count,
+    read_picture,
+    write_image,
+    write_labels,
+)
+from pixelwise.io.reading_notes import ReadingNotes
 from pixelwise.reports.overlays import add_legend, class_shares, paint
 
 if TYPE_CHECKING:
@@ -41,7 +52,8 @@ class Result:
 
     rgb (H, W, 3) uint8; labels (H, W) uint8, class ids; confidence (H, W) float32, the softmax of
     the label, in [0, 1]; classes and palette by class id; scores (C, H, W) float16, by their kind,
-    `probabilities` or `logits`, where they were asked for.
+    `probabilities` or `logits`, where they were asked for. notes: what reading did to the image
+    beyond decoding it, such as scaling 12 bits to 8.
     """
 
     rgb: Array
@@ -50,6 +62,7 @@ class Result:
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
     scores: Mapping[str, NDArray[np.float16]] = field(default_factory=dict)
+    notes: ReadingNotes = ()
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """The image tinted in the colours of its classes, at its own size; `opacity` in [0, 1]."""
@@ -147,7 +160,7 @@ class Predictor:
 
     def predict(
         self,
-        source: "Source | Array | Tensor",
+        source: "Source | Picture | Array | Tensor",
         *,
         tta: bool = False,
         scales: Sequence[float] = (),
@@ -169,7 +182,9 @@ class Predictor:
         range, ConfigError for a class in `largest` that the model does not know.
         """
         class_numbers = class_ids(self.classes.names, largest or self.largest)
-        rgb = as_rgb(source)  # (H, W, 3)
+        if isinstance(source, str | Path | bytes | Image.Image):
+            source = self.read(source)
+        rgb, notes = _check_source(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
         rows = MemoryRows()
         writer = LabelWriter(
@@ -192,7 +207,24 @@ class Predictor:
             self.classes.names,
             self.classes.palette,
             {} if scores is None or rows.scores is None else {scores: rows.scores},
+            notes,
         )
+
+    @property
+    def common_bits(self) -> int:
+        """The depth by which the training read images of more than 8 bits; 0 where it had none."""
+        bits = self.reading.get("common_bits", 0)
+        return bits if isinstance(bits, int) else 0
+
+    def read(self, source: Source, *, formats: Formats | None = None) -> Picture:
+        """A picture as the training read its own; of a raster all, as `predict_raster` reads it by
+        window. Raises ImageError as `read_picture` and `open_raster`.
+        """
+        if isinstance(source, str | Path) and formats is None:
+            path = Path(source)
+            if reads_by_window(path, pixel_count(path)):
+                return read_raster(path, common_bits=self.common_bits)
+        return read_picture(source, formats=formats, common_bits=self.common_bits)
 
     def always(
         self,
@@ -222,17 +254,17 @@ class Predictor:
             )
 
 
-def as_rgb(source: "Source | Array | Tensor") -> Array:
-    """Any allowed source as (H, W, 3) uint8. Raises ImageError that names what came and what is
-    allowed.
+def _check_source(source: "Picture | Array | Tensor") -> tuple[Array, ReadingNotes]:
+    """Anything allowed that is no file as (H, W, 3) uint8, and what reading did to it. Raises
+    ImageError that names what came and what is allowed.
     """
     torch = sys.modules.get("torch")  # whoever has a tensor has imported it
     if torch is not None and isinstance(source, torch.Tensor):
-        return _from_tensor(source, torch)
+        return _from_tensor(source, torch), ()
     if isinstance(source, np.ndarray):
-        return _checked(source)
-    if isinstance(source, str | Path | bytes | Image.Image):
-        return _checked(read_rgb(source))
+        return _checked(source), ()
+    if isinstance(source, Picture):
+        return _checked(source.rgb), tuple(filter(str, source.notes))
     raise ImageError(f"an image cannot be a {type(source).__name__}: {_ALLOWED}")
 
 

@@ -4,35 +4,46 @@ Needs rasterio (extra `raster`), which reads what GDAL reads.
 """
 
 import math
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.io.images import IMAGE_SUFFIXES, MAX_PIXELS, Array
-from pixelwise.optional import require_package
+from pixelwise.inference.bands import Bands, choose_bands
+from pixelwise.inference.gdal import open_dataset, quiet_rasterio, unreadable
+from pixelwise.inference.georeference import is_georeferenced
+from pixelwise.inference.raster_depth import find_raster_range, is_deep, read_bits
+from pixelwise.io.bit_depth import ValueRange
+from pixelwise.io.images import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    Array,
+    Picture,
+)
+from pixelwise.io.open_images import check_pixel_count
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 
-_FILTERS = Lock()
 _SPARE_CACHE = 16 * 2**20
 _SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cache in bytes
 
 
 @dataclass
 class RasterPicture:
-    """An open raster as RGB pixels by window. One band is grey, or has a palette; of four the last
-    one, alpha, says where it is valid.
+    """An open raster as RGB pixels by window, of the `bands` that are its colours; common_bits: as
+    in `find_range`.
     """
 
     path: Path
     dataset: Any
+    bands: Bands
+    common_bits: int = 0
 
     @property
     def height(self) -> int:
@@ -49,13 +60,14 @@ class RasterPicture:
         breaks off.
         """
         rows, columns = window
-        bands = [1, 2, 3] if self.dataset.count >= 3 else [1]
         place = ((rows.start, rows.stop), (columns.start, columns.stop))
         with self._translated_errors(rows.start):
-            values = self.dataset.read(bands, window=place)  # (bands, h, w)
+            values = self.dataset.read(list(self.bands.colours), window=place)  # (bands, h, w)
         rgb: Array
-        if self._palette is not None:
-            rgb = self._palette[values[0]]
+        if self._range is not None:
+            values = self._range.to_8_bits(values)
+        if self._colours is not None:
+            rgb = self._colours[values[0]]
         else:
             rgb = np.broadcast_to(values, (3, *values.shape[1:])).transpose(1, 2, 0)
         return rgb
@@ -64,9 +76,22 @@ class RasterPicture:
         """Where a window has data, (h, w): by the file's nodata value, alpha band or mask. Raises
         as indexing does.
         """
+        window = ((top, top + height), (left, left + width))
         with self._translated_errors(top):
-            mask = self.dataset.dataset_mask(window=((top, top + height), (left, left + width)))
+            if self.bands.alpha is not None:
+                mask = self.dataset.read(self.bands.alpha, window=window)
+            elif self.bands.false_alpha is not None:  # of which GDAL would make the mask
+                mask = self._without_nodata(window)
+            else:
+                mask = self.dataset.dataset_mask(window=window)
         valid: NDArray[np.bool_] = mask > 0
+        return valid
+
+    def _without_nodata(self, window: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[np.bool_]:
+        """Where any band has another value than its nodata value."""
+        valid = np.zeros([last - first for first, last in window], bool)
+        for band, nodata in zip(self.dataset.indexes, self.dataset.nodatavals, strict=True):
+            valid |= True if nodata is None else self.dataset.read(band, window=window) != nodata
         return valid
 
     @contextmanager
@@ -80,63 +105,83 @@ class RasterPicture:
         with quiet_rasterio().Env(GDAL_CACHEMAX=_SPARE_CACHE + math.ceil(1.1 * held)):
             yield
 
+    @property
+    def notes(self) -> ReadingNotes:
+        """What reading does to it. Raises as indexing does."""
+        notes = [self._deep_reading[1]]
+        if not self.bands.is_plain:
+            what = f"with {self.dataset.count} bands"
+            notes.append(ReadingNote("image-bands", what, str(self.bands)))
+        return tuple(note for note in notes if note)
+
+    @property
+    def _range(self) -> ValueRange | None:
+        return self._deep_reading[0]
+
     @cached_property
-    def _palette(self) -> Array | None:
-        """RGB (256, 3) by the value of a pixel, where the only band is one of such values."""
-        if self.dataset.count > 1 or self.dataset.colorinterp[0].name != "palette":
+    def _deep_reading(self) -> tuple[ValueRange | None, ReadingNote | None]:
+        """How values of more than 8 bits are brought to 8, and what is said of it."""
+        if not is_deep(self.dataset, self.path, self.bands):
+            return None, None
+        with self._translated_errors(0):
+            return find_raster_range(self.dataset, self.path, self.bands, self.common_bits)
+
+    @cached_property
+    def _colours(self) -> Array | None:
+        """RGB (256, 3) by the value of a pixel: of a palette, or of grey in fewer than 8 bits."""
+        if len(self.bands.colours) > 1:
             return None
-        colours = np.zeros((256, 3), np.uint8)
-        for value, colour in self.dataset.colormap(1).items():
-            if value < len(colours):
-                colours[value] = colour[:3]
-        return colours
+        (band,) = self.bands.colours
+        bits = read_bits(self.dataset, band) or 8
+        if self.dataset.colorinterp[band - 1].name == "palette":
+            colours = np.zeros((256, 3), np.uint8)
+            for value, colour in self.dataset.colormap(band).items():
+                if value < len(colours):
+                    colours[value] = colour[:3]
+            return colours
+        if bits >= 8:
+            return None
+        grey = np.arange(256) * 255 // (2**bits - 1)
+        return np.repeat(grey.clip(0, 255).astype(np.uint8)[:, None], 3, axis=1)
 
     @contextmanager
     def _translated_errors(self, row: int) -> Iterator[None]:
         try:
             yield
+        except ImageError:
+            raise
         except Exception as error:  # rasterio's errors share no base class but Exception
-            raise ImageError(
-                f"{self.path}: cannot be read from row {row} on ({error}); replace it"
-            ) from error
+            raise unreadable(self.path, error, row) from error
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[RasterPicture]:
-    """The raster at `path`. Raises ConfigError without rasterio, ImageError for what it cannot
-    open, for bands that are not 1, 3 or 4 of 8 bit, or are CMYK that GDAL does not convert, and for
-    a photo that lies on its side in its file.
+def open_raster(path: Path, *, common_bits: int = 0) -> Iterator[RasterPicture]:
+    """The raster at `path`; common_bits: as in `find_range`. Raises ConfigError without rasterio,
+    ImageError for what it cannot open, for bands that `choose_bands` does not know or that hold no
+    whole numbers, and for a photo that lies on its side in its file.
     """
-    rasterio = quiet_rasterio()
-    with rasterio.Env(**_SETTINGS), ExitStack() as stack:
-        try:
-            dataset = stack.enter_context(rasterio.open(path))
-        except Exception as error:
-            raise ImageError(
-                f"{path}: cannot be opened as a raster ({error}); replace or remove it"
-            ) from error
-        if dataset.count not in (1, 3, 4):
-            raise ImageError(
-                f"{path}: has {dataset.count} bands; give 1 (grey), 3 (RGB) or 4 (RGB and alpha)"
-            )
-        if set(dataset.dtypes) != {"uint8"}:
-            raise ImageError(
-                f"{path}: holds {dataset.dtypes[0]}; scale it to 8 bit, as with "
-                "`gdal_translate -ot Byte -scale`"
-            )
+    with quiet_rasterio().Env(**_SETTINGS), open_dataset(path) as dataset:
+        bands = choose_bands(dataset, path)
+        is_deep(dataset, path, bands)  # refuses now what would be refused at the first window
         orientation = dataset.tags().get("EXIF_Orientation", "1")
-        if not _is_placed(dataset) and orientation not in ("0", "1"):
+        if not is_georeferenced(dataset) and orientation not in ("0", "1"):
             raise ImageError(
                 f"{path}: lies on its side or its head in the file (EXIF orientation "
                 f"{orientation}), and so large a picture is read as it lies; turn it first, as "
                 "with ImageMagick's `magick IN -auto-orient OUT`"
             )
-        # GDAL converts that of TIFF and JPEG files by itself
-        if dataset.colorinterp[0].name == "cyan":
-            raise ImageError(
-                f"{path}: holds CMYK; convert it to RGB, as with `magick IN -colorspace sRGB OUT`"
-            )
-        yield RasterPicture(path, dataset)
+        yield RasterPicture(path, dataset, bands, common_bits)
+
+
+def read_raster(path: Path, *, common_bits: int = 0) -> Picture:
+    """A raster as a picture in memory. Raises as `open_raster`, and ImageError for one of more than
+    MAX_PIXELS.
+    """
+    with open_raster(path, common_bits=common_bits) as picture:
+        size = (picture.height, picture.width)
+        check_pixel_count((picture.width, picture.height), str(path))
+        image = Image.fromarray(np.ascontiguousarray(picture[0 : size[0], 0 : size[1]]))
+        return Picture(image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1)
 
 
 def reads_by_window(path: Path, pixels: int | None) -> bool:
@@ -161,10 +206,10 @@ def reads_by_window(path: Path, pixels: int | None) -> bool:
     try:
         with rasterio.open(path) as dataset:
             is_large = is_large or dataset.height * dataset.width > MAX_PIXELS
-            return is_large or pixels is None or _is_placed(dataset)
+            return is_large or pixels is None or is_georeferenced(dataset)
     except UnicodeError as error:
         raise ImageError(f"{path}: rasterio opens only names in UTF-8; rename it") from error
-    except rasterio.errors.RasterioIOError:
+    except Exception:  # rasterio's errors share no base class but Exception
         return False
 
 
@@ -179,22 +224,5 @@ def _may_be_placed(path: Path) -> bool:
         return path.is_file()
     world_file = f"{path.stem}.{suffix[1]}{suffix[-1]}w"  # .jgw beside .jpg
     names = (f"{path.name}.aux.xml", world_file, f"{path.name}w", f"{path.stem}.wld")
-    return any(path.with_name(name).is_file() for name in names)
-
-
-def _is_placed(dataset: Any) -> bool:
-    return dataset.crs is not None or not dataset.transform.is_identity or bool(dataset.gcps[0])
-
-
-def quiet_rasterio() -> Any:
-    """rasterio, which warns of no raster without a georeference from now on.
-
-    The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of
-    other threads too.
-    """
-    rasterio = require_package("rasterio")
-    quiet = ("ignore", None, rasterio.errors.NotGeoreferencedWarning, None, 0)
-    with _FILTERS:
-        if quiet not in warnings.filters:
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-    return rasterio
+    shouted = (path.stem + name.removeprefix(path.stem).upper() for name in names)
+    return any(path.with_name(name).is_file() for name in (*names, *shouted))

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
-from pixelwise.errors import OutputError
+from pixelwise.errors import ImageError, OutputError
+from pixelwise.inference.gdal import explain_error, open_dataset, quiet_rasterio
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.io.atomic import atomic
-from pixelwise.optional import require_package
+from pixelwise.io.atomic import atomic, write_text
 
 BLOCK = 512
 
@@ -56,10 +57,8 @@ class Target:
     def _flush(self, height: int) -> None:
         rows = np.concatenate(self._rows, axis=1) if len(self._rows) > 1 else self._rows[0]
         bottom = self._next + height
-        try:
+        with _translated_errors(Path(self.dataset.name)):
             self.dataset.write(rows[:, :height], window=((self._next, bottom), (0, rows.shape[2])))
-        except Exception as error:  # rasterio's errors share no base class but Exception
-            raise OutputError(_not_written(self.dataset.name, str(error))) from error
         self._next = bottom
         self._rows = [rows[:, height:]]
 
@@ -104,6 +103,19 @@ def open_files(
     return files
 
 
+def write_class_names(mask: Path, names: tuple[str, ...]) -> None:
+    """Write MASK.aux.xml, in which GDAL, and with it QGIS, finds what the values of a mask are
+    called: TIFF itself has no place for that.
+    """
+    dataset = ElementTree.Element("PAMDataset")
+    band = ElementTree.SubElement(dataset, "PAMRasterBand", band="1")
+    categories = ElementTree.SubElement(band, "CategoryNames")
+    for name in names:
+        ElementTree.SubElement(categories, "Category").text = name
+    text = ElementTree.tostring(dataset, encoding="unicode")
+    write_text(mask.with_name(f"{mask.name}.aux.xml"), f"{text}\n")
+
+
 @contextmanager
 def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Target]:
     """A TIFF beside `path` that is renamed to it when it is whole.
@@ -111,7 +123,6 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
     It is read back and compared before: what GDAL still holds when a file is closed may fail to be
     written without a word, as on a full disk.
     """
-    rasterio = require_package("rasterio")
     layout = {
         "driver": "GTiff",
         "tiled": True,
@@ -120,35 +131,60 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
         "compress": "deflate",
     }
     layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
-    layout |= {"crs": source.crs} if source.crs is not None else {}
-    points, system = source.gcps
-    layout |= {"gcps": points, "crs": system} if points else {}
-    layout |= {} if source.transform.is_identity else {"transform": source.transform}
+    layout |= _place_of(source)
     with atomic(path) as temp_path:
-        with rasterio.open(temp_path, "w", **layout) as dataset:
+        with _translated_errors(path):
+            dataset = quiet_rasterio().open(temp_path, "w", **layout)
+        try:
             target = Target(dataset)
             yield target
             target.finish()
+        finally:
+            with _translated_errors(path):
+                dataset.close()
         if _checksums(temp_path) != target.checksums:
-            raise OutputError(_not_written(str(path), "what was written cannot be read back"))
+            raise OutputError(_not_written(path, "what was written cannot be read back"))
+
+
+def _place_of(source: Any) -> dict[str, Any]:
+    """What a raster's file says of its place."""
+    place: dict[str, Any] = {}
+    if source.crs is not None:
+        place["crs"] = source.crs
+    if not source.transform.is_identity:
+        place["transform"] = source.transform
+    if source.rpcs is not None:
+        place["rpcs"] = source.rpcs
+    points, system = source.gcps
+    if points:
+        place |= {"gcps": points, "crs": system}
+    return place
+
+
+@contextmanager
+def _translated_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # rasterio's errors share no base class but Exception
+        raise OutputError(_not_written(path, explain_error(error, path))) from error
 
 
 def _checksums(path: Path) -> list[int] | None:
     """Those of the bands, row by row; None where they cannot be read."""
     try:
-        with require_package("rasterio").open(path) as dataset:
+        with open_dataset(path) as dataset:
             sums = [0] * dataset.count
             for top in range(0, dataset.height, BLOCK):
                 rows = (top, min(top + BLOCK, dataset.height))
                 for band in dataset.indexes:
                     values = dataset.read(band, window=(rows, (0, dataset.width)))
                     sums[band - 1] = zlib.crc32(values.tobytes(), sums[band - 1])
-    except Exception:  # rasterio's errors share no base class but Exception
+    except ImageError:
         return None
     return sums
 
 
-def _not_written(path: str, reason: str) -> str:
+def _not_written(path: Path, reason: str) -> str:
     return (
         f"cannot write {path} ({reason}); free some space and run again, the earlier file is kept"
     )

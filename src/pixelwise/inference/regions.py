@@ -4,7 +4,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,15 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, top_labels
 from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.inference.antimeridian import cut_at_antimeridian, may_cross
+from pixelwise.inference.ellipsoid import Floats
+from pixelwise.inference.gdal import open_dataset
+from pixelwise.inference.georeference import WGS84, Georeference, read_georeference
+from pixelwise.inference.pixel_areas import read_pixel_areas
 from pixelwise.inference.tta import Logits
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import MAX_PIXELS, Array
 from pixelwise.optional import require_package
-
-WGS84 = "EPSG:4326"
 
 # Decimals of a degree that are written: about a millimetre.
 DIGITS = 8
@@ -122,76 +124,72 @@ def outlines(labels: Array) -> Iterator[tuple[int, list[list[tuple[float, float]
 def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     """Outline the regions of a mask that `predict_raster` wrote as a GeoJSON file, void left out.
 
-    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them; of a mask without
-    coordinate system, or with one of its site alone, those of its transform, which are columns and
-    rows of pixels where it has none. Each polygon has the properties `label`, `class` and, where
-    the mask's coordinate system is in metres or feet, `square_metres` in that system. Returns
-    whether the coordinates are longitude and latitude.
+    Coordinates are longitude and latitude in WGS 84, as RFC 7946 wants them. Those of a mask that
+    has no place on the earth are a site's own, or columns and rows of pixels; a member `crs` that
+    is null and one called `coordinates` say so. Each polygon has the properties `label`, `class`
+    and, on the earth, `square_metres`. Returns whether the coordinates are longitude and latitude.
+    Raises ImageError for a mask that cannot be read.
     """
-    rasterio = require_package("rasterio")
     with (
-        rasterio.open(mask) as dataset,
+        open_dataset(mask) as dataset,
         atomic(path) as temp_path,
         temp_path.open("w", encoding="utf-8") as file,
     ):
-        placed = _has_degrees(dataset)
-        file.write('{"type": "FeatureCollection", "features": [')
-        for number, feature in enumerate(_features(dataset, names, placed=placed)):
+        place = read_georeference(dataset)
+        head: dict[str, object] = {"type": "FeatureCollection"}
+        if not place.on_earth:
+            head |= {"crs": None, "coordinates": _describe_coordinates(place)}
+        file.write(json.dumps(head)[:-1] + ', "features": [')
+        for number, feature in enumerate(_features(dataset, names, place)):
             file.write(("," if number else "") + "\n" + json.dumps(feature))
         file.write("\n]}\n")
-    return placed
+    return place.on_earth
 
 
-def _has_degrees(dataset: Any) -> bool:
-    """Whether there is a way from the coordinates to WGS 84: there is none from a site's own."""
-    if dataset.crs is None:
-        return False
-    try:
-        require_package("rasterio.warp").transform(
-            dataset.crs,
-            WGS84,
-            *([value] for value in dataset.transform * (0, 0)),
-        )
-    except Exception:  # rasterio's errors share no base class but Exception
-        return False
-    return True
+def _describe_coordinates(place: Georeference) -> str:
+    if place.kind == "none":
+        return "columns and rows of pixels, from the upper left corner"
+    return "the raster's own, of which longitude and latitude are not known"
 
 
-def _features(dataset: Any, names: tuple[str, ...], *, placed: bool) -> Iterator[dict[str, object]]:
+def _features(
+    dataset: Any, names: tuple[str, ...], place: Georeference
+) -> Iterator[dict[str, object]]:
+    areas = read_pixel_areas(dataset)
     features = require_package("rasterio.features")
-    warp = require_package("rasterio.warp")
-    outlines = features.shapes(
-        require_package("rasterio").band(dataset, 1),
-        connectivity=4,
-        transform=dataset.transform,
-    )
-    factor = metres(dataset)
-    for outline, value in outlines:
+    to_pixels = ~dataset.transform
+    # GDAL itself applies the transform of a band
+    for outline, value in features.shapes(require_package("rasterio").band(dataset, 1)):
         label = int(value)
         if label == VOID:
             continue
+        rings = [_to_pixels(ring, to_pixels) for ring in outline["coordinates"]]
         properties: dict[str, object] = {"label": label, "class": names[label]}
-        if factor is not None:
-            properties["square_metres"] = round(_area(outline["coordinates"]) * factor**2, 3)
-        shape = outline
-        if placed:
-            shape = warp.transform_geom(dataset.crs, WGS84, outline, precision=DIGITS)
-        yield {"type": "Feature", "properties": properties, "geometry": shape}
+        if areas is not None:
+            properties["square_metres"] = round(areas.of_polygon(rings), 3)
+        yield {"type": "Feature", "properties": properties, "geometry": _place(rings, place)}
 
 
-def metres(dataset: Any) -> float | None:
-    """Metres of a unit of an open raster's coordinates; None for degrees and for pixels."""
-    if dataset.crs is None or not dataset.crs.is_projected:
-        return None
-    return float(dataset.crs.linear_units_factor[1])
+def _to_pixels(ring: list[tuple[float, float]], to_pixels: Any) -> Floats:
+    """Corners (n, 2) as columns and rows, which are whole numbers."""
+    x, y = np.array(ring).T
+    return np.stack(to_pixels * (x, y), axis=1).round()
 
 
-def _area(rings: list[list[tuple[float, float]]]) -> float:
-    """Of a polygon with holes, in its own units (the shoelace formula)."""
-    areas = [
-        abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))) / 2 for ring in rings
-    ]
-    return areas[0] - sum(areas[1:])
+def _place(rings: Sequence[Floats], place: Georeference) -> object:
+    """A GeoJSON geometry of rings of (column, row)."""
+    coordinates = [np.stack(place.locate(*ring.T), axis=1).tolist() for ring in rings]
+    shape = {"type": "Polygon", "coordinates": coordinates}
+    if not place.on_earth:
+        return shape
+    warp = require_package("rasterio.warp")
+    geometry: dict[str, Any] = warp.transform_geom(place.crs, WGS84, shape, precision=DIGITS)
+    # GDAL cuts some at the antimeridian by itself
+    if geometry["type"] == "Polygon" and may_cross(list(map(np.array, geometry["coordinates"]))):
+        parts = cut_at_antimeridian([place.outline_in_degrees(ring) for ring in rings])
+        polygons = [[ring.round(DIGITS).tolist() for ring in part] for part in parts]
+        return {"type": "MultiPolygon", "coordinates": polygons}
+    return geometry
 
 
 def check_region_size(height: int, width: int, limit: int) -> None:

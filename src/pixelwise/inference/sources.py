@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.inference.raster import open_raster, quiet_rasterio
+from pixelwise.inference.gdal import quiet_rasterio
+from pixelwise.inference.raster import open_raster
+from pixelwise.io.image_formats import describe_left_aside, list_left_aside
 from pixelwise.io.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, list_shard_images
 from pixelwise.io.storage import filesystem, is_uri, normalize_uri, strip_query
+from pixelwise.io.text import is_side_file
 from pixelwise.optional import require_package
 
 # The column of a table that names images: the first of these that it has.
 COLUMNS = ("image", "path", "url", "file", "filename")
 
 TABLES = (".csv", ".parquet")
-_SOURCE_SUFFIXES = (*IMAGE_SUFFIXES, SHARDS, *PACKED)
+_SHARD_SUFFIXES = (SHARDS, *PACKED)
+_SOURCE_SUFFIXES = (*IMAGE_SUFFIXES, *_SHARD_SUFFIXES)
 
 # Headers read at a time, as a store answers many at once, each after a while.
 _READERS = 32
@@ -52,7 +56,7 @@ def find_sources(inputs: Sequence[str | Path]) -> Sources:
     shards (.tar) anywhere among these. Raises DataError as `find_images` does.
     """
     named = [pair for name in inputs for pair in _sources(normalize_uri(str(name)))]
-    shards = {name for name, _ in named if name.lower().endswith((SHARDS, *PACKED))}
+    shards = {name for name, _ in named if name.lower().endswith(_SHARD_SUFFIXES)}
     members = dict[str, list[tuple[str, int]]]()
     if shards:
         with ThreadPoolExecutor(_READERS) as pool:
@@ -64,6 +68,20 @@ def find_sources(inputs: Sequence[str | Path]) -> Sources:
     if not sources:
         raise _no_images(inputs)
     return sources
+
+
+def find_left_aside(inputs: Sequence[str | Path]) -> list[str]:
+    """The files in the folders among the inputs, on disks and in stores, that are no images by
+    their names.
+    """
+    names = list[str]()
+    for entry in map(str, inputs):
+        name = normalize_uri(entry)
+        if is_uri(name):
+            names += _left_in_store(name)
+        elif Path(name).is_dir():
+            names += map(str, list_left_aside(Path(name), used=_SHARD_SUFFIXES))
+    return names
 
 
 def shared_names(sources: Mapping[str, int | None]) -> Sources:
@@ -83,9 +101,11 @@ def shared_names(sources: Mapping[str, int | None]) -> Sources:
 
 
 def _no_images(inputs: Sequence[str | Path]) -> DataError:
+    left_aside = describe_left_aside(find_left_aside(inputs))
+    reason = f" ({left_aside})" if left_aside else ""
     return DataError(
-        f"no images in {', '.join(map(str, inputs))}; give image files or folders with images in "
-        "them"
+        f"no images in {', '.join(map(str, inputs))}{reason}; give image files or folders with "
+        "images in them"
     )
 
 
@@ -170,9 +190,8 @@ def _in_store(uri: str) -> list[str]:
     try:
         if "*" in uri or "[" in uri:
             names = system.glob(uri)
-        elif uri.endswith("/") or not strip_query(uri).lower().endswith(_SOURCE_SUFFIXES):
-            names = system.ls(uri, detail=False)
-            names = [name for name in names if not name.rpartition("/")[2].startswith(".")]
+        elif _is_folder(uri):
+            names = _list_store(uri)
         else:
             return [uri]
     except FileNotFoundError:
@@ -187,6 +206,30 @@ def _in_store(uri: str) -> list[str]:
             f"no images in {uri}; give images, a folder that has some, or a pattern in quotes"
         )
     return [system.unstrip_protocol(name) for name in images]
+
+
+def _is_folder(uri: str) -> bool:
+    """Whether a URI that is no pattern is taken for a folder, by its name."""
+    return uri.endswith("/") or not strip_query(uri).lower().endswith(_SOURCE_SUFFIXES)
+
+
+def _list_store(uri: str) -> list[str]:
+    """The names in a store's folder, without hidden and side files."""
+    names: list[str] = filesystem(uri).ls(uri, detail=False)
+    return [name for name in names if not is_side_file(Path(name))]
+
+
+def _left_in_store(uri: str) -> list[str]:
+    is_list = uri.lower().endswith((".txt", *TABLES))
+    if is_list or "*" in uri or "[" in uri or not _is_folder(uri):
+        return []
+    try:
+        names = _list_store(uri)
+    # what stores raise has no base class but Exception; listing the images has said what is wrong
+    except Exception:
+        return []
+    with_ending = [name for name in names if Path(name).suffix]  # others may be folders
+    return [name for name in with_ending if not name.lower().endswith(_SOURCE_SUFFIXES)]
 
 
 def _lines(name: str) -> Iterator[str]:

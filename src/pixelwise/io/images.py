@@ -1,295 +1,260 @@
-"""Pictures on disk to arrays and back. The only place that knows PIL and its (width, height)."""
+"""Pictures to (H, W, 3) RGB of 8 bits: upright, opaque and in sRGB, with what was done to them."""
 
 import io
-import re
-import struct
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
-from pixelwise.classes import VOID_COLOUR
 from pixelwise.errors import ImageError
-from pixelwise.io.atomic import atomic
-
-Array = NDArray[np.uint8]
-Source = str | Path | bytes | Image.Image
-Formats = tuple[str, ...]
-Palette = tuple[tuple[int, int, int], ...]
-
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm", ".jp2"}
+from pixelwise.io.colour_profiles import GAMMA, apply_gamma, find_gamma, to_srgb
+from pixelwise.io.decode_images import (
+    count_frames,
+    file_bytes,
+    first_tiff_page,
+    is_cut_blindly,
+    load_whole,
+    split_bands,
 )
-# Larger pictures, above 300 MB as RGB, are read by window or not at all.
-MAX_PIXELS = 100_000_000
+from pixelwise.io.deep_pixels import (
+    bands_note,
+    is_deep,
+    read_deep_pixels,
+    read_deep_tiff,
+    to_8_bits,
+)
+from pixelwise.io.image_formats import IMAGE_SUFFIXES, list_images
+from pixelwise.io.open_images import (
+    MAX_PIXELS,
+    Array,
+    Formats,
+    Source,
+    apply_orientation,
+    check_pixel_count,
+    describe,
+    find_orientation,
+    open_header,
+    open_image,
+    oriented_size,
+    pixel_count,
+    read_header_size,
+    silence_warnings,
+    translate_errors,
+    turn,
+)
+from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
+from pixelwise.io.tiff import Page, count_pages, first_page, why_unreadable
+from pixelwise.io.transparency import ON_WHITE, is_band, put_on_white
+from pixelwise.io.write_images import (
+    Palette,
+    encode_image,
+    encode_labels,
+    jpeg_round_trip,
+    write_image,
+    write_labels,
+)
 
-# The tag of Exif that says how a camera was held.
-_ORIENTATION = 0x0112
-_FILTERS = threading.Lock()
-_QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
-_QUIET_BLOCKS = set[object]()
-_REFUSED = {"I": "32-bit integers", "F": "floating point numbers"}
+# All of pictures that other rooms use is found here.
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Array",
+    "Formats",
+    "ImageFile",
+    "Palette",
+    "Picture",
+    "ReadingNote",
+    "ReadingNotes",
+    "Source",
+    "apply_orientation",
+    "encode_image",
+    "encode_labels",
+    "jpeg_round_trip",
+    "list_images",
+    "open_image",
+    "oriented_size",
+    "pixel_count",
+    "read_header_size",
+    "read_picture",
+    "read_rgb",
+    "silence_warnings",
+    "write_image",
+    "write_labels",
+]
 
 
-@contextmanager
-def silence_warnings() -> Iterator[None]:
-    """A block in which PIL's warnings (odd metadata, large sizes) are not shown: what is odd is
-    measured or refused.
+_FRAMES = ReadingNote(
+    "image-frames", "of several frames or pages", "read by the first of them alone"
+)
+# A picture of 16 bits of which this is the most in 8 is dark because its range is not used.
+_DARK = 128
 
-    Blocks of several threads may overlap in any way: one filter serves all and goes with the last.
-    With `warnings.catch_warnings` each would put back the filters that it found, those of another
-    thread's block too.
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as networks see it.
+
+    image: upright, of mode L or RGB, without alpha, in sRGB. notes: what was done to it beyond
+    decoding. format, mode, stored (height, width), orientation and frames are those of its file,
+    by PIL's names.
     """
-    block = object()
-    with _FILTERS:
-        _QUIET_BLOCKS.add(block)
-        if _QUIET not in warnings.filters:
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-    try:
-        yield
-    finally:
-        with _FILTERS:
-            _QUIET_BLOCKS.discard(block)
-            if not _QUIET_BLOCKS and _QUIET in warnings.filters:
-                warnings.filters.remove(_QUIET)  # type: ignore[attr-defined]
 
+    image: Image.Image
+    notes: ReadingNotes
+    format: str
+    mode: str
+    stored: tuple[int, int]
+    orientation: int
+    frames: int
 
-def describe(source: Source) -> str:
-    """A name for `source` that an error message can carry."""
-    return str(source) if isinstance(source, str | Path) else "the image"
-
-
-def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image:
-    """Open a picture and decode it whole; `formats` are PIL's names of those allowed, all of them
-    if None.
-
-    Raises ImageError for a missing, empty, truncated or unknown file and for one of more than
-    MAX_PIXELS pixels.
-    """
-    if isinstance(source, Image.Image):
-        return source
-    with _translated_errors(source):
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        with _opened(file, formats) as image:
-            _check_pixel_count(image.size, describe(source))
-            image.load()
-            return image
+    @property
+    def rgb(self) -> Array:
+        """(H, W, 3) uint8; grey is repeated."""
+        return np.asarray(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
 
 
 class ImageFile:
     """An image file that is opened once: its header now, its pixels when asked for.
 
-    path: the file. pixels: what its header promises, MAX_PIXELS + 1 for far too many, None where
-    PIL cannot tell; `read_rgb` then says why.
+    pixels: what its header promises, MAX_PIXELS + 1 for far too many, None where nobody can tell;
+    `read` then says why. formats: PIL's names of those allowed, all of them if None.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: str | Path | bytes, *, formats: Formats | None = None) -> None:
+        self.source = source
         self.pixels: int | None = None
         self._image: Image.Image | None = None
+        self._page: Page | None = None
         self._error: Exception | None = None
         try:
-            self._image = _opened(path)
+            self._image = open_header(source, formats)
             self.pixels = self._image.width * self._image.height
         except Image.DecompressionBombError as error:
             self._error = error
             self.pixels = MAX_PIXELS + 1
         except (OSError, SyntaxError, ValueError) as error:
             self._error = error
+            if isinstance(error, UnidentifiedImageError) and (not formats or "TIFF" in formats):
+                self._find_page()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         if self._image is not None:
-            self._image.close()
+            # as `close` of PIL, but for the pixels, which a picture may still hold
+            self._image.__exit__(*exc_info)
 
-    def read_rgb(self) -> Array:
-        """As the function `read_rgb`, from the file that is open."""
-        with _translated_errors(self.path):
-            if self._image is None:
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return Path(str(self.source))
+
+    def read(self, *, common_bits: int = 0) -> Picture:
+        """The picture. Raises ImageError as `read_picture`."""
+        with translate_errors(self.source):
+            if self._image is not None:
+                return _read_opened(self._image, self.source, common_bits)
+            if self._page is None:
                 raise self._error or EOFError
-            _check_pixel_count(self._image.size, describe(self.path))
-            self._image.load()
-        return _to_rgb(self._image, self.path)
+            height, width = self._page.size
+            check_pixel_count((width, height), describe(self.source))
+            with self._opened() as file:
+                data = file.read()
+            return _read_tiff_page(self._page, data, describe(self.source), common_bits)
+
+    def _find_page(self) -> None:
+        """The first page of a TIFF file that PIL does not know how to unpack."""
+        with translate_errors(self.source), self._opened() as file:
+            self._page = first_page(file)
+        if self._page is not None and not why_unreadable(self._page):
+            self.pixels = self._page.size[0] * self._page.size[1]
+
+    def _opened(self) -> BinaryIO:
+        if isinstance(self.source, bytes):
+            return io.BytesIO(self.source)
+        return Path(self.source).open("rb")
 
 
-@contextmanager
-def _translated_errors(source: Source) -> Iterator[None]:
-    """A block whose errors of reading `source` become ImageErrors."""
+def read_picture(
+    source: Source, *, formats: Formats | None = None, common_bits: int = 0
+) -> Picture:
+    """Read a picture of a file, of its bytes or of an image of PIL; `formats` as in `ImageFile`,
+    `common_bits` as in `find_range`.
+
+    It is turned as its EXIF orientation says. Values of more than 8 bits are scaled by the depth
+    that they use, transparent parts are seen on white, colours are converted by the file's profile
+    to sRGB, CMYK and palettes too; of several frames the first is read. The notes say so. Raises
+    ImageError for a missing, empty, truncated or unknown file, for one of more than MAX_PIXELS
+    pixels, and for numbers without a fixed range: floats, negative ones, those above 16 bits.
+    """
+    if isinstance(source, Image.Image):
+        with translate_errors(source):
+            return _read_opened(source, source, common_bits)
+    with ImageFile(source, formats=formats) as file:
+        return file.read(common_bits=common_bits)
+
+
+def read_rgb(source: Source, *, formats: Formats | None = None, common_bits: int = 0) -> Array:
+    """(H, W, 3) uint8 of a picture, as `read_picture` reads it."""
+    return read_picture(source, formats=formats, common_bits=common_bits).rgb
+
+
+def _read_opened(image: Image.Image, source: Source, common_bits: int) -> Picture:
+    """The picture of an image that is opened. Raises what PIL raises, and ImageError."""
     name = describe(source)
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ImageError.of_file(name, "no such file") from error
-    except Image.DecompressionBombError as error:
-        advice = f"cut it into parts of at most {MAX_PIXELS // 1_000_000} megapixels"
-        raise ImageError.of_file(name, str(error), advice) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _unreadable(source, error) from error
-
-
-def apply_orientation(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation says; as it is stored where that is damaged."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, OverflowError):
-        return image
-
-
-def pixel_count(source: Path | BinaryIO) -> int | None:
-    """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
-    try:
-        with _opened(source) as image:
-            return image.size[0] * image.size[1]
-    except Image.DecompressionBombError:
-        return MAX_PIXELS + 1
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
-def read_header_size(data: bytes, *, formats: Formats) -> tuple[int, int] | None:
-    """(height, width) as a file's header has them, without decoding it; None where it is of none of
-    PIL's `formats`.
-
-    Raises ImageError for one of far more than MAX_PIXELS, as PIL does not open such at all.
-    """
-    try:
-        with _opened(io.BytesIO(data), formats) as image:
-            return image.height, image.width
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"the image: more than the {MAX_PIXELS // 1_000_000} megapixels read at once"
-        ) from error
-    except Exception:  # what the parsers of a format raise on damaged headers is no closed list
-        return None
-
-
-def oriented_size(path: Path) -> tuple[int, int]:
-    """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what
-    is no picture.
-    """
-    try:
-        with _opened(path) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-            return (image.width, image.height) if turned else (image.height, image.width)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
-
-
-def read_rgb(source: Source, *, formats: Formats | None = None) -> Array:
-    """Read a picture as (H, W, 3) uint8 RGB with its EXIF orientation applied; `formats` as in
-    `open_image`.
-
-    Grey is repeated, palettes and CMYK are converted, 16-bit grey keeps its upper 8 bits, an alpha
-    channel is dropped. Raises ImageError for what `open_image` refuses and for 32-bit integers and
-    floats, which have no fixed range.
-    """
-    return _to_rgb(open_image(source, formats=formats), source)
-
-
-def _to_rgb(stored: Image.Image, source: Source) -> Array:
-    """A decoded picture as `read_rgb` gives it."""
-    image = apply_orientation(stored)
-    check_readable(image, source)
-    if image.mode.startswith("I;16"):
-        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
-    return np.asarray(image.convert("RGB"))
-
-
-def check_readable(image: Image.Image, source: Source) -> None:
-    """Raise ImageError for 32-bit integers and floats, which have no fixed range."""
-    if image.mode in _REFUSED:
-        reason = f"holds {_REFUSED[image.mode]} (mode {image.mode})"
-        raise ImageError.of_file(describe(source), reason, "save it as 8 or 16 bit")
-
-
-def write_labels(path: Path, labels: Array, palette: Palette) -> None:
-    """Write (H, W) uint8 class ids as a palette PNG; ids beyond `palette` (void) are shown in light
-    grey.
-    """
-    with atomic(path) as temp_path:
-        temp_path.write_bytes(encode_labels(labels, palette))
-
-
-def encode_labels(labels: Array, palette: Palette) -> bytes:
-    """The bytes of the file that `write_labels` writes."""
-    image = Image.fromarray(np.ascontiguousarray(labels))
-    colours = [*palette, *[VOID_COLOUR] * (256 - len(palette))]
-    image.putpalette([channel for colour in colours for channel in colour])
-    return _encoded(image, "PNG", compress_level=3)
-
-
-def encode_image(array: Array, kind: str) -> bytes:
-    """(H, W, 3) RGB or (H, W) grey uint8 as the bytes of a file of PIL's format `kind`, such as PNG
-    or JPEG.
-    """
-    return _encoded(Image.fromarray(np.ascontiguousarray(array)), kind, quality=92)
-
-
-def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format=kind, **options)
-    return file.getvalue()
-
-
-def write_image(path: Path, array: Array) -> None:
-    """Write (H, W, 3) RGB or (H, W) grey uint8 in the format that the suffix names."""
-    with atomic(path) as temp_path:
-        Image.fromarray(np.ascontiguousarray(array)).save(temp_path, quality=92)
-
-
-def jpeg_round_trip(rgb: Array, quality: int) -> Array:
-    """(H, W, 3) uint8 as JPEG of that quality (1 to 95) leaves it."""
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(file, format="JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
-def list_images(folder: Path) -> list[Path]:
-    """The pictures directly in `folder`, by name; hidden files are left out."""
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-    )
-
-
-def _opened(source: str | Path | BinaryIO, formats: Formats | None = None) -> Image.Image:
-    """A picture with its header read."""
+    check_pixel_count(image.size, name)
+    page = first_tiff_page(image, name)
+    mode = image.mode
+    format = image.format or ""
+    frames = count_frames(image)
+    gamma = find_gamma(image)
+    is_cut = is_cut_blindly(image)
+    notes = [_FRAMES] if frames > 1 else []
+    if is_deep(image, page):
+        deep = read_deep_pixels(image, page, file_bytes(image), name)
+        colours, alpha, deep_notes = to_8_bits(deep, name, gamma=gamma, common_bits=common_bits)
+        notes += deep_notes
+        orientation = find_orientation(image)
+    else:
+        loaded = load_whole(image, source, notes)
+        orientation = find_orientation(loaded)
+        colours, alpha = split_bands(loaded, page, notes)
+        colours = apply_gamma(colours, gamma) if gamma != 1 else colours
+    if gamma != 1:
+        notes.append(GAMMA)
+    stored = (colours.height, colours.width)
     with silence_warnings():
-        return Image.open(source, formats=formats)
+        colours, colour_notes = to_srgb(colours, image.info.get("icc_profile"))
+    notes += colour_notes
+    if is_cut and int(np.asarray(colours).max()) < _DARK:
+        reason = "holds 16-bit colours that use little of their range"
+        raise ImageError.of_file(name, reason, "save it as TIFF or PNG of 16 bits")
+    upright = turn(_see_through(colours, alpha, page, notes), orientation)
+    return Picture(upright, tuple(notes), format, mode, stored, orientation, frames)
 
 
-def _check_pixel_count(size: tuple[int, int], name: str) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        reason = (
-            f"{size[1]} x {size[0]} pixels (height x width) are more than the "
-            f"{MAX_PIXELS // 1_000_000} megapixels read at once"
-        )
-        raise ImageError.of_file(name, reason, "cut it into parts")
+def _read_tiff_page(page: Page, data: bytes, name: str, common_bits: int) -> Picture:
+    """The picture of a page of a TIFF file that PIL does not know how to unpack."""
+    deep = read_deep_tiff(page, data, name)
+    colours, alpha, deep_notes = to_8_bits(deep, name, common_bits=common_bits)
+    frames = count_pages(io.BytesIO(data))
+    notes = [*deep_notes, _FRAMES] if frames > 1 else [*deep_notes]
+    upright = turn(_see_through(colours, alpha, page, notes), page.orientation)
+    mode = f"{page.bands} bands of {page.bits} bits"
+    return Picture(upright, tuple(notes), "TIFF", mode, page.size, page.orientation, frames)
 
 
-def _unreadable(source: Source, error: Exception) -> ImageError:
-    reason = f"cannot be read as an image ({_reason(source, error)})"
-    return ImageError.of_file(describe(source), reason, "replace or remove it")
-
-
-def _reason(source: Source, error: Exception) -> str:
-    if (
-        isinstance(source, str | Path)
-        and Path(source).is_file()
-        and Path(source).stat().st_size == 0
-    ):
-        return "the file is empty"
-    return (
-        "unknown format"
-        if isinstance(error, OSError) and "cannot identify" in str(error)
-        else str(error)
-    )
+def _see_through(
+    colours: Image.Image, alpha: Image.Image | None, page: Page | None, notes: list[ReadingNote]
+) -> Image.Image:
+    """Colours on white where `alpha` is transparent; what is done is noted."""
+    if alpha is None:
+        return colours
+    if page is not None and is_band(alpha):
+        notes.append(bands_note(page.bands, page.colours))
+        return colours
+    notes.append(ON_WHITE)
+    return put_on_white(colours, alpha)

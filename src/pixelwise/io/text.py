@@ -1,6 +1,7 @@
 """Text files as they arrive: with byte-order marks, in UTF-16, beside the side files of systems."""
 
 import codecs
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -61,6 +62,9 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     """
     if not folder.is_dir():
         return []
-    allowed = frozenset(suffixes)
-    files = [path for path in folder.iterdir() if path.suffix.lower() in allowed]
+    allowed = tuple(suffixes)
+    # By their names alone, as a folder of pictures may hold a million others.
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.lower().endswith(allowed)]
+    files = (folder / name for name in names)
     return sorted(path for path in files if not is_side_file(path) and path.is_file())

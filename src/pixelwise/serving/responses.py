@@ -21,6 +21,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "confidence": "image/png",
     "json": "application/json",
 }
+NOTES_HEADER = "Pixelwise-Notes"
+"""The header of an answer that says what reading did to the image, as `notes` in JSON."""
 
 
 class Share(BaseModel):
@@ -36,12 +38,13 @@ class Share(BaseModel):
 
 
 class Segmentation(BaseModel):
-    """The answer as JSON; sizes in pixels."""
+    """The answer as JSON; sizes in pixels, notes on what reading did to the image."""
 
     model: str
     height: int
     width: int
     classes: list[Share]
+    notes: list[str] = []
 
 
 def apply_params(result: Result, params: SegmentParams) -> Result:
@@ -64,6 +67,12 @@ def encode(result: Result, params: SegmentParams, kind: Format, model: str) -> b
     if kind == "confidence":
         return encode_image(quantize_confidence(result.confidence), "PNG")
     return json.dumps(_describe(result, params, model), separators=(",", ":")).encode()
+
+
+def describe_notes(result: Result) -> list[str]:
+    """What reading did to the image, a sentence each, in the characters that a header may have."""
+    sentences = (str(note) for note in result.notes if note.what)
+    return [sentence.encode("ascii", "replace").decode() for sentence in sentences]
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
@@ -94,4 +103,10 @@ def _describe(result: Result, params: SegmentParams, model: str) -> dict[str, An
     elif params.regions == "polygons":
         for label, rings in outlines(result.labels):
             entries[label].setdefault("polygons", []).append(rings)
-    return {"model": model, "height": height, "width": width, "classes": list(entries.values())}
+    return {
+        "model": model,
+        "height": height,
+        "width": width,
+        "classes": list(entries.values()),
+        "notes": describe_notes(result),
+    }

@@ -22,7 +22,13 @@ from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.middleware import Metrics
 from pixelwise.serving.params import SegmentParams, check_class_names, check_single, choose_format
-from pixelwise.serving.responses import MEDIA_TYPES, apply_params, encode
+from pixelwise.serving.responses import (
+    MEDIA_TYPES,
+    NOTES_HEADER,
+    apply_params,
+    describe_notes,
+    encode,
+)
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import body_size_limit, check_header, decode, read_upload
 
@@ -80,8 +86,8 @@ class Service:
         tiles has begun.
         """
         predictor = self.predictors[name]
-        rgb = decode(data, self.settings)  # (H, W, 3)
-        plan = predictor.plan(*rgb.shape[:2])
+        picture = decode(data, self.settings, common_bits=predictor.common_bits)
+        plan = predictor.plan(picture.image.height, picture.image.width)
         total = len(plan.rows) * len(plan.columns)
         numbers = count()
 
@@ -91,7 +97,7 @@ class Service:
 
         reporting = copy.copy(predictor)
         reporting.runner = run_tile
-        result = reporting.predict(rgb)
+        result = reporting.predict(picture)
         self.metrics.pixels.labels(name).inc(result.labels.size)
         return result
 
@@ -103,19 +109,21 @@ class Service:
         queue = self.get_queue(name)
         check_class_names(params, self.predictors[name].classes.names)
 
-        def work(data: bytes, job: Job) -> bytes:
+        def work(data: bytes, job: Job) -> Response:
             result = apply_params(self.segment(name, data, job), params)
-            return encode(result, params, kind, name)
+            notes = describe_notes(result)
+            headers = {NOTES_HEADER: "; ".join(notes)} if notes else None
+            body = encode(result, params, kind, name)
+            return Response(body, media_type=MEDIA_TYPES[kind], headers=headers)
 
         with queue.acquire(body_size_limit(request, self.settings)) as job:
             try:
                 async with asyncio.timeout(self.settings.deadline):
                     data = await read_upload(request, self.settings)
                     await asyncio.to_thread(check_header, data, self.settings)
-                    body = await _await_result(request, job.start(partial(work, data, job)))
+                    return await _await_result(request, job.start(partial(work, data, job)))
             except TimeoutError as error:
                 raise self._deadline_error(job) from error
-        return Response(body, media_type=MEDIA_TYPES[kind])
 
     def _deadline_error(self, job: Job) -> ApiError:
         message = f"not done within {self.settings.deadline:g} s"
@@ -124,7 +132,7 @@ class Service:
         return ApiError(504, "deadline_passed", message)
 
 
-async def _await_result(request: Request, future: Future[bytes]) -> bytes:
+async def _await_result(request: Request, future: Future[Response]) -> Response:
     """The result, or ClientDisconnect as soon as the client has left."""
     # the body is read: all that can still come is the end of the connection
     disconnect: asyncio.Future[Any] = asyncio.ensure_future(request.receive())

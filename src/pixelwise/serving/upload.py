@@ -11,7 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
-from pixelwise.io.images import Array, read_header_size, read_rgb
+from pixelwise.io.image_formats import describe_contents
+from pixelwise.io.images import Picture, read_header_size, read_picture
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.settings import Settings
 
@@ -90,9 +91,13 @@ def check_header(data: bytes, settings: Settings) -> None:
         raise ApiError(413, "too_many_pixels", str(error)) from error
     if size is None:
         allowed = ", ".join(settings.formats)
-        raise ApiError(
-            415, "unknown_format", f"the file is damaged or of another format than {allowed}"
+        kind, _ = describe_contents(data[:512])
+        what = (
+            f"{kind} and not of {allowed}"
+            if kind
+            else f"damaged or of another format than {allowed}"
         )
+        raise ApiError(415, "unknown_format", f"the file is {what}")
     if data.startswith(_JPEG_START):
         _check_scans(data)
     height, width = size
@@ -105,12 +110,12 @@ def check_header(data: bytes, settings: Settings) -> None:
         )
 
 
-def decode(data: bytes, settings: Settings) -> Array:
-    """(H, W, 3) uint8 of a file that `check_header` let pass. Raises ImageError for a damaged
-    one.
+def decode(data: bytes, settings: Settings, *, common_bits: int = 0) -> Picture:
+    """The picture of a file that `check_header` let pass; `common_bits` as in `read_picture`.
+    Raises ImageError for a damaged one.
     """
     try:
-        return read_rgb(data, formats=settings.formats)
+        return read_picture(data, formats=settings.formats, common_bits=common_bits)
     except ImageError:
         raise
     except Exception as error:  # a decoder's errors on damaged files are no closed list

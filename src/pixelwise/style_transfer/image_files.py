@@ -11,7 +11,9 @@ from torch import Tensor
 
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.io.atomic import atomic
-from pixelwise.io.images import Array, open_image, read_rgb
+from pixelwise.io.colour_profiles import srgb_profile
+from pixelwise.io.images import Array, read_picture
+from pixelwise.io.reading_notes import ReadingSummary
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
@@ -19,11 +21,16 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _DESCRIPTION = 0x010E
 
 
-def read_fitted(path: str | Path, size: tuple[int, int]) -> Array:
+def read_fitted(
+    path: str | Path, size: tuple[int, int], reading: ReadingSummary | None = None
+) -> Array:
     """An image (H, W, 3) uint8, downscaled where needed to fit into `size` (height, width), in its
-    own shape.
+    own shape. `reading` takes up what was done to it.
     """
-    rgb = read_rgb(path)
+    picture = read_picture(path)
+    if reading is not None:
+        reading.add(picture.notes)
+    rgb = picture.rgb
     height, width = rgb.shape[:2]
     max_height, max_width = size
     factor = min(1.0, max_height / height, max_width / width)
@@ -68,12 +75,11 @@ def check_out(out: str | Path, content: str | Path) -> Path:
     return path
 
 
-def write_result(path: Path, rgb: Array, content: str | Path, settings: dict[str, object]) -> None:
-    """Write the image with the content's ICC profile, and the settings as its description."""
-    source = open_image(content)
+def write_result(path: Path, rgb: Array, settings: dict[str, object]) -> None:
+    """Write the image with the profile of sRGB, in which it is, and the settings as its
+    description.
+    """
     exif = Image.Exif()
     exif[_DESCRIPTION] = json.dumps({"pixelwise stylize": settings})
-    # a profile of another colour space, such as CMYK, does not fit the RGB that is written
-    profile = source.info.get("icc_profile") if source.mode in ("RGB", "RGBA") else None
     with atomic(path) as draft:
-        Image.fromarray(rgb).save(draft, quality=95, exif=exif, icc_profile=profile)
+        Image.fromarray(rgb).save(draft, quality=95, exif=exif, icc_profile=srgb_profile())

@@ -14,6 +14,7 @@ from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.progress import Progress
 from pixelwise.style_transfer.config import D2L, D2L_NETWORK, Setup, StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
@@ -74,8 +75,8 @@ def stylize(
     """The image `content` in the style of another, or of several with their weights; written to
     `out` if given.
 
-    `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result's ICC
-    profile is the content's, and the settings are its EXIF description. Ctrl-C ends the work and
+    `options` are fields of Setup and, where no `config` is given, of StyleConfig. The result
+    is in sRGB, and the settings are its EXIF description. Ctrl-C ends the work and
     keeps the image so far. Raises ImageError for images that cannot be read, ConfigError for
     options that cannot be, WeightsError where the network's weights cannot be had, OutputError
     where `out` cannot be written.
@@ -86,13 +87,16 @@ def stylize(
     # before any work, which takes minutes
     out = None if out is None else check_out(out, content)
     styles = [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
-    picture = read_fitted(content, setup.size)  # (H, W, 3)
+    reading = ReadingSummary()
+    picture = read_fitted(content, setup.size, reading)  # (H, W, 3)
     style_images = []
     for path, share in styles:
-        style_images.append((_read_image(path, setup), share))
+        style_images.append((to_tensor(read_fitted(path, setup.size, reading)), share))
     class_styles = []
     for name, class_path in region.styles if region else ():
-        class_styles.append((name, _read_image(class_path, setup)))
+        class_styles.append((name, to_tensor(read_fitted(class_path, setup.size, reading))))
+    if reading.line():
+        progress.log(reading.line())
     masks = find_masks(picture, region) if region else {}
     network, source = load_network(setup.network, setup.weights)
     progress.log(source)
@@ -102,7 +106,7 @@ def stylize(
     if out:
         names = _image_names(content, styles, region)
         settings = {**names, **asdict(setup), **asdict(config)}
-        write_result(out, result.rgb, content, settings)
+        write_result(out, result.rgb, settings)
     return result
 
 
@@ -131,11 +135,6 @@ def _image_names(
     for name, path in region.styles if region else ():
         names[name] = path.name
     return names
-
-
-def _read_image(path: str | Path, setup: Setup) -> Tensor:
-    rgb = read_fitted(path, setup.size)
-    return to_tensor(rgb)
 
 
 class _Painter:

@@ -51,7 +51,7 @@ def explain_augmentation(
     rgb = read_rgb(pair.image)
     labels = dataset.read_labels(pair.mask)
     height, width = labels.shape
-    preset = TrainConfig().augmentation.augment
+    preset = TrainConfig().augmentation.augment or "strong"
     augment = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
     samples = [("original", rgb, labels)]
     for epoch in range(1, EPOCHS_SHOWN + 1):

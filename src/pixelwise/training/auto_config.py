@@ -2,9 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.errors import TrainingError
@@ -12,6 +11,16 @@ from pixelwise.hardware import is_out_of_memory
 from pixelwise.models.config import SCALES
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import VALIDATION_TILE
+from pixelwise.training.step_options import (
+    choose_augment,
+    choose_bn_batches,
+    choose_encoder_rate,
+    choose_epochs,
+    choose_learning_rate,
+    choose_validate_every,
+    choose_warmup,
+)
+from pixelwise.training.training_context import TrainingContext
 from pixelwise.training.transforms import AUGMENTATIONS
 
 CROP_PIXELS = 320 * 480
@@ -19,10 +28,13 @@ CROP_PIXELS = 320 * 480
 # Of the median image's sides: a random window then has room to move, also in a downscaled image.
 CROP_SIDE = 0.8
 
-# Samples that a training of unstated length sees: 27 epochs over CamVid's 367 images.
-SAMPLES = 10_000
+# Images up to so many pixels a side are taken whole: there is little to choose from, and at so
+# small a size the border of a crop is most of it.
+WHOLE_SIDE = 192
 
-EPOCHS = (10, 60)
+# So few images are decoded and augmented beside the steps, without processes of their own.
+FEW_IMAGES = 40
+
 BATCH = {"cpu": 8, "cuda": 16}
 
 # One part in so many of the free memory may hold decoded images; the rest is for the steps and for
@@ -33,6 +45,9 @@ CACHE_SHARE = 8
 # crops did.
 SMALLER = (0.75, 0.5)
 
+# They are for images of which a crop shows at most this share of a side.
+MAX_SHOWN = 0.7
+
 # Share of a crop that an image must fill at such a scale.
 MIN_FILLED = 0.8
 
@@ -42,33 +57,6 @@ MIN_MASK_IOU = 0.98
 
 # What a step holds for one pixel of a sample; measured on the default network in float32.
 BYTES_PER_PIXEL = 2500
-
-
-def _lose_nothing(scales: Sequence[float]) -> Mapping[float, float]:
-    return dict.fromkeys(scales, 1.0)
-
-
-@dataclass(frozen=True)
-class TrainingContext:
-    """What the choices rest on: the training images and the machine."""
-
-    images: int
-    median_size: tuple[int, int]
-    """(height, width)."""
-    device: str
-    memory: int
-    """Free bytes of the device."""
-    cores: int
-    main_memory: int = 0
-    """Free bytes of main memory."""
-    decoded: int = 0
-    """Bytes of all images and masks, decoded."""
-    processes: int = 1
-    """Processes that train, on all machines."""
-    processes_here: int = 1
-    """Those on this machine."""
-    iou_at_scale: Callable[[Sequence[float]], Mapping[float, float]] = _lose_nothing
-    """The mean IoU that masks keep when they are downscaled, by scale."""
 
 
 @contextmanager
@@ -125,8 +113,13 @@ def default_workers(cores: int | None = None) -> int:
 
 
 def _choose_crop(context: TrainingContext, config: TrainConfig) -> tuple[tuple[int, int], str]:
-    """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32."""
+    """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32; all of a small
+    one.
+    """
     height, width = context.median_size
+    if max(height, width) <= WHOLE_SIDE:
+        whole = (-(-height // 32) * 32, -(-width // 32) * 32)
+        return whole, f"all of the median image's {height} x {width}, in multiples of 32"
     shrink = min(CROP_SIDE, (CROP_PIXELS / (height * width)) ** 0.5)
     crop = (_round_to_32(height * shrink), _round_to_32(width * shrink))
     return crop, f"{shrink:.2f} of the median image's {height} x {width}, in multiples of 32"
@@ -143,11 +136,11 @@ def _choose_scale(context: TrainingContext, config: TrainConfig) -> tuple[tuple[
     """
     crop = config.data.crop
     assert crop is not None
-    strength = config.augmentation.augment
+    strength = config.augmentation.augment or "none"
     usual = AUGMENTATIONS[strength]["scale"]
     # The scale at which the whole median image fits into a crop.
     whole = max(part / side for part, side in zip(crop, context.median_size, strict=True))
-    steps = [step for step in SMALLER if step >= MIN_FILLED * whole]
+    steps = [step for step in SMALLER if step >= MIN_FILLED * whole and whole <= MAX_SHOWN]
     if not steps or config.model.predict_scale is not None:
         return usual, f"as augmentation '{strength}' has it"
     ious = context.iou_at_scale(steps)
@@ -177,7 +170,7 @@ def validation_scale(config: TrainConfig) -> float:
     sees, in quarters, by which sizes stay whole numbers.
     """
     options = config.augmentation
-    low, high = options.scale or AUGMENTATIONS[options.augment]["scale"]
+    low, high = options.scale or AUGMENTATIONS[options.augment or "none"]["scale"]
     middle = round(4 * math.sqrt(low * high)) / 4
     return config.model.predict_scale or min(SCALES[1], max(SCALES[0], middle))
 
@@ -224,22 +217,24 @@ def _choose_cache(context: TrainingContext, config: TrainConfig) -> tuple[int, s
     )
 
 
-def _choose_epochs(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
-    fewest, most = EPOCHS
-    epochs = max(fewest, min(most, round(SAMPLES / max(1, context.images))))
-    return epochs, f"about {SAMPLES} samples of {context.images} images, {fewest} to {most} epochs"
-
-
 def _choose_workers(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    if context.images <= FEW_IMAGES:
+        return 0, f"there are only {context.images} images"
     return default_workers(context.cores), f"one of every two of {context.cores} cores, 1 to 8"
 
 
 _CHOICES: dict[str, Callable[[TrainingContext, TrainConfig], tuple[Any, str]]] = {
     "crop": _choose_crop,
-    "scale": _choose_scale,
     "batch": _choose_batch,
     "accumulate": _choose_accumulate,
-    "epochs": _choose_epochs,
+    "epochs": choose_epochs,
+    "augment": choose_augment,
+    "scale": _choose_scale,
+    "learning_rate": choose_learning_rate,
+    "encoder_rate": choose_encoder_rate,
+    "warmup": choose_warmup,
+    "validate_every": choose_validate_every,
+    "bn_batches": choose_bn_batches,
     "cache": _choose_cache,
     "workers": _choose_workers,
 }

@@ -20,7 +20,7 @@ from pixelwise.models.config import SCALES
 
 Decoder = Literal["unet", "linknet", "fcn8s", "fcn16s", "fcn32s"]
 Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
-Strength = Literal["none", "light", "medium", "strong"]
+Strength = Literal["none", "slight", "light", "medium", "strong"]
 Recipe = Literal["default", "d2l"]
 PRECISIONS = ("auto", "float32", "bfloat16")
 PASTE_CLASSES = ("half", "rare")
@@ -104,7 +104,9 @@ class LoadingOptions:
     """Samples in a batch; by default 8, on a GPU 16, fewer where memory is short."""
 
     workers: int | None = option(None, valid=_NOT_NEGATIVE)
-    """Processes that decode and augment samples; one of every two cores by default."""
+    """Processes that decode and augment samples; by default one of every two cores, none for a few
+    images.
+    """
 
     cache: int | None = option(None, valid=Range(0, text="MiB, 0 or more"))
     """MiB of memory for decoded images, 0 for none; an eighth of the free memory by default."""
@@ -126,8 +128,10 @@ class LoadingOptions:
 class AugmentOptions:
     """Random changes of the training samples."""
 
-    augment: Strength = option("strong", own=True)
-    """Strength of the augmentation."""
+    augment: Strength | None = option(None, own=True)
+    """Strength of the augmentation; by default strong, and slight where a training has few
+    steps.
+    """
 
     scale: tuple[float, float] | None = option(
         None, valid=Rule(_is_scale_range, "two numbers, 0 < low <= high <= 16")
@@ -169,10 +173,12 @@ class OptimOptions:
     """How long and how the weights are trained."""
 
     epochs: int | None = option(None, own=True, valid=_COUNT)
-    """Passes over the training images; 10 to 60 by default, fewer for larger data sets."""
+    """Passes over the training images; by default 10 to 60, fewer for larger data sets, more where
+    these would be few steps.
+    """
 
     minutes: float | None = option(None, own=True, valid=_POSITIVE)
-    """Minutes to train, in place of --epochs."""
+    """Minutes for the whole training, with its preparations and its end, in place of --epochs."""
 
     loss: str = option("cross_entropy + dice", own=True)
     """Loss, a weighted sum of cross_entropy, dice, tversky, focal, lovasz, ohem and boundary, as in
@@ -188,21 +194,25 @@ class OptimOptions:
     optimizer: Literal["adamw", "sgd"] = option("adamw")
     """Optimiser."""
 
-    learning_rate: float = option(
-        3e-3, valid=Range(0, 1, low_open=True, text="a number above 0 and at most 1")
+    learning_rate: float | None = option(
+        None, valid=Range(0, 1, low_open=True, text="a number above 0 and at most 1")
     )
-    """Peak learning rate of the decoder."""
+    """Peak learning rate of the decoder; 0.003 by default, less where a training has few steps."""
 
-    encoder_rate: float = option(
-        0.3, valid=Range(0, 100, low_open=True, text="a number above 0, at most 100")
+    encoder_rate: float | None = option(
+        None, valid=Range(0, 100, low_open=True, text="a number above 0, at most 100")
     )
-    """Learning rate of a pretrained encoder, as a factor of `learning_rate`."""
+    """Learning rate of a pretrained encoder, as a factor of `learning_rate`; 0.3 by default, 1
+    where a training has few steps.
+    """
 
     weight_decay: float = option(0.01, valid=_NOT_NEGATIVE)
     """Weight decay."""
 
-    warmup: float = option(0.04, valid=_SHARE)
-    """Share of the training in which the learning rate rises linearly."""
+    warmup: float | None = option(None, valid=_SHARE)
+    """Share of the training in which the learning rate rises linearly; 0.04 by default, more where
+    a training has few steps.
+    """
 
     decay: Literal["polynomial", "cosine", "constant"] = option("polynomial")
     """How the learning rate falls after the warm-up."""
@@ -215,6 +225,29 @@ class OptimOptions:
 
     ema: float = option(0.99, valid=_BELOW_ONE)
     """Decay of the moving average of the weights, which is what is scored and saved; 0 for none."""
+
+    ema_share: float = option(0.1, valid=_SHARE)
+    """Share of the steps so far over which the moving average looks back until `ema` is reached; 0
+    for the slower rise of earlier versions.
+    """
+
+    bn_batches: int | None = option(None, valid=_NOT_NEGATIVE)
+    """Batches from which batch normalisation's statistics are taken anew before each validation; 0
+    for the running ones of training.
+    """
+
+    validate_every: int | None = option(None, valid=_COUNT)
+    """Epochs between two validations, after which the weights are kept too; 1 by default, more
+    where an epoch has few steps.
+    """
+
+    keep_plain: bool = option(True)
+    """Validate the weights as they are beside their moving average, in a training of few steps, and
+    keep the better ones.
+    """
+
+    keep_after: float = option(0.5, valid=_SHARE)
+    """Share of the training before which an epoch is kept only where there is no later one."""
 
     freeze: int = option(0, valid=_NOT_NEGATIVE)
     """Epochs in which the encoder is unfrozen, layer by layer from its end (Howard, Ruder 2018,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class Epoch:
     learning_rate: float
     images_per_second: float
     seconds: float
+    early: bool = False
+    """Whether it is one of the first, which are kept only where there is no other."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -37,6 +40,14 @@ class Epoch:
 
 def _text(value: float) -> str:
     return f"{value:.6g}"
+
+
+def best_metric_key(row: Epoch) -> tuple[bool, float]:
+    """What the best epoch has the most of: validation mean IoU. Early ones come after all others,
+    as few validation images may like one by accident, and an epoch without any score last.
+    """
+    mean_iou = -1.0 if math.isnan(row.val_mean_iou) else row.val_mean_iou
+    return not row.early, mean_iou
 
 
 def write_history(path: Path, rows: list[Epoch]) -> None:
@@ -55,7 +66,7 @@ def read_history(path: Path) -> list[Epoch]:
 
 
 def _parse_row(row: dict[str, str]) -> Epoch:
-    values: dict[str, Any] = {
-        name: int(text) if name == "epoch" else float(text) for name, text in row.items()
-    }
+    values: dict[str, Any] = {name: float(text) for name, text in row.items()}
+    values["epoch"] = int(row["epoch"])
+    values["early"] = bool(values.get("early", 0.0))
     return Epoch(**values)

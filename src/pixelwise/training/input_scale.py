@@ -30,6 +30,17 @@ LADDER = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 MIN_IMAGES = 10
 
 
+# Of the validation images, one in so many is enough for a training whose minutes are counted.
+STRIDE = 3
+
+
+def scale_stride(images: int) -> int:
+    """The stride at which a training of counted minutes tries scales on its validation images; at
+    least MIN_IMAGES of them where there are as many.
+    """
+    return max(1, min(STRIDE, images // MIN_IMAGES))
+
+
 @dataclass(frozen=True)
 class ScaleChoice:
     """The chosen scale, and why."""
@@ -82,10 +93,12 @@ def keep_input_scale(
     model.scale = scale
     device = torch.device(config.run.device)
     runner = TorchRunner(model, device=device, precision=config.run.precision)
+    predictor = Predictor(runner, header.classes)
+    predictor.reading = header.reading
     try:
         choice = find_input_scale(
             model,
-            Predictor(runner, header.classes),
+            predictor,
             dataset,
             evenly_spaced(pairs),
             progress,

@@ -52,6 +52,8 @@ class TrainingSet(Dataset[Batch]):
     """Class ids that are pasted, as `classmix` takes them."""
     cache: ImageCache | None = None
     """Decoded pairs, in the order of `pairs`."""
+    common_bits: int = 0
+    """The depth by which images of more than 8 bits are read, as `read_picture` takes it."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
@@ -69,7 +71,8 @@ class TrainingSet(Dataset[Batch]):
         pair = self.pairs[index]
 
         def decode() -> tuple[Array, Array]:
-            return read_rgb(pair.image), self.read_labels(pair.mask)
+            rgb = read_rgb(pair.image, common_bits=self.common_bits)
+            return rgb, self.read_labels(pair.mask)
 
         rgb, labels = decode() if self.cache is None else self.cache.pair(index, decode)
         return self.augment(*as_tensors(rgb, labels), rng)
@@ -86,11 +89,13 @@ class WholeImages(Dataset[list[Batch]]):
 
     pairs: tuple[Pair, ...]
     read_labels: ReadLabels
+    common_bits: int = 0
 
     def __getitem__(self, index: int) -> list[Batch]:
         """uint8 images (1, 3, h, w) and labels (1, h, w)."""
         pair = self.pairs[index]
-        image, labels = as_tensors(read_rgb(pair.image), self.read_labels(pair.mask))
+        rgb = read_rgb(pair.image, common_bits=self.common_bits)
+        image, labels = as_tensors(rgb, self.read_labels(pair.mask))
         height, width = labels.shape
         side = VALIDATION_TILE
         tiles = []
@@ -105,9 +110,28 @@ class WholeImages(Dataset[list[Batch]]):
         return len(self.pairs)
 
 
+@dataclass(frozen=True)
+class FixedBatches:
+    """The same `count` batches of training images each time, as they are augmented in epoch 0,
+    which is never trained on.
+    """
+
+    dataset: TrainingSet
+    batch: int
+    count: int
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """uint8 images (N, 3, h, w)."""
+        for number in range(self.count):
+            start = number * self.batch
+            indices = range(start, start + self.batch)
+            images = [self.dataset[0, index % len(self.dataset)][0] for index in indices]
+            yield torch.stack(images)
+
+
 class Epochs(Sampler[tuple[int, int]]):
-    """(epoch, index) in an order that depends only on the seed and the epoch; set `epoch` before
-    each round.
+    """(epoch, index) of a round of `passes` epochs from `epoch` on, each in an order that depends
+    only on the seed and itself; set both before each round.
 
     With `part` (rank, world size) each process takes its share of them, all the same number.
     """
@@ -116,18 +140,24 @@ class Epochs(Sampler[tuple[int, int]]):
         self.length = length
         self.seed = seed
         self.epoch = 0
+        self.passes = 1
         self.part = part
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator = seeded_generator(self.seed, self.epoch)
-        order = torch.randperm(self.length, generator=generator)
         rank, world_size = self.part
-        # Shares of one length: a process with a batch more would wait for the others forever.
-        share = order[rank::world_size][: len(self)]
-        return ((self.epoch, int(index)) for index in share)
+        for epoch in range(self.epoch, self.epoch + self.passes):
+            order = torch.randperm(self.length, generator=seeded_generator(self.seed, epoch))
+            # Shares of one length: a process with a batch more would wait for the others forever.
+            for index in order[rank::world_size][: self.share]:
+                yield epoch, int(index)
+
+    @property
+    def share(self) -> int:
+        """This process's samples of one epoch."""
+        return self.length // self.part[1]
 
     def __len__(self) -> int:
-        return self.length // self.part[1]
+        return self.passes * self.share
 
 
 def seeded_generator(*key: int) -> torch.Generator:
@@ -145,13 +175,13 @@ def training_loader(
 ) -> tuple[DataLoader[Batch], Epochs]:
     """Batches (N, 3, h, w) and (N, h, w), and the sampler whose epoch must be set.
 
-    An incomplete last batch is left out: its images are as likely to come first in another epoch,
-    and a single image breaks batch normalisation.
+    An incomplete last batch of a round is left out: its images are as likely to come first in
+    another one, and a single image breaks batch normalisation.
     """
     sampler = Epochs(len(dataset), dataset.seed, part)
     loader = DataLoader(
         dataset,
-        batch_size=min(batch, len(sampler)),
+        batch_size=min(batch, sampler.share),
         sampler=sampler,
         drop_last=True,
         num_workers=workers,

@@ -1,8 +1,9 @@
 """The training loop: one page on Lightning Fabric."""
 
 import math
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import any_rank, launch, sync_batchnorm
-from pixelwise.training.history import Epoch, write_history
+from pixelwise.training.history import Epoch, best_metric_key, write_history
 from pixelwise.training.loaders import shutdown_workers
 from pixelwise.training.losses import Loss
 from pixelwise.training.optim import make_optimizer, moving_average
@@ -44,7 +45,9 @@ class RunContext:
     header: Header
     progress: Progress
     after_epoch: Callable[[list[Epoch], bool], None] = lambda history, best: None
-    """Called after each epoch with the history so far and whether this epoch is the best."""
+    """Called after each round with the history so far and whether its row is the best."""
+    started: float = field(default_factory=time.monotonic)
+    """When the command began, by time.monotonic()."""
 
 
 def fit(
@@ -70,8 +73,8 @@ def fit(
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)
-    average = moving_average(model, config.optim.ema)
-    budget = _budget(config, len(loaders.train))
+    average = moving_average(model, config.optim.ema, config.optim.ema_share)
+    budget = _budget(config, loaders, context.started)
     history = restore_state(context.run, (model, average, optimizer), budget)
     with stop_on_interrupt() as stop, shutdown_workers(loaders.train, loaders.val):
         session = Session(
@@ -96,36 +99,48 @@ def _run_epochs(session: Session, history: list[Epoch], context: RunContext) -> 
     """Append epochs to `history` until the budget is spent, somebody asks to stop or the scores
     rise no more.
     """
+    session.loaders.epochs.passes = session.config.optim.validate_every or 1
+    session.reserve_end()
     while not _is_over(session, history):
-        number = len(history) + 1
+        number = history[-1].epoch + 1 if history else 1
         try:
-            row = _run_epoch(session, number)
+            result = _run_round(session, number)
         except NotFiniteError as error:
             _rollback(session, number, context, error)
             continue
-        if row is None:
+        if result is None:
             return
+        row, net = result
         history.append(row)
-        _save_epoch(session, history, context)
+        _save_epoch(session, net, history, context)
 
 
 def _is_over(session: Session, history: list[Epoch]) -> bool:
     """Whether any process sees a reason to stop: all of them must leave the loop together."""
-    over = session.budget.over or bool(session.stop)
+    epochs = session.config.optim.epochs
+    is_last = bool(history) and epochs is not None and history[-1].epoch >= epochs
+    over = session.budget.over or is_last or bool(session.stop)
     return any_rank(session.fabric, over or should_stop_early(history, session.config))
 
 
-def _run_epoch(session: Session, number: int) -> Epoch | None:
-    """Train and validate one epoch; None where somebody asked to stop. Raises NotFiniteError."""
+def _run_round(session: Session, number: int) -> tuple[Epoch, Segmenter] | None:
+    """Train the epochs of a round, from `number` on, and validate: the last one's row and its
+    network; None where somebody asked to stop. Raises NotFiniteError.
+    """
+    options = session.config.optim
     torch.manual_seed(session.config.run.seed + number)
-    session.loaders.epochs.epoch = number
+    sampler = session.loaders.epochs
+    sampler.epoch = number
+    if options.epochs is not None:
+        sampler.passes = min(sampler.passes, options.epochs - number + 1)
     stats = session.train_epoch(number)
     if any_rank(session.fabric, bool(session.stop)):
         return None
-    row = session.validate_epoch(stats, number)
+    row, net = session.validate_epoch(stats, number + max(1, stats.passes) - 1)
+    session.adapt_round(stats)
     if not math.isfinite(row.val_loss):
         raise NotFiniteError(f"epoch {number}: the weights became no numbers")
-    return row
+    return row, net
 
 
 def _rollback(session: Session, number: int, context: RunContext, error: NotFiniteError) -> None:
@@ -145,26 +160,31 @@ def _rollback(session: Session, number: int, context: RunContext, error: NotFini
     )
 
 
-def _save_epoch(session: Session, history: list[Epoch], context: RunContext) -> None:
+def _save_epoch(
+    session: Session,
+    net: Segmenter,
+    history: list[Epoch],
+    context: RunContext,
+) -> None:
     """Write what the last epoch of `history` changed, on the first process; the others wait."""
     fabric = session.fabric
     best = max(history, key=best_metric_key) is history[-1]
     if fabric.is_global_zero:
-        _write_files(session, history, context, best=best)
+        _write_files(session, net, history, context, best=best)
     fabric.barrier()
 
 
 def _write_files(
     session: Session,
+    net: Segmenter,
     history: list[Epoch],
     context: RunContext,
     *,
     best: bool,
 ) -> None:
     row = history[-1]
-    model = session.scored
     if best:
-        save_model(context.run / "model.safetensors", model, _with_scores(context.header, row))
+        save_model(context.run / "model.safetensors", net, _with_scores(context.header, row))
     write_history(context.run / "history.csv", history)
     save_state(
         context.run,
@@ -179,24 +199,25 @@ def _write_files(
     context.after_epoch(history, best)
 
 
-def _budget(config: TrainConfig, steps: int) -> Budget:
-    if config.optim.minutes is not None:
-        return Budget(None, config.optim.minutes * 60)
-    assert config.optim.epochs is not None
-    return Budget(config.optim.epochs * steps, None)
+def _budget(config: TrainConfig, loaders: Loaders, started: float) -> Budget:
+    options = config.optim
+    if options.minutes is not None:
+        return Budget(None, options.minutes * 60, started=started)
+    assert options.epochs is not None
+    every = options.validate_every or 1
+    rounds, rest = divmod(options.epochs, every)
+    share = loaders.epochs.share
+    batch = loaders.train.batch_size or 1
+    steps = rounds * (every * share // batch) + rest * share // batch
+    return Budget(steps, None, started=started)
 
 
 def should_stop_early(history: list[Epoch], config: TrainConfig) -> bool:
     """Whether the last `patience` epochs brought no better score."""
     if config.optim.patience is None or not history:
         return False
-    best = max(range(len(history)), key=lambda index: best_metric_key(history[index]))
-    return len(history) - 1 - best >= config.optim.patience
-
-
-def best_metric_key(row: Epoch) -> float:
-    """What the best epoch has the most of: validation mean IoU; an epoch without any comes last."""
-    return -1.0 if math.isnan(row.val_mean_iou) else row.val_mean_iou
+    best = max(history, key=best_metric_key)
+    return history[-1].epoch - best.epoch >= config.optim.patience
 
 
 def _with_scores(header: Header, row: Epoch) -> Header:

@@ -21,6 +21,8 @@ def make_optimizer(model: Segmenter, config: TrainConfig) -> Optimizer:
     """
     options = config.optim
     has_learned = config.model.start or is_pretrained(config.model.encoder, config.model.weights)
+    assert options.learning_rate is not None
+    assert options.encoder_rate is not None
     encoder_rate = options.encoder_rate if has_learned else 1.0
     no_decay = {} if options.optimizer == "sgd" else {"weight_decay": 0.0}
     groups: list[ParameterGroup] = []
@@ -45,14 +47,33 @@ def _split_parameters(part: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     return matrices, vectors
 
 
-def moving_average(model: Segmenter, decay: float) -> ModelEmaV3 | None:
-    """A copy of `model` that follows it: w' = d w' + (1 - d) w, d rising to `decay` as 1 - (1 +
-    step)^(-2/3).
+class RecentAverage(ModelEmaV3):
+    """A moving average that looks back over a share of the steps so far, until that is the window
+    of its decay: its first weights are soon forgotten, however few the steps.
+    """
 
-    Source: Polyak, Juditsky 1992; Tarvainen, Valpola 2017, section 2. None where `decay` is 0.
+    def __init__(self, model: Segmenter, *, decay: float, share: float) -> None:
+        super().__init__(model, decay=decay)
+        self.share = share
+
+    def get_decay(self, step: int | None = None) -> float:
+        """The decay of the update after `step` (from 1)."""
+        if step is None:
+            return float(self.decay)
+        return float(min(self.decay, 1 - 1 / (1 + self.share * (step - 1))))
+
+
+def moving_average(model: Segmenter, decay: float, share: float) -> ModelEmaV3 | None:
+    """A copy of `model` that follows it: w' = d w' + (1 - d) w, d rising to `decay` as 1 - 1 / (1 +
+    `share` step), or where `share` is 0 as 1 - (1 + step)^(-2/3).
+
+    Source: Polyak, Juditsky 1992; Tarvainen, Valpola 2017, section 2; of the rise Shamir, Zhang
+    2013, section 3. None where `decay` is 0.
     """
     if not decay:
         return None
+    if share:
+        return RecentAverage(model, decay=decay, share=share)
     return ModelEmaV3(model, decay=decay, use_warmup=True)
 
 

@@ -3,8 +3,9 @@
 `train` carries a plan out; `--preview` prints it and draws what the network will see.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
 from pixelwise.hardware import choose_device, count_cores, free_memory
+from pixelwise.io.bit_depth import find_common_bits, with_common_bits
+from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.pretrained import load_weights
@@ -23,7 +26,6 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import (
-    TrainingContext,
     choose_open_options,
     enough_memory,
     for_steps,
@@ -37,11 +39,20 @@ from pixelwise.training.distributed import (
 )
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
 from pixelwise.training.image_cache import ImageCache
-from pixelwise.training.loaders import TrainingSet, WholeImages, training_loader, validation_loader
+from pixelwise.training.loaders import (
+    FixedBatches,
+    TrainingSet,
+    WholeImages,
+    training_loader,
+    validation_loader,
+)
 from pixelwise.training.losses import Loss, class_weights, make_loss
-from pixelwise.training.precision import choose_precision
+from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
+from pixelwise.training.training_context import TrainingContext
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
+
+Trial = Callable[[TrainConfig], StepTrial]
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,8 @@ class TrainingPlan:
     train: SplitStats
     val: SplitStats
     samples: TrainingSet
+    common_bits: int
+    """The depth by which images of more than 8 bits are read; 0 where there is none."""
     loaders: Loaders
     loss: Loss
 
@@ -96,14 +109,15 @@ def make_plan(
         progress.log(_init_weights(model, model_config, dataset, config))
     train, val = _scan_splits(dataset, config, progress)
     processes = config.run.devices if fabric is None else fabric.world_size
-    config, reasons = _choose_and_log(config, dataset, train, processes, progress)
-    model.scale = validation_scale(config)
+    trial = _cached_trial(model) if fabric is not None else None
+    config, reasons = _choose_and_log(config, dataset, train, processes, trial, progress)
     train = _drop_small(train, config, progress)
-    if fabric is not None:
-        with enough_memory(config.run.device, for_steps(config)):
-            config = _choose_precision(config, model, reasons, progress)
+    if fabric is not None and trial is not None:
+        config = _choose_precision(config, trial, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
-    samples = _make_samples(dataset, train, config)
+    model.scale = validation_scale(config)
+    common_bits = _log_reading(train, val, progress)
+    samples = _make_samples(dataset, train, config, common_bits)
     return TrainingPlan(
         dataset,
         config,
@@ -113,7 +127,8 @@ def make_plan(
         train,
         val,
         samples,
-        _make_loaders(dataset, samples, val, config, fabric),
+        common_bits,
+        _make_loaders(samples, val, config, fabric),
         _make_loss(train, config),
     )
 
@@ -178,11 +193,12 @@ def _choose_and_log(
     dataset: DataSet,
     train: SplitStats,
     processes: int,
+    trial: Trial | None,
     progress: Progress,
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
-    context = _measure_context(config, dataset, train, processes)
+    context = _measure_context(config, dataset, train, processes, trial)
     config, reasons = choose_open_options(config, context)
     values = config.flat()
     for name, reason in reasons.items():
@@ -195,7 +211,11 @@ def _measure_context(
     dataset: DataSet,
     train: SplitStats,
     processes: int,
+    trial: Trial | None,
 ) -> TrainingContext:
+    def step_seconds(config: TrainConfig) -> float | None:
+        return trial(config).seconds if trial else None
+
     return TrainingContext(
         images=len(train.pairs),
         median_size=train.median_size,
@@ -206,6 +226,7 @@ def _measure_context(
         decoded=sum(4 * height * width for height, width in train.sizes),
         processes=processes,
         processes_here=processes_here(config),
+        step_seconds=step_seconds,
         # Reads masks: only called where a smaller scale could be chosen.
         iou_at_scale=partial(measure_downscaled_masks, dataset, train.pairs),
     )
@@ -236,31 +257,54 @@ def _drop_small(train: SplitStats, config: TrainConfig, progress: Progress) -> S
     return remaining
 
 
+def _cached_trial(model: Segmenter) -> Trial:
+    """Tries steps of `model` once, and only where somebody asks."""
+
+    @cache
+    def run(crop: tuple[int, int], batch: int, device: str, precision: str) -> StepTrial:
+        kind = torch.device(device)
+        return try_steps(model, device=kind, crop=crop, batch=batch, precision=precision)
+
+    def trial(config: TrainConfig) -> StepTrial:
+        crop = config.data.crop
+        batch = config.data.batch
+        assert crop is not None
+        assert batch is not None
+        with enough_memory(config.run.device, for_steps(config)):
+            return run(crop, batch, config.run.device, config.run.precision)
+
+    return trial
+
+
 def _choose_precision(
     config: TrainConfig,
-    model: Segmenter,
+    trial: Trial,
     reasons: dict[str, str],
     progress: Progress,
 ) -> TrainConfig:
     """The config with a measured precision where it is `auto`."""
     if config.run.precision != "auto":
         return config
-    crop = config.data.crop
-    batch = config.data.batch
-    assert crop is not None
-    assert batch is not None
-    precision, reason = choose_precision(
-        model,
-        device=torch.device(config.run.device),
-        crop=crop,
-        batch=batch,
-    )
-    progress.log(f"precision {precision}: {reason}")
-    reasons["precision"] = reason
-    return config.with_options(precision=precision)
+    result = trial(config)
+    progress.log(f"precision {result.precision}: {result.reason}")
+    reasons["precision"] = result.reason
+    return config.with_options(precision=result.precision)
 
 
-def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> TrainingSet:
+def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
+    """Say what reading does to the images; returns the depth that those of more than 8 bits
+    have in common.
+    """
+    bits = find_common_bits(train.notes)
+    line = summarize_notes(with_common_bits(notes, bits) for notes in (*train.notes, *val.notes))
+    if line:
+        progress.log(line)
+    return bits
+
+
+def _make_samples(
+    dataset: DataSet, train: SplitStats, config: TrainConfig, common_bits: int
+) -> TrainingSet:
     augment = _make_augmentation(config, train)
     cache = config.data.cache
     options = config.augmentation
@@ -276,6 +320,7 @@ def _make_samples(dataset: DataSet, train: SplitStats, config: TrainConfig) -> T
         paste=options.paste,
         candidates=candidates,
         cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
+        common_bits=common_bits,
     )
 
 
@@ -286,7 +331,7 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     crop = config.data.crop
     assert crop is not None
     options = config.augmentation
-    fields = dict(AUGMENTATIONS[options.augment])
+    fields = dict(AUGMENTATIONS[options.augment or "none"])
     for name in ("scale", "jitter", "mirror", "upright"):
         value = getattr(options, name)
         if value is not None:
@@ -298,7 +343,6 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
 
 
 def _make_loaders(
-    dataset: DataSet,
     samples: TrainingSet,
     val: SplitStats,
     config: TrainConfig,
@@ -315,12 +359,14 @@ def _make_loaders(
         part = (fabric.global_rank, fabric.world_size)
         batch = per_rank_batch(fabric, batch)
     loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part)
-    if len(epochs) < 2:
+    if epochs.share < 2:
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
-    whole = WholeImages(val.pairs, dataset.read_labels)
-    return Loaders(loader, epochs, validation_loader(whole, workers=workers, part=part))
+    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
+    statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
+    validation = validation_loader(whole, workers=workers, part=part)
+    return Loaders(loader, epochs, validation, statistics)
 
 
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:

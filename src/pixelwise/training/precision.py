@@ -1,9 +1,10 @@
-"""The precision that trains faster on this machine: measured, as bfloat16 is fast on some CPUs and
-slow on others.
+"""A step tried on this machine: how long it takes, and in which precision it is faster: measured,
+as bfloat16 is fast on some CPUs and slow on others.
 """
 
 import copy
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -11,46 +12,85 @@ from torch import nn
 from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.training.losses import cross_entropy
 
-# Images of a measured step, at most.
-TRIAL_IMAGES = 4
+# A measured step has at most so many images of at most so many pixels a side: what it takes grows
+# with both, and the ratio of the precisions does not.
+TRIAL_IMAGES = 2
+TRIAL_SIDE = 224
+
+# Steps of each precision; the first pays for allocation and kernel choice.
+ROUNDS = 3
 
 # bfloat16 must be at least this much faster: below that, float32's accuracy is worth more.
 MIN_SPEEDUP = 1.1
 
 
-def choose_precision(
+@dataclass(frozen=True)
+class StepTrial:
+    """The precision to train in, the reason, and the seconds of a step where one was measured."""
+
+    precision: str
+    reason: str
+    seconds: float | None
+
+
+def try_steps(
     model: nn.Module,
     *,
     device: torch.device,
     crop: tuple[int, int],
     batch: int,
-) -> tuple[str, str]:
-    """'float32' or 'bfloat16', and the reason, for training steps of `batch` images of `crop`
-    pixels.
+    precision: str = "auto",
+) -> StepTrial:
+    """Training steps of `batch` images of `crop` pixels, tried where that decides something: in
+    `precision`, or where it is `auto`, in both.
     """
     if device.type == "cuda":
-        if torch.cuda.is_bf16_supported():
-            return "bfloat16", "the GPU supports it"
-        return "float32", "the GPU has no bfloat16"
-    if not cpu_has_bfloat16():
-        return "float32", "the processor has no bfloat16"
-    trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
+        if precision == "auto" and torch.cuda.is_bf16_supported():
+            return StepTrial("bfloat16", "the GPU supports it", None)
+        return StepTrial("float32", "the GPU has no bfloat16", None)
+    precisions = [precision]
+    if precision == "auto":
+        precisions = ["float32", "bfloat16"] if cpu_has_bfloat16() else ["float32"]
     images = min(batch, TRIAL_IMAGES)
-    float_seconds = _step_seconds(trial, crop, images, bfloat16=False)
-    bfloat_seconds = _step_seconds(trial, crop, images, bfloat16=True)
-    speedup = float_seconds / bfloat_seconds
-    chosen = "bfloat16" if speedup >= MIN_SPEEDUP else "float32"
-    return chosen, f"measured: a step in bfloat16 is {speedup:.2f} times as fast as in float32"
+    height, width = (min(side, TRIAL_SIDE) for side in crop)
+    trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    size = (images, 3, height, width)
+    seconds, work = _measure_steps(trial, size, precisions)
+    chosen = precisions[0]
+    reason = "the processor has no bfloat16"
+    if len(precisions) == 2:
+        speedup = work["float32"] / work["bfloat16"]
+        chosen = "bfloat16" if speedup >= MIN_SPEEDUP else "float32"
+        reason = f"measured: a step in bfloat16 is {speedup:.2f} times as fast as in float32"
+    share = images * height * width / (batch * crop[0] * crop[1])
+    return StepTrial(chosen, reason, seconds[chosen] / share)
 
 
-def _step_seconds(model: nn.Module, crop: tuple[int, int], batch: int, *, bfloat16: bool) -> float:
-    images = torch.rand(batch, 3, *crop).to(memory_format=torch.channels_last)
-    target = torch.zeros(batch, *crop, dtype=torch.long)
-    seconds = []
-    for _ in range(3):  # the first pays for allocation and kernel choice
-        start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            logits = model(images)
-        cross_entropy(logits, target).backward()  # type: ignore[no-untyped-call]
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
+def _measure_steps(
+    model: nn.Module,
+    size: tuple[int, int, int, int],
+    precisions: list[str],
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Shortest seconds of a step by precision, on the clock and of the processor, which other
+    programs disturb less.
+    """
+    seconds = dict.fromkeys(precisions, float("inf"))
+    work = dict(seconds)
+    for number in range(ROUNDS):
+        for precision in precisions:  # by turns: what else runs here slows both
+            start = time.perf_counter()
+            begun = time.process_time()
+            _step(model, size, bfloat16=precision == "bfloat16")
+            if number:
+                seconds[precision] = min(seconds[precision], time.perf_counter() - start)
+                work[precision] = min(work[precision], time.process_time() - begun)
+    return seconds, work
+
+
+def _step(model: nn.Module, size: tuple[int, int, int, int], *, bfloat16: bool) -> None:
+    images = torch.rand(*size).to(memory_format=torch.channels_last)
+    batch, _, height, width = size
+    target = torch.zeros(batch, height, width, dtype=torch.long)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        logits = model(images)
+    cross_entropy(logits, target).backward()  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 """A folder of images and masks to a trained model in a run folder."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
-from pixelwise.training.history import Epoch
-from pixelwise.training.input_scale import keep_input_scale
+from pixelwise.training.history import Epoch, best_metric_key
+from pixelwise.training.input_scale import keep_input_scale, scale_stride
 from pixelwise.training.loaders import stop_in_starting_worker
-from pixelwise.training.loop import Outcome, RunContext, best_metric_key, fit
+from pixelwise.training.loop import Outcome, RunContext, fit
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.recipes import split_options
 from pixelwise.training.run_record import (
@@ -96,6 +97,7 @@ def train_worker(
     progress: Progress | None,
 ) -> Run:
     """As `train`, in a folder that is locked for it, maybe by another process."""
+    started = time.monotonic()
     progress = progress if progress and is_first() else Progress()
     if config.run.tensorboard:
         require_package("tensorboard")
@@ -112,7 +114,8 @@ def train_worker(
     options = plan.config.run
     pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
     header = _make_header(plan, reading)
-    context = RunContext(run, header, progress, after_epoch=pictures.draw)
+    context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
+    _announce_end(plan.config.optim.minutes, started, progress)
     with detect_lost_ranks(fabric):
         outcome = fit(plan.model, plan.loaders, plan.loss, config=plan.config, context=context)
     if outcome.best is None:
@@ -122,6 +125,17 @@ def train_worker(
     if is_first():
         _finish(outcome, outcome.best, plan, record, pictures, progress)
     return Run(run, outcome.stopped, outcome.history)
+
+
+def _announce_end(minutes: float | None, started: float, progress: Progress) -> None:
+    if minutes is None:
+        return
+    left = 60 * minutes - (time.monotonic() - started)
+    end = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
+    progress.log(
+        f"minutes {minutes:g}, of which preparations took {minutes - left / 60:.1f}: "
+        f"ends about {end}"
+    )
 
 
 def _begin_record(
@@ -151,7 +165,7 @@ def _make_header(plan: TrainingPlan, reading: DataOptions) -> Header:
     training = {
         "crop": plan.config.data.crop,
         "data": plan.dataset.format,
-        "reading": to_header(reading),
+        "reading": {**to_header(reading), "common_bits": plan.common_bits},
     }
     return Header(plan.model_config, plan.dataset.classes, training)
 
@@ -175,7 +189,10 @@ def _finish(
         record["d2l"] = _log_d2l_figures(outcome, plan, progress)
     pictures.catch_up(outcome.history)
     if not outcome.stopped:
-        scale = keep_input_scale(run, plan.dataset, plan.val.pairs, plan.config, progress)
+        pairs = plan.val.pairs
+        if plan.config.optim.minutes is not None:
+            pairs = pairs[:: scale_stride(len(pairs))]
+        scale = keep_input_scale(run, plan.dataset, pairs, plan.config, progress)
     finish_record(run, record, outcome.history, best, stopped=outcome.stopped, scale=scale)
     if not outcome.stopped:
         pictures.report(record, progress)

@@ -4,7 +4,7 @@ import json
 import math
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from pixelwise.evaluation.scoring import score
 from pixelwise.hardware import count_cores
 from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import read_rgb
 from pixelwise.progress import Progress
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.samples import draw_samples
@@ -32,8 +31,20 @@ from pixelwise.training.state import state_path
 
 SAMPLES = 5
 
+# Pictures are drawn again after so many times as long as drawing them took.
+PAUSE = 30
+
 # Options that may differ when a run is resumed: how long, where, and what changes no weights.
 FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile", "tensorboard"}
+
+# Options that earlier versions did not have, with the values by which they trained.
+EARLIER = {
+    "ema_share": 0.0,
+    "bn_batches": 0,
+    "validate_every": 1,
+    "keep_plain": False,
+    "keep_after": 0.0,
+}
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
 
@@ -152,7 +163,7 @@ def _allowed_changes(
 
 def _config_of(record: dict[str, Any], run: Path) -> TrainConfig:
     """The config of a run.json. Raises ConfigError where another version of pixelwise wrote it."""
-    values = _with_tuples(record["config"])
+    values = EARLIER | _with_tuples(record["config"])
     unknown = values.keys() - option_fields(TrainConfig).keys()
     try:
         if unknown:
@@ -215,7 +226,7 @@ def finish_record(
     """
     record["result"] = {
         "stopped": stopped,
-        "epochs": len(history),
+        "epochs": history[-1].epoch,
         "best": asdict(best),
         "scale": scale,
     }
@@ -234,21 +245,31 @@ class Pictures:
     val: SplitStats
     device: str
     tensorboard: bool = False
+    _next_time: list[float] = field(default_factory=lambda: [0.0])
+    """When to draw again, by time.monotonic()."""
 
     def draw(self, history: list[Epoch], best: bool) -> None:
-        """After an epoch: the curves, and the samples where the model is a better one."""
-        draw_curves([asdict(row) for row in history], self.run / "curves.png")
-        if best:
-            self._draw_samples()
+        """After a round: the curves, and the samples where the model is a better one; not where
+        that would take more than a few hundredths of the time. `catch_up` draws what is left.
+        """
+        start = time.monotonic()
+        is_due = start >= self._next_time[0]
+        if is_due:
+            draw_curves([asdict(row) for row in history], self.run / "curves.png")
+            if best:
+                self._draw_samples()
+            end = time.monotonic()
+            self._next_time[0] = end + PAUSE * (end - start)
         if self.tensorboard:
-            write_epoch(self.run, asdict(history[-1]), self.run / "samples.png" if best else None)
+            picture = self.run / "samples.png" if best and is_due else None
+            write_epoch(self.run, asdict(history[-1]), picture)
 
     def catch_up(self, history: list[Epoch]) -> None:
         """Draw what a process that was killed after an epoch left undrawn."""
         if _is_older(self.run / "samples.png", self.run / "model.safetensors"):
             self._draw_samples()
         if _is_older(self.run / "curves.png", self.run / "history.csv"):
-            self.draw(history, False)
+            draw_curves([asdict(row) for row in history], self.run / "curves.png")
 
     def _draw_samples(self) -> None:
         predictor = load(self.run, device=self.device)
@@ -258,7 +279,8 @@ class Pictures:
         rows = []
         for pair in samples:
             truth = self.dataset.read_labels(pair.mask)
-            rows.append((read_rgb(pair.image), truth, predictor.predict(pair.image).labels))
+            result = predictor.predict(pair.image)
+            rows.append((result.rgb, truth, result.labels))
         names = [pair.name for pair in samples]
         draw_samples(rows, self.run / "samples.png", self.dataset.classes, names)
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 POWER = 0.9
 
+# Of a round of counted minutes, validation takes at most about so much.
+VALIDATION_SHARE = 0.15
+
 
 def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") -> float:
     """Learning rate as a share of its peak: linear warm-up over the first share `warmup`, times a
@@ -29,19 +32,20 @@ class Budget:
     steps: int | None
     seconds: float | None
     reserve: float = 0.0
-    """Seconds reserved for the last validation."""
+    """Seconds reserved for the last validation and what follows it."""
     done: int = 0
     """Batches trained on so far."""
     earlier: float = 0.0
     """Seconds spent in the sessions that this one resumes."""
     rate: float = 1.0
     """Share of the planned learning rate that is used."""
-    _started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
+    """When this session began, by time.monotonic()."""
 
     @property
     def elapsed(self) -> float:
         """Seconds spent, including those of the sessions that this one resumes."""
-        return self.earlier + time.monotonic() - self._started
+        return self.earlier + time.monotonic() - self.started
 
     @property
     def progress(self) -> float:
@@ -61,3 +65,11 @@ class Budget:
     def over(self) -> bool:
         """Whether the training is to end here."""
         return self.progress >= 1.0
+
+
+def longer_round(passes: int, *, training: float, validation: float) -> int:
+    """Passes of the next round after one of `passes`, from the seconds that its two parts took, for
+    validation to take about VALIDATION_SHARE of it; never fewer.
+    """
+    longer = validation / (VALIDATION_SHARE * max(training, 1e-9))
+    return max(passes, math.ceil(passes * longer))

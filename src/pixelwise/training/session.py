@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +18,7 @@ from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import FOR_VALIDATION, enough_memory, for_steps
+from pixelwise.training.batch_norm import recompute_statistics
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import (
     all_reduce_counts,
@@ -31,7 +32,15 @@ from pixelwise.training.loaders import Batch, Epochs, reraise_clean
 from pixelwise.training.losses import Loss, cross_entropy
 from pixelwise.training.optim import gradual_unfreeze
 from pixelwise.training.profiling import OperatorProfile, Stopwatch
-from pixelwise.training.schedule import Budget, rate_factor
+from pixelwise.training.schedule import Budget, longer_round, rate_factor
+
+# What follows the last validation takes as long as so many of them: trials of the input scale and
+# the report's scores. At most MOST_RESERVED of the minutes are reserved for it.
+END_VALIDATIONS = 3
+MOST_RESERVED = 0.3
+
+# After so many steps the moving average is as good as the weights, and only it is validated.
+PLAIN_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Loaders:
     epochs: Epochs
     """The training loader's sampler, whose epoch is set before each round."""
     val: DataLoader[list[Batch]]
+    statistics: Iterable[Tensor] = ()
+    """Images from which batch normalisation's statistics are taken anew before a validation."""
 
 
 class NotFiniteError(TrainingError):
@@ -57,6 +68,9 @@ class EpochStats:
     confusion: ConfusionMatrix
     speed: float
     """Images per second."""
+    seconds: float
+    passes: int
+    """Epochs that were begun."""
     learning_rate: float
     """That of the last step."""
 
@@ -91,8 +105,8 @@ class Session:
         return averaged
 
     def train_epoch(self, number: int) -> EpochStats:
-        """One pass over the training data, cut short where somebody asks to stop or the minutes are
-        over.
+        """The passes over the training data of a round, from epoch `number` on, cut short where
+        somebody asks to stop or the minutes are over.
 
         Raises NotFiniteError for a loss that is no number.
         """
@@ -107,9 +121,17 @@ class Session:
             losses, rate = self._train_batches(confusion, profiler)
         seconds = time.monotonic() - start
         size = self.loaders.train.batch_size or 1
+        passes = math.ceil(len(losses) * size / self.loaders.epochs.share)
         speed = self.fabric.world_size * len(losses) * size / seconds
         mean_loss = sum(losses) / max(1, len(losses))
-        return EpochStats(mean_loss, all_reduce_counts(self.fabric, confusion), speed, rate)
+        return EpochStats(
+            mean_loss,
+            all_reduce_counts(self.fabric, confusion),
+            speed,
+            seconds,
+            min(passes, self.loaders.epochs.passes),
+            rate,
+        )
 
     def _train_batches(
         self,
@@ -168,17 +190,27 @@ class Session:
         over = self.budget.seconds is not None and self.budget.over
         return any_rank(self.fabric, bool(self.stop) or over)
 
-    def validate_epoch(self, stats: EpochStats, number: int) -> Epoch:
-        """Validate and return the row of epoch `number`; a budget of minutes reserves the time that
-        a validation takes.
+    def validate_epoch(self, stats: EpochStats, number: int) -> tuple[Epoch, Segmenter]:
+        """Validate and return the row of epoch `number`, and the network that it is of: the moving
+        average, or the weights as they are where these are compared and better. A budget of minutes
+        reserves the time that the last validation and the end take.
         """
         start = time.monotonic()
+        net = self.scored
+        early = self.budget.progress < self.config.optim.keep_after
+        early = broadcast_from_rank0(self.fabric, early)  # clocks differ
         with self.watch("validation"), enough_memory(self.config.run.device, FOR_VALIDATION):
-            loss, confusion = self.validate()
-        self.budget.reserve = 1.1 * (time.monotonic() - start)
+            loss, confusion = self.validate(net)
+            if not early and self._compares_plain():
+                plain_loss, plain = self.validate(self.model)
+                if plain.scores().mean_iou > confusion.scores().mean_iou:
+                    net = self.model
+                    loss = plain_loss
+                    confusion = plain
+        self._reserve(time.monotonic() - start)
         train = stats.confusion.scores()
         val = confusion.scores()
-        return Epoch(
+        row = Epoch(
             epoch=number,
             train_loss=stats.loss,
             train_pixel_accuracy=train.pixel_accuracy,
@@ -189,12 +221,22 @@ class Session:
             learning_rate=stats.learning_rate,
             images_per_second=stats.speed,
             seconds=self.budget.elapsed,
+            early=early,
         )
+        return row, net
+
+    def _compares_plain(self) -> bool:
+        """Whether so few steps were done that the average may still be worse than the weights."""
+        if self.average is None or not self.config.optim.keep_plain:
+            return False
+        return self.budget.done <= PLAIN_STEPS
 
     @torch.no_grad()
-    def validate(self) -> tuple[float, ConfusionMatrix]:
+    def validate(self, net: Segmenter) -> tuple[float, ConfusionMatrix]:
         """Mean cross-entropy and the pooled confusion matrix over whole images."""
-        net = self.scored.eval()
+        if self.config.optim.bn_batches:
+            recompute_statistics(net, map(self._images_on_device, self.loaders.statistics))
+        net.eval()
         share_buffers(self.fabric, net)
         confusion = ConfusionMatrix(net.classes)
         losses = list[float]()
@@ -209,6 +251,42 @@ class Session:
             confusion.images += 1
         mean_loss = reduce_mean(self.fabric, sum(losses), len(losses))
         return mean_loss, all_reduce_counts(self.fabric, confusion)
+
+    @torch.no_grad()
+    def reserve_end(self) -> None:
+        """Reserve time for the last validation and the end of a budget of minutes, before any
+        validation has been measured: by the time of two images.
+        """
+        if self.budget.seconds is None:
+            return
+        whole = self.loaders.val.dataset
+        net = self.scored.eval()
+        count = len(self.loaders.val)
+        seconds = 0.0
+        for _ in range(2):  # the first pays for allocation and kernel choice
+            start = time.monotonic()
+            for image, _labels in whole[count // 2]:
+                with self.fabric.autocast():
+                    net(self._images_on_device(image))
+            seconds = time.monotonic() - start
+        self._reserve(seconds * count)
+
+    def _reserve(self, validation: float) -> None:
+        """Reserve time for a validation of so many seconds, and as often again for the end."""
+        if self.budget.seconds is not None:
+            needed = (1.1 + END_VALIDATIONS) * validation
+            self.budget.reserve = min(needed, MOST_RESERVED * self.budget.seconds)
+
+    def adapt_round(self, stats: EpochStats) -> None:
+        """Where minutes are counted, lengthen the rounds to come where validation takes more than
+        its share of this one, whose training showed `stats`.
+        """
+        if self.budget.seconds is None:
+            return
+        sampler = self.loaders.epochs
+        validation = self.budget.reserve / (1.1 + END_VALIDATIONS)
+        passes = longer_round(sampler.passes, training=stats.seconds, validation=validation)
+        sampler.passes = broadcast_from_rank0(self.fabric, passes)
 
     def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches; the time spent waiting for them goes to the stopwatch."""
@@ -239,15 +317,12 @@ class Session:
         fraction = self.budget.progress
         if self.budget.seconds is not None:
             fraction = broadcast_from_rank0(self.fabric, fraction)
-        factor = rate_factor(
-            fraction,
-            warmup=self.config.optim.warmup,
-            decay=self.config.optim.decay,
-        )
+        options = self.config.optim
+        factor = rate_factor(fraction, warmup=options.warmup or 0.0, decay=options.decay)
         factor *= self.budget.rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        return self.config.optim.learning_rate * factor
+        return (options.learning_rate or 0.0) * factor
 
     def _finite(self, loss: Tensor) -> float:
         value = reduce_mean(self.fabric, float(loss.detach()))
@@ -259,13 +334,12 @@ class Session:
         return value
 
     def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        images = (
-            self.fabric.to_device(image)
-            .float()
-            .div_(255)
-            .contiguous(memory_format=torch.channels_last)
-        )
-        return images, self.fabric.to_device(labels).long()
+        return self._images_on_device(image), self.fabric.to_device(labels).long()
+
+    def _images_on_device(self, image: Tensor) -> Tensor:
+        """uint8 to floats in [0, 1]."""
+        images: Tensor = self.fabric.to_device(image)
+        return images.float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
 def batches_in_step(number: int, *, of: int, size: int) -> int:

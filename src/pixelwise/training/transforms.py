@@ -161,6 +161,7 @@ class Augmentation:
 # Fields of Augmentation by strength.
 AUGMENTATIONS: dict[str, dict[str, Any]] = {
     "none": {"scale": (1.0, 1.0), "jitter": 0.0, "mirror": False},
+    "slight": {"scale": (1.0, 1.0), "jitter": 0.1, "rare": 0.5},
     "light": {"scale": (0.75, 1.5), "jitter": 0.2},
     "medium": {"scale": (0.6, 1.8), "jitter": 0.3},
     "strong": {

@@ -11,7 +11,13 @@ from pixelwise.datasets.annotations.find_images import ImageFinder
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "set"
-    for name in ("images/a.jpg", "images/day/b.png", "left/0.jpg", "right/0.jpg"):
+    for name in (
+        "images/a.jpg",
+        "images/day/b.png",
+        "left/0.jpg",
+        "right/0.jpg",
+        "masks/only_mask.png",
+    ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -35,6 +41,13 @@ def root(tmp_path: Path) -> Path:
         ("../../outside.jpg", None),
         ("c.jpg", None),
         ("", None),
+        ("gs://bucket/images/a.jpg", "images/a.jpg"),
+        ("https://host/day/b.png?size=1", "images/day/b.png"),
+        ("day%2Fb.png", "images/day/b.png"),
+        ("/data/local-files/?d=set/day/b.png", "images/day/b.png"),
+        ("day/b", "images/day/b.png"),
+        ("data:image/png;base64," + "A" * 5000, None),
+        ("only_mask.png", None),
     ],
 )
 def test_names_of_other_systems(root: Path, name: str, expected: str | None) -> None:
@@ -52,4 +65,12 @@ def test_only_names_without_their_folder_are_noted(root: Path) -> None:
     finder = ImageFinder(root, [root / "images"])
     finder.find("a.jpg")
     finder.find("elsewhere/a.jpg")
+    finder.find("DAY/B.png")
+    finder.find("day/b")
     assert finder.by_name_alone == ["elsewhere/a.jpg"]
+
+
+def test_the_first_folder_decides_between_files_of_one_name(root: Path) -> None:
+    (root / "images/0.jpg").touch()
+    assert ImageFinder(root, [root / "images"]).find("x/0.jpg") == root / "images/0.jpg"
+    assert ImageFinder(root, []).find("x/0.jpg") is None

@@ -79,7 +79,9 @@ def test_few_images_give_no_test_split(tmp_path: Path) -> None:
 def test_a_single_image_gives_no_val_split(tmp_path: Path) -> None:
     data = folder.read(put(tmp_path, {"a": [[0, 1]]}), OPTIONS)
     assert sizes(data) == {"train": 1}
-    with pytest.raises(DataError, match="there is no split 'val'; choose one of train"):
+    with pytest.raises(
+        DataError, match=r"no split 'val'; choose one of train; to train, cut .* -srcwin"
+    ):
         data.pairs("val")
 
 
@@ -297,7 +299,8 @@ def test_unpaired_files_are_counted_and_named_or_left_out(tmp_path: Path) -> Non
         f"{tmp_path / 'images'}: 6 images without mask (n0.jpg, n1.jpg, n2.jpg, n3.jpg, "
         "n4.jpg and 1 more) and "
         "1 mask without image (n8.png) (of 8 images and 3 masks); add or rename them, "
-        "or leave them out with --skip-unpaired"
+        f"or leave them out with --skip-unpaired; `pixelwise check {tmp_path}` lists all that is "
+        "wrong"
     )
     data = folder.read(tmp_path, DataOptions(skip_unpaired=True))
     assert sum(sizes(data).values()) == 2

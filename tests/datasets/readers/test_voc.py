@@ -59,11 +59,12 @@ def test_listed_images_without_files_are_counted_and_named(tmp_path: Path) -> No
     make(tmp_path, {"train": list("abcdefgh"), "val": ["v"]}, no_image="b", no_mask="b c d e f g")
     with pytest.raises(DataError) as caught:
         voc.read(tmp_path, OPTIONS)
+    source = tmp_path / "ImageSets/Segmentation/train.txt"
     assert str(caught.value) == (
-        "train.txt lists 8 images, of which 6 lack a file: b (no image, no mask), c (no "
+        f"{source} lists 8 images, of which 6 lack a file: b (no image, no mask), c (no "
         "mask), d (no mask), "
         "e (no mask), f (no mask) and 1 more; add the files, or leave these images out with "
-        "--skip-unpaired"
+        f"--skip-unpaired; `pixelwise check {tmp_path}` lists all that is wrong"
     )
     data = voc.read(tmp_path, DataOptions(skip_unpaired=True))
     assert [pair.name for pair in data.pairs("train")] == ["a", "h"]
@@ -120,3 +121,58 @@ def test_voc_with_a_labelmap_has_its_classes(tmp_path: Path) -> None:
     (tmp_path / "labelmap.txt").write_text("cow;9\n")
     with pytest.raises(DataError, match=r"labelmap\.txt: cannot be read as classes"):
         open_dataset(tmp_path)
+
+
+def test_lists_as_cvat_and_datumaro_write_them(tmp_path: Path) -> None:
+    names = [f"back yard {number}" for number in range(3)]
+    make(tmp_path, {"default": names})
+    source = tmp_path / "ImageSets/Segmentation/default.txt"
+    source.write_bytes("\r\n".join(f'"{name}"' for name in names).encode("utf-8-sig"))
+    (tmp_path / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\ncat:48,112,32::\nbackground:0,0,0::\n"
+    )
+    data = voc.read(tmp_path, DataOptions(hold_out=False))
+    assert [pair.name for pair in data.pairs("train")] == names
+    assert data.classes.names == ("cat", "background")
+
+
+@pytest.mark.parametrize("row", ["{} 1", "JPEGImages/{}.jpg", "C:\\data\\JPEGImages\\{}.jpg", "{}"])
+def test_rows_name_images_in_many_ways(tmp_path: Path, row: str) -> None:
+    make(tmp_path, {"train": ["a", "b c", "été"]})
+    rows = [row.format(name) for name in ("a", "b c", "été")]
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text("\n".join(rows), encoding="utf-8")
+    data = voc.read(tmp_path, DataOptions(hold_out=False))
+    assert [pair.name for pair in data.pairs("train")] == ["a", "b c", "été"]
+
+
+def test_a_folder_called_images_serves_and_odd_lists_are_said(tmp_path: Path) -> None:
+    make(tmp_path, {"train": ["a"], "aeroplane": ["a"]})
+    (tmp_path / "JPEGImages").rename(tmp_path / "images")
+    data = open_dataset(tmp_path)
+    assert [pair.image.parent.name for pair in data.pairs("train")] == ["images"]
+    assert any("aeroplane.txt: is the list of no split" in note for note in data.notes)
+
+
+def test_another_classes_file_than_labelmap_names_the_classes(tmp_path: Path) -> None:
+    make(tmp_path, {"train": ["a", "b"]})
+    for name in "ab":
+        array = np.array([[0, 1, 255]], np.uint8)
+        Image.fromarray(array).save(tmp_path / f"SegmentationClass/{name}.png")
+    (tmp_path / "class_names.txt").write_text("_background_\ncow\n")
+    data = voc.read(tmp_path, DataOptions(hold_out=False))
+    assert data.classes.names == ("_background_", "cow")
+    assert data.read_labels(data.pairs("train")[0].mask).tolist() == [[0, 1, 255]]
+
+
+@pytest.mark.parametrize("names", ["background\ncow\n", ""])
+def test_masks_of_0_and_255_are_two_classes_and_not_vocs(tmp_path: Path, names: str) -> None:
+    make(tmp_path, {"train": ["a", "b"]})
+    for name in "ab":
+        array = np.array([[0, 255, 255]], np.uint8)
+        Image.fromarray(array).save(tmp_path / f"SegmentationClass/{name}.png")
+    if names:
+        labelmap = "background:0,0,0::\ncow:9,8,7::\n"
+        (tmp_path / "labelmap.txt").write_text(labelmap)
+    data = voc.read(tmp_path, DataOptions(hold_out=False))
+    assert data.classes.names == ("background", "cow" if names else "foreground")
+    assert data.read_labels(data.pairs("train")[0].mask).tolist() == [[0, 1, 1]]

@@ -7,10 +7,13 @@ first of each line of its objectInfo150.txt.
 from pathlib import Path
 
 from pixelwise.classes import VOID, Classes
+from pixelwise.datasets.index import Index
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.mask_encoding import encoding_of_reader
 from pixelwise.datasets.mask_reader import ILLEGAL, LabelReader
-from pixelwise.datasets.pairing import pair_up
-from pixelwise.datasets.splits import complete_splits, split_folders
-from pixelwise.datasets.types import DataOptions, DataSet, images_in
+from pixelwise.datasets.pairing import pair_folders
+from pixelwise.datasets.splits import named_splits
+from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import DataError
 
 LAYOUT = (
@@ -36,31 +39,58 @@ pier, crt screen, plate, monitor, bulletin board, shower, radiator, glass, clock
 
 
 def matches(root: Path) -> bool:
-    """Whether the challenge's folders stand at or beneath `root`."""
+    """Whether the challenge's folders stand at `root` or at most two folders deeper."""
     return _base(root) is not None
 
 
 def _base(root: Path) -> Path | None:
-    for base in (root, root / _FOLDER):
+    inner = (path for path in (*root.glob("*"), *root.glob(f"*/{_FOLDER}")) if path.is_dir())
+    for base in (root, root / _FOLDER, *sorted(inner)):
         known = base.name == _FOLDER or (base / "objectInfo150.txt").is_file()
         if known and (base / "images").is_dir() and (base / "annotations").is_dir():
             return base
     return None
 
 
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open ADE20K. Raises DataError for another layout and for what `pair_up` refuses."""
+def index(root: Path, options: DataOptions) -> Index:
+    """The files of ADE20K, with the issues of `pair_folders`. Raises DataError for another
+    layout.
+    """
     base = _base(root)
     if base is None:
         raise DataError(f"{root}: not ADE20K; it needs {LAYOUT}")
-    notes = ["format ade20k: images and annotations; 150 classes, 0 is void"]
-    splits = {}
-    for split, images in split_folders(base / "images").items():
-        masks = images_in(base / "annotations" / images.name)
-        splits[split], pair_notes = pair_up(images_in(images), masks, options, where=images)
-        notes += pair_notes
-    splits, split_notes = complete_splits(splits, options)
+    notes = [
+        "format ade20k: images and annotations; 150 classes in the order of objectInfo150.txt, 0 "
+        "is void"
+    ]
+    named, issues = named_splits(base / "images")
+    splits: dict[str, tuple[Pair, ...]] = {}
+    folders = []
+    for split, images in named:
+        masks = base / "annotations" / images.name
+        if not masks.is_dir():
+            text = f"there is no annotations/{images.name}/"
+            issues.append(Issue("split-without-masks", images, text))
+            notes.append(f"{images.name}: left out, as {text}")
+            continue
+        pairing = pair_folders(images, masks, options)
+        splits.setdefault(split, pairing.pairs)
+        issues += pairing.issues
+        notes += pairing.notes
+        folders += [images, masks]
     names = tuple(name.strip() for name in _NAMES.replace("\n", " ").split(","))
+    classes = Classes.named(names)
     lut = (VOID, *range(len(names)), *[ILLEGAL] * (255 - len(names)))  # by id, 0 to 255
     reader = LabelReader(len(names), lut)
-    return DataSet("ade20k", root, Classes.named(names), splits, reader, (*notes, *split_notes))
+    evidence = "150 classes, 0 is void"
+    return Index(
+        "ade20k",
+        root,
+        splits,
+        tuple(issues),
+        tuple(notes),
+        classes,
+        reader,
+        encoding_of_reader(reader, classes, kind="ADE20K ids", evidence=evidence),
+        folders=tuple(folders),
+    )

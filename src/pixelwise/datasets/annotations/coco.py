@@ -5,7 +5,6 @@ Source: Lin et al., Microsoft COCO, 2014, and its data format.
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,33 @@ import numpy as np
 
 from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.annotations import rle
+from pixelwise.datasets.annotations.coco_content import Category, CocoContent, Id, read_content
+from pixelwise.datasets.annotations.coco_files import (
+    choose_file,
+    describe_results,
+    find_coco_files,
+)
+from pixelwise.datasets.annotations.find_images import ImageFinder
 from pixelwise.datasets.annotations.image_annotations import (
     AnnotationReader,
     ImageAnnotation,
-    build_dataset,
-    find_split_folders,
-    load_json,
-    name_file_in_errors,
-    note_missing_images,
-    pack_record,
+    build_index,
+    list_unusable_file,
+    size_of,
     to_points,
 )
+from pixelwise.datasets.annotations.match_images import match_images
 from pixelwise.datasets.annotations.polygons import Points, fill_region
 from pixelwise.datasets.annotations.rasterize import (
-    ClassMapping,
     Shape,
     classes_to_declare,
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.issues import IssueNote
-from pixelwise.datasets.splits import SPLITS
-from pixelwise.datasets.types import DataOptions, DataSet
+from pixelwise.datasets.index import Index
+from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path, raise_first
+from pixelwise.datasets.splits import SPLIT_ORDER
+from pixelwise.datasets.types import DataOptions, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
@@ -44,167 +48,130 @@ LAYOUT = (
     "annotations/instances_train.json and images/ (COCO), or _annotations.coco.json in train/, "
     "valid/, test/"
 )
-# How a file of COCO begins, so that others need not be read whole.
-_HEAD = re.compile(rb'\s*\{\s*"(info|licenses|images|annotations|categories|type)"\s*:')
-
-# Beneath all other shapes.
-_CROWD_LAYER = -1
 
 
 def matches(root: Path) -> bool:
     """Whether JSON files of COCO lie at `root`, in annotations/ or in folders of splits."""
-    return bool(_files(root))
+    return bool(find_coco_files(root))
 
 
-def _files(root: Path) -> dict[str, Path]:
-    """Annotation files by split; where several serve one, that called instances."""
-    by_split: dict[str, list[Path]] = defaultdict(list)
-    for folder in dict.fromkeys((*find_split_folders(root).values(), root / "annotations")):
-        for path in sorted(folder.glob("*.json")):
-            with path.open("rb") as file:
-                if _HEAD.match(file.read(4096)):
-                    by_split[_split_of(path, root)].append(path)
-    return {split: _choose_file(root, split, paths) for split, paths in by_split.items()}
+def index(root: Path, options: DataOptions) -> Index:
+    """The images of a COCO set, whose classes are its categories by id, with a background before
+    them. Raises DataError where no file of it holds masks.
 
-
-def _choose_file(root: Path, split: str, paths: list[Path]) -> Path:
-    candidates = [path for path in paths if "instances" in path.stem] or paths
-    if len(candidates) > 1:
-        raise DataError(
-            f"{root}: both {candidates[0].name} and {candidates[1].name} are {split}; "
-            "keep one of them"
-        )
-    return candidates[0]
-
-
-def _split_of(path: Path, root: Path) -> str:
-    """The split that a file or its folder is named as; train where neither is."""
-    words = re.split(r"[^a-z]+", path.stem.lower())
-    if path.parent != root:
-        words.append(path.parent.name.lower())
-    return next((SPLITS[word] for word in words if word in SPLITS), "train")
-
-
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a COCO set; classes are its categories by id, with a background before them. Crowds lie
-    beneath the rest.
-
-    Raises DataError for malformed JSON (with the place), files that do not agree on the categories,
-    annotations without image or category, images listed twice and images that are not there.
+    Issues are malformed files (with the place), those of another kind, files that do not agree on
+    the categories, annotations without image, category or area, and those of `match_images`.
     """
-    files = _files(root)
-    if not files:
-        raise DataError(f"{root}: no COCO annotations; it needs {LAYOUT}")
-    notes = [f"{', '.join(str(path.relative_to(root)) for path in files.values())}"]
-    records: dict[Path, bytes] = {}
-    splits: dict[str, list[Path]] = {}
-    mappings: list[ClassMapping] = []
-    for split, path in files.items():
-        content = load_json(path)
-        with name_file_in_errors(path):
-            mappings.append(_map_categories(content, path))
-            if mappings[-1].classes.names != mappings[0].classes.names:
-                raise DataError(
-                    f"{path}: its categories are not those of the other files; make them the same"
-                )
-            of_split, split_notes = _read_records(content, root, path, options)
-        repeated = next((image for image in of_split if image in records), None)
-        if repeated:
-            raise DataError(
-                f"{path}: '{repeated.name}' is in another split as well; keep one of them"
-            )
-        records |= of_split
-        splits[split] = list(of_split)
-        notes += split_notes
-    reader = AnnotationReader(records, parse_annotation, mappings[0], by_area=True)
-    return build_dataset(
-        "coco", root, reader, splits, options=options, sources=list(files.values()), notes=notes
+    contents, issues = _read_files(root)
+    if not contents:
+        raise_first(issues)
+        raise DataError(_describe_nothing(root, issues))
+    categories = _drop_group(contents, issues)
+    issues += _list_contradictions(contents, categories)
+    mapping = map_classes(
+        [(category.name, category.colour) for category in categories], contents[0].path
+    )
+    images = [image for content in contents for image in content.images]
+    finder = ImageFinder(root, (root / "images", root))
+    matched = match_images(images, finder, options)
+    issues += matched.issues
+    sources = [content.path for content in contents]
+    files = ", ".join(printable_path(path, root) for path in sources)
+    return build_index(
+        "coco",
+        root,
+        AnnotationReader(matched.records, parse_annotation, mapping, by_area=True),
+        matched.splits,
+        sources=sources,
+        notes=[f"{files}; classes in the order of their ids", *describe_tolerated(issues)],
+        issues=issues,
     )
 
 
-def _map_categories(content: Any, source: Path) -> ClassMapping:
-    """Classes in the order of their ids; a later category of the same id replaces an earlier."""
-    categories = {
-        int(category["id"]): (str(category["name"]), category.get("color"))
-        for category in content["categories"]
-    }
-    declared = [
-        (name, tuple(colour) if colour else None)
-        for _, (name, colour) in sorted(categories.items())
-    ]
-    return map_classes(declared, source)
+def _describe_nothing(root: Path, issues: Sequence[Issue]) -> str:
+    if issues:
+        return f"{issues[0].file}: {issues[0].text}; it needs the list annotations as well"
+    return describe_results(root) or f"{root}: no COCO annotations; it needs {LAYOUT}"
 
 
-def _read_records(
-    content: Any, root: Path, source: Path, options: DataOptions
-) -> tuple[dict[Path, bytes], list[str]]:
-    """A record for each image on disk, and notes."""
-    shapes, boxes = _shapes_by_image(content, source)
-    records: dict[Path, bytes] = {}
-    missing = []
-    folders = _image_folders(root, source)
-    for image in content["images"]:
-        name = str(image["file_name"])
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
-            missing.append(name)
-        elif path in records:
-            raise DataError(f"{source}: '{name}' stands there twice; keep one of them")
-        else:
-            size = [int(image["height"]), int(image["width"])]
-            records[path] = pack_record([*size, shapes[image["id"]]])
-    notes = note_missing_images(missing, len(content["images"]), source, options)
-    if boxes:
-        text = f"{source.name}: {boxes} annotations have a box alone and are left out"
-        notes.append(IssueNote.of(text, "image-without-mask", source))
-    return records, notes
+def _read_files(root: Path) -> tuple[list[CocoContent], list[Issue]]:
+    contents = []
+    issues: list[Issue] = []
+    # Those of train first: they give the order of the classes.
+    by_split = sorted(find_coco_files(root).items(), key=lambda item: _rank(item[0]))
+    for split, paths in by_split:
+        try:
+            file, others = choose_file(paths, split)
+            issues += others
+            if "annotations" not in file.content and "images" in file.content:
+                text = "lists images without annotations"
+                issues.append(Issue("split-without-masks", file.path, text))
+                continue
+            content = read_content(file, _image_folders(root, file.path, split))
+        except DataError as error:
+            issues.append(list_unusable_file(paths[0], error))
+            continue
+        contents.append(content)
+        issues += content.issues
+    return contents, issues
 
 
-def _shapes_by_image(content: Any, source: Path) -> tuple[dict[int, list[list[Any]]], int]:
-    """By image id: class name, segmentation and crowd flag of each annotation; and how many have
-    only a box.
-    """
-    names = {int(category["id"]): str(category["name"]) for category in content["categories"]}
-    shapes: dict[int, list[list[Any]]] = {image["id"]: [] for image in content["images"]}
-    boxes = 0
-    for annotation in content["annotations"]:
-        image = annotation["image_id"]
-        category = annotation.get("category_id")
-        if image not in shapes or category not in names:
-            what = "image" if image not in shapes else "category"
-            raise DataError(
-                f"{source}: annotation {annotation.get('id')} is of {what} "
-                f"{annotation.get(f'{what}_id')}, which is not listed"
-            )
-        segmentation = annotation.get("segmentation")
-        boxes += not segmentation
-        shapes[image].append([names[category], segmentation, annotation.get("iscrowd", 0)])
-    return shapes, boxes
+def _rank(split: str | None) -> int:
+    return SPLIT_ORDER.index(split or "train")
 
 
-def _image_folders(root: Path, source: Path) -> Sequence[Path]:
+def _image_folders(root: Path, source: Path, split: str | None) -> tuple[Path, ...]:
     """Where images of an annotation file are looked for."""
     part = re.sub(r"^(instances|stuff|panoptic)_", "", source.stem)
-    return [
-        base / name
-        for base in (source.parent, root / "images", root)
-        for name in ("", part, _split_of(source, root))
-    ]
+    names = ("", part, *([split] if split else []))
+    bases = (source.parent, root / "images", root)
+    return tuple(base / name for base in bases for name in names)
 
 
-def parse_annotation(record: Any, _: Path, labels: Mapping[str, int]) -> ImageAnnotation:
+def _drop_group(contents: Sequence[CocoContent], issues: list[Issue]) -> list[Category]:
+    """The categories without one that only groups the others, as Roboflow puts it before them: it
+    is their supercategory and has no annotation.
+    """
+    categories = list(contents[0].categories)
+    used: set[Id] = set().union(*(content.used for content in contents))
+    for group in categories:
+        others = [category for category in categories if category is not group]
+        is_parent = {category.parent for category in others} == {group.name}
+        if is_parent and group.id not in used and group.parent != group.name:
+            text = f"'{group.name}' has no annotation and is no class"
+            issues.append(Issue("category-group", contents[0].path, text))
+            return others
+    return categories
+
+
+def _list_contradictions(
+    contents: Sequence[CocoContent], categories: Sequence[Category]
+) -> Iterable[Issue]:
+    """Files whose categories are called unlike those of the first."""
+    names = {category.name for category in contents[0].categories}
+    for content in contents[1:]:
+        unlike = names ^ {category.name for category in content.categories}
+        if unlike:
+            text = (
+                f"its categories are not those of {contents[0].path.name}: {first(sorted(unlike))}"
+            )
+            refusal = f"{content.path}: {text}; make them the same"
+            yield Issue("classes-contradict", content.path, text, refusal=refusal)
+
+
+def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> ImageAnnotation:
     """Size and shapes of an image; the polygons of one annotation are united."""
     height, width, rows = record
+    size = size_of(image, height, width)
     shapes = []
-    for name, segmentation, crowd in rows:
-        layer = _CROWD_LAYER if crowd else 0
+    for name, segmentation in rows:
         if isinstance(segmentation, dict):
-            bits = _decode_rle(segmentation, (height, width))
-            shapes.append(Shape(labels[name], bits=(0, 0, bits), layer=layer))
-        elif segmentation:
+            bits = _decode_rle(segmentation, size)
+            shapes.append(Shape(labels[name], bits=(0, 0, bits)))
+        else:
             rings = [to_points(ring) for ring in segmentation]
-            shapes.append(Shape(labels[name], rings, union=True, layer=layer))
-    return ImageAnnotation((height, width), shapes)
+            shapes.append(Shape(labels[name], rings, union=True))
+    return ImageAnnotation(size, shapes)
 
 
 def _decode_rle(segmentation: dict[str, Any], size: tuple[int, int]) -> rle.Bits:

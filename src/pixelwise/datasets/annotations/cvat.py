@@ -4,8 +4,11 @@ Source: CVAT's manual, XML annotation format. Entities and document types are ne
 (defusedxml).
 """
 
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,126 +18,184 @@ from defusedxml.ElementTree import iterparse
 
 from pixelwise.classes import VOID, Classes, Colour
 from pixelwise.datasets.annotations import rle
+from pixelwise.datasets.annotations.find_images import ImageFinder, split_name
 from pixelwise.datasets.annotations.image_annotations import (
     AnnotationReader,
     ImageAnnotation,
-    build_dataset,
+    build_index,
+    list_annotation_folders,
+    list_sizeless,
+    list_unusable_file,
     name_file_in_errors,
-    note_missing_images,
     pack_record,
+    parse_side,
+    size_of,
     to_points,
 )
-from pixelwise.datasets.annotations.labelme import box_ring, ellipse_ring
-from pixelwise.datasets.annotations.polygons import Points, fill_region
+from pixelwise.datasets.annotations.match_images import (
+    NamedImage,
+    match_images,
+    split_of_folders,
+)
+from pixelwise.datasets.annotations.polygons import Points, box_ring, ellipse_ring, fill_region
 from pixelwise.datasets.annotations.rasterize import (
+    BY_LAYER,
     Shape,
     classes_to_declare,
     find_regions,
     map_classes,
 )
-from pixelwise.datasets.splits import SPLITS
-from pixelwise.datasets.types import DataOptions, DataSet
+from pixelwise.datasets.index import Index
+from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path
+from pixelwise.datasets.types import DataOptions, first
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
+from pixelwise.io.text import list_files, read_head
 
 LAYOUT = "annotations.xml of CVAT for images 1.1 beside images/ or the images"
+_ROOT_ELEMENT = re.compile(r"<annotations[\s>]")
 _SHAPES = frozenset(
     {"polygon", "box", "ellipse", "mask", "polyline", "points", "cuboid", "skeleton"}
 )
 
 
+@dataclass
+class _CvatFile:
+    """What a file says: names of classes with their colours, and a record of each image."""
+
+    path: Path
+    names: dict[str, Colour | None] = field(default_factory=dict)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+
+
 def matches(root: Path) -> bool:
-    """Whether an XML file of CVAT lies at `root`."""
-    return _source(root) is not None
+    """Whether an XML file of CVAT lies at `root`, in annotations/ or in folders of splits."""
+    return bool(_find_files(root))
 
 
-def _source(root: Path) -> Path | None:
-    for path in sorted(root.glob("*.xml")):
-        with path.open("rb") as file:
-            if b"<annotations>" in file.read(4096):
-                return path
-    return None
+def _find_files(root: Path) -> list[Path]:
+    folders = list_annotation_folders(root)
+    files = [path for folder in folders for path in list_files(folder, (".xml",))]
+    return [path for path in files if _ROOT_ELEMENT.search(read_head(path))]
 
 
-def read(root: Path, options: DataOptions) -> DataSet:
-    """Open a CVAT set; an image's subset is its split. Classes are those of the task, in its order.
+def index(root: Path, options: DataOptions) -> Index:
+    """The images of a CVAT set; an image's subset is its split. Classes are those of the task, in
+    its order, or else the labels of the shapes by name. Raises DataError where there is no image.
 
-    Raises DataError for malformed or unsafe XML (with the place), a video's tracks, and images that
-    are not there.
+    Issues are malformed or unsafe XML (with the place), a video's tracks, shapes of unknown
+    labels, and those of `match_images`.
     """
-    source = _source(root)
-    if source is None:
+    sources = _find_files(root)
+    if not sources:
         raise DataError(f"{root}: no CVAT annotations; it needs {LAYOUT}")
-    with name_file_in_errors(source):
-        names, images = _parse_file(source)
-    mapping = map_classes(names or _used_names(images), source)
-    records: dict[Path, bytes] = {}
-    splits: dict[str, list[Path]] = {}
-    missing = []
-    for image in images:
-        name = image["name"]
-        folders = _image_folders(root, image)
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
-            missing.append(name)
-            continue
-        if path in records:
-            raise DataError(f"{source}: '{name}' stands there twice; keep one of them")
-        records[path] = pack_record(image)
-        splits.setdefault(_split_of(image), []).append(path)
-    notes = [f"images and shapes of {source.name}"]
-    notes += note_missing_images(missing, len(images), source, options)
-    reader = AnnotationReader(records, parse_annotation, mapping)
-    return build_dataset(
-        "cvat", root, reader, splits, options=options, sources=[source], notes=notes
+    issues: list[Issue] = []
+    files = []
+    for source in sources:
+        try:
+            with name_file_in_errors(source):
+                files.append(_read_file(source))
+        except DataError as error:
+            issues.append(list_unusable_file(source, error))
+    names = next((file.names for file in files if file.names), None)
+    order = "the task's order" if names else "the order of their names"
+    names = names or _used_names(files)
+    mapping = map_classes(names.items(), sources[0])
+    for file in files:
+        sizeless = [image["name"] for image in file.images if not _has_size(image)]
+        issues += [*file.issues, *_list_unknown_labels(file, names)]
+        issues += list_sizeless(sizeless, file.path)
+    images = [_name_image(root, file.path, record) for file in files for record in file.images]
+    matched = match_images(images, ImageFinder(root, (root / "images", root)), options)
+    issues += matched.issues
+    texts = ", ".join(printable_path(path, root) for path in sources)
+    lines = (f"images and shapes of {texts}; classes in {order}", *describe_tolerated(issues))
+    reader = AnnotationReader(matched.records, parse_annotation, mapping, overlap_note=BY_LAYER)
+    return build_index(
+        "cvat", root, reader, matched.splits, sources=sources, notes=lines, issues=issues
     )
 
 
-def _image_folders(root: Path, image: Mapping[str, str]) -> list[Path]:
-    return [root / "images" / image["subset"], root / "images", root / image["subset"], root]
+def _has_size(image: Mapping[str, Any]) -> bool:
+    return bool(parse_side(image.get("height")) and parse_side(image.get("width")))
 
 
-def _split_of(image: Mapping[str, str]) -> str:
-    """By the image's subset, else by its first folder; train where neither is named as a split."""
-    folder = Path(image["name"]).parts[0].lower()
-    return SPLITS.get(image["subset"].lower(), SPLITS.get(folder, "train"))
+def _name_image(root: Path, source: Path, record: dict[str, Any]) -> NamedImage:
+    subset = record["subset"]
+    folders = (root / "images" / subset, source.parent / "images", root / subset, source.parent)
+    return NamedImage(
+        record["name"], source, pack_record(record), _split_of(record, source, root), folders
+    )
 
 
-def _used_names(images: Iterable[Mapping[str, Any]]) -> list[tuple[str, Colour | None]]:
-    names = {shape["label"] for image in images for shape in image["shapes"]}
-    return [(name, None) for name in sorted(names)]
+def _split_of(image: Mapping[str, str], source: Path, root: Path) -> str | None:
+    """By the image's subset, else by the folders of its name, else by the file or its folder."""
+    names = (image["subset"], *split_name(image["name"])[:-1], source.stem)
+    return split_of_folders((*names, *source.relative_to(root).parts[:-1]))
 
 
-def _parse_file(source: Path) -> tuple[list[tuple[str, Colour | None]], list[dict[str, Any]]]:
-    """Names with colours, and a record of each image, without holding the tree."""
-    names: list[tuple[str, Colour | None]] = []
-    images: list[dict[str, Any]] = []
+def _used_names(files: Iterable[_CvatFile]) -> dict[str, Colour | None]:
+    shapes = (shape for file in files for image in file.images for shape in image["shapes"])
+    return dict.fromkeys(sorted({shape["label"] for shape in shapes}))
+
+
+def _list_unknown_labels(file: _CvatFile, names: Mapping[str, object]) -> Iterator[Issue]:
+    """Labels that the task lacks: of shapes, and of further files."""
+    unlike = sorted(file.names.keys() - names.keys())
+    if unlike:
+        text = f"its labels are not those of the other files: {first(unlike)}"
+        refusal = f"{file.path}: {text}; make them the same"
+        yield Issue("classes-contradict", file.path, text, refusal=refusal)
+    shapes = Counter(shape["label"] for image in file.images for shape in image["shapes"])
+    for label, count in sorted(shapes.items()):
+        if label not in names and label not in file.names:
+            text = f"{count} shapes have the label '{label}', which the task does not list"
+            refusal = f"{file.path}: {text}; add it to the labels, or remove them"
+            yield Issue("class-unlisted", file.path, text, count=count, refusal=refusal)
+
+
+def _read_file(source: Path) -> _CvatFile:
+    """Names and images, without holding the tree."""
+    file = _CvatFile(source)
+    tracks = 0
     try:
         for _, element in iterparse(source, forbid_dtd=True):
-            if element.tag == "track":
-                raise DataError(
-                    f"{source}: holds the tracks of a video; export it as 'CVAT for images 1.1'"
-                )
+            tracks += element.tag == "track"
             # labels with a parent are points of skeletons
             if element.tag == "label" and element.find("parent") is None:
-                colour = _parse_colour(element.findtext("color"))
-                names.append((element.findtext("name") or "", colour))
+                _add_name(file, element)
             if element.tag == "image":
-                images.append(_image_record(element))
+                file.images.append(_image_record(element))
                 element.clear()
     except ET.ParseError as error:
         line, column = error.position
         what = str(error).split(":")[0]
-        raise DataError(
-            f"{source}: malformed XML at line {line}, column {column + 1}: {what}; export it again"
+        raise DataError.of_file(
+            source, f"malformed XML at line {line}, column {column + 1}: {what}", "export it again"
         ) from error
     except DefusedXmlException as error:
-        raise DataError(
-            f"{source}: declares a document type or entities, which are never expanded; "
-            "export it again"
+        raise DataError.of_file(
+            source,
+            "declares a document type or entities, which are never expanded",
+            "export it again",
         ) from error
-    return names, images
+    if tracks:
+        text = "holds the tracks of a video"
+        refusal = f"{source}: {text}; export it as 'CVAT for images 1.1'"
+        file.issues.append(
+            Issue("annotation-malformed", source, text, count=tracks, refusal=refusal)
+        )
+    return file
+
+
+def _add_name(file: _CvatFile, element: ET.Element) -> None:
+    """Take up a label; a project lists it again for each of its tasks."""
+    name = element.findtext("name") or ""
+    colour = _parse_colour(element.findtext("color"))
+    if file.names.setdefault(name, colour) != colour:
+        raise DataError(f"{file.path}: class names that stand twice: {name}; rename one of them")
 
 
 def _image_record(element: ET.Element) -> dict[str, Any]:
@@ -150,9 +211,9 @@ def _parse_colour(text: str | None) -> Colour | None:
     return red, green, blue
 
 
-def parse_annotation(record: Any, _: Path, labels: Mapping[str, int]) -> ImageAnnotation:
+def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> ImageAnnotation:
     """Size and shapes of an image; polylines, points and cuboids have no area, and so no ring."""
-    size = (int(record["height"]), int(record["width"]))
+    size = size_of(image, parse_side(record.get("height")), parse_side(record.get("width")))
     shapes = [_parse_shape(shape, labels[shape["label"]]) for shape in record["shapes"]]
     return ImageAnnotation(size, shapes)
 

@@ -23,15 +23,17 @@ from pixelwise.datasets.annotations.rasterize import (
     rasterize_shapes,
 )
 from pixelwise.datasets.index import Index, encoding_of
-from pixelwise.datasets.issues import Issue, IssueNote, raise_first
-from pixelwise.datasets.splits import complete_splits, split_folders
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
+from pixelwise.datasets.issues import Issue, raise_first
+from pixelwise.datasets.splits import split_folders
+from pixelwise.datasets.types import DataOptions, Pair, first
 from pixelwise.errors import DataError, ImageError
-from pixelwise.io.images import MAX_PIXELS, Array
+from pixelwise.io.images import MAX_PIXELS, Array, oriented_size
 from pixelwise.io.text import decode_text
 
 # What reading a record brings about that is not as its format has it.
 _FORMAT_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+# Longer names are cut in messages: some are whole pictures in base64.
+_MAX_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class AnnotationReader:
     parse: Parse
     mapping: ClassMapping
     by_area: bool = False
+    overlap_note: str = ""
+    """Which of overlapping shapes covers the other, where it is not by area or by order."""
 
     def __call__(self, image: Path) -> Array:
         """Labels (H, W) uint8. Raises ImageError for a record that cannot be rasterized."""
@@ -122,7 +126,7 @@ def build_index(
     lines = (
         f"format {format}: {notes[0]}",
         reader.mapping.note,
-        BY_AREA if reader.by_area else BY_ORDER,
+        reader.overlap_note or (BY_AREA if reader.by_area else BY_ORDER),
     )
     return Index(
         format,
@@ -137,50 +141,16 @@ def build_index(
     )
 
 
-def build_dataset(
-    format: str,
-    root: Path,
-    reader: AnnotationReader,
-    splits: Mapping[str, Sequence[Path]],
-    *,
-    options: DataOptions,
-    sources: Sequence[Path],
-    notes: Sequence[str],
-) -> DataSet:
-    """A data set of annotations. Pairs are named as their images, those of like names with the
-    folder before.
+def list_annotation_folders(root: Path) -> list[Path]:
+    """Where annotation files of whole splits may lie: `root`, annotations/, folders that are named
+    as a split in both, and annotations/ in those.
     """
-    stems = Counter(path.stem for images in splits.values() for path in images)
-    repeated = {stem for stem, count in stems.items() if count > 1}
-    pairs = {
-        split: tuple(Pair(_pair_name(path, root, repeated), path, path) for path in sorted(images))
-        for split, images in splits.items()
-        if images
-    }
-    if not pairs:
-        raise DataError(
-            f"{root}: no image of the {format} annotations is here; put the images beside them"
-        )
-    pairs, split_notes = complete_splits(pairs, options)
-    lines = (
-        f"format {format}: {notes[0]}",
-        reader.mapping.note,
-        BY_AREA if reader.by_area else BY_ORDER,
-    )
-    return DataSet(
-        format,
-        root,
-        reader.mapping.classes,
-        pairs,
-        reader,
-        (*lines, *notes[1:], *split_notes),
-        tuple(sources),
-    )
-
-
-def find_split_folders(root: Path) -> dict[str, Path]:
-    """`root` itself as train, and the folders in it that are named as a split."""
-    return {"train": root, **split_folders(root)}
+    annotations = root / "annotations"
+    of_splits = list(split_folders(root).values())
+    if annotations.is_dir():
+        of_splits += split_folders(annotations).values()
+    inner = [folder / "annotations" for folder in of_splits]
+    return [root, annotations, *of_splits, *(folder for folder in inner if folder.is_dir())]
 
 
 def pack_record(record: Any) -> bytes:
@@ -195,38 +165,57 @@ def _pair_name(path: Path, root: Path, repeated: set[str]) -> str:
 
 
 def list_missing_images(
-    missing: Sequence[object], total: int, source: Path, options: DataOptions
+    missing: Sequence[object],
+    total: int,
+    source: Path,
+    options: DataOptions,
+    *,
+    searched: str = "",
 ) -> list[Issue]:
     """An issue for images that are named and not on disk; training refuses it without
-    `skip_unpaired`.
+    `skip_unpaired`. Where all are missing, the text says where they were `searched`.
     """
     if not missing:
         return []
-    text = (
-        f"{len(missing)} of {total} images of {source.name} are not here: "
-        f"{first(map(str, missing))}"
-    )
-    refusal = f"{source}: {text}; add them, or leave them out with --skip-unpaired"
-    if options.skip_unpaired:
-        refusal = ""
-    return [
-        Issue("list-entry-missing", source, text, count=len(missing), refusal=refusal),
-    ]
+    names = first(shorten(str(name)) for name in missing)
+    text = f"{len(missing)} of {total} images of {source.name} are not here: {names}"
+    advice = "add them, or leave them out with --skip-unpaired"
+    if len(missing) == total and searched:
+        text += f"; looked for in {searched}"
+        advice = "put them there"
+    refusal = "" if options.skip_unpaired else f"{source}: {text}; {advice}"
+    return [Issue("list-entry-missing", source, text, count=len(missing), refusal=refusal)]
 
 
-def note_missing_images(
-    missing: Sequence[object], total: int, source: Path, options: DataOptions
-) -> list[str]:
-    """A note on images that are not on disk. Raises DataError without `skip_unpaired`."""
-    if not missing:
+def list_unusable_file(path: Path, error: DataError) -> Issue:
+    """The issue for an annotation file that cannot be read, which training refuses."""
+    return Issue("annotation-malformed", path, error.reason, refusal=str(error))
+
+
+def parse_side(value: Any) -> int | None:
+    """A height or width as annotations give it, None for none, 0 and what is no number."""
+    try:
+        return int(float(value)) or None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def size_of(image: Path, height: int | None, width: int | None) -> tuple[int, int]:
+    """(height, width), those of the picture where annotations have none."""
+    return oriented_size(image) if height is None or width is None else (height, width)
+
+
+def list_sizeless(names: Sequence[str], source: Path) -> list[Issue]:
+    """An issue for images without size in their annotations."""
+    if not names:
         return []
-    what = (
-        f"{len(missing)} of {total} images of {source.name} are not here: "
-        f"{first(map(str, missing))}"
-    )
-    if not options.skip_unpaired:
-        raise DataError(f"{source}: {what}; add them, or leave them out with --skip-unpaired")
-    return [IssueNote.of(f"left out: {what}", "list-entry-missing", source)]
+    text = f"{len(names)}, such as {shorten(names[0])}: the pictures' own are taken"
+    return [Issue("annotation-without-size", source, text, count=len(names))]
+
+
+def shorten(name: str) -> str:
+    """A name for a message, cut where it is long."""
+    return name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}..."
 
 
 def load_json(path: Path) -> Any:
@@ -235,11 +224,13 @@ def load_json(path: Path) -> Any:
         return json.loads(decode_text(path.read_bytes(), path))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise DataError(
-            f"{path}: malformed JSON at {place}: {error.msg}; export it again"
+        raise DataError.of_file(
+            path, f"malformed JSON at {place}: {error.msg}", "export it again"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); export it again") from error
+        raise DataError.of_file(
+            path, f"cannot be read as JSON ({error})", "export it again"
+        ) from error
 
 
 @contextmanager
@@ -251,8 +242,8 @@ def name_file_in_errors(path: Path) -> Iterator[None]:
         yield
     except _FORMAT_ERRORS as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise DataError(
-            f"{path}: is not laid out as its format demands ({what}); export it again"
+        raise DataError.of_file(
+            path, f"is not laid out as its format demands ({what})", "export it again"
         ) from error
 
 

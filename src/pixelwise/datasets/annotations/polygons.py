@@ -74,6 +74,19 @@ def fill_region(rings: Sequence[Points], size: tuple[int, ...]) -> Patch:
     return patch
 
 
+def box_ring(left: float, top: float, right: float, bottom: float) -> Points:
+    """The corners of a box (4, 2)."""
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
+
+
+def ellipse_ring(x: float, y: float, x_radius: float, y_radius: float) -> Points:
+    """An ellipse of these half axes as a polygon that leaves it by at most 0.01 pixels."""
+    # a chord of angle a leaves a circle of radius r by r (1 - cos(a / 2)), about r a^2 / 8
+    corners = max(16, int(np.ceil(np.pi * np.sqrt(max(x_radius, y_radius) / 0.02))))
+    angles = np.arange(corners) * 2 * np.pi / corners
+    return np.stack([x + x_radius * np.cos(angles), y + y_radius * np.sin(angles)], axis=1)
+
+
 def trace(mask: Bits) -> list[list[Points]]:
     """The 4-connected regions of a mask (H, W) as rings along the edges of pixels: the outline,
     then the holes.

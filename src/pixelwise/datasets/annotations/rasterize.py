@@ -18,6 +18,7 @@ UNLABELLED_NAMES = frozenset({"unlabelled", "unlabeled"})
 VOID_NAMES = frozenset({"void", "ignore", "__ignore__"}) | UNLABELLED_NAMES
 BY_AREA = "where shapes overlap, the smaller covers the larger"
 BY_ORDER = "where shapes overlap, the later covers the earlier"
+BY_LAYER = "where shapes overlap, the higher z_order covers the lower, and of one the later"
 # Pixels by which a corner may lie outside the image: written with few decimals, it is still on the
 # border.
 _TOLERANCE = 0.01

@@ -4,20 +4,29 @@ Source: Everingham et al., The PASCAL Visual Object Classes Challenge 2012, deve
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pixelwise.classes import VOID_COLOUR, Classes, Colour
+import numpy as np
+
+from pixelwise.classes import VOID, VOID_COLOUR, Classes
+from pixelwise.datasets.class_file_formats import parse_labelmap
+from pixelwise.datasets.class_files import find_class_files, find_declared_classes
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.list_rows import id_of_row, read_rows
 from pixelwise.datasets.mask_encoding import MaskEncoding, encoding_of_reader
 from pixelwise.datasets.mask_reader import LabelReader, index_lut
 from pixelwise.datasets.pairing import Pairing, list_readable
-from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
+from pixelwise.datasets.splits import SPLIT_ORDER, split_of
+from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError
+from pixelwise.io.images import open_image
+from pixelwise.io.text import list_files, read_text
 
 LAYOUT = (
-    "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt, at the root or in "
-    "VOCdevkit/VOC2012/; "
+    "JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt (or default.txt of "
+    "CVAT), at the root or in VOCdevkit/VOC2012/; "
     "labelmap.txt may name other classes than the 21 (name:r,g,b::)"
 )
 NAMES = (
@@ -44,7 +53,13 @@ NAMES = (
     "tv monitor",
 )
 
-_LISTS = ("train", "val", "test", "trainval")
+_IMAGE_FOLDERS = ("JPEGImages", "images")
+# labelme2voc puts arrays into the first and pictures into the second.
+_MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG")
+# Masks that are looked at to see whether they hold ids.
+_SAMPLES = 8
+# CVAT's name of what is in no subset.
+_UNSPLIT = "default"
 
 
 def matches(root: Path) -> bool:
@@ -66,14 +81,15 @@ def index(root: Path, options: DataOptions) -> Index:
     base = find(root)
     if base is None:
         raise DataError(f"{root}: not Pascal VOC; it needs {LAYOUT}")
-    notes = [f"format voc: JPEGImages, SegmentationClass and ImageSets/Segmentation in {base}"]
-    folders = (base / "JPEGImages", base / "SegmentationClass")
+    folders = (_folder_of(base, _IMAGE_FOLDERS), _folder_of(base, _MASK_FOLDERS))
+    names = " and ".join(path.name for path in folders)
+    notes = [f"format voc: {names} and ImageSets/Segmentation in {base}"]
     images, image_issues = _by_name(folders[0], "image")
     masks, mask_issues = _by_name(folders[1], "mask")
     issues = [*image_issues, *mask_issues]
     splits: dict[str, tuple[Pair, ...]] = {}
     listed: dict[str, str] = {}
-    for split, ids in lists(base).items():
+    for split, ids in lists(base, (*images, *masks)).items():
         source = _list_of(base, split)
         # The test images of the challenge are public, their masks are not.
         if split == "test" and masks.keys().isdisjoint(ids):
@@ -94,19 +110,49 @@ def index(root: Path, options: DataOptions) -> Index:
         issues += _find_twice_listed(split, ids, listed, source)
         listed.update(dict.fromkeys(ids, split))
     issues += _find_unlisted(masks, listed)
+    issues += _find_other_lists(base)
+    files = Index("voc", root, splits, tuple(issues), tuple(notes), folders=folders)
+    return _with_classes(files, base)
+
+
+def _with_classes(index: Index, base: Path) -> Index:
+    """The index with the classes of labelmap.txt, of another classes file, or the 21.
+
+    Masks of 0 and 255 are not VOC's, whose 255 is void: they are judged as those of a plain folder.
+    """
+    declared, issues = find_declared_classes(base)
+    labelmap = _find_labelmap(base)
+    drawn_in_two = _are_black_and_white([pair.mask for _, pair in index.pairs()])
+    if drawn_in_two and len(declared.classes) in (0, 2):
+        return replace(index, issues=(*index.issues, *issues), declared=declared)
+    if declared.source and not labelmap:
+        return replace(index, issues=(*index.issues, *issues), declared=declared)
     classes = classes_of(base)
     reader = LabelReader(len(classes), index_lut(len(classes)), classes.palette, (VOID_COLOUR,))
-    return Index(
-        "voc",
-        root,
-        splits,
-        tuple(issues),
-        tuple(notes),
-        classes,
-        reader,
-        _encoding(base, reader, classes),
-        folders=folders,
-    )
+    source = labelmap.name if labelmap else "Pascal VOC, as there is no labelmap.txt"
+    notes = (*index.notes, f"classes: the {len(classes)} of {source}")
+    encoding = _encoding(base, reader, classes)
+    return replace(index, notes=notes, classes=classes, read_labels=reader, encoding=encoding)
+
+
+def _are_black_and_white(masks: Sequence[Path]) -> bool:
+    """Whether some of the masks hold 0 and 255, without a palette, and nothing else."""
+    values: set[int] = set()
+    for path in masks[:: max(1, len(masks) // _SAMPLES)]:
+        try:
+            image = open_image(path)
+        except DataError:
+            continue
+        if image.mode not in ("L", "1"):
+            return False
+        values.update(np.unique(np.asarray(image.convert("L"))).tolist())
+    return values == {0, VOID}
+
+
+def _folder_of(base: Path, names: Sequence[str]) -> Path:
+    """The first of some folders that holds pictures, or that is there."""
+    folders = [base / name for name in names if (base / name).is_dir()]
+    return next((path for path in folders if images_in(path)), (*folders, base / names[0])[0])
 
 
 def _find_twice_listed(
@@ -131,14 +177,21 @@ def _find_unlisted(masks: Mapping[str, Path], listed: Mapping[str, str]) -> Iter
 
 
 def _encoding(base: Path, reader: LabelReader, classes: Classes) -> MaskEncoding:
-    own = (base / "labelmap.txt").is_file()
+    own = _find_labelmap(base) is not None
     kind = "ids of labelmap.txt" if own else "Pascal VOC ids"
     evidence = f"{len(classes)} classes, 255 is void"
     return encoding_of_reader(reader, classes, kind=kind, evidence=evidence)
 
 
+def _find_labelmap(base: Path) -> Path | None:
+    files = (path for path in find_class_files(base) if path.name.lower() == "labelmap.txt")
+    return next(files, None)
+
+
 def _list_of(base: Path, split: str) -> Path:
-    return base / "ImageSets" / "Segmentation" / f"{split}.txt"
+    """The list of a split; a split that is a part of trainval has no list of its own."""
+    by_split = _find_lists(base)
+    return by_split.get(split) or by_split["trainval"]
 
 
 def _by_name(folder: Path, side: str) -> tuple[dict[str, Path], list[Issue]]:
@@ -158,27 +211,18 @@ def classes_of(base: Path) -> Classes:
     """The 21 classes, or those of labelmap.txt as annotation tools write it. Raises DataError for
     lines unlike that.
     """
-    path = base / "labelmap.txt"
-    if not path.is_file():
+    path = _find_labelmap(base)
+    if path is None:
         return Classes.named(NAMES)
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    rows = [line for line in text.splitlines() if line.strip() and line[0] != "#"]
     try:
-        entries = [_parse_class(row) for row in rows]
-        names = tuple(name for name, _ in entries)
-        palette = tuple(colour for _, colour in entries)
+        entries = parse_labelmap(read_text(path))
+        names = tuple(entry.name for entry in entries)
+        palette = tuple(entry.colour for entry in entries if entry.colour)
         return Classes(names, palette)
     except (ValueError, IndexError, DataError) as error:
         raise DataError(
             f"{path}: cannot be read as classes ({error}); one a line, as in cat:64,0,0::"
         ) from error
-
-
-def _parse_class(row: str) -> tuple[str, Colour]:
-    """name:r,g,b:parts:actions, of which the last two are not used."""
-    columns = row.split(":")
-    red, green, blue = (int(channel) for channel in columns[1].split(","))
-    return columns[0], (red, green, blue)
 
 
 def find(root: Path) -> Path | None:
@@ -192,32 +236,47 @@ def find(root: Path) -> Path | None:
 
 
 def _has_layout(base: Path) -> bool:
-    if not (base / "JPEGImages").is_dir() or not (base / "SegmentationClass").is_dir():
-        return False
-    return any(_list_of(base, name).is_file() for name in _LISTS)
+    images = any((base / name).is_dir() for name in _IMAGE_FOLDERS)
+    return images and (base / "SegmentationClass").is_dir() and bool(_find_lists(base))
 
 
-def lists(base: Path) -> dict[str, list[str]]:
-    """Ids by split; where train or val is missing, it is what the other leaves of trainval."""
+def _find_lists(base: Path) -> dict[str, Path]:
+    """The lists by split; default.txt, which holds what was in no subset, counts as trainval."""
+    files = list_files(base / "ImageSets" / "Segmentation", (".txt",))
+    by_split = {path.stem.lower(): path for path in files}
+    known = {
+        split: by_split[stem]
+        for stem in by_split
+        if (split := stem if stem == "trainval" else split_of(stem))
+    }
+    if _UNSPLIT in by_split:
+        known.setdefault("trainval", by_split[_UNSPLIT])
+    return known
+
+
+def _find_other_lists(base: Path) -> Iterator[Issue]:
+    read = set(_find_lists(base).values())
+    for path in list_files(base / "ImageSets" / "Segmentation", (".txt",)):
+        if path not in read:
+            yield Issue("beside-unused", path, "is the list of no split (train, val, test)")
+
+
+def lists(base: Path, known: Sequence[str]) -> dict[str, list[str]]:
+    """Ids by split; where train or val is missing, it is what the other leaves of trainval.
+    `known` are the names of the files that there are.
+    """
+    names = frozenset(known)
     by_split = {}
-    for split in _LISTS:
-        path = _list_of(base, split)
-        if path.is_file():
-            by_split[split] = _read_ids(path)
+    for split, path in _find_lists(base).items():
+        # An id twice is one image.
+        by_split[split] = list(dict.fromkeys(id_of_row(row, names) for row in read_rows(path)))
     trainval = by_split.pop("trainval", None)
     if trainval is not None:
         for absent, present in (("train", "val"), ("val", "train")):
             if absent not in by_split:
                 used = set(by_split.get(present, ()))
                 by_split[absent] = [name for name in trainval if name not in used]
-    return {split: ids for split, ids in by_split.items() if ids}
-
-
-def _read_ids(path: Path) -> list[str]:
-    rows = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    # A list may have a second column (whether the image shows a class); an id twice is one image.
-    ids = [row.split()[0] for row in rows if row.strip()]
-    return list(dict.fromkeys(ids))
+    return {split: by_split[split] for split in SPLIT_ORDER if by_split.get(split)}
 
 
 def _pair_listed(
@@ -238,10 +297,11 @@ def _pair_listed(
     if not missing:
         return Pairing(tuple(pairs), ())
     examples = first(f"{name} ({lacks})" for name, lacks in missing.items())
-    what = f"{source.name} lists {len(ids)} images, of which {len(missing)} lack a file: {examples}"
+    what = f"{source} lists {len(ids)} images, of which {len(missing)} lack a file: {examples}"
     refusal = ""
     if not options.skip_unpaired or not pairs:
-        refusal = f"{what}; add the files, or leave these images out with --skip-unpaired"
+        advice = ", or leave these images out with --skip-unpaired" if pairs else ""
+        refusal = f"{what}; add the files{advice}"
     issues = [_missing_issue(name, lacks, source, refusal) for name, lacks in missing.items()]
     return Pairing(tuple(pairs), tuple(issues), (f"{what}; left out",))
 

@@ -1,0 +1,76 @@
+"""The door to rasterio (extra `raster`), behind which GDAL reads and writes, and what its errors
+become.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pixelwise.errors import ImageError, first_line
+from pixelwise.optional import require_package
+
+_FILTERS = Lock()
+
+# What GDAL says of a block whose bytes are not all there.
+_SHORT = re.compile(r"got (\d+) bytes, expected (\d+)")
+_MISSING = re.compile(r"(.+): No such file or directory")
+
+
+def quiet_rasterio() -> Any:
+    """rasterio, which warns of no raster without a georeference from now on.
+
+    The filter stays: `warnings.catch_warnings` puts back the filters of the whole process, those of
+    other threads too.
+    """
+    rasterio = require_package("rasterio")
+    quiet = ("ignore", None, rasterio.errors.NotGeoreferencedWarning, None, 0)
+    with _FILTERS:
+        if quiet not in warnings.filters:
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+    return rasterio
+
+
+@contextmanager
+def open_dataset(path: Path) -> Iterator[Any]:
+    """GDAL's data set of a file, for reading. Raises ImageError where it cannot be opened, and
+    where reading fails in the block.
+    """
+    rasterio = quiet_rasterio()
+    try:
+        dataset = rasterio.open(path)
+    except Exception as error:  # rasterio's errors share no base class but Exception
+        reason = f"cannot be opened as a raster ({explain_error(error, path)})"
+        raise ImageError.of_file(path, reason, "replace or remove it") from error
+    with dataset:
+        try:
+            yield dataset
+        except Exception as error:
+            if not type(error).__module__.startswith("rasterio"):
+                raise
+            raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception, row: int | None = None) -> ImageError:
+    """The error for a file of which rasterio could not read something, from a row of pixels on."""
+    place = "" if row is None else f" from row {row} on"
+    reason = f"cannot be read{place} ({explain_error(error, path)})"
+    return ImageError.of_file(path, reason, "copy it again, or replace it")
+
+
+def explain_error(error: BaseException, path: Path) -> str:
+    """What GDAL says is wrong with a file: the first cause, of which rasterio's error is the
+    last consequence.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = first_line(error)
+    if short := _SHORT.search(text):
+        return f"the file breaks off: {short[1]} of {short[2]} bytes of a block are there"
+    missing = _MISSING.fullmatch(text)
+    if missing and Path(missing[1]).name != path.name:
+        return f"a file that it refers to is missing: {missing[1]}"
+    return text.removeprefix(f"{path}: ")

@@ -1,0 +1,65 @@
+"""What lies beside a set and is not used."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelwise.datasets.beside import find_unused
+from pixelwise.datasets.open_dataset import open_dataset, read_index
+from pixelwise.datasets.synthetic import write_shapes
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    write_shapes(tmp_path, train=3, val=1, test=1, size=(24, 32))
+    return tmp_path
+
+
+def test_a_clean_set_has_nothing_beside(shapes: Path) -> None:
+    (shapes / "README.md").write_text("shapes")
+    (shapes / ".DS_Store").write_bytes(b"")
+    (shapes / "__MACOSX").mkdir()
+    Image.new("RGB", (2, 1)).save(shapes / "__MACOSX/a.png")
+    assert list(find_unused(read_index(shapes))) == []
+
+
+def test_check_and_train_say_the_same(shapes: Path) -> None:
+    (shapes / "notes.csv").write_text("a,b\n")
+    (shapes / "train.txt").write_text("000\n")
+    shutil.copytree(shapes / "images/train", shapes / "thumbnails")
+    (shapes / "images/train/old").mkdir()
+    Image.new("RGB", (2, 1)).save(shapes / "images/train/old/a.png")
+    Image.new("RGB", (2, 1)).save(shapes / "cover.png")
+    texts = [issue.text for issue in find_unused(read_index(shapes))]
+    assert sorted(texts) == [
+        "1 pictures beside the folders, such as cover.png, are not read",
+        "1 pictures, such as a.png",
+        "notes.csv is not read",
+        "thumbnails/ (3 pictures) is not read",
+        "train.txt is not read: the splits are those of the folders",
+    ]
+    notes = open_dataset(shapes).notes
+    assert all(any(text in note for note in notes) for text in texts)
+
+
+def test_classes_files_beside_a_format_of_its_own_classes_are_said(tmp_path: Path) -> None:
+    for name in ("train", "trainannot"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (2, 1)).save(tmp_path / name / "a.png")
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nsky,1,2,3\nroad,4,5,6\n")
+    assert [issue.text for issue in find_unused(read_index(tmp_path))] == [
+        "class_dict.csv is not read: the classes are those of the format"
+    ]
+
+
+def test_files_among_pictures_that_are_called_otherwise_are_said(shapes: Path) -> None:
+    (shapes / "images/train/b.mp4").write_bytes(b"")
+    (shapes / "masks/train/Thumbs.db").write_bytes(b"")
+    issues = list(find_unused(read_index(shapes)))
+    assert [(issue.type, issue.file) for issue in issues] == [
+        ("file-ignored", shapes / "images/train/b.mp4")
+    ]
+    line = "1 file left aside: .mp4 1"
+    assert line in open_dataset(shapes).notes
