@@ -85,10 +85,13 @@ def report(rows: list[tuple[Spec, str, str]], seconds: float) -> list[str]:
         ("classes file", lambda spec: spec.class_list or "none"),
     ):
         lines += table(rows, title, key)
-    for outcome in (SILENT, CRASH, DISAGREES):
-        bad = [row for row in rows if row[1] == outcome]
+    groups = {
+        outcome: [row for row in rows if row[1] == outcome]
+        for outcome in (SILENT, CRASH, DISAGREES)
+    }
+    for title, bad in {**groups, "refused though right": too_strict}.items():
         if bad:
-            lines += [f"{outcome}:", ""]
+            lines += [f"{title}:", ""]
             lines += [f"- {spec.seed}: {detail.strip()[-300:]}" for spec, _, detail in bad[:40]]
             lines.append("")
     return lines

@@ -160,6 +160,35 @@ def classes_without_colours(p: SampleSet, mild: bool) -> Planted:
     return []
 
 
+def other_masks(p: SampleSet, mild: bool) -> Planted:
+    """A second folder of pictures with the images' names, which may be the truth as well."""
+    folder = p.root / "1st_manual"
+    for split in ("train", "val", "test"):
+        if (p.root / "masks" / split).is_dir():
+            shutil.copytree(p.root / "masks" / split, folder / split)
+    if mild:
+        for path in sorted(folder.rglob("*.png"))[::2]:
+            path.unlink()
+    return [folder]
+
+
+def masks_as_arrays(p: SampleSet, mild: bool) -> Planted:
+    """Masks once more in files that are no pictures."""
+    folder = p.root / "arrays"
+    folder.mkdir()
+    for image, mask in p.some(mild):
+        np.save(folder / f"{image.stem}.npy", raw(mask))
+    return [folder]
+
+
+def list_beside(p: SampleSet, mild: bool) -> Planted:
+    """A list that is not read, as the folders say what is in a split."""
+    path = p.root / "names_of_all.txt"
+    count = 1 if mild else None
+    path.write_text("\n".join(image.stem for image, _ in p.pairs()[:count]) + "\n")
+    return [path]
+
+
 FAULTS = (
     Fault(no_image, ("mask-without-image",)),
     Fault(no_mask, ("image-without-mask",)),
@@ -173,6 +202,9 @@ FAULTS = (
     Fault(link_loop, ("link-loop",)),
     Fault(name_bytes, ("name-not-utf8",)),
     Fault(other_files, ("file-ignored",)),
+    Fault(other_masks, ("masks-doubtful", "beside-unused")),
+    Fault(masks_as_arrays, ("masks-other-format",)),
+    Fault(list_beside, ("beside-unused",)),
     Fault(subfolder, ("subfolder-ignored",)),
     Fault(two_layouts, ("layouts-mixed",)),
     Fault(split_twice, ("split-twice",)),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 from .sample_set import EVERY, Fault, Planted, SampleSet, colours, raw
 
@@ -43,6 +43,48 @@ def transparent(p: SampleSet, mild: bool) -> Planted:
         return _saved(picture, path.with_suffix(".png"))
 
     return _resave(p, mild, change)
+
+
+def twelve_bits(p: SampleSet, mild: bool) -> Planted:
+    """A camera's 12 bits in files of 16."""
+
+    def change(picture: Image.Image, path: Path) -> Path:
+        grey = np.asarray(picture.convert("L")).astype(np.uint16)
+        return _saved(Image.fromarray(grey * 16 if mild else grey * 4), path.with_suffix(".png"))
+
+    return _resave(p, mild, change)
+
+
+def near_infrared(p: SampleSet, mild: bool) -> Planted:
+    """A fourth band that is no transparency."""
+
+    def change(picture: Image.Image, path: Path) -> Path:
+        rgb = np.asarray(picture)
+        bands = np.dstack([rgb, 255 - rgb[..., 0]])
+        # Photometric interpretation RGB, the fourth sample unspecified.
+        return _saved(Image.fromarray(bands), path.with_suffix(".tif"), tiffinfo={338: (0,)})
+
+    return _resave(p, mild, change)
+
+
+def other_primaries(p: SampleSet, mild: bool) -> Planted:
+    """Colours that mean others than sRGB's by their profile: red and green change places."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = profile.replace(b"rXYZ", b"----").replace(b"gXYZ", b"rXYZ").replace(b"----", b"gXYZ")
+
+    def change(picture: Image.Image, path: Path) -> Path:
+        return _saved(picture, path, quality=95, icc_profile=swapped)
+
+    return _resave(p, mild, change)
+
+
+def jpeg_without_end(p: SampleSet, mild: bool) -> Planted:
+    done = []
+    for image, _ in p.some(mild):
+        data = image.read_bytes()
+        image.write_bytes(data.removesuffix(b"\xff\xd9"))
+        done.append(image)
+    return done
 
 
 def cmyk(p: SampleSet, mild: bool) -> Planted:
@@ -117,6 +159,10 @@ FAULTS = (
     Fault(frames, ("image-frames",)),
     Fault(transparent, ("image-transparent",)),
     Fault(cmyk, ("image-cmyk",)),
+    Fault(twelve_bits, ("image-deep",)),
+    Fault(near_infrared, ("image-bands",)),
+    Fault(other_primaries, ("image-profile",)),
+    Fault(jpeg_without_end, ("image-end",)),
     Fault(deep, ("image-deep",)),
     Fault(grey, ("image-grey",), EVERY),
     Fault(blank_image, ("image-blank",)),

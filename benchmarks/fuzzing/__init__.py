@@ -65,8 +65,17 @@ class Spec:
     @property
     def is_plain(self) -> bool:
         """Whether there is one right reading, which must not be refused."""
-        odd = masks.KINDS[self.mask].odd or self.picture in pictures.ODD
-        return not odd and not self.fault
+        kind = masks.KINDS[self.mask]
+        with_colours = self.class_list in class_lists.WITH_COLOURS
+        # What colours or greys mean must be said somewhere, or be the format's own.
+        unexplained = kind.colours and (
+            (bool(self.class_list) and not with_colours)
+            or (self.layout == "voc" and not with_colours)
+        )
+        unexplained |= self.layout == "voc" and self.mask == "in alpha"
+        contradicted = self.mask == "100 and 200" and bool(self.class_list)
+        odd = kind.odd or self.picture in pictures.ODD or unexplained or contradicted
+        return not odd and not self.fault and not self.transfer
 
 
 def draw_spec(seed: int) -> Spec:
@@ -116,7 +125,7 @@ def try_spec(spec: Spec, root: Path) -> Verdict:
     try:
         case = _write(spec, root)
         verdict = judge(case)
-        if spec.transfer and spec.is_plain and verdict.outcome == RIGHT:
+        if spec.transfer and not spec.fault and verdict.outcome == RIGHT:
             return judge_transfer(case, _write_fewer_classes(spec, root.with_name("other")))
         return verdict
     except Exception:  # what must not happen is what is looked for
@@ -139,6 +148,7 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
         rng,
         classes=spec.classes,
         absent=absent,
+        single=spec.layout == "class of image",
         stems=stems,
         splits=spec.splits,
         void=spec.void,
@@ -177,7 +187,11 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
     if odd_pictures:
         words += _WORDS_OF_PICTURES
     has_colours = spec.class_list in class_lists.WITH_COLOURS
-    named = layout.named or (bool(spec.class_list) and (has_colours or not kind.colours))
+    # An ending that all masks share is no name of a class.
+    one_ending = spec.layout == "masks/x_CLASS" and spec.classes == 2
+    named = (layout.named and not one_ending) or (
+        bool(spec.class_list) and (has_colours or not kind.colours)
+    )
     return Case(root, drawn, files, named, faulty, tuple(words), odd_pictures)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from .truth import Array, Scene
+from .truth import VOID, Array, Scene
 
 Writer = Callable[[Scene, Path], Path]
 
@@ -81,7 +81,7 @@ def rgba_opaque(scene: Scene, path: Path) -> Path:
 
 def rgba_cut_out(scene: Scene, path: Path) -> Path:
     """The brightest class is transparent, so white on white; other colours are hidden beneath."""
-    top = int(scene.labels[scene.labels < 255].max())
+    top = int(scene.labels[scene.labels < VOID].max())
     rgb = scene.rgb.copy()
     rgb[scene.labels == top] = (20, 10, 40)
     alpha = np.where(scene.labels == top, 0, 255).astype(np.uint8)

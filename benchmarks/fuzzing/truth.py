@@ -68,15 +68,21 @@ def draw(
     splits: tuple[str, ...],
     void: bool,
     absent: int = 0,
+    single: bool = False,
 ) -> Truth:
     """A set of the pictures `stems`, dealt over `splits`; with `void` each has a void patch. The
-    `absent` classes after the background occur nowhere.
+    `absent` classes after the background occur nowhere. With `single` each picture shows one class
+    on the background.
     """
     height = int(rng.integers(24, 40)) * 2
     width = height + int(rng.integers(3, 20)) * 2
     by_split: dict[str, list[Scene]] = {split: [] for split in splits}
     for index, stem in enumerate(stems):
-        scene = _draw_scene(rng, stem, (height, width), classes, void=void, absent=absent)
+        shown = list(range(1 + absent, classes))
+        if single:
+            shown = [shown[index % len(shown)]]
+        shown += [VOID] * void
+        scene = _draw_scene(rng, stem, (height, width), classes, shown)
         by_split[splits[index % len(splits)]].append(scene)
     return Truth(
         NAMES[:classes], {split: tuple(scenes) for split, scenes in by_split.items() if scenes}
@@ -88,17 +94,14 @@ def _draw_scene(
     stem: str,
     size: tuple[int, int],
     classes: int,
-    *,
-    void: bool,
-    absent: int,
+    shown: list[int],
 ) -> Scene:
     height, width = size
     labels = np.zeros(size, np.uint8)
     rectangles = []
     # Each rectangle has a column of its own, so that none overlaps another.
-    drawn = [*range(1 + absent, classes), *([VOID] if void else [])]
-    columns = np.array_split(np.arange(2, width - 2), len(drawn))
-    for label, column in zip(drawn, columns, strict=True):
+    columns = np.array_split(np.arange(2, width - 2), len(shown))
+    for label, column in zip(shown, columns, strict=True):
         top = int(rng.integers(2, height // 3))
         bottom = int(rng.integers(height // 2, height - 3))
         left = int(column[0]) + int(rng.integers(0, 3))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.datasets.name_hints import describe_name_difference, describe_other_formats
+from pixelwise.datasets.name_hints import describe_other_formats
 from pixelwise.datasets.pairing import pair_folders
 from pixelwise.datasets.types import DataOptions
 
@@ -35,11 +35,6 @@ def test_numbers_with_other_zeros_are_no_pair_and_the_reason_is_said(tmp_path: P
     pairing = pair_folders(images, masks, DataOptions())
     assert pairing.pairs == ()
     assert "padded with zeros in another way (001 and 1)" in pairing.issues[0].refusal
-
-
-def test_label_studios_names_are_known() -> None:
-    masks = [Path("task-1-annotation-9-by-1-tag-leaf-0.png")]
-    assert "export as COCO" in describe_name_difference([Path("plant0.jpg")], masks)
 
 
 def test_where_nothing_pairs_the_rule_is_told_and_no_advice_that_cannot_work(

@@ -90,10 +90,11 @@ def test_what_reading_did_is_counted_over_the_run(tmp_path: Path) -> None:
     progress = Lines()
     done = predict_files(predictor(), [folder], tmp_path / "out", progress=progress)
     assert not done.failed
-    assert progress.lines == [
+    assert progress.lines == [done.reading]
+    assert done.reading == (
         "how the pictures were read: 2 of 16 bits with values to 1020 are scaled from 10 bits; "
         "1 with transparent parts is put on white"
-    ]
+    )
     for name in ("a", "b", "plain"):
         with Image.open(tmp_path / f"out/{name}.png") as mask:
             assert np.array_equal(np.asarray(mask), eight // 64), name

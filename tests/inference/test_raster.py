@@ -128,3 +128,15 @@ def test_looking_at_a_raster_puts_no_other_threads_filters_back(
 def test_a_raster_whose_name_is_no_unicode_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="rename it"):
         by_window(tmp_path / "b\udce4.tif")
+
+
+@pytest.mark.parametrize("name", ["IMG.JGW", "IMG.jgw", "IMG.JPGW", "IMG.WLD", "IMG.JPG.aux.xml"])
+def test_a_place_beside_a_photo_is_found_in_either_spelling(name: str, tmp_path: Path) -> None:
+    Image.fromarray(picture(40, 40)).save(tmp_path / "IMG.JPG")
+    assert not by_window(tmp_path / "IMG.JPG")
+    lines = (0.5, 0, 0, -0.5, 500000, 4600000)
+    text = "\n".join(map(str, lines))
+    if name.endswith(".xml"):
+        text = "<PAMDataset><GeoTransform>5e5, 0.5, 0, 4.6e6, 0, -0.5</GeoTransform></PAMDataset>"
+    (tmp_path / name).write_text(text)
+    assert by_window(tmp_path / "IMG.JPG")

@@ -34,6 +34,10 @@ def test_what_is_left_aside_is_counted_by_ending(tmp_path: Path) -> None:
     assert describe_left_aside(left) == ("4 files left aside: .mp4 2, .txt 1, without ending 1")
     assert describe_left_aside(["x.txt"]) == "1 file left aside: .txt 1"
     assert describe_left_aside([]) == ""
+    (tmp_path / "photo").write_bytes(b"\xff\xd8\xff\xe0")
+    assert describe_left_aside([tmp_path / "photo"]) == (
+        "1 file left aside: without ending 1; pictures without their ending: photo"
+    )
 
 
 def test_heic_without_its_package_is_named_with_the_way_to_read_it(

@@ -57,6 +57,7 @@ def test_the_viewer_gets_labels_and_confidence_as_they_are_and_a_mask_in_the_pal
     assert plane(answer["labels"]).tolist() == [0, 1, 1, 2, 2, 255]
     assert set(plane(answer["confidence"]).tolist()) == {191}  # of 255
     assert answer["classes"][1] == {"name": "cat", "colour": [250, 120, 0]}
+    assert answer["notes"] == []
     data = json.loads(answer["data"])
     assert data["model"] == "pets"
     assert {entry["name"]: entry["pixels"] for entry in data["classes"]} == {

@@ -7,6 +7,7 @@ import typer
 
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
 from pixelwise.cli.shared_options import (
+    INSTANCES,
     READ_AS_TRAINED,
     Device,
     Images,
@@ -59,7 +60,9 @@ Ways = Annotated[
 
 @suggest_skip_broken()
 @options_from(
-    READ_AS_TRAINED, OptionSource(PredictOptions, ("tta", "scales", "largest"), panel=LABELS)
+    READ_AS_TRAINED,
+    INSTANCES,
+    OptionSource(PredictOptions, ("tta", "scales", "largest"), panel=LABELS),
 )
 def evaluate(
     model: Model,
@@ -92,7 +95,7 @@ def evaluate(
         ignored |= {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated}
         _check_alone(ignored)
     if calibrated is not None:
-        calibration.check_not_exported(model)  # before minutes of work, not after
+        calibration.check_calibrated(model, calibrated)  # before minutes of work, not after
     predictor = load(model, device=device).always(**predict_options)
     reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()

@@ -14,7 +14,6 @@ NAME_RULE = (
     "or before it"
 )
 
-_LABEL_STUDIO = re.compile(r"task-\d+-annotation-\d+-by-\d+-tag-.*")
 # Endings of two parts.
 _DOUBLE = (".nii.gz", ".ome.zarr")
 
@@ -50,11 +49,8 @@ def _split_ending(name: str) -> tuple[str, str]:
 
 def describe_name_difference(images: Iterable[Path], masks: Iterable[Path]) -> str:
     """What keeps unpaired images and masks apart; empty where nothing is recognised."""
-    mask_stems = [path.stem for path in masks]
-    if any(_LABEL_STUDIO.fullmatch(stem) for stem in mask_stems):
-        return "Label Studio's brush files do not name their image: export as COCO, which is read"
     image_numbers = {_without_zeros(path.stem) for path in images}
-    mask_numbers = {_without_zeros(stem) for stem in mask_stems}
+    mask_numbers = {_without_zeros(path.stem) for path in masks}
     shared = {name for name in image_numbers & mask_numbers if name}
     if shared:
         return "the numbers are padded with zeros in another way (001 and 1): rename one side"

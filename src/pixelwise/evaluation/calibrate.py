@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Classes
+from pixelwise.classes import VOID
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, Pair
-from pixelwise.errors import DataError, ModelError
+from pixelwise.errors import ConfigError, DataError
+from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
-from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.calibration import fit_temperature
-from pixelwise.models.checkpoint import load_model, model_path, save_model
+from pixelwise.models.checkpoint import check_not_exported, load_model, model_path, save_model
+from pixelwise.models.file_kinds import is_exported
 from pixelwise.progress import Progress
 
 # At most so many images, evenly spaced, and pixels of all together, seeded: one number needs no
@@ -37,13 +38,14 @@ def find_temperature(
     `data` likeliest.
 
     Pixels of classes that the model does not know are left out. Raises DataError without a
-    validation split, or where all its pixels are void or of unknown classes.
+    validation split, or where all its pixels are void or of unknown classes, and as
+    `match_classes`.
     """
     progress = progress or Progress()
     options = options or training_data_options(model)
     dataset = drop_broken_pairs(open_dataset(data, options), "val", options, progress)
     pairs = evenly_spaced(dataset.pairs("val"))
-    to_model = _model_labels(dataset.classes, model.classes)
+    to_model = match_classes(model.classes, dataset.classes).model_labels()
     rng = np.random.default_rng(0)  # the same pixels, and temperature, in every run
     max_pixels = MAX_PIXELS // len(pairs)
     logits = list[NDArray[np.float32]]()
@@ -74,34 +76,29 @@ def _predict_pixels(model: Predictor, pair: Pair, indices: NDArray[np.intp]) -> 
     return chosen.T.astype(np.float32)
 
 
-def _model_labels(data: Classes, model: Classes) -> Array:
-    """(256,): the model's id of each id of the data; void for classes it does not know."""
-    table = np.full(256, VOID, np.uint8)
-    for label, name in enumerate(data.names):
-        if name in model.names:
-            table[label] = model.names.index(name)
-    return table
-
-
 def write_calibrated(model: str | Path, path: str | Path, temperature: float) -> None:
     """Write a copy of a model file (or that of a run folder) whose logits are divided by
     `temperature` more.
 
-    Labels stay; confidence, probabilities and every export follow. Raises ModelError for an
-    exported model, and what `load_model` and `save_model` raise.
+    Labels stay; confidence, probabilities and every export follow. Raises as `check_calibrated`,
+    `load_model` and `save_model` do.
     """
-    check_not_exported(Path(model))
+    check_calibrated(Path(model), Path(path))
     network, header = load_model(model_path(Path(model)))
     config = replace(header.model, temperature=header.model.temperature * temperature)
     save_model(Path(path), network, replace(header, model=config))
 
 
-def check_not_exported(model: Path) -> None:
-    """Raises ModelError for a file that `export` wrote."""
-    if model.suffix in EXPORTED:
-        raise ModelError(
-            f"model {model}: an exported file cannot be changed; calibrate the .safetensors, "
-            "then export"
+def check_calibrated(model: Path, path: Path) -> None:
+    """Raises ModelError for an exported `model`, ConfigError for a `path` that is no name of a
+    model file: what `write_calibrated` would refuse after minutes of work.
+    """
+    check_not_exported(model)
+    if path.suffix.lower() != ".safetensors":
+        advice = ", then pixelwise export makes that of it" if is_exported(path) else ""
+        raise ConfigError(
+            f"--calibrated {path}: is written as a model file; give a name that ends in "
+            f".safetensors{advice}"
         )
 
 

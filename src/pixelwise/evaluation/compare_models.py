@@ -17,6 +17,7 @@ from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.comparison import Comparison, ImageCounts, rank_models
 from pixelwise.evaluation.data_options import (
     HEADER_OPTIONS,
+    describe_training_images,
     drop_broken_pairs,
     training_data_options,
 )
@@ -24,6 +25,7 @@ from pixelwise.evaluation.score_file import read_scores
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
+from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Figures
 from pixelwise.progress import Progress
@@ -47,12 +49,13 @@ def compare(
 ) -> Comparison:
     """Score two or more models on the same images of `data` and tell which differences are real.
 
-    `split` is test where there is one, val otherwise. Classes are those that all models and the
-    data have by name; pixels of others are void in the truth and wrong in a prediction. `models`
-    may all be JSON files of `evaluate` instead; then `data` is not needed. `report` is a folder for
-    a page with the images on which the models differ most. `reading` are fields of DataOptions
-    that differ from the first model's training. Raises ConfigError for fewer than two
-    models, ModelError where no class is shared, DataError for score files that do not fit together.
+    `split` is test where there is one, val otherwise; all is all of them together. Classes are
+    those that all models and the data have; pixels of others are void in the truth and wrong in a
+    prediction. `models` may all be JSON files of `evaluate` instead; then `data` is not needed.
+    `report` is a folder for a page with the images on which the models differ most. `reading` are
+    fields of DataOptions that differ from the first model's training. Raises ConfigError for fewer
+    than two models, ModelError where less than two classes are shared, DataError for score files
+    that do not fit together.
     """
     progress = progress or Progress()
     if len(models) < 2:
@@ -73,8 +76,13 @@ def compare(
         progress.log(note)
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
+    for predictor, name in zip(predictors, names, strict=True):
+        for note in describe_training_images(predictor, dataset, split):
+            progress.log(f"{name}: {note}")
     labeller = _SharedClassLabeller(predictors, names, dataset)
     scored = _count_pixels(labeller, split, progress)
+    if labeller.reading.line():
+        progress.log(labeller.reading.line())
     comparison = rank_models(names, scored, labeller.notes)
     if report is not None:
         _write_page(Path(report), comparison, labeller)
@@ -153,6 +161,7 @@ class _SharedClassLabeller:
         self.dataset = dataset
         self.classes = _shared_classes(predictors, names, dataset.classes)
         self.models = len(predictors)
+        self.reading = ReadingSummary()
         self.notes = [
             f"{name}: {note}"
             for predictor, name in zip(predictors, names, strict=True)
@@ -169,7 +178,9 @@ class _SharedClassLabeller:
         classes.
         """
         pair = self.dataset.pairs(split)[index]
-        rgb = self._predictors[0].read(pair.image).rgb
+        picture = self._predictors[0].read(pair.image)
+        self.reading.add(picture.notes)
+        rgb = picture.rgb
         truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2])
         predictions = [
             table[predictor.predict(rgb).labels]

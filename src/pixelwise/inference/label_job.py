@@ -24,13 +24,14 @@ Location = Path | str
 
 @dataclass(frozen=True)
 class Predictions:
-    """The masks that were written, the images whose masks existed already, and those that could
-    not be read with the reason.
+    """The masks that were written, the images whose masks existed already, those that could not be
+    read with the reason, and what reading did to the others, as a line; empty for nothing.
     """
 
     written: tuple[Location, ...] = ()
     skipped: tuple[Location, ...] = ()
     failed: tuple[tuple[Location, str], ...] = ()
+    reading: str = ""
 
 
 class LabelJob:
@@ -93,15 +94,18 @@ class LabelJob:
             self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
         self._folder.write_areas(in_order, class_names)
-        return self._predictions(masks, failed)
+        return self._predictions(masks, failed, reading.line())
 
-    def _predictions(self, masks: Mapping[str, str], failed: Mapping[str, str]) -> Predictions:
+    def _predictions(
+        self, masks: Mapping[str, str], failed: Mapping[str, str], reading: str
+    ) -> Predictions:
         store = self._folder.store
         written = [mask for image, mask in masks.items() if image not in self.finished]
         return Predictions(
             tuple(Path(store.at(mask)) if store.local else store.at(mask) for mask in written),
             self.skipped,
             tuple((_location(image), reason) for image, reason in failed.items()),
+            reading,
         )
 
 

@@ -57,9 +57,8 @@ class PixelAreas:
         if self.constant is not None:
             return np.full((bottom - top, self.width), self.constant)
         rows, columns, areas = self._nodes
-        by_row = _interpolate(np.nan_to_num(areas), rows, np.arange(top, bottom))
-        by_column = _interpolate(by_row.T, columns, np.arange(self.width))
-        return by_column.T
+        by_row = _interpolate(np.nan_to_num(areas).T, rows, np.arange(top, bottom)).T
+        return _interpolate(by_row, columns, np.arange(self.width))
 
     def of_polygon(self, rings: Sequence[Floats]) -> float:
         """Square metres of a polygon of closed rings (n, 2) of (column, row), the first without
@@ -121,11 +120,13 @@ def _spread(length: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, length - 1, count).round().astype(np.int64))
 
 
-def _interpolate(values: Floats, places: NDArray[np.int64], wanted_places: Any) -> Floats:
-    """Between values (n, m) at n places along the first axis, those at other places."""
+def _interpolate(values: Floats, places: NDArray[np.int64], all_places: Any) -> Floats:
+    """Between values (m, n) at n places along the last axis, those at all places between."""
     if len(places) == 1:
-        return np.repeat(values, len(wanted_places), axis=0)
-    before = np.clip(np.searchsorted(places, wanted_places, "right") - 1, 0, len(places) - 2)
-    share = (wanted_places - places[before]) / (places[before + 1] - places[before])
-    between: Floats = values[before] + share[:, None] * (values[before + 1] - values[before])
+        return np.repeat(values, len(all_places), axis=1)
+    before = np.clip(np.searchsorted(places, all_places, "right") - 1, 0, len(places) - 2)
+    slopes = np.diff(values, axis=1) / np.diff(places)
+    between: Floats = np.take(slopes, before, axis=1)
+    between *= all_places - places[before]
+    between += np.take(values, before, axis=1)
     return between

@@ -80,7 +80,7 @@ def find_left_aside(inputs: Sequence[str | Path]) -> list[str]:
         if is_uri(name):
             names += _left_in_store(name)
         elif Path(name).is_dir():
-            names += [path.name for path in list_left_aside(Path(name), used=_SHARD_SUFFIXES)]
+            names += map(str, list_left_aside(Path(name), used=_SHARD_SUFFIXES))
     return names
 
 

@@ -1,6 +1,5 @@
 """Pictures of more than 8 bits: their samples, before anything is cut off, and their 8 bits."""
 
-import io
 import struct
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ from pixelwise.errors import ImageError
 from pixelwise.io.bit_depth import CONTAINER, describe_range, find_range
 from pixelwise.io.open_images import open_header
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
-from pixelwise.io.tiff import Page, first_page, read_samples, why_unreadable
+from pixelwise.io.tiff import Page, is_misread, read_samples, why_unreadable
 
 _ADVICE = "save it as 8 or 16 bit"
 _ALLOWED = "give 1 band (grey) or 3 (RGB) of 8 or 16 bits"
@@ -40,29 +39,32 @@ class DeepPixels:
     inverted: bool = False
 
 
-def is_deep(image: Image.Image) -> bool:
-    """Whether an opened image, not decoded yet, has more than 8 bits a sample."""
-    numbers = image.mode in ("I", "F") or image.mode.startswith("I;16")
-    return numbers or ";16" in _raw_mode(image) or _ppm_maximum(image) > 255
+def is_deep(image: Image.Image, page: Page | None) -> bool:
+    """Whether an opened image, not decoded yet, has more than 8 bits a sample, or is a `page` of a
+    TIFF file that PIL misreads.
+    """
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return True
+    if page is not None:
+        return is_misread(page, len(image.getbands()))
+    return ";16" in _raw_mode(image) or _ppm_maximum(image) > 255
 
 
-def read_deep_pixels(image: Image.Image, data: bytes, name: str) -> DeepPixels:
+def read_deep_pixels(image: Image.Image, page: Page | None, data: bytes, name: str) -> DeepPixels:
     """The samples of an image that `is_deep`, whose file is `data` and is called `name`. Raises
     ImageError for floats, and as `read_deep_tiff`.
     """
+    if page is not None and is_misread(page, len(image.getbands())):
+        return read_deep_tiff(page, data, name)
     if image.mode == "F":
-        raise ImageError.of_file(name, "holds floating point numbers (mode F)", _ADVICE)
+        raise ImageError.of_file(name, f"holds floating point numbers (mode F); {_ADVICE}")
     if _ppm_maximum(image) > 255:
         return _read_ppm(image, data)
     if image.mode == "I" or image.mode.startswith("I;16"):
-        return _read_grey(image, data)
-    if image.format == "TIFF":
-        page = first_page(io.BytesIO(data))
-        if page is not None:
-            return read_deep_tiff(page, data, name)
+        return _read_grey(image, page, data)
     if image.format == "PNG":
         return _read_png(image, data)
-    raise ImageError.of_file(name, f"holds 16-bit colours in {image.format}", "save it as PNG")
+    raise ImageError.of_file(name, f"holds 16-bit colours in {image.format}; save it as PNG")
 
 
 def read_deep_tiff(page: Page, data: bytes, name: str) -> DeepPixels:
@@ -71,15 +73,28 @@ def read_deep_tiff(page: Page, data: bytes, name: str) -> DeepPixels:
     """
     reason = why_unreadable(page)
     if reason:
-        raise ImageError.of_file(name, reason, f"{_ALLOWED}, as with {_CHOOSE}")
+        way = f", as with {_CHOOSE}" if page.bands > 4 else ""
+        raise ImageError.of_file(name, f"{reason}; {_ALLOWED}{way}")
+    values = read_samples(data, page)
+    if page.has_premultiplied_alpha:
+        values = _divide_by_alpha(values, page.colours)
     return DeepPixels(
-        read_samples(data, page),
+        values,
         page.colours,
         page.bits,
         alpha=page.has_alpha,
         at_least=page.greatest_value,
         inverted=page.white_is_zero,
     )
+
+
+def _divide_by_alpha(values: NDArray[Any], colours: int) -> NDArray[Any]:
+    """Samples whose colours were multiplied with their alpha, as they were before."""
+    alpha = values[..., colours : colours + 1].astype(np.float64)
+    divided = values.copy()
+    colour = values[..., :colours] * (alpha.max() / np.maximum(alpha, 1))
+    divided[..., :colours] = np.minimum(np.rint(colour), np.iinfo(values.dtype).max)
+    return divided
 
 
 def to_8_bits(
@@ -96,7 +111,7 @@ def to_8_bits(
     high = int(colours.max())
     if low < 0 or high > CONTAINER:
         reason = f"holds {deep.bits}-bit integers from {low} to {high}"
-        raise ImageError.of_file(name, reason, f"{_ADVICE}, from 0 to {CONTAINER} at most")
+        raise ImageError.of_file(name, f"{reason}; {_ADVICE}, from 0 to {CONTAINER} at most")
     promised = max(high, deep.at_least if deep.at_least < CONTAINER else 0)
     values = find_range(low, promised, declared=deep.declared, common_bits=common_bits)
     notes = list[ReadingNote]()
@@ -196,7 +211,7 @@ def _unpack(data: bytes, raw_mode: str) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def _read_grey(image: Image.Image, data: bytes) -> DeepPixels:
+def _read_grey(image: Image.Image, page: Page | None, data: bytes) -> DeepPixels:
     values = np.asarray(image)[..., None]
     if image.format == "PNG":
         transparent = image.info.get("transparency")
@@ -208,7 +223,6 @@ def _read_grey(image: Image.Image, data: bytes) -> DeepPixels:
         # PIL shifts values up to fill 16 bits
         declared = 2**bits - 1 if bits < 16 else None
         return DeepPixels(values >> max(0, 16 - bits), 1, bits, declared=declared)
-    page = first_page(io.BytesIO(data)) if image.format == "TIFF" else None
     if page is None:
         return DeepPixels(values, 1, 32 if image.mode == "I" else 16)
     if page.bits == 32 and not page.kind:

@@ -56,6 +56,11 @@ _RASTER_SIDE_FILES = [
 ]
 
 
+# Files left aside that are looked into, and names that the line on them has.
+_MAX_SNIFFED = 1000
+_MAX_NAMES = 3
+
+
 def _suffixes() -> frozenset[str]:
     built = [
         s for name, suffixes in _WITH_FEATURE.items() if features.check(name) for s in suffixes
@@ -150,12 +155,32 @@ def list_left_aside(folder: Path, *, used: Iterable[str] = ()) -> list[Path]:
     )
 
 
-def describe_left_aside(names: Iterable[str]) -> str:
-    """The line on files that are left aside, counted by ending; empty where there is none."""
-    counts = Counter(Path(name).suffix.lower() or "without ending" for name in names)
+def describe_left_aside(names: Iterable[str | Path]) -> str:
+    """The line on files that are left aside, counted by ending; empty where there is none. Of files
+    on disk, by their paths, those are named that are pictures all the same.
+    """
+    paths = [Path(name) for name in names]
+    counts = Counter(path.suffix.lower() or "without ending" for path in paths)
     total = counts.total()
     if not total:
         return ""
     by_ending = ", ".join(f"{ending} {count}" for ending, count in counts.most_common())
     line = f"{total} {'file' if total == 1 else 'files'} left aside: {by_ending}"
-    return f"{line}; for HEIC: {_INSTALL_HEIF}" if counts.keys() & set(_HEIF) else line
+    if counts.keys() & set(_HEIF):
+        line += f"; for HEIC: {_INSTALL_HEIF}"
+    pictures = [path.name for path in paths[:_MAX_SNIFFED] if _is_picture(path)]
+    if pictures:
+        more = f" and {len(pictures) - _MAX_NAMES} more" if len(pictures) > _MAX_NAMES else ""
+        line += f"; pictures without their ending: {', '.join(pictures[:_MAX_NAMES])}{more}"
+    return line
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file on disk begins as a JPEG, PNG, GIF or WebP does."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    is_webp = head[:4] == b"RIFF" and head[8:] == b"WEBP"
+    return is_webp or head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8"))

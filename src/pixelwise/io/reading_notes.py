@@ -8,7 +8,7 @@ from dataclasses import dataclass
 LEAD = "how the pictures were read"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ReadingNote:
     """One thing that was done to a picture.
 
@@ -23,6 +23,9 @@ class ReadingNote:
     done: str = ""
     highest: int = 0
     bits: int = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.type}: {self}>"
 
     def __str__(self) -> str:
         return f"{self.what.format(highest=self.highest)}, {self.done}" if self.what else ""

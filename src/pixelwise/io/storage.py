@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pixelwise.errors import ConfigError, ImageError, OutputError, PixelwiseError, first_line
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import IMAGE_SUFFIXES
-from pixelwise.optional import require_package
+from pixelwise.optional import is_installed, require_package
 
 T = TypeVar("T")
 
@@ -65,6 +65,11 @@ def filesystem(uri: str) -> Any:
     knows it.
     """
     protocol = uri.partition("://")[0]
+    if protocol in ("http", "https") and not is_installed("fsspec"):
+        raise ConfigError(
+            f"{uri}: is an address, and no file; download it first, or pip install "
+            "'pixelwise[cluster]' to read from addresses"
+        )
     try:
         return require_package("fsspec").filesystem(protocol)
     except ImportError as error:

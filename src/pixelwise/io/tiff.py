@@ -102,6 +102,11 @@ class Page:
         return next(iter(self.numbers(_EXTRA_BANDS)), 0) in (1, 2)
 
     @property
+    def has_premultiplied_alpha(self) -> bool:
+        """Whether that alpha is multiplied into the colours."""
+        return next(iter(self.numbers(_EXTRA_BANDS)), 0) == 1
+
+    @property
     def white_is_zero(self) -> bool:
         """Whether its grey is stored inverted."""
         return self.number(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO
@@ -159,10 +164,9 @@ def count_pages(file: BinaryIO) -> int:
     )
 
 
-def is_raw_photo(file: BinaryIO) -> bool:
-    """Whether it is a camera's raw file, whose first page is a small preview."""
-    first = first_page(file)
-    return first is not None and first.is_secondary and _SUB_DIRECTORIES in first.tags
+def is_raw_photo(first: Page) -> bool:
+    """Whether the first page of a file is the small preview of a camera's raw data."""
+    return first.is_secondary and _SUB_DIRECTORIES in first.tags
 
 
 def first_page(file: BinaryIO) -> Page | None:
@@ -175,15 +179,30 @@ def why_unreadable(page: Page) -> str:
     if page.kind and page.kind != _FORMATS[2]:
         return f"holds {page.kind} of {page.bits} bits"
     if page.bits not in (8, 16) or len(set(page.numbers(_BITS))) > 1:
-        return f"has {page.bands} bands of {page.bits} bits"
+        return f"holds {page.bits}-bit numbers in {_count_bands(page)}"
     photometric = page.number(_PHOTOMETRIC, _BLACK_IS_ZERO)
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
         return f"holds {page.bits} bits in a colour space other than grey and RGB"
     if page.bands > 4:
         return f"has {page.bands} bands"
     if page.number(_COMPRESSION, 1) in _JPEG:
-        return f"has {page.bands} bands of {page.bits} bits in JPEG"
+        return f"holds {page.bits}-bit numbers in {_count_bands(page)} of JPEG"
     return ""
+
+
+def _count_bands(page: Page) -> str:
+    return f"{page.bands} bands" if page.bands > 1 else "a band"
+
+
+def is_misread(page: Page, bands: int) -> bool:
+    """Whether PIL cuts, drops or misunderstands samples of a page that it opens as an image of
+    `bands`: 16 bits of several bands, signed numbers, colours stored band by band.
+    """
+    if why_unreadable(page):
+        return page.bits > 8 and page.bands > 1
+    if page.bits == 16:
+        return page.bands > 1
+    return bool(page.kind) or page.colours > bands
 
 
 def read_samples(data: bytes, page: Page) -> NDArray[Any]:
@@ -201,7 +220,8 @@ def read_samples(data: bytes, page: Page) -> NDArray[Any]:
         samples = _read_plane(data, page, None).reshape(height, width, page.bands)
         if page.bands > 1 and page.number(_PREDICTOR, 1) == 2:
             samples = _undo_differences(samples, page)
-    return samples.astype(np.int16) if page.kind else samples
+    signed = np.int16 if page.bits == 16 else np.int8
+    return samples.view(signed) if page.kind else samples
 
 
 def _read_plane(data: bytes, page: Page, band: int | None) -> NDArray[Any]:

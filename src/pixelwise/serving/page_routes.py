@@ -31,7 +31,7 @@ from pixelwise.io.images import Array, encode_image, read_rgb
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.params import SegmentParams
-from pixelwise.serving.responses import encode
+from pixelwise.serving.responses import describe_notes, encode
 from pixelwise.serving.service import Service
 from pixelwise.serving.settings import Settings
 from pixelwise.serving.upload import body_size_limit, check_header, decode, read_bytes
@@ -235,7 +235,8 @@ def describe_result(result: Result, model: str) -> dict[str, object]:
 
     classes: name and colour by id. image: a JPEG of at most MAX_VIEW_PIXELS as data URL; labels and
     confidence (255 = sure) at its size (`view`, height and width), bytes row by row, compressed
-    with gzip, in base64. mask: the whole palette PNG in base64. data: the JSON of /v1/segment.
+    with gzip, in base64. mask: the whole palette PNG in base64. notes: what reading did to the
+    image. data: the JSON of /v1/segment.
     """
     step = max(1, math.ceil((result.labels.size / MAX_VIEW_PIXELS) ** 0.5))
     labels = np.ascontiguousarray(result.labels[::step, ::step])  # (H / step, W / step)
@@ -247,6 +248,7 @@ def describe_result(result: Result, model: str) -> dict[str, object]:
     return {
         "size": result.labels.shape,
         "view": labels.shape,
+        "notes": describe_notes(result),
         "classes": [
             {"name": name, "colour": colour}
             for name, colour in zip(result.classes, result.palette, strict=True)

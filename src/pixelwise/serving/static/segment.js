@@ -32,8 +32,9 @@ export async function setUpSegment(panel, settings) {
   await listExamples(find("examples"), settings.examples, segment);
 }
 
-function summarize({ size, view }, seconds) {
+function summarize({ size, view, notes }, seconds) {
   const scaled = size[0] === view[0] ? "" : `, shown as ${view[0]} x ${view[1]}`;
   const pixels = `${size[0]} x ${size[1]} pixels (height x width)`;
-  return `Done in ${seconds.toFixed(1)} s: ${pixels}${scaled}.`;
+  const reading = notes.map((note) => ` The picture was ${note}.`).join("");
+  return `Done in ${seconds.toFixed(1)} s: ${pixels}${scaled}.${reading}`;
 }
