@@ -42,10 +42,6 @@ MOST_RESERVED = 0.3
 # After so many steps the moving average is as good as the weights, and only it is validated.
 PLAIN_STEPS = 500
 
-# Where minutes are counted, the weights are validated too if that takes at most so much of a
-# round's training.
-PLAIN_SHARE = 0.1
-
 
 @dataclass(frozen=True)
 class Loaders:
@@ -205,7 +201,7 @@ class Session:
         early = broadcast_from_rank0(self.fabric, early)  # clocks differ
         with self.watch("validation"), enough_memory(self.config.run.device, FOR_VALIDATION):
             loss, confusion = self.validate(net)
-            if not early and self._compares_plain(stats.seconds, time.monotonic() - start):
+            if not early and self._compares_plain():
                 plain_loss, plain = self.validate(self.model)
                 if plain.scores().mean_iou > confusion.scores().mean_iou:
                     net = self.model
@@ -229,17 +225,10 @@ class Session:
         )
         return row, net
 
-    def _compares_plain(self, training: float, validation: float) -> bool:
-        """Whether so few steps were done that the average may still be worse than the weights.
-
-        Where minutes are counted, only if `validation` took few seconds beside the `training`.
-        """
+    def _compares_plain(self) -> bool:
+        """Whether so few steps were done that the average may still be worse than the weights."""
         if self.average is None or not self.config.optim.keep_plain:
             return False
-        if self.budget.seconds is not None:
-            is_cheap = validation <= PLAIN_SHARE * training
-            if not broadcast_from_rank0(self.fabric, is_cheap):
-                return False
         return self.budget.done <= PLAIN_STEPS
 
     @torch.no_grad()
