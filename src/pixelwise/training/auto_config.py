@@ -28,10 +28,6 @@ CROP_PIXELS = 320 * 480
 # Of the median image's sides: a random window then has room to move, also in a downscaled image.
 CROP_SIDE = 0.8
 
-# Images up to so many pixels a side are taken whole: there is little to choose from, and at so
-# small a size the border of a crop is most of it.
-WHOLE_SIDE = 192
-
 # So few images are decoded and augmented beside the steps, without processes of their own.
 FEW_IMAGES = 40
 
@@ -113,13 +109,8 @@ def default_workers(cores: int | None = None) -> int:
 
 
 def _choose_crop(context: TrainingContext, config: TrainConfig) -> tuple[tuple[int, int], str]:
-    """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32; all of a small
-    one.
-    """
+    """CROP_SIDE of the median image, and at most CROP_PIXELS, in multiples of 32."""
     height, width = context.median_size
-    if max(height, width) <= WHOLE_SIDE:
-        whole = (-(-height // 32) * 32, -(-width // 32) * 32)
-        return whole, f"all of the median image's {height} x {width}, in multiples of 32"
     shrink = min(CROP_SIDE, (CROP_PIXELS / (height * width)) ** 0.5)
     crop = (_round_to_32(height * shrink), _round_to_32(width * shrink))
     return crop, f"{shrink:.2f} of the median image's {height} x {width}, in multiples of 32"
