@@ -96,3 +96,16 @@ def test_an_error_that_is_not_ours_ends_with_status_1_and_its_traceback() -> Non
     )
     assert result.returncode == 1
     assert "TypeError" in result.stderr
+
+
+def test_packages_that_do_not_fit_are_told_in_one_line_by_every_command(
+    pixelwise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("pixelwise.cli.main.app", fail)
+    done = pixelwise("models")
+    assert done.returncode == 2
+    assert done.stderr.startswith("pixelwise: the installation is at fault, not your files")
+    assert "Traceback" not in done.stderr

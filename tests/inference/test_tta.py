@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.tta import peak_copies, with_tta
 
@@ -88,8 +88,9 @@ def test_too_little_memory_of_the_cpu_is_said_as_well() -> None:
 
     with pytest.raises(ConfigError, match=r"cpu has too little free memory.*choose smaller tiles$"):
         TorchRunner(Huge(), device=CPU)(rgb())
-    with pytest.raises(RuntimeError, match="shapes do not fit"):
+    with pytest.raises(ModelError, match=r"on 5 x 7 pixels \(shapes do not fit\)") as caught:
         TorchRunner(Wrong(), device=CPU)(rgb())
+    assert isinstance(caught.value.__cause__, RuntimeError)
 
 
 def test_mirrored_logits_of_a_mirrored_image_are_the_mirror() -> None:

@@ -192,7 +192,7 @@ def _download(network: VggFeatures, name: str) -> None:
             f"{name}: its weights are neither on this machine nor can they be downloaded "
             f"({error}); give --weights "
             "FILE with torchvision's weights, or --network tf_efficientnet_lite0, whose "
-            "weights come with pixelwise"
+            "weights come with pixelwise and whose strokes are noisier"
         ) from error
     names = network.features.state_dict()
     convolutions = {key: state[f"features.{key}"] for key in names}
