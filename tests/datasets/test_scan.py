@@ -69,8 +69,18 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
     assert "07.png: the image is 4 x 5 and its mask 07.png 4 x 6 (height x width)" in text
     assert "10.png" not in text
     assert text.endswith(
-        "; and 1 more reasons; repair or remove them, or leave them out with --skip-broken"
+        "; and 1 more; repair or remove them, or leave them out with --skip-broken"
     )
+
+
+def test_broken_files_of_one_reason_are_named_together(data: DataSet) -> None:
+    images = data.root / "images/train"
+    for name in ("03", "04", "05"):
+        (images / f"{name}.png").write_bytes(b"")
+    with pytest.raises(DataError, match="^3 of 40 pairs") as caught:
+        scan_split(data, "train", progress=Progress())
+    files = ", ".join(str(images / f"{name}.png") for name in ("03", "04", "05"))
+    assert f"{files}: cannot be read as an image (the file is empty); repair" in str(caught.value)
 
 
 def test_broken_files_can_be_left_out_and_are_said(data: DataSet) -> None:

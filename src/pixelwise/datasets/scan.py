@@ -25,7 +25,7 @@ from pixelwise.progress import Progress
 _SAME_SIZE = (2, 3, 4)
 # Images whose edges are compared with their masks: a few tell of all.
 _MAX_EDGES = 16
-# Reasons that an error names: a set may have thousands of broken files.
+# Files that an error names: a set may have thousands that are broken alike.
 _MAX_SHOWN = 5
 
 
@@ -256,11 +256,11 @@ def _check(
     broken = tally.broken
     if broken and not skip_broken:
         paths_by_reason = dict[str, list[str]]()
-        for path, reason in broken:
+        for path, reason in broken[:_MAX_SHOWN]:
             paths_by_reason.setdefault(reason, []).append(str(path))
         names = [f"{first(paths)}: {reason}" for reason, paths in paths_by_reason.items()]
-        if len(names) > _MAX_SHOWN:
-            names[_MAX_SHOWN:] = [f"and {len(names) - _MAX_SHOWN} more reasons"]
+        if len(broken) > _MAX_SHOWN:
+            names.append(f"and {len(broken) - _MAX_SHOWN} more")
         raise DataError(
             f"{len(broken)} of {total} pairs of {split} cannot be used: {'; '.join(names)}; "
             "repair or remove them, or leave them out with --skip-broken"
