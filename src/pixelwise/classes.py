@@ -1,5 +1,6 @@
 """Classes of a data set, and how logits are read as labels and confidence."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,45 @@ def _voc_colour(label: int) -> Colour:
     return red, green, blue
 
 
+_NUMBERED = re.compile(r"class (\d+)")
+_COLOURED = re.compile(r"rgb (\d{1,3}) (\d{1,3}) (\d{1,3})")
+
+
+def name_of_value(raw: int) -> str:
+    """The name of a class of which nothing is known but its value in the masks."""
+    return f"class {raw}"
+
+
+def name_of_colour(colour: Colour) -> str:
+    """The name of a class of which nothing is known but its colour in the masks."""
+    red, green, blue = colour
+    return f"rgb {red} {green} {blue}"
+
+
+def is_named_by_value(name: str) -> bool:
+    """Whether a name is one that `name_of_value` gives."""
+    return _NUMBERED.fullmatch(name) is not None
+
+
+def colour_of_name(name: str) -> Colour | None:
+    """The colour of a name that `name_of_colour` gave, None for any other."""
+    match = _COLOURED.fullmatch(name)
+    if match is None:
+        return None
+    return int(match[1]), int(match[2]), int(match[3])
+
+
 @dataclass(frozen=True)
 class Classes:
-    """Names and colours of class ids 0..C-1."""
+    """Names and colours of class ids 0..C-1.
+
+    `guessed` says that nobody named them: their names are those of `name_of_value` or
+    `name_of_colour`, so that equal names mean equal values or colours in any data set.
+    """
 
     names: tuple[str, ...]
     palette: tuple[Colour, ...]
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.names)

@@ -138,7 +138,7 @@ def test_exif_orientation_of_a_mask_is_applied(tmp_path: Path) -> None:
 def test_float_masks_and_broken_files_are_refused_as_images_not_as_labels(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"no picture")
     for path in (
-        save(tmp_path / "a.tif", np.zeros((2, 2), np.float32)),
+        save(tmp_path / "a.tif", np.full((2, 2), 0.5, np.float32)),
         tmp_path / "b.png",
         tmp_path / "none.png",
     ):

@@ -1,5 +1,6 @@
 """Pixels whose value has no meaning, and masks that are written in another way."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,9 @@ def square(low: int, high: int) -> np.ndarray:
     ("values", "encoding", "variant"),
     [
         (square(0, 1), BINARY, "one"),
-        (square(0, 255), IDS, "full"),
+        (square(0, 255), replace(IDS, void_drawn=False), "full"),
+        (square(0, 50), replace(IDS, stretch=50), "stretched"),
+        (square(0, 255), replace(IDS, stretch=255), "stretched"),
         (square(0, 1), IDS, ""),
         (square(0, 255), BINARY, ""),
     ],

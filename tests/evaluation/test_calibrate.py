@@ -7,7 +7,7 @@ import torch
 
 import pixelwise
 from pixelwise.classes import Classes
-from pixelwise.errors import ConfigError, DataError, ModelError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.calibrate import find_temperature, write_calibrated
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.checkpoint import Header, load_model, save_model
@@ -98,7 +98,7 @@ def test_what_cannot_be_calibrated_is_refused(model: Path, shapes: Path, tmp_pat
         write_calibrated(model, tmp_path / "c.onnx", 2.0)
     assert not (tmp_path / "c.onnx").exists()
     strangers = Predictor(TooSure(), Classes.named(("a", "b", "c", "d")))
-    with pytest.raises(DataError, match="nothing to calibrate"):
+    with pytest.raises(ModelError, match="share no class, which leaves nothing to score"):
         find_temperature(strangers, shapes)
 
 

@@ -119,6 +119,12 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(
         "crop": (32, 32),
         "precision": "float32",
         "workers": 0,
+        "augment": "strong",
+        "learning_rate": 3e-3,
+        "warmup": 0.04,
+        "ema_share": 0.0,
+        "bn_batches": 0,
+        "keep_plain": False,
     }
     told, own = (tmp_path / name for name in ("told", "own"))
     pixelwise.train(shapes, told, predict_scale=0.5, **options)

@@ -99,7 +99,7 @@ def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResul
     scanned = scan_pairs(root, entries, index.mask_source, depth="full")
     tracked = progress.track(scanned, what="reading", total=len(entries), unit="pairs")
     measured = _with_common_depth(tuple(tracked))
-    encoding = index.encoding or _find_encoding(measured, index)
+    encoding = index.encoding or _find_encoding(measured, index, instances=options.instances)
     pairs = tuple(_interpret(stats, encoding) for stats in measured)
     shares = count_shares(pairs, encoding)
     for issues in _find_issues(pairs, index, encoding, shares):
@@ -129,9 +129,14 @@ def _with_depth(stats: PairStats, bits: int) -> PairStats:
     return replace(stats, image=image)
 
 
-def _find_encoding(measured: Sequence[PairStats], index: Index) -> MaskEncoding:
+def _find_encoding(
+    measured: Sequence[PairStats],
+    index: Index,
+    *,
+    instances: bool,
+) -> MaskEncoding:
     masks = [stats.mask for stats in measured if stats.mask]
-    return find_encoding(masks, index.declared)
+    return find_encoding(masks, index.declared, instances=instances)
 
 
 def _find_issues(

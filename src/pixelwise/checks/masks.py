@@ -11,9 +11,10 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
-from pixelwise.datasets.mask_issues import stray_issue
+from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
+from pixelwise.datasets.mask_issues import lossy_issue, stray_issue
 from pixelwise.datasets.pair_stats import MaskStats, PairStats
+from pixelwise.datasets.set_issues import find_set_issues
 from pixelwise.datasets.strays import find_variant
 
 # Share of steps through a value in between; CamVid has .029 at most, VOC .006.
@@ -25,6 +26,12 @@ _INVERTED_RIM = 0.5
 _INVERTED_EXCESS = 0.15
 # In fewer masks than this, "most are inverted" is chance.
 _MIN_INVERTIBLE = 3
+# Of fewer masks than this, no share is usual; a share is unusual that lies so many quartile ranges
+# from the median, and at least by so much.
+_MIN_SHARES = 10
+_SHARE_REACH = 3.0
+_SHARE_NOISE = 0.15
+_TWO = 2
 # Masks that are decoded a second time at once: two threads, as each holds several arrays of a mask.
 _CHUNK = 64
 _THREADS = 2
@@ -38,6 +45,10 @@ def find_mask_issues(
 ) -> Iterator[Issue]:
     """All findings about masks that could be read; masks with odd values are read a second time."""
     masks = [(stats, stats.mask) for stats in pairs if stats.mask]
+    set_issues = list(find_set_issues(pairs, encoding, index.declared))
+    yield from set_issues
+    if any(issue.type == "mask-instances" for issue in set_issues):
+        return  # numbers of objects have no further fault
     yield from find_mixed_encodings(masks, encoding)
     for stats, mask in masks:
         yield from _check_mask(stats, mask, encoding, layered=index.format == "layers")
@@ -80,7 +91,7 @@ def _check_mask(
     if matte:
         yield from _check_opacity(stats, mask)
     elif _all_legal(mask, encoding):
-        yield from _check_legal(stats, mask)
+        yield from _check_legal(stats, mask, encoding)
     yield from _check_content(stats, mask, encoding)
 
 
@@ -107,12 +118,16 @@ def _check_opacity(stats: PairStats, mask: MaskStats) -> Iterator[Issue]:
         yield stats.mask_issue("matte-faint", "no alpha above 1: is it 0 and 1 for 0 and 255?")
 
 
-def _check_legal(stats: PairStats, mask: MaskStats) -> Iterator[Issue]:
+def _check_legal(
+    stats: PairStats,
+    mask: MaskStats,
+    encoding: MaskEncoding,
+) -> Iterator[Issue]:
     """Damage that no illegal value shows: JPEG may keep every value, and smooth resizing between
     neighbouring ids makes ids.
     """
-    if is_lossy(mask) and mask.distinct > 1:
-        yield stats.mask_issue("mask-lossy", f"is {mask.file.format}, though no value is odd")
+    if is_damaged(mask, encoding):
+        yield lossy_issue(stats, mask)
     if mask.between > _MAX_BETWEEN:
         text = f"{mask.between:.0%} of the borders run through a class in between"
         yield stats.mask_issue("mask-blended", text)
@@ -157,9 +172,37 @@ def _find_inverted(masks: Sequence[MeasuredMask], encoding: MaskEncoding) -> Ite
         text = f"in {len(inverted)} of {len(two_valued)} the upper class fills the rim"
         yield Issue("masks-inverted", None, text, count=len(inverted))
         return
+    yield from _find_other_shares(two_valued)
     for stats, mask in inverted:
         text = f"the upper class fills {mask.rim:.0%} of the rim, {mask.core:.0%} inside"
         yield stats.mask_issue("mask-inverted", text)
+
+
+def _find_other_shares(masks: Sequence[MeasuredMask]) -> Iterator[Issue]:
+    """Masks whose share of the object is that of the others only if they are turned round."""
+    if len(masks) < _MIN_SHARES:
+        return
+    shares = np.array([_upper_share(mask) for _, mask in masks])
+    lower, median, upper = np.quantile(shares, [0.25, 0.5, 0.75])
+    reach = max(_SHARE_REACH * (upper - lower), _SHARE_NOISE)
+    far = np.abs(shares - median) > reach
+    turned_near = np.abs(1 - shares - median) <= reach
+    for index in np.flatnonzero(far & turned_near).tolist():
+        stats, mask = masks[index]
+        if not _fills_rim(mask):  # else it is reported as inverted
+            text = (
+                f"the upper class fills {shares[index]:.0%} of it, {median:.0%} of the usual mask"
+            )
+            yield stats.mask_issue("mask-share", text)
+
+
+def _upper_share(mask: MaskStats) -> float:
+    """The share of the higher value of a mask's pixels that are not void."""
+    values = sorted(mask.drawn)
+    if len(values) > _TWO:
+        values = [value for value in values if value != VOID]
+    counts = dict(zip(mask.values.tolist(), mask.counts.tolist(), strict=True))
+    return float(counts[values[-1]] / sum(counts[value] for value in values))
 
 
 def _fills_rim(mask: MaskStats) -> bool:
@@ -196,7 +239,9 @@ def _check_declared(declared: DeclaredClasses, *, mostly_coloured: bool) -> Iter
 def _check_lowest(masks: Sequence[MeasuredMask]) -> Iterator[Issue]:
     values: set[int] = set()
     for _, mask in masks:
-        values.update(mask.values.tolist())
+        if mask.zero_is_nodata:
+            return  # 0 is known, and means that nothing was labelled
+        values |= mask.drawn
     lowest = min(values - {VOID}, default=0)
     if lowest > 0:
         yield Issue("values-not-from-zero", None, f"the lowest value is {lowest}")

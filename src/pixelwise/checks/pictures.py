@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.pair_stats import FileStats, ImageStats, MaskStats, PairStats, Size
 
@@ -35,10 +36,10 @@ _FEW_TONES = 24
 _PHOTO_TONES = 150
 _PHOTO_SOLID = 0.4
 _CONTRAST = 3
+# What is worth a word in a check alone: a container whose range is used.
+_FULL_RANGE = "of 16 bits, read by the upper 8"
 # Sizes of one shape may be rounded: by a pixel, or by this share of the product of their sides.
 _ROUNDING = 0.02
-# By this many standard deviations a turned mask must fit better than the mask as it is.
-_TURN_BETTER = 1.0
 
 
 def find_image_issues(stats: PairStats) -> Iterator[Issue]:
@@ -67,8 +68,8 @@ def find_image_issues(stats: PairStats) -> Iterator[Issue]:
 def _check_image(stats: PairStats, image: ImageStats) -> Iterator[Issue]:
     picture = image.file
     yield from _check_suffix(stats, picture, mask=False)
-    for note in filter(str, image.notes):
-        yield stats.image_issue(note.type, str(note))
+    for note in image.notes:
+        yield stats.image_issue(note.type, str(note) or _FULL_RANGE)
     if not _has_contrast(image):
         yield stats.image_issue("image-blank", f"grey {image.low} to {image.high} everywhere")
     elif image.grey:
@@ -130,7 +131,7 @@ def _check_orientations(
     """
     fit = stats.fit
     unlike = image.orientation != mask.orientation
-    if unlike and fit and fit.turned > fit.in_place + _TURN_BETTER:
+    if unlike and fit and fit.turned > fit.in_place + TURN_BETTER:
         text = (
             f"orientation {image.orientation} and {mask.orientation}; the mask "
             f"fits better {fit.turn}"

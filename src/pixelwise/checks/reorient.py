@@ -7,6 +7,7 @@ from PIL import Image
 
 from pixelwise.checks.pictures import same_shape
 from pixelwise.datasets.edge_alignment import (
+    TURN_BETTER,
     TURNS,
     Floats,
     edge_strength,
@@ -20,8 +21,6 @@ from pixelwise.io.images import Array, read_rgb
 # how much it must be better than the next: a wrong turn would be worse than a pair left out.
 _CLEAR = 2.0
 _CLEARER = 0.7
-# By this much a turned mask of the right size must fit better than the mask as it is.
-_TURN_BETTER = 1.0
 
 # How a stored array becomes upright, by EXIF orientation.
 _UPRIGHT: dict[int, Callable[[Array], Array]] = {
@@ -76,7 +75,7 @@ def _turn_by_edges(
     """
     fit = stats.fit
     unlike = image.orientation != mask.orientation
-    if unlike and fit and fit.turned > fit.in_place + _TURN_BETTER:
+    if unlike and fit and fit.turned > fit.in_place + TURN_BETTER:
         return _turn(labels, _TURNED[fit.turn], fit.turn)
     return labels, None
 

@@ -25,7 +25,7 @@ from pixelwise.checks.repair_pair import (
 from pixelwise.checks.resplit import resplit
 from pixelwise.classes import VOID, Classes, voc_colormap
 from pixelwise.datasets.issues import printable, printable_path
-from pixelwise.datasets.mask_encoding import is_lossy
+from pixelwise.datasets.mask_reader import NOISE
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError, OutputError
 from pixelwise.io.atomic import atomic_folder
@@ -49,9 +49,6 @@ _MIXED_UP = ("mask-is-photo", "image-is-mask")
 _CHUNK = 32
 # Two threads: each holds an image, its labels and the encoder's buffers.
 _THREADS = 2
-# By this much JPEG may change a value inside an area: ids that lie closer cannot be told from
-# noise.
-_NOISE = 24
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,8 @@ def _check_not_all_lossy(result: CheckResult) -> None:
     masks = [stats.mask for stats in result.pairs if stats.mask]
     numbers = [mask for mask in masks if not mask.coloured]
     mostly_numbers = 2 * len(numbers) > len(masks)
-    all_lossy = all(is_lossy(mask) for mask in numbers)
-    if mostly_numbers and all_lossy and result.encoding.closest <= _NOISE:
+    all_lossy = all(mask.lossy for mask in numbers)
+    if mostly_numbers and all_lossy and result.encoding.closest <= NOISE:
         raise DataError(
             f"{printable_path(result.index.root)}: every mask is {numbers[0].file.format}, which "
             "changed the class ids, and nothing tells them from noise; no copy was written: "
@@ -286,5 +283,8 @@ def _write_classes(plan: CopyPlan) -> None:
         {"id": label, "name": name, "color": list(colour)}
         for label, (name, colour) in enumerate(classes)
     ]
+    # Said of 255, as a mask of 0 and 255 alone could else be one of two classes.
+    if "void" not in plan.classes.names:
+        entries.append({"id": VOID, "name": "void"})
     text = json.dumps(entries, indent=1)
     (plan.stage / "classes.json").write_text(f"{text}\n", encoding="utf-8")

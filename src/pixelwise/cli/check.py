@@ -34,7 +34,9 @@ Report = Annotated[
 ]
 
 
-@options_from(OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold"), panel=DATA))
+@options_from(
+    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "instances"), panel=DATA)
+)
 def check(
     data: Images,
     fix: Fix = None,

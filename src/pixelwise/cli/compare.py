@@ -8,6 +8,7 @@ import typer
 from pixelwise.cli.options_from import options_from
 from pixelwise.cli.shared_options import (
     DATA,
+    INSTANCES,
     READ_AS_TRAINED,
     Json,
     Report,
@@ -17,7 +18,7 @@ from pixelwise.cli.shared_options import (
 
 
 @suggest_skip_broken()
-@options_from(READ_AS_TRAINED)
+@options_from(READ_AS_TRAINED, INSTANCES)
 def compare(
     models: Annotated[
         list[Path],

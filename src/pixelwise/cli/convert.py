@@ -14,7 +14,9 @@ from pixelwise.datasets.options import WRITABLE, DataOptions
 
 @options_from(
     OptionSource(
-        DataOptions, ("format", "mask_folder", "skip_unpaired", "matte_threshold"), panel=DATA
+        DataOptions,
+        ("format", "mask_folder", "skip_unpaired", "matte_threshold", "instances"),
+        panel=DATA,
     )
 )
 def convert(

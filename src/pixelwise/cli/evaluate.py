@@ -7,6 +7,7 @@ import typer
 
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
 from pixelwise.cli.shared_options import (
+    INSTANCES,
     READ_AS_TRAINED,
     Device,
     Images,
@@ -59,7 +60,9 @@ Ways = Annotated[
 
 @suggest_skip_broken()
 @options_from(
-    READ_AS_TRAINED, OptionSource(PredictOptions, ("tta", "scales", "largest"), panel=LABELS)
+    READ_AS_TRAINED,
+    INSTANCES,
+    OptionSource(PredictOptions, ("tta", "scales", "largest"), panel=LABELS),
 )
 def evaluate(
     model: Model,

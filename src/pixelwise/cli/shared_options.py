@@ -25,6 +25,9 @@ READ_AS_TRAINED = OptionSource(
     notes=" As in the model's training, if not given.",
 )
 
+# No model says whether its masks held an id for each object: the labels of others may.
+INSTANCES = OptionSource(DataOptions, ("instances",), unset=True, panel=DATA)
+
 
 def choice_option(choices: tuple[str, ...], help: str, panel: str | None = None) -> object:
     """An option with names to choose from, which are shown and completed; the job checks them."""
@@ -45,7 +48,7 @@ Images = Annotated[Path, typer.Argument(help="Folder of images and masks.")]
 Split = Annotated[
     str | None,
     typer.Option(
-        help="Split to score: train, val or test; by default test, or else val.",
+        help="Split to score: train, val, test or all; by default test, or else val.",
         rich_help_panel=DATA,
     ),
 ]

@@ -8,6 +8,7 @@ import typer
 from pixelwise.cli.options_from import OUTPUT, options_from
 from pixelwise.cli.shared_options import (
     DATA,
+    INSTANCES,
     READ_AS_TRAINED,
     Images,
     Model,
@@ -39,7 +40,7 @@ To = Annotated[
 
 
 @suggest_skip_broken()
-@options_from(READ_AS_TRAINED)
+@options_from(READ_AS_TRAINED, INSTANCES)
 def suspects(
     model: Model,
     data: Images,

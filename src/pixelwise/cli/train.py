@@ -44,7 +44,7 @@ Resume = Annotated[
     # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold"), panel=DATA),
-    OptionSource(DataOptions, ("skip_unpaired",), unset=True, panel=DATA),
+    OptionSource(DataOptions, ("skip_unpaired", "instances"), unset=True, panel=DATA),
 )
 def train(
     data: Data,

@@ -46,8 +46,8 @@ CLASS_FILES: dict[str, Parse] = {
 counts."""
 
 VOID_NAMES = frozenset({"void", "ignore", "__ignore__"})
-VOID_IDS = (-1, 65535)
-"""Ids beyond a byte that may be declared void: signed and 16-bit masks have them."""
+_MOST_VOID_ID = 2**31
+"""Void may have any number of 32 bits: -1, -9999 and 65535 are usual."""
 
 # Names that often mean void, and are classes all the same until the file says so.
 _DOUBTFUL_NAMES = frozenset(
@@ -229,7 +229,7 @@ def read_class_file(source: Path) -> list[ClassEntry]:
 
 def _is_id(entry: ClassEntry) -> bool:
     is_void = entry.name.lower() in VOID_NAMES
-    return 0 <= entry.raw <= VOID or (is_void and entry.raw in VOID_IDS)
+    return 0 <= entry.raw <= VOID or (is_void and abs(entry.raw) < _MOST_VOID_ID)
 
 
 def _check_unique(source: Path, column: list[str]) -> None:

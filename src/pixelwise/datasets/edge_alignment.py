@@ -35,6 +35,10 @@ _LEAST_OUTLINE = 4
 # Sides of a multiple of this have small prime factors, for which a Fourier transform is quick.
 _FAST_MULTIPLE = 16
 _EPSILON = 1e-6
+TURN_BETTER = 1.0
+"""By this many standard deviations a turned mask of the right size must fit better than it does as
+it is to be taken for one.
+"""
 TURNS = ("mirrored", "upside down", "turned by 180 degrees", "transposed")
 
 

@@ -14,23 +14,39 @@ from pixelwise.datasets.guess_values import (
     without_lossy,
 )
 from pixelwise.datasets.mask_encoding import Form, MaskEncoding
-from pixelwise.datasets.mask_reader import pack_colour
+from pixelwise.datasets.mixed_masks import find_stretch, is_void_drawn
 from pixelwise.datasets.pair_stats import MaskStats
+from pixelwise.datasets.palettes import are_read_by_colour
+from pixelwise.datasets.raw_mask import pack_colour
 
 _GREY = 0x010101
+_BACKGROUND_AND_OBJECT = 2
 # What the user reads.
 _KINDS = {"binary": "0 and 255", "colours": "RGB colours", "ids": "class ids"}
 
 
-def find_encoding(masks: Sequence[MaskStats], declared: DeclaredClasses) -> MaskEncoding:
+def find_encoding(
+    masks: Sequence[MaskStats], declared: DeclaredClasses, *, instances: bool = False
+) -> MaskEncoding:
     """Judge a plain folder's masks. The classes file goes before what is seen; what is rare and odd
-    is no class.
+    is no class. With `instances`, all values above 0 are one class.
     """
+    if instances:
+        return _instances_encoding(len(masks), declared)
     in_alpha = 2 * sum(stats.in_alpha for stats in masks) > len(masks)
     if in_alpha:
         # Masks of one class alone have one colour and one alpha: the others say which of them
         # counts.
         reading = replace(_without_values(declared), alpha=True)
+        masks = [reading.interpret(stats) for stats in masks]
+    nameless = bool(declared.classes and not declared.colours)
+    by_palette = not nameless and are_read_by_colour(
+        masks,
+        _declared_values(declared.classes, declared.void),
+        _declared_colours(declared.classes, declared.void),
+    )
+    if by_palette:
+        reading = replace(_without_values(declared), by_palette=True)
         masks = [reading.interpret(stats) for stats in masks]
     by_colour = _is_by_colour(masks)
     if declared.classes and (declared.colours or not by_colour):
@@ -38,8 +54,44 @@ def find_encoding(masks: Sequence[MaskStats], declared: DeclaredClasses) -> Mask
     elif by_colour:
         encoding = guess_colours([_as_colours(stats) for stats in masks if stats.rgb])
     else:
-        encoding = guess_values([stats for stats in masks if not stats.coloured])
-    return replace(encoding, alpha=in_alpha)
+        encoding = _guess_numbers([stats for stats in masks if not stats.coloured])
+    return replace(
+        encoding,
+        alpha=in_alpha,
+        by_palette=by_palette,
+        void_drawn=_declares(declared, VOID) or is_void_drawn(masks, len(encoding.classes)),
+    )
+
+
+def _guess_numbers(masks: Sequence[MaskStats]) -> MaskEncoding:
+    """As `guess_values`, of the masks whose ids were not multiplied where those of others were."""
+    stretch = find_stretch(masks)
+    if not stretch:
+        return guess_values(masks)
+    low = [stats for stats in masks if max(stats.drawn - {VOID}, default=0) < stretch]
+    ids = [stats for stats in low if VOID not in stats.drawn] or low
+    return replace(guess_values(ids), stretch=stretch)
+
+
+def _instances_encoding(masks: int, declared: DeclaredClasses) -> MaskEncoding:
+    """Objects are the one class beside the background, under the names of a classes file of two."""
+    names = tuple(entry.name for entry in declared.classes)
+    if len(names) == 1:
+        names = ("background", *names)
+    if len(names) != _BACKGROUND_AND_OBJECT:
+        names = ("background", "foreground")
+    return MaskEncoding(
+        "ids",
+        "one id per object",
+        f"0 is {names[0]}, every id above it {names[1]}, in {masks} masks",
+        Classes.named(names),
+        ((0, 0), (1, 1)),
+        instances=True,
+    )
+
+
+def _declares(declared: DeclaredClasses, raw: int) -> bool:
+    return any(entry.raw == raw for entry in (*declared.classes, *declared.void))
 
 
 def _without_values(declared: DeclaredClasses) -> MaskEncoding:

@@ -4,15 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pixelwise.classes import VOID, Classes, voc_colormap
+from pixelwise.classes import VOID, Classes, name_of_colour, voc_colormap
 from pixelwise.datasets.guess_values import FEW_MASKS, MAX_GUESSED, ids_and_void, without_lossy
 from pixelwise.datasets.mask_encoding import MaskEncoding
-from pixelwise.datasets.mask_reader import unpack
 from pixelwise.datasets.pair_stats import MaskStats
+from pixelwise.datasets.raw_mask import unpack
 
 # Colours of classes that were not declared differ by more than this in some channel; a third of it
 # is enough where most of the colour is areas, in more than two masks.
 _NEAR = 24
+_SHADE = 4
 _SOLID_SHARE = 0.6
 _SOLID_MASKS = 2
 # A colour of less than this share of all pixels fills no area worth a class; in one mask alone, of
@@ -44,12 +45,12 @@ def guess_colours(masks: Sequence[MaskStats]) -> MaskEncoding:
     )
     # Of noise, no colour is a class.
     palette = tuple(unpack(colour) for colour in legal) or voc_colormap(1)
-    names = tuple(f"class {label}" for label in range(len(palette)))
+    names = tuple(name_of_colour(colour) for colour in palette)
     return MaskEncoding(
         "colours",
         "RGB colours",
         evidence,
-        Classes(names, palette),
+        Classes(names, palette, guessed=True),
         ids_and_void(len(palette)),
         tuple((colour, label) for label, colour in enumerate(legal)),
         declared=False,
@@ -74,7 +75,8 @@ def _class_colours(counts: _ColourCounts, masks: int) -> list[int]:
     from those before it.
     """
     total = sum(counts.pixels.values())
-    # In few masks of few colours, like colours are no noise: they are all that was drawn.
+    # In few masks of few colours, like colours are no noise: they are all that was drawn. But the
+    # eye tells none apart that differ by a few levels: such are one class, or numbers.
     few = masks < FEW_MASKS and len(counts.pixels) <= MAX_GUESSED
     classes: list[int] = []
     for colour, area in counts.solid.most_common(_MAX_COLOURS + 1):
@@ -83,7 +85,7 @@ def _class_colours(counts: _ColourCounts, masks: int) -> list[int]:
         in_one_mask = counts.masks[colour] == 1 and masks >= FEW_MASKS
         if in_one_mask and counts.pixels[colour] < _SLIP * total:
             continue
-        if few or _is_distinct(colour, classes, counts):
+        if _is_distinct(colour, classes, counts, few=few):
             classes.append(colour)
     return sorted(classes)
 
@@ -92,10 +94,12 @@ def _is_distinct(
     colour: int,
     classes: Sequence[int],
     counts: _ColourCounts,
+    *,
+    few: bool,
 ) -> bool:
     """Whether a colour is one of its own, not a shade of a class that smoothing or JPEG made."""
     distance = min((_distance(colour, other) for other in classes), default=VOID)
-    if distance > _NEAR:
+    if distance > (_SHADE if few else _NEAR):
         return True
     mostly_solid = counts.solid[colour] > _SOLID_SHARE * counts.pixels[colour]
     in_several = counts.masks[colour] > _SOLID_MASKS

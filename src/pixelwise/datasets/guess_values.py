@@ -1,15 +1,16 @@
 """Judging masks of numbers without a classes file: 0 and 255, two high values, or class ids."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Classes, Colour, voc_colormap
-from pixelwise.datasets.mask_encoding import Form, MaskEncoding, Table, is_lossy
-from pixelwise.datasets.mask_reader import pack_colour
+from pixelwise.classes import VOID, Classes, Colour, name_of_value, voc_colormap
+from pixelwise.datasets.mask_encoding import Form, MaskEncoding
+from pixelwise.datasets.mask_reader import Table
 from pixelwise.datasets.pair_stats import MaskStats
+from pixelwise.datasets.raw_mask import pack_colour
 
 # Ids from here on, and more colours than this, are hardly classes where none are declared: sets of
 # so many classes come with a list of their names.
@@ -27,8 +28,11 @@ _DARK = 64
 _LIGHT = 191
 _MOST = 0.95
 _RINGING = 8
+# Ids that are multiples of this or more were stretched to be told apart by eye.
+STRETCHED = 5
+_FEWEST_STRETCHED = 3
 # A mask of 0, 1 and 255 says that 255 is void; it weighs more than one of other small numbers.
-_VOID_WEIGHT = 20
+VOID_WEIGHT = 20
 
 
 def guess_values(masks: Sequence[MaskStats]) -> MaskEncoding:
@@ -39,27 +43,36 @@ def guess_values(masks: Sequence[MaskStats]) -> MaskEncoding:
             f"0 and 255 fill the areas of {len(masks)} masks: 0 is the first class, 255 the "
             "second, none is void"
         )
-        return _two_classes("binary", (0, VOID), evidence)
+        names = ("background", "foreground")
+        return _two_classes("binary", (0, VOID), Classes.named(names), evidence)
     pair = _high_pair(lossless)
     if pair:
         evidence = (
             f"{pair[0]} and {pair[1]} alone fill the areas of {len(masks)} masks: both are "
             "classes, none is void"
         )
-        return _two_classes("pair", pair, evidence)
+        # Which of them is the background, nothing says.
+        names = (name_of_value(pair[0]), name_of_value(pair[1]))
+        classes = Classes(names, voc_colormap(2), guessed=True)
+        return _two_classes("pair", pair, classes, evidence)
     return _guess_ids(masks, lossless)
 
 
 def _guess_ids(masks: Sequence[MaskStats], lossless: Sequence[MaskStats]) -> MaskEncoding:
-    """Class ids from 0 to the highest that is no stray."""
-    top = max(_class_ids(lossless), default=0)
-    count = top + 1
-    names = tuple(f"class {label}" for label in range(count))
-    palette = usual_palette(lossless, count) or voc_colormap(count)
+    """Class ids from 0 to the highest that is no stray; only those that occur where they were
+    stretched.
+    """
+    seen = _class_ids(lossless)
+    top = max(seen, default=0)
+    raws = sorted(seen) if are_stretched(seen) else list(range(top + 1))
+    names = tuple(map(name_of_value, raws))
+    shown = usual_palette(lossless, top + 1) or voc_colormap(top + 1)
+    palette = tuple(shown[raw] for raw in raws)
+    count = len(raws)
     with_palette = sum(stats.palette is not None for stats in masks)
+    listed = f"0 to {top}" if count == top + 1 else ", ".join(map(str, raws))
     evidence = (
-        f"values 0 to {top} in {len(masks)} masks, {with_palette} of them with a palette; "
-        "255 is void"
+        f"values {listed} in {len(masks)} masks, {with_palette} of them with a palette; 255 is void"
     )
     kind = "class ids"
     if 2 * with_palette > len(masks):
@@ -71,25 +84,40 @@ def _guess_ids(masks: Sequence[MaskStats], lossless: Sequence[MaskStats]) -> Mas
         "ids",
         kind,
         evidence,
-        Classes(names, palette),
-        ids_and_void(count),
+        Classes(names, palette, guessed=True),
+        _number(raws),
         tuple(sorted(colours.items())),
         declared=False,
     )
 
 
+def are_stretched(values: set[int]) -> bool:
+    """Whether ids are multiples of a number that leaves wide gaps, as 0, 10, 20: at least three of
+    them, all that are between the first and the last.
+    """
+    numbers = sorted(values)
+    if len(numbers) < _FEWEST_STRETCHED or numbers[0] != 0:
+        return False
+    step = numbers[1]
+    return step >= STRETCHED and numbers == list(range(0, numbers[-1] + 1, step))
+
+
+def _number(raws: Iterable[int]) -> Table:
+    """The table of raw values in order, and 255 for void."""
+    return (*((raw, label) for label, raw in enumerate(raws)), (VOID, VOID))
+
+
 def ids_and_void(count: int) -> Table:
     """The table of class ids 0 to `count` - 1 and 255 for void."""
-    ids = [(label, label) for label in range(count)]
-    return (*ids, (VOID, VOID))
+    return _number(range(count))
 
 
 def _two_classes(
     form: Form,
     raws: tuple[int, int],
+    classes: Classes,
     evidence: str,
 ) -> MaskEncoding:
-    classes = Classes.named(("background", "foreground"))
     values = ((raws[0], 0), (raws[1], 1))
     kind = f"{raws[0]} and {raws[1]}"
     return MaskEncoding(
@@ -109,16 +137,16 @@ def is_binary(masks: Sequence[MaskStats]) -> bool:
     """
     occurring: set[int] = set()
     for stats in masks:
-        occurring.update(stats.values.tolist())
+        occurring |= stats.drawn
     if occurring == {0, VOID}:
         return True
-    areas = [_area_values(stats) for stats in masks]
+    areas = [area_values(stats) for stats in masks]
     binary = [values for values in areas if values <= {0, VOID}]
     both = sum(values == {0, VOID} for values in binary)
     with_more = sum(VOID in values and not values <= {0, VOID} for values in areas)
     with_void = sum({1, VOID} <= values <= {0, 1, VOID} for values in areas)
     mostly_binary = 2 * len(binary) > len(masks) and 4 * with_more <= both
-    return both > 0 and mostly_binary and _VOID_WEIGHT * with_void <= both
+    return both > 0 and mostly_binary and VOID_WEIGHT * with_void <= both
 
 
 def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
@@ -127,7 +155,7 @@ def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
     """
     if any(stats.palette for stats in masks):
         return None
-    areas = [_area_values(stats) for stats in masks]
+    areas = [area_values(stats) for stats in masks]
     values = sorted(set().union(*areas))
     if len(values) != 2 or values[0] < MAX_GUESSED:
         return None
@@ -139,16 +167,16 @@ def _high_pair(masks: Sequence[MaskStats]) -> tuple[int, int] | None:
 
 def without_lossy(masks: Sequence[MaskStats]) -> list[MaskStats]:
     """The masks whose format keeps values; all where none does."""
-    return [stats for stats in masks if not is_lossy(stats)] or list(masks)
+    return [stats for stats in masks if not stats.lossy] or list(masks)
 
 
-def _area_values(stats: MaskStats) -> set[int]:
+def area_values(stats: MaskStats) -> set[int]:
     """The values that fill at least a 500th of a mask; ringing around 0 and 255 is no value of its
     own.
     """
     fills = stats.counts * _AREA_PART >= stats.counts.sum()
-    values = set(stats.values[fills].tolist())
-    if not is_lossy(stats) or not _is_ringing(stats):
+    values = set(stats.values[fills].tolist()) & stats.drawn
+    if not stats.lossy or not _is_ringing(stats):
         return values
     ends = set()
     if min(values, default=VOID) < _DARK:

@@ -120,7 +120,7 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     # A format with a fixed list of classes decodes no mask here; a plain folder decodes them all,
     # once, as only all of them together show what a value means.
     if classes is None or read_labels is None:
-        encoding, mask_notes = _find_encoding(index)
+        encoding, mask_notes = _find_encoding(index, instances=options.instances)
         classes = encoding.classes
         read_labels = encoding.reader()
         notes += mask_notes
@@ -153,17 +153,15 @@ def _describe_issues(index: Index) -> Iterator[str]:
         yield describe_left_aside(ignored)
 
 
-def _find_encoding(index: Index) -> tuple[MaskEncoding, tuple[str, ...]]:
+def _find_encoding(index: Index, *, instances: bool) -> tuple[MaskEncoding, tuple[str, ...]]:
     pairs = index.pairs()
     if not pairs:
         raise DataError(f"{index.root}: no pair of image and mask; put masks beside the images")
     scanned = list(scan_pairs(index.root, pairs, index.mask_source, depth="masks"))
     masks = [stats.mask for stats in scanned if stats.mask]
     if not masks:
-        raise DataError(
-            f"none of the {len(pairs)} masks can be read as an image, such as "
-            f"{pairs[0][1].mask}; replace them"
-        )
-    encoding = find_encoding(masks, index.declared)
+        reason = scanned[0].problems[0].error
+        raise DataError(f"none of the {len(pairs)} masks can be read: {reason}")
+    encoding = find_encoding(masks, index.declared, instances=instances)
     check_masks(scanned, encoding, index.declared)
     return encoding, describe_masks(masks, encoding, index.declared)

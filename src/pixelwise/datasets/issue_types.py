@@ -261,7 +261,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "They are converted; damaged profiles are ignored.",
     ),
     "image-deep": _note(
-        "Images of more than 8 bits that use a part of them",
+        "Images of more than 8 bits",
         "They are brought to 8 bits by the depth that holds their values.",
     ),
     "image-end": _note(
@@ -330,15 +330,25 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Name the classes in classes.txt, or correct the masks; --fix makes the pixels void.",
     ),
     "encodings-mixed": _error("Masks written in different ways", "Write all alike; --fix does."),
-    "palettes-differ": _warning(
+    "palettes-differ": _error(
         "Palettes that disagree on a value",
-        "Masks are read by value: check that values mean the same everywhere.",
+        "List the colours of the classes in classes.csv, or save all masks with one palette.",
+        repaired=False,
+    ),
+    "mask-instances": _error(
+        "Masks that hold one id for each object",
+        "Make one class of all objects with --instances, or save class ids.",
+        repaired=False,
     ),
     "mask-in-alpha": _warning(
         "Masks that are drawn in the alpha channel", "Save them as grey; --fix does.", repaired=True
     ),
     "values-not-from-zero": _warning(
         "Class ids that begin above 0", "Begin with 0, or class 0 stays empty.", repaired=True
+    ),
+    "mask-share": _warning(
+        "Binary masks with far more or less of the object than the others",
+        "Look at them: are they inverted? Nothing is changed.",
     ),
     "mask-inverted": _warning(
         "Binary masks that seem inverted", "Look at it: is the object 0? Nothing is changed."

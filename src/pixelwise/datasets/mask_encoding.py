@@ -10,25 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
-from pixelwise.datasets.mask_reader import (
-    ILLEGAL,
-    LabelReader,
-    MatteReader,
-    Values,
-    pack_colour,
-    unpack,
-)
+from pixelwise.datasets.mask_numbers import NODATA
+from pixelwise.datasets.mask_reader import ILLEGAL, NOISE, LabelReader, MatteReader, Table
 from pixelwise.datasets.pair_stats import MaskStats
+from pixelwise.datasets.raw_mask import Values, pack_colour, packed_palette, unpack
 from pixelwise.io.images import Array
-
-Table = tuple[tuple[int, int], ...]
-"""(raw value or packed colour, class id or VOID), sorted."""
 
 Form = Literal["ids", "binary", "pair", "colours", "matte", "drawn"]
 """Numbers of classes, 0 and 255, two high values, colours, alpha, labels drawn from annotations."""
 
-# WEBP may be lossless, but its files do not say so in a way that Pillow shows.
-_LOSSY = frozenset({"JPEG", "WEBP", "MPO"})
 _GREY = 0x010101
 
 
@@ -39,7 +29,11 @@ class MaskEncoding:
     `values` serves masks of numbers, `colours` masks of colours. `declared` says that the classes
     are known, not guessed. `kind` and `evidence` are for the user. `binary` says that two raw
     values are two classes and none is void. RGB masks that are grey everywhere hold numbers if
-    `grey_as_numbers`. `alpha` says that most masks are drawn in their alpha channel.
+    `grey_as_numbers`. `alpha` says that most masks are drawn in their alpha channel, `by_palette`
+    that palette masks are read by colour, `instances` that every value above 0 is the second
+    class. `void_drawn` says that 255 stands beside classes in the masks or is declared, so that
+    a mask of 0 and 255 alone has void, not another writing; `stretch` is the number by which
+    ids were multiplied in some masks, where that is so.
     """
 
     form: Form
@@ -52,10 +46,14 @@ class MaskEncoding:
     binary: bool = False
     grey_as_numbers: bool = True
     alpha: bool = False
+    by_palette: bool = False
+    instances: bool = False
+    void_drawn: bool = True
+    stretch: float = 0
 
     def table(self, coloured: bool) -> tuple[Values, Array]:
         """Legal raw values, sorted, and the label of each."""
-        pairs = self.colours if coloured else self.values
+        pairs = self.colours if coloured else ((NODATA, VOID), *self.values)
         raws = [raw for raw, _ in pairs]
         labels = [label for _, label in pairs]
         return np.array(raws, np.int64), np.array(labels, np.uint8)
@@ -76,6 +74,12 @@ class MaskEncoding:
             counts, solid = stats.table[1:].sum(axis=1)
             table = np.array([[stats.alpha], [counts], [solid]], np.int32)
             return replace(stats, coloured=False, table=table)
+        if self.instances:
+            return _join_instances(stats)
+        if self.by_palette and stats.palette and not stats.coloured:
+            table = stats.table.copy()
+            table[0] = packed_palette(stats.palette)[stats.values]
+            return replace(stats, coloured=True, rgb=True, table=table)
         grey_rgb = stats.rgb and not stats.coloured
         if grey_rgb and self.colours and not self.grey_as_numbers:
             table = stats.table.copy()
@@ -110,6 +114,7 @@ class MaskEncoding:
         """The reader of masks that are written so."""
         label_of = dict(self.values)
         lut = tuple(label_of.get(raw, ILLEGAL) for raw in range(256))
+        further = [(raw, label) for raw, label in self.values if not 0 <= raw < len(lut)]
         class_colours = {label: raw for raw, label in self.colours if label != VOID}
         void_colours = [raw for raw, label in self.colours if label == VOID]
         return LabelReader(
@@ -119,12 +124,31 @@ class MaskEncoding:
             tuple(unpack(raw) for raw in void_colours),
             grey_as_numbers=self.grey_as_numbers,
             alpha=self.alpha,
+            further=((NODATA, VOID), *further),
+            by_palette=self.by_palette,
+            instances=self.instances,
+            declarable=True,
         )
 
 
-def is_lossy(stats: MaskStats) -> bool:
-    """Whether the file's format changes values."""
-    return stats.file.format in _LOSSY
+def _join_instances(stats: MaskStats) -> MaskStats:
+    """The statistics with 1 for every object; of values that were not measured, as there are too
+    many, each is one.
+    """
+    height, width = stats.file.size
+    below = stats.values <= 0
+    counts = int(stats.counts[below].sum())
+    objects = [[1], [height * width - counts], [int(stats.solid[~below].sum())]]
+    table = np.concatenate([stats.table[:, below], np.array(objects, np.int32)], axis=1)
+    drawn = table[:, table[1] > 0]
+    return replace(stats, coloured=False, table=drawn, distinct=drawn.shape[1])
+
+
+def is_damaged(stats: MaskStats, encoding: MaskEncoding) -> bool:
+    """Whether a mask's format may have changed an id into another."""
+    if encoding.form in ("matte", "drawn"):
+        return False
+    return stats.lossy and stats.distinct > 1 and encoding.closest <= NOISE
 
 
 def encoding_of_reader(
@@ -132,6 +156,7 @@ def encoding_of_reader(
 ) -> MaskEncoding:
     """The encoding of a format whose reader and classes are known."""
     values = [(raw, label) for raw, label in enumerate(reader.lut) if label != ILLEGAL]
+    values += [(raw, label) for raw, label in reader.further if raw != NODATA]
     colours = {pack_colour(colour): VOID for colour in reader.void_colours}
     # Classes last: a colour that is both a class's and void's is the class's.
     for label, colour in enumerate(reader.colours):
@@ -141,10 +166,12 @@ def encoding_of_reader(
         kind,
         evidence,
         classes,
-        tuple(values),
+        tuple(sorted(values)),
         tuple(sorted(colours.items())),
         grey_as_numbers=reader.grey_as_numbers or not reader.colours,
         alpha=reader.alpha,
+        by_palette=reader.by_palette,
+        instances=reader.instances,
     )
 
 

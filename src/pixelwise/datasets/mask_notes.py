@@ -24,6 +24,8 @@ def describe_masks(
     in_alpha = sum(mask.in_alpha for mask in masks)
     if in_alpha:
         lines.append(f"masks: drawn in the alpha channel of {in_alpha} files, which is read")
+    if encoding.by_palette:
+        lines.append("masks: with palettes, read by their colours, which the values do not follow")
     interpreted = [encoding.interpret(mask) for mask in masks]
     lines.append(f"masks: {_describe_values(interpreted, encoding)}")
     return tuple(lines)
@@ -31,6 +33,8 @@ def describe_masks(
 
 def _describe_values(masks: Sequence[MaskStats], encoding: MaskEncoding) -> str:
     files = f"in {len(masks)} files"
+    if encoding.instances:
+        return f"one id for each object {files}: {encoding.evidence}"
     if encoding.form == "colours" and not encoding.declared:
         palette = first(map(str, encoding.classes.palette))
         count = len(encoding.classes)
@@ -45,21 +49,24 @@ def _describe_values(masks: Sequence[MaskStats], encoding: MaskEncoding) -> str:
     if encoding.form == "pair":
         low, high = (raw for raw, _ in encoding.values)
         return f"{kind}, only {low} and {high} {files}: both are classes, none is void"
-    return f"{kind}, {_describe_ids(_list_values(masks), files, len(encoding.classes))}"
+    return f"{kind}, {_describe_ids(_list_values(masks), files, encoding)}"
 
 
 def _describe_ids(
     values: set[int],
     files: str,
-    classes: int,
+    encoding: MaskEncoding,
 ) -> str:
     ids = sorted(values - {VOID})
+    raws = [raw for raw, label in encoding.values if label != VOID]
     text = f"class ids {ids[0]} to {ids[-1]}" if ids else "class ids none"
+    if not encoding.declared and len(raws) <= raws[-1]:
+        text = f"class ids {', '.join(map(str, raws))}, stretched as if for viewing,"
     if VOID in values:
         text += " and 255, which is void,"
     text += f" {files}"
     # Ids that no mask has are often the sign of a classes file of another set.
-    absent = [str(raw) for raw in range(classes) if raw not in values]
+    absent = [str(raw) for raw in raws if raw not in values]
     if absent:
         text += f" (absent: {first(absent)})"
     return text
@@ -68,5 +75,5 @@ def _describe_ids(
 def _list_values(masks: Sequence[MaskStats]) -> set[int]:
     values: set[int] = set()
     for mask in masks:
-        values.update(mask.values.tolist())
+        values |= mask.drawn
     return values

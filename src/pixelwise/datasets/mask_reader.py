@@ -4,72 +4,37 @@ outside the declared values passes.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pixelwise.classes import VOID, Colour
+from pixelwise.datasets.mask_numbers import NODATA, Raw
+from pixelwise.datasets.raw_mask import RawMask, Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.io.images import Array, apply_orientation, open_image
+from pixelwise.io.images import Array
 
-Values = NDArray[np.int64]
-Raw = NDArray[Any]
-"""(H, W) whole numbers of a mask, or colours packed to R * 65536 + G * 256 + B."""
+Table = tuple[tuple[int, int], ...]
+"""(raw value or packed colour, class id or VOID), sorted."""
 
 ILLEGAL = -1
+NOISE = 24
+"""By this much a lossy format may change a value inside an area: ids that lie closer cannot be told
+from noise.
+"""
 
 # Values or colours that an error lists: a message is read, not searched.
 _MAX_SHOWN = 12
 # A grey level times this is its packed colour.
 _GREY = 0x010101
-# 255 * 257 is 65535: programs that save 8 bits as 16 multiply with that.
-_WIDENED = 257
-# Pillow's small letter means colours that are multiplied with their alpha.
-_ALPHA_MODES = frozenset({"LA", "La", "RGBA", "RGBa", "PA"})
 
 
 class LabelError(ImageError):
     """A mask holds a value or colour that is no class. Never skipped: a wrong label must not be
     hidden.
     """
-
-
-@dataclass(frozen=True)
-class RawMask:
-    """A mask's values, upright, and how they were stored.
-
-    `rgb` says that it is a picture of colours; then `values` are packed, unless all are grey:
-    then they are the grey levels and `coloured` is false. `in_alpha` says that the alpha channel
-    was read, as nothing else is drawn. `alpha` is the alpha of a picture of one colour and one
-    alpha. `widened` says that 8 bits were saved as 16, and are 8 again.
-    """
-
-    image: Image.Image
-    values: Raw
-    coloured: bool
-    rgb: bool = False
-    in_alpha: bool = False
-    alpha: int | None = None
-    widened: bool = False
-
-    def read_as(
-        self,
-        *,
-        alpha: bool,
-        grey_as_numbers: bool,
-    ) -> tuple[Raw, bool]:
-        """(values, whether they are packed colours) where a set's masks are drawn in alpha, or
-        hold colours of which some are greys.
-        """
-        if alpha and self.alpha is not None:
-            return np.full(self.values.shape, self.alpha, np.uint8), False
-        grey_rgb = self.rgb and not self.coloured
-        if grey_rgb and not grey_as_numbers:
-            return self.values.astype(np.int64) * _GREY, True
-        return self.values, self.coloured
 
 
 @dataclass(frozen=True)
@@ -80,7 +45,10 @@ class LabelReader:
     16-bit, 1-bit and palette masks (by index, never by colour). RGB masks are read by `colours`
     (class id by position) and `void_colours`; where no colours are known, or with
     `grey_as_numbers`, those of R = G = B everywhere are read as numbers. With `alpha`, masks of one
-    colour are read by their alpha channel even where it is the same everywhere.
+    colour are read by their alpha channel even where it is the same everywhere. `further` are
+    labels of raw values outside 0 to 255, NODATA among them. With `by_palette`, palette masks are
+    read by colour after all; with `instances`, every value above 0 counts as 1. `declarable` says
+    that the user may declare what values mean.
     """
 
     classes: int
@@ -89,6 +57,10 @@ class LabelReader:
     void_colours: tuple[Colour, ...] = ()
     grey_as_numbers: bool = False
     alpha: bool = False
+    further: Table = ((NODATA, VOID),)
+    by_palette: bool = False
+    instances: bool = False
+    declarable: bool = False
 
     def __post_init__(self) -> None:
         if len(self.lut) != 256:
@@ -100,8 +72,13 @@ class LabelReader:
         """
         mask = read_raw(path)
         raw, coloured = mask.read_as(
-            alpha=self.alpha, grey_as_numbers=self.grey_as_numbers or not self.colours
+            alpha=self.alpha,
+            grey_as_numbers=self.grey_as_numbers or not self.colours,
+            by_palette=self.by_palette,
+            instances=self.instances,
         )
+        if mask.lossy and not coloured and _closest(self.lut) <= NOISE and raw.min() < raw.max():
+            raise _lossy_error(path, mask)
         if coloured and not self.colours:
             raise _colour_error(path, raw)
         if not coloured:
@@ -111,7 +88,7 @@ class LabelReader:
         if coloured:
             values, ids = _colour_table(self.colours, self.void_colours)
         else:
-            values, ids = _index_table(self.lut)
+            values, ids = _index_table(self.lut, self.further)
         # searchsorted finds where a value would stand; an illegal one may stand behind the last.
         positions = np.minimum(np.searchsorted(values, raw), len(values) - 1)  # (H, W)
         wrong = values[positions] != raw
@@ -123,7 +100,8 @@ class LabelReader:
                 wrong,
                 coloured,
                 values[~void],
-                values[void],
+                values[void & (values != NODATA)],
+                declarable=self.declarable,
             )
         return ids[positions]
 
@@ -170,134 +148,6 @@ def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:
     return tuple(lut)
 
 
-def read_raw(path: Path) -> RawMask:
-    """A mask as its numbers or packed colours, EXIF orientation applied.
-
-    Grey stored as RGB counts as numbers; where only the alpha channel is drawn, it is read; 8 bits
-    that were saved as 16 are 8 again. Raises ImageError for what cannot be read and for floating
-    point masks.
-    """
-    image = open_image(path)
-    upright = apply_orientation(image)
-    raw = _numbers(upright, path)
-    rgb = raw is None
-    coloured = False
-    if raw is None:
-        raw, coloured = _colours(upright)
-    widened = image.mode.startswith("I;16") and _is_widened(raw)
-    if widened:
-        raw = raw >> 8
-    alpha = _alpha(upright)
-    # Labels in alpha lie below one colour everywhere; alpha beside several colours is only how
-    # opaque they are.
-    if alpha is None or not _is_uniform(raw):
-        return RawMask(
-            image,
-            _narrow(raw, coloured),
-            coloured,
-            rgb,
-            widened=widened,
-        )
-    if not _is_uniform(alpha):
-        return RawMask(
-            image,
-            alpha,
-            coloured=False,
-            in_alpha=True,
-            widened=widened,
-        )
-    # One colour and one alpha: the set's other masks say which of the two counts.
-    return RawMask(
-        image, _narrow(raw, coloured), coloured, rgb, alpha=int(alpha.flat[0]), widened=widened
-    )
-
-
-def read_matte(path: Path) -> RawMask:
-    """An alpha matte: its alpha channel unless that is opaque everywhere, else its grey levels; of
-    16 bits the upper 8. Raises ImageError for 32-bit numbers.
-    """
-    image = open_image(path)
-    upright = apply_orientation(image)
-    if image.mode in ("I", "F"):
-        advice = "save it as 8-bit grey, 0 outside and 255 inside"
-        raise ImageError.of_file(path, f"a matte of mode {image.mode}", advice)
-    if image.mode.startswith("I;16"):
-        upper = np.asarray(upright) >> 8
-        return RawMask(image, upper.astype(np.uint8), coloured=False)
-    alpha = _alpha(upright) if upright.mode != "PA" else None
-    raw, coloured = _colours(upright)
-    if alpha is not None and (coloured or alpha.min() < 255):
-        return RawMask(image, alpha, coloured=False)
-    return RawMask(image, _narrow(raw, coloured), coloured, rgb=upright.mode == "RGB")
-
-
-def pack(colours: Array) -> Values:
-    """Colours (..., 3) uint8 as whole numbers R * 65536 + G * 256 + B (...)."""
-    wide = colours.astype(np.int64)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-
-
-def pack_colour(colour: Colour) -> int:
-    """One colour as a whole number."""
-    return colour[0] << 16 | colour[1] << 8 | colour[2]
-
-
-def unpack(packed: int) -> Colour:
-    """The colour of a packed number."""
-    return packed >> 16, packed >> 8 & 255, packed & 255
-
-
-def _numbers(image: Image.Image, path: Path) -> Raw | None:
-    """The numbers of a picture that holds numbers; None for one of colours."""
-    if image.mode == "F":
-        reason = "holds floating point numbers (mode F)"
-        raise ImageError.of_file(path, reason, "save class ids as 8-bit grey or palette PNG")
-    # A palette's index is the class, never its colour: two classes may have one colour.
-    if image.mode in ("1", "L", "P"):
-        return np.asarray(image).astype(np.uint8, copy=False)
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.int64)
-    if image.mode in ("LA", "La", "PA"):
-        return np.asarray(image)[:, :, 0]
-    return None
-
-
-def _colours(image: Image.Image) -> tuple[Raw, bool]:
-    """Packed colours and True, or grey levels and False where red, green and blue are alike."""
-    rgb = np.asarray(image.convert("RGB"))
-    red = rgb[..., 0]
-    green = rgb[..., 1]
-    blue = rgb[..., 2]
-    if np.array_equal(red, green) and np.array_equal(red, blue):
-        return np.ascontiguousarray(red), False
-    return pack(rgb), True
-
-
-def _is_widened(raw: Raw) -> bool:
-    # A mask of 0 alone is no evidence, and its own values are right.
-    return int(raw.max()) > 255 and not (raw % _WIDENED).any()
-
-
-def _is_uniform(raw: Raw) -> bool:
-    return bool((raw == raw.flat[0]).all())
-
-
-def _alpha(image: Image.Image) -> Array | None:
-    """(H, W) the alpha channel."""
-    if image.mode not in _ALPHA_MODES:
-        return None
-    band = "A" if "A" in image.getbands() else "a"
-    return np.asarray(image.getchannel(band))
-
-
-def _narrow(raw: Raw, coloured: bool) -> Raw:
-    """As uint8 where it fits, which is several times as quick to count."""
-    if coloured or raw.dtype == np.uint8:
-        return raw
-    fits = raw.min() >= 0 and raw.max() < 256
-    return raw.astype(np.uint8) if fits else raw
-
-
 def _look_up(raw: Raw, lut: tuple[int, ...]) -> Array | None:
     """Labels of 8-bit values, several times as quick as a search; None where one is illegal."""
     if raw.dtype != np.uint8:
@@ -309,15 +159,23 @@ def _look_up(raw: Raw, lut: tuple[int, ...]) -> Array | None:
 
 
 @lru_cache(maxsize=16)
+def _closest(lut: tuple[int, ...]) -> int:
+    """The least distance of two classes' values."""
+    raws = [raw for raw, label in enumerate(lut) if label not in (ILLEGAL, VOID)]
+    return min((higher - lower for lower, higher in pairwise(raws)), default=VOID)
+
+
+@lru_cache(maxsize=16)
 def _lut_array(lut: tuple[int, ...]) -> NDArray[np.int16]:
     return np.array(lut, np.int16)
 
 
 @lru_cache(maxsize=16)
-def _index_table(lut: tuple[int, ...]) -> tuple[Values, Array]:
+def _index_table(lut: tuple[int, ...], further: Table) -> tuple[Values, Array]:
     """The legal raw values, sorted, and the label of each."""
-    legal = [raw for raw in range(256) if lut[raw] != ILLEGAL]
-    labels = [lut[raw] for raw in legal]
+    label_of = {raw: label for raw, label in enumerate(lut) if label != ILLEGAL} | dict(further)
+    legal = sorted(label_of)
+    labels = [label_of[raw] for raw in legal]
     return np.array(legal, np.int64), np.array(labels, np.uint8)
 
 
@@ -332,6 +190,11 @@ def _colour_table(colours: tuple[Colour, ...], void: tuple[Colour, ...]) -> tupl
     legal = sorted(label_of)
     labels = [label_of[packed] for packed in legal]
     return np.array(legal, np.int64), np.array(labels, np.uint8)
+
+
+def _lossy_error(path: Path, mask: RawMask) -> LabelError:
+    reason = f"is {mask.image.format}, which changes class ids"
+    return LabelError.of_file(path, reason, "export the masks again, as PNG")
 
 
 def _first_colour(packed: Raw) -> tuple[int, int, Colour]:
@@ -358,6 +221,8 @@ def _label_error(
     coloured: bool,
     legal: Values,
     void: Values,
+    *,
+    declarable: bool,
 ) -> LabelError:
     """The error that names the first wrong pixel, and what is allowed."""
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
@@ -376,7 +241,22 @@ def _label_error(
     if len(void):
         allowed += f", and for void {name_values(void)}"
     advice = f"allowed are {allowed}; correct the mask or declare the class"
+    if declarable:
+        advice = f"allowed are {allowed}; {describe_ways(value, coloured)}"
     return LabelError(f"{path}: {reason}; {advice}", reason=reason)
+
+
+def describe_ways(value: int, coloured: bool) -> str:
+    """What the user of a plain folder can do about a value of no meaning."""
+    files = "classes.txt or classes.json"
+    void = f'{{"id": {value}, "name": "void"}} if it is void'
+    if coloured:
+        files = "classes.csv (name,r,g,b)"
+        void = f"void,{','.join(map(str, unpack(value)))} if it is void"
+    return (
+        f"correct the mask, declare the classes in {files} ({void}), or write a repaired copy with "
+        "`pixelwise check --fix`"
+    )
 
 
 def _name_colours(packed: Values) -> str:

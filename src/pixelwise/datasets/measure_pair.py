@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import Colour
 from pixelwise.datasets.annotations.rasterize import read_rasterized
 from pixelwise.datasets.edge_alignment import Fit, edge_strength, measure_fit, shrink_outline
-from pixelwise.datasets.mask_reader import Raw, Values, pack, read_matte, read_raw
+from pixelwise.datasets.mask_numbers import Raw
 from pixelwise.datasets.pair_stats import (
     Depth,
     FileStats,
@@ -25,6 +23,7 @@ from pixelwise.datasets.pair_stats import (
     Size,
 )
 from pixelwise.datasets.perceptual_hash import hash_appearance, hash_content
+from pixelwise.datasets.raw_mask import Values, pack, palette_of, read_matte, read_raw
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, read_picture
@@ -97,11 +96,13 @@ def measure_mask(
     file = _file_stats(mask.image, raw.shape, content=content)
     stats = replace(
         _mask_stats(file, raw, coloured=mask.coloured, full=full),
-        palette=_palette(mask.image),
+        palette=palette_of(mask.image),
         rgb=mask.rgb,
         in_alpha=mask.in_alpha,
         alpha=mask.alpha,
         widened=mask.widened,
+        zero_is_nodata=mask.zero_is_nodata,
+        lossy=mask.lossy,
     )
     return stats, raw >= _HALF if source.matte else raw
 
@@ -311,19 +312,3 @@ def _rim_and_core(raw: Raw) -> tuple[float, float]:
     rim_size = upper.size - core.size
     # Pictures of one or two pixels are all rim.
     return in_rim / max(1, rim_size), in_core / max(1, core.size)
-
-
-def _palette(image: Image.Image) -> tuple[Colour, ...] | None:
-    flat = image.getpalette("RGB") if image.mode == "P" else None
-    return colours_of(bytes(flat)) if flat else None
-
-
-# Cached: thousands of masks share one palette, and hold it once.
-@lru_cache(maxsize=64)
-def colours_of(flat: bytes) -> tuple[Colour, ...]:
-    """The colours of a palette; the same palette is kept once."""
-    colours = []
-    for start in range(0, len(flat) - 2, 3):
-        red, green, blue = flat[start : start + 3]
-        colours.append((red, green, blue))
-    return tuple(colours)

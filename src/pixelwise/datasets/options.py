@@ -58,6 +58,9 @@ class DataOptions:
     skip_broken: bool = option(False, own=True)
     """Leave out files that cannot be read, and pairs whose sizes differ."""
 
+    instances: bool = option(False, own=True)
+    """Masks that hold one id for each object: read all objects as one class, foreground."""
+
     hold_out: bool = option(True)
     """Hold out missing splits; False leaves the splits as they are on disk."""
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pixelwise.classes import Colour
 from pixelwise.datasets.edge_alignment import Fit
 from pixelwise.datasets.issues import Issue
-from pixelwise.datasets.mask_reader import Values
+from pixelwise.datasets.mask_numbers import NODATA
+from pixelwise.datasets.raw_mask import Values
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingNotes
@@ -65,10 +66,11 @@ class MaskStats:
     """A mask.
 
     `table` (3, n) holds values, counts and solid of the most frequent values, in one array as there
-    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha` and `widened`
-    are those of RawMask. `overlaps` are pixels of two layers or shapes; `clipped` and `blank` are
-    shapes cut at the border or without a pixel. Measured only if `full`: `between` is the share of
-    borders that climb through a value in between, `rim` and `core` are the shares of the upper
+    are many masks; `distinct` is the number of all values. `rgb`, `in_alpha`, `alpha`, `widened`,
+    `zero_is_nodata` and `lossy` are those of RawMask. `overlaps` are pixels of two layers or
+    shapes; `clipped` and `blank` are shapes cut at the border or without a pixel. Only if `full`:
+    `between` is the share of borders that climb through a value in between, `rim` and `core` are
+    the shares of the upper
     value at the rim and inside.
     """
 
@@ -89,6 +91,13 @@ class MaskStats:
     rim: float = 0.0
     core: float = 0.0
     full: bool = False
+    zero_is_nodata: bool = False
+    lossy: bool = False
+
+    @property
+    def drawn(self) -> set[int]:
+        """The values of pixels that hold data."""
+        return set(self.table[0].tolist()) - {NODATA}
 
     @property
     def values(self) -> Values:

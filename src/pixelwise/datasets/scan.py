@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.index import encoding_of, mask_source
-from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_reader import LabelError
+from pixelwise.datasets.measure_pair import measure_pair
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataSet, Pair, first
@@ -19,6 +21,10 @@ from pixelwise.errors import DataError, ImageError
 from pixelwise.io.reading_notes import ReadingNotes
 from pixelwise.progress import Progress
 
+# EXIF orientations that leave the size as it is: mirrored, turned by half, mirrored upside down.
+_SAME_SIZE = (2, 3, 4)
+# Images whose edges are compared with their masks: a few tell of all.
+_MAX_EDGES = 16
 # Reasons that an error names: a set may have thousands of broken files.
 _MAX_SHOWN = 5
 
@@ -76,6 +82,7 @@ class _Tally:
     mislabelled: list[LabelError] = field(default_factory=list)
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
     holding: NDArray[np.int64] = field(default_factory=_no_counts)
+    turned: list[PairStats] = field(default_factory=list)
 
 
 def scan_split(
@@ -94,8 +101,11 @@ def scan_split(
     for stats in _scan(dataset, split, pairs, progress):
         _count(tally, stats, dataset, encoding)
     _check(split, len(pairs), tally, skip_broken=skip_broken)
+    if tally.turned:
+        progress.log(_describe_turned(dataset, tally.turned))
     for path, reason in tally.broken:
         progress.log(f"left out: {path}: {reason}")
+    _check_learnable(dataset, split, tally)
     if not tally.pairs:
         raise DataError(
             f"{dataset.root}: no pair of {split} can be used ({len(tally.broken)} of "
@@ -111,6 +121,42 @@ def scan_split(
         sizes=tuple(tally.sizes),
         notes=tuple(tally.notes),
     )
+
+
+def _check_learnable(
+    dataset: DataSet,
+    split: str,
+    tally: _Tally,
+) -> None:
+    """Raise DataError where training images show one class alone."""
+    present = np.flatnonzero(tally.counts[:VOID])
+    if split == "train" and len(present) == 1:
+        name = dataset.classes.names[int(present[0])]
+        raise DataError(
+            f"{dataset.root}: every training pixel that counts is '{name}', which leaves nothing "
+            "to learn; look at the masks, as `pixelwise check` does"
+        )
+
+
+def _describe_turned(dataset: DataSet, turned: Sequence[PairStats]) -> str:
+    """A line on images that EXIF turns without another size, of masks that it does not turn.
+
+    Raises DataError where edges of images say that most of the masks were drawn before.
+    """
+    source = mask_source(dataset.read_labels, dataset.sources)
+    unturned = 0
+    sample = turned[:_MAX_EDGES]
+    for stats in sample:
+        fit = measure_pair("full", source, stats.split, stats.pair).fit
+        unturned += fit is not None and fit.turned > fit.in_place + TURN_BETTER
+    pair = turned[0].pair
+    text = f"{len(turned)} images are turned by their EXIF orientation and their masks are not"
+    if 2 * unturned > len(sample):
+        raise DataError(
+            f"{pair.image}: {text}; by the edges the masks lie as the images are stored: let "
+            "`pixelwise check --fix` turn them"
+        )
+    return f"{text}, such as {pair.image.name}: if that is wrong, `pixelwise check` shows it"
 
 
 def _scan(
@@ -146,6 +192,8 @@ def _count(
         reason = _describe_sizes(stats.pair, image, stats.mask.file)
         tally.broken.append((stats.pair.image, reason))
         return
+    if image.orientation in _SAME_SIZE and stats.mask.file.orientation == 1:
+        tally.turned.append(stats)
     tally.pairs.append(stats.pair)
     tally.sizes.append(image.size)
     tally.notes.append(stats.image.notes)
@@ -165,7 +213,7 @@ def _count_labels(
 ) -> NDArray[np.int64]:
     """(256,) pixels by label. Raises LabelError for a value that is no class."""
     mask = encoding.interpret(stats)
-    if encoding.all_legal(mask):
+    if encoding.all_legal(mask) and not is_damaged(mask, encoding):
         return encoding.pixels(mask)
     # The mask is decoded once more: which pixel is wrong was not measured, the reader names it.
     labels = dataset.read_labels(pair.mask)

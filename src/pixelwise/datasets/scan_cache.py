@@ -244,6 +244,8 @@ def _mask_row(mask: MaskStats | None, palettes: dict[tuple[Colour, ...], int]) -
         mask.rim,
         mask.core,
         mask.full,
+        mask.zero_is_nodata,
+        mask.lossy,
     ]
 
 

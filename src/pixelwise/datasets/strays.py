@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from pixelwise.classes import VOID, find_edges
-from pixelwise.datasets.mask_encoding import MaskEncoding, is_lossy
-from pixelwise.datasets.mask_reader import Raw, Values, pack_colour, read_matte, read_raw, unpack
+from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.mask_numbers import Raw
+from pixelwise.datasets.mixed_masks import are_multiples
 from pixelwise.datasets.pair_stats import MaskSource, MaskStats
+from pixelwise.datasets.raw_mask import Values, pack_colour, read_matte, read_raw, unpack
 from pixelwise.datasets.types import Pair
 from pixelwise.io.images import Array
 
-Variant = Literal["", "one", "full", "palette"]
+Variant = Literal["", "one", "full", "stretched", "palette"]
 """How one mask is written where it departs from the others: `one` is 0 and 1 among masks of 0 and
-255, `full` 0 and 255 among masks of 0 and 1, `palette` values whose palette holds the colours of
-the others."""
+255, `full` 0 and 255 among masks of ids, `stretched` ids that were multiplied, `palette` values
+whose palette holds the colours of the others."""
 
 # Different strays in a mask from which on it was compressed or resized, not drawn wrongly.
 MANY_STRAYS = 6
@@ -55,9 +57,11 @@ def find_variant(stats: MaskStats, encoding: MaskEncoding) -> Variant:
     """How a mask is written; empty for as the others."""
     if stats.coloured or encoding.form in ("matte", "drawn"):
         return ""
-    values = set(stats.values.tolist())
+    values = stats.drawn
     if encoding.form == "binary":
         return "one" if 1 in values and values <= {0, 1} else ""
+    if _is_stretched(values, encoding):
+        return "stretched"
     if _is_full(stats, values, encoding):
         return "full"
     if _is_palette(stats, values, encoding):
@@ -65,13 +69,20 @@ def find_variant(stats: MaskStats, encoding: MaskEncoding) -> Variant:
     return ""
 
 
+def _is_stretched(values: set[int], encoding: MaskEncoding) -> bool:
+    """Whether a mask holds ids of the others times a number."""
+    ids = values - {0}
+    highest = len(encoding.classes) - 1
+    return bool(encoding.stretch and ids and are_multiples(ids, encoding.stretch, highest))
+
+
 def _is_full(
     stats: MaskStats,
     values: set[int],
     encoding: MaskEncoding,
 ) -> bool:
-    """Whether a mask holds 0 and 255 where the others hold 0 and 1."""
-    if len(encoding.classes) != 2 or encoding.colours:
+    """Whether a mask holds 0 and 255 where the others hold ids, and 255 nowhere beside them."""
+    if encoding.void_drawn or len(encoding.classes) < 2:
         return False
     return VOID in values and values <= {0, VOID} and _is_partly_void(stats)
 
@@ -119,7 +130,7 @@ def read_nearest(
     positions[wrong] = nearest[inverse]
     labels = ids[positions]
     replacements = dict(zip(strange.tolist(), values[nearest].tolist(), strict=True))
-    lossy = is_lossy(stats)
+    lossy = stats.lossy
     strays = _describe(
         raw,
         wrong,
@@ -140,7 +151,12 @@ def _read_as_set(
     colours.
     """
     mask = read_matte(pair.mask) if source.matte else read_raw(pair.mask)
-    raw, coloured = mask.read_as(alpha=encoding.alpha, grey_as_numbers=encoding.grey_as_numbers)
+    raw, coloured = mask.read_as(
+        alpha=encoding.alpha,
+        grey_as_numbers=encoding.grey_as_numbers,
+        by_palette=encoding.by_palette,
+        instances=encoding.instances,
+    )
     raw, coloured = _as_the_others(raw, coloured, stats, encoding)
     # Where no colour has a meaning, colours are strays among the numbers.
     return raw, coloured and bool(encoding.colours)
@@ -155,6 +171,8 @@ def _as_the_others(
         return foreground * np.uint8(VOID), False
     if variant == "full":
         return (raw > 0).astype(np.uint8), False
+    if variant == "stretched":
+        return np.rint(raw / encoding.stretch).astype(np.uint8), False
     if variant == "palette" and stats.palette:
         packed = [pack_colour(colour) for colour in stats.palette]
         return np.array(packed, np.int64)[raw], True

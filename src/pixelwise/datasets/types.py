@@ -2,15 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pixelwise.classes import Classes
+from pixelwise.classes import Classes, name_of_value
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.options import DataOptions as DataOptions  # noqa: PLC0414  also found here
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, list_images
+
+ALL = "all"
+"""All splits together, where one is to be chosen."""
 
 # Names that a message lists: enough to see what they have in common.
 _MAX_NAMES = 5
@@ -49,11 +53,13 @@ class DataSet:
     issues: tuple[Issue, ...] = ()
 
     def pairs(self, split: str) -> tuple[Pair, ...]:
-        """The pairs of a split. Raises DataError naming the splits there are, and the way to a val
-        split where there is but one image.
+        """The pairs of a split, or of ALL. Raises DataError naming the splits there are, and the
+        way to a val split where there is but one image.
         """
+        if split == ALL:
+            return tuple(self._all_pairs())
         if split not in self.splits:
-            advice = f"choose one of {', '.join(self.splits)}"
+            advice = f"choose one of {', '.join(self.splits)}, or {ALL}"
             if split == "val" and len(self.splits.get("train", ())) == 1:
                 advice += (
                     "; to train, cut the only image and its mask into parts alike, as with "
@@ -61,6 +67,14 @@ class DataSet:
                 )
             raise DataError(f"{self.root}: there is no split '{split}'; {advice}")
         return self.splits[split]
+
+    def _all_pairs(self) -> Iterator[Pair]:
+        """Every pair; of those that are called alike the name begins with their split."""
+        names = Counter(pair.name for pairs in self.splits.values() for pair in pairs)
+        for split, pairs in self.splits.items():
+            for pair in pairs:
+                alike = names[pair.name] > 1
+                yield replace(pair, name=f"{split}/{pair.name}") if alike else pair
 
     def scored(self, split: str | None = None) -> str:
         """`split`, or where that is None the one to score on: test where there is one, val
@@ -72,7 +86,11 @@ class DataSet:
         """SHA-256 (hex) over format, classes, every pair's split, name and file sizes, and the
         contents of `sources`; not over the root's place.
         """
-        header = json.dumps([self.format, self.classes.names, self.classes.palette])
+        names = self.classes.names
+        if self.classes.guessed:
+            # As earlier versions called them, so that their runs go on.
+            names = tuple(map(name_of_value, range(len(names))))
+        header = json.dumps([self.format, names, self.classes.palette])
         digest = hashlib.sha256(header.encode())
         # Sizes, not contents: the images of a set are not read to compare it with another.
         rows = []

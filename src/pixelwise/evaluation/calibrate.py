@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Classes
+from pixelwise.classes import VOID
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import ConfigError, DataError
+from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
@@ -37,13 +38,14 @@ def find_temperature(
     `data` likeliest.
 
     Pixels of classes that the model does not know are left out. Raises DataError without a
-    validation split, or where all its pixels are void or of unknown classes.
+    validation split, or where all its pixels are void or of unknown classes, and as
+    `match_classes`.
     """
     progress = progress or Progress()
     options = options or training_data_options(model)
     dataset = drop_broken_pairs(open_dataset(data, options), "val", options, progress)
     pairs = evenly_spaced(dataset.pairs("val"))
-    to_model = _model_labels(dataset.classes, model.classes)
+    to_model = match_classes(model.classes, dataset.classes).model_labels()
     rng = np.random.default_rng(0)  # the same pixels, and temperature, in every run
     max_pixels = MAX_PIXELS // len(pairs)
     logits = list[NDArray[np.float32]]()
@@ -72,15 +74,6 @@ def _predict_pixels(model: Predictor, pair: Pair, indices: NDArray[np.intp]) -> 
     flat = logits.reshape(len(model.classes), -1)
     chosen = flat[:, indices]  # (C, N)
     return chosen.T.astype(np.float32)
-
-
-def _model_labels(data: Classes, model: Classes) -> Array:
-    """(256,): the model's id of each id of the data; void for classes it does not know."""
-    table = np.full(256, VOID, np.uint8)
-    for label, name in enumerate(data.names):
-        if name in model.names:
-            table[label] = model.names.index(name)
-    return table
 
 
 def write_calibrated(model: str | Path, path: str | Path, temperature: float) -> None:

@@ -17,6 +17,7 @@ from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.comparison import Comparison, ImageCounts, rank_models
 from pixelwise.evaluation.data_options import (
     HEADER_OPTIONS,
+    describe_training_images,
     drop_broken_pairs,
     training_data_options,
 )
@@ -48,12 +49,13 @@ def compare(
 ) -> Comparison:
     """Score two or more models on the same images of `data` and tell which differences are real.
 
-    `split` is test where there is one, val otherwise. Classes are those that all models and the
-    data have by name; pixels of others are void in the truth and wrong in a prediction. `models`
-    may all be JSON files of `evaluate` instead; then `data` is not needed. `report` is a folder for
-    a page with the images on which the models differ most. `reading` are fields of DataOptions
-    that differ from the first model's training. Raises ConfigError for fewer than two
-    models, ModelError where no class is shared, DataError for score files that do not fit together.
+    `split` is test where there is one, val otherwise; all is all of them together. Classes are
+    those that all models and the data have; pixels of others are void in the truth and wrong in a
+    prediction. `models` may all be JSON files of `evaluate` instead; then `data` is not needed.
+    `report` is a folder for a page with the images on which the models differ most. `reading` are
+    fields of DataOptions that differ from the first model's training. Raises ConfigError for fewer
+    than two models, ModelError where less than two classes are shared, DataError for score files
+    that do not fit together.
     """
     progress = progress or Progress()
     if len(models) < 2:
@@ -74,6 +76,9 @@ def compare(
         progress.log(note)
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
+    for predictor, name in zip(predictors, names, strict=True):
+        for note in describe_training_images(predictor, dataset, split):
+            progress.log(f"{name}: {note}")
     labeller = _SharedClassLabeller(predictors, names, dataset)
     scored = _count_pixels(labeller, split, progress)
     if labeller.reading.line():

@@ -7,7 +7,7 @@ from typing import Any
 
 from pixelwise.config_fields import check_names
 from pixelwise.datasets.scan import scan_split
-from pixelwise.datasets.types import DataOptions, DataSet
+from pixelwise.datasets.types import ALL, DataOptions, DataSet
 from pixelwise.errors import ModelError
 from pixelwise.inference.load import read_any_header
 from pixelwise.inference.predictor import Predictor
@@ -16,11 +16,13 @@ from pixelwise.progress import Progress
 # Options whose change between training and scoring would score images that were learned from, or
 # other labels.
 HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold")
+_FINGERPRINT = "fingerprint"
 
 
-def to_header(options: DataOptions) -> dict[str, Any]:
-    """What a model file keeps of the options that it was trained with."""
-    return {name: getattr(options, name) for name in HEADER_OPTIONS}
+def to_header(options: DataOptions, dataset: DataSet) -> dict[str, Any]:
+    """What a model file keeps of the options that it was trained with, and of which data."""
+    reading = {name: getattr(options, name) for name in HEADER_OPTIONS}
+    return {**reading, _FINGERPRINT: dataset.fingerprint()}
 
 
 def training_data_options(model: str | Path | Predictor, **overrides: Any) -> DataOptions:
@@ -61,5 +63,28 @@ def drop_broken_pairs(
     """
     if not options.skip_broken:
         return dataset
-    readable = scan_split(dataset, split, progress=progress, skip_broken=True).pairs
-    return replace(dataset, splits={**dataset.splits, split: readable})
+    splits = dict(dataset.splits)
+    for name in splits if split == ALL else (split,):
+        splits[name] = scan_split(dataset, name, progress=progress, skip_broken=True).pairs
+    return replace(dataset, splits=splits)
+
+
+def describe_training_images(model: Predictor, dataset: DataSet, split: str) -> list[str]:
+    """The line that says whether images that are scored, all of the data set, were learned from;
+    none for a split of it, as these are kept apart.
+    """
+    if split != ALL:
+        return []
+    trained_on = model.reading.get(_FINGERPRINT)
+    if trained_on is None:
+        return [
+            "the model does not say which images it was trained on: if these are among them, "
+            "scores are too good"
+        ]
+    if trained_on != dataset.fingerprint():
+        return ["none of these images is known to be among those that the model was trained on"]
+    count = len(dataset.splits.get("train", ()))
+    return [
+        f"{count} of these images are those that the model was trained on: scores are too good; "
+        "--split val or test has none of them"
+    ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from pixelwise.datasets.conversion import write_dataset
 from pixelwise.datasets.open_dataset import open_dataset
-from pixelwise.datasets.types import DataOptions, DataSet, Pair
+from pixelwise.datasets.types import ALL, DataOptions, DataSet, Pair
 from pixelwise.errors import ConfigError, OutputError, unknown_choice_error
 from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
@@ -128,6 +128,8 @@ def _was_trained_on(model: Path, dataset: DataSet) -> bool:
 
 
 def _choose_splits(dataset: DataSet, split: str | None, trained_on: bool) -> list[str]:
+    if split == ALL:
+        return list(dataset.splits)
     if split:
         return [split]
     held_out = [name for name in dataset.splits if name != "train"]
@@ -143,8 +145,7 @@ class _Search:
 
     def __init__(self, predictor: Predictor, dataset: DataSet, top: int) -> None:
         self.class_match = match_classes(predictor.classes, dataset.classes)
-        names = self.class_match.classes.names
-        self._channels = [predictor.classes.names.index(name) for name in names]
+        self._channels = self.class_match.model_ids
         self._predictor = predictor
         self._dataset = dataset
         self._top = top

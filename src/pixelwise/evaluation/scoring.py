@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +11,11 @@ from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import ClassMatch, match_classes
-from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
+from pixelwise.evaluation.data_options import (
+    describe_training_images,
+    drop_broken_pairs,
+    training_data_options,
+)
 from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
 from pixelwise.inference.load import load
@@ -76,7 +80,7 @@ def evaluate(
     **reading: Any,
 ) -> Evaluation:
     """Score a model on the split `split` of the folder `data` (test where there is one, val
-    otherwise).
+    otherwise; all for all of them together).
 
     The data is split and read as for the model's training, but for `reading`, fields of
     DataOptions, or as `options` has it. Classes are matched by
@@ -94,6 +98,8 @@ def evaluate(
         progress.log(note)
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
+    for note in describe_training_images(predictor, dataset, split):
+        progress.log(note)
     pairs = dataset.pairs(split)
     result = score(
         predictor,
@@ -128,6 +134,8 @@ def score(
     measures = executor.measure(predictor, task, pairs, progress=progress)
     names = [pair.name for pair in pairs]
     result = summarize(measures, classes, split, names)
+    for note in result.notes[len(classes.notes) :]:
+        progress.log(note)
     reading = result.metrics.reading.line()
     if reading:
         progress.log(reading)
@@ -178,6 +186,14 @@ def summarize(
     metrics = _merge_all(results)
     if metrics is None or not metrics.confusion.counts.sum():
         raise DataError(f"every pixel of {split} is void: there is nothing to score")
+    present = [
+        name
+        for name, pixels in zip(classes.classes.names, metrics.confusion.counts.sum(1), strict=True)
+        if pixels
+    ]
+    if len(present) == 1:
+        alone = f"only {present[0]} is in the masks of {split}: the mean says nothing of the others"
+        classes = replace(classes, notes=(*classes.notes, alone))
     mean_interval, class_intervals = bootstrap(metrics.images)
     by_image = zip(names, metrics.images.mean_iou().tolist(), strict=True)
     worst_first = sorted(by_image, key=_rank_image)

@@ -68,7 +68,9 @@ class Header:
                 "install the pixelwise that wrote it, or train again"
             )
         palette = tuple(tuple(colour) for colour in raw["classes"]["palette"])
-        classes = Classes(tuple(raw["classes"]["names"]), palette)
+        names = tuple(raw["classes"]["names"])
+        # Files of earlier versions do not say whether their classes were guessed.
+        classes = Classes(names, palette, bool(raw["classes"].get("guessed", False)))
         training = raw["training"]
         if not isinstance(training, dict) or not isinstance(training.get("reading", {}), dict):
             raise TypeError("what it says of the training is no table")

@@ -15,6 +15,7 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
+from pixelwise.evaluation.class_match import names_for_data
 from pixelwise.hardware import choose_device, count_cores, free_memory
 from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.reading_notes import summarize_notes
@@ -159,7 +160,7 @@ def _init_weights(
         return load_weights(model.encoder, config.model.weights)
     source, header = load_model(Path(start))
     names = dataset.classes.names
-    known = header.classes.names
+    known = names_for_data(header.classes, dataset.classes, model_name=f"the start {start}")
     taken = warm_start(model, model_config, names, state=source.state_dict(), known=known)
     return f"start {start}: {taken}"
 

@@ -165,7 +165,7 @@ def _make_header(plan: TrainingPlan, reading: DataOptions) -> Header:
     training = {
         "crop": plan.config.data.crop,
         "data": plan.dataset.format,
-        "reading": {**to_header(reading), "common_bits": plan.common_bits},
+        "reading": {**to_header(reading, plan.dataset), "common_bits": plan.common_bits},
     }
     return Header(plan.model_config, plan.dataset.classes, training)
 

@@ -21,7 +21,7 @@ STRONG_STEPS = 800
 
 # Below so many steps the rates are those of FEW_STEPS: a new decoder's large rate would spoil the
 # encoder before it has learned what to ask of it.
-RATE_STEPS = 75
+RATE_STEPS = 60
 
 # Learning rate, and the encoder's beside it.
 RATES = (3e-3, 0.3)

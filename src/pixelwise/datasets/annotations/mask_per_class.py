@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.annotations.layer_names import (
@@ -20,11 +21,12 @@ from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import drawn_encoding
 from pixelwise.datasets.mask_names import NameLookup, match_names
+from pixelwise.datasets.raw_mask import read_raw
 from pixelwise.datasets.readers.layout import Place, find_layout
 from pixelwise.datasets.readers.truth_folders import count_values, list_subfolders
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError, ImageError
-from pixelwise.io.images import Array, open_image
+from pixelwise.io.images import Array, apply_orientation
 
 LAYOUT = (
     "images/ and masks/ with a mask a class: masks/CLASS/x.png, masks/x/CLASS.png or "
@@ -323,8 +325,7 @@ def merge_class_masks(masks: ClassMasks, classes: tuple[str, ...]) -> tuple[Arra
     labels: Array | None = None
     overlapped = 0
     for name, path in masks:
-        grey = np.asarray(open_image(path).convert("L"))
-        drawn = grey >= max(1, int(grey.max()) / 2)
+        drawn = _read_drawn(path)
         if labels is None:
             labels = np.zeros(drawn.shape, np.uint8)
         if labels.shape != drawn.shape:
@@ -337,6 +338,15 @@ def merge_class_masks(masks: ClassMasks, classes: tuple[str, ...]) -> tuple[Arra
     if labels is None:
         raise ImageError("no layer was given")
     return labels, overlapped
+
+
+def _read_drawn(path: Path) -> NDArray[np.bool_]:
+    """(H, W): where a class is drawn: in alpha where the colours say nothing, as in any mask."""
+    mask = read_raw(path)
+    if mask.alpha == 0:  # nothing can be seen
+        return np.zeros(mask.values.shape, bool)
+    grey = mask.values if mask.in_alpha else np.asarray(apply_orientation(mask.image).convert("L"))
+    return np.asarray(grey >= max(1, int(grey.max()) / 2))
 
 
 def class_names(masks: list[ClassMasks]) -> tuple[str, ...]:
