@@ -31,7 +31,13 @@ def received(words: list[str]) -> dict[str, Any]:
 
 
 def test_what_is_not_given_is_left_out_or_the_fields_default() -> None:
-    defaults = {"overlay": False, "confidence": False, "tta": False, "smallest": 0}
+    defaults = {
+        "overlay": False,
+        "confidence": False,
+        "threshold": 0.0,
+        "tta": False,
+        "smallest": 0,
+    }
     assert received(["a"]) == {"path": Path("a"), **defaults}
 
 
