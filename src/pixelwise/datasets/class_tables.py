@@ -5,23 +5,25 @@ import csv
 from pixelwise.datasets.class_entries import COLUMNS, ClassEntry, parse_colour
 
 # Numbers of a class that are neither its id nor its colour.
-_OTHER_NUMBERS = [
-    "count",
-    "counts",
-    "pixels",
-    "pixel_count",
-    "area",
-    "n",
-    "total",
-    "images",
-    "instances",
-    "weight",
-    "frequency",
-    "percent",
-    "a",
-    "alpha",
-    "anzahl",
-]
+_OTHER_NUMBERS = frozenset(
+    {
+        "count",
+        "counts",
+        "pixels",
+        "pixel_count",
+        "area",
+        "n",
+        "total",
+        "images",
+        "instances",
+        "weight",
+        "frequency",
+        "percent",
+        "a",
+        "alpha",
+        "anzahl",
+    }
+)
 _MAX_ID = 255
 
 
