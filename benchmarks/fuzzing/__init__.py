@@ -72,6 +72,7 @@ class Spec:
             (bool(self.class_list) and not with_colours)
             or (self.layout == "voc" and not with_colours)
         )
+        unexplained |= self.layout == "voc" and self.mask == "in alpha"
         contradicted = self.mask == "100 and 200" and bool(self.class_list)
         odd = kind.odd or self.picture in pictures.ODD or unexplained or contradicted
         return not odd and not self.fault and not self.transfer

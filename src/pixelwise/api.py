@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.config_fields import check_names, option_fields
-from pixelwise.errors import unknown_choice_error
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.outputs import Recipe
@@ -116,18 +116,21 @@ def export_model(
     out: str | Path,
     *,
     images: Sequence[str | Path] = (),
+    size: tuple[int, int] | None = None,
     int8: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Any:
     """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` and, with `int8` (a
-    labelled data set), `export_int8` do.
+    labelled data set), `export_int8` do. Raises ConfigError for `size` beside `int8`.
     """
     from pixelwise.export.exporter import export
     from pixelwise.export.int8 import export_int8
 
-    if int8 is not None:
-        return export_int8(model, out, int8, progress=progress)
-    return export(model, out, images=images, progress=progress)
+    if int8 is None:
+        return export(model, out, images=images, size=size, progress=progress)
+    if size is not None:
+        raise ConfigError("size does not go with int8, whose files take any size; leave it out")
+    return export_int8(model, out, int8, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ missing.
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, PixelwiseError, first_line
 
 EXTRA = {
     "onnx": "export",
@@ -36,3 +38,52 @@ def require_package(name: str) -> ModuleType:
 def is_installed(name: str) -> bool:
     """Whether the package is there; it is not imported."""
     return importlib.util.find_spec(name) is not None
+
+
+# Of packages whose versions do not fit together: an operator that is registered twice or not at
+# all, a library that another build would bring, a module that was built for another one.
+_FAULTS = (
+    "operator torchvision::",
+    "operator torch::",
+    "undefined symbol",
+    "cannot open shared object file",
+    "DLL load failed",
+    "Library not loaded",
+    "_ARRAY_API not found",
+    "multiarray failed to import",
+    "numpy.dtype size changed",
+)
+
+
+class InstallationError(PixelwiseError):
+    """Installed packages do not work together; nothing is wrong with the user's files."""
+
+
+def installation_error(error: BaseException) -> InstallationError | None:
+    """What to say of an error that comes of the packages installed here; None for any other."""
+    text = str(error)
+    is_fault = any(fault in text for fault in _FAULTS)
+    is_foreign = isinstance(error, ImportError) and not str(error.name).startswith("pixelwise")
+    if not is_fault and not is_foreign:
+        return None
+    return InstallationError(
+        f"the installation is at fault, not your files: {first_line(error)}; packages such as "
+        "torch and torchvision must be of one build: pip install --force-reinstall torch "
+        "torchvision from one index"
+    )
+
+
+@contextmanager
+def wrap_import_faults() -> Iterator[None]:
+    """Errors in the block that come of the packages installed here are raised as
+    InstallationError.
+    """
+    try:
+        yield
+    except PixelwiseError:
+        raise
+    except (ImportError, OSError, RuntimeError) as error:
+        fault = installation_error(error)
+        if fault is None:
+            raise
+        raise fault from error

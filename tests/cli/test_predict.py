@@ -1,6 +1,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
+import pixelwise as pixelwise_module
+
 
 def test_a_partly_failed_prediction_exits_with_1(
     pixelwise: Any, model: Path, photo: Path, tmp_path: Path
@@ -12,3 +17,33 @@ def test_a_partly_failed_prediction_exits_with_1(
     assert "broken.jpg" in found.stderr
     assert "empty" in found.stderr
     assert (tmp_path / "out/photo.png").is_file()
+
+
+def test_pixels_below_the_threshold_are_void_as_in_serve(
+    pixelwise: Any, model: Path, photo: Path, tmp_path: Path
+) -> None:
+    confidence = pixelwise_module.load(model).predict(photo).confidence
+    threshold = round(float(np.median(confidence)), 3)
+    command = ("predict", model, photo, "--out", tmp_path / "out")
+    done = pixelwise(*command, "--threshold", threshold)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "out/photo.png") as mask:
+        labels = np.asarray(mask)
+    near = np.abs(confidence - threshold) < 1e-3  # runtimes differ in their last digits
+    np.testing.assert_array_equal((labels == 255)[~near], (confidence < threshold)[~near])
+    # masks of another threshold are other masks
+    again = pixelwise(*command)
+    assert again.returncode == 2
+    assert "made with another model or other options" in again.stderr
+    refused = pixelwise(*command, "--overwrite", "--threshold", "80")
+    assert refused.returncode == 2
+    assert "threshold is 80.0: allowed is 0 to 1, such as 0.8" in refused.stderr
+
+
+def test_classes_to_keep_are_a_matter_of_serve(
+    pixelwise: Any, model: Path, photo: Path, tmp_path: Path
+) -> None:
+    done = pixelwise("predict", model, photo, "--out", tmp_path / "out", "--classes", "circle")
+    assert done.returncode == 2
+    assert "--classes is for serve" in done.stderr
+    assert "masks hold all classes by their ids" in done.stderr

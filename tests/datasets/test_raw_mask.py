@@ -1,5 +1,7 @@
 """Raw values of masks: numbers that files hold, and what cannot be one mask's values."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +124,29 @@ def test_what_a_tiff_holds_is_said_where_it_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(header + data + directory)
     with pytest.raises(ImageError, match="holds 64-bit whole numbers, which are not read; save"):
         read_raw(tmp_path / "a.tif")
+
+
+def write_png16(path: Path, values: np.ndarray) -> Path:
+    """RGB of 16 bits a channel, (H, W, 3), which Pillow does not write."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    size = struct.pack(">II", values.shape[1], values.shape[0])
+    chunks = [(b"IHDR", size + bytes([16, 2, 0, 0, 0])), (b"IDAT", zlib.compress(rows))]
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, content in [*chunks, (b"IEND", b"")]:
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        data += struct.pack(">I", len(content)) + kind + content + check
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("factor", [1, 257])
+def test_colours_of_8_bits_in_16_are_those_of_8(tmp_path: Path, factor: int) -> None:
+    rgb = np.dstack([LABELS * 7, LABELS * 0, LABELS * 100])
+    mask = read_raw(write_png16(tmp_path / "a.png", rgb * factor))
+    assert mask.values.tolist() == ((rgb[..., 0] << 16) + rgb[..., 2]).tolist()
+
+
+def test_colours_of_16_bits_are_refused(tmp_path: Path) -> None:
+    path = write_png16(tmp_path / "a.png", np.dstack([LABELS * 300] * 3))
+    with pytest.raises(ImageError, match="holds colours of 16 bits that are none of 8 bits; save"):
+        read_raw(path)

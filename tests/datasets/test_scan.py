@@ -11,7 +11,7 @@ from PIL import Image
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.scan import scan_split
-from pixelwise.datasets.types import DataSet, Pair
+from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import DataError
 from pixelwise.progress import Progress
 
@@ -69,7 +69,7 @@ def test_broken_files_are_counted_named_and_explained(data: DataSet) -> None:
     assert "07.png: the image is 4 x 5 and its mask 07.png 4 x 6 (height x width)" in text
     assert "10.png" not in text
     assert text.endswith(
-        "; and 1 more; repair or remove them, or leave them out with --skip-broken"
+        "; and 1 more reasons; repair or remove them, or leave them out with --skip-broken"
     )
 
 
@@ -142,3 +142,42 @@ def test_images_are_read_in_bounded_chunks(data: DataSet) -> None:
 def _files(data: DataSet) -> tuple[Path, Path]:
     pair = data.pairs("train")[0]
     return pair.image, pair.mask
+
+
+def write_turned(root: Path, *, turned_masks: bool) -> DataSet:
+    """Eight pairs of a bright block; EXIF turns every image by half, and masks are drawn on the
+    turned or on the stored picture.
+    """
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for number in range(8):
+        labels = np.zeros((60, 80), np.uint8)
+        labels[5 + number : 25 + number, 8:30] = 1
+        labels[30:40, 40 + number : 70] = 1
+        noise = np.random.default_rng(number).normal(0, 5, (60, 80, 3))
+        rgb = (60 + 120 * labels[..., None] + noise).astype(np.uint8)
+        Image.fromarray(rgb).save(root / f"images/{number}.jpg", exif=exif, quality=95)
+        mask = labels[::-1, ::-1] if turned_masks else labels
+        Image.fromarray(mask).save(root / f"masks/{number}.png")
+    return open_dataset(root, DataOptions(hold_out=False))
+
+
+def test_images_that_exif_turns_without_their_masks_are_refused_or_named(tmp_path: Path) -> None:
+    data = write_turned(tmp_path / "stored", turned_masks=False)
+    with pytest.raises(
+        DataError, match=r"8 images are turned .* `pixelwise check --fix` turn them"
+    ):
+        scan_split(data, "train", progress=Progress())
+    lines = Lines()
+    data = write_turned(tmp_path / "shown", turned_masks=True)
+    assert len(scan_split(data, "train", progress=lines).pairs) == 8
+    assert any("8 images are turned by their EXIF orientation" in line for line in lines.lines)
+
+
+def test_training_images_of_one_class_alone_are_refused(data: DataSet) -> None:
+    for pair in data.pairs("train"):
+        Image.fromarray(np.zeros((4, 6), np.uint8)).save(pair.mask)
+    with pytest.raises(DataError, match="every training pixel that counts is 'ground', which"):
+        scan_split(data, "train", progress=Progress())

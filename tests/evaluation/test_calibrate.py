@@ -7,7 +7,7 @@ import torch
 
 import pixelwise
 from pixelwise.classes import Classes
-from pixelwise.errors import ModelError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.calibrate import find_temperature, write_calibrated
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.checkpoint import Header, load_model, save_model
@@ -92,6 +92,11 @@ def test_an_export_of_the_copy_has_its_temperature(
 def test_what_cannot_be_calibrated_is_refused(model: Path, shapes: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="exported"):
         write_calibrated(tmp_path / "m.onnx", tmp_path / "copy.safetensors", 2.0)
+    with pytest.raises(
+        ConfigError, match=r"c\.onnx: .*ends in \.safetensors, then pixelwise export"
+    ):
+        write_calibrated(model, tmp_path / "c.onnx", 2.0)
+    assert not (tmp_path / "c.onnx").exists()
     strangers = Predictor(TooSure(), Classes.named(("a", "b", "c", "d")))
     with pytest.raises(ModelError, match="share no class, which leaves nothing to score"):
         find_temperature(strangers, shapes)

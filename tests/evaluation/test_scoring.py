@@ -9,11 +9,13 @@ from PIL import Image
 
 import pixelwise
 from pixelwise.classes import Classes
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError, ImageError, ModelError
 from pixelwise.evaluation.compare_models import compare
 from pixelwise.evaluation.find_label_issues import find_label_issues
 from pixelwise.inference.predictor import Predictor
+from pixelwise.progress import Progress
 
 NAMES = ("background", "circle", "square", "triangle")
 
@@ -120,3 +122,80 @@ def test_the_report_and_the_json_hold_the_figures_of_the_contract(
     }
     assert raw["mean_iou"] == pytest.approx(found.scores.mean_iou, abs=1e-6)
     assert "<html" in (tmp_path / "report/report.html").read_text()
+
+
+COLOURS = ((0, 0, 0), (0, 0, 255), (255, 0, 0))
+BY_COLOUR = Classes(("rgb 0 0 0", "rgb 0 0 255", "rgb 255 0 0"), COLOURS, guessed=True)
+
+
+class Thirds:
+    """Class 0, 1 and 2 where red is low, middling and high."""
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        label = rgb[:, 0].astype(int) // 86
+        return np.stack([label == k for k in range(3)], axis=1).astype(np.float32)
+
+
+def write_without_blue(root: Path) -> Path:
+    """Four pairs whose masks show black and red, where red of the image is low and high."""
+    for folder in ("images/val", "masks/val"):
+        (root / folder).mkdir(parents=True)
+    for number in range(4):
+        roof = np.zeros((16, 16), bool)
+        roof[number : number + 8, 3:12] = True
+        rgb = np.full((16, 16, 3), 20, np.uint8)
+        rgb[roof] = 240
+        Image.fromarray(rgb).save(root / f"images/val/{number}.png")
+        colours = np.array(COLOURS, np.uint8)
+        Image.fromarray(colours[np.where(roof, 2, 0)]).save(root / f"masks/val/{number}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    "classes", [BY_COLOUR, Classes(("class 0", "class 1", "class 2"), COLOURS)], ids=["new", "old"]
+)
+def test_a_colour_that_does_not_occur_changes_no_score_of_the_others(
+    tmp_path: Path, classes: Classes
+) -> None:
+    root = write_without_blue(tmp_path / "data")
+    model = Predictor(Thirds(), classes)
+    result = pixelwise.evaluate(model, root)
+    assert result.classes.names == ("rgb 0 0 0", "rgb 255 0 0")
+    assert result.scores.iou.tolist() == [1.0, 1.0]
+    compared = compare([model, model], root)
+    assert compared.counts.sum(axis=(0, 1))[:2].tolist() == [[1472, 576], [1472, 576]]
+    suspects = find_label_issues(model, root, out=tmp_path / "suspects")
+    assert not suspects.issues
+
+
+def test_all_splits_are_scored_together_and_what_was_learned_from_is_said(shapes: Path) -> None:
+    class Lines(Progress):
+        def __init__(self) -> None:
+            self.lines: list[str] = []
+
+        def log(self, text: str) -> None:
+            self.lines.append(text)
+
+    lines = Lines()
+    found = pixelwise.evaluate(predictor(), shapes, split="all", progress=lines)
+    assert (found.split, found.scores.images, len(found.counts)) == ("all", 20, 20)
+    assert any("does not say which images it was trained on" in line for line in lines.lines)
+    fingerprint = open_dataset(shapes).fingerprint()
+    for print_, words in ((fingerprint, "12 of these images are those that"), ("x", "none of the")):
+        model = predictor()
+        model.reading = {"fingerprint": print_}
+        lines = Lines()
+        pixelwise.evaluate(model, shapes, split="all", progress=lines)
+        assert any(words in line for line in lines.lines)
+    with pytest.raises(DataError, match=r"there is no split 'every'; choose one of .* or all"):
+        pixelwise.evaluate(predictor(), shapes, split="every")
+
+
+def test_masks_of_one_class_alone_are_named_beside_their_mean(tmp_path: Path) -> None:
+    root = write_without_blue(tmp_path)
+    for path in (root / "masks/val").iterdir():
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(path)
+    (root / "classes.txt").write_text("ground\nroof\n")
+    model = Predictor(Brightness(2), Classes.named(("ground", "roof")))
+    notes = pixelwise.evaluate(model, root).notes
+    assert notes == ("only ground is in the masks of val: the mean says nothing of the others",)

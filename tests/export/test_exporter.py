@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -216,3 +217,99 @@ def test_the_example_without_pixelwise_gives_the_same_mask(
         assert tuple(mask.getpalette()[3:6]) == expected.palette[1]  # type: ignore[index]
     lines = example.read_text().split('"""')[2].splitlines()
     assert sum(bool(line.strip()) for line in lines) <= 40
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_an_export_of_fixed_size_labels_as_the_model_and_says_its_size(
+    suffix: str, tmp_path: Path, model_file: Callable[..., Path], picture: Callable[..., Path]
+) -> None:
+    model = model_file("unet", "tf_efficientnet_lite0", scale=0.75)
+    path = tmp_path / f"m{suffix}"
+    done = export(model, path, images=[picture("a.png", 100, 150)], size=(50, 70))
+    assert done.gap < 1e-3
+    photo = picture("b.png", 50, 70)
+    exported = pixelwise.load(path)
+    assert exported.tile == (50, 70)
+    expected = pixelwise.load(model).predict(photo)
+    assert (exported.predict(photo).labels == expected.labels).mean() > 0.999
+    description = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert description["input"]["shape"] == [1, 3, 50, 70]
+    assert description["output"]["shape"] == [1, 3, 50, 70]
+    assert description["sizes"].startswith("exactly 50 x 70 (height x width)")
+    assert description["tiles"]["tile"] == [50, 70]
+
+
+def test_the_description_beside_an_export_says_what_it_takes_and_gives(
+    exported_file: Callable[..., Path],
+) -> None:
+    path = exported_file(".onnx", "fcn8s")
+    description = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert description["file"] == path.name
+    assert description["input"] == {
+        "name": "rgb",
+        "type": "uint8",
+        "layout": "NCHW",
+        "shape": ["any", 3, "any", "any"],
+        "channels": "RGB",
+        "range": [0, 255],
+        "normalisation": "inside the network: give pixels as they are",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
+    assert description["output"]["name"] == "logits"
+    assert description["output"]["shape"] == ["any", 3, "any", "any"]
+    assert [entry["name"] for entry in description["classes"]] == ["sky", "road", "car"]
+    assert [entry["id"] for entry in description["classes"]] == [0, 1, 2]
+    assert description["pixelwise"]["classes"]["names"] == ["sky", "road", "car"]
+    assert description["void"] == 255
+    assert description["tiles"] == {"tile": [1024, 1024], "overlap": 0.0625, "weights": "linear"}
+
+
+def test_another_file_of_the_descriptions_name_is_not_replaced(
+    tmp_path: Path, model_file: Callable[..., Path], picture: Callable[..., Path]
+) -> None:
+    scores = tmp_path / "m.json"
+    scores.write_text('{"mean_iou": 0.5}')
+    with pytest.raises(ConfigError, match=r"m\.json beside it is another file"):
+        export(model_file(), tmp_path / "m.onnx")
+    assert scores.read_text() == '{"mean_iou": 0.5}'
+    scores.unlink()
+    photo = picture("a.png", 40, 40)
+    for _ in range(2):  # its own may be replaced
+        export(model_file(), tmp_path / "m.onnx", images=[photo])
+
+
+def test_an_export_is_not_exported_again(
+    tmp_path: Path, exported_file: Callable[..., Path]
+) -> None:
+    for suffix in (".onnx", ".xml"):
+        message = rf"{suffix}: is an export already.*give its run folder or \.safetensors"
+        with pytest.raises(ModelError, match=message):
+            export(exported_file(suffix), tmp_path / "again.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("m.onnx", (31, 64), r"size 31 x 64 \(height x width\): each must be at least 32"),
+        ("m.safetensors", (64, 64), "--size goes with .onnx and .xml"),
+    ],
+)
+def test_a_size_that_cannot_be_is_refused(
+    name: str,
+    size: tuple[int, int],
+    message: str,
+    tmp_path: Path,
+    model_file: Callable[..., Path],
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        export(model_file(), tmp_path / name, size=size)
+
+
+def test_a_fixed_size_in_int8_is_refused_by_the_command(
+    tmp_path: Path, model_file: Callable[..., Path]
+) -> None:
+    words = ["export", str(model_file()), "--out", "m.xml", "--int8", "data", "--size", "64", "64"]
+    refused = CliRunner().invoke(app, words)
+    assert isinstance(refused.exception, ConfigError)
+    assert "--size does not go with --int8" in str(refused.exception)

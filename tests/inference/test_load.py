@@ -2,13 +2,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pixelwise
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference import load as load_module
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -68,3 +69,136 @@ def test_a_known_runtime_labels_without_importing_pytorch(
     subprocess.run(words, check=True)
     with Image.open(tmp_path / "mask.png") as mask:
         assert (np.asarray(mask) == pixelwise.load(model).predict(photo).labels).mean() > 0.999
+
+
+def fixed_export(exported_file: Callable[..., Path], folder: Path, height: int, width: int) -> Path:
+    """The export with its free sides fixed, as ONNX Runtime's own tool does."""
+    onnx = pytest.importorskip("onnx")
+    tools = pytest.importorskip("onnxruntime.tools.onnx_model_utils")
+    network = onnx.load(exported_file(".onnx", "fcn8s"))
+    for name, value in {"images": 1, "height": height, "width": width}.items():
+        tools.make_dim_param_fixed(network.graph, name, value)
+    path = folder / f"fixed_{height}_{width}.onnx"
+    onnx.save(network, path)
+    return path
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_network_of_fixed_size_labels_pictures_of_all_sizes(
+    runtime: str,
+    tmp_path: Path,
+    exported_file: Callable[..., Path],
+    picture: Callable[..., Path],
+    recorded: Callable[[], Any],
+) -> None:
+    path = fixed_export(exported_file, tmp_path, 64, 96)
+    progress = recorded()
+    fixed = pixelwise.load(path, runtime=runtime, progress=progress)
+    assert progress.lines == [
+        f"model {path}: takes 64 x 96 pixels only: larger pictures are cut in tiles of that size, "
+        "smaller ones padded"
+    ]
+    free = pixelwise.load(exported_file(".onnx", "fcn8s"), runtime=runtime)
+    own = picture("own.png", 64, 96)
+    np.testing.assert_array_equal(fixed.predict(own).labels, free.predict(own).labels)
+    # larger: the mean of tiles of exactly that size, as a free network gives it
+    free.tile = (64, 96)
+    free.overlap = fixed.overlap
+    free.exact = True
+    large = picture("large.png", 150, 201)
+    assert fixed.plan(150, 201).size == (64, 96)
+    np.testing.assert_array_equal(fixed.predict(large).labels, free.predict(large).labels)
+    assert fixed.predict(picture("small.png", 30, 1)).labels.shape == (30, 1)
+    assert fixed.predict(picture("wide.png", 30, 301)).labels.shape == (30, 301)
+    assert fixed.predict(own, tta=True, scales=(0.5, 1)).labels.shape == (64, 96)
+    with pytest.raises(ConfigError, match="leave out --scale above 1"):
+        fixed.predict(own, scales=(1.5,))
+
+
+def test_a_network_of_a_fixed_size_below_a_tiles_is_refused(
+    tmp_path: Path, exported_file: Callable[..., Path]
+) -> None:
+    path = fixed_export(exported_file, tmp_path, 16, 96)
+    with pytest.raises(ModelError, match="takes 16 x 96 pixels only, and tiles have 32"):
+        pixelwise.load(path)
+
+
+def test_what_other_tools_make_of_an_export_is_run_or_named(
+    tmp_path: Path, exported_file: Callable[..., Path], picture: Callable[..., Path]
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    original = exported_file(".onnx", "fcn8s")
+    photo = picture("a.png", 60, 70)
+    expected = pixelwise.load(original, runtime="onnxruntime").predict(photo).labels
+    renamed = onnx.load(original)
+    renamed.graph.input[0].name = "pixels"
+    for node in renamed.graph.node:
+        node.input[:] = ["pixels" if name == "rgb" else name for name in node.input]
+    onnx.save(renamed, tmp_path / "renamed.ONNX")
+    for runtime in ("onnxruntime", "openvino"):
+        predictor = pixelwise.load(tmp_path / "renamed.ONNX", runtime=runtime)
+        assert (predictor.predict(photo).labels == expected).mean() > 0.999
+    quantization.quantize_dynamic(original, tmp_path / "dynamic.onnx")
+    quantised = pixelwise.load(tmp_path / "dynamic.onnx", runtime="onnxruntime")
+    assert (quantised.predict(photo).labels == expected).mean() > 0.9
+    as_float = onnx.load(original)
+    as_float.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    onnx.save(as_float, tmp_path / "float.onnx")
+    with pytest.raises(ModelError, match="its input 'rgb' is float, and pixels are uint8"):
+        pixelwise.load(tmp_path / "float.onnx", runtime="onnxruntime")
+
+
+@pytest.mark.parametrize("size", [None, (64, 96)])
+def test_static_quantisation_of_an_export_gives_a_file_that_predict_runs(
+    size: tuple[int, int] | None,
+    tmp_path: Path,
+    model_file: Callable[..., Path],
+    picture: Callable[..., Path],
+) -> None:
+    """Size arithmetic in floats would be quantised too, and no picture could be labelled then."""
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    from pixelwise.export.exporter import export
+
+    shape = (1, 3, *(size or (48, 64)))
+    photo = picture("a.png", *shape[2:])
+    model = model_file("unet", "tf_efficientnet_lite0", scale=0.75)
+    export(model, tmp_path / "m.onnx", images=[photo], size=size)
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            rng = np.random.default_rng(0)
+            self.batches = iter([{"rgb": rng.integers(0, 256, shape, np.uint8)} for _ in range(2)])
+
+        def get_next(self) -> object:
+            return next(self.batches, None)
+
+    source = tmp_path / "m.onnx"
+    if size:
+        pytest.importorskip("sympy")
+        prepare = pytest.importorskip("onnxruntime.quantization.shape_inference").quant_pre_process
+        prepare(source, tmp_path / "prepared.onnx")
+        source = tmp_path / "prepared.onnx"
+    quantization.quantize_static(source, tmp_path / "int8.onnx", Reader())
+    labels = pixelwise.load(tmp_path / "int8.onnx", runtime="onnxruntime").predict(photo).labels
+    assert labels.shape == shape[2:]
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_failure_of_a_runtime_while_it_runs_is_told_in_our_words(
+    runtime: str, exported_file: Callable[..., Path]
+) -> None:
+    predictor = pixelwise.load(exported_file(".onnx", "fcn8s"), runtime=runtime)
+    two_channels = np.zeros((1, 2, 40, 50), np.uint8)
+    names = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+    message = f"{names[runtime]} cannot label 40 x 50 pixels"
+    with pytest.raises(ModelError, match=message):
+        predictor.runner(two_channels)
+
+
+def test_a_failure_of_pytorch_while_it_runs_is_told_in_our_words(
+    model_file: Callable[..., Path],
+) -> None:
+    runner = pixelwise.load(model_file("fcn8s")).runner
+    with pytest.raises(ModelError, match="PyTorch cannot run the network on 40 x 50 pixels"):
+        runner(np.zeros((1, 2, 40, 50), np.uint8))

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.storage import Store, open_store
+from pixelwise.progress import Progress
 
 RECIPE = Recipe({"model": "m"})
 
@@ -118,3 +120,17 @@ def test_a_folder_of_the_first_version_is_gone_on_with(photos: list[str], tmp_pa
         opened(store, photos).find_finished()
     shutil.copy(photos[1], photos[0])
     assert opened(store, photos[:1]).find_finished() == {}
+
+
+@pytest.mark.parametrize("name", ["mask.png", "Mask.TIF", "a/b.jpeg"])
+def test_an_output_folder_named_like_a_picture_is_refused_with_the_folder_to_give(
+    name: str, tmp_path: Path, photos: list[str]
+) -> None:
+    out = tmp_path / name
+    folder = OutputFolder(open_store(str(out)), photos, PredictOptions())
+    message = f"--out is a folder.*name the folder, such as {re.escape(str(out.with_suffix('')))}"
+    with pytest.raises(ConfigError, match=message):
+        folder.check(Progress())
+    assert not out.exists()
+    out.mkdir(parents=True)  # one that exists is meant
+    folder.check(Progress())

@@ -12,6 +12,7 @@ from pixelwise.errors import ModelError
 from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
+from pixelwise.optional import InstallationError
 
 CONFIG = ModelConfig("fcn32s", "resnet10t", 2)
 HEADER = Header(CONFIG, Classes(("land", "sea"), ((0, 0, 0), (0, 0, 255))), {"crop": [32, 32]})
@@ -38,7 +39,7 @@ def test_a_truncated_file_is_refused(saved: Path) -> None:
     whole = saved.read_bytes()
     for length in (0, 4, 200, len(whole) - 1):
         saved.write_bytes(whole[:length])
-        with pytest.raises(ModelError, match="truncated or damaged"):
+        with pytest.raises(ModelError, match="truncated or damaged" if length else "an empty file"):
             load_model(saved)
 
 
@@ -78,10 +79,65 @@ def test_pickles_are_never_opened(tmp_path: Path) -> None:
 
 def test_what_is_missing_or_not_ours_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
+        load_model(tmp_path / "absent")
+    with pytest.raises(ModelError, match="a folder without model"):
         load_model(tmp_path)
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match="not written by pixelwise"):
         load_model(tmp_path / "x.safetensors")
+
+
+def test_a_folder_without_its_model_names_what_it_holds(saved: Path) -> None:
+    saved.rename(saved.with_name("best.safetensors"))
+    with pytest.raises(ModelError, match=r"it holds best\.safetensors: give the file itself"):
+        load_model(saved.parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("page.safetensors", b"<!DOCTYPE html><html>", "an HTML page"),
+        ("lfs.safetensors", b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (
+            "net.safetensors",
+            b"\x08\x08\x12\x07pytorch",
+            "an ONNX file, whose name must end in .onnx",
+        ),
+        ("net.onnx", b"", "is an export already.*give its run folder or .safetensors"),
+        ("net.XML", b"", "is an export already"),
+    ],
+)
+def test_files_of_others_are_named_by_what_they_are(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        load_model(tmp_path / name)
+
+
+def test_the_weights_beside_an_openvino_file_lead_to_it(tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_bytes(b"123456789")
+    (tmp_path / "m.xml").write_text("<net/>")
+    with pytest.raises(ModelError, match=r"the weights of m\.xml; give that file"):
+        load_model(tmp_path / "m.bin")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.s")
+def test_a_torchscript_archive_is_never_read(tmp_path: Path) -> None:
+    torch.jit.script(torch.nn.ReLU()).save(str(tmp_path / "s.pt"))  # type: ignore[no-untyped-call]
+    with pytest.raises(ModelError, match="a TorchScript archive, which could run code"):
+        load_model(tmp_path / "s.pt")
+
+
+def test_packages_that_do_not_fit_are_no_fault_of_the_model(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(_: object) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("pixelwise.models.registry.build_segmenter", build)
+    with pytest.raises(InstallationError, match="the installation is at fault, not your files"):
+        load_model(saved)
 
 
 def rewrite(path: Path, change: object) -> None:

@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import timm
 import torch
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.pool2d_same import AvgPool2dSame, MaxPool2dSame
+from timm.layers.std_conv import ScaledStdConv2dSame, StdConv2dSame
 from torch import Tensor, nn
 
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.layer_swaps import keep_pool_indices, run_depthwise_in_float32
+from pixelwise.models.layer_swaps import (
+    keep_pool_indices,
+    pad_by_constants,
+    run_depthwise_in_float32,
+)
 from pixelwise.models.pretrained import PACKAGES
 
 # With depthwise convolutions that pad as TensorFlow does, with 2x2 max-poolings, with neither.
@@ -80,3 +87,33 @@ def test_depthwise_layers_stay_in_float32_under_autocast() -> None:
         plain = encoder(x)
     assert np.corrcoef(mixed[32].float().flatten(), plain[32].flatten())[0, 1] > 0.99
     assert all(packaged in PACKAGES for packaged in ["tf_efficientnet_lite0"])
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_mobilenetv3_small_minimal_100"])
+def test_constant_padding_gives_the_same_features_of_sides_that_are_multiples_of_32(
+    name: str,
+) -> None:
+    network = create_network(name).eval()
+    run_depthwise_in_float32(network)
+    constant = pad_by_constants(copy.deepcopy(network))
+    assert not any(type(layer).__name__.startswith("Conv2dSame") for layer in constant.modules())
+    image = torch.rand(1, 3, 96, 64)
+    with torch.no_grad():
+        for first, second in zip(network(image), constant(image), strict=True):
+            torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (5, 2), (4, 4), (7, 4), (2, 2)])
+def test_constant_padding_is_that_of_tensorflow(kernel: int, stride: int) -> None:
+    layers = (
+        Conv2dSame(3, 4, kernel, stride),
+        StdConv2dSame(3, 4, kernel, stride, padding="same"),
+        ScaledStdConv2dSame(3, 4, kernel, stride, padding="same"),
+        MaxPool2dSame(kernel, stride),
+        AvgPool2dSame(kernel, stride),
+    )
+    images = torch.randn(1, 3, 8 * stride, 4 * stride)
+    for layer in layers:
+        expected = layer(images)
+        constant = pad_by_constants(nn.Sequential(copy.deepcopy(layer)))
+        torch.testing.assert_close(constant(images), expected)

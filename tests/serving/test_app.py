@@ -124,8 +124,9 @@ def test_accept_decides_where_no_format_is_given(
         ({"classes": "bidr"}, 422, "impossible", "did you mean 'bird'"),
         ({"threshold": 2}, 422, "invalid_parameter", "threshold"),
         ({"threshold": "nan"}, 422, "invalid_parameter", "threshold"),
-        ({"format": "pdf"}, 422, "invalid_parameter", "format"),
-        ({"colour": "red"}, 422, "invalid_parameter", "colour"),
+        ({"format": "pdf"}, 422, "invalid_parameter", "format: is 'pdf', and must be 'mask'"),
+        ({"colour": "red"}, 422, "invalid_parameter", "colour: there is no such parameter"),
+        ({"format": ["json", "mask"]}, 422, "invalid_parameter", "'json' and 'mask'; give it once"),
     ],
 )
 def test_a_wrong_parameter_is_named(
@@ -135,6 +136,29 @@ def test_a_wrong_parameter_is_named(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code)
     assert message in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/v1/segment?url=http://a/b.jpg", 405, "GET is not allowed here: use POST"),
+        ("GET", "/v1/segment?url=http://a/b.jpg", 405, "addresses (url=) are not fetched"),
+        ("DELETE", "/v1/models", 405, "DELETE is not allowed here: use GET"),
+        ("GET", "/predict", 404, "POST /v1/segment labels an image"),
+        ("POST", "/v1/segment/", 404, "POST /v1/segment labels an image"),
+    ],
+)
+def test_a_wrong_way_in_is_answered_with_the_right_one(
+    client: TestClient, method: str, path: str, status: int, message: str
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert message in answer.json()["error"]["message"]
+
+
+def test_health_answers_to_head_as_balancers_ask() -> None:
+    with client_of(create_app({"a": predictor_of()})) as client:
+        assert client.head("/healthz").status_code == client.head("/readyz").status_code == 200
 
 
 def test_models_health_metrics_and_description(client: TestClient, rgb: np.ndarray) -> None:

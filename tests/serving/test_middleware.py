@@ -131,6 +131,32 @@ def test_pages_of_other_origins_may_not_spend_the_models_time(
     )
 
 
+def test_pages_of_allowed_origins_send_requests_and_read_answers() -> None:
+    origin = "https://example.org"
+    settings = Settings(token=TOKEN, allow_origins=(origin,))
+    client = client_of(create_app({"a": predictor_of()}, settings))
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    preflight = client.options("/v1/segment", headers={"Origin": origin, **asked})
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == origin
+    cross = {"Sec-Fetch-Site": "cross-site", "Authorization": f"Bearer {TOKEN}"}
+    files = {"image": file_of(pixels())}
+    answer = client.post("/v1/segment", files=files, headers={**cross, "Origin": origin})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    other = {"Origin": "https://evil.example"}
+    refused = client.post("/v1/segment", files=files, headers=cross | other)
+    assert refused.status_code == 403
+    assert "access-control-allow-origin" not in refused.headers
+    # what is refused can be read by the page that asked
+    unauthorised = client.get("/v1/models", headers={"Origin": origin})
+    assert unauthorised.status_code == 401
+    assert unauthorised.headers["access-control-allow-origin"] == origin
+
+
 def test_paths_that_clients_make_up_share_one_counter() -> None:
     client = client_of(create_app({"a": predictor_of()}))
     for number in range(5):

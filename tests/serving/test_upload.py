@@ -114,7 +114,7 @@ PART = b"--e\r\nContent-Disposition: form-data; name="
     [
         ("multipart/form-data", b"x", 400, "bad_multipart"),
         (FORM, b"no boundary here", 400, "bad_multipart"),
-        (FORM, PART + b'"image"\r\n\r\n', 400, "bad_multipart"),  # a field, no file
+        (FORM, PART + b'"image"\r\n\r\n', 422, "no_image"),  # cut short
         (FORM, PART + b'"a"; filename="\xff"\r\n\r\nx\r\n--e--\r\n', 422, "no_image"),
         (
             f"{FORM}; charset=nope",
@@ -144,11 +144,63 @@ def test_a_body_that_is_no_form_is_named(
     )
 
 
-def test_other_fields_and_two_files_are_refused(strict: TestClient) -> None:
+def refusal(answer) -> tuple[int, str, str]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["message"]
+
+
+def test_two_files_and_other_names_of_the_field_are_told(strict: TestClient) -> None:
     image = file_of(pixels(8, 8))
     files = [("image", ("a.png", image)), ("image", ("b.png", image))]
-    assert code(strict.post("/v1/segment", files=files)) == (400, "bad_multipart")
-    assert code(strict.post("/v1/segment", files={"picture": image})) == (422, "no_image")
+    status, name, message = refusal(strict.post("/v1/segment", files=files))
+    assert (status, name) == (400, "bad_multipart")
+    assert message == "the form has 2 files: send one a request, in the field `image`"
+    for field in ("file", "image[]", "picture"):
+        status, name, message = refusal(strict.post("/v1/segment", files={field: image}))
+        assert (status, name) == (422, "no_image")
+        assert f"one in `{field}`: call it image" in message
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "message"),
+    [
+        ({"format": "json"}, "invalid_parameter", "/v1/segment?format=json"),
+        ({"threshold": "0.8", "classes": "cat"}, "invalid_parameter", "?threshold=0.8"),
+        ({"a b": "c&d"}, "invalid_parameter", "?a+b=c%26d"),
+    ],
+)
+def test_parameters_in_the_form_are_led_to_the_query(
+    strict: TestClient, fields: dict[str, str], name: str, message: str
+) -> None:
+    image = file_of(pixels(8, 8))
+    answer = refusal(strict.post("/v1/segment", files={"image": image}, data=fields))
+    assert answer[:2] == (422, name)
+    assert "parameters stand in the query" in answer[2]
+    assert message in answer[2]
+
+
+@pytest.mark.parametrize("text", ["photo.jpg", "https://example.org/cat.jpg", "iVBORw0KGgo" * 100])
+def test_text_in_place_of_the_file_is_told(strict: TestClient, text: str) -> None:
+    answer = refusal(strict.post("/v1/segment", files={"image": (None, text)}))
+    assert answer[:2] == (422, "no_image")
+    assert "the field `image` holds text: send the file itself" in answer[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("multipart/form-data", "names no boundary: leave that header"),
+        ("application/json", "the body is application/json: send the image as the field `image`"),
+        (
+            "application/x-www-form-urlencoded",
+            "the body is application/x-www-form-urlencoded: send",
+        ),
+        ("", "the body has no Content-Type: send the image"),
+    ],
+)
+def test_another_body_is_named_in_our_words(strict: TestClient, kind: str, message: str) -> None:
+    answer = strict.post("/v1/segment", content=b"{}", headers={"Content-Type": kind})
+    assert message in refusal(answer)[2]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +211,9 @@ def test_other_fields_and_two_files_are_refused(strict: TestClient) -> None:
         {"max_pixels": 200_000_000},
         {"formats": ("PSD",)},
         {"token": "short"},
+        {"allow_origins": ("*",)},
+        {"allow_origins": ("example.org",)},
+        {"allow_origins": ("https://example.org/",)},
         {"token": "ä" * 20},
     ],
 )

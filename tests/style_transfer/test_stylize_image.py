@@ -2,6 +2,8 @@ import io
 import json
 import os
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -277,3 +279,55 @@ def test_content_that_is_its_own_style_stays_near_itself(
     done = pixelwise.stylize(pictures[0], pictures[0], **network)
     assert done.history[0].losses.content == 0
     assert done.history[0].losses.style == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_bfloat16_is_tried_small_and_only_where_the_processor_has_it(
+    has_bfloat16: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: Any,
+    pictures: tuple[Path, Path],
+    network: dict[str, Any],
+) -> None:
+    tried = list[tuple[tuple[int, ...], bool]]()
+
+    class Trial:
+        def __init__(
+            self, _: object, content: Any, *__: object, bfloat16: bool, **___: Any
+        ) -> None:
+            self.bfloat16 = bfloat16
+            self.shape = tuple(content.shape)
+
+        def backward(self, _: object) -> None:
+            tried.append((self.shape, self.bfloat16))
+            if self.bfloat16:
+                time.sleep(0.05)
+
+    monkeypatch.setattr("pixelwise.style_transfer.stylize_image.Objective", Trial)
+    monkeypatch.setattr(
+        "pixelwise.style_transfer.stylize_image.cpu_has_bfloat16", lambda: has_bfloat16
+    )
+    monkeypatch.setattr("pixelwise.style_transfer.stylize_image._TRIAL_SIDE", 64)
+    progress = recorded()
+    options = network | {"precision": "auto"}
+    pixelwise.stylize(*pictures, progress=progress, **options)
+    corner = (1, 3, 64, 64)  # of 120 x 90
+    # a first pass that is far slower is the only one
+    assert tried == ([(corner, False)] * 2 + [(corner, True)] if has_bfloat16 else [])
+    assert any("bfloat16" in line for line in progress.lines) == has_bfloat16
+
+
+def test_the_books_weights_go_with_its_own_network(
+    pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
+) -> None:
+    """With others the picture is coloured noise: their features are of another scale."""
+    with pytest.raises(ConfigError, match=r"recipe d2l with network resnet10t: .*--network vgg19"):
+        pixelwise.stylize(*pictures, tmp_path / "out.png", config=D2L, **_setup(network))
+    assert not (tmp_path / "out.png").exists()
+    for change in ({"relative": True}, {"style_weight": 10.0}):  # chosen for that network
+        config = replace(D2L, steps=1, **change)
+        pixelwise.stylize(*pictures, tmp_path / "out.png", config=config, **_setup(network))
+
+
+def _setup(network: dict[str, Any]) -> dict[str, Any]:
+    return {name: network[name] for name in ("network", "weights", "precision")}

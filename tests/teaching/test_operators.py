@@ -203,3 +203,79 @@ def test_integers_nan_and_empty_batches_are_as_in_pytorch(
             definition(whole, torch.ones(1, 1, 2, 2, dtype=torch.long)),
             reference(whole.double(), torch.ones(1, 1, 2, 2).double()).long(),
         )
+
+
+@pytest.mark.parametrize("definition", [cross_correlation, *TRANSPOSED])
+def test_a_map_and_its_kernel_are_taken_as_the_textbook_writes_them(
+    definition: Callable[..., Tensor],
+) -> None:
+    reference = F.conv2d if definition is cross_correlation else F.conv_transpose2d
+    x = torch.arange(12.0).reshape(3, 4).requires_grad_()
+    kernel = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).requires_grad_()
+    result = definition(x, kernel, stride=2, padding=1)
+    expected = reference(x[None, None], kernel[None, None], stride=2, padding=1)[0, 0]
+    assert_same(result, expected, x, kernel)
+    unbatched = torch.rand(2, 4, 5)
+    weight = torch.rand(2, 2, 3, 3)
+    torch.testing.assert_close(definition(unbatched, weight), reference(unbatched, weight))
+
+
+def test_the_courses_worked_example_in_two_axes() -> None:
+    x = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+    expected = torch.tensor([[0.0, 0.0, 1.0], [0.0, 4.0, 6.0], [4.0, 12.0, 9.0]])
+    for definition in TRANSPOSED:
+        assert torch.equal(definition(x, x), expected)
+    nine = torch.arange(9.0).reshape(3, 3)
+    assert torch.equal(cross_correlation(nine, x), torch.tensor([[19.0, 25.0], [37.0, 43.0]]))
+    matrix = conv_matrix(x, (3, 3))
+    flat = torch.sparse.mm(matrix, nine.reshape(9, 1))
+    assert torch.equal(flat.reshape(2, 2), cross_correlation(nine, x))
+
+
+MAP = torch.ones(4, 4)
+
+
+@pytest.mark.parametrize("definition", [cross_correlation, *TRANSPOSED])
+@pytest.mark.parametrize(
+    ("input", "weight", "message"),
+    [
+        (
+            MAP,
+            MAP[None, None],
+            r"shape \(4, 4\) and a weight of shape \(1, 1, 4, 4\): give \(H, W\)",
+        ),
+        (MAP[None, None], MAP, r"shape \(1, 1, 4, 4\) and a weight of shape \(4, 4\)"),
+        (MAP[0], MAP[0], r"shape \(4,\) and a weight of shape \(4,\)"),
+        (MAP.long(), MAP, r"holds int64 and the weight float32: give both in one type"),
+        ([[1.0]], MAP, "the input is a list: give a tensor"),
+        (MAP, MAP.numpy(), "the weight is a ndarray: give a tensor"),
+    ],
+)
+def test_other_shapes_and_types_are_refused_with_those_that_are_taken(
+    definition: Callable[..., Tensor], input: Any, weight: Any, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        definition(input, weight)
+
+
+@pytest.mark.parametrize("definition", [cross_correlation, *TRANSPOSED])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"padding": "same"}, "padding 'same': give a whole number or a pair"),
+        ({"stride": (1, 1, 1)}, r"stride \(1, 1, 1\): give a whole number or a pair"),
+        ({"dilation": 1.5}, "dilation 1.5: give a whole number or a pair"),
+    ],
+)
+def test_options_that_are_no_numbers_are_named(
+    definition: Callable[..., Tensor], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        definition(MAP, MAP, **options)
+
+
+def test_the_matrix_is_that_of_one_channel() -> None:
+    with pytest.raises(ConfigError, match=r"kernel is of shape \(1, 1, 4, 4\).*give \(kh, kw\)"):
+        conv_matrix(MAP[None, None], (8, 8))
+    with pytest.raises(ConfigError, match="kernel is no tensor"):
+        conv_matrix([[1.0]], (8, 8))  # type: ignore[arg-type]

@@ -1,4 +1,7 @@
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -8,9 +11,7 @@ import torch
 
 import pixelwise
 from pixelwise.datasets.open_dataset import open_dataset
-from pixelwise.errors import (
-    ImageError,
-)
+from pixelwise.errors import ImageError, TrainingError
 from pixelwise.training.loaders import (
     Epochs,
     FixedBatches,
@@ -128,3 +129,57 @@ def test_whatever_breaks_a_training_leaves_no_workers(
     left = active_children()
     del held  # which holds every frame, and so the loaders: with workers left no process ends
     assert not left
+
+
+UNGUARDED = """
+import multiprocessing, sys
+multiprocessing.set_start_method("spawn")
+import pixelwise
+pixelwise.train(
+    sys.argv[1], sys.argv[2], encoder="resnet10t", decoder="fcn32s", weights="none", epochs=1, workers=1
+)
+"""
+
+
+def test_a_script_without_a_guard_is_told_the_line_that_it_needs(
+    shapes: Path, tmp_path: Path
+) -> None:
+    """Under the start method of Windows and macOS."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    words = [sys.executable, str(script), str(shapes), str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'call pixelwise.train under the line `if __name__ == "__main__":`' in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("pixelwise.errors.TrainingError: a process that reads images has ended")
+    assert "another command" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "advice"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "fork", "want of memory"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", "fork", "shows what is wrong"),
+        ("DataLoader worker (pid(s) 7) exited unexpectedly", "spawn", "__main__"),
+    ],
+)
+def test_a_worker_that_is_gone_is_told_with_what_to_do(
+    text: str, method: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing() -> Iterator[int]:
+        yield 1
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda: method)
+    with pytest.raises(TrainingError, match=advice):
+        list(reraise_clean(failing()))
+
+
+def test_other_errors_of_a_loader_stay_what_they_are() -> None:
+    def failing() -> Iterator[int]:
+        yield 1
+        raise RuntimeError("stack expects each tensor to be equal size")
+
+    with pytest.raises(RuntimeError, match="stack expects"):
+        list(reraise_clean(failing()))

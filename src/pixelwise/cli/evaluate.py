@@ -95,7 +95,7 @@ def evaluate(
         ignored |= {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated}
         _check_alone(ignored)
     if calibrated is not None:
-        calibration.check_not_exported(model)  # before minutes of work, not after
+        calibration.check_calibrated(model, calibrated)  # before minutes of work, not after
     predictor = load(model, device=device).always(**predict_options)
     reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.shared_options import Model
+from pixelwise.errors import ConfigError
 
 
 def export(
@@ -18,6 +19,13 @@ def export(
     ],
     images: Annotated[
         list[Path] | None, typer.Option(help="Images or folders to compare the outputs on.")
+    ] = None,
+    size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            metavar="H W",
+            help="Fix height and width, for readers that know no free sizes, such as OpenCV's.",
+        ),
     ] = None,
     int8: Annotated[
         Path | None,
@@ -33,10 +41,12 @@ def export(
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.export.exporter import export as job
 
+    if int8 is not None and size is not None:
+        raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
     if int8 is not None:
         _export_int8(model, out, int8)
         return
-    exported = job(model, out, images=images or (), progress=TerminalProgress())
+    exported = job(model, out, images=images or (), size=size, progress=TerminalProgress())
     speed = exported.torch_seconds / exported.seconds
     results.print(
         f"{exported.path}  largest logit gap {exported.gap:.1e}, labels agree on "

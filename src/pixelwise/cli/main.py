@@ -33,6 +33,7 @@ from pixelwise.cli.console import messages
 from pixelwise.cli.exit_codes import DONE, IN_PART, REFUSED
 from pixelwise.errors import PixelwiseError
 from pixelwise.malloc import retain_memory
+from pixelwise.optional import installation_error
 
 # Typer's own exit status after Ctrl-C.
 TYPER_INTERRUPTED = 130
@@ -144,6 +145,12 @@ def main() -> None:
         app(add_address(sys.argv[1:]))
     except PixelwiseError as error:
         messages.print(f"pixelwise: {error}", markup=False)
+        sys.exit(REFUSED)
+    except (ImportError, OSError, RuntimeError) as error:
+        fault = installation_error(error)
+        if fault is None:
+            raise
+        messages.print(f"pixelwise: {fault}", markup=False)
         sys.exit(REFUSED)
     except SystemExit as end:
         if end.code != TYPER_INTERRUPTED:

@@ -17,6 +17,7 @@ from pixelwise.cli.shared_options import (
     Workers,
     check_cluster_options,
 )
+from pixelwise.errors import ConfigError
 from pixelwise.inference.predict_options import PredictOptions
 
 Images = Annotated[
@@ -45,10 +46,17 @@ Estimate = Annotated[
     ),
 ]
 
+# An option of the server, asked for here too: it is answered in place of a guess at its spelling.
+Classes = Annotated[
+    list[str] | None, typer.Option("--classes", hidden=True, help="See serve.", metavar="CLASS")
+]
+
 
 @options_from(
     OptionSource(PredictOptions, ("overlay", "confidence", "extras"), panel=OUTPUT),
-    OptionSource(PredictOptions, ("smallest", "largest", "tta", "scales"), panel="Labels"),
+    OptionSource(
+        PredictOptions, ("threshold", "smallest", "largest", "tta", "scales"), panel="Labels"
+    ),
 )
 def predict(
     model: Model,
@@ -64,6 +72,7 @@ def predict(
     cluster: OnCluster = None,
     workers: Workers = None,
     estimate: Estimate = False,
+    classes: Classes = None,
     **options: Any,
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
@@ -73,6 +82,11 @@ def predict(
     from pixelwise.api import predict as job
     from pixelwise.cli.console import TerminalProgress
 
+    if classes:
+        raise ConfigError(
+            "--classes is for serve (?classes=dog): masks hold all classes by their ids, so take "
+            "those pixels of the mask; --largest dog keeps the largest region of a class"
+        )
     check_cluster_options(cluster, estimate=estimate, workers=workers)
     progress = TerminalProgress()
     loading: dict[str, Any] = {

@@ -41,6 +41,14 @@ Format = Annotated[
         "JPEG|PNG|WEBP|BMP|TIFF|GIF",
     ),
 ]
+AllowOrigin = Annotated[
+    list[str] | None,
+    _option(
+        "ALLOW_ORIGIN",
+        "Origin, such as https://example.org, whose pages may use this server; repeat it.",
+        metavar="ORIGIN",
+    ),
+]
 StyleWeights = Annotated[
     Path | None,
     _option("STYLE_WEIGHTS", "Weights for the page's second tab, as in stylize.", STYLE),
@@ -82,6 +90,7 @@ def serve(
     host: Annotated[str, _option("HOST", "Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, _option("PORT", "Port to listen on; 0 takes a free one.")] = 8000,
     token: Token = None,
+    allow_origin: AllowOrigin = None,
     queue: Annotated[int, _option("QUEUE", "Requests that a model holds at once.", LIMITS)] = 256,
     deadline: Annotated[float, _option("DEADLINE", "Seconds for a request.", LIMITS)] = 60.0,
     max_bytes: Annotated[int, _option("MAX_BYTES", "Largest image file, in bytes.", LIMITS)] = 20
@@ -102,6 +111,7 @@ def serve(
 
     settings: dict[str, Any] = {
         "token": token,
+        "allow_origins": tuple(allow_origin or ()),
         "queue": queue,
         "deadline": deadline,
         "max_bytes": max_bytes,

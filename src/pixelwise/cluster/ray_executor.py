@@ -16,8 +16,8 @@ from pixelwise.cluster.engine import (
     worker_death_errors,
 )
 from pixelwise.errors import ConfigError, first_line
-from pixelwise.inference.load import EXPORTED
 from pixelwise.models.checkpoint import model_path
+from pixelwise.models.file_kinds import is_exported
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -119,7 +119,7 @@ class RayExecutor:
 def _runs_on_torch(model: Path, loading: Mapping[str, Any]) -> bool:
     """Whether PyTorch runs the model: other runtimes are for CPUs alone."""
     runtime = loading.get("runtime", "torch")
-    return model.suffix not in EXPORTED and runtime in ("auto", "torch")
+    return not is_exported(model) and runtime in ("auto", "torch")
 
 
 def choose_one_runtime(
@@ -128,7 +128,7 @@ def choose_one_runtime(
     """Options of `load` with which all workers compute alike: `auto` would measure on each
     machine.
     """
-    if loading.get("runtime") != "auto" or model.suffix in EXPORTED:
+    if loading.get("runtime") != "auto" or is_exported(model):
         return dict(loading)
     progress.log("runtime torch: all workers must use one; --runtime openvino may be faster")
     return {**loading, "runtime": "torch"}
@@ -136,6 +136,6 @@ def choose_one_runtime(
 
 def _model_files(model: Path) -> dict[str, bytes]:
     """What a worker needs to load the model, the file to load first."""
-    path = model if model.suffix in EXPORTED else model_path(model)
+    path = model if is_exported(model) else model_path(model)
     paths = [path, *[path.with_suffix(".bin")] * (path.suffix == ".xml")]
     return {path.name: path.read_bytes() for path in paths}

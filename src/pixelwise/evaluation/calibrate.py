@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from pixelwise.classes import VOID
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, Pair
-from pixelwise.errors import DataError, ModelError
+from pixelwise.errors import ConfigError, DataError
 from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
-from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.calibration import fit_temperature
-from pixelwise.models.checkpoint import load_model, model_path, save_model
+from pixelwise.models.checkpoint import check_not_exported, load_model, model_path, save_model
+from pixelwise.models.file_kinds import is_exported
 from pixelwise.progress import Progress
 
 # At most so many images, evenly spaced, and pixels of all together, seeded: one number needs no
@@ -80,21 +80,25 @@ def write_calibrated(model: str | Path, path: str | Path, temperature: float) ->
     """Write a copy of a model file (or that of a run folder) whose logits are divided by
     `temperature` more.
 
-    Labels stay; confidence, probabilities and every export follow. Raises ModelError for an
-    exported model, and what `load_model` and `save_model` raise.
+    Labels stay; confidence, probabilities and every export follow. Raises as `check_calibrated`,
+    `load_model` and `save_model` do.
     """
-    check_not_exported(Path(model))
+    check_calibrated(Path(model), Path(path))
     network, header = load_model(model_path(Path(model)))
     config = replace(header.model, temperature=header.model.temperature * temperature)
     save_model(Path(path), network, replace(header, model=config))
 
 
-def check_not_exported(model: Path) -> None:
-    """Raises ModelError for a file that `export` wrote."""
-    if model.suffix in EXPORTED:
-        raise ModelError(
-            f"model {model}: an exported file cannot be changed; calibrate the .safetensors, "
-            "then export"
+def check_calibrated(model: Path, path: Path) -> None:
+    """Raises ModelError for an exported `model`, ConfigError for a `path` that is no name of a
+    model file: what `write_calibrated` would refuse after minutes of work.
+    """
+    check_not_exported(model)
+    if path.suffix.lower() != ".safetensors":
+        advice = ", then pixelwise export makes that of it" if is_exported(path) else ""
+        raise ConfigError(
+            f"--calibrated {path}: is written as a model file; give a name that ends in "
+            f".safetensors{advice}"
         )
 
 

@@ -11,23 +11,31 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError, ModelError, PixelwiseError
+from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.torch_runner import TorchRunner
-from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.sources import find_images
-from pixelwise.inference.tiling import OVERLAP, TILE
+from pixelwise.inference.tiling import MIN_TILE
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, read_rgb
-from pixelwise.models.checkpoint import Header, load_model, model_path, save_model
+from pixelwise.models.checkpoint import (
+    Header,
+    check_not_exported,
+    load_model,
+    model_path,
+    save_model,
+)
+from pixelwise.models.file_kinds import EXPORTED, is_exported
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
@@ -37,9 +45,6 @@ MAX_IMAGES = 5
 MAX_GAP = 1e-2
 MIN_AGREEMENT = 0.999
 HALF_PRECISION = ".safetensors"
-
-# How `predict` cuts large pictures, for programs that run an exported network by themselves.
-TILES = {"tile": TILE, "overlap": OVERLAP, "weights": "linear"}
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,14 @@ def export(
     out: str | Path,
     *,
     images: Sequence[str | Path] = (),
+    size: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> Exported:
     """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size
-    (.safetensors).
+    (.safetensors). Beside the first two a NAME.json says what they take and give (`describe`).
+
+    With `size` (height, width) the network takes one picture of that size alone, for readers that
+    know no free sizes.
 
     It is run on `images` (files or folders) beside PyTorch in float32 before. Without `images` some
     of the run's validation images are taken where they still exist, and a drawn scene otherwise.
@@ -74,15 +83,20 @@ def export(
     """
     progress = progress or Progress()
     path = Path(out)
-    _check_target(path, Path(model))
+    _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))
     pictures, source = _read_pictures(Path(model), images)
+    if size is not None:
+        pictures = [_resize(picture, size) for picture in pictures]
+        source += f", resized to {size[0]} x {size[1]}"
     progress.log(f"comparing on {len(pictures)} image(s): {source}")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
-        _write_model(trial, segmenter, header)
+        _write_model(trial, segmenter, header, size)
         result = _compare(path, _load_runner(trial), _torch_runner(segmenter), pictures)
         _check_agreement(result)
+        if is_exported(path):
+            write_description(path, describe(path, segmenter, header, size))
         # What is kept is what was compared, to the bit. OpenVINO's .xml comes last: it names the
         # weights in the .bin.
         for suffix in (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,):
@@ -91,14 +105,24 @@ def export(
     return result
 
 
-def _check_target(path: Path, model: Path) -> None:
-    """Raises ConfigError for a name of no such file, for the model itself, and where the package
-    that writes it is not installed.
+def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None:
+    """Raises ModelError for a model that is an export, ConfigError for a name of no such file, for
+    the model itself, for a size that cannot be, and where the package that writes it is not
+    installed.
     """
+    check_not_exported(model)
     if path.suffix not in (*EXPORTED, HALF_PRECISION):
         raise ConfigError(
             f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {HALF_PRECISION}"
         )
+    if size is not None and path.suffix == HALF_PRECISION:
+        raise ConfigError(f"--size goes with .onnx and .xml, and --out is {path}; leave it out")
+    if size is not None and min(size) < MIN_TILE:
+        raise ConfigError(
+            f"size {size[0]} x {size[1]} (height x width): each must be at least {MIN_TILE}"
+        )
+    if is_exported(path):
+        check_description(path)
     if path.suffix == ".onnx":
         require_package("onnx")
     elif path.suffix == ".xml":
@@ -128,16 +152,18 @@ def _load_runner(path: Path) -> Runner:
     return OnnxRunner(path) if path.suffix == ".onnx" else OpenVinoRunner(path)
 
 
-def _write_model(path: Path, segmenter: Segmenter, header: Header) -> None:
+def _write_model(
+    path: Path, segmenter: Segmenter, header: Header, size: tuple[int, int] | None
+) -> None:
     if path.suffix == HALF_PRECISION:
         save_model(path, segmenter, header, half=True)
         return
-    onnx_bytes = to_onnx(segmenter)
+    onnx_bytes = to_onnx(segmenter, size)
     if path.suffix == ".onnx":
-        write_onnx(path, onnx_bytes, header, tiles=TILES)
+        write_onnx(path, onnx_bytes, header, tiles=tiles_of(size))
     else:
         network = require_package("openvino").Core().read_model(onnx_bytes)
-        write_openvino(path, network, header, tiles=TILES)
+        write_openvino(path, network, header, tiles=tiles_of(size))
 
 
 def _compare(
@@ -161,6 +187,12 @@ def _compare(
         pixels += agrees.size
     agreement = agreeing / pixels
     return Exported(path, len(pictures), gap, agreement, seconds, torch_seconds)
+
+
+def _resize(picture: Array, size: tuple[int, int]) -> Array:
+    """(H, W, 3) at `size` (height, width)."""
+    image = Image.fromarray(picture).resize(size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(image)
 
 
 def _as_batch(picture: Array) -> Pixels:

@@ -20,6 +20,7 @@ from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
+from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OpenVinoRunner
@@ -27,7 +28,7 @@ from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
-from pixelwise.models.checkpoint import Header, load_model
+from pixelwise.models.checkpoint import Header, check_not_exported, load_model
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -72,6 +73,8 @@ def export_int8(
         raise ConfigError(f"--out {path}: int8 is for OpenVINO; give a name that ends in .xml")
     openvino = require_package("openvino")
     require_package("nncf")
+    check_not_exported(Path(model))
+    check_description(path)
     segmenter, header = load_model(Path(model))
     dataset = open_dataset(data, training_data_options(model))
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +91,9 @@ def export_int8(
             iou, seconds = _evaluate_file(int8_path, header, data, progress)
             progress.log(f"{part} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
             if float_iou - iou <= MAX_IOU_LOSS:
-                write_openvino(path, network, header)
+                description = describe(path, segmenter, header, None)
+                write_description(path, description)
+                write_openvino(path, network, header, tiles=tiles_of(None))
                 images = len(dataset.pairs("val"))
                 return Quantised(path, part, images, (float_iou, iou), (float_seconds, seconds))
     raise ModelError(

@@ -145,6 +145,7 @@ class ImageWorker:
                 smallest=options.smallest,
                 largest=options.largest,
                 scores=options.scores,
+                threshold=options.threshold,
             )
             name = file.path.name
             if "polygons" in options.extras:

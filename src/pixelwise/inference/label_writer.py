@@ -3,6 +3,7 @@ to.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,14 +36,27 @@ class Rows(Protocol):
         """Scores (C, h, W) of the rows from `top` on."""
 
 
+@dataclass(frozen=True)
+class LabelRules:
+    """What changes labels once the network has given them."""
+
+    largest: Sequence[int] = ()
+    """Ids of classes of which the largest region alone stays."""
+
+    smallest: int = 0
+    """Regions of fewer pixels are joined to their neighbours."""
+
+    threshold: float = 0.0
+    """Pixels of less confidence become void, last of all."""
+
+
 class LabelWriter:
     """Gathers pieces to rows of tiles, and hands these to `rows`.
 
     shape: (height, width) of the picture. classes: how many. row_height: of a row of tiles, which
     is what is held of the labels; all of them where `whole` or where they depend on each other.
     confidence: float32 or uint8, None to leave it out. scores: `probabilities`, `logits` or None.
-    largest: ids of classes of which the largest region alone stays. smallest: regions of fewer
-    pixels are joined to their neighbours.
+    rules: what changes the labels.
     """
 
     def __init__(
@@ -54,9 +68,11 @@ class LabelWriter:
         row_height: int | None = None,
         confidence: type[np.generic] | None = None,
         scores: str | None = None,
-        largest: Sequence[int] = (),
-        smallest: int = 0,
+        rules: LabelRules | None = None,
     ) -> None:
+        rules = rules or LabelRules()
+        largest = rules.largest
+        smallest = rules.smallest
         height, self._width = shape
         self._rows = rows
         self._largest = largest
@@ -76,6 +92,13 @@ class LabelWriter:
             self._second_labels = np.empty(shape_in_memory, np.uint8)
             if confidence is not None:
                 self._second_confidence = np.empty(shape_in_memory, confidence)
+        self._threshold = rules.threshold
+        self._unsure: Mask | None = None
+        self._second_unsure: Mask | None = None
+        if rules.threshold > 0:
+            self._unsure = np.zeros(shape_in_memory, np.bool_)
+            if largest:
+                self._second_unsure = np.zeros(shape_in_memory, np.bool_)
         self._scores: NDArray[np.float16] | None = None
         if scores:
             self._scores = np.empty((classes, row_height or height, self._width), np.float16)
@@ -86,17 +109,22 @@ class LabelWriter:
         columns = slice(left, left + width)
         first = top if self._whole else 0
         piece = (slice(first, first + height), columns)
-        if self._confidence is None:
+        confidence = None
+        if self._confidence is None and self._unsure is None:
             self._labels[piece] = top_labels(logits)
-            confidence = None
         else:
             self._labels[piece], confidence = read_labels(logits)
+        if self._confidence is not None and confidence is not None:
             self._confidence[piece] = self._encode(confidence)
+        if self._unsure is not None and confidence is not None:
+            self._unsure[piece] = confidence < self._threshold
         # before the first valid tile there is one channel, of nothing
         if self._second_labels is not None and len(logits) > 1:
             self._second_labels[piece], ratio = second_best_labels(logits, self._largest)
             if self._second_confidence is not None and confidence is not None:
                 self._second_confidence[piece] = self._encode(confidence * ratio)
+            if self._second_unsure is not None and confidence is not None:
+                self._second_unsure[piece] = confidence * ratio < self._threshold
         if self._scores is not None:
             first = top if self._in_memory else 0
             scores = logits if self._score_kind == "logits" else softmax(logits)
@@ -113,7 +141,11 @@ class LabelWriter:
             self._labels[outside] = self._second_labels[outside]
             if self._confidence is not None and self._second_confidence is not None:
                 self._confidence[outside] = self._second_confidence[outside]
+            if self._unsure is not None and self._second_unsure is not None:
+                self._unsure[outside] = self._second_unsure[outside]
         labels = remove_small_regions(self._labels, self._smallest)
+        if self._unsure is not None:
+            labels[self._unsure] = VOID
         self._rows.write_labels(0, labels, self._confidence)
         if self._in_memory and self._scores is not None:
             self._rows.write_scores(0, self._scores, None)
@@ -139,7 +171,10 @@ class LabelWriter:
         if not self._whole:
             # copies, as the next row of tiles takes their place
             confidence = None if self._confidence is None else self._confidence[rows].copy()
-            self._rows.write_labels(top, self._labels[rows].copy(), confidence)
+            labels = self._labels[rows].copy()
+            if self._unsure is not None:
+                labels[self._unsure[rows]] = VOID
+            self._rows.write_labels(top, labels, confidence)
         if not self._in_memory and self._scores is not None:
             self._rows.write_scores(top, self._scores[:, :height], void)
 

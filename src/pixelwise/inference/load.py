@@ -12,25 +12,26 @@ from pixelwise.inference.backends.autotune import (
     machine_key,
     model_key,
 )
+from pixelwise.inference.backends.fixed_size import FixedSizeRunner
+from pixelwise.inference.backends.image_input import ImageInput
 from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.openvino_file import read_openvino_header
 from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan
+from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
 from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import pixel_count
 from pixelwise.io.shards import UNKNOWN, parse_slot
 from pixelwise.io.storage import is_uri
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
+from pixelwise.models.file_kinds import is_exported
 from pixelwise.optional import is_installed, require_package
 from pixelwise.progress import Progress
 
 # Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done
 # before.
 MIN_PIXELS_TO_MEASURE = 30_000_000
-
-EXPORTED = (".onnx", ".xml")
 
 
 def load(
@@ -64,13 +65,16 @@ def load(
         runtime=runtime,
     )
     header = read_any_header(path)
-    if path.suffix == ".onnx":
-        runner = _of_onnx(path, runtime, precision or "float32")
-    elif path.suffix == ".xml":
-        runner = OpenVinoRunner(path, precision=precision or "float32")
-    else:
-        runner = _of_run(model_path(path), device, precision, runtime, progress or Progress())
+    progress = progress or Progress()
+    session = _of_export(path, runtime, precision or "float32") if is_exported(path) else None
+    runner = session or _of_run(model_path(path), device, precision, runtime, progress)
     predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
+    if session is not None and session.input.is_fixed:
+        _fix_size(predictor, session.input, path)
+        progress.log(
+            f"model {path}: takes {predictor.tile[0]} x {predictor.tile[1]} pixels only: larger "
+            "pictures are cut in tiles of that size, smaller ones padded"
+        )
     predictor.name = str(path)
     predictor.reading = header.reading
     return predictor
@@ -98,19 +102,19 @@ def check_load_options(
     for what, name, allowed in named:
         if name not in allowed:
             raise unknown_choice_error(what, name, allowed)
-    if model.suffix == ".xml" and runtime == "onnxruntime":
+    if _is_openvino(model) and runtime == "onnxruntime":
         raise ConfigError(
             f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime"
         )
-    if model.suffix not in EXPORTED and device == "cuda" and runtime not in ("auto", "torch"):
+    if not is_exported(model) and device == "cuda" and runtime not in ("auto", "torch"):
         raise ConfigError(
             f"device cuda with the runtime {runtime}: it goes with the runtime torch alone"
         )
-    if model.suffix in EXPORTED and device == "cuda":
+    if is_exported(model) and device == "cuda":
         raise ConfigError(
             f"device cuda with {model}: exported models run on the CPU; give the run folder"
         )
-    on_onnx = runtime == "onnxruntime" or (model.suffix == ".onnx" and runtime == "torch")
+    on_onnx = runtime == "onnxruntime" or (_is_onnx(model) and runtime == "torch")
     if precision != "float32" and on_onnx:
         raise ConfigError(
             f"precision {precision} with ONNX Runtime: it computes in float32; take --runtime "
@@ -125,9 +129,9 @@ def read_any_header(model: Path) -> Header:
     """What any file that `load` takes says of itself, without its weights. Raises ModelError as
     `load`.
     """
-    if model.suffix == ".onnx":
+    if _is_onnx(model):
         return read_onnx_header(model)
-    if model.suffix == ".xml":
+    if _is_openvino(model):
         return read_openvino_header(model)
     return read_header(model)
 
@@ -143,7 +147,7 @@ def choose_runtime(
     """
     if (
         runtime != "auto"
-        or model.suffix in EXPORTED
+        or is_exported(model)
         or _remembered(model_path(model), precision).is_file()
     ):
         return runtime
@@ -161,12 +165,37 @@ def _pixels_to_label(image: str) -> int:
     return pixel_count(Path(image)) or 0
 
 
-def _of_onnx(path: Path, runtime: str, precision: str) -> Runner:
-    if runtime == "torch":
-        runtime = "onnxruntime"
-    if runtime == "openvino" or (runtime == "auto" and is_installed("openvino")):
+def _is_onnx(model: Path) -> bool:
+    return is_exported(model) and model.suffix.lower() == ".onnx"
+
+
+def _is_openvino(model: Path) -> bool:
+    return is_exported(model) and model.suffix.lower() == ".xml"
+
+
+def _of_export(path: Path, runtime: str, precision: str) -> OnnxRunner | OpenVinoRunner:
+    prefers_openvino = runtime == "openvino" or (runtime == "auto" and is_installed("openvino"))
+    if prefers_openvino or _is_openvino(path):
         return OpenVinoRunner(path, precision=precision)
     return OnnxRunner(path)
+
+
+def _fix_size(predictor: Predictor, taken: ImageInput, path: Path) -> None:
+    """Let it label in tiles of exactly the size that its network takes. Raises ModelError for one
+    that is too small.
+    """
+    height = taken.height or predictor.tile[0]
+    width = taken.width or predictor.tile[1]
+    if min(height, width) < MIN_TILE:
+        raise ModelError(
+            f"model {path}: takes {height} x {width} pixels only, and tiles have {MIN_TILE} a side "
+            "or more; fix a larger size"
+        )
+    if predictor.overlap == OVERLAP:  # as many pixels as tiles of the usual size share
+        predictor.overlap = min(0.5, OVERLAP * max(TILE) / min(height, width))
+    predictor.runner = FixedSizeRunner(predictor.runner, taken, str(path))
+    predictor.tile = (height, width)
+    predictor.exact = True
 
 
 def _of_run(

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixelwise.errors import ConfigError, OutputError
@@ -28,6 +28,7 @@ from pixelwise.inference.outputs import (
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.result_names import IsLarge, find_root, possible_results
 from pixelwise.io.atomic import remove_stale_temp_files
+from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query
 from pixelwise.progress import Progress
@@ -71,10 +72,12 @@ class OutputFolder:
         self._fingerprints = {image: _fingerprint(image) for image in (images if recipe else ())}
 
     def check(self, progress: Progress) -> None:
-        """Raises ConfigError where results would clash with each other or with an input,
-        OutputError where the folder is a file. Logs where results lie in folders of their own.
+        """Raises ConfigError where the folder is named like a picture and where results would clash
+        with each other or with an input, OutputError where the folder is a file. Logs where results
+        lie in folders of their own.
         """
         local = self.store.local
+        _check_is_folder(self.store)
         if "areas" in self._options.extras and local is None:
             raise ConfigError(
                 "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
@@ -193,6 +196,17 @@ class OutputFolder:
             f"{self.store.root} has a mask {mask} of {record['image']}, another image than "
             f"{strip_query(image)}; give --overwrite to make it again, or another --out; if it is "
             f"the same that was moved, remove {self.store.at(FOLDER)}"
+        )
+
+
+def _check_is_folder(store: Store) -> None:
+    """Raises ConfigError for a name of a picture: whoever gives one wants a file of that name."""
+    name = PurePosixPath(store.root)
+    exists = store.local is not None and store.local.exists()
+    if name.suffix.lower() in IMAGE_SUFFIXES and not exists:
+        raise ConfigError(
+            f"--out {store.root}: --out is a folder, in which each mask takes its image's name "
+            f"(photo.jpg becomes photo.png); name the folder, such as {name.with_suffix('')}"
         )
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import model_key
-from pixelwise.inference.load import EXPORTED
 from pixelwise.inference.result_names import IsLarge
 from pixelwise.models.checkpoint import model_path
+from pixelwise.models.file_kinds import is_exported
 
 # In the output folder: what the masks there were made with, so that a second call knows which it
 # can leave.
@@ -35,7 +35,7 @@ class Recipe:
     @classmethod
     def of(cls, model: Path, *, overwrite: bool, **options: object) -> "Recipe":
         """That of a run folder or model file and JSON-like options."""
-        path = model if model.suffix in EXPORTED else model_path(model)
+        path = model if is_exported(model) else model_path(model)
         return cls({"model": model_key(path), **json.loads(json.dumps(options))}, overwrite)
 
     def as_json(self) -> str:

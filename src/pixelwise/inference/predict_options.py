@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, dataclass
 
-from pixelwise.config_fields import check_fields, option
+from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.models.config import check_scales
 
 SCORES = ("probabilities", "logits")
 EXTRAS = (*SCORES, "areas", "polygons", "seams")
+
+_SHARE = Range(0, 1, text="0 to 1, such as 0.8")
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class PredictOptions:
     """What else is written beside the masks, and what changes the labels.
 
     Raises ConfigError for an unknown extra, for both kinds of scores at once, for a scale outside
-    SCALES and for a negative size.
+    SCALES, a negative size, and a threshold outside 0 to 1.
     """
 
     overlay: bool = option(False, own=True)
@@ -35,6 +37,9 @@ class PredictOptions:
     classes, polygons of georeferenced rasters, or a measure of the seams between tiles; repeat it
     for several.
     """
+
+    threshold: float = option(0.0, own=True, metavar="SHARE", valid=_SHARE)
+    """Pixels of less confidence (0 to 1) become void, 255, as in serve."""
 
     tta: bool = option(False, own=True)
     """Test-time augmentation: average with the mirrored image; takes twice the time."""
@@ -79,4 +84,6 @@ class PredictOptions:
     def recipe(self) -> dict[str, object]:
         """The choices that change the labels, as JSON values."""
         values = asdict(self)
-        return {key: values[key] for key in ("tta", "scales", "smallest", "largest")}
+        recipe = {key: values[key] for key in ("tta", "scales", "smallest", "largest")}
+        # left out where it changes nothing: folders of versions without it stay what they are
+        return recipe | ({"threshold": self.threshold} if self.threshold else {})

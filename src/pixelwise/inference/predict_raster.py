@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError
-from pixelwise.inference.label_writer import Confidence, LabelWriter, Mask
+from pixelwise.inference.label_writer import Confidence, LabelRules, LabelWriter, Mask
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
@@ -106,8 +106,11 @@ def _write_raster(
             row_height=plan.size[0],
             confidence=np.uint8 if choices.confidence else None,
             scores=choices.scores,
-            largest=class_ids(predictor.classes.names, choices.largest),
-            smallest=choices.smallest,
+            rules=LabelRules(
+                class_ids(predictor.classes.names, choices.largest),
+                choices.smallest,
+                choices.threshold,
+            ),
         )
         for top, left, logits in progress.track(tiles, what=name, total=count, unit="tiles"):
             writer.add(top, left, logits)
@@ -202,6 +205,7 @@ def plan_tiles(
     classes = len(predictor.classes)
     copies = peak_copies(mirror=choices.tta, scales=choices.scales)
     row_bytes = ROW_BYTES + 2 + bool(choices.confidence)  # 2: labels, and where there are data
+    row_bytes += choices.threshold > 0
     if choices.scores:
         row_bytes += 2 * classes
     plan = fit_plan_to_memory(
@@ -230,9 +234,10 @@ def fit_plan_to_memory(
     limit = max_memory or DEFAULT_MAX_MEMORY
     while plan.memory(classes, copies=copies, row_bytes=row_bytes) > limit:
         height = plan.size[0] // 2 // 32 * 32
-        if height < MIN_TILE_HEIGHT and max_memory is None:
+        is_lowest = plan.exact or height < MIN_TILE_HEIGHT
+        if is_lowest and max_memory is None:
             break
-        if height < MIN_TILE_HEIGHT:
+        if is_lowest:
             needed = plan.memory(classes, copies=copies, row_bytes=row_bytes) / 2**20
             raise ConfigError(
                 f"{plan.height} x {plan.width} pixels with {classes} classes need "

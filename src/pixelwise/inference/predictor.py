@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ImageError, ModelError
-from pixelwise.inference.label_writer import LabelWriter, MemoryRows
+from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
 from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
@@ -121,8 +121,9 @@ class Predictor:
 
     `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the
     sums of logits of a picture read by window, and its rows, may take. `name` is what reports call
-    the model, `reading` how its training read its data, as far as known. Raises ConfigError for a
-    tile below 32 pixels, an overlap outside [0, 1), or other weights.
+    the model, `reading` how its training read its data, as far as known; with `exact` tiles are
+    never made smaller, as the network takes that size alone. Raises ConfigError for a tile below 32
+    pixels, an overlap outside [0, 1), or other weights.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Predictor:
         self.overlap = overlap
         self.weights = weights
         self.max_memory = max_memory
+        self.exact = False
         self.largest: tuple[str, ...] = ()
         self.reading: Mapping[str, Any] = {}
 
@@ -165,6 +167,7 @@ class Predictor:
         smallest: int = 0,
         largest: Sequence[str] = (),
         scores: str | None = None,
+        threshold: float = 0.0,
     ) -> Result:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3,
         H, W) tensor.
@@ -173,7 +176,8 @@ class Predictor:
         with those of the mirrored image and of other sizes (see `averaged`). Of the classes named
         in `largest` only the largest region stays, other pixels of theirs take the label that comes
         next (see `beside_largest`); regions of fewer than `smallest` pixels take the label of their
-        largest neighbour (see `sieved`). `scores` keeps the `probabilities` or `logits` of all
+        largest neighbour (see `sieved`); last, pixels of less confidence than `threshold` become
+        void. `scores` keeps the `probabilities` or `logits` of all
         classes. Raises ImageError for a source that cannot be read or has another shape, type or
         range, ConfigError for a class in `largest` that the model does not know.
         """
@@ -189,8 +193,7 @@ class Predictor:
             rows,
             confidence=np.float32,
             scores=scores,
-            largest=class_numbers,
-            smallest=smallest,
+            rules=LabelRules(class_numbers, smallest, threshold),
         )
         runner = with_tta(self.runner, mirror=tta, scales=scales)
         for top, left, logits in stream(runner, rgb, self.plan(height, width)):
@@ -241,7 +244,7 @@ class Predictor:
 
     def plan(self, height: int, width: int) -> TilePlan:
         """Where the tiles of an image of that size lie."""
-        return TilePlan(height, width, self.tile, self.overlap, self.weights)
+        return TilePlan(height, width, self.tile, self.overlap, self.weights, self.exact)
 
     def check_channels(self, logits: Logits) -> None:
         """Raises ModelError where there are not as many logits as classes."""

@@ -83,7 +83,8 @@ class TilePlan:
     """Where the tiles of a height x width image lie. An image smaller than `tile` in a dimension is
     taken whole in it.
 
-    tile: (height, width) at most; see `side`.
+    tile: (height, width) at most; see `side`. exact: tiles of a network of fixed size, which are
+    never made smaller.
 
     weights: `linear`, a tile counts less and less from where another one begins to its own edge;
     `gaussian`, most in its middle, with a standard deviation of an eighth of its side (Isensee et
@@ -96,6 +97,7 @@ class TilePlan:
     tile: tuple[int, int]
     overlap: float
     weights: str = "uniform"
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if min(self.tile) < MIN_TILE:
@@ -114,6 +116,8 @@ class TilePlan:
     @cached_property
     def size(self) -> tuple[int, int]:
         """(height, width) that all tiles of this image have."""
+        if self.exact:
+            return min(self.height, self.tile[0]), min(self.width, self.tile[1])
         return side(self.height, self.tile[0], self.overlap), side(
             self.width,
             self.tile[1],

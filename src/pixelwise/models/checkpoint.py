@@ -13,6 +13,8 @@ from pixelwise.classes import Classes
 from pixelwise.errors import ModelError, PixelwiseError
 from pixelwise.io.atomic import atomic
 from pixelwise.models.config import ModelConfig
+from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
+from pixelwise.optional import InstallationError, wrap_import_faults
 
 if TYPE_CHECKING:
     from pixelwise.models.segmenter import Segmenter
@@ -112,11 +114,14 @@ def load_model(path: Path) -> tuple["Segmenter", Header]:
     Raises ModelError for what is missing, truncated, a pickle, not ours, or of another format
     version.
     """
-    from pixelwise.models.registry import build_segmenter  # imports PyTorch, which headers need not
+    with wrap_import_faults():
+        # imports PyTorch, which headers need not
+        from pixelwise.models.registry import build_segmenter
 
     with _open_model(path, "pt") as (file, header):
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model = build_segmenter(header.model)
+        with wrap_import_faults():
+            model = build_segmenter(header.model)
         model.load_state_dict(state)
     return model, header
 
@@ -131,19 +136,46 @@ def model_path(path: Path) -> Path:
     """The model file itself: for it, for a run folder, or for the name of a bundled model where no
     file has that name.
 
-    Raises ModelError where there is none.
+    Raises ModelError where there is none, and for an export, which has no weights to read.
     """
-    file = path / "model.safetensors" if path.is_dir() else path
-    if file.is_file():
-        return file
+    check_not_exported(path)
+    if path.is_dir():
+        return _find_in_folder(path)
+    if path.is_file():
+        return path
     known = bundled()
     if str(path) in known:
         return known[str(path)]
     raise ModelError(
-        f"model {file}: no such file; give a run folder, a .safetensors file that "
+        f"model {path}: no such file; give a run folder, a .safetensors file that "
         "pixelwise wrote, or a bundled "
         f"model: {', '.join(known)}"
     )
+
+
+def check_not_exported(model: Path) -> None:
+    """Raises ModelError for a file that `export` wrote: nothing but its outputs can be had."""
+    if is_exported(model):
+        raise ModelError(
+            f"model {model}: is an export already, which runs but cannot be changed, exported or "
+            "trained on; give its run folder or .safetensors"
+        )
+
+
+def _find_in_folder(folder: Path) -> Path:
+    file = folder / "model.safetensors"
+    if file.is_file():
+        return file
+    others = [path.name for path in sorted(folder.iterdir()) if _may_be_model(path)]
+    advice = f"; it holds {', '.join(others[:3])}: give the file itself" if others else ""
+    raise ModelError(
+        f"model {folder}: a folder without model.safetensors, which a training writes after its "
+        f"first epoch{advice or '; give a run folder or a model file'}"
+    )
+
+
+def _may_be_model(path: Path) -> bool:
+    return path.suffix.lower() == ".safetensors" or is_exported(path)
 
 
 def bundled() -> dict[str, Path]:
@@ -156,7 +188,7 @@ def bundled() -> dict[str, Path]:
 @contextmanager
 def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
     path = model_path(path)
-    _check_no_pickle(path)
+    _check_kind(path)
     try:
         with safe_open(path, framework=framework) as file:
             metadata = file.metadata() or {}
@@ -170,8 +202,8 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
         raise ModelError(
             f"model {path}: truncated or damaged ({error}); copy it again or train again"
         ) from error
-    except ModelError:
-        raise  # it names the file already
+    except (ModelError, InstallationError):
+        raise  # it names the file already, or is no fault of the file
     except PixelwiseError as error:  # the model cannot be built from its header
         raise ModelError(f"model {path}: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -180,14 +212,25 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
         ) from error
 
 
-def _check_no_pickle(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(2)  # no more: the file may be large, or no file of tensors at all
-    # torch.save's zip, and the pickle protocols 2 to 5
-    if start in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+def _check_kind(path: Path) -> None:
+    """Raises ModelError for a file that is recognised as something else than safetensors."""
+    try:
+        kind = name_kind(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelError(f"model {path}: cannot be read ({reason}); check its rights") from error
+    if is_pickle(kind):
         raise ModelError(
-            f"model {path}: a pickle, which could run code when read; pixelwise reads "
+            f"model {path}: {kind}, which could run code when read; pixelwise reads "
             ".safetensors only"
+        )
+    weights = path.with_suffix(".xml")
+    if path.suffix.lower() == ".bin" and weights.is_file():
+        raise ModelError(f"model {path}: the weights of {weights.name}; give that file")
+    if kind:
+        raise ModelError(
+            f"model {path}: {kind}; give a run folder, a .safetensors file that pixelwise wrote, "
+            "or an export (.onnx, .xml)"
         )
 
 

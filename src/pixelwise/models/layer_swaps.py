@@ -10,6 +10,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.pool2d_same import AvgPool2dSame, MaxPool2dSame
+from timm.layers.std_conv import ScaledStdConv2dSame, StdConv2dSame
 from torch import Tensor, nn
 
 
@@ -52,6 +55,81 @@ def run_depthwise_in_float32(net: nn.Module) -> None:
         depthwise = layer.groups == layer.in_channels > 1
         if depthwise:
             layer.__class__ = _float32_subclass(type(layer))  # type: ignore[arg-type]
+
+
+def pad_by_constants(net: nn.Module) -> nn.Module:
+    """`net`, changed, with TensorFlow's `same` padding in numbers that hold where each layer's
+    input is a multiple of its stride, as behind a Segmenter's own padding.
+
+    timm computes it from the size of each input, which in a graph is arithmetic that readers such
+    as OpenCV's do not take and that quantisers spoil. For exports: names of parameters change.
+    """
+    for name, layer in net.named_children():
+        padded = _with_constant_padding(layer)
+        if padded is None:
+            pad_by_constants(layer)
+        else:
+            setattr(net, name, padded)
+    return net
+
+
+def _with_constant_padding(layer: nn.Module) -> nn.Module | None:
+    """The layer behind its padding; None for one that does not pad by itself."""
+    padding = 0.0
+    if isinstance(layer, StdConv2dSame | ScaledStdConv2dSame):
+        if not layer.same_pad:
+            return None
+        layer.same_pad = False
+        inner: nn.Module = layer
+    elif isinstance(layer, Conv2dSame):
+        inner = _plain_conv(layer)
+    elif isinstance(layer, MaxPool2dSame):
+        inner = nn.MaxPool2d(
+            layer.kernel_size, layer.stride, 0, layer.dilation, ceil_mode=layer.ceil_mode
+        )
+        padding = -torch.inf
+    elif isinstance(layer, AvgPool2dSame):
+        inner = nn.AvgPool2d(
+            layer.kernel_size, layer.stride, 0, layer.ceil_mode, layer.count_include_pad
+        )
+    else:
+        return None
+    vertical, horizontal = _surplus(layer)
+    border = (
+        horizontal // 2,
+        horizontal - horizontal // 2,
+        vertical // 2,
+        vertical - vertical // 2,
+    )
+    return nn.Sequential(nn.ConstantPad2d(border, padding), inner)
+
+
+def _plain_conv(layer: nn.Conv2d) -> nn.Conv2d:
+    """A convolution without padding of its own, with the same parameters."""
+    conv = nn.Conv2d(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,  # type: ignore[arg-type]
+        layer.stride,  # type: ignore[arg-type]
+        dilation=layer.dilation,  # type: ignore[arg-type]
+        groups=layer.groups,
+        bias=layer.bias is not None,
+    )
+    conv.weight = layer.weight
+    conv.bias = layer.bias
+    return conv
+
+
+def _surplus(layer: Any) -> tuple[int, int]:
+    """Pixels (vertical, horizontal) that `same` adds to an input that is a multiple of the
+    stride.
+    """
+    dilation = getattr(layer, "dilation", (1, 1))
+    down, across = (
+        max(0, (kernel - 1) * step + 1 - stride)
+        for kernel, step, stride in zip(layer.kernel_size, dilation, layer.stride, strict=True)
+    )
+    return down, across
 
 
 class _Float32OnCpu:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from pixelwise.reports.fonts import legible
+from pixelwise.reports.plots import set_letters
 from pixelwise.reports.render import write_page
 
 _PIXELS_COLOUR = "#2f6fbb"
@@ -70,7 +72,9 @@ def draw_class_shares(shares: Sequence[ClassShare]) -> bytes:
     left, right = figure.subplots(1, 2, sharey=True)
     rows = range(len(shares))
     left.barh(rows, [share.pixels * 100 for share in shares], color=_PIXELS_COLOUR)
-    left.set_yticks(rows, [share.name[:30] for share in shares])
+    left.set_yticks(rows, [legible(share.name[:30]) for share in shares])
+    for label in left.get_yticklabels():
+        set_letters(label)
     left.invert_yaxis()
     if any(share.pixels > 0 for share in shares):
         left.set_xscale("log")  # beside the background a rare class would have no visible bar

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pixelwise.io.images import Array, encode_image
+from pixelwise.reports.fonts import legible, load_font
 from pixelwise.reports.render import write_page
 from pixelwise.reports.samples import Gallery, Panels
 
@@ -58,17 +59,18 @@ def encode_panel(pixels: Array, side: int) -> bytes:
 def join_panels(panels: Panels) -> bytes:
     """One JPEG of panels of one size side by side, each under its caption."""
     pictures = [Image.open(io.BytesIO(jpeg)) for _, jpeg in panels]
-    font = ImageFont.load_default(size=_FONT_SIZE)
     top = 2 * _FONT_SIZE
     width, height = pictures[0].size
-    captions = [caption for caption, _ in panels]
+    captions = [legible(caption) for caption, _ in panels]
+    fonts = [load_font(caption, _FONT_SIZE) for caption in captions]
     # A caption may be wider than its picture: columns are as wide as the widest of both.
-    caption_widths = [round(font.getlength(caption)) for caption in captions]
+    lettering = list(zip(captions, fonts, strict=True))
+    caption_widths = [round(font.getlength(caption)) for caption, font in lettering]
     step = max(width, *caption_widths) + _GAP
     canvas = Image.new("RGB", (len(panels) * step, top + height), _PAPER)
     draw = ImageDraw.Draw(canvas)
     left = 0
-    for caption, picture in zip(captions, pictures, strict=True):
+    for (caption, font), picture in zip(lettering, pictures, strict=True):
         draw.text((left, _FONT_SIZE), caption, _INK, font, anchor="lm")
         canvas.paste(picture, (left, top))
         left += step

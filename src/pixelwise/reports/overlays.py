@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pixelwise.classes import VOID_COLOUR, Colour, find_edges
 from pixelwise.io.images import Array
+from pixelwise.reports.fonts import NO_FONT, legible, load_font, missing_letters
 
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
@@ -66,35 +67,43 @@ def add_legend(
 
     `present` as a mapping gives each id's share of pixels (see `class_shares`), which is then shown
     too. The text grows with the picture; a picture narrower than the longest entry is padded on the
-    right. Ids beyond `names` are called void.
+    right. Ids beyond `names` are called void; names in letters that no font here has are called
+    by their ids, and a line says so.
     """
     height, width = rgb.shape[:2]
     size = max(height, width) // 36
     size = min(max(size, 13), 72)  # legible below small pictures, modest below large ones
     entries = _legend_entries(names, palette, present)
-    strip = draw_legend(entries, width, size)
+    shown = [names[label] for label in present if label < len(names)]
+    note = NO_FONT if missing_letters(shown) else ""
+    strip = draw_legend(entries, width, size, note)
     canvas = Image.new("RGB", (strip.width, height + strip.height), _PAPER)
     canvas.paste(Image.fromarray(np.ascontiguousarray(rgb)), (0, 0))
     canvas.paste(strip, (0, height))
     return canvas
 
 
-def draw_legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Image.Image:
+def draw_legend(
+    entries: list[tuple[str, Colour]], width: int, size: int, note: str = ""
+) -> Image.Image:
     """A strip of colour swatches with names, in lines of at most `width` pixels (wider if one entry
-    needs it).
+    needs it), and below them a `note` in English.
 
-    `size` is the height of the text in pixels.
+    `size` is the height of the text in pixels. The names are `legible`.
     """
-    font = ImageFont.load_default(size=size)
     gap = max(size // 2, 2)
     line_height = round(size * 1.6)
     widths = []
     for text, _ in entries:
-        text_width = round(font.getlength(text))
+        text_width = round(load_font(text, size).getlength(text))
         widths.append(size + gap + text_width + 2 * gap)
     if widths:
         width = max(width, max(widths) + gap)
+    small = max(9, size * 3 // 4)
+    if note:
+        width = max(width, round(load_font(note, small).getlength(note)) + 2 * gap)
     positions, lines = _wrap_lines(widths, width - gap)
+    lines += bool(note)
     height = lines * line_height + 2 * gap if entries else 0
     strip = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(strip)
@@ -102,7 +111,11 @@ def draw_legend(entries: list[tuple[str, Colour]], width: int, size: int) -> Ima
         left = column + gap
         middle = gap + line * line_height + line_height // 2
         _draw_swatch(draw, left, middle, size, colour)
+        font = load_font(text, size)
         draw.text((left + size + gap, middle), text, fill=_INK, font=font, anchor="lm")
+    if note:
+        middle = height - gap - line_height // 2
+        draw.text((gap, middle), note, fill=_INK, font=load_font(note, small), anchor="lm")
     return strip
 
 
@@ -135,7 +148,7 @@ def _legend_entries(
 ) -> list[tuple[str, Colour]]:
     entries = []
     for label in present:
-        text = names[label] if label < len(names) else "void"
+        text = legible(names[label], f"class {label}") if label < len(names) else "void"
         if isinstance(present, Mapping):
             text += f" {_format_percent(present[label])}"
         colour = palette[label] if label < len(palette) else VOID_COLOUR

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 
 from pixelwise.classes import Classes
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
+from pixelwise.reports.fonts import find_font, legible
 from pixelwise.reports.overlays import colourise
 
 AXIS_COLOUR = "#555b66"
@@ -38,7 +41,7 @@ def draw_augmentation(
         column = index % _COLUMNS
         above = grid[row, column]
         above.imshow(rgb)
-        above.set_title(title, fontsize=10)
+        set_letters(above.set_title(title, fontsize=10))
         below = grid[row + 1, column]
         colours = colourise(labels, classes.palette)
         below.imshow(colours, interpolation="nearest")  # mixed colours would be no class
@@ -60,6 +63,15 @@ def draw_losses(parts: Mapping[str, Sequence[float]], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     save_png(figure, path)
+
+
+def set_letters(text: Text) -> None:
+    """Give a text of a figure a font that has its letters, or letters that a font has."""
+    shown = legible(text.get_text())
+    text.set_text(shown)
+    file = find_font(shown)
+    if file is not None:
+        text.set_fontproperties(FontProperties(fname=file, size=text.get_fontsize()))
 
 
 def save_png(figure: Figure, path: Path) -> None:

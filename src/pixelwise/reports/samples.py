@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, quantize_confidence
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
+from pixelwise.reports.fonts import NO_FONT, legible, load_font, missing_letters
 from pixelwise.reports.overlays import draw_legend, paint
 
 # Width of a picture in the grid, in pixels; every image is resized to it.
@@ -101,7 +102,8 @@ def draw_samples(
             parts.append(_draw_text(titles[index], _GREY))
         parts.append(_draw_row(*_fit_to_cell(*row), classes))
     entries = _present_classes(rows, classes)
-    legend = draw_legend(entries, _WIDTH - 2 * _GAP, _FONT_SIZE)
+    note = NO_FONT if missing_letters([*classes.names, *titles]) else ""
+    legend = draw_legend(entries, _WIDTH - 2 * _GAP, _FONT_SIZE, note)
     parts.append(legend)
     canvas = _stack(parts, max(_WIDTH, legend.width))
     with atomic(path) as draft:
@@ -184,7 +186,7 @@ def _present_classes(
     colours = zip(classes.names, classes.palette, strict=True)
     for label, (name, colour) in enumerate(colours):
         if label in present:
-            entries.append(_legend_entry(name, colour))
+            entries.append(_legend_entry(legible(name, f"class {label}"), colour))
     if any(label >= len(classes) for label in present):
         entries.append(("void", VOID_COLOUR))
     return entries
@@ -200,7 +202,7 @@ def _legend_entry(name: str, colour: Colour) -> tuple[str, Colour]:
 def _draw_header() -> Image.Image:
     header = _draw_text("", _INK)
     draw = ImageDraw.Draw(header)
-    font = ImageFont.load_default(size=_FONT_SIZE + 2)
+    font = load_font("", _FONT_SIZE + 2)
     for index, name in enumerate(_COLUMNS):
         middle = (index * (COLUMN + _GAP) + COLUMN // 2, header.height // 2)
         draw.text(middle, name, _INK, font, anchor="mm")
@@ -210,6 +212,7 @@ def _draw_header() -> Image.Image:
 def _draw_text(text: str, colour: Colour) -> Image.Image:
     line = Image.new("RGB", (_WIDTH - 2 * _GAP, round(_FONT_SIZE * 1.5)), _PAPER)
     draw = ImageDraw.Draw(line)
-    font = ImageFont.load_default(size=_FONT_SIZE)
+    text = legible(text)
+    font = load_font(text, _FONT_SIZE)
     draw.text((0, line.height // 2), text, colour, font, anchor="lm")
     return line

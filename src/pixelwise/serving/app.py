@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
@@ -108,7 +109,17 @@ def create_app(
     _add_segment(app, service)
     _add_monitoring(app, service)
     add_page(app, service)
-    app.add_middleware(RequestMiddleware, token=settings.token, metrics=metrics)
+    app.add_middleware(
+        RequestMiddleware, token=settings.token, metrics=metrics, origins=settings.allow_origins
+    )
+    if settings.allow_origins:  # outermost: pages have to read what is refused as well
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allow_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
+            expose_headers=("Retry-After",),
+        )
     return app
 
 
@@ -151,11 +162,13 @@ def _add_segment(app: FastAPI, service: Service) -> None:
 
 
 def _add_monitoring(app: FastAPI, service: Service) -> None:
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")
     async def healthz() -> Status:
         """Whether the process answers."""
         return Status(status="ok")
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", responses={503: {"model": Status}})
     async def readyz(response: Response) -> Status:
         """Whether it takes work: 503 while a model's queue is full."""

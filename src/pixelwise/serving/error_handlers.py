@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -58,13 +60,14 @@ def register_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid_parameter(_: Request, error: RequestValidationError) -> Response:
-        messages = [f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors()]
+        messages = [_explain_parameter(entry) for entry in error.errors()]
         return ApiError(422, "invalid_parameter", "; ".join(messages)).response()
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        return ApiError(error.status_code, code, str(error.detail), error.headers).response()
+        message = _explain_status(request, error)
+        return ApiError(error.status_code, code, message, error.headers).response()
 
     @app.exception_handler(BusyError)
     async def queue_full(_: Request, error: BusyError) -> Response:
@@ -82,3 +85,30 @@ def register_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ConfigError)
     async def impossible(_: Request, error: ConfigError) -> Response:
         return ApiError(422, "impossible", str(error)).response()
+
+
+def _explain_parameter(entry: Mapping[str, Any]) -> str:
+    """What is wrong with a parameter, of pydantic's error."""
+    name = str(entry["loc"][-1])[:40]
+    if entry["type"] == "extra_forbidden":
+        return f"{name}: there is no such parameter; GET /openapi.json lists them"
+    rule = str(entry["msg"]).replace("Input should be", "must be")
+    if entry["type"] == "missing":
+        return f"{name}: is missing from the query"
+    return f"{name}: is {str(entry['input'])[:40]!r}, and {rule}"
+
+
+def _explain_status(request: Request, error: HTTPException) -> str:
+    """What the framework refused, in our words."""
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return (
+            "there is nothing at this address: POST /v1/segment labels an image, GET /v1/models "
+            "lists the models, GET / is a page"
+        )
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return str(error.detail)
+    allowed = Headers(error.headers).get("allow", "another method")
+    refusal = f"{request.method} is not allowed here: use {allowed}"
+    if request.url.path != "/v1/segment":
+        return refusal
+    return f"{refusal}, with the file in the field `image`; addresses (url=) are not fetched"

@@ -8,6 +8,7 @@ import hmac
 import json
 import logging
 import time
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -64,12 +65,16 @@ class RequestMiddleware:
     Basic (for browsers).
 
     Where it is None, a request has to name this machine by a name that only this machine uses.
+    Pages of `origins` may send requests as pages of this server may.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str | None, metrics: Metrics, origins: Collection[str] = ()
+    ) -> None:
         self.app = app
         self.token = token
         self.metrics = metrics
+        self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -103,7 +108,7 @@ class RequestMiddleware:
         if scope["path"] in PUBLIC_PATHS:
             return None
         headers = Headers(scope=scope)
-        error = _check_origin(scope["method"], headers)
+        error = _check_origin(scope["method"], headers, self.origins)
         if error is None and self.token is None:
             error = _check_host(headers)
         elif error is None and self.token is not None:
@@ -141,11 +146,15 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def _check_origin(method: str, headers: Headers) -> ApiError | None:
+def _check_origin(method: str, headers: Headers, origins: Collection[str]) -> ApiError | None:
     site = headers.get("sec-fetch-site", "none")
-    if method == "POST" and site not in ("none", "same-origin"):
-        return ApiError(403, "other_origin", "pages of other origins may not send requests")
-    return None
+    if method != "POST" or site in ("none", "same-origin") or headers.get("origin") in origins:
+        return None
+    return ApiError(
+        403,
+        "other_origin",
+        "pages of other origins may not send requests; the server's --allow-origin lets one in",
+    )
 
 
 def _check_host(headers: Headers) -> ApiError | None:

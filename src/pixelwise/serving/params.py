@@ -1,5 +1,6 @@
 """Parameters of POST /v1/segment, checked before any work."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -63,6 +64,21 @@ def choose_format(params: SegmentParams, accept: str) -> Format:
     raise ApiError(
         406, "not_acceptable", "Accept allows none of image/png, image/jpeg and application/json"
     )
+
+
+def check_single(query: Sequence[tuple[str, str]]) -> None:
+    """Raises ApiError for a parameter, other than classes, that is given twice: one of its values
+    would count for nothing.
+    """
+    values = dict[str, str]()
+    for name, value in query:
+        earlier = values.setdefault(name, value)
+        if earlier != value and name != "classes":
+            raise ApiError(
+                422,
+                "invalid_parameter",
+                f"{name}: is given twice, as {earlier[:40]!r} and {value[:40]!r}; give it once",
+            )
 
 
 def check_class_names(params: SegmentParams, names: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
+from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.malloc import single_arena
@@ -85,6 +86,13 @@ def serve(
         timeout_graceful_shutdown=math.ceil(settings.deadline) + 1,
     )
     with _listen(host, port) as listener:
+        unmeasured = [name for name, predictor in predictors.items() if _has_to_measure(predictor)]
+        if unmeasured:
+            log(
+                f"first start with {', '.join(unmeasured)} on this machine: measuring once which "
+                "runtime is fastest, which takes minutes on a slow one; --runtime torch goes "
+                "without"
+            )
         _warm_up(predictors)
         _prepare_process()
         name = f"[{host}]" if ":" in host else host
@@ -98,6 +106,10 @@ def _warm_up(predictors: dict[str, Predictor]) -> None:
     scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
     for predictor in predictors.values():
         predictor.predict(scene)
+
+
+def _has_to_measure(predictor: Predictor) -> bool:
+    return isinstance(predictor.runner, AutoRunner) and predictor.runner.chosen is None
 
 
 def _prepare_process() -> None:

@@ -21,7 +21,7 @@ from pixelwise.io.images import Array
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.middleware import Metrics
-from pixelwise.serving.params import SegmentParams, check_class_names, choose_format
+from pixelwise.serving.params import SegmentParams, check_class_names, check_single, choose_format
 from pixelwise.serving.responses import (
     MEDIA_TYPES,
     NOTES_HEADER,
@@ -103,6 +103,7 @@ class Service:
 
     async def handle(self, request: Request, params: SegmentParams) -> Response:
         """The whole of POST /v1/segment."""
+        check_single(request.query_params.multi_items())
         kind = choose_format(params, request.headers.get("accept", "*/*"))
         name = next(iter(self.queues)) if params.model is None else params.model
         queue = self.get_queue(name)

@@ -1,6 +1,7 @@
 """What a server allows, and how much it holds."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pixelwise.io.images import MAX_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MIN_TOKEN_LENGTH = 16
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _POSITIVE = ("max_bytes", "max_pixels", "max_side", "queue", "deadline")
 
 
@@ -32,6 +34,9 @@ class Settings:
 
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
     """File formats that are read, of FORMATS."""
+
+    allow_origins: tuple[str, ...] = ()
+    """Origins, such as https://example.org, whose pages may send requests and read the answers."""
 
     queue: int = 256
     """Requests of one model that are held at once, those in work too, as long as they are likely to
@@ -60,10 +65,20 @@ class Settings:
         for name in self.formats:
             if name not in FORMATS:
                 raise unknown_choice_error("format", name, FORMATS)
+        for origin in self.allow_origins:
+            _check_origin(origin)
         if self.style_weights is not None and not self.style_weights.is_file():
             raise ConfigError(f"style weights {self.style_weights}: no such file")
         if self.token is not None:
             _check_token(self.token)
+
+
+def _check_origin(origin: str) -> None:
+    if not _ORIGIN.fullmatch(origin):
+        raise ConfigError(
+            f"origin {origin}: give scheme and host, with the port where there is one, and no "
+            "path, such as https://example.org; each by its name, as * would let all pages in"
+        )
 
 
 def _check_token(token: str) -> None:

@@ -3,7 +3,8 @@ touches the disk.
 """
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -17,6 +18,12 @@ from pixelwise.serving.settings import Settings
 
 # Bytes that a body may have beside the image: boundaries and headers.
 FORM_OVERHEAD = 16 * 1024
+# Files, and other fields, of a form that are read to be named; one file is allowed.
+MAX_PARTS = 64
+_MALFORMED = (
+    "the body is no well-formed multipart form: it is cut short, or its boundary is another than "
+    "the header's"
+)
 # Passes over the image that a progressive JPEG may ask for: ten are usual, and a file could hold a
 # day's work.
 MAX_JPEG_SCANS = 500
@@ -42,15 +49,17 @@ def body_size_limit(request: Request, settings: Settings) -> int:
 async def read_upload(request: Request, settings: Settings) -> bytes:
     """The file in the field `image` of a multipart body.
 
-    Raises ApiError for another kind of body, one above the limit (as soon as that shows) and one
-    without that field.
+    Raises ApiError for another kind of body, one above the limit (as soon as that shows), one
+    without that field and one with others.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0]
-    if media_type.strip().lower() != "multipart/form-data":
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        came = f"the body is {media_type[:60]}" if media_type else "the body has no Content-Type"
         raise ApiError(
             415,
             "not_multipart",
-            "send the image as the field `image` of a multipart/form-data body",
+            f"{came}: send the image as the field `image` of a multipart/form-data body, as curl "
+            "does with -F image=@photo.jpg",
         )
     limit = settings.max_bytes + FORM_OVERHEAD
     length = _content_length(request)
@@ -122,19 +131,66 @@ def _content_length(request: Request) -> int | None:
 
 async def _parse_form(request: Request, limit: int, settings: Settings) -> bytes:
     stream = _limit_stream(request, limit, settings)
-    parser = _InMemoryParser(request.headers, stream, max_files=1, max_fields=0)
+    parser = _InMemoryParser(
+        request.headers, stream, max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=limit
+    )
     try:
-        file = (await parser.parse()).get("image")
-        if not isinstance(file, UploadFile):
-            raise ApiError(422, "no_image", "there is no file in the field `image`")
+        file = _find_image((await parser.parse()).multi_items())
         return await file.read()
-    # ValueError and LookupError come of odd names and character sets
-    except (MultiPartException, ValueError, LookupError) as error:
-        raise ApiError(
-            400, "bad_multipart", f"the body is no multipart form with one file ({error})"
-        ) from error
+    except MultiPartException as error:
+        raise ApiError(400, "bad_multipart", _explain(str(error))) from error
+    # of odd names and character sets
+    except (ValueError, LookupError) as error:
+        raise ApiError(400, "bad_multipart", _MALFORMED) from error
     finally:
         parser.close()
+
+
+def _find_image(fields: Sequence[tuple[str, UploadFile | str]]) -> UploadFile:
+    """The one file of a form. Raises ApiError, naming what else it holds."""
+    files = [(name, value) for name, value in fields if isinstance(value, UploadFile)]
+    texts = [(name, value) for name, value in fields if isinstance(value, str)]
+    if len(files) > 1:
+        raise ApiError(
+            400,
+            "bad_multipart",
+            f"the form has {len(files)} files: send one a request, in the field `image`",
+        )
+    others = [(name, value) for name, value in texts if name != "image"]
+    if others:
+        name, value = others[0]
+        raise ApiError(
+            422,
+            "invalid_parameter",
+            f"the form has the field `{name[:40]}` beside the image: parameters stand in the "
+            f"query, as in /v1/segment?{urlencode({name[:40]: value[:40]})}",
+        )
+    if texts:
+        raise ApiError(
+            422,
+            "no_image",
+            "the field `image` holds text: send the file itself, as curl does with -F "
+            "image=@photo.jpg; paths, addresses and base64 are not read",
+        )
+    if not files:
+        raise ApiError(422, "no_image", "there is no file in the field `image`")
+    name, file = files[0]
+    if name != "image":
+        raise ApiError(
+            422,
+            "no_image",
+            f"there is no file in the field `image`, but one in `{name[:40]}`: call it image",
+        )
+    return file
+
+
+def _explain(reason: str) -> str:
+    """What a fault of a form means, in our words."""
+    if reason.startswith("Too many"):
+        return f"the form has more than {MAX_PARTS} fields: send one file, in the field `image`"
+    if reason.startswith("Missing boundary"):
+        return "Content-Type names no boundary: leave that header to the sending library"
+    return _MALFORMED
 
 
 async def _limit_stream(

@@ -161,3 +161,4 @@ D2L = StyleConfig(
     inside=False,
 )
 D2L_SIZE = (300, 450)
+D2L_NETWORK = "vgg19"

@@ -1,5 +1,6 @@
 """Two images to a third: style transfer, whole or on the regions of some classes."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,13 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from pixelwise.config_fields import option_fields, select_fields
-from pixelwise.errors import unknown_choice_error
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.hardware import cpu_has_bfloat16
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.progress import Progress
-from pixelwise.style_transfer.config import Setup, StyleConfig, Weights
+from pixelwise.style_transfer.config import D2L, D2L_NETWORK, Setup, StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
 from pixelwise.style_transfer.image_files import (
     check_out,
@@ -39,7 +40,7 @@ Styles = str | Path | Sequence[tuple[str | Path, float]]
 
 # Pixels a side of the corner of the content on which bfloat16 is timed, and the least that is worth
 # it.
-_TRIAL_SIDE = 512
+_TRIAL_SIDE = 256
 _MIN_TRIAL_SIDE = 64
 
 # How many times as fast bfloat16 must be to be taken.
@@ -82,6 +83,7 @@ def stylize(
     """
     progress = progress or Progress()
     config, setup = _split_options(config, options)
+    _check_scale(config, setup.network)
     # before any work, which takes minutes
     out = None if out is None else check_out(out, content)
     styles = [(styles, 1.0)] if isinstance(styles, str | Path) else list(styles)
@@ -106,6 +108,18 @@ def stylize(
         settings = {**names, **asdict(setup), **asdict(config)}
         write_result(out, result.rgb, settings)
     return result
+
+
+def _check_scale(config: StyleConfig, network: str) -> None:
+    """Raises ConfigError for the book's weights of the losses with another network than the
+    book's: what they multiply is of another size there, and the picture would be noise.
+    """
+    if network != D2L_NETWORK and config.weights == D2L.weights:
+        raise ConfigError(
+            f"recipe d2l with network {network}: its weights of the losses fit the scale of "
+            f"{D2L_NETWORK}'s features, and the picture would be coloured noise; give --network "
+            f"{D2L_NETWORK}, or leave out --recipe d2l"
+        )
 
 
 def _image_names(
@@ -238,7 +252,8 @@ def _choose_precision(
     if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE or not cpu_has_bfloat16():
         return config
     float32_seconds = _step_seconds(network, corner, bfloat16=False)
-    bfloat16_seconds = _step_seconds(network, corner, bfloat16=True)
+    # without fast kernels its first pass alone takes many times as long: no second one then
+    bfloat16_seconds = _step_seconds(network, corner, bfloat16=True, give_up=4 * float32_seconds)
     gain = float32_seconds / bfloat16_seconds
     chosen = gain > _MIN_GAIN
     progress.log(
@@ -248,7 +263,12 @@ def _choose_precision(
     return replace(config, bfloat16=chosen)
 
 
-def _step_seconds(network: StyleNetwork, content: Tensor, *, bfloat16: bool) -> float:
+def _step_seconds(
+    network: StyleNetwork, content: Tensor, *, bfloat16: bool, give_up: float = math.inf
+) -> float:
+    """Seconds of a step; those of the first one, which also allocates memory and picks kernels,
+    where it takes longer than `give_up`.
+    """
     objective = Objective(
         network,
         content,
@@ -257,7 +277,11 @@ def _step_seconds(network: StyleNetwork, content: Tensor, *, bfloat16: bool) -> 
         bfloat16=bfloat16,
     )
     image = content.clone().requires_grad_()
-    objective.backward(image)  # the first pass allocates memory and picks kernels
-    start = time.perf_counter()
-    objective.backward(image)
-    return time.perf_counter() - start
+    seconds = math.inf
+    for _ in range(2):
+        start = time.perf_counter()
+        objective.backward(image)
+        seconds = time.perf_counter() - start
+        if seconds > give_up:
+            break
+    return seconds

@@ -20,7 +20,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
 from pixelwise.reports.overlays import colourise, paint
-from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png
+from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png, set_letters
 from pixelwise.teaching.operators import transposed_by_scatter
 
 # Longest side of input and kernel in the step by step drawing: nobody could read a larger one.
@@ -77,6 +77,8 @@ def _draw_element(
 
 
 def _check_side(name: str, tensor: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise ConfigError(f"the {name} is a {type(tensor).__name__}: give a tensor (H, W)")
     if tensor.ndim != 2 or max(tensor.shape) > MAX_SIDE:
         raise ConfigError(
             f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {MAX_SIDE}"
@@ -223,7 +225,7 @@ def _colour_scores(scores: Tensor, size: tuple[int, int], classes: Classes) -> A
 
 def _draw_picture(axes: Axes, picture: Array, title: str) -> None:
     axes.imshow(picture)
-    axes.set_title(title, fontsize=10)
+    set_letters(axes.set_title(title, fontsize=10))
 
 
 def draw_curves_by_network(

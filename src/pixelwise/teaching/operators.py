@@ -1,10 +1,11 @@
 """Convolution and transposed convolution from their definitions: to read and to check by, not to be
 fast.
 
-Every function takes what PyTorch's operator of that name takes and gives the same result, values
-and gradients; each says in loops or in one matrix what the fast kernels do. Deep learning's
-"convolution" is a cross-correlation: the kernel is not rotated. Sources: Dumoulin, Visin 2016,
-section 4; Zeiler et al. 2010, "Deconvolutional networks".
+Every function takes what PyTorch's operator of that name takes, or a single map (H, W) with its
+kernel (kh, kw) as textbooks write them, and gives the same result, values and gradients; each says
+in loops or in one matrix what the fast kernels do. Deep learning's "convolution" is a
+cross-correlation: the kernel is not rotated. Sources: Dumoulin, Visin 2016, section 4; Zeiler et
+al. 2010, "Deconvolutional networks".
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +19,7 @@ from torch import Tensor
 
 from pixelwise.errors import ConfigError
 from pixelwise.models.conv_arithmetic import Geometry
-
-Numbers = int | tuple[int, int]
+from pixelwise.teaching.operands import Numbers, Operands, as_pair, check_kernel
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class _Axes:
         output_padding: Numbers = 0,
     ) -> "_Axes":
         kernels = weight.shape[-2:]
-        strides = _as_pair(stride)
-        paddings = _as_pair(padding)
-        dilations = _as_pair(dilation)
-        output_paddings = _as_pair(output_padding)
+        strides = as_pair("stride", stride)
+        paddings = as_pair("padding", padding)
+        dilations = as_pair("dilation", dilation)
+        output_paddings = as_pair("output_padding", output_padding)
         # one pair of each option to one set of options for each axis
         rows, columns = zip(
             kernels,
@@ -99,6 +99,9 @@ def cross_correlation(
     input (N, C, H, W), weight (O, C / groups, kh, kw) to (N, O, H', W'). Raises ConfigError naming
     the broken rule.
     """
+    operands = Operands.of(input, weight)
+    input = operands.input
+    weight = operands.weight
     expected = weight.shape[1] * groups
     _check_channels(input.shape[1], expected, weight.shape[0], groups)
     axes = _Axes.of(weight, stride, padding, dilation)
@@ -107,7 +110,7 @@ def cross_correlation(
     pictures = _split_axis(padded, 1, groups)  # (N, groups, C / groups, H, W)
     kernels = _split_axis(weight, 0, groups)  # (groups, O / groups, C / groups, kh, kw)
     output = _gather(axes, pictures, kernels, size)
-    return output.flatten(1, 2)
+    return operands.restore(output.flatten(1, 2))
 
 
 def _gather(
@@ -146,17 +149,20 @@ def transposed_by_scatter(
     input (N, C, H, W), weight (C, O / groups, kh, kw) to (N, O, H', W'). `padding` is cut from the
     result's border, `output_padding` adds to its end. Raises ConfigError naming the broken rule.
     """
+    operands = Operands.of(input, weight)
+    input = operands.input
+    weight = operands.weight
     _check_transposed(input, weight, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     height, width = axes.transposed_output(input.shape)
-    top, left = _as_pair(padding)
+    top, left = as_pair("padding", padding)
     # where a kernel that reaches less than output_padding asks for ends, the rest is zero
     size = (height + 2 * top, width + 2 * left)
     canvas = _scatter(axes, input, weight, groups, size)
     rows = slice(top, top + height)
     columns = slice(left, left + width)
     cropped = canvas[..., rows, columns]
-    return cropped.flatten(1, 2)
+    return operands.restore(cropped.flatten(1, 2))
 
 
 def _scatter(
@@ -197,6 +203,9 @@ def transposed_by_insertion(
 
     Shapes as in `transposed_by_scatter`. A padding beyond d (k - 1) becomes a crop.
     """
+    operands = Operands.of(input, weight)
+    input = operands.input
+    weight = operands.weight
     _check_transposed(input, weight, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     # for its errors: the convolution below would name other numbers
@@ -208,7 +217,8 @@ def transposed_by_insertion(
     rotated = weight.flip(-2, -1)  # by 180 degrees
     by_group = _split_axis(rotated, 0, groups)  # (groups, C / groups, O / groups, kh, kw)
     kernels = by_group.transpose(1, 2).flatten(0, 1)  # (O, C / groups, kh, kw)
-    return cross_correlation(padded, kernels, dilation=dilation, groups=groups)
+    output = cross_correlation(padded, kernels, dilation=dilation, groups=groups)
+    return operands.restore(output)
 
 
 def _full_border(axis: Geometry) -> tuple[int, int]:
@@ -238,6 +248,8 @@ def conv_matrix(
     the gradient of the convolution with respect to its input, and the convolution is that of the
     transposed one. It is no inverse.
     """
+    check_kernel(kernel)
+    size = as_pair("size", size)
     axes = _Axes.of(kernel, stride, padding, dilation)
     height, width = places or axes.conv_output(torch.Size(size))
     pixels = size[0] * size[1]
@@ -294,6 +306,9 @@ def transposed_by_matrix(
 
     Shapes as in `transposed_by_scatter`.
     """
+    operands = Operands.of(input, weight)
+    input = operands.input
+    weight = operands.weight
     _check_transposed(input, weight, groups)
     axes = _Axes.of(weight, stride, padding, dilation, output_padding)
     size = axes.transposed_output(input.shape)
@@ -316,7 +331,7 @@ def transposed_by_matrix(
         kernels = weight[channels, out]
         planes.append(_sum_products(pictures, kernels, build_matrix))
     flat = torch.stack(planes, dim=1)  # (N, O, H' W')
-    return flat.reshape(input.shape[0], groups * outputs, *size)
+    return operands.restore(flat.reshape(input.shape[0], groups * outputs, *size))
 
 
 def _sum_products(
@@ -337,12 +352,6 @@ def _sum_products(
     return torch.stack(parts).sum(0)
 
 
-def _as_pair(numbers: Numbers) -> tuple[int, int]:
-    if isinstance(numbers, int):
-        return numbers, numbers
-    return numbers
-
-
 def _split_axis(tensor: Tensor, axis: int, groups: int) -> Tensor:
     """The axis of length n as two, (groups, n / groups)."""
     before = tensor.shape[:axis]
@@ -353,7 +362,7 @@ def _split_axis(tensor: Tensor, axis: int, groups: int) -> Tensor:
 
 def _border(padding: Numbers) -> list[int]:
     # F.pad wants the last axis first
-    vertical, horizontal = _as_pair(padding)
+    vertical, horizontal = as_pair("padding", padding)
     return [horizontal, horizontal, vertical, vertical]
 
 

@@ -53,6 +53,10 @@ def shift_and_stitch(
     """
     if step < 1 or stride % step:
         raise ConfigError(f"step {step}: must divide the network's stride, {stride}")
+    if images.ndim != 4:
+        raise ConfigError(
+            f"images of shape {tuple(images.shape)}: give (N, 3, H, W), one image as image[None]"
+        )
     shifts = range(0, stride, step)
     grid = []
     for top in shifts:

@@ -1,5 +1,6 @@
 """Pairs of files to batches of tensors, decoded lazily in workers."""
 
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pixelwise.classes import VOID
 from pixelwise.datasets.types import Pair
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import PixelwiseError, TrainingError, first_line
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.transforms import Augmentation, as_tensors, classmix
@@ -22,6 +23,11 @@ from pixelwise.training.transforms import Augmentation, as_tensors, classmix
 T = TypeVar("T")
 Batch = tuple[Tensor, Tensor]
 ReadLabels = Callable[[Path], Array]
+
+MAIN_GUARD = (
+    'a script has to call pixelwise.train under the line `if __name__ == "__main__":`, as each of '
+    "its worker processes reads it anew (on Windows and macOS)"
+)
 
 # Validation images above this many pixels a side are cut, without overlap: memory stays bounded,
 # and counts just add up.
@@ -206,18 +212,42 @@ def validation_loader(
     )
 
 
+def stop_in_starting_worker() -> None:
+    """End this process where it is a worker that only reads the user's script in order to start: a
+    script without a guard trains again in each of them.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(f"pixelwise: {MAIN_GUARD}")
+
+
 def reraise_clean(batches: Iterable[T]) -> Iterator[T]:
     """The batches of a loader; an error of a worker is raised without the traceback that PyTorch
-    puts into its message.
+    puts into its message, and a worker's end as a TrainingError.
     """
+    clean_error: PixelwiseError
     try:
         yield from batches
     except PixelwiseError as error:
         kind = type(error)
         clean_error = kind(str(error).rpartition(f"{kind.__name__}: ")[2].strip())
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        clean_error = _worker_error(error)
     else:
         return
     raise clean_error  # outside of the handler: the worker's error is no context of it
+
+
+def _worker_error(error: RuntimeError) -> TrainingError:
+    """What it means that a worker is gone: PyTorch's error names its process alone."""
+    if "killed by signal" in str(error):
+        advice = "often for want of memory; fewer workers need less, and workers=0 none"
+    elif multiprocessing.get_start_method() == "fork":
+        advice = "workers=0 does without them, and shows what is wrong"
+    else:
+        advice = f"{MAIN_GUARD}; workers=0 does without them"
+    return TrainingError(f"a process that reads images has ended ({first_line(error)}): {advice}")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
 from pixelwise.training.history import Epoch, best_metric_key
 from pixelwise.training.input_scale import keep_input_scale, scale_stride
+from pixelwise.training.loaders import stop_in_starting_worker
 from pixelwise.training.loop import Outcome, RunContext, fit
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.recipes import split_options
@@ -66,6 +67,7 @@ def train(
     OutputError where `out` exists and `resume` is not set, TrainingError where the loss is no
     number or the first epoch was not finished.
     """
+    stop_in_starting_worker()
     run = Path(out)
     config, reading = split_options(config, options)
     with lock_run_folder(run, resume) if is_first() else nullcontext():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.datasets.annotations.mask_per_class import merge_class_masks
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import DataError
@@ -137,3 +138,21 @@ def test_one_file_in_a_folder_an_image_is_a_class(tmp_path: Path, word: str, nam
     draw(tmp_path, {f"a/{word}.png": LEFT, f"b/{word}.png": RIGHT})
     data = open_dataset(tmp_path, OPTIONS)
     assert (data.classes.names, labels(data)["b"]) == (("background", name), [0, 0, 1])
+
+
+def test_layers_that_are_drawn_in_alpha_are_read_by_it(tmp_path: Path) -> None:
+    """White or black everywhere, and transparent where the class is not; one of them wholly."""
+    leaf = np.zeros((4, 6), np.uint8)
+    leaf[1:3, 1:3] = 255
+    for name, level, alpha in (
+        ("leaf", 255, leaf),
+        ("stem", 0, leaf[:, ::-1]),
+        ("pot", 9, leaf * 0),
+    ):
+        colours = np.full((4, 6, 3), level, np.uint8)
+        Image.fromarray(np.dstack([colours, alpha])).save(tmp_path / f"{name}.png")
+    masks = tuple((name, tmp_path / f"{name}.png") for name in ("leaf", "pot", "stem"))
+    labels, overlapped = merge_class_masks(masks, ("background", "leaf", "pot", "stem"))
+    expected = np.where(leaf > 0, 1, np.where(leaf[:, ::-1] > 0, 3, 0))
+    assert labels.tolist() == expected.tolist()
+    assert overlapped == 0

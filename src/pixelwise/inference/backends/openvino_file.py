@@ -39,11 +39,12 @@ def read_openvino_header(path: Path) -> Header:
     missing.
     """
     weights = path.with_suffix(".bin")
-    for file in (path, weights):
-        if not file.is_file():
-            raise ModelError(
-                f"model {path}: {file.name} is missing; the .xml and the .bin file belong together"
-            )
+    if not path.is_file():
+        raise ModelError(f"model {path}: no such file")
+    if not weights.is_file():
+        raise ModelError(
+            f"model {path}: {weights.name} is missing; the .xml and the .bin file belong together"
+        )
     openvino = require_package("openvino")
     try:
         network = openvino.Core().read_model(str(path))

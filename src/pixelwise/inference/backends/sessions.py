@@ -9,8 +9,9 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from pixelwise.errors import ModelError, first_line
+from pixelwise.errors import ConfigError, ModelError, first_line
 from pixelwise.hardware import count_cores, count_threads
+from pixelwise.inference.backends.image_input import ImageInput, read_image_input
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.threads import WORKERS
 from pixelwise.inference.tta import Logits, Pixels, Runner
@@ -46,11 +47,15 @@ class OnnxRunner:
             raise ModelError(
                 f"model {path}: ONNX Runtime cannot run it ({first_line(error)}); export it again"
             ) from error
+        self._path = path
+        inputs = [(entry.name, entry.type, entry.shape) for entry in self.session.get_inputs()]
+        self.input = read_image_input(path, inputs)
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        logits: Logits = self.session.run(None, {"rgb": rgb})[0]
-        return logits
+        with _name_picture_in_errors(self._path, "ONNX Runtime", rgb):
+            logits = self.session.run(None, {self.input.name: rgb})[0]
+        return _as_float32(logits)
 
 
 class OpenVinoRunner:
@@ -76,6 +81,7 @@ class OpenVinoRunner:
         }
         with self._name_model_in_errors():
             self._model = self._core.read_model(str(path))
+        self.input = read_image_input(path, list(map(_describe_port, self._model.inputs)))
         self.network: _Network | None = None  # for any shape
         self.steady_networks = WeakValueDictionary[tuple[int, ...], _Network]()
         self._lock = Lock()
@@ -90,7 +96,7 @@ class OpenVinoRunner:
             self._shapes.add(rgb.shape)
             network = self.network or self._compile()
             self.network = network
-        return network(rgb)
+        return self._infer(network, rgb)
 
     def specialize_for_shape(self) -> Runner:
         """The same for many inputs of one shape. A network compiled for it takes half the memory
@@ -106,7 +112,7 @@ class OpenVinoRunner:
                 network = self.steady_networks.get(rgb.shape) or self._compile(rgb.shape)
                 self.steady_networks[rgb.shape] = network
                 in_use[rgb.shape] = network
-            return network(rgb)
+            return self._infer(network, rgb)
 
         return run
 
@@ -123,13 +129,19 @@ class OpenVinoRunner:
             elif self.network:
                 self.network.compiled.release_memory()
 
+    def _infer(self, network: "_Network", rgb: Pixels) -> Logits:
+        with _name_picture_in_errors(self._path, "OpenVINO", rgb):
+            logits = network(rgb)
+        return _as_float32(logits)
+
     def _compile(self, shape: tuple[int, ...] | None = None) -> "_Network":
         model = self._model
         with self._name_model_in_errors(), keep_signal_stack():
             if shape is not None:
                 model = model.clone()
                 model.reshape(list(shape))
-            return _Network(self._core.compile_model(model, "CPU", self._settings))
+            compiled = self._core.compile_model(model, "CPU", self._settings)
+            return _Network(compiled, self.input)
 
     @contextmanager
     def _name_model_in_errors(self) -> Iterator[None]:
@@ -144,8 +156,9 @@ class OpenVinoRunner:
 class _Network:
     """A compiled network of OpenVINO, and each thread's own request to it."""
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: Any, image_input: ImageInput) -> None:
         self.compiled = compiled
+        self._input = image_input
         self._of_thread = local()
 
     def __call__(self, rgb: Pixels) -> Logits:
@@ -153,5 +166,39 @@ class _Network:
             with keep_signal_stack():
                 self._of_thread.request = self.compiled.create_infer_request()
         # a copy: the request's own memory is used again
-        logits: Logits = self._of_thread.request.infer({"rgb": rgb})[0]
+        logits: Logits = self._of_thread.request.infer({self._input.name: rgb})[0]
         return logits
+
+
+def _describe_port(port: Any) -> tuple[str, str, list[int | None]]:
+    """Name, type and shape of an input of OpenVINO; None for a side that is free."""
+    shape = [None if side.is_dynamic else side.get_length() for side in port.partial_shape]
+    return port.any_name, port.element_type.to_dtype().name, shape
+
+
+def _as_float32(logits: Any) -> Logits:
+    """Logits of a network that other tools changed to half precision are ours again."""
+    converted: Logits = np.asarray(logits, np.float32)
+    return converted
+
+
+@contextmanager
+def _name_picture_in_errors(path: Path, runtime: str, rgb: Pixels) -> Iterator[None]:
+    """What a runtime raises while it runs, as an error of ours."""
+    try:
+        yield
+    except Exception as error:  # the runtimes' types derive from RuntimeError and Exception alone
+        height, width = rgb.shape[-2:]
+        where = f"model {path}: {runtime} cannot label {height} x {width} pixels"
+        if _is_out_of_memory(error):
+            raise ConfigError(
+                f"{where}: too little free memory; choose smaller tiles with --tile"
+            ) from error
+        raise ModelError(
+            f"{where} ({first_line(error)}); where another tool changed the file, export it again"
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "allocate memory" in text or "bad_alloc" in text

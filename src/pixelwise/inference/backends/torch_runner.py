@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.errors import ConfigError, ModelError, first_line, unknown_choice_error
 from pixelwise.hardware import PRECISIONS, is_out_of_memory
 from pixelwise.inference.tta import Logits, Pixels
 
@@ -41,9 +41,12 @@ class TorchRunner:
         try:
             return self._thread.submit(self._logits, rgb).result()
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
             height, width = rgb.shape[-2:]
+            if not is_out_of_memory(error):
+                raise ModelError(
+                    f"PyTorch cannot run the network on {height} x {width} pixels "
+                    f"({first_line(error)}); give another --device or --runtime"
+                ) from error
             raise ConfigError(
                 f"{self.device} has too little free memory for {len(rgb)} tile(s) of {height} "
                 f"x {width} pixels "

@@ -1,0 +1,97 @@
+"""What an exported file takes and gives, as JSON beside it: for programs without pixelwise, some of
+which cannot read metadata.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pixelwise.classes import VOID
+from pixelwise.errors import ConfigError
+from pixelwise.inference.tiling import OVERLAP, TILE
+from pixelwise.io.atomic import write_text
+from pixelwise.models.checkpoint import HEADER_KEY, Header
+from pixelwise.models.segmenter import Segmenter
+
+FREE = "any"
+
+
+def tiles_of(size: tuple[int, int] | None) -> dict[str, object]:
+    """How `predict` cuts large pictures, for programs that run an exported network by
+    themselves.
+    """
+    return {"tile": size or TILE, "overlap": OVERLAP, "weights": "linear"}
+
+
+def describe(
+    path: Path, segmenter: Segmenter, header: Header, size: tuple[int, int] | None
+) -> dict[str, Any]:
+    """The description of the export `path`, of `size` (height, width) or of any: input, output,
+    sizes, classes with colours, tiles for large pictures, and the header as it stands in the file.
+    """
+    images = FREE if size is None else 1
+    height, width = (FREE, FREE) if size is None else size
+    classes = zip(header.classes.names, header.classes.palette, strict=True)
+    return {
+        "file": path.name,
+        "input": {
+            "name": "rgb",
+            "type": "uint8",
+            "layout": "NCHW",
+            "shape": [images, 3, height, width],
+            "channels": "RGB",
+            "range": [0, 255],
+            "normalisation": "inside the network: give pixels as they are",
+            "mean": _round_all(segmenter.mean.flatten().tolist()),
+            "std": _round_all(segmenter.std.flatten().tolist()),
+        },
+        "output": {
+            "name": "logits",
+            "type": "float32",
+            "layout": "NCHW",
+            "shape": [images, len(header.classes), height, width],
+            "meaning": "scores before softmax; the class id is the argmax over the second axis",
+        },
+        "sizes": (
+            "any height and width from 1 on; the network pads by itself"
+            if size is None
+            else f"exactly {height} x {width} (height x width); pad or cut other pictures"
+        ),
+        "classes": [
+            {"id": number, "name": name, "colour": list(colour)}
+            for number, (name, colour) in enumerate(classes)
+        ],
+        "void": VOID,
+        "tiles": tiles_of(size),
+        HEADER_KEY: json.loads(header.to_json()),
+    }
+
+
+def write_description(path: Path, description: dict[str, Any]) -> None:
+    """Write NAME.json beside the export NAME.onnx or NAME.xml. Raises OutputError."""
+    text = json.dumps(description, indent=1, ensure_ascii=False)
+    write_text(path.with_suffix(".json"), text + "\n")
+
+
+def check_description(path: Path) -> None:
+    """Raises ConfigError where NAME.json is a file of another kind, such as scores: it would be
+    lost.
+    """
+    file = path.with_suffix(".json")
+    if not file.exists():
+        return
+    try:
+        existing = json.loads(file.read_text(encoding="utf-8"))
+        is_ours = HEADER_KEY in existing and "input" in existing
+    except (OSError, ValueError, TypeError):
+        is_ours = False
+    if not is_ours:
+        raise ConfigError(
+            f"--out {path}: {file.name} beside it is another file, and the export's description "
+            "would replace it; give another name, or move it away"
+        )
+
+
+def _round_all(numbers: list[float]) -> list[float]:
+    """float32 as it was written before it became binary."""
+    return [round(number, 6) for number in numbers]
