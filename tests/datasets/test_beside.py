@@ -9,6 +9,7 @@ from PIL import Image
 from pixelwise.datasets.beside import find_unused
 from pixelwise.datasets.open_dataset import open_dataset, read_index
 from pixelwise.datasets.synthetic import write_shapes
+from pixelwise.errors import DataError
 
 
 @pytest.fixture
@@ -63,3 +64,32 @@ def test_files_among_pictures_that_are_called_otherwise_are_said(shapes: Path) -
     ]
     line = "1 file left aside: .mp4 1"
     assert line in open_dataset(shapes).notes
+
+
+@pytest.mark.parametrize("name", ["label_map.pbtxt", "masks.clr", "classes.rtf", "classes.docx"])
+def test_files_that_may_hold_the_names_are_said(shapes: Path, name: str) -> None:
+    (shapes / name).write_bytes(b"")
+    assert [issue.text for issue in find_unused(read_index(shapes))] == [f"{name} is not read"]
+
+
+def test_names_above_the_folder_of_the_set_are_refused_unless_it_has_its_own(
+    tmp_path: Path,
+) -> None:
+    base = tmp_path / "data"
+    write_shapes(base, train=3, val=1, test=1, size=(24, 32))
+    own = next(path for path in base.iterdir() if path.name.startswith("classes"))
+    shutil.copy(own, tmp_path)
+    assert any(f"{own.name} is not read" in note for note in open_dataset(tmp_path).notes)
+    own.unlink()
+    with pytest.raises(
+        DataError, match=r"not read, as the data is that of data/; move it in there"
+    ):
+        open_dataset(tmp_path)
+    shutil.move(tmp_path / own.name, own)
+    assert len(open_dataset(tmp_path).classes) > 1
+
+
+def test_a_list_above_the_folder_of_the_set_is_said(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "data", train=3, val=1, test=1, size=(24, 32))
+    (tmp_path / "train.txt").write_text("000\n")
+    assert any("train.txt is not read" in note for note in open_dataset(tmp_path).notes)

@@ -45,3 +45,11 @@ def test_where_nothing_pairs_the_rule_is_told_and_no_advice_that_cannot_work(
     refusal = pair_folders(images, masks, DataOptions()).issues[0].refusal
     assert "with _mask, _label, _gt or _seg behind it" in refusal
     assert "--skip-unpaired" not in refusal
+
+
+def test_words_that_differ_are_not_taken_for_zeros_that_do(tmp_path: Path) -> None:
+    images = put(tmp_path / "images", "p01.jpg", "p02.jpg")
+    masks = put(tmp_path / "masks", "m01.png", "m02.png")
+    refusal = pair_folders(images, masks, DataOptions()).issues[0].refusal
+    assert refusal
+    assert "padded" not in refusal

@@ -33,6 +33,14 @@ _TELLING = frozenset(
         ".h5",
         ".hdf5",
         ".pkl",
+        ".pbtxt",
+        ".clr",
+        ".qml",
+        ".lut",
+        ".rtf",
+        ".docx",
+        ".xls",
+        ".ods",
     ]
 )
 _WORDY = ("readme", "license", "licence", "changelog", "requirements", "citation", "data_license")
@@ -61,6 +69,26 @@ def find_unused(index: Index) -> Iterator[Issue]:
     for folder in index.folders:
         if folder != index.root:
             yield from _find_other_endings(folder, {*class_files, *index.sources})
+
+
+def find_above(root: Path, index: Index) -> Iterator[Issue]:
+    """Names and lists in `root`, in which the folder of the data set lies; training refuses names
+    there where the set has none itself.
+    """
+    class_files = find_class_files(root)
+    if class_files:
+        text = f"{_names(class_files)} not read"
+        refusal = ""
+        if index.classes is None and not index.declared.source:
+            refusal = (
+                f"{root}: {text}, as the data is that of {index.root.name}/; move it in there, or "
+                f"give {index.root} for the data"
+            )
+        yield Issue("beside-unused", root, text, count=len(class_files), refusal=refusal)
+    others = [*find_lists(root).values()]
+    if others:
+        text = f"{_names(others)} not read"
+        yield Issue("beside-unused", root, text, count=len(others))
 
 
 def _names(paths: list[Path]) -> str:

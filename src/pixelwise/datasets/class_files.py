@@ -7,15 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.classes import VOID, Colour
-from pixelwise.datasets.class_file_formats import ClassEntry as ClassEntry  # noqa: PLC0414
-from pixelwise.datasets.class_file_formats import (
-    Parse,
-    parse_csv,
-    parse_json,
-    parse_labelmap,
-    parse_lines,
-    parse_supervisely,
-)
+from pixelwise.datasets.class_entries import ClassEntry as ClassEntry  # noqa: PLC0414
+from pixelwise.datasets.class_entries import Parse
+from pixelwise.datasets.class_json import parse_json, parse_supervisely
+from pixelwise.datasets.class_lines import parse_labelmap, parse_lines
+from pixelwise.datasets.class_tables import parse_csv
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.types import first
 from pixelwise.errors import DataError

@@ -39,6 +39,7 @@ _NOTED = frozenset(
         "data-beneath",
         "masks-other-format",
         "names-in-part",
+        "picture-not-listed",
         "subfolder-ignored",
     }
 )

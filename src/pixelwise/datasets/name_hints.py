@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pixelwise.datasets.mask_names import NameLookup
@@ -47,12 +47,13 @@ def _split_ending(name: str) -> tuple[str, str]:
     return (stem, f".{ending.lower()}") if dot else (name, "")
 
 
-def describe_name_difference(images: Iterable[Path], masks: Iterable[Path]) -> str:
+def describe_name_difference(images: Collection[Path], masks: Collection[Path]) -> str:
     """What keeps unpaired images and masks apart; empty where nothing is recognised."""
     image_numbers = {_without_zeros(path.stem) for path in images}
     mask_numbers = {_without_zeros(path.stem) for path in masks}
     shared = {name for name in image_numbers & mask_numbers if name}
-    if shared:
+    texts = [{tuple(re.findall(r"\d+", path.stem)) for path in paths} for paths in (images, masks)]
+    if shared and not texts[0] & texts[1]:
         return "the numbers are padded with zeros in another way (001 and 1): rename one side"
     return ""
 

@@ -16,7 +16,7 @@ from pixelwise.datasets.annotations import (
     yolo,
 )
 from pixelwise.datasets.annotations.coco_files import describe_results
-from pixelwise.datasets.beside import find_unused
+from pixelwise.datasets.beside import find_above, find_unused
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
@@ -88,6 +88,7 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     if base != root:
         text = f"the data is that of {base.name}/, the one folder here that is laid out as a set"
         unused.insert(0, Issue("data-beneath", root, text))
+        unused += find_above(root, index)
     return replace(index, issues=(*index.issues, *unused))
 
 

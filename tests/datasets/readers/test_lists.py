@@ -84,3 +84,13 @@ def test_a_file_that_lists_nothing_here_is_said(tmp_path: Path) -> None:
     data = open_dataset(tmp_path)
     assert data.format == "folder"
     assert any("train.txt is not read: the splits are" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("folder", ["split", "splits", "lists"])
+def test_lists_in_a_folder_with_a_heading_are_read(tmp_path: Path, folder: str) -> None:
+    make(tmp_path)
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "train.csv").write_text("filename\n0.jpg\n1.jpg\n")
+    (tmp_path / folder / "val.csv").write_text("filename\n2.jpg\n")
+    assert splits(tmp_path) == {"train": ["0.jpg 0.png", "1.jpg 1.png"], "val": ["2.jpg 2.png"]}
+    assert any("2 pictures are in no list" in note for note in open_dataset(tmp_path).notes)

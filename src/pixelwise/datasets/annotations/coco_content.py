@@ -5,7 +5,7 @@ Source: Lin et al., Microsoft COCO, 2014, and its data format.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def read_content(file: CocoFile, folders: tuple[Path, ...]) -> CocoContent:
         _check_kind(file)
         categories, issues = _read_categories(file.content["categories"], path)
         names, name_issues = _read_names(file.content["images"], path)
+        _check_pixels(file.content["annotations"], path)
         shapes = _read_shapes(file.content["annotations"], names, categories, path)
         sizes = {
             parse_id(image["id"]): (parse_side(image.get("height")), parse_side(image.get("width")))
@@ -105,6 +106,33 @@ def _check_kind(file: CocoFile) -> None:
             f"holds {_NOT_DRAWN[kind]}",
             "put the file of instances or of stuff (polygons or RLE in segmentation) in its place",
         )
+
+
+def _check_pixels(annotations: Iterable[Any], path: Path) -> None:
+    """Refuse a file whose polygons all lie in the first pixel: their coordinates are no pixels."""
+    coordinates = (
+        value
+        for annotation in annotations
+        if isinstance(annotation.get("segmentation"), list)
+        for value in _list_numbers(annotation["segmentation"])
+    )
+    leading = next(coordinates, None)
+    # The first coordinate of a usual file ends this.
+    if leading is not None and leading <= 1 and all(value <= 1 for value in coordinates):
+        raise DataError.of_file(
+            path,
+            "all coordinates of its polygons are from 0 to 1, parts of width and height",
+            "give them in pixels, as COCO has them",
+        )
+
+
+def _list_numbers(value: Any) -> Iterator[float]:
+    """The numbers in lists of lists."""
+    if isinstance(value, list):
+        for part in value:
+            yield from _list_numbers(part)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def _read_categories(rows: Iterable[Any], path: Path) -> tuple[dict[Id, Category], list[Issue]]:

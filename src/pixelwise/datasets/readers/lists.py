@@ -23,8 +23,21 @@ LAYOUT = (
 )
 SUFFIXES = (".txt", ".lst", ".csv")
 
-_PLACES = ("", "ImageSets", "ImageSets/Segmentation", "splits", "lists")
+_PLACES = ("", "ImageSets", "ImageSets/Segmentation", "splits", "split", "lists", "list")
 _TRAINVAL = "trainval"
+_HEADERS = (
+    "image,mask",
+    "image,label",
+    "images,masks",
+    "image",
+    "images",
+    "filename",
+    "file_name",
+    "file",
+    "name",
+    "id",
+    "image_id",
+)
 # Rows that show what a list is.
 _SAMPLE = 8
 
@@ -146,7 +159,7 @@ def _read_pairs(root: Path, path: Path) -> Iterator[Row]:
 
 
 def _is_header(row: str) -> bool:
-    return row.lower().replace(" ", "") in ("image,mask", "image,label", "images,masks")
+    return row.lower().replace(" ", "") in _HEADERS
 
 
 def _find_pair(
@@ -176,7 +189,8 @@ def _existing(folders: tuple[Path, ...], name: str) -> Path | None:
 def _select(path: Path, pairs: Mapping[str, Pair]) -> Iterator[Row]:
     for row in dict.fromkeys(read_rows(path)):
         name = id_of_row(row, pairs)
-        yield row, pairs.get(name)
+        if name in pairs or not _is_header(row):
+            yield row, pairs.get(name)
 
 
 def _deal_trainval(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import VOID, VOID_COLOUR, Classes
-from pixelwise.datasets.class_file_formats import parse_labelmap
 from pixelwise.datasets.class_files import find_class_files, find_declared_classes
+from pixelwise.datasets.class_lines import parse_labelmap
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.list_rows import id_of_row, read_rows

@@ -1,11 +1,12 @@
-"""Lists of classes as tools write them."""
+"""Lists of classes as tools and people write them."""
 
 from pathlib import Path
 
 import pytest
 
-from pixelwise.datasets.class_file_formats import ClassEntry
+from pixelwise.datasets.class_entries import ClassEntry
 from pixelwise.datasets.class_files import read_class_file
+from pixelwise.errors import DataError
 
 SKY_ROAD = [ClassEntry(0, "sky", (1, 2, 3)), ClassEntry(1, "road side", (4, 5, 6))]
 NAMED = [ClassEntry(0, "sky"), ClassEntry(1, "road side")]
@@ -73,3 +74,63 @@ def test_labelme_counts_from_minus_1(tmp_path: Path) -> None:
         (0, "_background_"),
         (1, "cat"),
     ]
+
+
+BACKGROUND_CAT_DOG = {0: "background", 1: "cat", 2: "dog"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# my classes\nbackground\ncat\ndog\n",
+        "// my classes\nbackground\ncat\ndog\n",
+        "Classes:\nbackground\ncat\ndog\n",
+        "background  # 0\ncat # 1\ndog\n",
+        "background,\ncat,\ndog,\n",
+        "'background',\n'cat',\n'dog'\n",
+        "background\ncat\u200b\ndog\n",
+        "- background\n- cat\n- dog\n",
+        "background: 0\ndog: 2\ncat: 1\n",
+        "background 0\ndog 2\ncat 1\n",
+        "dog\t2\nbackground\t0\ncat\t1\n",
+        "0 - background\n2 - dog\n1 - cat\n",
+        "0) background\n2) dog\n1) cat\n",
+        "0. background\n2. dog\n1. cat\n",
+        "0: 'background',\n2: 'dog',\n1: 'cat',\n",
+        "names:\n  0: background\n  2: dog\n  1: cat\n",
+        "id name\n0 background\n2 dog\n1 cat\n",
+        "id,name\n0,background\n2,dog\n1,cat\n",
+        "0\tbackground\t#000000\n1\tcat\t#FF0000\n2\tdog\t#0000FF\n",
+    ],
+)
+def test_lines_with_ids_headings_and_comments_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "classes.txt").write_text(text, encoding="utf-8")
+    entries = read_class_file(tmp_path / "classes.txt")
+    assert {entry.raw: entry.name for entry in entries} == BACKGROUND_CAT_DOG
+
+
+@pytest.mark.parametrize(
+    "text", ["type 1\ntype 2\n", "C # sharp\n#2\n"[10:] + "grade 1\ngrade 2\n"]
+)
+def test_numbers_after_one_name_are_part_of_the_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    names = [entry.name for entry in read_class_file(tmp_path / "classes.txt")]
+    assert names == text.splitlines()
+
+
+def test_a_line_without_id_among_lines_with_ids_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("0 background\n1 cat\ndog\n")
+    with pytest.raises(DataError, match="'dog' has no id before the name as '0 background' has"):
+        read_class_file(tmp_path / "classes.txt")
+
+
+def test_colours_in_an_order_that_no_line_has_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("name b g r\nsky 3 2 1\nroad 6 5 4\n")
+    with pytest.raises(DataError, match="'name b g r': part them by commas"):
+        read_class_file(tmp_path / "classes.txt")
+
+
+def test_a_labelmap_of_names_alone_is_a_list_of_names(tmp_path: Path) -> None:
+    (tmp_path / "labelmap.txt").write_text("0 background\n2 dog\n1 cat\n")
+    entries = read_class_file(tmp_path / "labelmap.txt")
+    assert {entry.raw: entry.name for entry in entries} == BACKGROUND_CAT_DOG
