@@ -29,6 +29,11 @@ def _first_pair(files: Files) -> tuple[Path, Path]:
     return image, mask
 
 
+def _mode(mask: Path) -> str:
+    with Image.open(mask) as image:
+        return image.mode
+
+
 def _resave(mask: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
     image = Image.open(mask)
     image.load()
@@ -47,7 +52,7 @@ def stray_value(_: Path, files: Files) -> list[str]:
         values[1, 1] = 77 if values.ndim == 2 else values[1, 1] // 2 + 77
         return values
 
-    if Image.open(mask).mode in ("1", "F") or mask.suffix == ".jpg":
+    if _mode(mask) in ("1", "F") or mask.suffix == ".jpg":
         return []
     _resave(mask, change)
     return [mask.name]
@@ -145,9 +150,9 @@ def half_in_ones(_: Path, files: Files) -> list[str]:
 def palette_renumbered(_: Path, files: Files) -> list[str]:
     """One palette mask with its indices and colours swapped: the same picture to the eye."""
     mask = _first_pair(files)[1]
-    image = Image.open(mask)
-    if image.mode != "P":
+    if _mode(mask) != "P":
         return []
+    image = Image.open(mask)
     values = np.asarray(image)
     colours = np.array(image.getpalette("RGB")).reshape(-1, 3)
     swapped = np.where(values == 0, 1, np.where(values == 1, 0, values)).astype(np.uint8)

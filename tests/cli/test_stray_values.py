@@ -47,7 +47,7 @@ def test_evaluate_stops_at_a_stray_value(
     pixelwise: Any, stray_set: tuple[Path, str], model: Path, refused: Any
 ) -> None:
     root, message = stray_set
-    refused(pixelwise("evaluate", model, root), "masks/05.png", message, "classes.txt")
+    refused(pixelwise("evaluate", model, root), "masks/05.png", message, "declare the class")
 
 
 def test_train_stops_at_a_stray_value(

@@ -77,7 +77,7 @@ def test_broken_files_of_one_reason_are_named_together(data: DataSet) -> None:
     images = data.root / "images/train"
     for name in ("03", "04", "05"):
         (images / f"{name}.png").write_bytes(b"")
-    with pytest.raises(DataError, match="^3 of 40 pairs") as caught:
+    with pytest.raises(DataError, match=r"^3 of 40 pairs") as caught:
         scan_split(data, "train", progress=Progress())
     files = ", ".join(str(images / f"{name}.png") for name in ("03", "04", "05"))
     assert f"{files}: cannot be read as an image (the file is empty); repair" in str(caught.value)

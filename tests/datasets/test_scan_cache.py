@@ -122,12 +122,14 @@ def test_changed_annotations_are_drawn_again(shapes_set: Path, cache: Path, tmp_
     shutil.rmtree(shapes_set / "masks")
     for path in (shapes_set / "images").rglob("*.jpg"):
         mask = shapes_set / "masks" / path.parent.name / f"{path.stem}.png"
-        write_labels(mask, np.ones((40, 60), np.uint8), voc_colormap(4))
+        labels = np.ones((40, 60), np.uint8)
+        labels[0] = 2
+        write_labels(mask, labels, voc_colormap(4))
     convert(shapes_set, tmp_path / "other", to="coco")
     shutil.rmtree(root / "annotations")
     shutil.copytree(tmp_path / "other/annotations", root / "annotations")
     after = scan_split(open_dataset(root), "train", progress=Progress())
-    assert after.pixels[:2] == (0, 6 * 40 * 60)
+    assert after.pixels[:3] == (0, 6 * 39 * 60, 6 * 60)
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", None])
