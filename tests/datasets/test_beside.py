@@ -85,6 +85,7 @@ def test_names_above_the_folder_of_the_set_are_refused_unless_it_has_its_own(
         DataError, match=r"not read, as the data is that of data/; move it in there"
     ):
         open_dataset(tmp_path)
+    assert [issue.severity for issue in read_index(tmp_path).issues if issue.refusal] == ["error"]
     shutil.move(tmp_path / own.name, own)
     assert len(open_dataset(tmp_path).classes) > 1
 

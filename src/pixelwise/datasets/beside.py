@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pixelwise.datasets.class_files import find_class_files
 from pixelwise.datasets.index import Index
+from pixelwise.datasets.issue_types import Severity
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.name_hints import describe_other_formats
 from pixelwise.datasets.readers.lists import find_lists
@@ -84,7 +85,8 @@ def find_above(root: Path, index: Index) -> Iterator[Issue]:
                 f"{root}: {text}, as the data is that of {index.root.name}/; move it in there, or "
                 f"give {index.root} for the data"
             )
-        yield Issue("beside-unused", root, text, count=len(class_files), refusal=refusal)
+        severity: Severity | None = "error" if refusal else None
+        yield Issue("beside-unused", root, text, severity=severity, refusal=refusal)
     others = [*find_lists(root).values()]
     if others:
         text = f"{_names(others)} not read"
