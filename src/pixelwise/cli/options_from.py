@@ -38,6 +38,8 @@ class OptionSource:
     """Heading in --help for fields without a group."""
     notes: str = ""
     """What `unset` means, after the help of each field."""
+    variables: str = ""
+    """Prefix of the environment variables that set the options as well, such as PIXELWISE_."""
 
     def fields(self) -> Iterator[OptionField]:
         """The fields, in the order of the dataclass or of `names`."""
@@ -137,6 +139,7 @@ def _settings(name: str, item: OptionField, source: OptionSource) -> Any:
         completion = _completion(item.choices)
     return typer.Option(
         f"--{name.replace('_', '-')}",
+        envvar=f"{source.variables}{name.upper()}" if source.variables else None,
         help=_help(item, source),
         metavar=metavar_of(item),
         autocompletion=completion,

@@ -1,15 +1,15 @@
 """`pixelwise serve`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli.options_from import HARDWARE
+from pixelwise.cli.options_from import HARDWARE, OptionSource, options_from
 from pixelwise.hardware import DEVICES, PRECISIONS
+from pixelwise.serving.settings import Settings
 
-LIMITS = "Limits"
-STYLE = "Style transfer"
+_LIMITS = ("queue", "deadline", "max_bytes", "max_pixels", "max_side", "formats")
+_STYLE = ("style_weights", "style_network")
 
 
 def _option(name: str, help: str, panel: str | None = None, metavar: str | None = None) -> Any:
@@ -25,37 +25,6 @@ Models = Annotated[
         envvar="PIXELWISE_MODELS",
         help="Run folders or model files; NAME=MODEL names one.",
     ),
-]
-Token = Annotated[
-    str | None,
-    _option("TOKEN", "Token that clients must send; required where others reach the host."),
-]
-MaxPixels = Annotated[int, _option("MAX_PIXELS", "Largest picture, in pixels.", LIMITS)]
-MaxSide = Annotated[int, _option("MAX_SIDE", "Longest side of a picture, in pixels.", LIMITS)]
-Format = Annotated[
-    list[str] | None,
-    _option(
-        "FORMAT",
-        "Accepted image format; repeat it for several. By default JPEG, PNG and WEBP.",
-        LIMITS,
-        "JPEG|PNG|WEBP|BMP|TIFF|GIF",
-    ),
-]
-AllowOrigin = Annotated[
-    list[str] | None,
-    _option(
-        "ALLOW_ORIGIN",
-        "Origin, such as https://example.org, whose pages may use this server; repeat it.",
-        metavar="ORIGIN",
-    ),
-]
-StyleWeights = Annotated[
-    Path | None,
-    _option("STYLE_WEIGHTS", "Weights for the page's second tab, as in stylize.", STYLE),
-]
-StyleNetwork = Annotated[
-    str,
-    _option("STYLE_NETWORK", "Network of these weights: vgg19, vgg16 or timm's.", STYLE),
 ]
 Tile = Annotated[
     tuple[int, int],
@@ -85,43 +54,27 @@ Device = Annotated[
 ]
 
 
+@options_from(
+    OptionSource(Settings, ("token", "allow_origins"), variables="PIXELWISE_"),
+    OptionSource(Settings, _LIMITS, panel="Limits", variables="PIXELWISE_"),
+    OptionSource(Settings, _STYLE, panel="Style transfer", variables="PIXELWISE_"),
+)
 def serve(
     models: Models,
     host: Annotated[str, _option("HOST", "Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, _option("PORT", "Port to listen on; 0 takes a free one.")] = 8000,
-    token: Token = None,
-    allow_origin: AllowOrigin = None,
-    queue: Annotated[int, _option("QUEUE", "Requests that a model holds at once.", LIMITS)] = 256,
-    deadline: Annotated[float, _option("DEADLINE", "Seconds for a request.", LIMITS)] = 60.0,
-    max_bytes: Annotated[int, _option("MAX_BYTES", "Largest image file, in bytes.", LIMITS)] = 20
-    * 2**20,
-    max_pixels: MaxPixels = 50_000_000,
-    max_side: MaxSide = 16_384,
-    format: Format = None,
-    style_weights: StyleWeights = None,
-    style_network: StyleNetwork = "vgg19",
     tile: Tile = (1024, 1024),
     runtime: Runtime = "auto",
     precision: Precision = None,
     device: Device = "auto",
+    **settings: Any,
 ) -> None:
     """Answer HTTP requests with masks, as `predict` makes them."""
     from pixelwise.api import serve as job
     from pixelwise.cli.console import TerminalProgress
 
-    settings: dict[str, Any] = {
-        "token": token,
-        "allow_origins": tuple(allow_origin or ()),
-        "queue": queue,
-        "deadline": deadline,
-        "max_bytes": max_bytes,
-        "max_pixels": max_pixels,
-        "max_side": max_side,
-        "style_weights": style_weights,
-        "style_network": style_network,
-    }
-    if format is not None:  # else the default of Settings
-        settings["formats"] = tuple(format)
+    if not settings["formats"]:
+        del settings["formats"]  # none was chosen: those of Settings
     job(
         models,
         host=host,

@@ -5,13 +5,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.errors import ConfigError, unknown_choice_error
-from pixelwise.io.images import MAX_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MIN_TOKEN_LENGTH = 16
+_POSITIVE = Range(0, low_open=True, text="a number above 0")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
-_POSITIVE = ("max_bytes", "max_pixels", "max_side", "queue", "deadline")
 
 
 @dataclass(frozen=True)
@@ -20,44 +20,50 @@ class Settings:
     out of range.
     """
 
-    token: str | None = None
-    """What a client must show: at least MIN_TOKEN_LENGTH ASCII characters, or None for no token."""
+    token: str | None = option(None, own=True)
+    """Token that clients must send: at least 16 ASCII characters. Required where others reach the
+    host.
+    """
 
-    max_bytes: int = 20 * 2**20
-    """Bytes of an image file."""
+    allow_origins: tuple[str, ...] = option((), own=True, cli="allow_origin", metavar="ORIGIN")
+    """Origin, such as https://example.org, whose pages may send requests and read the answers;
+    repeat it for several.
+    """
 
-    max_pixels: int = 50_000_000
-    """Pixels of an image, at most MAX_PIXELS of pixelwise.io.images."""
-
-    max_side: int = 16_384
-    """Pixels of an image's longer side."""
-
-    formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
-    """File formats that are read, of FORMATS."""
-
-    allow_origins: tuple[str, ...] = ()
-    """Origins, such as https://example.org, whose pages may send requests and read the answers."""
-
-    queue: int = 256
+    queue: int = option(256, own=True, valid=_POSITIVE)
     """Requests of one model that are held at once, those in work too, as long as they are likely to
     be done within half the deadline.
     """
 
-    deadline: float = 60.0
+    deadline: float = option(60.0, own=True, valid=_POSITIVE)
     """Seconds from a request's first byte to its answer; on the page, from each step of progress to
     the next.
     """
 
-    style_weights: Path | None = None
-    """A weights file of `style_network`, with which the page transfers styles; None for off."""
+    max_bytes: int = option(20 * 2**20, own=True, valid=_POSITIVE)
+    """Largest image file, in bytes."""
 
-    style_network: str = "vgg19"
-    """vgg19, vgg16 or a timm encoder."""
+    max_pixels: int = option(50_000_000, own=True, valid=_POSITIVE)
+    """Largest picture, in pixels; at most 100 million are read at once."""
+
+    max_side: int = option(16_384, own=True, valid=_POSITIVE)
+    """Longest side of a picture, in pixels."""
+
+    formats: tuple[str, ...] = option(
+        ("JPEG", "PNG", "WEBP"), own=True, cli="format", choices=FORMATS
+    )
+    """Accepted image format; repeat it for several. By default JPEG, PNG and WEBP."""
+
+    style_weights: Path | None = option(None, own=True)
+    """Weights file of `style_network`, with which the page transfers styles."""
+
+    style_network: str = option("vgg19", own=True)
+    """Network of these weights: vgg19, vgg16 or timm's."""
 
     def __post_init__(self) -> None:
-        for name in _POSITIVE:
-            if not getattr(self, name) > 0:  # NaN too
-                raise ConfigError(f"{name} is {getattr(self, name)}: give a number above 0")
+        from pixelwise.io.images import MAX_PIXELS  # not for --help, which reads the fields alone
+
+        check_fields(self)
         if self.max_pixels > MAX_PIXELS:
             raise ConfigError(
                 f"max_pixels is {self.max_pixels}: at most {MAX_PIXELS} are read at once"
