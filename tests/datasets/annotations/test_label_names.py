@@ -65,3 +65,18 @@ def test_names_that_differ_only_in_case_are_two_classes_and_said() -> None:
     (issue,) = meaning.issues
     assert (issue.type, issue.file) == ("classes-alike", B)
     assert issue.text == "'Leaf' in 1 files, 'leaf' in 2 files"
+
+
+def test_labels_that_number_objects_are_said() -> None:
+    uses = {"cat_0": [A], "cat_1": [B], "dog2": [A], "dog 3": [A], "lane1": [A], "T34": [B]}
+    issues = explain_labels(Path(), [], uses, OPTIONS).issues
+    assert [(issue.type, issue.text) for issue in issues] == [
+        (
+            "classes-numbered",
+            "cat_0, cat_1 are a class each; if they are objects of one, call all 'cat'",
+        ),
+        (
+            "classes-numbered",
+            "dog 3, dog2 are a class each; if they are objects of one, call all 'dog'",
+        ),
+    ]

@@ -1,5 +1,6 @@
 """What the labels of shapes mean, in formats whose files name no classes beside them."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.types import DataOptions, first
 from pixelwise.errors import DataError
 
+_NUMBERED = re.compile(r"(.*[^\d _.-])[ _.-]?\d+")
 CLASS_FILES = ("labels.txt", "classes.txt", "classes.json", "classes.csv")
 
 
@@ -48,6 +50,7 @@ def explain_labels(
             issues.append(Issue("classes-malformed", path, error.reason, refusal=refusal))
     if not lists:
         issues += _find_alike(uses)
+        issues += _find_numbered(uses)
         mapping = map_classes([(name, None) for name in sorted(uses)], root)
         return LabelMeaning(mapping, [], issues)
     source, entries = lists[0]
@@ -89,3 +92,17 @@ def _find_alike(uses: Mapping[str, Sequence[Path]]) -> Iterable[Issue]:
             rarest = min(labels, key=lambda label: len(uses[label]))
             counts = ", ".join(f"'{label}' in {len(uses[label])} files" for label in labels)
             yield Issue("classes-alike", uses[rarest][0], counts)
+
+
+def _find_numbered(uses: Mapping[str, Sequence[Path]]) -> Iterable[Issue]:
+    """Labels that number what may be objects of one class."""
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(uses):
+        match = _NUMBERED.fullmatch(label)
+        if match:
+            by_stem[match[1]].append(label)
+    for stem, labels in by_stem.items():
+        if len(labels) > 1:
+            advice = f"if they are objects of one, call all '{stem}'"
+            text = f"{first(labels)} are a class each; {advice}"
+            yield Issue("classes-numbered", uses[labels[0]][0], text, count=len(labels))
