@@ -4,10 +4,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelwise.errors import ImageError
 from pixelwise.io.images import read_rgb
-from pixelwise.io.open_images import silence_warnings
+from pixelwise.io.open_images import find_orientation, open_header, silence_warnings
 
 
 def test_damaged_files_are_named(tmp_path: Path, photo: Path) -> None:
@@ -72,3 +73,15 @@ def test_threads_that_keep_pil_quiet_at_once_leave_no_filter_and_lose_none() -> 
     assert warnings.filters == before
     with pytest.warns(UserWarning, match="odd metadata"):
         warnings.warn_explicit("odd metadata", UserWarning, "file", 1, module="PIL.Image")
+
+
+def test_a_damaged_exif_block_is_upright_and_makes_no_noise(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4, 2)).save(path, exif=exif)
+    data = path.read_bytes()
+    start = data.index(b"Exif\0\0")
+    path.write_bytes(data[: start + 14] + b"\xff" * 12 + data[start + 26 :])
+    with open_header(path) as image:
+        assert find_orientation(image) == 1  # a warning would be an error here

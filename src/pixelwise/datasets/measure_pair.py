@@ -27,12 +27,12 @@ from pixelwise.datasets.raw_mask import Values, pack, palette_of, read_matte, re
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array, read_picture
+from pixelwise.io.open_images import find_orientation
 
 # Values of a mask that are stored, the most frequent: a photograph in the place of a mask has
 # thousands, and would cost as much memory as its pixels.
 MAX_VALUES = 256
 
-_ORIENTATION_TAG = 0x0112
 # Of a picture's height and width, how much counts as its rim: a twelfth on each side.
 _RIM_PART = 12
 # Tones are counted in a sample of about this many rows and columns.
@@ -163,7 +163,7 @@ def _file_stats(
     return FileStats(
         size=(size[0], size[1]),
         stored=(image.height, image.width),
-        orientation=int(image.getexif().get(_ORIENTATION_TAG, 1) or 1),
+        orientation=find_orientation(image),
         mode=image.mode,
         format=image.format or "",
         content=content,

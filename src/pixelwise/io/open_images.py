@@ -158,7 +158,8 @@ def oriented_size(path: Path) -> tuple[int, int]:
 def find_orientation(image: Image.Image) -> int:
     """That of EXIF, 1 to 8; 1 where it is damaged or says nothing."""
     try:
-        orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
+        with silence_warnings():
+            orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
     # a damaged EXIF block raises what its parser comes upon
     except Exception:
         return 1
