@@ -189,11 +189,11 @@ def test_a_failure_of_a_runtime_while_it_runs_is_told_in_our_words(
     runtime: str, exported_file: Callable[..., Path]
 ) -> None:
     predictor = pixelwise.load(exported_file(".onnx", "fcn8s"), runtime=runtime)
-    two_channels = np.zeros((1, 2, 40, 50), np.uint8)
+    no_channels = np.zeros((40, 50), np.uint8)
     names = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
     message = f"{names[runtime]} cannot label 40 x 50 pixels"
     with pytest.raises(ModelError, match=message):
-        predictor.runner(two_channels)
+        predictor.runner(no_channels)
 
 
 def test_a_failure_of_pytorch_while_it_runs_is_told_in_our_words(
