@@ -178,3 +178,27 @@ def test_the_command_refuses_in_one_line(
         main()
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "message"),
+    [
+        ({}, ["--format", "PNG", "--format", "GIFF"], "did you mean 'GIF'"),
+        ({"PIXELWISE_MAX_SIDE": "-1"}, [], "max_side is -1: allowed is a number above 0"),
+        ({"PIXELWISE_ALLOW_ORIGIN": "https://a.org/x"}, [], "give scheme and host"),
+    ],
+)
+def test_options_and_variables_of_the_command_reach_the_settings(
+    variables: dict[str, str],
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["pixelwise", "serve", "animals", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err

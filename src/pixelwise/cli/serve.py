@@ -73,8 +73,6 @@ def serve(
     from pixelwise.api import serve as job
     from pixelwise.cli.console import TerminalProgress
 
-    if not settings["formats"]:
-        del settings["formats"]  # none was chosen: those of Settings
     job(
         models,
         host=host,
