@@ -191,3 +191,19 @@ def test_training_images_of_one_class_alone_are_refused(data: DataSet) -> None:
         Image.fromarray(np.zeros((4, 6), np.uint8)).save(pair.mask)
     with pytest.raises(DataError, match="every training pixel that counts is 'ground', which"):
         scan_split(data, "train", progress=Progress())
+
+
+def test_a_mask_of_voc_with_another_palette_is_refused(tmp_path: Path) -> None:
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (tmp_path / folder).mkdir(parents=True)
+    colours = ((0, 0, 0), (128, 0, 0))
+    for name in ("a", "b", "c", "d"):
+        Image.new("RGB", (4, 2)).save(tmp_path / f"JPEGImages/{name}.jpg")
+        swap = name == "b"
+        mask = Image.fromarray(np.array([[0, 0, 1, 1]] * 2, np.uint8) ^ np.uint8(swap))
+        mask.putpalette([channel for row in colours[:: -1 if swap else 1] for channel in row])
+        mask.save(tmp_path / f"SegmentationClass/{name}.png")
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text("a\nb\nc\n")
+    (tmp_path / "ImageSets/Segmentation/val.txt").write_text("d\n")
+    with pytest.raises(DataError, match=r"b\.png: in its palette value 0 is \(128, 0, 0\)"):
+        scan_split(open_dataset(tmp_path), "train", progress=Progress())

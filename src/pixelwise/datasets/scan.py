@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pixelwise.classes import VOID
 from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.index import encoding_of, mask_source
+from pixelwise.datasets.issues import raise_first
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.measure_pair import measure_pair
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
 from pixelwise.datasets.scan_pairs import scan_pairs
+from pixelwise.datasets.set_issues import find_other_palettes
 from pixelwise.datasets.types import DataSet, Pair, first
 from pixelwise.errors import DataError, ImageError
 from pixelwise.io.reading_notes import ReadingNotes
@@ -83,6 +85,7 @@ class _Tally:
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
     holding: NDArray[np.int64] = field(default_factory=_no_counts)
     turned: list[PairStats] = field(default_factory=list)
+    with_palette: list[PairStats] = field(default_factory=list)
 
 
 def scan_split(
@@ -101,6 +104,8 @@ def scan_split(
     for stats in _scan(dataset, split, pairs, progress):
         _count(tally, stats, dataset, encoding)
     _check(split, len(pairs), tally, skip_broken=skip_broken)
+    if encoding.form == "ids" and not encoding.by_palette:
+        raise_first(find_other_palettes(tally.with_palette))
     if tally.turned:
         progress.log(_describe_turned(dataset, tally.turned))
     for path, reason in tally.broken:
@@ -192,6 +197,8 @@ def _count(
         reason = _describe_sizes(stats.pair, image, stats.mask.file)
         tally.broken.append((stats.pair.image, reason))
         return
+    if stats.mask.palette:
+        tally.with_palette.append(stats)
     if image.orientation in _SAME_SIZE and stats.mask.file.orientation == 1:
         tally.turned.append(stats)
     tally.pairs.append(stats.pair)

@@ -40,7 +40,7 @@ def find_set_issues(
             yield issue
             return
     if not encoding.by_palette:
-        yield from _find_other_palettes(pairs)
+        yield from find_other_palettes(pairs)
 
 
 def _find_colours_of_objects(pairs: Sequence[PairStats], encoding: MaskEncoding) -> Iterator[Issue]:
@@ -59,7 +59,8 @@ def _find_colours_of_objects(pairs: Sequence[PairStats], encoding: MaskEncoding)
         yield replace(issue, refusal=f"{stats.pair.mask}: {text}; {advice}")
 
 
-def _find_other_palettes(pairs: Sequence[PairStats]) -> Iterator[Issue]:
+def find_other_palettes(pairs: Sequence[PairStats]) -> Iterator[Issue]:
+    """Masks whose palettes give a value another colour than most; each is refused by training."""
     measured = [(stats, stats.mask) for stats in pairs if stats.mask]
     for position, text in find_conflicts([mask for _, mask in measured]).items():
         stats = measured[position][0]

@@ -94,3 +94,17 @@ def test_lists_in_a_folder_with_a_heading_are_read(tmp_path: Path, folder: str) 
     (tmp_path / folder / "val.csv").write_text("filename\n2.jpg\n")
     assert splits(tmp_path) == {"train": ["0.jpg 0.png", "1.jpg 1.png"], "val": ["2.jpg 2.png"]}
     assert any("2 pictures are in no list" in note for note in open_dataset(tmp_path).notes)
+
+
+def test_the_mask_of_a_missing_image_is_not_taken_for_the_image(tmp_path: Path) -> None:
+    for folder in ("images", "annotations"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (3, 1)).save(tmp_path / f"images/{name}.png")
+        mask = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+        mask.save(tmp_path / f"annotations/{name}.png")
+    rows = "".join(f"images/{name}.png annotations/{name}.png\n" for name in "abc")
+    (tmp_path / "train.txt").write_text(rows)
+    (tmp_path / "images/b.png").unlink()
+    with pytest.raises(DataError, match=r"1 of 3 rows name files that are not here: images/b\.png"):
+        open_dataset(tmp_path)

@@ -176,7 +176,8 @@ def _find_pair(
         if finder is not None and (image is None or mask is None):
             image = finder.find(image_name)
             mask = finder.find(mask_name)
-        if image and mask:
+        # Of an image that is missing, the one file of that name is its mask.
+        if image and mask and image != mask:
             return Pair(image.stem, image, mask)
     return None
 
