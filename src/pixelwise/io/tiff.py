@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from pixelwise.io.open_images import silence_warnings
+
 _BIG = (b"II+\0", b"MM\0+")
 _MAGIC = (b"II*\0", b"MM\0*", *_BIG)
 # Far more pages than files have; what links to itself must end.
@@ -142,8 +144,9 @@ def find_pages(file: BinaryIO) -> Iterator[Page]:
         visited.add(directory.next)
         file.seek(directory.next)
         try:
-            directory.load(file)
-            tags = dict(directory)
+            with silence_warnings():
+                directory.load(file)
+                tags = dict(directory)
         # what PIL's parser raises on damaged directories is no closed list
         except Exception:
             return
