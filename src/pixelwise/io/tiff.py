@@ -15,8 +15,6 @@ from pixelwise.io.open_images import silence_warnings
 
 _BIG = (b"II+\0", b"MM\0+")
 _MAGIC = (b"II*\0", b"MM\0*", *_BIG)
-# The tags of width and height, which every page has.
-_SIZE = frozenset({256, 257})
 # Far more pages than files have; what links to itself must end.
 _MAX_PAGES = 100_000
 
@@ -152,7 +150,7 @@ def find_pages(file: BinaryIO) -> Iterator[Page]:
         # what PIL's parser raises on damaged directories is no closed list
         except Exception:
             return
-        if not _SIZE <= tags.keys():
+        if _WIDTH not in tags or _HEIGHT not in tags:
             return  # cut off: PIL warns of it and goes on
         yield Page(tags, "<" if directory.prefix == b"II" else ">")
 
