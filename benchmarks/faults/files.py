@@ -88,7 +88,7 @@ def name_bytes(p: SampleSet, mild: bool) -> Planted:
 def other_files(p: SampleSet, mild: bool) -> Planted:
     done = [
         p.root / "masks/train" / f"{name}"
-        for name in (("Thumbs.db",) if mild else ("a.txt", "b.json", "c.xml"))
+        for name in (("notes.txt",) if mild else ("a.txt", "b.json", "c.xml"))
     ]
     for path in done:
         path.write_text("x")
