@@ -155,8 +155,10 @@ def test_static_quantisation_of_an_export_gives_a_file_that_predict_runs(
     tmp_path: Path,
     model_file: Callable[..., Path],
     picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Size arithmetic in floats would be quantised too, and no picture could be labelled then."""
+    monkeypatch.chdir(tmp_path)  # quant_pre_process leaves a file of weights where it runs
     quantization = pytest.importorskip("onnxruntime.quantization")
     from pixelwise.export.exporter import export
 
