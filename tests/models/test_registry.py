@@ -41,7 +41,7 @@ def test_names_that_do_not_exist_are_answered_with_near_ones() -> None:
         build_segmenter(ModelConfig("unett", "resnet18", 2))
     with pytest.raises(ConfigError, match="resnet18"):
         build_segmenter(ModelConfig("unet", "resnet18x", 2))
-    with pytest.raises(ConfigError, match="not a pyramid"):
-        build_segmenter(ModelConfig("unet", "vit_tiny_patch16_224", 2))
+    with pytest.raises(ConfigError, match=r"strides \[7, 14, 14\], not a pyramid"):
+        build_segmenter(ModelConfig("unet", "sequencer2d_s", 2))
     with pytest.raises(PixelwiseError, match="0 classes"):
         build_segmenter(ModelConfig("unet", "resnet18", 0))

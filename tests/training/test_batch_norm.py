@@ -48,3 +48,14 @@ def test_nothing_but_the_statistics_changes(model: Segmenter) -> None:
     assert all(name.endswith(("running_mean", "running_var")) for name in changed)
     assert [layer.training for layer in model.modules()] == modes
     assert first_norm(model).momentum == momentum
+
+
+def test_a_frozen_encoder_keeps_its_statistics(model: Segmenter) -> None:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    recompute_statistics(model, [torch.rand(4, 3, 64, 64)], frozen=True)
+    changed = {
+        name.split(".running")[0]
+        for name, value in model.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {f"encoder.norms.{number}" for number in range(5)}

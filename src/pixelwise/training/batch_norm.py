@@ -16,11 +16,19 @@ from pixelwise.models.segmenter import Segmenter
 
 
 @torch.no_grad()
-def recompute_statistics(model: Segmenter, batches: Iterable[Tensor]) -> None:
-    """Set the statistics of every batch normalisation to the means of those of `batches`, each
-    (N, 3, H, W) in [0, 1]; nothing else changes.
+def recompute_statistics(
+    model: Segmenter,
+    batches: Iterable[Tensor],
+    *,
+    frozen: bool = False,
+) -> None:
+    """Set the statistics of every batch normalisation, but for a `frozen` encoder's, to the means
+    of those of `batches`, each (N, 3, H, W) in [0, 1]; nothing else changes.
     """
     norms = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    if frozen:
+        fixed = set(model.encoder.net.modules())
+        norms = [norm for norm in norms if norm not in fixed]
     tracking = [norm for norm in norms if norm.track_running_stats]
     with _averaging(model, tracking):
         for images in batches:

@@ -254,6 +254,11 @@ class OptimOptions:
     section 3.3).
     """
 
+    frozen: bool = option(False)
+    """Keep the encoder as it comes, for large transformers such as DINOv3: only the decoder and the
+    layers between the two learn.
+    """
+
     patience: int | None = option(None, valid=_COUNT)
     """Epochs without a better validation score after which the training stops early."""
 
@@ -261,6 +266,11 @@ class OptimOptions:
         if self.epochs is not None and self.minutes is not None:
             raise ConfigError(
                 "both epochs and minutes are given: choose one of --epochs and --minutes"
+            )
+        if self.frozen and self.freeze:
+            raise ConfigError(
+                f"frozen=true keeps the encoder, freeze={self.freeze} lets it learn after so many "
+                "epochs: choose one"
             )
         check_fields(self)
         from pixelwise.training.losses import make_loss  # imports PyTorch, which --help must not

@@ -44,6 +44,7 @@ EARLIER = {
     "validate_every": 1,
     "keep_plain": False,
     "keep_after": 0.0,
+    "frozen": False,
 }
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
