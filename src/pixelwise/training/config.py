@@ -18,7 +18,7 @@ from pixelwise.config_fields import (
 from pixelwise.errors import ConfigError
 from pixelwise.models.config import SCALES
 
-Decoder = Literal["unet", "linknet", "fcn8s", "fcn16s", "fcn32s"]
+Decoder = Literal["unet", "light", "linknet", "fcn8s", "fcn16s", "fcn32s"]
 Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
 Strength = Literal["none", "slight", "light", "medium", "strong"]
 Recipe = Literal["default", "d2l"]
@@ -252,6 +252,11 @@ class OptimOptions:
     freeze: int = option(0, valid=_NOT_NEGATIVE)
     """Epochs in which the encoder is unfrozen, layer by layer from its end (Howard, Ruder 2018,
     section 3.3).
+    """
+
+    frozen_stages: int | None = option(None, valid=_NOT_NEGATIVE)
+    """First stages of the encoder whose weights stay as they are; by default those up to stride 4
+    of a pretrained one where a training has few steps, which are a quarter faster so.
     """
 
     patience: int | None = option(None, valid=_COUNT)

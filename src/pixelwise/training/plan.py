@@ -21,7 +21,8 @@ from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
-from pixelwise.models.pretrained import load_weights
+from pixelwise.models.encoder_stages import count_stages
+from pixelwise.models.pretrained import is_pretrained, load_weights
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
@@ -52,6 +53,9 @@ from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
+
+# Up to this stride an encoder sees edges and colours, which photos of all kinds share.
+EARLY_STRIDE = 4
 
 Trial = Callable[[TrainConfig], StepTrial]
 
@@ -111,7 +115,10 @@ def make_plan(
     train, val = _scan_splits(dataset, config, progress)
     processes = config.run.devices if fabric is None else fabric.world_size
     trial = _cached_trial(model) if fabric is not None else None
-    config, reasons = _choose_and_log(config, dataset, train, processes, trial, progress)
+    early_stages = _count_early_stages(model, config)
+    config, reasons = _choose_and_log(
+        config, dataset, train, processes, trial, early_stages, progress
+    )
     train = _drop_small(train, config, progress)
     if fabric is not None and trial is not None:
         config = _choose_precision(config, trial, reasons, progress)
@@ -195,16 +202,24 @@ def _choose_and_log(
     train: SplitStats,
     processes: int,
     trial: Trial | None,
+    early_stages: int,
     progress: Progress,
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
-    context = _measure_context(config, dataset, train, processes, trial)
+    context = _measure_context(config, dataset, train, processes, trial, early_stages)
     config, reasons = choose_open_options(config, context)
     values = config.flat()
     for name, reason in reasons.items():
         progress.log(f"{name} {_format_value(name, values[name])}: {reason}")
     return config, reasons
+
+
+def _count_early_stages(model: Segmenter, config: TrainConfig) -> int:
+    """Stages of the encoder up to EARLY_STRIDE; 0 where they have not learned anything yet."""
+    options = config.model
+    has_learned = options.start or is_pretrained(options.encoder, options.weights)
+    return count_stages(model.encoder, stride=EARLY_STRIDE) if has_learned else 0
 
 
 def _measure_context(
@@ -213,6 +228,7 @@ def _measure_context(
     train: SplitStats,
     processes: int,
     trial: Trial | None,
+    early_stages: int,
 ) -> TrainingContext:
     def step_seconds(config: TrainConfig) -> float | None:
         return trial(config).seconds if trial else None
@@ -227,6 +243,7 @@ def _measure_context(
         decoded=sum(4 * height * width for height, width in train.sizes),
         processes=processes,
         processes_here=processes_here(config),
+        early_stages=early_stages,
         step_seconds=step_seconds,
         # Reads masks: only called where a smaller scale could be chosen.
         iou_at_scale=partial(measure_downscaled_masks, dataset, train.pairs),
