@@ -18,7 +18,22 @@ from pixelwise.config_fields import (
 from pixelwise.errors import ConfigError
 from pixelwise.models.config import SCALES
 
-Decoder = Literal["unet", "light", "linknet", "fcn8s", "fcn16s", "fcn32s"]
+Decoder = Literal[
+    "light",
+    "unet",
+    "linknet",
+    "fcn8s",
+    "fcn16s",
+    "fcn32s",
+    "deeplabv3plus",
+    "dpt",
+    "fpn",
+    "lraspp",
+    "pspnet",
+    "segformer",
+    "unetplusplus",
+    "upernet",
+]
 Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
 Strength = Literal["none", "slight", "light", "medium", "strong"]
 Recipe = Literal["default", "d2l"]
@@ -48,7 +63,7 @@ def _is_scale_range(scale: tuple[float, float]) -> bool:
 class ModelOptions:
     """The network and the weights it starts from."""
 
-    decoder: Decoder = option("unet", own=True, suggest=True)
+    decoder: Decoder = option("light", own=True, suggest=True)
     """Decoder on top of the encoder, named as its paper names it."""
 
     encoder: str = option("tf_efficientnet_lite0", own=True)
@@ -59,8 +74,10 @@ class ModelOptions:
     or a file.
     """
 
-    upsample: Upsample = option("transposed", own=True, suggest=True)
-    """How the decoder enlarges its features."""
+    upsample: Upsample | None = option(None, own=True, suggest=True)
+    """How an FCN, U-Net or LinkNet enlarges its features; None: its own way, transposed. The other
+    decoders interpolate as published.
+    """
 
     plain: bool = option(False)
     """Build the network as published, without this project's additions."""
