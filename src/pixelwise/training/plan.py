@@ -21,6 +21,7 @@ from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.models.pretrained import load_weights
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
@@ -48,6 +49,7 @@ from pixelwise.training.loaders import (
     validation_loader,
 )
 from pixelwise.training.losses import Loss, class_weights, make_loss
+from pixelwise.training.picture_sizes import describe_picture_sizes, measure_picture_sizes
 from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
@@ -72,6 +74,7 @@ class TrainingPlan:
     samples: TrainingSet
     common_bits: int
     """The depth by which images of more than 8 bits are read; 0 where there is none."""
+    picture_sizes: PictureSizes
     loaders: Loaders
     loss: Loss
 
@@ -119,6 +122,9 @@ def make_plan(
     model.scale = validation_scale(config)
     common_bits = _log_reading(train, val, progress)
     samples = _make_samples(dataset, train, config, common_bits)
+    upright = samples.augment.upright
+    picture_sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
+    progress.log(describe_picture_sizes(picture_sizes))
     return TrainingPlan(
         dataset,
         config,
@@ -129,7 +135,8 @@ def make_plan(
         val,
         samples,
         common_bits,
-        _make_loaders(samples, val, config, fabric),
+        picture_sizes,
+        _make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
     )
 
@@ -346,6 +353,7 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
 def _make_loaders(
     samples: TrainingSet,
     val: SplitStats,
+    picture_sizes: PictureSizes,
     config: TrainConfig,
     fabric: Fabric | None,
 ) -> Loaders:
@@ -364,7 +372,7 @@ def _make_loaders(
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
-    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
+    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits, picture_sizes)
     statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
     validation = validation_loader(whole, workers=workers, part=part)
     return Loaders(loader, epochs, validation, statistics)
