@@ -14,9 +14,10 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import reads_by_window
+from pixelwise.inference.resize import resize_labels
 from pixelwise.inference.result_names import result_stem
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.io.images import ImageFile
+from pixelwise.io.images import Array, ImageFile, Picture
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.shards import extract_image, parse_slot
 from pixelwise.io.storage import Store, fetch, is_uri
@@ -151,8 +152,7 @@ class ImageWorker:
             if "polygons" in options.extras:
                 progress.log(f"{name}: no polygons, as it has no place on the earth")
             if "seams" in options.extras:
-                seams = Seams(self.predictor.plan(*result.labels.shape))
-                seams.add(0, result.labels)
+                seams = self._measure_seams(result.labels, picture)
                 progress.log(f"{name}: {seams}")
             store, prefix, stem = self.place(image)
             with self.output_folder(store) as folder:
@@ -168,6 +168,15 @@ class ImageWorker:
                 f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most"
             )
         return Labelled(prefix + names[0], file.pixels, result.notes)
+
+    def _measure_seams(self, labels: Array, picture: Picture) -> Seams:
+        """Those of labels (H, W), at the size at which the picture was cut in tiles."""
+        view = labels.shape
+        if not self.options.scales:
+            view = self.predictor.view_size(view, picture)
+        seams = Seams(self.predictor.plan(*view))
+        seams.add(0, resize_labels(labels, view))
+        return seams
 
     def _label_by_window(
         self,

@@ -181,7 +181,9 @@ def read_raster(path: Path, *, common_bits: int = 0) -> Picture:
         size = (picture.height, picture.width)
         check_pixel_count((picture.width, picture.height), str(path))
         image = Image.fromarray(np.ascontiguousarray(picture[0 : size[0], 0 : size[1]]))
-        return Picture(image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1)
+        return Picture(
+            image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1, is_raster=True
+        )
 
 
 def reads_by_window(path: Path, pixels: int | None) -> bool:

@@ -108,6 +108,8 @@ class Picture:
     stored: tuple[int, int]
     orientation: int
     frames: int
+    is_raster: bool = False
+    """Whether it was read as a raster, whose pixels stand for places."""
 
     @property
     def rgb(self) -> Array:

@@ -22,6 +22,7 @@ from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.encoder_stages import count_stages
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.models.pretrained import is_pretrained, load_weights
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
@@ -49,6 +50,7 @@ from pixelwise.training.loaders import (
     validation_loader,
 )
 from pixelwise.training.losses import Loss, class_weights, make_loss
+from pixelwise.training.picture_sizes import describe_picture_sizes, measure_picture_sizes
 from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
@@ -76,6 +78,7 @@ class TrainingPlan:
     samples: TrainingSet
     common_bits: int
     """The depth by which images of more than 8 bits are read; 0 where there is none."""
+    picture_sizes: PictureSizes
     loaders: Loaders
     loss: Loss
 
@@ -125,7 +128,10 @@ def make_plan(
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
     common_bits = _log_reading(train, val, progress)
-    samples = _make_samples(dataset, train, config, common_bits)
+    upright = config.augmentation.upright
+    picture_sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
+    progress.log(describe_picture_sizes(picture_sizes))
+    samples = _make_samples(dataset, train, config, common_bits, picture_sizes)
     return TrainingPlan(
         dataset,
         config,
@@ -136,7 +142,8 @@ def make_plan(
         val,
         samples,
         common_bits,
-        _make_loaders(samples, val, config, fabric),
+        picture_sizes,
+        _make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
     )
 
@@ -321,7 +328,11 @@ def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
 
 
 def _make_samples(
-    dataset: DataSet, train: SplitStats, config: TrainConfig, common_bits: int
+    dataset: DataSet,
+    train: SplitStats,
+    config: TrainConfig,
+    common_bits: int,
+    picture_sizes: PictureSizes,
 ) -> TrainingSet:
     augment = _make_augmentation(config, train)
     cache = config.data.cache
@@ -339,6 +350,7 @@ def _make_samples(
         candidates=candidates,
         cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
         common_bits=common_bits,
+        sizes=picture_sizes,
     )
 
 
@@ -363,6 +375,7 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
 def _make_loaders(
     samples: TrainingSet,
     val: SplitStats,
+    picture_sizes: PictureSizes,
     config: TrainConfig,
     fabric: Fabric | None,
 ) -> Loaders:
@@ -381,7 +394,7 @@ def _make_loaders(
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
-    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
+    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits, picture_sizes)
     statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
     validation = validation_loader(whole, workers=workers, part=part)
     return Loaders(loader, epochs, validation, statistics)
