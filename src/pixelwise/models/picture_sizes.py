@@ -55,5 +55,5 @@ class PictureSizes:
         return max(1, round(height * factor)), max(1, round(width * factor))
 
     def view_factor(self, height: int, width: int) -> float:
-        """By how much a picture of the training is enlarged to be seen; 1 unless they are varied."""
+        """By how much a training picture is enlarged to be seen; 1 unless they are varied."""
         return self.side / math.sqrt(height * width) if self.varied else 1.0
