@@ -147,10 +147,11 @@ def test_the_commands_export_and_predict_from_onnx(
         assert (np.asarray(mask) == expected).mean() > 0.999
 
 
+@pytest.mark.parametrize("decoder", ["linknet", "lraspp"])  # on strided and on dilated stages
 def test_batch_norms_and_sizes_stay_free_in_the_file(
-    tmp_path: Path, model_file: Callable[..., Path], picture: Callable[..., Path]
+    decoder: str, tmp_path: Path, model_file: Callable[..., Path], picture: Callable[..., Path]
 ) -> None:
-    model = model_file("linknet", "tf_efficientnet_lite0")
+    model = model_file(decoder, "tf_efficientnet_lite0")
     export(model, tmp_path / "m.onnx", images=[picture("a.png", 64, 64)])
     runner = pixelwise.load(tmp_path / "m.onnx").runner
     network, _ = load_model(model)
