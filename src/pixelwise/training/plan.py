@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from pixelwise.classes import VOID
 from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
@@ -34,27 +33,21 @@ from pixelwise.training.auto_config import (
     for_steps,
     validation_scale,
 )
+from pixelwise.training.batches import make_loaders, make_samples
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import (
     broadcast_from_rank0,
-    per_rank_batch,
     processes_here,
 )
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
-from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.loaders import (
-    FixedBatches,
     TrainingSet,
-    WholeImages,
-    training_loader,
-    validation_loader,
 )
 from pixelwise.training.losses import Loss, class_weights, make_loss
 from pixelwise.training.picture_sizes import describe_picture_sizes, measure_picture_sizes
 from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
-from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
 
 # Up to this stride an encoder sees edges and colours, which photos of all kinds share.
 EARLY_STRIDE = 4
@@ -131,7 +124,7 @@ def make_plan(
     upright = config.augmentation.upright
     picture_sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
     progress.log(describe_picture_sizes(picture_sizes))
-    samples = _make_samples(dataset, train, config, common_bits, picture_sizes)
+    samples = make_samples(dataset, train, config, common_bits, picture_sizes)
     return TrainingPlan(
         dataset,
         config,
@@ -143,7 +136,7 @@ def make_plan(
         samples,
         common_bits,
         picture_sizes,
-        _make_loaders(samples, val, picture_sizes, config, fabric),
+        make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
     )
 
@@ -325,79 +318,6 @@ def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
     if line:
         progress.log(line)
     return bits
-
-
-def _make_samples(
-    dataset: DataSet,
-    train: SplitStats,
-    config: TrainConfig,
-    common_bits: int,
-    picture_sizes: PictureSizes,
-) -> TrainingSet:
-    augment = _make_augmentation(config, train)
-    cache = config.data.cache
-    options = config.augmentation
-    candidates = None
-    if options.paste_classes == "rare":
-        candidates = rare_classes(augment.class_weights, train.pixels)
-    return TrainingSet(
-        train.pairs,
-        dataset.read_labels,
-        augment,
-        config.run.seed,
-        void_as=0 if config.data.void_as_background else VOID,
-        paste=options.paste,
-        candidates=candidates,
-        cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
-        common_bits=common_bits,
-        sizes=picture_sizes,
-    )
-
-
-def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
-    """That of the chosen strength, with what the config sets besides; rare classes are drawn more
-    often.
-    """
-    crop = config.data.crop
-    assert crop is not None
-    options = config.augmentation
-    fields = dict(AUGMENTATIONS[options.augment or "none"])
-    for name in ("scale", "jitter", "mirror", "upright"):
-        value = getattr(options, name)
-        if value is not None:
-            fields[name] = value
-    weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
-    assert weights is not None
-    fields["class_weights"] = tuple(weights.tolist())
-    return Augmentation(crop, **fields)
-
-
-def _make_loaders(
-    samples: TrainingSet,
-    val: SplitStats,
-    picture_sizes: PictureSizes,
-    config: TrainConfig,
-    fabric: Fabric | None,
-) -> Loaders:
-    workers = config.data.workers
-    batch = config.data.batch
-    assert workers is not None
-    assert batch is not None
-    if len(samples) < 2:
-        raise DataError(f"{len(samples)} training image: at least 2 are needed")
-    part = (0, 1)
-    if fabric is not None and fabric.world_size > 1:
-        part = (fabric.global_rank, fabric.world_size)
-        batch = per_rank_batch(fabric, batch)
-    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part)
-    if epochs.share < 2:
-        raise DataError(
-            f"{len(samples)} training images for {part[1]} processes: give each at least 2"
-        )
-    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits, picture_sizes)
-    statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
-    validation = validation_loader(whole, workers=workers, part=part)
-    return Loaders(loader, epochs, validation, statistics)
 
 
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
