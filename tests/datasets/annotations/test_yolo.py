@@ -63,7 +63,7 @@ def test_yolo_polygons_and_images_without_labels(tmp_path: Path) -> None:
     data = yolo(tmp_path, "1 0.1667 0.25 0.5 0.25 0.5 0.75 0.1667 0.75\n\n0 0 0 .2 0 .2 .3 0 .3\n")
     assert (data.format, data.classes.names) == ("yolo", NAMES)
     assert (
-        "Images without a label file: b.jpg: no b.txt. They count as background: "
+        "Images without annotation: b.jpg: no b.txt. They count as background: "
         "remove those that nobody has labelled." in data.notes
     )
     first, second = data.pairs("train")
