@@ -55,7 +55,8 @@ def test_a_folder_of_no_known_layout_is_told_the_nearest_in_three_lines(tmp_path
     assert str(caught.value).splitlines() == [
         f"{tmp_path}: no known layout of images and masks; here are x/, 1 .txt files.",
         "The plainest layout is images/a.jpg with masks/a.png.",
-        "docs/formats.md lists all formats; --format names one.",
+        "docs/formats.md lists all formats, --format names one; any others can be listed in "
+        "train.txt, a pair a line: images/a.jpg masks/a.png.",
     ]
     (tmp_path / "leftImg8bit").mkdir()
     with pytest.raises(DataError, match="Nearest is cityscapes, which lacks gtFine"):

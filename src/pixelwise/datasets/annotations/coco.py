@@ -64,8 +64,8 @@ def matches(root: Path) -> bool:
 
 def index(root: Path, options: DataOptions) -> Index:
     """The images of a COCO set, whose classes are its categories by id, with a background before
-    them, or void for what no panoptic segment covers. Raises DataError where no file holds masks, and
-    for files of both kinds.
+    them, or void for what no panoptic segment covers. Raises DataError where no file holds masks,
+    and for files of both kinds.
 
     Issues are malformed files (with the place), those of another kind, files that do not agree on
     the categories, annotations without image, category or area, and those of `match_images`.
