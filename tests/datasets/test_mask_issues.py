@@ -48,7 +48,7 @@ def test_masks_from_0_and_names_too_few_keep_their_message(tmp_path: Path) -> No
     (finding,) = (one for one in examine(tmp_path).findings if one.id == "value-outside-classes")
     assert "value 3 at row 0, column 12" in finding.issues[0].text
     data = open_dataset(tmp_path, OPTIONS)
-    with pytest.raises(DataError, match="value 3 .* is no class; allowed are 0 to 2"):
+    with pytest.raises(DataError, match=r"value 3 .* is no class; allowed are 0 to 2"):
         data.read_labels(data.pairs("train")[0].mask)
 
 
