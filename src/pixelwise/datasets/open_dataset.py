@@ -120,9 +120,6 @@ def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
     formats = matching_formats(root)
     if formats:
         return root, formats[0]
-    results = describe_results(root)
-    if results:
-        raise DataError(results)
     for candidates in list_candidates(root):
         beneath = {folder: matching_formats(folder) for folder in candidates}
         sets = [folder for folder, formats in beneath.items() if formats]
@@ -136,7 +133,7 @@ def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
                 f"{root}: holds {len(sets)} data sets, {names}; give the folder of one"
                 f"{join if example else ''}"
             )
-    raise DataError(describe_nearest(root))
+    raise DataError(describe_results(root) or describe_nearest(root))
 
 
 def _example_row(root: Path, folder: Path, format: str) -> str:

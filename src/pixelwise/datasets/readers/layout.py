@@ -103,8 +103,8 @@ def _enter(folder: Path) -> Path:
     inner = [path for path in subfolders if any(_scan_for_pictures(path, deep=False))]
     if len(inner) != 1:
         return folder
-    is_told = len(subfolders) > 1 or parse_folder_name(inner[0].name).role
-    return inner[0] if is_told else folder
+    others = [path for path in subfolders if path != inner[0] and any(path.iterdir())]
+    return inner[0] if others or parse_folder_name(inner[0].name).role else folder
 
 
 def _find_in_splits(root: Path, mask_folder: str) -> Layout:
