@@ -1,5 +1,6 @@
 """Training on photos of very different sizes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ def test_they_are_seen_at_one_size_in_training_and_prediction(
     assert header.sizes.view_size(40, 40) == (side, side)
     assert header.sizes.view_size(100, 400) == (side // 2, 2 * side)
     line = describe_picture_sizes(header.sizes)
-    assert line.endswith(f"each is seen at about {side} x {side} pixels")
+    assert f"each seen at about {side} x {side} pixels" in line
+    assert json.loads((tmp_path / "run/run.json").read_text())["config"]["one_size"] is True
     predictor = pixelwise.load(tmp_path / "run")
     assert predictor.view_size((200, 200)) == (side, side)
+
+
+def test_the_option_keeps_their_own_sizes(
+    discs: Path, tmp_path: Path, quick: dict[str, Any]
+) -> None:
+    pixelwise.train(discs, tmp_path / "run", epochs=1, one_size=False, **quick)
+    predictor = pixelwise.load(tmp_path / "run")
+    assert predictor.view_size((200, 200)) == (200, 200)

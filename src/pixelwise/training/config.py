@@ -157,6 +157,11 @@ class AugmentOptions:
     far larger than the crop.
     """
 
+    one_size: bool | None = option(None)
+    """Whether images of all sizes are resized to the median one, in training and in prediction; by
+    default where sizes differ much and the things in the images grow with them.
+    """
+
     jitter: float | None = option(None, valid=_BELOW_ONE)
     """Largest relative change of brightness, contrast and saturation; that of `augment` by
     default.

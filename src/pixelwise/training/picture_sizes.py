@@ -73,8 +73,8 @@ def describe_picture_sizes(sizes: PictureSizes) -> str:
     """The line that a training logs."""
     if sizes.varied:
         return (
-            f"pictures of very different sizes, whose things grow with them: each is seen at about "
-            f"{sizes.side} x {sizes.side} pixels"
+            f"pictures of different sizes, each seen at about {sizes.side} x {sizes.side} pixels, "
+            "as things grow with them; --set one_size=false keeps their own"
         )
     how = {
         True: "their things grow with the picture, so larger ones are seen at this size",

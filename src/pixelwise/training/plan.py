@@ -121,8 +121,8 @@ def make_plan(
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
     common_bits = _log_reading(train, val, progress)
-    upright = config.augmentation.upright
-    picture_sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
+    picture_sizes = _measure_picture_sizes(dataset, train, config)
+    config = config.with_options(one_size=picture_sizes.varied)
     progress.log(describe_picture_sizes(picture_sizes))
     samples = make_samples(dataset, train, config, common_bits, picture_sizes)
     return TrainingPlan(
@@ -292,6 +292,21 @@ def _cached_trial(model: Segmenter) -> Trial:
             return run(crop, batch, config.run.device, config.run.precision)
 
     return trial
+
+
+def _measure_picture_sizes(
+    dataset: DataSet, train: SplitStats, config: TrainConfig
+) -> PictureSizes:
+    """Those of the training images; the option says whether all are seen at one size, or else their
+    masks.
+    """
+    options = config.augmentation
+    upright = options.upright
+    sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
+    if options.one_size is None:
+        return sizes
+    framed = True if options.one_size else sizes.framed
+    return replace(sizes, framed=framed, varied=options.one_size)
 
 
 def _choose_precision(
