@@ -13,7 +13,7 @@ from pixelwise.models.layer_swaps import (
 from pixelwise.models.paper_encoders import PAPER_ENCODERS
 from pixelwise.models.plain_transformer import STRIDES, WIDTH, Reassembly, resize_to_grid
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.timm_features import TimmFeatures, create_features
+from pixelwise.models.timm_features import ALIGN, TimmFeatures, create_features
 
 # Mean and standard deviation of ImageNet's colours, where timm knows none of a network's own.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -37,14 +37,26 @@ class Encoder(nn.Module):
     `mean` and `std`, the normalisation that its weights expect; `align`, of which its images' sides
     are multiples; `reassembly`, a plain transformer's new layers, or None; `pyramid`, what a
     decoder needs to know. With `pool_indices` the features carry the indices of its max-poolings.
+    With an `output_stride` of 8 or 16 the stages beyond it are dilated instead of strided, and the
+    last of them gives the features of that stride; not so where timm has no dilation for the
+    network.
     """
 
-    def __init__(self, name: str, *, plain: bool = False, pool_indices: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        plain: bool = False,
+        pool_indices: bool = False,
+        output_stride: int = ALIGN,
+    ) -> None:
         super().__init__()
         self.name = name
-        features = _create_features(name)
+        features = _create_features(name, output_stride)
         self.net = features.net
         self.channels = features.channels
+        # of each of the network's maps: several have the same in a dilated one
+        self._strides = features.strides or tuple(features.channels)
         self.align = features.align
         self._patch = features.patch
         self.reassembly: Reassembly | None = None
@@ -52,6 +64,7 @@ class Encoder(nn.Module):
             ((stride, channels),) = features.channels.items()
             self.reassembly = Reassembly(channels, stride)
             self.channels = dict.fromkeys(STRIDES, WIDTH)
+            self._strides = STRIDES
         self.norms = nn.ModuleList()
         for channels in self.channels.values():
             # an identity where there is none, so that stages keep their numbers in the state dict
@@ -72,22 +85,24 @@ class Encoder(nn.Module):
         H / stride, W / stride)}.
         """
         if self.reassembly is None:
-            maps = self.net(images)  # of each stride, finest first
+            outputs = self.net(images)  # of each stride, finest first
         else:
             resized = resize_to_grid(images, self._patch)
-            maps = self.reassembly(self.net(resized))
+            outputs = self.reassembly(self.net(resized))
+        # of several maps of one stride the last, which has seen most, stays
+        maps = dict(zip(self._strides, outputs, strict=True))
         features = {}
-        for stride, norm, feature in zip(self.channels, self.norms, maps, strict=True):
+        for (stride, feature), norm in zip(maps.items(), self.norms, strict=True):
             features[stride] = norm(feature)
         pool_indices = {stride: pool.indices for stride, pool in self._pools.items()}
         return Features(features, pool_indices)
 
 
-def _create_features(name: str) -> TimmFeatures:
+def _create_features(name: str, output_stride: int) -> TimmFeatures:
     if name in PAPER_ENCODERS:
         network = PAPER_ENCODERS[name]()
         return TimmFeatures(network, dict(network.channels))
-    return create_features(name)
+    return create_features(name, output_stride)
 
 
 def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:

@@ -42,6 +42,9 @@ class TimmFeatures:
     channels: dict[int, int]
     """By stride; one entry for a plain transformer."""
 
+    strides: tuple[int, ...] = ()
+    """Of each map, where several have the same; otherwise those of `channels`."""
+
     align: int = ALIGN
     """Sides of images are multiples of it."""
 
@@ -49,14 +52,19 @@ class TimmFeatures:
     """Side of a plain transformer's patches in pixels; 0 for other networks."""
 
 
-def create_features(name: str) -> TimmFeatures:
-    """The network `name`, with random weights.
+def create_features(name: str, output_stride: int = ALIGN) -> TimmFeatures:
+    """The network `name`, with random weights; stages beyond an `output_stride` of 8 or 16 are
+    dilated where timm can.
 
     Raises ConfigError for an unknown name, and for a network without features by stride or that
     takes images of one size alone.
     """
     if not is_model(name):
         raise _unknown_encoder_error(name)
+    if output_stride < ALIGN:
+        dilated = _create_dilated(name, output_stride)
+        if dilated is not None:
+            return dilated
     net = _create(name)
     strides = net.feature_info.reduction()
     if is_plain(strides):
@@ -66,6 +74,19 @@ def create_features(name: str) -> TimmFeatures:
     else:
         features = _pyramid_features(name, net)
     return _fit_sizes(name, features)
+
+
+def _create_dilated(name: str, output_stride: int) -> TimmFeatures | None:
+    """The network with dilated last stages; None where timm has none, which it says in these
+    ways.
+    """
+    try:
+        net: Any = timm.create_model(name, features_only=True, output_stride=output_stride)
+    except (AssertionError, AttributeError, RuntimeError, TypeError):
+        return None
+    strides = tuple(net.feature_info.reduction())
+    channels = dict(zip(strides, net.feature_info.channels(), strict=True))
+    return TimmFeatures(net, channels, strides=strides)
 
 
 def _create(name: str, **options: Any) -> Any:

@@ -45,6 +45,8 @@ EARLIER = {
     "keep_plain": False,
     "keep_after": 0.0,
     "frozen": False,
+    "frozen_stages": 0,
+    "one_size": False,
 }
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")

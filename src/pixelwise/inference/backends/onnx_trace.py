@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.onnx import symbolic_helper
+from torch.onnx import register_custom_op_symbolic, symbolic_helper  # type: ignore[attr-defined]
 
 from pixelwise.models.layer_swaps import pad_by_constants
 from pixelwise.models.segmenter import Segmenter
@@ -76,7 +76,7 @@ def to_onnx(model: Segmenter, size: tuple[int, int] | None = None) -> bytes:
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     shape = _TRACED if size is None else (1, 3, *size)
-    torch.onnx.register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
+    register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
