@@ -314,3 +314,20 @@ def test_a_fixed_size_in_int8_is_refused_by_the_command(
     refused = CliRunner().invoke(app, words)
     assert isinstance(refused.exception, ConfigError)
     assert "--size does not go with --int8" in str(refused.exception)
+
+
+def test_an_export_leaves_nothing_where_it_runs(
+    tmp_path: Path,
+    model_file: Callable[..., Path],
+    picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = picture("a.png", 40, 56)
+    model = model_file()
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("m.onnx", "m.xml", "m.safetensors"):
+        if name != "m.xml" or is_installed("openvino"):
+            export(model, tmp_path / name, images=[photo])
+    assert not list(here.iterdir())

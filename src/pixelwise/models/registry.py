@@ -12,6 +12,7 @@ from pixelwise.models.decoders.deeplabv3plus import DeepLabV3Plus
 from pixelwise.models.decoders.dpt import DPT
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.decoders.fpn import FPN
+from pixelwise.models.decoders.light import Light
 from pixelwise.models.decoders.linknet import LinkNet
 from pixelwise.models.decoders.lraspp import LRASPP
 from pixelwise.models.decoders.pspnet import PSPNet
@@ -25,6 +26,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.upsampling import UPSAMPLE
 
 DECODERS: dict[str, Callable[..., nn.Module]] = {
+    "light": Light,
     "fcn32s": partial(FCN, stride=32),
     "fcn16s": partial(FCN, stride=16),
     "fcn8s": partial(FCN, stride=8),
@@ -50,6 +52,7 @@ DEFAULT_ENCODER = "tf_efficientnet_lite0"
 
 # Strides at which a decoder takes features.
 REQUIRED_STRIDES: dict[str, set[int]] = {
+    "light": {8, 16},
     "fcn32s": {32},
     "fcn16s": {16, 32},
     "fcn8s": {8, 16, 32},
@@ -126,7 +129,7 @@ def _check_upsample(decoder: str, upsample: str) -> None:
 
 
 def build_model(
-    decoder: str = "unet",
+    decoder: str = "light",
     *,
     encoder: str = DEFAULT_ENCODER,
     classes: int,
