@@ -76,7 +76,7 @@ class ModelOptions:
 
     upsample: Upsample | None = option(None, own=True, suggest=True)
     """How an FCN, U-Net or LinkNet enlarges its features; None: its own way, transposed. The other
-    decoders interpolate as published.
+    decoders interpolate.
     """
 
     plain: bool = option(False)
