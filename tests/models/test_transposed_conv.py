@@ -106,7 +106,7 @@ def test_half_precision_that_the_processor_lacks_is_computed_in_float32(
         padding,
     )
     assert output.dtype == torch.bfloat16
-    torch.testing.assert_close(output, exact.bfloat16(), rtol=2**-8, atol=1e-6)
+    torch.testing.assert_close(output, exact.bfloat16(), rtol=2**-7, atol=1e-6)
     output.float().sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.abs().sum() > 0
