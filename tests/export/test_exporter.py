@@ -229,12 +229,17 @@ def test_the_example_sees_photos_of_another_size_as_predict_does(
     network = ModelConfig("fcn8s", "resnet10t", 3)
     sizes = {"side": 70, "smallest": 50, "largest": 100, "framed": None}
     header = Header(network, Classes.named(("sky", "road", "car")), {"sizes": sizes})
-    save_model(tmp_path / "m.safetensors", build_segmenter(network), header)
+    segmenter = build_segmenter(network).eval()
+    photo = picture("photo.png", *shape)
+    with torch.no_grad(), Image.open(photo) as image:  # each class somewhere
+        seen = torch.from_numpy(np.asarray(image.convert("RGB").resize((81, 61), 3)).copy())
+        means = segmenter(seen.permute(2, 0, 1)[None] / 255).mean((0, 2, 3))
+        segmenter.get_parameter("decoder.scores.8.bias").sub_(means)
+    save_model(tmp_path / "m.safetensors", segmenter, header)
     model = tmp_path / "m.onnx"
     export(tmp_path / "m.safetensors", model, images=[picture("a.png", 70, 45)])
     description = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
     assert description["photos"].startswith("resized to 70 pixels a side")
-    photo = picture("photo.png", *shape)
     example = Path(__file__).parents[2] / "examples/predict_onnx.py"
     command = [sys.executable, *map(str, (example, model, photo, tmp_path / "mask.png"))]
     subprocess.run(command, check=True, cwd=tmp_path)
@@ -242,7 +247,8 @@ def test_the_example_sees_photos_of_another_size_as_predict_does(
     expected = predictor.predict(photo).labels
     with Image.open(tmp_path / "mask.png") as mask:
         assert np.asarray(mask).shape == shape
-        assert (np.asarray(mask) == expected).mean() > 0.9999
+        assert (np.asarray(mask) == expected).mean() > 0.999
+    assert len(np.unique(expected)) > 1
     assert not np.array_equal(expected, predictor.predict(photo, scales=(1.0,)).labels)
 
 

@@ -239,7 +239,7 @@ def test_a_photo_far_larger_than_the_trainings_is_seen_at_their_size_and_that_is
     predictor.sizes = PictureSizes(side=30, smallest=20, largest=50, framed=True)
     rgb = np.full((150, 200, 3), 96, np.uint8)
     rgb[:, 100:] = 160
-    with TestClient(create_app({"a": predictor}, Settings(max_bytes=200_000))) as client:
+    with client_of(create_app({"a": predictor}, Settings(max_bytes=200_000))) as client:
         answer = post(client, file_of(rgb), format="json").json()
         shares = {entry["name"]: entry["share"] for entry in answer["classes"]}
         assert shares["cat"] == pytest.approx(0.5, abs=0.05)
