@@ -25,11 +25,16 @@ class PictureSizes:
     """Whether things grow with the picture, as in photos. False: they have as many pixels in larger
     pictures, as where the training's are parts of such. None: not known."""
 
+    varied: bool = False
+    """Whether the training's pictures differ so much in size that all are seen at `side`, in the
+    training too. Only where things grow with the picture."""
+
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> "PictureSizes":
         """Those of a header. Raises KeyError, TypeError and ValueError for what is none."""
         framed = raw["framed"]
-        sizes = cls(int(raw["side"]), int(raw["smallest"]), int(raw["largest"]), framed)
+        varied = bool(raw.get("varied", False))
+        sizes = cls(int(raw["side"]), int(raw["smallest"]), int(raw["largest"]), framed, varied)
         is_ordered = 0 < sizes.smallest <= sizes.side <= sizes.largest
         if not is_ordered or framed not in (True, False, None):
             raise ValueError(f"the sizes of its training's pictures are {raw}")
@@ -44,7 +49,11 @@ class PictureSizes:
         none.
         """
         may_resize = format not in MEASURED_FORMATS if self.framed is None else self.framed
-        if not may_resize or not self.is_unusual(height, width):
+        if not may_resize or not (self.varied or self.is_unusual(height, width)):
             return height, width
         factor = self.side / math.sqrt(height * width)
         return max(1, round(height * factor)), max(1, round(width * factor))
+
+    def view_factor(self, height: int, width: int) -> float:
+        """By how much a training picture is enlarged to be seen; 1 unless they are varied."""
+        return self.side / math.sqrt(height * width) if self.varied else 1.0

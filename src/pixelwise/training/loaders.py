@@ -57,6 +57,8 @@ class TrainingSet(Dataset[Batch]):
     """Decoded pairs, in the order of `pairs`."""
     common_bits: int = 0
     """The depth by which images of more than 8 bits are read, as `read_picture` takes it."""
+    sizes: PictureSizes | None = None
+    """At which size a prediction sees an image: at which samples are cut from it too."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
@@ -78,7 +80,9 @@ class TrainingSet(Dataset[Batch]):
             return rgb, self.read_labels(pair.mask)
 
         rgb, labels = decode() if self.cache is None else self.cache.pair(index, decode)
-        return self.augment(*as_tensors(rgb, labels), rng)
+        height, width = labels.shape
+        factor = self.sizes.view_factor(height, width) if self.sizes else 1.0
+        return self.augment(*as_tensors(rgb, labels), rng, factor)
 
     def __len__(self) -> int:
         return len(self.pairs)

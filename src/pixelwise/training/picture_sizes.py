@@ -59,17 +59,23 @@ def measure_picture_sizes(
     """
     sides = np.sqrt([height * width for height, width in sizes])
     low, side, high = np.percentile(sides, (5, 50, 95))
-    framed = _measure_framing(dataset, pairs) if upright else False
+    masks = _read_masks(dataset, pairs) if upright else []
     return PictureSizes(
         max(1, round(side)),
         max(1, round(low / TOLERANCE)),
         max(1, round(high * TOLERANCE)),
-        framed,
+        find_framing(masks, len(dataset.classes)) if upright else False,
+        varied=bool(_find_growth(masks)),
     )
 
 
 def describe_picture_sizes(sizes: PictureSizes) -> str:
     """The line that a training logs."""
+    if sizes.varied:
+        return (
+            f"pictures of different sizes, each seen at about {sizes.side} x {sizes.side} pixels, "
+            "as things grow with them; --set one_size=false keeps their own"
+        )
     how = {
         True: "their things grow with the picture, so larger ones are seen at this size",
         False: "their things do not grow with the picture, so larger ones are seen as they are",
@@ -79,10 +85,9 @@ def describe_picture_sizes(sizes: PictureSizes) -> str:
     return f"pictures of about {sizes.side} x {sizes.side} pixels: {how[sizes.framed]}"
 
 
-def _measure_framing(dataset: DataSet, pairs: Sequence[Pair]) -> bool | None:
+def _read_masks(dataset: DataSet, pairs: Sequence[Pair]) -> list[Array]:
     step = max(1, len(pairs) // MASKS)
-    masks = [dataset.read_labels(pair.mask) for pair in pairs[::step][:MASKS]]
-    return find_framing(masks, len(dataset.classes))
+    return [dataset.read_labels(pair.mask) for pair in pairs[::step][:MASKS]]
 
 
 def find_framing(masks: Sequence[Array], classes: int) -> bool | None:
