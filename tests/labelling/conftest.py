@@ -1,0 +1,46 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.inference.sources import find_images
+from pixelwise.labelling.class_list import first_classes
+from pixelwise.labelling.photos import Photos
+from pixelwise.labelling.session import Session
+
+NAMES = ("grass", "sky")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three photos of 60 x 80: green below a blue upper half."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.png", "c.jpg"):
+        rgb = rng.integers(0, 40, (60, 80, 3), np.uint8)
+        rgb[:30, :, 2] += 180
+        rgb[30:, :, 1] += 150
+        Image.fromarray(rgb).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def open_session(photos: Path, tmp_path: Path) -> Iterator[Callable[[], Session]]:
+    """Opens the project as a new process would, the one before it as if it had been killed."""
+    sessions: list[Session] = []
+
+    def opened() -> Session:
+        if sessions:
+            sessions[-1].journal.close()
+        session = Session(tmp_path / "labels", Photos(find_images([photos])))
+        if not session.version:
+            session.begin(first_classes(NAMES), {"photos": [str(photos)]})
+        sessions.append(session)
+        return session
+
+    yield opened
+    for session in sessions:
+        session.journal.close()
