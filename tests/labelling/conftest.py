@@ -7,7 +7,7 @@ from PIL import Image
 
 from pixelwise.inference.sources import find_images
 from pixelwise.labelling.class_list import first_classes
-from pixelwise.labelling.photos import Photos
+from pixelwise.labelling.photos import Photos, name_photos
 from pixelwise.labelling.session import Session
 
 NAMES = ("grass", "sky")
@@ -35,7 +35,7 @@ def open_session(photos: Path, tmp_path: Path) -> Iterator[Callable[[], Session]
     def opened() -> Session:
         if sessions:
             sessions[-1].journal.close()
-        session = Session(tmp_path / "labels", Photos(find_images([photos])))
+        session = Session(tmp_path / "labels", Photos(name_photos(find_images([photos]))))
         if not session.version:
             session.begin(first_classes(NAMES), {"photos": [str(photos)]})
         sessions.append(session)

@@ -22,6 +22,7 @@ from pixelwise.cli import (
     evaluate,
     explain,
     export,
+    label,
     models,
     predict,
     serve,
@@ -62,6 +63,7 @@ _USE = "Use a model"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_START, demo.demo, "pixelwise demo --out demo", True),
     (_START, models.models, "pixelwise models --find 'resnet*'", False),
+    (_DATA, label.label, "pixelwise label photos --classes road,car,sky", True),
     (_DATA, check.check, "pixelwise check data --report check.html", False),
     (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
     (_DATA, suspects.suspects, "pixelwise suspects runs/a data --out suspects", False),

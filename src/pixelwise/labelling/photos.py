@@ -4,7 +4,7 @@ they were.
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -48,8 +48,8 @@ class Photo:
 class Photos:
     """Photos by name, in order; the last ones that were opened are held in memory."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.paths = name_photos(list(paths))
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self.paths = dict(paths)
         self.names = list(self.paths)
         self._held = OrderedDict[str, Photo]()
         self._lock = Lock()
@@ -63,11 +63,17 @@ class Photos:
                 self._held.move_to_end(name)
                 return photo
             self._held.pop(name, None)
-            photo = _read(path)
+            photo = read_photo(path)
             self._held[name] = photo
             while len(self._held) > 1 and self._bytes() > _MAX_HELD:
                 self._held.popitem(last=False)
             return photo
+
+    def peek(self, name: str) -> Photo:
+        """As `open`, without holding it: what is in hand stays, and nobody waits."""
+        photo = self._held.get(name)
+        path = self.paths[name]
+        return photo if photo is not None and photo.stamp == stamp(path) else read_photo(path)
 
     def _bytes(self) -> int:
         return sum(level.nbytes for photo in self._held.values() for level in photo.levels)
@@ -118,7 +124,8 @@ def _candidate_stems(path: Path, *, is_unique: bool) -> Iterator[str]:
         yield f"{path.stem}_{kind}_{number}"
 
 
-def _read(path: Path) -> Photo:
+def read_photo(path: Path) -> Photo:
+    """A photo with all its levels. Raises ImageError where it cannot be read."""
     before = stamp(path)
     read = read_raster if reads_by_window(path, pixel_count(path)) else read_picture
     picture = read(path)
