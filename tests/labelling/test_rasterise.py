@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.labelling.rasterise import draw_brush, draw_polygon
@@ -18,11 +18,12 @@ def whole(area: object) -> np.ndarray:
 
 def distance(point: tuple[float, float], start: tuple[float, float], end: tuple[float, float]):
     """Of a point to a segment, by sampling the segment densely."""
-    shares = np.linspace(0, 1, 20_001)[:, None]
+    shares = np.linspace(0, 1, 4_001)[:, None]
     line = np.array(start) + shares * (np.array(end) - np.array(start))
     return np.hypot(*(line - np.array(point)).T).min()
 
 
+@settings(deadline=None)
 @given(st.lists(COORDINATES, min_size=1, max_size=4), st.floats(0.75, 5))
 def test_a_brush_covers_the_pixels_whose_centres_are_within_its_radius(
     points: list[tuple[float, float]], radius: float
@@ -31,7 +32,7 @@ def test_a_brush_covers_the_pixels_whose_centres_are_within_its_radius(
     segments = list(pairwise(points)) or [(points[0], points[0])]
     for row, column in ((0, 0), (5, 7), (11, 14), (3, 12)):
         nearest = min(distance((column + 0.5, row + 0.5), *ends) for ends in segments)
-        if abs(nearest - radius) > 0.01:
+        if abs(nearest - radius) > 0.02:
             assert mask[row, column] == (nearest < radius)
 
 

@@ -48,7 +48,9 @@ def test_undo_and_redo_go_on_without_end_also_in_the_next_process(open_session: 
     assert counts(open_session()) == {0: 4}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None
+)
 @given(st.lists(st.sampled_from(["stroke", "erase", "undo", "redo"]), max_size=12))
 def test_labels_in_memory_are_those_of_the_journal(open_session: Open, acts: list[str]) -> None:
     session = open_session()

@@ -135,11 +135,11 @@ def _add_acts(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/label/photos/{number}/undo")
     async def undo(number: int, request: Request) -> Any:
-        return await act(request, lambda _: desk.undo(number))
+        return await act(request, lambda body: desk.undo(number, body))
 
     @app.post("/label/photos/{number}/redo")
     async def redo(number: int, request: Request) -> Any:
-        return await act(request, lambda _: desk.redo(number))
+        return await act(request, lambda body: desk.redo(number, body))
 
     @app.post("/label/classes")
     async def classes(request: Request) -> Any:

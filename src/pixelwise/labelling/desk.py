@@ -12,6 +12,7 @@ from pixelwise.classes import Labels
 from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.io.images import encode_image
 from pixelwise.labelling.live import LiveModel
+from pixelwise.labelling.mask_writer import MaskWriter
 from pixelwise.labelling.photos import TILE
 from pixelwise.labelling.predictions import Prediction, predict_window
 from pixelwise.labelling.rasterise import Box
@@ -22,7 +23,7 @@ from pixelwise.labelling.tools import make_stroke, shrink_labels
 
 # Pixels of a window that are sent at once: a large screen twice over.
 MAX_WINDOW = 16_000_000
-# The queue file's own order comes first where there is one.
+_MAX_ID = 64
 ORDERS = ("suggested", "any", "name")
 
 
@@ -35,6 +36,7 @@ class Desk:
         self, session: Session, live: LiveModel, suggestions: Suggestions, takeover: Takeover
     ) -> None:
         self.session = session
+        self.writer = MaskWriter(session)
         self.live = live
         self.suggestions = suggestions
         self.takeover = takeover
@@ -46,6 +48,7 @@ class Desk:
         self.takeover.close()
         self.suggestions.close()
         self.live.close()
+        self.writer.close()
         self.session.close()
 
     def state(self) -> dict[str, Any]:
@@ -60,6 +63,7 @@ class Desk:
             "score": self._score(),
             "model": self.takeover.describe(),
             "notices": self.suggestions.notices(),
+            "alert": self.writer.error,
         }
 
     def open_photo(self, number: int) -> dict[str, Any]:
@@ -116,23 +120,26 @@ class Desk:
     def stroke(self, number: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Paint; the answer comes when the stroke is on the disk."""
         name = self._name(number)
-        stroke = make_stroke(request, _PhotoCanvas(self, name))
-        _, box = self.session.add(name, stroke)
-        self.suggestions.notice(name)
-        changed = [box.top, box.left, box.height, box.width]
-        return {"changed": changed, **self._history(name)}
+        act = _act_id(request)
+        if not self.session.has_done(act):
+            stroke = make_stroke(request, _PhotoCanvas(self, name))
+            self.session.add(name, stroke, act)
+            self.suggestions.notice(name)
+        return self._history(name)
 
-    def undo(self, number: int) -> dict[str, Any]:
+    def undo(self, number: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Take back the last stroke."""
         name = self._name(number)
-        if not self.session.undo(name):
+        act = _act_id(request)
+        if not self.session.has_done(act) and not self.session.undo(name, act):
             raise DataError("there is nothing to undo on this photo")
         return self._history(name)
 
-    def redo(self, number: int) -> dict[str, Any]:
+    def redo(self, number: int, request: Mapping[str, Any]) -> dict[str, Any]:
         """Do again what was taken back last."""
         name = self._name(number)
-        if not self.session.redo(name):
+        act = _act_id(request)
+        if not self.session.has_done(act) and not self.session.redo(name, act):
             raise DataError("there is nothing to redo on this photo")
         return self._history(name)
 
@@ -249,6 +256,14 @@ class _PhotoCanvas:
 
     def predict(self, box: Box) -> Labels:
         return self._desk.predict(self._name, box)
+
+
+def _act_id(request: Mapping[str, Any]) -> str:
+    """What the page calls the act, so that it is done once however often it is sent."""
+    act = request.get("id", "")
+    if not isinstance(act, str) or len(act) > _MAX_ID:
+        raise ConfigError(f"id is {str(act)[:40]}: allowed is a text of at most {_MAX_ID} signs")
+    return act
 
 
 def _whole(request: Mapping[str, Any], field: str) -> int:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.labelling.head import Head, find_temperature, fit_head
-from pixelwise.labelling.samples import TrainingSet
+from pixelwise.labelling.head import Head, find_temperature
+from pixelwise.labelling.samples import TrainingSet, fit_training_set
 
 FOLDS = 5
-# A fit that nobody waits for.
-_SECONDS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +30,13 @@ class FoldScores:
 
 
 def score_folds(data: TrainingSet, head: Head) -> FoldScores | None:
-    """Fit the head FOLDS times, each without a fifth of the strokes. None where these leave no two
-    classes.
+    """Fit the head FOLDS times, each without a fifth of the strokes. None where fewer than two
+    classes have two strokes: of one stroke alone nothing is known.
     """
-    fold = fold_of(data.strokes)
+    data = data.select(_have_two_strokes(data))
+    if len(np.unique(data.keys)) < 2:
+        return None
+    fold = _spread_folds(data)
     logits = np.full((len(data), len(head.keys)), np.nan, np.float32)
     for held_back in range(FOLDS):
         part = fit_without(data, fold == held_back, head.keys)
@@ -58,8 +59,28 @@ def fit_without(
     rest = data.select(~held_back)
     if len(np.unique(rest.keys)) < 2:
         return None
-    columns = np.searchsorted(keys, rest.keys)
-    return fit_head(rest.vectors, columns, rest.weights, keys, seconds=_SECONDS)
+    return fit_training_set(rest, keys)
+
+
+def _have_two_strokes(data: TrainingSet) -> NDArray[np.bool_]:
+    """Which vectors (N,) are of a class that two strokes or more have."""
+    many = [
+        key for key in np.unique(data.keys) if len(np.unique(data.strokes[data.keys == key])) > 1
+    ]
+    return np.isin(data.keys, many)
+
+
+def _spread_folds(data: TrainingSet) -> NDArray[np.intp]:
+    """The fold (N,) of each vector, by its stroke; where all strokes of a class would be in one,
+    its last stroke is in the following.
+    """
+    fold = fold_of(data.strokes)
+    for key in np.unique(data.keys):
+        rows = data.keys == key
+        if len(np.unique(fold[rows])) == 1:
+            last = data.strokes[rows].max()
+            fold[data.strokes == last] = (fold[rows][0] + 1) % FOLDS
+    return fold
 
 
 def fold_of(strokes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -10,10 +10,10 @@ import numpy as np
 
 from pixelwise.errors import PixelwiseError
 from pixelwise.labelling.folds import FoldScores, score_folds
-from pixelwise.labelling.head import Head, fit_head
+from pixelwise.labelling.head import Head
 from pixelwise.labelling.photo_features import FeatureStore
 from pixelwise.labelling.predictions import HeadPrediction
-from pixelwise.labelling.samples import SampleStore, TrainingSet
+from pixelwise.labelling.samples import SampleStore, TrainingSet, fit_training_set
 from pixelwise.labelling.session import Session
 from pixelwise.labelling.strokes import Stroke
 
@@ -160,8 +160,7 @@ class LiveModel:
             self._publish(None, version)
             return
         keys = tuple(sorted(int(key) for key in np.unique(data.keys)))
-        columns = np.searchsorted(keys, data.keys)
-        head = fit_head(data.vectors, columns, data.weights, keys, start=self.head)
+        head = fit_training_set(data, keys)
         if self.scores is not None:
             head = replace(head, temperature=self.scores.temperature)
         self._data = data

@@ -46,17 +46,22 @@ class PhotoRecord:
 
 
 class Project:
-    """The state that follows from a journal's entries."""
+    """The state that follows from a journal's entries; `ids` are those that pages gave their
+    acts.
+    """
 
     def __init__(self, entries: Iterable[Mapping[str, Any]] = ()) -> None:
         self.classes = ClassList()
         self.photos: dict[str, PhotoRecord] = {}
         self.source: dict[str, Any] = {}
+        self.ids: set[str] = set()
         for number, entry in enumerate(entries):
             self.apply(number, entry)
 
     def apply(self, number: int, entry: Mapping[str, Any]) -> None:
         """Take one entry in; kinds that a later version writes are passed over."""
+        if "id" in entry:
+            self.ids.add(entry["id"])
         act = getattr(self, f"_apply_{entry['kind']}", None)
         if act is not None:
             act(number, entry)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Labels
+from pixelwise.labelling.head import Head, fit_head
 from pixelwise.labelling.photo_features import PhotoFeatures
 from pixelwise.labelling.strokes import UNLABELLED, Stroke
 from pixelwise.labelling.vectors import StrokeSamples, choose_pixels, stroke_weight
@@ -16,6 +17,10 @@ from pixelwise.labelling.vectors import StrokeSamples, choose_pixels, stroke_wei
 # Vectors that a fit takes: of many strokes each gives fewer, so that the last one is answered as
 # quickly as the first.
 MAX_VECTORS = 4000
+# Features by stride, the finest first, and how much those of each stride count: the second coarsest
+# knows best what there is and still where.
+_WIDTHS = (12, 16, 24, 40, 112, 320)
+_SCALES = np.array((1, 1, 1, 1, 1.5, 1), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +140,10 @@ def _balance(keys: NDArray[np.uint8], weights: NDArray[np.float32]) -> NDArray[n
     totals = np.bincount(keys, weights, minlength=256)
     balanced: NDArray[np.float32] = (weights / np.sqrt(totals[keys])).astype(np.float32)
     return balanced
+
+
+def fit_training_set(data: TrainingSet, keys: tuple[int, ...]) -> Head:
+    """The head of a training set, with a column for each of `keys`."""
+    scales = np.repeat(_SCALES, _WIDTHS)
+    columns = np.searchsorted(keys, data.keys)
+    return fit_head(data.vectors, columns, data.weights, keys, scales)

@@ -61,6 +61,10 @@ class Session:
         self._record("begin", entry)
         write_classes(self.folder, self.classes)
 
+    def has_done(self, id: str) -> bool:
+        """Whether an act of that id is in the journal: a page that lost the answer asks again."""
+        return bool(id) and id in self.project.ids
+
     def size(self, name: str) -> tuple[int, int]:
         """(height, width) of a photo as it is painted on. Raises as `check_unchanged`."""
         return self.check_unchanged(name).size
@@ -116,8 +120,9 @@ class Session:
         while len(self._labels) > _MAX_LABELS:
             self._labels.popitem(last=False)
 
-    def add(self, name: str, stroke: Stroke) -> tuple[int, Box]:
-        """Keep a stroke; returns its number, and the window of labels that it changed.
+    def add(self, name: str, stroke: Stroke, id: str = "") -> tuple[int, Box]:
+        """Keep a stroke, and the id of the act; returns its number, and the window of labels that
+        it changed.
 
         Raises OutputError where the journal cannot be written: nothing has changed then.
         """
@@ -129,30 +134,30 @@ class Session:
                 self._record("photo", entry)
                 record = self.project.photos[name]
             labels = self._drawn(name, record)
-            number = self._record("stroke", {"photo": name, **stroke.to_json()})
+            number = self._record("stroke", {"photo": name, **stroke.to_json()}, id)
             box = stroke.paint(labels)
             self._hold(name, number, labels)
         self._notify(name, number, stroke)
         return number, box
 
-    def undo(self, name: str) -> bool:
+    def undo(self, name: str, id: str = "") -> bool:
         """Take back the last stroke of a photo; False where there is none."""
         with self.lock:
             record = self.project.photos.get(name)
             active = list(record.active) if record else []
             if not active:
                 return False
-            number = self._record("undo", {"photo": name, "stroke": active[-1]})
+            number = self._record("undo", {"photo": name, "stroke": active[-1]}, id)
         self._notify(name, number, None)
         return True
 
-    def redo(self, name: str) -> bool:
+    def redo(self, name: str, id: str = "") -> bool:
         """Do again what was taken back last; False where there is none."""
         with self.lock:
             record = self.project.photos.get(name)
             if record is None or not record.undone:
                 return False
-            number = self._record("redo", {"photo": name, "stroke": record.undone[-1]})
+            number = self._record("redo", {"photo": name, "stroke": record.undone[-1]}, id)
         self._notify(name, number, None)
         return True
 
@@ -229,8 +234,10 @@ class Session:
         self._written = {}
         _write_manifest(self.folder, self._written)
 
-    def _record(self, kind: str, entry: Mapping[str, Any]) -> int:
+    def _record(self, kind: str, entry: Mapping[str, Any], id: str = "") -> int:
         line = {"kind": kind, **entry, "time": round(time.time(), 1)}
+        if id:
+            line["id"] = id
         number = self.journal.append(line)
         self.project.apply(number, line)
         return number

@@ -20,7 +20,7 @@ const KEYS = {
 const HELP = [
   ["1 – 9", "choose a class"],
   ["0", "void: counts nowhere"],
-  ...TOOLS.map(({ key, name, help }) => [key.toUpperCase(), `${name}: ${help.toLowerCase()}`]),
+  ...TOOLS.map(({ key, name, help }) => [key.toUpperCase(), `${name}: ${help[0].toLowerCase()}${help.slice(1)}`]),
   ["[ ]", "size of the brush"],
   ["Ctrl Z", "undo; with Shift redo"],
   ["N", "next photo"],

@@ -6,7 +6,7 @@ import { Layers, UNLABELLED, VOID } from "./layers.js";
 import { act, fetchState, nextPhoto, openPhoto } from "./server.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
-import { Tools } from "./tools.js";
+import { newId, Tools } from "./tools.js";
 import { View } from "./view.js";
 
 const POLL = 2500; // milliseconds between two looks at score and training
@@ -108,9 +108,10 @@ function send(stroke) {
 }
 
 /** An act after those before it. Without a connection it is sent again until there is one. */
-function enqueue(path, body) {
+function enqueue(path, body = {}) {
   waiting += 1;
-  const result = queue.then(() => persist(path, body));
+  const named = { id: newId(), ...body }; // sent twice, it is done once
+  const result = queue.then(() => persist(path, named));
   queue = result.catch(() => {});
   return result.finally(() => {
     waiting -= 1;
@@ -215,6 +216,8 @@ async function poll() {
     if (fresh.page !== state.page) {
       fail(new Error("The program or the project is another one now: load this page again."));
     }
+    find("start-alert").textContent = fresh.alert;
+    find("start-alert").hidden = !fresh.alert;
     if (!waiting) {
       const before = JSON.stringify(state.classes);
       state = { ...fresh, page: state.page };

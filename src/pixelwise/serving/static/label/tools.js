@@ -130,7 +130,7 @@ export class Tools {
   #finish(points, more = {}) {
     const erases = this.tool === "eraser";
     const stroke = {
-      id: crypto.randomUUID?.() ?? String(Math.random()).slice(2),
+      id: newId(),
       tool: erases ? "brush" : this.tool,
       label: erases ? UNLABELLED : this.label,
       radius: ["brush", "smart", "eraser"].includes(this.tool) ? this.radius : 0,
@@ -187,6 +187,9 @@ export class Tools {
     this.#group.querySelector("[aria-checked=true]").focus();
   }
 }
+
+/** A name for an act. Random UUIDs are for secure pages alone, of which localhost is one. */
+export const newId = () => crypto.randomUUID?.() ?? `${Date.now()}${Math.random()}`;
 
 const distance = ([x, y], [otherX, otherY]) => Math.hypot(x - otherX, y - otherY);
 
