@@ -114,7 +114,7 @@ def test_a_queue_names_photos_in_its_order_each_once(tmp_path: Path) -> None:
     assert read_queue(table, ["val/a.jpg", "val/b.png"]) == ["val/b.png", "val/a.jpg"]
     with pytest.raises(DataError, match="names none of these photos"):
         read_queue(table, ["q.png"])
-    with pytest.raises(DataError, match="give suspects.csv"):
+    with pytest.raises(DataError, match=r"give suspects\.csv"):
         read_queue(tmp_path / "none.csv", ["a.png"])
 
 
