@@ -66,7 +66,7 @@ class FeatureExtractor:
         first_row = max(0, top - _MARGIN)
         first_column = max(0, left - _MARGIN)
         window = rgb[first_row : top + _TILE + _MARGIN, first_column : left + _TILE + _MARGIN]
-        pixels = torch.from_numpy(np.ascontiguousarray(window)).permute(2, 0, 1)[None]
+        pixels = torch.from_numpy(np.array(window)).permute(2, 0, 1)[None]
         images = (pixels.float() / 255 - self._mean) / self._std  # (1, 3, h, w)
         images = F.pad(images, (0, -images.shape[3] % 32, 0, -images.shape[2] % 32))
         maps = self._encoder(images.contiguous(memory_format=torch.channels_last))
