@@ -1,6 +1,7 @@
 """What is made of each image, beside its mask."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.errors import ConfigError, unknown_choice_error
@@ -38,6 +39,11 @@ class PredictOptions:
     for several.
     """
 
+    frames: Literal["first", "all"] | None = option(None, own=True)
+    """Of a file of several frames or pages label the first or all, each to a mask of its own
+    (scan_0001.png). Without it the first, and how many there are is said.
+    """
+
     threshold: float = option(0.0, own=True, metavar="SHARE", valid=_SHARE)
     """Pixels of less confidence (0 to 1) become void, 255, as in serve."""
 
@@ -45,7 +51,9 @@ class PredictOptions:
     """Test-time augmentation: average with the mirrored image; takes twice the time."""
 
     scales: tuple[float, ...] = option((), own=True, cli="scale", metavar="S")
-    """Average over several sizes, 1 being the model's own; repeat it for each."""
+    """Average over several sizes, 1 being the picture's own; repeat it for each. By default a photo
+    far larger or smaller than the training's is seen at their size.
+    """
 
     smallest: int = option(0, own=True, cli="smallest_area", metavar="PIXELS")
     """Regions of fewer pixels take the label of their largest neighbour (extra raster)."""

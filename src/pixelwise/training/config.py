@@ -18,7 +18,22 @@ from pixelwise.config_fields import (
 from pixelwise.errors import ConfigError
 from pixelwise.models.config import SCALES
 
-Decoder = Literal["unet", "linknet", "fcn8s", "fcn16s", "fcn32s"]
+Decoder = Literal[
+    "light",
+    "unet",
+    "linknet",
+    "fcn8s",
+    "fcn16s",
+    "fcn32s",
+    "deeplabv3plus",
+    "dpt",
+    "fpn",
+    "lraspp",
+    "pspnet",
+    "segformer",
+    "unetplusplus",
+    "upernet",
+]
 Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
 Strength = Literal["none", "slight", "light", "medium", "strong"]
 Recipe = Literal["default", "d2l"]
@@ -48,7 +63,7 @@ def _is_scale_range(scale: tuple[float, float]) -> bool:
 class ModelOptions:
     """The network and the weights it starts from."""
 
-    decoder: Decoder = option("unet", own=True, suggest=True)
+    decoder: Decoder = option("light", own=True, suggest=True)
     """Decoder on top of the encoder, named as its paper names it."""
 
     encoder: str = option("tf_efficientnet_lite0", own=True)
@@ -59,8 +74,10 @@ class ModelOptions:
     or a file.
     """
 
-    upsample: Upsample = option("transposed", own=True, suggest=True)
-    """How the decoder enlarges its features."""
+    upsample: Upsample | None = option(None, own=True, suggest=True)
+    """How an FCN, U-Net or LinkNet enlarges its features; None: its own way, transposed. The other
+    decoders interpolate.
+    """
 
     plain: bool = option(False)
     """Build the network as published, without this project's additions."""
@@ -138,6 +155,11 @@ class AugmentOptions:
     )
     """Lowest and highest factor of random resizing; by default that of `augment`, less for images
     far larger than the crop.
+    """
+
+    one_size: bool | None = option(None)
+    """Whether images of all sizes are resized to the median one, in training and in prediction; by
+    default where sizes differ much and the things in the images grow with them.
     """
 
     jitter: float | None = option(None, valid=_BELOW_ONE)
@@ -254,6 +276,16 @@ class OptimOptions:
     section 3.3).
     """
 
+    frozen: bool = option(False)
+    """Keep the encoder as it comes, for large transformers such as DINOv3: only the decoder and the
+    layers between the two learn.
+    """
+
+    frozen_stages: int | None = option(None, valid=_NOT_NEGATIVE)
+    """First stages of the encoder whose weights stay as they are; by default those up to stride 4
+    of a pretrained one where a training has few steps, which are a quarter faster so.
+    """
+
     patience: int | None = option(None, valid=_COUNT)
     """Epochs without a better validation score after which the training stops early."""
 
@@ -261,6 +293,11 @@ class OptimOptions:
         if self.epochs is not None and self.minutes is not None:
             raise ConfigError(
                 "both epochs and minutes are given: choose one of --epochs and --minutes"
+            )
+        if self.frozen and self.freeze:
+            raise ConfigError(
+                f"frozen=true keeps the encoder, freeze={self.freeze} lets it learn after so many "
+                "epochs: choose one"
             )
         check_fields(self)
         from pixelwise.training.losses import make_loss  # imports PyTorch, which --help must not
