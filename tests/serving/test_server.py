@@ -17,7 +17,7 @@ from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.progress import Progress
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.server import listen, check_host, load_models, serve
+from pixelwise.serving.server import check_host, listen, load_models, serve
 
 from .conftest import by_brightness, pixels, predictor_of
 
