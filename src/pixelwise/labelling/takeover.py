@@ -177,6 +177,7 @@ class Takeover:
             return
         self.network = Network(predictor)
         self._is_trained = True
+        self.is_asked = False  # until it has shown that it is better
         self._right = {}
         self.comparison = None
         self.version += 1
