@@ -16,9 +16,9 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import find_images
 from pixelwise.io.atomic import write_text
-from pixelwise.labelling.features import FeatureExtractor
+from pixelwise.labelling.features import STRIDES, FeatureExtractor
 from pixelwise.labelling.next_photo import Candidate, Doubt, rank_photos
-from pixelwise.labelling.photo_features import STRIDES, working_level
+from pixelwise.labelling.photo_features import working_level
 from pixelwise.labelling.photos import Photo, name_photos, read_photo
 from pixelwise.progress import Progress
 
