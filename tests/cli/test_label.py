@@ -58,7 +58,10 @@ def test_bad_photos_classes_and_ports_are_refused_in_one_line(
 ) -> None:
     refused(pixelwise("label", photos), "--classes road,car,sky")
     refused(pixelwise("label", photos, "--classes", "cell"), "a model needs two")
-    refused(pixelwise("label", tmp_path / "none", "--classes", "a,b"), "none")
+    refused(
+        pixelwise("label", tmp_path / "none", "--classes", "a,b"), "none: no such file or folder"
+    )
+    assert not (tmp_path / "none-labels").exists()
     refused(pixelwise("label", photos, "--classes", "a,b", "--host", "0.0.0.0"), "--token")
     refused(pixelwise("label", photos, "--classes", "a,b", "--minutes", "-1"), "minutes")
 

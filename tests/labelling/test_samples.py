@@ -37,7 +37,7 @@ def test_a_long_stroke_does_not_drown_a_dot() -> None:
 
 
 def test_pixels_have_the_label_that_was_painted_last() -> None:
-    store, labels = store_of(line(0, 10), line(1, 40), line(1, 10))
+    store, labels = store_of(line(0, 10), line(2, 40), line(1, 10))
     data = store.training_set(TABLE)
     assert data is not None
     assert (data.keys[data.strokes == 0] == 1).all()

@@ -68,6 +68,7 @@ def open_project(
     the model. Raises DataError and ConfigError for what cannot be, OutputError where another
     process has the folder, and where it cannot be written.
     """
+    _check_exist(photos)
     folder = out or default_folder(photos)
     with lock_folder(folder):
         origin = _find_origin(photos, folder)
@@ -84,6 +85,14 @@ def open_project(
             yield session
         finally:
             session.journal.close()
+
+
+def _check_exist(photos: Sequence[Path]) -> None:
+    """Raises DataError for a path that is not there and no pattern either."""
+    for path in photos:
+        is_pattern = any(letter in str(path) for letter in "*?[")
+        if not is_pattern and not path.exists():
+            raise DataError(f"{path}: no such file or folder; give photos or a folder of them")
 
 
 def default_folder(photos: Sequence[Path]) -> Path:
