@@ -16,7 +16,7 @@ from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import names_for_data
-from pixelwise.hardware import choose_device, count_cores, free_memory
+from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
 from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
@@ -285,6 +285,7 @@ def _choose_precision(
 ) -> TrainConfig:
     """The config with a measured precision where it is `auto`."""
     if config.run.precision != "auto":
+        check_precision(config.run.precision, torch.device(config.run.device))
         return config
     result = trial(config)
     progress.log(f"precision {result.precision}: {result.reason}")
@@ -359,14 +360,15 @@ def _make_loaders(
     if fabric is not None and fabric.world_size > 1:
         part = (fabric.global_rank, fabric.world_size)
         batch = per_rank_batch(fabric, batch)
-    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part)
+    pin = config.run.device == "cuda"
+    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part, pin=pin)
     if epochs.share < 2:
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
     whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
     statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
-    validation = validation_loader(whole, workers=workers, part=part)
+    validation = validation_loader(whole, workers=workers, part=part, pin=pin)
     return Loaders(loader, epochs, validation, statistics)
 
 
