@@ -159,8 +159,8 @@ def measure_steps(page: Page, device: str, compiled: bool, budget: float) -> Non
     precision = precisions(device)[-1]
     rates: dict[tuple[str, str], float] = {}
     both = networks(classes)
-    for name, net in both.items():
-        net = net.to(device=device, memory_format=layout)
+    for name, network in both.items():
+        net = network.to(device=device, memory_format=layout)
         runs = torch.compile(net) if compiled else net
         optimizer = torch.optim.AdamW(net.parameters(), 1e-4)
 

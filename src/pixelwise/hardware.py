@@ -84,7 +84,7 @@ def _find_gpu() -> tuple[bool, str]:
         present = torch.cuda.is_available()
         try:
             if present:
-                torch.cuda.init()
+                torch.cuda.init()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             return False, _first_sentence(str(error))
     reasons = [_first_sentence(str(item.message)) for item in caught]
@@ -107,7 +107,7 @@ def gpu_has_bfloat16() -> bool:
     """
     import torch
 
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def check_precision(precision: str, device: "torch.device") -> None:
