@@ -3,6 +3,7 @@ purpose.
 
 texture  22 photos of 256 x 256: regions that differ from the ground by a fine pattern alone
 things   150 photos of 64 to 800 pixels a side, the same things on all of them
+texture512, things1300  the same, larger
 blobs    209 pictures of 120 x 120: blobs of two kinds that touch, on ground
 blobs10  ten of those
 lines    82 photos of 224 x 224 with cracks one to three pixels wide
@@ -12,6 +13,7 @@ Each has a test split of its own; validation is held out of the training photos.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +92,8 @@ def region(rng: np.random.Generator, height: int, width: int, share: float) -> A
     return field > np.quantile(field, 1 - share)
 
 
-def draw_texture(rng: np.random.Generator) -> Drawing:
+def draw_texture(rng: np.random.Generator, side: int = 256) -> Drawing:
     """Hatched and dotted regions; the patterns repeat every 5 to 8 pixels."""
-    side = 256
     rows, columns = np.mgrid[:side, :side]
     rgb = coloured(rng, clouds(rng, side, side))
     labels = np.zeros((side, side), np.uint8)
@@ -113,9 +114,9 @@ def draw_texture(rng: np.random.Generator) -> Drawing:
     return finished(rng, rgb), labels
 
 
-def draw_things(rng: np.random.Generator) -> Drawing:
+def draw_things(rng: np.random.Generator, largest: int = 800) -> Drawing:
     """Discs, squares and stars, each speckled or striped, on one photo of any size."""
-    longest = float(np.exp(rng.uniform(np.log(70), np.log(800))))
+    longest = float(np.exp(rng.uniform(np.log(70), np.log(largest))))
     height, width = (max(64, round(longest * rng.uniform(0.65, 1))) for _ in range(2))
     rgb = coloured(rng, clouds(rng, height, width))
     labels = np.zeros((height, width), np.uint8)
@@ -202,6 +203,10 @@ THREE = ("ground", "smooth", "grained")
 SETS = {
     "texture": Drawn(draw_texture, ("ground", "hatched", "dotted"), 22, 12),
     "things": Drawn(draw_things, ("ground", "disc", "square", "star"), 150, 40),
+    "texture512": Drawn(partial(draw_texture, side=512), ("ground", "hatched", "dotted"), 22, 12),
+    "things1300": Drawn(
+        partial(draw_things, largest=1300), ("ground", "disc", "square", "star"), 150, 40
+    ),
     "blobs": Drawn(draw_blobs, THREE, 209, 60),
     "blobs10": Drawn(draw_blobs, THREE, 10, 60),
     "lines": Drawn(draw_lines, ("ground", "crack"), 82, 30),

@@ -210,6 +210,13 @@ def test_a_mask_of_another_image_of_the_same_name_is_not_taken_for_done(
     )
 
 
+def test_frames_are_not_split_on_a_cluster(model: Path, images: Path, tmp_path: Path) -> None:
+    choices = PredictOptions(frames="all")
+    order = JobSpec(model, [str(images)], str(tmp_path / "out"), choices)
+    with pytest.raises(ConfigError, match="--frames all splits files on this machine alone"):
+        predict_on_cluster(order, Cluster("127.0.0.1:1"))
+
+
 def test_duplicate_stems_are_refused_before_a_cluster_is_reached(
     model: Path, images: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """What lies beside a set and is not used."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -94,3 +95,29 @@ def test_a_list_above_the_folder_of_the_set_is_said(tmp_path: Path) -> None:
     write_shapes(tmp_path / "data", train=3, val=1, test=1, size=(24, 32))
     (tmp_path / "train.txt").write_text("000\n")
     assert any("train.txt is not read" in note for note in open_dataset(tmp_path).notes)
+
+
+def test_masks_beside_annotation_files_are_said(tmp_path: Path) -> None:
+    for name in ("images/a.png", "masks/a.png", "labels_old/a.png", "notes/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0, 0, 2, 0, 2, 2]]}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 4}],
+        "annotations": [annotation],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    text = (
+        "labels_old/ (1 pictures), masks/ (1 pictures) are not read: the labels are those of the "
+        "annotation files"
+    )
+    assert [issue.text for issue in find_unused(read_index(tmp_path))] == [text]
+    assert f"{tmp_path}: {text}" in open_dataset(tmp_path).notes
+
+
+def test_tables_above_the_folder_of_the_set_are_said(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "data/raw", train=3, val=1, test=1, size=(24, 32))
+    (tmp_path / "metadata.csv").write_text("image,site\n")
+    notes = open_dataset(tmp_path).notes
+    assert f"{tmp_path}: metadata.csv is not read" in notes

@@ -1,5 +1,6 @@
 """Classes files, and what is wrong with them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,34 @@ def test_void_may_have_an_id_beyond_a_byte_and_classes_may_not(tmp_path: Path, r
     (tmp_path / "classes.csv").write_text(f"id,name\n0,land\n{raw},water\n")
     with pytest.raises(DataError, match=f"'water' has id {raw}"):
         read_class_file(tmp_path / "classes.csv")
+
+
+def test_label_class_dict_and_the_config_of_mapillary_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "label_class_dict.csv"
+    path.write_text("name,r,g,b\nbackground,0,0,0\nroad,255,255,255\n")
+    declared, issues = find_declared_classes(tmp_path)
+    assert [entry.name for entry in declared.classes] == ["background", "road"]
+    assert not issues
+    path.unlink()
+    labels = [{"name": "animal--bird", "readable": "Bird", "color": [165, 42, 42]}]
+    labels.append({"name": "road", "readable": "Road", "color": [128, 64, 128]})
+    (tmp_path / "config.json").write_text(json.dumps({"labels": labels, "version": "1.1"}))
+    declared, issues = find_declared_classes(tmp_path)
+    assert [(entry.raw, entry.name) for entry in declared.classes] == [
+        (0, "animal--bird"),
+        (1, "road"),
+    ]
+    assert declared.colours == ((165, 42, 42), (128, 64, 128))
+    assert not issues
+
+
+@pytest.mark.parametrize(
+    "content", ['{"id2label": {"0": "a"}}', '{"labels": ["a", "b"]}', '{"labels": [{"name": "a"}]}']
+)
+def test_another_config_is_no_list_of_classes(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    declared, issues = find_declared_classes(tmp_path)
+    assert not declared.classes
+    assert [(issue.type, issue.text) for issue in issues] == [
+        ("beside-unused", "is no list of classes")
+    ]

@@ -38,6 +38,6 @@ def test_each_type_with_which_training_goes_on_is_a_line() -> None:
         "A number of classes that is not that of the names: data.yaml: nc is 3, but there are 2 "
         "names. Correct it: the names count.",
         "left out: masks without image (1): a.txt",
-        "Images without a label file (7): 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg and 2 more. They "
+        "Images without annotation (7): 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg and 2 more. They "
         "count as background: remove those that nobody has labelled.",
     ]

@@ -55,7 +55,8 @@ def test_a_folder_of_no_known_layout_is_told_the_nearest_in_three_lines(tmp_path
     assert str(caught.value).splitlines() == [
         f"{tmp_path}: no known layout of images and masks; here are x/, 1 .txt files.",
         "The plainest layout is images/a.jpg with masks/a.png.",
-        "docs/formats.md lists all formats; --format names one.",
+        "docs/formats.md lists all formats, --format names one; any others can be listed in "
+        "train.txt, a pair a line: images/a.jpg masks/a.png.",
     ]
     (tmp_path / "leftImg8bit").mkdir()
     with pytest.raises(DataError, match="Nearest is cityscapes, which lacks gtFine"):
@@ -101,3 +102,35 @@ def test_the_fingerprint_follows_the_files_not_the_place(shapes: Path, tmp_path:
     assert open_dataset(moved).fingerprint() == before
     Image.new("RGB", (32, 24)).save(moved / "images/train/000.jpg")
     assert open_dataset(moved).fingerprint() != before
+
+
+@pytest.mark.parametrize("place", ["data/raw", "a/b/c"])
+def test_a_set_some_folders_deeper_is_read_and_said(tmp_path: Path, place: str) -> None:
+    write_shapes(tmp_path / "top" / place, train=3, val=1, test=1, size=(24, 32))
+    (tmp_path / "top/src").mkdir()
+    data = open_dataset(tmp_path / "top")
+    assert data.root == tmp_path / "top" / place
+    text = f"the data is that of {place}/, the one folder here that is laid out as a set"
+    assert f"{tmp_path / 'top'}: {text}" in data.notes
+
+
+def test_several_sets_are_named_with_the_list_that_joins_them(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    for tile in ("Tile 1", "Tile 2"):
+        for folder in ("images", "masks"):
+            (top / tile / folder).mkdir(parents=True)
+            for name in "ab":
+                picture = Image.new("L", (4, 4), 1 if folder == "masks" and name == "a" else 0)
+                picture.save(top / tile / folder / f"{tile[-1]}{name}.png")
+    row = '"Tile 1/images/1a.png" "Tile 1/masks/1a.png"'
+    with pytest.raises(
+        DataError,
+        match=f"holds 2 data sets, Tile 1, Tile 2; give the folder of one, or list the pairs of "
+        f"all in train.txt, a line each: {row}$",
+    ):
+        open_dataset(top)
+    rows = [row, *(row.replace("1a", "1b"), row.replace("Tile 1", "Tile 2").replace("1a", "2a"))]
+    (top / "train.txt").write_text("\n".join(rows))
+    data = open_dataset(top, DataOptions(hold_out=False))
+    assert data.format == "lists"
+    assert [pair.name for pair in data.pairs("train")] == ["1a", "1b", "2a"]

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelwise.datasets.mask_names import image_name
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.pairing import pair_files
 from pixelwise.datasets.types import DataOptions
+from pixelwise.errors import DataError
 
 WHERE = Path("set")
 
@@ -54,3 +57,28 @@ def test_of_files_of_one_name_the_first_counts_and_training_stops() -> None:
     ]
     assert [issue.type for issue in pairing.issues] == ["image-name-twice", "mask-name-twice"]
     assert all(issue.refusal for issue in pairing.issues)
+
+
+def test_a_folder_of_packed_pictures_or_of_folders_says_what_it_holds(tmp_path: Path) -> None:
+    for name in ("images/a.ppm.gz", "masks/a.ppm.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"no images here \(1 file left aside: \.gz 1\); put them"):
+        open_dataset(tmp_path)
+    for folder in ("images/creek", "images/park", "masks/creek", "masks/park"):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / folder / "a.png")
+    with pytest.raises(
+        DataError,
+        match=r"no images here, but in 2 folders in it, creek, park; .* list the pairs in train\.txt"
+        r" .*: images/creek/a\.jpg masks/creek/a\.png",
+    ):
+        open_dataset(tmp_path)
+
+
+def test_two_formats_of_one_picture_are_both_named(tmp_path: Path) -> None:
+    for name in ("images/a.jpg", "images/a.avif", "masks/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / name)
+    with pytest.raises(DataError, match=r"two images, a\.avif and a\.jpg; remove or rename one"):
+        open_dataset(tmp_path)

@@ -147,10 +147,11 @@ def test_the_commands_export_and_predict_from_onnx(
         assert (np.asarray(mask) == expected).mean() > 0.999
 
 
+@pytest.mark.parametrize("decoder", ["linknet", "lraspp"])  # on strided and on dilated stages
 def test_batch_norms_and_sizes_stay_free_in_the_file(
-    tmp_path: Path, model_file: Callable[..., Path], picture: Callable[..., Path]
+    decoder: str, tmp_path: Path, model_file: Callable[..., Path], picture: Callable[..., Path]
 ) -> None:
-    model = model_file("linknet", "tf_efficientnet_lite0")
+    model = model_file(decoder, "tf_efficientnet_lite0")
     export(model, tmp_path / "m.onnx", images=[picture("a.png", 64, 64)])
     runner = pixelwise.load(tmp_path / "m.onnx").runner
     network, _ = load_model(model)
@@ -313,3 +314,20 @@ def test_a_fixed_size_in_int8_is_refused_by_the_command(
     refused = CliRunner().invoke(app, words)
     assert isinstance(refused.exception, ConfigError)
     assert "--size does not go with --int8" in str(refused.exception)
+
+
+def test_an_export_leaves_nothing_where_it_runs(
+    tmp_path: Path,
+    model_file: Callable[..., Path],
+    picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = picture("a.png", 40, 56)
+    model = model_file()
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("m.onnx", "m.xml", "m.safetensors"):
+        if name != "m.xml" or is_installed("openvino"):
+            export(model, tmp_path / name, images=[photo])
+    assert not list(here.iterdir())

@@ -66,7 +66,7 @@ def test_a_training_goes_on_on_the_other_device(
             "loss": "tversky",
             "label_smoothing": 0.1,
         },
-        {"decoder": "unet", "encoder": "tf_efficientnet_lite0", "ema": 0.0, "freeze": 1},
+        {"decoder": "unet", "encoder": "mobilenetv3_small_050", "ema": 0.0, "freeze": 1},
     ],
 )
 def test_every_part_of_a_step_is_on_the_gpu(

@@ -102,6 +102,76 @@ def test_what_reading_did_is_counted_over_the_run(tmp_path: Path) -> None:
         assert (np.asarray(mask) == 3).all(), "white"
 
 
+def write_scan(path: Path) -> Path:
+    """Three pages of sizes of their own, of classes 0, 2 and 3; the last is cut off."""
+    pages = [
+        Image.new("RGB", (size, size + 2), (red, 0, 0))
+        for size, red in ((10, 9), (14, 150), (8, 250))
+    ]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    path.write_bytes(path.read_bytes()[:-30])
+    return path
+
+
+def test_each_page_gets_a_mask_and_one_that_is_cut_off_fails_alone(tmp_path: Path) -> None:
+    scan = write_scan(tmp_path / "scan.tif")
+    Image.new("RGB", (5, 5), (70, 0, 0)).save(tmp_path / "plain.png")
+    options = PredictOptions(frames="all")
+    recipe = Recipe({"model": "one"})
+    inputs = [scan, tmp_path / "plain.png"]
+    done = predict_files(predictor(), inputs, tmp_path / "out", choices=options, recipe=recipe)
+    names = [path.name for path in done.written]
+    assert sorted(names) == ["plain.png", "scan_0001.png", "scan_0002.png"]
+    assert not done.reading
+    ((page, reason),) = done.failed
+    assert str(page) == f"{scan}#frame=3"
+    assert reason.startswith(f"{scan}, frame 3: cannot be read as an image")
+    for name, value, size in (("scan_0001", 0, (10, 12)), ("scan_0002", 2, (14, 16))):
+        with Image.open(tmp_path / f"out/{name}.png") as mask:
+            assert mask.size == size
+            assert (np.asarray(mask) == value).all()
+    rows = read_manifest(open_store(str(tmp_path / "out")))
+    assert rows[f"{scan}#frame=2"]["mask"] == "scan_0002.png"
+    again = predict_files(predictor(), inputs, tmp_path / "out", choices=options, recipe=recipe)
+    assert len(again.skipped) == 3
+    assert len(again.failed) == 1
+
+
+@pytest.mark.parametrize(
+    ("frames", "reading"),
+    [
+        (
+            None,
+            "how the pictures were read: 1 of up to 3 frames or pages is read by the first of "
+            "them alone; --frames all labels each",
+        ),
+        ("first", ""),
+    ],
+)
+def test_the_first_page_is_labelled_and_its_choice_silences_the_note(
+    tmp_path: Path, frames: str | None, reading: str
+) -> None:
+    scan = write_scan(tmp_path / "scan.tif")
+    choices = PredictOptions(frames=frames)
+    done = predict_files(predictor(), [scan], tmp_path / "out", choices=choices)
+    assert [path.name for path in done.written] == ["scan.png"]
+    assert done.reading == reading
+
+
+def test_pages_do_not_take_the_names_of_other_results(tmp_path: Path) -> None:
+    write_scan(tmp_path / "scan.tif")
+    Image.new("RGB", (5, 5)).save(tmp_path / "scan_0002.jpg")
+    with pytest.raises(ConfigError, match=r"scan\.tif#frame=2 .*scan_0002\.png"):
+        predict_files(
+            predictor(), [tmp_path], tmp_path / "out", choices=PredictOptions(frames="all")
+        )
+
+
+def test_an_unknown_choice_of_frames_is_refused() -> None:
+    with pytest.raises(ConfigError, match="frames is 'each': allowed is one of first, all"):
+        PredictOptions(frames="each")
+
+
 def test_a_model_reads_more_than_8_bits_as_its_training_did(tmp_path: Path) -> None:
     path = tmp_path / "dark.tif"
     Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(path)

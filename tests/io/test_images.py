@@ -312,7 +312,7 @@ def test_of_several_frames_the_first_is_read_and_it_is_said(tmp_path: Path, suff
     frames[0].save(path, save_all=True, append_images=frames[1:], **options)
     assert np.array_equal(read_rgb(path), first)
     assert read_picture(path).frames == 3
-    assert read_notes(path) == ["of several frames or pages, read by the first of them alone"]
+    assert read_notes(path) == ["of up to 3 frames or pages, read by the first of them alone"]
     frames[0].save(path, save_all=True, **options)
     assert read_notes(path) == []
 
@@ -328,7 +328,7 @@ def test_pages_of_16_bit_colours_are_counted(tmp_path: Path, tiff: Encode) -> No
     page = RGB.astype(np.uint16) * 257
     path = tmp_path / "stack.tif"
     path.write_bytes(tiff(page, page))
-    assert read_notes(path) == ["of several frames or pages, read by the first of them alone"]
+    assert read_notes(path) == ["of up to 2 frames or pages, read by the first of them alone"]
     assert np.array_equal(read_rgb(path), RGB)
 
 

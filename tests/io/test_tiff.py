@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.io.tiff import count_pages, find_pages, first_page, read_samples, why_unreadable
+from pixelwise.io.tiff import count_pages, find_page, find_pages, read_samples, why_unreadable
 
 Encode = Callable[..., bytes]
 
@@ -31,7 +31,7 @@ def test_samples_of_every_layout_come_back_exactly(
 ) -> None:
     values = np.random.default_rng(0).integers(0, 65536, (21, 35, bands)).astype(np.uint16)
     data = tiff(values, order=order, **layout)
-    page = first_page(io.BytesIO(data))
+    page = find_page(io.BytesIO(data))
     assert page is not None
     assert (page.size, page.bands, page.bits) == ((21, 35), bands, 16)
     assert np.array_equal(read_samples(data, page), values)
@@ -40,7 +40,7 @@ def test_samples_of_every_layout_come_back_exactly(
 def test_signed_numbers_keep_their_sign(tiff: Encode) -> None:
     values = np.array([[[-5, 300, 7]]], np.int16)
     data = tiff(values)
-    page = first_page(io.BytesIO(data))
+    page = find_page(io.BytesIO(data))
     assert page is not None
     assert read_samples(data, page).tolist() == values.tolist()
 
@@ -59,7 +59,7 @@ def test_overviews_and_thumbnails_are_no_pages(tiff: Encode) -> None:
 
 def test_what_cannot_be_a_picture_is_named(tiff: Encode) -> None:
     def reason(data: bytes) -> str:
-        page = first_page(io.BytesIO(data))
+        page = find_page(io.BytesIO(data))
         assert page is not None
         return why_unreadable(page)
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_a_picture_is_named(tiff: Encode) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"II*\0", b"MM\0*\0\0\0\xff", b"\xff\xd8\xff\xe0" * 9])
 def test_other_and_damaged_files_have_no_pages(data: bytes) -> None:
-    assert first_page(io.BytesIO(data)) is None
+    assert find_page(io.BytesIO(data)) is None
     assert count_pages(io.BytesIO(data)) == 1
 
 

@@ -21,3 +21,30 @@ def test_normalisation_is_that_of_the_encoder_and_travels_with_the_model() -> No
     assert {"mean", "std"} <= model.state_dict().keys()
     lite = Encoder("tf_efficientnet_lite0")
     assert lite.mean == lite.std == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "output_stride", "channels"),
+    [
+        ("resnet18", 16, {2: 64, 4: 64, 8: 128, 16: 512}),
+        ("resnet18", 8, {2: 64, 4: 64, 8: 512}),
+        ("convnext_atto", 16, {4: 40, 8: 80, 16: 320}),
+    ],
+)
+def test_a_dilated_network_gives_its_last_stage_at_the_output_stride(
+    name: str, output_stride: int, channels: dict[int, int]
+) -> None:
+    encoder = Encoder(name, output_stride=output_stride).eval()
+    assert encoder.channels == channels
+    with torch.no_grad():
+        features = encoder(torch.rand(1, 3, 64, 96))
+    assert {stride: tuple(feature.shape) for stride, feature in features.items()} == {
+        stride: (1, width, 64 // stride, 96 // stride) for stride, width in channels.items()
+    }
+    assert encoder.net.state_dict().keys() == Encoder(name).net.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["ese_vovnet19b_dw", "densenet121", "unet"])
+def test_a_network_that_cannot_be_dilated_stays_as_it_is(name: str) -> None:
+    dilated = Encoder(name, output_stride=8)
+    assert dilated.channels == Encoder(name).channels

@@ -6,7 +6,7 @@ from torch import nn
 import pixelwise
 from pixelwise.errors import ConfigError
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.registry import DECODERS
+from pixelwise.models.registry import UPSAMPLING_DECODERS
 from pixelwise.models.upsampling import (
     UPSAMPLE,
     Unpool,
@@ -15,8 +15,8 @@ from pixelwise.models.upsampling import (
 
 
 @pytest.mark.parametrize("upsample", UPSAMPLE)
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_every_decoder_takes_every_upsampling(decoder: str, upsample: str) -> None:
+@pytest.mark.parametrize("decoder", UPSAMPLING_DECODERS)
+def test_a_decoder_with_the_choice_takes_every_upsampling(decoder: str, upsample: str) -> None:
     model = pixelwise.build_model(decoder, encoder="vgg11", classes=3, upsample=upsample)
     logits = model(torch.rand(2, 3, 40, 65))
     assert logits.shape == (2, 3, 40, 65)

@@ -46,6 +46,7 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         warmup=0.0,
         bn_batches=0,
         validate_every=2,
+        frozen_stages=1,
         workers=0,
         cache=0,
     )
@@ -95,6 +96,8 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"images": 22}, "scale", (1.0, 1.0)),
         ({"images": 22}, "learning_rate", 3e-3),
         ({"images": 22}, "warmup", 0.04),
+        ({"images": 22, "early_stages": 2}, "frozen_stages", 2),
+        ({"early_stages": 2}, "frozen_stages", 0),  # of 1238 steps
         ({"images": 10}, "validate_every", 16),
         ({"images": 22}, "validate_every", 8),
         ({"images": 10}, "workers", 0),

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from pixelwise.models.encoder_stages import first_layers
 from pixelwise.models.registry import build_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.batch_norm import recompute_statistics
@@ -48,3 +49,20 @@ def test_nothing_but_the_statistics_changes(model: Segmenter) -> None:
     assert all(name.endswith(("running_mean", "running_var")) for name in changed)
     assert [layer.training for layer in model.modules()] == modes
     assert first_norm(model).momentum == momentum
+
+
+def test_statistics_of_frozen_stages_stay(model: Segmenter) -> None:
+    frozen = [
+        layer for layer in first_layers(model.encoder, 2) if isinstance(layer, nn.BatchNorm2d)
+    ]
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.fill_(7.0)
+    recompute_statistics(model, [torch.rand(4, 3, 64, 64)], frozen_stages=2)
+    kept = [
+        layer
+        for layer in model.modules()
+        if isinstance(layer, nn.BatchNorm2d) and bool((layer.running_mean == 7).all())
+    ]
+    assert frozen
+    assert kept == frozen

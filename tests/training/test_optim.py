@@ -5,9 +5,11 @@ import pytest
 import torch
 
 import pixelwise
-from pixelwise.models.registry import build_model
+from pixelwise.models.checkpoint import load_model
+from pixelwise.models.encoder_stages import first_layers
+from pixelwise.models.registry import build_model, build_segmenter
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.optim import gradual_unfreeze, make_optimizer, moving_average
+from pixelwise.training.optim import freeze_layers, make_optimizer, moving_average
 
 
 def test_the_kept_weights_are_the_moving_average(
@@ -57,7 +59,7 @@ def test_the_encoder_thaws_from_its_end() -> None:
     learning = []
     for epoch in (1, 2, 3, 4, 5):
         model.train()
-        gradual_unfreeze(model, epoch, freeze=4)
+        freeze_layers(model, epoch, freeze=4)
         learning.append(
             [all(p.requires_grad for p in layer.parameters(recurse=False)) for layer in layers]
         )
@@ -70,6 +72,40 @@ def test_the_encoder_thaws_from_its_end() -> None:
     assert all(learning[4])
     assert [sum(row) for row in learning] == [len(layers) * k // 4 for k in range(5)]
     assert all(row == sorted(row) for row in learning)
+
+
+def test_frozen_stages_stay_frozen_in_every_epoch() -> None:
+    model = build_model("fcn32s", encoder="resnet10t", classes=4, weights="none")
+    early = first_layers(model.encoder, 2)
+    for epoch in (1, 2, 3):
+        model.train()
+        freeze_layers(model, epoch, freeze=1, stages=2)
+        assert not any(p.requires_grad for layer in early for p in layer.parameters(recurse=False))
+        assert not any(layer.training for layer in early if isinstance(layer, torch.nn.BatchNorm2d))
+    learning = [p for p in model.encoder.net.parameters() if p.requires_grad]
+    assert len(learning) > len(early)
+    assert all(p.requires_grad for p in model.decoder.parameters())
+
+
+def test_a_training_leaves_frozen_stages_as_they_were(
+    shapes: Path, tmp_path: Path, read_weights: Any, quick: dict[str, Any]
+) -> None:
+    """Their weights and statistics alike; those after them move."""
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, frozen_stages=1, **quick)
+    trained = read_weights(tmp_path / "run")
+    _, header = load_model(tmp_path / "run")
+    torch.manual_seed(0)
+    untrained = build_segmenter(header.model)
+    fresh = untrained.state_dict()
+    encoder = untrained.encoder
+    names = {layer: name for name, layer in encoder.net.named_modules()}
+    early = [f"encoder.net.{names[layer]}." for layer in first_layers(encoder, 1)]
+    kept = [key for key in trained if key.startswith(tuple(early)) and "num_batches" not in key]
+    assert kept
+    assert all(torch.equal(trained[key], fresh[key]) for key in kept)
+    moved = [key for key in trained if key not in kept and key.endswith("conv1.weight")]
+    assert moved
+    assert [key for key in moved if torch.equal(trained[key], fresh[key])] == []
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
         "validate_every": 1,
         "keep_plain": False,
         "keep_after": 0.0,
+        "frozen_stages": 0,
+        "one_size": False,
     }
     assert after == {**before, **as_then, "recipe": "d2l"}
     assert reading == DataOptions()

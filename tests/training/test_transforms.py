@@ -191,3 +191,18 @@ def test_rare_classes_are_those_above_the_median_rarity_of_the_classes_that_are_
     ]  # of 0.1, 0.5, 1, 2, 3; class 5 has no pixel
     assert rare_classes((0.2, 1.8), (90, 10)).tolist() == [1]
     assert rare_classes((1.0,), (5,)).tolist() == []
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_picture_enlarged_and_seen_smaller_gives_the_sample_of_the_small_one(times: int) -> None:
+    """The scale is drawn for the picture as it is seen: same window, same labels."""
+    image, labels = scene(64, 96)
+    large_image = image.repeat_interleave(times, 1).repeat_interleave(times, 2)
+    large_labels = labels.repeat_interleave(times, 0).repeat_interleave(times, 1)
+    augment = Augmentation((32, 32), scale=(0.5, 2.0), jitter=0.0)
+    for seed in range(20):
+        expected = augment(image, labels, seeded_generator(seed))
+        sample = augment(large_image, large_labels, seeded_generator(seed), 1 / times)
+        agreeing = (sample[1] == expected[1]).float().mean()
+        # windows start on a finer grid, by less than a pixel of the small picture
+        assert agreeing > 0.75

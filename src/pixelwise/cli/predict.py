@@ -55,7 +55,9 @@ Classes = Annotated[
 @options_from(
     OptionSource(PredictOptions, ("overlay", "confidence", "extras"), panel=OUTPUT),
     OptionSource(
-        PredictOptions, ("threshold", "smallest", "largest", "tta", "scales"), panel="Labels"
+        PredictOptions,
+        ("frames", "threshold", "smallest", "largest", "tta", "scales"),
+        panel="Labels",
     ),
 )
 def predict(

@@ -96,6 +96,11 @@ def predict_on_cluster(
     there is no cluster or its nodes cannot do the work.
     """
     progress = progress or Progress()
+    if spec.choices.frames == "all":
+        raise ConfigError(
+            "--frames all splits files on this machine alone; leave out --cluster, or save each "
+            "frame as a file"
+        )
     sources = shared_names(find_sources(spec.inputs))
     left_aside = describe_left_aside(find_left_aside(spec.inputs))
     if left_aside:

@@ -60,7 +60,7 @@ ANNOTATION_TYPES: dict[str, IssueType] = {
         repaired=True,
     ),
     "image-unlabelled": note_type(
-        "Images without a label file",
+        "Images without annotation",
         "They count as background: remove those that nobody has labelled.",
         repaired=True,
     ),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pixelwise.datasets.class_files import find_class_files
+from pixelwise.datasets.folder_names import parse_folder_name
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issue_types import Severity
 from pixelwise.datasets.issues import Issue
@@ -54,14 +55,16 @@ _KNOWN = {"voc": ("SegmentationObject", "Annotations", "ImageSets", "Segmentatio
 def find_unused(index: Index) -> Iterator[Issue]:
     """An issue for each kind of thing beside the files of a set of pictures and masks."""
     if not index.folders:
-        return  # annotation files say which images are theirs
+        yield from _find_drawn_masks(index)
+        return
     class_files = find_class_files(index.root, index.folders)
     yield from _find_class_files(index, class_files)
     lists = list(find_lists(index.root).values())
     if lists and index.format not in _LISTED:
         text = f"{_names(lists)} not read: the splits are those of the folders"
         yield Issue("beside-unused", index.root, text, count=len(lists))
-    other_files = _list_other_files(index, {*class_files, *lists})
+    known = {*class_files, *lists, *index.sources}
+    other_files = _list_other_files(index.root, known)
     if other_files:
         text = f"{_names(other_files)} not read"
         yield Issue("beside-unused", index.root, text, count=len(other_files))
@@ -70,6 +73,25 @@ def find_unused(index: Index) -> Iterator[Issue]:
     for folder in index.folders:
         if folder != index.root:
             yield from _find_other_endings(folder, {*class_files, *index.sources})
+
+
+def _find_drawn_masks(index: Index) -> Iterator[Issue]:
+    """Folders of masks beside annotation files, which say the labels themselves."""
+    pairs = [pair for _, pair in index.pairs()]
+    used = {path.parent for pair in pairs for path in (pair.image, pair.mask)}
+    entered = {parent for path in used for parent in (path, *path.parents)}
+    bases = {index.root, *(path.parent for path in used if path != index.root)}
+    for base in sorted(bases):
+        unread = [
+            f"{folder.name}/ ({count} pictures)"
+            for folder in list_subfolders(base)
+            if folder not in entered and parse_folder_name(folder.name).role == "masks"
+            if (count := _count_pictures(folder))
+        ]
+        if unread:
+            verb = "are" if len(unread) > 1 else "is"
+            text = f"{first(unread)} {verb} not read: the labels are those of the annotation files"
+            yield Issue("beside-unused", base, text)
 
 
 def find_above(root: Path, index: Index) -> Iterator[Issue]:
@@ -87,7 +109,8 @@ def find_above(root: Path, index: Index) -> Iterator[Issue]:
             )
         severity: Severity | None = "error" if refusal else None
         yield Issue("beside-unused", root, text, severity=severity, refusal=refusal)
-    others = [*find_lists(root).values()]
+    lists = [*find_lists(root).values()]
+    others = [*lists, *_list_other_files(root, {*class_files, *lists})]
     if others:
         text = f"{_names(others)} not read"
         yield Issue("beside-unused", root, text, count=len(others))
@@ -122,14 +145,13 @@ def _find_class_files(index: Index, files: list[Path]) -> Iterator[Issue]:
         yield Issue("beside-unused", index.root, text, count=len(files))
 
 
-def _list_other_files(index: Index, known: set[Path]) -> list[Path]:
-    """Files at the top that are none of the known kinds, but may say something of the data."""
+def _list_other_files(root: Path, known: set[Path]) -> list[Path]:
+    """Files in `root` that are none of the known kinds, but may say something of the data."""
     return sorted(
         path
-        for path in index.root.iterdir()
+        for path in root.iterdir()
         if path.suffix.lower() in _TELLING
         and path not in known
-        and path not in index.sources
         and not is_side_file(path)
         and not path.name.lower().startswith(_WORDY)
         and path.is_file()

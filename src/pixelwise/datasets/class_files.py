@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelwise.classes import VOID, Colour
 from pixelwise.datasets.class_entries import ClassEntry as ClassEntry  # noqa: PLC0414
 from pixelwise.datasets.class_entries import Parse
-from pixelwise.datasets.class_json import parse_json, parse_supervisely
+from pixelwise.datasets.class_json import parse_json, parse_mapillary, parse_supervisely
 from pixelwise.datasets.class_lines import parse_labelmap, parse_lines
 from pixelwise.datasets.class_tables import parse_csv
 from pixelwise.datasets.issues import Issue
@@ -25,6 +25,7 @@ CLASS_FILES: dict[str, Parse] = {
     "label_map.txt": parse_lines,
     "class_dict.csv": parse_csv,
     "class_dict_seg.csv": parse_csv,
+    "label_class_dict.csv": parse_csv,
     "_classes.csv": parse_csv,
     "class_names.txt": parse_lines,
     "class_list.txt": parse_lines,
@@ -37,6 +38,7 @@ CLASS_FILES: dict[str, Parse] = {
     "labels.csv": parse_csv,
     "dataset.json": parse_json,
     "meta.json": parse_supervisely,
+    "config.json": parse_mapillary,
 }
 """Parsers by the names, in lower case, under which tools write classes; the first that is there
 counts."""
@@ -50,7 +52,9 @@ _DOUBTFUL_NAMES = frozenset(
     {"unknown", "unlabeled", "unlabelled", "undefined", "ignored", "unclassified", "dont care"}
 )
 # Names that other files bear as well: one that is no list of classes is not read, and no error.
-_AMBIGUOUS = frozenset({"labels.txt", "labels.json", "labels.csv", "dataset.json", "meta.json"})
+_AMBIGUOUS = frozenset(
+    {"labels.txt", "labels.json", "labels.csv", "dataset.json", "meta.json", "config.json"}
+)
 # A list of classes is small: a larger file is something else and is not read into memory.
 _MAX_BYTES = 4 * 1024 * 1024
 

@@ -33,6 +33,16 @@ def parse_supervisely(text: str) -> list[ClassEntry]:
     return [ClassEntry(0, "background", _BLACK), *drawn]
 
 
+def parse_mapillary(text: str) -> list[ClassEntry]:
+    """config.json of Mapillary Vistas, whose list has a name and a colour for each id from 0; other
+    files of that name are no list of classes.
+    """
+    labels = json.loads(text)["labels"]
+    if not all({"name", "color"} <= item.keys() for item in labels):
+        raise ValueError("labels without name and color")
+    return [_parse_item(position, item) for position, item in enumerate(labels)]
+
+
 def _parse_mapping(content: dict[str, Any]) -> list[ClassEntry]:
     """Names by id, or ids, colours or objects by name: tools write any of them."""
     entries = [

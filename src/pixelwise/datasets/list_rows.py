@@ -20,6 +20,12 @@ def read_rows(path: Path) -> list[str]:
     return [row for row in rows if row and not row.startswith("#")]
 
 
+def list_row(root: Path, image: Path, mask: Path) -> str:
+    """The row of a pair in a list at `root`, as `split_row` reads it."""
+    names = [path.relative_to(root).as_posix() for path in (image, mask)]
+    return " ".join(f'"{name}"' if _SEPARATORS.search(name) else name for name in names)
+
+
 def id_of_row(row: str, known: Collection[str]) -> str:
     """The id that a row of one image means: a name, in quotes where it has blanks, or a path with
     or without ending. `known` are the names that there are, which decide.

@@ -2,6 +2,7 @@
 show no way to read them.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -187,7 +188,10 @@ def _check_declared(pairs: Sequence[PairStats], declared: DeclaredClasses) -> No
     lacking = count - len(declared.colours)
     if declared.colours and lacking:
         raise DataError(f"{source}: {lacking} of {count} classes lack a colour; give all or none")
-    if count == 1 and _list_values(pairs) == {0, VOID}:
+    values = _list_values(pairs)
+    if count > 1 and min(values - {VOID}, default=0) == 1 and max(values - {VOID}) == count:
+        _check_counts_from_zero(declared)
+    if count == 1 and values == {0, VOID}:
         raise DataError(
             f"{source}: names 1 class, but the masks hold 0 and 255; name both, the one of 0 first"
         )
@@ -196,6 +200,19 @@ def _check_declared(pairs: Sequence[PairStats], declared: DeclaredClasses) -> No
             f"{source}: names {count} class; two at least are needed: write one "
             "name a line, in order of the values"
         )
+
+
+def _check_counts_from_zero(declared: DeclaredClasses) -> None:
+    """Raise DataError for names that count from 0, where the masks count from 1."""
+    count = len(declared.classes)
+    if declared.colours or [entry.raw for entry in declared.classes] != [*range(count)]:
+        return
+    entries = {str(number): entry.name for number, entry in enumerate(declared.classes, 1)}
+    raise DataError(
+        f"{declared.source}: its {count} names count from 0, but the masks hold 1 to {count} and "
+        f"no 0; name the values in classes.json in its place: "
+        f"{json.dumps(entries, ensure_ascii=False)}"
+    )
 
 
 def _check_colours(

@@ -8,6 +8,12 @@ from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.pair_stats import MaskStats
 from pixelwise.datasets.types import first
 
+# How to name classes that no file names, by the form of the masks.
+_UNNAMED = {
+    "ids": 'name them in classes.json, such as {"0": "road", "1": "car"}',
+    "colours": "name them in classes.csv, with the columns name,r,g,b",
+}
+
 
 def describe_masks(
     masks: Sequence[MaskStats], encoding: MaskEncoding, declared: DeclaredClasses
@@ -28,6 +34,8 @@ def describe_masks(
         lines.append("masks: with palettes, read by their colours, which the values do not follow")
     interpreted = [encoding.interpret(mask) for mask in masks]
     lines.append(f"masks: {_describe_values(interpreted, encoding)}")
+    if not declared.source and encoding.form in _UNNAMED:
+        lines.append(f"classes are named by what the masks hold: {_UNNAMED[encoding.form]}")
     return tuple(lines)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from pixelwise.datasets.annotations.yolo_labels import holds_labels
 from pixelwise.datasets.mask_names import NameLookup
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.text import is_side_file
@@ -14,6 +15,10 @@ NAME_RULE = (
     "or before it"
 )
 
+_YOLO = (
+    "if these are labels of YOLO, name the classes in data.yaml beside images/ and labels/, such "
+    "as `names: [cat, dog]`"
+)
 # Endings of two parts.
 _DOUBLE = (".nii.gz", ".ome.zarr")
 
@@ -26,16 +31,19 @@ def describe_other_formats(folder: Path, images: Sequence[Path]) -> str:
         return ""
     lookup = NameLookup(path.stem for path in images)
     endings: Counter[str] = Counter()
+    has_polygons = False
     for path in folder.iterdir():
         name, ending = _split_ending(path.name)
         if ending in IMAGE_SUFFIXES or not ending or is_side_file(path):
             continue
         if lookup.find(name):
             endings[ending] += 1
+            has_polygons = has_polygons or (ending == ".txt" and holds_labels(path) is True)
     if not endings:
         return ""
     counts = " and ".join(f"{count} {ending} files" for ending, count in endings.most_common(3))
-    return f"{folder.name}/ holds {counts} that are called as images and are not read"
+    text = f"{folder.name}/ holds {counts} that are called as images and are not read"
+    return f"{text}; {_YOLO}" if has_polygons else text
 
 
 def _split_ending(name: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Which format a folder comes nearest to, and what it lacks."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pixelwise.datasets.readers.truth_folders import list_subfolders
@@ -23,7 +23,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "nnunet": ("imagesTr", "labelsTr", "dataset.json"),
     "lists": ("train.txt|train_list.txt", "images|JPEGImages", "annotations|labels|masks"),
 }
-_MAX_FOLDERS = 20
+_MAX_FOLDERS = 40
+_MAX_DEPTH = 3
 
 
 def describe_nearest(root: Path) -> str:
@@ -43,7 +44,8 @@ def describe_nearest(root: Path) -> str:
     return (
         f"{root}: no known layout of images and masks; here are {_describe_contents(root)}.\n"
         f"{line}\n"
-        "docs/formats.md lists all formats; --format names one."
+        "docs/formats.md lists all formats, --format names one; any others can be listed in "
+        "train.txt, a pair a line: images/a.jpg masks/a.png."
     )
 
 
@@ -68,9 +70,14 @@ def _describe_contents(root: Path) -> str:
     return ", ".join([*([first(folders)] if folders else []), *counts]) or "no files"
 
 
-def list_candidates(root: Path) -> list[Path]:
-    """The folders in `root` that may hold the data set, as where an archive was unpacked into a
-    folder of its name.
+def list_candidates(root: Path) -> Iterator[list[Path]]:
+    """The folders that may hold the data set, as where an archive was unpacked into a folder of its
+    name: those in `root`, then those in these, and so on.
     """
-    folders = list_subfolders(root)
-    return folders if len(folders) <= _MAX_FOLDERS else []
+    folders = [root]
+    for _ in range(_MAX_DEPTH):
+        inner = [path for folder in folders for path in list_subfolders(folder)]
+        if not 0 < len(inner) <= _MAX_FOLDERS:
+            return
+        folders = inner
+        yield folders

@@ -19,6 +19,7 @@ from pixelwise.datasets.annotations.coco_files import describe_results
 from pixelwise.datasets.beside import find_above, find_unused
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.list_rows import list_row
 from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
 from pixelwise.datasets.readers import camvid, folder, lists, matte, nnunet, voc
 from pixelwise.datasets.types import DataOptions, DataSet, first
@@ -86,7 +87,8 @@ def read_index(root: Path, options: DataOptions = _DEFAULTS) -> Index:
     index = INDEXES[format](base, options)
     unused = list(find_unused(index))
     if base != root:
-        text = f"the data is that of {base.name}/, the one folder here that is laid out as a set"
+        place = base.relative_to(root).as_posix()
+        text = f"the data is that of {place}/, the one folder here that is laid out as a set"
         unused.insert(0, Issue("data-beneath", root, text))
         unused += find_above(root, index)
     return replace(index, issues=(*index.issues, *unused))
@@ -118,16 +120,32 @@ def _find(root: Path, options: DataOptions) -> tuple[Path, str]:
     formats = matching_formats(root)
     if formats:
         return root, formats[0]
-    beneath = {folder: matching_formats(folder) for folder in list_candidates(root)}
-    candidates = [folder for folder, formats in beneath.items() if formats]
-    if len(candidates) == 1:
-        return candidates[0], beneath[candidates[0]][0]
-    if candidates:
-        raise DataError(
-            f"{root}: holds {len(candidates)} data sets, "
-            f"{first(folder.name for folder in candidates)}; give the folder of one"
-        )
+    for candidates in list_candidates(root):
+        beneath = {folder: matching_formats(folder) for folder in candidates}
+        sets = [folder for folder, formats in beneath.items() if formats]
+        if len(sets) == 1:
+            return sets[0], beneath[sets[0]][0]
+        if sets:
+            names = first(folder.relative_to(root).as_posix() for folder in sets)
+            example = _example_row(root, sets[0], beneath[sets[0]][0])
+            join = f", or list the pairs of all in train.txt, a line each: {example}"
+            raise DataError(
+                f"{root}: holds {len(sets)} data sets, {names}; give the folder of one"
+                f"{join if example else ''}"
+            )
     raise DataError(describe_results(root) or describe_nearest(root))
+
+
+def _example_row(root: Path, folder: Path, format: str) -> str:
+    """A line of a list for the first pair of a set of pictures beneath `root`; empty for a set of
+    annotations, which no list can name.
+    """
+    try:
+        index = INDEXES[format](folder, _DEFAULTS)
+    except (DataError, OSError):
+        return ""
+    pairs = index.pairs() if index.folders else []
+    return list_row(root, pairs[0][1].image, pairs[0][1].mask) if pairs else ""
 
 
 def _safely(matches: Callable[[Path], bool], root: Path) -> bool:

@@ -11,7 +11,9 @@ from pixelwise.datasets.name_hints import (
     describe_name_difference,
     describe_other_formats,
 )
+from pixelwise.datasets.readers.truth_folders import list_subfolders
 from pixelwise.datasets.types import DataOptions, Pair, first, images_in
+from pixelwise.io.image_formats import describe_left_aside, list_left_aside
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,7 @@ def pair_files(
     counts = f"{len(by_image)} images and {len(by_mask)} masks"
     refusal = _refusal(where, unpaired, counts, hint, options, nothing_pairs=not pairs)
     if not by_image:
-        refusal = (
-            f"{where}: no images here; put them in as .jpg or .png and their masks beside them"
-        )
+        refusal = f"{where}: no images here{_describe_inside(where)}"
     issues = [
         *image_issues,
         *mask_issues,
@@ -77,6 +77,20 @@ def pair_files(
         issues.append(Issue("split-empty", where, "no image has a mask here", refusal=refusal))
     notes = (f"left out in {where.name}: {unpaired}",) if unpaired else ()
     return Pairing(pairs, tuple(issues), notes)
+
+
+def _describe_inside(folder: Path) -> str:
+    """What a folder without images holds, and the way out."""
+    left_aside = describe_left_aside(list_left_aside(folder)) if folder.is_dir() else ""
+    inner = [path for path in list_subfolders(folder) if images_in(path)]
+    if inner:
+        return (
+            f", but in {len(inner)} folders in it, {first(path.name for path in inner)}; move them "
+            "here with names of their own, or list the pairs in train.txt at the top of the data "
+            f"set, a line each: {folder.name}/{inner[0].name}/a.jpg masks/{inner[0].name}/a.png"
+        )
+    advice = "put them in as .jpg or .png and their masks beside them"
+    return f" ({left_aside}); {advice}" if left_aside else f"; {advice}"
 
 
 def _refusal(

@@ -24,7 +24,7 @@ from pixelwise.io.open_images import (
     open_image,
     turn,
 )
-from pixelwise.io.tiff import first_page
+from pixelwise.io.tiff import find_page
 
 Values = NDArray[np.int64]
 # A grey level times this is its packed colour.
@@ -143,7 +143,7 @@ def _describe_samples(path: Path) -> str:
     """The numbers of a TIFF in words, such as `64-bit whole numbers`; empty for any other file."""
     try:
         with path.open("rb") as file:
-            page = first_page(file)
+            page = find_page(file)
     except OSError:
         return ""
     if page is None:
@@ -277,7 +277,7 @@ def _upright(image: Image.Image, path: Path) -> Image.Image:
     if image.mode not in _COLOURED or _bits(image, path) != 16:
         return apply_orientation(image)
     data = path.read_bytes()
-    page = first_page(io.BytesIO(data)) if image.format == "TIFF" else None
+    page = find_page(io.BytesIO(data)) if image.format == "TIFF" else None
     with open_header(data) as header:
         values = read_deep_pixels(header, page, data, str(path)).values  # (H, W, bands)
     if values.max() > 255:

@@ -24,6 +24,10 @@ SPLITS = {
 
 # Words beside that of the split, as in TrainDataset.
 _NEUTRAL = re.compile(r"[_\-. ]?(?:data)?set$|[_\-. ]?(?:data|split)$", re.IGNORECASE)
+# Both of which one is held out; where train or val is here too, it is made of these.
+_TRAINVAL = re.compile(r"train[_\-. ]?val", re.IGNORECASE)
+# As in train2017.
+_YEAR = re.compile(r"[_\-. ]?(?:19|20)\d\d$")
 
 SPLIT_ORDER = ("train", "val", "test")
 
@@ -33,7 +37,8 @@ ENOUGH_FOR_TEST = 20
 
 def split_of(name: str) -> str:
     """The split that a folder or list of that name holds; empty where it is none."""
-    return SPLITS.get(name.lower()) or SPLITS.get(_NEUTRAL.sub("", name).lower(), "")
+    names = (name, _NEUTRAL.sub("", name), _YEAR.sub("", name))
+    return next((SPLITS[key] for key in map(str.lower, names) if key in SPLITS), "")
 
 
 def hold_out(
@@ -153,8 +158,12 @@ def named_splits(folder: Path) -> tuple[list[tuple[str, Path]], list[Issue]]:
     named: list[tuple[str, Path]] = []
     issues = []
     used: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    paths = sorted(folder.iterdir())
+    is_split = any(split_of(path.name) in ("train", "val") for path in paths)
+    for path in paths:
         split = split_of(path.name)
+        if not split and not is_split and _TRAINVAL.fullmatch(path.name):
+            split = "train"
         if not split or not path.is_dir():
             continue
         named.append((split, path))

@@ -183,7 +183,7 @@ class _SharedClassLabeller:
         rgb = picture.rgb
         truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2])
         predictions = [
-            table[predictor.predict(rgb).labels]
+            table[predictor.predict(picture).labels]
             for predictor, table in zip(self._predictors, self._tables, strict=True)
         ]
         return rgb, truth, predictions

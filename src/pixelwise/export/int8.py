@@ -131,6 +131,7 @@ def _evaluate_file(
     """Mean IoU on the validation images, and seconds."""
     predictor = Predictor(OpenVinoRunner(path), header.classes)
     predictor.reading = header.reading
+    predictor.sizes = header.sizes
     start = time.perf_counter()
     evaluation = evaluate(predictor, data, split="val", progress=progress)
     return evaluation.scores.mean_iou, time.perf_counter() - start

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.output_folder import is_on_disk
 from pixelwise.inference.raster import reads_by_window
+from pixelwise.io.frames import file_of, parse_frame
 from pixelwise.io.images import ImageFile
 
 
@@ -32,9 +32,11 @@ class ImageInfos:
         """That of the file `image`. Raises ImageError as `reads_by_window`."""
         info = self._infos.get(image)
         if info is None:
-            with ImageFile(Path(image)) as file:
+            path = file_of(image)
+            frame = parse_frame(image)
+            with ImageFile(path, frame=frame.number if frame else None) as file:
                 pixels = file.pixels
-            info = ImageInfo(pixels, reads_by_window(Path(image), pixels))
+            info = ImageInfo(pixels, frame is None and reads_by_window(path, pixels))
             self._infos[image] = info
         return info
 

@@ -1,7 +1,8 @@
 """One image, from wherever it is to wherever its results go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +15,11 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import reads_by_window
+from pixelwise.inference.resize import resize_labels
 from pixelwise.inference.result_names import result_stem
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.io.images import ImageFile
+from pixelwise.io.frames import FRAMES, parse_frame
+from pixelwise.io.images import Array, ImageFile, Picture
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.shards import extract_image, parse_slot
 from pixelwise.io.storage import Store, fetch, is_uri
@@ -27,6 +30,11 @@ from pixelwise.progress import Progress
 MAX_PARALLEL_PIXELS = 16_000_000
 
 _LARGE_IMAGE_LOCK = Lock()
+_ALL_FRAMES = "--frames all labels each"
+_PAGE_BY_WINDOW = (
+    "is read by window, as it is georeferenced or large, and so a file's first page alone is read"
+)
+_SAVE_PAGE = "save each page as a file, as with `gdal_translate GTIFF_DIR:2:IN.tif page_2.tif`"
 
 
 class Labelled(NamedTuple):
@@ -73,9 +81,12 @@ class ImageWorker:
         """
         with ExitStack() as stack:
             path = stack.enter_context(self.localize(image))
-            with ImageFile(path) as file:
-                info = self._infos.get(image)
+            frame = parse_frame(image)
+            with ImageFile(path, frame=frame.number if frame else None) as file:
+                info = None if frame else self._infos.get(image)
                 by_window = info.by_window if info else reads_by_window(path, file.pixels)
+                if frame and by_window:
+                    raise ImageError.of_file(path, _PAGE_BY_WINDOW, _SAVE_PAGE)
                 if not by_window:
                     return self._label_whole(image, file, progress)
             resources = stack.pop_all()
@@ -95,6 +106,14 @@ class ImageWorker:
         """The image as a file: itself, or a copy, of which an ImageError in the block speaks as of
         the image. Raises ImageError.
         """
+        frame = parse_frame(image)
+        if frame is not None:
+            try:
+                yield frame.path
+            except ImageError as error:
+                place = f"{frame.path}, frame {frame.number + 1}"
+                raise ImageError(str(error).replace(str(frame.path), place)) from error
+            return
         slot = parse_slot(image)
         if slot is None and not is_uri(image):
             yield Path(image)
@@ -151,8 +170,7 @@ class ImageWorker:
             if "polygons" in options.extras:
                 progress.log(f"{name}: no polygons, as it has no place on the earth")
             if "seams" in options.extras:
-                seams = Seams(self.predictor.plan(*result.labels.shape))
-                seams.add(0, result.labels)
+                seams = self._measure_seams(result.labels, picture)
                 progress.log(f"{name}: {seams}")
             store, prefix, stem = self.place(image)
             with self.output_folder(store) as folder:
@@ -167,7 +185,16 @@ class ImageWorker:
             progress.log(
                 f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most"
             )
-        return Labelled(prefix + names[0], file.pixels, result.notes)
+        return Labelled(prefix + names[0], file.pixels, self._notes(result.notes))
+
+    def _measure_seams(self, labels: Array, picture: Picture) -> Seams:
+        """Those of labels (H, W), at the size at which the picture was cut in tiles."""
+        view = labels.shape
+        if not self.options.scales:
+            view = self.predictor.view_size(view, picture)
+        seams = Seams(self.predictor.plan(*view))
+        seams.add(0, resize_labels(labels, view))
+        return seams
 
     def _label_by_window(
         self,
@@ -193,4 +220,13 @@ class ImageWorker:
                     progress=progress,
                     notes=notes,
                 )
-        return Labelled(prefix + mask.name, pixels, tuple(notes))
+        return Labelled(prefix + mask.name, pixels, self._notes(notes))
+
+    def _notes(self, notes: Iterable[ReadingNote]) -> ReadingNotes:
+        """What is to be said of reading: not that the first frame was chosen, if it was."""
+        if self.options.frames == "first":
+            return tuple(note for note in notes if note.type != FRAMES)
+        return tuple(
+            replace(note, done=f"{note.done}; {_ALL_FRAMES}") if note.type == FRAMES else note
+            for note in notes
+        )

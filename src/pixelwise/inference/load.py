@@ -21,11 +21,12 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
 from pixelwise.io.cache import cache_folder
-from pixelwise.io.images import pixel_count
+from pixelwise.io.images import MAX_PIXELS, pixel_count
 from pixelwise.io.shards import UNKNOWN, parse_slot
 from pixelwise.io.storage import is_uri
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.models.file_kinds import is_exported
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.optional import is_installed, require_package
 from pixelwise.progress import Progress
 
@@ -77,6 +78,7 @@ def load(
         )
     predictor.name = str(path)
     predictor.reading = header.reading
+    predictor.sizes = header.sizes
     return predictor
 
 
@@ -151,18 +153,21 @@ def choose_runtime(
         or _remembered(model_path(model), precision).is_file()
     ):
         return runtime
+    sizes = read_header(model_path(model)).sizes
     pixels = 0
     for image in images:
-        pixels += _pixels_to_label(str(image))
+        pixels += _pixels_to_label(str(image), sizes)
         if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
     return "torch"
 
 
-def _pixels_to_label(image: str) -> int:
+def _pixels_to_label(image: str, sizes: PictureSizes | None) -> int:
     if is_uri(image) or parse_slot(image):
         return UNKNOWN  # asking a store for each header would take longer than it is worth
-    return pixel_count(Path(image)) or 0
+    pixels = pixel_count(Path(image)) or 0
+    is_seen_smaller = sizes is not None and sizes.framed is not False and pixels <= MAX_PIXELS
+    return min(pixels, sizes.largest**2) if sizes and is_seen_smaller else pixels
 
 
 def _is_onnx(model: Path) -> bool:

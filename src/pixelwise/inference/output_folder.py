@@ -28,6 +28,7 @@ from pixelwise.inference.outputs import (
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.result_names import IsLarge, find_root, possible_results
 from pixelwise.io.atomic import remove_stale_temp_files
+from pixelwise.io.frames import file_of
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query
@@ -222,7 +223,9 @@ def names_in_folder(
 
 def _names_beneath(images: Iterable[str], store: Store) -> frozenset[str]:
     if store.local is not None:
-        return _names_on_disk([Path(image) for image in images if is_on_disk(image)], store.local)
+        return _names_on_disk(
+            [file_of(image) for image in images if is_on_disk(image)], store.local
+        )
     kind, place = resolve_uri(store.root)
     images = [image for image in images if is_uri(image)]
     folders = {folder: resolve_uri(folder) for folder in {i.rpartition("/")[0] for i in images}}
@@ -259,7 +262,7 @@ def _fingerprint(image: str) -> Fingerprint | None:
     if not is_on_disk(image):
         return None
     try:
-        status = Path(image).stat()
+        status = file_of(image).stat()
     except (OSError, ValueError):
         return None
     return Fingerprint(status.st_size, status.st_mtime_ns)

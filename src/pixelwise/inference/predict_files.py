@@ -22,6 +22,7 @@ from pixelwise.inference.predict_raster import check_fits_memory
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import Sources, find_sources
+from pixelwise.inference.split_frames import split_frames
 from pixelwise.io.storage import Store, normalize_uri, open_store
 from pixelwise.io.temp_files import temp_folder
 from pixelwise.progress import Progress
@@ -52,6 +53,8 @@ def predict_files(
     progress = progress or Progress()
     class_ids(predictor.classes.names, options.largest)
     sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
+    if options.frames == "all":
+        sources = split_frames(sources)
     store = open_store(normalize_uri(str(out)))
     infos = ImageInfos(sources)
     folder = OutputFolder(store, list(sources), options, recipe, is_large=infos.may_be_large)

@@ -1,6 +1,7 @@
 """What is made of each image, beside its mask."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.errors import ConfigError, unknown_choice_error
@@ -36,6 +37,11 @@ class PredictOptions:
     """Also write the scores of all classes (probabilities or logits), a table of the areas of the
     classes, polygons of georeferenced rasters, or a measure of the seams between tiles; repeat it
     for several.
+    """
+
+    frames: Literal["first", "all"] | None = option(None, own=True)
+    """Of a file of several frames or pages label the first or all, each to a mask of its own
+    (scan_0001.png). Without it the first, and how many there are is said.
     """
 
     threshold: float = option(0.0, own=True, metavar="SHARE", valid=_SHARE)

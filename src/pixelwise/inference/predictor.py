@@ -1,7 +1,7 @@
 """One image to one result: the road that the command line, the server and the cluster all take."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -17,8 +17,10 @@ from pixelwise.errors import ConfigError, ImageError, ModelError
 from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
 from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
+from pixelwise.inference.resize import resize_pieces, resize_rgb
 from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
+from pixelwise.inference.view_size import Size, size_note, view_size
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import (
     Array,
@@ -31,6 +33,7 @@ from pixelwise.io.images import (
     write_labels,
 )
 from pixelwise.io.reading_notes import ReadingNotes
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.reports.overlays import add_legend, class_shares, paint
 
 if TYPE_CHECKING:
@@ -121,8 +124,9 @@ class Predictor:
 
     `weights` of the tiles are one of WEIGHTS, as in TilePlan. `max_memory`, in bytes, is what the
     sums of logits of a picture read by window, and its rows, may take. `name` is what reports call
-    the model, `reading` how its training read its data, as far as known; with `exact` tiles are
-    never made smaller, as the network takes that size alone. Raises ConfigError for a tile below 32
+    the model, `reading` how its training read its data and `sizes` how large its pictures were, as
+    far as known; with `exact` tiles are never made smaller, as the network takes that size alone.
+    Raises ConfigError for a tile below 32
     pixels, an overlap outside [0, 1), or other weights.
     """
 
@@ -157,6 +161,7 @@ class Predictor:
         self.exact = False
         self.largest: tuple[str, ...] = ()
         self.reading: Mapping[str, Any] = {}
+        self.sizes: PictureSizes | None = None
 
     def predict(
         self,
@@ -172,23 +177,31 @@ class Predictor:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3,
         H, W) tensor.
 
-        A tensor holds uint8 or floats in [0, 1]. With `tta` and `scales` the logits are averaged
-        with those of the mirrored image and of other sizes (see `averaged`). Of the classes named
-        in `largest` only the largest region stays, other pixels of theirs take the label that comes
-        next (see `beside_largest`); regions of fewer than `smallest` pixels take the label of their
-        largest neighbour (see `sieved`); last, pixels of less confidence than `threshold` become
-        void. `scores` keeps the `probabilities` or `logits` of all
-        classes. Raises ImageError for a source that cannot be read or has another shape, type or
-        range, ConfigError for a class in `largest` that the model does not know.
+        Without `scales`, one larger or smaller by far than those of the training is seen at their
+        size (see `view_size`); its labels have its own. A tensor holds uint8 or floats in [0, 1].
+        With `tta` and `scales` the logits are averaged with those of the mirrored image and of
+        other sizes (see `averaged`). Of the classes named in `largest` only the largest region
+        stays, other pixels of theirs take the label that comes next (see `beside_largest`); regions
+        of fewer than `smallest` pixels take the label of their largest neighbour (see `sieved`);
+        last, pixels of less confidence than `threshold` become void. `scores` keeps the
+        `probabilities` or `logits` of all classes. Raises ImageError for a source that cannot be
+        read or has another shape, type or range, ConfigError for a class in `largest` that the
+        model does not know.
         """
         class_numbers = class_ids(self.classes.names, largest or self.largest)
         if isinstance(source, str | Path | bytes | Image.Image):
             source = self.read(source)
         rgb, notes = _check_source(source)  # (H, W, 3)
         height, width = rgb.shape[:2]
+        size = (height, width)
+        view = size
+        if not scales:
+            view = self.view_size(size, source if isinstance(source, Picture) else None)
+            note = size_note(self.sizes, size, view)
+            notes = (*notes, note) if note else notes
         rows = MemoryRows()
         writer = LabelWriter(
-            (height, width),
+            size,
             len(self.classes),
             rows,
             confidence=np.float32,
@@ -196,7 +209,7 @@ class Predictor:
             rules=LabelRules(class_numbers, smallest, threshold),
         )
         runner = with_tta(self.runner, mirror=tta, scales=scales)
-        for top, left, logits in stream(runner, rgb, self.plan(height, width)):
+        for top, left, logits in self._pieces(runner, rgb, view):
             self.check_channels(logits)
             writer.add(top, left, logits)
         writer.finish()
@@ -209,6 +222,21 @@ class Predictor:
             {} if scores is None or rows.scores is None else {scores: rows.scores},
             notes,
         )
+
+    def view_size(self, size: Size, picture: Picture | None = None) -> Size:
+        """(height, width) at which `predict` sees a picture of `size` where no scales are given, as
+        `view_size` of its own module.
+        """
+        return view_size(self.sizes, size, picture)
+
+    def _pieces(self, runner: Runner, rgb: Array, view: Size) -> Iterator[tuple[int, int, Logits]]:
+        """Pieces of logits at the picture's own size, as `stream` yields them, of what the runner
+        gives at `view`.
+        """
+        size = rgb.shape[:2]
+        if view == size:
+            return stream(runner, rgb, self.plan(*size))
+        return resize_pieces(stream(runner, resize_rgb(rgb, view), self.plan(*view)), view, size)
 
     @property
     def common_bits(self) -> int:
@@ -240,6 +268,8 @@ class Predictor:
         predictor = copy(self)
         predictor.runner = with_tta(self.runner, mirror=tta, scales=scales)
         predictor.largest = tuple(largest)
+        if scales:
+            predictor.sizes = None
         return predictor
 
     def plan(self, height: int, width: int) -> TilePlan:

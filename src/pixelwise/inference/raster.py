@@ -21,6 +21,7 @@ from pixelwise.inference.gdal import open_dataset, quiet_rasterio, unreadable
 from pixelwise.inference.georeference import is_georeferenced
 from pixelwise.inference.raster_depth import find_raster_range, is_deep, read_bits
 from pixelwise.io.bit_depth import ValueRange
+from pixelwise.io.frames import note_of_pages
 from pixelwise.io.images import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
@@ -108,7 +109,7 @@ class RasterPicture:
     @property
     def notes(self) -> ReadingNotes:
         """What reading does to it. Raises as indexing does."""
-        notes = [self._deep_reading[1]]
+        notes = [self._deep_reading[1], note_of_pages(self.path)]
         if not self.bands.is_plain:
             what = f"with {self.dataset.count} bands"
             notes.append(ReadingNote("image-bands", what, str(self.bands)))
@@ -181,7 +182,9 @@ def read_raster(path: Path, *, common_bits: int = 0) -> Picture:
         size = (picture.height, picture.width)
         check_pixel_count((picture.width, picture.height), str(path))
         image = Image.fromarray(np.ascontiguousarray(picture[0 : size[0], 0 : size[1]]))
-        return Picture(image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1)
+        return Picture(
+            image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1, is_raster=True
+        )
 
 
 def reads_by_window(path: Path, pixels: int | None) -> bool:

@@ -9,6 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from pixelwise.inference.predict_options import PredictOptions
+from pixelwise.io.frames import parse_frame
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import is_uri, strip_query
 
@@ -18,8 +19,11 @@ IsLarge = Callable[[str], bool | None]
 
 def result_stem(image: Path | str, root: str | None = None) -> str:
     """The name of an image's results without their endings: its own, or beneath `root` its whole
-    path from there.
+    path from there; of one of several frames with its number, from 0001, behind.
     """
+    frame = parse_frame(str(image))
+    if frame is not None:
+        return f"{result_stem(frame.path, root)}_{frame.number + 1:04}"
     if root is None:
         return Path(strip_query(image)).stem
     path, _ = posixpath.splitext(_location(str(image)))

@@ -1,6 +1,7 @@
 """An opened image to its colours and its alpha: what PIL decodes, and what it leaves out."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -10,7 +11,13 @@ from pixelwise.errors import ImageError
 from pixelwise.io.deep_pixels import bands_note, jpeg2000_bits
 from pixelwise.io.open_images import Source, open_header, silence_warnings
 from pixelwise.io.reading_notes import ReadingNote
-from pixelwise.io.tiff import Page, count_pages, first_page, is_raw_photo
+from pixelwise.io.tiff import (
+    Page,
+    count_pages,
+    find_page,
+    is_raw_photo,
+    list_page_numbers,
+)
 from pixelwise.io.transparency import split_alpha
 
 T = TypeVar("T")
@@ -26,11 +33,13 @@ _JPEG_END = b"\xff\xd9"
 _FILLER = b"\x55" * 4096
 
 
-def first_tiff_page(image: Image.Image, name: str) -> Page | None:
-    """The first page of a TIFF file, None of another format. Raises ImageError for a camera's raw
-    file, of which PIL reads a small preview.
+def current_tiff_page(image: Image.Image, name: str) -> Page | None:
+    """The page of a TIFF file that PIL stands at, None of another format. Raises ImageError for a
+    camera's raw file, of which PIL reads a small preview.
     """
-    page = _with_file(image, first_page, None) if image.format == "TIFF" else None
+    page = None
+    if image.format == "TIFF":
+        page = _with_file(image, partial(find_page, number=image.tell()), None)
     if page is not None and is_raw_photo(page):
         reason = "is a camera's raw file, of which only a preview can be read"
         raise ImageError.of_file(name, reason, "export it as JPEG, PNG or TIFF")
@@ -77,6 +86,13 @@ def count_frames(image: Image.Image) -> int:
     if image.format == "TIFF":
         return _with_file(image, count_pages, 1) if getattr(image, "is_animated", False) else 1
     return int(getattr(image, "n_frames", 1)) if image.format in _MULTI_FRAME else 1
+
+
+def list_frames(image: Image.Image) -> list[int]:
+    """The numbers, from 0, of the frames or pages that are pictures of their own."""
+    if image.format == "TIFF":
+        return _with_file(image, list_page_numbers, [0])
+    return list(range(count_frames(image)))
 
 
 def is_cut_blindly(image: Image.Image) -> bool:

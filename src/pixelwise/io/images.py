@@ -12,8 +12,8 @@ from pixelwise.errors import ImageError
 from pixelwise.io.colour_profiles import GAMMA, apply_gamma, find_gamma, to_srgb
 from pixelwise.io.decode_images import (
     count_frames,
+    current_tiff_page,
     file_bytes,
-    first_tiff_page,
     is_cut_blindly,
     load_whole,
     split_bands,
@@ -25,6 +25,7 @@ from pixelwise.io.deep_pixels import (
     read_deep_tiff,
     to_8_bits,
 )
+from pixelwise.io.frames import frames_note, seek_frame
 from pixelwise.io.image_formats import IMAGE_SUFFIXES, list_images
 from pixelwise.io.open_images import (
     MAX_PIXELS,
@@ -45,7 +46,7 @@ from pixelwise.io.open_images import (
     turn,
 )
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
-from pixelwise.io.tiff import Page, count_pages, first_page, why_unreadable
+from pixelwise.io.tiff import Page, count_pages, find_page, why_unreadable
 from pixelwise.io.transparency import ON_WHITE, is_band, put_on_white
 from pixelwise.io.write_images import (
     Palette,
@@ -85,9 +86,6 @@ __all__ = [
 ]
 
 
-_FRAMES = ReadingNote(
-    "image-frames", "of several frames or pages", "read by the first of them alone"
-)
 # A picture of 16 bits of which this is the most in 8 is dark because its range is not used.
 _DARK = 128
 
@@ -108,6 +106,8 @@ class Picture:
     stored: tuple[int, int]
     orientation: int
     frames: int
+    is_raster: bool = False
+    """Whether it was read as a raster, whose pixels stand for places."""
 
     @property
     def rgb(self) -> Array:
@@ -119,25 +119,43 @@ class ImageFile:
     """An image file that is opened once: its header now, its pixels when asked for.
 
     pixels: what its header promises, MAX_PIXELS + 1 for far too many, None where nobody can tell;
-    `read` then says why. formats: PIL's names of those allowed, all of them if None.
+    `read` then says why. formats: PIL's names of those allowed, all of them if None. frame: which
+    of several frames or pages, from 0; None for the first, with a note where there are more.
     """
 
-    def __init__(self, source: str | Path | bytes, *, formats: Formats | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Path | bytes,
+        *,
+        formats: Formats | None = None,
+        frame: int | None = None,
+    ) -> None:
         self.source = source
+        self.frame = frame
         self.pixels: int | None = None
         self._image: Image.Image | None = None
         self._page: Page | None = None
         self._error: Exception | None = None
         try:
-            self._image = open_header(source, formats)
-            self.pixels = self._image.width * self._image.height
+            self._open(formats)
         except Image.DecompressionBombError as error:
             self._error = error
             self.pixels = MAX_PIXELS + 1
         except (OSError, SyntaxError, ValueError) as error:
             self._error = error
-            if isinstance(error, UnidentifiedImageError) and (not formats or "TIFF" in formats):
+            is_unknown = isinstance(error, UnidentifiedImageError) or frame
+            if is_unknown and (not formats or "TIFF" in formats):
                 self._find_page()
+
+    def _open(self, formats: Formats | None) -> None:
+        image = open_header(self.source, formats)
+        try:
+            seek_frame(image, self.frame or 0)
+        except BaseException:
+            image.close()
+            raise
+        self._image = image
+        self.pixels = image.width * image.height
 
     def __enter__(self) -> Self:
         return self
@@ -156,19 +174,20 @@ class ImageFile:
         """The picture. Raises ImageError as `read_picture`."""
         with translate_errors(self.source):
             if self._image is not None:
-                return _read_opened(self._image, self.source, common_bits)
+                return _read_opened(self._image, self.source, common_bits, self.frame)
             if self._page is None:
                 raise self._error or EOFError
             height, width = self._page.size
             check_pixel_count((width, height), describe(self.source))
             with self._opened() as file:
                 data = file.read()
-            return _read_tiff_page(self._page, data, describe(self.source), common_bits)
+            name = describe(self.source)
+            return _read_tiff_page(self._page, data, name, common_bits, self.frame)
 
     def _find_page(self) -> None:
-        """The first page of a TIFF file that PIL does not know how to unpack."""
+        """The page of a TIFF file that PIL does not know how to unpack."""
         with translate_errors(self.source), self._opened() as file:
-            self._page = first_page(file)
+            self._page = find_page(file, self.frame or 0)
         if self._page is not None and not why_unreadable(self._page):
             self.pixels = self._page.size[0] * self._page.size[1]
 
@@ -192,7 +211,7 @@ def read_picture(
     """
     if isinstance(source, Image.Image):
         with translate_errors(source):
-            return _read_opened(source, source, common_bits)
+            return _read_opened(source, source, common_bits, None)
     with ImageFile(source, formats=formats) as file:
         return file.read(common_bits=common_bits)
 
@@ -202,17 +221,21 @@ def read_rgb(source: Source, *, formats: Formats | None = None, common_bits: int
     return read_picture(source, formats=formats, common_bits=common_bits).rgb
 
 
-def _read_opened(image: Image.Image, source: Source, common_bits: int) -> Picture:
-    """The picture of an image that is opened. Raises what PIL raises, and ImageError."""
+def _read_opened(
+    image: Image.Image, source: Source, common_bits: int, frame: int | None
+) -> Picture:
+    """The picture of an image that is opened; frame: as in `ImageFile`. Raises what PIL raises,
+    and ImageError.
+    """
     name = describe(source)
     check_pixel_count(image.size, name)
-    page = first_tiff_page(image, name)
+    page = current_tiff_page(image, name)
     mode = image.mode
     format = image.format or ""
-    frames = count_frames(image)
+    frames = count_frames(image) if frame is None else 1
     gamma = find_gamma(image)
     is_cut = is_cut_blindly(image)
-    notes = [_FRAMES] if frames > 1 else []
+    notes = [frames_note(frames)] if frames > 1 else []
     if is_deep(image, page):
         deep = read_deep_pixels(image, page, file_bytes(image), name)
         colours, alpha, deep_notes = to_8_bits(deep, name, gamma=gamma, common_bits=common_bits)
@@ -236,12 +259,14 @@ def _read_opened(image: Image.Image, source: Source, common_bits: int) -> Pictur
     return Picture(upright, tuple(notes), format, mode, stored, orientation, frames)
 
 
-def _read_tiff_page(page: Page, data: bytes, name: str, common_bits: int) -> Picture:
+def _read_tiff_page(
+    page: Page, data: bytes, name: str, common_bits: int, frame: int | None
+) -> Picture:
     """The picture of a page of a TIFF file that PIL does not know how to unpack."""
     deep = read_deep_tiff(page, data, name)
     colours, alpha, deep_notes = to_8_bits(deep, name, common_bits=common_bits)
-    frames = count_pages(io.BytesIO(data))
-    notes = [*deep_notes, _FRAMES] if frames > 1 else [*deep_notes]
+    frames = count_pages(io.BytesIO(data)) if frame is None else 1
+    notes = [*deep_notes, frames_note(frames)] if frames > 1 else [*deep_notes]
     upright = turn(_see_through(colours, alpha, page, notes), page.orientation)
     mode = f"{page.bands} bands of {page.bits} bits"
     return Picture(upright, tuple(notes), "TIFF", mode, page.size, page.orientation, frames)

@@ -2,8 +2,9 @@
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -132,6 +133,11 @@ class Page:
 
 def find_pages(file: BinaryIO) -> Iterator[Page]:
     """The pages of a file; none where it is no TIFF, or its directory is damaged."""
+    return (page for page in _find_directories(file) if page is not None)
+
+
+def _find_directories(file: BinaryIO) -> Iterator[Page | None]:
+    """The pages of a file; last None where a directory that should follow is damaged or cut off."""
     file.seek(0)
     head = file.read(8)
     if len(head) < 8 or head[:4] not in _MAGIC:
@@ -149,24 +155,40 @@ def find_pages(file: BinaryIO) -> Iterator[Page]:
                 tags = dict(directory)
         # what PIL's parser raises on damaged directories is no closed list
         except Exception:
+            yield None
             return
         if _WIDTH not in tags or _HEIGHT not in tags:
-            return  # cut off: PIL warns of it and goes on
+            yield None  # cut off: PIL warns of it and goes on
+            return
         yield Page(tags, "<" if directory.prefix == b"II" else ">")
 
 
 def count_pages(file: BinaryIO) -> int:
     """Pages that are pictures of their own: no overviews, thumbnails or masks of another."""
-    pages = find_pages(file)
-    first = next(pages, None)
-    if first is None:
-        return 1
-    height, width = first.size
-    others = (page for page in pages if not page.is_secondary)
-    return 1 + sum(
-        page.size[0] > _OVERVIEW * height + 1 or page.size[1] > _OVERVIEW * width + 1
-        for page in others
-    )
+    return max(1, len(_list_pictures(list(find_pages(file)))))
+
+
+def list_page_numbers(file: BinaryIO) -> list[int]:
+    """The numbers, from 0, of the pages that are pictures of their own, and of one whose directory
+    is damaged, as it may be one: reading it says what is wrong.
+    """
+    pages = list(_find_directories(file))
+    damaged = [number for number, page in enumerate(pages) if page is None]
+    return [*_list_pictures([page for page in pages if page is not None]), *damaged]
+
+
+def _list_pictures(pages: Sequence[Page]) -> list[int]:
+    """The numbers of those that are neither overviews nor thumbnails or masks of another."""
+    if not pages:
+        return []
+    height, width = pages[0].size
+    others = [
+        number
+        for number, page in enumerate(pages[1:], 1)
+        if not page.is_secondary
+        and (page.size[0] > _OVERVIEW * height + 1 or page.size[1] > _OVERVIEW * width + 1)
+    ]
+    return [0, *others]
 
 
 def is_raw_photo(first: Page) -> bool:
@@ -174,9 +196,9 @@ def is_raw_photo(first: Page) -> bool:
     return first.is_secondary and _SUB_DIRECTORIES in first.tags
 
 
-def first_page(file: BinaryIO) -> Page | None:
-    """The first page; None where the file is no TIFF."""
-    return next(find_pages(file), None)
+def find_page(file: BinaryIO, number: int = 0) -> Page | None:
+    """A page by its number, from 0; None where the file is no TIFF, or has no such page."""
+    return next(islice(find_pages(file), number, None), None)
 
 
 def why_unreadable(page: Page) -> str:

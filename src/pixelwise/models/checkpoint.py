@@ -14,6 +14,7 @@ from pixelwise.errors import ModelError, PixelwiseError
 from pixelwise.io.atomic import atomic
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.optional import InstallationError, wrap_import_faults
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ class Header:
         """How the training read its data, as far as it is known."""
         reading: dict[str, Any] = self.training.get("reading", {})
         return reading
+
+    @property
+    def sizes(self) -> PictureSizes | None:
+        """Those of the training's pictures; None in files of earlier versions."""
+        raw = self.training.get("sizes")
+        return None if raw is None else PictureSizes.from_json(raw)
 
     def to_json(self, **more: object) -> str:
         """The header as it stands in the file; `more` is for other programs that run the
@@ -74,7 +81,9 @@ class Header:
         training = raw["training"]
         if not isinstance(training, dict) or not isinstance(training.get("reading", {}), dict):
             raise TypeError("what it says of the training is no table")
-        return cls(ModelConfig(**raw["model"]), classes, training)
+        header = cls(ModelConfig(**raw["model"]), classes, training)
+        _ = header.sizes  # raises now what its user would raise
+        return header
 
 
 def parse_header(text: str, path: Path) -> Header:

@@ -31,8 +31,8 @@ class ModelConfig:
     classes: int
     """Channels of the logits."""
 
-    upsample: str = "transposed"
-    """One of UPSAMPLE."""
+    upsample: str | None = None
+    """One of UPSAMPLE, for a decoder that has the choice; None: the decoder's own."""
 
     plain: bool = False
     """As published, without this project's additions, which are the normalisation of the encoder's

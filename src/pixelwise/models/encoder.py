@@ -25,6 +25,9 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 # least that a network of stride 32 takes without an empty map, times two.
 _PROBE_SIDE = 64
 
+# The coarsest stride of nearly all networks, and of every one that is not dilated.
+_COARSEST = 32
+
 
 class Encoder(nn.Module):
     """A timm `features_only` network or one of PAPER_ENCODERS, each of its features
@@ -37,13 +40,24 @@ class Encoder(nn.Module):
 
     Attributes: `channels` by stride, coarsest last; `mean` and `std`, the normalisation that its
     weights expect; `pyramid`, what a decoder needs to know. With `pool_indices` the features carry
-    the indices of its max-poolings.
+    the indices of its max-poolings. With an `output_stride` of 8 or 16 the stages beyond it are
+    dilated instead of strided, and the last of them gives the features of that stride; not so where
+    timm has no dilation for the network.
     """
 
-    def __init__(self, name: str, *, plain: bool = False, pool_indices: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        plain: bool = False,
+        pool_indices: bool = False,
+        output_stride: int = _COARSEST,
+    ) -> None:
         super().__init__()
         self.name = name
-        self.net, self.channels = _create_network(name)
+        # of each of the network's maps: several have the same in a dilated one
+        self.net, self._strides, widths = _create_network(name, output_stride)
+        self.channels = dict(zip(self._strides, widths, strict=True))
         self.norms = nn.ModuleList()
         for channels in self.channels.values():
             # an identity where there is none, so that stages keep their numbers in the state dict
@@ -63,21 +77,27 @@ class Encoder(nn.Module):
         """Normalised (N, 3, H, W) to {stride: (N, channels, ceil(H / stride), ceil(W /
         stride))}.
         """
-        maps = self.net(images)  # of each stride, finest first
+        # finest first; of several maps of one stride the last, which has seen most, stays
+        maps = dict(zip(self._strides, self.net(images), strict=True))
         features = {}
-        for stride, norm, feature in zip(self.channels, self.norms, maps, strict=True):
+        for (stride, feature), norm in zip(maps.items(), self.norms, strict=True):
             features[stride] = norm(feature)
         pool_indices = {stride: pool.indices for stride, pool in self._pools.items()}
         return Features(features, pool_indices)
 
 
-def _create_network(name: str) -> tuple[Any, dict[int, int]]:
-    """The network and its channels by stride."""
+def _create_network(name: str, output_stride: int) -> tuple[Any, list[int], list[int]]:
+    """The network, and the strides and channels of its maps."""
     if name in PAPER_ENCODERS:
         network: Any = PAPER_ENCODERS[name]()
-        return network, dict(network.channels)
+        return network, list(network.channels), list(network.channels.values())
     if not is_model(name):
         raise _unknown_encoder_error(name)
+    if output_stride < _COARSEST:
+        dilated = _create_dilated(name, output_stride)
+        if dilated is not None:
+            info = dilated.feature_info
+            return dilated, info.reduction(), info.channels()
     # timm refuses in these ways: there is no list of the networks that give features
     try:
         network = timm.create_model(name, features_only=True, pretrained=False)
@@ -94,7 +114,19 @@ def _create_network(name: str) -> tuple[Any, dict[int, int]]:
             f"encoder '{name}' gives features at strides {strides}, not a pyramid; "
             "choose a convolutional or hierarchical one, such as resnet18 or convnext_atto"
         )
-    return network, dict(zip(strides, channels, strict=True))
+    return network, strides, channels
+
+
+def _create_dilated(name: str, output_stride: int) -> Any | None:
+    """The network with dilated last stages; None where timm has none, which it says in these
+    ways.
+    """
+    try:
+        return timm.create_model(
+            name, features_only=True, pretrained=False, output_stride=output_stride
+        )
+    except (AssertionError, AttributeError, RuntimeError, TypeError):
+        return None
 
 
 def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:

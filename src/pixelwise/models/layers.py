@@ -26,6 +26,12 @@ def class_scores(inputs: int, classes: int) -> nn.Conv2d:
     return layer
 
 
+def resize_like(features: Tensor, target: Tensor, *, align_corners: bool = False) -> Tensor:
+    """(N, C, h, w) at the height and width of `target`, bilinearly."""
+    size = target.shape[-2:]
+    return F.interpolate(features, size, mode="bilinear", align_corners=align_corners)
+
+
 def upsample_bilinear(logits: Tensor, factor: int) -> Tensor:
     """(N, C, H, W) to (N, C, factor H, factor W), bilinearly."""
     return F.interpolate(

@@ -87,7 +87,8 @@ class Service:
         """
         predictor = self.predictors[name]
         picture = decode(data, self.settings, common_bits=predictor.common_bits)
-        plan = predictor.plan(picture.image.height, picture.image.width)
+        size = (picture.image.height, picture.image.width)
+        plan = predictor.plan(*predictor.view_size(size, picture))
         total = len(plan.rows) * len(plan.columns)
         numbers = count()
 

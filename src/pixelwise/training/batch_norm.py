@@ -12,15 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pixelwise.models.encoder_stages import first_layers
 from pixelwise.models.segmenter import Segmenter
 
 
 @torch.no_grad()
-def recompute_statistics(model: Segmenter, batches: Iterable[Tensor]) -> None:
-    """Set the statistics of every batch normalisation to the means of those of `batches`, each
-    (N, 3, H, W) in [0, 1]; nothing else changes.
+def recompute_statistics(
+    model: Segmenter, batches: Iterable[Tensor], *, frozen_stages: int = 0
+) -> None:
+    """Set the statistics of every batch normalisation but those of the encoder's `frozen_stages` to
+    the means of those of `batches`, each (N, 3, H, W) in [0, 1]; nothing else changes.
     """
-    norms = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+    frozen = set(first_layers(model.encoder, frozen_stages))
+    norms = [
+        layer for layer in model.modules() if isinstance(layer, _BatchNorm) and layer not in frozen
+    ]
     tracking = [norm for norm in norms if norm.track_running_stats]
     with _averaging(model, tracking):
         for images in batches:

@@ -19,7 +19,22 @@ from pixelwise.errors import ConfigError
 from pixelwise.hardware import check_device
 from pixelwise.models.config import SCALES
 
-Decoder = Literal["unet", "linknet", "fcn8s", "fcn16s", "fcn32s"]
+Decoder = Literal[
+    "light",
+    "unet",
+    "linknet",
+    "fcn8s",
+    "fcn16s",
+    "fcn32s",
+    "deeplabv3plus",
+    "dpt",
+    "fpn",
+    "lraspp",
+    "pspnet",
+    "segformer",
+    "unetplusplus",
+    "upernet",
+]
 Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
 Strength = Literal["none", "slight", "light", "medium", "strong"]
 Recipe = Literal["default", "d2l"]
@@ -49,7 +64,7 @@ def _is_scale_range(scale: tuple[float, float]) -> bool:
 class ModelOptions:
     """The network and the weights it starts from."""
 
-    decoder: Decoder = option("unet", own=True, suggest=True)
+    decoder: Decoder = option("light", own=True, suggest=True)
     """Decoder on top of the encoder, named as its paper names it."""
 
     encoder: str = option("tf_efficientnet_lite0", own=True)
@@ -60,8 +75,10 @@ class ModelOptions:
     or a file.
     """
 
-    upsample: Upsample = option("transposed", own=True, suggest=True)
-    """How the decoder enlarges its features."""
+    upsample: Upsample | None = option(None, own=True, suggest=True)
+    """How an FCN, U-Net or LinkNet enlarges its features; None: its own way, transposed. The other
+    decoders interpolate as published.
+    """
 
     plain: bool = option(False)
     """Build the network as published, without this project's additions."""
@@ -139,6 +156,11 @@ class AugmentOptions:
     )
     """Lowest and highest factor of random resizing; by default that of `augment`, less for images
     far larger than the crop.
+    """
+
+    one_size: bool | None = option(None)
+    """Whether images of all sizes are resized to the median one, in training and in prediction; by
+    default where sizes differ much and the things in the images grow with them.
     """
 
     jitter: float | None = option(None, valid=_BELOW_ONE)
@@ -253,6 +275,11 @@ class OptimOptions:
     freeze: int = option(0, valid=_NOT_NEGATIVE)
     """Epochs in which the encoder is unfrozen, layer by layer from its end (Howard, Ruder 2018,
     section 3.3).
+    """
+
+    frozen_stages: int | None = option(None, valid=_NOT_NEGATIVE)
+    """First stages of the encoder whose weights stay as they are; by default those up to stride 4
+    of a pretrained one where a training has few steps, which are a quarter faster so.
     """
 
     patience: int | None = option(None, valid=_COUNT)

@@ -95,6 +95,7 @@ def keep_input_scale(
     runner = TorchRunner(model, device=device, precision=config.run.precision)
     predictor = Predictor(runner, header.classes)
     predictor.reading = header.reading
+    predictor.sizes = header.sizes
     try:
         choice = find_input_scale(
             model,

@@ -17,7 +17,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pixelwise.classes import VOID
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import PixelwiseError, TrainingError, first_line
-from pixelwise.io.images import Array, read_rgb
+from pixelwise.inference.resize import resize_labels, resize_rgb
+from pixelwise.inference.view_size import view_size
+from pixelwise.io.images import Array, read_picture, read_rgb
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.transforms import Augmentation, as_tensors, classmix
 
@@ -55,6 +58,8 @@ class TrainingSet(Dataset[Batch]):
     """Decoded pairs, in the order of `pairs`."""
     common_bits: int = 0
     """The depth by which images of more than 8 bits are read, as `read_picture` takes it."""
+    sizes: PictureSizes | None = None
+    """At which size a prediction sees an image: at which samples are cut from it too."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
@@ -76,7 +81,9 @@ class TrainingSet(Dataset[Batch]):
             return rgb, self.read_labels(pair.mask)
 
         rgb, labels = decode() if self.cache is None else self.cache.pair(index, decode)
-        return self.augment(*as_tensors(rgb, labels), rng)
+        height, width = labels.shape
+        factor = self.sizes.view_factor(height, width) if self.sizes else 1.0
+        return self.augment(*as_tensors(rgb, labels), rng, factor)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -85,18 +92,26 @@ class TrainingSet(Dataset[Batch]):
 @dataclass(frozen=True)
 class WholeImages(Dataset[list[Batch]]):
     """Unchanged images with their labels, as a list of tiles: one where the image is of usual
-    size.
+    size. One that is larger or smaller by far than those of `sizes` is resized as a prediction does
+    it, and its labels with it.
     """
 
     pairs: tuple[Pair, ...]
     read_labels: ReadLabels
     common_bits: int = 0
+    sizes: PictureSizes | None = None
 
     def __getitem__(self, index: int) -> list[Batch]:
         """uint8 images (1, 3, h, w) and labels (1, h, w)."""
         pair = self.pairs[index]
-        rgb = read_rgb(pair.image, common_bits=self.common_bits)
-        image, labels = as_tensors(rgb, self.read_labels(pair.mask))
+        picture = read_picture(pair.image, common_bits=self.common_bits)
+        rgb = picture.rgb
+        mask = self.read_labels(pair.mask)
+        view = view_size(self.sizes, mask.shape, picture)
+        if view != mask.shape:
+            rgb = resize_rgb(rgb, view)
+            mask = resize_labels(mask, view)
+        image, labels = as_tensors(rgb, mask)
         height, width = labels.shape
         side = VALIDATION_TILE
         tiles = []
@@ -222,9 +237,12 @@ def validation_loader(
 
 def _start_method(workers: int) -> str | None:
     """How workers are started: on Linux by fork, which shares the cache of decoded images and reads
-    no script again, and is no longer Python's default from 3.14 on; elsewhere as Python does.
+    no script again, and is no longer Python's default from 3.14 on; elsewhere, and where the script
+    has chosen another way, as Python does.
     """
-    return "fork" if workers and sys.platform == "linux" else None
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    forks = sys.platform == "linux" and chosen in (None, "fork")
+    return "fork" if workers and forks else None
 
 
 def stop_in_starting_worker() -> None:
@@ -258,7 +276,7 @@ def _worker_error(error: RuntimeError) -> TrainingError:
     """What it means that a worker is gone: PyTorch's error names its process alone."""
     if "killed by signal" in str(error):
         advice = "often for want of memory; fewer workers need less, and workers=0 none"
-    elif _start_method(1) == "fork":
+    elif (_start_method(1) or multiprocessing.get_start_method()) == "fork":
         advice = "workers=0 does without them, and shows what is wrong"
     else:
         advice = f"{MAIN_GUARD}; workers=0 does without them"

@@ -17,7 +17,7 @@ from pixelwise.training.distributed import any_rank, launch, sync_batchnorm
 from pixelwise.training.history import Epoch, best_metric_key, write_history
 from pixelwise.training.loaders import shutdown_workers
 from pixelwise.training.losses import Loss
-from pixelwise.training.optim import make_optimizer, moving_average
+from pixelwise.training.optim import freeze_layers, make_optimizer, moving_average
 from pixelwise.training.profiling import Stopwatch
 from pixelwise.training.schedule import Budget
 from pixelwise.training.session import Loaders, NotFiniteError, Session, time_left
@@ -71,6 +71,8 @@ def fit(
     if config.run.device == "cuda" and fabric.world_size > 1:
         # Statistics of a single process's few samples would be noisy.
         model = sync_batchnorm(model)
+    # before the processes agree on which gradients they share
+    freeze_layers(model, 1, stages=config.optim.frozen_stages or 0)
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)

@@ -6,6 +6,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from pixelwise.models.encoder_stages import first_layers
 from pixelwise.models.pretrained import is_pretrained
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.config import TrainConfig
@@ -77,20 +78,21 @@ def moving_average(model: Segmenter, decay: float, share: float) -> ModelEmaV3 |
     return ModelEmaV3(model, decay=decay, use_warmup=True)
 
 
-def gradual_unfreeze(model: Segmenter, epoch: int, freeze: int) -> None:
-    """Unfreeze the encoder's last layers for `epoch` (from 1): none in the first of `freeze`
-    epochs, all after them.
+def freeze_layers(model: Segmenter, epoch: int, *, freeze: int = 0, stages: int = 0) -> None:
+    """Freeze the encoder's first `stages`, and beyond them all layers in the first of `freeze`
+    epochs, fewer from its end in the later of these; `epoch` counts from 1.
 
-    A frozen layer's batch normalisation keeps its statistics.
+    A frozen layer's batch normalisation keeps its statistics. Raises ConfigError where the encoder
+    has fewer stages.
     """
     layers = []
     for layer in model.encoder.net.modules():
         if list(layer.parameters(recurse=False)):
             layers.append(layer)
-    frozen = 0
+    frozen = len(first_layers(model.encoder, stages))
     if freeze:
         frozen_share = max(0.0, 1 - (epoch - 1) / freeze)
-        frozen = math.ceil(len(layers) * frozen_share)
+        frozen = max(frozen, math.ceil(len(layers) * frozen_share))
     for number, layer in enumerate(layers):
         learns = number >= frozen
         for parameter in layer.parameters(recurse=False):

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from pixelwise.classes import VOID
 from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
@@ -21,7 +20,9 @@ from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
-from pixelwise.models.pretrained import load_weights
+from pixelwise.models.encoder_stages import count_stages
+from pixelwise.models.picture_sizes import PictureSizes
+from pixelwise.models.pretrained import is_pretrained, load_weights
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.warm_start import warm_start
@@ -32,26 +33,24 @@ from pixelwise.training.auto_config import (
     for_steps,
     validation_scale,
 )
+from pixelwise.training.batches import make_loaders, make_samples
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import (
     broadcast_from_rank0,
-    per_rank_batch,
     processes_here,
 )
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
-from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.loaders import (
-    FixedBatches,
     TrainingSet,
-    WholeImages,
-    training_loader,
-    validation_loader,
 )
 from pixelwise.training.losses import Loss, class_weights, make_loss
+from pixelwise.training.picture_sizes import describe_picture_sizes, measure_picture_sizes
 from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
-from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, rare_classes
+
+# Up to this stride an encoder sees edges and colours, which photos of all kinds share.
+EARLY_STRIDE = 4
 
 Trial = Callable[[TrainConfig], StepTrial]
 
@@ -72,6 +71,7 @@ class TrainingPlan:
     samples: TrainingSet
     common_bits: int
     """The depth by which images of more than 8 bits are read; 0 where there is none."""
+    picture_sizes: PictureSizes
     loaders: Loaders
     loss: Loss
 
@@ -111,14 +111,20 @@ def make_plan(
     train, val = _scan_splits(dataset, config, progress)
     processes = config.run.devices if fabric is None else fabric.world_size
     trial = _cached_trial(model) if fabric is not None else None
-    config, reasons = _choose_and_log(config, dataset, train, processes, trial, progress)
+    early_stages = _count_early_stages(model, config)
+    config, reasons = _choose_and_log(
+        config, dataset, train, processes, trial, early_stages, progress
+    )
     train = _drop_small(train, config, progress)
     if fabric is not None and trial is not None:
         config = _choose_precision(config, trial, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
     common_bits = _log_reading(train, val, progress)
-    samples = _make_samples(dataset, train, config, common_bits)
+    picture_sizes = _measure_picture_sizes(dataset, train, config)
+    config = config.with_options(one_size=picture_sizes.varied)
+    progress.log(describe_picture_sizes(picture_sizes))
+    samples = make_samples(dataset, train, config, common_bits, picture_sizes)
     return TrainingPlan(
         dataset,
         config,
@@ -129,7 +135,8 @@ def make_plan(
         val,
         samples,
         common_bits,
-        _make_loaders(samples, val, config, fabric),
+        picture_sizes,
+        make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
     )
 
@@ -195,16 +202,24 @@ def _choose_and_log(
     train: SplitStats,
     processes: int,
     trial: Trial | None,
+    early_stages: int,
     progress: Progress,
 ) -> tuple[TrainConfig, dict[str, str]]:
     """The config with every open option chosen but the precision, each logged with its reason."""
     config = config.with_options(device=choose_device(config.run.device).type)
-    context = _measure_context(config, dataset, train, processes, trial)
+    context = _measure_context(config, dataset, train, processes, trial, early_stages)
     config, reasons = choose_open_options(config, context)
     values = config.flat()
     for name, reason in reasons.items():
         progress.log(f"{name} {_format_value(name, values[name])}: {reason}")
     return config, reasons
+
+
+def _count_early_stages(model: Segmenter, config: TrainConfig) -> int:
+    """Stages of the encoder up to EARLY_STRIDE; 0 where they have not learned anything yet."""
+    options = config.model
+    has_learned = options.start or is_pretrained(options.encoder, options.weights)
+    return count_stages(model.encoder, stride=EARLY_STRIDE) if has_learned else 0
 
 
 def _measure_context(
@@ -213,6 +228,7 @@ def _measure_context(
     train: SplitStats,
     processes: int,
     trial: Trial | None,
+    early_stages: int,
 ) -> TrainingContext:
     def step_seconds(config: TrainConfig) -> float | None:
         return trial(config).seconds if trial else None
@@ -227,6 +243,7 @@ def _measure_context(
         decoded=sum(4 * height * width for height, width in train.sizes),
         processes=processes,
         processes_here=processes_here(config),
+        early_stages=early_stages,
         step_seconds=step_seconds,
         # Reads masks: only called where a smaller scale could be chosen.
         iou_at_scale=partial(measure_downscaled_masks, dataset, train.pairs),
@@ -277,6 +294,21 @@ def _cached_trial(model: Segmenter) -> Trial:
     return trial
 
 
+def _measure_picture_sizes(
+    dataset: DataSet, train: SplitStats, config: TrainConfig
+) -> PictureSizes:
+    """Those of the training images; the option says whether all are seen at one size, or else their
+    masks.
+    """
+    options = config.augmentation
+    upright = options.upright
+    sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
+    if options.one_size is None:
+        return sizes
+    framed = True if options.one_size else sizes.framed
+    return replace(sizes, framed=framed, varied=options.one_size)
+
+
 def _choose_precision(
     config: TrainConfig,
     trial: Trial,
@@ -302,74 +334,6 @@ def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
     if line:
         progress.log(line)
     return bits
-
-
-def _make_samples(
-    dataset: DataSet, train: SplitStats, config: TrainConfig, common_bits: int
-) -> TrainingSet:
-    augment = _make_augmentation(config, train)
-    cache = config.data.cache
-    options = config.augmentation
-    candidates = None
-    if options.paste_classes == "rare":
-        candidates = rare_classes(augment.class_weights, train.pixels)
-    return TrainingSet(
-        train.pairs,
-        dataset.read_labels,
-        augment,
-        config.run.seed,
-        void_as=0 if config.data.void_as_background else VOID,
-        paste=options.paste,
-        candidates=candidates,
-        cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
-        common_bits=common_bits,
-    )
-
-
-def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
-    """That of the chosen strength, with what the config sets besides; rare classes are drawn more
-    often.
-    """
-    crop = config.data.crop
-    assert crop is not None
-    options = config.augmentation
-    fields = dict(AUGMENTATIONS[options.augment or "none"])
-    for name in ("scale", "jitter", "mirror", "upright"):
-        value = getattr(options, name)
-        if value is not None:
-            fields[name] = value
-    weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
-    assert weights is not None
-    fields["class_weights"] = tuple(weights.tolist())
-    return Augmentation(crop, **fields)
-
-
-def _make_loaders(
-    samples: TrainingSet,
-    val: SplitStats,
-    config: TrainConfig,
-    fabric: Fabric | None,
-) -> Loaders:
-    workers = config.data.workers
-    batch = config.data.batch
-    assert workers is not None
-    assert batch is not None
-    if len(samples) < 2:
-        raise DataError(f"{len(samples)} training image: at least 2 are needed")
-    part = (0, 1)
-    if fabric is not None and fabric.world_size > 1:
-        part = (fabric.global_rank, fabric.world_size)
-        batch = per_rank_batch(fabric, batch)
-    pin = config.run.device == "cuda"
-    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part, pin=pin)
-    if epochs.share < 2:
-        raise DataError(
-            f"{len(samples)} training images for {part[1]} processes: give each at least 2"
-        )
-    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits)
-    statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
-    validation = validation_loader(whole, workers=workers, part=part, pin=pin)
-    return Loaders(loader, epochs, validation, statistics)
 
 
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:

@@ -30,6 +30,8 @@ D2L: dict[str, Any] = {
     "bn_batches": 0,
     "keep_plain": False,
     "keep_after": 0.0,
+    "frozen_stages": 0,
+    "one_size": False,
     "validate_every": 1,
     "loss": "cross_entropy",
     "augment": "none",

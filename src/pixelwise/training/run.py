@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,7 @@ def _make_header(plan: TrainingPlan, reading: DataOptions) -> Header:
         "crop": plan.config.data.crop,
         "data": plan.dataset.format,
         "reading": {**to_header(reading, plan.dataset), "common_bits": plan.common_bits},
+        "sizes": asdict(plan.picture_sizes),
     }
     return Header(plan.model_config, plan.dataset.classes, training)
 

@@ -44,6 +44,8 @@ EARLIER = {
     "validate_every": 1,
     "keep_plain": False,
     "keep_after": 0.0,
+    "frozen_stages": 0,
+    "one_size": False,
 }
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")

@@ -30,7 +30,7 @@ from pixelwise.training.distributed import (
 from pixelwise.training.history import Epoch
 from pixelwise.training.loaders import Batch, Epochs, reraise_clean
 from pixelwise.training.losses import Loss, cross_entropy
-from pixelwise.training.optim import gradual_unfreeze
+from pixelwise.training.optim import freeze_layers
 from pixelwise.training.profiling import OperatorProfile, Stopwatch
 from pixelwise.training.schedule import Budget, longer_round, rate_factor
 
@@ -112,7 +112,9 @@ class Session:
         """
         self.net.train()
         self.optimizer.zero_grad()
-        gradual_unfreeze(self.model, number, self.config.optim.freeze)
+        options = self.config.optim
+        stages = options.frozen_stages or 0
+        freeze_layers(self.model, number, freeze=options.freeze, stages=stages)
         confusion = ConfusionMatrix(self.model.classes)
         start = time.monotonic()
         profiled = self.config.run.profile and number == 1
@@ -237,8 +239,13 @@ class Session:
     @torch.no_grad()
     def validate(self, net: Segmenter) -> tuple[float, ConfusionMatrix]:
         """Mean cross-entropy and the pooled confusion matrix over whole images."""
-        if self.config.optim.bn_batches:
-            recompute_statistics(net, map(self._images_on_device, self.loaders.statistics))
+        options = self.config.optim
+        if options.bn_batches:
+            recompute_statistics(
+                net,
+                map(self._images_on_device, self.loaders.statistics),
+                frozen_stages=options.frozen_stages or 0,
+            )
         net.eval()
         share_buffers(self.fabric, net)
         confusion = ConfusionMatrix(net.classes)

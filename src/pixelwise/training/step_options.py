@@ -23,6 +23,10 @@ STRONG_STEPS = 800
 # encoder before it has learned what to ask of it.
 RATE_STEPS = 60
 
+# Below so many steps the first stages of a pretrained encoder stay as they are: edges and colours
+# need no few steps of learning, and without their backward pass there are a quarter more.
+FROZEN_STEPS = 800
+
 # Learning rate, and the encoder's beside it.
 RATES = (3e-3, 0.3)
 FEW_STEPS = (1e-3, 1.0)
@@ -100,6 +104,12 @@ def choose_warmup(context: TrainingContext, config: TrainConfig) -> tuple[float,
     low, high = WARMUP
     share = WARMUP_STEPS / max(1, expected_steps(context, config))
     return round(max(low, min(high, share)), 3), _for_steps(context, config)
+
+
+def choose_frozen_stages(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
+    """The encoder's stages up to stride 4, below FROZEN_STEPS."""
+    steps = expected_steps(context, config)
+    return context.early_stages if steps < FROZEN_STEPS else 0, _for_steps(context, config)
 
 
 def _for_steps(context: TrainingContext, config: TrainConfig) -> str:

@@ -29,6 +29,8 @@ class TrainingContext:
     """Processes that train, on all machines."""
     processes_here: int = 1
     """Those on this machine."""
+    early_stages: int = 0
+    """Stages of a pretrained encoder up to stride 4, where it can be cut into stages."""
     step_seconds: Callable[[TrainConfig], float | None] = lambda config: None
     """What a step takes, measured; None where it is not known."""
     iou_at_scale: Callable[[Sequence[float]], Mapping[float, float]] = _lose_nothing

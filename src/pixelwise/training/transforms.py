@@ -62,12 +62,15 @@ class Augmentation:
         image: Tensor,
         labels: Tensor,
         rng: torch.Generator,
+        factor: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
-        """uint8 (3, H, W) and (H, W) to uint8 (3, h, w) and (h, w) of the crop's size."""
+        """uint8 (3, H, W) and (H, W) to uint8 (3, h, w) and (h, w) of the crop's size; the scale
+        is of an image that is resized by `factor`.
+        """
         if not self.upright and _uniform(rng, 0, 1) < 0.5:
             image = image.mT
             labels = labels.mT
-        image, labels = self._window(image, labels, rng)
+        image, labels = self._window(image, labels, rng, factor)
         image, labels = self._flip(image, labels, rng)
         if self.rotate:
             angle = _uniform(rng, -self.rotate, self.rotate)
@@ -77,9 +80,11 @@ class Augmentation:
             image = _corrupt(image, rng)
         return self._pad(image, GREY), self._pad(labels, VOID)
 
-    def _window(self, image: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _window(
+        self, image: Tensor, labels: Tensor, rng: torch.Generator, factor: float
+    ) -> tuple[Tensor, Tensor]:
         """A random window of both, resized to the crop or to the part of it that they fill."""
-        scale = self._draw_scale(labels, rng)
+        scale = self._draw_scale(labels, rng, factor)
         size = []
         output = []
         for side, crop in zip(labels.shape, self.crop, strict=True):
@@ -94,13 +99,13 @@ class Augmentation:
         cropped = F.resized_crop(labels[None], *window, output, nearest)  # (1, h, w)
         return image, cropped[0]
 
-    def _draw_scale(self, labels: Tensor, rng: torch.Generator) -> float:
+    def _draw_scale(self, labels: Tensor, rng: torch.Generator, factor: float) -> float:
         """Uniform in its logarithm, so that halving is as likely as doubling."""
         sides = zip(self.crop, labels.shape, strict=True)
         fitting = max(crop / side for crop, side in sides)
         # An image made smaller than the crop would only be padded with void.
-        low = max(self.scale[0], min(1.0, fitting))
-        high = max(low, self.scale[1])
+        low = max(factor * self.scale[0], min(factor, fitting))
+        high = max(low, factor * self.scale[1])
         low_exponent, high_exponent = np.log((low, high))
         return float(np.exp(_uniform(rng, low_exponent, high_exponent)))
 

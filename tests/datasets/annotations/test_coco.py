@@ -326,6 +326,7 @@ def test_every_fault_is_an_issue_and_training_refuses_the_first(tmp_path: Path) 
         ("box-left-out", "2 annotations have a box alone", 2),
         ("shape-left-out", "1 polygons have fewer than three corners", 1),
         ("annotations-twice", "'a.jpg' stands there twice", 1),
+        ("image-unlabelled", "2 of 4 images: c.jpg, a.jpg", 2),
         (
             "list-entry-missing",
             "2 of 5 images of labels.json are not here: x.jpg, c.jpg",
@@ -424,10 +425,6 @@ def test_two_files_of_masks_for_a_split_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("annotations", "reason"),
     [
-        (
-            [{"id": 1, "image_id": 0, "file_name": "a.png", "segments_info": []}],
-            "panoptic segments",
-        ),
         ([{"id": 1, "image_id": 0, "caption": "a cat"}], "holds captions"),
     ],
 )
@@ -435,6 +432,18 @@ def test_files_of_other_kinds_are_named(tmp_path: Path, annotations: list, reaso
     write_set(tmp_path, changed(annotations=annotations))
     with pytest.raises(DataError, match=f"labels.json: .*{reason}.*put the file of instances"):
         open_dataset(tmp_path, OPTIONS)
+
+
+def test_images_without_annotation_are_counted(tmp_path: Path) -> None:
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    for name in names:
+        picture(tmp_path / f"images/train2017/{name}")
+    data = coco(tmp_path, [{"category_id": 3, "segmentation": [SQUARE]}], images=names)
+    assert (
+        "Images without annotation: instances_train2017.json: 2 of 3 images: b.jpg, c.jpg. They "
+        "count as background: remove those that nobody has labelled."
+    ) in data.notes
+    assert not data.read_labels(tmp_path / "images/train2017/b.jpg").any()
 
 
 def test_results_and_lists_of_images_are_named(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_yolo_polygons_and_images_without_labels(tmp_path: Path) -> None:
     data = yolo(tmp_path, "1 0.1667 0.25 0.5 0.25 0.5 0.75 0.1667 0.75\n\n0 0 0 .2 0 .2 .3 0 .3\n")
     assert (data.format, data.classes.names) == ("yolo", NAMES)
     assert (
-        "Images without a label file: b.jpg: no b.txt. They count as background: "
+        "Images without annotation: b.jpg: no b.txt. They count as background: "
         "remove those that nobody has labelled." in data.notes
     )
     first, second = data.pairs("train")
@@ -250,3 +250,49 @@ def test_names_with_a_gap_are_refused_and_the_rest_is_checked(tmp_path: Path) ->
     result, _ = check(tmp_path)
     assert result.encoding.classes.names == ("background", "cat", "class 1", "dog")
     assert "names-malformed" in result.findings.ids()
+
+
+def test_a_second_yaml_of_other_names_is_refused_and_one_of_the_same_said(tmp_path: Path) -> None:
+    halves(tmp_path)
+    write(tmp_path / "dataset.yaml", "nc: 2\nnames: {0: cat, 1: dog}\n")
+    data = open_dataset(tmp_path, OPTIONS)
+    text = "dataset.yaml: the names are taken from data.yaml"
+    assert len([note for note in data.notes if text in note]) == 1
+    write(tmp_path / "dataset.yaml", "names: [dog, cat]\n")
+    with pytest.raises(
+        DataError,
+        match=r"dataset\.yaml: names dog, cat, but data\.yaml cat, dog; keep the right one",
+    ):
+        open_dataset(tmp_path, OPTIONS)
+
+
+def test_decimal_commas_are_refused_with_the_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"a\.txt: line 2: '0,5' has a decimal comma; write a point: 0\.5; correct"
+    ):
+        yolo(tmp_path, f"{CAT}\n1 0,5 0 1 0 1 1\n")
+
+
+@pytest.mark.parametrize("line", ["0,0,0,0.5,0,0.5,1,0,1", "0;0;0;0.5;0;0.5;1;0;1"])
+def test_commas_between_numbers_are_read(tmp_path: Path, line: str) -> None:
+    data = yolo(tmp_path, line)
+    assert labels_of(data)["a"] == [1, 1, 1, 0, 0, 0]
+
+
+def test_an_empty_list_of_a_split_is_said(tmp_path: Path) -> None:
+    halves(tmp_path, names="train: images/train\nval: val.txt\nnames: [cat, dog]\n")
+    write(tmp_path / "val.txt", "\n")
+    index = read_index(tmp_path)
+    (issue,) = (issue for issue in index.issues if issue.type == "split-missing")
+    assert issue.text == "val is 'val.txt', which names no image"
+    assert any(issue.text in note for note in index.notes)
+
+
+def test_labels_without_names_say_what_to_add(tmp_path: Path) -> None:
+    halves(tmp_path, names="")
+    with pytest.raises(
+        DataError,
+        match=r"if these are labels of YOLO, name the classes in data\.yaml beside images/ and "
+        r"labels/, such as `names: \[cat, dog\]`",
+    ):
+        open_dataset(tmp_path, OPTIONS)

@@ -217,3 +217,57 @@ def test_images_that_are_called_as_masks_are_images(tmp_path: Path) -> None:
     assert [(pair.image.name, pair.mask.name) for pair in data.pairs("train")] == [
         (f"a_{number}_l.png", f"a_{number}_l_mask.png") for number in "123"
     ]
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "expected"),
+    [
+        (
+            "images/train2017/{}.jpg",
+            "annotations/train2017/{}.png",
+            {"train": ("images/train2017", "annotations/train2017")},
+        ),
+        (
+            "train_val/images/{}.jpg",
+            "train_val/masks/{}.bmp",
+            {"train": ("train_val/images", "train_val/masks")},
+        ),
+        (
+            "train/train-org-img/{}.jpg",
+            "train/train-label-img/{}_lab.png",
+            {"train": ("train/train-org-img", "train/train-label-img")},
+        ),
+        (
+            "train/rgb/{}.jpg",
+            "train/classes/{}.png",
+            {"train": ("train/rgb", "train/classes")},
+        ),
+        (
+            "png_images/IMAGES/img_{}.png",
+            "png_masks/MASKS/seg_{}.png",
+            {"train": ("png_images/IMAGES", "png_masks/MASKS")},
+        ),
+    ],
+)
+def test_layouts_that_people_download(
+    tmp_path: Path, images: str, masks: str, expected: dict[str, tuple[str, str]]
+) -> None:
+    fill(tmp_path, images, masks)
+    assert places(tmp_path) == expected
+    data = open_dataset(tmp_path, DataOptions(hold_out=False))
+    assert len(data.pairs("train")) == 2
+    assert np.array_equal(np.unique(data.read_labels(data.pairs("train")[0].mask)), [0, 1, 2])
+
+
+def test_masks_in_a_folder_beside_other_annotations_are_entered(tmp_path: Path) -> None:
+    fill(tmp_path, "images/{}.jpg", "annotations/trimaps/{}.png")
+    (tmp_path / "annotations/xmls").mkdir()
+    (tmp_path / "annotations/xmls/a.xml").touch()
+    assert places(tmp_path) == {"train": ("images", "annotations/trimaps")}
+
+
+def test_trainval_beside_train_is_no_split_of_its_own(tmp_path: Path) -> None:
+    for split in ("train", "trainval", "test"):
+        fill(tmp_path, f"images/{split}/{{}}.jpg", f"masks/{split}/{{}}.png")
+    assert places(tmp_path).keys() == {"train", "test"}
+    assert places(tmp_path)["train"] == ("images/train", "masks/train")

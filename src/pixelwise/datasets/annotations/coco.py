@@ -1,4 +1,4 @@
-"""COCO: a JSON file of polygons and run-length masks for each split.
+"""COCO: a JSON file of polygons and run-length masks for each split, or of panoptic segments.
 
 Source: Lin et al., Microsoft COCO, 2014, and its data format.
 """
@@ -15,9 +15,16 @@ from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.annotations import rle
 from pixelwise.datasets.annotations.coco_content import Category, CocoContent, Id, read_content
 from pixelwise.datasets.annotations.coco_files import (
+    PANOPTIC,
     choose_file,
     describe_results,
     find_coco_files,
+    kind_of,
+)
+from pixelwise.datasets.annotations.coco_panoptic import (
+    pair_masks,
+    panoptic_reader,
+    read_panoptic,
 )
 from pixelwise.datasets.annotations.find_images import ImageFinder
 from pixelwise.datasets.annotations.image_annotations import (
@@ -57,7 +64,8 @@ def matches(root: Path) -> bool:
 
 def index(root: Path, options: DataOptions) -> Index:
     """The images of a COCO set, whose classes are its categories by id, with a background before
-    them. Raises DataError where no file of it holds masks.
+    them, or void for what no panoptic segment covers. Raises DataError where no file holds masks,
+    and for files of both kinds.
 
     Issues are malformed files (with the place), those of another kind, files that do not agree on
     the categories, annotations without image, category or area, and those of `match_images`.
@@ -66,26 +74,43 @@ def index(root: Path, options: DataOptions) -> Index:
     if not contents:
         raise_first(issues)
         raise DataError(_describe_nothing(root, issues))
+    _check_same_kind(contents)
     categories = _drop_group(contents, issues)
     issues += _list_contradictions(contents, categories)
-    mapping = map_classes(
-        [(category.name, category.colour) for category in categories], contents[0].path
-    )
     images = [image for content in contents for image in content.images]
     finder = ImageFinder(root, (root / "images", root))
     matched = match_images(images, finder, options)
     issues += matched.issues
     sources = [content.path for content in contents]
     files = ", ".join(printable_path(path, root) for path in sources)
-    return build_index(
+    is_panoptic = contents[0].panoptic
+    make_reader = panoptic_reader if is_panoptic else _polygon_reader
+    index = build_index(
         "coco",
         root,
-        AnnotationReader(matched.records, parse_annotation, mapping, by_area=True),
+        make_reader(matched.records, categories, contents[0].path),
         matched.splits,
         sources=sources,
         notes=[f"{files}; classes in the order of their ids", *describe_tolerated(issues)],
         issues=issues,
     )
+    return pair_masks(index, matched.records) if is_panoptic else index
+
+
+def _check_same_kind(contents: Sequence[CocoContent]) -> None:
+    for content in contents:
+        if content.panoptic != contents[0].panoptic:
+            raise DataError(
+                f"{content.path}: of {contents[0].path.name} and {content.path.name} one holds "
+                "panoptic segments; give files of one kind for all splits"
+            )
+
+
+def _polygon_reader(
+    records: Mapping[Path, bytes], categories: Sequence[Category], source: Path
+) -> AnnotationReader:
+    mapping = map_classes([(category.name, category.colour) for category in categories], source)
+    return AnnotationReader(records, parse_annotation, mapping, by_area=True)
 
 
 def _describe_nothing(root: Path, issues: Sequence[Issue]) -> str:
@@ -107,7 +132,11 @@ def _read_files(root: Path) -> tuple[list[CocoContent], list[Issue]]:
                 text = "lists images without annotations"
                 issues.append(Issue("split-without-masks", file.path, text))
                 continue
-            content = read_content(file, _image_folders(root, file.path, split))
+            folders = _image_folders(root, file.path, split)
+            is_panoptic = kind_of(file.content) == PANOPTIC
+            content = (
+                read_panoptic(file, root, folders) if is_panoptic else read_content(file, folders)
+            )
         except DataError as error:
             issues.append(list_unusable_file(paths[0], error))
             continue

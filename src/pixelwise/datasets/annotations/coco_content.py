@@ -13,9 +13,6 @@ from typing import Any
 from pixelwise.classes import Colour
 from pixelwise.datasets.annotations.coco_files import (
     CAPTIONS,
-    KEYPOINTS,
-    MASKS,
-    PANOPTIC,
     CocoFile,
     kind_of,
 )
@@ -32,10 +29,6 @@ from pixelwise.errors import DataError
 
 Id = int | str
 _HEX_COLOUR = re.compile(r"#?([0-9a-fA-F]{6})")
-_NOT_DRAWN = {
-    PANOPTIC: "panoptic segments (segments_info), whose masks are PNG files",
-    CAPTIONS: "captions",
-}
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,31 @@ class CocoContent:
     images: list[NamedImage]
     used: set[Id]
     issues: list[Issue] = field(default_factory=list)
+    panoptic: bool = False
+    """Whether its masks are PNGs of segments."""
+
+
+@dataclass(frozen=True)
+class CocoHeader:
+    """What files of all kinds list: categories by id, file names and (height, width) of images by
+    id, and issues.
+    """
+
+    categories: dict[Id, Category]
+    names: dict[Id, list[str]]
+    sizes: dict[Id, tuple[int | None, int | None]]
+    issues: list[Issue]
+
+
+def read_header(file: CocoFile) -> CocoHeader:
+    """The categories and images of a file. Raises what reading one that is not as COCO raises."""
+    categories, issues = _read_categories(file.content["categories"], file.path)
+    names, name_issues = _read_names(file.content["images"], file.path)
+    sizes = {
+        parse_id(image["id"]): (parse_side(image.get("height")), parse_side(image.get("width")))
+        for image in file.content["images"]
+    }
+    return CocoHeader(categories, names, sizes, [*issues, *name_issues])
 
 
 def read_content(file: CocoFile, folders: tuple[Path, ...]) -> CocoContent:
@@ -69,16 +87,17 @@ def read_content(file: CocoFile, folders: tuple[Path, ...]) -> CocoContent:
     path = file.path
     with name_file_in_errors(path):
         _check_kind(file)
-        categories, issues = _read_categories(file.content["categories"], path)
-        names, name_issues = _read_names(file.content["images"], path)
+        header = read_header(file)
+        names = header.names
+        sizes = header.sizes
         _check_pixels(file.content["annotations"], path)
-        shapes = _read_shapes(file.content["annotations"], names, categories, path)
-        sizes = {
-            parse_id(image["id"]): (parse_side(image.get("height")), parse_side(image.get("width")))
-            for image in file.content["images"]
-        }
+        shapes = _read_shapes(file.content["annotations"], names, header.categories, path)
     sizeless = [names[number][0] for number, size in sizes.items() if None in size]
-    issues += [*name_issues, *shapes.issues, *list_sizeless(sizeless, path)]
+    issues = [*header.issues, *shapes.issues, *list_sizeless(sizeless, path)]
+    blank = [names[number][0] for number, rows in shapes.by_image.items() if not rows]
+    if blank and shapes.used:
+        text = f"{len(blank)} of {len(names)} images: {first(blank)}"
+        issues.append(Issue("image-unlabelled", path, text, count=len(blank)))
     images = [
         NamedImage(
             name, path, pack_record([*sizes[number], shapes.by_image[number]]), file.split, folders
@@ -86,7 +105,7 @@ def read_content(file: CocoFile, folders: tuple[Path, ...]) -> CocoContent:
         for number, entries in names.items()
         for name in entries
     ]
-    return CocoContent(path, tuple(categories.values()), images, shapes.used, issues)
+    return CocoContent(path, tuple(header.categories.values()), images, shapes.used, issues)
 
 
 def parse_id(value: Any) -> Id:
@@ -99,11 +118,10 @@ def parse_id(value: Any) -> Id:
 
 
 def _check_kind(file: CocoFile) -> None:
-    kind = kind_of(file.content)
-    if kind not in (MASKS, KEYPOINTS):
+    if kind_of(file.content) == CAPTIONS:
         raise DataError.of_file(
             file.path,
-            f"holds {_NOT_DRAWN[kind]}",
+            "holds captions",
             "put the file of instances or of stuff (polygons or RLE in segmentation) in its place",
         )
 
@@ -229,7 +247,7 @@ def _read_shapes(
             drawn += bool(rings)
             if rings:
                 shapes.by_image[image].append([categories[category].name, rings])
-    shapes.issues += _list_unlisted(unlisted, path)
+    shapes.issues += list_unlisted_annotations(unlisted, path)
     shapes.issues += _list_without_area(boxes, slivers, drawn, path)
     return shapes
 
@@ -251,9 +269,10 @@ def _is_sliver(ring: Any) -> bool:
     return len(ring) < 3 if in_pairs else len(ring) in (0, 2, 4)
 
 
-def _list_unlisted(
+def list_unlisted_annotations(
     unlisted: Mapping[tuple[str, Any], Sequence[Any]], path: Path
 ) -> Iterable[Issue]:
+    """Annotations of an image or of a category that is not listed, by (what, its id)."""
     for (what, number), annotations in unlisted.items():
         more = f" and {len(annotations) - 1} more are" if len(annotations) > 1 else " is"
         text = f"annotation {annotations[0]}{more} of {what} {number}, which is not listed"

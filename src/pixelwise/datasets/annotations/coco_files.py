@@ -136,10 +136,12 @@ def choose_file(paths: list[Path], split: str | None) -> tuple[CocoFile, list[Is
 
 
 def _files_of_masks(paths: list[Path]) -> list[Path]:
-    """Those of masks, else those of keypoints, which have segmentations, else all."""
+    """Those of masks, else those of panoptic segments, else those of keypoints, which have
+    segmentations, else all.
+    """
     # One at a time: files of COCO are hundreds of megabytes.
     kinds = {path: kind_of(load_json(path)) for path in paths}
-    for kind in (MASKS, KEYPOINTS):
+    for kind in (MASKS, PANOPTIC, KEYPOINTS):
         of_kind = [path for path in paths if kinds[path] == kind]
         if of_kind:
             return of_kind

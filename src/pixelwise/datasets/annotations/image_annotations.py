@@ -84,7 +84,7 @@ class AnnotationReader:
 
     def _parse(self, image: Path) -> ImageAnnotation:
         try:
-            record = json.loads(zlib.decompress(self.records[image]))
+            record = unpack_record(self.records[image])
             return self.parse(record, image, self.mapping.labels)
         except ImageError:
             raise
@@ -156,6 +156,11 @@ def list_annotation_folders(root: Path) -> list[Path]:
 def pack_record(record: Any) -> bytes:
     """A record of JSON values as an AnnotationReader holds it."""
     return zlib.compress(json.dumps(record).encode(), 1)
+
+
+def unpack_record(record: bytes) -> Any:
+    """The JSON values of `pack_record`."""
+    return json.loads(zlib.decompress(record))
 
 
 def _pair_name(path: Path, root: Path, repeated: set[str]) -> str:

@@ -37,6 +37,7 @@ from pixelwise.datasets.annotations.yolo_files import (
 )
 from pixelwise.datasets.annotations.yolo_labels import LabelFile, holds_labels, read_label_file
 from pixelwise.datasets.annotations.yolo_names import (
+    compare_yaml,
     find_name_lists,
     find_yaml,
     is_name_list,
@@ -100,6 +101,8 @@ def index(root: Path, options: DataOptions) -> Index:
     if source is None and not lists:
         raise DataError(f"{root}: not a YOLO set; it needs {LAYOUT}")
     names = read_names(source or lists[0], lists)
+    if source is not None:
+        compare_yaml(names, root)
     if "kpt_shape" in names.content:
         raise DataError(f"{source}: kpt_shape is of a data set of poses; export polygons")
     files = find_files(root, source or lists[0], names.content)

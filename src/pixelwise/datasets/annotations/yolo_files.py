@@ -44,6 +44,9 @@ def find_files(root: Path, source: Path, content: Mapping[str, Any]) -> YoloFile
             unresolved.append((split, name))
         else:
             files.images.setdefault(split, []).extend(images)
+            if not images and not files.issues:
+                text = f"{split} is '{name}', which names no image"
+                files.issues.append(Issue("split-missing", source, text))
     _add_usual_folders(root, files)
     for split, name in unresolved:
         if split not in files.images:

@@ -11,6 +11,7 @@ from pixelwise.errors import DataError
 from pixelwise.io.text import read_text
 
 _SEPARATORS = re.compile(r"[,;]")
+_DECIMAL_COMMA = re.compile(r"(?:^|[\s;])(-?\d+,\d+)(?=[\s;]|$)")
 # Numbers after the class of a box: centre and size, and the confidence of a prediction.
 _BOX = (4, 5)
 # Coordinates beyond this are pixels: no shape lies a whole image beside its image.
@@ -53,6 +54,7 @@ def read_label_file(path: Path) -> tuple[LabelFile, list[Polygon]]:
         if not words:
             continue
         try:
+            _check_decimal_points(line)
             label, coordinates = _parse_numbers(words)
         except DataError as error:
             content.faults.append((number, 1, error.reason))
@@ -93,6 +95,15 @@ def _first_odd_word(words: list[str]) -> str | None:
         if not math.isfinite(number):
             return word
     return None
+
+
+def _check_decimal_points(line: str) -> None:
+    """Raises DataError for numbers as 0,5, where commas do not part the numbers."""
+    match = _DECIMAL_COMMA.search(line)
+    if match and "." not in line:
+        number = match[1]
+        point = number.replace(",", ".")
+        raise DataError(f"'{number}' has a decimal comma; write a point: {point}")
 
 
 def _parse_numbers(words: list[str]) -> tuple[int, list[float]]:

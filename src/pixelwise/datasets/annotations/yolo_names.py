@@ -15,6 +15,7 @@ from pixelwise.errors import DataError
 from pixelwise.io.text import list_files, read_head, read_text
 
 _NAMES_KEY = re.compile(r"""^\s*\{?\s*["']?names["']?\s*:""", re.MULTILINE)
+_YAML = (".yaml", ".yml")
 # In the order in which they count: Label Studio and labelImg write the first, Darknet the second.
 NAME_LISTS = ("classes.txt", "obj.names", "classes.names", "names.txt")
 
@@ -37,13 +38,39 @@ class NameSource:
 
 def find_yaml(root: Path) -> Path | None:
     """The file of names and folders: data.yaml, else the first that holds names."""
+    return next(iter(_list_yaml(root)), None)
+
+
+def _list_yaml(root: Path) -> list[Path]:
+    """The files that hold names, data.yaml first."""
     files = [
         path
-        for path in list_files(root, (".yaml", ".yml"))
+        for path in list_files(root, _YAML)
         if _NAMES_KEY.search(read_head(path)) or path.stem.lower() == "data"
     ]
-    named = [path for path in files if path.stem.lower() == "data"]
-    return next(iter((*named, *files)), None)
+    return sorted(files, key=lambda path: (path.stem.lower() != "data", path.name))
+
+
+def compare_yaml(names: NameSource, root: Path) -> None:
+    """Add an issue for each further YAML file of names: training refuses it where its names are
+    not those of data.yaml.
+    """
+    for path in _list_yaml(root):
+        if path == names.path or path.suffix.lower() not in _YAML:
+            continue
+        other = NameSource(path)
+        try:
+            _read_source(other)
+        except DataError as error:
+            names.issues.append(Issue("names-malformed", path, error.reason))
+            continue
+        if not other.names or not names.names or other.names == names.names:
+            text = f"the names are taken from {names.path.name}"
+            names.issues.append(Issue("annotations-unread", path, text))
+            continue
+        text = f"names {first(other.names)}, but {names.path.name} {first(names.names)}"
+        refusal = f"{path}: {text}; keep the right one of the two files"
+        names.issues.append(Issue("classes-contradict", path, text, refusal=refusal))
 
 
 def find_name_lists(folders: Sequence[Path]) -> list[Path]:
@@ -77,7 +104,7 @@ def read_names(source: Path, lists: Sequence[Path]) -> NameSource:
 
 
 def _read_source(result: NameSource) -> None:
-    if result.path.suffix.lower() not in (".yaml", ".yml"):
+    if result.path.suffix.lower() not in _YAML:
         _fill_gaps(result, dict(_read_list(result.path)))
         return
     try:

@@ -57,6 +57,7 @@ def find_layout(root: Path, mask_folder: str = "") -> Layout:
         _find_by_split_names,
         _find_in_one_folder,
         _find_unnamed,
+        _find_unnamed_in_splits,
     )
     for find in ways:
         layout = find(root, mask_folder)
@@ -77,7 +78,7 @@ def _split_sides(top_images: Path, top_masks: Path) -> Layout:
     images, image_issues = named_splits(top_images)
     masks, mask_issues = named_splits(top_masks)
     if not images and not masks:
-        return Layout((Place(FLAT, top_images, top_masks, base),))
+        return Layout((Place(FLAT, _enter(top_images), _enter(top_masks), base),))
     named = {split for split, _ in (*images, *masks)}
     places: list[Place] = []
     for split in sorted(named, key=SPLIT_ORDER.index):
@@ -91,14 +92,43 @@ def _split_sides(top_images: Path, top_masks: Path) -> Layout:
     return Layout(tuple(places), tuple(image_issues or mask_issues))
 
 
+def _enter(folder: Path) -> Path:
+    """The one folder with pictures in a folder that holds none itself, as annotations/trimaps
+    beside annotations/xmls, or png_masks/MASKS; else the folder. In masks/leaf, the one folder of
+    masks, leaf may be a class.
+    """
+    if any(_scan_for_pictures(folder, deep=False)):
+        return folder
+    subfolders = list_subfolders(folder)
+    inner = [path for path in subfolders if any(_scan_for_pictures(path, deep=False))]
+    if len(inner) != 1:
+        return folder
+    others = [path for path in subfolders if path != inner[0] and any(path.iterdir())]
+    return inner[0] if others or parse_folder_name(inner[0].name).role else folder
+
+
 def _find_in_splits(root: Path, mask_folder: str) -> Layout:
     """train/images/ and train/masks/."""
     named, issues = named_splits(root)
     places: list[Place] = []
     for split, folder in named:
-        inside = find_sides(folder, mask_folder)
+        inside = find_sides(folder, mask_folder, split)
         if inside:
-            places.append(Place(split, *inside, folder))
+            images, masks = inside
+            places.append(Place(split, _enter(images), _enter(masks), folder))
+    return Layout(tuple(places), tuple(issues))
+
+
+def _find_unnamed_in_splits(root: Path, mask_folder: str) -> Layout:
+    """train/rgb/ and train/classes/."""
+    named, issues = named_splits(root)
+    inside = [(split, _find_unnamed(folder, mask_folder)) for split, folder in named]
+    places = [
+        replace(place, split=split)
+        for split, layout in inside
+        for place in layout.places
+        if len(layout.places) == 1
+    ]
     return Layout(tuple(places), tuple(issues))
 
 
@@ -191,10 +221,12 @@ def _pictures_of(folder: Path) -> list[Path]:
         return []
 
 
-def find_sides(folder: Path, mask_folder: str = "") -> tuple[Path, Path] | None:
-    """The folders of images and of masks in `folder`, None where one is missing."""
+def find_sides(folder: Path, mask_folder: str = "", split: str = "") -> tuple[Path, Path] | None:
+    """The folders of images and of masks in `folder`, which is that of a `split` if it has one;
+    None where one is missing.
+    """
     names = {path: parse_folder_name(path.name) for path in list_subfolders(folder)}
-    names = {path: name for path, name in names.items() if not name.split}
+    names = {path: name for path, name in names.items() if name.split in ("", split)}
     masks = _named(names, mask_folder) if mask_folder else _best(names, "masks")
     rest = {path: name for path, name in names.items() if path != masks}
     images = _best(rest, "images")

@@ -1,0 +1,108 @@
+"""Accuracy against cost: every decoder on some encoders, trained for equal processor time.
+
+python benchmarks/front.py --sets camvid voc --data DATA --minutes 2 --work WORK --out OUT.md
+
+Each network is trained by `pixelwise train` with nothing set but the minutes, its decoder and its
+encoder, as in defaults.py: one thread, minutes of processor time. Beside the mean IoU on the test
+images: GFLOP (2 for a multiplication and addition) and milliseconds of one picture of 384 x 480 on
+one thread, in float32 on OpenVINO where it is installed, else on PyTorch, and MiB of the model
+file. A training that is finished in WORK is not run again.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from decoders import operations, weights
+from defaults import OURS, folder_of, result_of
+from machine import provenance
+
+from pixelwise.models.registry import DECODERS, build_model
+
+SIZE = (384, 480)
+ROUNDS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", nargs="+", default=["camvid"])
+    parser.add_argument("--decoders", nargs="+", default=list(DECODERS))
+    parser.add_argument("--encoders", nargs="+", default=["tf_efficientnet_lite0"])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--minutes", type=float, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    heads = " | ".join(options.sets)
+    lines = [
+        f"| encoder | decoder | GFLOP | ms | MiB | {heads} |",
+        "|---|---|---|---|---|" + "---|" * len(options.sets),
+    ]
+    for encoder in options.encoders:
+        for decoder in options.decoders:
+            scores = [trained(decoder, encoder, name, options) for name in options.sets]
+            flops, milliseconds, size = cost(decoder, encoder)
+            lines.append(
+                f"| {encoder} | {decoder} | {flops:.1f} | {milliseconds:.0f} | {size:.1f} | "
+                f"{' | '.join(scores)} |"
+            )
+            print(lines[-1], flush=True)
+    if options.out:
+        command = f"python benchmarks/front.py {' '.join(sys.argv[1:])}"
+        options.out.write_text("\n".join([provenance(command), *lines, ""]), encoding="utf-8")
+
+
+def trained(decoder: str, encoder: str, name: str, options: argparse.Namespace) -> str:
+    """Test mean IoU, and the steps in which it was reached."""
+    arm = argparse.Namespace(
+        **{
+            **vars(options),
+            "name": f"{decoder}-{encoder}",
+            "options": f"--decoder {decoder} --encoder {encoder}",
+        }
+    )
+    row = result_of(OURS, name, folder_of(name, arm), arm)
+    return f"{row['iou']:.3f} ({row['steps']} steps)"
+
+
+def cost(decoder: str, encoder: str) -> tuple[float, float, float]:
+    """GFLOP and milliseconds of a picture, MiB of 16-bit weights."""
+    torch.set_num_threads(1)
+    model = build_model(decoder, encoder=encoder, classes=11).eval()
+    milliseconds = 1000 * seconds_of(model)
+    mebibytes = weights(model) * 1e6 * 2 / 2**20
+    return operations(model, SIZE) / 1e9, milliseconds, mebibytes
+
+
+def seconds_of(model: torch.nn.Module) -> float:
+    """Of a picture on one thread: processor time, the least of ROUNDS."""
+    images = torch.rand(1, 3, *SIZE)
+    try:
+        import openvino
+    except ImportError:
+        model = model.to(memory_format=torch.channels_last)
+        run = torch.inference_mode()(lambda: model(images))
+    else:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            torch.onnx.export(model, (images,), path, dynamo=False, opset_version=17)
+            settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+            compiled = openvino.Core().compile_model(path, "CPU", settings)
+        request = compiled.create_infer_request()
+        run = lambda: request.infer({0: images.numpy()})  # noqa: E731
+    best = float("inf")
+    for _ in range(1 + ROUNDS):
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+if __name__ == "__main__":
+    main()
