@@ -1,5 +1,5 @@
 """Masks from a file of `pixelwise export`, with numpy, Pillow and ONNX Runtime alone; beside it
-lies read_picture.py, which reads the photo.
+lie read_picture.py and picture_size.py, which read the photo and resize it where that is needed.
 
 python examples/predict_onnx.py model.onnx photo.jpg mask.png
 """
@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 import onnxruntime
+from picture_size import labels_at, read_photo
 from PIL import Image
-from read_picture import read_rgb
 
 session = onnxruntime.InferenceSession(sys.argv[1])
 header = json.loads(session.get_modelmeta().custom_metadata_map["pixelwise"])
@@ -39,8 +39,7 @@ def ramp(side: int) -> np.ndarray:
     return np.minimum(edge / (math.ceil(side * OVERLAP) + 1), 1)
 
 
-common_bits = header["training"].get("reading", {}).get("common_bits", 0)
-rgb = read_rgb(sys.argv[2], common_bits).transpose(2, 0, 1)
+rgb, size = read_photo(sys.argv[2], header["training"])
 total = np.zeros((len(classes["names"]), *rgb.shape[1:]), np.float32)
 count = np.zeros(rgb.shape[1:], np.float32)
 height, tops = tiles(rgb.shape[1])
@@ -51,6 +50,6 @@ for top in tops:
         window = np.s_[:, top : top + height, left : left + width]
         total[window] += session.run(None, {"rgb": rgb[window][None]})[0][0] * weight
         count[window[1:]] += weight
-mask = Image.fromarray((total / count).argmax(0).astype(np.uint8))
+mask = Image.fromarray(labels_at(total / count, *size))
 mask.putpalette(np.array(classes["palette"], np.uint8).tobytes())
 mask.save(sys.argv[3])

@@ -14,13 +14,15 @@ from torch import nn
 from typer.testing import CliRunner
 
 import pixelwise
+from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export import exporter
 from pixelwise.export.exporter import export
 from pixelwise.io.images import read_rgb
-from pixelwise.models.checkpoint import load_model, read_header
-from pixelwise.models.registry import DECODERS
+from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import DECODERS, build_segmenter
 from pixelwise.optional import is_installed
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -218,6 +220,37 @@ def test_the_example_without_pixelwise_gives_the_same_mask(
         assert tuple(mask.getpalette()[3:6]) == expected.palette[1]  # type: ignore[index]
     lines = example.read_text().split('"""')[2].splitlines()
     assert sum(bool(line.strip()) for line in lines) <= 40
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (20, 24)])
+def test_the_example_sees_photos_of_another_size_as_predict_does(
+    shape: tuple[int, int], tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    torch.manual_seed(0)
+    network = ModelConfig("fcn8s", "resnet10t", 3)
+    sizes = {"side": 70, "smallest": 50, "largest": 100, "framed": None}
+    header = Header(network, Classes.named(("sky", "road", "car")), {"sizes": sizes})
+    segmenter = build_segmenter(network).eval()
+    photo = picture("photo.png", *shape)
+    with torch.no_grad(), Image.open(photo) as image:  # each class somewhere
+        seen = torch.from_numpy(np.asarray(image.convert("RGB").resize((81, 61), 3)).copy())
+        means = segmenter(seen.permute(2, 0, 1)[None] / 255).mean((0, 2, 3))
+        segmenter.get_parameter("decoder.scores.8.bias").sub_(means)
+    save_model(tmp_path / "m.safetensors", segmenter, header)
+    model = tmp_path / "m.onnx"
+    export(tmp_path / "m.safetensors", model, images=[picture("a.png", 70, 45)])
+    description = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    assert description["photos"].startswith("resized to 70 pixels a side")
+    example = Path(__file__).parents[2] / "examples/predict_onnx.py"
+    command = [sys.executable, *map(str, (example, model, photo, tmp_path / "mask.png"))]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    predictor = pixelwise.load(model, runtime="onnxruntime")
+    expected = predictor.predict(photo).labels
+    with Image.open(tmp_path / "mask.png") as mask:
+        assert np.asarray(mask).shape == shape
+        assert (np.asarray(mask) == expected).mean() > 0.999
+    assert len(np.unique(expected)) > 1
+    assert not np.array_equal(expected, predictor.predict(photo, scales=(1.0,)).labels)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])

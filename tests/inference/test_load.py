@@ -9,8 +9,12 @@ import pytest
 from PIL import Image
 
 import pixelwise
+from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference import load as load_module
+from pixelwise.models.checkpoint import Header, save_model
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.registry import build_segmenter
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -204,3 +208,17 @@ def test_a_failure_of_pytorch_while_it_runs_is_told_in_our_words(
     runner = pixelwise.load(model_file("fcn8s")).runner
     with pytest.raises(ModelError, match="PyTorch cannot run the network on 40 x 50 pixels"):
         runner(np.zeros((1, 2, 40, 50), np.uint8))
+
+
+def test_photos_count_for_the_choice_of_a_runtime_by_what_is_seen_of_them(
+    tmp_path: Path, own_cache: Path, picture: Callable[..., Path]
+) -> None:
+    sizes = {"side": 40, "smallest": 30, "largest": 50, "framed": True}
+    network = ModelConfig("fcn32s", "resnet10t", 2)
+    photo = picture("photo.png", 1000, 1000)
+    for name, framed, chosen in (("a", True, "torch"), ("b", False, "auto")):
+        path = tmp_path / f"{name}.safetensors"
+        training = {"sizes": {**sizes, "framed": framed}}
+        header = Header(network, Classes.named(("x", "y")), training)
+        save_model(path, build_segmenter(network), header)
+        assert load_module.choose_runtime("auto", [photo] * 40, path) == chosen

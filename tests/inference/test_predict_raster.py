@@ -39,8 +39,10 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster, reads_by_window
 from pixelwise.inference.tiling import WEIGHTS, TilePlan, stream
 from pixelwise.io.images import pixel_count
+from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 
@@ -540,3 +542,22 @@ def test_a_raster_that_does_not_fit_the_memory_is_refused_before_anything_is_wri
     with pytest.raises(ConfigError, match=r"400 x 400 pixels .* MiB even in tiles"):
         predict_files(predictor, [tmp_path / "in"], tmp_path / "out", recipe=Recipe({"model": "a"}))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_raster_is_seen_at_its_own_size_by_a_model_of_photos_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    source = write(tmp_path / "a.tif", picture(150, 200))
+    predictor = Predictor(blurred, CLASSES, tile=(64, 64))
+    expected = predictor.predict(source)
+    predictor.sizes = PictureSizes(side=40, smallest=30, largest=50, framed=True)
+    notes = list[ReadingNote]()
+    done = predict_raster(predictor, source, tmp_path / "out", notes=notes)
+    with rasterio.open(done) as mask:
+        assert np.array_equal(mask.read(1), expected.labels)
+    in_memory = predictor.predict(source)
+    assert np.array_equal(in_memory.labels, expected.labels)
+    for note in (notes[-1], in_memory.notes[-1]):
+        assert str(note).startswith("much larger than the training's pictures, seen at their own")
+    predictor.sizes = PictureSizes(side=40, smallest=30, largest=50, framed=False)
+    assert predictor.predict(source).notes == expected.notes

@@ -12,6 +12,7 @@ from pixelwise.errors import ConfigError, ImageError, ModelError, OutputError
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.io.images import Array, Source, open_image
+from pixelwise.models.picture_sizes import PictureSizes
 
 CLASSES = Classes(("red", "green", "blue"), ((200, 0, 0), (0, 200, 0), (0, 0, 200)))
 
@@ -236,3 +237,87 @@ def test_overlay_has_the_size_of_the_image_and_opacity_1_is_the_palette(
     assert (
         np.asarray(result.overlay(opacity=1)) == np.array(CLASSES.palette, dtype=np.uint8)[labels]
     ).all()
+
+
+class Seen:
+    """A runner that keeps the sizes that it is given; its logits are the channels."""
+
+    def __init__(self) -> None:
+        self.sizes = list[tuple[int, ...]]()
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        self.sizes.append(rgb.shape[-2:])
+        return strongest(rgb)
+
+
+def halves(height: int, width: int) -> np.ndarray:
+    """Red to the left, blue to the right."""
+    rgb = np.zeros((height, width, 3), np.uint8)
+    rgb[:, : width // 2, 0] = 200
+    rgb[:, width // 2 :, 2] = 200
+    return rgb
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "file", "image"])
+@pytest.mark.parametrize("tile", [1024, 32])
+def test_a_large_photo_is_seen_at_the_trainings_size_and_labelled_at_its_own(
+    kind: str, tile: int, tmp_path: Path
+) -> None:
+    rgb = halves(600, 800)
+    (tmp_path / "a.png").write_bytes(png(rgb))
+    sources = {
+        "array": rgb,
+        "tensor": torch.from_numpy(rgb.transpose(2, 0, 1).copy()),
+        "file": tmp_path / "a.png",
+        "image": Image.fromarray(rgb),
+    }
+    runner = Seen()
+    predictor = Predictor(runner, CLASSES, tile=(tile, tile))
+    predictor.sizes = PictureSizes(side=70, smallest=50, largest=100, framed=True)
+    result = predictor.predict(sources[kind], scores="logits", tta=True)
+    assert set(runner.sizes) <= {(61, 81), (32, 32)}
+    assert result.labels.shape == (600, 800)
+    assert result.scores["logits"].shape == (3, 600, 800)
+    assert (result.labels[:, :390] == 0).all()
+    assert (result.labels[:, 410:] == 2).all()
+    assert [str(note) for note in result.notes] == [
+        "much larger than the training's pictures, seen at the training's size; --scale 1 keeps "
+        "their own"
+    ]
+    assert result.rgb.shape == rgb.shape
+
+
+def test_scales_that_are_given_look_at_a_photo_as_before() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    expected = Predictor(sided, CLASSES).predict(rgb)
+    predictor = Predictor(sided, CLASSES)
+    predictor.sizes = PictureSizes(side=70, smallest=50, largest=100, framed=True)
+    seen = predictor.predict(rgb)
+    assert not np.array_equal(seen.labels, expected.labels)
+    for result in (
+        predictor.predict(rgb, scales=(1.0,)),
+        predictor.always(scales=(1,)).predict(rgb),
+    ):
+        assert np.array_equal(result.labels, expected.labels)
+        assert np.array_equal(result.confidence, expected.confidence)
+        assert result.notes == ()
+
+
+def test_a_photo_of_the_trainings_size_is_seen_as_it_is() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    predictor = Predictor(sided, CLASSES)
+    expected = predictor.predict(rgb)
+    predictor.sizes = PictureSizes(side=70, smallest=50, largest=100, framed=True)
+    result = predictor.predict(rgb)
+    assert np.array_equal(result.labels, expected.labels)
+    assert np.array_equal(result.confidence, expected.confidence)
+    assert result.notes == ()
+
+
+def test_a_thumbnail_is_seen_enlarged() -> None:
+    runner = Seen()
+    predictor = Predictor(runner, CLASSES)
+    predictor.sizes = PictureSizes(side=70, smallest=50, largest=100, framed=None)
+    result = predictor.predict(halves(12, 16))
+    assert runner.sizes == [(61, 81)]
+    assert result.labels.tolist() == [[0] * 8 + [2] * 8] * 12

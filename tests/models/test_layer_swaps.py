@@ -13,6 +13,7 @@ from pixelwise.models.encoder import Encoder
 from pixelwise.models.layer_swaps import (
     keep_pool_indices,
     pad_by_constants,
+    pad_valid_layers,
     run_depthwise_in_float32,
 )
 from pixelwise.models.pretrained import PACKAGES
@@ -117,3 +118,18 @@ def test_constant_padding_is_that_of_tensorflow(kernel: int, stride: int) -> Non
         expected = layer(images)
         constant = pad_by_constants(nn.Sequential(copy.deepcopy(layer)))
         torch.testing.assert_close(constant(images), expected)
+
+
+def test_layers_that_crop_a_border_are_padded_by_half_their_kernel() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(4, 4, (1, 7)),
+        nn.Conv2d(4, 4, 2, stride=2),  # cuts the image into patches
+        nn.Conv2d(4, 4, 3, padding=1),
+        nn.Conv2d(4, 4, 1),
+        Conv2dSame(4, 4, 3),  # pads by itself
+    )
+    pad_valid_layers(network)
+    paddings = [layer.padding for layer in network]
+    assert paddings == [(1, 1), (1, 1), (0, 3), (0, 0), (1, 1), (0, 0), (0, 0)]

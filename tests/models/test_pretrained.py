@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -53,6 +54,51 @@ def test_weights_of_another_network_name_the_first_tensor_that_differs(tmp_path:
     save_file(dict(Encoder("resnet34").net.state_dict()), path)
     with pytest.raises(WeightsError, match=r"do not fit encoder 'resnet50'.*needs \["):
         load_weights(Encoder("resnet50"), str(path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["vit_tiny_patch16_224", "vit_small_patch14_dinov2", "vit_tiny_patch16_dinov3_qkvb"],
+)
+def test_a_transformers_file_fits_by_timms_names_without_its_head(
+    name: str, tmp_path: Path
+) -> None:
+    source = timm.create_model(name, pretrained=False)
+    path = tmp_path / f"{name}.safetensors"
+    save_file(dict(source.state_dict()), path)
+    encoder = Encoder(name)
+    assert str(path) in load_weights(encoder, str(path))
+    state = encoder.net.model.state_dict()
+    assert len(state) >= len(source.state_dict()) - 4  # norm and head
+    for key, tensor in state.items():
+        assert torch.equal(tensor, source.state_dict()[key]), key
+
+
+def test_a_position_embedding_of_another_size_is_resampled(tmp_path: Path) -> None:
+    source = timm.create_model("test_vit", pretrained=False, img_size=96, num_classes=7)
+    path = tmp_path / "96.safetensors"
+    save_file(dict(source.state_dict()), path)
+    encoder = Encoder("test_vit")
+    load_weights(encoder, str(path))
+    target = encoder.net.model
+    assert torch.equal(target.blocks[0].attn.qkv.weight, source.blocks[0].attn.qkv.weight)
+    assert source.pos_embed.shape == (1, 37, 64)  # a class token and 6 x 6
+    assert target.pos_embed.shape == (1, 101, 64)
+    assert torch.equal(target.pos_embed[:, 0], source.pos_embed[:, 0])
+    grid = source.pos_embed[:, 1:].reshape(1, 6, 6, 64).permute(0, 3, 1, 2)
+    resized = nn.functional.interpolate(grid, (10, 10), mode="bicubic", antialias=True)
+    expected = resized.permute(0, 2, 3, 1).reshape(1, 100, 64)
+    assert torch.allclose(target.pos_embed[:, 1:], expected, atol=1e-6)
+
+
+def test_weights_of_another_family_or_of_other_patches_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "patch14.safetensors"
+    tiny = timm.create_model("vit_tiny_patch16_224", pretrained=False, patch_size=14)
+    save_file(dict(tiny.state_dict()), path)
+    with pytest.raises(WeightsError, match=r"first pos_embed \(needs \[1, 197, 192\]"):
+        load_weights(Encoder("vit_tiny_patch16_224"), str(path))
+    with pytest.raises(WeightsError, match=r"first conv1.weight \(needs .*found none\)"):
+        load_weights(Encoder("resnet18"), str(path))
 
 
 def test_files_that_are_no_weights_are_refused(tmp_path: Path) -> None:

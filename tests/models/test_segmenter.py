@@ -50,6 +50,7 @@ def test_padding_is_zero_after_normalisation() -> None:
     class Spy(nn.Module):
         mean = (0.2, 0.3, 0.4)
         std = (0.5, 0.5, 0.5)
+        align = 32
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             seen.append(images)

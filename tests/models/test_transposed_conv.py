@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from pixelwise.models import transposed_conv
 from pixelwise.models.blockwise_transposed import transposed_by_blocks
 from pixelwise.models.transposed_conv import TransposedConv2d, bilinear_transposed_conv
 
@@ -80,3 +81,32 @@ def test_the_courses_photograph_is_doubled(real_data: Path) -> None:
     assert result.shape[-2:] == (1122, 1456)
     expected = F.interpolate(picture, scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(result[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("geometry", [(2, 2, 0), (3, 2, 1), (64, 32, 16)])
+@pytest.mark.parametrize("own", [True, False])
+def test_half_precision_that_the_processor_lacks_is_computed_in_float32(
+    geometry: tuple[int, int, int], own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under autocast, and where the layer itself was converted: the float32 result, rounded."""
+    monkeypatch.setattr(transposed_conv, "_multiplies_natively", lambda dtype, device: False)
+    torch.manual_seed(0)
+    kernel, stride, padding = geometry
+    layer = TransposedConv2d(3, 5, kernel, stride, padding)
+    if own:
+        layer = layer.bfloat16()
+    image = torch.rand(2, 3, 6, 7)
+    with torch.autocast("cpu", torch.bfloat16, enabled=not own):
+        output = layer(image.bfloat16() if own else image)
+    exact = torch.nn.functional.conv_transpose2d(
+        image.bfloat16().float() if own else image,
+        layer.weight.float(),
+        layer.bias.float(),
+        stride,
+        padding,
+    )
+    assert output.dtype == torch.bfloat16
+    torch.testing.assert_close(output, exact.bfloat16(), rtol=2**-7, atol=1e-6)
+    output.float().sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.abs().sum() > 0

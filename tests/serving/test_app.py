@@ -12,7 +12,8 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from pixelwise.errors import ConfigError
-from pixelwise.serving import create_app
+from pixelwise.models.picture_sizes import PictureSizes
+from pixelwise.serving import Settings, create_app
 from pixelwise.serving.responses import run_lengths
 
 from .conftest import NAMES, client_of, file_of, pixels, post, predictor_of
@@ -231,3 +232,18 @@ def test_a_page_in_the_place_of_a_picture_is_called_so(client: TestClient) -> No
     assert answer.json()["error"]["message"] == (
         "the file is an HTML page and not of JPEG, PNG, WEBP"
     )
+
+
+def test_a_photo_far_larger_than_the_trainings_is_seen_at_their_size_and_that_is_said() -> None:
+    predictor = predictor_of(tile=32)
+    predictor.sizes = PictureSizes(side=30, smallest=20, largest=50, framed=True)
+    rgb = np.full((150, 200, 3), 96, np.uint8)
+    rgb[:, 100:] = 160
+    with client_of(create_app({"a": predictor}, Settings(max_bytes=200_000))) as client:
+        answer = post(client, file_of(rgb), format="json").json()
+        shares = {entry["name"]: entry["share"] for entry in answer["classes"]}
+        assert shares["cat"] == pytest.approx(0.5, abs=0.05)
+        assert shares["dog"] == pytest.approx(0.5, abs=0.05)
+        assert (answer["height"], answer["width"]) == (150, 200)
+        (note,) = answer["notes"]
+    assert note.startswith("much larger than the training's pictures, seen at the training's size")

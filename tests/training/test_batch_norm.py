@@ -51,6 +51,17 @@ def test_nothing_but_the_statistics_changes(model: Segmenter) -> None:
     assert first_norm(model).momentum == momentum
 
 
+def test_a_frozen_encoder_keeps_its_statistics(model: Segmenter) -> None:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    recompute_statistics(model, [torch.rand(4, 3, 64, 64)], frozen_encoder=True)
+    changed = {
+        name.split(".running")[0]
+        for name, value in model.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {f"encoder.norms.{number}" for number in range(5)}
+
+
 def test_statistics_of_frozen_stages_stay(model: Segmenter) -> None:
     frozen = [
         layer for layer in first_layers(model.encoder, 2) if isinstance(layer, nn.BatchNorm2d)

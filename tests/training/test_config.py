@@ -45,3 +45,8 @@ def test_impossible_options_are_named_with_what_is_allowed(option: str, value: o
 def test_epochs_and_minutes_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="choose one"):
         TrainConfig.from_flat(epochs=1, minutes=1.0)
+
+
+def test_a_frozen_encoder_and_one_that_thaws_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"frozen=true .*freeze=2 .*choose one"):
+        TrainConfig.from_flat(frozen=True, freeze=2)

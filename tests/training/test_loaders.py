@@ -6,12 +6,16 @@ from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import pixelwise
+from pixelwise.classes import Classes
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.errors import ImageError, TrainingError
+from pixelwise.inference.predictor import Predictor
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.training.loaders import (
     Epochs,
     FixedBatches,
@@ -183,3 +187,22 @@ def test_other_errors_of_a_loader_stay_what_they_are() -> None:
 
     with pytest.raises(RuntimeError, match="stack expects"):
         list(reraise_clean(failing()))
+
+
+def test_validation_looks_at_images_of_another_size_as_predictions_do(shapes: Path) -> None:
+    data = open_dataset(shapes)
+    pairs = data.pairs("val")
+    sizes = PictureSizes(side=30, smallest=20, largest=40, framed=True)
+    ((image, labels),) = WholeImages(pairs, data.read_labels, sizes=sizes)[0]
+    size = sizes.view_size(64, 96)
+    assert (tuple(image.shape), tuple(labels.shape)) == ((1, 3, *size), (1, *size))
+    seen = list[np.ndarray]()
+
+    def keep(rgb: np.ndarray) -> np.ndarray:
+        seen.append(rgb)
+        return rgb.astype(np.float32)
+
+    predictor = Predictor(keep, Classes.named(("a", "b", "c")))
+    predictor.sizes = sizes
+    predictor.predict(pairs[0].image)
+    assert np.array_equal(image.numpy(), seen[0])

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 import pixelwise
 from pixelwise.errors import TrainingError
@@ -162,3 +164,18 @@ def test_weights_that_become_no_numbers_never_become_the_state(
     run = pixelwise.train(shapes, tmp_path / "run", epochs=3, progress=listener, **quick)
     assert any("back to the end of epoch 1" in line for line in listener.lines)
     assert all(math.isfinite(row.val_loss) for row in run.history)
+
+
+def test_a_frozen_transformer_keeps_its_weights_while_the_rest_learns(
+    shapes: Path, tmp_path: Path, quick: dict[str, Any]
+) -> None:
+    weights = tmp_path / "vit.safetensors"
+    pretrained = timm.create_model("test_vit", pretrained=False)
+    save_file(dict(pretrained.state_dict()), weights)
+    options = {**quick, "encoder": "test_vit", "weights": str(weights)}
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, frozen=True, **options)
+    model, _ = load_model(tmp_path / "run")
+    for name, tensor in model.encoder.net.model.state_dict().items():
+        torch.testing.assert_close(tensor, pretrained.state_dict()[name], atol=1e-6, rtol=0)
+    scale = model.encoder.reassembly[-1][0].weight  # 1 before the first step
+    assert not torch.equal(scale, torch.ones_like(scale))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import pixelwise
+from pixelwise.errors import ConfigError
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.encoder_stages import first_layers
 from pixelwise.models.registry import build_model, build_segmenter
@@ -126,3 +127,39 @@ def test_only_an_encoder_that_has_learned_is_slower(
     config = TrainConfig.from_flat(encoder=encoder, **rates, **given)
     groups = make_optimizer(model, config).param_groups
     assert [group["peak"] for group in groups] == pytest.approx([0.003 * rate] * 2 + [0.003] * 2)
+
+
+def test_a_frozen_encoder_gets_no_gradient_and_stays_in_eval_mode() -> None:
+    model = build_model("fcn32s", encoder="test_vit", classes=2, weights="none").train()
+    freeze_layers(model, 1, whole=True)
+    model(torch.rand(2, 3, 64, 64)).square().mean().backward()
+    assert not any(layer.training for layer in model.encoder.net.modules())
+    assert all(weights.grad is None for weights in model.encoder.net.parameters())
+    assert model.encoder.reassembly is not None
+    coarsest = model.encoder.reassembly[-1]
+    assert all(weights.grad is not None for weights in coarsest.parameters())
+    assert all(weights.grad is not None for weights in model.decoder.parameters())
+
+
+def test_an_untrained_encoder_is_not_frozen() -> None:
+    model = build_model("fcn32s", encoder="test_resnet", classes=2, weights="none")
+    config = TrainConfig.from_flat(
+        encoder="test_resnet", weights="none", frozen=True, learning_rate=1.0, encoder_rate=0.5
+    )
+    with pytest.raises(ConfigError, match=r"'test_resnet' has random weights.*--weights FILE"):
+        make_optimizer(model, config)
+
+
+def test_new_layers_on_a_transformer_learn_at_the_decoders_rate() -> None:
+    model = build_model("fcn32s", encoder="test_vit", classes=2, weights="none")
+    config = TrainConfig.from_flat(
+        encoder="test_vit", weights="vit.pth", learning_rate=1.0, encoder_rate=0.1
+    )
+    rates = {}
+    for group in make_optimizer(model, config).param_groups:
+        rates |= dict.fromkeys(map(id, group["params"]), group["peak"])
+    assert model.encoder.reassembly is not None
+    for weights in model.parameters():
+        assert id(weights) in rates
+    assert {rates[id(weights)] for weights in model.encoder.net.parameters()} == {0.1}
+    assert {rates[id(weights)] for weights in model.encoder.reassembly.parameters()} == {1.0}

@@ -27,7 +27,8 @@ def describe(
     path: Path, segmenter: Segmenter, header: Header, size: tuple[int, int] | None
 ) -> dict[str, Any]:
     """The description of the export `path`, of `size` (height, width) or of any: input, output,
-    sizes, classes with colours, tiles for large pictures, and the header as it stands in the file.
+    sizes, classes with colours, tiles for large pictures, at which size to give photos, and the
+    header as it stands in the file.
     """
     images = FREE if size is None else 1
     height, width = (FREE, FREE) if size is None else size
@@ -57,6 +58,7 @@ def describe(
             if size is None
             else f"exactly {height} x {width} (height x width); pad or cut other pictures"
         ),
+        "photos": _describe_photos(header),
         "classes": [
             {"id": number, "name": name, "colour": list(colour)}
             for number, (name, colour) in enumerate(classes)
@@ -65,6 +67,18 @@ def describe(
         "tiles": tiles_of(size),
         HEADER_KEY: json.loads(header.to_json()),
     }
+
+
+def _describe_photos(header: Header) -> str:
+    """At which size to give photos."""
+    sizes = header.sizes
+    if sizes is None or sizes.framed is False:
+        return "at their own size, in tiles where they are large"
+    return (
+        f"resized to {sizes.side} pixels a side (the square root of height times width) where "
+        f"theirs is below {sizes.smallest} or above {sizes.largest}; the logits back to the "
+        "photo's size before the argmax; rasters at their own size"
+    )
 
 
 def write_description(path: Path, description: dict[str, Any]) -> None:

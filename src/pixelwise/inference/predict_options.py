@@ -51,7 +51,9 @@ class PredictOptions:
     """Test-time augmentation: average with the mirrored image; takes twice the time."""
 
     scales: tuple[float, ...] = option((), own=True, cli="scale", metavar="S")
-    """Average over several sizes, 1 being the model's own; repeat it for each."""
+    """Average over several sizes, 1 being the picture's own; repeat it for each. By default a photo
+    far larger or smaller than the training's is seen at their size.
+    """
 
     smallest: int = option(0, own=True, cli="smallest_area", metavar="PIXELS")
     """Regions of fewer pixels take the label of their largest neighbour (extra raster)."""

@@ -18,6 +18,7 @@ from pixelwise.inference.regions import check_region_size, class_ids, write_poly
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.inference.tiling import RowChunk, TilePlan, stream
 from pixelwise.inference.tta import peak_copies, with_tta
+from pixelwise.inference.view_size import size_note
 from pixelwise.io.images import MAX_PIXELS, Array
 from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.progress import Progress
@@ -67,6 +68,9 @@ def predict_raster(
     with open_raster(source, common_bits=predictor.common_bits) as picture:
         if notes is not None:
             notes += picture.notes
+            size = (picture.height, picture.width)
+            note = size_note(predictor.sizes, size, size, is_raster=True)
+            notes += [note] if note and not choices.scales else []
         seams = _write_raster(predictor, picture, path, choices, progress, chunk)
     if chunk is None:
         finish_mask(path, predictor.classes, choices, seams, progress)

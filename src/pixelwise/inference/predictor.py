@@ -196,8 +196,10 @@ class Predictor:
         size = (height, width)
         view = size
         if not scales:
-            view = self.view_size(size, source if isinstance(source, Picture) else None)
-            note = size_note(self.sizes, size, view)
+            picture = source if isinstance(source, Picture) else None
+            view = self.view_size(size, picture)
+            is_raster = picture is not None and picture.is_raster
+            note = size_note(self.sizes, size, view, is_raster=is_raster)
             notes = (*notes, note) if note else notes
         rows = MemoryRows()
         writer = LabelWriter(

@@ -65,7 +65,7 @@ def resize_pieces(
             yield start, 0, columns.across(rows.down(band, some, top))
         done = ready
         if done < height:
-            first = int(rows.before[done])
+            first = min(int(rows.before[done]), top + band.shape[1])
             band = band[:, first - top :]
             top = first
 

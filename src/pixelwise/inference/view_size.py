@@ -26,13 +26,17 @@ def view_size(sizes: PictureSizes | None, size: Size, picture: Picture | None = 
     return sizes.view_size(*size, format=picture.format if picture else "")
 
 
-def size_note(sizes: PictureSizes | None, size: Size, view: Size) -> ReadingNote | None:
-    """What is said of a picture of `size` that is seen at `view`; None where it is of usual size or
-    smaller, and nothing is done to it.
+def size_note(
+    sizes: PictureSizes | None, size: Size, view: Size, *, is_raster: bool = False
+) -> ReadingNote | None:
+    """What is said of a picture of `size` that is seen at `view`; None for one of usual size, a
+    smaller one that is seen as it is, and a raster where the training's pictures were parts of
+    larger ones too.
     """
     if sizes is None or not sizes.is_unusual(*size):
         return None
     is_larger = size[0] * size[1] > sizes.side**2
-    if view == size:
-        return _LARGER_AS_IT_IS if is_larger else None
-    return _LARGER if is_larger else _SMALLER
+    if view != size:
+        return _LARGER if is_larger else _SMALLER
+    is_expected = is_raster and sizes.framed is False
+    return _LARGER_AS_IT_IS if is_larger and not is_expected else None

@@ -1,21 +1,19 @@
 """Any timm network, or a paper's own, as an encoder: an image in, features by stride out."""
 
-from difflib import get_close_matches
-from typing import Any
-
 import timm
 import torch
-from timm.models import is_model, list_models
+from timm.models import is_model
 from torch import Tensor, nn
 
-from pixelwise.errors import ConfigError
 from pixelwise.models.layer_swaps import (
     MaxPoolWithIndices,
     keep_pool_indices,
     run_depthwise_in_float32,
 )
 from pixelwise.models.paper_encoders import PAPER_ENCODERS
+from pixelwise.models.plain_transformer import STRIDES, WIDTH, Reassembly, resize_to_grid
 from pixelwise.models.pyramid import Features, Pyramid
+from pixelwise.models.timm_features import ALIGN, TimmFeatures, create_features
 
 # Mean and standard deviation of ImageNet's colours, where timm knows none of a network's own.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -25,24 +23,23 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 # least that a network of stride 32 takes without an empty map, times two.
 _PROBE_SIDE = 64
 
-# The coarsest stride of nearly all networks, and of every one that is not dilated.
-_COARSEST = 32
-
 
 class Encoder(nn.Module):
     """A timm `features_only` network or one of PAPER_ENCODERS, each of its features
-    batch-normalised unless `plain`.
+    batch-normalised unless `plain`; of a plain transformer a pyramid of four of its layers.
 
     Networks differ in the scale of their features: EfficientNet-Lite's have a standard deviation of
     6. Concatenated or added as they are, the large skips drown what comes from the coarser strides,
     whose layers then get no gradient. (The authors of FCN-8s met the same and multiplied pool4 and
     pool3 by 0.01 and 0.0001 in their "at once" network.)
 
-    Attributes: `channels` by stride, coarsest last; `mean` and `std`, the normalisation that its
-    weights expect; `pyramid`, what a decoder needs to know. With `pool_indices` the features carry
-    the indices of its max-poolings. With an `output_stride` of 8 or 16 the stages beyond it are
-    dilated instead of strided, and the last of them gives the features of that stride; not so where
-    timm has no dilation for the network.
+    Attributes: `net`, which holds the pretrained weights; `channels` by stride, coarsest last;
+    `mean` and `std`, the normalisation that its weights expect; `align`, of which its images' sides
+    are multiples; `reassembly`, a plain transformer's new layers, or None; `pyramid`, what a
+    decoder needs to know. With `pool_indices` the features carry the indices of its max-poolings.
+    With an `output_stride` of 8 or 16 the stages beyond it are dilated instead of strided, and the
+    last of them gives the features of that stride; not so where timm has no dilation for the
+    network.
     """
 
     def __init__(
@@ -51,13 +48,23 @@ class Encoder(nn.Module):
         *,
         plain: bool = False,
         pool_indices: bool = False,
-        output_stride: int = _COARSEST,
+        output_stride: int = ALIGN,
     ) -> None:
         super().__init__()
         self.name = name
+        features = _create_features(name, output_stride)
+        self.net = features.net
+        self.channels = features.channels
         # of each of the network's maps: several have the same in a dilated one
-        self.net, self._strides, widths = _create_network(name, output_stride)
-        self.channels = dict(zip(self._strides, widths, strict=True))
+        self._strides = features.strides or tuple(features.channels)
+        self.align = features.align
+        self._patch = features.patch
+        self.reassembly: Reassembly | None = None
+        if features.patch:
+            ((stride, channels),) = features.channels.items()
+            self.reassembly = Reassembly(channels, stride)
+            self.channels = dict.fromkeys(STRIDES, WIDTH)
+            self._strides = STRIDES
         self.norms = nn.ModuleList()
         for channels in self.channels.values():
             # an identity where there is none, so that stages keep their numbers in the state dict
@@ -74,11 +81,16 @@ class Encoder(nn.Module):
         self.pyramid = Pyramid(self.channels, pooled_channels)
 
     def forward(self, images: Tensor) -> Features:
-        """Normalised (N, 3, H, W) to {stride: (N, channels, ceil(H / stride), ceil(W /
-        stride))}.
+        """Normalised (N, 3, H, W), H and W multiples of `align`, to {stride: (N, channels,
+        H / stride, W / stride)}.
         """
-        # finest first; of several maps of one stride the last, which has seen most, stays
-        maps = dict(zip(self._strides, self.net(images), strict=True))
+        if self.reassembly is None:
+            outputs = self.net(images)  # of each stride, finest first
+        else:
+            resized = resize_to_grid(images, self._patch)
+            outputs = self.reassembly(self.net(resized))
+        # of several maps of one stride the last, which has seen most, stays
+        maps = dict(zip(self._strides, outputs, strict=True))
         features = {}
         for (stride, feature), norm in zip(maps.items(), self.norms, strict=True):
             features[stride] = norm(feature)
@@ -86,47 +98,11 @@ class Encoder(nn.Module):
         return Features(features, pool_indices)
 
 
-def _create_network(name: str, output_stride: int) -> tuple[Any, list[int], list[int]]:
-    """The network, and the strides and channels of its maps."""
+def _create_features(name: str, output_stride: int) -> TimmFeatures:
     if name in PAPER_ENCODERS:
-        network: Any = PAPER_ENCODERS[name]()
-        return network, list(network.channels), list(network.channels.values())
-    if not is_model(name):
-        raise _unknown_encoder_error(name)
-    if output_stride < _COARSEST:
-        dilated = _create_dilated(name, output_stride)
-        if dilated is not None:
-            info = dilated.feature_info
-            return dilated, info.reduction(), info.channels()
-    # timm refuses in these ways: there is no list of the networks that give features
-    try:
-        network = timm.create_model(name, features_only=True, pretrained=False)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise ConfigError(
-            f"encoder '{name}' of timm gives no features by stride; choose another, such as "
-            "resnet18"
-        ) from error
-    strides = network.feature_info.reduction()
-    channels = network.feature_info.channels()
-    # a plain transformer has one stride for all of its features
-    if strides != sorted(set(strides)):
-        raise ConfigError(
-            f"encoder '{name}' gives features at strides {strides}, not a pyramid; "
-            "choose a convolutional or hierarchical one, such as resnet18 or convnext_atto"
-        )
-    return network, strides, channels
-
-
-def _create_dilated(name: str, output_stride: int) -> Any | None:
-    """The network with dilated last stages; None where timm has none, which it says in these
-    ways.
-    """
-    try:
-        return timm.create_model(
-            name, features_only=True, pretrained=False, output_stride=output_stride
-        )
-    except (AssertionError, AttributeError, RuntimeError, TypeError):
-        return None
+        network = PAPER_ENCODERS[name]()
+        return TimmFeatures(network, dict(network.channels))
+    return create_features(name, output_stride)
 
 
 def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:
@@ -142,8 +118,11 @@ def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int
         pools[stride] = layer  # type: ignore[assignment]
         channels[stride] = feature.shape[1]
 
+    layers = keep_pool_indices(net)
+    if not layers:
+        return {}, {}
     hooks = []
-    for layer in keep_pool_indices(net):
+    for layer in layers:
         hooks.append(layer.register_forward_pre_hook(note_stride))
     probe = torch.zeros(1, 3, _PROBE_SIDE, _PROBE_SIDE)
     # in eval mode, so that the probe leaves no trace in running statistics
@@ -155,9 +134,3 @@ def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int
     for hook in hooks:
         hook.remove()
     return pools, channels
-
-
-def _unknown_encoder_error(name: str) -> ConfigError:
-    matches = get_close_matches(name, list_models(), n=3)
-    advice = f"; did you mean {', '.join(matches)}?" if matches else ""
-    return ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")

@@ -57,6 +57,26 @@ def run_depthwise_in_float32(net: nn.Module) -> None:
             layer.__class__ = _float32_subclass(type(layer))  # type: ignore[arg-type]
 
 
+def pad_valid_layers(net: nn.Module) -> None:
+    """Give every convolution and pooling of `net` with an odd kernel and no padding the one that
+    keeps the size, so that sizes halve exactly; weights stay.
+    """
+    for module in net.modules():
+        # subclasses pad by themselves, as TensorFlow does
+        if type(module) not in (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d):
+            continue
+        layer: Any = module
+        down, across = _as_pair(layer.kernel_size)
+        is_odd = down % 2 == 1 and across % 2 == 1
+        if is_odd and _as_pair(layer.padding) == (0, 0):
+            layer.padding = (down // 2, across // 2)
+
+
+def _as_pair(setting: Any) -> tuple[int, int]:
+    # PyTorch keeps a setting as it came: a number or a pair
+    return setting if isinstance(setting, tuple) else (setting, setting)
+
+
 def pad_by_constants(net: nn.Module) -> nn.Module:
     """`net`, changed, with TensorFlow's `same` padding in numbers that hold where each layer's
     input is a multiple of its stride, as behind a Segmenter's own padding.

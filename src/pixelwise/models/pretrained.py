@@ -4,6 +4,7 @@ file, or nowhere.
 
 import importlib
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torchvision.models
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import is_model
-from torch import Tensor
+from torch import Tensor, nn
 
 from pixelwise.errors import WeightsError
 from pixelwise.models.encoder import Encoder
@@ -105,31 +106,79 @@ def _is_plain(state: object) -> bool:
 
 
 def fit_state(encoder: Encoder, state: State, *, source: str) -> None:
-    """Load `state` by the names of the timm model or, where the names differ, by order when every
-    shape agrees.
+    """Load `state` by the names of the timm model; where they or the shapes differ, as timm itself
+    converts files of that family (a position embedding of another size is resampled), or by order
+    when every shape agrees.
 
     Raises WeightsError that names the first tensors that do not fit.
     """
-    target = encoder.net.state_dict()
-    by_name = {_flatten(name): value for name, value in state.items()}
-    if not any(_flatten(name) in by_name for name in target) and is_model(encoder.name):
-        by_name = _match_by_order(encoder.name, state) or by_name
+    target = _target(encoder.net)
+    by_name = _flatten_all(state)
+    if _list_unfit(target, by_name) and is_model(encoder.name):
+        converted = _convert_as_timm(encoder, state)
+        if not _list_unfit(target, converted):
+            by_name = converted
+        elif not any(_flatten(name) in by_name for name in target):
+            by_name = _match_by_order(encoder.name, state) or by_name
     _check_fit(encoder.name, target, by_name, source)
-    fitting = {}
+    with torch.no_grad():
+        for name, tensor in target.items():
+            if _flatten(name) in by_name:  # batch counters may be missing
+                value = by_name[_flatten(name)]
+                # a linear layer's weights become a convolution's
+                tensor.copy_(value.reshape(tensor.shape))
+
+
+def _target(net: nn.Module) -> dict[str, Tensor]:
+    """The tensors of an encoder's network by the names that they have in timm's."""
+    whole = _find_whole(net)
+    return dict((net if whole is None else whole).state_dict())
+
+
+def _find_whole(net: nn.Module) -> nn.Module | None:
+    """timm's network, where its list of features holds it as it is, under one name."""
+    children = dict(net.named_children())
+    if len(children) != 1:
+        return None
+    return children.get("model", children.get("body"))
+
+
+def _convert_as_timm(encoder: Encoder, state: State) -> dict[str, Tensor]:
+    """`state` after timm's own conversion for files of that family; empty where it has none."""
+    network = _find_whole(encoder.net)
+    if network is None:
+        network = timm.create_model(encoder.name, pretrained=False)
+    module = sys.modules[type(network).__module__]
+    convert = getattr(module, "checkpoint_filter_fn", None)
+    if convert is None or _has_other_patches(network.state_dict(), state):
+        return {}
+    try:
+        converted = convert(dict(state), network)
+    except Exception:  # on a file of another family it fails in any way
+        return {}
+    return _flatten_all(converted)
+
+
+def _has_other_patches(target: State, state: State) -> bool:
+    """Whether two transformers cut images into patches of different sizes, which timm would
+    resample without a word.
+    """
+    name = "patch_embed.proj.weight"
+    if name not in target or name not in state:
+        return False
+    return state[name].ndim == 4 and state[name].shape != target[name].shape
+
+
+def _list_unfit(target: State, by_name: State) -> list[str]:
+    unfit = []
     for name, tensor in target.items():
-        if _flatten(name) in by_name:
-            value = by_name[_flatten(name)]
-            # a linear layer's weights become a convolution's
-            fitting[name] = value.reshape(tensor.shape)
-    # not strict, as batch counters may be missing
-    encoder.net.load_state_dict(fitting, strict=False)
+        if not _fits(by_name.get(_flatten(name)), tensor):
+            unfit.append(name)
+    return unfit
 
 
 def _check_fit(encoder: str, target: State, by_name: State, source: str) -> None:
-    wrong = []
-    for name, tensor in target.items():
-        if not _fits(by_name.get(_flatten(name)), tensor):
-            wrong.append(name)
+    wrong = _list_unfit(target, by_name)
     if not wrong:
         return
     first = wrong[0]
@@ -141,6 +190,10 @@ def _check_fit(encoder: str, target: State, by_name: State, source: str) -> None
         f"{len(target)} tensors differ, first {first} (needs {needed}, found {shape}); "
         "give the weights of this very encoder, or 'none'"
     )
+
+
+def _flatten_all(state: State) -> dict[str, Tensor]:
+    return {_flatten(name): value for name, value in state.items()}
 
 
 def _flatten(name: str) -> str:
@@ -166,8 +219,7 @@ def _match_by_order(name: str, state: State) -> dict[str, Tensor] | None:
     shapes = [tensor.shape for tensor in state.values()]
     if shapes != expected:
         return None
-    pairs = zip(whole, state.values(), strict=True)
-    return {_flatten(key): value for key, value in pairs}
+    return _flatten_all(dict(zip(whole, state.values(), strict=True)))
 
 
 def _package_file(package: str) -> Path | None:

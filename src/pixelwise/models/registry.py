@@ -45,7 +45,7 @@ DECODERS: dict[str, Callable[..., nn.Module]] = {
 # Decoders with additions to their paper, which `plain` leaves out. The others have none.
 EXTENDED_DECODERS = ("unet", "linknet")
 
-# Decoders that enlarge by a step that can be chosen. The others interpolate, as published.
+# Decoders that enlarge by a step that can be chosen. The others interpolate.
 UPSAMPLING_DECODERS = ("fcn32s", "fcn16s", "fcn8s", "unet", "linknet")
 
 DEFAULT_ENCODER = "tf_efficientnet_lite0"
@@ -123,8 +123,8 @@ def _check_upsample(decoder: str, upsample: str) -> None:
         raise unknown_choice_error("upsample", upsample, UPSAMPLE)
     if decoder not in UPSAMPLING_DECODERS:
         raise ConfigError(
-            f"upsample '{upsample}' does not go with decoder '{decoder}', which interpolates as "
-            f"published; leave it out, or choose one of {', '.join(UPSAMPLING_DECODERS)}"
+            f"upsample '{upsample}' does not go with decoder '{decoder}', which always "
+            f"interpolates; leave it out, or choose one of {', '.join(UPSAMPLING_DECODERS)}"
         )
 
 

@@ -8,9 +8,6 @@ from torch import Tensor, nn
 
 from pixelwise.models.encoder import Encoder
 
-# Inputs are padded to a multiple of the coarsest stride, so that features of all strides align.
-ALIGN = 32
-
 # Sides that are multiples of it stay whole numbers at a scale of so many quarters.
 SCALE_ALIGN = 4
 
@@ -72,7 +69,7 @@ class Segmenter(nn.Module):
         return _crop_to(logits, images)
 
     def _logits(self, images: Tensor) -> Tensor:
-        padded = _pad_to_multiple(images, ALIGN)
+        padded = _pad_to_multiple(images, self.encoder.align)
         features = self.encoder(padded)
         logits: Tensor = self.decoder(features)  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:

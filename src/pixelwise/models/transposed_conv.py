@@ -19,10 +19,14 @@ class TransposedConv2d(nn.ConvTranspose2d):
     such matrices by itself. In float32 it is also faster to train where blocks do not overlap.
     Everything else takes PyTorch's way, on the CPU in the layout channels_last, which is up to
     twice as fast; the result has that layout then. ONNX files hold PyTorch's layer.
+
+    Half precision on a CPU without instructions for it is computed in float32, and rounded.
     """
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, C, H, W) to (N, outputs, (H - 1) s - 2 p + k, ...), as PyTorch's operator."""
+        if input.ndim == 4 and output_size is None and _is_emulated(input):
+            return self._forward_in_float32(input)
         if input.ndim == 4 and output_size is None and self._suits_blocks(input):
             return self._forward_by_blocks(input)
         if input.ndim == 4 and input.device.type == "cpu":
@@ -42,6 +46,14 @@ class TransposedConv2d(nn.ConvTranspose2d):
         if self.bias is None:
             return output
         return output + self.bias[:, None, None]
+
+    def _forward_in_float32(self, input: Tensor) -> Tensor:
+        dtype = _compute_dtype(input)
+        with torch.autocast("cpu", enabled=False):
+            # a layer whose own weights have half precision is computed so too
+            parameters = {name: value.float() for name, value in self.named_parameters()}
+            output: Tensor = torch.func.functional_call(self, parameters, (input.float(),))
+        return output.to(dtype)
 
     def _suits_blocks(self, input: Tensor) -> bool:
         """Whether blocks are possible and faster here."""
@@ -76,6 +88,13 @@ def _compute_dtype(input: Tensor) -> torch.dtype:
     if torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
     return input.dtype
+
+
+def _is_emulated(input: Tensor) -> bool:
+    """Whether the CPU lacks instructions for the precision that would be computed in."""
+    device = input.device.type
+    dtype = _compute_dtype(input)
+    return device == "cpu" and dtype in HALF_PRECISIONS and not _multiplies_natively(dtype, device)
 
 
 def _multiplies_natively(dtype: torch.dtype, device: str) -> bool:

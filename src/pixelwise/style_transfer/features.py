@@ -124,16 +124,19 @@ class EncoderFeatures(StyleNetwork):
         super().__init__(encoder.mean, encoder.std)
         self.encoder = encoder
         strides = tuple(encoder.channels)
+        if encoder.reassembly is not None:
+            # its pyramid comes from layers that no pretraining has taught
+            strides = strides[:1]
         if len(strides) < 3:
             raise ConfigError(
-                f"network '{encoder.name}' has {len(strides)} strides: style needs 3 or more, "
-                "as resnet18 has"
+                f"network '{encoder.name}' has too few strides, {len(strides)}: style needs 3 or "
+                "more, as resnet18 has"
             )
         self.strides = ((strides[-2],), strides)
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Content and style maps (1, C, h, w)."""
-        side = max(self.strides[1])
+        side = self.encoder.align
         height, width = images.shape[-2:]
         right = -width % side
         bottom = -height % side

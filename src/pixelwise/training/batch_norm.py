@@ -18,12 +18,20 @@ from pixelwise.models.segmenter import Segmenter
 
 @torch.no_grad()
 def recompute_statistics(
-    model: Segmenter, batches: Iterable[Tensor], *, frozen_stages: int = 0
+    model: Segmenter,
+    batches: Iterable[Tensor],
+    *,
+    frozen_stages: int = 0,
+    frozen_encoder: bool = False,
 ) -> None:
-    """Set the statistics of every batch normalisation but those of the encoder's `frozen_stages` to
-    the means of those of `batches`, each (N, 3, H, W) in [0, 1]; nothing else changes.
+    """Set the statistics of every batch normalisation but those of the encoder's `frozen_stages`,
+    or of a wholly `frozen_encoder`, to the means of those of `batches`, each (N, 3, H, W) in
+    [0, 1]; nothing else changes.
     """
-    frozen = set(first_layers(model.encoder, frozen_stages))
+    if frozen_encoder:
+        frozen = set(model.encoder.net.modules())
+    else:
+        frozen = set(first_layers(model.encoder, frozen_stages))
     norms = [
         layer for layer in model.modules() if isinstance(layer, _BatchNorm) and layer not in frozen
     ]

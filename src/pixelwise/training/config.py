@@ -77,7 +77,7 @@ class ModelOptions:
 
     upsample: Upsample | None = option(None, own=True, suggest=True)
     """How an FCN, U-Net or LinkNet enlarges its features; None: its own way, transposed. The other
-    decoders interpolate as published.
+    decoders interpolate.
     """
 
     plain: bool = option(False)
@@ -277,6 +277,11 @@ class OptimOptions:
     section 3.3).
     """
 
+    frozen: bool = option(False)
+    """Keep the encoder as it comes, for large transformers such as DINOv3: only the decoder and the
+    layers between the two learn.
+    """
+
     frozen_stages: int | None = option(None, valid=_NOT_NEGATIVE)
     """First stages of the encoder whose weights stay as they are; by default those up to stride 4
     of a pretrained one where a training has few steps, which are a quarter faster so.
@@ -289,6 +294,11 @@ class OptimOptions:
         if self.epochs is not None and self.minutes is not None:
             raise ConfigError(
                 "both epochs and minutes are given: choose one of --epochs and --minutes"
+            )
+        if self.frozen and self.freeze:
+            raise ConfigError(
+                f"frozen=true keeps the encoder, freeze={self.freeze} lets it learn after so many "
+                "epochs: choose one"
             )
         check_fields(self)
         from pixelwise.training.losses import make_loss  # imports PyTorch, which --help must not

@@ -72,7 +72,12 @@ def fit(
         # Statistics of a single process's few samples would be noisy.
         model = sync_batchnorm(model)
     # before the processes agree on which gradients they share
-    freeze_layers(model, 1, stages=config.optim.frozen_stages or 0)
+    freeze_layers(
+        model,
+        1,
+        stages=config.optim.frozen_stages or 0,
+        whole=config.optim.frozen,
+    )
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)

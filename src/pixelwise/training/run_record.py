@@ -44,6 +44,7 @@ EARLIER = {
     "validate_every": 1,
     "keep_plain": False,
     "keep_after": 0.0,
+    "frozen": False,
     "frozen_stages": 0,
     "one_size": False,
 }

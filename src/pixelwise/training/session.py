@@ -113,8 +113,13 @@ class Session:
         self.net.train()
         self.optimizer.zero_grad()
         options = self.config.optim
-        stages = options.frozen_stages or 0
-        freeze_layers(self.model, number, freeze=options.freeze, stages=stages)
+        freeze_layers(
+            self.model,
+            number,
+            freeze=options.freeze,
+            stages=options.frozen_stages or 0,
+            whole=options.frozen,
+        )
         confusion = ConfusionMatrix(self.model.classes)
         start = time.monotonic()
         profiled = self.config.run.profile and number == 1
@@ -245,6 +250,7 @@ class Session:
                 net,
                 map(self._images_on_device, self.loaders.statistics),
                 frozen_stages=options.frozen_stages or 0,
+                frozen_encoder=options.frozen,
             )
         net.eval()
         share_buffers(self.fabric, net)

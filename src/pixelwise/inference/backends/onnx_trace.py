@@ -3,9 +3,11 @@
 import copy
 import io
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.onnx import register_custom_op_symbolic, symbolic_helper  # type: ignore[attr-defined]
 
 from pixelwise.models.layer_swaps import pad_by_constants
 from pixelwise.models.segmenter import Segmenter
@@ -26,6 +28,42 @@ class _FromPixels(nn.Module):
         return logits
 
 
+def _resize_bicubic(
+    graph: Any,
+    image: Any,
+    size: Any,
+    align_corners: object,
+    *factors: object,
+) -> Any:
+    """A smoothed bicubic resize, by which timm's transformers fit their position embedding to an
+    image, in ONNX's terms; the exporter knows none.
+    """
+    shape = graph.op("Shape", image)
+    zero = graph.op("Constant", value_t=torch.tensor([0]))
+    two = graph.op("Constant", value_t=torch.tensor([2]))
+    channels = graph.op("Slice", shape, zero, two)
+    if symbolic_helper._is_packed_list(size):
+        sides = [
+            symbolic_helper._unsqueeze_helper(graph, side, [0])
+            for side in symbolic_helper._unpack_list(size)
+        ]
+        size = graph.op("Concat", *sides, axis_i=0)
+    sizes = graph.op("Concat", channels, size, axis_i=0)
+    empty = graph.op("Constant", value_t=torch.tensor([], dtype=torch.float32))
+    return graph.op(
+        "Resize",
+        image,
+        empty,
+        empty,
+        sizes,
+        antialias_i=1,
+        coordinate_transformation_mode_s="half_pixel",
+        cubic_coeff_a_f=-0.5,  # as in Pillow, which PyTorch follows where it smooths
+        exclude_outside_i=1,
+        mode_s="cubic",
+    )
+
+
 def to_onnx(model: Segmenter, size: tuple[int, int] | None = None) -> bytes:
     """The network with its normalisation: `rgb`, uint8 (N, 3, H, W), to `logits`, float32 (N, C, H,
     W); N, H, W free, or one picture of `size` (height, width).
@@ -38,6 +76,7 @@ def to_onnx(model: Segmenter, size: tuple[int, int] | None = None) -> bytes:
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     shape = _TRACED if size is None else (1, 3, *size)
+    register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
