@@ -1,9 +1,25 @@
+import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from pixelwise.hardware import cpu_has_bfloat16, free_memory
+from pixelwise import hardware
+from pixelwise.errors import ConfigError
+from pixelwise.hardware import (
+    check_device,
+    check_precision,
+    choose_device,
+    count_cores,
+    cpu_has_bfloat16,
+    free_memory,
+    gpu_has_bfloat16,
+    is_out_of_memory,
+)
+from pixelwise.style_transfer.config import Setup
+from pixelwise.training.config import TrainConfig
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -31,3 +47,151 @@ def test_the_free_memory_is_that_of_the_container(
 def test_a_build_without_onednn_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", object())
     assert not cpu_has_bfloat16()
+
+
+@pytest.fixture(autouse=True)
+def _say_again() -> None:
+    hardware._log_unusable.cache_clear()
+
+
+TOO_OLD = (
+    "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040). "
+    "Please update your GPU driver by downloading and installing a new version.\n"
+    "Alternatively install another PyTorch. (Triggered internally at CUDAFunctions.cpp:119.)"
+)
+
+
+def _warning(text: str, *, present: bool) -> Callable[[], bool]:
+    def is_available() -> bool:
+        warnings.warn(text, stacklevel=2)
+        return present
+
+    return is_available
+
+
+def test_a_driver_that_is_too_old_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", _warning(TOO_OLD, present=False))
+    reason = (
+        "CUDA initialization: The NVIDIA driver on your system is too old (found version 11040)"
+    )
+    with pytest.raises(ConfigError) as error:
+        choose_device("cuda")
+    assert str(error.value) == (
+        f"device is 'cuda', but PyTorch finds no GPU here ({reason}); choose cpu or auto"
+    )
+    assert choose_device("auto") == choose_device("auto") == torch.device("cpu")
+    assert caplog.messages == [f"device auto is the CPU, as PyTorch cannot use the GPU: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"),
+    [
+        ("Found GPU0 Quadro which is of compute capability (CC) 3.0.\nThe following", False),
+        ("Quadro with CUDA capability sm_30 is not compatible with the current PyTorch.", False),
+        ("Found GPU1 Quadro which is of compute capability (CC) 3.0.\nThe following", True),
+        ("Can't initialize NVML", True),
+    ],
+)
+def test_a_gpu_without_kernels_is_not_taken(
+    text: str, usable: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "init", lambda: warnings.warn(text, stacklevel=2))
+    assert choose_device("auto").type == ("cuda" if usable else "cpu")
+    assert len(caplog.messages) == (not usable)
+    if not usable:
+        with pytest.raises(ConfigError, match="this PyTorch has no kernels for it"):
+            choose_device("cuda")
+
+
+def test_a_gpu_that_cannot_be_begun_with_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init() -> None:
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable\nmore")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    with pytest.raises(ConfigError, match=r"are busy or unavailable\); choose cpu or auto"):
+        choose_device("cuda")
+
+
+def test_a_machine_without_a_gpu_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == torch.device("cpu")
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("cuda:1", "CUDA_VISIBLE_DEVICES=1"),
+        ("mps", "others are not used"),
+        ("xpu", "others are not used"),
+        ("cdua", "did you mean 'cuda'"),
+    ],
+)
+def test_other_devices_are_refused_with_advice(name: str, advice: str) -> None:
+    for check in (
+        lambda: check_device(name),
+        lambda: TrainConfig.from_flat(device=name),
+        lambda: Setup(device=name),
+    ):
+        with pytest.raises(ConfigError, match=rf"device '{name}': choose one of.*{advice}"):
+            check()
+
+
+@pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_bfloat16_is_asked_of_the_gpu_not_of_pytorchs_emulation(
+    capability: tuple[int, int], has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Properties:
+        major, minor = capability
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: Properties)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla T4")
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)
+    monkeypatch.setattr(torch.version, "hip", None)
+    assert gpu_has_bfloat16() == has
+    check_precision("float32", torch.device("cuda"))
+    check_precision("bfloat16", torch.device("cpu"))
+    if not has:
+        with pytest.raises(ConfigError, match=r"the GPU \(Tesla T4\) has not; choose float32"):
+            check_precision("bfloat16", torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_memory"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+    ],
+)
+def test_every_error_of_too_little_memory_is_known(error: RuntimeError, is_memory: bool) -> None:
+    assert is_out_of_memory(error) == is_memory
+
+
+def test_cores_are_counted_where_the_system_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert count_cores() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert count_cores() == 1
+
+
+def test_memory_is_8_gib_where_proc_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pixelwise.hardware.GROUPS", tmp_path)
+    monkeypatch.setattr(Path, "read_text", unreadable)
+    assert free_memory("cpu") == 8 << 30

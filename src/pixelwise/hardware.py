@@ -1,10 +1,14 @@
 """What this machine has: device, processor cores and free memory. PyTorch is imported on demand."""
 
+import logging
 import os
+import re
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, unknown_choice_error
 
 if TYPE_CHECKING:
     import torch
@@ -25,18 +29,96 @@ _LIMITS = (
 
 
 def choose_device(name: str) -> "torch.device":
-    """The device called `name`; `auto` is the GPU where PyTorch finds one.
+    """The device called `name`; `auto` is the GPU where PyTorch can use one.
 
     Raises ConfigError for an unknown or absent device.
     """
-    if name not in DEVICES:
-        raise ConfigError(f"device is {name!r}: choose one of {', '.join(DEVICES)}")
+    check_device(name)
     import torch  # a cached runtime other than PyTorch does without it
 
-    present = torch.cuda.is_available()
+    if name == "cpu":
+        return torch.device("cpu")
+    present, reason = _find_gpu()
     if name == "cuda" and not present:
-        raise ConfigError("device is 'cuda', but PyTorch finds no GPU here; choose cpu or auto")
-    return torch.device("cuda" if present and name != "cpu" else "cpu")
+        raise ConfigError(
+            f"device is 'cuda', but PyTorch finds no GPU here{reason and f' ({reason})'}; "
+            "choose cpu or auto"
+        )
+    if reason:
+        _log_unusable(reason)
+    return torch.device("cuda" if present else "cpu")
+
+
+def check_device(name: str) -> None:
+    """Raises ConfigError for a device that is none of DEVICES."""
+    if name in DEVICES:
+        return
+    kind, _, number = str(name).partition(":")
+    advice = ""
+    if kind == "cuda" and number:
+        advice = f"of several GPUs CUDA_VISIBLE_DEVICES={number} in the environment chooses one"
+    if kind in ("mps", "xpu", "hip", "rocm"):
+        advice = "cuda is an NVIDIA GPU, or one of AMD with PyTorch for ROCm; others are not used"
+    if advice:
+        raise ConfigError(f"device '{name}': choose one of {', '.join(DEVICES)}; {advice}")
+    raise unknown_choice_error("device", str(name), DEVICES)
+
+
+@cache
+def _log_unusable(reason: str) -> None:
+    """Said once: `choose_device` is called more than once."""
+    logging.getLogger("pixelwise").warning(
+        "device auto is the CPU, as PyTorch cannot use the GPU: %s", reason
+    )
+
+
+def _find_gpu() -> tuple[bool, str]:
+    """Whether PyTorch can use a GPU; if not, why, in one line, empty where there is just none.
+
+    PyTorch warns of a driver or a GPU that is too old, over several lines, and goes on.
+    """
+    import torch
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        present = torch.cuda.is_available()
+        try:
+            if present:
+                torch.cuda.init()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            return False, _first_sentence(str(error))
+    reasons = [_first_sentence(str(item.message)) for item in caught]
+    if not present:
+        return False, next(iter(reasons), "")
+    for reason in reasons:
+        # as versions of PyTorch word it; of another GPU than the first it does not matter
+        if re.search(r"GPU0\b.*capability|not compatible", reason):
+            return False, f"this PyTorch has no kernels for it: {reason}"
+    return True, ""
+
+
+def _first_sentence(text: str) -> str:
+    return text.strip().splitlines()[0].partition(". ")[0].rstrip(".")
+
+
+def gpu_has_bfloat16() -> bool:
+    """Whether the GPU computes in bfloat16 (NVIDIA's from compute capability 8.0 on). On older ones
+    PyTorch emulates it, more slowly than float32.
+    """
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def check_precision(precision: str, device: "torch.device") -> None:
+    """Raises ConfigError for bfloat16 on a GPU without it."""
+    if precision == "bfloat16" and device.type == "cuda" and not gpu_has_bfloat16():
+        import torch
+
+        raise ConfigError(
+            f"precision is bfloat16, which the GPU ({torch.cuda.get_device_name()}) has not; "
+            "choose float32, or device cpu"
+        )
 
 
 def count_threads() -> int:
@@ -99,11 +181,17 @@ def cpu_has_bfloat16() -> bool:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of PyTorch means that there is too little memory.
 
-    On the CPU PyTorch has no error of its own for it (c10/core/impl/alloc_cpu.cpp).
+    On the CPU PyTorch has no error of its own for it (c10/core/impl/alloc_cpu.cpp), nor for what
+    CUDA and its libraries take themselves.
     """
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    messages = ("can't allocate memory", "not enough memory")
+    messages = (
+        "can't allocate memory",
+        "not enough memory",
+        "CUDA error: out of memory",
+        "STATUS_ALLOC_FAILED",  # cuBLAS and cuDNN
+    )
     return any(message in str(error) for message in messages)

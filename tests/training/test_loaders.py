@@ -175,7 +175,7 @@ def test_a_worker_that_is_gone_is_told_with_what_to_do(
         yield 1
         raise RuntimeError(text)
 
-    monkeypatch.setattr("multiprocessing.get_start_method", lambda: method)
+    monkeypatch.setattr("pixelwise.training.loaders._start_method", lambda _: method)
     with pytest.raises(TrainingError, match=advice):
         list(reraise_clean(failing()))
 

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -110,6 +111,9 @@ def script() -> None:
     bindings print a page of leaks.
     """
     gc.set_threshold(GC_THRESHOLD)
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Windows writes to files in a code page of 256 letters: names have others
+        sys.stdout.reconfigure(errors="backslashreplace")
     status = IN_PART  # of an error that is not caught, whose traceback Python prints
 
     def skip_teardown() -> None:

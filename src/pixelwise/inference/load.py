@@ -5,7 +5,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
-from pixelwise.hardware import DEVICES, PRECISIONS, choose_device
+from pixelwise.hardware import PRECISIONS, check_device, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
     cache_file,
@@ -99,11 +99,11 @@ def check_load_options(
     named = (
         ("runtime", runtime, RUNTIMES),
         ("precision", precision, PRECISIONS),
-        ("device", device, DEVICES),
     )
     for what, name, allowed in named:
         if name not in allowed:
             raise unknown_choice_error(what, name, allowed)
+    check_device(device)
     if _is_openvino(model) and runtime == "onnxruntime":
         raise ConfigError(
             f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime"

@@ -166,9 +166,9 @@ def atomic_folder(folder: Path, source: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` as UTF-8, atomically; its lines end as they do in it, also on Windows."""
     with atomic(path) as temp_path:
-        temp_path.write_text(text, encoding="utf-8")
+        temp_path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _temp_prefix(name: str) -> str:

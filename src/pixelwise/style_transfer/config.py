@@ -6,6 +6,7 @@ from typing import Literal
 
 from pixelwise.config_fields import Range, Rule, check_fields, not_allowed_error, option
 from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.hardware import DEVICES, check_device
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -136,10 +137,14 @@ class Setup:
     weights: str = option("auto", own=True, metavar="auto|FILE")
     """Weights of the network: auto or a file."""
 
+    device: str = option("auto", own=True, choices=DEVICES)
+    """Device; auto is the GPU where there is one."""
+
     precision: str = option("auto", own=True, choices=PRECISIONS)
     """Precision; auto measures which is faster."""
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         if min(self.size) < 32:
             raise ConfigError(f"size is {self.size}: allowed is (height, width), each at least 32")
         if self.precision not in PRECISIONS:

@@ -53,14 +53,16 @@ class StyleNetwork(nn.Module):
     is how far beyond a tile its features look; None where tiles cannot be exact.
     """
 
+    mean: Tensor
+    std: Tensor
     strides: tuple[tuple[int, ...], tuple[int, ...]]
     halo: int | None = None
 
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
         super().__init__()
-        # no buffers: they are the package's, not the weights' file's
-        self.mean = torch.tensor(mean).reshape(1, 3, 1, 1)
-        self.std = torch.tensor(std).reshape(1, 3, 1, 1)
+        # not persistent: they are the package's, not the weights' file's
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1), persistent=False)
 
     def freeze(self) -> "StyleNetwork":
         """In evaluation mode, without gradients for its weights; channels last, in which bfloat16

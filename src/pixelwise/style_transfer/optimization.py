@@ -53,7 +53,7 @@ def transfer_style(
     on_step: OnStep = lambda step, image: False,
 ) -> StyleResult:
     """Give `content` (3, H, W) the style of images (3, h, w) with their weights; all floats in
-    [0, 1].
+    [0, 1], on the CPU. The work is done where the network is.
 
     `on_step` is called with each step and a function that makes the image so far; where it returns
     True the work ends. Raises ConfigError for an image too small for the network and TrainingError
@@ -81,9 +81,13 @@ def _run_levels(
 ) -> Tensor:
     """The image (3, h, w) after the last level, or after that in which the work was stopped."""
     config = optimization.config
+    device = optimization.network.mean.device
+    # drawn on the CPU, so that a start from noise is the same on every device
+    image = create_start(content, styles, config).to(device)
+    content = content.to(device)
+    styles = [(style.to(device), weight) for style, weight in styles]
     sizes = level_sizes(content, config.levels, optimization.network)
     steps = level_steps(config.steps, len(sizes))
-    image = create_start(content, styles, config)
     for size, level_step_count in zip(sizes, steps, strict=True):
         image = optimization.run_level(
             resize(image, size),
@@ -94,7 +98,7 @@ def _run_levels(
         )
         if optimization.stopped:
             break
-    return image
+    return image.cpu()
 
 
 def blend_with_content(image: Tensor, content: Tensor, config: StyleConfig) -> Tensor:

@@ -43,8 +43,8 @@ class Step:
     """Before the step."""
 
 
-# Called with each step and a function that makes the image so far, (3, H, W) in [0, 1]; returns
-# True to stop.
+# Called with each step and a function that makes the image so far, (3, H, W) in [0, 1] on the CPU;
+# returns True to stop.
 OnStep = Callable[[Step, Callable[[], Tensor]], bool]
 
 
@@ -168,7 +168,7 @@ class Optimization:
         self.history.append(Step(number, (height, width), losses))
 
     def _must_stop(self, image: Tensor, *, last: bool) -> bool:
-        if self.on_step(self.history[-1], lambda: self._to_colours(image)):
+        if self.on_step(self.history[-1], lambda: self._to_colours(image).cpu()):
             self.stopped = True
             return True
         if last and self._has_settled():

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from torch import Tensor
 
 from pixelwise.config_fields import option_fields, select_fields
 from pixelwise.errors import ConfigError, unknown_choice_error
-from pixelwise.hardware import cpu_has_bfloat16
+from pixelwise.hardware import (
+    check_precision,
+    choose_device,
+    cpu_has_bfloat16,
+    gpu_has_bfloat16,
+    is_out_of_memory,
+)
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
@@ -100,14 +107,34 @@ def stylize(
     masks = find_masks(picture, region) if region else {}
     network, source = load_network(setup.network, setup.weights)
     progress.log(source)
-    config = _choose_precision(config, setup.precision, network, to_tensor(picture), progress)
-    painter = _Painter(picture, network, config, progress, snapshots)
-    result = painter.paint(style_images, class_styles, masks)
+    device = choose_device(setup.device)
+    check_precision(setup.precision, device)
+    network = network.to(device)
+    with _enough_memory(device.type, picture):
+        config = _choose_precision(config, setup.precision, network, to_tensor(picture), progress)
+        painter = _Painter(picture, network, config, progress, snapshots)
+        result = painter.paint(style_images, class_styles, masks)
     if out:
         names = _image_names(content, styles, region)
         settings = {**names, **asdict(setup), **asdict(config)}
         write_result(out, result.rgb, settings)
     return result
+
+
+@contextmanager
+def _enough_memory(device: str, picture: Array) -> Iterator[None]:
+    """Raises ConfigError where the device has too little memory for the block."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        height, width = picture.shape[:2]
+        raise ConfigError(
+            f"{device} has too little free memory for a picture of {height} x {width} pixels "
+            "(height x width): choose a smaller --tile or --size"
+            + (", or --device cpu" if device != "cpu" else "")
+        ) from error
 
 
 def _check_scale(config: StyleConfig, network: str) -> None:
@@ -248,8 +275,10 @@ def _choose_precision(
     """The configuration with bfloat16 where it was asked for, or measured to be faster."""
     if precision != "auto":
         return replace(config, bfloat16=precision == "bfloat16")
-    corner = content[None, :, :_TRIAL_SIDE, :_TRIAL_SIDE]
-    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE or not cpu_has_bfloat16():
+    device = network.mean.device
+    corner = content[None, :, :_TRIAL_SIDE, :_TRIAL_SIDE].to(device)
+    has_bfloat16 = cpu_has_bfloat16 if device.type == "cpu" else gpu_has_bfloat16
+    if min(corner.shape[-2:]) < _MIN_TRIAL_SIDE or not has_bfloat16():
         return config
     float32_seconds = _step_seconds(network, corner, bfloat16=False)
     # without fast kernels its first pass alone takes many times as long: no second one then

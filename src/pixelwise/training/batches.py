@@ -90,12 +90,13 @@ def make_loaders(
     if fabric is not None and fabric.world_size > 1:
         part = (fabric.global_rank, fabric.world_size)
         batch = per_rank_batch(fabric, batch)
-    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part)
+    pin = config.run.device == "cuda"
+    loader, epochs = training_loader(samples, batch=batch, workers=workers, part=part, pin=pin)
     if epochs.share < 2:
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
     whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits, picture_sizes)
     statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
-    validation = validation_loader(whole, workers=workers, part=part)
+    validation = validation_loader(whole, workers=workers, part=part, pin=pin)
     return Loaders(loader, epochs, validation, statistics)

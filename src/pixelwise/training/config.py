@@ -16,6 +16,7 @@ from pixelwise.config_fields import (
     option,
 )
 from pixelwise.errors import ConfigError
+from pixelwise.hardware import check_device
 from pixelwise.models.config import SCALES
 
 Decoder = Literal[
@@ -334,6 +335,7 @@ class RunOptions:
     """Also write figures and pictures as events for TensorBoard."""
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         check_fields(self)
 
 

@@ -9,6 +9,7 @@ them on GPUs. Only the process of rank 0 logs and writes.
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -49,6 +50,8 @@ def launch(config: TrainConfig) -> Fabric:
             f"{torch.cuda.device_count()}"
         )
     nodes = 1
+    if sys.platform == "win32":
+        os.environ.setdefault("USE_LIBUV", "0")  # with which PyTorch for Windows is not built
     if "LOCAL_WORLD_SIZE" in os.environ:  # torchrun started this process
         world = int(os.environ.get("WORLD_SIZE", local))
         nodes = world // local
@@ -162,7 +165,8 @@ def share_buffers(fabric: Fabric, model: nn.Module) -> None:
     """Give all processes the first one's batch normalisation statistics."""
     if fabric.world_size > 1:
         for buffer in model.buffers():
-            buffer.copy_(fabric.broadcast(buffer))
+            # not by Fabric, which pickles: on the first process's GPU, wherever it is read
+            torch.distributed.broadcast(buffer, src=0)
 
 
 def _all_reduce(fabric: Fabric, value: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,8 +188,10 @@ def training_loader(
     batch: int,
     workers: int,
     part: tuple[int, int] = (0, 1),
+    pin: bool = False,
 ) -> tuple[DataLoader[Batch], Epochs]:
-    """Batches (N, 3, h, w) and (N, h, w), and the sampler whose epoch must be set.
+    """Batches (N, 3, h, w) and (N, h, w), and the sampler whose epoch must be set; with `pin` in
+    memory from which a GPU fetches them beside its work.
 
     An incomplete last batch of a round is left out: its images are as likely to come first in
     another one, and a single image breaks batch normalisation.
@@ -203,6 +206,8 @@ def training_loader(
         generator=torch.Generator(),  # the loop's own random numbers must not depend on the workers
         persistent_workers=workers > 0,
         worker_init_fn=_ignore_interrupt,
+        multiprocessing_context=_start_method(workers),
+        pin_memory=pin,
     )
     return loader, sampler
 
@@ -212,9 +217,10 @@ def validation_loader(
     *,
     workers: int,
     part: tuple[int, int] = (0, 1),
+    pin: bool = False,
 ) -> DataLoader[list[Batch]]:
     """A list of tiles for each image, in the data set's order; with `part` (rank, world size), of
-    this process's share.
+    this process's share; `pin` as in `training_loader`.
     """
     return DataLoader(
         dataset,
@@ -224,7 +230,19 @@ def validation_loader(
         generator=torch.Generator(),  # the loop's own random numbers must not depend on the workers
         persistent_workers=workers > 0,
         worker_init_fn=_ignore_interrupt,
+        multiprocessing_context=_start_method(workers),
+        pin_memory=pin,
     )
+
+
+def _start_method(workers: int) -> str | None:
+    """How workers are started: on Linux by fork, which shares the cache of decoded images and reads
+    no script again, and is no longer Python's default from 3.14 on; elsewhere, and where the script
+    has chosen another way, as Python does.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    forks = sys.platform == "linux" and chosen in (None, "fork")
+    return "fork" if workers and forks else None
 
 
 def stop_in_starting_worker() -> None:
@@ -258,7 +276,7 @@ def _worker_error(error: RuntimeError) -> TrainingError:
     """What it means that a worker is gone: PyTorch's error names its process alone."""
     if "killed by signal" in str(error):
         advice = "often for want of memory; fewer workers need less, and workers=0 none"
-    elif multiprocessing.get_start_method() == "fork":
+    elif (_start_method(1) or multiprocessing.get_start_method()) == "fork":
         advice = "workers=0 does without them, and shows what is wrong"
     else:
         advice = f"{MAIN_GUARD}; workers=0 does without them"

@@ -18,6 +18,7 @@ from pixelwise.training.history import Epoch, best_metric_key, write_history
 from pixelwise.training.loaders import shutdown_workers
 from pixelwise.training.losses import Loss
 from pixelwise.training.optim import freeze_layers, make_optimizer, moving_average
+from pixelwise.training.profiling import Stopwatch
 from pixelwise.training.schedule import Budget
 from pixelwise.training.session import Loaders, NotFiniteError, Session, time_left
 from pixelwise.training.state import restore_state, save_state, state_path
@@ -97,6 +98,7 @@ def fit(
             budget,
             stop,
             context.progress,
+            Stopwatch(waits_for_gpu=config.run.profile and config.run.device == "cuda"),
         )
         _run_epochs(session, history, context)
     return Outcome(history, bool(stop), session.scored)

@@ -15,7 +15,7 @@ from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import names_for_data
-from pixelwise.hardware import choose_device, count_cores, free_memory
+from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
 from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
@@ -317,6 +317,7 @@ def _choose_precision(
 ) -> TrainConfig:
     """The config with a measured precision where it is `auto`."""
     if config.run.precision != "auto":
+        check_precision(config.run.precision, torch.device(config.run.device))
         return config
     result = trial(config)
     progress.log(f"precision {result.precision}: {result.reason}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pixelwise.hardware import cpu_has_bfloat16
+from pixelwise.hardware import check_precision, cpu_has_bfloat16, gpu_has_bfloat16
 from pixelwise.training.losses import cross_entropy
 
 # A measured step has at most so many images of at most so many pixels a side: what it takes grows
@@ -42,10 +42,14 @@ def try_steps(
     precision: str = "auto",
 ) -> StepTrial:
     """Training steps of `batch` images of `crop` pixels, tried where that decides something: in
-    `precision`, or where it is `auto`, in both.
+    `precision`, or where it is `auto`, in both. A GPU is asked, not measured; ConfigError for
+    bfloat16 on one without it.
     """
     if device.type == "cuda":
-        if precision == "auto" and torch.cuda.is_bf16_supported():
+        check_precision(precision, device)
+        if precision != "auto":
+            return StepTrial(precision, "as set", None)
+        if gpu_has_bfloat16():
             return StepTrial("bfloat16", "the GPU supports it", None)
         return StepTrial("float32", "the GPU has no bfloat16", None)
     precisions = [precision]

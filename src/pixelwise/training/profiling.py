@@ -22,12 +22,16 @@ class Stopwatch:
     """Seconds by what they were spent on."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    waits_for_gpu: bool = False
+    """Whether a block ends only when the GPU has done what it asked for."""
 
     @contextmanager
     def __call__(self, what: str) -> Iterator[None]:
         """Add the time of the block to `what`."""
         start = time.perf_counter()
         yield
+        if self.waits_for_gpu:
+            torch.cuda.synchronize()
         self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - start
 
     def shares(self) -> str:
@@ -43,12 +47,13 @@ class OperatorProfile:
     """PyTorch's operators in a few steps of an epoch, logged once as a table; `step` is called
     before each step.
 
-    A context manager; nothing is profiled where it is not `enabled`.
+    A context manager; nothing is profiled where it is not `enabled`. `device` is where they run.
     """
 
-    def __init__(self, log: Callable[[str], None], *, enabled: bool) -> None:
+    def __init__(self, log: Callable[[str], None], *, enabled: bool, device: str = "cpu") -> None:
         self._log = log
         self._enabled = enabled
+        self._on_gpu = device == "cuda"
         self._steps = 0
         self._profile: profile | None = None
 
@@ -62,7 +67,7 @@ class OperatorProfile:
         """Start profiling after the first steps, and log the table when enough were profiled."""
         self._steps += 1
         if self._enabled and self._steps == FIRST_STEP:
-            kinds = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * torch.cuda.is_available()]
+            kinds = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * self._on_gpu]
             self._profile = profile(activities=kinds)
             self._profile.start()
         if self._steps == FIRST_STEP + STEPS:
@@ -75,7 +80,7 @@ class OperatorProfile:
         averages = self._profile.key_averages()
         self._profile = None
         steps = min(STEPS, self._steps - FIRST_STEP + 1)
-        column = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+        column = "self_device_time_total" if self._on_gpu else "self_cpu_time_total"
         seconds = {row.key: getattr(row, column) / 1e6 for row in averages}
         calls = {row.key: row.count for row in averages}
         total = sum(seconds.values()) or 1.0

@@ -123,7 +123,9 @@ class Session:
         confusion = ConfusionMatrix(self.model.classes)
         start = time.monotonic()
         profiled = self.config.run.profile and number == 1
-        profiler = OperatorProfile(self.progress.log, enabled=profiled)
+        profiler = OperatorProfile(
+            self.progress.log, enabled=profiled, device=self.config.run.device
+        )
         with profiler, enough_memory(self.config.run.device, for_steps(self.config)):
             losses, rate = self._train_batches(confusion, profiler)
         seconds = time.monotonic() - start
@@ -180,11 +182,12 @@ class Session:
         with self.watch("forward"):
             logits = self.net(images)  # (N, C, h, w)
             loss = self.loss(logits, target)
-        value = self._finite(loss)
         with self.watch("backward"):
             # A step's gradient is the mean over its batches, also where the last has fewer.
             share = loss / batches_in_step(number, of=batches, size=accumulate)
             self.fabric.backward(share)
+        # After the backward pass is begun: a GPU that is asked for the number stands still.
+        value = self._finite(loss)
         self.budget.done += 1
         if number % accumulate == 0 or number == batches:
             self._step()
@@ -276,12 +279,14 @@ class Session:
         net = self.scored.eval()
         count = len(self.loaders.val)
         seconds = 0.0
-        for _ in range(2):  # the first pays for allocation and kernel choice
-            start = time.monotonic()
-            for image, _labels in whole[count // 2]:
-                with self.fabric.autocast():
-                    net(self._images_on_device(image))
-            seconds = time.monotonic() - start
+        with enough_memory(self.config.run.device, FOR_VALIDATION):
+            for _ in range(2):  # the first pays for allocation and kernel choice
+                start = time.monotonic()
+                for image, _labels in whole[count // 2]:
+                    with self.fabric.autocast():
+                        logits = net(self._images_on_device(image))
+                    logits.argmax(1).cpu()  # a GPU is waited for
+                seconds = time.monotonic() - start
         self._reserve(seconds * count)
 
     def _reserve(self, validation: float) -> None:

@@ -192,8 +192,10 @@ def model_key(path: Path) -> str:
 
 def machine_key() -> str:
     """A name for this machine: processor, cores, and whether there is a graphics card."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):  # not on Windows and macOS
+        lines = []
     processor = next(
         (line for line in lines if line.startswith("model name")), platform.processor()
     )

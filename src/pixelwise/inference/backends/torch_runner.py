@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pixelwise.errors import ConfigError, ModelError, first_line, unknown_choice_error
-from pixelwise.hardware import PRECISIONS, is_out_of_memory
+from pixelwise.hardware import PRECISIONS, check_precision, is_out_of_memory
 from pixelwise.inference.tta import Logits, Pixels
 
 
@@ -16,7 +16,7 @@ class TorchRunner:
 
     The module is moved to `device` and put in eval mode for good. With `bfloat16` it runs under
     autocast; the logits come back as float32 all the same. Raises ConfigError for another
-    precision, and when a tile does not fit into the device's memory.
+    precision, for one that the GPU lacks, and when a tile does not fit into the device's memory.
     """
 
     def __init__(
@@ -24,6 +24,7 @@ class TorchRunner:
     ) -> None:
         if precision not in PRECISIONS:
             raise unknown_choice_error("precision", precision, PRECISIONS)
+        check_precision(precision, device)
         # torch's stubs leave `memory_format` out of Module.to's overloads for modules
         # channels last, in which CPUs and half precision are faster
         moved: nn.Module = model.to(  # type: ignore[call-overload]
