@@ -46,14 +46,10 @@ GC_THRESHOLD = 200_000
 # What may follow --cluster as its address; other words are images or options.
 ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
 
-# A line of an epilog must be a paragraph to stand on its own.
 _EXAMPLES = """Examples:
-
-pixelwise predict animals photo.jpg --overlay
-
-pixelwise train data
-
-pixelwise predict runs/1 photos
+  pixelwise predict animals photo.jpg --overlay
+  pixelwise train data
+  pixelwise predict runs/1 photos
 
 `pixelwise COMMAND -h` shows the options of a command."""
 
