@@ -23,7 +23,9 @@ from pixelwise.cli import (
     evaluate,
     explain,
     export,
+    label,
     models,
+    next_photos,
     predict,
     serve,
     stylize,
@@ -72,6 +74,8 @@ _USE = "Use a model"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_START, demo.demo, "pixelwise demo --out demo", True),
     (_START, models.models, "pixelwise models --find 'resnet*'", False),
+    (_DATA, label.label, "pixelwise label photos --classes road,car,sky", True),
+    (_DATA, next_photos.next_photos, "pixelwise next photos --model runs/1", False),
     (_DATA, check.check, "pixelwise check data --report check.html", False),
     (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
     (_DATA, suspects.suspects, "pixelwise suspects runs/1 data --out suspects", False),
@@ -92,7 +96,7 @@ def _help_of(command: Callable[..., None]) -> str:
 
 
 for _panel, _command, _example, _retains in _COMMANDS:
-    _name = _command.__name__
+    _name = _command.__name__.partition("_")[0]  # `next` is a name of Python's own
     _run = retain_memory()(_command) if _retains else _command
     app.command(
         _name, help=_help_of(_command), rich_help_panel=_panel, epilog=f"Example: {_example}"
