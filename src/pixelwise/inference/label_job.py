@@ -105,8 +105,10 @@ class LabelJob:
         self._folder.write_areas(in_order, class_names)
         shares = ""
         if all(counts):  # a picture that several workers share is not counted
-            total = sum((np.array(json.loads(text)) for text in counts), np.zeros(256, np.int64))
-            shares = describe_shares(total, class_names)
+            pixels = np.zeros(256, np.int64)
+            for text in counts:
+                pixels += np.array(json.loads(text), np.int64)
+            shares = describe_shares(pixels, class_names)
         return self._predictions(masks, failed, reading.line(), shares)
 
     def _predictions(
