@@ -128,7 +128,7 @@ def predict(
     result = job(model, images, out, overwrite=overwrite, progress=progress, **loading, **options)
     _print_result(result)
     if not options["overlay"]:
-        print_next((("predict", model, *images, "--overlay"), "draw the classes on the images"))
+        print_next((("predict", model, *images, "--overlay"), "tinted images too"))
     else:
         print_next((("serve", model), "try it in the browser"))
 

@@ -140,7 +140,7 @@ def _print_result(run: "Run", data: Path) -> None:
     results.print("\n".join(lines), markup=False)
     print_next(
         (("predict", run.path, "photo.jpg"), "label your images"),
-        (("evaluate", run.path, data), "score it, on test images if there are any"),
+        (("evaluate", run.path, data), "score it"),
         (("serve", run.path), "try it in the browser"),
     )
 
