@@ -13,7 +13,8 @@ import pixelwise
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError
 
-FUNCTIONS = {"models": "list_models", "export": "export_model"}  # these are packages as well
+# packages as well, and a function of Python's own
+FUNCTIONS = {"models": "list_models", "export": "export_model", "next": "rank_folder"}
 
 
 def test_every_name_is_there() -> None:

@@ -2,7 +2,8 @@
 ship.
 
 Nothing heavy is imported here: each name below is loaded when it is first used. Every command has a
-function; `list_models` and `export_model` are those of `models` and `export`, which are packages.
+function; `list_models` and `export_model` are those of `models` and `export`, which are packages,
+and `rank_folder` is that of `next`, which Python has.
 """
 
 from importlib import import_module
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pixelwise.inference.load import load
     from pixelwise.inference.predict_options import PredictOptions
     from pixelwise.inference.predictor import Predictor, Result
+    from pixelwise.labelling.rank_folder import rank_folder
+    from pixelwise.labelling.server import label
     from pixelwise.models.registry import build_model
     from pixelwise.style_transfer.config import StyleConfig
     from pixelwise.style_transfer.stylize_image import stylize
@@ -47,10 +50,12 @@ __all__ = [
     "explain",
     "export_model",
     "find_label_issues",
+    "label",
     "list_models",
     "load",
     "predict",
     "preview",
+    "rank_folder",
     "serve",
     "stylize",
     "suspects",
@@ -74,10 +79,12 @@ _HOMES = {
     "explain": "pixelwise.teaching.explain",
     "export_model": "pixelwise.api",
     "find_label_issues": "pixelwise.evaluation.find_label_issues",
+    "label": "pixelwise.labelling.server",
     "list_models": "pixelwise.api",
     "load": "pixelwise.inference.load",
     "predict": "pixelwise.api",
     "preview": "pixelwise.training.preview",
+    "rank_folder": "pixelwise.labelling.rank_folder",
     "serve": "pixelwise.api",
     "stylize": "pixelwise.style_transfer.stylize_image",
     "suspects": "pixelwise.evaluation.find_label_issues:find_label_issues",

@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelwise.config_fields import check_names, option_fields
 from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.inference.default_folder import choose_folder
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.outputs import Recipe
@@ -28,7 +29,7 @@ LOADING = ("runtime", "device", "precision", "max_memory")
 def predict(
     model: str | Path,
     images: Sequence[str | Path] | str | Path,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     tile: tuple[int, int] = TILE,
     overlap: float = OVERLAP,
@@ -38,6 +39,8 @@ def predict(
 ) -> Predictions:
     """Write a mask for each of the images (files, folders, patterns or .txt lists) to the folder
     `out`. Masks that the same model and options made already are skipped, without `overwrite`.
+    Without `out`, they go to `labelled`, or where that holds other things, to `labelled-2` and so
+    on.
 
     tile: (height, width) of the tiles that larger images are cut in; they overlap by the share
     `overlap`. `options` are fields of PredictOptions, such as overlay=True, and LOADING, as `load`
@@ -60,6 +63,10 @@ def predict(
     )
     predictor = load(model, tile=tile, overlap=overlap, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
+    if out is None:
+        out = choose_folder(sources, choices, recipe)
+        if progress:
+            progress.log(f"masks go to the folder {out}")
     return predict_files(predictor, sources, out, choices=choices, recipe=recipe, progress=progress)
 
 

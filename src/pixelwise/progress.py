@@ -17,6 +17,9 @@ class Progress:
         """Log one line."""
         _log.info(text)
 
+    def log_section(self, title: str) -> None:
+        """Say what the lines to come are about; a terminal shows them in columns beneath it."""
+
     def track(
         self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
     ) -> Iterator[T]:

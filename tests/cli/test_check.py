@@ -6,7 +6,9 @@ from typing import Any
 def test_check_tells_errors_by_its_status_and_mends_a_copy(
     pixelwise: Any, shapes: Path, tmp_path: Path
 ) -> None:
-    assert pixelwise("check", shapes).returncode == 0
+    clean = pixelwise("check", shapes)
+    assert clean.returncode == 0
+    assert f"Next: pixelwise train {shapes}" in clean.stderr
     shutil.copytree(shapes, tmp_path / "set")
     (tmp_path / "set/masks/train/000.png").write_bytes(b"")
     found = pixelwise(
@@ -18,6 +20,8 @@ def test_check_tells_errors_by_its_status_and_mends_a_copy(
         tmp_path / "page.html",
     )
     assert found.returncode == 1
+    copy = tmp_path / "set-repaired"
+    assert f"Next: pixelwise check {tmp_path / 'set'} --fix {copy}" in found.stderr
     assert "mask-unreadable" in found.stdout
     assert "masks/train/000.png: cannot be read as an image (the file is empty)" in found.stdout
     assert (tmp_path / "page.html").stat().st_size > 1000

@@ -74,6 +74,32 @@ def test_help_is_printed_without_a_traceback(pixelwise: Any, words: list[str]) -
     assert "Traceback" not in result.stderr
 
 
+def test_bare_help_shows_groups_and_three_examples(
+    pixelwise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = pixelwise("-h").stdout
+    assert all(panel in text for panel in ("Start here", "Data", "Models", "Use a model"))
+    lines = [line.strip() for line in text.splitlines()]
+    start = lines.index("Examples:")
+    assert lines[start + 1 : start + 4] == [
+        "pixelwise predict animals photo.jpg --overlay",
+        "pixelwise train data",
+        "pixelwise predict runs/1 photos",
+    ]
+    # A line of a docstring is no line of the terminal.
+    joined = " ".join(text.replace("│", " ").split())
+    assert "predict on a generated data set, in about three minutes." in joined
+    assert "│           minutes." not in text
+
+
+def test_h_is_help_of_every_command(pixelwise: Any) -> None:
+    for words in (["train"], ["predict"], ["explain"], ["explain", "transposed"]):
+        result = pixelwise(*words, "-h")
+        assert result.returncode == 0
+        assert "--help" in result.stdout
+
+
 def test_the_version_is_printed(pixelwise: Any) -> None:
     assert pixelwise("--version").stdout == f"pixelwise {package.__version__}\n"
 

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import pixelwise as pixelwise_module
@@ -47,3 +48,33 @@ def test_classes_to_keep_are_a_matter_of_serve(
     assert done.returncode == 2
     assert "--classes is for serve" in done.stderr
     assert "masks hold all classes by their ids" in done.stderr
+
+
+def test_without_out_masks_go_to_labelled_and_what_was_found_is_said(
+    pixelwise: Any, model: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    first = pixelwise("predict", model, "photo.jpg")
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.splitlines()[0] == "masks go to the folder labelled"
+    labels = np.asarray(Image.open("labelled/photo.png"))
+    names = ("background", "circle", "square", "triangle")
+    shares = {names[label]: np.mean(labels == label) for label in np.unique(labels)}
+    result, pixels = first.stdout.splitlines()
+    assert result == "1 mask in labelled"
+    found = dict(part.rsplit(" ", 2)[:2] for part in pixels.removeprefix("pixels: ").split(", "))
+    assert found == {
+        name: f"{100 * share:.0f}" if share >= 0.01 else "<1" for name, share in shares.items()
+    }
+    assert first.stderr.splitlines()[-1].startswith("Next: pixelwise predict ")
+    assert "photo.jpg --overlay" in first.stderr
+    again = pixelwise("predict", model, "photo.jpg")
+    assert again.stdout == "0 masks in labelled, 1 existed already\n"
+    other = pixelwise("predict", model, "photo.jpg", "--threshold", 0.5)
+    assert other.stdout.startswith("1 mask in labelled-2\n")
+
+
+def test_a_cluster_needs_a_place_that_all_its_nodes_reach(
+    pixelwise: Any, model: Path, photo: Path, refused: Any
+) -> None:
+    refused(pixelwise("predict", model, photo, "--cluster", "local"), "--cluster needs --out")

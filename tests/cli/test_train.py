@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 
@@ -27,8 +28,15 @@ def test_train_evaluate_predict_on_a_folder(
         "train", shapes, "--out", run, *options, "--precision", "float32", "--batch", 4
     )
     assert trained.returncode == 0, trained.stderr
-    assert "model.safetensors" in trained.stdout
+    assert trained.stdout.splitlines()[0].startswith(f"{run / 'model.safetensors'}  validation")
     assert "epoch 1" in trained.stderr
+    assert "backward" not in trained.stderr
+    lines = trained.stderr.splitlines()
+    assert lines[0] == f"run folder: {run}"
+    headings = [line for line in lines if line and not line.startswith((" ", "run", "Next"))]
+    assert headings == ["Data", "Chosen, and why", "Training", "Result"]
+    assert lines[-3] == f"Next: pixelwise predict {run} photo.jpg" or "label" in lines[-3]
+    assert f"pixelwise evaluate {run} {shapes}" in trained.stderr
     written = [
         "--json",
         tmp_path / "scores.json",
@@ -52,6 +60,33 @@ def test_train_evaluate_predict_on_a_folder(
     assert len(list((tmp_path / "masks").glob("*_overlay.jpg"))) == 4
     assert "run" in pixelwise("models", tmp_path).stdout
     refused(pixelwise("train", shapes, "--out", run), "--resume")
+
+
+def test_without_out_the_next_number_is_trained(
+    pixelwise: Any, shapes: Path, tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(pixelwise("train", "absent"), "absent: no such folder")
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "runs/1").mkdir(parents=True)
+    refused(pixelwise("train", shapes, "--resume"), "--resume goes on with a run", "runs/1")
+    quick = ["--decoder", "fcn32s", "--encoder", "resnet10t", "--weights", "none", "--epochs", 1]
+    quick += ["--crop", 32, 32, "--precision", "float32", "--batch", 4]
+    done = pixelwise("train", shapes, *quick)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("run folder: runs/2\n")
+    assert (tmp_path / "runs/2/model.safetensors").is_file()
+
+
+def test_broken_data_points_to_check(
+    pixelwise: Any, shapes: Path, tmp_path: Path, refused: Any
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    image = next((data / "images/train").iterdir())
+    image.write_bytes(b"")
+    run = tmp_path / "run"
+    refused(pixelwise("train", data, "--out", run), image.name, f"`pixelwise check {data}`")
 
 
 def test_bad_data_is_refused_in_one_line(

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -68,3 +69,34 @@ def test_a_worker_that_cannot_go_on_ends_the_job_and_what_came_before_is_recorde
     result, recorded = states(rows, images, tmp_path / "out")
     assert str(result) == "the disk is full (reported by a worker)"
     assert recorded == {"a.png": DONE}
+
+
+def counts(**pixels: int) -> np.ndarray:
+    array = np.zeros(256, np.int64)
+    for name, count in pixels.items():
+        array[int(name.removeprefix("of_"))] = count
+    return array
+
+
+def test_shares_are_those_of_all_pixels_of_the_new_masks(images: list[str], tmp_path: Path) -> None:
+    a, b, c = images
+    rows = [
+        new_row(a, 300, DONE, mask="a.png", counts=counts(of_0=100, of_1=199, of_255=1)),
+        new_row(b, 100, DONE, mask="b.png", counts=counts(of_1=100)),
+        new_row(c, 12, FAILED, "c: cannot be read"),
+    ]
+    result, _ = states(rows, images, tmp_path / "out")
+    assert result.shares == "b 75 %, a 25 %, void <1 %"
+    assert result.folder == str(tmp_path / "out")
+
+
+def test_where_one_mask_was_not_counted_no_shares_are_said(
+    images: list[str], tmp_path: Path
+) -> None:
+    a, b, _ = images
+    rows = [
+        new_row(a, 12, DONE, mask="a.png", counts=counts(of_0=12)),
+        new_row(b, 12, DONE, mask="b.png"),
+    ]
+    result, _ = states(rows, images, tmp_path / "out")
+    assert result.shares == ""

@@ -32,6 +32,7 @@ from pixelwise.inference.predict_options import SCORES, PredictOptions
 from pixelwise.inference.predict_raster import (
     DEFAULT_MAX_MEMORY,
     MIN_TILE_HEIGHT,
+    RasterSummary,
     fit_plan_to_memory,
     predict_raster,
 )
@@ -39,7 +40,6 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster, reads_by_window
 from pixelwise.inference.tiling import WEIGHTS, TilePlan, stream
 from pixelwise.io.images import pixel_count
-from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.picture_sizes import PictureSizes
@@ -551,10 +551,12 @@ def test_a_raster_is_seen_at_its_own_size_by_a_model_of_photos_and_that_is_said(
     predictor = Predictor(blurred, CLASSES, tile=(64, 64))
     expected = predictor.predict(source)
     predictor.sizes = PictureSizes(side=40, smallest=30, largest=50, framed=True)
-    notes = list[ReadingNote]()
-    done = predict_raster(predictor, source, tmp_path / "out", notes=notes)
+    summary = RasterSummary()
+    done = predict_raster(predictor, source, tmp_path / "out", summary=summary)
+    notes = summary.notes
     with rasterio.open(done) as mask:
         assert np.array_equal(mask.read(1), expected.labels)
+    assert summary.counts.tolist() == np.bincount(expected.labels.ravel(), minlength=256).tolist()
     in_memory = predictor.predict(source)
     assert np.array_equal(in_memory.labels, expected.labels)
     for note in (notes[-1], in_memory.notes[-1]):

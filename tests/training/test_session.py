@@ -66,7 +66,7 @@ def test_counted_minutes_reserve_what_validation_and_the_end_take(
     run = pixelwise.train(shapes, tmp_path / "run", minutes=0.1, progress=listener, **quick)
     assert run.history[-1].seconds < 6.5
     assert any(
-        line.startswith("minutes 0.1, of which preparations took 0.0: ends about ")
+        line.startswith("time: 0.1 minutes, of which preparations took 0.0; ends about ")
         for line in listener.lines
     )
 

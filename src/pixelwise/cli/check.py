@@ -51,7 +51,7 @@ def check(
     named in fixes.jsonl.
     """
     from pixelwise.checks import check_dataset as job
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
 
     result, repair = job.check(
         data, fix=fix, json_file=json, report=report, progress=TerminalProgress(), **options
@@ -61,10 +61,18 @@ def check(
     _print_facts(facts)
     _print_findings(result)
     results.print(f"Kinds found: {counts}")
+    for file in filter(None, (report, json)):
+        results.print(f"all of it in {file}", markup=False)
     if repair is not None:
         _print_repair(repair)
+        print_next((("train", repair.folder), "train on the copy"))
     elif result.findings.of("error"):
+        place = data if data.name.strip(".") else data.resolve()
+        copy = place.with_name(f"{place.name}-repaired")
+        print_next((("check", data, "--fix", copy), "write a repaired copy"))
         raise typer.Exit(IN_PART)
+    else:
+        print_next((("train", data), "train a model on it"))
 
 
 def _print_repair(repair: "Repair") -> None:
@@ -83,11 +91,10 @@ def _print_repair(repair: "Repair") -> None:
 
 
 def _print_facts(facts: list[tuple[str, str]]) -> None:
-    from pixelwise.cli.console import results
+    from pixelwise.cli.console import align_columns, results
 
     for name, value in facts:
-        results.print(f"[bold]{name}[/bold]: ", end="")
-        results.print(value, markup=False)
+        results.print(align_columns(f"{name}: {value}", results.width), markup=False)
 
 
 def _print_findings(result: "CheckResult") -> None:

@@ -13,6 +13,7 @@ from pixelwise.cli.shared_options import (
     Json,
     Report,
     Split,
+    suggest_check,
     suggest_skip_broken,
 )
 
@@ -40,11 +41,14 @@ def compare(
     from pixelwise.cli.tables import comparison_table
     from pixelwise.evaluation import compare_models as job
 
-    comparison = job.compare(
-        models, data, split=split, report=report, progress=TerminalProgress(), **options
-    )
+    with suggest_check(data):
+        comparison = job.compare(
+            models, data, split=split, report=report, progress=TerminalProgress(), **options
+        )
     if json is not None:
         comparison.write_json(json)
     results.print(comparison_table(comparison))
     for line in (*comparison.verdicts(), *comparison.notes):
         results.print(line, markup=False)
+    for path in filter(None, (report and report / "compare.html", json)):
+        results.print(f"written: {path}", markup=False)

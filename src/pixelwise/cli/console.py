@@ -3,9 +3,11 @@ error.
 """
 
 import logging
+import shlex
+import textwrap
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -23,9 +25,73 @@ from pixelwise.progress import Progress
 
 T = TypeVar("T")
 
+# The columns of a section: the indent, the name before a colon, and what it says.
+_INDENT = 2
+_NAME = 21
+
+
+def wrap_words(text: str, width: int, *, indent: str = "", hanging: str | None = None) -> str:
+    """The text in lines of at most `width` characters, broken between words alone: a path stays
+    whole. Lines that fit stay as they are. `hanging` indents all lines but the first.
+    """
+    following = indent if hanging is None else hanging
+    lines = []
+    for line in text.split("\n"):
+        if len(indent) + len(line) <= width:
+            lines.append(indent + line)
+            continue
+        lines += textwrap.wrap(
+            line,
+            width,
+            initial_indent=indent,
+            subsequent_indent=following,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def align_columns(text: str, width: int) -> str:
+    """A line of a section: what stands before its first colon in a first column, if it fits there,
+    and the rest beside it, in lines of at most `width` characters.
+    """
+    name, colon, rest = text.partition(": ")
+    indent = " " * _INDENT
+    column = " " * (_INDENT + _NAME + 1)
+    if not colon or len(name) > _NAME or "\n" in text:
+        return wrap_words(text, width, indent=indent, hanging=2 * indent)
+    body = wrap_words(rest, width, indent=column)
+    return f"{indent}{name:<{_NAME}} {body[len(column) :]}"
+
+
+class WordWrapConsole(Console):
+    """Breaks long lines of text between words on a terminal; files and pipes get them whole."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As Rich's."""
+        if self.is_terminal and not options.get("end"):
+            objects = tuple(
+                wrap_words(item, self.width) if isinstance(item, str) else item for item in objects
+            )
+        super().print(*objects, **options)
+
+
 # Results alone go to standard output, so that they can be piped.
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
-results = Console(highlight=False, soft_wrap=True)
+messages = WordWrapConsole(stderr=True, highlight=False, soft_wrap=True)
+results = WordWrapConsole(highlight=False, soft_wrap=True)
+
+
+def print_next(*steps: tuple[tuple[object, ...], str]) -> None:
+    """Print commands that may come next, each as its words and what it does, beneath a result."""
+    commands = [shlex.join(["pixelwise", *map(str, words)]) for words, _ in steps]
+    column = max(map(len, commands))
+    for number, (command, (_, purpose)) in enumerate(zip(commands, steps, strict=True)):
+        heading = "Next: " if number == 0 else "      "
+        line = f"{heading}{command:<{column}}  {purpose}"
+        if len(line) > messages.width:
+            line = f"{heading}{command}"  # to be copied whole, whatever there is beside it
+        messages.print(line, markup=False)
+
 
 # The notes of Fabric repeat what the job logs.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -50,9 +116,20 @@ class TerminalProgress(Progress):
     def __init__(self) -> None:
         self._progress: ProgressBar | None = None
         self._text = ""
+        self._in_section = False
 
     def log(self, text: str) -> None:
-        """One message, above the bar if there is one."""
+        """One message, above the bar if there is one; in a section in its columns."""
+        if self._in_section:
+            text = align_columns(text, messages.width)
+        self._print(text)
+
+    def log_section(self, title: str) -> None:
+        """A heading; the lines after it stand beneath it in columns."""
+        self._in_section = True
+        self._print(f"\n{title}")
+
+    def _print(self, text: str) -> None:
         # A console that draws a bar must print itself, or the bar is torn.
         console = self._progress.console if self._progress else messages
         console.print(text, markup=False)

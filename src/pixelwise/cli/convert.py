@@ -36,12 +36,13 @@ def convert(
     nothing was written.
     """
     # Heavy imports stay inside the command: --help must not wait for them.
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.datasets.conversion import convert as job
 
     conversion = job(source, folder, to=to, progress=TerminalProgress(), **options)
     for line in conversion.lines():
         results.print(line, markup=False)
+    print_next((("check", folder), "see whether all of it can be used"))
     _print_left_out(conversion.left_out)
 
 

@@ -25,7 +25,7 @@ def demo(
     """Label a photograph; train, evaluate and predict on a generated data set, in about three
     minutes.
     """
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
 
     if what == _LABEL:
         from pixelwise.labelling.demo import label_demo
@@ -47,3 +47,7 @@ def demo(
     if result.photograph:
         lines.insert(0, f"a photograph    {result.photograph}")
     results.print("\n".join(lines), markup=False)
+    print_next(
+        (("predict", "animals", "photo.jpg", "--overlay"), "label a photo of yours"),
+        (("train", "data"), "train on images and masks of yours"),
+    )

@@ -18,6 +18,7 @@ from pixelwise.cli.shared_options import (
     Split,
     Workers,
     check_cluster_options,
+    suggest_check,
     suggest_skip_broken,
 )
 from pixelwise.config_fields import select_fields
@@ -100,31 +101,51 @@ def evaluate(
     reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()
     if ways:
-        _print_ways(predictor, data, split or "val", reading)
+        with suggest_check(data):
+            _print_ways(predictor, data, split or "val", reading)
         return
     executor = None
     if cluster is not None:
         data = data.absolute()  # workers may have other working folders
         executor = _make_executor(model, device, cluster, workers, predict_options)
     temperature = None
-    if calibrate or calibrated is not None:
-        temperature = find_temperature(predictor, data, options=reading, progress=progress)
-    evaluation = job.evaluate(
-        predictor,
-        data,
-        split=split,
-        options=reading,
-        report=report,
-        temperature=temperature,
-        executor=executor,
-        progress=progress,
-    )
+    with suggest_check(data):
+        if calibrate or calibrated is not None:
+            temperature = find_temperature(predictor, data, options=reading, progress=progress)
+        evaluation = job.evaluate(
+            predictor,
+            data,
+            split=split,
+            options=reading,
+            report=report,
+            temperature=temperature,
+            executor=executor,
+            progress=progress,
+        )
     if json is not None:
         evaluation.write_json(json)
     if calibrated is not None and temperature is not None:
         calibration.write_calibrated(model, calibrated, temperature)
     for part in evaluation_report(evaluation):
         results.print(part, markup=False)
+    _print_places(model, data, report, json, calibrated)
+
+
+def _print_places(
+    model: Path, data: Path, report: Path | None, json: Path | None, calibrated: Path | None
+) -> None:
+    """Print what was written, and what may come next."""
+    from pixelwise.cli.console import print_next, results
+
+    page = report and report / "report.html"
+    for path in filter(None, (page, json, calibrated)):
+        results.print(f"written: {path}", markup=False)
+    steps: list[tuple[tuple[object, ...], str]] = []
+    if page is None:
+        steps.append((("evaluate", model, data, "--report", "report"), "the same with pictures"))
+    steps.append((("suspects", model, data, "--out", "suspects"), "labels that may be wrong"))
+    steps.append((("compare", model, "OTHER", "--data", data), "is another model better?"))
+    print_next(*steps)
 
 
 def _make_executor(

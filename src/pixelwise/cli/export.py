@@ -38,7 +38,7 @@ def export(
     """Write an ONNX, OpenVINO or smaller file; it is saved only if its outputs match PyTorch's on
     real images.
     """
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.export.exporter import export as job
 
     if int8 is not None and size is not None:
@@ -54,11 +54,12 @@ def export(
         f"{speed:.1f} times the speed of PyTorch in float32",
         markup=False,
     )
+    print_next((("predict", exported.path, "photo.jpg"), "label images with that file"))
 
 
 def _export_int8(model: Path, out: Path, data: Path) -> None:
     # Apart from `export`: it needs OpenVINO and NNCF, which are extras.
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
 
     quantised = export_int8(model, out, data, progress=TerminalProgress())
@@ -70,3 +71,4 @@ def _export_int8(model: Path, out: Path, data: Path) -> None:
         f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
         markup=False,
     )
+    print_next((("predict", quantised.path, "photo.jpg"), "label images with that file"))

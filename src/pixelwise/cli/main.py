@@ -4,6 +4,7 @@ commands.
 
 import atexit
 import gc
+import inspect
 import logging
 import os
 import re
@@ -48,10 +49,19 @@ GC_THRESHOLD = 200_000
 # What may follow --cluster as its address; other words are images or options.
 ADDRESS = r"local|auto|[^/]+:\d+|\w+://.*:\d+|\d+(\.\d+){3}"
 
+_EXAMPLES = """Examples:
+  pixelwise predict animals photo.jpg --overlay
+  pixelwise train data
+  pixelwise predict runs/1 photos
+
+`pixelwise COMMAND -h` shows the options of a command."""
+
 app = typer.Typer(
     name="pixelwise",
     help="Semantic segmentation: from a folder of images and masks to a model, and masks of new "
     "images.",
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -66,22 +76,32 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_START, demo.demo, "pixelwise demo --out demo", True),
     (_START, models.models, "pixelwise models --find 'resnet*'", False),
     (_DATA, label.label, "pixelwise label photos --classes road,car,sky", True),
-    (_DATA, next_photos.next_photos, "pixelwise next photos --model runs/a", False),
+    (_DATA, next_photos.next_photos, "pixelwise next photos --model runs/1", False),
     (_DATA, check.check, "pixelwise check data --report check.html", False),
     (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
-    (_DATA, suspects.suspects, "pixelwise suspects runs/a data --out suspects", False),
-    (_MODEL, train.train, "pixelwise train data --out runs/a --decoder unet --epochs 20", True),
-    (_MODEL, evaluate.evaluate, "pixelwise evaluate runs/a data --report report", False),
-    (_MODEL, compare.compare, "pixelwise compare runs/a runs/b --data data", False),
-    (_USE, predict.predict, "pixelwise predict runs/a photos --out masks --overlay", True),
-    (_USE, export.export, "pixelwise export runs/a --out model.onnx", False),
-    (_USE, serve.serve, "pixelwise serve runs/a --port 8000", False),
+    (_DATA, suspects.suspects, "pixelwise suspects runs/1 data --out suspects", False),
+    (_MODEL, train.train, "pixelwise train data --minutes 30", True),
+    (_MODEL, evaluate.evaluate, "pixelwise evaluate runs/1 data --report report", False),
+    (_MODEL, compare.compare, "pixelwise compare runs/1 runs/2 --data data", False),
+    (_USE, predict.predict, "pixelwise predict runs/1 photos --overlay", True),
+    (_USE, export.export, "pixelwise export runs/1 --out model.onnx", False),
+    (_USE, serve.serve, "pixelwise serve runs/1 --port 8000", False),
     (_USE, stylize.stylize, "pixelwise stylize photo.jpg painting.jpg --out styled.jpg", True),
 )
+
+
+def _help_of(command: Callable[..., None]) -> str:
+    """The docstring, each paragraph in one line, which the terminal breaks where it is wide."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 for _panel, _command, _example, _retains in _COMMANDS:
     _name = _command.__name__.partition("_")[0]  # `next` is a name of Python's own
     _run = retain_memory()(_command) if _retains else _command
-    app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_run)
+    app.command(
+        _name, help=_help_of(_command), rich_help_panel=_panel, epilog=f"Example: {_example}"
+    )(_run)
 app.add_typer(explain.app, name="explain", rich_help_panel=_START)
 
 

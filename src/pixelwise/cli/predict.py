@@ -1,6 +1,6 @@
 """`pixelwise predict`."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,9 +20,20 @@ from pixelwise.cli.shared_options import (
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predict_options import PredictOptions
 
+if TYPE_CHECKING:
+    from pixelwise.inference.label_job import Predictions
+
 Images = Annotated[
     list[str],
     typer.Argument(help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc."),
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder or URI for the masks. By default labelled, or labelled-2 and so on where that "
+        "holds other things than masks of the same model.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Overlap = Annotated[float, typer.Option(help="Share of a tile that overlaps with its neighbours.")]
 MaxMemory = Annotated[
@@ -63,7 +74,7 @@ Classes = Annotated[
 def predict(
     model: Model,
     images: Images,
-    out: Annotated[str, typer.Option(help="Folder or URI for the masks.", rich_help_panel=OUTPUT)],
+    out: Out = None,
     tile: Tile = (1024, 1024),
     overlap: Overlap = 0.0625,
     max_memory: MaxMemory = None,
@@ -82,7 +93,7 @@ def predict(
     """
     # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.api import predict as job
-    from pixelwise.cli.console import TerminalProgress
+    from pixelwise.cli.console import TerminalProgress, print_next
 
     if classes:
         raise ConfigError(
@@ -100,6 +111,11 @@ def predict(
         "max_memory": None if max_memory is None else max_memory * 2**20,
     }
     if cluster is not None:
+        if out is None:
+            raise ConfigError(
+                "--cluster needs --out: a folder or URI that all nodes reach, such as s3://bucket/"
+                "masks"
+            )
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
@@ -107,18 +123,28 @@ def predict(
         spec = JobSpec(model, images, out, choices, loading, overwrite, estimate)
         outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:  # an estimate writes no masks to count
-            _print_counts(len(outcome.written), len(outcome.skipped), len(outcome.failed), out)
+            _print_result(outcome)
         return
     result = job(model, images, out, overwrite=overwrite, progress=progress, **loading, **options)
-    _print_counts(len(result.written), len(result.skipped), len(result.failed), out)
+    _print_result(result)
+    if not options["overlay"]:
+        print_next((("predict", model, *images, "--overlay"), "tinted images too"))
+    else:
+        print_next((("serve", model), "try it in the browser"))
 
 
-def _print_counts(written: int, skipped: int, failed: int, out: str) -> None:
-    """Print what was done; ends the command where some images failed."""
+def _print_result(result: "Predictions") -> None:
+    """Print what was done and found; ends the command where some images failed."""
     from pixelwise.cli.console import messages, results
 
+    written = len(result.written)
+    skipped = len(result.skipped)
+    failed = len(result.failed)
     existing = f", {skipped} existed already" if skipped else ""
-    results.print(f"{written} masks in {out}{existing}", markup=False)
+    masks = "1 mask" if written == 1 else f"{written} masks"
+    results.print(f"{masks} in {result.folder}{existing}", markup=False)
+    if result.shares:
+        results.print(f"pixels: {result.shares}", markup=False)
     if failed:
         messages.print(
             f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False

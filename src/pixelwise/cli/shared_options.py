@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource
 from pixelwise.datasets.options import DataOptions
-from pixelwise.errors import ConfigError, ImageError
+from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.hardware import DEVICES, PRECISIONS
 
 DATA = "Data"
@@ -98,6 +99,20 @@ def check_cluster_options(cluster: str | None, **options: object) -> None:
     for name, value in options.items():
         if value and cluster is None:
             raise ConfigError(f"--{name} goes with --cluster; give that too, or leave it out")
+
+
+@contextmanager
+def suggest_check(data: Path | None) -> Iterator[None]:
+    """Errors of a data set that is there name the command that lists all that is wrong with it."""
+    try:
+        yield
+    except DataError as error:
+        is_said = "`pixelwise check" in str(error)
+        if data is None or not data.is_dir() or is_said:
+            raise
+        command = shlex.join(["pixelwise", "check", str(data)])
+        error.args = (f"{error}; `{command}` lists all that is wrong",)
+        raise
 
 
 @contextmanager

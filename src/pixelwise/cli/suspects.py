@@ -13,6 +13,7 @@ from pixelwise.cli.shared_options import (
     Images,
     Model,
     choice_option,
+    suggest_check,
     suggest_skip_broken,
 )
 
@@ -57,9 +58,10 @@ def suspects(
 
     progress = TerminalProgress()
     # The terminal shows ISSUES at most; `top` is for the page.
-    issues = job.find_label_issues(
-        model, data, out=out, split=split, top=top, to=to, progress=progress, **options
-    )
+    with suggest_check(data):
+        issues = job.find_label_issues(
+            model, data, out=out, split=split, top=top, to=to, progress=progress, **options
+        )
     results.print(label_issues_table(issues, top))
     for line in issues.notes:
         results.print(line, markup=False)

@@ -1,22 +1,39 @@
 """`pixelwise train`."""
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from pixelwise.cli.exit_codes import IN_PART
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
-from pixelwise.cli.shared_options import DATA, OnCluster, Workers, check_cluster_options
+from pixelwise.cli.run_folders import RUNS, latest_run, reserve_run_folder
+from pixelwise.cli.shared_options import (
+    DATA,
+    OnCluster,
+    Workers,
+    check_cluster_options,
+    suggest_check,
+)
 from pixelwise.config_fields import own_options
 from pixelwise.datasets.options import DataOptions
+from pixelwise.errors import ConfigError
 from pixelwise.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from pixelwise.training.run import Run
 
 Data = Annotated[
     Path, typer.Argument(help="Folder of images and masks; its format is detected and printed.")
 ]
 Out = Annotated[
-    Path, typer.Option(help="Run folder to write; must not exist yet.", rich_help_panel=OUTPUT)
+    Path | None,
+    typer.Option(
+        help="Run folder to write; must not exist yet. By default the first free of runs/1, "
+        "runs/2 and so on.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -48,7 +65,7 @@ Resume = Annotated[
 )
 def train(
     data: Data,
-    out: Out,
+    out: Out = None,
     set: Set = None,
     preview: Preview = False,
     resume: Resume = False,
@@ -57,34 +74,78 @@ def train(
     **options: Any,
 ) -> None:
     """Train a model on a folder of images and masks."""
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import messages
     from pixelwise.overrides import parse_overrides
-    from pixelwise.training import run as job
     from pixelwise.training.distributed import is_first
-    from pixelwise.training.preview import preview as draw_preview
+    from pixelwise.training.recipes import split_options
 
     check_cluster_options(cluster, workers=workers)
     own = own_options(TrainConfig)
     options |= parse_overrides(set or [], TrainConfig, own=own)
-    progress = TerminalProgress()
+    split_options(None, dict(options))  # before a folder is made
     if preview:
-        results.print(draw_preview(data, out, progress=progress, **options), markup=False)
+        _print_preview(data, out or RUNS / "preview", options)
         return
-    if cluster is None:
-        run = job.train(data, out, resume=resume, progress=progress, **options)
-    else:
-        from pixelwise.cluster.engine import Cluster
-        from pixelwise.cluster.train_job import train_on_cluster
+    if resume and out is None:
+        _raise_no_run_to_resume()
+    with suggest_check(data), nullcontext(out) if out else reserve_run_folder() as path:
+        if is_first():
+            messages.print(f"run folder: {path}", markup=False)
+        run = _train(data, path, resume, cluster, workers, options)
+    if is_first():  # the other processes of a machine share its terminal
+        _print_result(run, data)
 
-        nodes = Cluster(cluster, workers)
-        run = train_on_cluster(
-            data, out, cluster=nodes, resume=resume, progress=progress, **options
-        )
-    if not is_first():
-        return  # the other processes of a machine share its terminal
-    results.print(
-        f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}",
-        markup=False,
-    )
+
+def _train(
+    data: Path,
+    out: Path,
+    resume: bool,
+    cluster: str | None,
+    workers: int | None,
+    options: dict[str, Any],
+) -> "Run":
+    from pixelwise.cli.console import TerminalProgress
+    from pixelwise.training import run as job
+
+    progress = TerminalProgress()
+    if cluster is None:
+        return job.train(data, out, resume=resume, progress=progress, **options)
+    from pixelwise.cluster.engine import Cluster
+    from pixelwise.cluster.train_job import train_on_cluster
+
+    nodes = Cluster(cluster, workers)
+    return train_on_cluster(data, out, cluster=nodes, resume=resume, progress=progress, **options)
+
+
+def _print_preview(data: Path, out: Path, options: dict[str, Any]) -> None:
+    from pixelwise.cli.console import TerminalProgress, print_next, results
+    from pixelwise.training.preview import preview as draw_preview
+
+    with suggest_check(data):
+        path = draw_preview(data, out, progress=TerminalProgress(), **options)
+    results.print(path, markup=False)
+    print_next((("train", data), "train, with the same options"))
+
+
+def _print_result(run: "Run", data: Path) -> None:
+    """Print where the model lies and how good it is; ends the command of a stopped training."""
+    from pixelwise.cli.console import print_next, results
+
+    lines = [f"{run.path / 'model.safetensors'}  validation mean IoU {run.best.val_mean_iou:.4f}"]
     if run.stopped:
+        results.print(*lines, markup=False)
+        print_next((("train", data, "--out", run.path, "--resume"), "go on with it"))
         raise typer.Exit(IN_PART)
+    lines.append(f"{run.path / 'report.html'}  curves, scores and pictures")
+    results.print("\n".join(lines), markup=False)
+    print_next(
+        (("predict", run.path, "photo.jpg"), "label your images"),
+        (("evaluate", run.path, data), "score it"),
+        (("serve", run.path), "try it in the browser"),
+    )
+
+
+def _raise_no_run_to_resume() -> NoReturn:
+    latest = latest_run()
+    advice = f"such as --out {latest}" if latest else "the folder that it wrote"
+    raise ConfigError(f"--resume goes on with a run, which --out names: {advice}")

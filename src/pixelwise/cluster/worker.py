@@ -19,14 +19,14 @@ from pixelwise.inference.load import load
 from pixelwise.inference.manifest import DONE, FAILED, PART, STOPPED, new_row
 from pixelwise.inference.outputs import RECIPE, find_finished
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.inference.predict_raster import predict_raster
+from pixelwise.inference.predict_raster import RasterSummary, predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window
 from pixelwise.inference.result_names import result_names
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import RowChunk
 from pixelwise.io.images import pixel_count
-from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
+from pixelwise.io.reading_notes import ReadingNotes
 from pixelwise.io.storage import open_store
 from pixelwise.io.temp_files import temp_folder
 from pixelwise.progress import Progress
@@ -199,7 +199,15 @@ class Worker:
             mask = labelled.mask
             state = DONE if mask else PART
             part = "" if mask else f"row chunk {chunk.number + 1} of {chunk.of}"
-            row = new_row(image, pixels, state, part, mask=mask, notes=labelled.notes)
+            row = new_row(
+                image,
+                pixels,
+                state,
+                part,
+                mask=mask,
+                notes=labelled.notes,
+                counts=labelled.counts,
+            )
         self._watchdog.step()
         seconds = time.perf_counter() - began
         return {**row, "seconds": seconds, "messages": "\n".join(messages.lines)}
@@ -236,7 +244,7 @@ class Worker:
     def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
         """Label a row chunk of an image. Raises ImageError."""
         worker = self._worker
-        notes = list[ReadingNote]()
+        summary = RasterSummary()
         with worker.localize(image) as path:
             reads_by_window(path, pixel_count(path))  # says what is missing where it does not
             worker.check_fits(path)
@@ -249,9 +257,9 @@ class Worker:
                     choices=self._task.choices,
                     progress=_Messages(self._watchdog),
                     chunk=chunk,
-                    notes=notes,
+                    summary=summary,
                 )
-        self._notes[image] = tuple(notes)
+        self._notes[image] = tuple(summary.notes)
 
 
 class _Messages(Progress):

@@ -1,7 +1,7 @@
 """How much of each picture every class covers, as a table."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,9 @@ from pixelwise.io.atomic import atomic
 
 COLUMNS = ("mask", "class", "pixels", "share", "square_metres")
 _ROWS = 128
+
+# Classes that a line names.
+MAX_SHARES = 8
 
 
 def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> None:
@@ -48,6 +51,28 @@ def _measure_mask(mask: Path, names: tuple[str, ...]) -> Iterator[tuple[object, 
         name = "void" if label == VOID else names[label]
         area = "" if areas is None else f"{areas[label]:.3f}"
         yield name, count, f"{count / total:.6f}", area
+
+
+def count_labels(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The pixels (256,) of each label, void too, in labels (H, W)."""
+    counts = np.zeros(256, np.int64)
+    # In strips: bincount makes 64-bit numbers of its input.
+    for top, bottom in _strips(len(labels)):
+        counts += np.bincount(labels[top:bottom].ravel(), minlength=256)
+    return counts
+
+
+def describe_shares(counts: NDArray[np.int64], names: Sequence[str]) -> str:
+    """Of what the pixels (256,) are, most first: `dog 28 %, cat 18 %`."""
+    total = counts.sum()
+    parts = []
+    for label in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]:
+        name = "void" if label == VOID else names[label]
+        share = 100 * counts[label] / total
+        parts.append(f"{name} {share:.0f} %" if share >= 1 else f"{name} <1 %")
+    if len(parts) > MAX_SHARES:
+        parts[MAX_SHARES:] = [f"and {len(parts) - MAX_SHARES} more"]
+    return ", ".join(parts)
 
 
 def remove_areas(path: Path) -> None:
@@ -93,12 +118,7 @@ def _exists(folder: Path, name: str) -> bool:
 
 def _of_image(mask: Path) -> tuple[NDArray[np.int64], None]:
     with Image.open(mask) as image:
-        labels = np.asarray(image)
-        counts = np.zeros(256, np.int64)
-        # In strips: bincount makes 64-bit numbers of its input.
-        for top, bottom in _strips(len(labels)):
-            counts += np.bincount(labels[top:bottom].ravel(), minlength=256)
-        return counts, None
+        return count_labels(np.asarray(image)), None
 
 
 def _of_raster(mask: Path) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:

@@ -9,10 +9,18 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pixelwise.errors import ConfigError, ImageError
+from pixelwise.inference.areas import count_labels
 from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.inference.predict_raster import check_fits_memory, predict_raster
+from pixelwise.inference.predict_raster import (
+    RasterSummary,
+    check_fits_memory,
+    predict_raster,
+)
 from pixelwise.inference.predictor import JPEG_SIDE, Predictor
 from pixelwise.inference.raster import reads_by_window
 from pixelwise.inference.resize import resize_labels
@@ -38,13 +46,14 @@ _SAVE_PAGE = "save each page as a file, as with `gdal_translate GTIFF_DIR:2:IN.t
 
 
 class Labelled(NamedTuple):
-    """A mask's name, the pixels of its image as far as its header tells them, and how that was
-    read.
+    """A mask's name, the pixels of its image as far as its header tells them, how that was read,
+    and the pixels (256,) of each label where they were counted.
     """
 
     mask: str
     pixels: int | None
     notes: ReadingNotes = ()
+    counts: NDArray[np.int64] | None = None
 
 
 class ImageWorker:
@@ -185,7 +194,9 @@ class ImageWorker:
             progress.log(
                 f"{image}: no overlay, as a JPEG file holds {JPEG_SIDE} pixels a side at most"
             )
-        return Labelled(prefix + names[0], file.pixels, self._notes(result.notes))
+        return Labelled(
+            prefix + names[0], file.pixels, self._notes(result.notes), count_labels(result.labels)
+        )
 
     def _measure_seams(self, labels: Array, picture: Picture) -> Seams:
         """Those of labels (H, W), at the size at which the picture was cut in tiles."""
@@ -209,7 +220,7 @@ class ImageWorker:
             if self.options.overlay:
                 progress.log(f"{image}: no overlay, as it is read by window")
             store, prefix, stem = self.place(image)
-            notes = list[ReadingNote]()
+            summary = RasterSummary()
             with self.output_folder(store) as folder:
                 mask = predict_raster(
                     self.predictor,
@@ -218,9 +229,10 @@ class ImageWorker:
                     stem=stem,
                     choices=self.options,
                     progress=progress,
-                    notes=notes,
+                    summary=summary,
                 )
-        return Labelled(prefix + mask.name, pixels, self._notes(notes))
+        notes = self._notes(summary.notes)
+        return Labelled(prefix + mask.name, pixels, notes, summary.counts)
 
     def _notes(self, notes: Iterable[ReadingNote]) -> ReadingNotes:
         """What is to be said of reading: not that the first frame was chosen, if it was."""

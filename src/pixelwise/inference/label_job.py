@@ -2,11 +2,15 @@
 end. Threads and clusters run it alike.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pixelwise.errors import ConfigError, OutputError
+from pixelwise.inference.areas import describe_shares
 from pixelwise.inference.executor import Row
 from pixelwise.inference.manifest import DONE, PART, STOPPED
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
@@ -25,13 +29,16 @@ Location = Path | str
 @dataclass(frozen=True)
 class Predictions:
     """The masks that were written, the images whose masks existed already, those that could not be
-    read with the reason, and what reading did to the others, as a line; empty for nothing.
+    read with the reason, what reading did to the others, as a line, and the shares of the classes
+    in the masks that were written, as a line; empty for nothing. folder: where the masks lie.
     """
 
     written: tuple[Location, ...] = ()
     skipped: tuple[Location, ...] = ()
     failed: tuple[tuple[Location, str], ...] = ()
     reading: str = ""
+    shares: str = ""
+    folder: str = ""
 
 
 class LabelJob:
@@ -70,6 +77,7 @@ class LabelJob:
         failed = dict[str, str]()
         settled = set[str]()
         reading = ReadingSummary()
+        counts = list[str]()
         try:
             for row in self._progress.track(rows, what=what, total=total):
                 image = row["image"]
@@ -81,6 +89,7 @@ class LabelJob:
                 if row["state"] == DONE:
                     masks[image] = row["mask"]
                     reading.add(decode_notes(row["notes"]))
+                    counts.append(row["counts"])
                 elif row["state"] != PART:
                     self._progress.log(f"skipped: {row['reason']}")
                     failed[image] = row["reason"]
@@ -94,10 +103,16 @@ class LabelJob:
             self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
         self._folder.write_areas(in_order, class_names)
-        return self._predictions(masks, failed, reading.line())
+        shares = ""
+        if all(counts):  # a picture that several workers share is not counted
+            pixels = np.zeros(256, np.int64)
+            for text in counts:
+                pixels += np.array(json.loads(text), np.int64)
+            shares = describe_shares(pixels, class_names)
+        return self._predictions(masks, failed, reading.line(), shares)
 
     def _predictions(
-        self, masks: Mapping[str, str], failed: Mapping[str, str], reading: str
+        self, masks: Mapping[str, str], failed: Mapping[str, str], reading: str, shares: str
     ) -> Predictions:
         store = self._folder.store
         written = [mask for image, mask in masks.items() if image not in self.finished]
@@ -106,6 +121,8 @@ class LabelJob:
             self.skipped,
             tuple((_location(image), reason) for image, reason in failed.items()),
             reading,
+            shares,
+            str(store.root),
         )
 
 

@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 from uuid import uuid4
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pixelwise.errors import OutputError
 from pixelwise.io.reading_notes import ReadingNotes, encode_notes
 from pixelwise.io.storage import Store, strip_query
@@ -126,8 +129,11 @@ def new_row(
     *,
     mask: str = "",
     notes: ReadingNotes = (),
+    counts: NDArray[np.int64] | None = None,
 ) -> dict[str, Any]:
-    """What became of an image, as executors hand it on; seconds and messages may be added."""
+    """What became of an image, as executors hand it on; seconds and messages may be added. counts:
+    the mask's pixels (256,) of each label, where they were counted.
+    """
     return {
         "image": image,
         "state": state,
@@ -137,6 +143,7 @@ def new_row(
         "seconds": 0.0,
         "messages": "",
         "notes": encode_notes(notes),
+        "counts": "" if counts is None else json.dumps(counts.tolist()),
     }
 
 

@@ -92,6 +92,31 @@ class OutputFolder:
                 f"beneath {self.root or '/'}"
             )
 
+    def is_free(self) -> bool:
+        """Whether this call may use the folder unasked: it is new or empty, or all in it is of the
+        same recipe and no image. To overwrite, masks of any recipe are enough.
+        """
+        local = self.store.local
+        if local is None or not local.exists():
+            return True
+        if not local.is_dir():
+            return False
+        return not any(local.iterdir()) or self._is_own()
+
+    def _is_own(self) -> bool:
+        """Whether the folder holds masks that this call would go on with or may replace."""
+        recipe = self._recipe
+        made_with = self._made_with()
+        if recipe is None or made_with is None:
+            return False
+        if recipe.overwrite:
+            return True
+        try:
+            self.find_finished()
+        except ConfigError:
+            return False
+        return made_with == recipe.made_with
+
     def find_finished(self) -> dict[str, str]:
         """The images that need no work, with their masks' names. Raises ConfigError where the
         masks were made by another recipe, or one is of another image.

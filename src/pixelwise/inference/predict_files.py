@@ -121,7 +121,14 @@ def _row_of(image: str, label: Callable[[], Labelled]) -> Row:
 
 
 def _success(image: str, labelled: Labelled) -> Row:
-    return new_row(image, labelled.pixels, DONE, mask=labelled.mask, notes=labelled.notes)
+    return new_row(
+        image,
+        labelled.pixels,
+        DONE,
+        mask=labelled.mask,
+        notes=labelled.notes,
+        counts=labelled.counts,
+    )
 
 
 def _failure(image: str, error: ImageError) -> Row:

@@ -1,7 +1,7 @@
 """Rasters labelled in tiles and written as tiled TIFF, in bounded memory."""
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError
+from pixelwise.inference.areas import count_labels
 from pixelwise.inference.label_writer import Confidence, LabelRules, LabelWriter, Mask
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
@@ -34,6 +35,14 @@ MIN_TILE_HEIGHT = 128
 DEFAULT_MAX_MEMORY = 480 * 2**20
 
 
+@dataclass
+class RasterSummary:
+    """What reading did to a raster, and the pixels (256,) of each label."""
+
+    notes: list[ReadingNote] = field(default_factory=list)
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+
+
 def predict_raster(
     predictor: Predictor,
     source: Path,
@@ -43,11 +52,11 @@ def predict_raster(
     choices: PredictOptions | None = None,
     progress: Progress | None = None,
     chunk: RowChunk | None = None,
-    notes: list[ReadingNote] | None = None,
+    summary: "RasterSummary | None" = None,
 ) -> Path:
     """Label the raster `source` in tiles; write STEM.tif to `folder`, and what else is chosen.
     Returns the mask's path. STEM is `stem`, the source's own if None. What reading did to the
-    source is added to `notes`.
+    source, and the pixels of each label, are added to `summary`.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
     georeference; what is nodata in the source is void, which is their nodata value. The classes'
@@ -66,14 +75,16 @@ def predict_raster(
     stem = stem or source.stem
     path = folder / (chunk.name(stem) if chunk else f"{stem}.tif")
     with open_raster(source, common_bits=predictor.common_bits) as picture:
-        if notes is not None:
-            notes += picture.notes
+        if summary is not None:
+            summary.notes += picture.notes
             size = (picture.height, picture.width)
             note = size_note(predictor.sizes, size, size, is_raster=True)
-            notes += [note] if note and not choices.scales else []
-        seams = _write_raster(predictor, picture, path, choices, progress, chunk)
+            summary.notes += [note] if note and not choices.scales else []
+        rows = _write_raster(predictor, picture, path, choices, progress, chunk)
+    if summary is not None:
+        summary.counts += rows.counts
     if chunk is None:
-        finish_mask(path, predictor.classes, choices, seams, progress)
+        finish_mask(path, predictor.classes, choices, rows.seams, progress)
     return path
 
 
@@ -84,7 +95,7 @@ def _write_raster(
     choices: PredictOptions,
     progress: Progress,
     chunk: RowChunk | None,
-) -> Seams:
+) -> "RasterRows":
     """Label an open raster, or a chunk of it."""
     name = picture.path.name
     plan, needed_bytes = _check_and_plan(predictor, picture, choices)
@@ -119,7 +130,7 @@ def _write_raster(
         for top, left, logits in progress.track(tiles, what=name, total=count, unit="tiles"):
             writer.add(top, left, logits)
         writer.finish()
-    return rows.seams
+    return rows
 
 
 class RasterRows:
@@ -133,6 +144,7 @@ class RasterRows:
         files: Files,
     ) -> None:
         self.seams = Seams(plan)
+        self.counts = np.zeros(256, np.int64)
         self._picture = picture
         self._choices = choices
         self._files = files
@@ -147,6 +159,7 @@ class RasterRows:
         self._files[""].write(labels[None])
         if confidence is not None:
             self._files["_confidence"].write(confidence[None])
+        self.counts += count_labels(labels)
         if "seams" in self._choices.extras:
             self.seams.add(top, labels)
 

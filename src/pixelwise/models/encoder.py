@@ -13,7 +13,12 @@ from pixelwise.models.layer_swaps import (
 from pixelwise.models.paper_encoders import PAPER_ENCODERS
 from pixelwise.models.plain_transformer import STRIDES, WIDTH, Reassembly, resize_to_grid
 from pixelwise.models.pyramid import Features, Pyramid
-from pixelwise.models.timm_features import ALIGN, TimmFeatures, create_features
+from pixelwise.models.timm_features import (
+    ALIGN,
+    TimmFeatures,
+    check_timm_name,
+    create_features,
+)
 
 # Mean and standard deviation of ImageNet's colours, where timm knows none of a network's own.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -96,6 +101,12 @@ class Encoder(nn.Module):
             features[stride] = norm(feature)
         pool_indices = {stride: pool.indices for stride, pool in self._pools.items()}
         return Features(features, pool_indices)
+
+
+def check_encoder_name(name: str) -> None:
+    """Raises ConfigError for a name that neither timm nor PAPER_ENCODERS has."""
+    if name not in PAPER_ENCODERS:
+        check_timm_name(name)
 
 
 def _create_features(name: str, output_stride: int) -> TimmFeatures:

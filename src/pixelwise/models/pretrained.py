@@ -64,14 +64,19 @@ def load_weights(encoder: Encoder, weights: str) -> str:
     return f"{encoder.name}: pretrained weights of {source}"
 
 
+def check_weights_file(weights: str) -> None:
+    """Raises WeightsError where `weights`, as of `load_weights`, names a file that is not there."""
+    if weights not in ("auto", "none") and not Path(weights).is_file():
+        raise WeightsError(
+            f"weights {weights}: no such file; give 'auto', 'none' or a .safetensors or .pth file"
+        )
+
+
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors of a .safetensors file or of a PyTorch file of plain tensors, as float32 where they
     are floats.
     """
-    if not path.is_file():
-        raise WeightsError(
-            f"weights {path}: no such file; give 'auto', 'none' or a .safetensors or .pth file"
-        )
+    check_weights_file(str(path))
     try:
         state = _load_tensors(path)
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:

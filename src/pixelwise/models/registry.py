@@ -77,7 +77,7 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
 
     Raises ConfigError for unknown names and impossible numbers.
     """
-    _check_config(config)
+    check_model_config(config)
     encoder = Encoder(
         config.encoder,
         plain=config.plain,
@@ -106,7 +106,8 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
     )
 
 
-def _check_config(config: ModelConfig) -> None:
+def check_model_config(config: ModelConfig) -> None:
+    """Raises ConfigError for unknown names and impossible numbers; the encoder is not built."""
     if config.decoder not in DECODERS:
         raise unknown_choice_error("decoder", config.decoder, DECODERS)
     if config.upsample is not None:

@@ -59,8 +59,7 @@ def create_features(name: str, output_stride: int = ALIGN) -> TimmFeatures:
     Raises ConfigError for an unknown name, and for a network without features by stride or that
     takes images of one size alone.
     """
-    if not is_model(name):
-        raise _unknown_encoder_error(name)
+    check_timm_name(name)
     if output_stride < ALIGN:
         dilated = _create_dilated(name, output_stride)
         if dilated is not None:
@@ -178,7 +177,10 @@ def _find_fault(features: TimmFeatures, size: tuple[int, int]) -> str:
     return ""
 
 
-def _unknown_encoder_error(name: str) -> ConfigError:
+def check_timm_name(name: str) -> None:
+    """Raises ConfigError, with names like it, where timm has no such network."""
+    if is_model(name):
+        return
     matches = get_close_matches(name, list_models(), n=3)
     advice = f"; did you mean {', '.join(matches)}?" if matches else ""
-    return ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")
+    raise ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")

@@ -14,13 +14,14 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import any_rank, launch, sync_batchnorm
+from pixelwise.training.duration import finishing_time
 from pixelwise.training.history import Epoch, best_metric_key, write_history
 from pixelwise.training.loaders import shutdown_workers
 from pixelwise.training.losses import Loss
 from pixelwise.training.optim import freeze_layers, make_optimizer, moving_average
 from pixelwise.training.profiling import Stopwatch
 from pixelwise.training.schedule import Budget
-from pixelwise.training.session import Loaders, NotFiniteError, Session, time_left
+from pixelwise.training.session import Loaders, NotFiniteError, Session
 from pixelwise.training.state import restore_state, save_state, state_path
 
 
@@ -202,7 +203,7 @@ def _write_files(
         len(history),
     )
     context.progress.log(_summary(row, session.budget))
-    if len(history) == 1 or session.config.run.profile:
+    if session.config.run.profile:
         context.progress.log(f"time: {session.watch.shares()}")
     session.watch.seconds.clear()
     context.after_epoch(history, best)
@@ -236,6 +237,5 @@ def _with_scores(header: Header, row: Epoch) -> Header:
 def _summary(row: Epoch, budget: Budget) -> str:
     return (
         f"epoch {row.epoch}: loss {row.train_loss:.3f}, "
-        f"validation mean IoU {row.val_mean_iou:.3f}, pixel accuracy {row.val_pixel_accuracy:.3f}, "
-        f"{row.images_per_second:.1f} images/s{time_left(budget)}"
+        f"validation mean IoU {row.val_mean_iou:.3f}{finishing_time(budget)}"
     )

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -40,6 +41,7 @@ from pixelwise.training.distributed import (
     processes_here,
 )
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
+from pixelwise.training.duration import estimate_seconds
 from pixelwise.training.loaders import (
     TrainingSet,
 )
@@ -74,6 +76,27 @@ class TrainingPlan:
     picture_sizes: PictureSizes
     loaders: Loaders
     loss: Loss
+    step_seconds: float | None = None
+    """What a step takes, where one was tried."""
+
+    @property
+    def seconds(self) -> float | None:
+        """What the epochs are estimated to take; None where no step was tried or where minutes
+        are set.
+        """
+        epochs = self.config.optim.epochs
+        if self.step_seconds is None or epochs is None:
+            return None
+        crop = self.config.data.crop
+        assert crop is not None
+        scale = self.model.scale
+        return estimate_seconds(
+            self.step_seconds,
+            steps=epochs * len(self.loaders.train),
+            step_pixels=(self.config.data.batch or 1) * crop[0] * crop[1],
+            validations=ceil(epochs / (self.config.optim.validate_every or 1)),
+            validation_pixels=[int(height * width * scale**2) for height, width in self.val.sizes],
+        )
 
     def lines(self) -> tuple[str, str]:
         """The plan in two lines, for the terminal."""
@@ -82,9 +105,9 @@ class TrainingPlan:
         length = f"{optim.minutes:g} minutes" if optim.epochs is None else f"{optim.epochs} epochs"
         model = self.model_config
         return (
-            f"plan: {model.decoder} on {model.encoder}, {million:.1f} million weights, for "
+            f"network: {model.decoder} on {model.encoder}, {million:.1f} million weights, for "
             f"{', '.join(self.dataset.classes.names)}",
-            f"plan: {length} over {len(self.train.pairs)} training images in "
+            f"length: {length} over {len(self.train.pairs)} training images in "
             f"{len(self.loaders.train)} batches of {self.config.data.batch}, "
             f"{len(self.val.pairs)} validation images",
         )
@@ -106,9 +129,12 @@ def make_plan(
     TrainingError where a step does not fit into memory.
     """
     model_config, model = _make_model(dataset, config)
-    if init:
-        progress.log(_init_weights(model, model_config, dataset, config))
+    # before minutes of reading, as weights may be missing
+    origin = _init_weights(model, model_config, dataset, config) if init else ""
     train, val = _scan_splits(dataset, config, progress)
+    progress.log_section("Chosen, and why")
+    if origin:
+        progress.log(origin)
     processes = config.run.devices if fabric is None else fabric.world_size
     trial = _cached_trial(model) if fabric is not None else None
     early_stages = _count_early_stages(model, config)
@@ -116,7 +142,10 @@ def make_plan(
         config, dataset, train, processes, trial, early_stages, progress
     )
     train = _drop_small(train, config, progress)
+    step_seconds = None
     if fabric is not None and trial is not None:
+        if config.run.precision == "auto":
+            step_seconds = trial(config).seconds
         config = _choose_precision(config, trial, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
@@ -138,6 +167,7 @@ def make_plan(
         picture_sizes,
         make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
+        step_seconds,
     )
 
 

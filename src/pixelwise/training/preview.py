@@ -6,6 +6,7 @@ from typing import Any
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
+from pixelwise.training.check_options import check_model_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.recipes import split_options
@@ -28,7 +29,13 @@ def preview(
     progress = progress or Progress()
     path = Path(out) / "preview.png"
     config, reading = split_options(config, options)
-    plan = make_plan(open_dataset(data, reading), config, progress=progress, init=False)
+    check_model_options(config)
+    progress.log_section("Data")
+    dataset = open_dataset(data, reading)
+    for note in dataset.notes:
+        progress.log(note)
+    plan = make_plan(dataset, config, progress=progress, init=False)
+    progress.log_section("Training")
     for line in plan.lines():
         progress.log(line)
     _draw_samples(plan, path)

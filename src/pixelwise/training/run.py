@@ -16,9 +16,11 @@ from pixelwise.io.atomic import lock_folder
 from pixelwise.models.checkpoint import Header
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
+from pixelwise.training.check_options import check_model_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
+from pixelwise.training.duration import clock_in, describe_duration
 from pixelwise.training.history import Epoch, best_metric_key
 from pixelwise.training.input_scale import keep_input_scale, scale_stride
 from pixelwise.training.loaders import stop_in_starting_worker
@@ -70,6 +72,7 @@ def train(
     stop_in_starting_worker()
     run = Path(out)
     config, reading = split_options(config, options)
+    check_model_options(config)
     with lock_run_folder(run, resume) if is_first() else nullcontext():
         return train_worker(data, run, config, reading, resume=resume, progress=progress)
 
@@ -115,7 +118,7 @@ def train_worker(
     pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
     header = _make_header(plan, reading)
     context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
-    _announce_end(plan.config.optim.minutes, started, progress)
+    _announce(plan, started, progress, resumed=has_state)
     with detect_lost_ranks(fabric):
         outcome = fit(plan.model, plan.loaders, plan.loss, config=plan.config, context=context)
     if outcome.best is None:
@@ -127,15 +130,23 @@ def train_worker(
     return Run(run, outcome.stopped, outcome.history)
 
 
-def _announce_end(minutes: float | None, started: float, progress: Progress) -> None:
-    if minutes is None:
-        return
-    left = 60 * minutes - (time.monotonic() - started)
-    end = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
-    progress.log(
-        f"minutes {minutes:g}, of which preparations took {minutes - left / 60:.1f}: "
-        f"ends about {end}"
-    )
+def _announce(plan: TrainingPlan, started: float, progress: Progress, *, resumed: bool) -> None:
+    """Say what is trained, and what it will take; the rest of a resumed run, its lines will say."""
+    progress.log_section("Training")
+    for line in plan.lines():
+        progress.log(line)
+    minutes = plan.config.optim.minutes
+    if minutes is not None:
+        left = 60 * minutes - (time.monotonic() - started)
+        progress.log(
+            f"time: {minutes:g} minutes, of which preparations took {minutes - left / 60:.1f}; "
+            f"ends about {clock_in(left)}"
+        )
+    elif plan.seconds is not None and not resumed:
+        progress.log(
+            f"time: {describe_duration(plan.seconds)} on a machine as busy as now; ends about "
+            f"{clock_in(plan.seconds)}"
+        )
 
 
 def _begin_record(
@@ -155,6 +166,7 @@ def _begin_record(
 
 
 def _open_dataset(data: str | Path, reading: DataOptions, progress: Progress) -> DataSet:
+    progress.log_section("Data")
     dataset = open_dataset(data, reading)
     for note in dataset.notes:
         progress.log(note)
@@ -185,6 +197,7 @@ def _finish(
     epoch, whose figures would not be its own.
     """
     run = pictures.run
+    progress.log_section("Result")
     scale: dict[str, Any] = {}
     if not outcome.stopped and plan.config.run.recipe == "d2l":
         record["d2l"] = _log_d2l_figures(outcome, plan, progress)

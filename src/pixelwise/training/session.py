@@ -27,6 +27,7 @@ from pixelwise.training.distributed import (
     reduce_mean,
     share_buffers,
 )
+from pixelwise.training.duration import finishing_time
 from pixelwise.training.history import Epoch
 from pixelwise.training.loaders import Batch, Epochs, reraise_clean
 from pixelwise.training.losses import Loss, cross_entropy
@@ -163,7 +164,7 @@ class Session:
             rate = self._set_rate()
             loss = self._train_batch(image, labels, len(losses) + 1, confusion)
             losses.append(loss)
-            self.progress.set_postfix(f"loss {loss:.3f}{time_left(self.budget)}")
+            self.progress.set_postfix(f"loss {loss:.3f}{finishing_time(self.budget)}")
             if self._must_stop():
                 break
         return losses, rate
@@ -365,9 +366,3 @@ def batches_in_step(number: int, *, of: int, size: int) -> int:
     the last one.
     """
     return size if number <= of - of % size else of % size
-
-
-def time_left(budget: Budget) -> str:
-    """The time left, for the end of a line; empty before the first step."""
-    seconds = budget.seconds_left
-    return "" if seconds is None else f", {seconds / 60:.0f} min left in all"
