@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src/pixelwise"
 FLOORS = {
     "cli": 10,
     "api": 9,
+    "labelling": 9,
     "cluster": 8,
     "serving": 8,
     "teaching": 8,

@@ -1,11 +1,13 @@
 """A newcomer types what the README says, and it works."""
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from PIL import Image
@@ -26,6 +28,7 @@ COMMANDS = {
     "explain",
     "stylize",
     "serve",
+    "label",
 }
 SMALL = ["--size", "192", "256", "--steps", "2", "--network", "tf_efficientnet_lite0"]
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
@@ -62,6 +65,9 @@ def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyP
         if words[1] == "serve":
             ask_server(words)
             continue
+        if words[1] == "label":
+            open_label_page(words)
+            continue
         words += QUICK if " train " in line else SMALL if " stylize " in line else []
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as end:
@@ -90,6 +96,23 @@ def ask_server(words: list[str]) -> None:
             process.stderr.read()
         finally:
             process.kill()
+    assert process.returncode == 0
+
+
+def open_label_page(words: list[str]) -> None:
+    command = [sys.executable, "-m", *words, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = next(line for line in process.stderr if line.startswith("labelling on "))
+            address = line.removeprefix("labelling on ").split(";")[0]
+            with urlopen(f"{address}label/state", timeout=60) as answer:
+                state = json.load(answer)
+            process.terminate()
+            process.stderr.read()
+        finally:
+            process.kill()
+    assert [entry["name"] for entry in state["classes"]] == ["road", "car", "sky"]
+    assert len(state["photos"]) == 1
     assert process.returncode == 0
 
 

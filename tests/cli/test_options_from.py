@@ -37,6 +37,7 @@ def test_what_is_not_given_is_left_out_or_the_fields_default() -> None:
         "threshold": 0.0,
         "tta": False,
         "smallest": 0,
+        "frames": None,
     }
     assert received(["a"]) == {"path": Path("a"), **defaults}
 

@@ -62,11 +62,11 @@ def test_a_decoder_scores_more_than_a_hundred_classes(decoder: str) -> None:
 def test_an_encoder_without_the_strides_is_refused_by_name(decoder: str) -> None:
     needed = ", ".join(map(str, sorted(REQUIRED_STRIDES[decoder])))
     message = (
-        rf"^encoder 'levit_128s' has strides \[16, 32, 64\]; decoder '{decoder}' needs {needed}, "
+        rf"^encoder 'shvit_s1' has strides \[16, 32\]; decoder '{decoder}' needs {needed}, "
         r"as in resnet18$"
     )
     with pytest.raises(ConfigError, match=message):
-        build_segmenter(ModelConfig(decoder, "levit_128s", 2))
+        build_segmenter(ModelConfig(decoder, "shvit_s1", 2))
 
 
 @pytest.mark.parametrize("decoder", sorted(DECODERS.keys() - set(UPSAMPLING_DECODERS)))

@@ -20,7 +20,7 @@ def test_a_clear_difference_is_strong_and_one_that_holds_0_is_faint() -> None:
 
 def test_places_follow_one_scale_that_is_even_around_0() -> None:
     chart = str(render_intervals([Interval("mean", 0.02, -0.01, 0.04, False)]))
-    left, zero, right = map(float, re.findall(r'class="soft" x="([\d.]+)"', chart))
+    left, right, zero = map(float, re.findall(r'class="soft" x="([\d.]+)"', chart))
     assert zero - left == right - zero
     bar = re.search(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"', chart)
     assert bar

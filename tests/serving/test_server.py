@@ -17,7 +17,7 @@ from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.progress import Progress
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
-from pixelwise.serving.server import _listen, check_host, load_models, serve
+from pixelwise.serving.server import check_host, listen, load_models, serve
 
 from .conftest import by_brightness, pixels, predictor_of
 
@@ -89,7 +89,7 @@ def test_the_own_machine_needs_none(host: str) -> None:
 
 def test_answers_do_not_wait_for_an_acknowledgement() -> None:
     """Without TCP_NODELAY each answer of two writes takes 40 ms on an idle connection."""
-    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -5,8 +5,19 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.errors import unknown_choice_error
+
+_LABEL = "label"
+What = Annotated[
+    str | None,
+    typer.Argument(
+        help="Nothing for training and prediction; label for the labelling page.", metavar="[label]"
+    ),
+]
+
 
 def demo(
+    what: What = None,
     out: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")] = Path(
         "demo"
     ),
@@ -15,6 +26,14 @@ def demo(
     minutes.
     """
     from pixelwise.cli.console import TerminalProgress, results
+
+    if what == _LABEL:
+        from pixelwise.labelling.demo import label_demo
+
+        label_demo(out, progress=TerminalProgress())
+        return
+    if what is not None:
+        raise unknown_choice_error("demo", what, (_LABEL,))
     from pixelwise.teaching.demo_run import demo as job
 
     result = job(out, progress=TerminalProgress())

@@ -22,7 +22,9 @@ from pixelwise.cli import (
     evaluate,
     explain,
     export,
+    label,
     models,
+    next_photos,
     predict,
     serve,
     stylize,
@@ -62,6 +64,8 @@ _USE = "Use a model"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_START, demo.demo, "pixelwise demo --out demo", True),
     (_START, models.models, "pixelwise models --find 'resnet*'", False),
+    (_DATA, label.label, "pixelwise label photos --classes road,car,sky", True),
+    (_DATA, next_photos.next_photos, "pixelwise next photos --model runs/a", False),
     (_DATA, check.check, "pixelwise check data --report check.html", False),
     (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
     (_DATA, suspects.suspects, "pixelwise suspects runs/a data --out suspects", False),
@@ -74,7 +78,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_USE, stylize.stylize, "pixelwise stylize photo.jpg painting.jpg --out styled.jpg", True),
 )
 for _panel, _command, _example, _retains in _COMMANDS:
-    _name = _command.__name__
+    _name = _command.__name__.partition("_")[0]  # `next` is a name of Python's own
     _run = retain_memory()(_command) if _retains else _command
     app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_run)
 app.add_typer(explain.app, name="explain", rich_help_panel=_START)

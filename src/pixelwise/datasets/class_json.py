@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.class_entries import COLUMNS, ClassEntry, parse_colour
 
 _BLACK = (0, 0, 0)
@@ -89,3 +90,14 @@ def _parse_item(position: int, item: Any) -> ClassEntry:
 def _rank(key: str) -> int:
     """Where an object has several names or ids, the first of these counts."""
     return _FIRST_KEYS.index(key.lower()) if key.lower() in _FIRST_KEYS else len(_FIRST_KEYS)
+
+
+def encode_json(classes: Classes, *, void: bool) -> str:
+    """The classes.json of masks that hold class ids, and VOID where `void`."""
+    rows: list[dict[str, object]] = [
+        {"id": label, "name": name, "color": colour}
+        for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
+    ]
+    if void and "void" not in classes.names:
+        rows.append({"id": VOID, "name": "void"})
+    return json.dumps(rows, indent=1) + "\n"

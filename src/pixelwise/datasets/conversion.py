@@ -1,6 +1,5 @@
 """A data set of any format written in another, image by image; the source is only read."""
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
 from pixelwise.datasets.annotations.rasterize import classes_to_declare, read_rasterized
+from pixelwise.datasets.class_json import encode_json
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
@@ -169,13 +169,7 @@ def _write_folder(stage: Path, items: Iterable[_Item], result: Converted) -> Non
         write_labels(
             stage / "masks" / item.split / f"{item.image.stem}.png", item.labels, classes.palette
         )
-    rows: list[dict[str, object]] = [
-        {"id": label, "name": name, "color": colour}
-        for label, (name, colour) in enumerate(zip(classes.names, classes.palette, strict=True))
-    ]
-    if result.void and "void" not in classes.names:
-        rows.append({"id": VOID, "name": "void"})
-    write_text(stage / "classes.json", json.dumps(rows, indent=1) + "\n")
+    write_text(stage / "classes.json", encode_json(classes, void=result.void))
 
 
 def _write_voc(stage: Path, items: Iterable[_Item], result: Converted) -> None:

@@ -73,7 +73,7 @@ def render_intervals(intervals: Sequence[Interval]) -> Markup:
             clear=interval.clear,
         )
         rows.append(row)
-    shares = (-reach, 0.0, reach)
+    shares = (-reach, reach)
     chart = _IntervalChart(
         rows=rows,
         ticks=[(f"{place(share):.1f}", f"{100 * share:+.1f}") for share in shares],

@@ -78,7 +78,8 @@ def fit_into(box: tuple[int, int], rgb: Array, masks: Sequence[Array]) -> tuple[
 
 def outline_width(labels: Array) -> int:
     """Pixels of each of the two lines of an outline in a picture of this size."""
-    return max(1, round(max(labels.shape) * _OUTLINE_WIDTH))
+    longer = int(max(labels.shape))
+    return max(1, round(longer * _OUTLINE_WIDTH))
 
 
 def class_shares(labels: Array) -> dict[int, float]:

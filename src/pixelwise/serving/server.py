@@ -85,7 +85,7 @@ def serve(
         ws="none",
         timeout_graceful_shutdown=math.ceil(settings.deadline) + 1,
     )
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         unmeasured = [name for name, predictor in predictors.items() if _has_to_measure(predictor)]
         if unmeasured:
             log(
@@ -94,7 +94,7 @@ def serve(
                 "without"
             )
         _warm_up(predictors)
-        _prepare_process()
+        prepare_process()
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
         log(f"serving {', '.join(predictors)} on {url}; stop with Ctrl-C")
@@ -112,7 +112,8 @@ def _has_to_measure(predictor: Predictor) -> bool:
     return isinstance(predictor.runner, AutoRunner) and predictor.runner.chosen is None
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
+    """Log as lines of JSON, leave the signals to uvicorn, and keep what is there now for ever."""
     from pixelwise.serving.middleware import JsonLines
 
     _log_to_stderr(JsonLines())
@@ -125,7 +126,8 @@ def _prepare_process() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. Raises ConfigError for an address that cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
