@@ -36,6 +36,7 @@ FLOORS = {
     "overrides": 2,
     "config_fields": 1,
     "errors": 0,
+    "palette": 0,
     "__main__": 11,
 }
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -25,7 +25,7 @@ def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
         with Image.open(path) as image:
             pixels = table[np.asarray(image)]
         if path.name == "003.png" and path.parent.name == "train":
-            pixels[17, 23] = (120, 3, 2)
+            pixels[17, 23] = (205, 97, 2)
         Image.fromarray(pixels).save(path)
     rows = [
         f"{name},{r},{g},{b}"
@@ -35,7 +35,7 @@ def test_a_stray_pixel_is_named_with_its_row_column_and_nearest_colour(
     (sample_set.root / "classes.csv").write_text("\n".join(rows))
     finding = next(f for f in examine(sample_set.root).findings if f.id == "colour-stray")
     assert [(hit.position, hit.count) for hit in finding.issues] == [((17, 23), 1)]
-    assert "(128, 0, 0)" in finding.issues[0].text
+    assert "the nearest legal is (213, 94, 0)" in finding.issues[0].text
 
 
 def blobs(number: int) -> np.ndarray:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pixelwise.metrics.boundary import BoundaryScores, near_border, reduce_window
+from pixelwise.classes import reduce_window
+from pixelwise.metrics.boundary import BoundaryScores, near_border
 
 VOID = 255
 

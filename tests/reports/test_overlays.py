@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from pixelwise.classes import VOID, VOID_COLOUR
-from pixelwise.reports.overlays import add_legend, class_shares, colourise, paint
+from pixelwise.reports.overlays import (
+    add_legend,
+    class_shares,
+    colourise,
+    fit_into,
+    outline_width,
+    paint,
+)
 
 NAMES = ("background", "cat", "dog")
 PALETTE = ((0, 0, 0), (200, 40, 0), (0, 60, 180))
@@ -31,31 +38,70 @@ def test_colourise_gives_each_class_its_colour_and_void_light_grey(labels: np.nd
 
 def test_paint_at_opacity_1_is_the_palette_colour(rgb: np.ndarray, labels: np.ndarray) -> None:
     painted = paint(rgb, labels, PALETTE, 1)
-    for label in (1, 2):
-        assert (painted[labels == label] == PALETTE[label]).all()
+    assert (painted[6:19, 6:29] == PALETTE[1]).all()
+    assert (painted[26:, 31:] == PALETTE[2]).all()
 
 
 @pytest.mark.parametrize("opacity", [0.5, 1])
-def test_paint_leaves_void_and_black_classes_as_they_were(
+def test_paint_leaves_a_background_as_it_was(
     rgb: np.ndarray, labels: np.ndarray, opacity: float
 ) -> None:
-    untinted = (labels == 0) | (labels == VOID)
-    assert (paint(rgb, labels, PALETTE, opacity)[untinted] == rgb[untinted]).all()
+    painted = paint(rgb, labels, PALETTE, opacity)
+    assert (painted[5:, 31:][:19] == rgb[5:, 31:][:19]).all()
+    assert (painted[21:24] == rgb[21:24]).all()
+
+
+def test_paint_hatches_void(rgb: np.ndarray, labels: np.ndarray) -> None:
+    labels[:] = VOID
+    painted = paint(rgb, labels, PALETTE, 1)
+    filled = (painted == VOID_COLOUR).all(axis=2)
+    untouched = (painted == rgb).all(axis=2)
+    assert (filled | untouched).all()
+    # stripes of three pixels, half of all
+    assert filled[0, :12].tolist() == 2 * [False, False, False, True, True, True]
+    assert abs(filled.mean() - 0.5) < 0.03
 
 
 def test_paint_at_opacity_0_is_the_image(rgb: np.ndarray, labels: np.ndarray) -> None:
     assert (paint(rgb, labels, PALETTE, 0) == rgb).all()
 
 
-def test_paint_mixes_half_and_half_inside_and_more_on_the_outline(
-    rgb: np.ndarray, labels: np.ndarray
-) -> None:
+def test_paint_mixes_half_and_half_inside(rgb: np.ndarray, labels: np.ndarray) -> None:
     painted = paint(rgb, labels, PALETTE, 0.5).astype(float)
     inside = (rgb[6:19, 6:29] + np.array(PALETTE[1], dtype=float)) / 2
     assert np.abs(painted[6:19, 6:29] - inside).max() <= 0.5
-    for place in [(5, 15), (19, 15), (10, 5), (10, 29)]:  # the middles of the four sides
-        outline = rgb[place] * 0.15 + np.array(PALETTE[1]) * 0.85
-        assert np.abs(painted[place] - outline).max() <= 0.51
+
+
+def test_paint_draws_a_light_line_within_a_region_and_a_dark_one_around_it(
+    rgb: np.ndarray, labels: np.ndarray
+) -> None:
+    painted = paint(rgb, labels, PALETTE, 1)
+    for light, dark in [((5, 15), (4, 15)), ((19, 15), (20, 15)), ((10, 29), (10, 30))]:
+        assert painted[light].tolist() == [255, 255, 255]
+        assert painted[dark].max() < 30
+
+
+def test_paint_draws_no_outline_along_void(rgb: np.ndarray, labels: np.ndarray) -> None:
+    labels[:] = 1
+    labels[10:13] = VOID
+    painted = paint(rgb, labels, PALETTE, 1)
+    assert (painted[labels == 1] == PALETTE[1]).all()
+
+
+@pytest.mark.parametrize(("side", "width"), [(60, 1), (800, 1), (1600, 2), (4000, 5)])
+def test_outlines_grow_with_the_picture(side: int, width: int) -> None:
+    labels = np.zeros((20, side), np.uint8)
+    labels[:, side // 2 :] = 1
+    painted = paint(np.full((20, side, 3), 128, np.uint8), labels, ((0, 0, 0), (9, 99, 9)), 1)
+    assert outline_width(labels) == width
+    assert (painted[10] == 255).all(axis=1).sum() == width
+    assert (painted[10].max(axis=1) < 30).sum() == width
+
+
+def test_masks_are_made_smaller_without_new_labels(rgb: np.ndarray, labels: np.ndarray) -> None:
+    small, (mask,) = fit_into((30, 30), rgb, [labels])
+    assert small.shape == (20, 30, 3)
+    assert (mask == labels[1::2, 1::2]).all()
 
 
 def test_paint_leaves_its_inputs_alone_and_takes_one_pixel(

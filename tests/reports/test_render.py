@@ -12,19 +12,20 @@ import torch
 from jinja2 import UndefinedError
 
 from pixelwise.classes import Classes
+from pixelwise.io.images import encode_image
 from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.reports.findings_page import ClassShare, Section, write_findings
-from pixelwise.reports.gallery import encode_panel, write_gallery
+from pixelwise.reports.gallery import write_gallery
 from pixelwise.reports.render import data_uri, format_percent, render_template
 from pixelwise.reports.report_page import write_report
 from pixelwise.reports.samples import Gallery, Sample
 from pixelwise.reports.score_summary import ScoreSummary
 
 NAME = '<b>&"'
-JPEG = encode_panel(np.zeros((4, 6, 3), np.uint8), 6)
+JPEG = encode_image(np.zeros((4, 6, 3), np.uint8), "JPEG")
 
 
 class Words(HTMLParser):

@@ -16,7 +16,7 @@ from pixelwise.reports.samples import Gallery, Sample
 from pixelwise.reports.score_summary import ScoreSummary
 
 NASTY = "<script>alert('x')</script> & \"so\""
-VOID_TAGS = {"meta", "img"}
+VOID_TAGS = {"meta", "img", "input"}
 
 
 class Reader(HTMLParser):
@@ -168,8 +168,8 @@ def test_a_class_that_is_not_painted_is_called_so_in_the_legend(tmp_path: Path) 
         Classes(("ground", "cat"), ((0, 0, 0), (9, 8, 7))), [Sample("a", (("image", b""),))]
     )
     text = page(tmp_path, gallery=gallery)
-    assert re.findall(r"background: rgb\(([^)]*)\)\"></i>([^<]*)<", text) == [
-        ("255, 255, 255", "ground (untinted)"),
-        ("9, 8, 7", "cat"),
-        ("224, 224, 192", "void"),
+    assert re.findall(r'<i class="(\w*)" style="--of: rgb\(([^)]*)\)"></i>([^<]*)<', text) == [
+        ("bare", "0, 0, 0", "ground (unpainted)"),
+        ("", "9, 8, 7", "cat"),
+        ("void", "224, 224, 192", "void"),
     ]

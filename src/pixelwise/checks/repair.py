@@ -23,13 +23,14 @@ from pixelwise.checks.repair_pair import (
     write_pair,
 )
 from pixelwise.checks.resplit import resplit
-from pixelwise.classes import VOID, Classes, voc_colormap
+from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.issues import printable, printable_path
 from pixelwise.datasets.mask_reader import NOISE
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError, OutputError
 from pixelwise.io.atomic import atomic_folder
 from pixelwise.io.images import silence_warnings
+from pixelwise.palette import default_palette
 from pixelwise.progress import Progress
 
 LOG = "fixes.jsonl"
@@ -208,7 +209,7 @@ def _plan(result: CheckResult, stage: Path) -> CopyPlan:
     names = classes.names[lowest:]
     palette = classes.palette[lowest:]
     if len(set(palette)) < len(palette):
-        palette = voc_colormap(len(names))
+        palette = default_palette(names)
     return CopyPlan(
         result.index,
         result.encoding,

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pixelwise.classes import VOID, Classes, voc_colormap
+from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
 from pixelwise.datasets.annotations.rasterize import classes_to_declare, read_rasterized
 from pixelwise.datasets.class_json import encode_json
@@ -160,7 +160,7 @@ def _read_labels(dataset: DataSet, pair: Pair, result: Converted) -> Array:
 def _distinct_colours(classes: Classes) -> Classes:
     """Colours that differ: where masks are read by them, two alike would be one class."""
     repeated = len(set(classes.palette)) < len(classes)
-    return Classes(classes.names, voc_colormap(len(classes))) if repeated else classes
+    return Classes.named(classes.names) if repeated else classes
 
 
 def _write_folder(stage: Path, items: Iterable[_Item], result: Converted) -> None:

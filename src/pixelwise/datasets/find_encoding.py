@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pixelwise.classes import VOID, Classes, Colour, voc_colormap
+from pixelwise.classes import VOID, Classes, Colour
 from pixelwise.datasets.class_files import ClassEntry, DeclaredClasses
 from pixelwise.datasets.guess_colours import guess_colours
 from pixelwise.datasets.guess_values import (
@@ -18,6 +18,7 @@ from pixelwise.datasets.mixed_masks import find_stretch, is_void_drawn
 from pixelwise.datasets.pair_stats import MaskStats
 from pixelwise.datasets.palettes import are_read_by_colour
 from pixelwise.datasets.raw_mask import pack_colour
+from pixelwise.palette import default_palette
 
 _GREY = 0x010101
 _BACKGROUND_AND_OBJECT = 2
@@ -154,7 +155,7 @@ def _encoding_by_file(
         form,
         _KINDS[form],
         f"{len(names)} classes by {source}",
-        Classes(names, shown or voc_colormap(len(names))),
+        Classes(names, shown or default_palette(names)),
         tuple(sorted(values.items())),
         tuple(sorted(colours.items())),
         binary=binary,

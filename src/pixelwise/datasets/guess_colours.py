@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pixelwise.classes import VOID, Classes, name_of_colour, voc_colormap
+from pixelwise.classes import VOID, Classes, name_of_colour
 from pixelwise.datasets.guess_values import FEW_MASKS, MAX_GUESSED, ids_and_void, without_lossy
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.pair_stats import MaskStats
 from pixelwise.datasets.raw_mask import unpack
+from pixelwise.palette import BACKGROUND_COLOUR
 
 # Colours of classes that were not declared differ by more than this in some channel; a third of it
 # is enough where most of the colour is areas, in more than two masks.
@@ -44,7 +45,7 @@ def guess_colours(masks: Sequence[MaskStats]) -> MaskEncoding:
         f"{len(legal)} colours fill areas, of {len(counts.pixels)} that occur in {len(masks)} masks"
     )
     # Of noise, no colour is a class.
-    palette = tuple(unpack(colour) for colour in legal) or voc_colormap(1)
+    palette = tuple(unpack(colour) for colour in legal) or (BACKGROUND_COLOUR,)
     names = tuple(name_of_colour(colour) for colour in palette)
     return MaskEncoding(
         "colours",

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Classes, Colour, name_of_value, voc_colormap
+from pixelwise.classes import VOID, Classes, Colour, name_of_value
 from pixelwise.datasets.mask_encoding import Form, MaskEncoding
 from pixelwise.datasets.mask_reader import Table
 from pixelwise.datasets.pair_stats import MaskStats
 from pixelwise.datasets.raw_mask import pack_colour
+from pixelwise.palette import default_palette
 
 # Ids from here on, and more colours than this, are hardly classes where none are declared: sets of
 # so many classes come with a list of their names.
@@ -53,7 +54,7 @@ def guess_values(masks: Sequence[MaskStats]) -> MaskEncoding:
         )
         # Which of them is the background, nothing says.
         names = (name_of_value(pair[0]), name_of_value(pair[1]))
-        classes = Classes(names, voc_colormap(2), guessed=True)
+        classes = Classes(names, default_palette(names), guessed=True)
         return _two_classes("pair", pair, classes, evidence)
     return _guess_ids(masks, lossless)
 
@@ -66,8 +67,8 @@ def _guess_ids(masks: Sequence[MaskStats], lossless: Sequence[MaskStats]) -> Mas
     top = max(seen, default=0)
     raws = sorted(seen) if are_stretched(seen) else list(range(top + 1))
     names = tuple(map(name_of_value, raws))
-    shown = usual_palette(lossless, top + 1) or voc_colormap(top + 1)
-    palette = tuple(shown[raw] for raw in raws)
+    shown = usual_palette(lossless, top + 1)
+    palette = tuple(shown[raw] for raw in raws) if shown else default_palette(names)
     count = len(raws)
     with_palette = sum(stats.palette is not None for stats in masks)
     listed = f"0 to {top}" if count == top + 1 else ", ".join(map(str, raws))

@@ -18,6 +18,7 @@ from pixelwise.classes import (
 from pixelwise.datasets.types import Pair, first
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.io.images import Array
+from pixelwise.palette import default_palette
 
 # With one class alone every pixel that counts is of it, and any model is right.
 _FEWEST = 2
@@ -124,7 +125,8 @@ def _known_colours(classes: Classes) -> dict[str, Colour | None]:
     """
     shown = zip(classes.names, classes.palette, strict=True)
     colours = {name: colour_of_name(name) or colour for name, colour in shown}
-    invented = classes.guessed and classes.palette == voc_colormap(len(classes))
+    stand_ins = (default_palette(classes.names), voc_colormap(len(classes)))  # of earlier versions
+    invented = classes.guessed and classes.palette in stand_ins
     if invented or len(set(colours.values())) < len(classes):
         return {name: colour for name, colour in colours.items() if colour_of_name(name)}
     return dict(colours)

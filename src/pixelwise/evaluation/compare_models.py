@@ -2,12 +2,14 @@
 chance of the images.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from markupsafe import Markup
 
 from pixelwise.classes import Classes
 from pixelwise.datasets.open_dataset import open_dataset
@@ -29,12 +31,13 @@ from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Figures
 from pixelwise.progress import Progress
-from pixelwise.reports.gallery import encode_panel, write_gallery
-from pixelwise.reports.overlays import paint
+from pixelwise.reports.gallery import draw_panels, write_gallery
+from pixelwise.reports.interval_chart import Interval, render_intervals
+from pixelwise.reports.render import format_percent
 from pixelwise.reports.samples import Gallery, Sample
 
 PICTURES = 8
-PANEL_SIDE = 380
+PANEL_SIDE = 720
 
 
 def compare(
@@ -236,7 +239,9 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
     write_gallery(
         folder / "compare.html",
         title=f"{', '.join(comparison.models)} on {comparison.split}",
-        lead=[*comparison.verdicts(), *comparison.notes],
+        verdicts=comparison.verdicts(),
+        charts=_draw_intervals(comparison),
+        lead=comparison.notes,
         facts=[
             ("Data", f"{labeller.dataset.root} ({labeller.dataset.format})"),
             ("Images", f"{len(comparison.images)} of {comparison.split}"),
@@ -244,6 +249,23 @@ def _write_page(folder: Path, comparison: Comparison, labeller: _SharedClassLabe
         tables=[("Mean IoU and IoU by class", *comparison.table())],
         gallery=Gallery.of(labeller.classes, samples),
     )
+
+
+def _draw_intervals(comparison: Comparison) -> list[tuple[str, Markup]]:
+    """A chart for each model behind the best: by how much it lies behind, in points."""
+    names = ("mean IoU", *comparison.classes)
+    charts = []
+    for model, (lead, by_class) in comparison.behind.items():
+        intervals = [
+            Interval(name, one.value, one.low, one.high, one.significant)
+            for name, one in zip(names, (lead, *by_class), strict=True)
+            if not math.isnan(one.low)
+        ]
+        if intervals:
+            best = comparison.models[comparison.best]
+            heading = f"{best} minus {comparison.models[model]}: points of IoU, 95 % intervals"
+            charts.append((heading, render_intervals(intervals)))
+    return charts
 
 
 def _rank_by_spread(own_iou: Figures) -> list[int]:
@@ -261,12 +283,11 @@ def _draw_sample(
 ) -> Sample:
     """Image, truth and the prediction of each model, whose mean IoU on it is `own_iou` (M,)."""
     rgb, truth, predictions = labeller.label(comparison.split, index)
-    palette = labeller.classes.palette
-    painted = [paint(rgb, labels, palette, 0.7) for labels in (truth, *predictions)]
     figures = [
-        f"{name} {value:.3f}" for name, value in zip(comparison.models, own_iou, strict=True)
+        f"{name} {format_percent(value)}"
+        for name, value in zip(comparison.models, own_iou, strict=True)
     ]
-    captions = ("image", "truth", *figures)
-    jpegs = [encode_panel(picture, PANEL_SIDE) for picture in (rgb, *painted)]
+    masks = [("truth", truth), *zip(figures, predictions, strict=True)]
+    panels = draw_panels(rgb, masks, labeller.classes.palette, PANEL_SIDE)
     title = f"{comparison.images[index]}: mean IoU {', '.join(figures)}"
-    return Sample(title, tuple(zip(captions, jpegs, strict=True)))
+    return Sample(title, panels)

@@ -32,8 +32,7 @@ from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline_region
 from pixelwise.models.checkpoint import model_path
 from pixelwise.progress import Progress
-from pixelwise.reports.gallery import encode_panel, join_panels, write_gallery
-from pixelwise.reports.overlays import paint
+from pixelwise.reports.gallery import draw_panels, join_panels, write_gallery
 from pixelwise.reports.samples import Gallery, Panels, Sample
 
 EDITORS = ("labelme", "cvat")
@@ -48,9 +47,8 @@ TRAINED_ON_NOTE = (
     "and believes them. An honest answer needs a model that has not seen those labels: train "
     "another with the halves of the data swapped."
 )
-_PANEL_SIDE = 320
+_PANEL_SIDE = 480
 _MARGIN = 40  # pixels shown around a region, at least
-_OUTLINE_COLOUR = (255, 0, 170)
 
 
 def find_label_issues(
@@ -206,20 +204,12 @@ class _Search:
         """
         classes = self.class_match.classes
         window = _window_around(issue)
-        pictures = [rgb[window].copy()]
-        for ids in (labels, predicted):
-            tinted = paint(rgb[window], ids[window], classes.palette, 0.6)
-            pictures.append(tinted)
+        masks = [
+            (f"label: {classes.names[issue.label]}", labels[window]),
+            (f"prediction: {classes.names[issue.predicted]}", predicted[window]),
+        ]
         ring = outline_region(issue, labels.shape)[window]
-        for picture in pictures:
-            picture[ring] = _OUTLINE_COLOUR
-        captions = (
-            "image",
-            f"label: {classes.names[issue.label]}",
-            f"prediction: {classes.names[issue.predicted]}",
-        )
-        jpegs = [encode_panel(picture, _PANEL_SIDE) for picture in pictures]
-        return tuple(zip(captions, jpegs, strict=True))
+        return draw_panels(rgb[window], masks, classes.palette, _PANEL_SIDE, ring)
 
 
 def _window_around(issue: LabelIssue) -> tuple[slice, slice]:

@@ -129,4 +129,8 @@ def _list_settings(record: dict[str, Any]) -> list[Setting]:
 
 
 def _format_setting(value: object) -> str:
-    return " x ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return " x ".join(map(str, value)) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None or value == "" else str(value)

@@ -11,18 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.classes import VOID, Classes, Colour, Labels, voc_colormap
+from pixelwise.classes import VOID, Classes, Colour, Labels
 from pixelwise.errors import DataError
 from pixelwise.labelling.strokes import MAX_CLASSES
+from pixelwise.palette import CLASS_COLOURS
 
 MAX_NAME = 80
-# Colours that differ well on photos, in light and dark (after Okabe and Ito 2008, and lighter or
-# darker ones of these); from there on those of the VOC palette.
-COLOURS: tuple[Colour, ...] = (
-    *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178)),
-    *((213, 94, 0), (204, 121, 167), (148, 103, 189), (140, 86, 75), (23, 190, 207)),
-    *((188, 189, 34), (255, 152, 150), (152, 223, 138), (197, 176, 213), (127, 127, 127)),
-)
 
 
 @dataclass
@@ -112,7 +106,7 @@ def first_classes(names: Sequence[str], colours: Sequence[Colour] = ()) -> Class
 
 def choose_colour(key: int) -> Colour:
     """The colour of a class that nobody gave one."""
-    return COLOURS[key] if key < len(COLOURS) else voc_colormap(key + 2)[key + 1]
+    return CLASS_COLOURS[key % len(CLASS_COLOURS)]
 
 
 def check_colour(colour: Any) -> Colour:

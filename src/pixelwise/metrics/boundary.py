@@ -2,12 +2,12 @@
 the other.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Labels, find_edges
+from pixelwise.classes import VOID, Labels, find_edges, reduce_window
 from pixelwise.metrics.confusion import Counts, Figures, json_number, nan_mean, safe_divide
 
 # Share of the image's diagonal that boundary IoU counts as near an outline (Cheng et al. 2021,
@@ -20,8 +20,6 @@ F_WIDTH = 0.0075
 
 # Classes whose outlines are widened in one pass, one bit of an integer each.
 _CLASSES_AT_ONCE = 64
-
-Number = TypeVar("Number", bound=np.generic)
 
 
 class BoundaryScores:
@@ -135,35 +133,6 @@ class BoundaryScores:
         # all 256 values, so that void has a place, which is cut off with the slice
         counts = np.bincount(flat, minlength=256)
         return counts[: self._classes]
-
-
-def reduce_window(
-    values: NDArray[Number],
-    reach: int,
-    join: np.ufunc,
-) -> NDArray[Number]:
-    """`join` (maximum, minimum or bitwise_or) over the square of 2 `reach` + 1 pixels around each
-    pixel of (H, W).
-
-    Beyond the frame there is nothing. Windows of windows: the time grows with the logarithm of
-    `reach`, a seventh of that of scipy.ndimage.maximum_filter, which takes one axis's pixels one by
-    one (480 x 640, reach 16), and bits are joined as well.
-    """
-    side = 2 * reach + 1
-    border = ((reach, reach), (0, 0))
-    for axis in (0, 1):
-        values = np.moveaxis(values, axis, 0)
-        # an edge that stands twice changes no such join
-        values = np.pad(values, border, mode="edge")
-        # pixels that each value already stands for
-        span = 1
-        while span < side:
-            # windows may overlap in the last round, as joining twice changes nothing
-            step = min(span, side - span)
-            values = join(values[:-step], values[step:])
-            span = span + step
-        values = np.moveaxis(values, 0, axis)
-    return values
 
 
 def near_border(labels: Labels, reach: int) -> NDArray[np.bool_]:

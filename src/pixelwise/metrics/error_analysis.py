@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.classes import VOID, Labels
-from pixelwise.metrics.boundary import reduce_window
+from pixelwise.classes import VOID, Labels, reduce_window
 from pixelwise.metrics.confusion import Counts, Figures, json_number, safe_divide
 
 # Pixels from a border of the truth.

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pixelwise.io.images import Array, encode_image
 from pixelwise.reports.fonts import legible, load_font
+from pixelwise.reports.overlays import Palette, fit_into, paint
 from pixelwise.reports.render import write_page
 from pixelwise.reports.samples import Gallery, Panels
 
@@ -19,6 +22,7 @@ _GAP = 6
 _FONT_SIZE = 14
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
+_RING = (255, 0, 170)
 
 
 def write_gallery(
@@ -26,11 +30,14 @@ def write_gallery(
     *,
     title: str,
     lead: Sequence[str],
+    verdicts: Sequence[str] = (),
+    charts: Sequence[tuple[str, Markup]] = (),
     facts: Sequence[tuple[str, str]] = (),
     tables: Sequence[Table] = (),
     gallery: Gallery,
 ) -> None:
-    """Write the page at `path`: paragraphs, facts, tables, samples.
+    """Write the page at `path`: verdicts, charts under their headings, samples, tables, then facts
+    and the paragraphs of `lead`.
 
     Any text is allowed anywhere; it is shown, never read as HTML.
     """
@@ -39,21 +46,34 @@ def write_gallery(
         "gallery.html.j2",
         title=title,
         lead=lead,
+        verdicts=verdicts,
+        charts=charts,
         facts=facts,
         tables=tables,
         gallery=gallery,
     )
 
 
-def encode_panel(pixels: Array, side: int) -> bytes:
-    """A picture (H, W, 3) as a JPEG whose longer side has `side` pixels."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Lanczos rings where it enlarges: regions of few pixels are shown enlarged.
-    resampling = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
-    picture = Image.fromarray(np.ascontiguousarray(pixels)).resize(size, resampling)
-    return encode_image(np.asarray(picture), "JPEG")
+def draw_panels(
+    rgb: Array,
+    masks: Sequence[tuple[str, Array]],
+    palette: Palette,
+    side: int,
+    ring: NDArray[np.bool_] | None = None,
+) -> Panels:
+    """The image (H, W, 3) and its overlay with each of the masks (H, W), under their captions;
+    the longer side has `side` pixels. Pixels of `ring` (H, W) stand out in all of them.
+    """
+    marked = np.zeros(rgb.shape[:2], np.uint8) if ring is None else ring.astype(np.uint8)
+    labels = [mask for _, mask in masks]
+    rgb, (marked, *labels) = fit_into((side, side), rgb, [marked, *labels])
+    pictures = [rgb.copy(), *(paint(rgb, mask, palette) for mask in labels)]
+    captions = ["image", *(caption for caption, _ in masks)]
+    panels = []
+    for caption, picture in zip(captions, pictures, strict=True):
+        picture[marked > 0] = _RING
+        panels.append((caption, encode_image(picture, "JPEG")))
+    return tuple(panels)
 
 
 def join_panels(panels: Panels) -> bytes:

@@ -1,22 +1,28 @@
 """Labels made visible: as colours, as a tint over the image, with a legend."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pixelwise.classes import VOID_COLOUR, Colour, find_edges
+from pixelwise.classes import VOID_COLOUR, Colour, reduce_window
 from pixelwise.io.images import Array
+from pixelwise.palette import BACKGROUND_COLOUR
 from pixelwise.reports.fonts import NO_FONT, legible, load_font, missing_letters
 
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
 _RIM = (150, 150, 155)
-_BLACK = (0, 0, 0)
 
-# The tint is stronger where a class ends, so that its outline can be seen.
+# A light and a dark line side by side: one of them shows on any photo and on any colour.
+_LIGHT = (255, 255, 255)
+_DARK = (20, 22, 28)
+# Outlines are stronger than the tint, and as wide as this share of the picture's longer side.
 _OUTLINE_GAIN = 1.7
+_OUTLINE_WIDTH = 1 / 800
+# Void is hatched: stripes of as many times the width of an outline.
+_STRIPE = 3
 
 Palette = tuple[Colour, ...]
 
@@ -31,12 +37,17 @@ def colourise(labels: Array, palette: Palette) -> Array:
 
 
 def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> Array:
-    """`rgb` (H, W, 3) tinted by class with `opacity` in [0, 1], stronger along the outlines.
+    """`rgb` (H, W, 3) tinted by class with `opacity` in [0, 1], a light and a dark line between
+    regions.
 
-    Void and classes whose colour is black (a background) keep the image's own colours.
+    A background (a class that is black) keeps the image's own colours; void is hatched.
     """
+    dark, light = _find_outlines(labels, len(palette))
     strength = _tint_strength(labels, palette, opacity)  # (H, W)
+    strength[dark | light] = min(1.0, opacity * _OUTLINE_GAIN)
     colours = colourise(labels, palette)
+    colours[dark] = _DARK
+    colours[light] = _LIGHT
     painted = np.empty(rgb.shape, dtype=np.uint8)
     for channel in range(3):  # one at a time: floats of a large picture are four times its size
         below = rgb[:, :, channel].astype(np.float32)
@@ -44,6 +55,31 @@ def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> 
         blended = below + strength * difference
         painted[:, :, channel] = np.rint(blended)
     return painted
+
+
+def fit_into(box: tuple[int, int], rgb: Array, masks: Sequence[Array]) -> tuple[Array, list[Array]]:
+    """`rgb` (H, W, 3) and masks (H, W) as large as a box (width, height) can hold; masks are
+    sampled, never mixed.
+
+    To be done before `paint`: an outline that is made smaller is none.
+    """
+    height, width = rgb.shape[:2]
+    scale = min(box[0] / width, box[1] / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # Lanczos rings where it enlarges: regions of few pixels are shown enlarged.
+    smooth = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+
+    def resize(pixels: Array, resampling: Image.Resampling) -> Array:
+        image = Image.fromarray(np.ascontiguousarray(pixels))
+        return np.asarray(image.resize(size, resampling))
+
+    return resize(rgb, smooth), [resize(mask, Image.Resampling.NEAREST) for mask in masks]
+
+
+def outline_width(labels: Array) -> int:
+    """Pixels of each of the two lines of an outline in a picture of this size."""
+    longer = int(max(labels.shape))
+    return max(1, round(longer * _OUTLINE_WIDTH))
 
 
 def class_shares(labels: Array) -> dict[int, float]:
@@ -128,17 +164,44 @@ def _draw_swatch(
 ) -> None:
     top = middle - size // 2
     box = (left, top, left + size, top + size)
+    if tuple(colour) == BACKGROUND_COLOUR:
+        # crossed out, as drawing programs show that nothing is painted
+        draw.rounded_rectangle(box, size // 5, fill=_PAPER, outline=_RIM)
+        draw.line((left + 2, top + size - 2, left + size - 2, top + 2), fill=_RIM, width=2)
+        return
     # The rim shows a swatch in the colour of the paper.
     draw.rounded_rectangle(box, size // 5, fill=colour, outline=_RIM)
+    if tuple(colour) == VOID_COLOUR:
+        for shift in (size // 3, size - size // 3):  # hatched, as void is in pictures
+            draw.line((left, top + shift, left + shift, top), fill=_RIM)
+            draw.line((left + shift, top + size, left + size, top + shift), fill=_RIM)
+
+
+def _find_outlines(labels: Array, classes: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(H, W) twice: pixels beside a class of a higher id, and others beside one of a lower.
+
+    None along void: that is often a narrow band around each object, an outline itself.
+    """
+    width = outline_width(labels)
+    known = labels < classes
+    highest = reduce_window(labels * known, width, np.maximum)
+    lowest = reduce_window(labels, width, np.minimum)
+    dark = (labels < highest) & known
+    light = (labels > lowest) & known & ~dark
+    return dark, light
 
 
 def _tint_strength(labels: Array, palette: Palette, opacity: float) -> NDArray[np.float32]:
-    tinted = np.zeros(256, dtype=bool)
-    tinted[: len(palette)] = [tuple(colour) != _BLACK for colour in palette]
-    inside = np.float32(opacity)
-    outline = np.float32(min(1.0, opacity * _OUTLINE_GAIN))
-    strength = np.where(find_edges(labels), outline, inside)  # (H, W)
-    return np.asarray(strength * tinted[labels], dtype=np.float32)
+    """(H, W): how much of a pixel is its class's colour."""
+    by_label = np.full(256, opacity, np.float32)
+    by_label[: len(palette)] *= [tuple(colour) != BACKGROUND_COLOUR for colour in palette]
+    strength = by_label[labels]
+    void = labels >= len(palette)
+    if void.any():
+        rows, columns = np.nonzero(void)
+        stripe = (rows + columns) // (_STRIPE * outline_width(labels))
+        strength[rows, columns] *= stripe % 2
+    return strength
 
 
 def _legend_entries(

@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw
 from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, quantize_confidence
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
+from pixelwise.palette import BACKGROUND_COLOUR
 from pixelwise.reports.fonts import NO_FONT, legible, load_font, missing_letters
-from pixelwise.reports.overlays import draw_legend, paint
+from pixelwise.reports.overlays import draw_legend, fit_into, paint
 
 # Width of a picture in the grid, in pixels; every image is resized to it.
 COLUMN = 360
@@ -21,6 +22,9 @@ COLUMN = 360
 _MAX_HEIGHT = 480
 _GAP = 12
 _FONT_SIZE = 15
+# The longer side of a picture on a page, where a click shows it at its size.
+_PAGE_SIDE = 720
+_CONFIDENCE = "confidence"
 _PAPER = (255, 255, 255)
 _INK = (32, 32, 36)
 _GREY = (100, 104, 112)
@@ -50,9 +54,15 @@ class Gallery:
     @classmethod
     def of(cls, classes: Classes, samples: Sequence[Sample]) -> "Gallery":
         """With the colours of all classes and of void."""
-        legend = dict(map(_legend_entry, classes.names, classes.palette))
+        legend = dict(zip(classes.names, classes.palette, strict=True))
         legend["void"] = VOID_COLOUR
         return cls(legend, samples)
+
+    @property
+    def shows_confidence(self) -> bool:
+        """Whether its scale must be explained."""
+        captions = {caption for sample in self.samples for caption, _ in sample.panels}
+        return _CONFIDENCE in captions
 
 
 def draw_sample(
@@ -66,21 +76,24 @@ def draw_sample(
     `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), uint8, void 255; confidence
     (H, W) in [0, 1].
     """
-    rgb, truth, labels = _fit_to_cell(*picture)
-    certainty = quantize_confidence(confidence)
-    full_size, _, _ = picture
-    _, certainty, _ = _fit_to_cell(full_size, certainty, certainty)
-    cells = {
-        "image": rgb,
-        "truth": _paint_labels(rgb, truth, classes),
-        "prediction": _paint_labels(rgb, labels, classes),
-        "errors (red)": _paint_errors(rgb, truth, labels),
-        "confidence (bright: sure)": colormaps["magma"](certainty, bytes=True)[..., :3],
-    }
+    rgb, *masks = picture
+    box = (_PAGE_SIDE, _PAGE_SIDE)
+    rgb, masks = fit_into(box, rgb, [*masks, quantize_confidence(confidence)])
+    truth, labels, levels = masks
+    cells = dict(zip(_COLUMNS, _paint_cells(rgb, truth, labels, classes), strict=True))
+    cells[_CONFIDENCE] = paint_confidence(levels)
     panels = []
     for caption, cell in cells.items():
         panels.append((caption, encode_image(cell, "JPEG")))
     return Sample(title, tuple(panels))
+
+
+def paint_confidence(levels: Array) -> Array:
+    """RGB (H, W, 3) of confidence (H, W), 255 = sure: cividis, from blue to yellow, which
+    colour-blind people see alike (Nunez et al. 2018).
+    """
+    shown: Array = colormaps["cividis"](levels, bytes=True)[..., :3]
+    return shown
 
 
 def draw_samples(
@@ -100,7 +113,7 @@ def draw_samples(
     for index, row in enumerate(rows):
         if index < len(titles) and titles[index]:
             parts.append(_draw_text(titles[index], _GREY))
-        parts.append(_draw_row(*_fit_to_cell(*row), classes))
+        parts.append(_draw_row(row, classes))
     entries = _present_classes(rows, classes)
     note = NO_FONT if missing_letters([*classes.names, *titles]) else ""
     legend = draw_legend(entries, _WIDTH - 2 * _GAP, _FONT_SIZE, note)
@@ -121,54 +134,38 @@ def _stack(parts: Sequence[Image.Image], width: int) -> Image.Image:
     return canvas
 
 
-def _fit_to_cell(rgb: Array, truth: Array, labels: Array) -> tuple[Array, Array, Array]:
-    """All three at the size of a cell; labels are sampled, never mixed."""
-    height, width = rgb.shape[:2]
-    scale = min(COLUMN / width, _MAX_HEIGHT / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-
-    def resize(pixels: Array, resampling: Image.Resampling) -> Array:
-        image = Image.fromarray(np.ascontiguousarray(pixels))
-        return np.asarray(image.resize(size, resampling))
-
-    nearest = Image.Resampling.NEAREST
-    return (
-        resize(rgb, Image.Resampling.LANCZOS),
-        resize(truth, nearest),
-        resize(labels, nearest),
-    )
-
-
-def _draw_row(rgb: Array, truth: Array, labels: Array, classes: Classes) -> Image.Image:
-    cells = (
-        rgb,
-        _paint_labels(rgb, truth, classes),
-        _paint_labels(rgb, labels, classes),
-        _paint_errors(rgb, truth, labels),
-    )
+def _draw_row(sample: tuple[Array, Array, Array], classes: Classes) -> Image.Image:
+    rgb, *masks = sample
+    rgb, (truth, labels) = fit_into((COLUMN, _MAX_HEIGHT), rgb, masks)
     height, width = rgb.shape[:2]
     row = Image.new("RGB", (_WIDTH - 2 * _GAP, height), _PAPER)
-    for index, cell in enumerate(cells):
+    for index, cell in enumerate(_paint_cells(rgb, truth, labels, classes)):
         left = index * (COLUMN + _GAP) + (COLUMN - width) // 2
         row.paste(Image.fromarray(cell), (left, 0))
     return row
 
 
-def _paint_labels(rgb: Array, labels: Array, classes: Classes) -> Array:
-    painted = paint(_fade(rgb), labels, classes.palette, 0.75)
-    painted[labels == VOID] = VOID_COLOUR
-    return painted
+def _paint_cells(
+    rgb: Array, truth: Array, labels: Array, classes: Classes
+) -> tuple[Array, Array, Array, Array]:
+    """A picture for each of _COLUMNS."""
+    return (
+        rgb,
+        paint(rgb, truth, classes.palette),
+        paint(rgb, labels, classes.palette),
+        _paint_errors(rgb, truth, labels),
+    )
 
 
 def _paint_errors(rgb: Array, truth: Array, labels: Array) -> Array:
-    painted = _fade(rgb)
-    painted[truth != labels] = _WRONG
-    painted[truth == VOID] = VOID_COLOUR  # after the errors: a prediction for void is none
-    return painted
+    """Wrong pixels on the faded image; a prediction for void is no error."""
+    wrong = (truth != labels).astype(np.uint8)
+    wrong[truth == VOID] = VOID
+    return paint(_fade(rgb), wrong, (BACKGROUND_COLOUR, _WRONG), 1)
 
 
 def _fade(rgb: Array) -> Array:
-    """The image in grey, a little paler, so that colours on it can only mean classes."""
+    """The image in grey, a little paler, so that colours on it can only mean errors."""
     grey = np.asarray(Image.fromarray(rgb).convert("L")).astype(np.float32)
     pale = (grey * 0.75 + 45).astype(np.uint8)  # (H, W)
     return np.repeat(pale[:, :, None], 3, axis=2)
@@ -186,17 +183,10 @@ def _present_classes(
     colours = zip(classes.names, classes.palette, strict=True)
     for label, (name, colour) in enumerate(colours):
         if label in present:
-            entries.append(_legend_entry(legible(name, f"class {label}"), colour))
+            entries.append((legible(name, f"class {label}"), colour))
     if any(label >= len(classes) for label in present):
         entries.append(("void", VOID_COLOUR))
     return entries
-
-
-def _legend_entry(name: str, colour: Colour) -> tuple[str, Colour]:
-    """Black classes keep the image's own colours."""
-    if any(colour):
-        return name, colour
-    return f"{name} (untinted)", _PAPER
 
 
 def _draw_header() -> Image.Image:

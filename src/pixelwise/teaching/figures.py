@@ -212,7 +212,7 @@ def draw_fcn_scores(
             if stride in scores:
                 picture = _colour_scores(scores[stride], (height, width), classes)
                 _draw_picture(axes, picture, f"scores at stride {stride}")
-        overlay = paint(rgb, labels, classes.palette, 0.6)
+        overlay = paint(rgb, labels, classes.palette)
         _draw_picture(last, overlay, "labels")
     save_png(figure, path)
 

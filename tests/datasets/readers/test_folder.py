@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.classes import voc_colormap
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.readers import folder
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, DataError
+from pixelwise.palette import CLASS_COLOURS
 
 OPTIONS = DataOptions()
 
@@ -130,8 +130,11 @@ def test_the_longest_palette_gives_the_colours(tmp_path: Path) -> None:
     assert any(note.startswith("masks: palette, class ids 0 to 2") for note in data.notes)
 
 
-def test_grey_masks_get_the_voc_colours(tmp_path: Path) -> None:
-    assert folder.read(put(tmp_path, PLAIN), OPTIONS).classes.palette == voc_colormap(3)
+def test_grey_masks_get_the_usual_colours(tmp_path: Path) -> None:
+    assert folder.read(put(tmp_path, PLAIN), OPTIONS).classes.palette == (
+        (0, 0, 0),
+        *CLASS_COLOURS[:2],
+    )
 
 
 def test_colours_are_numbered_by_red_green_blue(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: V
         "blue": "0 %",
         "void: below the least confidence": "25 %",
     }
-    assert desktop.painted(900, 900) == [224, 224, 192, 255]
+    # void is hatched, in stripes of three pixels
+    assert desktop.painted(903, 900) == [224, 224, 192, 255]
+    assert desktop.painted(900, 900) == [0, 0, 0, 0]
     page.get_by_label("Least confidence").fill("0")
 
     page.get_by_label("Opacity").fill("80")

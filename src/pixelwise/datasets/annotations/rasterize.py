@@ -7,13 +7,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, voc_colormap
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour
 from pixelwise.datasets.annotations.polygons import Patch, Points, fill, trace
 from pixelwise.datasets.types import first
 from pixelwise.errors import DataError
 from pixelwise.io.images import Array
+from pixelwise.palette import BACKGROUND_NAMES, default_palette
 
-BACKGROUND_NAMES = frozenset({"background", "_background_"})
 UNLABELLED_NAMES = frozenset({"unlabelled", "unlabeled"})
 VOID_NAMES = frozenset({"void", "ignore", "__ignore__"}) | UNLABELLED_NAMES
 BY_AREA = "where shapes overlap, the smaller covers the larger"
@@ -119,8 +119,8 @@ def map_classes(declared: Iterable[tuple[str, Colour | None]], where: object) ->
 def _name_classes(
     names: tuple[str, ...], colours: Sequence[Colour | None], where: object
 ) -> Classes:
-    """Classes in their colours, those without one in that of the VOC palette."""
-    defaults = voc_colormap(min(len(names), 256))
+    """Classes in their colours, those without one in the usual one."""
+    defaults = default_palette(names)[:256]
     pairs = zip(colours[:256], defaults, strict=True)
     palette = tuple(colour or default for colour, default in pairs)
     try:

@@ -18,7 +18,7 @@ from pixelwise.datasets.types import DataOptions, DataSet, Pair, images_in
 from pixelwise.errors import DataError
 
 LAYOUT = "x.jpg beside x_matte.png, in training/ and testing/ or in one folder"
-CLASSES = Classes(("background", "person"), ((0, 0, 0), (192, 128, 128)))
+CLASSES = Classes.named(("background", "person"))
 _ENDING = "_matte"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.classes import VOID, VOID_COLOUR, Classes
+from pixelwise.classes import VOID, VOID_COLOUR, Classes, voc_colormap
 from pixelwise.datasets.class_files import find_class_files, find_declared_classes
 from pixelwise.datasets.class_lines import parse_labelmap
 from pixelwise.datasets.index import Index, open_index
@@ -213,7 +213,7 @@ def classes_of(base: Path) -> Classes:
     """
     path = _find_labelmap(base)
     if path is None:
-        return Classes.named(NAMES)
+        return Classes(NAMES, voc_colormap(len(NAMES)))
     try:
         entries = parse_labelmap(read_text(path))
         names = tuple(entry.name for entry in entries)

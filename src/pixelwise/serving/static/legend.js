@@ -23,7 +23,9 @@ export class Legend {
     this.#rows.clear();
     for (const id of present) this.#rows.set(id, this.#createRow(id, classes[id]));
     const row = cloneTemplate("void-row");
-    row.querySelector("i").style.background = `rgb(${voidColour})`;
+    const swatch = row.querySelector("i");
+    swatch.className = "void";
+    swatch.style.setProperty("--of", `rgb(${voidColour})`);
     this.#rows.set(VOID, row);
     this.#list.replaceChildren(...this.#rows.values());
     return classes.filter((_, id) => !pixels[id]).map(({ name }) => name);
@@ -68,7 +70,9 @@ export class Legend {
   #createRow(id, { name, colour }) {
     const row = cloneTemplate("class-row");
     row.querySelector("b").textContent = name;
-    row.querySelector("i").style.background = `rgb(${colour})`;
+    const swatch = row.querySelector("i");
+    swatch.className = colour.some(Boolean) ? "" : "bare"; // the background is unpainted
+    swatch.style.setProperty("--of", `rgb(${colour})`);
     row.querySelector("input").addEventListener("change", this.#onChange);
     for (const kind of ["pointerenter", "focusin"]) {
       row.addEventListener(kind, () => this.#onHighlight(id));

@@ -2,6 +2,9 @@
 
 export const VOID = 255;
 const DIMMED = 50; // opacity, of 255, of classes beside the highlighted one
+const STRIPE = 3; // pixels of a stripe of void
+const LIGHT = 0xffffffff; // outlines: one of both lines shows on any photo
+const DARK = 0xff1c1614;
 
 /** Pixels by class and confidence: entry 256 * class + confidence. */
 export function countPixels(labels, confidence) {
@@ -36,7 +39,7 @@ const CONFIDENCE_COLOURS = confidenceColours();
 
 /**
  * Paint every pixel.
- * result: labels, confidence, classes, voidColour. view: least (confidence, 0 to 255),
+ * result: labels, confidence, classes, voidColour, image. view: least (confidence, 0 to 255),
  * byConfidence, isShown(id), highlighted (a class or null).
  */
 export function paintPixels(pixels, result, view) {
@@ -46,15 +49,37 @@ export function paintPixels(pixels, result, view) {
   classes.forEach(({ colour }, id) => {
     const alpha = opacityOf(id, view);
     alphas[id] = (alpha << 24) >>> 0;
-    // black is the background by convention: the picture itself stays
+    // a black class is the background: the picture itself stays
     colours[id] = colour.some(Boolean) ? abgr(colour, alpha) : 0;
   });
+  const width = result.image.width;
   const empty = abgr(voidColour, 255);
+  const shown = (i) => (confidence[i] < view.least ? VOID : labels[i]);
   for (let i = 0; i < labels.length; i++) {
-    const id = labels[i];
-    if (confidence[i] < view.least) pixels[i] = empty;
+    const id = shown(i);
+    // void is hatched, as in overlays
+    const striped = Math.floor((Math.floor(i / width) + (i % width)) / STRIPE) % 2;
+    if (id === VOID) pixels[i] = striped ? empty : 0;
     else if (!view.byConfidence) pixels[i] = colours[id];
     else pixels[i] = (CONFIDENCE_COLOURS[confidence[i]] | alphas[id]) >>> 0;
+  }
+  if (!view.byConfidence) outline(pixels, shown, width, view);
+}
+
+/** A light line within each region, on the side of the higher id, and a dark one beside it. */
+function outline(pixels, shown, width, view) {
+  const isShown = Array.from({ length: 256 }, (_, id) => view.isShown(id));
+  const mark = (i, j) => {
+    const first = shown(i);
+    const second = shown(j);
+    if (first === second || first === VOID || second === VOID) return;
+    if (!isShown[first] && !isShown[second]) return;
+    pixels[first > second ? i : j] = LIGHT;
+    pixels[first > second ? j : i] = DARK;
+  };
+  for (let i = 0; i < pixels.length; i++) {
+    if ((i + 1) % width) mark(i, i + 1);
+    if (i + width < pixels.length) mark(i, i + width);
   }
 }
 
