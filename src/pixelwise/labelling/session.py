@@ -20,7 +20,8 @@ from pixelwise.labelling.rasterise import Box
 from pixelwise.labelling.strokes import Stroke
 
 # Which masks are on the disk as the journal has them.
-MANIFEST = "label.json"
+# hidden, as it says nothing of the data
+MANIFEST = ".label.json"
 # Photos whose labels are held in memory.
 _MAX_LABELS = 8
 
