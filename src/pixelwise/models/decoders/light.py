@@ -24,7 +24,7 @@ WINDOWS = (3, 7)
 
 class Light(nn.Module):
     """Sums where U-Net concatenates, one 3x3 convolution where it has two, and fewer channels: a
-    fifth of its arithmetic (benchmarks/results/decoders.md).
+    fifth of its arithmetic (benchmarks/results/front.md).
 
     It goes up to the encoder's finest stride, so that thin things stay; what is left to the image's
     size is interpolated.
