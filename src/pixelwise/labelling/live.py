@@ -4,11 +4,11 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import replace
-from threading import Condition, Thread
 
 import numpy as np
 
 from pixelwise.errors import PixelwiseError
+from pixelwise.labelling.background import BackgroundThread
 from pixelwise.labelling.folds import FoldScores, score_folds
 from pixelwise.labelling.head import Head
 from pixelwise.labelling.photo_features import FeatureStore
@@ -23,10 +23,11 @@ _MAX_PREDICTIONS = 2
 _log = logging.getLogger(__name__)
 
 
-class LiveModel:
+class LiveModel(BackgroundThread):
     """Follows a session. `version` is the session's version that `head` answers."""
 
     def __init__(self, session: Session, store: FeatureStore) -> None:
+        super().__init__("live model")
         self.session = session
         self.store = store
         self.head: Head | None = None
@@ -39,20 +40,10 @@ class LiveModel:
         self._pending = set(session.project.photos)
         self._changed = True
         self._scored = 0
-        self._closed = False
         self._busy_until = 0.0
-        self._condition = Condition()
         self._predictions = OrderedDict[tuple[str, int], HeadPrediction]()
         session.listeners.append(self._notice)
-        self._thread = Thread(target=self._run, name="live model", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End the thread."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
-        self._thread.join()
+        self._start()
 
     def wait(self, version: int, timeout: float = 30.0) -> bool:
         """Until the head answers that version of the session; False where it takes longer."""

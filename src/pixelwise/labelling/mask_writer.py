@@ -1,9 +1,9 @@
 """Masks follow the journal: a thread writes them a moment after the last stroke."""
 
 import time
-from threading import Condition, Thread
 
 from pixelwise.errors import PixelwiseError
+from pixelwise.labelling.background import BackgroundThread
 from pixelwise.labelling.session import Session
 from pixelwise.labelling.strokes import Stroke
 
@@ -12,28 +12,19 @@ DELAY = 2.0
 _RETRY = 10.0
 
 
-class MaskWriter:
+class MaskWriter(BackgroundThread):
     """Follows a session; `error` says why the masks on the disk are behind, and is empty
-    otherwise.
+    otherwise. Masks that are behind when it is closed are the session's to write.
     """
 
     def __init__(self, session: Session, delay: float = DELAY) -> None:
+        super().__init__("mask writer")
         self.error = ""
         self._session = session
         self._delay = delay
         self._due: float | None = time.monotonic()
-        self._closed = False
-        self._condition = Condition()
         session.listeners.append(self._notice)
-        self._thread = Thread(target=self._run, name="mask writer", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End the thread; masks that are behind are the session's to write."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
-        self._thread.join()
+        self._start()
 
     def _notice(self, _: str, __: int, ___: Stroke | None) -> None:
         with self._condition:

@@ -5,9 +5,9 @@ nobody waits.
 import logging
 import random
 from collections.abc import Sequence
-from threading import Condition, Thread
 
 from pixelwise.errors import DataError, PixelwiseError
+from pixelwise.labelling.background import BackgroundThread
 from pixelwise.labelling.live import LiveModel
 from pixelwise.labelling.next_photo import Candidate, Doubt, rank_photos
 from pixelwise.labelling.photo_features import Summary
@@ -17,10 +17,11 @@ MAX_PHOTOS = 2000
 _log = logging.getLogger(__name__)
 
 
-class Suggestions:
+class Suggestions(BackgroundThread):
     """Follows a live model. `queue` are names of photos that are to come first, in order."""
 
     def __init__(self, live: LiveModel, queue: Sequence[str] = ()) -> None:
+        super().__init__("next photos")
         self.live = live
         self.queue = list(queue)
         names = live.session.photos.names
@@ -29,17 +30,7 @@ class Suggestions:
         self._summaries = dict[str, Summary]()
         self._errors = dict[str, str]()
         self._first = list[str]()
-        self._closed = False
-        self._condition = Condition()
-        self._thread = Thread(target=self._run, name="next photos", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End the thread."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
-        self._thread.join()
+        self._start()
 
     def notices(self) -> dict[str, str]:
         """Photos that cannot be read, and why."""

@@ -6,7 +6,6 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Condition, Thread
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from pixelwise.errors import PixelwiseError, first_line
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.labelling.background import BackgroundThread
 from pixelwise.labelling.comparison import StrokeComparison, compare_strokes
 from pixelwise.labelling.live import LiveModel
 from pixelwise.labelling.net_prediction import Network
@@ -38,7 +38,7 @@ _OWN_WORK = ("brush", "polygon", "fill", "smart")
 _log = logging.getLogger(__name__)
 
 
-class Takeover:
+class Takeover(BackgroundThread):
     """Follows a live model. `predictor` is a model that was there before, of which no stroke was
     seen; `minutes` is the length of a training, 0 for none.
     """
@@ -46,6 +46,7 @@ class Takeover:
     def __init__(
         self, live: LiveModel, predictor: Predictor | None = None, *, minutes: float = 0.0
     ) -> None:
+        super().__init__("takeover")
         self.live = live
         self.minutes = minutes
         self.network = Network(predictor) if predictor is not None else None
@@ -59,10 +60,7 @@ class Takeover:
         self._trained_strokes = 0
         self._last_run: Path | None = None
         self._right = dict[int, float]()  # by stroke, of this network
-        self._closed = False
-        self._condition = Condition()
-        self._thread = Thread(target=self._follow, name="takeover", daemon=True)
-        self._thread.start()
+        self._start()
 
     @property
     def runs(self) -> Path:
@@ -72,10 +70,7 @@ class Takeover:
 
     def close(self) -> None:
         """End the thread, and the training if one runs."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
-        self._thread.join()
+        super().close()
         if self._process is not None:
             self._process.end()
         shutil.rmtree(training_folder(self.live.session), ignore_errors=True)
@@ -126,7 +121,7 @@ class Takeover:
         score = f", validation mean IoU {curve[-1][1]:.2f} so far" if curve else ""
         return f"A network is trained behind, {process.minutes:g} minutes{score}."
 
-    def _follow(self) -> None:
+    def _run(self) -> None:
         while True:
             with self._condition:
                 if self._closed or self._condition.wait_for(lambda: self._closed, _TICK):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.models.encoder import Encoder
+from pixelwise.models.layers import resize_like
 
 # Sides that are multiples of it stay whole numbers at a scale of so many quarters.
 SCALE_ALIGN = 4
@@ -65,7 +66,7 @@ class Segmenter(nn.Module):
             align_corners=False,
         )
         logits = self._logits(resized)
-        logits = _resize_to(logits, padded)
+        logits = resize_like(logits, padded)
         return _crop_to(logits, images)
 
     def _logits(self, images: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ class Segmenter(nn.Module):
         features = self.encoder(padded)
         logits: Tensor = self.decoder(features)  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:
-            logits = _resize_to(logits, padded)
+            logits = resize_like(logits, padded)
         return _crop_to(logits, images)
 
 
@@ -83,12 +84,6 @@ def _pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     right = -width % multiple
     bottom = -height % multiple
     return F.pad(images, (0, right, 0, bottom))
-
-
-def _resize_to(logits: Tensor, images: Tensor) -> Tensor:
-    """At the size of `images`, bilinearly."""
-    size = images.shape[-2:]
-    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
 
 
 def _crop_to(logits: Tensor, images: Tensor) -> Tensor:
