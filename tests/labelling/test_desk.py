@@ -146,12 +146,24 @@ def test_a_photo_that_cannot_be_read_is_shown_as_such_and_the_others_go_on(
     with pytest.raises(ImageError):
         desk.open_photo(1)
     assert "error" in desk.state()["photos"][1]
+    # the page knows it at once, whatever the thread that looks at all photos has seen so far
     two_strokes(desk)
     assert desk.next_photo("name", 0)["name"] == "c.jpg"
-    deadline = time.monotonic() + 60
-    while "b.png" not in desk.state()["notices"] and time.monotonic() < deadline:
-        time.sleep(0.05)
     assert desk.next_photo("suggested", 0)["name"] == "c.jpg"
+    Image.new("RGB", (80, 60)).save(photos / "b.png")
+    desk.open_photo(1)
+    assert "error" not in desk.state()["photos"][1]
+
+
+def test_a_photo_that_nobody_opened_is_known_to_be_broken_in_the_end(
+    make_desk: MakeDesk, photos: Path
+) -> None:
+    (photos / "b.png").write_bytes(b"no picture")
+    desk = make_desk()
+    deadline = time.monotonic() + 60
+    while "error" not in desk.state()["photos"][1] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "error" in desk.state()["photos"][1]
 
 
 def test_the_queue_comes_first_and_painted_photos_last(make_desk: MakeDesk) -> None:

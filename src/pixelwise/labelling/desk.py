@@ -41,7 +41,6 @@ class Desk:
         self.suggestions = suggestions
         self.takeover = takeover
         self.page = _page_version(session)
-        self._errors = dict[str, str]()
 
     def close(self) -> None:
         """End all threads and processes, and write the last masks."""
@@ -62,7 +61,6 @@ class Desk:
             "queue": self.suggestions.queue,
             "score": self._score(),
             "model": self.takeover.describe(),
-            "notices": self.suggestions.notices(),
             "alert": self.writer.error,
         }
 
@@ -72,9 +70,9 @@ class Desk:
         try:
             photo = self.session.open(name)
         except ImageError as error:
-            self._errors[name] = error.reason
+            self.suggestions.note_error(name, error.reason)
             raise
-        self._errors.pop(name, None)
+        self.suggestions.note_error(name, None)
         self.live.current = name
         self.suggestions.prepare_after(name)
         return {
@@ -227,8 +225,9 @@ class Desk:
         row = {"name": name, "strokes": len(record.active) if record else 0}
         if record and record.is_accepted:
             row["accepted"] = True
-        if name in self._errors:
-            row["error"] = self._errors[name]
+        error = self.suggestions.errors.get(name)
+        if error:
+            row["error"] = error
         return row
 
     def _score(self) -> dict[str, Any] | None:

@@ -28,13 +28,19 @@ class Suggestions(BackgroundThread):
         rng = random.Random(0)
         self._names = names if len(names) <= MAX_PHOTOS else rng.sample(names, MAX_PHOTOS)
         self._summaries = dict[str, Summary]()
-        self._errors = dict[str, str]()
+        # photos that cannot be read, and why
+        self.errors = dict[str, str]()
         self._first = list[str]()
         self._start()
 
-    def notices(self) -> dict[str, str]:
-        """Photos that cannot be read, and why."""
-        return dict(self._errors)
+    def note_error(self, name: str, reason: str | None) -> None:
+        """A photo cannot be read and why, or can be (None)."""
+        with self._condition:
+            if reason:
+                self.errors[name] = reason
+            else:
+                self.errors.pop(name, None)
+            self._condition.notify_all()
 
     def notice(self, name: str) -> None:
         """A photo was painted on: it needs not be proposed."""
@@ -74,7 +80,7 @@ class Suggestions(BackgroundThread):
             name
             for name in names
             if name != current
-            and name not in self._errors
+            and name not in self.errors
             and not (name in photos and photos[name].active)
         ]
         if not left:
@@ -100,19 +106,19 @@ class Suggestions(BackgroundThread):
             try:
                 photo = self.live.session.photos.peek(name)
                 self._summaries[name] = self.live.store.summary(photo, self.live.rest_while_busy)
-                self._errors.pop(name, None)
+                self.note_error(name, None)
             except PixelwiseError as error:
-                self._errors[name] = getattr(error, "reason", str(error))
+                self.note_error(name, getattr(error, "reason", str(error)))
             except Exception:  # one photo must not end what all others need
                 _log.exception("%s could not be looked at", name)
-                self._errors[name] = "could not be looked at; see the log"
+                self.note_error(name, "could not be looked at; see the log")
 
     def _next(self) -> str | None:
         """A photo that was not looked at yet; None at the end."""
         with self._condition:
             while not self._closed:
                 for name in (*self._first, *self._names):
-                    if name not in self._summaries and name not in self._errors:
+                    if name not in self._summaries and name not in self.errors:
                         return name
                 self._condition.wait()
         return None

@@ -22,14 +22,13 @@ export class Status {
     pause.setAttribute("aria-pressed", Boolean(state.model.paused));
   }
 
-  #fillPhotos({ photos, notices }, current) {
+  #fillPhotos({ photos }, current) {
     const touched = photos.filter(({ strokes }) => strokes).length;
     this.#find("count").textContent = `${touched} of ${photos.length}`;
     const first = Math.max(0, Math.min(current - SHOWN / 2, photos.length - SHOWN));
     const rows = photos.slice(first, first + SHOWN).map((photo, place) => {
       const number = first + place;
-      const error = photo.error ?? notices[photo.name];
-      return this.#photoRow(photo, number, number === current, error);
+      return this.#photoRow(photo, number, number === current);
     });
     const list = this.#find("photos");
     const top = list.scrollTop;
@@ -37,7 +36,7 @@ export class Status {
     list.scrollTop = top;
   }
 
-  #photoRow({ name, strokes, accepted }, number, isCurrent, error) {
+  #photoRow({ name, strokes, accepted, error }, number, isCurrent) {
     const row = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
