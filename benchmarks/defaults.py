@@ -118,7 +118,9 @@ def result_of(arm: str, name: str, data: Path, options: argparse.Namespace) -> d
     else:
         seconds = result_of(OURS, name, data, options)["seconds"]
         script = Path(__file__).with_name("short_script.py")
-        words = [str(script), str(data), f"{base}.pt", str(seconds)]
+        # photos have an up, what is drawn has none
+        axes = "1" if ":" in name else "01"
+        words = [str(script), str(data), f"{base}.pt", str(seconds), str(options.seed), axes]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     before = cpu_seconds()
     with base.with_suffix(".log").open("w") as log:

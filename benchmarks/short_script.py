@@ -1,10 +1,11 @@
 """The script of forty lines that defaults.py sets beside the default training.
 
-python benchmarks/short_script.py DATA OUT CPU_SECONDS
+python benchmarks/short_script.py DATA OUT CPU_SECONDS [SEED] [AXES]
 
 U-Net of segmentation_models.pytorch with the same ImageNet weights, AdamW with 1e-3 on a cosine,
-cross-entropy + Dice, batches of 8 crops at the photos' own size (at most 256 x 256), mirrored both
-ways, smaller photos padded with void; the last weights are kept. What it reads the data with is pixelwise's, and so is the scorer.
+cross-entropy + Dice, batches of 8 crops at the photos' own size (at most 256 x 256), mirrored
+both ways (AXES 01) or left to right alone (1), smaller photos padded with void; the last weights
+are kept. What it reads the data with is pixelwise's, and so is the scorer.
 """
 
 import math
@@ -29,9 +30,9 @@ BATCH = 8
 
 
 @retain_memory()
-def main(source: Path, out: Path, seconds: float) -> None:
-    torch.manual_seed(0)
-    random.seed(0)
+def main(source: Path, out: Path, seconds: float, seed: int = 0, axes: str = "01") -> None:
+    torch.manual_seed(seed)
+    random.seed(seed)
     data = open_dataset(source, DataOptions())
     pairs = [
         (torch.from_numpy(read_rgb(p.image).copy()), torch.from_numpy(data.read_labels(p.mask)))
@@ -56,8 +57,8 @@ def main(source: Path, out: Path, seconds: float) -> None:
             labels = F.pad(labels, (0, missing[1], 0, missing[0]), value=VOID)
             top, left = (random.randint(0, labels.shape[i] - crop[i]) for i in (0, 1))
             window = (slice(top, top + crop[0]), slice(left, left + crop[1]))
-            axes = [axis for axis in (0, 1) if random.random() < 0.5]
-            batch.append((image[window].flip(axes), labels[window].flip(axes)))
+            turned = [int(axis) for axis in axes if random.random() < 0.5]
+            batch.append((image[window].flip(turned), labels[window].flip(turned)))
         order = order[BATCH:]
         images = normalised(torch.stack([image.permute(2, 0, 1) for image, _ in batch]))
         target = torch.stack([labels for _, labels in batch]).long()
@@ -72,4 +73,10 @@ def main(source: Path, out: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))
+    main(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        float(sys.argv[3]),
+        *map(int, sys.argv[4:5]),
+        *sys.argv[5:],
+    )
