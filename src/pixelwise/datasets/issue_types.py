@@ -62,7 +62,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "layers-overlap": warning_type(
         "Layers of classes that overlap",
-        "--fix lets the later class (by name) cover the earlier.",
+        "--fix lets the smaller mask cover the larger.",
         repaired=True,
     ),
     "shapes-clipped": warning_type(
