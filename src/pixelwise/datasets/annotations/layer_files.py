@@ -94,7 +94,8 @@ def _find_image_folders(root: Path) -> Source | None:
     if len(images) < 2:
         return None
     files = [path for by_word in by_image.values() for path in by_word.values()]
-    layers = _layers_of({name: words for name, words in by_image.items() if words}, files)
+    by_image = {name: words for name, words in by_image.items() if words}
+    layers = _layers_of_one_word(by_image) or _layers_of(by_image, files)
     place = Place(FLAT, root, root, root)
     folders = tuple(path.parent for path in images)
     return Source(place, tuple(images), folders, layers) if layers.files else None
@@ -153,7 +154,7 @@ def _find_in_folders(masks: Path, lookup: NameLookup) -> Layers:
     listed = [path for folder in folders for path in files[folder]]
     in_groups = _files_by_image(lookup, listed)
     if len(files) > 1 and _are_groups(in_groups, listed):
-        return _layers_of(in_groups, listed)
+        return _layers_of_one_word(in_groups) or _layers_of(in_groups, listed)
     by_image = {
         folder.name: {path.stem: path for path in files[folder]}
         for folder in folders
@@ -182,6 +183,20 @@ def _find_in_folders(masks: Path, lookup: NameLookup) -> Layers:
     return Layers(by_class, meaning, tuple(unpaired))
 
 
+def _layers_of_one_word(by_image: Mapping[str, Mapping[str, Path]]) -> Layers | None:
+    """The layers of images that have one each, all of one word that is a class."""
+    word = _single_word(by_image)
+    if not word or not _are_two_valued(by_image):
+        return None
+    return Layers(by_image, LayerClasses(_name_alone({word})))
+
+
+def _single_word(by_image: Mapping[str, Mapping[str, Path]]) -> str:
+    """The word of all layers where it is one and says a class."""
+    words = {word for by_word in by_image.values() for word in by_word}
+    return words.pop() if len(words) == 1 and all(map(class_of_word, words)) else ""
+
+
 def _are_groups(by_image: Mapping[str, Mapping[str, Path]], listed: Sequence[Path]) -> bool:
     """Whether folders only keep the files apart: all files are an image's name and a class, and
     those of an image lie in one folder.
@@ -189,7 +204,7 @@ def _are_groups(by_image: Mapping[str, Mapping[str, Path]], listed: Sequence[Pat
     if sum(map(len, by_image.values())) < len(listed):
         return False
     classes = find_layer_classes(by_image)
-    if classes.one_class or classes.problem:
+    if (classes.one_class and not _single_word(by_image)) or classes.problem:
         return False
     return all(len({path.parent for path in words.values()}) == 1 for words in by_image.values())
 
