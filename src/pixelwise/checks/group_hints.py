@@ -88,9 +88,9 @@ def measure_agreement(pairs: Sequence[PairStats], groups: NDArray[np.int64]) -> 
     if len(chosen) < 2:
         return 0.0
     thumbs = [image.thumb for place in chosen if (image := pairs[place].image)]
-    looks = np.stack([np.frombuffer(thumb, np.uint8) for thumb in thumbs]).astype(np.float32)
-    squares = (looks**2).sum(1)
-    distances = squares[:, None] + squares - 2 * looks @ looks.T  # (n, n)
+    pixels = np.stack([np.frombuffer(thumb, np.uint8) for thumb in thumbs]).astype(np.float32)
+    squares = (pixels**2).sum(1)
+    distances = squares[:, None] + squares - 2 * pixels @ pixels.T  # (n, n)
     np.fill_diagonal(distances, np.inf)
     of_group = groups[chosen]
     agreeing = float((of_group[distances.argmin(1)] == of_group).mean())
