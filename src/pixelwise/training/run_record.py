@@ -42,7 +42,6 @@ EARLIER = {
     "ema_share": 0.0,
     "bn_batches": 0,
     "validate_every": 1,
-    "keep_plain": False,
     "keep_after": 0.0,
     "frozen": False,
     "frozen_stages": 0,
