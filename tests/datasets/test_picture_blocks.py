@@ -123,6 +123,14 @@ def test_blocks_are_made_anew_when_the_mask_changes(tmp_path: Path, own_cache: P
     assert after.read_labels(after.splits["train"][0].mask)[0, 0] == 0
 
 
+def test_a_data_set_says_what_it_is(tmp_path: Path, own_cache: Path) -> None:
+    write_map(tmp_path / "data", quarters(640, 960))
+    assert repr(open_dataset(tmp_path / "data")) == (
+        f"<DataSet {tmp_path / 'data'} (folder): train 20, val 4 images; "
+        "classes class 0, class 1, class 2>"
+    )
+
+
 def test_without_holding_out_the_picture_stays_whole(tmp_path: Path, own_cache: Path) -> None:
     write_map(tmp_path / "data", quarters(640, 960))
     data = open_dataset(tmp_path / "data", DataOptions(hold_out=False))

@@ -54,6 +54,11 @@ class DataSet:
     issues: tuple[Issue, ...] = ()
     whole: Pair | None = None
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in self.splits.items())
+        classes = ", ".join(self.classes.names)
+        return f"<DataSet {self.root} ({self.format}): {counts} images; classes {classes}>"
+
     def pairs(self, split: str) -> tuple[Pair, ...]:
         """The pairs of a split, or of ALL. Raises DataError naming the splits there are, and what
         to do where one small image has no val split.
