@@ -39,7 +39,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Any other training option, as in ema=0.999; docs/reference/config.md lists them.",
+        help="Any other training option, as in ema=0.999; `pixelwise help config` lists them.",
         rich_help_panel="Training",
     ),
 ]
@@ -60,7 +60,7 @@ Resume = Annotated[
 @options_from(
     # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
-    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold"), panel=DATA),
+    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(DataOptions, ("skip_unpaired", "instances"), unset=True, panel=DATA),
 )
 def train(
