@@ -8,7 +8,7 @@ masks of what was painted to FOLDER/NAME-CONTESTANT-SEED, a data set that `train
 The rules, written down before anything was tuned to them:
 
 1. The pool is `--pool` images of the split train, the test `--test` images of the scored split, both
-   spread evenly over the split; nobody paints on the test. The order of the pool follows from the
+   every n-th of the split; nobody paints on the test. The order of the pool follows from the
    seed; its first image comes first.
 2. On a new image the robot sees the prediction of all strokes so far. A region is wrong where
    pixels that touch (sides to sides) have one true class and are predicted as another; void is never
@@ -23,8 +23,7 @@ The rules, written down before anything was tuned to them:
    novelty, the others by the order of the pool).
 5. A step costs 2 s, the stroke's length at 200 pixels/s, and the wait for the answer; a new image
    costs 2 s. The wait is WAIT_S for every contestant, so that a busy machine changes nothing (the
-   CPU time that it took is reported beside it, and is more than that for the forest); features of
-   an image are computed while the robot works on the one before, and cost nothing.
+   CPU time that it took is reported beside it); features of an image are computed while the robot works on the one before, and cost nothing.
 6. At each minute of MARKS the model labels the test images: one pooled confusion matrix.
 
 Contestants: `live`, as `pixelwise label` has it; `forest`, a random forest of 100 trees on the
