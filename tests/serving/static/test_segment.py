@@ -193,6 +193,35 @@ def test_progress_is_shown_and_a_newer_picture_ends_the_work_for_an_older_one(
     assert 0 < site.models_run.count("slow") < 16
 
 
+def test_the_chosen_photo_is_shown_at_once_and_the_result_before_it_goes(
+    desktop: Visit, site: Site
+) -> None:
+    page = desktop.page
+    desktop.upload(halves())
+    layer = page.locator("canvas[data-part=layer]")
+    assert layer.is_visible()
+    page.evaluate("document.querySelector('[data-part=model]').value = 'slow'")
+    page.get_by_label("Choose a picture").set_input_files(
+        {"name": "wide.png", "mimeType": "image/png", "buffer": png(halves()[:400])}
+    )
+    page.get_by_text(re.compile(r"Segmenting wide.png \.\.\. \d+")).wait_for()
+    photo = page.get_by_alt_text("The picture", exact=True)
+    assert photo.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [1000, 400]
+    assert not layer.is_visible()
+    assert not page.get_by_role("button", name="Download mask").is_visible()
+    site.resume.set()
+    page.get_by_text("Done in").wait_for()
+    assert layer.evaluate("c => [c.width, c.height]") == [1000, 400]
+    assert layer.is_visible()
+
+
+def test_the_progress_bar_moves_before_anything_is_done(desktop: Visit) -> None:
+    moving = """() => { const bar = document.querySelector("#segment progress");
+        bar.hidden = false; bar.removeAttribute("value");
+        const name = getComputedStyle(bar).animationName; bar.hidden = true; return name }"""
+    assert desktop.page.evaluate(moving) == "wander"
+
+
 def test_stop_ends_the_work_of_the_server_and_the_page_goes_on(desktop: Visit, site: Site) -> None:
     page = desktop.page
     page.evaluate("document.querySelector('[data-part=model]').value = 'slow'")

@@ -57,7 +57,8 @@ export class PanelRequest {
   }
 
   #advance(label, share) {
-    this.#find("progress").value = share;
+    // nothing is done yet: the bar goes on moving instead of standing at its start
+    if (share > 0) this.#find("progress").value = share;
     this.report(`${label} ${percent(share)}`);
   }
 

@@ -1,6 +1,6 @@
 // The viewer of a result: after the upload all happens here, without the server.
 import { download, partsOf, percent } from "./dom.js";
-import { decodeBase64, showImage, unpack } from "./images.js";
+import { decodeBase64, showImage, stemOf, unpack } from "./images.js";
 import { Legend } from "./legend.js";
 import { VOID, countPixels, paintPixels } from "./overlay.js";
 
@@ -10,7 +10,7 @@ export class ResultView {
   #context;
   #legend;
   #result = null;
-  #stem = "picture"; // of the files to download
+  #file = null; // the picture that is shown or waited for
   #highlighted = null;
 
   constructor(panel) {
@@ -26,12 +26,31 @@ export class ResultView {
     this.#setCompare();
   }
 
-  /** Show the server's answer of /page/segment; downloads are called after `stem`. */
-  async show(answer, stem) {
+  /** Show a picture as it was chosen, until its result comes; the result before goes. */
+  async preview(file) {
+    this.#file = file;
+    this.#result = null;
+    this.#setComplete(false);
+    const photo = this.#find("photo");
+    const address = URL.createObjectURL(file);
+    try {
+      await showImage(photo, address);
+      if (photo.src === address) this.#setShape(photo.naturalWidth / photo.naturalHeight);
+    } catch {
+      // a format that the browser cannot show, such as TIFF; or another picture came meanwhile
+      if (photo.src === address) this.#setVisible(false);
+    } finally {
+      URL.revokeObjectURL(address);
+    }
+  }
+
+  /** Show the server's answer of /page/segment about `file`, unless another one is waited for. */
+  async show(answer, file) {
     const [labels, confidence] = await Promise.all([
       unpack(answer.labels),
       unpack(answer.confidence),
     ]);
+    if (file !== this.#file) return;
     const [height, width] = answer.view;
     const image = new ImageData(width, height);
     this.#result = {
@@ -45,19 +64,32 @@ export class ResultView {
       mask: answer.mask,
       data: answer.data,
     };
-    this.#stem = stem;
     this.#layer.width = width;
     this.#layer.height = height;
     await showImage(this.#find("photo"), answer.image);
-    this.#find("shown").style.setProperty("--shape", width / height);
+    this.#setShape(width / height);
     this.#find("under").textContent = "Point at the picture to see what a pixel is.";
     const absent = this.#legend.fill(this.#result);
     this.#find("absent").textContent = absent.length ? `Not found: ${absent.join(", ")}.` : "";
-    this.#find("empty").hidden = true;
-    this.#find("shown").hidden = false;
-    this.#find("tune").hidden = false;
     this.#paint();
+    this.#setComplete(true);
     this.#find("shown").scrollIntoView({ block: "nearest" });
+  }
+
+  #setShape(shape) {
+    this.#find("shown").style.setProperty("--shape", shape);
+    this.#setVisible(true);
+  }
+
+  #setVisible(visible) {
+    this.#find("empty").hidden = visible;
+    this.#find("shown").hidden = !visible;
+  }
+
+  /** Whether there is a result over the picture, with its controls. */
+  #setComplete(complete) {
+    for (const part of ["layer", "edge", "controls", "tune"]) this.#find(part).hidden = !complete;
+    if (complete) this.#setCompare(); // the edge has a rule of its own
   }
 
   #listen() {
@@ -142,12 +174,12 @@ export class ResultView {
 
   #saveMask() {
     const mask = new Blob([decodeBase64(this.#result.mask)], { type: "image/png" });
-    download(mask, `${this.#stem}_mask.png`);
+    download(mask, `${stemOf(this.#file)}_mask.png`);
   }
 
   #saveData() {
     const data = new Blob([this.#result.data], { type: "application/json" });
-    download(data, `${this.#stem}.json`);
+    download(data, `${stemOf(this.#file)}.json`);
   }
 
   /** As it is seen: opacity, hidden classes, and the part before the slider without the layer. */
@@ -164,6 +196,6 @@ export class ResultView {
     context.rect(start, 0, width, height);
     context.clip();
     context.drawImage(this.#layer, 0, 0);
-    canvas.toBlob((blob) => download(blob, `${this.#stem}_overlay.png`));
+    canvas.toBlob((blob) => download(blob, `${stemOf(this.#file)}_overlay.png`));
   }
 }

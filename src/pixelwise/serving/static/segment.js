@@ -1,7 +1,7 @@
 // The tab Segment: a picture goes to the server once.
 import { setUpCamera } from "./camera.js";
 import { partsOf } from "./dom.js";
-import { listExamples, receiveImages, stemOf } from "./images.js";
+import { listExamples, receiveImages } from "./images.js";
 import { PanelRequest } from "./request.js";
 import { ResultView } from "./result.js";
 
@@ -14,12 +14,13 @@ export async function setUpSegment(panel, settings) {
 
   async function segment(image) {
     file = image;
+    view.preview(image);
     const start = performance.now();
     const path = `page/segment?model=${encodeURIComponent(models.value)}`;
     const label = `Segmenting ${image.name ?? "the picture"} ...`;
     const answer = await request.send(path, image, label);
     if (!answer) return;
-    await view.show(answer, stemOf(image));
+    await view.show(answer, image);
     request.report(summarize(answer, (performance.now() - start) / 1000));
   }
 
