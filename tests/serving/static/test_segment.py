@@ -119,6 +119,9 @@ def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
     page = desktop.page
     page.set_viewport_size({"width": 390, "height": 844})
     phone.upload(halves())
+    photo = page.get_by_alt_text("The picture", exact=True).bounding_box()
+    assert photo["y"] >= 0  # the whole result is in view
+    assert photo["y"] + photo["height"] <= 844
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("Opacity").fill("60")
     page.get_by_role("checkbox", name="blue").uncheck()

@@ -31,6 +31,7 @@ export class ResultView {
     this.#file = file;
     this.#result = null;
     this.#setComplete(false);
+    this.#scrollTo("request");
     const photo = this.#find("photo");
     const address = URL.createObjectURL(file);
     try {
@@ -68,12 +69,18 @@ export class ResultView {
     this.#layer.height = height;
     await showImage(this.#find("photo"), answer.image);
     this.#setShape(width / height);
-    this.#find("under").textContent = "Point at the picture to see what a pixel is.";
+    this.#find("under").textContent = "Point at the picture, or tap it, to see what a pixel is.";
     const absent = this.#legend.fill(this.#result);
     this.#find("absent").textContent = absent.length ? `Not found: ${absent.join(", ")}.` : "";
     this.#paint();
     this.#setComplete(true);
-    this.#find("shown").scrollIntoView({ block: "nearest" });
+    this.#scrollTo("shown");
+  }
+
+  /** Where the columns lie below one another, the part goes to the top of the screen. */
+  #scrollTo(part) {
+    const block = matchMedia("(max-width: 760px)").matches ? "start" : "nearest";
+    this.#find(part).scrollIntoView({ block });
   }
 
   #setShape(shape) {
