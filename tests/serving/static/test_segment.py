@@ -114,6 +114,30 @@ def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(
     assert abs(saved[10, 900] - rgb[10, 900]).max() < 6  # hidden: the photo itself
 
 
+def test_the_cutout_holds_the_ticked_classes_alone_and_never_the_background(
+    desktop: Visit,
+) -> None:
+    rgb = halves()
+    desktop.upload(rgb, "my half.png")
+    desktop.page.get_by_role("checkbox", name="green").uncheck()
+    desktop.page.get_by_label("Least confidence").fill("60")
+    name, content = desktop.save("Download cut-out")
+    assert name == "my half_cutout.png"
+    with Image.open(io.BytesIO(content)) as image:
+        saved = np.asarray(image)
+    assert saved.shape == (1000, 1000, 4)
+    assert (saved[:, :500, 3] == 255).all()  # red
+    assert (saved[:, 500:, 3] == 0).all()  # green is hidden, blue not sure enough
+    assert abs(saved[10, 10, :3].astype(int) - rgb[10, 10]).max() < 6  # the photo went as JPEG
+    kept = """async () => { const { cutOut } = await import("/static/overlay.js");
+        const photo = new Uint8ClampedArray(8).fill(9);
+        const classes = [{ colour: [0, 0, 0] }, { colour: [0, 0, 1] }];
+        cutOut(photo, { labels: [0, 1], confidence: [255, 255], classes },
+            { least: 0, isShown: () => true });
+        return [photo[3], photo[7]] }"""
+    assert desktop.page.evaluate(kept) == [0, 9]
+
+
 def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
     phone = desktop
     page = desktop.page

@@ -66,6 +66,14 @@ export function paintPixels(pixels, result, view) {
   if (!view.byConfidence) outline(pixels, shown, width, view);
 }
 
+/** Make `photo` (RGBA bytes) transparent wherever no shown class is; the background never is one. */
+export function cutOut(photo, { labels, confidence, classes }, view) {
+  const isKept = classes.map(({ colour }, id) => colour.some(Boolean) && view.isShown(id));
+  for (let i = 0; i < labels.length; i++) {
+    if (!isKept[labels[i]] || confidence[i] < view.least) photo[4 * i + 3] = 0;
+  }
+}
+
 /** A light line within each region, on the side of the higher id, and a dark one beside it. */
 function outline(pixels, shown, width, view) {
   const isShown = Array.from({ length: 256 }, (_, id) => view.isShown(id));

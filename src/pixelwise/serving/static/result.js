@@ -2,7 +2,7 @@
 import { download, partsOf, percent } from "./dom.js";
 import { decodeBase64, showImage, stemOf, unpack } from "./images.js";
 import { Legend } from "./legend.js";
-import { VOID, countPixels, paintPixels } from "./overlay.js";
+import { VOID, countPixels, cutOut, paintPixels } from "./overlay.js";
 
 export class ResultView {
   #find;
@@ -116,6 +116,7 @@ export class ResultView {
     on("stage", "pointerleave", () => this.#highlight(null));
     on("save-mask", "click", () => this.#saveMask());
     on("save-overlay", "click", () => this.#saveOverlay());
+    on("save-cutout", "click", () => this.#saveCutout());
     on("save-data", "click", () => this.#saveData());
   }
 
@@ -123,14 +124,18 @@ export class ResultView {
     return Math.round(this.#find("least").value * 2.55); // percent to a byte
   }
 
-  #paint() {
-    if (!this.#result) return;
-    paintPixels(this.#result.pixels, this.#result, {
+  #settings() {
+    return {
       least: this.#least(),
       byConfidence: this.#find("confidence").checked,
       isShown: (id) => this.#legend.isShown(id),
       highlighted: this.#highlighted,
-    });
+    };
+  }
+
+  #paint() {
+    if (!this.#result) return;
+    paintPixels(this.#result.pixels, this.#result, this.#settings());
     this.#context.putImageData(this.#result.image, 0, 0);
     const shares = this.#legend.update(this.#result, this.#least());
     this.#layer.setAttribute("aria-label", `Classes found: ${shares}`);
@@ -187,6 +192,20 @@ export class ResultView {
   #saveData() {
     const data = new Blob([this.#result.data], { type: "application/json" });
     download(data, `${stemOf(this.#file)}.json`);
+  }
+
+  /** The photo where the ticked classes are, and nothing elsewhere. */
+  #saveCutout() {
+    const { width, height } = this.#layer;
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext("2d");
+    context.drawImage(this.#find("photo"), 0, 0, width, height);
+    const image = context.getImageData(0, 0, width, height);
+    cutOut(image.data, this.#result, this.#settings());
+    context.putImageData(image, 0, 0);
+    canvas.toBlob((blob) => download(blob, `${stemOf(this.#file)}_cutout.png`));
   }
 
   /** As it is seen: opacity, hidden classes, and the part before the slider without the layer. */
