@@ -220,3 +220,11 @@ def test_another_body_is_named_in_our_words(strict: TestClient, kind: str, messa
 def test_settings_that_cannot_be_are_refused(wrong: dict) -> None:
     with pytest.raises(ConfigError):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [(20 * 2**20, "20 MiB"), (4_000_000, "3.8 MiB"), (2**20, "1 MiB"), (20_000, "19.5 KiB")],
+)
+def test_the_limit_of_a_file_is_said_in_mib_and_never_rounded_up(limit: int, text: str) -> None:
+    assert Settings(max_bytes=limit).describe_max_bytes() == text

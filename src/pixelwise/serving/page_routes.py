@@ -66,6 +66,8 @@ class PageSettings(BaseModel):
 
     models: list[str]
     max_bytes: int
+    max_size: str
+    formats: list[str]
     style_notice: str
     examples: list[Example]
 
@@ -102,6 +104,8 @@ def _add_settings(app: FastAPI, service: Service) -> None:
     settings = PageSettings(
         models=list(service.queues),
         max_bytes=service.settings.max_bytes,
+        max_size=service.settings.describe_max_bytes(),
+        formats=list(service.settings.formats),
         style_notice=STYLE_OFF if service.style is None else "",
         examples=[
             Example(title=title, address=f"page/examples/{number}")

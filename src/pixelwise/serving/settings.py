@@ -1,6 +1,7 @@
 """What a server allows, and how much it holds."""
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,12 @@ class Settings:
             raise ConfigError(f"style weights {self.style_weights}: no such file")
         if self.token is not None:
             _check_token(self.token)
+
+    def describe_max_bytes(self) -> str:
+        """`max_bytes` in the unit that people read: MiB, or KiB below one of them."""
+        if self.max_bytes >= 2**20:
+            return f"{math.floor(self.max_bytes / 2**20 * 10) / 10:g} MiB"
+        return f"{math.floor(self.max_bytes / 2**10 * 10) / 10:g} KiB"
 
 
 def _check_origin(origin: str) -> None:

@@ -218,5 +218,5 @@ def _too_many_bytes(settings: Settings) -> ApiError:
     return ApiError(
         413,
         "too_many_bytes",
-        f"the file has more than the {settings.max_bytes} bytes that are allowed",
+        f"the file is too large: at most {settings.describe_max_bytes()} are allowed",
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixelwise.serving import create_app
+from pixelwise.serving import Settings, create_app
 
-from ..conftest import predictor_of, run_server
+from ..conftest import file_of, predictor_of, run_server
 from .conftest import PALETTE, SETTINGS, Site, Visit, halves, png
 
 
@@ -278,7 +278,7 @@ def test_errors_are_said_in_words_and_the_page_goes_on(desktop: Visit, tmp_path:
     for name, message in (
         ("text.png", "damaged or of another format than JPEG, PNG, WEBP"),
         ("pixels.png", "10000 x 10100 pixels"),
-        ("bytes.png", "the file is too large: at most 4000000 bytes"),
+        ("bytes.png", "the file is too large: at most 3.8 MiB are allowed"),
     ):
         page.get_by_label("Choose a picture").set_input_files(tmp_path / name)
         alert.filter(has_text=message).wait_for()
@@ -331,6 +331,28 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visi
     page.get_by_role("checkbox", name="green").focus()
     page.keyboard.press("Space")
     assert desktop.painted(900, 10)[3] == 0
+
+
+def test_the_picker_offers_the_formats_that_the_server_reads(visit: Visit) -> None:
+    settings = Settings(formats=("PNG", "TIFF", "GIF"))
+    with run_server(create_app({"only": predictor_of()}, settings)) as port:
+        tab = visit.page.context.new_page()
+        tab.goto(f"http://127.0.0.1:{port}/")
+        tab.get_by_text("PNG, TIFF, GIF; at most 20 MiB").wait_for()
+        picker = tab.get_by_label("Choose a picture")
+        assert picker.get_attribute("accept") == "image/png,image/tiff,image/gif"
+        for kind in ("TIFF", "GIF"):  # no browser of these shows TIFF before the answer
+            picker.set_input_files(
+                {
+                    "name": kind,
+                    "mimeType": f"image/{kind.lower()}",
+                    "buffer": file_of(halves()[:50, :60], kind),
+                }
+            )
+            tab.get_by_text("50 x 60 pixels").wait_for()
+            assert tab.locator("canvas[data-part=layer]").is_visible()
+            tab.evaluate("document.querySelector('[data-part=status]').textContent = ''")
+        tab.close()
 
 
 def test_a_server_that_is_gone_is_said_in_words(visit: Visit) -> None:

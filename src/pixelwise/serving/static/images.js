@@ -22,6 +22,11 @@ export function receiveImages(panel, onImage) {
   }
 }
 
+/** Let a file input offer what the server reads, by media type. */
+export function offerFormats(input, formats) {
+  input.accept = formats.map((format) => `image/${format.toLowerCase()}`).join(",");
+}
+
 /** A button for each example of the server, once all have come. */
 export async function listExamples(group, examples, onImage) {
   const buttons = examples.map(async ({ title, address }) => {

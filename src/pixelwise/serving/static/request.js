@@ -4,12 +4,12 @@ import { partsOf, percent } from "./dom.js";
 
 export class PanelRequest {
   #find;
-  #maxBytes;
+  #limits;
   #running = null; // the newest request: it ends an older one
 
-  constructor(panel, maxBytes) {
+  constructor(panel, limits) {
     this.#find = partsOf(panel);
-    this.#maxBytes = maxBytes;
+    this.#limits = limits;
     this.#find("stop").addEventListener("click", () => this.#stop());
   }
 
@@ -20,8 +20,9 @@ export class PanelRequest {
     this.#running = control;
     this.#start(label);
     try {
-      if (body.size > this.#maxBytes) {
-        throw new Error(`the file is too large: at most ${this.#maxBytes} bytes are allowed`);
+      if (body.size > this.#limits.max_bytes) {
+        const allowed = `at most ${this.#limits.max_size} are allowed`;
+        throw new Error(`the file is too large: ${allowed}; save it smaller`);
       }
       const onProgress = (share) => this.#advance(label, share);
       return await postBytes(path, body, { signal: control.signal, onProgress });

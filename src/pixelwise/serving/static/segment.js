@@ -1,13 +1,13 @@
 // The tab Segment: a picture goes to the server once.
 import { setUpCamera } from "./camera.js";
 import { partsOf } from "./dom.js";
-import { listExamples, receiveImages } from "./images.js";
+import { listExamples, offerFormats, receiveImages } from "./images.js";
 import { PanelRequest } from "./request.js";
 import { ResultView } from "./result.js";
 
 export async function setUpSegment(panel, settings) {
   const find = partsOf(panel);
-  const request = new PanelRequest(panel, settings.max_bytes);
+  const request = new PanelRequest(panel, settings);
   const view = new ResultView(panel);
   const models = find("model");
   let file = null; // the last one: another model labels it again
@@ -24,7 +24,8 @@ export async function setUpSegment(panel, settings) {
     request.report(summarize(answer, (performance.now() - start) / 1000));
   }
 
-  find("megabytes").textContent = Math.floor(settings.max_bytes / 2 ** 20);
+  find("limits").textContent = `${settings.formats.join(", ")}; at most ${settings.max_size}`;
+  offerFormats(find("file"), settings.formats);
   models.append(...settings.models.map((name) => new Option(name)));
   find("models").hidden = settings.models.length < 2;
   models.addEventListener("change", () => file && segment(file));

@@ -1,6 +1,6 @@
 // The tab Style: a photo in the style of a painting, where the server has a style network.
 import { download, partsOf } from "./dom.js";
-import { decodeDataUrl, showImage } from "./images.js";
+import { decodeDataUrl, offerFormats, showImage } from "./images.js";
 import { PanelRequest } from "./request.js";
 
 export function setUpStyle(panel, settings) {
@@ -12,7 +12,7 @@ export function setUpStyle(panel, settings) {
     find("view").hidden = true;
     return;
   }
-  const request = new PanelRequest(panel, settings.max_bytes);
+  const request = new PanelRequest(panel, settings);
   const files = {};
 
   function choose(part, file) {
@@ -40,6 +40,7 @@ export function setUpStyle(panel, settings) {
   }
 
   for (const part of ["content", "painting"]) {
+    offerFormats(find(part), settings.formats);
     find(part).addEventListener("change", ({ target }) => {
       if (target.files.length) choose(part, target.files[0]); // none where the choice was cancelled
     });
