@@ -60,15 +60,13 @@ class Example(BaseModel):
 
 
 class PageSettings(BaseModel):
-    """What the page's script has to know of the server; `style_notice` is empty where style is
-    on.
-    """
+    """What the page's script has to know of the server."""
 
     models: list[str]
     max_bytes: int
     max_size: str
     formats: list[str]
-    style_notice: str
+    has_style: bool
     examples: list[Example]
 
 
@@ -106,7 +104,7 @@ def _add_settings(app: FastAPI, service: Service) -> None:
         max_bytes=service.settings.max_bytes,
         max_size=service.settings.describe_max_bytes(),
         formats=list(service.settings.formats),
-        style_notice=STYLE_OFF if service.style is None else "",
+        has_style=service.style is not None,
         examples=[
             Example(title=title, address=f"page/examples/{number}")
             for number, title in enumerate(examples)

@@ -98,7 +98,9 @@ def test_all_files_of_the_page_are_installed() -> None:
 def test_the_page_needs_no_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)  # an import fails
     client = client_of(create_app({"only": predictor_of()}))
-    assert "<title>pixelwise</title>" in client.get("/").text
+    head = client.get("/").text.partition("</head>")[0]
+    assert "<title>pixelwise: what is where in a picture</title>" in head
+    assert 'property="og:title" content="pixelwise: what is where in a picture"' in head
     assert client.get("/page/settings").json()["models"] == ["only"]
 
 

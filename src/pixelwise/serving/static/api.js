@@ -1,7 +1,7 @@
 // Questions to the server. Addresses are relative to the page, so that a proxy may add a prefix.
 
 /** What the server offers: models, max_bytes, max_size (the same for people), formats,
- * style_notice (empty where it is on), examples. */
+ * has_style, examples. */
 export async function fetchSettings() {
   const response = await fetch(addressOf("page/settings"));
   if (!response.ok) throw new Error(await errorMessage(response));

@@ -6,10 +6,13 @@ import { setUpTabs } from "./tabs.js";
 
 const main = document.querySelector("main");
 
-setUpTabs(document.querySelector("[role=tablist]"));
 try {
   const settings = await fetchSettings();
-  setUpStyle(document.getElementById("style"), settings);
+  if (settings.has_style) {
+    document.querySelector("nav").hidden = false; // one tool alone needs no tabs
+    setUpTabs(document.querySelector("[role=tablist]"));
+    setUpStyle(document.getElementById("style"), settings);
+  }
   await setUpSegment(document.getElementById("segment"), settings);
   main.inert = false; // what is chosen before could not be sent yet
 } catch (error) {

@@ -5,13 +5,6 @@ import { PanelRequest } from "./request.js";
 
 export function setUpStyle(panel, settings) {
   const find = partsOf(panel);
-  if (settings.style_notice) {
-    find("notice").textContent = settings.style_notice;
-    find("notice").hidden = false;
-    find("form").hidden = true;
-    find("view").hidden = true;
-    return;
-  }
   const request = new PanelRequest(panel, settings);
   const files = {};
 
