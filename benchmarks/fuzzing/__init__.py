@@ -190,7 +190,7 @@ def _write(spec: Spec, root: Path, absent: int = 0) -> Case:
         words += _WORDS_OF_PICTURES
     has_colours = spec.class_list in class_lists.WITH_COLOURS
     # An ending that all masks share is no name of a class.
-    one_ending = spec.layout == "masks/x_CLASS" and spec.classes == 2
+    one_ending = "x_CLASS" in spec.layout and spec.classes == 2
     named = (layout.named and not one_ending) or (
         bool(spec.class_list) and (has_colours or not kind.colours)
     )

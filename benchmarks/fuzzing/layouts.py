@@ -128,14 +128,15 @@ def _colour_mask(labels: Array, path: Path) -> Path:
     return target
 
 
-def _class_files(pattern: str) -> WriteLayout:
-    """A black and white file for each class of an image."""
+def _class_files(pattern: str, images: str = "images") -> WriteLayout:
+    """A black and white file for each class of an image, two images a group."""
 
     def write(truth: Truth, root: Path, picture: WritePicture, _: WriteMask) -> None:
         for scene in truth.scenes:
-            picture(scene, _folder(root / "images") / scene.name)
+            picture(scene, _folder(root / images.format(name=scene.name)) / scene.name)
             for label, name in enumerate(truth.names[1:], 1):
-                path = root / "masks" / pattern.format(class_name=name, name=scene.name)
+                group = truth.scenes.index(scene) // 2
+                path = root / pattern.format(class_name=name, name=scene.name, group=group)
                 _folder(path.parent)
                 drawn = np.where(scene.labels == label, 255, 0).astype(np.uint8)
                 Image.fromarray(drawn).save(path)
@@ -346,13 +347,25 @@ LAYOUTS: dict[str, Layout] = {
     "nnU-Net": Layout(_nnunet, splits=False, named=True),
     "Cityscapes, flat": Layout(_cityscapes_flat, splits=False),
     "masks/CLASS/x": Layout(
-        _class_files("{class_name}/{name}.png"), splits=False, named=True, free_masks=False
+        _class_files("masks/{class_name}/{name}.png"), splits=False, named=True, free_masks=False
     ),
     "masks/x/CLASS": Layout(
-        _class_files("{name}/{class_name}.png"), splits=False, named=True, free_masks=False
+        _class_files("masks/{name}/{class_name}.png"), splits=False, named=True, free_masks=False
     ),
     "masks/x_CLASS": Layout(
-        _class_files("{name}_{class_name}.png"), splits=False, named=True, free_masks=False
+        _class_files("masks/{name}_{class_name}.png"), splits=False, named=True, free_masks=False
+    ),
+    "masks/GROUP/x_CLASS": Layout(
+        _class_files("masks/{group}/{name}_{class_name}.png"),
+        splits=False,
+        named=True,
+        free_masks=False,
+    ),
+    "x/images, x/masks": Layout(
+        _class_files("{name}/masks/{class_name}.png", "{name}/images"),
+        splits=False,
+        named=True,
+        free_masks=False,
     ),
     "class of image": Layout(_class_of_image, splits=False, named=True, free_masks=False),
     "COCO": Layout(_coco(_no_folder), named=True, masks=False, void=False),

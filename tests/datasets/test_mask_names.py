@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelwise.datasets.mask_names import image_name, match_names
+from pixelwise.datasets.mask_names import NameLookup, image_name, match_names
 
 NUMBERS = ("000", "001", "017")
 
@@ -90,3 +90,8 @@ def test_names_that_differ_by_case_alone_are_kept_apart() -> None:
     assert image_name("a", ["a", "A"]) == "a"
     assert image_name("A", ["a", "A"]) == "A"
     assert image_name("A", ["a"]) == "a"
+
+
+@pytest.mark.parametrize(("stem", "image"), [("00007", "7"), ("7", "7"), ("8", None)])
+def test_a_number_is_found_whatever_its_zeros(stem: str, image: str | None) -> None:
+    assert NameLookup(["7", "08", "008"]).find_number(stem) == image

@@ -8,6 +8,7 @@ from pixelwise.checks.alignment import find_alignment_issues
 from pixelwise.checks.class_balance import Shares, count_shares, find_class_issues
 from pixelwise.checks.duplicates import find_duplicate_issues
 from pixelwise.checks.findings import Findings
+from pixelwise.checks.group_hints import find_group_hints
 from pixelwise.checks.masks import find_mask_issues
 from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
@@ -153,6 +154,7 @@ def _find_issues(
     yield find_alignment_issues(pairs)
     yield find_class_issues(shares, encoding)
     yield find_duplicate_issues(pairs)
+    yield find_group_hints(pairs, index)
 
 
 def _interpret(stats: PairStats, encoding: MaskEncoding) -> PairStats:

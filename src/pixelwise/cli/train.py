@@ -60,7 +60,7 @@ Resume = Annotated[
 @options_from(
     # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
-    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold"), panel=DATA),
+    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(DataOptions, ("skip_unpaired", "instances"), unset=True, panel=DATA),
 )
 def train(

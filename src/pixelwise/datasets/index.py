@@ -9,6 +9,7 @@ from pathlib import Path
 from pixelwise.classes import Classes
 from pixelwise.datasets.class_files import DeclaredClasses
 from pixelwise.datasets.find_encoding import find_encoding
+from pixelwise.datasets.groups import find_groups
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.mask_encoding import (
     MaskEncoding,
@@ -126,7 +127,10 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
         read_labels = encoding.reader()
         notes += mask_notes
     notes += tuple(_describe_issues(index))
-    splits, split_notes = complete_splits(index.splits, options, hold_test=index.hold_test)
+    groups = find_groups(index.root, (pair for _, pair in index.pairs()), options.group)
+    splits, split_notes = complete_splits(
+        index.splits, options, hold_test=index.hold_test, groups=groups
+    )
     tolerated = tuple(issue for issue in index.issues if not issue.refusal)
     return DataSet(
         index.format,

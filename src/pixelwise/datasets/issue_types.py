@@ -62,7 +62,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "layers-overlap": warning_type(
         "Layers of classes that overlap",
-        "--fix lets the later class (by name) cover the earlier.",
+        "--fix lets the smaller mask cover the larger.",
         repaired=True,
     ),
     "shapes-clipped": warning_type(
@@ -287,6 +287,15 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "image-near": note_type(
         "Nearly the same image twice", "Frames of a film? Keep them in one split."
+    ),
+    "groups-likely": note_type(
+        "Images that seem to come in groups, as films, patients or scenes do",
+        "A random split puts parts of a group in train and in val, which makes scores too good; "
+        "train with that --group, or write groups.csv (image,group).",
+    ),
+    "groups-divided": note_type(
+        "Groups of images, as of a film, in several splits",
+        "Scores may be too good; keep each group in one split.",
     ),
     "image-near-leak": warning_type(
         "Nearly the same image in two splits",

@@ -104,6 +104,10 @@ class NameLookup:
             key = _fold(name)
             # Two names that differ by case alone are told apart by it, or not at all.
             self._folded[key] = None if key in self._folded else name
+        self._numbers: dict[int, str | None] = {}
+        for name in filter(str.isdecimal, self._names):
+            number = int(name)
+            self._numbers[number] = None if number in self._numbers else name
 
     def __contains__(self, stem: str) -> bool:
         return self._find_exactly(stem) is not None
@@ -112,6 +116,13 @@ class NameLookup:
         """The name that a mask called `stem` belongs to, None where there is none."""
         # The whole name first: an image may itself be called as a mask, such as cat_l.
         return self._find_exactly(stem) or self.find_shorter(stem)
+
+    def find_number(self, stem: str) -> str | None:
+        """The name that is `stem`, or the only one that is the same number: `7` for `00007`."""
+        name = self._find_exactly(stem)
+        if name is None and stem.isdecimal():
+            name = self._numbers.get(int(stem))
+        return name
 
     def find_shorter(self, stem: str) -> str | None:
         """As `find`, of the names that are shorter than `stem`."""

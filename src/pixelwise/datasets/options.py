@@ -49,6 +49,11 @@ class DataOptions:
     val_fraction: float = option(0.15)
     """Share of the images (above 0, below 0.5) that is held out where there is no val split."""
 
+    group: str | None = option(None, own=True, metavar="PATTERN")
+    """Regular expression of image names: images with equal text in its brackets, as the film in
+    `'(.*)_[0-9]+'`, are kept in one split. By default as groups.csv in the data set says, if any.
+    """
+
     matte_threshold: int = option(128, own=True, cli="threshold")
     """Alpha mattes: pixels of this alpha (1 to 255) or more are person."""
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pixelwise.datasets.groups import Groups
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.types import DataOptions, Pair, first
 from pixelwise.errors import DataError
@@ -42,22 +43,42 @@ def split_of(name: str) -> str:
 
 
 def hold_out(
-    pairs: Sequence[Pair], fraction: float, seed: int
+    pairs: Sequence[Pair], fraction: float, seed: int, groups: Groups | None = None
 ) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """(rest, held): `fraction` of the pairs held out, both sorted by name.
+    """(rest, held): `fraction` of the pairs held out, both sorted by name; of a group all or none.
 
-    Which ones follows from the SHA-256 of seed and name alone, so neither the order of files nor
-    the machine matters. At least one is held and one is left where there are two or more pairs.
+    Which ones follows from the SHA-256 of seed and name (of the group, if any) alone, so neither
+    the order of files nor the machine matters. At least one image or group is held and one is left
+    where there are two or more.
     """
-    count = 0
-    if len(pairs) > 1:
-        wished = round(fraction * len(pairs))
-        count = max(1, min(wished, len(pairs) - 1))
     # By the hash of the name, not by a shuffle: an image that is added moves no other.
-    drawn = sorted(pairs, key=lambda pair: (draw_key(pair.name, seed), pair.name))
-    rest = sorted(drawn[count:], key=_name)
-    held_out = sorted(drawn[:count], key=_name)
-    return tuple(rest), tuple(held_out)
+    units = sorted(_units(pairs, groups), key=lambda unit: (draw_key(unit[0], seed), unit[0]))
+    count = max(1, round(fraction * len(pairs)))
+    held_out: list[Pair] = []
+    chosen = set[int]()
+    for place, (_, members) in enumerate(units):
+        if len(chosen) == len(units) - 1:
+            break
+        # a group that takes more than is missing is held out where that is nearer to the count
+        if 2 * (count - len(held_out)) >= len(members):
+            held_out += members
+            chosen.add(place)
+    if not chosen and len(units) > 1:
+        place = min(range(len(units)), key=lambda place: len(units[place][1]))
+        held_out += units[place][1]
+        chosen.add(place)
+    rest = [pair for place, unit in enumerate(units) if place not in chosen for pair in unit[1]]
+    return tuple(sorted(rest, key=_name)), tuple(sorted(held_out, key=_name))
+
+
+def _units(pairs: Sequence[Pair], groups: Groups | None) -> list[tuple[str, list[Pair]]]:
+    """What is held out as one, by name: each group, or each image."""
+    if groups is None:
+        return [(pair.name, [pair]) for pair in pairs]
+    units: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        units.setdefault(groups.of(pair), []).append(pair)
+    return list(units.items())
 
 
 def draw_key(name: str, seed: int) -> bytes:
@@ -72,19 +93,28 @@ def complete_splits(
     options: DataOptions,
     *,
     hold_test: bool = False,
+    groups: Groups | None = None,
 ) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
     """The splits in the order train, val, test, with a missing val held out of train, and notes
     that say so.
 
     With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or
-    more. An image that is to be trained on and scored is noted without `hold_out`, else DataError.
+    more. `groups` are never divided. An image that is to be trained on and scored is noted without
+    `hold_out`, else DataError, as where all images are of one group.
     """
     complete = dict(splits)
     notes = _find_leaks(splits, options)
+    if groups:
+        notes += [groups.describe(), *_find_divided(splits, groups)]
     train = splits.get("train", ())
     if options.hold_out and "val" not in splits:
         if len(train) > 1:
-            complete.update(_hold_out_splits(splits, options, hold_test=hold_test))
+            if groups and len(_units(train, groups)) == 1:
+                raise DataError(
+                    f"all {len(train)} images are of one group by {groups.rule}: none can be held "
+                    "out; give a rule that tells them apart, or images of another group in val"
+                )
+            complete.update(_hold_out_splits(splits, options, groups, hold_test=hold_test))
             notes += _describe_held_out(splits, complete, len(train), options)
         elif train:
             notes.append("val: none, as there is only one image to train on")
@@ -96,17 +126,19 @@ def complete_splits(
 def _hold_out_splits(
     splits: Mapping[str, tuple[Pair, ...]],
     options: DataOptions,
+    groups: Groups | None,
     *,
     hold_test: bool,
 ) -> dict[str, tuple[Pair, ...]]:
     """Train without the pairs that are held out, and the splits of these."""
     total = len(splits["train"])
-    train, val = hold_out(splits["train"], options.val_fraction, options.seed)
+    train, val = hold_out(splits["train"], options.val_fraction, options.seed, groups)
     held_out = {"val": val}
-    if hold_test and "test" not in splits and total >= ENOUGH_FOR_TEST:
+    divisible = len(_units(train, groups)) > 1
+    if hold_test and "test" not in splits and total >= ENOUGH_FOR_TEST and divisible:
         # As many as in val, so as a share of what val has left.
         fraction = len(val) / len(train)
-        train, held_out["test"] = hold_out(train, fraction, options.seed)
+        train, held_out["test"] = hold_out(train, fraction, options.seed, groups)
     return {**held_out, "train": train}
 
 
@@ -122,6 +154,19 @@ def _describe_held_out(
         for split in ("val", "test")
         if split in splits and split not in on_disk
     ]
+
+
+def _find_divided(splits: Mapping[str, tuple[Pair, ...]], groups: Groups) -> list[str]:
+    """A line for each split on disk that has images of a group that is in train as well."""
+    trained = {groups.of(pair) for pair in splits.get("train", ())}
+    lines = []
+    for split in ("val", "test"):
+        shared = sorted({groups.of(pair) for pair in splits.get(split, ())} & trained)
+        if shared:
+            lines.append(
+                f"groups in train and in {split} as well: {first(shared)}; scores may be too good"
+            )
+    return lines
 
 
 def _find_leaks(splits: Mapping[str, tuple[Pair, ...]], options: DataOptions) -> list[str]:

@@ -143,7 +143,11 @@ def _describe_other_training(
     first, *others = map(training_data_options, predictors)
     for name, options in zip(names[1:], others, strict=True):
         if options != first:
-            differing = ", ".join(f"{key} {getattr(options, key)}" for key in HEADER_OPTIONS)
+            differing = ", ".join(
+                f"{key} {getattr(options, key)}"
+                for key in HEADER_OPTIONS
+                if getattr(options, key) != getattr(first, key)
+            )
             yield (
                 f"{name} was trained with {differing}, unlike {names[0]}: where the data has no "
                 "splits of its own, it may have learned from images that are scored here"

@@ -15,7 +15,7 @@ from pixelwise.progress import Progress
 
 # Options whose change between training and scoring would score images that were learned from, or
 # other labels.
-HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold")
+HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold", "group")
 _FINGERPRINT = "fingerprint"
 
 
