@@ -169,7 +169,7 @@ def choose_runtime(
 
 def _soonest(path: Path, precision: str | None, device: str) -> str:
     """The runtime that has labelled a few pixels first: PyTorch's import alone takes seconds, and
-    ONNX Runtime is ready in a fifth of OpenVINO's time (benchmarks/results/latency.md).
+    OpenVINO compiles the network before its first tile.
     """
     is_prepared = has_stored_graph(path) or _network_file(path).is_file()
     if not is_prepared or device == "cuda" or (device == "auto" and has_graphics_card()):
