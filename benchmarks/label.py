@@ -1,27 +1,29 @@
 """A robot annotator: mean IoU on photos never touched against annotator minutes.
 
-python benchmarks/label.py DATA --seeds 0 1 2 --minutes 10 --out benchmarks/results/label.md
+python benchmarks/label.py DATA --seeds 0 1 2 --contestants live forest --out FOLDER
+
+One line of JSON for each contestant and seed goes to FOLDER/robot.jsonl when it is done, and the
+masks of what was painted to FOLDER/NAME-CONTESTANT-SEED, a data set that `train` takes.
 
 The rules, written down before anything was tuned to them:
 
 1. The pool is `--pool` images of the split train, the test `--test` images of the scored split, both
-   spread evenly over the split; nobody paints on the test. The order of the pool follows from the
+   every n-th of the split; nobody paints on the test. The order of the pool follows from the
    seed; its first image comes first.
 2. On a new image the robot sees the prediction of all strokes so far. A region is wrong where
    pixels that touch (sides to sides) have one true class and are predicted as another; void is never
-   wrong. While there is no prediction every region is wrong.
+   wrong. While there is no prediction every region is wrong of whose class nothing is painted yet.
 3. Each step is one stroke in the largest wrong region of the image in hand: it begins at the
    region's inmost pixel (the one farthest from its edge), and goes straight, in that of 16
    directions in which it stays in the region longest, to both sides, 60 pixels at most in all. The
-   brush has a radius of half the inmost pixel's distance to the edge, 8 pixels at most. Its class is
-   the true one.
+   brush has a radius of half the inmost pixel's distance to the edge, 8 pixels at most, and the
+   stroke ends where the brush would leave the region. Its class is the true one.
 4. After `--strokes` strokes, or when less than 3 % of the image's pixels are in wrong regions, the
    robot asks for the next image: the one that the contestant proposes (the live model by doubt and
    novelty, the others by the order of the pool).
 5. A step costs 2 s, the stroke's length at 200 pixels/s, and the wait for the answer; a new image
-   costs 2 s. The wait is CPU time of the process on one thread, so that a busy machine changes
-   nothing; features of an image are computed while the robot works on the one before, and cost
-   nothing, for any contestant.
+   costs 2 s. The wait is WAIT_S for every contestant, so that a busy machine changes nothing (the
+   CPU time that it took is reported beside it); features of an image are computed while the robot works on the one before, and cost nothing.
 6. At each minute of MARKS the model labels the test images: one pooled confusion matrix.
 
 Contestants: `live`, as `pixelwise label` has it; `forest`, a random forest of 100 trees on the
@@ -30,6 +32,7 @@ at sigma 0.7 to 10, as ilastik has them), fitted on the same pixels of the same 
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +42,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine import provenance
+from PIL import Image
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
@@ -54,22 +58,27 @@ from pixelwise.labelling.samples import SampleStore, fit_training_set
 from pixelwise.labelling.strokes import UNLABELLED, Stroke
 from pixelwise.labelling.vectors import choose_pixels
 
-MARKS = (0.5, 1, 2, 3, 5, 7, 10)
+MARKS = (2, 5, 10)
 VOID = 255
 STEP_S = 2.0
 PIXELS_PER_S = 200.0
+WAIT_S = 0.3
 SIGMAS = (0.7, 1.0, 1.6, 3.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
 class Sample:
+    path: Path
     rgb: np.ndarray  # (H, W, 3)
     truth: np.ndarray  # (H, W)
 
 
 def load(dataset: DataSet, pairs: tuple[Pair, ...], count: int) -> list[Sample]:
     chosen = pairs[:: max(1, len(pairs) // count)][:count]
-    return [Sample(read_rgb(pair.image), dataset.read_labels(pair.mask)) for pair in chosen]
+    return [
+        Sample(Path(pair.image), read_rgb(pair.image), dataset.read_labels(pair.mask))
+        for pair in chosen
+    ]
 
 
 class Live:
@@ -135,20 +144,26 @@ class Forest:
     """A random forest on classical filters."""
 
     def __init__(self, pool: list[Sample], test: list[Sample], classes: int) -> None:
-        self.pool = [filter_bank(sample.rgb) for sample in pool]
-        self.test = [filter_bank(sample.rgb) for sample in test]
+        self.pool = [sample.rgb for sample in pool]
+        # every second pixel: the whole would take several times as long
+        self.test = [filter_bank(sample.rgb)[:, ::2, ::2].copy() for sample in test]
+        self.sizes = [sample.truth.shape for sample in test]
+        self.planes: dict[int, np.ndarray] = {}
         self.reset()
 
     def reset(self) -> None:
         self.labels: dict[int, np.ndarray] = {}
         self.rows: list[tuple[int, np.ndarray, np.ndarray]] = []
+        self.vectors: list[np.ndarray] = []
         self.forest: RandomForestClassifier | None = None
 
     def add(self, place: int, stroke: Stroke, size: tuple[int, int]) -> None:
         labels = self.labels.setdefault(place, np.full(size, UNLABELLED, np.uint8))
         stroke.paint(labels)
         self.rows.append((place, *choose_pixels(stroke, size, len(self.rows))))
-        vectors = np.concatenate([self.pool[p][:, r, c].T for p, r, c in self.rows])
+        values = self.bank(place)
+        self.vectors.append(values[:, self.rows[-1][1], self.rows[-1][2]].T)
+        vectors = np.concatenate(self.vectors)
         keys = np.concatenate([self.labels[p][r, c] for p, r, c in self.rows])
         if len(np.unique(keys)) > 1:
             forest = RandomForestClassifier(100, n_jobs=1, random_state=0)
@@ -157,12 +172,20 @@ class Forest:
     def predict(self, place: int, *, of_test: bool = False) -> np.ndarray | None:
         if self.forest is None:
             return None
-        values = (self.test if of_test else self.pool)[place]
-        # every second pixel: the whole would take several times as long, to the forest's cost
-        small = values[:, ::2, ::2]
-        labels = self.forest.predict(small.reshape(len(values), -1).T.astype(np.float32))
-        labels = labels.reshape(small.shape[1:]).repeat(2, axis=0).repeat(2, axis=1)
-        return labels[: values.shape[1], : values.shape[2]]
+        step = 2 if of_test else 4
+        values = self.test[place] if of_test else self.bank(place)[:, ::4, ::4]
+        height, width = self.sizes[place] if of_test else self.pool[place].shape[:2]
+        labels = self.forest.predict(values.reshape(len(values), -1).T.astype(np.float32))
+        labels = labels.reshape(values.shape[1:]).repeat(step, axis=0).repeat(step, axis=1)
+        return labels[:height, :width]
+
+    def bank(self, place: int) -> np.ndarray:
+        """The planes of an image of the pool; those of the last ones are held."""
+        if place not in self.planes:
+            if len(self.planes) > 2:
+                del self.planes[next(iter(self.planes))]
+            self.planes[place] = filter_bank(self.pool[place])
+        return self.planes[place]
 
     def next(self, left: list[int]) -> int:
         return left[0]
@@ -194,13 +217,15 @@ def eigenvalues(down: np.ndarray, across: np.ndarray, mixed: np.ndarray) -> list
 
 
 def largest_wrong(
-    truth: np.ndarray, predicted: np.ndarray | None
+    truth: np.ndarray, predicted: np.ndarray | None, painted: set[int]
 ) -> tuple[np.ndarray | None, int, float]:
     """The largest wrong region (H, W), its true class, and the share of pixels that are wrong."""
     best = None
     size = 0
     label = 0
-    wrong = truth != VOID if predicted is None else (truth != predicted) & (truth != VOID)
+    wrong = (truth != VOID) & (
+        ~np.isin(truth, list(painted)) if predicted is None else truth != predicted
+    )
     for key in np.unique(truth[wrong]):
         regions, _ = ndimage.label(wrong & (truth == key))
         sizes = np.bincount(regions.ravel())
@@ -216,6 +241,7 @@ def draw_stroke(region: np.ndarray, label: int) -> tuple[Stroke, float]:
     """The robot's stroke (rule 3) and its length."""
     depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
     row, column = np.unravel_index(depth.argmax(), depth.shape)
+    radius = float(min(depth.max() / 2, 8))
     best: tuple[float, tuple[tuple[float, float], tuple[float, float]]] = (-1, ((0, 0), (0, 0)))
     for angle in np.arange(16) * np.pi / 16:
         ends = []
@@ -224,8 +250,8 @@ def draw_stroke(region: np.ndarray, label: int) -> tuple[Stroke, float]:
             while reach < 30:
                 y = int(row + sign * (reach + 1) * np.sin(angle))
                 x = int(column + sign * (reach + 1) * np.cos(angle))
-                inside = 0 <= y < region.shape[0] and 0 <= x < region.shape[1] and region[y, x]
-                if not inside:
+                inside = 0 <= y < region.shape[0] and 0 <= x < region.shape[1]
+                if not inside or depth[y, x] < radius:
                     break
                 reach += 1
             ends.append(
@@ -239,7 +265,7 @@ def draw_stroke(region: np.ndarray, label: int) -> tuple[Stroke, float]:
             best = (length, (ends[0], ends[1]))
     height, width = region.shape
     points = tuple((min(max(x, 0.0), width), min(max(y, 0.0), height)) for x, y in best[1])
-    return Stroke("brush", label, points, float(min(depth.max() / 2, 8))), best[0]
+    return Stroke("brush", label, points, radius), best[0]
 
 
 def mean_iou(contestant: object, test: list[Sample], classes: int) -> float:
@@ -269,27 +295,47 @@ def annotate(
     marks = [mark for mark in MARKS if mark <= options.minutes]
     scores: dict[float, float] = {}
     waits: list[float] = []
+    painted = set[int]()
     clock = 0.0
     while len(scores) < len(marks) and left:
         place = contestant.next(left)
         left.remove(place)
         clock += STEP_S
         sample = pool[place]
+        predicted = contestant.predict(place)
         for _ in range(options.strokes):
             while len(scores) < len(marks) and clock >= 60 * marks[len(scores)]:
                 scores[marks[len(scores)]] = mean_iou(contestant, test, classes)
-            region, label, share = largest_wrong(sample.truth, contestant.predict(place))
+            region, label, share = largest_wrong(sample.truth, predicted, painted)
             if region is None or share < 0.03:
                 break
             stroke, length = draw_stroke(region, label)
+            painted.add(label)
             start = time.process_time()
             contestant.add(place, stroke, sample.truth.shape)
-            contestant.predict(place)
+            predicted = contestant.predict(place)
             waits.append(time.process_time() - start)
-            clock += STEP_S + length / PIXELS_PER_S + waits[-1]
+            clock += STEP_S + length / PIXELS_PER_S + WAIT_S
     for mark in marks[len(scores) :]:
         scores[mark] = mean_iou(contestant, test, classes)
     return scores, waits
+
+
+def save_masks(
+    contestant: object, pool: list[Sample], dataset: DataSet, folder: Path, seed: int
+) -> None:
+    """Leave what was painted as a data set, and the split that the whole set has for its test."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "masks").mkdir(exist_ok=True)
+    for place, labels in contestant.labels.items():
+        path = pool[place].path
+        link = folder / "images" / path.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.resolve())
+        ids = np.where(labels == UNLABELLED, VOID, labels).astype(np.uint8)
+        Image.fromarray(ids).save(folder / "masks" / f"{path.stem}.png")
+    names = {str(number): name for number, name in enumerate(dataset.classes.names)}
+    (folder / "classes.json").write_text(json.dumps(names))
 
 
 def main() -> None:
@@ -301,36 +347,40 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=60)
     parser.add_argument("--strokes", type=int, default=8)
     parser.add_argument("--contestants", nargs="+", default=["live", "forest"])
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
     dataset = open_dataset(options.data, DataOptions())
     classes = len(dataset.classes)
     pool = load(dataset, dataset.pairs("train"), options.pool)
     test = load(dataset, dataset.pairs(dataset.scored()), options.test)
     kinds: dict[str, Callable[..., object]] = {"live": Live, "forest": Forest}
-    lines = [
-        f"## {Path(options.data).name}: {classes} classes, {len(pool)} images to label, "
-        f"{len(test)} never touched",
-        "",
-    ]
-    marks = [mark for mark in MARKS if mark <= options.minutes]
-    lines.append(f"| | {' | '.join(f'{mark:g} min' for mark in marks)} | wait, median | 95th |")
-    lines.append("|---" * (len(marks) + 3) + "|")
-    for name in options.contestants:
-        contestant = kinds[name](pool, test, classes)
+    name = Path(options.data).name
+    command = f"python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"
+    print(provenance(command))
+    for kind in options.contestants:
+        contestant = kinds[kind](pool, test, classes)
         for seed in options.seeds:
             scores, waits = annotate(contestant, pool, test, classes, options, seed)
-            cells = " | ".join(f"{scores[mark]:.3f}" for mark in marks)
             median, high = np.quantile(waits, (0.5, 0.95))
-            lines.append(f"| {name}, seed {seed} | {cells} | {median:.2f} s | {high:.2f} s |")
-            print(lines[-1], flush=True)
-    text = "\n".join(lines) + "\n"
-    command = f"python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"
-    text = f"{provenance(command)}\n\n{text}"
-    print(text)
-    if options.out is not None:
-        options.out.write_text(f"# A robot annotator\n\n{text}", encoding="utf-8")
+            line = {
+                "set": name,
+                "classes": classes,
+                "pool": len(pool),
+                "test": len(test),
+                "contestant": kind,
+                "seed": seed,
+                "mean_iou": {str(mark): round(score, 4) for mark, score in scores.items()},
+                "strokes": len(waits),
+                "photos": len(contestant.labels),
+                "cpu_wait_median_s": round(float(median), 3),
+                "cpu_wait_95_s": round(float(high), 3),
+            }
+            with (options.out / "robot.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            save_masks(contestant, pool, dataset, options.out / f"{name}-{kind}-{seed}", seed)
 
 
 if __name__ == "__main__":

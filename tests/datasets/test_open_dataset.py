@@ -55,12 +55,25 @@ def test_a_folder_of_no_known_layout_is_told_the_nearest_in_three_lines(tmp_path
     assert str(caught.value).splitlines() == [
         f"{tmp_path}: no known layout of images and masks; here are x/, 1 .txt files.",
         "The plainest layout is images/a.jpg with masks/a.png.",
-        "docs/formats.md lists all formats, --format names one; any others can be listed in "
-        "train.txt, a pair a line: images/a.jpg masks/a.png.",
+        "`pixelwise help formats` lists all formats, --format names one; any others can be listed "
+        "in train.txt, a pair a line: images/a.jpg masks/a.png",
     ]
     (tmp_path / "leftImg8bit").mkdir()
     with pytest.raises(DataError, match="Nearest is cityscapes, which lacks gtFine"):
         open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("place", [".", "images", "unpacked/photos"])
+def test_photos_without_masks_are_shown_the_way_to_label_them(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / place
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("a.jpg", "b.PNG"):
+        Image.new("RGB", (8, 8)).save(folder / name)
+    with pytest.raises(DataError) as caught:
+        open_dataset(tmp_path)
+    first, second, _ = str(caught.value).splitlines()
+    assert first == f"{tmp_path}: 2 pictures in {folder} and no masks of them."
+    assert second.endswith(f": pixelwise label {folder} --classes road,sky")
 
 
 def test_a_set_in_the_folder_of_its_archive_is_read_and_said(tmp_path: Path, shapes: Path) -> None:

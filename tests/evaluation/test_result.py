@@ -42,3 +42,7 @@ def test_merged_metrics_are_those_of_all_images(shapes: Path, temperature: float
     assert merged.as_dict() == whole.as_dict()
     assert (merged.scores.counts == whole.scores.counts).all()
     assert merged.summary().by_image == whole.by_image
+    assert repr(whole).startswith(f"<Evaluation on test: mean IoU {whole.scores.mean_iou:.4f} (")
+    table = whole._repr_html_()
+    assert f"<tr><th>circle</th><td>{whole.scores.iou[1]:.4f}</td>" in table
+    assert table.count("<tr>") == 1 + len(NAMES)

@@ -77,6 +77,44 @@ def test_every_kind_of_source_gives_the_same_labels(
         assert (result.labels == picture.argmax(axis=2)).all()
 
 
+def test_arrays_of_16_bits_and_grey_ones_are_read_as_files_are(
+    predictor: Predictor, picture: np.ndarray
+) -> None:
+    deep = predictor.predict(picture.astype(np.uint16) << 4)  # a camera of 12 bits
+    assert (deep.rgb == picture).all()
+    assert [str(note) for note in deep.notes] == [
+        f"of 16 bits with values to {int(picture.max()) << 4}, scaled from 12 bits"
+    ]
+    grey = picture[..., 0]
+    for array in (grey, grey.astype(np.uint16) << 8):
+        assert (predictor.predict(array).rgb == grey[..., None]).all()
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 5, 2), (4, 5, 3, 1), (0, 5)])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_arrays_that_are_no_picture_are_refused(
+    predictor: Predictor, shape: tuple[int, ...], kind: type
+) -> None:
+    with pytest.raises(ImageError, match=r"give a path|at least 1 x 1"):
+        predictor.predict(np.zeros(shape, kind))
+
+
+def test_a_list_gives_a_list(predictor: Predictor, picture: np.ndarray) -> None:
+    single = predictor(picture)
+    both = predictor([picture, Image.fromarray(picture)])
+    assert isinstance(single, Result)
+    assert isinstance(both, list)
+    assert [(result.labels == single.labels).all() for result in both] == [True, True]
+
+
+def test_what_they_are_is_said_in_a_line(predictor: Predictor) -> None:
+    rgb = np.zeros((4, 10, 3), np.uint8)
+    rgb[:, :6, 1] = 200
+    rgb[:, 6:, 2] = 200
+    assert repr(predictor) == "<Predictor a model: red, green, blue>"
+    assert repr(predictor.predict(rgb)) == "<Result 4 x 10: green 60%, blue 40%>"
+
+
 def test_tiles_do_not_change_what_a_pixelwise_model_says(picture: np.ndarray) -> None:
     whole = Predictor(strongest, CLASSES).predict(picture)
     tiled = Predictor(strongest, CLASSES, tile=(32, 33), overlap=0.4).predict(picture)
@@ -158,7 +196,6 @@ def test_tiny_images_keep_their_size(size: tuple[int, int]) -> None:
     ("source", "said"),
     [
         (np.zeros((4, 4, 3), dtype=np.float32), "holds float32"),
-        (np.zeros((4, 4), dtype=np.uint8), r"shape \(4, 4\)"),
         (np.zeros((4, 4, 4), dtype=np.uint8), r"shape \(4, 4, 4\)"),
         (np.zeros((3, 4, 4), dtype=np.uint8), r"shape \(3, 4, 4\)"),
         (np.zeros((0, 4, 3), dtype=np.uint8), "empty"),

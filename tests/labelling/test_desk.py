@@ -126,16 +126,48 @@ def test_classes_change_and_strokes_follow(make_desk: MakeDesk) -> None:
     assert desk.state()["classes"][-1] == {"key": key, "name": "bush", "colour": (1, 2, 3)}
     desk.change_classes({"act": "merge", "key": key, "into": 0})
     assert desk.label_window(0, 0, WHOLE)[5, 5] == 0
+    assert desk.state()["merged"] == [{"key": key, "name": "bush", "into": 0}]
     for request, reason in (
         ({"act": "add", "name": "Sky"}, "there is a class 'sky' already"),
         ({"act": "change", "key": key, "name": "x"}, "no such class"),
         ({"act": "change", "key": 0, "colour": [1, 2, 300]}, "from 0 to 255"),
         ({"act": "merge", "key": 0, "into": 1}, "two classes are the least"),
-        ({"act": "burn"}, "allowed are add, change and merge"),
+        ({"act": "burn"}, "allowed are add, change, merge and part"),
+        ({"act": "part", "key": 1}, "was not merged"),
         ({"act": "merge", "key": "0", "into": 1}, "the key of a class"),
     ):
         with pytest.raises((ConfigError, DataError), match=reason):
             desk.change_classes(request)
+
+
+def test_a_merge_is_undone_and_the_class_is_in_its_place_again(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    desk.change_classes({"act": "add", "name": "tree"})
+    paint(desk, 0, [[5.5, 5.5]])
+    desk.change_classes({"act": "merge", "key": 0, "into": 2})
+    assert desk.label_window(0, 0, WHOLE)[5, 5] == 2
+    desk.change_classes({"act": "add", "name": "grass"})
+    with pytest.raises(DataError, match="there is a class 'grass' already"):
+        desk.change_classes({"act": "part", "key": 0})
+    desk.change_classes({"act": "change", "key": 3, "name": "bush"})
+    state = desk.change_classes({"act": "part", "key": 0})
+    assert [entry["name"] for entry in state["classes"]] == ["grass", "sky", "tree", "bush"]
+    assert state["merged"] == []
+    assert desk.label_window(0, 0, WHOLE)[5, 5] == 0
+    reopened = make_desk()  # the journal says the same
+    assert list(reopened.session.classes.names.values()) == ["grass", "sky", "tree", "bush"]
+    assert reopened.label_window(0, 0, WHOLE)[5, 5] == 0
+
+
+def test_of_the_list_of_photos_only_what_changed_is_sent(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    first = desk.state()
+    assert [number for number, _ in first["photos"]] == [0, 1, 2]
+    paint(desk, 1, [[5, 5]], photo=1)
+    second = desk.state(first["revision"])
+    assert second["photos"] == [(1, {"name": "b.png", "strokes": 1})]
+    assert desk.state(second["revision"])["photos"] == []
+    assert len(desk.state(first["revision"] - 10)["photos"]) == 3
 
 
 def test_a_photo_that_cannot_be_read_is_shown_as_such_and_the_others_go_on(
@@ -145,14 +177,14 @@ def test_a_photo_that_cannot_be_read_is_shown_as_such_and_the_others_go_on(
     desk = make_desk()
     with pytest.raises(ImageError):
         desk.open_photo(1)
-    assert "error" in desk.state()["photos"][1]
+    assert "error" in desk.state()["photos"][1][1]
     # the page knows it at once, whatever the thread that looks at all photos has seen so far
     two_strokes(desk)
     assert desk.next_photo("name", 0)["name"] == "c.jpg"
     assert desk.next_photo("suggested", 0)["name"] == "c.jpg"
     Image.new("RGB", (80, 60)).save(photos / "b.png")
     desk.open_photo(1)
-    assert "error" not in desk.state()["photos"][1]
+    assert "error" not in desk.state()["photos"][1][1]
 
 
 def test_a_photo_that_nobody_opened_is_known_to_be_broken_in_the_end(
@@ -161,9 +193,9 @@ def test_a_photo_that_nobody_opened_is_known_to_be_broken_in_the_end(
     (photos / "b.png").write_bytes(b"no picture")
     desk = make_desk()
     deadline = time.monotonic() + 60
-    while "error" not in desk.state()["photos"][1] and time.monotonic() < deadline:
+    while "error" not in desk.state()["photos"][1][1] and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert "error" in desk.state()["photos"][1]
+    assert "error" in desk.state()["photos"][1][1]
 
 
 def test_the_queue_comes_first_and_painted_photos_last(make_desk: MakeDesk) -> None:

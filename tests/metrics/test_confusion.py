@@ -59,3 +59,11 @@ def test_no_pixel_at_all_gives_null_and_no_warning() -> None:
     assert result["mean_iou"] is None
     assert result["pixel_accuracy"] is None
     assert result["void_fraction"] == 0
+
+
+def test_scores_say_what_they_are_in_a_line() -> None:
+    confusion = ConfusionMatrix(2)
+    confusion.update(torch.tensor([[0, 0, 1, 1]]), torch.tensor([[0, 1, 1, 1]]))
+    assert repr(confusion.scores()) == (
+        "<Scores of 1 images: mean IoU 0.5833, pixel accuracy 0.7500; IoU by class 0.500 0.667>"
+    )

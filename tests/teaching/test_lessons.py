@@ -92,16 +92,18 @@ def test_the_command_draws_and_prints(tmp_path: Path, shapes: Path) -> None:
     steps = run.invoke(
         app, ["explain", "transposed", "--out", str(tmp_path / "a.png"), "--stride", "2"]
     )
-    assert steps.output.splitlines() == ["0 0 0 1", "0 0 2 3", "0 2 0 3", "4 6 6 9"]
+    assert steps.stdout.splitlines() == ["0 0 0 1", "0 0 2 3", "0 2 0 3", "4 6 6 9"]
     board = run.invoke(
         app, ["explain", "checkerboard", "--out", str(tmp_path / "b.png"), "--kernel", "3"]
     )
-    assert board.output == "kernel 3, stride 2: uneven, 4 to 1\n"
+    assert board.stdout == "kernel 3, stride 2: uneven, 4 to 1\n"
     grid = run.invoke(
         app, ["explain", "augmentation", str(shapes), "--out", str(tmp_path / "c.png")]
     )
     assert grid.exit_code == 0, grid.output
     assert all((tmp_path / f"{name}.png").is_file() for name in "abc")
+    assert f"drawn: {tmp_path / 'c.png'}" in grid.stderr.replace("\n", "")
+    assert "Next: pixelwise train" in grid.stderr
     bad = run.invoke(
         app, ["explain", "transposed", "--out", str(tmp_path / "d.png"), "--kernel", "1 2; 3"]
     )

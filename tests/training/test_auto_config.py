@@ -47,6 +47,7 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         bn_batches=0,
         validate_every=2,
         frozen_stages=1,
+        ema=0.9,
         workers=0,
         cache=0,
     )
@@ -98,6 +99,8 @@ def test_what_is_given_stays_and_has_no_reason() -> None:
         ({"images": 22}, "warmup", 0.04),
         ({"images": 22, "early_stages": 2}, "frozen_stages", 2),
         ({"early_stages": 2}, "frozen_stages", 0),  # of 1238 steps
+        ({"images": 22}, "ema", 0.0),
+        ({}, "ema", 0.99),
         ({"images": 10}, "validate_every", 16),
         ({"images": 22}, "validate_every", 8),
         ({"images": 10}, "workers", 0),

@@ -124,7 +124,6 @@ def test_a_training_writes_its_scale_into_the_model_and_predicts_so(
         "warmup": 0.04,
         "ema_share": 0.0,
         "bn_batches": 0,
-        "keep_plain": False,
     }
     told, own = (tmp_path / name for name in ("told", "own"))
     pixelwise.train(shapes, told, predict_scale=0.5, **options)

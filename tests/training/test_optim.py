@@ -16,7 +16,7 @@ from pixelwise.training.optim import freeze_layers, make_optimizer, moving_avera
 def test_the_kept_weights_are_the_moving_average(
     shapes: Path, tmp_path: Path, read_weights: Any, quick: dict[str, Any]
 ) -> None:
-    pixelwise.train(shapes, tmp_path / "run", epochs=1, keep_plain=False, **quick)
+    pixelwise.train(shapes, tmp_path / "run", epochs=1, ema=0.99, **quick)
     state = torch.load(tmp_path / "run/state/last.pt", weights_only=True)
     kept = read_weights(tmp_path / "run")
     assert all(torch.equal(kept[name], state["average"][name]) for name in kept)

@@ -134,7 +134,6 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
         "ema_share": 0.0,
         "bn_batches": 0,
         "validate_every": 1,
-        "keep_plain": False,
         "keep_after": 0.0,
         "frozen": False,
         "frozen_stages": 0,

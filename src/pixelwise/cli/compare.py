@@ -37,7 +37,7 @@ def compare(
     images.
     """
     # Heavy imports stay inside the command: --help must not wait for PyTorch.
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.cli.tables import comparison_table
     from pixelwise.evaluation import compare_models as job
 
@@ -52,3 +52,8 @@ def compare(
         results.print(line, markup=False)
     for path in filter(None, (report and report / "compare.html", json)):
         results.print(f"written: {path}", markup=False)
+    if report is None and data is not None:
+        again = ("compare", *models, "--data", data, "--report", "compared")
+        print_next((again, "the same with pictures"))
+    else:
+        print_next((("predict", models[0], "photo.jpg"), "label your images"))

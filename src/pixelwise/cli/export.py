@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.output_names import export_path
 from pixelwise.cli.shared_options import Model
 from pixelwise.errors import ConfigError
 
@@ -12,11 +13,12 @@ from pixelwise.errors import ConfigError
 def export(
     model: Model,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="File to write: .onnx, .xml for OpenVINO, or .safetensors in half the size."
+            help="File to write: .onnx, .xml for OpenVINO, or .safetensors in half the size. By "
+            "default model.onnx in the run folder."
         ),
-    ],
+    ] = None,
     images: Annotated[
         list[Path] | None, typer.Option(help="Images or folders to compare the outputs on.")
     ] = None,
@@ -43,6 +45,8 @@ def export(
 
     if int8 is not None and size is not None:
         raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
+    if out is None:
+        out = export_path(model, suffix=".onnx" if int8 is None else ".xml")
     if int8 is not None:
         _export_int8(model, out, int8)
         return
@@ -54,7 +58,7 @@ def export(
         f"{speed:.1f} times the speed of PyTorch in float32",
         markup=False,
     )
-    print_next((("predict", exported.path, "photo.jpg"), "label images with that file"))
+    print_next(*_steps(exported.path))
 
 
 def _export_int8(model: Path, out: Path, data: Path) -> None:
@@ -71,4 +75,11 @@ def _export_int8(model: Path, out: Path, data: Path) -> None:
         f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
         markup=False,
     )
-    print_next((("predict", quantised.path, "photo.jpg"), "label images with that file"))
+    print_next(*_steps(quantised.path))
+
+
+def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
+    return (
+        (("predict", path, "photo.jpg"), "label images with that file"),
+        (("serve", path), "answer requests with it"),
+    )

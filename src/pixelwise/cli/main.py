@@ -24,6 +24,7 @@ from pixelwise.cli import (
     evaluate,
     explain,
     export,
+    help_pages,
     label,
     models,
     next_photos,
@@ -54,7 +55,7 @@ _EXAMPLES = """Examples:
   pixelwise train data
   pixelwise predict runs/1 photos
 
-`pixelwise COMMAND -h` shows the options of a command."""
+`pixelwise COMMAND -h` shows the options of a command, `pixelwise help` lists the pages to read."""
 
 app = typer.Typer(
     name="pixelwise",
@@ -75,18 +76,19 @@ _USE = "Use a model"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_START, demo.demo, "pixelwise demo --out demo", True),
     (_START, models.models, "pixelwise models --find 'resnet*'", False),
+    (_START, help_pages.help_pages, "pixelwise help formats", False),
     (_DATA, label.label, "pixelwise label photos --classes road,car,sky", True),
     (_DATA, next_photos.next_photos, "pixelwise next photos --model runs/1", False),
     (_DATA, check.check, "pixelwise check data --report check.html", False),
     (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
-    (_DATA, suspects.suspects, "pixelwise suspects runs/1 data --out suspects", False),
+    (_DATA, suspects.suspects, "pixelwise suspects runs/1 data", False),
     (_MODEL, train.train, "pixelwise train data --minutes 30", True),
     (_MODEL, evaluate.evaluate, "pixelwise evaluate runs/1 data --report report", False),
     (_MODEL, compare.compare, "pixelwise compare runs/1 runs/2 --data data", False),
     (_USE, predict.predict, "pixelwise predict runs/1 photos --overlay", True),
-    (_USE, export.export, "pixelwise export runs/1 --out model.onnx", False),
+    (_USE, export.export, "pixelwise export runs/1", False),
     (_USE, serve.serve, "pixelwise serve runs/1 --port 8000", False),
-    (_USE, stylize.stylize, "pixelwise stylize photo.jpg painting.jpg --out styled.jpg", True),
+    (_USE, stylize.stylize, "pixelwise stylize photo.jpg painting.jpg", True),
 )
 
 
@@ -97,11 +99,12 @@ def _help_of(command: Callable[..., None]) -> str:
 
 
 for _panel, _command, _example, _retains in _COMMANDS:
-    _name = _command.__name__.partition("_")[0]  # `next` is a name of Python's own
+    _name = _command.__name__.partition("_")[0]  # `next` is a name of Python's own, as is `help`
     _run = retain_memory()(_command) if _retains else _command
     app.command(
         _name, help=_help_of(_command), rich_help_panel=_panel, epilog=f"Example: {_example}"
     )(_run)
+_NAMES = frozenset(command.name for command in app.registered_commands) | {"explain"}
 app.add_typer(explain.app, name="explain", rich_help_panel=_START)
 
 
@@ -167,10 +170,18 @@ def add_address(words: list[str]) -> list[str]:
     return completed
 
 
+def turn_help(words: list[str]) -> list[str]:
+    """`help COMMAND` as `COMMAND --help`, unless there is a page of that name."""
+    if len(words) < 2 or words[0] != "help" or words[1] not in _NAMES:
+        return words
+    is_page = len(words) == 2 and words[1] in help_pages.find_pages()
+    return words if is_page else [*words[1:], "--help"]
+
+
 def main() -> None:
     """Run the command in `sys.argv`; ends with SystemExit."""
     try:
-        app(add_address(sys.argv[1:]))
+        app(add_address(turn_help(sys.argv[1:])))
     except PixelwiseError as error:
         messages.print(f"pixelwise: {error}", markup=False)
         sys.exit(REFUSED)

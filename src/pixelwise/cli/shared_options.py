@@ -103,11 +103,13 @@ def check_cluster_options(cluster: str | None, **options: object) -> None:
 
 @contextmanager
 def suggest_check(data: Path | None) -> Iterator[None]:
-    """Errors of a data set that is there name the command that lists all that is wrong with it."""
+    """Errors of a data set that is there name the command that lists all that is wrong with it,
+    unless they name another one already.
+    """
     try:
         yield
     except DataError as error:
-        is_said = "`pixelwise check" in str(error)
+        is_said = any(command in str(error) for command in ("pixelwise check", "pixelwise help"))
         if data is None or not data.is_dir() or is_said:
             raise
         command = shlex.join(["pixelwise", "check", str(data)])

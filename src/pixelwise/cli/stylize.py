@@ -7,6 +7,7 @@ import typer
 
 from pixelwise.cli.exit_codes import IN_PART
 from pixelwise.cli.options_from import OUTPUT, OptionSource, options_from
+from pixelwise.cli.output_names import free_path
 from pixelwise.config_fields import own_options, select_fields
 from pixelwise.style_transfer.config import D2L, D2L_SIZE, Setup, StyleConfig
 
@@ -18,8 +19,12 @@ RECIPES = {"default": StyleConfig(), "d2l": D2L, "book": D2L}
 
 
 Out = Annotated[
-    Path,
-    typer.Option(help="Picture to write: .png, .jpg, .webp or .tif.", rich_help_panel=OUTPUT),
+    Path | None,
+    typer.Option(
+        help="Picture to write: .png, .jpg, .webp or .tif. By default PICTURE_styled.png, or the "
+        "first free of PICTURE_styled-2.png and so on.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Only = Annotated[
     list[str] | None,
@@ -78,7 +83,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Any other style option; docs/reference/config.md lists them.",
+        help="Any other style option; `pixelwise help config` lists them.",
         rich_help_panel=STYLE,
     ),
 ]
@@ -91,7 +96,7 @@ Set = Annotated[
 def stylize(
     content: Annotated[Path, typer.Argument(help="Picture to repaint.")],
     style: Annotated[Path, typer.Argument(help="Picture whose style it gets.")],
-    out: Out,
+    out: Out = None,
     only: Only = None,
     but: But = None,
     class_style: ClassStyle = None,
@@ -104,7 +109,7 @@ def stylize(
     **options: Any,
 ) -> None:
     """Paint a picture in the style of another, whole or only on the regions of some classes."""
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.errors import ConfigError, unknown_choice_error
     from pixelwise.style_transfer import stylize_image as job
     from pixelwise.style_transfer.regions import Region
@@ -123,6 +128,7 @@ def stylize(
             "--only, --except and --class-style need a --model that finds the classes, such "
             "as a run folder"
         )
+    out = out or free_path(Path(f"{content.stem}_styled.png"))
     region = Region(model, tuple(only or ()), tuple(but or ()), styles) if model else None
     stylized = job.stylize(
         content,
@@ -140,6 +146,11 @@ def stylize(
     results.print(f"{out}  {len(history)} steps{loss}", markup=False)
     if stylized.stopped:
         raise typer.Exit(IN_PART)
+    again = ("stylize", content, style)
+    print_next(
+        ((*again, "--way", "steps"), "with pictures of the way there"),
+        ((*again, "--model", "animals", "--except", "background"), "animals and people alone"),
+    )
 
 
 def _make_config(defaults: StyleConfig, options: dict[str, Any], texts: list[str]) -> StyleConfig:

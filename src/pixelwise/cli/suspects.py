@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.options_from import OUTPUT, options_from
+from pixelwise.cli.output_names import free_path
 from pixelwise.cli.shared_options import (
     DATA,
     INSTANCES,
@@ -18,8 +19,12 @@ from pixelwise.cli.shared_options import (
 )
 
 Out = Annotated[
-    Path,
-    typer.Option(help="Folder for the lists, pictures and the page.", rich_help_panel=OUTPUT),
+    Path | None,
+    typer.Option(
+        help="Folder for the lists, pictures and the page. By default suspects, or the first free "
+        "of suspects-2 and so on.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Split = Annotated[
     str | None,
@@ -45,17 +50,18 @@ To = Annotated[
 def suspects(
     model: Model,
     data: Images,
-    out: Out,
+    out: Out = None,
     split: Split = None,
     top: Top = 50,
     to: To = None,
     **options: Any,
 ) -> None:
     """Rank regions and images by how likely their label is wrong. The data is not changed."""
-    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.cli.tables import label_issues_table
     from pixelwise.evaluation import find_label_issues as job
 
+    out = out or free_path(Path("suspects"))
     progress = TerminalProgress()
     # The terminal shows ISSUES at most; `top` is for the page.
     with suggest_check(data):
@@ -69,3 +75,10 @@ def suspects(
         f"{len(issues.issues):,} regions in {out / 'suspects.csv'}; see {out / 'suspects.html'}",
         markup=False,
     )
+    steps: list[tuple[tuple[object, ...], str]] = [
+        (("label", data, "--queue", out / "suspects.csv"), "correct them in the browser"),
+        (("check", data), "faults that need no model"),
+    ]
+    if to is not None:
+        steps.insert(0, (("convert", out / to, f"{out}-corrected", "--to", "folder"), "when done"))
+    print_next(*steps)

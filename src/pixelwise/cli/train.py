@@ -39,7 +39,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Any other training option, as in ema=0.999; docs/reference/config.md lists them.",
+        help="Any other training option, as in ema=0.999; `pixelwise help config` lists them.",
         rich_help_panel="Training",
     ),
 ]

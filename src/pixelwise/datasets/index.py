@@ -21,6 +21,7 @@ from pixelwise.datasets.mask_issues import check_masks
 from pixelwise.datasets.mask_notes import describe_masks
 from pixelwise.datasets.mask_reader import LabelReader, MatteReader
 from pixelwise.datasets.pair_stats import MaskSource
+from pixelwise.datasets.picture_blocks import cut_blocks, is_one_picture
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
@@ -131,17 +132,19 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     splits, split_notes = complete_splits(
         index.splits, options, hold_test=index.hold_test, groups=groups
     )
+    one_picture = is_one_picture(index.splits, options)
     tolerated = tuple(issue for issue in index.issues if not issue.refusal)
-    return DataSet(
+    dataset = DataSet(
         index.format,
         index.root,
         classes,
         splits,
         read_labels,
-        notes=(*notes, *split_notes),
+        notes=notes if one_picture else (*notes, *split_notes),
         sources=index.sources,
         issues=tolerated,
     )
+    return cut_blocks(dataset, options) if one_picture else dataset
 
 
 def _describe_issues(index: Index) -> Iterator[str]:

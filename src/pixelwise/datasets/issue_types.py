@@ -75,7 +75,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "shapes-overlap": note_type(
         "Shapes of two classes that overlap",
-        "Which covers which is in docs/formats.md.",
+        "`pixelwise help formats` says which covers which.",
         repaired=True,
     ),
     "split-twice": error_type(

@@ -1,5 +1,6 @@
 """Which format a folder comes nearest to, and what it lacks."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,8 +30,17 @@ _MAX_DEPTH = 3
 
 def describe_nearest(root: Path) -> str:
     """Three lines: what is here, which format comes nearest and what it lacks, and where the
-    formats are listed.
+    formats are listed; of photos alone, how to label them instead.
     """
+    photos = _find_photos(root)
+    if photos is not None:
+        command = f"{shlex.join(['pixelwise', 'label', str(photos)])} --classes road,sky"
+        return (
+            f"{root}: {_describe_contents(photos)} in {photos} and no masks of them.\n"
+            f"To label them, in a browser, with class names of yours: {command}\n"
+            "Masks made elsewhere go to masks/a.png for images/a.jpg; `pixelwise help formats` "
+            "lists other layouts."
+        )
     lacking = {format: _missing_parts(root, parts) for format, parts in _PARTS.items()}
     shares = {format: 1 - len(missing) / len(_PARTS[format]) for format, missing in lacking.items()}
     nearest = max(shares, key=lambda format: shares[format])
@@ -44,9 +54,23 @@ def describe_nearest(root: Path) -> str:
     return (
         f"{root}: no known layout of images and masks; here are {_describe_contents(root)}.\n"
         f"{line}\n"
-        "docs/formats.md lists all formats, --format names one; any others can be listed in "
-        "train.txt, a pair a line: images/a.jpg masks/a.png."
+        "`pixelwise help formats` lists all formats, --format names one; any others can be listed "
+        "in train.txt, a pair a line: images/a.jpg masks/a.png"
     )
+
+
+def _find_photos(root: Path) -> Path | None:
+    """The folder of pictures where there is nothing else: `root`, or the only folder in it."""
+    inner = list_subfolders(root)
+    files = [path for path in root.iterdir() if not path.is_dir() and not is_side_file(path)]
+    if not files and len(inner) == 1:
+        return _find_photos(inner[0])
+    is_photos = not inner and files and all(map(_is_picture, files))
+    return root if is_photos else None
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _missing_parts(root: Path, parts: tuple[str, ...]) -> list[str]:
@@ -62,7 +86,7 @@ def _describe_contents(root: Path) -> str:
     """Folders by name, and how many files of each ending."""
     folders = [f"{path.name}/" for path in list_subfolders(root)]
     endings = Counter(
-        "pictures" if path.suffix.lower() in IMAGE_SUFFIXES else f"{path.suffix or 'other'} files"
+        "pictures" if _is_picture(path) else f"{path.suffix or 'other'} files"
         for path in root.iterdir()
         if not is_side_file(path) and not path.is_dir()
     )

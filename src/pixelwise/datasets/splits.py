@@ -95,8 +95,8 @@ def complete_splits(
     hold_test: bool = False,
     groups: Groups | None = None,
 ) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
-    """The splits in the order train, val, test, with a missing val held out of train, and notes
-    that say so.
+    """The splits in the order train, val, test, with a missing val held out of train where it has
+    two images or more, and notes that say so.
 
     With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or
     more. `groups` are never divided. An image that is to be trained on and scored is noted without
@@ -107,17 +107,14 @@ def complete_splits(
     if groups:
         notes += [groups.describe(), *_find_divided(splits, groups)]
     train = splits.get("train", ())
-    if options.hold_out and "val" not in splits:
-        if len(train) > 1:
-            if groups and len(_units(train, groups)) == 1:
-                raise DataError(
-                    f"all {len(train)} images are of one group by {groups.rule}: none can be held "
-                    "out; give a rule that tells them apart, or images of another group in val"
-                )
-            complete.update(_hold_out_splits(splits, options, groups, hold_test=hold_test))
-            notes += _describe_held_out(splits, complete, len(train), options)
-        elif train:
-            notes.append("val: none, as there is only one image to train on")
+    if options.hold_out and "val" not in splits and len(train) > 1:
+        if groups and len(_units(train, groups)) == 1:
+            raise DataError(
+                f"all {len(train)} images are of one group by {groups.rule}: none can be held "
+                "out; give a rule that tells them apart, or images of another group in val"
+            )
+        complete.update(_hold_out_splits(splits, options, groups, hold_test=hold_test))
+        notes += _describe_held_out(splits, complete, len(train), options)
     ordered = {split: complete[split] for split in SPLIT_ORDER if complete.get(split)}
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items())
     return ordered, (f"{counts} images", *notes)

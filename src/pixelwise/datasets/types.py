@@ -40,7 +40,8 @@ class DataSet:
     `read_labels` turns a mask's path into labels (H, W) uint8, class ids 0..C-1 or 255 for void; it
     can be pickled. `notes` are lines for the user: which format was found, why, how it was split,
     what was left out. `sources` are annotation files, where labels are not in pictures.
-    `issues` are what the reader found wrong and went on.
+    `issues` are what the reader found wrong and went on. `whole` is the only pair on disk where the
+    pairs are blocks of it.
     """
 
     format: str
@@ -51,20 +52,23 @@ class DataSet:
     notes: tuple[str, ...]
     sources: tuple[Path, ...] = ()
     issues: tuple[Issue, ...] = ()
+    whole: Pair | None = None
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in self.splits.items())
+        classes = ", ".join(self.classes.names)
+        return f"<DataSet {self.root} ({self.format}): {counts} images; classes {classes}>"
 
     def pairs(self, split: str) -> tuple[Pair, ...]:
-        """The pairs of a split, or of ALL. Raises DataError naming the splits there are, and the
-        way to a val split where there is but one image.
+        """The pairs of a split, or of ALL. Raises DataError naming the splits there are, and what
+        to do where one small image has no val split.
         """
         if split == ALL:
             return tuple(self._all_pairs())
         if split not in self.splits:
             advice = f"choose one of {', '.join(self.splits)}, or {ALL}"
             if split == "val" and len(self.splits.get("train", ())) == 1:
-                advice += (
-                    "; to train, cut the only image and its mask into parts alike, as with "
-                    "`gdal_translate -srcwin LEFT TOP WIDTH HEIGHT IN OUT`"
-                )
+                advice += "; to train, add an image, or label more of the only one"
             raise DataError(f"{self.root}: there is no split '{split}'; {advice}")
         return self.splits[split]
 
@@ -96,7 +100,8 @@ class DataSet:
         rows = []
         for split, pairs in self.splits.items():
             for pair in pairs:
-                rows.append((split, pair.name, _file_size(pair.image), _file_size(pair.mask)))
+                file = self.whole or pair
+                rows.append((split, pair.name, _file_size(file.image), _file_size(file.mask)))
         for row in sorted(rows):
             digest.update(json.dumps(row).encode())
         for path in self.sources:

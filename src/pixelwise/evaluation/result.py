@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,29 @@ class Evaluation:
     iou_intervals: tuple[tuple[float, float], ...] = ()
     by_image: tuple[tuple[str, float], ...] = ()
     counts: Mapping[str, Counts] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        figures = zip(self.classes.names, self.scores.iou, strict=True)
+        by_class = ", ".join(f"{name} {value:.3f}" for name, value in figures)
+        return f"<Evaluation on {self.split}: mean IoU {self.scores.mean_iou:.4f} ({by_class})>"
+
+    def _repr_html_(self) -> str:
+        """A table by class, which a notebook shows."""
+        scores = self.scores
+        columns = (scores.iou, scores.precision, scores.recall, scores.dice)
+        rows = [
+            "".join(f"<td>{value:.4f}</td>" for value in values)
+            for values in zip(*columns, strict=True)
+        ]
+        body = "".join(
+            f"<tr><th>{escape(name)}</th>{row}</tr>"
+            for name, row in zip(self.classes.names, rows, strict=True)
+        )
+        heading = "".join(f"<th>{name}</th>" for name in ("", "IoU", "precision", "recall", "Dice"))
+        return (
+            f"<table><caption>{escape(self.split)}: {scores.images} images, mean IoU "
+            f"{scores.mean_iou:.4f}</caption><tr>{heading}</tr>{body}</table>"
+        )
 
     @property
     def classes(self) -> Classes:

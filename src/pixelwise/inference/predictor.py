@@ -22,6 +22,7 @@ from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
 from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.inference.view_size import Size, size_note, view_size
 from pixelwise.io.atomic import atomic
+from pixelwise.io.deep_pixels import DeepPixels, to_8_bits
 from pixelwise.io.images import (
     Array,
     Formats,
@@ -43,10 +44,10 @@ if TYPE_CHECKING:
 JPEG_SIDE = 65_500
 
 _ALLOWED = (
-    "give a path, the bytes of a file, a PIL image, a (height, width, 3) uint8 array, or a "
-    "(3, height, width) tensor "
-    "of uint8 or of floats in [0, 1]"
+    "give a path, the bytes of a file, a PIL image, a (height, width, 3) or (height, width) array "
+    "of uint8 or uint16, or a (3, height, width) tensor of uint8 or of floats in [0, 1]"
 )
+_GREY_DIMENSIONS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,13 @@ class Result:
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """The image tinted in the colours of its classes, at its own size; `opacity` in [0, 1]."""
         return Image.fromarray(paint(self.rgb, self.labels, self.palette, opacity))
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        shares = class_shares(self.labels)
+        names = dict(enumerate(self.classes))
+        parts = [f"{names.get(label, 'void')} {share:.0%}" for label, share in shares.items()]
+        return f"<Result {height} x {width}: {', '.join(parts)}>"
 
     def _with_legend(self) -> Image.Image:
         painted = paint(self.rgb, self.labels, self.palette)
@@ -163,6 +171,9 @@ class Predictor:
         self.reading: Mapping[str, Any] = {}
         self.sizes: PictureSizes | None = None
 
+    def __repr__(self) -> str:
+        return f"<Predictor {self.name}: {', '.join(self.classes.names)}>"
+
     def predict(
         self,
         source: "Source | Picture | Array | Tensor",
@@ -174,8 +185,8 @@ class Predictor:
         scores: str | None = None,
         threshold: float = 0.0,
     ) -> Result:
-        """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) uint8 array, or a (3,
-        H, W) tensor.
+        """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) or grey (H, W) array of
+        uint8 or uint16, or a (3, H, W) tensor.
 
         Without `scales`, one larger or smaller by far than those of the training is seen at their
         size (see `view_size`); its labels have its own. A tensor holds uint8 or floats in [0, 1].
@@ -191,7 +202,7 @@ class Predictor:
         class_numbers = class_ids(self.classes.names, largest or self.largest)
         if isinstance(source, str | Path | bytes | Image.Image):
             source = self.read(source)
-        rgb, notes = _check_source(source)  # (H, W, 3)
+        rgb, notes = _check_source(source, self.common_bits)  # (H, W, 3)
         height, width = rgb.shape[:2]
         size = (height, width)
         view = size
@@ -224,6 +235,12 @@ class Predictor:
             {} if scores is None or rows.scores is None else {scores: rows.scores},
             notes,
         )
+
+    def __call__(self, sources: Any, **options: Any) -> "Result | list[Result]":
+        """`predict` of one image, or a list of results for a list of images."""
+        if isinstance(sources, list | tuple):
+            return [self.predict(source, **options) for source in sources]
+        return self.predict(sources, **options)
 
     def view_size(self, size: Size, picture: Picture | None = None) -> Size:
         """(height, width) at which `predict` sees a picture of `size` where no scales are given, as
@@ -286,18 +303,30 @@ class Predictor:
             )
 
 
-def _check_source(source: "Picture | Array | Tensor") -> tuple[Array, ReadingNotes]:
-    """Anything allowed that is no file as (H, W, 3) uint8, and what reading did to it. Raises
-    ImageError that names what came and what is allowed.
+def _check_source(
+    source: "Picture | Array | Tensor", common_bits: int
+) -> tuple[Array, ReadingNotes]:
+    """Anything allowed that is no file as (H, W, 3) uint8, and what reading did to it; common_bits
+    as in `find_range`. Raises ImageError that names what came and what is allowed.
     """
     torch = sys.modules.get("torch")  # whoever has a tensor has imported it
     if torch is not None and isinstance(source, torch.Tensor):
         return _from_tensor(source, torch), ()
     if isinstance(source, np.ndarray):
-        return _checked(source), ()
+        return _from_array(source, common_bits)
     if isinstance(source, Picture):
         return _checked(source.rgb), tuple(filter(str, source.notes))
     raise ImageError(f"an image cannot be a {type(source).__name__}: {_ALLOWED}")
+
+
+def _from_array(array: NDArray[Any], common_bits: int) -> tuple[Array, ReadingNotes]:
+    """Grey (H, W) or RGB (H, W, 3), of 8 bits or of 16, which are read as those of a file."""
+    if array.ndim == _GREY_DIMENSIONS:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    if array.dtype != np.uint16 or not array.size or array.shape[2:] != (3,):
+        return _checked(array), ()
+    colours, _, notes = to_8_bits(DeepPixels(array, 3), "the array", common_bits=common_bits)
+    return np.asarray(colours), tuple(filter(str, notes))
 
 
 def _checked(array: Array) -> Array:

@@ -90,8 +90,8 @@ def _add_page(app: FastAPI) -> None:
 
 def _add_photos(app: FastAPI, desk: Desk) -> None:
     @app.get("/label/state")
-    def state() -> dict[str, Any]:
-        return desk.state()
+    def state(since: int = -1) -> dict[str, Any]:
+        return desk.state(since)
 
     @app.get("/label/next")
     def next_photo(order: str = "suggested", after: int = -1) -> dict[str, Any]:

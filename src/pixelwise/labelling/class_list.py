@@ -21,11 +21,12 @@ MAX_NAME = 80
 
 @dataclass
 class ClassList:
-    """Names and colours by key, in order, and what merged classes became."""
+    """Names and colours by key, in order, what merged classes became, and what they were."""
 
     names: dict[int, str] = field(default_factory=dict)
     colours: dict[int, Colour] = field(default_factory=dict)
     merged: dict[int, int] = field(default_factory=dict)
+    former: dict[int, tuple[str, Colour]] = field(default_factory=dict)
 
     def set(self, key: int, name: str, colour: Colour) -> None:
         """Add a class, or change one."""
@@ -34,9 +35,15 @@ class ClassList:
 
     def merge(self, source: int, target: int) -> None:
         """Whatever is labelled `source` is `target` from now on, and was before."""
-        del self.names[source]
-        del self.colours[source]
+        self.former[source] = (self.names.pop(source), self.colours.pop(source))
         self.merged[source] = target
+
+    def part(self, key: int) -> None:
+        """Take a merge back: a class is one of its own again, in its place among the others."""
+        del self.merged[key]
+        name, colour = self.former.pop(key)
+        self.set(key, name, colour)
+        self.names = dict(sorted(self.names.items()))
 
     @property
     def next_key(self) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.io.images import encode_image
 from pixelwise.labelling.live import LiveModel
 from pixelwise.labelling.mask_writer import MaskWriter
+from pixelwise.labelling.photo_rows import PhotoRows
 from pixelwise.labelling.photos import TILE
 from pixelwise.labelling.predictions import Prediction, predict_window
 from pixelwise.labelling.rasterise import Box
@@ -41,6 +43,8 @@ class Desk:
         self.suggestions = suggestions
         self.takeover = takeover
         self.page = _page_version(session)
+        self._rows = PhotoRows()
+        self._rows_lock = Lock()
 
     def close(self) -> None:
         """End all threads and processes, and write the last masks."""
@@ -50,15 +54,22 @@ class Desk:
         self.writer.close()
         self.session.close()
 
-    def state(self) -> dict[str, Any]:
-        """All that the page shows beside the photo."""
+    def state(self, since: int = -1) -> dict[str, Any]:
+        """All that the page shows beside the photo; of the photos those that changed after the
+        revision `since`, each with its number.
+        """
+        with self._rows_lock:
+            self._rows.update([self._photo_row(name) for name in self.session.photos.names])
+            photos = self._rows.since(since)
+            revision = self._rows.revision
         return {
             "page": self.page,
             "version": self.session.version,
             "folder": str(self.session.folder),
             "classes": self._classes(),
-            "photos": [self._photo_row(name) for name in self.session.photos.names],
-            "queue": self.suggestions.queue,
+            "merged": self._merged(),
+            "revision": revision,
+            "photos": photos,
             "score": self._score(),
             "model": self.takeover.describe(),
             "alert": self.writer.error,
@@ -142,7 +153,7 @@ class Desk:
         return self._history(name)
 
     def change_classes(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Add, rename, recolour or merge: `{"act": ..., "key": ..., ...}`."""
+        """Add, rename, recolour, merge or part again: `{"act": ..., "key": ..., ...}`."""
         act = request.get("act")
         if act == "add":
             self.session.add_class(request.get("name"), request.get("colour"))
@@ -151,8 +162,10 @@ class Desk:
             self.session.change_class(key, request.get("name"), request.get("colour"))
         elif act == "merge":
             self.session.merge_classes(_whole(request, "key"), _whole(request, "into"))
+        elif act == "part":
+            self.session.part_class(_whole(request, "key"))
         else:
-            raise ConfigError(f"act is {str(act)[:40]}: allowed are add, change and merge")
+            raise ConfigError(f"act is {str(act)[:40]}: allowed are add, change, merge and part")
         return self.state()
 
     def set_training(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,6 +231,13 @@ class Desk:
         return [
             {"key": key, "name": name, "colour": classes.colours[key]}
             for key, name in classes.names.items()
+        ]
+
+    def _merged(self) -> list[dict[str, Any]]:
+        classes = self.session.classes
+        return [
+            {"key": key, "name": classes.former[key][0], "into": into}
+            for key, into in classes.merged.items()
         ]
 
     def _photo_row(self, name: str) -> dict[str, Any]:

@@ -77,6 +77,9 @@ class Project:
     def _apply_merge(self, _: int, entry: Mapping[str, Any]) -> None:
         self.classes.merge(entry["from"], entry["into"])
 
+    def _apply_part(self, _: int, entry: Mapping[str, Any]) -> None:
+        self.classes.part(entry["key"])
+
     def _apply_photo(self, number: int, entry: Mapping[str, Any]) -> None:
         size = (entry["height"], entry["width"])
         self.photos[entry["photo"]] = PhotoRecord(size, entry["digest"], last=number)

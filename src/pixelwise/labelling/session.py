@@ -192,6 +192,19 @@ class Session:
             write_classes(self.folder, self.classes)
         self._notify("", self.version, None)
 
+    def part_class(self, key: int) -> None:
+        """Make a class of its own again of one that was merged into another. Raises DataError
+        where it was not, and where its name is taken by now.
+        """
+        with self.lock:
+            if key not in self.classes.merged:
+                raise DataError("the class was not merged; load the page again")
+            self.classes.check_name(self.classes.former[key][0])
+            self._forget_written()
+            self._record("part", {"key": key})
+            write_classes(self.folder, self.classes)
+        self._notify("", self.version, None)
+
     def _change_class(self, key: int, name: str, colour: tuple[int, int, int]) -> None:
         if colour != self.classes.colours.get(key, colour):
             self._forget_written()  # masks have it in their palettes

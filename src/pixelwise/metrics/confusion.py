@@ -74,6 +74,13 @@ class Scores:
     images: int
     void_fraction: float
 
+    def __repr__(self) -> str:
+        by_class = " ".join(f"{value:.3f}" for value in self.iou)
+        return (
+            f"<Scores of {self.images} images: mean IoU {self.mean_iou:.4f}, pixel accuracy "
+            f"{self.pixel_accuracy:.4f}; IoU by class {by_class}>"
+        )
+
     @property
     def _inner(self) -> Counts:
         """(C, C), without the predictions of void."""

@@ -14,6 +14,7 @@ from pixelwise.training.loaders import VALIDATION_TILE
 from pixelwise.training.step_options import (
     choose_augment,
     choose_bn_batches,
+    choose_ema,
     choose_encoder_rate,
     choose_epochs,
     choose_frozen_stages,
@@ -226,6 +227,7 @@ _CHOICES: dict[str, Callable[[TrainingContext, TrainConfig], tuple[Any, str]]] =
     "encoder_rate": choose_encoder_rate,
     "warmup": choose_warmup,
     "frozen_stages": choose_frozen_stages,
+    "ema": choose_ema,
     "validate_every": choose_validate_every,
     "bn_batches": choose_bn_batches,
     "cache": _choose_cache,

@@ -246,8 +246,10 @@ class OptimOptions:
     clip: float | None = option(None, valid=_POSITIVE)
     """Largest norm of the gradient; none by default."""
 
-    ema: float = option(0.99, valid=_BELOW_ONE)
-    """Decay of the moving average of the weights, which is what is scored and saved; 0 for none."""
+    ema: float | None = option(None, valid=_BELOW_ONE)
+    """Decay of the moving average of the weights, which is what is scored and saved; 0 for none.
+    Chosen by the number of steps, if not set: few have none.
+    """
 
     ema_share: float = option(0.1, valid=_SHARE)
     """Share of the steps so far over which the moving average looks back until `ema` is reached; 0
@@ -262,11 +264,6 @@ class OptimOptions:
     validate_every: int | None = option(None, valid=_COUNT)
     """Epochs between two validations, after which the weights are kept too; 1 by default, more
     where an epoch has few steps.
-    """
-
-    keep_plain: bool = option(True)
-    """Validate the weights as they are beside their moving average, in a training of few steps, and
-    keep the better ones.
     """
 
     keep_after: float = option(0.5, valid=_SHARE)

@@ -82,7 +82,7 @@ def fit(
     model = model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     net, stepper = fabric.setup(model, optimizer)
-    average = moving_average(model, config.optim.ema, config.optim.ema_share)
+    average = moving_average(model, config.optim.ema or 0.0, config.optim.ema_share)
     budget = _budget(config, loaders, context.started)
     history = restore_state(context.run, (model, average, optimizer), budget)
     with stop_on_interrupt() as stop, shutdown_workers(loaders.train, loaders.val):
@@ -114,15 +114,14 @@ def _run_epochs(session: Session, history: list[Epoch], context: RunContext) -> 
     while not _is_over(session, history):
         number = history[-1].epoch + 1 if history else 1
         try:
-            result = _run_round(session, number)
+            row = _run_round(session, number)
         except NotFiniteError as error:
             _rollback(session, number, context, error)
             continue
-        if result is None:
+        if row is None:
             return
-        row, net = result
         history.append(row)
-        _save_epoch(session, net, history, context)
+        _save_epoch(session, history, context)
 
 
 def _is_over(session: Session, history: list[Epoch]) -> bool:
@@ -133,9 +132,9 @@ def _is_over(session: Session, history: list[Epoch]) -> bool:
     return any_rank(session.fabric, over or should_stop_early(history, session.config))
 
 
-def _run_round(session: Session, number: int) -> tuple[Epoch, Segmenter] | None:
-    """Train the epochs of a round, from `number` on, and validate: the last one's row and its
-    network; None where somebody asked to stop. Raises NotFiniteError.
+def _run_round(session: Session, number: int) -> Epoch | None:
+    """Train the epochs of a round, from `number` on, and validate: the last one's row; None where
+    somebody asked to stop. Raises NotFiniteError.
     """
     options = session.config.optim
     torch.manual_seed(session.config.run.seed + number)
@@ -146,11 +145,11 @@ def _run_round(session: Session, number: int) -> tuple[Epoch, Segmenter] | None:
     stats = session.train_epoch(number)
     if any_rank(session.fabric, bool(session.stop)):
         return None
-    row, net = session.validate_epoch(stats, number + max(1, stats.passes) - 1)
+    row = session.validate_epoch(stats, number + max(1, stats.passes) - 1)
     session.adapt_round(stats)
     if not math.isfinite(row.val_loss):
         raise NotFiniteError(f"epoch {number}: the weights became no numbers")
-    return row, net
+    return row
 
 
 def _rollback(session: Session, number: int, context: RunContext, error: NotFiniteError) -> None:
@@ -170,23 +169,17 @@ def _rollback(session: Session, number: int, context: RunContext, error: NotFini
     )
 
 
-def _save_epoch(
-    session: Session,
-    net: Segmenter,
-    history: list[Epoch],
-    context: RunContext,
-) -> None:
+def _save_epoch(session: Session, history: list[Epoch], context: RunContext) -> None:
     """Write what the last epoch of `history` changed, on the first process; the others wait."""
     fabric = session.fabric
     best = max(history, key=best_metric_key) is history[-1]
     if fabric.is_global_zero:
-        _write_files(session, net, history, context, best=best)
+        _write_files(session, history, context, best=best)
     fabric.barrier()
 
 
 def _write_files(
     session: Session,
-    net: Segmenter,
     history: list[Epoch],
     context: RunContext,
     *,
@@ -194,7 +187,8 @@ def _write_files(
 ) -> None:
     row = history[-1]
     if best:
-        save_model(context.run / "model.safetensors", net, _with_scores(context.header, row))
+        header = _with_scores(context.header, row)
+        save_model(context.run / "model.safetensors", session.scored, header)
     write_history(context.run / "history.csv", history)
     save_state(
         context.run,

@@ -333,6 +333,8 @@ def _measure_picture_sizes(
     options = config.augmentation
     upright = options.upright
     sizes = measure_picture_sizes(dataset, train.pairs, train.sizes, upright=upright)
+    if dataset.whole is not None:  # blocks, in which things have the size that they have in it
+        sizes = replace(sizes, framed=False, varied=False)
     if options.one_size is None:
         return sizes
     framed = True if options.one_size else sizes.framed

@@ -28,7 +28,6 @@ D2L: dict[str, Any] = {
     "ema": 0.0,
     "ema_share": 0.0,
     "bn_batches": 0,
-    "keep_plain": False,
     "keep_after": 0.0,
     "frozen_stages": 0,
     "one_size": False,

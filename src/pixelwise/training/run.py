@@ -47,6 +47,11 @@ class Run:
     stopped: bool
     history: list[Epoch]
 
+    def __repr__(self) -> str:
+        end = "stopped after" if self.stopped else "trained for"
+        score = f"validation mean IoU {self.best.val_mean_iou:.3f}" if self.history else "no epoch"
+        return f"<Run {self.path}: {end} {len(self.history)} validations, {score}>"
+
     @property
     def best(self) -> Epoch:
         """The epoch whose weights are in `path`/model.safetensors."""

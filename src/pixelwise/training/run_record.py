@@ -42,7 +42,6 @@ EARLIER = {
     "ema_share": 0.0,
     "bn_batches": 0,
     "validate_every": 1,
-    "keep_plain": False,
     "keep_after": 0.0,
     "frozen": False,
     "frozen_stages": 0,
@@ -85,7 +84,17 @@ def _describe_data(dataset: DataSet) -> dict[str, Any]:
         "classes": list(dataset.classes.names),
         "images": {name: len(pairs) for name, pairs in dataset.splits.items()},
         "notes": list(dataset.notes),
+        "blocks": _name_blocks(dataset),
     }
+
+
+def _name_blocks(dataset: DataSet) -> dict[str, list[str]] | None:
+    """The blocks of each split, by the pixel of their upper left corner, of a set of one picture;
+    None for others.
+    """
+    if dataset.whole is None:
+        return None
+    return {split: [pair.name for pair in pairs] for split, pairs in dataset.splits.items()}
 
 
 def _installed_versions() -> dict[str, str]:

@@ -40,9 +40,6 @@ from pixelwise.training.schedule import Budget, longer_round, rate_factor
 END_VALIDATIONS = 3
 MOST_RESERVED = 0.3
 
-# After so many steps the moving average is as good as the weights, and only it is validated.
-PLAIN_STEPS = 500
-
 
 @dataclass(frozen=True)
 class Loaders:
@@ -201,27 +198,19 @@ class Session:
         over = self.budget.seconds is not None and self.budget.over
         return any_rank(self.fabric, bool(self.stop) or over)
 
-    def validate_epoch(self, stats: EpochStats, number: int) -> tuple[Epoch, Segmenter]:
-        """Validate and return the row of epoch `number`, and the network that it is of: the moving
-        average, or the weights as they are where these are compared and better. A budget of minutes
-        reserves the time that the last validation and the end take.
+    def validate_epoch(self, stats: EpochStats, number: int) -> Epoch:
+        """Validate and return the row of epoch `number`. A budget of minutes reserves the time that
+        the last validation and the end take.
         """
         start = time.monotonic()
-        net = self.scored
         early = self.budget.progress < self.config.optim.keep_after
         early = broadcast_from_rank0(self.fabric, early)  # clocks differ
         with self.watch("validation"), enough_memory(self.config.run.device, FOR_VALIDATION):
-            loss, confusion = self.validate(net)
-            if not early and self._compares_plain():
-                plain_loss, plain = self.validate(self.model)
-                if plain.scores().mean_iou > confusion.scores().mean_iou:
-                    net = self.model
-                    loss = plain_loss
-                    confusion = plain
+            loss, confusion = self.validate(self.scored)
         self._reserve(time.monotonic() - start)
         train = stats.confusion.scores()
         val = confusion.scores()
-        row = Epoch(
+        return Epoch(
             epoch=number,
             train_loss=stats.loss,
             train_pixel_accuracy=train.pixel_accuracy,
@@ -234,13 +223,6 @@ class Session:
             seconds=self.budget.elapsed,
             early=early,
         )
-        return row, net
-
-    def _compares_plain(self) -> bool:
-        """Whether so few steps were done that the average may still be worse than the weights."""
-        if self.average is None or not self.config.optim.keep_plain:
-            return False
-        return self.budget.done <= PLAIN_STEPS
 
     @torch.no_grad()
     def validate(self, net: Segmenter) -> tuple[float, ConfusionMatrix]:

@@ -27,6 +27,12 @@ RATE_STEPS = 60
 # need no few steps of learning, and without their backward pass there are a quarter more.
 FROZEN_STEPS = 800
 
+# Below so many steps a moving average of the weights is no better than the weights.
+AVERAGE_STEPS = 500
+
+# The decay of the average.
+EMA = 0.99
+
 # Learning rate, and the encoder's beside it.
 RATES = (3e-3, 0.3)
 FEW_STEPS = (1e-3, 1.0)
@@ -110,6 +116,12 @@ def choose_frozen_stages(context: TrainingContext, config: TrainConfig) -> tuple
     """The encoder's stages up to stride 4, below FROZEN_STEPS."""
     steps = expected_steps(context, config)
     return context.early_stages if steps < FROZEN_STEPS else 0, _for_steps(context, config)
+
+
+def choose_ema(context: TrainingContext, config: TrainConfig) -> tuple[float, str]:
+    """EMA from AVERAGE_STEPS on, no average below."""
+    average = EMA if expected_steps(context, config) >= AVERAGE_STEPS else 0.0
+    return average, _for_steps(context, config)
 
 
 def _for_steps(context: TrainingContext, config: TrainConfig) -> str:

@@ -76,11 +76,11 @@ def test_few_images_give_no_test_split(tmp_path: Path) -> None:
     assert sizes(folder.read(put(tmp_path, PLAIN), OPTIONS)) == {"train": 2, "val": 1}
 
 
-def test_a_single_image_gives_no_val_split(tmp_path: Path) -> None:
+def test_a_single_small_image_gives_no_val_split(tmp_path: Path) -> None:
     data = folder.read(put(tmp_path, {"a": [[0, 1]]}), OPTIONS)
     assert sizes(data) == {"train": 1}
     with pytest.raises(
-        DataError, match=r"no split 'val'; choose one of train, or all; to train, cut .* -srcwin"
+        DataError, match=r"no split 'val'; choose one of train, or all; to train, add an image"
     ):
         data.pairs("val")
 

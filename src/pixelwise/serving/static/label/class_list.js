@@ -18,10 +18,11 @@ export class ClassList {
     this.#find("class-dialog").addEventListener("close", () => this.#save());
   }
 
-  fill(classes, label) {
+  fill(classes, merged, label) {
     this.#classes = classes;
     const rows = classes.map((entry, place) => this.#row(entry, place));
     rows.push(this.#voidRow());
+    this.#find("merged").replaceChildren(...merged.map((entry) => this.#mergedRow(entry)));
     this.#find("classes").replaceChildren(...rows);
     this.mark(label);
   }
@@ -53,6 +54,21 @@ export class ClassList {
     row.classList.add("void");
     row.title = "Counts in no training and no score";
     row.querySelector(".pick").addEventListener("click", () => this.#onChoose(VOID));
+    return row;
+  }
+
+  /** A class that became another one, and how to have it back. */
+  #mergedRow({ key, name }) {
+    const row = document.createElement("li");
+    const text = document.createElement("bdi");
+    text.textContent = name;
+    const part = document.createElement("button");
+    part.type = "button";
+    part.className = "small";
+    part.textContent = "Undo merge";
+    part.setAttribute("aria-label", `Undo the merge of ${name}`);
+    part.addEventListener("click", () => this.#send({ act: "part", key }));
+    row.append(text, part);
     return row;
   }
 

@@ -15,6 +15,7 @@ const RETRY = 1500;
 const find = partsOf(document);
 const overlay = find("overlay");
 let state = null;
+const photos = []; // the rows of the list, which the server sends when they change
 let current = -1;
 let queue = Promise.resolve(); // acts reach the server one after the other
 let waiting = 0; // acts that it has not answered
@@ -199,19 +200,25 @@ async function changeClasses(body) {
   await layers.refresh(state.version);
 }
 
+/** Take in the rows that changed, and have all of them as `photos`. */
+function complete(fresh) {
+  for (const [number, row] of fresh.photos) photos[number] = row;
+  return { ...fresh, photos };
+}
+
 function setState(fresh) {
-  state = fresh;
+  state = complete(fresh);
   layers.setClasses(state.classes);
   if (tools.label !== VOID && !state.classes.some(({ key }) => key === tools.label)) {
     tools.label = state.classes[0].key;
   }
-  classes.fill(state.classes, tools.label);
+  classes.fill(state.classes, state.merged, tools.label);
   status.fill(state, current);
 }
 
 async function poll() {
   try {
-    const fresh = await fetchState();
+    const fresh = await fetchState(state.revision);
     const changed = fresh.model.version !== state.model.version;
     if (fresh.page !== state.page) {
       fail(new Error("The program or the project is another one now: load this page again."));
@@ -219,10 +226,13 @@ async function poll() {
     find("start-alert").textContent = fresh.alert;
     find("start-alert").hidden = !fresh.alert;
     if (!waiting) {
-      const before = JSON.stringify(state.classes);
-      state = { ...fresh, page: state.page };
-      if (before !== JSON.stringify(state.classes)) setState(state);
-      else status.fill(state, current);
+      const before = JSON.stringify([state.classes, state.merged]);
+      fresh.page = state.page;
+      if (before !== JSON.stringify([fresh.classes, fresh.merged])) setState(fresh);
+      else {
+        state = complete(fresh);
+        status.fill(state, current);
+      }
       if (fresh.version > layers.version || changed) await layers.refresh(fresh.version);
     }
   } catch {

@@ -13,8 +13,9 @@ async function ask(path, options) {
   return response;
 }
 
-export async function fetchState() {
-  const state = await (await ask("state")).json();
+/** The state; its `photos` are [number, row] of those that changed after a revision. */
+export async function fetchState(since = -1) {
+  const state = await (await ask(`state?since=${since}`)).json();
   page ||= state.page;
   return state;
 }
