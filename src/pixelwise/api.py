@@ -18,8 +18,6 @@ from pixelwise.inference.sources import find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, read_header
-from pixelwise.models.pretrained import PACKAGES
-from pixelwise.models.registry import DECODERS
 from pixelwise.progress import Progress
 
 # Options of `load` that `predict` passes on.
@@ -60,6 +58,7 @@ def predict(
         sources,
         model,
         loading.get("precision"),
+        device=loading.get("device", "auto"),
     )
     predictor = load(model, tile=tile, overlap=overlap, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
@@ -176,7 +175,11 @@ def list_models(folder: str | Path = "runs", *, find: str = "") -> Models:
     """Decoders, encoders, the bundled models and those of the runs in `folder`; `find` is a pattern
     of timm names.
     """
-    from timm import list_models as list_timm_models  # slow to import
+    # slow to import, as they bring PyTorch, which predicting does without where it can
+    from timm import list_models as list_timm_models
+
+    from pixelwise.models.pretrained import PACKAGES
+    from pixelwise.models.registry import DECODERS
 
     local = {str(path.parent): path for path in sorted(Path(folder).glob("*/model.safetensors"))}
     return Models(

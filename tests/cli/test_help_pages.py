@@ -32,6 +32,7 @@ def test_help_of_a_command_is_that_of_the_command() -> None:
     assert turn_help(["help", "train"]) == ["train", "--help"]
     assert turn_help(["help", "explain", "scores"]) == ["explain", "scores", "--help"]
     assert turn_help(["help", "formats"]) == ["help", "formats"]
+    assert turn_help(["help", "label"]) == ["help", "label"]  # a page has that name too
     assert turn_help(["train", "help"]) == ["train", "help"]
 
 

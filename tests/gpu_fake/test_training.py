@@ -1,6 +1,6 @@
 """A whole training on a simulated GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pixelwise.errors import TrainingError
 from pixelwise.training.loaders import FixedBatches
 
 OPTIONS: dict[str, Any] = {
-    "encoder": "resnet10t",
+    "encoder": "test_resnet",
     "weights": "none",
     "decoder": "fcn32s",
     "crop": (32, 32),
@@ -23,6 +23,22 @@ OPTIONS: dict[str, Any] = {
     "workers": 0,
     "augment": "slight",
 }
+
+
+@pytest.fixture(autouse=True)
+def _plain_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pictures are drawn in one training; what they show is of no device."""
+    if "options0" in request.node.name:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("draw_curves", "draw_samples"):
+            patch.setattr(f"pixelwise.training.run_record.{name}", _touch)
+        yield
+
+
+def _touch(*arguments: object) -> None:
+    next(path for path in arguments if isinstance(path, Path)).touch()
 
 
 def _train(data: Path, out: Path, **options: Any) -> dict[str, torch.Tensor]:
@@ -35,6 +51,7 @@ def test_a_training_gives_the_cpus_weights(
 ) -> None:
     # not AdamW, which makes steps of rounding errors where a gradient is almost zero
     same: dict[str, Any] = {"precision": "float32", "optimizer": "sgd", "augment": "strong"}
+    same["encoder"] = "resnet10t"  # rounding errors grow faster in a network of few channels
     expected = _train(shapes, tmp_path / "cpu", device="cpu", **same)
     request.getfixturevalue("gpu")
     weights = _train(shapes, tmp_path / "gpu", device="cuda", **same)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ WITHOUT_PYTORCH = """
 import sys, pixelwise
 model, photo, folder = sys.argv[1:]
 pixelwise.load(model, runtime="openvino").predict(photo).save(folder, "mask")
+for number, name in enumerate((model, "animals")):  # of the bundled model the cache has nothing
+    pixelwise.predict(name, photo, f"{folder}/{number}")
 assert not {"torch", "timm", "torchvision"} & set(sys.modules)
 """
 
@@ -73,6 +76,55 @@ def test_a_known_runtime_labels_without_importing_pytorch(
     subprocess.run(words, check=True)
     with Image.open(tmp_path / "mask.png") as mask:
         assert (np.asarray(mask) == pixelwise.load(model).predict(photo).labels).mean() > 0.999
+    for number, name in enumerate((str(model), "animals")):
+        with Image.open(tmp_path / str(number) / "photo.png") as mask:
+            expected = pixelwise.load(name).predict(photo).labels
+            assert (np.asarray(mask) == expected).mean() > 0.999
+
+
+def test_few_pixels_are_labelled_by_what_begins_soonest(
+    model_file: Callable[..., Path],
+    picture: Callable[..., Path],
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_module, "has_graphics_card", lambda: False)
+    model = model_file()
+    photo = picture("photo.png", 50, 60)
+    choose = partial(load_module.choose_runtime, "auto", [photo])
+    assert choose(model) == "torch"  # which makes the network for the others
+    assert choose(Path("animals")) == "onnxruntime"
+    load_module.prepare_network(model)
+    assert choose(model) == "onnxruntime"
+    assert choose(model, "bfloat16") == "openvino"
+    assert choose(model, device="cuda") == "torch"
+    monkeypatch.setattr(load_module, "is_installed", lambda name: name == "openvino")
+    assert choose(model) == "openvino"
+    monkeypatch.setattr(load_module, "is_installed", lambda _: False)
+    assert choose(model) == "torch"
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own_cache.parent))
+    monkeypatch.setattr(load_module, "has_graphics_card", lambda: True)
+    assert choose(model) == "torch"
+    assert choose(model, device="cpu") == "onnxruntime"
+
+
+def test_without_a_runtime_for_it_no_network_is_prepared(
+    model_file: Callable[..., Path], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_module, "is_installed", lambda _: False)
+    load_module.prepare_network(model_file())
+    assert not list(own_cache.glob("*.onnx"))
+
+
+def test_where_bfloat16_is_emulated_auto_does_not_try_it(
+    model_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for supported in (True, False):
+        monkeypatch.setattr(load_module, "cpu_has_bfloat16", lambda supported=supported: supported)
+        names = pixelwise.load(model_file(), runtime="auto").runner.candidates
+        assert {"torch float32", "openvino float32"} <= names.keys()
+        assert any("bfloat16" in name for name in names) == supported
 
 
 def fixed_export(exported_file: Callable[..., Path], folder: Path, height: int, width: int) -> Path:

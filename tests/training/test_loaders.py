@@ -140,7 +140,8 @@ import multiprocessing, sys
 multiprocessing.set_start_method("spawn")
 import pixelwise
 pixelwise.train(
-    sys.argv[1], sys.argv[2], encoder="resnet10t", decoder="fcn32s", weights="none", epochs=1, workers=1
+    sys.argv[1], sys.argv[2], encoder="test_resnet", decoder="fcn32s", weights="none", epochs=1,
+    workers=1, crop=(32, 32), batch=4, precision="float32"
 )
 """
 

@@ -61,7 +61,7 @@ def test_images_of_12_bits_are_read_by_one_depth_which_the_model_keeps(
         Image.fromarray(grey << (2 if number % 3 else 4)).save(path.with_suffix(".png"))
     (data / "images/train/notes.xyz").touch()
     progress = Lines()
-    pixelwise.train(data, tmp_path / "run", progress=progress, **quick)
+    pixelwise.train(data, tmp_path / "run", epochs=1, progress=progress, **quick)
     lines = [line for line in progress.lines if line.startswith("how the pictures were read")]
     assert lines[0] == (
         "how the pictures were read: 16 of 16 bits with values to 3312 are scaled from 12 bits"

@@ -62,4 +62,4 @@ def _list_topics(pages: dict[str, Path]) -> list[str]:
         with path.open(encoding="utf-8") as file:
             title = next((line[2:].strip() for line in file if line.startswith("# ")), "")
         lines.append(f"  {topic:<12} {title}")
-    return [*lines, "pixelwise help COMMAND, or pixelwise COMMAND -h, shows the options of one."]
+    return [*lines, "pixelwise COMMAND -h shows the options of a command."]

@@ -171,9 +171,11 @@ def add_address(words: list[str]) -> list[str]:
 
 
 def turn_help(words: list[str]) -> list[str]:
-    """`help COMMAND` as `COMMAND --help`; the other topics of `help` are pages."""
-    is_command = len(words) > 1 and words[0] == "help" and words[1] in _NAMES
-    return [*words[1:], "--help"] if is_command else words
+    """`help COMMAND` as `COMMAND --help`, unless there is a page of that name."""
+    if len(words) < 2 or words[0] != "help" or words[1] not in _NAMES:
+        return words
+    is_page = len(words) == 2 and words[1] in help_pages.find_pages()
+    return words if is_page else [*words[1:], "--help"]
 
 
 def main() -> None:

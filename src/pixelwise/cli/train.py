@@ -75,6 +75,7 @@ def train(
 ) -> None:
     """Train a model on a folder of images and masks."""
     from pixelwise.cli.console import messages
+    from pixelwise.inference.load import prepare_network
     from pixelwise.overrides import parse_overrides
     from pixelwise.training.distributed import is_first
     from pixelwise.training.recipes import split_options
@@ -93,6 +94,8 @@ def train(
             messages.print(f"run folder: {path}", markup=False)
         run = _train(data, path, resume, cluster, workers, options)
     if is_first():  # the other processes of a machine share its terminal
+        if cluster is None and not run.stopped:
+            prepare_network(run.path)
         _print_result(run, data)
 
 

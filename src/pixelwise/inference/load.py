@@ -1,14 +1,16 @@
 """From a model file to something that predicts."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
 from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
-from pixelwise.hardware import PRECISIONS, check_device, choose_device
+from pixelwise.hardware import PRECISIONS, check_device, choose_device, cpu_has_bfloat16
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
     cache_file,
+    has_graphics_card,
     machine_key,
     model_key,
 )
@@ -17,6 +19,7 @@ from pixelwise.inference.backends.image_input import ImageInput
 from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.openvino_file import read_openvino_header
 from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
+from pixelwise.inference.backends.stored_graph import has_stored_graph, read_stored_network
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
@@ -143,9 +146,11 @@ def choose_runtime(
     images: Iterable[str | Path],
     model: Path,
     precision: str | None = None,
+    *,
+    device: str = "auto",
 ) -> str:
-    """`auto` only where the fastest is known already or there are pixels enough to find out, and
-    `torch` otherwise.
+    """`auto` only where the fastest is known already or there are pixels enough to find out.
+    Otherwise the one that begins soonest.
     """
     if (
         runtime != "auto"
@@ -159,7 +164,41 @@ def choose_runtime(
         pixels += _pixels_to_label(str(image), sizes)
         if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
-    return "torch"
+    return _soonest(model_path(model), precision, device)
+
+
+def _soonest(path: Path, precision: str | None, device: str) -> str:
+    """The runtime that has labelled a few pixels first: PyTorch's import alone takes seconds, and
+    OpenVINO compiles the network before its first tile.
+    """
+    is_prepared = has_stored_graph(path) or _network_file(path).is_file()
+    if not is_prepared or device == "cuda" or (device == "auto" and has_graphics_card()):
+        return "torch"
+    if precision != "bfloat16" and is_installed("onnxruntime"):
+        return "onnxruntime"
+    return "openvino" if is_installed("openvino") else "torch"
+
+
+def prepare_network(model: Path) -> None:
+    """Put the ONNX network of a run or model file into the user's cache, where an installed runtime
+    takes it: commands of a few photos then need no PyTorch.
+    """
+    if not any(map(is_installed, ("onnxruntime", "openvino"))):
+        return
+    path = model_path(model)
+    # what cannot be traced or written costs later commands some seconds, and is named by those
+    # that need it
+    with suppress(Exception):
+        cache_file(_network_file(path), partial(_export_network, path))
+
+
+def _export_network(path: Path) -> bytes:
+    stored = read_stored_network(path)
+    if stored is not None:
+        return stored
+    from pixelwise.inference.backends.onnx_trace import to_onnx  # imports PyTorch
+
+    return to_onnx(load_model(path)[0])
 
 
 def _pixels_to_label(image: str, sizes: PictureSizes | None) -> int:
@@ -222,24 +261,22 @@ def _of_run(
         fused = fuse_conv_bn(segmenter())
         return TorchRunner(fused, device=choose_device(device), precision=precision)
 
-    def network() -> bytes:
-        from pixelwise.inference.backends.onnx_trace import to_onnx
-
-        return to_onnx(segmenter())
-
     remembered = _remembered(path, precision)
-    is_new = runtime == "auto" and device == "auto" and not remembered.is_file()
+    is_new = runtime == "auto" and not remembered.is_file()
     if runtime == "torch" or device == "cuda":
         return torch_runner(precision or "float32")
     if is_new and choose_device(device).type == "cuda":
         return torch_runner(precision or "float32")
-    exported = partial(cache_file, remembered.with_name(f"{model_key(path)}.onnx"), network)
+    exported = partial(cache_file, _network_file(path), partial(_export_network, path))
     if runtime != "auto":
         return _rebuild_if_damaged(exported, partial(_runner, runtime, precision or "float32"))
     candidates = {
         f"torch {number}": partial(torch_runner, number) for number in ("float32", "bfloat16")
     }
     candidates |= _exported_candidates(exported, precision)
+    if is_new and precision is None and not cpu_has_bfloat16():
+        # emulated, they would take most of the time of the measurement and win none
+        candidates = {name: make for name, make in candidates.items() if "bfloat16" not in name}
     return AutoRunner(candidates, remembered=remembered, progress=progress, precision=precision)
 
 
@@ -261,6 +298,11 @@ def _remembered(path: Path, precision: str | None) -> Path:
     """
     among = f"-{precision}" if precision else ""
     return cache_folder() / f"{model_key(path)}-{machine_key()}{among}.json"
+
+
+def _network_file(path: Path) -> Path:
+    """Where the ONNX network of a model file is kept for the runtimes that take it."""
+    return cache_folder() / f"{model_key(path)}.onnx"
 
 
 def _runner(runtime: str, precision: str, path: Path) -> Runner:

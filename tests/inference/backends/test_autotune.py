@@ -1,4 +1,5 @@
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 
 import pixelwise
 from pixelwise.errors import ModelError
-from pixelwise.inference.backends.autotune import AutoRunner, Trial, choose_fastest
+from pixelwise.inference.backends.autotune import AutoRunner, Trial, choose_fastest, try_runners
+from pixelwise.inference.threads import WORKERS
 from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
 from pixelwise.io.cache import cache_folder
 
@@ -210,3 +212,23 @@ def test_the_fastest_of_those_that_agree_is_kept() -> None:
         "slow": Trial(2, 1),
     }
     assert choose_fastest(trials) == "right"
+
+
+def test_a_runner_far_behind_is_measured_once() -> None:
+    calls: Counter[str] = Counter()
+
+    def runner(name: str, pause: float) -> Runner:
+        def run(rgb: np.ndarray) -> np.ndarray:
+            calls[name] += 1
+            time.sleep(pause)
+            return as_floats(rgb)
+
+        return run
+
+    tile = np.zeros((1, 3, 32, 32), np.uint8)
+    pauses = {"quick": 0.002, "slow": 0.2}
+    runners = {name: runner(name, pause) for name, pause in pauses.items()}
+    trials = try_runners(runners, tile, reference="slow")
+    assert trials["slow"].seconds > trials["quick"].seconds
+    assert calls["slow"] == 1 + WORKERS  # its labels, and one measurement
+    assert calls["quick"] > 1 + 2 * WORKERS

@@ -31,6 +31,9 @@ MIN_AGREEMENT = 0.995
 # Measurements of a runner, of which the best counts.
 _ROUNDS = 3
 
+# One that took so many times as long as the fastest in the first measurement is not measured again.
+_HOPELESS = 2
+
 _PACKAGES = ("pixelwise", "torch", "onnxruntime", "openvino")
 
 
@@ -52,16 +55,17 @@ def try_runners(
     reference's.
 
     As many tiles run at once as in a long prediction; the seconds are those for all of them, by
-    their number.
+    their number. Those far behind are measured once.
     """
     seconds = dict.fromkeys(candidates, float("inf"))
     with ThreadPoolExecutor(WORKERS) as pool:
         tiles = [tile] * WORKERS
         labels = {name: run(tile).argmax(1) for name, run in candidates.items()}
         for _ in range(1 + _ROUNDS):  # the first round is not the best one
-            for name, run in candidates.items():
+            limit = _HOPELESS * min(seconds.values())
+            for name in [name for name in candidates if seconds[name] <= limit]:
                 start = time.perf_counter()
-                list(pool.map(run, tiles))
+                list(pool.map(candidates[name], tiles))
                 seconds[name] = min(seconds[name], (time.perf_counter() - start) / WORKERS)
     truth = labels[reference]
     return {
@@ -199,8 +203,13 @@ def machine_key() -> str:
     processor = next(
         (line for line in lines if line.startswith("model name")), platform.processor()
     )
-    card = any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
-    return hashlib.sha256(f"{processor} {count_threads()} {card}".encode()).hexdigest()[:10]
+    machine = f"{processor} {count_threads()} {has_graphics_card()}"
+    return hashlib.sha256(machine.encode()).hexdigest()[:10]
+
+
+def has_graphics_card() -> bool:
+    """Whether there is one on which PyTorch may compute, as far as the system's files say."""
+    return any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
 
 
 def cache_file(path: Path, make: Callable[[], bytes]) -> Path:

@@ -64,9 +64,12 @@ def _resize_bicubic(
     )
 
 
-def to_onnx(model: Segmenter, size: tuple[int, int] | None = None) -> bytes:
+def to_onnx(
+    model: Segmenter, size: tuple[int, int] | None = None, *, keep_layers: bool = False
+) -> bytes:
     """The network with its normalisation: `rgb`, uint8 (N, 3, H, W), to `logits`, float32 (N, C, H,
-    W); N, H, W free, or one picture of `size` (height, width).
+    W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every layer keeps
+    its own weights under their names, none fused with its neighbour's.
 
     PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes
     padded to a multiple.
@@ -76,6 +79,7 @@ def to_onnx(model: Segmenter, size: tuple[int, int] | None = None) -> bytes:
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     shape = _TRACED if size is None else (1, 3, *size)
+    mode = torch.onnx.TrainingMode
     register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter(
@@ -91,5 +95,7 @@ def to_onnx(model: Segmenter, size: tuple[int, int] | None = None) -> bytes:
             dynamic_axes={"rgb": free, "logits": free} if size is None else None,
             opset_version=OPSET,
             dynamo=False,
+            do_constant_folding=not keep_layers,
+            training=mode.PRESERVE if keep_layers else mode.EVAL,
         )
     return file.getvalue()
