@@ -94,3 +94,14 @@ def test_the_page_tells_every_place_once_beside_its_own_picture(
     assert all(text in caption for text, caption in zip(told[:6], captions, strict=True))
     assert all(len(re.findall(rf"<(?:li|figcaption)>[^<]*: {text}", section)) == 1 for text in told)
     assert "more" not in section
+
+
+def test_the_page_of_a_clean_set_begins_with_samples_that_a_click_enlarges(
+    clean: Path, tmp_path: Path
+) -> None:
+    check(clean, report=tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    captions = re.findall(r"<figcaption>(images/.*?)</figcaption>", page)
+    assert len(captions) == 4
+    assert page.count('class="zoom"') >= 4
+    assert page.index("data:image/jpeg") < page.index("Classes</h2>") < page.index("About</h2>")

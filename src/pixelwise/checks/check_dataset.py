@@ -7,7 +7,7 @@ from typing import Any
 from pixelwise.checks.examine import CheckResult, examine
 from pixelwise.checks.findings import ORDER, Finding
 from pixelwise.checks.repair import Repair, repair
-from pixelwise.checks.thumbnails import thumbnail
+from pixelwise.checks.thumbnails import draw_pair, thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.datasets.options import DataOptions
 from pixelwise.datasets.pair_stats import PairStats
@@ -20,6 +20,8 @@ from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 # of a set in which every mask is wrong would be hundreds of megabytes.
 _MAX_LINES = 12
 _MAX_PICTURES = 6
+# Pairs that are shown where no finding has a picture.
+_MAX_SAMPLES = 4
 
 
 def check(
@@ -72,13 +74,27 @@ def _check_folder(root: Path) -> None:
 def write_page(result: CheckResult, path: Path) -> None:
     """The findings as one HTML file with thumbnails."""
     pairs = {stats.pair.mask: stats for stats in result.pairs}
+    sections = [_section(finding, result, pairs) for finding in result.findings]
+    has_pictures = any(section.pictures for section in sections)
     write_findings(
         path,
         title=f"Check of {printable_path(result.index.root)}",
         facts=describe_set(result),
-        sections=[_section(finding, result, pairs) for finding in result.findings],
+        sections=sections,
+        samples=() if has_pictures else _draw_samples(result),
         shares=list_class_shares(result),
     )
+
+
+def _draw_samples(result: CheckResult) -> list[tuple[str, bytes]]:
+    """A few pairs from all over the set, by the path of their image."""
+    step = max(1, len(result.pairs) // _MAX_SAMPLES)
+    samples = []
+    for stats in result.pairs[::step][:_MAX_SAMPLES]:
+        jpeg = draw_pair(stats, result.encoding, result.index.mask_source)
+        if jpeg:
+            samples.append((printable_path(stats.pair.image, result.index.root), jpeg))
+    return samples
 
 
 def _section(

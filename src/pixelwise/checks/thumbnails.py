@@ -1,30 +1,30 @@
-"""Small pictures of a finding's place: the image beside its mask, the pixel in question ringed."""
+"""Pictures of a finding's place: the image, outlined by its mask, beside the mask, the pixel in
+question ringed.
+"""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from pixelwise.classes import VOID
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.pair_stats import MaskSource, PairStats
 from pixelwise.datasets.strays import read_nearest
 from pixelwise.errors import PixelwiseError
-from pixelwise.io.images import Array, read_rgb
-from pixelwise.reports.overlays import colourise
+from pixelwise.io.images import Array, encode_image, read_rgb
+from pixelwise.palette import BACKGROUND_COLOUR
+from pixelwise.reports.overlays import colourise, fit_into, paint
 
-_HEIGHT = 150
-# Panoramas are made smaller than _HEIGHT, so that two panels fit beside each other on a page.
-_WIDEST = 300
+# Width and height into which a panel is fitted: two of them fill a page's width.
+_BOX = (520, 640)
 _GAP = 4
 # The radius of the ring around a pixel, and its colour: seldom one of photographs or palettes.
 _RING = 7
 _MARK = (255, 0, 170)
 _BEHIND = (240, 240, 240)
-# A page of many pictures is one file: 80 keeps a thumbnail at a few KB.
-_JPEG_QUALITY = 80
 
 
 def thumbnail(
@@ -33,34 +33,48 @@ def thumbnail(
     encoding: MaskEncoding,
     source: MaskSource,
 ) -> bytes | None:
-    """A JPEG of image and mask side by side, 150 pixels high; None where neither can be shown.
+    """A JPEG of the image, outlined by its mask where they are of one size, beside the mask; None
+    where neither can be shown.
 
     `pairs` are those of the set by the path of their mask.
     """
+    rgb = _read_image(issue.image) if issue.image else None
+    stats = pairs.get(issue.mask) if issue.mask else None
+    labels = _read_labels(stats, encoding, source)
+    # A position is one of the issue's file; it is drawn in the mask alone.
+    position = issue.position if issue.file == issue.mask else None
     panels: list[Image.Image] = []
-    if issue.image:
-        rgb = _read_image(issue.image)
-        if rgb is not None:
-            panels.append(_draw_panel(rgb, None))
-    if issue.mask:
-        rgb = _read_mask(issue.mask, pairs.get(issue.mask), encoding, source)
-        # A position is one of the issue's file; it is drawn in the mask alone.
-        position = issue.position if issue.file == issue.mask else None
-        if rgb is not None:
-            panels.append(_draw_panel(rgb, position))
+    if rgb is not None:
+        panels.append(_draw_photo(rgb, labels))
+    if labels is not None:
+        panels.append(_draw_panel(colourise(labels, encoding.classes.palette), position))
+    elif issue.mask and (stats is None or stats.mask is None):
+        # What could not be measured is shown as the picture that it is.
+        picture = _read_image(issue.mask)
+        if picture is not None:
+            panels.append(_draw_panel(picture, position))
     return _join(panels) if panels else None
+
+
+def draw_pair(stats: PairStats, encoding: MaskEncoding, source: MaskSource) -> bytes | None:
+    """A JPEG of a pair, as `thumbnail` draws it; None where the two cannot be shown together."""
+    rgb = _read_image(stats.pair.image)
+    labels = _read_labels(stats, encoding, source)
+    if rgb is None or labels is None:
+        return None
+    mask = _draw_panel(colourise(labels, encoding.classes.palette), None)
+    return _join([_draw_photo(rgb, labels), mask])
 
 
 def _join(panels: Sequence[Image.Image]) -> bytes:
     width = sum(panel.width for panel in panels) + _GAP * (len(panels) - 1)
-    canvas = Image.new("RGB", (width, _HEIGHT), (255, 255, 255))
+    height = max(panel.height for panel in panels)
+    canvas = Image.new("RGB", (width, height), _BEHIND)
     left = 0
     for panel in panels:
         canvas.paste(panel, (left, 0))
         left += panel.width + _GAP
-    buffer = io.BytesIO()
-    canvas.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()
+    return encode_image(np.asarray(canvas), "JPEG")
 
 
 def _read_image(path: Path) -> Array | None:
@@ -70,34 +84,40 @@ def _read_image(path: Path) -> Array | None:
         return None
 
 
-def _read_mask(
-    path: Path, stats: PairStats | None, encoding: MaskEncoding, source: MaskSource
+def _read_labels(
+    stats: PairStats | None, encoding: MaskEncoding, source: MaskSource
 ) -> Array | None:
-    """A mask in the colours of its classes; as the picture it is where it could not be measured."""
+    """Class ids (H, W) of a mask that was measured."""
     if stats is None or stats.mask is None:
-        return _read_image(path)
+        return None
     try:
         labels, _ = read_nearest(stats.pair, stats.mask, encoding, source)
     except (PixelwiseError, OSError):
         return None
-    return colourise(labels, encoding.classes.palette)
+    return labels
+
+
+def _draw_photo(rgb: Array, labels: Array | None) -> Image.Image:
+    """(H, W, 3) made to fit, with the outlines of the labels (H, W) where these have its size."""
+    if labels is None or labels.shape != rgb.shape[:2]:
+        return _draw_panel(rgb, None)
+    rgb, (labels,) = fit_into(_BOX, rgb, [labels])
+    # Without a tint, as that would hide how far a border lies from the edge in the photo.
+    untinted = (BACKGROUND_COLOUR,) * 256
+    return Image.fromarray(paint(rgb, labels, untinted[:VOID]))
 
 
 def _draw_panel(rgb: Array, position: tuple[int, int] | None) -> Image.Image:
-    """(H, W, 3) made small, with a ring around the pixel at `position` (row, column)."""
+    """(H, W, 3) made to fit, with a ring around the pixel at `position` (row, column)."""
     height, width = rgb.shape[:2]
-    scale = min(_HEIGHT / height, _WIDEST / width)
-    small_width = max(1, round(width * scale))
-    small_height = max(1, round(height * scale))
+    scale = min(_BOX[0] / width, _BOX[1] / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     # Small masks are shown by their very pixels, not smoothed.
     resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST
-    picture = Image.fromarray(np.ascontiguousarray(rgb))
-    small = picture.resize((small_width, small_height), resampling)
-    canvas = Image.new("RGB", (small_width, _HEIGHT), _BEHIND)
-    canvas.paste(small, (0, 0))
+    panel = Image.fromarray(np.ascontiguousarray(rgb)).resize(size, resampling)
     if position is not None:
-        _draw_ring(canvas, position, scale)
-    return canvas
+        _draw_ring(panel, position, scale)
+    return panel
 
 
 def _draw_ring(

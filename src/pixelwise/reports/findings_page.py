@@ -49,9 +49,10 @@ def write_findings(
     facts: Sequence[tuple[str, str]],
     sections: Sequence[Section],
     shares: Sequence[ClassShare],
+    samples: Sequence[tuple[str, bytes]] = (),
 ) -> None:
-    """Write the page at `path`: facts, findings in the order given, classes. Any text is shown,
-    never read as HTML.
+    """Write the page at `path`: samples as (caption, JPEG bytes), findings in the order given,
+    classes, facts. Any text is shown, never read as HTML.
     """
     write_page(
         path,
@@ -60,13 +61,14 @@ def write_findings(
         facts=facts,
         sections=sections,
         shares=shares,
+        samples=samples,
         plot=draw_class_shares(shares) if shares else None,
     )
 
 
 def draw_class_shares(shares: Sequence[ClassShare]) -> bytes:
-    """A PNG with two bars a class: its share of the pixels (logarithmic) and the images that show
-    it.
+    """A PNG with two bars a class: its share of the pixels and the images that show it, both from 0
+    on.
     """
     figure = Figure(figsize=(9, 1.2 + 0.28 * max(2, len(shares))), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -76,12 +78,11 @@ def draw_class_shares(shares: Sequence[ClassShare]) -> bytes:
     for label in left.get_yticklabels():
         set_letters(label)
     left.invert_yaxis()
-    if any(share.pixels > 0 for share in shares):
-        left.set_xscale("log")  # beside the background a rare class would have no visible bar
     left.set_title("share of the pixels, per cent", loc="left", fontsize=10)
     right.barh(rows, [share.images for share in shares], color=_IMAGES_COLOUR)
     right.set_title("images that show it", loc="left", fontsize=10)
     for axes in (left, right):
+        axes.set_xlim(left=0)
         axes.grid(axis="x", color="#e3e6ea")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
