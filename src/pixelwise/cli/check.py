@@ -30,7 +30,7 @@ Json = Annotated[
 ]
 Report = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.html", help="Write a page with thumbnails.", rich_help_panel=OUTPUT),
+    typer.Option(metavar="FILE.html", help="Write a page with pictures.", rich_help_panel=OUTPUT),
 ]
 
 

@@ -67,6 +67,17 @@ def test_layers_in_numbered_folders_that_mean_nothing(tmp_path: Path) -> None:
         assert (labels == 2).sum() == 10 * (10 + int(pair.name)) - 6
 
 
+def test_one_ending_that_no_rule_of_names_knows_is_a_class(tmp_path: Path) -> None:
+    for number in range(3):
+        photo(tmp_path / f"images/set_a_{number}_l.png", number)
+        write(tmp_path / f"masks/set_a_{number}_l_leaf.png", (1, 1, 5, 5 + number))
+    data = open_dataset(tmp_path)
+    assert data.classes.names == ("background", "leaf")
+    pairs = [pair for split in data.splits for pair in data.pairs(split)]
+    counts = {pair.name: int((data.read_labels(pair.mask) == 1).sum()) for pair in pairs}
+    assert counts == {"set_a_0_l": 16, "set_a_1_l": 20, "set_a_2_l": 24}
+
+
 def test_folders_of_classes_with_parts_stay_classes(tmp_path: Path) -> None:
     for name, folder in (("a", "cat"), ("b", "dog")):
         photo(tmp_path / f"images/{name}.png", ord(name))

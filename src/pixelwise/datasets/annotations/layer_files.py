@@ -120,6 +120,8 @@ def find_layers(masks: Path, images: list[str], files: list[Path]) -> Layers:
     is_plain = len(match.images) + len(match.companions) == len(stems)
     if is_plain and len(set(match.images.values())) == len(match.images):
         return Layers()
+    if not match.images and sum(map(len, by_image.values())) == len(files):
+        return _layers_of_one_word(by_image) or _layers_of(by_image, files)
     return _layers_of(by_image, files)
 
 
