@@ -101,6 +101,23 @@ def test_groups_of_one_are_held_out_in_the_wished_number(
     assert len(held) == (max(1, round(fraction * count)) if count > 1 else 0)
 
 
+def test_what_is_held_out_does_not_follow_from_where_the_data_lies() -> None:
+    names = [*(f"film{number}_1" for number in range(8)), *"abcdefgh"]
+    held_out = set()
+    for root in (Path("/here/data"), Path("/on/another/machine")):
+        pairs = pairs_of(*names, root=root)
+        _, held = hold_out(pairs, 0.3, 0, find_groups(root, pairs, r"(.*)_\d+"))
+        held_out.add(tuple(pair.name for pair in held))
+    assert len(held_out) == 1
+
+
+def test_images_without_group_that_are_called_alike_divide_no_group(tmp_path: Path) -> None:
+    groups = find_groups(Path("data"), FILMS, r"(film0)_\d+")
+    splits = {"train": pairs_of("a", *"xy"), "val": pairs_of("a", root=tmp_path)}
+    _, notes = complete_splits(splits, DataOptions(), groups=groups)
+    assert not any("as well" in note for note in notes)
+
+
 def test_val_and_test_are_held_out_by_groups_and_said() -> None:
     groups = find_groups(Path("data"), FILMS, r"(.*)_\d+")
     splits, notes = complete_splits({"train": FILMS}, DataOptions(), hold_test=True, groups=groups)

@@ -24,7 +24,8 @@ class Groups:
 
     def of(self, pair: Pair) -> str:
         """The group of a pair; one that no rule names is a group of its own."""
-        return self.by_image.get(pair.image, f"\0{pair.image}")
+        # by name, not by path: what is held out is the same wherever the data lies
+        return self.by_image.get(pair.image, f"\0{pair.name}")
 
     def describe(self) -> str:
         """The line for the user."""

@@ -155,10 +155,11 @@ def _describe_held_out(
 
 def _find_divided(splits: Mapping[str, tuple[Pair, ...]], groups: Groups) -> list[str]:
     """A line for each split on disk that has images of a group that is in train as well."""
-    trained = {groups.of(pair) for pair in splits.get("train", ())}
+    trained = {groups.by_image.get(pair.image) for pair in splits.get("train", ())} - {None}
     lines = []
     for split in ("val", "test"):
-        shared = sorted({groups.of(pair) for pair in splits.get(split, ())} & trained)
+        scored = {groups.by_image.get(pair.image) for pair in splits.get(split, ())}
+        shared = sorted(name for name in scored & trained if name)
         if shared:
             lines.append(
                 f"groups in train and in {split} as well: {first(shared)}; scores may be too good"
