@@ -176,3 +176,23 @@ def test_masks_of_0_and_255_are_two_classes_and_not_vocs(tmp_path: Path, names: 
     data = voc.read(tmp_path, DataOptions(hold_out=False))
     assert data.classes.names == ("background", "cow" if names else "foreground")
     assert data.read_labels(data.pairs("train")[0].mask).tolist() == [[0, 1, 1]]
+
+
+@pytest.mark.parametrize("in_alpha", [False, True])
+def test_two_classes_half_in_255_and_half_in_1_are_refused(tmp_path: Path, in_alpha: bool) -> None:
+    """As VOC has it, 255 would be void in one half and the class in none."""
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "labelmap.txt").write_text("background:0,0,0::\nleaf:128,0,0::\n")
+    for number in range(8):
+        mask = np.zeros((30, 40), np.uint8)
+        mask[5:20, 10:30] = 255 if number % 2 else 1
+        drawn = Image.fromarray(mask)
+        if in_alpha:
+            drawn = Image.merge("RGBA", [Image.new("L", drawn.size)] * 3 + [drawn])
+        drawn.save(tmp_path / f"SegmentationClass/{number}.png")
+        Image.new("RGB", drawn.size, (number, 90, 30)).save(tmp_path / f"JPEGImages/{number}.jpg")
+    names = "\n".join(map(str, range(8)))
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text(names)
+    with pytest.raises(DataError, match="255 would be read as void"):
+        open_dataset(tmp_path)

@@ -18,10 +18,10 @@ from pixelwise.datasets.list_rows import id_of_row, read_rows
 from pixelwise.datasets.mask_encoding import MaskEncoding, encoding_of_reader
 from pixelwise.datasets.mask_reader import LabelReader, index_lut
 from pixelwise.datasets.pairing import Pairing, list_readable
+from pixelwise.datasets.raw_mask import read_raw
 from pixelwise.datasets.splits import SPLIT_ORDER, split_of
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first, images_in
 from pixelwise.errors import DataError
-from pixelwise.io.images import open_image
 from pixelwise.io.text import list_files, read_text
 
 LAYOUT = (
@@ -118,12 +118,16 @@ def index(root: Path, options: DataOptions) -> Index:
 def _with_classes(index: Index, base: Path) -> Index:
     """The index with the classes of labelmap.txt, of another classes file, or the 21.
 
-    Masks of 0 and 255 are not VOC's, whose 255 is void: they are judged as those of a plain folder.
+    Masks of 0 and 255 are not VOC's, whose 255 is void: they are judged as those of a plain folder;
+    of two classes also where other masks hold 1.
     """
     declared, issues = find_declared_classes(base)
     labelmap = _find_labelmap(base)
-    drawn_in_two = _are_black_and_white([pair.mask for _, pair in index.pairs()])
-    if drawn_in_two and len(declared.classes) in (0, 2):
+    values = _sample_values([pair.mask for _, pair in index.pairs()])
+    black_and_white = {0, VOID}
+    all_so = bool(values) and set().union(*values) == black_and_white
+    some_so = len(declared.classes) == 2 and black_and_white in values
+    if some_so or (all_so and len(declared.classes) in (0, 2)):
         return replace(index, issues=(*index.issues, *issues), declared=declared)
     if declared.source and not labelmap:
         return replace(index, issues=(*index.issues, *issues), declared=declared)
@@ -135,18 +139,18 @@ def _with_classes(index: Index, base: Path) -> Index:
     return replace(index, notes=notes, classes=classes, read_labels=reader, encoding=encoding)
 
 
-def _are_black_and_white(masks: Sequence[Path]) -> bool:
-    """Whether some of the masks hold 0 and 255, without a palette, and nothing else."""
-    values: set[int] = set()
+def _sample_values(masks: Sequence[Path]) -> list[set[int]]:
+    """The values in some of the masks; none where one has a palette or colours."""
+    values = []
     for path in masks[:: max(1, len(masks) // _SAMPLES)]:
         try:
-            image = open_image(path)
+            mask = read_raw(path)
         except DataError:
             continue
-        if image.mode not in ("L", "1"):
-            return False
-        values.update(np.unique(np.asarray(image.convert("L"))).tolist())
-    return values == {0, VOID}
+        if mask.image.mode not in ("L", "1") and not mask.in_alpha:
+            return []
+        values.append(set(np.unique(mask.values).tolist()))
+    return values
 
 
 def _folder_of(base: Path, names: Sequence[str]) -> Path:
