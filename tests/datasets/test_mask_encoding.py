@@ -11,6 +11,7 @@ from pixelwise.checks.check_dataset import check
 from pixelwise.checks.examine import examine
 from pixelwise.classes import VOID
 from pixelwise.datasets.conversion import convert
+from pixelwise.datasets.guess_values import FEW_MASKS
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.strays import read_nearest
@@ -33,10 +34,10 @@ def labels_of(number: int) -> Array:
     return labels
 
 
-def write_set(root: Path, write_mask: Callable[[Array, Path], None]) -> Path:
+def write_set(root: Path, write_mask: Callable[[Array, Path], None], count: int = COUNT) -> Path:
     for side in ("images", "masks"):
         (root / side).mkdir(parents=True)
-    for number in range(COUNT):
+    for number in range(count):
         small = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
         photo = Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         photo.save(root / f"images/{number:02}.png")
@@ -123,12 +124,13 @@ def test_training_and_checks_read_the_same_classes_and_labels(tmp_path: Path, na
     assert counts.void == shares.pixels[VOID]
 
 
+@pytest.mark.parametrize("count", [COUNT, FEW_MASKS - 2])
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_stray_pixel_stops_training_and_conversion_with_the_finding(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, count: int
 ) -> None:
     write_mask, message = REFUSED[name]
-    root = write_set(tmp_path / "set", write_mask)
+    root = write_set(tmp_path / "set", write_mask, count)
     with pytest.raises(DataError, match=message):
         open_dataset(root)
     with pytest.raises(DataError, match=message):

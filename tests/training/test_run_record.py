@@ -131,6 +131,7 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
     config, reading = restore_options(tmp_path, TrainConfig(), DataOptions(), Progress())
     after = json.loads(json.dumps(config.flat()))
     as_then = {
+        "size": None,
         "ema_share": 0.0,
         "bn_batches": 0,
         "validate_every": 1,

@@ -19,8 +19,10 @@ MAX_GUESSED = 64
 # With fewer masks than this, that a value is in one of them alone says nothing.
 FEW_MASKS = 10
 
-# Likewise for numbers, which need no areas: ids are seldom invented by smoothing.
+# Likewise for numbers, which need no areas: ids are seldom invented by smoothing. Of fewer masks a
+# slip is taken for one only where it is a few pixels.
 _SLIP_OF_IDS = 1e-3
+_SLIP_OF_FEW_MASKS = 1e-4
 # A value fills an area of a mask from one pixel in this many on.
 _AREA_PART = 500
 # Of a lossy mask of 0 and 255, the two classes lie below and above; this share of its pixels lies
@@ -226,12 +228,12 @@ def _class_ids(masks: Sequence[MaskStats]) -> set[int]:
         pixels.update(dict(zip(values, stats.counts.tolist(), strict=True)))
     total = sum(pixels.values())
     rare = max(1, len(masks) // 100)
+    slip = _SLIP_OF_IDS if len(masks) >= FEW_MASKS else _SLIP_OF_FEW_MASKS
     ids: set[int] = set()
     highest = -1
     for value in sorted(value for value in files if 0 <= value < VOID):
         after_gap = value > highest + 1
-        in_few = files[value] <= rare and len(masks) >= FEW_MASKS
-        stray = in_few and pixels[value] < _SLIP_OF_IDS * total
+        stray = files[value] <= rare and pixels[value] < slip * total
         too_high = value >= MAX_GUESSED and not masks[0].palette
         if after_gap and (stray or too_high):
             continue

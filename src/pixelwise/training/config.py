@@ -5,7 +5,7 @@ by their flat names, as `pixelwise.train("data", out="runs/a", decoder="unet", e
 """
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pixelwise.config_fields import (
     Range,
@@ -18,6 +18,7 @@ from pixelwise.config_fields import (
 from pixelwise.errors import ConfigError
 from pixelwise.hardware import check_device
 from pixelwise.models.config import SCALES
+from pixelwise.training.network_sizes import Size, network_options
 
 Decoder = Literal[
     "light",
@@ -63,6 +64,9 @@ def _is_scale_range(scale: tuple[float, float]) -> bool:
 @dataclass(frozen=True)
 class ModelOptions:
     """The network and the weights it starts from."""
+
+    size: Size | None = option(None, own=True)
+    """Network by what it costs, in place of --decoder and --encoder; balanced is the default."""
 
     decoder: Decoder = option("light", own=True, suggest=True)
     """Decoder on top of the encoder, named as its paper names it."""
@@ -354,9 +358,14 @@ class TrainConfig:
         return cls().with_options(**options)
 
     def with_options(self, **options: Any) -> "TrainConfig":
-        """This config with other values for some fields, given by their flat names."""
+        """This config with other values for some fields, given by their flat names. Raises
+        ConfigError.
+        """
         if options.get("recipe") in RECIPE_ALIASES:
             options["recipe"] = RECIPE_ALIASES[options["recipe"]]
+        size = options.get("size", self.model.size)
+        if size in get_args(Size):
+            options |= network_options(size, options)
         groups = group_values(TrainConfig, options)
         changed = {name: replace(getattr(self, name), **group) for name, group in groups.items()}
         return replace(self, **changed)

@@ -39,6 +39,7 @@ FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile",
 
 # Options that earlier versions did not have, with the values by which they trained.
 EARLIER = {
+    "size": None,
     "ema_share": 0.0,
     "bn_batches": 0,
     "validate_every": 1,
