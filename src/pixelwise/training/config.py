@@ -5,7 +5,7 @@ by their flat names, as `pixelwise.train("data", out="runs/a", decoder="unet", e
 """
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pixelwise.config_fields import (
     Range,
@@ -363,9 +363,7 @@ class TrainConfig:
         """
         if options.get("recipe") in RECIPE_ALIASES:
             options["recipe"] = RECIPE_ALIASES[options["recipe"]]
-        size = options.get("size", self.model.size)
-        if size in get_args(Size):
-            options |= network_options(size, options)
+        options |= network_options(options.get("size", self.model.size), options)
         groups = group_values(TrainConfig, options)
         changed = {name: replace(getattr(self, name), **group) for name, group in groups.items()}
         return replace(self, **changed)

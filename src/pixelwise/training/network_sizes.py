@@ -17,17 +17,19 @@ class NetworkSize:
     reason: str
 
 
-NETWORK_SIZES: dict[Size, NetworkSize] = {
+NETWORK_SIZES: dict[str, NetworkSize] = {
     "fast": NetworkSize("fcn8s", "tf_efficientnet_lite0", "TODO"),
     "balanced": NetworkSize("light", "tf_efficientnet_lite0", "TODO"),
     "accurate": NetworkSize("light", "tf_efficientnet_lite2", "TODO"),
 }
 
 
-def network_options(size: Size, options: dict[str, Any]) -> dict[str, Any]:
-    """The decoder and encoder of a size, as options. Raises ConfigError where `options` name others
-    beside it.
+def network_options(size: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The decoder and encoder of a size, as options; none without a known one. Raises ConfigError
+    where `options` name others beside it.
     """
+    if size not in NETWORK_SIZES:
+        return {}
     network = NETWORK_SIZES[size]
     values = {"decoder": network.decoder, "encoder": network.encoder}
     for name, value in values.items():
