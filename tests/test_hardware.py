@@ -1,4 +1,5 @@
 import os
+import platform
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,12 @@ from pixelwise.hardware import (
     choose_device,
     count_cores,
     cpu_has_bfloat16,
+    cpu_has_float16,
     free_memory,
     gpu_has_bfloat16,
     is_out_of_memory,
 )
+from pixelwise.models.transposed_conv import TransposedConv2d
 from pixelwise.style_transfer.config import Setup
 from pixelwise.training.config import TrainConfig
 
@@ -47,6 +50,32 @@ def test_the_free_memory_is_that_of_the_container(
 def test_a_build_without_onednn_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", object())
     assert not cpu_has_bfloat16()
+    assert not cpu_has_float16()
+    layer = TransposedConv2d(2, 2, 16, 8).bfloat16()
+    assert layer(torch.ones(1, 2, 3, 3, dtype=torch.bfloat16)).shape == (1, 2, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("machine", "avx512", "amx", "has"),
+    [
+        ("x86_64", False, False, False),  # AVX-512 alone: oneDNN would emulate it
+        ("x86_64", True, False, True),
+        ("AMD64", False, True, True),
+        ("AMD64", False, False, False),
+        ("aarch64", False, False, True),
+    ],
+)
+def test_bfloat16_is_asked_of_the_processor_not_of_onednns_emulation(
+    machine: str, avx512: bool, amx: bool, has: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneDnn:
+        _is_mkldnn_bf16_supported = staticmethod(lambda: True)
+
+    monkeypatch.setattr(torch.ops, "mkldnn", OneDnn)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert cpu_has_bfloat16() == has
 
 
 @pytest.fixture(autouse=True)

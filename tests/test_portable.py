@@ -17,6 +17,7 @@ from pixelwise.datasets.types import DataOptions
 from pixelwise.inference.backends.autotune import machine_key
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.io.atomic import lock_folder, write_text
+from pixelwise.labelling.dataset import _place_image
 from pixelwise.training import loaders
 from pixelwise.training.loaders import TrainingSet, WholeImages
 from pixelwise.training.transforms import Augmentation
@@ -114,6 +115,21 @@ def test_a_folder_is_let_in_where_there_are_no_locks(
     with lock_folder(tmp_path / "a"), lock_folder(tmp_path / "a"):
         (tmp_path / "a/b").touch()
     assert (tmp_path / "a/b").is_file()
+
+
+def test_a_photo_of_another_drive_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, start: Path) -> str:  # as Windows does
+        raise ValueError("path is on mount 'C:', start on mount 'D:'")
+
+    monkeypatch.setattr(os.path, "relpath", refuse)
+    source = tmp_path / "a.png"
+    source.write_bytes(b"photo")
+    target = tmp_path / "labels/images/a.png"
+    _place_image(target, source, copy=False)
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"photo"
 
 
 def test_lines_end_as_they_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

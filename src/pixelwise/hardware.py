@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import re
 import warnings
 from functools import cache
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 
 PRECISIONS = ("float32", "bfloat16")
+
+# What platform.machine() calls a processor of Intel or AMD.
+_X86 = ("x86_64", "amd64", "i386")
 
 GROUPS = Path("/sys/fs/cgroup")
 
@@ -167,13 +171,31 @@ def _below_limit(group: Path, limit: str, usage: str, files: str) -> int:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether PyTorch's kernels compute in bfloat16 on this processor (AVX-512 at least, AMX, or
-    Arm's instructions); without, a step in bfloat16 takes many times as long as in float32.
+    """Whether this processor computes in bfloat16 (AVX-512's or Arm's instructions for it, or AMX);
+    without, a step in bfloat16 takes up to many times as long as in float32.
     """
     import torch
 
+    if not _onednn_takes("bf16"):
+        return False
+    if platform.machine().lower() not in _X86:
+        return True
+    # oneDNN takes it on every AVX-512 and computes it by float32's instructions: on a Xeon without
+    # others the network is half as fast as in float32
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def cpu_has_float16() -> bool:
+    """Whether PyTorch's kernels compute in float16 on this processor."""
+    return _onednn_takes("fp16")
+
+
+def _onednn_takes(precision: str) -> bool:
+    """Whether oneDNN has kernels for it here. PyTorch has no public way to ask."""
+    import torch
+
     try:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return bool(getattr(torch.ops.mkldnn, f"_is_mkldnn_{precision}_supported")())
     except (AttributeError, RuntimeError):  # a build without oneDNN
         return False
 

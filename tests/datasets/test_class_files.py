@@ -33,13 +33,15 @@ def test_every_way_to_write_the_same_list_is_read_alike(
     [
         ("", "is empty"),
         ("sky\nroad\nsky\n", "sky stands there twice"),
-        ("\n".join(f"c{number}" for number in range(257)), "has id 256"),
+        ("\n".join(f"c{number}" for number in range(257)), "257 classes; allowed are 1 to 255"),
+        ("id,name\n300,sky\n", "'sky' has id 300; allowed: 0 to 255"),
     ],
 )
 def test_lists_that_cannot_be_are_errors(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "classes.txt").write_text(text)
+    path = tmp_path / ("classes.csv" if text.startswith("id,") else "classes.txt")
+    path.write_text(text)
     with pytest.raises(DataError, match=message):
-        read_class_file(tmp_path / "classes.txt")
+        read_class_file(path)
 
 
 def test_void_is_no_class_and_the_first_file_counts(tmp_path: Path) -> None:

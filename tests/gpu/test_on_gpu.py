@@ -61,7 +61,7 @@ def test_a_training_goes_on_on_the_other_device(shapes: Path, tmp_path: Path) ->
     assert [row.epoch for row in run.history] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("decoder", ["unet", "linknet", "fcn8s", "fcn32s"])
+@pytest.mark.parametrize("decoder", ["light", "unet", "linknet", "fcn8s", "fcn32s", "pspnet"])
 def test_labels_are_the_cpus(decoder: str, model_file: Callable[..., Path], photo: Path) -> None:
     path = model_file(decoder, "resnet10t", 0.75)
     expected = pixelwise.load(path, device="cpu").predict(photo, tta=True)

@@ -15,7 +15,9 @@ from pixelwise.style_transfer.features import VggFeatures
 from pixelwise.style_transfer.optimization import transfer_style
 
 
-@pytest.mark.parametrize("decoder", ["unet", "linknet", "fcn8s", "fcn16s"])
+@pytest.mark.parametrize(
+    "decoder", ["light", "unet", "linknet", "fcn8s", "fcn16s", "pspnet", "upernet"]
+)
 def test_labels_are_the_cpus(
     decoder: str,
     model_file: Callable[..., Path],

@@ -10,6 +10,7 @@ from pixelwise.errors import WeightsError
 from pixelwise.models import pretrained as weights_module
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.pretrained import load_weights
+from pixelwise.models.registry import build_model
 
 
 def test_the_packaged_weights_are_real_features() -> None:
@@ -54,6 +55,13 @@ def test_weights_of_another_network_name_the_first_tensor_that_differs(tmp_path:
     save_file(dict(Encoder("resnet34").net.state_dict()), path)
     with pytest.raises(WeightsError, match=r"do not fit encoder 'resnet50'.*needs \["):
         load_weights(Encoder("resnet50"), str(path))
+
+
+def test_a_whole_model_given_as_weights_is_told_where_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file(build_model("fcn32s", encoder="resnet10t", classes=2).state_dict(), path)
+    with pytest.raises(WeightsError, match="a whole model of pixelwise: give it as --start"):
+        load_weights(Encoder("resnet10t"), str(path))
 
 
 @pytest.mark.parametrize(

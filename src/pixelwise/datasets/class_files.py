@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pixelwise.classes import VOID, Colour
+from pixelwise.classes import MAX_CLASSES, VOID, Colour
 from pixelwise.datasets.class_entries import ClassEntry as ClassEntry  # noqa: PLC0414
 from pixelwise.datasets.class_entries import Parse
 from pixelwise.datasets.class_json import parse_json, parse_mapillary, parse_supervisely
@@ -217,14 +217,21 @@ def read_class_file(source: Path) -> list[ClassEntry]:
         )
     for entry in entries:
         if not _is_id(entry) or not _is_colour(entry.colour):
-            raise DataError.of_file(
-                source,
-                f"'{entry.name}' has id {entry.raw}, colour {entry.colour}; allowed: 0 to 255",
-            )
+            raise DataError.of_file(source, _describe_fault(entry, len(entries)))
     _check_unique(source, [entry.name for entry in entries])
     _check_unique(source, [str(entry.raw) for entry in entries])
     _check_unique(source, [str(entry.colour) for entry in entries if entry.colour])
     return entries
+
+
+def _describe_fault(entry: ClassEntry, classes: int) -> str:
+    if classes > MAX_CLASSES and _is_colour(entry.colour):
+        return (
+            f"{classes} classes; allowed are 1 to {MAX_CLASSES}, as {VOID} means void: merge some, "
+            "in the masks too"
+        )
+    colour = f", colour {entry.colour}" if entry.colour else ""
+    return f"'{entry.name}' has id {entry.raw}{colour}; allowed: 0 to 255"
 
 
 def _is_id(entry: ClassEntry) -> bool:

@@ -56,7 +56,7 @@ def _place_image(target: Path, source: Path, *, copy: bool) -> None:
             target.unlink(missing_ok=True)
             target.symlink_to(os.path.relpath(source, target.parent.resolve()))
             return
-        except OSError:  # a file system or a user without links
+        except (OSError, ValueError):  # no links there, or none across drives of Windows
             pass
     if target.is_file() and not target.is_symlink():
         old = target.stat()

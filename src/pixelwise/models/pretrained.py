@@ -190,10 +190,12 @@ def _check_fit(encoder: str, target: State, by_name: State, source: str) -> None
     needed = list(target[first].shape)
     value = by_name.get(_flatten(first))
     shape = "none" if value is None else list(value.shape)
+    advice = "give the weights of this very encoder, or 'none'"
+    if any(name.startswith("encoder_net_") for name in by_name):
+        advice = "it is a whole model of pixelwise: give it as --start in place of --weights"
     raise WeightsError(
         f"weights from {source} do not fit encoder '{encoder}': {len(wrong)} of "
-        f"{len(target)} tensors differ, first {first} (needs {needed}, found {shape}); "
-        "give the weights of this very encoder, or 'none'"
+        f"{len(target)} tensors differ, first {first} (needs {needed}, found {shape}); {advice}"
     )
 
 

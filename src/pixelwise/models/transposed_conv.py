@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from pixelwise.hardware import cpu_has_bfloat16, cpu_has_float16
 from pixelwise.models.blockwise_transposed import HALF_PRECISIONS, transposed_by_blocks
 from pixelwise.models.conv_arithmetic import upsampling_geometry
 
@@ -101,10 +102,7 @@ def _multiplies_natively(dtype: torch.dtype, device: str) -> bool:
     """Whether a product of matrices of that half precision is fast there."""
     if device != "cpu":
         return True
-    # PyTorch has no public way to ask for the processor's instructions
-    if dtype == torch.bfloat16:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+    return cpu_has_bfloat16() if dtype == torch.bfloat16 else cpu_has_float16()
 
 
 def bilinear_kernel(inputs: int, outputs: int, kernel: int) -> Tensor:
