@@ -4,7 +4,7 @@ python benchmarks/gpu.py --data CAMVID [--device cuda] [--minutes 9] [--out gpu]
 
 Trains with the defaults for half of the minutes, scores and labels the test images, exports, paints
 one image in the style of another, and measures steps of training and of labelling of pixelwise's
-network and of smp's Unet on the same encoder: bfloat16 where there is some, channels last, both
+networks (its default, and U-Net) and of smp's Unet on the same encoder: bfloat16 where there is some, channels last, both
 plain and compiled, taking turns. The page goes to standard output.
 """
 
@@ -28,6 +28,8 @@ from pixelwise.optional import is_installed
 from pixelwise.training.losses import make_loss
 
 CROP = (320, 480)
+# The default decoder, and smp's own.
+OURS = ("light", "unet")
 
 
 class Page:
@@ -140,16 +142,19 @@ def stylize(page: Page, data: Path, out: Path, style: Path | None, device: str) 
 
 def networks(classes: int) -> dict[str, nn.Module]:
     encoder = "tf_efficientnet_lite0"
-    both = {"pixelwise": pixelwise.build_model("unet", encoder=encoder, classes=classes)}
+    found = {
+        decoder: pixelwise.build_model(decoder, encoder=encoder, classes=classes)
+        for decoder in OURS
+    }
     if is_installed("segmentation_models_pytorch"):
         import segmentation_models_pytorch as smp
 
-        both["smp"] = smp.Unet(f"tu-{encoder}", encoder_weights=None, classes=classes)
-    return both
+        found["smp"] = smp.Unet(f"tu-{encoder}", encoder_weights=None, classes=classes)
+    return found
 
 
 def measure_steps(page: Page, device: str, compiled: bool, budget: float) -> None:
-    """Training steps and labelling of both networks, in the same precision and layout."""
+    """Training steps and labelling of the networks, in the same precision and layout."""
     batch = 16 if device == "cuda" else 2
     classes = 11
     layout = torch.channels_last
@@ -158,8 +163,8 @@ def measure_steps(page: Page, device: str, compiled: bool, budget: float) -> Non
     loss = make_loss("cross_entropy + dice")
     precision = precisions(device)[-1]
     rates: dict[tuple[str, str], float] = {}
-    both = networks(classes)
-    for name, network in both.items():
+    compared = networks(classes)
+    for name, network in compared.items():
         net = network.to(device=device, memory_format=layout)
         runs = torch.compile(net) if compiled else net
         optimizer = torch.optim.AdamW(net.parameters(), 1e-4)
@@ -179,13 +184,14 @@ def measure_steps(page: Page, device: str, compiled: bool, budget: float) -> Non
             rates["labelling", name] = batch / seconds_of(forward, device, budget)
     how = f"{precision}, {'compiled' if compiled else 'plain'}"
     for what in ("training", "labelling"):
-        ours = rates[what, "pixelwise"]
-        figure = f"{ours:.1f} images/s"
-        if "smp" in both:
-            theirs = rates[what, "smp"]
-            figure += f"; smp {theirs:.1f}: {ours / theirs:.2f} times"
-        page.add(f"{what} step, {how}", figure)
-    if "smp" not in both:
+        theirs = rates.get((what, "smp"))
+        for name in OURS:
+            ours = rates[what, name]
+            figure = f"{ours:.1f} images/s"
+            if theirs:
+                figure += f"; smp's Unet {theirs:.1f}: {ours / theirs:.2f} times"
+            page.add(f"{what} step, {name}, {how}", figure)
+    if "smp" not in compared:
         page.add("smp", "not installed: pip install 'pixelwise[bench]'")
 
 
