@@ -137,6 +137,7 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
         "validate_every": 1,
         "keep_after": 0.0,
         "frozen": False,
+        "frozen_views": 0,
         "frozen_stages": 0,
         "one_size": False,
     }

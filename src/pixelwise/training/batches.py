@@ -48,6 +48,7 @@ def make_samples(
         cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
         common_bits=common_bits,
         sizes=picture_sizes,
+        views=config.optim.frozen_views if config.optim.frozen else 0,
     )
 
 

@@ -283,6 +283,11 @@ class OptimOptions:
     layers between the two learn.
     """
 
+    frozen_views: int = option(4, valid=_NOT_NEGATIVE)
+    """Augmented views of each image that a frozen encoder sees, whose features are computed once; 0
+    for a new view in each epoch.
+    """
+
     frozen_stages: int | None = option(None, valid=_NOT_NEGATIVE)
     """First stages of the encoder whose weights stay as they are; by default those up to stride 4
     of a pretrained one where a training has few steps, which are a quarter faster so.

@@ -60,14 +60,20 @@ class TrainingSet(Dataset[Batch]):
     """The depth by which images of more than 8 bits are read, as `read_picture` takes it."""
     sizes: PictureSizes | None = None
     """At which size a prediction sees an image: at which samples are cut from it too."""
+    views: int = 0
+    """Augmented views of each image, which come again after so many epochs; 0 for new ones in each
+    epoch."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
         """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
-        rng = seeded_generator(self.seed, *item)
-        image, labels = self._sample(item[1], rng)
+        epoch, index = item
+        if self.views and epoch:
+            epoch = 1 + (epoch - 1) % self.views
+        rng = seeded_generator(self.seed, epoch, index)
+        image, labels = self._sample(index, rng)
         if self.paste and float(torch.rand((), generator=rng)) < self.paste:
-            index = int(torch.randint(len(self.pairs), (), generator=rng))
-            pasted = self._sample(index, rng)
+            other = int(torch.randint(len(self.pairs), (), generator=rng))
+            pasted = self._sample(other, rng)
             image, labels = classmix(image, labels, pasted, rng, self.candidates)
         if self.void_as != VOID:
             labels = labels.masked_fill(labels == VOID, self.void_as)

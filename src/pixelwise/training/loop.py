@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import any_rank, launch, sync_batchnorm
 from pixelwise.training.duration import finishing_time
+from pixelwise.training.feature_cache import cached_features
 from pixelwise.training.history import Epoch, best_metric_key, write_history
 from pixelwise.training.loaders import shutdown_workers
 from pixelwise.training.losses import Loss
@@ -85,7 +87,17 @@ def fit(
     average = moving_average(model, config.optim.ema or 0.0, config.optim.ema_share)
     budget = _budget(config, loaders, context.started)
     history = restore_state(context.run, (model, average, optimizer), budget)
-    with stop_on_interrupt() as stop, shutdown_workers(loaders.train, loaders.val):
+    features: AbstractContextManager[None] = nullcontext()
+    # indices of poolings go beside the features
+    if (
+        config.optim.frozen
+        and config.optim.frozen_views
+        and not model.encoder.pyramid.pooled_channels
+    ):
+        networks = (model,) if average is None else (model, average.module)
+        folder = context.run / f"features{fabric.global_rank}"
+        features = cached_features([network.encoder for network in networks], folder)
+    with features, stop_on_interrupt() as stop, shutdown_workers(loaders.train, loaders.val):
         session = Session(
             fabric,
             model,

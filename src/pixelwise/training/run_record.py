@@ -45,6 +45,7 @@ EARLIER = {
     "validate_every": 1,
     "keep_after": 0.0,
     "frozen": False,
+    "frozen_views": 0,
     "frozen_stages": 0,
     "one_size": False,
 }
