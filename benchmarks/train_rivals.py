@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=6, help="after one that is not counted")
     parser.add_argument("--photos", type=int, default=96, help="a multiple of 8")
     parser.add_argument("--epochs", type=int, default=4, help="of the whole trainers; 3 or more")
     parser.add_argument("--only", nargs="*", default=[""], help="parts of the names to measure")
@@ -102,7 +103,8 @@ def report(options: argparse.Namespace, work: Path) -> str:
     whole: dict[str, list[tuple[float, float]]] = {}
     for _ in range(options.rounds):
         for key, name in wanted:
-            ran = run_alone([sys.executable, str(HERE / "train_rivals.py"), "STEP", key])
+            script = str(HERE / "train_rivals.py")
+            ran = run_alone([sys.executable, script, "STEP", key, str(options.steps)])
             steps.setdefault(name, []).append(step_speed(ran))
         for name, trainer in others.items():
             if name in left_out:
@@ -114,7 +116,7 @@ def report(options: argparse.Namespace, work: Path) -> str:
     lines = ["## Steps from memory\n", *table(steps), "", "## Whole trainers\n", *table(whole)]
     lines += ["", *(f"Not measured: {name}: {reason}" for name, reason in left_out.items())]
     words = ["python", "benchmarks/train_rivals.py", "DATA", "--out", "FILE"]
-    for name in ("rounds", "photos", "epochs", "threads"):
+    for name in ("rounds", "steps", "photos", "epochs", "threads"):
         words += [f"--{name}", str(getattr(options, name))]
     words += ["--rivals-python", "PATH"] * (str(options.rivals_python) != sys.executable)
     words += [] if options.only == [""] else ["--only", *options.only]
@@ -155,20 +157,20 @@ def step_speed(ran: Ran) -> tuple[float, float]:
     return speed, ran.peak
 
 
-def take_steps(arm: str, count: int = 6) -> None:
+def take_steps(arm: str, count: int, crop: tuple[int, int] = CROP) -> None:
     """In a process of its own: print the seconds of each step, the first not to be counted."""
     torch.manual_seed(0)
     if arm == "smp":
         import segmentation_models_pytorch as smp
 
         model = smp.Unet(f"tu-{ENCODER}", encoder_weights=None, classes=CLASSES)
-        learner = Learner(model, BATCH, CROP, classes=CLASSES, ours=False)
+        learner = Learner(model, BATCH, crop, classes=CLASSES, ours=False)
         for _ in range(count + 1):
             print("step", learner.step(), flush=True)
         return
     with retain_memory():
         model = build_model(arm, encoder=ENCODER, classes=CLASSES, weights="none")
-        learner = Learner(model, BATCH, CROP, classes=CLASSES, ours=True)
+        learner = Learner(model, BATCH, crop, classes=CLASSES, ours=True)
         for _ in range(count + 1):
             print("step", learner.step(), flush=True)
 
@@ -252,6 +254,6 @@ def libreyolo_speed(said: str, photos: int) -> float:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["STEP"]:
-        take_steps(sys.argv[2])
+        take_steps(sys.argv[2], int(sys.argv[3]))
     else:
         main()

@@ -23,7 +23,7 @@ from torch import nn
 from pixelwise.malloc import retain_memory
 from pixelwise.models.registry import build_model
 from pixelwise.models.transposed_conv import TransposedConv2d
-from pixelwise.training.precision import choose_precision
+from pixelwise.training.precision import try_steps
 
 NETWORKS = (("unet", "tf_efficientnet_lite0"), ("unet", "resnet18"), ("fcn32s", "resnet18"))
 CLASSES = 21
@@ -54,10 +54,9 @@ class Learner:
         self.precision = "float32"
         self.why = ""
         if ours:
-            device = torch.device("cpu")
-            self.precision, self.why = choose_precision(
-                model, device=device, crop=crop, batch=batch
-            )
+            trial = try_steps(model, device=torch.device("cpu"), crop=crop, batch=batch)
+            self.precision = trial.precision
+            self.why = trial.reason
             self.layout = torch.channels_last
         self.model = model.to(memory_format=self.layout).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
