@@ -1,5 +1,6 @@
-"""Label a folder from the shell: `pixelwise predict` beside scripts with segmentation_models.pytorch
-(PyTorch, ONNX Runtime, OpenVINO), Ultralytics' YOLO26-sem and LibreYOLO's PP-LiteSeg.
+"""Label a folder from the shell: `pixelwise predict` beside scripts with
+segmentation_models.pytorch (PyTorch, ONNX Runtime, OpenVINO), Ultralytics' YOLO26-sem
+and LibreYOLO's PP-LiteSeg.
 
 python benchmarks/predict_folder.py RUN IMAGES --rivals-python PATH \\
     --out benchmarks/results/predict_folder.md
@@ -55,9 +56,9 @@ class Labelling:
     """Why it cannot be run here, if so."""
 
     def words(self, images: Path, out: str, data: Path) -> list[str]:
-        given = {"IMAGES": str(images), "OUT": out, "project=OUT": f"project={out}"}
-        given |= {"source=IMAGES": f"source={images}", "data=DATA": f"data={data}"}
-        return [given.get(word, word) for word in self.command]
+        values = {"IMAGES": str(images), "OUT": out, "project=OUT": f"project={out}"}
+        values |= {"source=IMAGES": f"source={images}", "data=DATA": f"data={data}"}
+        return [values.get(word, word) for word in self.command]
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def commands(
     script = [sys.executable, str(HERE / "smp_onnx.py"), "IMAGES", "OUT", str(classes)]
     smp = [sys.executable, str(HERE / "smp_predict.py"), "IMAGES", "OUT", str(classes)]
     torch = [*predict, "--runtime", "torch"]
-    kept = ["--model", str(work / "smp.onnx")]
+    keep = ["--model", str(work / "smp.onnx")]
     runs = {
         RIVAL: Labelling(smp),
         FLOAT32: Labelling(torch),
@@ -155,7 +156,7 @@ def commands(
         words = [*script, "--runtime", runtime]
         name = f"segmentation_models.pytorch + {title}"
         runs[f"{name}, exported in the command"] = Labelling(words)
-        runs[f"{name}, exported before"] = Labelling([*words, *kept])
+        runs[f"{name}, exported before"] = Labelling([*words, *keep])
     return runs | yolo_commands(classes, photo, python, work) | libreyolo_commands(classes, python)
 
 
@@ -208,7 +209,7 @@ def tried(
         if ran.status:
             left_out[name] = failed(words, ran)
         elif count != 2:
-            left_out[name] = f"it wrote {count} files for two photos: {last_line(ran.said)}"
+            left_out[name] = f"it wrote {count} files for two photos: {last_line(ran.output)}"
         else:
             good[name] = run
     return good, left_out
@@ -223,22 +224,22 @@ def agreement_of(runs: dict[str, Labelling], photos: Photos) -> tuple[float, str
     choice.
     """
     with tempfile.TemporaryDirectory() as folder:
-        said = ""
+        choice = ""
         masks = []
         for name in (FLOAT32, AUTO):
             out = Path(folder, str(len(name)))
             ran = run_alone(runs[name].words(photos.images, str(out), photos.data))
             if ran.status:
                 raise SystemExit(failed(runs[name].command, ran))
-            lines = ran.said.splitlines()
-            said = next((line for line in lines if line.startswith("runtime ")), said)
+            lines = ran.output.splitlines()
+            choice = next((line for line in lines if line.startswith("runtime ")), choice)
             masks.append(written(out, ".png"))
         same = total = 0
         for a, b in zip(*masks, strict=True):
             equal = np.asarray(Image.open(a)) == np.asarray(Image.open(b))
             same = same + int(equal.sum())
             total = total + equal.size
-    return same / total, said
+    return same / total, choice
 
 
 def photo(auto: Labelling, path: Path, photos: Photos) -> list[str]:

@@ -1,5 +1,5 @@
-"""Others' programs beside pixelwise, as whole commands: where they are, the data that they read, and
-the seconds and peak memory of a command.
+"""Others' programs beside pixelwise, as whole commands: where they are, the data that they read,
+and the seconds and peak memory of a command.
 
 Ultralytics (AGPL) is only ever run by its own command line, `yolo`, never imported. LibreYOLO (MIT)
 is called by libreyolo_ppliteseg.py. Both are looked for in the environment of `--rivals-python`,
@@ -32,7 +32,7 @@ class Ran:
     peak: float
     """MiB of the largest process of the command."""
     status: int
-    said: str
+    output: str
     """Its standard output and error."""
 
 
@@ -101,10 +101,10 @@ def limit_threads(threads: int, work: Path) -> None:
 def place_of(package: str, python: Path) -> Path | None:
     """The folder of a package in another environment, without importing it."""
     code = f"import importlib.util as u; s = u.find_spec({package!r}); print(s.origin if s else '')"
-    found = subprocess.run(
+    origin = subprocess.run(
         [str(python), "-c", code], capture_output=True, text=True, check=False
     ).stdout.strip()
-    return Path(found).parent if found else None
+    return Path(origin).parent if origin else None
 
 
 def version_of(package: str, python: Path) -> str:
@@ -168,4 +168,4 @@ def last_line(text: str) -> str:
 
 
 def failed(command: list[str], ran: Ran) -> str:
-    return f"{shlex.join(command)} ended with {ran.status}: {last_line(ran.said)}"
+    return f"{shlex.join(command)} ended with {ran.status}: {last_line(ran.output)}"

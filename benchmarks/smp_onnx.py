@@ -1,5 +1,5 @@
-"""What a user of segmentation_models.pytorch would write who knows ONNX Runtime or OpenVINO: further
-rivals of predict_folder.py.
+"""What a user of segmentation_models.pytorch would write who knows ONNX Runtime or OpenVINO:
+further rivals of predict_folder.py.
 
 python benchmarks/smp_onnx.py PHOTOS OUT CLASSES [--runtime openvino] [--model FILE]
 

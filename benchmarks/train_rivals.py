@@ -10,9 +10,9 @@ segmentation_models.pytorch has no trainer: its step is the plain float32 loop t
 first; ours is that of train_speed.py.
 
 Whole trainers, by their own commands: reading, augmentation and steps of the same photos, as each
-has them by default, one worker, without validation, first epoch not counted; nothing of ours is
-frozen, and the augmentation is that of long trainings. Ours and PP-LiteSeg see crops of 320 x 480;
-YOLO26-sem trains on squares only: 384 x 384, 4 % fewer pixels, of mosaics of four photos. The
+has them by default, one worker, first and last epoch and validations not counted; nothing of ours
+is frozen, and the augmentation is that of long trainings. Ours and PP-LiteSeg see crops of 320 x
+480; YOLO26-sem trains on squares only: 384 x 384, 4 % fewer pixels, of mosaics of four photos. The
 networks, losses and augmentations differ, so this compares the products, not their loops. Memory is
 the peak of the largest process: the worker is another.
 """
@@ -70,7 +70,7 @@ class Trainer:
 
     command: list[str]
     speed: Callable[[Path, str], float]
-    """From its folder and what it said."""
+    """From its folder and what it output."""
     missing: str = ""
 
 
@@ -87,6 +87,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[""], help="parts of the names to measure")
     add_options(parser)
     options = parser.parse_args()
+    if options.epochs < 3:
+        parser.error("--epochs: 3 or more, as the first and the last are not counted")
     with tempfile.TemporaryDirectory() as work:
         limit_threads(options.threads, Path(work))
         text = report(options, Path(work))
@@ -95,14 +97,14 @@ def main() -> None:
 
 
 def report(options: argparse.Namespace, work: Path) -> str:
-    wanted = [(key, name) for key, name in STEPS.items() if chosen(name, options)]
+    arms = [(key, name) for key, name in STEPS.items() if chosen(name, options)]
     every = trainers(options, work)
     others = {name: trainer for name, trainer in every.items() if chosen(name, options)}
     left_out = {name: trainer.missing for name, trainer in others.items() if trainer.missing}
     steps: dict[str, list[tuple[float, float]]] = {}
     whole: dict[str, list[tuple[float, float]]] = {}
     for _ in range(options.rounds):
-        for key, name in wanted:
+        for key, name in arms:
             script = str(HERE / "train_rivals.py")
             ran = run_alone([sys.executable, script, "STEP", key, str(options.steps)])
             steps.setdefault(name, []).append(step_speed(ran))
@@ -150,8 +152,8 @@ def table(rows: dict[str, list[tuple[float, float]]]) -> list[str]:
 
 def step_speed(ran: Ran) -> tuple[float, float]:
     if ran.status:
-        raise SystemExit(f"a step failed: {last_line(ran.said)}")
-    lines = [line.split() for line in ran.said.splitlines() if line.startswith("step ")]
+        raise SystemExit(f"a step failed: {last_line(ran.output)}")
+    lines = [line.split() for line in ran.output.splitlines() if line.startswith("step ")]
     speed = BATCH / statistics.median(float(words[1]) for words in lines[1:])
     print(f"{speed:.2f} images/s, {ran.peak:.0f} MiB", file=sys.stderr, flush=True)
     return speed, ran.peak
@@ -194,7 +196,9 @@ def trainers(options: argparse.Namespace, work: Path) -> dict[str, Trainer]:
         words = [sys.executable, "-m", "pixelwise", "train", str(copy), "--out", "OUT/run"]
         words += ["--decoder", decoder, "--encoder", ENCODER, "--weights", "none"]
         words += ["--batch", str(BATCH), "--crop", *map(str, CROP), "--epochs", str(epochs)]
-        words += ["--augment", "strong", "--set", "frozen_stages=0", "--set", "workers=1"]
+        words += ["--augment", "strong"]
+        for setting in ("frozen_stages=0", "workers=1", "validate_every=1", "predict_scale=1"):
+            words += ["--set", setting]
         name = f"pixelwise train, {decoder} on {ENCODER}"
         found[name] = Trainer(words, lambda out, _: own_speed(out / "run"))
     yolo = python.parent / "yolo"
@@ -213,7 +217,7 @@ def trainers(options: argparse.Namespace, work: Path) -> dict[str, Trainer]:
     words = [str(python), script, "train", layout, "OUT", str(epochs), *map(str, CROP)]
     missing = "" if place_of("libreyolo", python) else "no libreyolo: see --rivals-python"
     found["LibreYOLO PP-LiteSeg t50, its Python API"] = Trainer(
-        words, lambda _, said: libreyolo_speed(said, options.photos), missing
+        words, lambda _, output: libreyolo_speed(output, options.photos), missing
     )
     return found
 
@@ -224,7 +228,7 @@ def run_trainer(trainer: Trainer) -> tuple[float, float]:
         ran = run_alone(words)
         if ran.status:
             raise RuntimeError(failed(trainer.command, ran))
-        speed = trainer.speed(Path(out), ran.said)
+        speed = trainer.speed(Path(out), ran.output)
     print(f"{speed:.2f} images/s, {ran.peak:.0f} MiB", file=sys.stderr, flush=True)
     return speed, ran.peak
 
@@ -244,11 +248,11 @@ def yolo_speed(out: Path, photos: int) -> float:
     return photos * (len(times) - 2) / (times[-2] - times[0])
 
 
-def libreyolo_speed(said: str, photos: int) -> float:
-    lines = [line.split() for line in said.splitlines() if line.startswith("epoch_seconds ")]
+def libreyolo_speed(output: str, photos: int) -> float:
+    lines = [line.split() for line in output.splitlines() if line.startswith("epoch_seconds ")]
     times = [float(words[1]) for words in lines][1:-1]
     if not times:
-        raise RuntimeError(f"it told of no epochs: {last_line(said)}")
+        raise RuntimeError(f"it told of no epochs: {last_line(output)}")
     return photos * len(times) / sum(times)
 
 
