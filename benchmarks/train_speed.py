@@ -23,9 +23,10 @@ from torch import nn
 from pixelwise.malloc import retain_memory
 from pixelwise.models.registry import build_model
 from pixelwise.models.transposed_conv import TransposedConv2d
-from pixelwise.training.precision import choose_precision
+from pixelwise.training.precision import try_steps
 
 NETWORKS = (("unet", "tf_efficientnet_lite0"), ("unet", "resnet18"), ("fcn32s", "resnet18"))
+CLASSES = 21
 
 
 def plain_copy(model: nn.Module) -> nn.Module:
@@ -45,24 +46,18 @@ class Learner:
     """A network with its optimiser, stepping on one batch of random pictures."""
 
     def __init__(
-        self, network: tuple[str, str], batch: int, crop: tuple[int, int], ours: bool
+        self, model: nn.Module, batch: int, crop: tuple[int, int], *, classes: int, ours: bool
     ) -> None:
-        torch.manual_seed(0)
         self.images = torch.randint(0, 256, (batch, 3, *crop), dtype=torch.uint8)
-        self.target = torch.randint(0, 21, (batch, *crop))
-        decoder, encoder = network
-        model = build_model(decoder, encoder=encoder, classes=21, weights="none")
+        self.target = torch.randint(0, classes, (batch, *crop))
         self.layout = torch.contiguous_format
         self.precision = "float32"
         self.why = ""
         if ours:
-            device = torch.device("cpu")
-            self.precision, self.why = choose_precision(
-                model, device=device, crop=crop, batch=batch
-            )
+            trial = try_steps(model, device=torch.device("cpu"), crop=crop, batch=batch)
+            self.precision = trial.precision
+            self.why = trial.reason
             self.layout = torch.channels_last
-        else:
-            model = plain_copy(model)
         self.model = model.to(memory_format=self.layout).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
@@ -90,7 +85,12 @@ def begin(
     torch.set_num_threads(threads)
     if ours:
         _kept.__enter__()
-    _learner = Learner(network, batch, crop, ours)
+    torch.manual_seed(0)
+    decoder, encoder = network
+    model = build_model(decoder, encoder=encoder, classes=CLASSES, weights="none")
+    _learner = Learner(
+        model if ours else plain_copy(model), batch, crop, classes=CLASSES, ours=ours
+    )
     return _learner.precision, _learner.why
 
 
