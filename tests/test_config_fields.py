@@ -1,8 +1,10 @@
+import inspect
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import pytest
 
+import pixelwise
 from pixelwise.config_fields import Range, check_fields, field_docs, option, option_fields
 from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError
@@ -84,3 +86,20 @@ def test_a_single_name_where_a_tuple_is_needed_is_not_read_by_letters() -> None:
         PredictOptions(largest="red")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="crop is 64: allowed is two multiples of 32"):
         TrainConfig.from_flat(crop=64)
+
+
+def test_a_functions_signature_lists_the_options_that_it_takes() -> None:
+    for function, kinds in (
+        (pixelwise.train, (TrainConfig, DataOptions)),
+        (pixelwise.preview, (TrainConfig, DataOptions)),
+        (pixelwise.predict, (PredictOptions,)),
+        (pixelwise.stylize, (StyleConfig,)),
+    ):
+        parameters = inspect.signature(function).parameters
+        for kind in kinds:
+            for name, known in option_fields(kind).items():
+                assert parameters[name].default == known.default
+                assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert all(entry.kind is not inspect.Parameter.VAR_KEYWORD for entry in parameters.values())
+    with pytest.raises(ConfigError, match="did you mean 'decoder'"):
+        pixelwise.train("data", "out", decodr="unet")

@@ -1,12 +1,13 @@
 """Functions of commands that join several rooms: predict, serve, export and the list of models."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pixelwise.config_fields import check_names, option_fields
+from pixelwise.config_fields import check_names, list_options
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.default_folder import choose_folder
 from pixelwise.inference.label_job import Predictions
@@ -20,17 +21,19 @@ from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, read_header
 from pixelwise.progress import Progress
 
-# Options of `load` that `predict` passes on.
-LOADING = ("runtime", "device", "precision", "max_memory")
 
-
-def predict(
+@list_options(PredictOptions)
+def predict(  # noqa: PLR0913  `help` and completion list each
     model: str | Path,
     images: Sequence[str | Path] | str | Path,
     out: str | Path | None = None,
     *,
     tile: tuple[int, int] = TILE,
     overlap: float = OVERLAP,
+    runtime: str = "auto",
+    device: str = "auto",
+    precision: str | None = None,
+    max_memory: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Any,
@@ -41,11 +44,11 @@ def predict(
     on.
 
     tile: (height, width) of the tiles that larger images are cut in; they overlap by the share
-    `overlap`. `options` are fields of PredictOptions, such as overlay=True, and LOADING, as `load`
-    takes them. Raises ConfigError for an unknown one, and what `load` and `predict_files` raise.
+    `overlap`. runtime, device, precision, max_memory: as `load` takes them. `options` are fields of
+    PredictOptions, such as overlay=True. Raises ConfigError for an unknown one, and what `load` and
+    `predict_files` raise.
     """
     model = Path(model)
-    loading = {name: options.pop(name) for name in LOADING if name in options}
     _check_predict_options(options)
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
@@ -53,14 +56,16 @@ def predict(
     left_aside = describe_left_aside(find_left_aside(inputs))
     if progress and left_aside:
         progress.log(left_aside)
-    loading["runtime"] = choose_runtime(
-        loading.get("runtime", "auto"),
-        sources,
+    predictor = load(
         model,
-        loading.get("precision"),
-        device=loading.get("device", "auto"),
+        tile=tile,
+        overlap=overlap,
+        runtime=choose_runtime(runtime, sources, model, precision, device=device),
+        device=device,
+        precision=precision,
+        max_memory=max_memory,
+        progress=progress,
     )
-    predictor = load(model, tile=tile, overlap=overlap, progress=progress, **loading)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     if out is None:
         out = choose_folder(sources, choices, recipe)
@@ -70,9 +75,8 @@ def predict(
 
 
 def _check_predict_options(options: Mapping[str, Any]) -> None:
-    # The nearest name may be one of LOADING, which `check_names` does not know.
-    own = ("tile", "overlap", "overwrite", "progress")
-    known = (*option_fields(PredictOptions), *LOADING, *own)
+    # the nearest name may be one of the function's own, which `check_names` does not know
+    known = inspect.signature(predict).parameters
     for name in options:
         if name not in known:
             raise unknown_choice_error("option", name, known)

@@ -16,9 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import pairwise
 from textwrap import dedent
-from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pixelwise.errors import ConfigError, unknown_choice_error
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # By dataclass: type hints and source are read once.
 _FIELDS: dict[Any, "dict[str, OptionField]"] = {}
@@ -183,6 +185,32 @@ def _read_fields(kind: type[Any]) -> dict[str, OptionField]:
         else:
             result[name] = OptionField(name, hint, item.default, kind, "", item.metadata)
     return result
+
+
+def list_options(*kinds: type[Any]) -> Callable[[Function], Function]:
+    """A decorator for a function whose last parameter is `**options`: its signature, which `help`
+    shows and notebooks complete from, has a keyword for each field of the dataclasses instead.
+    """
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        *own, _ = signature.parameters.values()
+        keywords = {
+            known.name: inspect.Parameter(
+                known.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=known.default,
+                annotation=known.type,
+            )
+            for kind in kinds
+            for known in option_fields(kind).values()
+            if known.name not in signature.parameters
+        }
+        listed = signature.replace(parameters=[*own, *keywords.values()])
+        function.__signature__ = listed  # type: ignore[attr-defined]
+        return function
+
+    return decorate
 
 
 def own_options(kind: type[Any]) -> tuple[str, ...]:

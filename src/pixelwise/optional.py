@@ -14,7 +14,6 @@ EXTRA = {
     "onnx": "export",
     "onnxruntime": "export",
     "openvino": "export",
-    "nncf": "int8",
     "rasterio": "raster",
     "pillow_heif": "heif",
     "tensorboard": "tensorboard",

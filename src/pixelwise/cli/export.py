@@ -46,7 +46,7 @@ def export(
     if int8 is not None and size is not None:
         raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
     if out is None:
-        out = export_path(model, suffix=".onnx" if int8 is None else ".xml")
+        out = export_path(model, suffix=".onnx" if int8 is None else ".int8.onnx")
     if int8 is not None:
         _export_int8(model, out, int8)
         return
@@ -62,7 +62,6 @@ def export(
 
 
 def _export_int8(model: Path, out: Path, data: Path) -> None:
-    # Apart from `export`: it needs OpenVINO and NNCF, which are extras.
     from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
 
@@ -72,7 +71,7 @@ def _export_int8(model: Path, out: Path, data: Path) -> None:
     results.print(
         f"{quantised.path}  {quantised.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
         f"float32 on {quantised.images} validation images ({MAX_IOU_LOSS} may be lost), "
-        f"{seconds_before / seconds_after:.1f} times the speed of float32 on OpenVINO",
+        f"{seconds_before / seconds_after:.1f} times the speed of float32 on {quantised.runtime}",
         markup=False,
     )
     print_next(*_steps(quantised.path))

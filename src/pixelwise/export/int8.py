@@ -3,12 +3,10 @@ as well.
 """
 
 import contextlib
-import logging
 import math
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,16 @@ from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
+from pixelwise.inference.backends.onnx_file import save_onnx, write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
-from pixelwise.inference.backends.sessions import OpenVinoRunner
+from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
 from pixelwise.models.checkpoint import Header, check_not_exported, load_model
+from pixelwise.models.file_kinds import EXPORTED
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -38,19 +38,35 @@ CALIBRATION_IMAGES = 60
 # Mean IoU that may be lost on the validation images.
 MAX_IOU_LOSS = 0.01
 
-# What is tried in int8, with the patterns of names that stay in float: encoders with depthwise
-# convolutions may not tolerate it.
-PARTS: dict[str, tuple[str, ...]] = {"the whole network": (), "the decoder": (".*/encoder/.*",)}
+RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is tried in int8, and the share of the encoder's convolutions, from the first on, that
+    stays in float32: encoders with depthwise convolutions may not tolerate it.
+    """
+
+    name: str
+    in_float: float
+
+
+PARTS = (
+    Part("the whole network", 0.0),
+    Part("all but the encoder's first fifth", 0.2),
+    Part("the decoder", 1.0),
+)
 
 
 @dataclass(frozen=True)
 class Quantised:
     """Which `part` is in int8; mean IoU on `images` validation images in float32 and in int8, and
-    the seconds that each took on OpenVINO.
+    the seconds that each took on the same `runtime`.
     """
 
     path: Path
     part: str
+    runtime: str
     images: int
     mean_iou: tuple[float, float]
     seconds: tuple[float, float]
@@ -59,64 +75,98 @@ class Quantised:
 def export_int8(
     model: str | Path, out: str | Path, data: str | Path, *, progress: Progress | None = None
 ) -> Quantised:
-    """Write `model` in int8 as the OpenVINO file `out` (.xml, with a .bin beside it).
+    """Write `model` in int8 as the file `out`: ONNX (.onnx), or OpenVINO's (.xml, with a .bin
+    beside it).
 
     Ranges are learned from CALIBRATION_IMAGES training images of the labelled data set `data`
-    (post-training quantisation of NNCF, weights by channel, biases corrected); where the whole
-    network loses too much, the decoder alone is tried. Mean IoU is measured on the validation
-    images before and after. Raises ModelError, and keeps nothing, where more than MAX_IOU_LOSS of
-    it is lost, ConfigError for another name of file and without nncf or openvino.
+    (ONNX Runtime's static quantisation, weights by channel, in 7 of their 8 bits, so that sums do
+    not overflow on processors without instructions for int8). Of PARTS the first is kept that loses
+    at most MAX_IOU_LOSS of mean IoU on the validation images. Raises ModelError, and keeps nothing,
+    where none does, ConfigError for another name of file and without onnx, onnxruntime or, for
+    .xml, openvino.
     """
     progress = progress or Progress()
     path = Path(out)
-    if path.suffix != ".xml":
-        raise ConfigError(f"--out {path}: int8 is for OpenVINO; give a name that ends in .xml")
-    openvino = require_package("openvino")
-    require_package("nncf")
+    if path.suffix not in EXPORTED:
+        raise ConfigError(f"--out {path}: give a name that ends in {' or '.join(EXPORTED)}")
+    for package in ("onnx", "onnxruntime", *["openvino"] * (path.suffix == ".xml")):
+        require_package(package)
     check_not_exported(Path(model))
     check_description(path)
     segmenter, header = load_model(Path(model))
     dataset = open_dataset(data, training_data_options(model))
     with tempfile.TemporaryDirectory() as folder:
-        float_path = Path(folder) / "float.onnx"
-        int8_path = Path(folder) / "int8.xml"
-        float_path.write_bytes(to_onnx(segmenter))
+        source = Path(folder) / "float32.onnx"
+        write_onnx(source, to_onnx(segmenter), header)
         progress.log(f"calibrating on {CALIBRATION_IMAGES} training images at most")
-        float_iou, float_seconds = _evaluate_file(float_path, header, data, progress)
-        for part, float_layers in PARTS.items():
-            with keep_signal_stack():
-                network = openvino.Core().read_model(str(float_path))
-                network = _quantise(network, dataset, float_layers)
-            write_openvino(int8_path, network, header)
-            iou, seconds = _evaluate_file(int8_path, header, data, progress)
-            progress.log(f"{part} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
+        float_iou, float_seconds = _evaluate_file(source, path.suffix, header, data, progress)
+        for part in PARTS:
+            trial = Path(folder) / "int8.onnx"
+            _quantise(source, trial, dataset, part)
+            iou, seconds = _evaluate_file(trial, path.suffix, header, data, progress)
+            progress.log(f"{part.name} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
             if float_iou - iou <= MAX_IOU_LOSS:
-                description = describe(path, segmenter, header, None)
-                write_description(path, description)
-                write_openvino(path, network, header, tiles=tiles_of(None))
-                images = len(dataset.pairs("val"))
-                return Quantised(path, part, images, (float_iou, iou), (float_seconds, seconds))
+                write_description(path, describe(path, segmenter, header, None))
+                _write(path, trial, header)
+                return Quantised(
+                    path,
+                    part.name,
+                    RUNTIMES[path.suffix],
+                    len(dataset.pairs("val")),
+                    mean_iou=(float_iou, iou),
+                    seconds=(float_seconds, seconds),
+                )
     raise ModelError(
         f"int8 takes mean IoU on the validation images from {float_iou:.4f} to {iou:.4f}, and "
-        f"only {MAX_IOU_LOSS} may be lost; nothing was written; keep to bfloat16"
+        f"only {MAX_IOU_LOSS} may be lost; nothing was written; keep to float32 or bfloat16"
     )
 
 
-def _quantise(network: Any, dataset: DataSet, float_layers: Sequence[str]) -> Any:
-    """The `openvino.Model` in int8, but for layers whose names match one of `float_layers`."""
-    nncf = require_package("nncf")
-    nncf.set_log_level(logging.ERROR)
+def _quantise(source: Path, target: Path, dataset: DataSet, part: Part) -> None:
+    """Write the ONNX network `source` with `part` of it in int8."""
+    quantization = require_package("onnxruntime.quantization")
+    onnx = require_package("onnx")
+    network = onnx.load(str(source))
+    # what is asked for: constants are folded, normalisations too
+    require_package("onnxruntime.quantization.quant_utils").add_pre_process_metadata(network)
+    with contextlib.redirect_stdout(sys.stderr):  # what it prints is no result
+        quantization.quantize_static(
+            network,
+            target,
+            _calibration_reader(dataset),
+            per_channel=True,
+            reduce_range=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=_float_nodes(network, part.in_float),
+        )
+
+
+def _float_nodes(network: Any, share: float) -> list[str]:
+    """Names of the encoder's nodes up to `share` of its convolutions, and of normalisations that
+    could not be folded.
+    """
+    encoder = [node for node in network.graph.node if "/encoder/" in node.name]
+    convolutions = [place for place, node in enumerate(encoder) if node.op_type == "Conv"]
+    count = round(share * len(convolutions))
+    last = len(encoder) if share == 1 else [0, *convolutions][count]
+    norms = [node for node in network.graph.node if node.op_type == "BatchNormalization"]
+    return [node.name for node in (*encoder[: last + bool(count)], *norms)]
+
+
+def _calibration_reader(dataset: DataSet) -> Any:
+    """ONNX Runtime's reader of the training images, evenly drawn."""
+    base = require_package("onnxruntime.quantization").CalibrationDataReader
     pairs = dataset.pairs("train")
     step = math.ceil(len(pairs) / CALIBRATION_IMAGES)
-    images = [pair.image for pair in pairs[::step]]
-    with contextlib.redirect_stdout(sys.stderr):  # its progress is no result
-        return nncf.quantize(
-            network,
-            nncf.Dataset(images, lambda image: {"rgb": _read_pixels(image)}),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(images),
-            ignored_scope=nncf.IgnoredScope(patterns=list(float_layers), validate=False),
-        )
+    images = iter([pair.image for pair in pairs[::step]])
+
+    class Reader(base):  # type: ignore[misc, valid-type]
+        def get_next(self) -> dict[str, Pixels] | None:
+            path = next(images, None)
+            return None if path is None else {"rgb": _read_pixels(path)}
+
+    return Reader()
 
 
 def _read_pixels(image: Path) -> Pixels:
@@ -125,11 +175,24 @@ def _read_pixels(image: Path) -> Pixels:
     return np.ascontiguousarray(channels_first)[None]
 
 
+def _write(path: Path, network: Path, header: Header) -> None:
+    """Keep the int8 ONNX `network` as `path`, for ONNX Runtime or OpenVINO."""
+    if path.suffix == ".onnx":
+        save_onnx(path, require_package("onnx").load(str(network)), header, tiles=tiles_of(None))
+        return
+    with keep_signal_stack():
+        model = require_package("openvino").Core().read_model(str(network))
+    write_openvino(path, model, header, tiles=tiles_of(None))
+
+
 def _evaluate_file(
-    path: Path, header: Header, data: str | Path, progress: Progress
+    network: Path, suffix: str, header: Header, data: str | Path, progress: Progress
 ) -> tuple[float, float]:
-    """Mean IoU on the validation images, and seconds."""
-    predictor = Predictor(OpenVinoRunner(path), header.classes)
+    """Mean IoU of an ONNX network on the validation images, and seconds, on the runtime that files
+    with the suffix are for.
+    """
+    runner = OpenVinoRunner(network) if suffix == ".xml" else OnnxRunner(network)
+    predictor = Predictor(runner, header.classes)
     predictor.reading = header.reading
     predictor.sizes = header.sizes
     start = time.perf_counter()

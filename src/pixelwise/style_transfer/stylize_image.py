@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pixelwise.config_fields import option_fields, select_fields
+from pixelwise.config_fields import list_options, option_fields, select_fields
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.hardware import (
     check_precision,
@@ -68,6 +68,7 @@ class Stylized:
     """Whether the user ended the work early."""
 
 
+@list_options(StyleConfig, Setup)
 def stylize(
     content: str | Path,
     styles: Styles,

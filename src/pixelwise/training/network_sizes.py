@@ -33,10 +33,10 @@ def network_options(size: str | None, options: dict[str, Any]) -> dict[str, Any]
     network = NETWORK_SIZES[size]
     values = {"decoder": network.decoder, "encoder": network.encoder}
     for name, value in values.items():
-        given = options.get(name)
-        if given not in (None, value):
+        other = options.get(name)
+        if other not in (None, value):
             raise ConfigError(
-                f"size={size} is {network.decoder} on {network.encoder}, and {name}={given} is "
+                f"size={size} is {network.decoder} on {network.encoder}, and {name}={other} is "
                 f"given beside it: choose one of --size and --{name}"
             )
     return values

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from pixelwise.config_fields import list_options
 from pixelwise.datasets.open_dataset import open_dataset
+from pixelwise.datasets.types import DataOptions
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
 from pixelwise.training.check_options import check_model_options
@@ -14,6 +16,7 @@ from pixelwise.training.recipes import split_options
 SAMPLES = 12
 
 
+@list_options(TrainConfig, DataOptions)
 def preview(
     data: str | Path,
     out: str | Path,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pixelwise.config_fields import list_options
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import OutputError, TrainingError
@@ -58,6 +59,7 @@ class Run:
         return max(self.history, key=best_metric_key)
 
 
+@list_options(TrainConfig, DataOptions)
 def train(
     data: str | Path,
     out: str | Path,

@@ -15,8 +15,12 @@ def write_onnx(path: Path, network: bytes, header: Header, **more: object) -> No
     """Write the network, its constants folded, with the header, and `more`, as metadata
     `pixelwise`, atomically. Raises ConfigError without onnx or onnxruntime.
     """
+    save_onnx(path, fold_constants(network), header, **more)
+
+
+def save_onnx(path: Path, model: Any, header: Header, **more: object) -> None:
+    """Write an `onnx.ModelProto` as `write_onnx` does, as it is."""
     onnx = require_package("onnx")
-    model = fold_constants(network)
     # the exporter loses the number of classes where it crops to the picture's size
     channels = model.graph.output[0].type.tensor_type.shape.dim[1]
     channels.dim_value = len(header.classes)
