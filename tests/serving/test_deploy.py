@@ -100,7 +100,7 @@ def test_the_documentation_names_options_parameters_and_paths_that_exist() -> No
     assert set(re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE)) == set(
         SegmentParams.model_fields
     )
-    paths = set(create_app({"a": predictor_of()}).openapi()["paths"]) | {"/openapi.json"}
+    paths = set(create_app({"a": predictor_of()}).openapi()["paths"]) | {"/openapi.json", "/docs"}
     assert set(re.findall(r"`(?:GET |POST )?(/[\w./]+)`", text)) == paths
     for link in re.findall(r"\]\(\.\./([\w./]+)\)", text):
         assert (ROOT / link).is_file(), link

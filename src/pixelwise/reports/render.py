@@ -14,6 +14,9 @@ from markupsafe import Markup
 from pixelwise.io.atomic import write_text
 from pixelwise.metrics.confusion import nan_mean
 
+# The style of every page.
+STYLE = Path(__file__).with_name("templates") / "style.css"
+
 
 def write_page(path: Path, template: str, **values: object) -> None:
     """Write the HTML page `path` from a template, whose variables `values` are.

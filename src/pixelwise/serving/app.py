@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
+from pixelwise.serving.api_page import add_api_page
 from pixelwise.serving.error_handlers import ErrorBody, register_error_handlers
 from pixelwise.serving.idle_cleanup import release_idle_memory
 from pixelwise.serving.middleware import Metrics, RequestMiddleware
@@ -100,7 +101,7 @@ def create_app(
         version=pixelwise.__version__,
         lifespan=lifespan,
         responses=ACCESS_ERRORS,
-        # the interactive docs would load scripts from elsewhere
+        # FastAPI's own would load scripts from elsewhere
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -109,6 +110,7 @@ def create_app(
     _add_segment(app, service)
     _add_monitoring(app, service)
     add_page(app, service)
+    add_api_page(app)
     app.add_middleware(
         RequestMiddleware, token=settings.token, metrics=metrics, origins=settings.allow_origins
     )
