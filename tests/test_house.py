@@ -29,6 +29,7 @@ FLOORS = {
     "io": 2,
     "classes": 1,
     "progress": 1,
+    "notebook_progress": 2,
     "interrupt": 1,
     "optional": 1,
     "hardware": 1,

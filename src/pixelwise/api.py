@@ -19,6 +19,7 @@ from pixelwise.inference.sources import find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, read_header
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -107,7 +108,7 @@ def serve(
     check_names(settings, Settings)
     limits = Settings(**settings)
     check_host(host, limits)  # before the models are loaded, which takes seconds
-    progress = progress or Progress()
+    progress = progress or default_progress()
     make = partial(
         load,
         device=device,

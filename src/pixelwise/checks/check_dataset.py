@@ -13,6 +13,7 @@ from pixelwise.datasets.options import DataOptions
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import DataError
 from pixelwise.io.atomic import write_text
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.findings_page import ClassShare, Section, write_findings
 
@@ -40,7 +41,7 @@ def check(
     ConfigError for an unknown one, DataError where there is nothing to examine, OutputError for
     what cannot be written.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     root = Path(data)
     options = DataOptions.of(reading)
     _check_folder(root)

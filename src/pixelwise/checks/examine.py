@@ -23,6 +23,7 @@ from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
 from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.images import silence_warnings
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -84,7 +85,7 @@ def examine(
     known layout, no pair.
     """
     with silence_warnings():
-        return _examine(root, options or DataOptions(), progress or Progress())
+        return _examine(root, options or DataOptions(), progress or default_progress())
 
 
 def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResult:

@@ -51,6 +51,7 @@ from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, normalize_uri, open_store
 from pixelwise.io.temp_files import find_temp_files
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 # Pixels for each worker from which on it is worth that the others wait for some seconds, while one
@@ -95,7 +96,7 @@ def predict_on_cluster(
     on. Raises ConfigError, DataError and OutputError as `predict_files` does, ConfigError where
     there is no cluster or its nodes cannot do the work.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     if spec.choices.frames == "all":
         raise ConfigError(
             "--frames all splits files on this machine alone; leave out --cluster, or save each "

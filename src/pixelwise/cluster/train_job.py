@@ -23,6 +23,7 @@ from pixelwise.cluster.log_relay import LogRelay
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import PixelwiseError, TrainingError, first_line
 from pixelwise.malloc import retain_memory
+from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
@@ -70,7 +71,7 @@ def train_on_cluster(
     them. Raises as `train`, ConfigError where there is no cluster or its nodes differ,
     TrainingError where processes died more than MAX_FAILURES times.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     data = Path(data).absolute()
     run = Path(out).absolute()
     config, reading = split_options(config, options)

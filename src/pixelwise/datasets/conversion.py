@@ -17,6 +17,7 @@ from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
 from pixelwise.io.atomic import atomic_folder, write_text
 from pixelwise.io.images import Array, oriented_size, write_labels
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -91,7 +92,7 @@ def convert(
     """
     if to not in WRITERS:
         raise _unwritable_error(to)
-    progress = progress or Progress()
+    progress = progress or default_progress()
     options = DataOptions.of(reading)
     dataset = open_dataset(source, replace(options, hold_out=False))
     for note in dataset.notes:

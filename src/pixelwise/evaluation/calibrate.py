@@ -19,6 +19,7 @@ from pixelwise.io.images import Array
 from pixelwise.metrics.calibration import fit_temperature
 from pixelwise.models.checkpoint import check_not_exported, load_model, model_path, save_model
 from pixelwise.models.file_kinds import is_exported
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 # At most so many images, evenly spaced, and pixels of all together, seeded: one number needs no
@@ -41,7 +42,7 @@ def find_temperature(
     validation split, or where all its pixels are void or of unknown classes, and as
     `match_classes`.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     options = options or training_data_options(model)
     dataset = drop_broken_pairs(open_dataset(data, options), "val", options, progress)
     pairs = evenly_spaced(dataset.pairs("val"))

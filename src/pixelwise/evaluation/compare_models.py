@@ -30,6 +30,7 @@ from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Figures
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.gallery import draw_panels, write_gallery
 from pixelwise.reports.interval_chart import Interval, render_intervals
@@ -60,7 +61,7 @@ def compare(
     than two models, ModelError where less than two classes are shared, DataError for score files
     that do not fit together.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     if len(models) < 2:
         raise ConfigError(
             "one model alone cannot be compared: give two or more run folders or model files"

@@ -31,6 +31,7 @@ from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline_region
 from pixelwise.models.checkpoint import model_path
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.gallery import draw_panels, join_panels, write_gallery
 from pixelwise.reports.samples import Gallery, Panels, Sample
@@ -75,7 +76,7 @@ def find_label_issues(
     """
     out = Path(out)
     _check_request(Path(data), out, top, to)
-    progress = progress or Progress()
+    progress = progress or default_progress()
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or training_data_options(predictor, **reading)
     dataset = open_dataset(data, options)

@@ -23,6 +23,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import bootstrap
 from pixelwise.metrics.confusion import Figures
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -90,7 +91,7 @@ def evaluate(
     `find_temperature`). `executor` measures the images, by default in this process. Raises
     ModelError where no class is shared.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or training_data_options(predictor, **reading)
     dataset = open_dataset(data, options)

@@ -23,6 +23,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
 from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -83,7 +84,7 @@ def tune_inference(
     of those logits, kept in 16 bits. What is chosen so should be scored on other images. Raises
     ModelError where no class is shared, DataError where there is nothing to score.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     options = options or training_data_options(model)
     dataset = drop_broken_pairs(open_dataset(data, options), split, options, progress)
     pairs = evenly_spaced(dataset.pairs(split))

@@ -37,6 +37,7 @@ from pixelwise.models.checkpoint import (
 )
 from pixelwise.models.file_kinds import EXPORTED, is_exported
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -81,7 +82,7 @@ def export(
     Raises ModelError, and keeps nothing, where a logit differs by more than MAX_GAP (weights of
     half the size may differ more) or the labels agree on less than MIN_AGREEMENT of the pixels.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     path = Path(out)
     _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))

@@ -29,6 +29,7 @@ from pixelwise.inference.tta import Pixels
 from pixelwise.io.images import read_rgb
 from pixelwise.models.checkpoint import Header, check_not_exported, load_model
 from pixelwise.models.file_kinds import EXPORTED
+from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
@@ -85,7 +86,7 @@ def export_int8(
     where none does, ConfigError for another name of file and without onnx, onnxruntime or, for
     .xml, openvino.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     path = Path(out)
     if path.suffix not in EXPORTED:
         raise ConfigError(f"--out {path}: give a name that ends in {' or '.join(EXPORTED)}")

@@ -16,6 +16,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster
 from pixelwise.inference.raster_files import open_files
 from pixelwise.inference.tile_artifacts import Seams
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -34,7 +35,7 @@ def join_row_chunks(
     OutputError where the results cannot be written.
     """
     choices = choices or PredictOptions()
-    progress = progress or Progress()
+    progress = progress or default_progress()
     with ExitStack() as stack:
         sources = [stack.enter_context(open_raster(part)).dataset for part in parts]
         height = sum(source.height for source in sources)

@@ -30,6 +30,7 @@ from pixelwise.io.storage import is_uri
 from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
 from pixelwise.models.file_kinds import is_exported
 from pixelwise.models.picture_sizes import PictureSizes
+from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import is_installed, require_package
 from pixelwise.progress import Progress
 
@@ -69,7 +70,7 @@ def load(
         runtime=runtime,
     )
     header = read_any_header(path)
-    progress = progress or Progress()
+    progress = progress or default_progress()
     session = _of_export(path, runtime, precision or "float32") if is_exported(path) else None
     runner = session or _of_run(model_path(path), device, precision, runtime, progress)
     predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)

@@ -25,6 +25,7 @@ from pixelwise.inference.sources import Sources, find_sources
 from pixelwise.inference.split_frames import split_frames
 from pixelwise.io.storage import Store, normalize_uri, open_store
 from pixelwise.io.temp_files import temp_folder
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -50,7 +51,7 @@ def predict_files(
     another image, OutputError where `out` cannot be written to. Results already written are kept.
     """
     options = choices or PredictOptions()
-    progress = progress or Progress()
+    progress = progress or default_progress()
     class_ids(predictor.classes.names, options.largest)
     sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
     if options.frames == "all":

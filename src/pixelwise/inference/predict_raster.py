@@ -22,6 +22,7 @@ from pixelwise.inference.tta import peak_copies, with_tta
 from pixelwise.inference.view_size import size_note
 from pixelwise.io.images import MAX_PIXELS, Array
 from pixelwise.io.reading_notes import ReadingNote
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 # Bytes of a pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the
@@ -70,7 +71,7 @@ def predict_raster(
     written.
     """
     choices = choices or PredictOptions()
-    progress = progress or Progress()
+    progress = progress or default_progress()
     choices = replace(choices, largest=choices.largest or predictor.largest)
     stem = stem or source.stem
     path = folder / (chunk.name(stem) if chunk else f"{stem}.tif")

@@ -24,6 +24,7 @@ from pixelwise.labelling.project import Project
 from pixelwise.labelling.rasterise import Box
 from pixelwise.labelling.session import Session
 from pixelwise.labelling.strokes import UNLABELLED, Patch, Stroke
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
@@ -79,7 +80,7 @@ def open_project(
                 names = choose_classes(classes, origin.dataset, model_classes)
                 session.begin(names, origin.source)
                 if origin.dataset is not None:
-                    _import_masks(session, origin.dataset, progress or Progress())
+                    _import_masks(session, origin.dataset, progress or default_progress())
             elif classes is not None:
                 _check_same_classes(session, classes)
             yield session

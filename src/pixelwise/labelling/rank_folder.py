@@ -20,6 +20,7 @@ from pixelwise.labelling.features import STRIDES, FeatureExtractor
 from pixelwise.labelling.next_photo import Candidate, Doubt, rank_photos
 from pixelwise.labelling.photo_features import working_level
 from pixelwise.labelling.photos import Photo, name_photos, read_photo
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 COLUMNS = ("rank", "image", "score", "uncertainty", "novelty", "reason")
@@ -69,7 +70,7 @@ def rank_folder(
     labelled: a data set whose images are labelled already: they are not listed, and photos like
     them count less. Raises DataError where no photo can be read.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     predictor = load(model, progress=progress)
     extractor = FeatureExtractor()
     paths = name_photos(find_images(photos))

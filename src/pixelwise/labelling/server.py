@@ -10,6 +10,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labelling.options import LabelOptions
 from pixelwise.malloc import single_arena
+from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 from pixelwise.serving.server import check_host, listen, prepare_process
@@ -46,7 +47,7 @@ def label(
     require_package("uvicorn")
     from pixelwise.labelling.project_folder import open_project
 
-    progress = progress or Progress()
+    progress = progress or default_progress()
     single_arena()
     predictor = load(options.model, progress=progress) if options.model else None
     with (

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pixelwise.errors import ConfigError
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import StyleNetwork
@@ -65,7 +66,7 @@ def transfer_style(
             "tile: only vgg19 and vgg16 give the whole picture's result in tiles; leave it out"
         )
     torch.manual_seed(config.seed)
-    optimization = Optimization(network, config, progress or Progress(), on_step)
+    optimization = Optimization(network, config, progress or default_progress(), on_step)
     image = _run_levels(optimization, content, styles)
     height, width = content.shape[-2:]
     # a stop may come before the last level

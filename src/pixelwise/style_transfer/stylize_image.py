@@ -22,6 +22,7 @@ from pixelwise.hardware import (
 from pixelwise.interrupt import stop_on_interrupt
 from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.style_transfer.config import D2L, D2L_NETWORK, Setup, StyleConfig, Weights
 from pixelwise.style_transfer.features import StyleNetwork, load_network
@@ -89,7 +90,7 @@ def stylize(
     options that cannot be, WeightsError where the network's weights cannot be had, OutputError
     where `out` cannot be written.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     config, setup = _split_options(config, options)
     _check_scale(config, setup.network)
     # before any work, which takes minutes

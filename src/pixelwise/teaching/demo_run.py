@@ -16,6 +16,7 @@ from pixelwise.inference.load import load
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.images import write_image
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.run import train
@@ -49,7 +50,7 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     Raises OutputError where `out` exists and is not an empty folder.
     """
     out = Path(out)
-    progress = progress or Progress()
+    progress = progress or default_progress()
     _check_empty(out)
     photograph = _label_photograph(out / "photograph", progress)
     data = out / "data"

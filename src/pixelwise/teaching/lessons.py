@@ -22,6 +22,7 @@ from pixelwise.models.config import ModelConfig
 from pixelwise.models.decoders.fcn import FCN
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
 from pixelwise.teaching.figures import draw_curves_by_network, draw_fcn_scores
@@ -168,7 +169,7 @@ def compare_networks(
     comparison to `out`: networks.md, iou.png, and each one's run folder.
     """
     out = Path(out)
-    progress = progress or Progress()
+    progress = progress or default_progress()
     networks = []
     for decoder, encoder in NETWORKS.items():
         progress.log(f"{decoder} on {encoder}, as published, from scratch")

@@ -6,6 +6,7 @@ from typing import Any
 from pixelwise.config_fields import list_options
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
+from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
 from pixelwise.training.check_options import check_model_options
@@ -29,7 +30,7 @@ def preview(
     the network will see them. Returns its path. `options` as for `train`, and raises what it raises
     before its first step.
     """
-    progress = progress or Progress()
+    progress = progress or default_progress()
     path = Path(out) / "preview.png"
     config, reading = split_options(config, options)
     check_model_options(config)

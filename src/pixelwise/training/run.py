@@ -15,6 +15,7 @@ from pixelwise.evaluation.data_options import to_header
 from pixelwise.hardware import choose_device
 from pixelwise.io.atomic import lock_folder
 from pixelwise.models.checkpoint import Header
+from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 from pixelwise.training.check_options import check_model_options
@@ -108,7 +109,7 @@ def train_worker(
 ) -> Run:
     """As `train`, in a folder that is locked for it, maybe by another process."""
     started = time.monotonic()
-    progress = progress if progress and is_first() else Progress()
+    progress = (progress or default_progress()) if is_first() else Progress()
     if config.run.tensorboard:
         require_package("tensorboard")
     resumed = resume and (run / "run.json").is_file()
