@@ -6,7 +6,8 @@ Each network is trained by `pixelwise train` with nothing set but the minutes, i
 encoder, as in defaults.py: one thread, minutes of processor time. Beside the mean IoU on the test
 images: GFLOP (2 for a multiplication and addition) and milliseconds of one picture of 384 x 480 on
 one thread, in float32 on OpenVINO where it is installed, else on PyTorch, and MiB of the model
-file. A training that is finished in WORK is not run again.
+file. A training that is finished in WORK is not run again. `--networks light:resnet18 ...` takes
+these alone; --picture draws mean IoU against milliseconds, a panel a set.
 """
 
 import argparse
@@ -37,29 +38,66 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--networks", nargs="+", metavar="DECODER:ENCODER")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
+    networks = [tuple(network.split(":")) for network in options.networks or ()] or [
+        (decoder, encoder) for encoder in options.encoders for decoder in options.decoders
+    ]
+    points = []
     heads = " | ".join(options.sets)
     lines = [
         f"| encoder | decoder | GFLOP | ms | MiB | {heads} |",
         "|---|---|---|---|---|" + "---|" * len(options.sets),
     ]
-    for encoder in options.encoders:
-        for decoder in options.decoders:
-            scores = [trained(decoder, encoder, name, options) for name in options.sets]
-            flops, milliseconds, size = cost(decoder, encoder)
-            lines.append(
-                f"| {encoder} | {decoder} | {flops:.1f} | {milliseconds:.0f} | {size:.1f} | "
-                f"{' | '.join(scores)} |"
-            )
-            print(lines[-1], flush=True)
+    for decoder, encoder in networks:
+        rows = [trained(decoder, encoder, name, options) for name in options.sets]
+        flops, milliseconds, size = cost(decoder, encoder)
+        scores = " | ".join(f"{row['iou']:.3f} ({row['steps']} steps)" for row in rows)
+        lines.append(
+            f"| {encoder} | {decoder} | {flops:.1f} | {milliseconds:.0f} | {size:.1f} | {scores} |"
+        )
+        print(lines[-1], flush=True)
+        name = f"{decoder}, {encoder.removeprefix('tf_efficientnet_')}"
+        points.append((name, milliseconds, [row["iou"] for row in rows]))
     if options.out:
         command = f"python benchmarks/front.py {' '.join(sys.argv[1:])}"
         options.out.write_text("\n".join([provenance(command), *lines, ""]), encoding="utf-8")
+    if options.picture:
+        draw(points, options.sets, options.picture)
 
 
-def trained(decoder: str, encoder: str, name: str, options: argparse.Namespace) -> str:
-    """Test mean IoU, and the steps in which it was reached."""
+def draw(points: list[tuple[str, float, list[float]]], sets: list[str], path: Path) -> None:
+    """Mean IoU against milliseconds, with a line along the networks that none beats in both."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.8), squeeze=False)
+    for place, (name, axis) in enumerate(zip(sets, axes[0], strict=True)):
+        front = []
+        for network, milliseconds, scores in sorted(points, key=lambda point: point[1]):
+            score = scores[place]
+            axis.plot(milliseconds, score, "o", color="#2f6fbb")
+            axis.annotate(
+                network, (milliseconds, score), (5, 5), textcoords="offset points", fontsize=8
+            )
+            if not front or score > front[-1][1]:
+                front.append((milliseconds, score))
+        axis.plot(*zip(*front, strict=True), color="#2f6fbb", linewidth=1)
+        axis.set_title(name)
+        axis.set_xlabel("ms a picture of 384 x 480, one thread")
+        axis.set_ylabel("test mean IoU")
+        axis.margins(0.25, 0.15)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def trained(decoder: str, encoder: str, name: str, options: argparse.Namespace) -> dict:
+    """What result_of says: test mean IoU as `iou`, and the steps in which it was reached."""
     arm = argparse.Namespace(
         **{
             **vars(options),
@@ -67,8 +105,7 @@ def trained(decoder: str, encoder: str, name: str, options: argparse.Namespace) 
             "options": f"--decoder {decoder} --encoder {encoder}",
         }
     )
-    row = result_of(OURS, name, folder_of(name, arm), arm)
-    return f"{row['iou']:.3f} ({row['steps']} steps)"
+    return result_of(OURS, name, folder_of(name, arm), arm)
 
 
 def cost(decoder: str, encoder: str) -> tuple[float, float, float]:

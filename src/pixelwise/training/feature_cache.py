@@ -44,10 +44,7 @@ class FeatureCache:
 
         def run(images: Tensor) -> list[Tensor]:
             pictures = [self._maps(network, image) for image in images]
-            return [
-                torch.cat(levels).to(images.device, torch.float32)
-                for levels in zip(*pictures, strict=True)
-            ]
+            return [_batch(levels, images.device) for levels in zip(*pictures, strict=True)]
 
         return run
 
@@ -110,6 +107,12 @@ def cached_features(encoders: Iterable[Encoder], folder: Path) -> Iterator[None]
         for network in networks:
             del network.forward
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _batch(levels: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Maps (1, C, h, w) of several pictures as one, in the layout of the other layers."""
+    batch = torch.cat(list(levels)).to(device, torch.float32)
+    return batch.contiguous(memory_format=torch.channels_last)
 
 
 def _digest(image: Tensor) -> str:
