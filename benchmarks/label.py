@@ -74,7 +74,8 @@ class Sample:
 
 
 def load(dataset: DataSet, pairs: tuple[Pair, ...], count: int) -> list[Sample]:
-    chosen = pairs[:: max(1, len(pairs) // count)][:count]
+    count = min(count, len(pairs))
+    chosen = [pairs[number * len(pairs) // count] for number in range(count)]
     return [
         Sample(Path(pair.image), read_rgb(pair.image), dataset.read_labels(pair.mask))
         for pair in chosen
