@@ -46,3 +46,6 @@ def test_merged_metrics_are_those_of_all_images(shapes: Path, temperature: float
     table = whole._repr_html_()
     assert f"<tr><th>circle</th><td>{whole.scores.iou[1]:.4f}</td>" in table
     assert table.count("<tr>") == 1 + len(NAMES)
+    by_id = whole.scores._repr_html_()
+    assert f"<tr><th>1</th><td>{whole.scores.iou[1]:.4f}</td>" in by_id
+    assert f"{len(pairs)} images, mean IoU {whole.scores.mean_iou:.4f}" in by_id

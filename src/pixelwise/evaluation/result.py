@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -129,21 +128,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """A table by class, which a notebook shows."""
-        scores = self.scores
-        columns = (scores.iou, scores.precision, scores.recall, scores.dice)
-        rows = [
-            "".join(f"<td>{value:.4f}</td>" for value in values)
-            for values in zip(*columns, strict=True)
-        ]
-        body = "".join(
-            f"<tr><th>{escape(name)}</th>{row}</tr>"
-            for name, row in zip(self.classes.names, rows, strict=True)
-        )
-        heading = "".join(f"<th>{name}</th>" for name in ("", "IoU", "precision", "recall", "Dice"))
-        return (
-            f"<table><caption>{escape(self.split)}: {scores.images} images, mean IoU "
-            f"{scores.mean_iou:.4f}</caption><tr>{heading}</tr>{body}</table>"
-        )
+        return self.scores.as_html(self.classes.names, self.split)
 
     @property
     def classes(self) -> Classes:

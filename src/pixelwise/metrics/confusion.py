@@ -1,6 +1,8 @@
 """Scores from one pooled confusion matrix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import torch
@@ -80,6 +82,26 @@ class Scores:
             f"<Scores of {self.images} images: mean IoU {self.mean_iou:.4f}, pixel accuracy "
             f"{self.pixel_accuracy:.4f}; IoU by class {by_class}>"
         )
+
+    def _repr_html_(self) -> str:
+        """A table by class id, which a notebook shows."""
+        return self.as_html([str(label) for label in range(len(self.counts))])
+
+    def as_html(self, names: Sequence[str], title: str = "scores") -> str:
+        """A table by class, with its name."""
+        columns = {
+            "IoU": self.iou,
+            "precision": self.precision,
+            "recall": self.recall,
+            "Dice": self.dice,
+        }
+        heading = "".join(f"<th>{column}</th>" for column in ("", *columns))
+        body = ""
+        for name, *values in zip(names, *columns.values(), strict=True):
+            cells = "".join(f"<td>{value:.4f}</td>" for value in values)
+            body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+        caption = f"{escape(title)}: {self.images} images, mean IoU {self.mean_iou:.4f}"
+        return f"<table><caption>{caption}</caption><tr>{heading}</tr>{body}</table>"
 
     @property
     def _inner(self) -> Counts:
