@@ -46,7 +46,7 @@ from pixelwise.training.loaders import (
     TrainingSet,
 )
 from pixelwise.training.losses import Loss, class_weights, make_loss
-from pixelwise.training.network_sizes import NETWORK_SIZES
+from pixelwise.training.network_sizes import REASONS
 from pixelwise.training.picture_sizes import describe_picture_sizes, measure_picture_sizes
 from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.session import Loaders
@@ -136,7 +136,7 @@ def make_plan(
     progress.log_section("Chosen, and why")
     size = config.model.size
     if size:
-        progress.log(f"size {size}: {NETWORK_SIZES[size].reason}")
+        progress.log(f"size {size}: {REASONS[size]}")
     if origin:
         progress.log(origin)
     processes = config.run.devices if fabric is None else fabric.world_size
