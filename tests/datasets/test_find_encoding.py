@@ -1,7 +1,9 @@
+
 """Ways to write masks that all of a set together must tell apart: labels are right, or the set is
 refused in training with what check calls an error.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -295,6 +297,25 @@ def test_a_file_of_no_data_value_0_gives_no_doubt_of_class_0(tmp_path: Path) -> 
     names, labels = read(tmp_path)
     assert names == ("class 0", "class 1", "class 2", "class 3")
     assert np.array_equal(labels[1], draw_labels(1, 3) + 1)
+
+
+def test_no_data_of_value_0_that_masks_hold_is_said_and_may_be_declared_void(
+    tmp_path: Path,
+) -> None:
+    def save(labels: np.ndarray, _: int, path: Path) -> None:
+        image = Image.fromarray(labels.astype(np.uint8))
+        image.save(path.with_suffix(".tif"), tiffinfo={42113: "0"})
+
+    write(tmp_path, save)
+    assert "mask-zero-nodata" in {f.id for f in examine(tmp_path).findings.of("warning")}
+    assert any("files call 0 'no data'" in note for note in open_dataset(tmp_path, OPTIONS).notes)
+    classes = [{"id": 0, "name": "void"}, {"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+    assert "mask-zero-nodata" not in check(tmp_path)
+    names, labels = read(tmp_path)
+    assert names == ("a", "b")
+    truth = draw_labels(1, 3).astype(int) - 1
+    assert np.array_equal(labels[1], np.where(truth < 0, 255, truth))
 
 
 def test_the_reason_why_no_mask_can_be_read_is_said(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_issues import lossy_issue, stray_issue
+from pixelwise.datasets.mask_notes import count_zero_nodata
 from pixelwise.datasets.pair_stats import MaskStats, PairStats
 from pixelwise.datasets.set_issues import find_set_issues
 from pixelwise.datasets.strays import find_variant
@@ -217,7 +218,11 @@ def _find_misfits(
     if index.declared.source:
         mostly_coloured = 2 * coloured > len(masks)
         yield from _check_declared(index.declared, mostly_coloured=mostly_coloured)
-    elif not coloured and not encoding.declared and encoding.form == "ids":
+        return
+    nodata = count_zero_nodata([mask for _, mask in masks])
+    if nodata:
+        yield Issue("mask-zero-nodata", None, f"{nodata} of {len(masks)} masks")
+    if not coloured and not encoding.declared and encoding.form == "ids":
         yield from _check_lowest(masks)
 
 

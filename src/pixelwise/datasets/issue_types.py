@@ -241,6 +241,11 @@ ISSUE_TYPES: dict[str, IssueType] = {
     "values-not-from-zero": warning_type(
         "Class ids that begin above 0", "Begin with 0, or class 0 stays empty.", repaired=True
     ),
+    "mask-zero-nodata": warning_type(
+        "Masks whose files call 0 no data and hold it",
+        "0 is read as the first class; where it is void, list the classes in classes.json, with "
+        '{"id": 0, "name": "void"} among them.',
+    ),
     "mask-share": warning_type(
         "Binary masks with far more or less of the object than the others",
         "Look at them: are they inverted? Nothing is changed.",

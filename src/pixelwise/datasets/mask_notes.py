@@ -34,9 +34,22 @@ def describe_masks(
         lines.append("masks: with palettes, read by their colours, which the values do not follow")
     interpreted = [encoding.interpret(mask) for mask in masks]
     lines.append(f"masks: {_describe_values(interpreted, encoding)}")
+    nodata = 0 if declared.source else count_zero_nodata(masks)
+    if nodata:
+        lines.append(
+            f"masks: {nodata} files call 0 'no data' and hold it: it is read as the first class; "
+            'where it is void, say so in classes.json: {"id": 0, "name": "void"}'
+        )
     if not declared.source and encoding.form in _UNNAMED:
         lines.append(f"classes are named by what the masks hold: {_UNNAMED[encoding.form]}")
     return tuple(lines)
+
+
+def count_zero_nodata(masks: Sequence[MaskStats]) -> int:
+    """How many masks hold 0 though their files call it no data: void, or a class, as programs set
+    that tag by themselves.
+    """
+    return sum(mask.zero_is_nodata and 0 in mask.drawn for mask in masks)
 
 
 def _describe_values(masks: Sequence[MaskStats], encoding: MaskEncoding) -> str:

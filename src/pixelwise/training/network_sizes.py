@@ -27,7 +27,7 @@ NETWORK_SIZES: dict[str, NetworkSize] = {
 
 # What each costs and brings beside the default.
 REASONS = {
-    "fast": "two thirds of the default's time for a picture, one to two points of mean IoU less",
+    "fast": "two thirds of the default's time for a picture, one to three points of mean IoU less",
     "balanced": "the default",
     "accurate": "1.2 times the default's time for a picture; better in trainings of an hour or so",
 }
