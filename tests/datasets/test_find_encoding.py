@@ -1,4 +1,3 @@
-
 """Ways to write masks that all of a set together must tell apart: labels are right, or the set is
 refused in training with what check calls an error.
 """

@@ -140,7 +140,10 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_again(
     picture: Callable[..., Path],
     own_cache: Path,
     recorded: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # also where it is emulated
+    monkeypatch.setattr("pixelwise.inference.load.cpu_has_bfloat16", lambda: True)
     model = model_file("fcn8s")
     progress = recorded()
     source = picture("a.png", 60, 90)
@@ -192,6 +195,7 @@ def test_a_cache_that_cannot_be_written_leaves_pytorch(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("pixelwise.inference.load.cpu_has_bfloat16", lambda: True)
     progress = recorded()
     source = picture("a.png", 40, 40)
     labels = pixelwise.load(model_file(), runtime="auto", progress=progress).predict(source).labels
