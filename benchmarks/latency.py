@@ -4,7 +4,8 @@ of threads.
 python benchmarks/latency.py RUN PHOTOS [--threads 1 2 4] [--out benchmarks/results/latency.md]
 
 For each number of threads a process of its own labels PHOTOS one after the other, the networks in
-turn: pixelwise as it chooses by itself, and the U-Net of segmentation_models.pytorch on the same
+turn: pixelwise on PyTorch, which `pixelwise.load` takes, and on the runtime that `runtime="auto"`
+chooses, as the command line and the server do, and the U-Net of segmentation_models.pytorch on the same
 encoder, on PyTorch and on ONNX Runtime, each with so many threads. Reading the file is in the time,
 as is bringing the labels to the photo's size; writing a mask is not.
 """
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -99,9 +101,10 @@ def networks(run: str, threads: int) -> dict[str, Callable[[bytes], object]]:
 
     import pixelwise
 
-    predictor = pixelwise.load(run)
+    on_torch = pixelwise.load(run)
+    chosen = pixelwise.load(run, runtime="auto")
     model = smp.Unet(
-        "tu-tf_efficientnet_lite0", encoder_weights=None, classes=len(predictor.classes)
+        "tu-tf_efficientnet_lite0", encoder_weights=None, classes=len(chosen.classes)
     ).eval()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -120,11 +123,12 @@ def networks(run: str, threads: int) -> dict[str, Callable[[bytes], object]]:
         image, (height, width) = padded(content)
         return session.run(None, {"image": image})[0][0, :, :height, :width].argmax(0)
 
-    def ours(content: bytes) -> object:
+    def label(predictor: pixelwise.Predictor, content: bytes) -> object:
         return predictor.predict(Image.open(io.BytesIO(content))).labels
 
     return {
-        "pixelwise": ours,
+        "pixelwise, runtime auto": partial(label, chosen),
+        "pixelwise, PyTorch": partial(label, on_torch),
         EAGER: eager,
         "segmentation_models.pytorch, ONNX Runtime": onnx,
     }
