@@ -39,6 +39,7 @@ CALIBRATION_IMAGES = 60
 # Mean IoU that may be lost on the validation images.
 MAX_IOU_LOSS = 0.01
 
+# What a file is for, and is scored on, by its suffix.
 RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO"}
 
 
