@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pixelwise.teaching.explain import explain
     from pixelwise.training.config import TrainConfig
     from pixelwise.training.preview import preview
-    from pixelwise.training.run import train
+    from pixelwise.training.train import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -88,7 +88,7 @@ _HOMES = {
     "serve": "pixelwise.api",
     "stylize": "pixelwise.style_transfer.stylize_image",
     "suspects": "pixelwise.evaluation.find_label_issues:find_label_issues",
-    "train": "pixelwise.training.run",
+    "train": "pixelwise.training.train",
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from pixelwise.errors import ConfigError, ModelError, WeightsError
-from pixelwise.training.run import train
+from pixelwise.training.train import train
 
 
 @pytest.mark.parametrize(

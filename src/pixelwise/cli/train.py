@@ -108,7 +108,7 @@ def _train(
     options: dict[str, Any],
 ) -> "Run":
     from pixelwise.cli.console import TerminalProgress
-    from pixelwise.training import run as job
+    from pixelwise.training import train as job
 
     progress = TerminalProgress()
     if cluster is None:

@@ -19,7 +19,7 @@ from pixelwise.io.images import write_image
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.run import train
+from pixelwise.training.train import train
 
 PHOTO_MODEL = "animals"
 CROP = (128, 160)

@@ -28,7 +28,8 @@ from pixelwise.reports.plots import draw_augmentation
 from pixelwise.teaching.figures import draw_curves_by_network, draw_fcn_scores
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.loaders import seeded_generator
-from pixelwise.training.run import Run, train
+from pixelwise.training.run import Run
+from pixelwise.training.train import train
 from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, as_tensors
 
 EPOCHS_SHOWN = 7

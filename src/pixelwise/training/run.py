@@ -1,13 +1,12 @@
-"""A folder of images and masks to a trained model in a run folder."""
+"""One training: from a folder of images and masks to a run folder."""
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.config_fields import list_options
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import OutputError, TrainingError
@@ -18,17 +17,14 @@ from pixelwise.models.checkpoint import Header
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
-from pixelwise.training.check_options import check_model_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
 from pixelwise.training.duration import clock_in, describe_duration
 from pixelwise.training.history import Epoch, best_metric_key
 from pixelwise.training.input_scale import keep_input_scale, scale_stride
-from pixelwise.training.loaders import stop_in_starting_worker
 from pixelwise.training.loop import Outcome, RunContext, fit
 from pixelwise.training.plan import TrainingPlan, make_plan
-from pixelwise.training.recipes import split_options
 from pixelwise.training.run_record import (
     Pictures,
     carry_over_record,
@@ -60,31 +56,6 @@ class Run:
         return max(self.history, key=best_metric_key)
 
 
-@list_options(TrainConfig, DataOptions)
-def train(
-    data: str | Path,
-    out: str | Path,
-    *,
-    config: TrainConfig | None = None,
-    resume: bool = False,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Run:
-    """Train a model on the folder `data` and write the run folder `out`.
-
-    `options` are fields of DataOptions (how the data is read) and, where no `config` is given, of
-    TrainConfig. Raises ConfigError for an unknown one, DataError for data that cannot be used,
-    OutputError where `out` exists and `resume` is not set, TrainingError where the loss is no
-    number or the first epoch was not finished.
-    """
-    stop_in_starting_worker()
-    run = Path(out)
-    config, reading = split_options(config, options)
-    check_model_options(config)
-    with lock_run_folder(run, resume) if is_first() else nullcontext():
-        return train_worker(data, run, config, reading, resume=resume, progress=progress)
-
-
 @contextmanager
 def lock_run_folder(run: Path, resume: bool) -> Iterator[None]:
     """Hold the run folder for this training alone. Raises OutputError where that cannot be."""
@@ -107,7 +78,7 @@ def train_worker(
     resume: bool,
     progress: Progress | None,
 ) -> Run:
-    """As `train`, in a folder that is locked for it, maybe by another process."""
+    """Train in a folder that is locked for it, maybe by another process."""
     started = time.monotonic()
     progress = (progress or default_progress()) if is_first() else Progress()
     if config.run.tensorboard:

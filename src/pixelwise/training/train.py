@@ -1,0 +1,40 @@
+"""A folder of images and masks to a trained model in a run folder."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from pixelwise.config_fields import list_options
+from pixelwise.datasets.types import DataOptions
+from pixelwise.progress import Progress
+from pixelwise.training.check_options import check_model_options
+from pixelwise.training.config import TrainConfig
+from pixelwise.training.distributed import is_first
+from pixelwise.training.loaders import stop_in_starting_worker
+from pixelwise.training.recipes import split_options
+from pixelwise.training.run import Run, lock_run_folder, train_worker
+
+
+@list_options(TrainConfig, DataOptions)
+def train(
+    data: str | Path,
+    out: str | Path,
+    *,
+    config: TrainConfig | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Train a model on the folder `data` and write the run folder `out`.
+
+    `options` are fields of DataOptions (how the data is read) and, where no `config` is given, of
+    TrainConfig. Raises ConfigError for an unknown one, DataError for data that cannot be used,
+    OutputError where `out` exists and `resume` is not set, TrainingError where the loss is no
+    number or the first epoch was not finished.
+    """
+    stop_in_starting_worker()
+    run = Path(out)
+    config, reading = split_options(config, options)
+    check_model_options(config)
+    with lock_run_folder(run, resume) if is_first() else nullcontext():
+        return train_worker(data, run, config, reading, resume=resume, progress=progress)
