@@ -163,9 +163,9 @@ def train_ours(words: list[str]) -> None:
     import types
 
     from pixelwise.cli.main import script as command
-    from pixelwise.training import precision, run, schedule, session
+    from pixelwise.training import precision, run, schedule, self_training, session
 
-    for module in (precision, run, schedule, session):
+    for module in (precision, run, schedule, self_training, session):
         module.time = types.SimpleNamespace(
             **{**vars(time), "monotonic": cpu_seconds, "perf_counter": cpu_seconds}
         )

@@ -132,6 +132,10 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
     after = json.loads(json.dumps(config.flat()))
     as_then = {
         "size": None,
+        "unlabelled": None,
+        "rounds": None,
+        "teacher": [],
+        "teacher_weight": 1.0,
         "ema_share": 0.0,
         "bn_batches": 0,
         "validate_every": 1,

@@ -81,6 +81,13 @@ def near_pairs(prints: Sequence[int], thumbs: Sequence[bytes]) -> Iterator[tuple
                     yield i, j, difference
 
 
+def find_near_copy(print_: int, thumb: bytes, prints: Prints, thumbs: Sequence[bytes]) -> bool:
+    """Whether a picture, by its two prints, looks nearly like one of those of `prints` (N,)."""
+    differing = np.bitwise_count(prints ^ np.uint64(print_))
+    close = np.flatnonzero(differing <= MAX_BITS)
+    return any(_difference(thumb, thumbs[index]) <= MAX_DIFFERENCE for index in close.tolist())
+
+
 def _group_by_byte(bits: Prints, byte: int) -> list[NDArray[np.int64]]:
     """Positions of prints that agree in one byte: only these need be compared."""
     keys = (bits >> np.uint64(8 * byte)) & np.uint64(255)

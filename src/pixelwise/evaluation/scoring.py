@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+
 from pixelwise.classes import Classes
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
@@ -21,8 +23,8 @@ from pixelwise.evaluation.result import Evaluation, MetricAccumulator
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array
-from pixelwise.metrics.bootstrap import bootstrap
-from pixelwise.metrics.confusion import Figures
+from pixelwise.metrics.bootstrap import PerImage, bootstrap
+from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Figures
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
@@ -172,6 +174,25 @@ def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> Metri
     metrics = MetricAccumulator.create(len(classes.classes), task.temperature)
     metrics.update(truth, classes.from_model[prediction.labels], prediction)
     return metrics
+
+
+def count_by_image(
+    predictor: Predictor,
+    dataset: DataSet,
+    pairs: Sequence[Pair],
+    progress: Progress,
+    what: str = "evaluating val",
+) -> Counts:
+    """(N, 3, C) pixels right, true and predicted of each of `pairs`, as in PerImage, of a model
+    whose classes are those of the data.
+    """
+    images = PerImage(len(dataset.classes))
+    for pair in progress.track(pairs, what=what, total=len(pairs)):
+        labels = predictor.predict(pair.image).labels
+        truth = dataset.read_labels(pair.mask)
+        matrix = ConfusionMatrix(len(dataset.classes))
+        images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+    return images.counts()
 
 
 def summarize(

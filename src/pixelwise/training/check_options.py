@@ -15,6 +15,8 @@ def check_model_options(config: TrainConfig) -> None:
     ModelError for a model to start from that cannot be read, WeightsError for a missing file.
     """
     options = config.model
+    for teacher in config.optim.teacher:
+        read_header(Path(teacher))
     check_model_config(ModelConfig(options.decoder, options.encoder, 1, options.upsample))
     check_encoder_name(options.encoder)
     if options.start is not None:

@@ -139,6 +139,14 @@ class LoadingOptions:
     drop_small: bool = option(False)
     """Leave out images smaller than the crop instead of padding them."""
 
+    unlabelled: str | None = option(None, own=True, metavar="FOLDER")
+    """Images without masks. The trained model labels them, trains on with what it is sure of, and
+    the result is kept where it is better on the validation images.
+    """
+
+    rounds: int | None = option(None, valid=Range(1, 10, text="a whole number from 1 to 10"))
+    """Rounds of labelling the images without masks; by default 1, with many minutes up to 3."""
+
     void_as_background: bool = option(False)
     """Train void pixels as class 0; only for comparison with sources that do so."""
 
@@ -211,6 +219,14 @@ class OptimOptions:
     """Loss, a weighted sum of cross_entropy, dice, tversky, focal, lovasz, ohem and boundary, as in
     '0.5 * focal + dice'.
     """
+
+    teacher: tuple[str, ...] = option((), own=True, metavar="MODEL")
+    """Trained model whose scores the network learns beside the masks, as a small one from a large
+    one; repeat it for several, which are averaged.
+    """
+
+    teacher_weight: float = option(1.0, valid=_POSITIVE)
+    """Weight of the teacher's scores beside the loss against the masks."""
 
     class_weights: Literal["none", "inverse_log", "median"] = option("none")
     """Weights of the classes in the cross-entropy, from their shares of the pixels."""

@@ -14,10 +14,11 @@ import torch
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import PixelwiseError
 from pixelwise.evaluation.calibrate import evenly_spaced
+from pixelwise.evaluation.scoring import count_by_image
 from pixelwise.inference.backends.torch_runner import TorchRunner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap
-from pixelwise.metrics.confusion import ConfusionMatrix, Counts
+from pixelwise.metrics.bootstrap import Difference, paired_bootstrap
+from pixelwise.metrics.confusion import Counts
 from pixelwise.models.checkpoint import load_model, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
@@ -179,10 +180,4 @@ def _counts(
 ) -> Counts:
     """(N, 3, C), as in PerImage."""
     model.scale = scale
-    images = PerImage(len(dataset.classes))
-    for pair in progress.track(pairs, what=f"trying scale {scale:g}", total=len(pairs)):
-        labels = predictor.predict(pair.image).labels
-        truth = dataset.read_labels(pair.mask)
-        matrix = ConfusionMatrix(len(dataset.classes))
-        images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
-    return images.counts()
+    return count_by_image(predictor, dataset, pairs, progress, f"trying scale {scale:g}")

@@ -14,6 +14,7 @@ from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.distillation import Teacher
 from pixelwise.training.distributed import any_rank, launch, sync_batchnorm
 from pixelwise.training.duration import finishing_time
 from pixelwise.training.feature_cache import cached_features
@@ -59,6 +60,7 @@ def fit(
     loaders: Loaders,
     loss: Loss,
     *,
+    teacher: Teacher | None = None,
     config: TrainConfig,
     context: RunContext,
 ) -> Outcome:
@@ -108,6 +110,7 @@ def fit(
             loaders,
             config,
             loss,
+            teacher,
             budget,
             stop,
             context.progress,

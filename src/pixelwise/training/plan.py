@@ -36,6 +36,7 @@ from pixelwise.training.auto_config import (
 )
 from pixelwise.training.batches import make_loaders, make_samples
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.distillation import Teacher, load_teacher
 from pixelwise.training.distributed import (
     broadcast_from_rank0,
     processes_here,
@@ -49,6 +50,7 @@ from pixelwise.training.losses import Loss, class_weights, make_loss
 from pixelwise.training.network_sizes import REASONS
 from pixelwise.training.picture_sizes import describe_picture_sizes, measure_picture_sizes
 from pixelwise.training.precision import StepTrial, try_steps
+from pixelwise.training.pseudo_labels import PseudoLabels
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
 
@@ -77,6 +79,7 @@ class TrainingPlan:
     picture_sizes: PictureSizes
     loaders: Loaders
     loss: Loss
+    teacher: Teacher | None = None
     step_seconds: float | None = None
     """What a step takes, where one was tried."""
 
@@ -121,18 +124,24 @@ def make_plan(
     progress: Progress,
     fabric: Fabric | None = None,
     init: bool = True,
+    pseudo_labels: PseudoLabels | None = None,
 ) -> TrainingPlan:
     """Plan the training of `config` on `dataset`; each choice is logged with its reason.
 
     fabric: the processes that train; without it nothing is measured and one process is planned
     for. init: give the network its first weights, which a state to resume from brings itself.
+    pseudo_labels: images of a pool that are trained on as well.
     Raises ConfigError for unknown names, DataError for data that cannot be trained on,
     TrainingError where a step does not fit into memory.
     """
     model_config, model = _make_model(dataset, config)
     # before minutes of reading, as weights may be missing
     origin = _init_weights(model, model_config, dataset, config) if init else ""
-    train, val = _scan_splits(dataset, config, progress)
+    teacher = load_teacher(config, dataset.classes)
+    labelled, val = _scan_splits(dataset, config, progress)
+    train = labelled
+    if pseudo_labels is not None:
+        dataset, train = pseudo_labels.add_to(dataset, labelled)
     progress.log_section("Chosen, and why")
     size = config.model.size
     if size:
@@ -154,7 +163,7 @@ def make_plan(
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
     common_bits = _log_reading(train, val, progress)
-    picture_sizes = _measure_picture_sizes(dataset, train, config)
+    picture_sizes = _measure_picture_sizes(dataset, labelled, config)
     config = config.with_options(one_size=picture_sizes.varied)
     progress.log(describe_picture_sizes(picture_sizes))
     samples = make_samples(dataset, train, config, common_bits, picture_sizes)
@@ -171,6 +180,7 @@ def make_plan(
         picture_sizes,
         make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
+        teacher,
         step_seconds,
     )
 

@@ -25,6 +25,7 @@ from pixelwise.training.history import Epoch, best_metric_key
 from pixelwise.training.input_scale import keep_input_scale, scale_stride
 from pixelwise.training.loop import Outcome, RunContext, fit
 from pixelwise.training.plan import TrainingPlan, make_plan
+from pixelwise.training.pseudo_labels import PseudoLabels
 from pixelwise.training.run_record import (
     Pictures,
     carry_over_record,
@@ -77,6 +78,7 @@ def train_worker(
     *,
     resume: bool,
     progress: Progress | None,
+    pseudo_labels: PseudoLabels | None = None,
 ) -> Run:
     """Train in a folder that is locked for it, maybe by another process."""
     started = time.monotonic()
@@ -91,7 +93,14 @@ def train_worker(
     has_state = resumed and state_path(run).is_file()
     if has_state:
         check_same_data(run, dataset)
-    plan = make_plan(dataset, config, progress=progress, fabric=fabric, init=not has_state)
+    plan = make_plan(
+        dataset,
+        config,
+        progress=progress,
+        fabric=fabric,
+        init=not has_state,
+        pseudo_labels=pseudo_labels,
+    )
     record = _begin_record(run, plan, reading, resumed=resumed)
     options = plan.config.run
     pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
@@ -99,7 +108,14 @@ def train_worker(
     context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
     _announce(plan, started, progress, resumed=has_state)
     with detect_lost_ranks(fabric):
-        outcome = fit(plan.model, plan.loaders, plan.loss, config=plan.config, context=context)
+        outcome = fit(
+            plan.model,
+            plan.loaders,
+            plan.loss,
+            teacher=plan.teacher,
+            config=plan.config,
+            context=context,
+        )
     if outcome.best is None:
         raise TrainingError(
             "stopped before the first epoch was done: there is no model yet; go on with --resume"

@@ -40,6 +40,10 @@ FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile",
 # Options that earlier versions did not have, with the values by which they trained.
 EARLIER = {
     "size": None,
+    "unlabelled": None,
+    "teacher": (),
+    "teacher_weight": 1.0,
+    "rounds": None,
     "ema_share": 0.0,
     "bn_batches": 0,
     "validate_every": 1,
@@ -129,7 +133,7 @@ def restore_options(
     Options that change no weights may be changed, and all but the recipe where no epoch was
     finished. Those that are ignored are logged.
     """
-    record = _read_record(run)
+    record = read_record(run)
     before = _config_of(record, run)
     reading_before = DataOptions(**record["reading"])
     started = state_path(run).is_file()
@@ -204,7 +208,7 @@ def _with_tuples(config: dict[str, Any]) -> dict[str, Any]:
 
 def check_same_data(run: Path, dataset: DataSet) -> None:
     """Raises ConfigError where the run was begun with other data."""
-    before = _read_record(run)["data"]
+    before = read_record(run)["data"]
     if before["fingerprint"] != dataset.fingerprint():
         raise ConfigError(
             f"run {run} was trained on other data ({before['format']}, {before['images']}) "
@@ -216,7 +220,7 @@ def carry_over_record(run: Path, record: dict[str, Any]) -> None:
     """Copy the start time, the result so far and the reasons that still hold from the old record of
     a resumed run.
     """
-    before = _read_record(run)
+    before = read_record(run)
     config = _with_tuples(before["config"])
     record["reasons"] = {
         name: reason
@@ -316,7 +320,8 @@ def _is_older(path: Path, source: Path) -> bool:
     return not path.is_file() or path.stat().st_mtime_ns < source.stat().st_mtime_ns
 
 
-def _read_record(run: Path) -> dict[str, Any]:
+def read_record(run: Path) -> dict[str, Any]:
+    """The content of a run's run.json. Raises ConfigError where it is damaged."""
     try:
         record: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
         DataOptions(**record["reading"])

@@ -20,6 +20,7 @@ from pixelwise.progress import Progress
 from pixelwise.training.auto_config import FOR_VALIDATION, enough_memory, for_steps
 from pixelwise.training.batch_norm import recompute_statistics
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.distillation import Teacher
 from pixelwise.training.distributed import (
     all_reduce_counts,
     any_rank,
@@ -89,6 +90,7 @@ class Session:
     loaders: Loaders
     config: TrainConfig
     loss: Loss
+    teacher: Teacher | None
     budget: Budget
     stop: StopFlag
     progress: Progress
@@ -180,6 +182,9 @@ class Session:
         with self.watch("forward"):
             logits = self.net(images)  # (N, C, h, w)
             loss = self.loss(logits, target)
+            if self.teacher is not None:
+                with self.fabric.autocast():
+                    loss = loss + self.teacher.loss(images, logits, target)
         with self.watch("backward"):
             # A step's gradient is the mean over its batches, also where the last has fewer.
             share = loss / batches_in_step(number, of=batches, size=accumulate)

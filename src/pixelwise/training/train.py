@@ -1,5 +1,6 @@
 """A folder of images and masks to a trained model in a run folder."""
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pixelwise.training.distributed import is_first
 from pixelwise.training.loaders import stop_in_starting_worker
 from pixelwise.training.recipes import split_options
 from pixelwise.training.run import Run, lock_run_folder, train_worker
+from pixelwise.training.self_training import check_one_process, has_pool, train_with_pool
 
 
 @list_options(TrainConfig, DataOptions)
@@ -36,5 +38,8 @@ def train(
     run = Path(out)
     config, reading = split_options(config, options)
     check_model_options(config)
+    check_one_process(config, max(config.run.devices, int(os.environ.get("WORLD_SIZE", "1"))))
+    with_pool = config.data.unlabelled is not None or (resume and has_pool(run))
+    work = train_with_pool if with_pool else train_worker
     with lock_run_folder(run, resume) if is_first() else nullcontext():
-        return train_worker(data, run, config, reading, resume=resume, progress=progress)
+        return work(data, run, config, reading, resume=resume, progress=progress)
