@@ -19,6 +19,7 @@ import pixelwise
 from pixelwise.cli import (
     check,
     compare,
+    compress,
     convert,
     demo,
     evaluate,
@@ -85,6 +86,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_MODEL, train.train, "pixelwise train data --minutes 30", True),
     (_MODEL, evaluate.evaluate, "pixelwise evaluate runs/1 data --report report", False),
     (_MODEL, compare.compare, "pixelwise compare runs/1 runs/2 --data data", False),
+    (_MODEL, compress.compress, "pixelwise compress runs/1 --minutes 30", True),
     (_USE, predict.predict, "pixelwise predict runs/1 photos --overlay", True),
     (_USE, export.export, "pixelwise export runs/1", False),
     (_USE, serve.serve, "pixelwise serve runs/1 --port 8000", False),
