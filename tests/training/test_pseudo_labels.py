@@ -12,6 +12,7 @@ from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.progress import Progress
 from pixelwise.training.pseudo_labels import (
     HIGHEST,
@@ -102,6 +103,17 @@ def test_what_is_not_sure_becomes_void(data: Path, predictor: Predictor, tmp_pat
     assert set(np.unique(mask[5:, :31])) == {0}
     assert set(np.unique(mask[:, 65:])) == {1}
     assert labels.images[0].pixels == (32 * 40, 32 * 40)
+
+
+def test_a_photo_far_larger_than_the_trainings_is_seen_at_their_size(
+    data: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    predictor.sizes = PictureSizes(side=30, smallest=20, largest=40, framed=True)
+    labels = label(predictor, [data / "images/train/0.png"], tmp_path / "out", (0.5, 0.9))
+    assert labels.images[0].size == (40, 96)
+    mask = np.asarray(Image.open(tmp_path / "out" / labels.images[0].mask))
+    assert set(np.unique(mask[8:, :26])) == {0}
+    assert set(np.unique(mask[:, 70:])) == {1}
 
 
 def test_known_and_broken_images_are_left_out_and_said(

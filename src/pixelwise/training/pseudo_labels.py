@@ -182,7 +182,7 @@ def _look(predictor: Predictor, picture: Picture) -> _Views:
     height, width = result.labels.shape
     rgb = resize_rgb(result.rgb, predictor.view_size((height, width), picture))
     smaller = predictor.predict(rgb, tta=True, scales=(SMALLER,)).labels
-    return _Views(result, resize_labels(smaller, (height, width)))
+    return _Views(result, np.array(resize_labels(smaller, (height, width))))
 
 
 def _lowest_threshold(pixels: NDArray[np.float64], right: NDArray[np.float64]) -> float:

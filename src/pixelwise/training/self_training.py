@@ -7,9 +7,10 @@ it is better on the validation images.
 
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ from pixelwise.training.pseudo_labels import (
 from pixelwise.training.run import Run, train_worker
 from pixelwise.training.run_record import make_record, read_record, restore_options, write_record
 from pixelwise.training.unlabelled_pool import draw_order, find_known_images
+
+T = TypeVar("T")
 
 SUPERVISED = "supervised"
 
@@ -190,14 +193,14 @@ class _Stages:
                 return Run(folder, False, read_history(folder / "history.csv"))
             config = config.with_options(minutes=record["config"]["minutes"])
         folder.mkdir(exist_ok=True)
-        self.progress.log_section("Supervised training" if labels is None else f"Stage {name}")
+        self.progress.log_section("Training on the masks" if labels is None else f"Training {name}")
         return train_worker(
             self.data,
             folder,
             config,
             self.reading,
             resume=begun,
-            progress=self.progress,
+            progress=self.progress if labels is None else _WithoutChoices(self.progress),
             pseudo_labels=labels,
         )
 
@@ -223,7 +226,7 @@ class _Stages:
         folder = self.run / f"pseudo_labels{number}"
         if (folder / INDEX).is_file():
             return read_pseudo_labels(folder)
-        self.progress.log_section(f"Pseudo-labels {number}")
+        self.progress.log_section("Labelling the pool")
         order = draw_order(self.images, self.config.run.seed + number)
         device = self.config.run.device
         runtime = choose_runtime("auto", map(str, order), model, device=device)
@@ -328,6 +331,35 @@ class _Stages:
         record["config"] = self.config.flat()  # by which a resumed run goes on
         record["self_training"] = self.notes
         write_record(self.run, record)
+
+
+class _WithoutChoices(Progress):
+    """Passes on what a round reports from its first step on: data and choices are those of the
+    supervised training, which said them.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._speaks = False
+
+    def log_section(self, title: str) -> None:
+        """Whether the lines to come are of the training or its result."""
+        self._speaks = title in ("Training", "Result")
+
+    def log(self, text: str) -> None:
+        """Log one line, from the training on."""
+        if self._speaks:
+            self._progress.log(text)
+
+    def track(
+        self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
+    ) -> Iterator[T]:
+        """As Progress."""
+        return self._progress.track(items, what=what, total=total, unit=unit, weight=weight)
+
+    def set_postfix(self, text: str) -> None:
+        """As Progress."""
+        self._progress.set_postfix(text)
 
 
 def has_pool(run: Path) -> bool:
