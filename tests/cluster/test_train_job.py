@@ -14,9 +14,15 @@ import torch
 from pixelwise.cluster import train_job as module
 from pixelwise.cluster.engine import Cluster
 from pixelwise.cluster.log_relay import LogRelay
-from pixelwise.cluster.train_job import TrainTask, _files, train_loop_per_worker, train_on_cluster
+from pixelwise.cluster.train_job import (
+    TrainTask,
+    _files,
+    _paths,
+    train_loop_per_worker,
+    train_on_cluster,
+)
 from pixelwise.datasets.types import DataOptions
-from pixelwise.errors import OutputError, PixelwiseError
+from pixelwise.errors import ConfigError, OutputError, PixelwiseError
 from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 
@@ -159,6 +165,15 @@ def test_a_folder_with_another_run_is_refused_before_a_cluster_is_reached(
         train_on_cluster(shapes, tmp_path, config=CONFIG, cluster=Cluster("127.0.0.1:1"))
 
 
+def test_a_pool_of_photos_is_refused_before_a_cluster_is_sought(
+    shapes: Path, tmp_path: Path
+) -> None:
+    config = CONFIG.with_options(unlabelled=str(shapes))
+    with pytest.raises(ConfigError, match="unlabelled on a cluster"):
+        train_on_cluster(shapes, tmp_path / "run", config=config, cluster=Cluster("127.0.0.1:1"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_files_that_a_config_names_are_found_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,4 +182,8 @@ def test_the_files_that_a_config_names_are_found_from_anywhere(
     assert _files(CONFIG.with_options(start="first.safetensors")) == {
         "start": str(tmp_path / "first.safetensors")
     }
+    (tmp_path / "large").mkdir()
+    teachers = _files(CONFIG.with_options(teacher=("large", "animals")))
+    assert teachers == {"teacher": (str(tmp_path / "large"), "animals")}
+    assert _paths(teachers) == [tmp_path / "large"]
     assert _files(CONFIG) == _files(CONFIG.with_options(weights="auto", start="bundled")) == {}

@@ -21,7 +21,7 @@ from pixelwise.cluster.engine import (
 )
 from pixelwise.cluster.log_relay import LogRelay
 from pixelwise.datasets.types import DataOptions
-from pixelwise.errors import PixelwiseError, TrainingError, first_line
+from pixelwise.errors import ConfigError, PixelwiseError, TrainingError, first_line
 from pixelwise.malloc import retain_memory
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
@@ -75,11 +75,16 @@ def train_on_cluster(
     data = Path(data).absolute()
     run = Path(out).absolute()
     config, reading = split_options(config, options)
+    if config.data.unlabelled is not None:
+        raise ConfigError(
+            "unlabelled on a cluster: self-training runs in one process; leave out --cluster, or "
+            "train without the pool"
+        )
     with lock_run_folder(run, resume), connect(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.run.device)
         workers = worker_count(ray, cluster, gpu=gpu)
         files = _files(config)
-        check_nodes(ray, [data, run, *map(Path, files.values())], memory=MIN_MEMORY)
+        check_nodes(ray, [data, run, *_paths(files)], memory=MIN_MEMORY)
         config = config.with_options(device="cuda" if gpu else "cpu", devices=1, **files)
         relay = start_on_driver_node(ray, LogRelay)
         task = TrainTask(data, run, config, reading, relay)
@@ -99,7 +104,18 @@ def _files(config: TrainConfig) -> dict[str, Any]:
         path = Path(getattr(config.model, name) or "none")
         if path.name not in ("auto", "none") and path.exists():
             files[name] = str(path.absolute())
+    teachers = [Path(name) for name in config.optim.teacher]
+    if any(path.exists() for path in teachers):
+        files["teacher"] = tuple(
+            str(path.absolute()) if path.exists() else str(path) for path in teachers
+        )
     return files
+
+
+def _paths(files: dict[str, Any]) -> list[Path]:
+    """Those of `_files` that lie on the driver's disk."""
+    names = [*files.get("teacher", ()), *(files[name] for name in files if name != "teacher")]
+    return [Path(name) for name in names if Path(name).is_absolute()]
 
 
 def _fit(task: TrainTask, workers: int, *, gpu: bool, threads: int) -> None:
