@@ -64,7 +64,11 @@ Classes = Annotated[
 
 
 @options_from(
-    OptionSource(PredictOptions, ("overlay", "confidence", "extras"), panel=OUTPUT),
+    OptionSource(
+        PredictOptions,
+        ("overlay", "confidence", "extras", "pixel_size", "split_touching"),
+        panel=OUTPUT,
+    ),
     OptionSource(
         PredictOptions,
         ("frames", "threshold", "smallest", "largest", "tta", "scales"),
@@ -145,6 +149,8 @@ def _print_result(result: "Predictions") -> None:
     results.print(f"{masks} in {result.folder}{existing}", markup=False)
     if result.shares:
         results.print(f"pixels: {result.shares}", markup=False)
+    if result.objects:
+        results.print(f"objects: {result.objects}", markup=False)
     if failed:
         messages.print(
             f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False

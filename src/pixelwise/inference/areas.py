@@ -30,7 +30,7 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
     cannot be read.
     """
     names_of_masks = {mask: mask.relative_to(path.parent).as_posix() for mask in masks}
-    earlier_rows = _rows_of_others(path, set(names_of_masks.values()))
+    earlier_rows = rows_of_others(path, set(names_of_masks.values()), COLUMNS)
     with (
         atomic(path) as temp_path,
         temp_path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
@@ -75,15 +75,17 @@ def describe_shares(counts: NDArray[np.int64], names: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def remove_areas(path: Path) -> None:
-    """Remove a table that `write_areas` wrote; any other file is left."""
-    if _rows(path) is not None:
+def remove_table(path: Path, columns: tuple[str, ...] = COLUMNS) -> None:
+    """Remove a table of these columns; any other file is left."""
+    if _rows(path, columns) is not None:
         path.unlink()
 
 
-def _rows_of_others(path: Path, names: set[str]) -> list[list[str]]:
-    """The rows of an earlier table whose masks exist and are not among `names`."""
-    rows = _rows(path)
+def rows_of_others(path: Path, names: set[str], columns: tuple[str, ...]) -> list[list[str]]:
+    """The rows of an earlier table of these columns whose masks, in the first, exist and are not
+    among `names`.
+    """
+    rows = _rows(path, columns)
     if not rows:
         return []
     own = {_escape(name) for name in names}
@@ -92,16 +94,16 @@ def _rows_of_others(path: Path, names: set[str]) -> list[list[str]]:
     return [row for row in rows if row[0] in existing]
 
 
-def _rows(path: Path) -> list[list[str]] | None:
-    """Those of a table that `write_areas` wrote, without its header; None where there is none."""
+def _rows(path: Path, columns: tuple[str, ...]) -> list[list[str]] | None:
+    """Those of a table of these columns, without its header; None where there is none."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
     except (OSError, ValueError, csv.Error):  # no file, somebody else's, or an empty one
         return None
-    if tuple(header) != COLUMNS:
+    if tuple(header) != columns:
         return None
-    return [row for row in rows if len(row) == len(COLUMNS)]
+    return [row for row in rows if len(row) == len(columns)]
 
 
 def _escape(name: str) -> str:

@@ -31,6 +31,7 @@ class Predictions:
     """The masks that were written, the images whose masks existed already, those that could not be
     read with the reason, what reading did to the others, as a line, and the shares of the classes
     in the masks that were written, as a line; empty for nothing. folder: where the masks lie.
+    objects: how many of each class, as a line, where they were asked for.
     """
 
     written: tuple[Location, ...] = ()
@@ -39,6 +40,7 @@ class Predictions:
     reading: str = ""
     shares: str = ""
     folder: str = ""
+    objects: str = ""
 
 
 class LabelJob:
@@ -102,17 +104,22 @@ class LabelJob:
         if reading.line():
             self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
-        self._folder.write_areas(in_order, class_names)
+        objects = self._folder.write_tables(in_order, class_names)
         shares = ""
         if all(counts):  # a picture that several workers share is not counted
             pixels = np.zeros(256, np.int64)
             for text in counts:
                 pixels += np.array(json.loads(text), np.int64)
             shares = describe_shares(pixels, class_names)
-        return self._predictions(masks, failed, reading.line(), shares)
+        return self._predictions(masks, failed, reading.line(), shares, objects)
 
     def _predictions(
-        self, masks: Mapping[str, str], failed: Mapping[str, str], reading: str, shares: str
+        self,
+        masks: Mapping[str, str],
+        failed: Mapping[str, str],
+        reading: str,
+        shares: str,
+        objects: str,
     ) -> Predictions:
         store = self._folder.store
         written = [mask for image, mask in masks.items() if image not in self.finished]
@@ -123,6 +130,7 @@ class LabelJob:
             reading,
             shares,
             str(store.root),
+            objects,
         )
 
 
@@ -136,6 +144,8 @@ def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, in
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
     images with their pixels, which are read where it matters.
     """
+    if options.split_touching:
+        require_package("skimage.segmentation")
     if options.smallest > 1 or "polygons" in options.extras:
         require_package("rasterio.features")
     if options.needs_whole:

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixelwise.errors import ConfigError, OutputError
-from pixelwise.inference.areas import remove_areas, write_areas
+from pixelwise.inference.areas import COLUMNS as AREA_COLUMNS
+from pixelwise.inference.areas import remove_table, write_areas
 from pixelwise.inference.manifest import (
     DONE,
     FOLDER,
@@ -19,12 +20,15 @@ from pixelwise.inference.manifest import (
     fingerprint_of,
     read_manifest,
 )
+from pixelwise.inference.objects import COLUMNS as OBJECT_COLUMNS
+from pixelwise.inference.objects import describe_objects, map_path, write_objects
 from pixelwise.inference.outputs import (
     RECIPE,
     Recipe,
     check_clashes,
     find_finished,
 )
+from pixelwise.inference.pixel_size import PixelSize
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.result_names import IsLarge, find_root, possible_results
 from pixelwise.io.atomic import remove_stale_temp_files
@@ -34,7 +38,8 @@ from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query
 from pixelwise.progress import Progress
 
-AREAS = "areas.csv"
+# Tables of all masks, made when these are done, by the extra that asks for them.
+TABLES = {"areas": ("areas.csv", AREA_COLUMNS), "objects": ("objects.csv", OBJECT_COLUMNS)}
 
 # Seconds after which a temporary file that has not changed is one of a command that was killed.
 STALE_AFTER_S = 3600.0
@@ -79,10 +84,13 @@ class OutputFolder:
         """
         local = self.store.local
         _check_is_folder(self.store)
-        if "areas" in self._options.extras and local is None:
-            raise ConfigError(
-                "areas: the table is made of masks on disk; leave it out, or give a folder as --out"
-            )
+        for table in TABLES:
+            if table in self._options.extras and local is None:
+                raise ConfigError(
+                    f"{table}: the table is made of masks on disk; leave it out, or give a folder "
+                    "as --out"
+                )
+        self._check_maps()
         check_clashes(self.results, self.store.root, inputs=self.inputs, is_large=self._is_large)
         if local is not None and local.exists() and not local.is_dir():
             raise OutputError(f"output folder {local} is a file; choose another --out")
@@ -161,8 +169,9 @@ class OutputFolder:
         recipe = self._recipe
         local = self.store.local
         if recipe is not None:
-            if recipe.overwrite and "areas" not in self._options.extras and local is not None:
-                remove_areas(local / AREAS)  # it would speak of masks that are no more
+            for table, (name, columns) in TABLES.items():
+                if recipe.overwrite and table not in self._options.extras and local is not None:
+                    remove_table(local / name, columns)  # it would speak of masks that are no more
             if recipe.overwrite or self._made_with() != recipe.made_with:
                 self.store.write(RECIPE, recipe.as_json())
         if local is not None:
@@ -187,11 +196,36 @@ class OutputFolder:
             row = {"image": name_of(image), "state": DONE, "mask": mask, "pixels": pixels[image]}
             self._manifest.add(row)
 
-    def write_areas(self, masks: Iterable[str], names: tuple[str, ...]) -> None:
-        """Write the table of areas, if it is asked for."""
+    def write_tables(self, masks: Iterable[str], names: tuple[str, ...]) -> str:
+        """Write the tables that are asked for; returns how many objects there are, as a line."""
         local = self.store.local
-        if "areas" in self._options.extras and local is not None:
-            write_areas(local / AREAS, [local / mask for mask in masks], names)
+        options = self._options
+        if local is None:
+            return ""
+        paths = [local / mask for mask in masks]
+        if "areas" in options.extras:
+            write_areas(local / TABLES["areas"][0], paths, names)
+        if "objects" not in options.extras:
+            return ""
+        size = PixelSize.parse(options.pixel_size) if options.pixel_size else None
+        table = local / TABLES["objects"][0]
+        return describe_objects(
+            write_objects(table, paths, names, size=size, split=options.split_touching)
+        )
+
+    def _check_maps(self) -> None:
+        """Raises ConfigError where a map of objects would replace a result or an input."""
+        if "objects" not in self._options.extras:
+            return
+        taken = {name for kinds in self.results.values() for name in chain(*kinds)} | self.inputs
+        for image, kinds in self.results.items():
+            for mask, *_ in kinds:
+                name = map_path(Path(mask)).as_posix()
+                if name in taken:
+                    raise ConfigError(
+                        f"{name}, the map of the objects in {image}, would be written over another "
+                        "image or result of that name; rename it, or choose another --out"
+                    )
 
     def close(self) -> None:
         """No more records."""

@@ -5,10 +5,11 @@ from typing import Literal
 
 from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.errors import ConfigError, unknown_choice_error
+from pixelwise.inference.pixel_size import PixelSize
 from pixelwise.models.config import check_scales
 
 SCORES = ("probabilities", "logits")
-EXTRAS = (*SCORES, "areas", "polygons", "seams")
+EXTRAS = (*SCORES, "areas", "objects", "polygons", "seams")
 
 _SHARE = Range(0, 1, text="0 to 1, such as 0.8")
 
@@ -35,9 +36,15 @@ class PredictOptions:
         choices=EXTRAS,
     )
     """Also write the scores of all classes (probabilities or logits), a table of the areas of the
-    classes, polygons of georeferenced rasters, or a measure of the seams between tiles; repeat it
-    for several.
+    classes, one of the connected objects with a map of them beside each mask, polygons of
+    georeferenced rasters, or a measure of the seams between tiles; repeat it for several.
     """
+
+    split_touching: bool = option(False, own=True)
+    """Of objects that touch, part those that are several blobs (extra objects)."""
+
+    pixel_size: str | None = option(None, own=True, metavar="LENGTH")
+    """Side of a pixel with its unit, such as 0.25um, for the figures of objects."""
 
     frames: Literal["first", "all"] | None = option(None, own=True)
     """Of a file of several frames or pages label the first or all, each to a mask of its own
@@ -71,6 +78,11 @@ class PredictOptions:
                 "probabilities and logits: choose one of them; each follows from the other"
             )
         check_scales(self.scales)
+        for name in ("split_touching", "pixel_size"):
+            if getattr(self, name) and "objects" not in self.extras:
+                raise ConfigError(f"{name} is for objects: add --also objects, or leave it out")
+        if self.pixel_size is not None:
+            PixelSize.parse(self.pixel_size)
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
 
