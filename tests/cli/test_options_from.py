@@ -38,6 +38,8 @@ def test_what_is_not_given_is_left_out_or_the_fields_default() -> None:
         "tta": False,
         "smallest": 0,
         "frames": None,
+        "split_touching": False,
+        "pixel_size": None,
     }
     assert received(["a"]) == {"path": Path("a"), **defaults}
 

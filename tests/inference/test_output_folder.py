@@ -134,3 +134,14 @@ def test_an_output_folder_named_like_a_picture_is_refused_with_the_folder_to_giv
     assert not out.exists()
     out.mkdir(parents=True)  # one that exists is meant
     folder.check(Progress())
+
+
+def test_a_map_of_objects_takes_the_place_of_no_other_mask(
+    tmp_path: Path,
+) -> None:
+    images = [str(tmp_path / "a.jpg"), str(tmp_path / "a_objects.jpg")]
+    options = PredictOptions(extras=("objects",))
+    folder = OutputFolder(open_store(tmp_path / "out"), images, options)
+    with pytest.raises(ConfigError, match=r"a_objects\.png, the map of the objects in .*a\.jpg"):
+        folder.check(Progress())
+    OutputFolder(open_store(tmp_path / "out"), images, PredictOptions()).check(Progress())
