@@ -2,6 +2,7 @@
 section 3.2 and equation 4.
 """
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.models.layers import class_scores, resize_like
@@ -18,8 +19,9 @@ class SegFormer(nn.Module):
     layer together, then batch normalisation, ReLU and the classes.
 
     Beside the paper, the second layer is applied before the features are enlarged, in one part for
-    each stride: a linear layer of a pixel commutes with interpolation, so the outputs are the same
-    for a third of the work.
+    each stride: a linear layer of a pixel commutes with interpolation. There it follows the first
+    one directly, and the two are one layer, whose weights are the product of theirs: the outputs
+    are the same for a tenth of the work.
     """
 
     def __init__(self, pyramid: Pyramid, classes: int) -> None:
@@ -37,10 +39,16 @@ class SegFormer(nn.Module):
         """Features by stride to logits (N, C, H / 4, W / 4)."""
         parts = []  # each (N, 256, H / stride, W / stride)
         for stride, linear, fusion in zip(STRIDES, self.linears, self.fusions, strict=True):
-            part = fusion(linear(features[stride]))
-            parts.append(part)
+            parts.append(_apply_both(linear, fusion, features[stride]))
         *coarser, fused = parts
         for part in coarser:
             fused = fused + resize_like(part, fused)
         logits: Tensor = self.scores(self.activate(fused))
         return logits
+
+
+def _apply_both(first: nn.Module, second: nn.Module, features: Tensor) -> Tensor:
+    """Two 1x1 convolutions, the second without bias, by the product of their weights."""
+    outer = second.get_parameter("weight").flatten(1)
+    weight = outer @ first.get_parameter("weight").flatten(1)
+    return F.conv2d(features, weight[:, :, None, None], outer @ first.get_parameter("bias"))
