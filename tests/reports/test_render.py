@@ -91,7 +91,7 @@ def full_report(path: Path) -> None:
         scores=evaluation(),
         pictures=[],
         gallery=gallery(),
-        settings=[(NAME, NAME, NAME)],
+        tables=[(NAME, [NAME, NAME], [[NAME, NAME]])],
         notes=[NAME],
     )
 
