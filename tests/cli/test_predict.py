@@ -83,7 +83,7 @@ def test_a_cluster_needs_a_place_that_all_its_nodes_reach(
 def test_models_behind_the_option_are_averaged_wherever_the_first_one_stands(
     pixelwise: Any, model: Path, photo: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other.onnx"
+    other = tmp_path / f"other{model.suffix}"
     other.write_bytes(model.read_bytes())
     commands = [
         ("predict", model, photo, "--model", other),

@@ -75,7 +75,7 @@ def write_fold_page(
     low, high = evaluation.mean_iou_interval
     write_report(
         path,
-        title=f"{len(folds)} folds",
+        title=f"Cross-validation: {len(folds)} folds",
         facts=[
             (
                 "Out-of-fold mean IoU",

@@ -28,12 +28,13 @@ from pixelwise.training.check_options import check_model_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.fold_record import (
     FoldPlan,
+    FoldState,
     check_same_folds,
-    is_finished,
     minutes_of,
     read_plan,
-    write_plan,
+    write_state,
 )
+from pixelwise.training.history import read_history
 from pixelwise.training.loaders import stop_in_starting_worker
 from pixelwise.training.recipes import split_options
 from pixelwise.training.run import lock_run_folder
@@ -102,19 +103,25 @@ def cross_validate(
     path = Path(out)
     with lock_run_folder(path, resume):
         if resume and (path / FOLDS_FILE).is_file():
-            plan, earlier = read_plan(path)
+            plan, state = read_plan(path)
             progress.log(f"resumed as it was begun: {len(plan.images)} folds")
             check_same_folds(plan, open_dataset(data, plan.reading), folds, path, Path(data))
         else:
-            earlier = 0.0
             plan = _make_plan(Path(data), config, reading, folds or 5, progress)
-            write_plan(path, plan)
-        clock = _Clock(plan, started, earlier)
-        for name in plan.images:
+            state = FoldState()
+            write_state(path, plan, state)
+        clock = _Clock(plan, started, state.seconds)
+        for number, name in enumerate(plan.images, 1):
+            progress.log_section(f"Fold {number} of {len(plan.images)}")
+            if name in state.done:
+                progress.log(f"{path / name}: trained before")
+                continue
             if not _train_fold(Path(data), path, name, plan, clock, progress):
                 return CrossValidation(path, _list_runs(path, plan))
-            write_plan(path, plan, seconds=clock.spent)
-        return _finish(Path(data), path, plan, clock, progress)
+            state.done.add(name)
+            state.seconds = clock.spent
+            write_state(path, plan, state)
+        return _finish(Path(data), path, plan, state, progress)
 
 
 def _check_options(config: TrainConfig, reading: DataOptions) -> None:
@@ -199,6 +206,10 @@ class _Clock:
         """Whether it is to be measured how long the end will take."""
         return self._minutes is not None and self._end is None
 
+    def add(self, seconds: float) -> None:
+        """Count what an earlier session spent on a fold that it did not finish."""
+        self._earlier += seconds
+
     def set_end(self, seconds: float) -> None:
         """The seconds that the scores at the end will take."""
         self._end = seconds
@@ -214,17 +225,14 @@ class _Clock:
 def _train_fold(
     data: Path, out: Path, name: str, plan: FoldPlan, clock: _Clock, progress: Progress
 ) -> bool:
-    """Train one fold, go on with it, or leave it where it is finished; False if it was stopped."""
+    """Train one fold, or go on with it; False where it was stopped."""
     run = out / name
-    number = list(plan.images).index(name)
-    count = len(plan.images)
-    progress.log_section(f"Fold {number + 1} of {count}")
-    if is_finished(run):
-        progress.log(f"{run}: trained before")
-        return True
     config = plan.config
+    if (run / "history.csv").is_file():  # of a session that was stopped
+        clock.add(read_history(run / "history.csv")[-1].seconds)
     if config.optim.minutes is not None:
-        minutes = minutes_of(run) or clock.minutes(count - number)
+        left = len(plan.images) - list(plan.images).index(name)
+        minutes = minutes_of(run) or clock.minutes(left)
         config = config.with_options(minutes=round(minutes, 3))
     trained = train_run(data, run, config, plan.reading_of(name), resume=True, progress=progress)
     if clock.needs_end and not trained.stopped:
@@ -247,7 +255,7 @@ def _time_end(data: Path, run: Path, plan: FoldPlan) -> float:
 
 
 def _finish(
-    data: Path, out: Path, plan: FoldPlan, clock: _Clock, progress: Progress
+    data: Path, out: Path, plan: FoldPlan, state: FoldState, progress: Progress
 ) -> CrossValidation:
     """Score all images out of fold, search them for wrong labels, and write all that down."""
     progress.log_section("Out of fold")
@@ -270,13 +278,13 @@ def _finish(
         notes=plan.notes,
     )
     names = evaluation.classes.names
-    result = {
+    state.result = {
         "mean_iou": json_number(evaluation.scores.mean_iou),
         "mean_iou_95": [json_number(bound) for bound in evaluation.mean_iou_interval],
         "folds": {fold.name: fold.as_dict(names) for fold in folds},
         "suspects": len(issues.issues),
     }
-    write_plan(out, plan, seconds=clock.spent, result=result)
+    write_state(out, plan, state)
     runs = _list_runs(out, plan)
     return CrossValidation(out, runs, evaluation, tuple(folds), len(issues.issues))
 

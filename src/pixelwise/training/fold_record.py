@@ -1,7 +1,7 @@
 """What a folder of folds records: folds.json, with options, the images of each fold, and scores."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.io.atomic import write_text
 from pixelwise.models.checkpoint import FOLDS_FILE
 from pixelwise.training.config import TrainConfig
-from pixelwise.training.run_record import config_of
+from pixelwise.training.run_record import config_of, read_record
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,36 @@ class FoldPlan:
         return DataOptions(**{**asdict(self.reading), "val_images": self.images[name]})
 
 
-def write_plan(
-    out: Path, plan: FoldPlan, *, seconds: float = 0.0, result: dict[str, Any] | None = None
-) -> None:
-    """Write folds.json, atomically. seconds: what the folds took so far, in all sessions."""
+@dataclass
+class FoldState:
+    """How far a folder is: the folds that are trained, and the seconds that all took so far."""
+
+    done: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+    result: dict[str, Any] | None = None
+
+
+def write_state(out: Path, plan: FoldPlan, state: FoldState) -> None:
+    """Write folds.json, atomically."""
     record = {
         "config": plan.config.flat(),
         "reading": asdict(plan.reading),
         "fingerprint": plan.fingerprint,
         "notes": plan.notes,
         "versions": {"pixelwise": version("pixelwise")},
-        "seconds": round(seconds, 1),
-        "folds": [{"run": name, "images": images} for name, images in plan.images.items()],
-        "result": result,
+        "seconds": round(state.seconds, 1),
+        "folds": [
+            {"run": name, "done": name in state.done, "images": images}
+            for name, images in plan.images.items()
+        ],
+        "result": state.result,
     }
     write_text(out / FOLDS_FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
-def read_plan(out: Path) -> tuple[FoldPlan, float]:
-    """The plan in a folder of folds, and the seconds spent. Raises ConfigError for a damaged one
-    and for one of a version whose options differ.
+def read_plan(out: Path) -> tuple[FoldPlan, FoldState]:
+    """The plan in a folder of folds, and how far it is. Raises ConfigError for a damaged one and
+    for one of a version whose options differ.
     """
     path = out / FOLDS_FILE
     try:
@@ -62,22 +72,19 @@ def read_plan(out: Path) -> tuple[FoldPlan, float]:
             {fold["run"]: tuple(fold["images"]) for fold in record["folds"]},
             tuple(record["notes"]),
         )
-        return plan, float(record["seconds"])
+        done = {fold["run"] for fold in record["folds"] if fold["done"]}
+        return plan, FoldState(done, float(record["seconds"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{path}: damaged or of another version ({error}); begin again with another --out"
         ) from error
 
 
-def is_finished(run: Path) -> bool:
-    """Whether the training of a run folder has come to its end."""
-    result = _record_of(run).get("result")
-    return bool(result) and not result["stopped"]
-
-
 def minutes_of(run: Path) -> float | None:
     """The minutes with which a run was begun; None where it was not, or has none."""
-    minutes = _record_of(run).get("config", {}).get("minutes")
+    if not (run / "run.json").is_file():
+        return None
+    minutes = read_record(run)["config"]["minutes"]
     return None if minutes is None else float(minutes)
 
 
@@ -97,11 +104,3 @@ def check_same_folds(
             f"the folds in {out} were begun with other data than {data}; give that data, or "
             "another --out"
         )
-
-
-def _record_of(run: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
