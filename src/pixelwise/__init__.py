@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pixelwise.teaching.demo_run import demo
     from pixelwise.teaching.explain import explain
     from pixelwise.training.config import TrainConfig
+    from pixelwise.training.cross_validation import cross_validate
     from pixelwise.training.preview import preview
     from pixelwise.training.train import train
 
@@ -45,6 +46,7 @@ __all__ = [
     "check",
     "compare",
     "convert",
+    "cross_validate",
     "demo",
     "evaluate",
     "explain",
@@ -74,6 +76,7 @@ _HOMES = {
     "check": "pixelwise.checks.check_dataset",
     "compare": "pixelwise.evaluation.compare_models",
     "convert": "pixelwise.datasets.conversion",
+    "cross_validate": "pixelwise.training.cross_validation",
     "demo": "pixelwise.teaching.demo_run",
     "evaluate": "pixelwise.evaluation.scoring",
     "explain": "pixelwise.teaching.explain",

@@ -10,6 +10,7 @@ from typing import Any
 from pixelwise.config_fields import check_names, list_options
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.default_folder import choose_folder
+from pixelwise.inference.ensemble import join_models
 from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.outputs import Recipe
@@ -18,14 +19,14 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.sources import find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
-from pixelwise.models.checkpoint import Header, bundled, read_header
+from pixelwise.models.checkpoint import Header, bundled, find_models, read_header
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
 
 @list_options(PredictOptions)
 def predict(  # noqa: PLR0913  `help` and completion list each
-    model: str | Path,
+    model: str | Path | Sequence[str | Path],
     images: Sequence[str | Path] | str | Path,
     out: str | Path | None = None,
     *,
@@ -42,14 +43,13 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     """Write a mask for each of the images (files, folders, patterns or .txt lists) to the folder
     `out`. Masks that the same model and options made already are skipped, without `overwrite`.
     Without `out`, they go to `labelled`, or where that holds other things, to `labelled-2` and so
-    on.
+    on. Of several models, or a folder of `train --folds`, the scores are averaged.
 
     tile: (height, width) of the tiles that larger images are cut in; they overlap by the share
     `overlap`. runtime, device, precision, max_memory: as `load` takes them. `options` are fields of
     PredictOptions, such as overlay=True. Raises ConfigError for an unknown one, and what `load` and
     `predict_files` raise.
     """
-    model = Path(model)
     _check_predict_options(options)
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
@@ -57,15 +57,20 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     left_aside = describe_left_aside(find_left_aside(inputs))
     if progress and left_aside:
         progress.log(left_aside)
-    predictor = load(
-        model,
-        tile=tile,
-        overlap=overlap,
-        runtime=choose_runtime(runtime, sources, model, precision, device=device),
-        device=device,
-        precision=precision,
-        max_memory=max_memory,
-        progress=progress,
+    predictor = join_models(
+        [
+            load(
+                path,
+                tile=tile,
+                overlap=overlap,
+                runtime=choose_runtime(runtime, sources, path, precision, device=device),
+                device=device,
+                precision=precision,
+                max_memory=max_memory,
+                progress=progress,
+            )
+            for path in find_models(model)
+        ]
     )
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     if out is None:

@@ -78,3 +78,28 @@ def test_a_cluster_needs_a_place_that_all_its_nodes_reach(
     pixelwise: Any, model: Path, photo: Path, refused: Any
 ) -> None:
     refused(pixelwise("predict", model, photo, "--cluster", "local"), "--cluster needs --out")
+
+
+def test_models_behind_the_option_are_averaged_wherever_the_first_one_stands(
+    pixelwise: Any, model: Path, photo: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / f"other{model.suffix}"
+    other.write_bytes(model.read_bytes())
+    commands = [
+        ("predict", model, photo, "--model", other),
+        ("predict", "--model", model, "--model", other, photo),
+    ]
+    masks = []
+    for number, command in enumerate(commands):
+        out = tmp_path / str(number)
+        done = pixelwise(*command, "--out", out)
+        assert done.returncode == 0, done.stderr
+        masks.append(np.asarray(Image.open(out / "photo.png")))
+    np.testing.assert_array_equal(masks[0], masks[1])
+    labels = pixelwise_module.load(model).predict(photo).labels
+    assert (masks[0] == labels).mean() > 0.999
+    missing = pixelwise("predict", model)
+    assert missing.returncode == 2
+    assert "give a model and, behind it, what it is to label" in missing.stderr
+    cluster = pixelwise("predict", model, photo, "--model", other, "--cluster", "--out", tmp_path)
+    assert "--cluster takes one model" in cluster.stderr

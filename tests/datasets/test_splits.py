@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.splits import complete_splits, hold_out, named_splits
+from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import DataError
 
@@ -52,3 +54,28 @@ def test_folders_are_splits_by_their_names_and_two_of_one_split_are_an_issue(
         ("val", "valid"),
     ]
     assert [(issue.type, issue.file) for issue in issues] == [("split-twice", tmp_path / "valid")]
+
+
+def test_named_images_are_val_whatever_the_splits_on_disk_and_test_stays(tmp_path: Path) -> None:
+    write_shapes(tmp_path, train=4, val=2, test=2, size=(32, 32))
+    names = ["images/train/002.jpg", "images/val/001.jpg"]
+    data = open_dataset(tmp_path, DataOptions(val_images=names))  # type: ignore[arg-type]
+    held_out = [pair.image.relative_to(tmp_path).as_posix() for pair in data.pairs("val")]
+    assert sorted(held_out) == names
+    assert len(data.pairs("train")) == 4
+    assert data.pairs("test") == open_dataset(tmp_path).pairs("test")
+    with pytest.raises(DataError, match="none of the images that were held out is here"):
+        open_dataset(tmp_path, DataOptions(val_images=("images/train/999.jpg",)))
+
+
+def test_named_images_leave_the_test_split_that_is_held_out_as_it_is(tmp_path: Path) -> None:
+    write_shapes(tmp_path / "raw", train=24, val=0, test=0, size=(32, 32))
+    root = tmp_path / "flat"
+    for part in ("images", "masks"):
+        (tmp_path / "raw" / part / "train").rename((root / part).mkdir(parents=True) or root / part)
+    plain = open_dataset(root)
+    names = tuple(f"images/{pair.image.name}" for pair in plain.pairs("train")[:3])
+    fold = open_dataset(root, DataOptions(val_images=names))
+    assert fold.pairs("test") == plain.pairs("test")
+    assert len(fold.pairs("val")) == 3
+    assert len(fold.pairs("train")) == len(plain.pairs("train")) + len(plain.pairs("val")) - 3

@@ -9,7 +9,15 @@ from safetensors.torch import save_file
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ModelError
-from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
+from pixelwise.models.checkpoint import (
+    Header,
+    find_models,
+    is_model,
+    load_model,
+    model_path,
+    read_header,
+    save_model,
+)
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
 from pixelwise.optional import InstallationError
@@ -145,3 +153,23 @@ def rewrite(path: Path, change: object) -> None:
         raw = json.loads(file.metadata()["pixelwise"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(state, path, metadata={"pixelwise": json.dumps(change(raw))})  # type: ignore[operator]
+
+
+def test_a_folder_of_folds_stands_for_the_runs_of_all_of_them(tmp_path: Path) -> None:
+    runs = [tmp_path / name for name in ("fold1", "fold2")]
+    (tmp_path / "folds.json").write_text(json.dumps({"folds": [{"run": run.name} for run in runs]}))
+    for run in runs:
+        with pytest.raises(ModelError, match="fold2 of 2 folds have no model yet"):
+            find_models(tmp_path)
+        assert not is_model(run)
+        run.mkdir()
+        (run / "model.safetensors").touch()
+    assert find_models([tmp_path, "animals"]) == [*runs, Path("animals")]
+    assert all(map(is_model, (tmp_path, *runs, "animals", "a.onnx")))
+    with pytest.raises(ModelError, match=r"holds the models of several folds; .*fold1"):
+        model_path(tmp_path)
+    (tmp_path / "folds.json").write_text("{")
+    with pytest.raises(ModelError, match="damaged"):
+        find_models(tmp_path)
+    with pytest.raises(ModelError, match="no model is named"):
+        find_models([])

@@ -75,7 +75,9 @@ def full_page(folder: Path) -> Path:
         scores=scores,
         pictures=[("Curves", folder / "curves.png")],
         gallery=Gallery(dict(zip(names, classes.palette, strict=True)), [row]),
-        settings=[("encoder", "x" * 80, "a reason " * 20)],
+        tables=[
+            ("Settings", ["name", "value", "why"], [("encoder", "x" * 80, "a reason " * 20)]),
+        ],
         notes=["a note " * 30],
     )
     return path

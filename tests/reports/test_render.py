@@ -91,7 +91,7 @@ def full_report(path: Path) -> None:
         scores=evaluation(),
         pictures=[],
         gallery=gallery(),
-        settings=[(NAME, NAME, NAME)],
+        tables=[("settings", ["name", "value", "why"], [[NAME, NAME, NAME]])],
         notes=[NAME],
     )
 

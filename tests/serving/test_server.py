@@ -165,6 +165,13 @@ def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:
     )
     assert list(predictors) == ["run.v2", "small", "portraits"]
     assert loaded == models[:2] + models[3:]
+    joined = load_models(
+        ["both=a+b", "a.onnx+b", str(tmp_path / "run.v2")], lambda _: predictor_of()
+    )
+    assert list(joined) == ["both", "a+b", "run.v2"]
+    members: list[object] = []
+    load_models(["both=a+b"], lambda names: members.append(names) or predictor_of())
+    assert members == [["a", "b"]]
     with pytest.raises(ConfigError, match="two models are called 'small'"):
         load_models(["small.onnx", "other/small.xml"], lambda _: predictor_of())
 

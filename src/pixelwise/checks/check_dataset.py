@@ -6,6 +6,7 @@ from typing import Any
 
 from pixelwise.checks.examine import CheckResult, examine
 from pixelwise.checks.findings import ORDER, Finding
+from pixelwise.checks.group_hints import write_groups
 from pixelwise.checks.repair import Repair, repair
 from pixelwise.checks.thumbnails import draw_pair, thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
@@ -31,11 +32,12 @@ def check(
     fix: str | Path | None = None,
     json_file: str | Path | None = None,
     report: str | Path | None = None,
+    groups: str | Path | None = None,
     progress: Progress | None = None,
     **reading: Any,
 ) -> tuple[CheckResult, Repair | None]:
-    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), a repaired
-    copy to `fix`.
+    """Examine the folder `data`; write its findings to `json_file` and `report` (HTML), images that
+    belong together to `groups` (CSV), a repaired copy to `fix`.
 
     Nothing in `data` is changed. `reading` are fields of DataOptions, such as format="coco". Raises
     ConfigError for an unknown one, DataError where there is nothing to examine, OutputError for
@@ -58,6 +60,10 @@ def check(
         write_text(Path(json_file), f"{text}\n")
     if report is not None:
         write_page(result, Path(report))
+    if groups is not None and result.groups is not None:
+        write_groups(Path(groups), result.pairs, result.index, result.groups)
+    elif groups is not None:
+        progress.log(f"no groups of images are seen, so {groups} is not written")
     if fix is None:
         return result, None
     return result, repair(result, Path(fix), progress=progress)

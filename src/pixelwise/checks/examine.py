@@ -8,7 +8,8 @@ from pixelwise.checks.alignment import find_alignment_issues
 from pixelwise.checks.class_balance import Shares, count_shares, find_class_issues
 from pixelwise.checks.duplicates import find_duplicate_issues
 from pixelwise.checks.findings import Findings
-from pixelwise.checks.group_hints import find_group_hints
+from pixelwise.checks.group_hints import find_group_hints, propose_groups
+from pixelwise.checks.group_sources import GroupProposal
 from pixelwise.checks.masks import find_mask_issues
 from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
@@ -30,7 +31,7 @@ from pixelwise.progress import Progress
 @dataclass(frozen=True)
 class CheckResult:
     """What an examination found: files, what was measured of each pair, the encoding, shares by
-    split, findings.
+    split, findings, and images that belong together.
     """
 
     index: Index
@@ -38,6 +39,7 @@ class CheckResult:
     encoding: MaskEncoding
     shares: dict[str, Shares]
     findings: Findings
+    groups: GroupProposal | None = None
 
     def splits(self) -> dict[str, int]:
         """Pairs by split."""
@@ -60,6 +62,11 @@ class CheckResult:
             "errors": len(findings.of("error")),
             "warnings": len(findings.of("warning")),
             "notes": len(findings.of("note")),
+            "groups": self.groups
+            and {
+                "by": self.groups.rule,
+                "count": len(set(self.groups.by_image.values())),
+            },
             "findings": [finding.as_dict(self.index.root) for finding in findings],
         }
 
@@ -106,12 +113,15 @@ def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResul
     shares = count_shares(pairs, encoding)
     for issues in _find_issues(pairs, index, encoding, shares):
         findings.add(issues)
+    groups = propose_groups(pairs, index)
+    findings.add(find_group_hints(pairs, index, groups))
     return CheckResult(
         index,
         pairs,
         encoding,
         shares,
         findings,
+        groups,
     )
 
 
@@ -155,7 +165,6 @@ def _find_issues(
     yield find_alignment_issues(pairs)
     yield find_class_issues(shares, encoding)
     yield find_duplicate_issues(pairs)
-    yield find_group_hints(pairs, index)
 
 
 def _interpret(stats: PairStats, encoding: MaskEncoding) -> PairStats:

@@ -5,11 +5,8 @@ on.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from pixelwise.checks.duplicates import find_copies, split_rank
+from pixelwise.checks.group_sources import connect
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.datasets.splits import ENOUGH_FOR_TEST, draw_key
 from pixelwise.datasets.types import DataOptions
@@ -102,19 +99,14 @@ def _group_near(pairs: Sequence[PairStats], near: Sequence[TwoPairs]) -> list[li
     """
     ordered = sorted(pairs, key=lambda stats: stats.pair.name)
     positions = {id(stats): position for position, stats in enumerate(ordered)}
-    rows = []
-    columns = []
-    for first, second in near:
-        # One of the two may have been dropped as the copy of a third.
-        if id(first) in positions and id(second) in positions:
-            rows.append(positions[id(first)])
-            columns.append(positions[id(second)])
-    ones = np.ones(len(rows), np.int8)
-    links = np.array([rows, columns], np.int32)  # (2, L)
-    count = len(ordered)
-    graph = coo_array((ones, (links[0], links[1])), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
+    links = [
+        (positions[id(first)], positions[id(second)])
+        for first, second in near
+        # one of the two may have been dropped as the copy of a third
+        if id(first) in positions and id(second) in positions
+    ]
+    labels = connect(len(ordered), links)
     groups: dict[int, list[PairStats]] = {}
-    for stats, label in zip(ordered, labels.tolist(), strict=True):
+    for stats, label in zip(ordered, labels, strict=True):
         groups.setdefault(label, []).append(stats)
     return list(groups.values())

@@ -33,6 +33,16 @@ Report = Annotated[
     typer.Option(metavar="FILE.html", help="Write a page with pictures.", rich_help_panel=OUTPUT),
 ]
 
+Groups = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.csv",
+        help="Write images that seem to belong together as a table: as groups.csv in the data, "
+        "train keeps them in one split.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 
 @options_from(
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "instances"), panel=DATA)
@@ -42,6 +52,7 @@ def check(
     fix: Fix = None,
     json: Json = None,
     report: Report = None,
+    groups: Groups = None,
     **options: Any,
 ) -> None:
     """Find what is wrong with a data set, where, and what to do. The data itself is not changed.
@@ -54,14 +65,20 @@ def check(
     from pixelwise.cli.console import TerminalProgress, print_next, results
 
     result, repair = job.check(
-        data, fix=fix, json_file=json, report=report, progress=TerminalProgress(), **options
+        data,
+        fix=fix,
+        json_file=json,
+        report=report,
+        groups=groups,
+        progress=TerminalProgress(),
+        **options,
     )
     # The last fact, the counts, comes after the findings that it sums up.
     *facts, (_, counts) = job.describe_set(result)
     _print_facts(facts)
     _print_findings(result)
     results.print(f"Kinds found: {counts}")
-    for file in filter(None, (report, json)):
+    for file in filter(None, (report, json, groups if result.groups else None)):
         results.print(f"all of it in {file}", markup=False)
     if repair is not None:
         _print_repair(repair)

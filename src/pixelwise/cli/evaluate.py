@@ -10,14 +10,16 @@ from pixelwise.cli.shared_options import (
     INSTANCES,
     READ_AS_TRAINED,
     Device,
-    Images,
     Json,
     Model,
     OnCluster,
+    OtherModels,
     Report,
     Split,
     Workers,
     check_cluster_options,
+    join_model_arguments,
+    name_models,
     suggest_check,
     suggest_skip_broken,
 )
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
 LABELS = "Labels"
 
+Data = Annotated[
+    Path | None,
+    typer.Argument(metavar="DATA", help="Folder of images and masks.", show_default=False),
+]
 
 Calibrate = Annotated[
     bool,
@@ -67,7 +73,8 @@ Ways = Annotated[
 )
 def evaluate(
     model: Model,
-    data: Images,
+    data: Data = None,
+    others: OtherModels = None,
     split: Split = None,
     json: Json = None,
     report: Report = None,
@@ -79,7 +86,9 @@ def evaluate(
     workers: Workers = None,
     **options: Any,
 ) -> None:
-    """Score a model on whole images, pooled over all pixels that are not void."""
+    """Score a model, or the average of several, on whole images, pooled over all pixels that are
+    not void.
+    """
     from pixelwise.cli.console import TerminalProgress, results
     from pixelwise.cli.tables import evaluation_report
     from pixelwise.evaluation import calibrate as calibration
@@ -88,16 +97,19 @@ def evaluate(
     from pixelwise.evaluation.data_options import training_data_options
     from pixelwise.inference.load import load
 
-    check_cluster_options(cluster, workers=workers)
+    models, rest = join_model_arguments(model, others, [] if data is None else [str(data)])
+    data = _only(rest)
+    check_cluster_options(cluster, models, workers=workers)
     predict_options = {"scales": (), "largest": (), **select_fields(options, PredictOptions)}
     if ways:
         ignored = {"json": json, "report": report, "tta": predict_options["tta"]}
         ignored |= {"scale": predict_options["scales"], "largest": predict_options["largest"]}
         ignored |= {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated}
         _check_alone(ignored)
+    _check_one_model(models, ways=ways, calibrated=calibrated)
     if calibrated is not None:
-        calibration.check_calibrated(model, calibrated)  # before minutes of work, not after
-    predictor = load(model, device=device).always(**predict_options)
+        calibration.check_calibrated(models[0], calibrated)  # before minutes of work, not after
+    predictor = load(models, device=device).always(**predict_options)
     reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()
     if ways:
@@ -107,7 +119,7 @@ def evaluate(
     executor = None
     if cluster is not None:
         data = data.absolute()  # workers may have other working folders
-        executor = _make_executor(model, device, cluster, workers, predict_options)
+        executor = _make_executor(models[0], device, cluster, workers, predict_options)
     temperature = None
     with suggest_check(data):
         if calibrate or calibrated is not None:
@@ -125,14 +137,36 @@ def evaluate(
     if json is not None:
         evaluation.write_json(json)
     if calibrated is not None and temperature is not None:
-        calibration.write_calibrated(model, calibrated, temperature)
+        calibration.write_calibrated(models[0], calibrated, temperature)
     for part in evaluation_report(evaluation):
         results.print(part, markup=False)
-    _print_places(model, data, report, json, calibrated)
+    _print_places(models, data, report, json, calibrated)
+
+
+def _only(rest: list[str]) -> Path:
+    """The one data set that is left beside the models."""
+    data, *more = rest
+    if more:
+        raise ConfigError(
+            f"one data set is scored, but {', '.join(rest)} are named: give all models but the "
+            "first with --model"
+        )
+    return Path(data)
+
+
+def _check_one_model(models: list[Path], *, ways: bool, calibrated: Path | None) -> None:
+    """Raises ConfigError for what is made for one model alone."""
+    if len(models) > 1 and (ways or calibrated):
+        option = "--ways" if ways else "--calibrated"
+        raise ConfigError(f"{option} takes one model, and {len(models)} are given")
 
 
 def _print_places(
-    model: Path, data: Path, report: Path | None, json: Path | None, calibrated: Path | None
+    models: list[Path],
+    data: Path,
+    report: Path | None,
+    json: Path | None,
+    calibrated: Path | None,
 ) -> None:
     """Print what was written, and what may come next."""
     from pixelwise.cli.console import print_next, results
@@ -141,10 +175,13 @@ def _print_places(
     for path in filter(None, (page, json, calibrated)):
         results.print(f"written: {path}", markup=False)
     steps: list[tuple[tuple[object, ...], str]] = []
+    first, *more = name_models(models)
     if page is None:
-        steps.append((("evaluate", model, data, "--report", "report"), "the same with pictures"))
-    steps.append((("suspects", model, data, "--out", "suspects"), "labels that may be wrong"))
-    steps.append((("compare", model, "OTHER", "--data", data), "is another model better?"))
+        again = ("evaluate", first, data, *more, "--report", "report")
+        steps.append((again, "the same with pictures"))
+    if not more:
+        steps.append((("suspects", first, data, "--out", "suspects"), "labels that may be wrong"))
+        steps.append((("compare", first, "OTHER", "--data", data), "is another model better?"))
     print_next(*steps)
 
 

@@ -11,11 +11,14 @@ from pixelwise.cli.shared_options import (
     Device,
     Model,
     OnCluster,
+    OtherModels,
     Precision,
     Runtime,
     Tile,
     Workers,
     check_cluster_options,
+    join_model_arguments,
+    name_models,
 )
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predict_options import PredictOptions
@@ -24,8 +27,12 @@ if TYPE_CHECKING:
     from pixelwise.inference.label_job import Predictions
 
 Images = Annotated[
-    list[str],
-    typer.Argument(help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc."),
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGES",
+        help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[
     str | None,
@@ -77,7 +84,8 @@ Classes = Annotated[
 )
 def predict(
     model: Model,
-    images: Images,
+    images: Images = None,
+    others: OtherModels = None,
     out: Out = None,
     tile: Tile = (1024, 1024),
     overlap: Overlap = 0.0625,
@@ -93,7 +101,7 @@ def predict(
     **options: Any,
 ) -> None:
     """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
-    skipped.
+    skipped. The scores of several models are averaged.
     """
     # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.api import predict as job
@@ -104,7 +112,8 @@ def predict(
             "--classes is for serve (?classes=dog): masks hold all classes by their ids, so take "
             "those pixels of the mask; --largest dog keeps the largest region of a class"
         )
-    check_cluster_options(cluster, estimate=estimate, workers=workers)
+    models, images = join_model_arguments(model, others, images or [])
+    check_cluster_options(cluster, models, estimate=estimate, workers=workers)
     progress = TerminalProgress()
     loading: dict[str, Any] = {
         "runtime": runtime,
@@ -124,17 +133,18 @@ def predict(
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
 
         choices = PredictOptions(**options)
-        spec = JobSpec(model, images, out, choices, loading, overwrite, estimate)
+        spec = JobSpec(models[0], images, out, choices, loading, overwrite, estimate)
         outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:  # an estimate writes no masks to count
             _print_result(outcome)
         return
-    result = job(model, images, out, overwrite=overwrite, progress=progress, **loading, **options)
+    result = job(models, images, out, overwrite=overwrite, progress=progress, **loading, **options)
     _print_result(result)
     if not options["overlay"]:
-        print_next((("predict", model, *images, "--overlay"), "tinted images too"))
+        first, *more = name_models(models)
+        print_next((("predict", first, *images, *more, "--overlay"), "tinted images too"))
     else:
-        print_next((("serve", model), "try it in the browser"))
+        print_next((("serve", "+".join(map(str, models))), "try it in the browser"))
 
 
 def _print_result(result: "Predictions") -> None:

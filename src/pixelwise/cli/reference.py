@@ -128,7 +128,10 @@ def _parameter_row(parameter: inspect.Parameter) -> str:
         name = note.metavar or parameter.name.upper()
         value = ""
     else:
-        name = next(iter(note.param_decls or ()), f"--{parameter.name.replace('_', '-')}")
+        # Typer takes the first name of an option for its default
+        names = [note.default, *(note.param_decls or ())]
+        own = f"--{parameter.name.replace('_', '-')}"
+        name = next((text for text in names if str(text).startswith("--")), own)
         value = "" if hint is bool else note.metavar or type_name(hint).removesuffix(" | None")
     is_required = parameter.default is inspect.Parameter.empty
     # Options made from dataclasses state their default at the end of their help.

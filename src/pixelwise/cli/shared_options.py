@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -44,6 +44,15 @@ def choice_option(choices: tuple[str, ...], help: str, panel: str | None = None)
 Model = Annotated[
     Path,
     typer.Argument(help="Run folder, file (.safetensors, .onnx, .xml) or bundled model: animals."),
+]
+OtherModels = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="One more model of the same classes, whose scores are averaged with MODEL's; repeat "
+        "it for each.",
+    ),
 ]
 Images = Annotated[Path, typer.Argument(help="Folder of images and masks.")]
 Split = Annotated[
@@ -94,8 +103,42 @@ Workers = Annotated[
 ]
 
 
-def check_cluster_options(cluster: str | None, **options: object) -> None:
-    """Raises ConfigError for an option that means nothing without --cluster."""
+def join_model_arguments(
+    model: Path, others: list[Path] | None, rest: Sequence[str]
+) -> tuple[list[Path], list[str]]:
+    """All models, and what follows them: MODEL may stand behind --model too, and what stands in its
+    place is then the first of `rest`. Raises ConfigError where there is no rest.
+    """
+    from pixelwise.models.checkpoint import is_model
+
+    models = [model]
+    if others and is_model(model):
+        models += others
+    elif others:
+        models = others
+        rest = [str(model), *rest]
+    if not rest:
+        raise ConfigError(
+            f"only {model} is named: give a model and, behind it, what it is to label or to be "
+            "scored on"
+        )
+    return models, list(rest)
+
+
+def name_models(models: Sequence[Path]) -> list[object]:
+    """The words by which a command names several models."""
+    first, *others = models
+    return [first, *(word for other in others for word in ("--model", other))]
+
+
+def check_cluster_options(
+    cluster: str | None, models: Sequence[Path] = (), **options: object
+) -> None:
+    """Raises ConfigError for an option that means nothing without --cluster, and for several models
+    with it.
+    """
+    if cluster is not None and len(models) > 1:
+        raise ConfigError("--cluster takes one model; leave it out to average several")
     for name, value in options.items():
         if value and cluster is None:
             raise ConfigError(f"--{name} goes with --cluster; give that too, or leave it out")

@@ -1,7 +1,7 @@
 """Results as tables and lines for the terminal."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -9,6 +9,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from pixelwise.evaluation.comparison import Comparison
+    from pixelwise.evaluation.fold_report import FoldScore
     from pixelwise.evaluation.label_issue_list import LabelIssueList
     from pixelwise.evaluation.result import Evaluation
     from pixelwise.evaluation.tune_inference import InferenceSetting
@@ -51,6 +52,14 @@ def comparison_table(comparison: "Comparison") -> Table:
     table = Table(*columns, title=f"{comparison.split}: {len(comparison.images)} images")
     for row in rows:
         table.add_row(*row)
+    return table
+
+
+def fold_table(folds: "Sequence[FoldScore]") -> Table:
+    """The mean IoU of each fold's model on the images that it held out."""
+    table = Table("fold", "images", "mean IoU", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for fold in folds:
+        table.add_row(fold.name, f"{fold.images:,}", _format(fold.mean_iou))
     return table
 
 

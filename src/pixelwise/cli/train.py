@@ -43,6 +43,15 @@ Set = Annotated[
         rich_help_panel="Training",
     ),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="Train K models, each without another K-th of the training and validation images, and "
+        "score each image by the model that has not seen it.",
+        rich_help_panel="Training",
+    ),
+]
 Preview = Annotated[
     bool,
     typer.Option(
@@ -67,6 +76,7 @@ def train(
     data: Data,
     out: Out = None,
     set: Set = None,
+    folds: Folds = None,
     preview: Preview = False,
     resume: Resume = False,
     cluster: OnCluster = None,
@@ -84,6 +94,7 @@ def train(
     own = own_options(TrainConfig)
     options |= parse_overrides(set or [], TrainConfig, own=own)
     split_options(None, dict(options))  # before a folder is made
+    folds = _choose_folds(folds, out, resume=resume, preview=preview, cluster=cluster)
     if preview:
         _print_preview(data, out or RUNS / "preview", options)
         return
@@ -92,11 +103,62 @@ def train(
     with suggest_check(data), nullcontext(out) if out else reserve_run_folder() as path:
         if is_first():
             messages.print(f"run folder: {path}", markup=False)
+        if folds is not None:
+            _cross_validate(data, path, folds or None, resume, options)
+            return
         run = _train(data, path, resume, cluster, workers, options)
     if is_first():  # the other processes of a machine share its terminal
         if cluster is None and not run.stopped:
             prepare_network(run.path)
         _print_result(run, data)
+
+
+def _choose_folds(
+    folds: int | None, out: Path | None, *, resume: bool, preview: bool, cluster: str | None
+) -> int | None:
+    """The number of folds, 0 for those of a folder that is resumed, None for one training. Raises
+    ConfigError for fewer than two, and beside options of one training.
+    """
+    from pixelwise.datasets.folds import check_fold_count
+    from pixelwise.models.checkpoint import FOLDS_FILE
+
+    if folds is None:
+        is_begun = resume and out is not None and (out / FOLDS_FILE).is_file()
+        return 0 if is_begun else None
+    check_fold_count(folds)
+    for name, value in (("--preview", preview), ("--cluster", cluster)):
+        if value:
+            raise ConfigError(f"--folds and {name}: leave out one of them")
+    return folds
+
+
+def _cross_validate(
+    data: Path, out: Path, folds: int | None, resume: bool, options: dict[str, Any]
+) -> None:
+    """Train all folds and print their scores; ends the command where it was stopped."""
+    from pixelwise.cli.console import TerminalProgress, print_next, results
+    from pixelwise.cli.tables import evaluation_report, fold_table
+    from pixelwise.training.cross_validation import cross_validate
+
+    result = cross_validate(
+        data, out, folds=folds, resume=resume, progress=TerminalProgress(), **options
+    )
+    if result.evaluation is None:
+        print_next((("train", data, "--out", out, "--resume"), "go on with the folds"))
+        raise typer.Exit(IN_PART)
+    for part in evaluation_report(result.evaluation):
+        results.print(part, markup=False)
+    results.print(fold_table(result.folds))
+    results.print(
+        f"{out / 'report.html'}  scores by class and by fold, pictures\n"
+        f"{out / 'suspects/suspects.html'}  {result.suspects:,} labels that may be wrong, by "
+        "models that have not seen them",
+        markup=False,
+    )
+    print_next(
+        (("predict", out, "photo.jpg"), f"label your images with all {len(result.runs)} models"),
+        (("label", data, "--queue", out / "suspects/suspects.csv"), "correct labels"),
+    )
 
 
 def _train(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.datasets.types import Pair, first
+from pixelwise.datasets.types import Pair, first, path_within
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.io.text import read_text
 
@@ -113,9 +113,7 @@ def _by_table(root: Path, pairs: list[Pair], table: Path) -> Groups:
 
 def _names_of(root: Path, pair: Pair) -> tuple[str, ...]:
     """What a table may call an image."""
-    path = pair.image
-    inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return (inside, path.name, pair.name)
+    return (path_within(root, pair.image), pair.image.name, pair.name)
 
 
 def _read_table(table: Path) -> dict[str, str]:

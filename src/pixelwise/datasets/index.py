@@ -130,7 +130,7 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     notes += tuple(_describe_issues(index))
     groups = find_groups(index.root, (pair for _, pair in index.pairs()), options.group)
     splits, split_notes = complete_splits(
-        index.splits, options, hold_test=index.hold_test, groups=groups
+        index.splits, options, hold_test=index.hold_test, groups=groups, root=index.root
     )
     one_picture = is_one_picture(index.splits, options)
     tolerated = tuple(issue for issue in index.issues if not issue.refusal)

@@ -293,10 +293,11 @@ ISSUE_TYPES: dict[str, IssueType] = {
     "image-near": note_type(
         "Nearly the same image twice", "Frames of a film? Keep them in one split."
     ),
-    "groups-likely": note_type(
+    "groups-likely": warning_type(
         "Images that seem to come in groups, as films, patients or scenes do",
         "A random split puts parts of a group in train and in val, which makes scores too good; "
-        "train with that --group, or write groups.csv (image,group).",
+        "train with that --group, or let `check --groups FILE` write them and put that into the "
+        "data as groups.csv.",
     ),
     "groups-divided": note_type(
         "Groups of images, as of a film, in several splits",

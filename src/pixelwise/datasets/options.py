@@ -54,6 +54,11 @@ class DataOptions:
     `'(.*)_[0-9]+'`, are kept in one split. By default as groups.csv in the data set says, if any.
     """
 
+    val_images: tuple[str, ...] = option(())
+    """Images that are val, by their paths within the data set; all others of train and val are
+    train, whatever splits are on disk. `train --folds` gives each fold its own.
+    """
+
     matte_threshold: int = option(128, own=True, cli="threshold")
     """Alpha mattes: pixels of this alpha (1 to 255) or more are person."""
 
@@ -76,6 +81,7 @@ class DataOptions:
         return cls(**values)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "val_images", tuple(self.val_images))  # JSON has lists
         if not 0 < self.val_fraction < 0.5:
             raise ConfigError(
                 f"val_fraction {self.val_fraction}: choose a number above 0 and below 0.5, "

@@ -49,6 +49,8 @@ class SplitStats:
     sizes: tuple[Size, ...]
     notes: tuple[ReadingNotes, ...] = ()
     """How the images were read, each by itself."""
+    by_image: tuple[tuple[int, ...], ...] = ()
+    """Pixels of each class in each usable mask."""
 
     @property
     def median_size(self) -> Size:
@@ -66,6 +68,7 @@ class SplitStats:
             self,
             pairs=tuple(compress(self.pairs, large)),
             sizes=tuple(compress(self.sizes, large)),
+            by_image=tuple(compress(self.by_image, large)),
         )
 
 
@@ -84,6 +87,7 @@ class _Tally:
     mislabelled: list[LabelError] = field(default_factory=list)
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
     holding: NDArray[np.int64] = field(default_factory=_no_counts)
+    by_image: list[NDArray[np.int64]] = field(default_factory=list)
     turned: list[PairStats] = field(default_factory=list)
     with_palette: list[PairStats] = field(default_factory=list)
 
@@ -125,6 +129,7 @@ def scan_split(
         void=int(tally.counts[VOID]),
         sizes=tuple(tally.sizes),
         notes=tuple(tally.notes),
+        by_image=tuple(tuple(counts.tolist()) for counts in tally.by_image),
     )
 
 
@@ -205,6 +210,7 @@ def _count(
     tally.sizes.append(image.size)
     tally.notes.append(stats.image.notes)
     tally.counts += counts
+    tally.by_image.append(counts[: len(dataset.classes)].copy())
     tally.holding[counts > 0] += counts[:VOID].sum()
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pixelwise.datasets.groups import Groups
 from pixelwise.datasets.issues import Issue, raise_first
-from pixelwise.datasets.types import DataOptions, Pair, first
+from pixelwise.datasets.types import DataOptions, Pair, first, path_within
 from pixelwise.errors import DataError
 
 SPLITS = {
@@ -94,9 +94,11 @@ def complete_splits(
     *,
     hold_test: bool = False,
     groups: Groups | None = None,
+    root: Path = Path(),
 ) -> tuple[dict[str, tuple[Pair, ...]], tuple[str, ...]]:
     """The splits in the order train, val, test, with a missing val held out of train where it has
-    two images or more, and notes that say so.
+    two images or more, or with the val that `options` name by paths within `root`, and notes that
+    say so.
 
     With `hold_test`, a test split as large as val is held out as well when there are 20 pairs or
     more. `groups` are never divided. An image that is to be trained on and scored is noted without
@@ -115,6 +117,9 @@ def complete_splits(
             )
         complete.update(_hold_out_splits(splits, options, groups, hold_test=hold_test))
         notes += _describe_held_out(splits, complete, len(train), options)
+    if options.val_images:
+        complete |= hold_out_named(complete, options.val_images, root)
+        notes.append("val is the list of images that the options name")
     ordered = {split: complete[split] for split in SPLIT_ORDER if complete.get(split)}
     counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in ordered.items())
     return ordered, (f"{counts} images", *notes)
@@ -149,8 +154,26 @@ def _describe_held_out(
     return [
         f"{split}: {len(splits[split])} of {total} images held out {rule}"
         for split in ("val", "test")
-        if split in splits and split not in on_disk
+        if split in splits and split not in on_disk and not (options.val_images and split == "val")
     ]
+
+
+def hold_out_named(
+    splits: Mapping[str, tuple[Pair, ...]], names: Collection[str], root: Path
+) -> dict[str, tuple[Pair, ...]]:
+    """Train and val, put together and divided again: val are the images of those `names`, paths
+    within `root`. Raises DataError where there is none of them.
+    """
+    pooled = sorted((*splits.get("train", ()), *splits.get("val", ())), key=_name)
+    chosen = frozenset(names)
+    held_out = [pair for pair in pooled if path_within(root, pair.image) in chosen]
+    if not held_out:
+        raise DataError(
+            f"{root}: none of the images that were held out is here, such as {first(sorted(names))}"
+            "; give the data that the model was trained on, or --split test or all"
+        )
+    train = tuple(pair for pair in pooled if path_within(root, pair.image) not in chosen)
+    return {"train": train, "val": tuple(held_out)}
 
 
 def _find_divided(splits: Mapping[str, tuple[Pair, ...]], groups: Groups) -> list[str]:

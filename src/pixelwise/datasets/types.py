@@ -118,6 +118,13 @@ def first(names: Iterable[str]) -> str:
     return text
 
 
+def path_within(root: Path, image: Path) -> str:
+    """What an image is called in a data set wherever that lies; its whole path where it lies
+    elsewhere.
+    """
+    return image.relative_to(root).as_posix() if image.is_relative_to(root) else image.as_posix()
+
+
 def images_in(folder: Path) -> list[Path]:
     """The pictures in `folder` by name, none where it is not a folder."""
     return list_images(folder) if folder.is_dir() else []

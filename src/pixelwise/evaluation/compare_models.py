@@ -23,6 +23,7 @@ from pixelwise.evaluation.data_options import (
     drop_broken_pairs,
     training_data_options,
 )
+from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.score_file import read_scores
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
@@ -80,8 +81,12 @@ def compare(
         progress.log(note)
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
+    predictors = [hold_out_images(predictor, dataset) for predictor in predictors]
     for predictor, name in zip(predictors, names, strict=True):
-        for note in describe_training_images(predictor, dataset, split):
+        for note in (
+            *describe_training_images(predictor, dataset, split),
+            *describe_ensemble(predictor, dataset.pairs(split)),
+        ):
             progress.log(f"{name}: {note}")
     labeller = _SharedClassLabeller(predictors, names, dataset)
     scored = _count_pixels(labeller, split, progress)

@@ -9,19 +9,22 @@ from pixelwise.config_fields import check_names
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import ALL, DataOptions, DataSet
 from pixelwise.errors import ModelError
+from pixelwise.inference.ensemble import Ensemble
 from pixelwise.inference.load import read_any_header
 from pixelwise.inference.predictor import Predictor
 from pixelwise.progress import Progress
 
 # Options whose change between training and scoring would score images that were learned from, or
 # other labels.
-HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold", "group")
+HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold", "group", "val_images")
 _FINGERPRINT = "fingerprint"
 
 
 def to_header(options: DataOptions, dataset: DataSet) -> dict[str, Any]:
     """What a model file keeps of the options that it was trained with, and of which data."""
     reading = {name: getattr(options, name) for name in HEADER_OPTIONS}
+    if not options.val_images:
+        del reading["val_images"]
     return {**reading, _FINGERPRINT: dataset.fingerprint()}
 
 
@@ -73,7 +76,7 @@ def describe_training_images(model: Predictor, dataset: DataSet, split: str) -> 
     """The line that says whether images that are scored, all of the data set, were learned from;
     none for a split of it, as these are kept apart.
     """
-    if split != ALL:
+    if split != ALL or isinstance(model, Ensemble):
         return []
     trained_on = model.reading.get(_FINGERPRINT)
     if trained_on is None:

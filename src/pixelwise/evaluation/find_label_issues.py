@@ -24,13 +24,14 @@ from pixelwise.evaluation.label_issue_list import (
     ImageIssue,
     LabelIssueList,
 )
+from pixelwise.evaluation.out_of_fold import OutOfFold, hold_out_images
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.label_issues import LabelIssue, find_suspect_regions, outline_region
-from pixelwise.models.checkpoint import model_path
+from pixelwise.models.checkpoint import find_models, model_path
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.gallery import draw_panels, join_panels, write_gallery
@@ -48,12 +49,16 @@ TRAINED_ON_NOTE = (
     "and believes them. An honest answer needs a model that has not seen those labels: train "
     "another with the halves of the data swapped."
 )
+OUT_OF_FOLD_NOTE = (
+    "Each image was searched by the model of the folds that has not seen it; those that none of "
+    "them was trained on, by the average of all."
+)
 _PANEL_SIDE = 480
 _MARGIN = 40  # pixels shown around a region, at least
 
 
 def find_label_issues(
-    model: str | Path | Predictor,
+    model: str | Path | Sequence[str | Path] | Predictor,
     data: str | Path,
     *,
     out: str | Path,
@@ -80,8 +85,13 @@ def find_label_issues(
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or training_data_options(predictor, **reading)
     dataset = open_dataset(data, options)
+    predictor = hold_out_images(predictor, dataset)
     # A predictor does not say which file it comes from.
-    trained_on = not isinstance(model, Predictor) and _was_trained_on(Path(model), dataset)
+    trained_on = (
+        not isinstance(model, Predictor)
+        and not isinstance(predictor, OutOfFold)
+        and any(_was_trained_on(path, dataset) for path in find_models(model))
+    )
     splits = _choose_splits(dataset, split, trained_on)
     for name in splits:
         dataset = drop_broken_pairs(dataset, name, options, progress)
@@ -90,6 +100,8 @@ def find_label_issues(
     notes = [SCORE_NOTE]
     if trained_on and "train" in splits:
         notes.append(TRAINED_ON_NOTE)
+    if isinstance(predictor, OutOfFold):
+        notes.append(OUT_OF_FOLD_NOTE)
     classes = search.class_match.classes
     issues = LabelIssueList(search.ranked_issues(), classes, images, tuple(notes))
     _write_results(out, issues, search.pictures(), dataset)

@@ -8,7 +8,7 @@ from typing import Any
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.inference.predictor import Predictor
-from pixelwise.reports.report_page import Setting, write_report
+from pixelwise.reports.report_page import write_report
 from pixelwise.reports.samples import Gallery, draw_sample
 
 # Pictures shown of the lowest mean IoU, and as many of the highest.
@@ -34,7 +34,7 @@ def write_evaluation_page(
         ],
         scores=evaluation.summary(),
         pictures=[],
-        gallery=_make_gallery(evaluation, model, dataset, pairs),
+        gallery=make_gallery(evaluation, model, dataset, pairs),
         notes=evaluation.notes,
     )
 
@@ -57,13 +57,13 @@ def write_run_page(
         facts=_list_facts(record),
         scores=validation and validation[0].summary(),
         pictures=pictures,
-        gallery=validation and _make_gallery(*validation),
-        settings=_list_settings(record),
+        gallery=validation and make_gallery(*validation),
+        tables=[("Configuration", ("setting", "value", "why"), _list_settings(record))],
         notes=record["data"]["notes"],
     )
 
 
-def _make_gallery(
+def make_gallery(
     evaluation: Evaluation,
     model: Predictor,
     dataset: DataSet,
@@ -120,7 +120,7 @@ def _describe_machine(machine: Mapping[str, Any]) -> str:
     return f"{machine['platform']}; cores {machine['cores']}, threads {machine['threads']}"
 
 
-def _list_settings(record: dict[str, Any]) -> list[Setting]:
+def _list_settings(record: dict[str, Any]) -> list[tuple[str, str, str]]:
     reasons = record["reasons"]
     return [
         (name, _format_setting(value), reasons.get(name, ""))

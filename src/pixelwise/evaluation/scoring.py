@@ -18,6 +18,7 @@ from pixelwise.evaluation.data_options import (
     drop_broken_pairs,
     training_data_options,
 )
+from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
 from pixelwise.inference.load import load
@@ -101,9 +102,13 @@ def evaluate(
         progress.log(note)
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
-    for note in describe_training_images(predictor, dataset, split):
-        progress.log(note)
+    predictor = hold_out_images(predictor, dataset)
     pairs = dataset.pairs(split)
+    for note in (
+        *describe_training_images(predictor, dataset, split),
+        *describe_ensemble(predictor, pairs),
+    ):
+        progress.log(note)
     result = score(
         predictor,
         dataset,

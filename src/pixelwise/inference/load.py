@@ -1,6 +1,6 @@
 """From a model file to something that predicts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.openvino_file import read_openvino_header
 from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.stored_graph import has_stored_graph, read_stored_network
+from pixelwise.inference.ensemble import join_models
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
@@ -27,7 +28,7 @@ from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import MAX_PIXELS, pixel_count
 from pixelwise.io.shards import UNKNOWN, parse_slot
 from pixelwise.io.storage import is_uri
-from pixelwise.models.checkpoint import Header, load_model, model_path, read_header
+from pixelwise.models.checkpoint import Header, find_models, load_model, model_path, read_header
 from pixelwise.models.file_kinds import is_exported
 from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.notebook_progress import default_progress
@@ -40,7 +41,7 @@ MIN_PIXELS_TO_MEASURE = 30_000_000
 
 
 def load(
-    model: str | Path,
+    model: str | Path | Sequence[str | Path],
     *,
     device: str = "auto",
     precision: str | None = None,
@@ -51,16 +52,34 @@ def load(
     progress: Progress | None = None,
 ) -> Predictor:
     """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of
-    `pixelwise export`.
+    `pixelwise export`; of several, or of a folder of `train --folds`, one that averages their
+    scores.
 
     Images above `tile` (height, width) pixels are read in tiles that share `overlap` of their
     sides; `max_memory`, in bytes, bounds the sums of logits of those read by window. `runtime` is
     one of RUNTIMES; `auto` measures those that are installed at the first tile, in float32 and
     bfloat16 unless one `precision` is given, and keeps the fastest whose labels agree; the others
     take float32 unless told otherwise. Raises ModelError for a file that is missing, damaged or not
-    a model, ConfigError for a device, precision or runtime that cannot be.
+    a model and for several of other classes, ConfigError for a device, precision or runtime that
+    cannot be.
     """
-    path = Path(model)
+    path, *others = find_models(model)
+    if others:
+        return join_models(
+            [
+                load(
+                    member,
+                    device=device,
+                    precision=precision,
+                    tile=tile,
+                    overlap=overlap,
+                    runtime=runtime,
+                    max_memory=max_memory,
+                    progress=progress,
+                )
+                for member in (path, *others)
+            ]
+        )
     check_load_options(
         path,
         device=device,

@@ -15,7 +15,7 @@ from typing import Any
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import model_key
 from pixelwise.inference.result_names import IsLarge
-from pixelwise.models.checkpoint import model_path
+from pixelwise.models.checkpoint import find_models, model_path
 from pixelwise.models.file_kinds import is_exported
 
 # In the output folder: what the masks there were made with, so that a second call knows which it
@@ -33,10 +33,17 @@ class Recipe:
     overwrite: bool = False
 
     @classmethod
-    def of(cls, model: Path, *, overwrite: bool, **options: object) -> "Recipe":
-        """That of a run folder or model file and JSON-like options."""
-        path = model if is_exported(model) else model_path(model)
-        return cls({"model": model_key(path), **json.loads(json.dumps(options))}, overwrite)
+    def of(
+        cls,
+        model: str | Path | Sequence[str | Path],
+        *,
+        overwrite: bool,
+        **options: object,
+    ) -> "Recipe":
+        """That of a run folder or model file, or of several, and JSON-like options."""
+        paths = [path if is_exported(path) else model_path(path) for path in find_models(model)]
+        keys = "+".join(map(model_key, paths))
+        return cls({"model": keys, **json.loads(json.dumps(options))}, overwrite)
 
     def as_json(self) -> str:
         """What is written into RECIPE."""

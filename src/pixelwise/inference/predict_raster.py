@@ -17,9 +17,8 @@ from pixelwise.inference.raster import RasterPicture, open_raster
 from pixelwise.inference.raster_files import STRIP, Files, open_files, write_class_names
 from pixelwise.inference.regions import check_region_size, class_ids, write_polygons
 from pixelwise.inference.tile_artifacts import Seams
-from pixelwise.inference.tiling import RowChunk, TilePlan, stream
-from pixelwise.inference.tta import peak_copies, with_tta
-from pixelwise.inference.view_size import size_note
+from pixelwise.inference.tiling import RowChunk, TilePlan
+from pixelwise.inference.tta import peak_copies
 from pixelwise.io.images import MAX_PIXELS, Array
 from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.notebook_progress import default_progress
@@ -79,8 +78,8 @@ def predict_raster(
         if summary is not None:
             summary.notes += picture.notes
             size = (picture.height, picture.width)
-            note = size_note(predictor.sizes, size, size, is_raster=True)
-            summary.notes += [note] if note and not choices.scales else []
+            if not choices.scales:
+                summary.notes += predictor.size_notes(size, is_raster=True)
         rows = _write_raster(predictor, picture, path, choices, progress, chunk)
     if summary is not None:
         summary.counts += rows.counts
@@ -109,10 +108,11 @@ def _write_raster(
         f"{name}: {height} x {picture.width} pixels in {count} tiles of {plan.size[0]} x "
         f"{plan.size[1]}; its rows and the sums of logits need {needed_bytes / 2**20:.0f} MiB"
     )
-    runner = with_tta(predictor.runner, mirror=choices.tta, scales=choices.scales)
     with ExitStack() as stack:
         stack.enter_context(picture.cache_rows(plan.size[0]))
-        tiles = stream(runner, picture, plan, chunk)
+        tiles = predictor.window_pieces(
+            picture, plan, chunk, tta=choices.tta, scales=choices.scales
+        )
         files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
         rows = RasterRows(picture, plan, choices, files)
         writer = LabelWriter(
@@ -221,19 +221,23 @@ def plan_tiles(
 ) -> tuple[TilePlan, int]:
     """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
     classes = len(predictor.classes)
+    models = len(predictor.runners)
     copies = peak_copies(mirror=choices.tta, scales=choices.scales)
     row_bytes = ROW_BYTES + 2 + bool(choices.confidence)  # 2: labels, and where there are data
     row_bytes += choices.threshold > 0
     if choices.scores:
         row_bytes += 2 * classes
+    if models > 1:  # a row of scores of each, and of their mean
+        row_bytes += 4 * classes * (models + 1)
     plan = fit_plan_to_memory(
         predictor.plan(height, width),
         classes,
         predictor.max_memory,
         copies=copies,
         row_bytes=row_bytes,
+        models=models,
     )
-    return plan, plan.memory(classes, copies=copies, row_bytes=row_bytes)
+    return plan, plan.memory(classes * models, copies=copies, row_bytes=row_bytes)
 
 
 def fit_plan_to_memory(
@@ -243,22 +247,25 @@ def fit_plan_to_memory(
     *,
     copies: float = 1,
     row_bytes: int = 0,
+    models: int = 1,
 ) -> TilePlan:
-    """The plan with tiles as low as needed to hold at most `max_memory` bytes. Raises ConfigError
-    where none does.
+    """The plan with tiles as low as needed to hold at most `max_memory` bytes, of so many models at
+    once. Raises ConfigError where none does.
 
     None: DEFAULT_MAX_MEMORY bytes, or the lowest tiles where even these hold more.
     """
     limit = max_memory or DEFAULT_MAX_MEMORY
-    while plan.memory(classes, copies=copies, row_bytes=row_bytes) > limit:
+    channels = classes * models
+    while plan.memory(channels, copies=copies, row_bytes=row_bytes) > limit:
         height = plan.size[0] // 2 // 32 * 32
         is_lowest = plan.exact or height < MIN_TILE_HEIGHT
         if is_lowest and max_memory is None:
             break
         if is_lowest:
-            needed = plan.memory(classes, copies=copies, row_bytes=row_bytes) / 2**20
+            needed = plan.memory(channels, copies=copies, row_bytes=row_bytes) / 2**20
+            by_models = f" by {models} models" if models > 1 else ""
             raise ConfigError(
-                f"{plan.height} x {plan.width} pixels with {classes} classes need "
+                f"{plan.height} x {plan.width} pixels with {classes} classes{by_models} need "
                 f"{needed:.0f} MiB even in tiles of "
                 f"{plan.size[0]} rows; allow more with --max-memory, or cut the picture"
             )

@@ -1,9 +1,9 @@
 """One image to one result: the road that the command line, the server and the cluster all take."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,16 +13,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.classes import Classes, Colour, quantize_confidence
-from pixelwise.errors import ConfigError, ImageError, ModelError
+from pixelwise.errors import ConfigError, ModelError
+from pixelwise.inference.array_input import read_source
 from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
 from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.resize import resize_pieces, resize_rgb
-from pixelwise.inference.tiling import OVERLAP, TILE, TilePlan, stream
+from pixelwise.inference.tiling import (
+    OVERLAP,
+    TILE,
+    Piece,
+    Pixels,
+    RowChunk,
+    TilePlan,
+    stream,
+)
 from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.inference.view_size import Size, size_note, view_size
 from pixelwise.io.atomic import atomic
-from pixelwise.io.deep_pixels import DeepPixels, to_8_bits
 from pixelwise.io.images import (
     Array,
     Formats,
@@ -42,12 +50,6 @@ if TYPE_CHECKING:
 
 # Pixels that a side of a JPEG file may have (libjpeg's JPEG_MAX_DIMENSION).
 JPEG_SIDE = 65_500
-
-_ALLOWED = (
-    "give a path, the bytes of a file, a PIL image, a (height, width, 3) or (height, width) array "
-    "of uint8 or uint16, or a (3, height, width) tensor of uint8 or of floats in [0, 1]"
-)
-_GREY_DIMENSIONS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,16 +204,12 @@ class Predictor:
         class_numbers = class_ids(self.classes.names, largest or self.largest)
         if isinstance(source, str | Path | bytes | Image.Image):
             source = self.read(source)
-        rgb, notes = _check_source(source, self.common_bits)  # (H, W, 3)
+        rgb, notes = read_source(source, self.common_bits)  # (H, W, 3)
         height, width = rgb.shape[:2]
         size = (height, width)
-        view = size
+        picture = source if isinstance(source, Picture) else None
         if not scales:
-            picture = source if isinstance(source, Picture) else None
-            view = self.view_size(size, picture)
-            is_raster = picture is not None and picture.is_raster
-            note = size_note(self.sizes, size, view, is_raster=is_raster)
-            notes = (*notes, note) if note else notes
+            notes = (*notes, *self.size_notes(size, picture))
         rows = MemoryRows()
         writer = LabelWriter(
             size,
@@ -221,8 +219,7 @@ class Predictor:
             scores=scores,
             rules=LabelRules(class_numbers, smallest, threshold),
         )
-        runner = with_tta(self.runner, mirror=tta, scales=scales)
-        for top, left, logits in self._pieces(runner, rgb, view):
+        for top, left, logits in self.pieces(rgb, picture, tta=tta, scales=scales):
             self.check_channels(logits)
             writer.add(top, left, logits)
         writer.finish()
@@ -248,14 +245,63 @@ class Predictor:
         """
         return view_size(self.sizes, size, picture)
 
-    def _pieces(self, runner: Runner, rgb: Array, view: Size) -> Iterator[tuple[int, int, Logits]]:
-        """Pieces of logits at the picture's own size, as `stream` yields them, of what the runner
-        gives at `view`.
+    def size_notes(
+        self, size: Size, picture: Picture | None = None, *, is_raster: bool = False
+    ) -> ReadingNotes:
+        """What is said of a picture's size where no scales are given, of one read by window as a
+        raster.
         """
-        size = rgb.shape[:2]
+        view = size if is_raster else self.view_size(size, picture)
+        is_raster = is_raster or (picture is not None and picture.is_raster)
+        note = size_note(self.sizes, size, view, is_raster=is_raster)
+        return (note,) if note else ()
+
+    def pieces(
+        self,
+        rgb: Array,
+        picture: Picture | None = None,
+        *,
+        tta: bool = False,
+        scales: Sequence[float] = (),
+    ) -> Iterator[Piece]:
+        """Pieces of logits at the size of `rgb` (H, W, 3), as `stream` yields them."""
+        height, width = rgb.shape[:2]
+        size = (height, width)
+        view = size if scales else self.view_size(size, picture)
+        runner = with_tta(self.runner, mirror=tta, scales=scales)
         if view == size:
             return stream(runner, rgb, self.plan(*size))
         return resize_pieces(stream(runner, resize_rgb(rgb, view), self.plan(*view)), view, size)
+
+    def window_pieces(
+        self,
+        pixels: Pixels,
+        plan: TilePlan,
+        chunk: RowChunk | None = None,
+        *,
+        tta: bool = False,
+        scales: Sequence[float] = (),
+    ) -> Iterator[Piece]:
+        """Pieces of logits of a picture that is read by window, at its own size, or of a chunk of
+        it.
+        """
+        return stream(with_tta(self.runner, mirror=tta, scales=scales), pixels, plan, chunk)
+
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """All that compute for it."""
+        return (self.runner,)
+
+    def wrap_runners(self, wrap: Callable[[Runner], Runner]) -> Self:
+        """The same model, whose runners are what `wrap` makes of them."""
+        predictor = copy(self)
+        predictor.runner = wrap(self.runner)
+        return predictor
+
+    def count_tiles(self, size: Size, picture: Picture | None = None) -> int:
+        """How often its runners are called for a picture of `size`."""
+        plan = self.plan(*self.view_size(size, picture))
+        return len(plan.rows) * len(plan.columns)
 
     @property
     def common_bits(self) -> int:
@@ -284,8 +330,7 @@ class Predictor:
         there.
         """
         class_ids(self.classes.names, largest)
-        predictor = copy(self)
-        predictor.runner = with_tta(self.runner, mirror=tta, scales=scales)
+        predictor = self.wrap_runners(partial(with_tta, mirror=tta, scales=scales))
         predictor.largest = tuple(largest)
         if scales:
             predictor.sizes = None
@@ -301,56 +346,3 @@ class Predictor:
             raise ModelError(
                 f"the model gives {len(logits)} channels but {len(self.classes)} classes are named"
             )
-
-
-def _check_source(
-    source: "Picture | Array | Tensor", common_bits: int
-) -> tuple[Array, ReadingNotes]:
-    """Anything allowed that is no file as (H, W, 3) uint8, and what reading did to it; common_bits
-    as in `find_range`. Raises ImageError that names what came and what is allowed.
-    """
-    torch = sys.modules.get("torch")  # whoever has a tensor has imported it
-    if torch is not None and isinstance(source, torch.Tensor):
-        return _from_tensor(source, torch), ()
-    if isinstance(source, np.ndarray):
-        return _from_array(source, common_bits)
-    if isinstance(source, Picture):
-        return _checked(source.rgb), tuple(filter(str, source.notes))
-    raise ImageError(f"an image cannot be a {type(source).__name__}: {_ALLOWED}")
-
-
-def _from_array(array: NDArray[Any], common_bits: int) -> tuple[Array, ReadingNotes]:
-    """Grey (H, W) or RGB (H, W, 3), of 8 bits or of 16, which are read as those of a file."""
-    if array.ndim == _GREY_DIMENSIONS:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.dtype != np.uint16 or not array.size or array.shape[2:] != (3,):
-        return _checked(array), ()
-    colours, _, notes = to_8_bits(DeepPixels(array, 3), "the array", common_bits=common_bits)
-    return np.asarray(colours), tuple(filter(str, notes))
-
-
-def _checked(array: Array) -> Array:
-    if array.dtype != np.uint8:
-        raise ImageError(f"the array holds {array.dtype}: {_ALLOWED}")
-    if array.ndim != 3 or array.shape[2] != 3:
-        raise ImageError(f"the array has the shape {array.shape}: {_ALLOWED}")
-    if not array.size:
-        raise ImageError(
-            f"the image is empty, shape {array.shape}: give one of at least 1 x 1 pixels"
-        )
-    return array
-
-
-def _from_tensor(image: "Tensor", torch: Any) -> Array:
-    if image.ndim != 3 or image.shape[0] != 3:
-        raise ImageError(f"the tensor has the shape {tuple(image.shape)}: {_ALLOWED}")
-    if image.dtype != torch.uint8 and not image.is_floating_point():
-        raise ImageError(f"the tensor holds {str(image.dtype).removeprefix('torch.')}: {_ALLOWED}")
-    image = image.detach().cpu()
-    if image.is_floating_point():
-        if not ((image >= 0) & (image <= 1)).all():  # also refuses NaN
-            low = image.float().min().item()
-            high = image.float().max().item()
-            raise ImageError(f"the float tensor spans {low:.3g} to {high:.3g}: {_ALLOWED}")
-        image = (image.float() * 255).round().to(torch.uint8)
-    return _checked(image.permute(1, 2, 0).contiguous().numpy())

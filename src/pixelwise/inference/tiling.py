@@ -38,6 +38,10 @@ STEADY = 16
 _TURNS = BoundedSemaphore(WORKERS)
 
 
+# First row, first column, logits (C, h, w) float32.
+Piece = tuple[int, int, Logits]
+
+
 class Pixels(Protocol):
     """A picture that gives RGB (h, w, 3) uint8 for a window of rows and columns: an array, or a
     file read in parts.
@@ -200,7 +204,7 @@ def stream(
     rgb: Pixels,
     plan: TilePlan,
     chunk: RowChunk | None = None,
-) -> Iterator[tuple[int, int, Logits]]:
+) -> Iterator[Piece]:
     """Yield (first row, first column, logits (C, h, w) float32) of pieces that together cover the
     picture once.
 

@@ -1,7 +1,7 @@
 """The model file: safetensors whose metadata is one JSON header. It is all that inference needs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 HEADER_KEY = "pixelwise"
+# In a folder of folds: which runs it holds, and their scores.
+FOLDS_FILE = "folds.json"
 BUNDLED = Path(__file__).parents[1] / "bundled"
 
 
@@ -162,6 +164,43 @@ def model_path(path: Path) -> Path:
     )
 
 
+def find_models(model: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The models that are meant: each that is named, and of a folder of `train --folds` the run of
+    each fold. Raises ModelError for none, and for folds that are not all trained.
+    """
+    named = [model] if isinstance(model, str | Path) else model
+    models = [path for name in named for path in _runs_of_folds(Path(name))]
+    if not models:
+        raise ModelError("no model is named: give a run folder or a model file")
+    return models
+
+
+def _runs_of_folds(path: Path) -> list[Path]:
+    """The runs of a folder of folds; any other path as it is."""
+    table = path / FOLDS_FILE
+    if not table.is_file():
+        return [path]
+    try:
+        runs = [path / fold["run"] for fold in json.loads(table.read_text("utf-8"))["folds"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{table}: damaged ({error}); give the runs of the folds") from error
+    missing = [run.name for run in runs if not (run / "model.safetensors").is_file()]
+    if missing:
+        raise ModelError(
+            f"model {path}: {', '.join(missing)} of {len(runs)} folds have no model yet; go on "
+            f"with `pixelwise train DATA --out {path} --resume`, or give the others by name"
+        )
+    return runs
+
+
+def is_model(path: str | Path) -> bool:
+    """Whether a path is that of a model, or of a folder with one, or a bundled model's name."""
+    path = Path(path)
+    if path.is_dir():
+        return any((path / name).is_file() for name in ("model.safetensors", FOLDS_FILE))
+    return _may_be_model(path) or (str(path) in bundled() and not path.exists())
+
+
 def check_not_exported(model: Path) -> None:
     """Raises ModelError for a file that `export` wrote: nothing but its outputs can be had."""
     if is_exported(model):
@@ -175,6 +214,11 @@ def _find_in_folder(folder: Path) -> Path:
     file = folder / "model.safetensors"
     if file.is_file():
         return file
+    if (folder / FOLDS_FILE).is_file():
+        raise ModelError(
+            f"model {folder}: holds the models of several folds; give one of them, such as "
+            f"{_runs_of_folds(folder)[0]}"
+        )
     others = [path.name for path in sorted(folder.iterdir()) if _may_be_model(path)]
     advice = f"; it holds {', '.join(others[:3])}: give the file itself" if others else ""
     raise ModelError(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.errors import ImageError
+from pixelwise.reports.gallery import Table
 from pixelwise.reports.render import data_uri, write_page
 from pixelwise.reports.samples import Gallery
 from pixelwise.reports.score_summary import ScoreSummary
@@ -17,8 +18,6 @@ _MEDIA_TYPES = {
     ".gif": "image/gif",
 }
 
-Setting = tuple[str, str, str]
-
 
 def write_report(
     path: Path,
@@ -28,13 +27,13 @@ def write_report(
     scores: ScoreSummary | None,
     pictures: Sequence[tuple[str, Path]],
     gallery: Gallery | None = None,
-    settings: Sequence[Setting] = (),
+    tables: Sequence[Table] = (),
     notes: Sequence[str] = (),
 ) -> None:
     """Write `path`, an HTML page: `facts`, scores, pictures under their captions, and the rest that
     is given.
 
-    A setting is its name, value and reason. Any text is allowed anywhere; it is shown, never read
+    Any text is allowed anywhere; it is shown, never read
     as HTML. Raises ImageError for a picture that cannot be read, OutputError when `path` cannot be
     written.
     """
@@ -46,7 +45,7 @@ def write_report(
         scores=scores,
         pictures=[(caption, _read_picture(picture)) for caption, picture in pictures],
         gallery=gallery,
-        settings=settings,
+        tables=tables,
         notes=notes,
     )
 

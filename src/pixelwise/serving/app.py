@@ -129,7 +129,7 @@ def create_app(
 async def _background(service: Service) -> AsyncIterator[None]:
     """While the server runs: memory is cleaned up; afterwards the queues are closed."""
     queues = [*service.queues.values(), service.style_queue]
-    runners = [predictor.runner for predictor in service.predictors.values()]
+    runners = [runner for predictor in service.predictors.values() for runner in predictor.runners]
     async with AsyncExitStack() as stack:
         for queue in queues:
             stack.callback(queue.close)

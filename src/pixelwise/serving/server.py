@@ -28,19 +28,20 @@ GC_THRESHOLD = 5000
 
 
 def load_models(
-    models: Sequence[str], load_model: Callable[[str], Predictor] = load
+    models: Sequence[str], load_model: Callable[[str | list[str]], Predictor] = load
 ) -> dict[str, Predictor]:
-    """Predictors by name: `NAME=MODEL`, or as the folder or file is called. Raises ConfigError for
-    two of one name.
+    """Predictors by name: `NAME=MODEL`, or as the folder or file is called; `A+B` averages two.
+    Raises ConfigError for two of one name.
     """
     single_arena()
     predictors = dict[str, Predictor]()
     for argument in models:
         name, _, model = argument.rpartition("=")
-        name = name or _model_name(Path(model))
+        members = [model] if Path(model).exists() else model.split("+")
+        name = name or "+".join(_model_name(Path(member)) for member in members)
         if name in predictors:
             raise ConfigError(f"two models are called '{name}': name them, as in first={model}")
-        predictors[name] = load_model(model)
+        predictors[name] = load_model(members if len(members) > 1 else model)
     return predictors
 
 
@@ -109,7 +110,9 @@ def _warm_up(predictors: dict[str, Predictor]) -> None:
 
 
 def _has_to_measure(predictor: Predictor) -> bool:
-    return isinstance(predictor.runner, AutoRunner) and predictor.runner.chosen is None
+    return any(
+        isinstance(runner, AutoRunner) and runner.chosen is None for runner in predictor.runners
+    )
 
 
 def prepare_process() -> None:

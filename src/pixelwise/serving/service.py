@@ -3,7 +3,6 @@ the answer.
 """
 
 import asyncio
-import copy
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -16,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.inference.tta import Logits, Pixels
+from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.images import Array
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
@@ -88,17 +87,17 @@ class Service:
         predictor = self.predictors[name]
         picture = decode(data, self.settings, common_bits=predictor.common_bits)
         size = (picture.image.height, picture.image.width)
-        plan = predictor.plan(*predictor.view_size(size, picture))
-        total = len(plan.rows) * len(plan.columns)
+        total = predictor.count_tiles(size, picture)
         numbers = count()
 
-        def run_tile(tile: Pixels) -> Logits:
-            job.report_progress(next(numbers) / total)
-            return predictor.runner(tile)
+        def report_tiles(runner: Runner) -> Runner:
+            def run_tile(tile: Pixels) -> Logits:
+                job.report_progress(next(numbers) / total)
+                return runner(tile)
 
-        reporting = copy.copy(predictor)
-        reporting.runner = run_tile
-        result = reporting.predict(picture)
+            return run_tile
+
+        result = predictor.wrap_runners(report_tiles).predict(picture)
         self.metrics.pixels.labels(name).inc(result.labels.size)
         return result
 

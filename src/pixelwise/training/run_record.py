@@ -134,7 +134,7 @@ def restore_options(
     finished. Those that are ignored are logged.
     """
     record = read_record(run)
-    before = _config_of(record, run)
+    before = config_of(record, run)
     reading_before = DataOptions(**record["reading"])
     started = state_path(run).is_file()
     explicit = _explicit_options(config)
@@ -179,7 +179,7 @@ def _allowed_changes(
     return changes
 
 
-def _config_of(record: dict[str, Any], run: Path) -> TrainConfig:
+def config_of(record: dict[str, Any], run: Path) -> TrainConfig:
     """The config of a run.json. Raises ConfigError where another version of pixelwise wrote it."""
     values = EARLIER | _with_tuples(record["config"])
     unknown = values.keys() - option_fields(TrainConfig).keys()

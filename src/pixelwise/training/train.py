@@ -39,6 +39,21 @@ def train(
     config, reading = split_options(config, options)
     check_model_options(config)
     check_one_process(config, max(config.run.devices, int(os.environ.get("WORLD_SIZE", "1"))))
+    return train_run(data, run, config, reading, resume=resume, progress=progress)
+
+
+def train_run(
+    data: str | Path,
+    run: Path,
+    config: TrainConfig,
+    reading: DataOptions,
+    *,
+    resume: bool,
+    progress: Progress | None,
+) -> Run:
+    """As `train`, by options that are checked already; in one stage, or in several where there is
+    a pool of images without masks.
+    """
     with_pool = config.data.unlabelled is not None or (resume and has_pool(run))
     work = train_with_pool if with_pool else train_worker
     with lock_run_folder(run, resume) if is_first() else nullcontext():
