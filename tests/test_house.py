@@ -17,7 +17,7 @@ FLOORS = {
     "serving": 8,
     "teaching": 8,
     "training": 7,
-    "export": 7,
+    "export": 8,
     "evaluation": 6,
     "style_transfer": 6,
     "inference": 5,

@@ -73,9 +73,9 @@ def label_strip(labels: NDArray[np.uint8], classes: NDArray[np.bool_]) -> Ids:
     for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)):
         if not classes[label]:
             continue
-        own, found = ndimage.label(labels == label, _TOUCHING)
+        own, own_count = ndimage.label(labels == label, _TOUCHING)
         ids[own > 0] = own[own > 0] + count
-        count += found
+        count += own_count
     return ids
 
 
@@ -240,7 +240,8 @@ class ObjectSums:
         np.maximum.at(box[:, 2], numbers, boxes[:, 2])
         np.maximum.at(box[:, 3], numbers, boxes[:, 3])
         pixels, row, column, row2, column2, product, confidence, areas = sums
-        row, column = row / pixels, column / pixels
+        row = row / pixels
+        column = column / pixels
         # a pixel is a square: its own second moment is a twelfth
         down = row2 / pixels - row**2 + 1 / 12
         across = column2 / pixels - column**2 + 1 / 12

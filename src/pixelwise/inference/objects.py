@@ -75,7 +75,7 @@ def write_objects(
     Raises ImageError for a mask that cannot be read, has too many objects for its map, or is too
     large to be split.
     """
-    found = Counter[str]()
+    counts = Counter[str]()
     names_of_masks = {mask: mask.relative_to(path.parent).as_posix() for mask in masks}
     earlier_rows = rows_of_others(path, set(names_of_masks.values()), COLUMNS)
     with (
@@ -87,14 +87,14 @@ def write_objects(
         table.writerows(earlier_rows)
         for mask, name in names_of_masks.items():
             objects = _measure(mask, names, split=split)
-            found.update(names[label] for label in objects.label)
+            counts.update(names[label] for label in objects.label)
             table.writerows((name, *row) for row in _rows(objects, names, size or PIXELS))
-    return found
+    return counts
 
 
-def describe_objects(found: Counter[str]) -> str:
+def describe_objects(counts: Counter[str]) -> str:
     """How many there are of each class, most first: `cell 132, debris 4`."""
-    return ", ".join(f"{name} {count}" for name, count in found.most_common()) or "none"
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "none"
 
 
 def map_path(mask: Path) -> Path:
@@ -199,7 +199,8 @@ class _RasterReader(_Reader):
     def __init__(self, mask: Path, stack: ExitStack) -> None:
         self.mask = mask
         self._dataset = stack.enter_context(open_dataset(mask))
-        self.height, self.width = self._dataset.height, self._dataset.width
+        self.height = self._dataset.height
+        self.width = self._dataset.width
         self.areas = read_pixel_areas(self._dataset)
         beside = mask.with_name(f"{mask.stem}_confidence{mask.suffix}")
         self._beside: Any = None
@@ -220,8 +221,8 @@ class _RasterReader(_Reader):
 
     def write_map(self, strips: Iterable[NDArray[np.int64]], count: int) -> None:
         """A TIFF of 32 bits in the mask's place."""
-        profile = {**self._dataset.profile, "dtype": "uint32", "nodata": 0, "photometric": None}
-        profile.pop("photometric")
+        profile = {**self._dataset.profile, "dtype": "uint32", "nodata": 0}
+        profile.pop("photometric", None)
         rasterio = require_package("rasterio")
         with (
             atomic(map_path(self.mask)) as temp_path,

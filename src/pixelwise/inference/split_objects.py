@@ -30,11 +30,11 @@ def split_touching(ids: Ids) -> Ids:
     count = 0
     for number, place in enumerate(ndimage.find_objects(ids), 1):
         own = np.pad(ids[place] == number, 1)
-        parts, found = _part(own, morphology, segmentation)
+        parts, part_count = _part(own, morphology, segmentation)
         inner = parts[1:-1, 1:-1]
         target = parted[place]
         target[inner > 0] = inner[inner > 0] + count
-        count += found
+        count += part_count
     return parted
 
 

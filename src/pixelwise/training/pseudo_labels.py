@@ -208,18 +208,18 @@ def label_pool(
     agrees with itself best; the index is written last.
     """
     left_out: dict[str, str] = {}
-    found: list[PseudoImage] = []
+    labelled: list[PseudoImage] = []
     total = min(count, len(images))
     pool = read_pool(images, known, predictor, left_out)
     for path, picture in progress.track(pool, what="labelling the pool", total=total):
         views = _look(predictor, picture)
         result = views.result
-        kept = views.agree & (result.confidence >= np.array([*thresholds])[result.labels])
-        labels = np.where(kept, result.labels, VOID).astype(np.uint8)
-        name = f"{len(found):06d}_{path.stem}.png"
+        is_sure = views.agree & (result.confidence >= np.array([*thresholds])[result.labels])
+        labels = np.where(is_sure, result.labels, VOID).astype(np.uint8)
+        name = f"{len(labelled):06d}_{path.stem}.png"
         write_labels(folder / name, labels, result.palette)
         counts = np.bincount(labels.ravel(), minlength=256)[: len(thresholds)]
-        found.append(
+        labelled.append(
             PseudoImage(
                 str(path),
                 name,
@@ -228,12 +228,12 @@ def label_pool(
                 tuple(counts.tolist()),
             )
         )
-        if len(found) >= total:
+        if len(labelled) >= total:
             break
-    found.sort(key=lambda item: item.agreement, reverse=True)
-    best = found[: math.ceil(KEPT_IMAGES * len(found))]
+    labelled.sort(key=lambda item: item.agreement, reverse=True)
+    best = labelled[: math.ceil(KEPT_IMAGES * len(labelled))]
     labels_found = PseudoLabels(
-        folder, tuple(item for item in best if sum(item.pixels)), len(found), len(left_out)
+        folder, tuple(item for item in best if sum(item.pixels)), len(labelled), len(left_out)
     )
     _write_index(labels_found, thresholds, left_out)
     return labels_found
