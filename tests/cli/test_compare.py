@@ -15,7 +15,7 @@ def test_two_models_are_compared_and_a_json_and_a_page_written(
     )
     assert found.returncode == 0, found.stderr
     assert "m.safetensors is above other.safetensors by 0.0 points of mean IoU" in found.stdout
-    assert "not shown" in found.stdout
+    assert "not significant" in found.stdout
     assert figures.read_text() == (report / "compare.json").read_text()
     refused(pixelwise("compare", model, "--data", shapes), "two or more")
     refused(pixelwise("compare", model, other), "--data")

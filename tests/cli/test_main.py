@@ -98,10 +98,12 @@ def test_h_is_help_of_every_command(pixelwise: Any) -> None:
         result = pixelwise(*words, "-h")
         assert result.returncode == 0
         assert "--help" in result.stdout
+        assert "<bool>" not in result.stdout  # --help itself is a flag
 
 
 def test_the_version_is_printed(pixelwise: Any) -> None:
-    assert pixelwise("--version").stdout == f"pixelwise {package.__version__}\n"
+    for option in ("--version", "-V"):
+        assert pixelwise(option).stdout == f"pixelwise {package.__version__}\n"
 
 
 def test_every_command_shows_an_example(pixelwise: Any) -> None:

@@ -51,7 +51,7 @@ def test_each_model_scores_as_evaluate_says_and_the_better_one_is_named(shapes: 
         f"{100 * lead.value:.1f} points of mean IoU"
     )
     assert re.match(points, found.verdicts()[0])
-    assert found.verdicts()[0].endswith("real" if lead.significant else "not shown")
+    assert found.verdicts()[0].endswith(": significant" if lead.significant else "not significant")
     assert any("4 images are few" in note for note in found.notes)
 
 

@@ -560,6 +560,6 @@ def test_a_raster_is_seen_at_its_own_size_by_a_model_of_photos_and_that_is_said(
     in_memory = predictor.predict(source)
     assert np.array_equal(in_memory.labels, expected.labels)
     for note in (notes[-1], in_memory.notes[-1]):
-        assert str(note).startswith("much larger than the training's pictures, seen at their own")
+        assert str(note).startswith("much larger than the training's pictures, seen at full size")
     predictor.sizes = PictureSizes(side=40, smallest=30, largest=50, framed=False)
     assert predictor.predict(source).notes == expected.notes

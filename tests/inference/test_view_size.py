@@ -25,8 +25,8 @@ def test_a_raster_and_a_model_that_knows_no_sizes_keep_the_pictures_own() -> Non
     [
         (LARGE, (327, 490), False, True, "much larger than the training's pictures, seen at the"),
         ((80, 80), (400, 400), False, True, "much smaller than the training's pictures, seen at"),
-        (LARGE, LARGE, False, False, "much larger than the training's pictures, seen at their own"),
-        (LARGE, LARGE, True, True, "much larger than the training's pictures, seen at their own"),
+        (LARGE, LARGE, False, False, "much larger than the training's pictures, seen at full size"),
+        (LARGE, LARGE, True, True, "much larger than the training's pictures, seen at full size"),
         (LARGE, LARGE, True, False, None),
         ((80, 80), (80, 80), False, False, None),
         ((400, 420), (400, 420), False, True, None),

@@ -14,7 +14,7 @@ from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.error_analysis import BySize, NearBorders
-from pixelwise.reports.report_page import write_report
+from pixelwise.reports.report_page import Picture, write_report
 from pixelwise.reports.samples import Gallery, draw_sample
 from pixelwise.reports.score_summary import ScoreSummary
 
@@ -73,7 +73,7 @@ def full_page(folder: Path) -> Path:
         title="a_run_with_a_name_that_is_wider_than_a_telephone_is",
         facts=[("Data", "/a/path/" + "that_is_long/" * 12)],
         scores=scores,
-        pictures=[("Curves", folder / "curves.png")],
+        pictures=[Picture("Curves", folder / "curves.png", is_chart=True)],
         gallery=Gallery(dict(zip(names, classes.palette, strict=True)), [row]),
         tables=[
             ("Settings", ["name", "value", "why"], [("encoder", "x" * 80, "a reason " * 20)]),

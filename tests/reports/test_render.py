@@ -104,7 +104,7 @@ def full_gallery(path: Path) -> None:
 
 
 def full_findings(path: Path) -> None:
-    section = Section("error", NAME, NAME, 1, NAME, [NAME], [(NAME, JPEG)])
+    section = Section("error", NAME, NAME, 1, NAME, [NAME], [(NAME, [JPEG])])
     share = ClassShare(NAME, 0.5, 3, {NAME: 0.00001, "val": 0.0})
     write_findings(path, title=NAME, facts=[(NAME, NAME)], sections=[section], shares=[share])
 

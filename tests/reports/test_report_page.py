@@ -11,7 +11,7 @@ from PIL import Image
 from pixelwise.classes import Classes
 from pixelwise.errors import ImageError
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.reports.report_page import write_report
+from pixelwise.reports.report_page import Picture, write_report
 from pixelwise.reports.samples import Gallery, Sample
 from pixelwise.reports.score_summary import ScoreSummary
 
@@ -74,7 +74,7 @@ def test_all_text_is_escaped_and_read_back_as_it_was(tmp_path: Path) -> None:
         title=NASTY,
         facts=[(NASTY, NASTY)],
         scores=scores((NASTY, "car", "sky")),
-        pictures=[(NASTY, tmp_path / "a.png")],
+        pictures=[Picture(NASTY, tmp_path / "a.png")],
         notes=[NASTY],
     )
     assert "<script" not in text
@@ -88,7 +88,7 @@ def test_all_text_is_escaped_and_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_the_page_holds_its_pictures_and_needs_nothing_from_outside(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((4, 6, 3), dtype=np.uint8)).save(tmp_path / "a.png")
-    text = page(tmp_path, scores=scores(), pictures=[("one", tmp_path / "a.png")])
+    text = page(tmp_path, scores=scores(), pictures=[Picture("one", tmp_path / "a.png")])
     [source] = Reader(text).attributes["src"]
     assert (
         base64.b64decode(source.removeprefix("data:image/png;base64,"))
@@ -159,7 +159,7 @@ def test_a_picture_that_cannot_be_shown_is_refused_and_nothing_is_written(
 ) -> None:
     (tmp_path / "text.txt").write_text("")
     with pytest.raises(ImageError, match=name):
-        page(tmp_path, pictures=[("one", tmp_path / name)])
+        page(tmp_path, pictures=[Picture("one", tmp_path / name)])
     assert not (tmp_path / "report.html").exists()
 
 

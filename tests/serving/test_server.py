@@ -13,8 +13,6 @@ import pytest
 
 from pixelwise.cli.main import main
 from pixelwise.errors import ConfigError
-from pixelwise.inference.backends.autotune import AutoRunner
-from pixelwise.progress import Progress
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
 from pixelwise.serving.server import check_host, listen, load_models, serve
@@ -129,26 +127,6 @@ def test_the_models_have_worked_before_the_address_is_said(monkeypatch: pytest.M
         monkeypatch.setattr(name, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=stop)
-
-
-def test_a_first_start_says_that_it_measures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in (
-        "signal.signal",
-        "gc.freeze",
-        "gc.set_threshold",
-        "pixelwise.serving.server._log_to_stderr",
-    ):
-        monkeypatch.setattr(name, lambda *_: None)
-    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
-    candidates = {"torch float32": lambda: by_brightness}
-    for start in range(2):
-        lines: list[str] = []
-        runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=Progress())
-        serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=lines.append)
-        assert lines[-1].startswith("serving a on http://127.0.0.1:")
-        assert [line.startswith("first start with a") for line in lines[:-1]] == [True][start:]
 
 
 def test_models_are_called_as_their_files_or_as_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pixelwise.checks.examine import CheckResult, examine
 from pixelwise.checks.findings import ORDER, Finding
 from pixelwise.checks.group_hints import write_groups
 from pixelwise.checks.repair import Repair, repair
-from pixelwise.checks.thumbnails import draw_pair, thumbnail
+from pixelwise.checks.thumbnails import Pictures, draw_pair, thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.datasets.options import DataOptions
 from pixelwise.datasets.pair_stats import PairStats
@@ -93,14 +93,14 @@ def write_page(result: CheckResult, path: Path) -> None:
     )
 
 
-def _draw_samples(result: CheckResult) -> list[tuple[str, bytes]]:
+def _draw_samples(result: CheckResult) -> list[tuple[str, Pictures]]:
     """A few pairs from all over the set, by the path of their image."""
     step = max(1, len(result.pairs) // _MAX_SAMPLES)
     samples = []
     for stats in result.pairs[::step][:_MAX_SAMPLES]:
-        jpeg = draw_pair(stats, result.encoding, result.index.mask_source)
-        if jpeg:
-            samples.append((printable_path(stats.pair.image, result.index.root), jpeg))
+        drawn = draw_pair(stats, result.encoding, result.index.mask_source)
+        if drawn:
+            samples.append((printable_path(stats.pair.image, result.index.root), drawn))
     return samples
 
 
@@ -130,14 +130,14 @@ def _section(
 
 def _draw_places(
     finding: Finding, result: CheckResult, pairs: dict[Path, PairStats]
-) -> dict[str, bytes]:
+) -> dict[str, Pictures]:
     """The pictures of a finding's first places, by their text."""
     shown = [issue for issue in finding.issues if issue.image or issue.mask]
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, Pictures] = {}
     for issue in shown[:_MAX_PICTURES]:
-        jpeg = thumbnail(issue, pairs, result.encoding, result.index.mask_source)
-        if jpeg:
-            pictures[describe_issue(issue, result)] = jpeg
+        drawn = thumbnail(issue, pairs, result.encoding, result.index.mask_source)
+        if drawn:
+            pictures[describe_issue(issue, result)] = drawn
     return pictures
 
 

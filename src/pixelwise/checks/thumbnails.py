@@ -20,11 +20,12 @@ from pixelwise.reports.overlays import colourise, fit_into, paint
 
 # Width and height into which a panel is fitted: two of them fill a page's width.
 _BOX = (520, 640)
-_GAP = 4
 # The radius of the ring around a pixel, and its colour: seldom one of photographs or palettes.
 _RING = 7
 _MARK = (255, 0, 170)
-_BEHIND = (240, 240, 240)
+
+# JPEG files that stand beside each other: the image, and its mask.
+Pictures = tuple[bytes, ...]
 
 
 def thumbnail(
@@ -32,9 +33,9 @@ def thumbnail(
     pairs: dict[Path, PairStats],
     encoding: MaskEncoding,
     source: MaskSource,
-) -> bytes | None:
-    """A JPEG of the image, outlined by its mask where they are of one size, beside the mask; None
-    where neither can be shown.
+) -> Pictures:
+    """The image, outlined by its mask where they are of one size, and the mask, as far as they can
+    be shown.
 
     `pairs` are those of the set by the path of their mask.
     """
@@ -53,28 +54,21 @@ def thumbnail(
         picture = _read_image(issue.mask)
         if picture is not None:
             panels.append(_draw_panel(picture, position))
-    return _join(panels) if panels else None
+    return _encode(panels)
 
 
-def draw_pair(stats: PairStats, encoding: MaskEncoding, source: MaskSource) -> bytes | None:
-    """A JPEG of a pair, as `thumbnail` draws it; None where the two cannot be shown together."""
+def draw_pair(stats: PairStats, encoding: MaskEncoding, source: MaskSource) -> Pictures:
+    """Both of a pair, as `thumbnail` draws them; none where one of them cannot be shown."""
     rgb = _read_image(stats.pair.image)
     labels = _read_labels(stats, encoding, source)
     if rgb is None or labels is None:
-        return None
+        return ()
     mask = _draw_panel(colourise(labels, encoding.classes.palette), None)
-    return _join([_draw_photo(rgb, labels), mask])
+    return _encode([_draw_photo(rgb, labels), mask])
 
 
-def _join(panels: Sequence[Image.Image]) -> bytes:
-    width = sum(panel.width for panel in panels) + _GAP * (len(panels) - 1)
-    height = max(panel.height for panel in panels)
-    canvas = Image.new("RGB", (width, height), _BEHIND)
-    left = 0
-    for panel in panels:
-        canvas.paste(panel, (left, 0))
-        left += panel.width + _GAP
-    return encode_image(np.asarray(canvas), "JPEG")
+def _encode(panels: Sequence[Image.Image]) -> Pictures:
+    return tuple(encode_image(np.asarray(panel), "JPEG") for panel in panels)
 
 
 def _read_image(path: Path) -> Array | None:

@@ -22,7 +22,7 @@ def demo(
         "demo"
     ),
 ) -> None:
-    """Label a photograph; train, evaluate and predict on a generated data set, in about three
+    """Label photographs; train, evaluate and predict on a generated data set, in about three
     minutes.
     """
     from pixelwise.cli.console import TerminalProgress, print_next, results
@@ -44,8 +44,7 @@ def demo(
         f"scores          {result.report}",
         f"training        {result.run / 'report.html'}",
     ]
-    if result.photograph:
-        lines.insert(0, f"a photograph    {result.photograph}")
+    lines[:0] = [f"a photograph    {photograph}" for photograph in result.photographs]
     results.print("\n".join(lines), markup=False)
     print_next(
         (("predict", "animals", "photo.jpg", "--overlay"), "label a photo of yours"),

@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelwise.cli.flags import Command, Group
 from pixelwise.cli.options_from import OptionSource, options_from
 from pixelwise.cli.output_names import free_path
 from pixelwise.cli.shared_options import DATA, Images
 from pixelwise.datasets.options import DataOptions
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="Draw how it works: convolutions, augmentation, the scores of an FCN, networks.",
 )
@@ -21,7 +23,7 @@ Out = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def transposed(
     out: Out = None,
     input: Annotated[str, typer.Option(help="Rows of numbers, as in '0 1; 2 3'.")] = "0 1; 2 3",
@@ -43,7 +45,7 @@ def transposed(
     print_next((("explain", "checkerboard"), "what uneven strides do"))
 
 
-@app.command()
+@app.command(cls=Command)
 def checkerboard(
     out: Out = None,
     kernel: Annotated[
@@ -65,7 +67,7 @@ def checkerboard(
     print_next((("explain", "transposed", "--stride", stride), "one, step by step"))
 
 
-@app.command()
+@app.command(cls=Command)
 def augmentation(
     data: Images,
     out: Out = None,
@@ -84,7 +86,7 @@ def augmentation(
     print_next((("train", data, "--preview"), "the samples that a training chooses"))
 
 
-@app.command()
+@app.command(cls=Command)
 def scores(
     models: Annotated[list[Path], typer.Argument(help="Runs of fcn32s, fcn16s, fcn8s.")],
     image: Annotated[Path, typer.Option(help="A photo.")],
@@ -100,7 +102,7 @@ def scores(
     print_next((("compare", *models, "--data", "data"), "which of them is better"))
 
 
-@app.command()
+@app.command(cls=Command)
 @options_from(OptionSource(DataOptions, ("matte_threshold",), panel=DATA))
 def networks(
     data: Images,

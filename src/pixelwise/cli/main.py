@@ -37,6 +37,7 @@ from pixelwise.cli import (
 )
 from pixelwise.cli.console import messages
 from pixelwise.cli.exit_codes import DONE, IN_PART, REFUSED
+from pixelwise.cli.flags import Command, Group
 from pixelwise.errors import PixelwiseError
 from pixelwise.malloc import retain_memory
 from pixelwise.optional import installation_error
@@ -60,6 +61,7 @@ _EXAMPLES = """Examples:
 
 app = typer.Typer(
     name="pixelwise",
+    cls=Group,
     help="Semantic segmentation: from a folder of images and masks to a model, and masks of new "
     "images.",
     epilog=_EXAMPLES,
@@ -104,7 +106,11 @@ for _panel, _command, _example, _retains in _COMMANDS:
     _name = _command.__name__.partition("_")[0]  # `next` is a name of Python's own, as is `help`
     _run = retain_memory()(_command) if _retains else _command
     app.command(
-        _name, help=_help_of(_command), rich_help_panel=_panel, epilog=f"Example: {_example}"
+        _name,
+        cls=Command,
+        help=_help_of(_command),
+        rich_help_panel=_panel,
+        epilog=f"Example: {_example}",
     )(_run)
 _NAMES = frozenset(command.name for command in app.registered_commands) | {"explain"}
 app.add_typer(explain.app, name="explain", rich_help_panel=_START)
@@ -121,7 +127,7 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:

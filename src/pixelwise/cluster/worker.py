@@ -22,6 +22,7 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import RasterSummary, predict_raster
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import reads_by_window
+from pixelwise.inference.raster_overlay import write_raster_overlay
 from pixelwise.inference.result_names import result_names
 from pixelwise.inference.threads import map_ordered
 from pixelwise.inference.tiling import RowChunk
@@ -228,8 +229,6 @@ class Worker:
             self._label_chunk(image, chunk, chunks)
         if call_actor(task.attempts.count_chunks, image, chunk.number) < chunk.of:
             return ""
-        if task.choices.overlay:
-            messages.log(f"{image}: no overlay, as it is read by window")
         store, prefix, stem = worker.place(image)
         with worker.temp_directory() as copies, worker.output_folder(store) as folder:
             join_row_chunks(
@@ -239,7 +238,15 @@ class Worker:
                 choices=task.choices,
                 progress=messages,
             )
+            if task.choices.overlay:
+                self._write_overlay(image, folder / f"{stem}.tif")
         return f"{prefix}{stem}.tif"
+
+    def _write_overlay(self, image: str, mask: Path) -> None:
+        predictor = self._worker.predictor
+        with self._worker.localize(image) as path:
+            bits = predictor.common_bits
+            write_raster_overlay(path, mask, predictor.classes, common_bits=bits)
 
     def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
         """Label a row chunk of an image. Raises ImageError."""

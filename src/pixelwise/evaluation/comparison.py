@@ -69,7 +69,7 @@ class Comparison:
         if math.isnan(lead.low):
             return f"{best} and {loser}: one image says nothing of others"
         relation = "is better than" if lead.significant else "is above"
-        verdict = "real" if lead.significant else "not shown"
+        verdict = "significant" if lead.significant else "not significant"
         return (
             f"{best} {relation} {loser} by {100 * lead.value:.1f} points of mean IoU, "
             f"95 % interval {100 * lead.low:.1f} to {100 * lead.high:.1f}, "
@@ -190,7 +190,7 @@ def _format_difference(lead: Difference) -> str:
     """How far behind, in points, with the interval; empty where there is none."""
     if math.isnan(lead.low):
         return ""
-    doubt = "" if lead.significant else " not shown"
+    doubt = "" if lead.significant else " not significant"
     return f", {-100 * lead.value:+.1f} ({-100 * lead.high:+.1f} to {-100 * lead.low:+.1f}){doubt}"
 
 

@@ -17,7 +17,7 @@ from pixelwise.metrics.bootstrap import scores_from_counts
 from pixelwise.metrics.confusion import json_number
 from pixelwise.reports.gallery import Table
 from pixelwise.reports.render import format_percent
-from pixelwise.reports.report_page import write_report
+from pixelwise.reports.report_page import Picture, write_report
 
 # Regions whose labels may be wrong: rows of the table, and pictures.
 _ROWS = 20
@@ -90,7 +90,9 @@ def write_fold_page(
             ),
         ],
         scores=evaluation.summary(),
-        pictures=[(f"Label that may be wrong: {crop.stem}", crop) for crop in crops[:_PICTURES]],
+        pictures=[
+            Picture(f"Label that may be wrong: {crop.stem}", crop) for crop in crops[:_PICTURES]
+        ],
         gallery=make_gallery(evaluation, predictor, dataset, pairs),
         tables=[_fold_table(folds, evaluation.classes.names), _issue_table(issues)],
         notes=[SCORE_NOTE, *notes, *issues.notes],

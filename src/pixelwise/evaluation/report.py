@@ -8,7 +8,7 @@ from typing import Any
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.inference.predictor import Predictor
-from pixelwise.reports.report_page import write_report
+from pixelwise.reports.report_page import Picture, write_report
 from pixelwise.reports.samples import Gallery, draw_sample
 
 # Pictures shown of the lowest mean IoU, and as many of the highest.
@@ -33,7 +33,6 @@ def write_evaluation_page(
             ("Classes", ", ".join(evaluation.classes.names)),
         ],
         scores=evaluation.summary(),
-        pictures=[],
         gallery=make_gallery(evaluation, model, dataset, pairs),
         notes=evaluation.notes,
     )
@@ -48,9 +47,9 @@ def write_run_page(
     validation images.
     """
     # the samples of the last best epoch stand in for the gallery where nothing was scored
-    pictures = [("Loss and scores by epoch", run / "curves.png")]
+    pictures = [Picture("Loss and scores by epoch", run / "curves.png", is_chart=True)]
     if validation is None:
-        pictures.append(("Validation images", run / "samples.png"))
+        pictures.append(Picture("Validation images", run / "samples.png"))
     write_report(
         run / "report.html",
         title=run.name,
@@ -58,7 +57,7 @@ def write_run_page(
         scores=validation and validation[0].summary(),
         pictures=pictures,
         gallery=validation and make_gallery(*validation),
-        tables=[("Configuration", ("setting", "value", "why"), _list_settings(record))],
+        settings=_list_settings(record),
         notes=record["data"]["notes"],
     )
 
@@ -100,9 +99,9 @@ def _list_facts(record: dict[str, Any]) -> list[tuple[str, str]]:
     facts = [
         (
             "Validation mean IoU",
-            f"{best['val_mean_iou']:.4f} (best of {epochs} epochs, epoch {best['epoch']})",
+            f"{best['val_mean_iou']:.1%} (best of {epochs} epochs, epoch {best['epoch']})",
         ),
-        ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.4f}"),
+        ("Validation pixel accuracy", f"{best['val_pixel_accuracy']:.1%}"),
     ]
     if scale:
         facts.append(("Predicts at scale", f"{scale['predict_scale']:g}: {scale['why']}"))
@@ -125,6 +124,7 @@ def _list_settings(record: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (name, _format_setting(value), reasons.get(name, ""))
         for name, value in record["config"].items()
+        if value not in (None, "") or reasons.get(name)
     ]
 
 

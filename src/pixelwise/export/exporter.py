@@ -1,6 +1,5 @@
 """A model as an ONNX, OpenVINO or smaller file that is run and compared before it is kept."""
 
-import json
 import math
 import shutil
 import tempfile
@@ -13,10 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pixelwise.datasets.open_dataset import open_dataset
+from pixelwise.datasets.run_images import validation_pairs
 from pixelwise.datasets.synthetic import draw_scene
-from pixelwise.datasets.types import DataOptions
-from pixelwise.errors import ConfigError, ModelError, PixelwiseError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
@@ -214,18 +212,8 @@ def _read_pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Arra
     if images:
         paths = find_images(images)[:MAX_IMAGES]
         return [read_rgb(path) for path in paths], ", ".join(path.name for path in paths)
-    pictures = _read_validation_images(model)
-    if pictures:
-        return pictures, "of the run's validation data"
+    pairs = validation_pairs(model)[:MAX_IMAGES]
+    if pairs:
+        return [read_rgb(pair.image) for pair in pairs], "of the run's validation data"
     scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)
     return [scene], "a drawn scene, as there are no real ones; give some with --images"
-
-
-def _read_validation_images(run: Path) -> list[Array]:
-    """Some of a run's; none where `run` is no run folder or its data has moved on."""
-    try:
-        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        dataset = open_dataset(record["data"]["root"], DataOptions(**record["reading"]))
-        return [read_rgb(pair.image) for pair in dataset.pairs("val")[:MAX_IMAGES]]
-    except (OSError, PixelwiseError, KeyError, ValueError, TypeError):
-        return []

@@ -217,8 +217,6 @@ class ImageWorker:
     ) -> Labelled:
         with resources:
             self.check_fits(path)
-            if self.options.overlay:
-                progress.log(f"{image}: no overlay, as it is read by window")
             store, prefix, stem = self.place(image)
             summary = RasterSummary()
             with self.output_folder(store) as folder:

@@ -297,7 +297,13 @@ def _of_run(
     if is_new and precision is None and not cpu_has_bfloat16():
         # emulated, they would take most of the time of the measurement and win none
         candidates = {name: make for name, make in candidates.items() if "bfloat16" not in name}
-    return AutoRunner(candidates, remembered=remembered, progress=progress, precision=precision)
+    return AutoRunner(
+        candidates,
+        remembered=remembered,
+        progress=progress,
+        precision=precision,
+        soonest=f"{_soonest(path, precision, device)} {precision or 'float32'}",
+    )
 
 
 def _exported_candidates(

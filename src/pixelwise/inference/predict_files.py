@@ -43,7 +43,7 @@ def predict_files(
 
     A few images are in work at a time, each read, labelled and written by a thread of its own.
     Georeferenced images and those above MAX_PIXELS are read by window and written as TIFF
-    (`predict_raster`), one by one and without overlay. Images in stores are fetched to temporary
+    (`predict_raster`), one by one. Images in stores are fetched to temporary
     files, and results for a store are sent whole. With a `recipe`, an image whose results all
     exist is skipped where they were made by the same; without one all are made again. Raises
     DataError where there is no image at all, ConfigError where two results would get one name, a

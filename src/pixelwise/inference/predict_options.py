@@ -23,7 +23,7 @@ class PredictOptions:
     """
 
     overlay: bool = option(False, own=True)
-    """Also write the image tinted by class, with a legend."""
+    """Also write the image tinted by class, with a legend; that of a raster is made smaller."""
 
     confidence: bool = option(False, own=True)
     """Also write the softmax of each pixel's label."""

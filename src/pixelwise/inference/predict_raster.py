@@ -15,6 +15,7 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
 from pixelwise.inference.raster_files import STRIP, Files, open_files, write_class_names
+from pixelwise.inference.raster_overlay import write_raster_overlay
 from pixelwise.inference.regions import check_region_size, class_ids, write_polygons
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.inference.tiling import RowChunk, TilePlan
@@ -62,9 +63,10 @@ def predict_raster(
     georeference; what is nodata in the source is void, which is their nodata value. The classes'
     names stand in STEM.tif.aux.xml.
     STEM_probabilities.tif and STEM_logits.tif have a band for each class in half precision, void is
-    NaN. STEM.geojson has the polygons. Tiles are made lower until the sums of logits fit the
-    predictor's `max_memory`; what they need is logged before the run. Of a `chunk` its rows alone
-    are written, as STEM.NUMBER-OF.tif and so on, for `join_row_chunks`. Raises ImageError for a
+    NaN. STEM.geojson has the polygons, STEM_overlay.jpg is the overlay, made smaller. Tiles are
+    made lower until the sums of logits fit the predictor's `max_memory`; what they need is logged
+    before the run. Of a `chunk` its rows alone are written, as STEM.NUMBER-OF.tif and so on, for
+    `join_row_chunks`. Raises ImageError for a
     source that cannot be read, ConfigError where even the lowest tiles do not fit or where regions
     are to be removed from a picture above MAX_PIXELS, OutputError where the results cannot be
     written.
@@ -85,6 +87,9 @@ def predict_raster(
         summary.counts += rows.counts
     if chunk is None:
         finish_mask(path, predictor.classes, choices, rows.seams, progress)
+        if choices.overlay:
+            bits = predictor.common_bits
+            write_raster_overlay(source, path, predictor.classes, common_bits=bits)
     return path
 
 

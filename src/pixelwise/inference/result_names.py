@@ -41,6 +41,7 @@ def result_names(
     raster = [f"{stem}.tif"]
     if choices.overlay:
         plain.append(f"{stem}_overlay.jpg")
+        raster.append(f"{stem}_overlay.jpg")
     if choices.confidence:
         plain.append(f"{stem}_confidence.png")
         raster.append(f"{stem}_confidence.tif")

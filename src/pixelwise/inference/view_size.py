@@ -7,10 +7,10 @@ from pixelwise.models.picture_sizes import PictureSizes
 Size = tuple[int, int]
 
 _TYPE = "image-size"
-_RESIZED = "seen at the training's size; --scale 1 keeps their own"
+_RESIZED = "seen at the training's size; --scale 1 keeps the full size"
 _KEPT = (
-    "seen at their own size, as their pixels are taken for as fine as the training's; if they are "
-    "finer, shrink them first"
+    "seen at full size, as the pixels are taken for as fine as the training's; if they are finer, "
+    "shrink it first"
 )
 _LARGER = ReadingNote(_TYPE, "much larger than the training's pictures", _RESIZED)
 _SMALLER = ReadingNote(_TYPE, "much smaller than the training's pictures", _RESIZED)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
+from pixelwise.datasets.sample_photos import sample_photos
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import OutputError
 from pixelwise.io.images import read_rgb, write_image
@@ -39,6 +39,6 @@ def write_demo_photos(folder: Path) -> None:
     rng = np.random.default_rng(4)
     for number in range(1, _SCENES + 1):
         write_image(folder / f"shapes_{number}.png", draw_scene(rng, _SIZE, 7)[0])
-    portrait = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
-    if portrait.is_file():
-        write_image(folder / "grace_hopper.png", read_rgb(portrait))
+    portrait = sample_photos().get("person")
+    if portrait is not None:
+        write_image(folder / f"{portrait.stem}.png", read_rgb(portrait))

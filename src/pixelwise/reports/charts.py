@@ -17,6 +17,9 @@ _LONGEST_NAME = 20
 # Smaller shares round to 0.0 per cent, and the matrix of 150 classes would be megabytes.
 _SMALLEST_SHARE = 0.0005
 
+# Bins of a smaller share of the pixels have no point: a handful of pixels would be a spike.
+_SMALLEST_BIN = 0.001
+
 _SIDE = 280
 _LEFT = 44
 _TOP = 8
@@ -170,8 +173,8 @@ def render_reliability(calibrations: Mapping[str, Reliability]) -> Markup:
 
 
 def _place_bins(reliability: Reliability) -> list[_Point]:
-    """A point for each bin that holds pixels."""
-    known = reliability.pixels > 0
+    """A point for each bin that holds pixels enough."""
+    known = reliability.pixels > _SMALLEST_BIN * reliability.pixels.sum()
     return [
         _Point(f"{_LEFT + _SIDE * confidence:.1f}", f"{_TOP + _SIDE * (1 - accuracy):.1f}")
         for confidence, accuracy in zip(

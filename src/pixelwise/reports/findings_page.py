@@ -19,7 +19,8 @@ _IMAGES_COLOUR = "#7a8aa0"
 
 @dataclass(frozen=True)
 class Section:
-    """One finding on the page: `lines` say where, `pictures` are (caption, JPEG bytes)."""
+    """One finding on the page: `lines` say where, `pictures` are captions, each
+    with the JPEG files that stand beside each other."""
 
     severity: str
     id: str
@@ -27,7 +28,7 @@ class Section:
     places: int
     advice: str
     lines: Sequence[str] = ()
-    pictures: Sequence[tuple[str, bytes]] = field(default=())
+    pictures: Sequence[tuple[str, Sequence[bytes]]] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def write_findings(
     facts: Sequence[tuple[str, str]],
     sections: Sequence[Section],
     shares: Sequence[ClassShare],
-    samples: Sequence[tuple[str, bytes]] = (),
+    samples: Sequence[tuple[str, Sequence[bytes]]] = (),
 ) -> None:
-    """Write the page at `path`: samples as (caption, JPEG bytes), findings in the order given,
+    """Write the page at `path`: samples as (caption, JPEG files), findings in the order given,
     classes, facts. Any text is shown, never read as HTML.
     """
     write_page(

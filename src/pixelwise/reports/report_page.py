@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pixelwise.errors import ImageError
 from pixelwise.reports.gallery import Table
@@ -19,19 +20,32 @@ _MEDIA_TYPES = {
 }
 
 
+# Name, value and why.
+Setting = tuple[str, str, str]
+
+
+class Picture(NamedTuple):
+    """A picture file and its caption; a chart is drawn on white, and shown dark on a dark page."""
+
+    caption: str
+    path: Path
+    is_chart: bool = False
+
+
 def write_report(
     path: Path,
     *,
     title: str,
     facts: Sequence[tuple[str, str]],
     scores: ScoreSummary | None,
-    pictures: Sequence[tuple[str, Path]],
+    pictures: Sequence[Picture] = (),
     gallery: Gallery | None = None,
     tables: Sequence[Table] = (),
+    settings: Sequence[Setting] = (),
     notes: Sequence[str] = (),
 ) -> None:
-    """Write `path`, an HTML page: `facts`, scores, pictures under their captions, and the rest that
-    is given.
+    """Write `path`, an HTML page: `facts`, scores, pictures under their captions, and
+    the rest that is given.
 
     Any text is allowed anywhere; it is shown, never read
     as HTML. Raises ImageError for a picture that cannot be read, OutputError when `path` cannot be
@@ -43,9 +57,10 @@ def write_report(
         title=title,
         facts=facts,
         scores=scores,
-        pictures=[(caption, _read_picture(picture)) for caption, picture in pictures],
+        pictures=[(picture, _read_picture(picture.path)) for picture in pictures],
         gallery=gallery,
         tables=tables,
+        settings=settings,
         notes=notes,
     )
 

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -24,11 +23,11 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from pixelwise.classes import VOID_COLOUR, quantize_confidence
-from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, PixelwiseError
 from pixelwise.inference.predictor import Result
-from pixelwise.io.images import Array, encode_image, read_rgb
+from pixelwise.io.images import Array, encode_image
 from pixelwise.serving.error_handlers import ApiError
+from pixelwise.serving.examples import find_examples
 from pixelwise.serving.job_queue import Job, JobQueue
 from pixelwise.serving.params import SegmentParams
 from pixelwise.serving.responses import describe_notes, encode
@@ -52,11 +51,12 @@ _DEFAULTS = SegmentParams.model_validate({})
 _log = logging.getLogger(__name__)
 
 
-class Example(BaseModel):
-    """An image to try; its address is relative to the page."""
+class ExampleLink(BaseModel):
+    """An image to try with some of the models; its address is relative to the page."""
 
     title: str
     address: str
+    models: list[str]
 
 
 class PageSettings(BaseModel):
@@ -67,7 +67,7 @@ class PageSettings(BaseModel):
     max_size: str
     formats: list[str]
     has_style: bool
-    examples: list[Example]
+    examples: list[ExampleLink]
 
 
 class PageFiles(StaticFiles):
@@ -97,8 +97,7 @@ def add_page(app: FastAPI, service: Service) -> None:
 
 
 def _add_settings(app: FastAPI, service: Service) -> None:
-    examples = draw_examples()
-    files = [encode_image(rgb, "JPEG") for rgb in examples.values()]
+    examples = find_examples(service.predictors, own_images=service.settings.token is None)
     settings = PageSettings(
         models=list(service.queues),
         max_bytes=service.settings.max_bytes,
@@ -106,8 +105,10 @@ def _add_settings(app: FastAPI, service: Service) -> None:
         formats=list(service.settings.formats),
         has_style=service.style is not None,
         examples=[
-            Example(title=title, address=f"page/examples/{number}")
-            for number, title in enumerate(examples)
+            ExampleLink(
+                title=example.title, address=f"page/examples/{number}", models=example.models
+            )
+            for number, example in enumerate(examples)
         ],
     )
 
@@ -117,9 +118,9 @@ def _add_settings(app: FastAPI, service: Service) -> None:
 
     @app.get("/page/examples/{number}", include_in_schema=False)
     async def example(number: int) -> Response:
-        if number not in range(len(files)):
-            raise ApiError(404, "not_found", f"there are {len(files)} examples, from 0 on")
-        return Response(files[number], media_type="image/jpeg")
+        if number not in range(len(examples)):
+            raise ApiError(404, "not_found", f"there are {len(examples)} examples, from 0 on")
+        return Response(examples[number].jpeg, media_type="image/jpeg")
 
 
 def _add_streams(app: FastAPI, service: Service) -> None:
@@ -153,18 +154,6 @@ def _add_streams(app: FastAPI, service: Service) -> None:
 def _read_image(data: bytes, settings: Settings) -> Array:
     check_header(data, settings)
     return decode(data, settings).rgb
-
-
-def draw_examples() -> dict[str, Array]:
-    """Images to try, by title, (H, W, 3) uint8: drawn shapes and the portrait that comes with
-    Matplotlib.
-    """
-    rng = np.random.default_rng(4)
-    examples = {f"Shapes {number}": draw_scene(rng, (360, 480), 7)[0] for number in (1, 2)}
-    portrait = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
-    if portrait.is_file():
-        examples["Portrait of Grace Hopper"] = read_rgb(portrait)
-    return examples
 
 
 class ProgressStream(Response):

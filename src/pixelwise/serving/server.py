@@ -10,15 +10,12 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
-from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.malloc import single_arena
 from pixelwise.optional import require_package
+from pixelwise.serving.measure import Measurement, begin_at_once, warm_up
 from pixelwise.serving.settings import Settings, is_loopback
 
 # Large enough for any burst; the kernel's own limit is net.core.somaxconn.
@@ -69,7 +66,8 @@ def serve(
     """Serve until SIGTERM or SIGINT, then finish the requests that are held. `log` receives the
     address; port 0 takes a free one.
 
-    Each model labels a drawn image first. Raises ConfigError for an address that cannot be had and
+    Each model labels a drawn image first; which runtime is fastest is measured afterwards, in a
+    process behind. Raises ConfigError for an address that cannot be had and
     for one that others reach, without a token.
     """
     check_host(host, settings)
@@ -87,32 +85,20 @@ def serve(
         timeout_graceful_shutdown=math.ceil(settings.deadline) + 1,
     )
     with listen(host, port) as listener:
-        unmeasured = [name for name, predictor in predictors.items() if _has_to_measure(predictor)]
+        unmeasured = begin_at_once(predictors)
         if unmeasured:
             log(
-                f"first start with {', '.join(unmeasured)} on this machine: measuring once which "
-                "runtime is fastest, which takes minutes on a slow one; --runtime torch goes "
-                "without"
+                f"first start with {', '.join(unmeasured)} on this machine: measures behind the "
+                "server once which runtime is fastest; answers may be slower until then"
             )
-        _warm_up(predictors)
+        for predictor in predictors.values():
+            warm_up(predictor)
         prepare_process()
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
         log(f"serving {', '.join(predictors)} on {url}; stop with Ctrl-C")
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-def _warm_up(predictors: dict[str, Predictor]) -> None:
-    """What the first image would wait for: runtimes are compared, memory is taken."""
-    scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
-    for predictor in predictors.values():
-        predictor.predict(scene)
-
-
-def _has_to_measure(predictor: Predictor) -> bool:
-    return any(
-        isinstance(runner, AutoRunner) and runner.chosen is None for runner in predictor.runners
-    )
+        with Measurement(unmeasured):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def prepare_process() -> None:

@@ -1,13 +1,13 @@
-"""The main job, seen at once: a photograph labelled; then train, evaluate and predict on a
+"""The main job, seen at once: photographs labelled; then train, evaluate and predict on a
 generated data set.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
+from pixelwise.datasets.sample_photos import sample_photos
 from pixelwise.datasets.synthetic import draw_scene, write_shapes
 from pixelwise.errors import OutputError
 from pixelwise.evaluation.result import Evaluation
@@ -32,11 +32,11 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Demo:
-    """The files to look at, and the scores of the model; `photograph` where one came with an
-    installed package.
+    """The files to look at, and the scores of the model; `photographs` are those that come with
+    installed packages.
     """
 
-    photograph: Path | None
+    photographs: tuple[Path, ...]
     evaluation: Evaluation
     overlay: Path
     report: Path
@@ -44,7 +44,7 @@ class Demo:
 
 
 def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
-    """Label a photograph with the bundled model; draw a data set, train, score, and predict a
+    """Label photographs with the bundled model; draw a data set, train, score, and predict a
     larger picture.
 
     Raises OutputError where `out` exists and is not an empty folder.
@@ -52,7 +52,7 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     out = Path(out)
     progress = progress or default_progress()
     _check_empty(out)
-    photograph = _label_photograph(out / "photograph", progress)
+    photographs = _label_photographs(out / "photographs", progress)
     data = out / "data"
     run = out / "run"
     progress.log(f"drawing a data set of coloured shapes with exact masks in {data}")
@@ -64,7 +64,7 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     evaluation = evaluate(run, data, split="test", report=report, progress=progress)
     overlay = _label_scene(run, out, progress)
     return Demo(
-        photograph,
+        photographs,
         evaluation,
         overlay,
         report / "report.html",
@@ -78,16 +78,21 @@ def _check_empty(out: Path) -> None:
         raise OutputError(f"{out} exists; remove it, or choose another --out")
 
 
-def _label_photograph(out: Path, progress: Progress) -> Path | None:
-    """The overlay of a photograph that comes with Matplotlib, of Grace Hopper (public domain)."""
-    photograph = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    if not photograph.is_file():
-        return None
-    progress.log(f"labelling a photograph with the model {PHOTO_MODEL}, which comes with pixelwise")
-    # it is a close-up, which this model sees better made smaller; see the model's card
+def _label_photographs(out: Path, progress: Progress) -> tuple[Path, ...]:
+    """The overlays of the photographs that come with installed packages."""
+    photographs = list(sample_photos().values())
+    progress.log(
+        f"labelling {_count(len(photographs))} with the model {PHOTO_MODEL}, which comes with "
+        "pixelwise"
+    )
+    # the portrait is a close-up, which this model sees better made smaller; see the model's card
     choices = PredictOptions(overlay=True, tta=True, scales=(0.5, 1))
-    predict_files(load(PHOTO_MODEL), [photograph], out, choices=choices, progress=progress)
-    return out / "grace_hopper_overlay.jpg"
+    predict_files(load(PHOTO_MODEL), photographs, out, choices=choices, progress=progress)
+    return tuple(out / f"{photograph.stem}_overlay.jpg" for photograph in photographs)
+
+
+def _count(photographs: int) -> str:
+    return "1 photograph" if photographs == 1 else f"{photographs} photographs"
 
 
 def _label_scene(run: Path, out: Path, progress: Progress) -> Path:

@@ -137,8 +137,7 @@ def draw_checkerboard(
         verdict = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
         title = f"kernel {kernel}, stride {stride}: {verdict}"
         _draw_values(grid[0, column], counts, "viridis", title)
-        title = "random weights on grey: uneven by themselves"
-        _draw_values(grid[1, column], output, "gray", title)
+        _draw_values(grid[1, column], output, "gray", "random weights on a grey picture")
         ratios[kernel, stride] = ratio
     save_png(figure, path)
     return ratios

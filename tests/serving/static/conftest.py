@@ -79,7 +79,7 @@ class Site:
                 assert self.resume.wait(30)
             return by_channel(rgb)
 
-        names = ("cat", "dog", "cow") if model == "animals" else ("red", "green", "blue")
+        names = ("cat", "dog", "cow") if model == "animals" else ("circle", "square", "triangle")
         return Predictor(run, Classes(names, PALETTE), tile=(320, 320))
 
     def read_metric(self, name: str, label: str) -> float:
@@ -194,6 +194,9 @@ RESET = """() => {
     part("classes").checked = true;
     part("classes").dispatchEvent(new Event("change"));
     part("model").value = "colours";
+    for (const button of part("examples").querySelectorAll("button")) {
+        button.hidden = !button.title.startsWith("Shapes");
+    }
 }"""
 
 

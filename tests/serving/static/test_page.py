@@ -138,7 +138,7 @@ def test_with_a_token_the_browsers_password_opens_the_page(visit: Visit) -> None
         context = visit.page.context.browser.new_context(http_credentials=credentials)
         tab = context.new_page()
         tab.goto(f"http://127.0.0.1:{port}/")
-        tab.get_by_role("button", name="Example: Shapes 1").click()
+        tab.get_by_role("button", name="Example: Cat").click()
         tab.get_by_text("Done in").wait_for()
         assert not tab.get_by_label("Model").is_visible()  # there is one alone
         context.close()

@@ -19,12 +19,15 @@ from .conftest import PALETTE, SETTINGS, Site, Visit, halves, png
 def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: Visit) -> None:
     page = desktop.page
     desktop.upload(halves())
-    assert desktop.legend() == {"red": "50 %", "green": "25 %", "blue": "25 %"}
+    assert desktop.legend() == {"circle": "50 %", "square": "25 %", "triangle": "25 %"}
     assert desktop.painted(10, 10) == [*PALETTE[0], 255]
     layer = page.locator("canvas[data-part=layer]")
-    assert layer.get_attribute("aria-label") == "Classes found: red 50 %, green 25 %, blue 25 %"
+    assert (
+        layer.get_attribute("aria-label")
+        == "Classes found: circle 50 %, square 25 %, triangle 25 %"
+    )
 
-    page.get_by_role("checkbox", name="red").uncheck()
+    page.get_by_role("checkbox", name="circle").uncheck()
     assert desktop.painted(900, 10) == [
         *PALETTE[1],
         255,
@@ -33,27 +36,27 @@ def test_one_upload_serves_shares_toggles_threshold_opacity_and_hover(desktop: V
     assert desktop.painted(10, 10) == [0, 0, 0, 0]
     assert desktop.painted(900, 10) == [*PALETTE[1], 255]
 
-    page.get_by_label("Least confidence").fill("60")
+    page.get_by_label("Minimum confidence").fill("60")
     assert desktop.legend() == {
-        "red": "50 %",
-        "green": "25 %",
-        "blue": "0 %",
-        "void: below the least confidence": "25 %",
+        "circle": "50 %",
+        "square": "25 %",
+        "triangle": "0 %",
+        "void: below the minimum confidence": "25 %",
     }
     # void is hatched, in stripes of three pixels
     assert desktop.painted(903, 900) == [224, 224, 192, 255]
     assert desktop.painted(900, 900) == [0, 0, 0, 0]
-    page.get_by_label("Least confidence").fill("0")
+    page.get_by_label("Minimum confidence").fill("0")
 
     page.get_by_label("Opacity").fill("80")
     assert layer.evaluate("c => getComputedStyle(c).opacity") == "0.8"
 
     box = layer.bounding_box()
     page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.1 * box["height"])
-    assert page.get_by_text("green, 100 % sure").is_visible()
+    assert page.get_by_text("square, 100 % sure").is_visible()
     assert desktop.painted(900, 900)[3] < 100  # all others step back
     page.mouse.move(0, 0)
-    page.get_by_role("checkbox", name="blue").hover()
+    page.get_by_role("checkbox", name="triangle").hover()
     assert desktop.painted(900, 900)[3] == 255
     assert desktop.painted(900, 10)[3] < 100
     assert (
@@ -88,7 +91,7 @@ def test_downloads_hold_what_the_model_found_and_the_overlay_what_is_seen(
     truth = site.predictor("colours").predict(rgb).labels
     desktop.upload(rgb, "my half.png")
     desktop.page.get_by_label("Opacity").fill("25")
-    desktop.page.get_by_role("checkbox", name="green").uncheck()
+    desktop.page.get_by_role("checkbox", name="square").uncheck()
     desktop.page.mouse.move(0, 0)
     name, mask = desktop.save("Download mask")
     assert name == "my half_mask.png"
@@ -119,15 +122,15 @@ def test_the_cutout_holds_the_ticked_classes_alone_and_never_the_background(
 ) -> None:
     rgb = halves()
     desktop.upload(rgb, "my half.png")
-    desktop.page.get_by_role("checkbox", name="green").uncheck()
-    desktop.page.get_by_label("Least confidence").fill("60")
+    desktop.page.get_by_role("checkbox", name="square").uncheck()
+    desktop.page.get_by_label("Minimum confidence").fill("60")
     name, content = desktop.save("Download cut-out")
     assert name == "my half_cutout.png"
     with Image.open(io.BytesIO(content)) as image:
         saved = np.asarray(image)
     assert saved.shape == (1000, 1000, 4)
-    assert (saved[:, :500, 3] == 255).all()  # red
-    assert (saved[:, 500:, 3] == 0).all()  # green is hidden, blue not sure enough
+    assert (saved[:, :500, 3] == 255).all()  # circle
+    assert (saved[:, 500:, 3] == 0).all()  # square is hidden, triangle not sure enough
     assert abs(saved[10, 10, :3].astype(int) - rgb[10, 10]).max() < 6  # the photo went as JPEG
     kept = """async () => { const { cutOut } = await import("/static/overlay.js");
         const photo = new Uint8ClampedArray(8).fill(9);
@@ -148,7 +151,7 @@ def test_on_a_phone_everything_fits_and_works(desktop: Visit) -> None:
     assert photo["y"] + photo["height"] <= 844
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("Opacity").fill("60")
-    page.get_by_role("checkbox", name="blue").uncheck()
+    page.get_by_role("checkbox", name="triangle").uncheck()
     assert phone.painted(900, 900) == [0, 0, 0, 0]
     assert phone.save("Download mask")[0] == "half_mask.png"
     small = page.locator(".button:visible").evaluate_all(
@@ -164,8 +167,10 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
     summary = desktop.page.get_by_text("Done in")
     page.get_by_role("button", name="Example: Shapes 1").click()
     summary.wait_for()
+    assert not page.get_by_role("button", name="Example: Cat").is_visible()
     page.get_by_label("Model").select_option("animals")
     page.locator(".legend b", has_text="dog").wait_for()
+    assert not page.get_by_role("button", name="Example: Shapes 1").is_visible()
     assert list(dict.fromkeys(site.models_run)) == ["colours", "animals"]
     decoded = "Uint8Array.from(atob(data), c => c.charCodeAt(0))"
     create_transfer = (
@@ -183,8 +188,8 @@ def test_examples_the_choice_of_a_model_paste_drop_and_camera_all_bring_a_pictur
             data,
         )
         page.get_by_text("1000 x 600 pixels").wait_for()
-        page.get_by_role("button", name="Example: Shapes 2").click()
-        page.get_by_text("360 x 480 pixels").wait_for()
+        page.get_by_role("button", name="Example: Cat").click()
+        page.get_by_text("300 x 451 pixels").wait_for()
     page.get_by_role("button", name="Use the camera").click()
     while not page.evaluate("document.querySelector('video').videoWidth"):
         time.sleep(0.05)
@@ -310,7 +315,7 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visi
     order = []
     focused = """() => { const e = document.activeElement;
         return e.dataset.part ?? e.labels?.[0]?.innerText ?? e.title }"""
-    for _ in range(17):
+    for _ in range(21):
         order.append(page.evaluate(focused))
         page.keyboard.press("Tab")
     expected = [
@@ -328,7 +333,7 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(desktop: Visi
     ]
     places = [order.index(part) for part in expected]
     assert places == sorted(places)
-    page.get_by_role("checkbox", name="green").focus()
+    page.get_by_role("checkbox", name="square").focus()
     page.keyboard.press("Space")
     assert desktop.painted(900, 10)[3] == 0
 
@@ -359,7 +364,7 @@ def test_a_server_that_is_gone_is_said_in_words(visit: Visit) -> None:
     with run_server(create_app({"only": predictor_of()})) as port:
         tab = visit.page.context.new_page()
         tab.goto(f"http://127.0.0.1:{port}/")
-        tab.get_by_role("button", name="Example: Shapes 1").wait_for()
+        tab.get_by_role("button", name="Example: Cat").wait_for()
     tab.get_by_label("Choose a picture").set_input_files(
         {"name": "half.png", "mimeType": "image/png", "buffer": png(halves()[:50, :50])}
     )

@@ -85,7 +85,7 @@ class AutoRunner:
 
     candidates: functions that make a runner, by name; one of them is REFERENCE. remembered: a JSON
     file with an earlier choice for this model on this machine; a damaged one counts as none.
-    precision: the only one to choose from.
+    precision: the only one to choose from. soonest: the candidate that has labelled a tile first.
     """
 
     def __init__(
@@ -95,11 +95,13 @@ class AutoRunner:
         remembered: Path,
         progress: Progress,
         precision: str | None = None,
+        soonest: str = REFERENCE,
     ) -> None:
         self.candidates = candidates
         self.remembered = remembered
         self.progress = progress
         self.precision = precision
+        self.soonest = soonest
         self.chosen = self._load_remembered()
         self._lock = Lock()
 
@@ -116,6 +118,19 @@ class AutoRunner:
         """As the chosen runner does."""
         if self.chosen is not None:
             release_memory(self.chosen)
+
+    def make_soonest(self) -> Runner:
+        """A runner to begin with before any is measured."""
+        try:
+            return self.candidates[self.soonest]()
+        except (KeyError, PixelwiseError):
+            return self.candidates[REFERENCE]()
+
+    def recall(self) -> bool:
+        """Whether the fastest is known, also where another process has measured meanwhile."""
+        with self._lock:
+            self.chosen = self.chosen or self._load_remembered()
+        return self.chosen is not None
 
     def _runner_for(self, rgb: Pixels, prepare: Callable[[Runner], Runner]) -> Runner:
         with self._lock:

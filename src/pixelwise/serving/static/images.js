@@ -27,7 +27,8 @@ export function offerFormats(input, formats) {
   input.accept = formats.map((format) => `image/${format.toLowerCase()}`).join(",");
 }
 
-/** A button for each example of the server, once all have come. */
+/** A button for each example of the server, once all have come; gives a function that shows those
+ * of a model. */
 export async function listExamples(group, examples, onImage) {
   const buttons = examples.map(async ({ title, address }) => {
     const response = await fetch(address);
@@ -40,7 +41,14 @@ export async function listExamples(group, examples, onImage) {
     image.src = URL.createObjectURL(file);
     return button;
   });
-  group.append(...(await Promise.all(buttons)));
+  const all = await Promise.all(buttons);
+  group.append(...all);
+  return (model) => {
+    all.forEach((button, place) => {
+      button.hidden = !examples[place].models.includes(model);
+    });
+    group.hidden = all.every((button) => button.hidden);
+  };
 }
 
 /** The blob, with the name that a File has. */

@@ -3,12 +3,14 @@ import { download, partsOf, percent } from "./dom.js";
 import { decodeBase64, showImage, stemOf, unpack } from "./images.js";
 import { Legend } from "./legend.js";
 import { VOID, countPixels, cutOut, paintPixels } from "./overlay.js";
+import { Zoom } from "./zoom.js";
 
 export class ResultView {
   #find;
   #layer;
   #context;
   #legend;
+  #zoom;
   #result = null;
   #file = null; // the picture that is shown or waited for
   #highlighted = null;
@@ -21,6 +23,7 @@ export class ResultView {
       onChange: () => this.#paint(),
       onHighlight: (id) => this.#highlight(id),
     });
+    this.#zoom = new Zoom(this.#find);
     this.#listen();
     this.#setOpacity();
     this.#setCompare();
@@ -31,6 +34,7 @@ export class ResultView {
     this.#file = file;
     this.#result = null;
     this.#setComplete(false);
+    this.#zoom.reset();
     this.#scrollTo("request");
     const photo = this.#find("photo");
     const address = URL.createObjectURL(file);

@@ -28,10 +28,14 @@ export async function setUpSegment(panel, settings) {
   offerFormats(find("file"), settings.formats);
   models.append(...settings.models.map((name) => new Option(name)));
   find("models").hidden = settings.models.length < 2;
-  models.addEventListener("change", () => file && segment(file));
   receiveImages(panel, segment);
   setUpCamera(panel, segment, (error) => request.fail(error));
-  await listExamples(find("examples"), settings.examples, segment);
+  const showExamples = await listExamples(find("examples"), settings.examples, segment);
+  showExamples(models.value);
+  models.addEventListener("change", () => {
+    showExamples(models.value);
+    if (file) segment(file);
+  });
 }
 
 function summarize({ size, view, notes }, seconds) {
