@@ -57,7 +57,7 @@ def write_run_page(
         scores=validation and validation[0].summary(),
         pictures=pictures,
         gallery=validation and make_gallery(*validation),
-        settings=_list_settings(record),
+        tables=[("Configuration", ("setting", "value", "why"), _list_settings(record))],
         notes=record["data"]["notes"],
     )
 

@@ -20,10 +20,6 @@ _MEDIA_TYPES = {
 }
 
 
-# Name, value and why.
-Setting = tuple[str, str, str]
-
-
 class Picture(NamedTuple):
     """A picture file and its caption; a chart is drawn on white, and shown dark on a dark page."""
 
@@ -41,7 +37,6 @@ def write_report(
     pictures: Sequence[Picture] = (),
     gallery: Gallery | None = None,
     tables: Sequence[Table] = (),
-    settings: Sequence[Setting] = (),
     notes: Sequence[str] = (),
 ) -> None:
     """Write `path`, an HTML page: `facts`, scores, pictures under their captions, and
@@ -60,7 +55,6 @@ def write_report(
         pictures=[(picture, _read_picture(picture.path)) for picture in pictures],
         gallery=gallery,
         tables=tables,
-        settings=settings,
         notes=notes,
     )
 
