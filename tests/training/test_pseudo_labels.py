@@ -17,8 +17,9 @@ from pixelwise.progress import Progress
 from pixelwise.training.pseudo_labels import (
     HIGHEST,
     INDEX,
-    LOWEST,
     PRECISION,
+    SHARES,
+    _first_bin,
     find_thresholds,
     label_pool,
     read_pseudo_labels,
@@ -75,24 +76,48 @@ def label(
     return label_pool(predictor, images, thresholds=thresholds, folder=folder, **options)
 
 
-def test_the_threshold_is_the_lowest_that_keeps_the_precision(
-    data: Path, predictor: Predictor
-) -> None:
+def test_of_each_class_the_surest_pixels_are_precise(data: Path, predictor: Predictor) -> None:
     dataset = open_dataset(data, DataOptions())
     pairs = dataset.pairs("val")
-    dark, bright = find_thresholds(predictor, dataset, pairs, Progress())
-    right = total = 0
+    thresholds = find_thresholds(predictor, dataset, pairs, Progress())
+    right = np.zeros(2)
+    total = np.zeros(2)
     for pair in pairs:
         result = predictor.predict(pair.image, tta=True)
-        kept = (result.labels == 1) & (result.confidence >= bright)
-        total += kept.sum()
-        right += (dataset.read_labels(pair.mask)[kept] == 1).sum()
-    assert total
-    assert right >= PRECISION * total
+        truth = dataset.read_labels(pair.mask)
+        for label in (0, 1):
+            sure = (result.labels == label) & (result.confidence >= thresholds[label])
+            total[label] += sure.sum()
+            right[label] += (truth[sure] == label).sum()
+    assert (right / total).mean() >= PRECISION
     # the grey middle, of which half is right, is not sure enough
-    assert 0.75 < bright <= HIGHEST
-    # whatever is called dark is dark
-    assert dark == LOWEST
+    assert 0.75 < thresholds[1] <= HIGHEST
+
+
+def test_of_a_common_and_a_rare_class_the_same_share_is_sure() -> None:
+    """A model that is always surer of the common one."""
+    rng = np.random.default_rng(0)
+    pixels = np.zeros((2, 1000))
+    pixels[0] = np.bincount((1000 * rng.uniform(0.9, 1, 90_000)).astype(int), minlength=1000)
+    pixels[1] = np.bincount((1000 * rng.uniform(0.5, 1, 500)).astype(int), minlength=1000)
+    for share in SHARES:
+        bins = [_first_bin(row, share) for row in pixels]
+        kept = [row[first:].sum() / row.sum() for row, first in zip(pixels, bins, strict=True)]
+        assert kept == pytest.approx([share, share], abs=0.02)
+
+
+def test_a_class_that_validation_never_shows_needs_as_much_as_any(
+    data: Path, tmp_path: Path
+) -> None:
+    (data / "classes.txt").write_text("dark\nbright\nunseen\n")
+    dataset = open_dataset(data, DataOptions())
+    three = Predictor(lambda images: _with_third(Brightness()(images)), dataset.classes)
+    thresholds = find_thresholds(three, dataset, dataset.pairs("val"), Progress())
+    assert thresholds[2] == max(thresholds)
+
+
+def _with_third(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([logits, np.full_like(logits[:, :1], -50)], 1)
 
 
 def test_what_is_not_sure_becomes_void(data: Path, predictor: Predictor, tmp_path: Path) -> None:

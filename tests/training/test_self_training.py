@@ -24,8 +24,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short(quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Options of a training whose rounds label few images, and keep all of their pixels."""
     monkeypatch.setattr(self_training, "FEWEST", 6)
-    monkeypatch.setattr("pixelwise.training.pseudo_labels.PRECISION", 0)
-    monkeypatch.setattr("pixelwise.training.pseudo_labels.LOWEST", 0)
+    monkeypatch.setattr("pixelwise.training.pseudo_labels.HIGHEST", 0)
     return {**quick, "epochs": 2}
 
 

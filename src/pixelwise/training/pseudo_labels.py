@@ -1,7 +1,8 @@
 """Pseudo-labels: the labels of which a trained model is sure in images without masks.
 
 Sources: Lee 2013, "Pseudo-Label"; Yang et al. 2022, "ST++", section 3.2 (images ranked by how well
-predictions agree); thresholds by class as in Zou et al. 2018, "CBST", here found on validation.
+predictions agree); Zou et al. 2018, "Class-balanced self-training", section 4 (of each class the
+same share, here found on validation).
 """
 
 import json
@@ -29,16 +30,14 @@ from pixelwise.training.unlabelled_pool import KnownImages, read_pool
 
 INDEX = "pseudo_labels.json"
 
-# Of the validation pixels that a threshold lets pass, so many are right.
+# Of each class the same share of pixels is kept, the surest ones: with one threshold for all, the
+# commonest class, of which any model is sure, would take the others' place. The greatest of these
+# shares that keeps so many validation pixels right, in the mean over the classes.
+SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 PRECISION = 0.9
 
-# The range of thresholds, whatever validation says: few images may like or dislike a class by
-# accident.
-LOWEST = 0.5
-HIGHEST = 0.95
-
-# A class with fewer predicted validation pixels takes the threshold of all classes together.
-MIN_PIXELS = 2000
+# No threshold is higher, as then a class might vanish that few validation pixels show.
+HIGHEST = 0.99
 
 # The size of the second view, beside that of the first.
 SMALLER = 0.75
@@ -48,7 +47,7 @@ SMALLER = 0.75
 # 73 % (benchmarks/results/less.md).
 KEPT_IMAGES = 0.67
 
-_BINS = 200
+_BINS = 1000
 
 
 @dataclass(frozen=True)
@@ -135,8 +134,8 @@ class WithPseudoLabels:
 def find_thresholds(
     predictor: Predictor, dataset: DataSet, pairs: Sequence[Pair], progress: Progress
 ) -> tuple[float, ...]:
-    """By class, the lowest confidence from which on PRECISION of the validation pixels of that
-    label are right.
+    """By class, the least confidence of the pixels that are kept: of each class the same share of
+    those that the validation images are given, the greatest of SHARES that is precise enough.
     """
     classes = len(dataset.classes)
     pixels = np.zeros((classes, _BINS))
@@ -151,11 +150,32 @@ def find_thresholds(
         correct = labels == truth[known]
         pixels += np.bincount(flat, minlength=pixels.size).reshape(pixels.shape)
         right += np.bincount(flat[correct], minlength=pixels.size).reshape(pixels.shape)
-    pooled = _lowest_threshold(pixels.sum(0), right.sum(0))
-    return tuple(
-        pooled if row.sum() < MIN_PIXELS else _lowest_threshold(row, correct)
-        for row, correct in zip(pixels, right, strict=True)
-    )
+    bins = np.zeros(classes, np.intp)
+    for share in SHARES:
+        bins = np.array([_first_bin(row, share) for row in pixels])
+        if _mean_precision(pixels, right, bins) >= PRECISION:
+            break
+    # of a class that validation never shows nothing is known
+    bins[pixels.sum(1) == 0] = bins.max()
+    return tuple(np.minimum(HIGHEST, bins / _BINS).tolist())
+
+
+def _first_bin(pixels: NDArray[np.float64], share: float) -> int:
+    """Of counts by bins of confidence (BINS,), the bin from which on about `share` of them lie."""
+    above = pixels[::-1].cumsum()[::-1]
+    return int(np.count_nonzero(above > share * above[0]))
+
+
+def _mean_precision(
+    pixels: NDArray[np.float64], right: NDArray[np.float64], bins: NDArray[np.intp]
+) -> float:
+    """The share of right pixels from a bin of each class on, in the mean over the classes."""
+    precise = [
+        correct[first:].sum() / row[first:].sum()
+        for row, correct, first in zip(pixels, right, bins, strict=True)
+        if row[first:].sum()
+    ]
+    return float(np.mean(precise)) if precise else 0.0
 
 
 @dataclass(frozen=True)
@@ -183,15 +203,6 @@ def _look(predictor: Predictor, picture: Picture) -> _Views:
     rgb = resize_rgb(result.rgb, predictor.view_size((height, width), picture))
     smaller = predictor.predict(rgb, tta=True, scales=(SMALLER,)).labels
     return _Views(result, np.array(resize_labels(smaller, (height, width))))
-
-
-def _lowest_threshold(pixels: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    """Of counts by bins of confidence (BINS,); HIGHEST where none is precise enough."""
-    above = pixels[::-1].cumsum()[::-1]
-    precision = right[::-1].cumsum()[::-1] / np.maximum(above, 1)
-    precise = np.flatnonzero((precision >= PRECISION) & (above > 0))
-    lowest = float(precise[0]) / len(pixels) if len(precise) else HIGHEST
-    return min(HIGHEST, max(LOWEST, lowest))
 
 
 def label_pool(
