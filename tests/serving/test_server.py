@@ -14,6 +14,7 @@ import pytest
 from pixelwise.cli.main import main
 from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import AutoRunner
+from pixelwise.inference.backends.choices import Choices
 from pixelwise.progress import Progress
 from pixelwise.serving import Settings
 from pixelwise.serving.client import Client, ServerError
@@ -145,7 +146,8 @@ def test_a_first_start_says_that_it_measures(
     candidates = {"torch float32": lambda: by_brightness}
     for start in range(2):
         lines: list[str] = []
-        runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=Progress())
+        choices = Choices(tmp_path / "model.json", tmp_path / "network.json")
+        runner = AutoRunner(candidates, choices=choices, progress=Progress())
         serve({"a": predictor_of(runner)}, Settings(), host="127.0.0.1", port=0, log=lines.append)
         assert lines[-1].startswith("serving a on http://127.0.0.1:")
         assert [line.startswith("first start with a") for line in lines[:-1]] == [True][start:]

@@ -91,8 +91,7 @@ def serve(
         if unmeasured:
             log(
                 f"first start with {', '.join(unmeasured)} on this machine: measuring once which "
-                "runtime is fastest, which takes minutes on a slow one; --runtime torch goes "
-                "without"
+                "runtime is fastest, which takes some seconds; --runtime torch goes without"
             )
         _warm_up(predictors)
         prepare_process()

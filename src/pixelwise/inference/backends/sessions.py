@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -151,6 +152,16 @@ class OpenVinoRunner:
             raise ModelError(
                 f"model {self._path}: OpenVINO cannot run it ({first_line(error)}); export it again"
             ) from error
+
+
+@cache
+def openvino_has_bfloat16() -> bool:
+    """Whether OpenVINO finds instructions for bfloat16 in this processor; PyTorch is not needed."""
+    try:
+        core = require_package("openvino").Core()
+        return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except Exception:  # a package that is damaged is named when it is to compute
+        return False
 
 
 class _Network:
