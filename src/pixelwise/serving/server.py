@@ -17,6 +17,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.threads import CALLS
 from pixelwise.malloc import single_arena
 from pixelwise.optional import require_package
 from pixelwise.serving.settings import Settings, is_loopback
@@ -102,10 +103,14 @@ def serve(
 
 
 def _warm_up(predictors: dict[str, Predictor]) -> None:
-    """What the first image would wait for: runtimes are compared, memory is taken."""
+    """What the first images would wait for: runtimes are compared, networks are prepared for one
+    call and for several at once, memory is taken.
+    """
     scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
     for predictor in predictors.values():
         predictor.predict(scene)
+        with CALLS.expect_many():
+            predictor.predict(scene)
 
 
 def _has_to_measure(predictor: Predictor) -> bool:

@@ -18,7 +18,7 @@ from threading import Lock
 from pixelwise.errors import ConfigError, ModelError, first_line
 from pixelwise.hardware import count_threads
 from pixelwise.inference.backends.choices import Choices
-from pixelwise.inference.threads import WORKERS
+from pixelwise.inference.threads import CALLS, WORKERS
 from pixelwise.inference.tta import Logits, Pixels, Runner, release_memory, specialize_for_shape
 from pixelwise.io.atomic import atomic, write_text
 from pixelwise.models.config import ModelConfig
@@ -62,7 +62,7 @@ def try_runners(
     their number. Those far behind are measured once, and all end when _BUDGET is spent.
     """
     seconds = dict.fromkeys(candidates, float("inf"))
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool, CALLS.expect_many():
         tiles = [tile] * WORKERS
         labels = {name: run(tile).argmax(1) for name, run in candidates.items()}
         end = time.perf_counter() + _BUDGET
@@ -212,7 +212,8 @@ class AutoRunner:
             try:
                 runner = self.candidates[name]()
                 ready = prepare(runner)
-                ready(tile)
+                with CALLS.expect_many():
+                    ready(tile)
             except Exception as error:  # such as a cache that cannot be written, a damaged package
                 if name == REFERENCE:
                     raise
