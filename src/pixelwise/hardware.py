@@ -1,5 +1,6 @@
 """What this machine has: device, processor cores and free memory. PyTorch is imported on demand."""
 
+import gc
 import logging
 import os
 import platform
@@ -222,3 +223,12 @@ def is_out_of_memory(error: BaseException) -> bool:
         "STATUS_ALLOC_FAILED",  # cuBLAS and cuDNN
     )
     return any(message in str(error) for message in messages)
+
+
+def release_gpu_memory() -> None:
+    """Give back what tensors held that are no longer used, where there is a GPU."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
