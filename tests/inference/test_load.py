@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import pixelwise
@@ -97,10 +98,14 @@ def test_few_pixels_are_labelled_by_what_begins_soonest(
     assert choose(model) == choose(model, "bfloat16") == load_module.UNMEASURED
     assert choose(model, device="cuda") == "torch"
     monkeypatch.setattr(load_module, "has_graphics_card", lambda: True)
-    assert choose(model) == "torch"
     assert choose(model, device="cpu") == load_module.UNMEASURED
+    # a card that PyTorch cannot use, and one that it can
+    for device, expected in (("cpu", load_module.UNMEASURED), ("cuda", "torch")):
+        monkeypatch.setattr(load_module, "choose_device", lambda _, name=device: torch.device(name))
+        assert choose(model) == expected
+    monkeypatch.setattr(load_module, "has_graphics_card", lambda: False)
     monkeypatch.setattr(choices, "is_installed", lambda _: False)
-    assert choose(model, device="cpu") == "torch"
+    assert choose(model) == "torch"
 
     def no_network(path: Path) -> bytes:
         raise ValueError("an operator that ONNX has not\nand more lines")

@@ -189,8 +189,8 @@ def choose_runtime(
         pixels += _pixels_to_label(str(image), header.sizes)
         if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
-    is_on_gpu = device == "cuda" or (device == "auto" and has_graphics_card())
-    return "torch" if is_on_gpu or not names_that_begin_soon(precision) else UNMEASURED
+    on_gpu = device == "cuda" or (has_graphics_card() and choose_device(device).type == "cuda")
+    return "torch" if on_gpu or not names_that_begin_soon(precision) else UNMEASURED
 
 
 def prepare_network(model: Path) -> None:

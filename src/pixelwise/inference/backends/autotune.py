@@ -5,6 +5,8 @@ user's cache.
 import hashlib
 import json
 import platform
+import shutil
+import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -273,8 +275,10 @@ def machine_key() -> str:
 
 
 def has_graphics_card() -> bool:
-    """Whether there is one on which PyTorch may compute, as far as the system's files say."""
-    return any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
+    """Whether there is one on which PyTorch may compute, as far as can be told without it."""
+    if sys.platform == "linux":  # the last one is Windows' under WSL
+        return any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd", "/dev/dxg"))
+    return shutil.which("nvidia-smi") is not None  # comes with the driver
 
 
 def cache_file(path: Path, make: Callable[[], bytes]) -> Path:
