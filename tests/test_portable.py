@@ -14,7 +14,7 @@ import torch
 from pixelwise import malloc
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
-from pixelwise.inference.backends.autotune import machine_key
+from pixelwise.inference.backends.autotune import has_graphics_card, machine_key
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.io.atomic import lock_folder, write_text
 from pixelwise.labelling.dataset import _place_image
@@ -106,6 +106,16 @@ def test_a_machine_has_a_name_without_proc(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Path, "read_text", unreadable)
     assert len(machine_key()) == 10
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_a_graphics_card_is_known_by_its_driver_where_there_is_no_dev(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    for program in (None, r"C:\Windows\System32\nvidia-smi.exe"):
+        monkeypatch.setattr("shutil.which", lambda name, program=program: program)
+        assert has_graphics_card() == (program is not None)
 
 
 def test_a_folder_is_let_in_where_there_are_no_locks(

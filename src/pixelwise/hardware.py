@@ -1,5 +1,6 @@
 """What this machine has: device, processor cores and free memory. PyTorch is imported on demand."""
 
+import gc
 import logging
 import os
 import platform
@@ -170,6 +171,11 @@ def _below_limit(group: Path, limit: str, usage: str, files: str) -> int:
         return 1 << 62
 
 
+def is_x86() -> bool:
+    """Whether the processor is one of Intel's or AMD's."""
+    return platform.machine().lower() in _X86
+
+
 def cpu_has_bfloat16() -> bool:
     """Whether this processor computes in bfloat16 (AVX-512's or Arm's instructions for it, or AMX);
     without, a step in bfloat16 takes up to many times as long as in float32.
@@ -178,7 +184,7 @@ def cpu_has_bfloat16() -> bool:
 
     if not _onednn_takes("bf16"):
         return False
-    if platform.machine().lower() not in _X86:
+    if not is_x86():
         return True
     # oneDNN takes it on every AVX-512 and computes it by float32's instructions: on a Xeon without
     # others the network is half as fast as in float32
@@ -217,3 +223,12 @@ def is_out_of_memory(error: BaseException) -> bool:
         "STATUS_ALLOC_FAILED",  # cuBLAS and cuDNN
     )
     return any(message in str(error) for message in messages)
+
+
+def release_gpu_memory() -> None:
+    """Give back what tensors held that are no longer used, where there is a GPU."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()

@@ -55,5 +55,6 @@ def test_workers_that_share_a_machine_do_not_all_bind_to_its_first_core(
     monkeypatch.setenv("OMP_NUM_THREADS", "1" if share else "2")
     predictor = load(model, runtime="openvino")
     predictor.predict(np.zeros((32, 32, 3), np.uint8))
-    pinned = predictor.runner.network.compiled.get_property("ENABLE_CPU_PINNING")  # type: ignore[attr-defined]
+    (network,) = predictor.runner.networks.values()  # type: ignore[attr-defined]
+    pinned = network.compiled.get_property("ENABLE_CPU_PINNING")
     assert pinned == (not share), openvino.__version__

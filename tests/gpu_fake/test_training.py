@@ -107,7 +107,7 @@ def test_too_little_memory_is_one_line(
     advice = "images are taken whole"
     if where == "step":
         gpu.setattr("lightning_fabric.Fabric.backward", fail)
-        advice = "steps of 4 samples of 32 x 32"
+        advice = "steps of 2 samples of 32 x 32"  # the smallest batches
     elif where == "validation":
         gpu.setattr(FixedBatches, "__iter__", fail)
     else:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference import load as load_module
+from pixelwise.inference.backends import choices
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
@@ -58,7 +60,8 @@ def test_auto_prepares_other_runtimes_only_where_it_pays_or_is_known(
     model = model_file()
     photo = picture("photo.png", 200, 300)
     worth = load_module.choose_runtime
-    assert worth("auto", [photo, tmp_path / "absent.png"], model) == "torch"
+    unmeasured = load_module.UNMEASURED
+    assert worth("auto", [photo, tmp_path / "absent.png"], model) == unmeasured
     assert worth("auto", [photo] * 500, model) == "auto"
     assert worth("auto", [photo], tmp_path / "m.onnx") == "auto"
     assert worth("openvino", [photo], model) == "openvino"
@@ -85,28 +88,41 @@ def test_a_known_runtime_labels_without_importing_pytorch(
 def test_few_pixels_are_labelled_by_what_begins_soonest(
     model_file: Callable[..., Path],
     picture: Callable[..., Path],
-    own_cache: Path,
     monkeypatch: pytest.MonkeyPatch,
+    recorded: Callable[[], Any],
 ) -> None:
     monkeypatch.setattr(load_module, "has_graphics_card", lambda: False)
     model = model_file()
     photo = picture("photo.png", 50, 60)
     choose = partial(load_module.choose_runtime, "auto", [photo])
-    assert choose(model) == "torch"  # which makes the network for the others
-    assert choose(Path("animals")) == "onnxruntime"
-    load_module.prepare_network(model)
-    assert choose(model) == "onnxruntime"
-    assert choose(model, "bfloat16") == "openvino"
+    assert choose(model) == choose(model, "bfloat16") == load_module.UNMEASURED
     assert choose(model, device="cuda") == "torch"
-    monkeypatch.setattr(load_module, "is_installed", lambda name: name == "openvino")
-    assert choose(model) == "openvino"
-    monkeypatch.setattr(load_module, "is_installed", lambda _: False)
-    assert choose(model) == "torch"
-    monkeypatch.undo()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(own_cache.parent))
     monkeypatch.setattr(load_module, "has_graphics_card", lambda: True)
+    assert choose(model, device="cpu") == load_module.UNMEASURED
+    # a card that PyTorch cannot use, and one that it can
+    for device, expected in (("cpu", load_module.UNMEASURED), ("cuda", "torch")):
+        monkeypatch.setattr(load_module, "choose_device", lambda _, name=device: torch.device(name))
+        assert choose(model) == expected
+    monkeypatch.setattr(load_module, "has_graphics_card", lambda: False)
+    monkeypatch.setattr(choices, "is_installed", lambda _: False)
     assert choose(model) == "torch"
-    assert choose(model, device="cpu") == "onnxruntime"
+
+    def no_network(path: Path) -> bytes:
+        raise ValueError("an operator that ONNX has not\nand more lines")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(load_module, "_export_network", no_network)
+    progress = recorded()
+    other = model_file("fcn8s")
+    predictor = pixelwise.load(other, runtime=load_module.UNMEASURED, progress=progress)
+    assert predictor.predict(photo).labels.shape == (50, 60)
+    assert [line.split(":")[0] for line in progress.lines] == [
+        "runtime onnxruntime float32 left out",
+        "runtime openvino float32 left out",
+    ]
+    assert progress.lines[1].endswith(
+        "an operator that ONNX has not; torch float32 takes its place"
+    )
 
 
 def test_without_a_runtime_for_it_no_network_is_prepared(
@@ -115,16 +131,6 @@ def test_without_a_runtime_for_it_no_network_is_prepared(
     monkeypatch.setattr(load_module, "is_installed", lambda _: False)
     load_module.prepare_network(model_file())
     assert not list(own_cache.glob("*.onnx"))
-
-
-def test_where_bfloat16_is_emulated_auto_does_not_try_it(
-    model_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for supported in (True, False):
-        monkeypatch.setattr(load_module, "cpu_has_bfloat16", lambda supported=supported: supported)
-        names = pixelwise.load(model_file(), runtime="auto").runner.candidates
-        assert {"torch float32", "openvino float32"} <= names.keys()
-        assert any("bfloat16" in name for name in names) == supported
 
 
 def fixed_export(exported_file: Callable[..., Path], folder: Path, height: int, width: int) -> Path:
@@ -268,7 +274,7 @@ def test_photos_count_for_the_choice_of_a_runtime_by_what_is_seen_of_them(
     sizes = {"side": 40, "smallest": 30, "largest": 50, "framed": True}
     network = ModelConfig("fcn32s", "resnet10t", 2)
     photo = picture("photo.png", 1000, 1000)
-    for name, framed, chosen in (("a", True, "torch"), ("b", False, "auto")):
+    for name, framed, chosen in (("a", True, load_module.UNMEASURED), ("b", False, "auto")):
         path = tmp_path / f"{name}.safetensors"
         training = {"sizes": {**sizes, "framed": framed}}
         header = Header(network, Classes.named(("x", "y")), training)

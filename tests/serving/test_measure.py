@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pixelwise.inference.backends.autotune import AutoRunner
+from pixelwise.inference.backends.choices import Choices
 from pixelwise.progress import Progress
 from pixelwise.serving import Settings, measure
 from pixelwise.serving.measure import Measurement, begin_at_once, main
@@ -25,7 +26,8 @@ def faster(rgb: np.ndarray) -> np.ndarray:
 
 
 def auto_runner(remembered: Path, soonest: str = "torch float32") -> AutoRunner:
-    return AutoRunner(CANDIDATES, remembered=remembered, progress=Progress(), soonest=soonest)
+    choices = Choices(remembered, remembered.with_suffix(".network"))
+    return AutoRunner(CANDIDATES, choices=choices, progress=Progress(), soonest=[soonest])
 
 
 def python(program: str, *arguments: object) -> list[str]:
@@ -41,7 +43,7 @@ def test_a_model_answers_with_the_soonest_and_later_with_what_another_process_me
     assert list(unmeasured) == ["a"]
     assert predictor.runner.runner is by_brightness
     write = python(
-        "open(sys.argv[1], 'w').write(sys.argv[2])", choice, '{"runtime": "fast float32"}'
+        "open(sys.argv[1], 'w').write(sys.argv[2])", choice, '{"runtimes": ["fast float32"]}'
     )
     monkeypatch.setattr(measure, "_command", lambda _: write)
     with Measurement(unmeasured):
@@ -95,7 +97,7 @@ def test_a_first_start_says_that_it_measures_and_a_second_does_not(
         serve(predictors, Settings(), host="127.0.0.1", port=0, log=lines.append)
         assert lines[-1].startswith("serving a on http://127.0.0.1:")
         assert [line.startswith("first start with a") for line in lines[:-1]] == [True][start:]
-        (tmp_path / "choice.json").write_text(json.dumps({"runtime": "torch float32"}))
+        (tmp_path / "choice.json").write_text(json.dumps({"runtimes": ["torch float32"]}))
 
 
 def test_the_program_measures_at_the_tile_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,4 +116,5 @@ def test_the_program_measures_at_the_tile_of_the_server(monkeypatch: pytest.Monk
     monkeypatch.setattr("os.nice", lambda _: 0, raising=False)
     main("runs/1", "", "512", "640")
     assert asked == [("runs/1", {"runtime": "auto", "precision": None, "tile": (512, 640)})]
-    assert ran == [(1, 3, 480, 640)]
+    # alone, and as one of several
+    assert ran == [(1, 3, 480, 640)] * 2

@@ -6,20 +6,22 @@ from functools import cache, partial
 from pathlib import Path
 
 from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
-from pixelwise.hardware import PRECISIONS, check_device, choose_device, cpu_has_bfloat16
+from pixelwise.hardware import PRECISIONS, check_device, choose_device
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
     cache_file,
     has_graphics_card,
     machine_key,
     model_key,
+    network_key,
 )
+from pixelwise.inference.backends.choices import Choices, names_that_begin_soon, names_to_try
 from pixelwise.inference.backends.fixed_size import FixedSizeRunner
 from pixelwise.inference.backends.image_input import ImageInput
 from pixelwise.inference.backends.onnx_file import read_onnx_header
 from pixelwise.inference.backends.openvino_file import read_openvino_header
 from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
-from pixelwise.inference.backends.stored_graph import has_stored_graph, read_stored_network
+from pixelwise.inference.backends.stored_graph import read_stored_network
 from pixelwise.inference.ensemble import join_models
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE, TilePlan
@@ -38,6 +40,10 @@ from pixelwise.progress import Progress
 # Pixels from which on `auto` prepares and measures other runtimes: with fewer PyTorch would be done
 # before.
 MIN_PIXELS_TO_MEASURE = 30_000_000
+
+# `auto` without a measurement: the runtime that has labelled a few pixels first, or the next one
+# where it cannot run.
+UNMEASURED = "auto, unmeasured"
 
 
 def load(
@@ -120,7 +126,7 @@ def check_load_options(
     """
     precision = precision or "float32"
     named = (
-        ("runtime", runtime, RUNTIMES),
+        ("runtime", "auto" if runtime == UNMEASURED else runtime, RUNTIMES),
         ("precision", precision, PRECISIONS),
     )
     for what, name, allowed in named:
@@ -172,31 +178,19 @@ def choose_runtime(
     """`auto` only where the fastest is known already or there are pixels enough to find out.
     Otherwise the one that begins soonest.
     """
-    if (
-        runtime != "auto"
-        or is_exported(model)
-        or _remembered(model_path(model), precision).is_file()
-    ):
+    if runtime != "auto" or is_exported(model):
         return runtime
-    sizes = read_header(model_path(model)).sizes
+    path = model_path(model)
+    header = read_header(path)
+    if _choices(path, header, precision).load():
+        return "auto"
     pixels = 0
     for image in images:
-        pixels += _pixels_to_label(str(image), sizes)
+        pixels += _pixels_to_label(str(image), header.sizes)
         if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
-    return _soonest(model_path(model), precision, device)
-
-
-def _soonest(path: Path, precision: str | None, device: str) -> str:
-    """The runtime that has labelled a few pixels first: PyTorch's import alone takes seconds, and
-    OpenVINO compiles the network before its first tile.
-    """
-    is_prepared = has_stored_graph(path) or _network_file(path).is_file()
-    if not is_prepared or device == "cuda" or (device == "auto" and has_graphics_card()):
-        return "torch"
-    if precision != "bfloat16" and is_installed("onnxruntime"):
-        return "onnxruntime"
-    return "openvino" if is_installed("openvino") else "torch"
+    on_gpu = device == "cuda" or (has_graphics_card() and choose_device(device).type == "cuda")
+    return "torch" if on_gpu or not names_that_begin_soon(precision) else UNMEASURED
 
 
 def prepare_network(model: Path) -> None:
@@ -281,49 +275,45 @@ def _of_run(
         fused = fuse_conv_bn(segmenter())
         return TorchRunner(fused, device=choose_device(device), precision=precision)
 
-    remembered = _remembered(path, precision)
-    is_new = runtime == "auto" and not remembered.is_file()
+    torch_precision = precision or "float32"
     if runtime == "torch" or device == "cuda":
-        return torch_runner(precision or "float32")
-    if is_new and choose_device(device).type == "cuda":
-        return torch_runner(precision or "float32")
-    exported = partial(cache_file, _network_file(path), partial(_export_network, path))
-    if runtime != "auto":
-        return _rebuild_if_damaged(exported, partial(_runner, runtime, precision or "float32"))
-    candidates = {
-        f"torch {number}": partial(torch_runner, number) for number in ("float32", "bfloat16")
+        return torch_runner(torch_precision)
+    choices = _choices(path, read_header(path), precision)
+    is_new = runtime == "auto" and not choices.load()
+    if is_new and has_graphics_card() and choose_device(device).type == "cuda":
+        return torch_runner(torch_precision)
+    exported = cache(partial(cache_file, _network_file(path), partial(_export_network, path)))
+    if runtime in ("onnxruntime", "openvino"):
+        return _runner(runtime, torch_precision, exported)
+    kinds = [("onnxruntime", "float32"), *(("openvino", number) for number in PRECISIONS)]
+    candidates: dict[str, Callable[[], Runner]] = {
+        f"{name} {number}": partial(_runner, name, number, exported)
+        for name, number in kinds
+        if is_installed(name)
     }
-    candidates |= _exported_candidates(exported, precision)
-    if is_new and precision is None and not cpu_has_bfloat16():
-        # emulated, they would take most of the time of the measurement and win none
-        candidates = {name: make for name, make in candidates.items() if "bfloat16" not in name}
+    candidates |= {f"torch {number}": partial(torch_runner, number) for number in PRECISIONS}
+    soonest = names_that_begin_soon(precision)
     return AutoRunner(
         candidates,
-        remembered=remembered,
+        choices=choices,
         progress=progress,
+        tried=partial(names_to_try, precision),
         precision=precision,
-        soonest=f"{_soonest(path, precision, device)} {precision or 'float32'}",
+        order=soonest if runtime == UNMEASURED else (),
+        soonest=soonest,
     )
 
 
-def _exported_candidates(
-    exported: Callable[[], Path], precision: str | None
-) -> dict[str, "partial[Runner]"]:
-    """The runtimes that are installed, of one precision or of all."""
-    runtimes = (("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16"))
-    return {
-        f"{name} {number}": partial(_rebuild_if_damaged, exported, partial(_runner, name, number))
-        for name, number in runtimes
-        if is_installed(name) and precision in (None, number)
-    }
-
-
-def _remembered(path: Path, precision: str | None) -> Path:
-    """The file with the fastest runtime for a model file on this machine, of one precision or of
-    all, once known.
+def _choices(path: Path, header: Header, precision: str | None) -> Choices:
+    """The files with the fastest runtimes for a model file on this machine, of one precision or of
+    all.
     """
     among = f"-{precision}" if precision else ""
-    return cache_folder() / f"{model_key(path)}-{machine_key()}{among}.json"
+    of_model, of_network = (
+        cache_folder() / f"{key}-{machine_key()}{among}.json"
+        for key in (model_key(path), network_key(header.model))
+    )
+    return Choices(of_model, of_network)
 
 
 def _network_file(path: Path) -> Path:
@@ -331,15 +321,7 @@ def _network_file(path: Path) -> Path:
     return cache_folder() / f"{model_key(path)}.onnx"
 
 
-def _runner(runtime: str, precision: str, path: Path) -> Runner:
-    return OpenVinoRunner(path, precision=precision) if runtime == "openvino" else OnnxRunner(path)
-
-
-def _rebuild_if_damaged(network: Callable[[], Path], make: Callable[[Path], Runner]) -> Runner:
-    """The runner on the kept network; where the kept file is damaged, on a new one."""
-    path = network()
-    try:
-        return make(path)
-    except ModelError:
-        path.unlink()
-        return make(network())
+def _runner(runtime: str, precision: str, network: Callable[[], Path]) -> Runner:
+    if runtime == "openvino":
+        return OpenVinoRunner(network(), precision=precision)
+    return OnnxRunner(network())

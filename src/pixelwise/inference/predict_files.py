@@ -3,7 +3,7 @@ others go on.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import Sources, find_sources
 from pixelwise.inference.split_frames import split_frames
+from pixelwise.inference.threads import CALLS
 from pixelwise.io.storage import Store, normalize_uri, open_store
 from pixelwise.io.temp_files import temp_folder
 from pixelwise.notebook_progress import default_progress
@@ -68,7 +69,8 @@ def predict_files(
         Batch(number, (image,), (pixels or 0,))
         for number, (image, pixels) in enumerate(job.todo.items())
     ]
-    with temp_folder() as temp_path:
+    at_once = CALLS.expect_many() if len(batches) > 1 else nullcontext()
+    with temp_folder() as temp_path, at_once:
         task = LocalTask(predictor, store, options, infos, Path(temp_path), progress, folder.root)
         rows = ThreadExecutor().map(LocalWorker, task, batches)
         names = predictor.classes.names

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
-from pixelwise.inference.threads import WORKERS, map_ordered
+from pixelwise.inference.threads import CALLS, WORKERS, map_ordered
 from pixelwise.inference.tta import Logits, Runner, specialize_for_shape
 
 MIN_TILE = 32
@@ -239,14 +239,15 @@ def stream(
     )
     places = product(list(pairwise(plan.edges))[run_rows], pairwise([*columns, plan.width]))
     sums = _Sums(plan)
-    for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
-        logits = sums.nothing() if tile is None else tile
-        _scale(np.multiply, logits, down, across)
-        piece = sums.add(logits, bottom - top, right - left)
-        if top < first_top:
-            continue
-        _scale(np.divide, piece, below[top:bottom], beside[left:right])
-        yield top, left, piece
+    with CALLS.expect_many():
+        for ((top, bottom), (left, right)), tile in zip(places, tiles, strict=True):
+            logits = sums.nothing() if tile is None else tile
+            _scale(np.multiply, logits, down, across)
+            piece = sums.add(logits, bottom - top, right - left)
+            if top < first_top:
+                continue
+            _scale(np.divide, piece, below[top:bottom], beside[left:right])
+            yield top, left, piece
 
 
 class _Sums:

@@ -21,17 +21,20 @@ from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.ensemble import Ensemble
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.threads import CALLS
 from pixelwise.inference.tta import Logits, Pixels, Runner, release_memory, specialize_for_shape
 
 _log = logging.getLogger(__name__)
 
 
 def warm_up(predictor: Predictor) -> None:
-    """What the first image would wait for: memory is taken, and runtimes that are still to be
-    measured are.
+    """What the first images would wait for: memory is taken, runtimes that are still to be measured
+    are, and networks are prepared for one call and for several at once.
     """
     scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
     predictor.predict(scene)
+    with CALLS.expect_many():
+        predictor.predict(scene)
 
 
 class InterimRunner:

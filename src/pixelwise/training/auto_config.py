@@ -53,6 +53,9 @@ MIN_FILLED = 0.8
 # CamVid's .961 at three quarters (benchmarks/results/scales.md).
 MIN_MASK_IOU = 0.98
 
+# Batch normalisation needs more than one sample.
+SMALLEST_BATCH = 2
+
 # What a step holds for one pixel of a sample; measured on the default network in float32.
 BYTES_PER_PIXEL = 2500
 
@@ -70,14 +73,30 @@ def enough_memory(device: str, what: str) -> Iterator[None]:
         raise TrainingError(f"{device} has too little free memory for {what}") from error
 
 
-def for_steps(config: TrainConfig) -> str:
-    """What `enough_memory` advises where a training step does not fit."""
+class StepMemoryError(TrainingError):
+    """A training step of `config` does not fit into memory."""
+
+    def __init__(self, message: str, config: TrainConfig) -> None:
+        super().__init__(message)
+        self.config = config
+
+
+@contextmanager
+def enough_memory_for_steps(config: TrainConfig) -> Iterator[None]:
+    """Raises StepMemoryError where the device has too little memory for the block."""
     height, width = config.data.crop or (0, 0)
-    return (
+    what = (
         f"steps of {config.data.batch} samples of {height} x {width} pixels (height x width): "
         "choose a smaller --batch, with --set accumulate=2 for steps that see as many samples, or "
         "a smaller --crop"
     )
+    try:
+        with enough_memory(config.run.device, what):
+            yield
+    except TrainingError as error:
+        if not is_out_of_memory(error.__cause__ or error):
+            raise
+        raise StepMemoryError(str(error), config) from error
 
 
 # What `enough_memory` advises where validation does not fit.
@@ -172,7 +191,7 @@ def _fitting_batch(context: TrainingContext, config: TrainConfig) -> int:
     """Samples of a step that half of the memory holds, at least 2."""
     crop = config.data.crop
     assert crop is not None
-    return max(2, context.memory // 2 // (crop[0] * crop[1] * BYTES_PER_PIXEL))
+    return max(SMALLEST_BATCH, context.memory // 2 // (crop[0] * crop[1] * BYTES_PER_PIXEL))
 
 
 def _choose_batch(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:
@@ -187,7 +206,7 @@ def _choose_batch(context: TrainingContext, config: TrainConfig) -> tuple[int, s
 
 def _divisible(batch: int, context: TrainingContext) -> int:
     """The largest batch up to this one that the processes can share, at least 2 for each."""
-    return max(2, batch // context.processes) * context.processes
+    return max(SMALLEST_BATCH, batch // context.processes) * context.processes
 
 
 def _choose_accumulate(context: TrainingContext, config: TrainConfig) -> tuple[int, str]:

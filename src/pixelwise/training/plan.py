@@ -30,8 +30,7 @@ from pixelwise.models.warm_start import warm_start
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import (
     choose_open_options,
-    enough_memory,
-    for_steps,
+    enough_memory_for_steps,
     validation_scale,
 )
 from pixelwise.training.batches import make_loaders, make_samples
@@ -332,7 +331,7 @@ def _cached_trial(model: Segmenter) -> Trial:
         batch = config.data.batch
         assert crop is not None
         assert batch is not None
-        with enough_memory(config.run.device, for_steps(config)):
+        with enough_memory_for_steps(config):
             return run(crop, batch, config.run.device, config.run.precision)
 
     return trial

@@ -35,6 +35,7 @@ from pixelwise.training.run_record import (
     restore_options,
     write_record,
 )
+from pixelwise.training.short_memory import retry_with_smaller_batches
 from pixelwise.training.state import state_path
 
 
@@ -93,36 +94,41 @@ def train_worker(
     has_state = resumed and state_path(run).is_file()
     if has_state:
         check_same_data(run, dataset)
-    plan = make_plan(
-        dataset,
-        config,
-        progress=progress,
-        fabric=fabric,
-        init=not has_state,
-        pseudo_labels=pseudo_labels,
-    )
-    record = _begin_record(run, plan, reading, resumed=resumed)
-    options = plan.config.run
-    pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
-    header = _make_header(plan, reading)
-    context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
-    _announce(plan, started, progress, resumed=has_state)
-    with detect_lost_ranks(fabric):
-        outcome = fit(
-            plan.model,
-            plan.loaders,
-            plan.loss,
-            teacher=plan.teacher,
-            config=plan.config,
-            context=context,
+
+    def attempt(config: TrainConfig) -> Run:
+        plan = make_plan(
+            dataset,
+            config,
+            progress=progress,
+            fabric=fabric,
+            init=not has_state,
+            pseudo_labels=pseudo_labels,
         )
-    if outcome.best is None:
-        raise TrainingError(
-            "stopped before the first epoch was done: there is no model yet; go on with --resume"
-        )
-    if is_first():
-        _finish(outcome, outcome.best, plan, record, pictures, progress)
-    return Run(run, outcome.stopped, outcome.history)
+        record = _begin_record(run, plan, reading, resumed=resumed)
+        options = plan.config.run
+        pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
+        header = _make_header(plan, reading)
+        context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
+        _announce(plan, started, progress, resumed=has_state)
+        with detect_lost_ranks(fabric):
+            outcome = fit(
+                plan.model,
+                plan.loaders,
+                plan.loss,
+                teacher=plan.teacher,
+                config=plan.config,
+                context=context,
+            )
+        if outcome.best is None:
+            raise TrainingError(
+                "stopped before the first epoch was done: there is no model yet; go on with "
+                "--resume"
+            )
+        if is_first():
+            _finish(outcome, outcome.best, plan, record, pictures, progress)
+        return Run(run, outcome.stopped, outcome.history)
+
+    return retry_with_smaller_batches(attempt, config, fabric=fabric, run=run, progress=progress)
 
 
 def _announce(plan: TrainingPlan, started: float, progress: Progress, *, resumed: bool) -> None:

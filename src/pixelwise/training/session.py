@@ -17,7 +17,11 @@ from pixelwise.interrupt import StopFlag
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
-from pixelwise.training.auto_config import FOR_VALIDATION, enough_memory, for_steps
+from pixelwise.training.auto_config import (
+    FOR_VALIDATION,
+    enough_memory,
+    enough_memory_for_steps,
+)
 from pixelwise.training.batch_norm import recompute_statistics
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distillation import Teacher
@@ -126,7 +130,7 @@ class Session:
         profiler = OperatorProfile(
             self.progress.log, enabled=profiled, device=self.config.run.device
         )
-        with profiler, enough_memory(self.config.run.device, for_steps(self.config)):
+        with profiler, enough_memory_for_steps(self.config):
             losses, rate = self._train_batches(confusion, profiler)
         seconds = time.monotonic() - start
         size = self.loaders.train.batch_size or 1

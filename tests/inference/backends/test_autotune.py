@@ -9,7 +9,8 @@ import pytest
 
 import pixelwise
 from pixelwise.errors import ModelError
-from pixelwise.inference.backends.autotune import AutoRunner, Trial, choose_fastest, try_runners
+from pixelwise.inference.backends.autotune import AutoRunner, Trial, rank, try_runners
+from pixelwise.inference.backends.choices import Choices
 from pixelwise.inference.threads import WORKERS
 from pixelwise.inference.tta import Runner, release_memory, specialize_for_shape
 from pixelwise.io.cache import cache_folder
@@ -21,6 +22,10 @@ TILE = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 8), np.uint8)
 
 def as_floats(rgb: np.ndarray) -> np.ndarray:
     return rgb.astype(np.float32)
+
+
+def choices_in(folder: Path, name: str = "choice") -> Choices:
+    return Choices(folder / f"{name}-model.json", folder / f"{name}-network.json")
 
 
 def test_auto_measures_once_and_remembers(tmp_path: Path, recorded: Callable[[], Any]) -> None:
@@ -39,18 +44,19 @@ def test_auto_measures_once_and_remembers(tmp_path: Path, recorded: Callable[[],
         "wrong": candidate("wrong", lambda rgb: -as_floats(rgb)),
     }
     progress = recorded()
-    choice = tmp_path / "choice.json"
+    choice = choices_in(tmp_path)
     tile = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8), np.uint8)
-    runner = AutoRunner(candidates, remembered=choice, progress=progress)  # type: ignore[arg-type]
+    runner = AutoRunner(candidates, choices=choice, progress=progress)  # type: ignore[arg-type]
     assert np.array_equal(runner(tile), as_floats(tile) + 1)
     assert progress.lines[0].startswith("runtime quick: the fastest whose labels agree")
     built.clear()
-    again = AutoRunner(candidates, remembered=choice, progress=progress)  # type: ignore[arg-type]
+    again = AutoRunner(candidates, choices=choice, progress=progress)  # type: ignore[arg-type]
     assert np.array_equal(again(tile), as_floats(tile) + 1)
     assert built == ["quick"]
-    for damaged in ("", "{", '{"runtime": "gone"}', "[1]"):
-        choice.write_text(damaged)
-        anew = AutoRunner(candidates, remembered=choice, progress=progress)  # type: ignore[arg-type]
+    for damaged in ("", "{", '{"runtimes": ["gone"]}', "[1]"):
+        choice.of_model.write_text(damaged)
+        choice.of_network.write_text(damaged)
+        anew = AutoRunner(candidates, choices=choice, progress=progress)  # type: ignore[arg-type]
         assert np.array_equal(anew(tile), as_floats(tile) + 1)
 
 
@@ -72,7 +78,7 @@ def test_the_memory_that_a_runner_keeps_is_given_back(
     hoarder = Hoarder()
     chosen = AutoRunner(
         {"torch float32": lambda: hoarder},
-        remembered=tmp_path / "choice.json",
+        choices=choices_in(tmp_path),
         progress=recorded(),
     )
     release_memory(chosen)  # before anything was chosen
@@ -99,7 +105,7 @@ def test_auto_tries_its_candidates_as_they_will_be_used(
     candidates = {"torch float32": lambda: Both(0.01, 0.01), "other": lambda: Both(0.02, 0.0)}
     for use, name in (specialize_for_shape, "other"), (lambda runner: runner, "torch float32"):
         progress = recorded()
-        runner = AutoRunner(candidates, remembered=tmp_path / f"{name}.json", progress=progress)  # type: ignore[arg-type]
+        runner = AutoRunner(candidates, choices=choices_in(tmp_path, name), progress=progress)  # type: ignore[arg-type]
         assert np.array_equal(use(runner)(TILE), TILE)  # type: ignore[operator]
         assert progress.lines[0].startswith(f"runtime {name}: the fastest")
 
@@ -114,7 +120,7 @@ def test_auto_takes_the_nearest_where_none_of_a_given_precision_agrees(
     }
     progress = recorded()
     runner = AutoRunner(
-        candidates, remembered=tmp_path / "a.json", progress=progress, precision="bfloat16"
+        candidates, choices=choices_in(tmp_path), progress=progress, precision="bfloat16"
     )  # type: ignore[arg-type]
     assert not runner(TILE).any()  # labels of zeros are all 0, those of the other are never right
     assert progress.lines[0].startswith(
@@ -122,15 +128,90 @@ def test_auto_takes_the_nearest_where_none_of_a_given_precision_agrees(
     )
 
 
+def failing(rgb: np.ndarray) -> np.ndarray:
+    raise ModelError("cannot be compiled")
+
+
+def not_made() -> Runner:
+    raise OSError("libonnx.so: cannot open shared object file")
+
+
+@pytest.mark.parametrize("second", [lambda: failing, not_made])
+def test_where_a_remembered_runtime_cannot_run_the_next_one_does(
+    second: Callable[[], Runner], tmp_path: Path, recorded: Callable[[], Any]
+) -> None:
+    choices = choices_in(tmp_path)
+    choices.save(["gone", "second", "third"], for_network=True)
+    candidates = {
+        "second": second,
+        "third": lambda: as_floats,
+        "torch float32": lambda: pytest.fail("not needed"),
+    }
+    progress = recorded()
+    runner = AutoRunner(candidates, choices=choices, progress=progress)
+    for tile in (TILE, TILE + 1):
+        assert np.array_equal(runner(tile), tile)
+    assert np.array_equal(specialize_for_shape(runner)(TILE), TILE)
+    lines = [line for line in progress.lines if "left out" in line]
+    assert lines[0] == ("runtime gone left out: gone is not installed; second takes its place")
+    assert lines[1].startswith("runtime second left out: ")
+    assert lines[1].endswith("; third takes its place")
+    assert len(lines) == 2
+    assert choices.load() == []  # the next command measures
+
+
+def test_a_runtime_taken_unmeasured_gives_way_and_pytorchs_error_is_the_last(
+    tmp_path: Path, recorded: Callable[[], Any]
+) -> None:
+    works = [True]
+
+    def on_torch(rgb: np.ndarray) -> np.ndarray:
+        if works[0]:
+            return as_floats(rgb)
+        raise ModelError("PyTorch cannot")
+
+    candidates = {"soon": lambda: failing, "torch float32": lambda: on_torch}
+    progress = recorded()
+    runner = AutoRunner(candidates, choices=choices_in(tmp_path), progress=progress, order=["soon"])
+    assert np.array_equal(runner(TILE), TILE)
+    assert progress.lines == [
+        "runtime soon left out: cannot be compiled; torch float32 takes its place"
+    ]
+    works[0] = False
+    with pytest.raises(ModelError, match="PyTorch cannot"):
+        runner(TILE)
+    works[0] = True
+    assert np.array_equal(runner(TILE), TILE)
+
+
+def test_pytorch_is_asked_only_where_two_runtimes_disagree(
+    tmp_path: Path, recorded: Callable[[], Any]
+) -> None:
+    for factor, chosen in ((1, "a float32"), (-1, "torch float32")):
+        asked = []
+        candidates = {
+            "a float32": lambda factor=factor: lambda rgb: as_floats(rgb) * factor,
+            "b float32": lambda: lambda rgb: time.sleep(0.01) or as_floats(rgb),
+            "torch float32": lambda asked=asked: asked.append(1) or as_floats,
+        }
+        progress = recorded()
+        runner = AutoRunner(
+            candidates,
+            choices=choices_in(tmp_path, chosen),
+            progress=progress,
+            tried=lambda: ["a float32", "b float32"],
+        )
+        assert np.array_equal(runner(TILE), TILE)
+        assert bool(asked) == (factor == -1)
+        assert progress.lines[0].startswith(f"runtime {chosen}: the fastest")
+
+
 def test_a_candidate_that_fails_at_its_first_tile_is_left_out(
     tmp_path: Path, recorded: Callable[[], Any]
 ) -> None:
-    def failing(rgb: np.ndarray) -> np.ndarray:
-        raise ModelError("cannot be compiled")
-
     candidates = {"torch float32": lambda: as_floats, "other": lambda: failing}
     progress = recorded()
-    runner = AutoRunner(candidates, remembered=tmp_path / "choice.json", progress=progress)  # type: ignore[arg-type]
+    runner = AutoRunner(candidates, choices=choices_in(tmp_path), progress=progress)  # type: ignore[arg-type]
     assert np.array_equal(runner(TILE), TILE)
     assert progress.lines[0] == "runtime other left out: cannot be compiled"
 
@@ -143,7 +224,7 @@ def test_auto_on_a_real_model_agrees_and_its_damaged_cache_is_made_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # also where it is emulated
-    monkeypatch.setattr("pixelwise.inference.load.cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr("pixelwise.inference.backends.choices.openvino_has_bfloat16", lambda: True)
     model = model_file("fcn8s")
     progress = recorded()
     source = picture("a.png", 60, 90)
@@ -195,7 +276,7 @@ def test_a_cache_that_cannot_be_written_leaves_pytorch(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr("pixelwise.inference.load.cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr("pixelwise.inference.backends.choices.openvino_has_bfloat16", lambda: True)
     progress = recorded()
     source = picture("a.png", 40, 40)
     labels = pixelwise.load(model_file(), runtime="auto", progress=progress).predict(source).labels
@@ -215,7 +296,7 @@ def test_the_fastest_of_those_that_agree_is_kept() -> None:
         "right": Trial(0.5, 0.996),
         "slow": Trial(2, 1),
     }
-    assert choose_fastest(trials) == "right"
+    assert rank(trials) == ["right", "torch float32", "slow"]
 
 
 def test_a_runner_far_behind_is_measured_once() -> None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import pixelwise
+from pixelwise.inference.backends import sessions
+from pixelwise.inference.threads import CALLS
 from pixelwise.inference.tta import release_memory, specialize_for_shape
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -80,13 +82,13 @@ def test_after_many_shapes_openvino_prepares_the_network_again(
     rgb = pixels(96, 64)
     before = runner(rgb)
     release_memory(runner)
-    assert runner.network  # type: ignore[attr-defined]
+    assert runner.networks  # type: ignore[attr-defined]
     for side in range(32, 32 * 6, 32):
         runner(np.zeros((1, 3, side, 32), np.uint8))
     for file in own_cache.rglob("*.onnx"):
         file.write_bytes(b"another network")
     release_memory(runner)
-    assert not runner.network  # type: ignore[attr-defined]
+    assert not runner.networks  # type: ignore[attr-defined]
     assert np.array_equal(runner(rgb), before)
 
 
@@ -107,3 +109,31 @@ def test_openvino_compiles_for_the_shape_of_many_tiles_as_long_as_it_is_used(
     assert list(shared) == [(1, 3, 45, 64)]
     del second
     assert not shared
+
+
+def test_a_call_alone_has_all_cores_and_one_of_many_its_share(
+    model_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "count_threads", lambda: 8)
+    monkeypatch.setattr(sessions, "WORKERS", 4)
+    model = model_file()
+    rgb = pixels(64, 96)
+    onnx = pixelwise.load(model, runtime="onnxruntime").runner
+    openvino = pixelwise.load(model, runtime="openvino").runner
+    expected = onnx(rgb)
+    np.testing.assert_allclose(openvino(rgb), expected, atol=1e-4)
+    assert list(onnx._sessions) == [8]  # type: ignore[attr-defined]
+    assert list(openvino.networks) == [1]  # type: ignore[attr-defined]
+    with CALLS.expect_many():
+        np.testing.assert_allclose(onnx(rgb), expected, atol=1e-5)
+        np.testing.assert_allclose(openvino(rgb), expected, atol=1e-4)
+    sessions_of = {
+        threads: session.get_session_options().intra_op_num_threads
+        for threads, session in onnx._sessions.items()  # type: ignore[attr-defined]
+    }
+    assert sessions_of == {8: 8, 2: 2}
+    assert list(openvino.networks) == [1, 4]  # type: ignore[attr-defined]
+    alone = openvino.networks[1].compiled  # type: ignore[attr-defined]
+    assert alone.get_property("NUM_STREAMS") == 1
+    release_memory(onnx)
+    assert list(onnx._sessions) == [8]  # type: ignore[attr-defined]

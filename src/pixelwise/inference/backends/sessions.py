@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -13,7 +14,7 @@ from pixelwise.errors import ConfigError, ModelError, first_line
 from pixelwise.hardware import count_cores, count_threads
 from pixelwise.inference.backends.image_input import ImageInput, read_image_input
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
-from pixelwise.inference.threads import WORKERS
+from pixelwise.inference.threads import CALLS, WORKERS
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.optional import require_package
 
@@ -29,37 +30,65 @@ _MAX_PREPARED_SHAPES = 4
 
 
 class OnnxRunner:
-    """An ONNX file of `pixelwise export` on ONNX Runtime, on the CPU in float32.
+    """An ONNX file of `pixelwise export` on ONNX Runtime, on the CPU in float32. A call that is
+    alone computes on all cores, one of many on its share of them.
 
-    Raises ConfigError where onnxruntime is not installed and ModelError for a file that it cannot
-    run.
+    Raises ConfigError where onnxruntime is not installed; the first call, or look at `input`,
+    raises ModelError for a file that it cannot run.
     """
 
     def __init__(self, path: Path) -> None:
-        runtime = require_package("onnxruntime")
-        try:
-            options = runtime.SessionOptions()
-            options.intra_op_num_threads = max(1, count_threads() // WORKERS)
-            self.session = runtime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its error types derive from Exception alone
-            raise ModelError(
-                f"model {path}: ONNX Runtime cannot run it ({first_line(error)}); export it again"
-            ) from error
+        self._runtime = require_package("onnxruntime")
         self._path = path
-        inputs = [(entry.name, entry.type, entry.shape) for entry in self.session.get_inputs()]
-        self.input = read_image_input(path, inputs)
+        self._sessions = dict[int, Any]()  # by the number of threads
+        self._lock = Lock()
+
+    @cached_property
+    def input(self) -> ImageInput:
+        """What the network takes."""
+        entries = self._session(alone=True).get_inputs()
+        return read_image_input(
+            self._path, [(entry.name, entry.type, entry.shape) for entry in entries]
+        )
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        with _name_picture_in_errors(self._path, "ONNX Runtime", rgb):
-            logits = self.session.run(None, {self.input.name: rgb})[0]
+        with CALLS.begin() as alone:
+            session = self._session(alone=alone)
+            with _name_picture_in_errors(self._path, "ONNX Runtime", rgb):
+                logits = session.run(None, {session.get_inputs()[0].name: rgb})[0]
         return _as_float32(logits)
+
+    def release_memory(self) -> None:
+        """Release the memory of the sessions but one; the next call takes it again."""
+        with self._lock:
+            while len(self._sessions) > 1:
+                self._sessions.popitem()
+
+    def _session(self, *, alone: bool) -> Any:
+        threads = count_threads() if alone else max(1, count_threads() // WORKERS)
+        with self._lock:
+            if threads not in self._sessions:
+                self._sessions[threads] = self._make_session(threads)
+            return self._sessions[threads]
+
+    def _make_session(self, threads: int) -> Any:
+        try:
+            options = self._runtime.SessionOptions()
+            options.intra_op_num_threads = threads
+            return self._runtime.InferenceSession(
+                str(self._path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its error types derive from Exception alone
+            raise ModelError(
+                f"model {self._path}: ONNX Runtime cannot run it ({first_line(error)}); "
+                "export it again"
+            ) from error
 
 
 class OpenVinoRunner:
     """An ONNX file of `pixelwise export` on OpenVINO, on the CPU. `precision`: float32 or bfloat16.
+    A call that is alone computes on all cores, one of many on its share of them.
 
     Raises ConfigError where openvino is not installed and ModelError for a file that it cannot
     read; a call raises ModelError for one that it cannot compile.
@@ -71,8 +100,6 @@ class OpenVinoRunner:
         self._core = openvino.Core()
         self._settings = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": min(WORKERS, count_threads()),
             "INFERENCE_NUM_THREADS": count_threads(),
             # Every process binds its threads to the first cores: several that share a machine would
             # meet on these.
@@ -82,7 +109,7 @@ class OpenVinoRunner:
         with self._name_model_in_errors():
             self._model = self._core.read_model(str(path))
         self.input = read_image_input(path, list(map(_describe_port, self._model.inputs)))
-        self.network: _Network | None = None  # for any shape
+        self.networks = dict[int, _Network]()  # for any shape, by the number of streams
         self.steady_networks = WeakValueDictionary[tuple[int, ...], _Network]()
         self._lock = Lock()
         self._shapes = set[tuple[int, ...]]()
@@ -92,11 +119,14 @@ class OpenVinoRunner:
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
-        with self._lock:
-            self._shapes.add(rgb.shape)
-            network = self.network or self._compile()
-            self.network = network
-        return self._infer(network, rgb)
+        with CALLS.begin() as alone:
+            streams = 1 if alone else _streams()
+            with self._lock:
+                self._shapes.add(rgb.shape)
+                if streams not in self.networks:
+                    self.networks[streams] = self._compile(streams)
+                network = self.networks[streams]
+            return self._infer(network, rgb)
 
     def specialize_for_shape(self) -> Runner:
         """The same for many inputs of one shape. A network compiled for it takes half the memory
@@ -109,7 +139,8 @@ class OpenVinoRunner:
 
         def run(rgb: Pixels) -> Logits:
             with self._lock:
-                network = self.steady_networks.get(rgb.shape) or self._compile(rgb.shape)
+                network = self.steady_networks.get(rgb.shape)
+                network = network or self._compile(_streams(), rgb.shape)
                 self.steady_networks[rgb.shape] = network
                 in_use[rgb.shape] = network
             return self._infer(network, rgb)
@@ -124,23 +155,25 @@ class OpenVinoRunner:
         """
         with self._lock:
             if len(self._shapes) > _MAX_PREPARED_SHAPES:
-                self.network = None
+                self.networks.clear()
                 self._shapes.clear()
-            elif self.network:
-                self.network.compiled.release_memory()
+            for network in self.networks.values():
+                network.compiled.release_memory()
 
     def _infer(self, network: "_Network", rgb: Pixels) -> Logits:
         with _name_picture_in_errors(self._path, "OpenVINO", rgb):
             logits = network(rgb)
         return _as_float32(logits)
 
-    def _compile(self, shape: tuple[int, ...] | None = None) -> "_Network":
+    def _compile(self, streams: int, shape: tuple[int, ...] | None = None) -> "_Network":
         model = self._model
+        hint = "LATENCY" if streams == 1 else "THROUGHPUT"
+        settings = {**self._settings, "PERFORMANCE_HINT": hint, "NUM_STREAMS": streams}
         with self._name_model_in_errors(), keep_signal_stack():
             if shape is not None:
                 model = model.clone()
                 model.reshape(list(shape))
-            compiled = self._core.compile_model(model, "CPU", self._settings)
+            compiled = self._core.compile_model(model, "CPU", settings)
             return _Network(compiled, self.input)
 
     @contextmanager
@@ -151,6 +184,21 @@ class OpenVinoRunner:
             raise ModelError(
                 f"model {self._path}: OpenVINO cannot run it ({first_line(error)}); export it again"
             ) from error
+
+
+def _streams() -> int:
+    """Those of OpenVINO, each of which has its share of the cores, for many calls."""
+    return min(WORKERS, count_threads())
+
+
+@cache
+def openvino_has_bfloat16() -> bool:
+    """Whether OpenVINO finds instructions for bfloat16 in this processor; PyTorch is not needed."""
+    try:
+        core = require_package("openvino").Core()
+        return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except Exception:  # a package that is damaged is named when it is to compute
+        return False
 
 
 class _Network:
