@@ -19,8 +19,10 @@ from pixelwise.evaluation import find_label_issues
 from pixelwise.evaluation.data_options import training_data_options
 from pixelwise.reports.samples import Sample
 from pixelwise.training import cross_validation, run_record
+from pixelwise.training.config import TrainConfig
 from pixelwise.training.cross_validation import CrossValidation, cross_validate
 from pixelwise.training.fold_record import FoldPlan
+from pixelwise.training.recipes import split_options
 
 IMAGES = 16  # of train and val in `shapes`
 
@@ -181,16 +183,19 @@ def test_a_killed_process_is_gone_on_with(
     assert list_done(out) == ["fold1", "fold2"]
 
 
-def test_minutes_are_for_all_folds_together(
-    no_end: None, shapes: Path, quick: dict[str, Any], tmp_path: Path
-) -> None:
-    result = cross_validate(shapes, tmp_path / "run", folds=2, minutes=0.2, **quick)
-    minutes = [
-        json.loads((run / "run.json").read_text())["config"]["minutes"] for run in result.runs
-    ]
-    # the first has its share without what is left for the end; each at least half of an equal one
-    assert minutes[0] == pytest.approx(0.85 * 0.2 / 2, abs=0.03)
-    assert 0.05 <= minutes[1] <= 0.2
+def test_minutes_are_for_all_folds_together_and_their_scores() -> None:
+    config = TrainConfig.from_flat(minutes=20.0)
+    plan = FoldPlan(config, DataOptions(), "", {f"fold{number}": () for number in range(4)})
+    begun = cross_validation._Clock(plan, time.monotonic(), 0.0)
+    assert begun.minutes(left=4) == pytest.approx(0.85 * 20 / 4, abs=0.01)
+    # ten minutes were spent in an earlier session; the scores will take one
+    later = cross_validation._Clock(plan, time.monotonic(), 600.0)
+    assert later.needs_end
+    later.set_end(60.0)
+    assert not later.needs_end
+    assert later.minutes(left=2) == pytest.approx((20 - 10 - 1) / 2, abs=0.01)
+    later.add(3000.0)
+    assert later.minutes(left=2) == pytest.approx(20 / 4 / 2, abs=0.01)
 
 
 def test_what_cannot_be_is_refused_before_a_fold_is_trained(
@@ -204,6 +209,8 @@ def test_what_cannot_be_is_refused_before_a_fold_is_trained(
         cross_validate(shapes, tmp_path / "run", folds=2, devices=2, **quick)
     with pytest.raises(ConfigError, match="begun with --folds 2, and 3"):
         cross_validate(shapes, trained_folds.path, folds=3, resume=True)
+    with pytest.raises(ConfigError, match="is the run of one training"):
+        cross_validate(shapes, trained_folds.runs[0], folds=2, resume=True)
     write_shapes(tmp_path / "other", train=6, val=2, test=0, size=(64, 96), seed=9)
     with pytest.raises(ConfigError, match="other data than"):
         cross_validate(tmp_path / "other", trained_folds.path, resume=True)
@@ -226,6 +233,15 @@ def test_splits_that_are_pooled_are_said_and_groups_stay_together(
     assert first
     assert second
     assert not first & second
+
+
+def test_a_start_that_has_learned_from_the_data_is_named(
+    shapes: Path, quick: dict[str, Any], tmp_path: Path, trained: Path, recorded: Any
+) -> None:
+    listener = recorded()
+    config, reading = split_options(None, {**quick, "start": str(trained)})
+    cross_validation._make_plan(shapes, config, reading, 2, listener)
+    assert any("was trained on this very data" in line for line in listener.lines)
 
 
 def test_options_of_a_fold_are_those_of_its_run(trained_folds: CrossValidation) -> None:

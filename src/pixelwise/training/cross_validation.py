@@ -19,7 +19,7 @@ from pixelwise.evaluation.fold_report import FoldScore, score_folds, write_fold_
 from pixelwise.evaluation.out_of_fold import hold_out_images
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.evaluation.scoring import score
-from pixelwise.inference.load import load
+from pixelwise.inference.load import load, read_any_header
 from pixelwise.metrics.confusion import json_number
 from pixelwise.models.checkpoint import FOLDS_FILE
 from pixelwise.notebook_progress import default_progress
@@ -102,9 +102,11 @@ def cross_validate(
     _check_options(config, reading)
     path = Path(out)
     with lock_run_folder(path, resume):
+        if (path / "run.json").is_file():
+            raise ConfigError(f"{path} is the run of one training; give another --out")
         if resume and (path / FOLDS_FILE).is_file():
             plan, state = read_plan(path)
-            progress.log(f"resumed as it was begun: {len(plan.images)} folds")
+            progress.log(f"resumed with the options of then: {len(plan.images)} folds")
             check_same_folds(plan, open_dataset(data, plan.reading), folds, path, Path(data))
         else:
             plan = _make_plan(Path(data), config, reading, folds or 5, progress)
@@ -157,6 +159,7 @@ def _make_plan(
     notes = [
         f"{count} folds of {sizes} images; each model is trained on the other folds",
         *_describe_pooling(dataset, total),
+        *_describe_leaks(dataset, config),
         *folded.notes,
     ]
     for note in notes:
@@ -184,6 +187,18 @@ def _describe_pooling(dataset: DataSet, total: int) -> Iterator[str]:
         yield f"train ({train}) and val ({val}) are put together and divided anew: {total} images"
     if "test" in dataset.splits:
         yield f"test ({len(dataset.splits['test'])} images) stays out of all folds"
+
+
+def _describe_leaks(dataset: DataSet, config: TrainConfig) -> Iterator[str]:
+    """A line for each model that the folds learn from and that has learned from these images."""
+    start = [config.model.start] if config.model.start else []
+    for model in (*start, *config.optim.teacher):
+        known = read_any_header(Path(model)).reading.get("fingerprint")
+        if known == dataset.fingerprint():
+            yield (
+                f"{model} was trained on this very data: what it has learned from images that a "
+                "fold holds out makes the score too good"
+            )
 
 
 class _Clock:
