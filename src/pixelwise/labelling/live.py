@@ -131,7 +131,7 @@ class LiveModel(BackgroundThread):
             if record is None or name not in session.photos.paths:
                 return
             active = record.active
-            labels = session.labels(name)
+            labels = session.unmerged_labels(name)  # a merge may be undone
         try:
             missing = [number for number in active if not self._samples.has(name, number)]
             if missing:
