@@ -35,7 +35,7 @@ class LiveModel(BackgroundThread):
         self.scores: FoldScores | None = None
         self.curve = list[tuple[int, float]]()
         self.current = ""
-        self._samples = SampleStore()
+        self.samples = SampleStore()
         self._data: TrainingSet | None = None
         self._pending = set(session.project.photos)
         self._changed = True
@@ -133,19 +133,19 @@ class LiveModel(BackgroundThread):
             active = record.active
             labels = session.unmerged_labels(name)  # a merge may be undone
         try:
-            missing = [number for number in active if not self._samples.has(name, number)]
+            missing = [number for number in active if not self.samples.has(name, number)]
             if missing:
                 features = self.store.get(session.open(name))
                 for number in missing:
-                    self._samples.add(name, number, active[number], record.size, features)
+                    self.samples.add(name, number, active[number], record.size, features)
         except PixelwiseError as error:  # the photo is gone, or another one
             _log.warning("not learned from: %s", error)
             return
-        self._samples.refresh(name, labels, active)
+        self.samples.refresh(name, labels, active)
 
     def _fit(self, version: int) -> None:
         classes = self.session.classes
-        data = self._samples.training_set(classes.table())
+        data = self.samples.training_set(classes.table())
         if data is None:
             self._data = None
             self._publish(None, version)
