@@ -159,6 +159,15 @@ def test_a_merge_is_undone_and_the_class_is_in_its_place_again(make_desk: MakeDe
     assert reopened.label_window(0, 0, WHOLE)[5, 5] == 0
 
 
+def test_a_page_whose_photos_had_other_numbers_is_another_page(
+    make_desk: MakeDesk, photos: Path
+) -> None:
+    desk = make_desk()
+    assert make_desk().page == desk.page
+    Image.new("RGB", (80, 60)).save(photos / "0.png")
+    assert make_desk().page != desk.page
+
+
 def test_of_the_list_of_photos_only_what_changed_is_sent(make_desk: MakeDesk) -> None:
     desk = make_desk()
     first = desk.state()

@@ -297,11 +297,12 @@ def _whole(request: Mapping[str, Any], field: str) -> int:
 
 
 def _page_version(session: Session) -> str:
-    """Changes with the page's files, the program and the project: what an older page, or one of
-    another project, sends is not for this one.
+    """Changes with the page's files, the program, the project and the numbers of its photos: what
+    an older page, or one of another project, sends is not for this one.
     """
     static = Path(__file__).parents[1] / "serving/static/label"
-    digest = hashlib.sha256(str(session.folder.resolve()).encode())
+    project = [str(session.folder.resolve()), *session.photos.names]
+    digest = hashlib.sha256("\0".join(project).encode(errors="surrogateescape"))
     for path in sorted(static.glob("*")):
         digest.update(path.read_bytes())
     for path in sorted(Path(__file__).parent.glob("*.py")):

@@ -3,6 +3,7 @@ import { partsOf } from "../dom.js";
 import { ClassList } from "./class_list.js";
 import { fillKeys, keyAct } from "./keys.js";
 import { Layers, UNLABELLED, VOID } from "./layers.js";
+import { drop, keep, kept } from "./outbox.js";
 import { act, fetchState, nextPhoto, openPhoto } from "./server.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
@@ -112,6 +113,8 @@ function send(stroke) {
 function enqueue(path, body = {}) {
   waiting += 1;
   const named = { id: newId(), ...body }; // sent twice, it is done once
+  const [, number, kind] = path.match(/^photos\/(\d+)\/(\w+)$/) ?? [];
+  if (kind) keep({ folder: state.folder, photo: state.photos[number].name, kind, body: named });
   const result = queue.then(() => persist(path, named));
   queue = result.catch(() => {});
   return result.finally(() => {
@@ -124,14 +127,28 @@ async function persist(path, body) {
     try {
       const answer = await act(path, body);
       if (find("status").dataset.lost) report("");
+      drop(body.id);
       return answer;
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // fetch's word for a lost connection
+      if (!(error instanceof TypeError)) { // fetch's word for a lost connection
+        if (error.code !== "other_page") drop(body.id); // else it is sent by the page of today
+        throw error;
+      }
       report("The server cannot be reached: what you paint is kept here and sent when it is back.");
       find("status").dataset.lost = "yes";
       await new Promise((resolve) => setTimeout(resolve, RETRY));
     }
   }
+}
+
+/** Send what the page before this one could not. */
+async function sendKept() {
+  for (const { photo, kind, body } of kept(state.folder)) {
+    const number = state.photos.findIndex(({ name }) => name === photo);
+    if (number >= 0) enqueue(`photos/${number}/${kind}`, body).catch(fail);
+    else drop(body.id);
+  }
+  await queue;
 }
 
 function report(text) {
@@ -328,6 +345,7 @@ try {
   setState(await fetchState());
   listen();
   setLook();
+  await sendKept();
   const asked = Number(location.hash.slice(1)) - 1;
   if (asked >= 0 && asked < state.photos.length) await open(asked);
   else {
