@@ -25,7 +25,9 @@ export class Status {
 
   #fillPhotos({ photos }, current) {
     const touched = photos.filter(({ strokes }) => strokes).length;
-    this.#find("count").textContent = `${touched} of ${photos.length}`;
+    const broken = photos.filter(({ error }) => error).length;
+    this.#find("count").textContent =
+      `${touched} of ${photos.length}${broken ? `, ${broken} cannot be opened` : ""}`;
     const first = Math.max(0, Math.min(current - SHOWN / 2, photos.length - SHOWN));
     const rows = photos.slice(first, first + SHOWN).map((photo, place) => {
       const number = first + place;
