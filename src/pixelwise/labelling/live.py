@@ -157,6 +157,16 @@ class LiveModel(BackgroundThread):
         self._data = data
         self._publish(head, version)
 
+    def _repeated(self) -> set[int]:
+        """The strokes that took a prediction over: the model would be asked for its own words."""
+        with self.session.lock:
+            return {
+                number
+                for record in self.session.project.photos.values()
+                for number, stroke in record.active.items()
+                if stroke.tool in ("accept", "take")
+            }
+
     def _publish(self, head: Head | None, version: int) -> None:
         with self._condition:
             self.head = head
@@ -172,7 +182,7 @@ class LiveModel(BackgroundThread):
         if data is None or head is None:
             self.scores = None
             return
-        self.scores = score_folds(data, head)
+        self.scores = score_folds(data, head, self._repeated())
         if self.scores is not None:
             strokes = len(self.scores.right)
             self.curve = [row for row in self.curve if row[0] < strokes]
