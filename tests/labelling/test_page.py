@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 
 from pixelwise.classes import VOID
 from pixelwise.labelling.app import create_label_app
@@ -234,6 +235,25 @@ def test_a_stroke_that_did_not_arrive_outlives_loading_the_page_again(
         page.reload()
         page.locator("main[aria-busy=false]").wait_for()
         assert strokes(desk.session) == 1  # nothing is sent twice
+        assert visit.errors == []
+
+
+def test_a_stroke_reaches_its_photo_where_photos_have_other_numbers_by_now(
+    chromium: Any, make_desk: Callable[[], Desk], photos: Path
+) -> None:
+    with serve(make_desk()) as port:
+        visit = Visit(chromium, port, **DESKTOP)
+    Image.new("RGB", (80, 60)).save(photos / "0.png")  # the first photo from now on
+    desk = make_desk()
+    with serve(desk, port):
+        visit.stroke((0.3, 0.5), (0.7, 0.5))
+        visit.page.get_by_text("load this page again").wait_for()
+        visit.page.get_by_text("load it again").wait_for()  # beside the stroke
+        assert desk.session.version == 1
+        visit.page.reload()
+        visit.page.locator("main[aria-busy=false]").wait_for()
+        assert strokes(desk.session, "a.png") == 1
+        assert strokes(desk.session, "0.png") == 0
         assert visit.errors == []
 
 

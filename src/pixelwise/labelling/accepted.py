@@ -145,9 +145,14 @@ def _describe(accepted: int, score: PhotoScore | None) -> str:
     return f"{text} {_describe_forecast(score)}"
 
 
+def _signed(value: float) -> str:
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}".replace("-", "\N{MINUS SIGN}") if rounded else "0"
+
+
 def _describe_forecast(score: PhotoScore) -> str:
     assert score.forecast is not None
-    gain = f"{score.forecast.low:+.2f} to {score.forecast.high:+.2f}"
+    gain = f"{_signed(score.forecast.low)} to {_signed(score.forecast.high)}"
     if score.forecast.low <= 0:
         return f"Twice as many labelled photos: no gain that can be told from chance ({gain})."
     return (

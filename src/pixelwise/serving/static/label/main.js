@@ -199,6 +199,8 @@ async function open(number) {
     layers.clear();
     find("empty").textContent = error.message;
     find("empty").hidden = false;
+    find("under").textContent = "";
+    for (const name of ["undo", "redo", "accept"]) find(name).disabled = true;
     redraw();
   }
   const name = state.photos[number].name;
@@ -237,14 +239,14 @@ async function poll() {
   try {
     const fresh = await fetchState(state.revision);
     const changed = fresh.model.version !== state.model.version;
-    if (fresh.page !== state.page) {
-      fail(new Error("The program or the project is another one now: load this page again."));
-    }
-    find("start-alert").textContent = fresh.alert;
-    find("start-alert").hidden = !fresh.alert;
-    if (!waiting) {
+    const isOther = fresh.page !== state.page; // its photos may have other numbers
+    const alert = isOther
+      ? "The program or its photos are others now: load this page again. What you painted is kept."
+      : fresh.alert;
+    find("start-alert").textContent = alert;
+    find("start-alert").hidden = !alert;
+    if (!waiting && !isOther) {
       const before = JSON.stringify([state.classes, state.merged]);
-      fresh.page = state.page;
       if (before !== JSON.stringify([fresh.classes, fresh.merged])) setState(fresh);
       else {
         state = complete(fresh);
