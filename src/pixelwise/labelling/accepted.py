@@ -79,8 +79,8 @@ class AcceptedPhotos(BackgroundThread):
         accepted = self._accepted()
         classes = self.live.session.classes
         table = classes.table()
-        found = (tuple(accepted.items()), table.tobytes())
-        if found == self._scored or self.live.version < self.live.session.version:
+        current = (tuple(accepted.items()), table.tobytes())
+        if current == self._scored or self.live.version < self.live.session.version:
             return
         names = list(accepted)
         chosen = names[:: -(-len(names) // MAX_PHOTOS)] if names else []
@@ -95,7 +95,7 @@ class AcceptedPhotos(BackgroundThread):
         order = self.live.session.photos.names
         score = score_photos(samples, table, photos, order, self._proceed)
         if not self._closed:
-            self._scored = found
+            self._scored = current
             self.score = score
 
     def _proceed(self) -> bool:
