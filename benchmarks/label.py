@@ -1,13 +1,12 @@
 """A robot annotator: mean IoU on photos never touched against annotator minutes.
 
-python benchmarks/label.py DATA --seeds 0 1 2 --contestants live forest net --out FOLDER
+python benchmarks/label.py DATA --seeds 0 1 2 --contestants live forest --out FOLDER
 
 One line of JSON for each contestant and seed goes to FOLDER/robot.jsonl when it is done, and the
 masks of what was painted to FOLDER/NAME-CONTESTANT-SEED, a data set that `train` takes.
 
 The contestants are in label_contestants.py: `live`, as `pixelwise label` has it; `forest`, a random
-forest on classical filters; `net`, the default training on the masks that `live` left in FOLDER at
-the last minute, which has the same strokes and never saw the live model.
+forest on classical filters.
 
 The rules, written down before anything was tuned to them:
 
@@ -39,7 +38,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from label_contestants import CONTESTANTS, VOID, Net, Sample
+from label_contestants import CONTESTANTS, VOID, Sample
 from machine import provenance
 from PIL import Image
 from scipy import ndimage
@@ -208,21 +207,6 @@ def paint_and_score(
     }
 
 
-def train_and_score(
-    test: list[Sample], dataset: DataSet, options: argparse.Namespace, masks: Path, run: Path
-) -> dict[str, object]:
-    """The default training on what the live model's robot painted."""
-    if not masks.is_dir():
-        sys.exit(f"{masks} is not there: net takes the strokes of live, so run live before it")
-    net = Net(masks, run, options.train_minutes, test)
-    return {
-        "mean_iou": {f"{options.minutes:g}": round(mean_iou(net, test, len(dataset.classes)), 4)},
-        "photos": len(list((masks / "masks").iterdir())),
-        "train_minutes": options.train_minutes,
-        "train_cpu_s": round(net.cpu_s),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data")
@@ -231,8 +215,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=60)
     parser.add_argument("--test", type=int, default=60)
     parser.add_argument("--strokes", type=int, default=8)
-    parser.add_argument("--contestants", nargs="+", default=["live", "forest", "net"])
-    parser.add_argument("--train-minutes", type=float, default=10, help="of net")
+    parser.add_argument("--contestants", nargs="+", default=["live", "forest"])
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -244,17 +227,12 @@ def main() -> None:
     command = f"python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"
     print(provenance(command))
     for kind in options.contestants:
-        contestant = None if kind == "net" else CONTESTANTS[kind](pool, test, len(dataset.classes))
+        contestant = CONTESTANTS[kind](pool, test, len(dataset.classes))
         for seed in options.seeds:
             line = {"set": name, "classes": len(dataset.classes), "contestant": kind, "seed": seed}
             line |= {"pool": len(pool), "test": len(test)}
-            if contestant is None:
-                masks = options.out / f"{name}-live-{seed}"
-                run = options.out / f"{name}-net-{seed}"
-                line |= train_and_score(test, dataset, options, masks, run)
-            else:
-                folder = options.out / f"{name}-{kind}-{seed}"
-                line |= paint_and_score(contestant, pool, test, dataset, options, seed, folder)
+            folder = options.out / f"{name}-{kind}-{seed}"
+            line |= paint_and_score(contestant, pool, test, dataset, options, seed, folder)
             with (options.out / "robot.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
