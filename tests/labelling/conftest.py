@@ -73,6 +73,7 @@ def make_desk(open_session: Callable[[], Session], tmp_path: Path) -> Iterator[C
     yield opened
     for desk in desks:
         desk.takeover.close()
+        desk.accepted.close()
         desk.suggestions.close()
         desk.live.close()
         desk.writer.close()

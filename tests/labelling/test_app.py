@@ -1,9 +1,11 @@
 import gzip
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from pixelwise.labelling.app import MAX_BODY, create_label_app
 from pixelwise.labelling.desk import Desk
@@ -44,6 +46,29 @@ def test_a_stroke_comes_back_as_labels_and_prediction(client: TestClient, desk: 
     assert confidence.max() > 130
     assert client.post("/label/photos/0/undo", json={"page": desk.page}).json()["redo"] == 1
     assert client.post("/label/photos/0/redo", json={"page": desk.page}).json()["redo"] == 0
+
+
+def test_a_photo_of_more_than_100_megapixels_is_named_and_the_others_go_on(
+    photos: Path, make_desk: Callable[[], Desk]
+) -> None:
+    Image.new("1", (10_001, 10_000)).save(photos / "b.png")
+    desk = make_desk()
+    with TestClient(create_label_app(desk), base_url="http://127.0.0.1:8000") as client:
+        body = stroke(desk, 0, 10)
+        for response in (
+            client.get("/label/photos/1"),
+            client.get("/label/photos/1/tiles/0/0/0"),
+            client.post("/label/photos/1/strokes", json=body),
+        ):
+            assert 400 <= response.status_code < 500
+            message = response.json()["error"]["message"]
+            assert "b.png: has more than the 100 megapixels" in message
+            assert "cut it into parts" in message
+        row = dict(client.get("/label/state").json()["photos"])[1]
+        assert row["error"].startswith("has more than the 100 megapixels")
+        assert client.get("/label/next?order=name&after=0").json()["name"] == "c.jpg"
+        assert client.post("/label/photos/0/strokes", json=body).json()["strokes"] == 1
+    assert desk.session.version == 3  # the beginning, the photo, the stroke
 
 
 def test_before_there_is_a_model_there_is_no_prediction(client: TestClient) -> None:

@@ -159,6 +159,15 @@ def test_a_merge_is_undone_and_the_class_is_in_its_place_again(make_desk: MakeDe
     assert reopened.label_window(0, 0, WHOLE)[5, 5] == 0
 
 
+def test_a_page_whose_photos_had_other_numbers_is_another_page(
+    make_desk: MakeDesk, photos: Path
+) -> None:
+    desk = make_desk()
+    assert make_desk().page == desk.page
+    Image.new("RGB", (80, 60)).save(photos / "0.png")
+    assert make_desk().page != desk.page
+
+
 def test_of_the_list_of_photos_only_what_changed_is_sent(make_desk: MakeDesk) -> None:
     desk = make_desk()
     first = desk.state()
@@ -256,3 +265,16 @@ def test_masks_are_written_while_one_works(make_desk: MakeDesk, tmp_path: Path) 
     while not mask.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert np.asarray(Image.open(mask))[5, 5] == 1
+
+
+def test_what_the_live_model_learns_is_parted_with_the_classes(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    desk.change_classes({"act": "add", "name": "tree"})
+    two_strokes(desk)
+    desk.change_classes({"act": "merge", "key": 0, "into": 2})
+    version = paint(desk, 2, [[10, 56], [60, 56]])["version"]
+    desk.live.wait(version)
+    assert set(desk.live.training_data().keys) == {1, 2}
+    desk.change_classes({"act": "part", "key": 0})
+    desk.live.wait(desk.session.version)
+    assert set(desk.live.training_data().keys) == {0, 1, 2}

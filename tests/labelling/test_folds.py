@@ -49,6 +49,15 @@ def test_one_stroke_of_a_class_tells_nothing() -> None:
     assert score_folds(data, fit_training_set(data, (0, 1, 2))) is None
 
 
+def test_of_what_repeats_a_prediction_nothing_is_asked() -> None:
+    data = strokes(3, 10)
+    head = fit_training_set(data, (0, 1, 2))
+    scores = score_folds(data, head, range(12))
+    assert scores is not None
+    assert sorted(scores.right) == list(range(12, 30))
+    assert score_folds(data, head, range(27)) is None  # one stroke of each class is left
+
+
 def test_folds_are_even_and_follow_from_the_number_alone() -> None:
     counts = np.bincount(fold_of(np.arange(5000)), minlength=FOLDS)
     assert counts.min() > 900

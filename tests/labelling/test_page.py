@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 
 from pixelwise.classes import VOID
 from pixelwise.labelling.app import create_label_app
@@ -31,10 +32,12 @@ def serve(desk: Desk, port: int = 0) -> Iterator[int]:
     with create_server(("127.0.0.1", port)) as listener:
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        server.force_exit = True
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            server.force_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread
@@ -71,6 +74,17 @@ class Visit:
         for place in others:
             self.page.mouse.move(*place, steps=3)
         self.page.mouse.up()
+
+    def touch(self, *places: tuple[float, float]) -> None:
+        """A stroke by one finger."""
+        devtools = self.page.context.new_cdp_session(self.page)
+        self.page.locator("[data-part=stage]").scroll_into_view_if_needed()
+        for number, place in enumerate(places):
+            x, y = self.place(*place)
+            kind = "touchMove" if number else "touchStart"
+            event = {"type": kind, "touchPoints": [{"x": x, "y": y, "id": 0}]}
+            devtools.send("Input.dispatchTouchEvent", event)
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
     def view(self) -> str:
         """The pixels of the photo's canvas, which change with zoom and place."""
@@ -158,6 +172,88 @@ def test_a_stroke_during_an_outage_is_kept_when_the_server_is_back(
     desk = make_desk()
     with serve(desk, port):
         wait_for(lambda: strokes(desk.session) == 1)
+        assert visit.errors == []
+
+
+DESKTOP = {"width": 1280, "height": 860}
+PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_merge_is_undone_on_the_page(
+    chromium: Any, make_desk: Callable[[], Desk], size: dict[str, Any]
+) -> None:
+    desk = make_desk()
+    desk.session.add_class("tree")
+    with serve(desk) as port:
+        visit = Visit(chromium, port, **size)
+        page = visit.page
+        paint = visit.touch if size is PHONE else visit.stroke
+        paint((0.3, 0.5), (0.7, 0.5))  # grass, the first class
+        wait_for(lambda: strokes(desk.session) == 1)
+        page.get_by_role("button", name="Change grass").click()
+        page.get_by_label("Merge into").select_option("tree")
+        page.get_by_role("button", name="Save").click()
+        undo = page.get_by_role("button", name="Undo the merge of grass")
+        undo.wait_for()
+        assert desk.session.labels("a.png")[30, 40] == 2
+        page.locator("[data-part=classes]").get_by_text("tree").click()
+        paint((0.3, 0.7), (0.7, 0.7))
+        wait_for(lambda: strokes(desk.session) == 2)
+        undo.click()
+        undo.wait_for(state="detached")
+        labels = desk.session.labels("a.png")
+        assert labels[30, 40] == 0
+        assert (labels == 2).any()  # painted since, and stays
+        names = page.locator("[data-part=classes] bdi").all_text_contents()
+        assert names == ["grass", "sky", "tree", "void"]
+        assert visit.errors == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_stroke_that_did_not_arrive_outlives_loading_the_page_again(
+    chromium: Any, make_desk: Callable[[], Desk], size: dict[str, Any]
+) -> None:
+    desk = make_desk()
+    with serve(desk) as port:
+        visit = Visit(chromium, port, **size)
+        page = visit.page
+        paint = visit.touch if size is PHONE else visit.stroke
+        page.route("**/label/photos/*/*", lambda route: route.abort())
+        paint((0.3, 0.3), (0.7, 0.3))
+        page.get_by_text("The server cannot be reached").wait_for()
+        paint((0.3, 0.6), (0.7, 0.6))
+        page.on("dialog", lambda dialog: dialog.accept())  # it asks whether to leave
+        page.unroute("**/label/photos/*/*")
+        page.reload()
+        page.locator("main[aria-busy=false]").wait_for()
+        assert strokes(desk.session) == 2
+        middle = desk.session.labels("a.png")[:, 40]
+        assert np.diff(np.flatnonzero(middle == 0)).max() > 3  # two lines, not one
+        page.get_by_role("button", name="Undo", exact=True).click()
+        wait_for(lambda: strokes(desk.session) == 1)
+        page.reload()
+        page.locator("main[aria-busy=false]").wait_for()
+        assert strokes(desk.session) == 1  # nothing is sent twice
+        assert visit.errors == []
+
+
+def test_a_stroke_reaches_its_photo_where_photos_have_other_numbers_by_now(
+    chromium: Any, make_desk: Callable[[], Desk], photos: Path
+) -> None:
+    with serve(make_desk()) as port:
+        visit = Visit(chromium, port, **DESKTOP)
+    Image.new("RGB", (80, 60)).save(photos / "0.png")  # the first photo from now on
+    desk = make_desk()
+    with serve(desk, port):
+        visit.stroke((0.3, 0.5), (0.7, 0.5))
+        visit.page.get_by_text("load this page again").wait_for()
+        visit.page.get_by_text("load it again").wait_for()  # beside the stroke
+        assert desk.session.version == 1
+        visit.page.reload()
+        visit.page.locator("main[aria-busy=false]").wait_for()
+        assert strokes(desk.session, "a.png") == 1
+        assert strokes(desk.session, "0.png") == 0
         assert visit.errors == []
 
 

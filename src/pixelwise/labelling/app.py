@@ -124,8 +124,8 @@ def _add_acts(app: FastAPI, desk: Desk) -> None:
             raise ApiError(
                 409,
                 "other_page",
-                "this page is of another version of the program, or of another project: load it "
-                "again; what was painted before is kept",
+                "this page is of another version of the program, or of other photos: load it "
+                "again; what was painted is kept, and sent then",
             )
         return await run_in_threadpool(perform, body)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pixelwise.classes import Labels
 from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.io.images import encode_image
+from pixelwise.labelling.accepted import AcceptedPhotos
 from pixelwise.labelling.live import LiveModel
 from pixelwise.labelling.mask_writer import MaskWriter
 from pixelwise.labelling.photo_rows import PhotoRows
@@ -42,6 +43,7 @@ class Desk:
         self.live = live
         self.suggestions = suggestions
         self.takeover = takeover
+        self.accepted = AcceptedPhotos(live)
         self.page = _page_version(session)
         self._rows = PhotoRows()
         self._rows_lock = Lock()
@@ -49,6 +51,7 @@ class Desk:
     def close(self) -> None:
         """End all threads and processes, and write the last masks."""
         self.takeover.close()
+        self.accepted.close()
         self.suggestions.close()
         self.live.close()
         self.writer.close()
@@ -71,6 +74,7 @@ class Desk:
             "revision": revision,
             "photos": photos,
             "score": self._score(),
+            "accepted": self.accepted.describe(),
             "model": self.takeover.describe(),
             "alert": self.writer.error,
         }
@@ -293,11 +297,12 @@ def _whole(request: Mapping[str, Any], field: str) -> int:
 
 
 def _page_version(session: Session) -> str:
-    """Changes with the page's files, the program and the project: what an older page, or one of
-    another project, sends is not for this one.
+    """Changes with the page's files, the program, the project and the numbers of its photos: what
+    an older page, or one of another project, sends is not for this one.
     """
     static = Path(__file__).parents[1] / "serving/static/label"
-    digest = hashlib.sha256(str(session.folder.resolve()).encode())
+    project = [str(session.folder.resolve()), *session.photos.names]
+    digest = hashlib.sha256("\0".join(project).encode(errors="surrogateescape"))
     for path in sorted(static.glob("*")):
         digest.update(path.read_bytes())
     for path in sorted(Path(__file__).parent.glob("*.py")):

@@ -2,6 +2,7 @@
 pixels of one.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,11 +30,15 @@ class FoldScores:
         return float(np.mean(list(self.iou.values())))
 
 
-def score_folds(data: TrainingSet, head: Head) -> FoldScores | None:
-    """Fit the head FOLDS times, each without a fifth of the strokes. None where fewer than two
-    classes have two strokes: of one stroke alone nothing is known.
+def score_folds(data: TrainingSet, head: Head, repeated: Collection[int] = ()) -> FoldScores | None:
+    """Fit the head FOLDS times, each without a fifth of the strokes, and ask it about those. None
+    where fewer than two classes have two strokes: of one stroke alone nothing is known.
+
+    repeated: numbers of strokes that repeat a prediction, of which nothing is asked.
     """
-    data = data.select(_have_two_strokes(data))
+    is_own = ~np.isin(data.strokes, list(repeated))
+    data = data.select(_have_two_strokes(data, is_own))
+    is_own = ~np.isin(data.strokes, list(repeated))
     if len(np.unique(data.keys)) < 2:
         return None
     fold = _spread_folds(data)
@@ -43,7 +48,7 @@ def score_folds(data: TrainingSet, head: Head) -> FoldScores | None:
         if part is not None:
             rows = fold == held_back
             logits[rows] = part.logits(data.vectors[rows])
-    scored = ~np.isnan(logits[:, 0])
+    scored = ~np.isnan(logits[:, 0]) & is_own
     if not scored.any():
         return None
     columns = np.searchsorted(head.keys, data.keys)
@@ -62,10 +67,12 @@ def fit_without(
     return fit_training_set(rest, keys)
 
 
-def _have_two_strokes(data: TrainingSet) -> NDArray[np.bool_]:
-    """Which vectors (N,) are of a class that two strokes or more have."""
+def _have_two_strokes(data: TrainingSet, is_own: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which vectors (N,) are of a class that two strokes or more have, of those that count."""
     many = [
-        key for key in np.unique(data.keys) if len(np.unique(data.strokes[data.keys == key])) > 1
+        key
+        for key in np.unique(data.keys)
+        if len(np.unique(data.strokes[(data.keys == key) & is_own])) > 1
     ]
     return np.isin(data.keys, many)
 

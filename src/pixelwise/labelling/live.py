@@ -35,7 +35,7 @@ class LiveModel(BackgroundThread):
         self.scores: FoldScores | None = None
         self.curve = list[tuple[int, float]]()
         self.current = ""
-        self._samples = SampleStore()
+        self.samples = SampleStore()
         self._data: TrainingSet | None = None
         self._pending = set(session.project.photos)
         self._changed = True
@@ -131,21 +131,21 @@ class LiveModel(BackgroundThread):
             if record is None or name not in session.photos.paths:
                 return
             active = record.active
-            labels = session.labels(name)
+            labels = session.unmerged_labels(name)  # a merge may be undone
         try:
-            missing = [number for number in active if not self._samples.has(name, number)]
+            missing = [number for number in active if not self.samples.has(name, number)]
             if missing:
                 features = self.store.get(session.open(name))
                 for number in missing:
-                    self._samples.add(name, number, active[number], record.size, features)
+                    self.samples.add(name, number, active[number], record.size, features)
         except PixelwiseError as error:  # the photo is gone, or another one
             _log.warning("not learned from: %s", error)
             return
-        self._samples.refresh(name, labels, active)
+        self.samples.refresh(name, labels, active)
 
     def _fit(self, version: int) -> None:
         classes = self.session.classes
-        data = self._samples.training_set(classes.table())
+        data = self.samples.training_set(classes.table())
         if data is None:
             self._data = None
             self._publish(None, version)
@@ -156,6 +156,16 @@ class LiveModel(BackgroundThread):
             head = replace(head, temperature=self.scores.temperature)
         self._data = data
         self._publish(head, version)
+
+    def _repeated(self) -> set[int]:
+        """The strokes that took a prediction over: the model would be asked for its own words."""
+        with self.session.lock:
+            return {
+                number
+                for record in self.session.project.photos.values()
+                for number, stroke in record.active.items()
+                if stroke.tool in ("accept", "take")
+            }
 
     def _publish(self, head: Head | None, version: int) -> None:
         with self._condition:
@@ -172,7 +182,7 @@ class LiveModel(BackgroundThread):
         if data is None or head is None:
             self.scores = None
             return
-        self.scores = score_folds(data, head)
+        self.scores = score_folds(data, head, self._repeated())
         if self.scores is not None:
             strokes = len(self.scores.right)
             self.curve = [row for row in self.curve if row[0] < strokes]

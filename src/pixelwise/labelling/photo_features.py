@@ -18,10 +18,12 @@ from pixelwise.labelling.vectors import gather
 
 # Changes with what features are: those of another version are made again.
 VERSION = 1
-# Places of a photo by which the next one is chosen.
+# Places of a photo by which the next one is chosen, and those by which it is scored.
 SUMMARY = 64
+SPREAD = 256
 _MAX_HELD = 3
 
+Arrays = dict[str, NDArray[np.float16]]
 Wait = Callable[[], None] | None
 Extract = Callable[[Array, Wait], dict[int, FeatureMap]]
 
@@ -93,13 +95,23 @@ class FeatureStore:
         """The photo in short, of the disk where it is there; its features are on the disk then
         too. `wait` as `FeatureExtractor.extract` takes it.
         """
-        key = f"{self._key(photo.digest)}-summary"
-        arrays = self._cache.load(key)
-        if arrays is None or set(arrays) != {"vectors", "mean"}:
-            features = self._held.get(photo.digest) or self._load(photo, wait)
-            arrays = _summarize(features, photo)
-            self._cache.save(key, arrays)
+        arrays = self._small(photo, "summary", _summarize, wait)
         return Summary(arrays["vectors"], arrays["mean"])
+
+    def spread(self, photo: Photo, wait: Wait = None) -> NDArray[np.float16]:
+        """The vectors (SPREAD, D) of `spread_places` of a photo, of the disk as `summary`."""
+        return self._small(photo, "spread", _spread, wait)["vectors"]
+
+    def _small(
+        self, photo: Photo, kind: str, make: Callable[[PhotoFeatures, Photo], Arrays], wait: Wait
+    ) -> Arrays:
+        """What `make` takes out of the features of a photo, of the disk where it is there."""
+        key = f"{self._key(photo.digest)}-{kind}"
+        arrays = self._cache.load(key)
+        if arrays is None:
+            arrays = make(self._held.get(photo.digest) or self._load(photo, wait), photo)
+            self._cache.save(key, arrays)
+        return arrays
 
     def _key(self, digest: str) -> str:
         return f"{digest[:32]}-{ENCODER}-{VERSION}"
@@ -129,11 +141,27 @@ class FeatureStore:
         return arrays
 
 
-def _summarize(features: PhotoFeatures, photo: Photo) -> dict[str, NDArray[np.float16]]:
-    rng = np.random.default_rng(0)
-    height, width = photo.size
-    rows = rng.integers(0, height, SUMMARY)
-    columns = rng.integers(0, width, SUMMARY)
+def spread_places(size: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns (SPREAD,) of pixels of a photo of `size`, each of them as likely as any
+    other.
+    """
+    return _draw_places(size, SPREAD, seed=1)
+
+
+def _draw_places(
+    size: tuple[int, int], count: int, *, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    rng = np.random.default_rng(seed)
+    height, width = size
+    return rng.integers(0, height, count), rng.integers(0, width, count)
+
+
+def _spread(features: PhotoFeatures, photo: Photo) -> Arrays:
+    return {"vectors": features.at(*spread_places(photo.size))}
+
+
+def _summarize(features: PhotoFeatures, photo: Photo) -> Arrays:
+    rows, columns = _draw_places(photo.size, SUMMARY, seed=0)
     coarse = features.pyramid[STRIDES[-1]].astype(np.float32)
     return {
         "vectors": features.at(rows, columns),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.raster import read_raster, reads_by_window
-from pixelwise.io.images import Array, pixel_count, read_picture
+from pixelwise.io.images import MAX_PIXELS, Array, pixel_count, read_picture
 
 # Sides of a photo at which the page sees it: all, a half, a quarter and so on, down to this one.
 SMALLEST_LEVEL = 256
@@ -125,9 +125,18 @@ def _candidate_stems(path: Path, *, is_unique: bool) -> Iterator[str]:
 
 
 def read_photo(path: Path) -> Photo:
-    """A photo with all its levels. Raises ImageError where it cannot be read."""
+    """A photo with all its levels. Raises ImageError where it cannot be read, and, by its header
+    alone, for one of more than MAX_PIXELS: its labels would not fit in memory many times over.
+    """
     before = stamp(path)
-    read = read_raster if reads_by_window(path, pixel_count(path)) else read_picture
+    pixels = pixel_count(path)
+    if pixels is not None and pixels > MAX_PIXELS:
+        raise ImageError.of_file(
+            path,
+            f"has more than the {MAX_PIXELS // 1_000_000} megapixels that can be painted on",
+            "cut it into parts, and label those",
+        )
+    read = read_raster if reads_by_window(path, pixels) else read_picture
     picture = read(path)
     levels = [np.ascontiguousarray(picture.rgb)]
     while max(levels[-1].shape[:2]) > SMALLEST_LEVEL:

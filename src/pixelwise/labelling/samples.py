@@ -4,6 +4,7 @@ have now.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +53,27 @@ class TrainingSet:
 
 
 class SampleStore:
-    """Vectors of strokes by photo and by the stroke's number."""
+    """Vectors of strokes by photo and by the stroke's number. One thread adds and refreshes, any
+    may `copy`.
+    """
 
     def __init__(self) -> None:
         self._strokes = dict[str, dict[int, StrokeSamples]]()
         self._labels = dict[str, dict[int, NDArray[np.uint8]]]()
+        self._lock = Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """The photos that have strokes."""
+        return [name for name, labels in self._labels.items() if labels]
+
+    def copy(self) -> "SampleStore":
+        """What is here now, which nobody changes."""
+        other = SampleStore()
+        with self._lock:
+            other._strokes = {name: dict(strokes) for name, strokes in self._strokes.items()}
+            other._labels = dict(self._labels)
+        return other
 
     def has(self, name: str, number: int) -> bool:
         """Whether the stroke's vectors are here."""
@@ -69,27 +86,33 @@ class SampleStore:
         rows, columns = choose_pixels(stroke, size, number)
         vectors = features.at(rows, columns)
         weight = stroke_weight(stroke, len(rows))
-        self._strokes.setdefault(name, {})[number] = StrokeSamples(rows, columns, vectors, weight)
+        with self._lock:
+            strokes = self._strokes.setdefault(name, {})
+            strokes[number] = StrokeSamples(rows, columns, vectors, weight)
 
     def refresh(self, name: str, labels: Labels, active: Collection[int]) -> None:
         """See which labels (H, W) the pixels of a photo's strokes have now, where `active` are the
         numbers of those that count.
         """
-        strokes = self._strokes.get(name, {})
-        for number in [number for number in strokes if number not in active]:
-            # of a stroke that is redone later the vectors are taken once more
-            del strokes[number]
-        self._labels[name] = {
-            number: labels[item.rows, item.columns] for number, item in strokes.items()
-        }
+        with self._lock:
+            strokes = self._strokes.get(name, {})
+            for number in [number for number in strokes if number not in active]:
+                # of a stroke that is redone later the vectors are taken once more
+                del strokes[number]
+            self._labels[name] = {
+                number: labels[item.rows, item.columns] for number, item in strokes.items()
+            }
 
-    def training_set(self, table: Labels) -> TrainingSet | None:
-        """What a fit takes; `table` says what each label is after merging. None without two
-        classes.
+    def training_set(
+        self, table: Labels, names: Collection[str] | None = None
+    ) -> TrainingSet | None:
+        """What a fit takes, of the photos `names` alone if they are given; `table` says what each
+        label is after merging. None without two classes.
         """
         held = [
             (place, number, samples, table[self._labels[name][number]])
             for place, name in enumerate(self._strokes)
+            if names is None or name in names
             for number, samples in self._strokes[name].items()
             if number in self._labels.get(name, {})
         ]
@@ -104,8 +127,9 @@ class SampleStore:
             return None
         vectors, keys, weights, strokes, photos = map(np.concatenate, zip(*parts, strict=True))
         balanced = _balance(keys, weights)
-        names = tuple(self._strokes)
-        return TrainingSet(vectors.astype(np.float32), keys, balanced, strokes, photos, names)
+        return TrainingSet(
+            vectors.astype(np.float32), keys, balanced, strokes, photos, tuple(self._strokes)
+        )
 
 
 Part = tuple[

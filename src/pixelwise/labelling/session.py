@@ -103,9 +103,13 @@ class Session:
         changed.
         """
         with self.lock:
-            record = self.project.photos.get(name) or self.check_unchanged(name)
-            labels = self._drawn(name, record)
+            labels = self.unmerged_labels(name)
             return self.classes.table()[labels] if self.classes.merged else labels
+
+    def unmerged_labels(self, name: str) -> Labels:
+        """The labels (H, W) of a photo as they were painted; not to be changed."""
+        with self.lock:
+            return self._drawn(name, self.project.photos.get(name) or self.check_unchanged(name))
 
     def _drawn(self, name: str, record: PhotoRecord) -> Labels:
         """Its labels before merging, of memory where they are there."""

@@ -107,6 +107,8 @@ class Takeover(BackgroundThread):
             return f"The network predicts{compared}."
         if self.network is not None:
             return f"The live model predicts, as the network is not better{compared}."
+        if self.live.head is None:
+            return "Nothing is predicted yet: paint a stroke of each of two classes."
         return "The live model predicts: it learns from each stroke."
 
     def _describe_run(self) -> str:

@@ -3,6 +3,7 @@ import { partsOf } from "../dom.js";
 import { ClassList } from "./class_list.js";
 import { fillKeys, keyAct } from "./keys.js";
 import { Layers, UNLABELLED, VOID } from "./layers.js";
+import { drop, keep, kept } from "./outbox.js";
 import { act, fetchState, nextPhoto, openPhoto } from "./server.js";
 import { Stage } from "./stage.js";
 import { Status } from "./status.js";
@@ -112,6 +113,8 @@ function send(stroke) {
 function enqueue(path, body = {}) {
   waiting += 1;
   const named = { id: newId(), ...body }; // sent twice, it is done once
+  const [, number, kind] = path.match(/^photos\/(\d+)\/(\w+)$/) ?? [];
+  if (kind) keep({ folder: state.folder, photo: state.photos[number].name, kind, body: named });
   const result = queue.then(() => persist(path, named));
   queue = result.catch(() => {});
   return result.finally(() => {
@@ -124,14 +127,28 @@ async function persist(path, body) {
     try {
       const answer = await act(path, body);
       if (find("status").dataset.lost) report("");
+      drop(body.id);
       return answer;
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // fetch's word for a lost connection
+      if (!(error instanceof TypeError)) { // fetch's word for a lost connection
+        if (error.code !== "other_page") drop(body.id); // else it is sent by the page of today
+        throw error;
+      }
       report("The server cannot be reached: what you paint is kept here and sent when it is back.");
       find("status").dataset.lost = "yes";
       await new Promise((resolve) => setTimeout(resolve, RETRY));
     }
   }
+}
+
+/** Send what the page before this one could not. */
+async function sendKept() {
+  for (const { photo, kind, body } of kept(state.folder)) {
+    const number = state.photos.findIndex(({ name }) => name === photo);
+    if (number >= 0) enqueue(`photos/${number}/${kind}`, body).catch(fail);
+    else drop(body.id);
+  }
+  await queue;
 }
 
 function report(text) {
@@ -182,6 +199,8 @@ async function open(number) {
     layers.clear();
     find("empty").textContent = error.message;
     find("empty").hidden = false;
+    find("under").textContent = "";
+    for (const name of ["undo", "redo", "accept"]) find(name).disabled = true;
     redraw();
   }
   const name = state.photos[number].name;
@@ -220,14 +239,14 @@ async function poll() {
   try {
     const fresh = await fetchState(state.revision);
     const changed = fresh.model.version !== state.model.version;
-    if (fresh.page !== state.page) {
-      fail(new Error("The program or the project is another one now: load this page again."));
-    }
-    find("start-alert").textContent = fresh.alert;
-    find("start-alert").hidden = !fresh.alert;
-    if (!waiting) {
+    const isOther = fresh.page !== state.page; // its photos may have other numbers
+    const alert = isOther
+      ? "The program or its photos are others now: load this page again. What you painted is kept."
+      : fresh.alert;
+    find("start-alert").textContent = alert;
+    find("start-alert").hidden = !alert;
+    if (!waiting && !isOther) {
       const before = JSON.stringify([state.classes, state.merged]);
-      fresh.page = state.page;
       if (before !== JSON.stringify([fresh.classes, fresh.merged])) setState(fresh);
       else {
         state = complete(fresh);
@@ -328,6 +347,7 @@ try {
   setState(await fetchState());
   listen();
   setLook();
+  await sendKept();
   const asked = Number(location.hash.slice(1)) - 1;
   if (asked >= 0 && asked < state.photos.length) await open(asked);
   else {

@@ -4,7 +4,8 @@ let page = ""; // the version of the page and the project, which each act names
 
 async function explain(response) {
   const body = await response.json().catch(() => null);
-  return new Error(body?.error?.message ?? `the server answers ${response.status}`);
+  const message = body?.error?.message ?? `the server answers ${response.status}`;
+  return Object.assign(new Error(message), { code: body?.error?.code });
 }
 
 async function ask(path, options) {

@@ -15,6 +15,7 @@ export class Status {
   fill(state, current) {
     this.#fillPhotos(state, current);
     this.#fillScore(state.score);
+    this.#fillAccepted(state.accepted);
     this.#find("model-text").textContent = state.model.text ?? "";
     const pause = this.#find("pause");
     pause.hidden = !state.model.can_pause;
@@ -24,7 +25,9 @@ export class Status {
 
   #fillPhotos({ photos }, current) {
     const touched = photos.filter(({ strokes }) => strokes).length;
-    this.#find("count").textContent = `${touched} of ${photos.length}`;
+    const broken = photos.filter(({ error }) => error).length;
+    this.#find("count").textContent =
+      `${touched} of ${photos.length}${broken ? `, ${broken} cannot be opened` : ""}`;
     const first = Math.max(0, Math.min(current - SHOWN / 2, photos.length - SHOWN));
     const rows = photos.slice(first, first + SHOWN).map((photo, place) => {
       const number = first + place;
@@ -60,13 +63,23 @@ export class Status {
          ${percent(score.right)} of their pixels are right. ${score.more ?? ""}`
       : "A score appears when there are a few strokes of each class.";
     curve.toggleAttribute("hidden", !(score?.curve.length > 1));
-    if (score?.curve.length > 1) drawCurve(curve, score.curve);
+    if (score?.curve.length > 1) drawCurve(curve, score.curve, "strokes");
+  }
+
+  #fillAccepted({ score, curve, forecast, text }) {
+    const figure = this.#find("accepted-curve");
+    this.#find("accepted").textContent = score ? `mean IoU ${score.mean_iou.toFixed(2)}` : "";
+    this.#find("accepted-text").textContent = text;
+    figure.toggleAttribute("hidden", !forecast);
+    if (!forecast) return;
+    const points = curve.map(({ photos, mean_iou }) => [photos, mean_iou]);
+    drawCurve(figure, points, "labelled photos", [forecast.photos, forecast.mean_iou]);
   }
 }
 
-/** Score against the number of strokes. */
-function drawCurve(svg, curve) {
-  const most = curve.at(-1)[0];
+/** Score against the number of labels, and where it is expected to go. */
+function drawCurve(svg, curve, what, expected = null) {
+  const most = (expected ?? curve.at(-1))[0];
   const x = (count) => (6 + (228 * count) / most).toFixed(1);
   const y = (score) => (56 - 52 * score).toFixed(1);
   const make = (kind, attributes) => {
@@ -77,11 +90,13 @@ function drawCurve(svg, curve) {
   const line = curve.map(([count, score]) => `${x(count)} ${y(score)}`).join("L");
   const [count, score] = curve.at(-1);
   svg.setAttribute("aria-label", `Score from ${curve[0][1].toFixed(2)} to ${score.toFixed(2)} after
-    ${count} strokes`);
+    ${count} ${what}${expected ? `, ${expected[1].toFixed(2)} expected after ${expected[0]}` : ""}`);
+  const ahead = expected && `M${x(count)} ${y(score)}L${x(expected[0])} ${y(expected[1])}`;
   svg.replaceChildren(
     make("line", { x1: 6, x2: 234, y1: 56, y2: 56 }),
     make("line", { x1: 6, x2: 234, y1: 4, y2: 4 }),
     make("path", { d: `M${line}` }),
+    ...(ahead ? [make("path", { d: ahead, class: "ahead" })] : []),
     make("circle", { cx: x(count), cy: y(score), r: 3.5 }),
   );
 }
