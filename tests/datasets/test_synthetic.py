@@ -70,13 +70,3 @@ def test_the_reach_sets_the_size_of_shapes_whatever_the_pictures() -> None:
     assert shares[1] == pytest.approx(
         shares[0], rel=0.35
     )  # the larger ground only cuts fewer of them off
-
-
-def test_whole_shapes_are_cut_by_no_border() -> None:
-    """Nothing but ground, or a line, lies at the edge of any picture."""
-    rng = np.random.default_rng(5)
-    for _ in range(20):
-        _, labels = draw_scene(rng, (96, 128), 5, whole=True)
-        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-        assert not edge.any()
-        assert labels.any()

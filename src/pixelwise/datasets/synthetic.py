@@ -34,19 +34,17 @@ def write_shapes(
     test: int = 24,
     size: tuple[int, int] = (128, 160),
     seed: int = 0,
-    whole: bool = False,
 ) -> None:
     """Write images/SPLIT/NNN.jpg, masks/SPLIT/NNN.png (palette of class ids) and classes.txt; the
     seed fixes all.
 
-    `size` is (height, width); `whole` as in `draw_scene`. Raises OutputError when the folder cannot
-    be written to.
+    `size` is (height, width). Raises OutputError when the folder cannot be written to.
     """
     rng = np.random.default_rng(seed)
     for split, count in (("train", train), ("val", val), ("test", test)):
         for index in range(count):
             shapes = int(rng.integers(3, 8))
-            rgb, labels = draw_scene(rng, size, shapes, whole=whole)
+            rgb, labels = draw_scene(rng, size, shapes)
             image_path = folder / "images" / split / f"{index:03}.jpg"
             mask_path = folder / "masks" / split / f"{index:03}.png"
             with atomic(image_path) as draft:
@@ -62,13 +60,11 @@ def draw_scene(
     count: int,
     *,
     reach: int | None = None,
-    whole: bool = False,
 ) -> tuple[Array, Array]:
     """`count` shapes, later ones over earlier: rgb (H, W, 3) uint8 and labels (H, W) uint8, `size`
     (height, width).
 
-    Shapes measure a tenth to a half of `reach` pixels, by default the shorter side. The picture
-    cuts none that is `whole`; of a square that it cuts nobody can tell that it is one.
+    Shapes measure a tenth to a half of `reach` pixels, by default the shorter side.
     """
     # The order in which numbers are drawn is part of the set: the seed fixes every byte.
     ground = _surface(rng, size)
@@ -76,7 +72,7 @@ def draw_scene(
     labels = np.zeros(size, np.uint8)
     for _ in range(count):
         label = int(rng.integers(1, len(CLASSES)))
-        inside = _outline(rng, size, label, reach or min(size), whole=whole)  # (H, W)
+        inside = _outline(rng, size, label, reach or min(size))  # (H, W)
         canvas = np.where(inside[:, :, None], _surface(rng, size), canvas)
         labels[inside] = label
     deviation = rng.uniform(2, 8)
@@ -120,17 +116,13 @@ def _outline(
     size: tuple[int, int],
     label: int,
     reach: int,
-    *,
-    whole: bool,
 ) -> NDArray[np.bool_]:
-    """(H, W) where a shape of random place, size and rotation lies; its centre is in the picture,
-    or all of it.
+    """(H, W) where a shape of random place, size and rotation lies; its centre is in the
+    picture.
     """
     height, width = size
     radius = rng.uniform(*_RADII) * reach
-    margin = radius * _POLYGON_FACTOR if whole else 0.0
-    places = rng.uniform(0.05, 0.95, 2)
-    x, y = margin + places * (width - 2 * margin, height - 2 * margin)
+    x, y = rng.uniform(0.05, 0.95, 2) * (width, height)
     rotation = rng.uniform(0, 2 * np.pi)
     image = Image.new("L", (width, height))
     pen = ImageDraw.Draw(image)

@@ -56,7 +56,7 @@ def demo(out: str | Path, *, progress: Progress | None = None) -> Demo:
     data = out / "data"
     run = out / "run"
     progress.log(f"drawing a data set of coloured shapes with exact masks in {data}")
-    write_shapes(data, train=TRAIN_IMAGES, whole=True)
+    write_shapes(data, train=TRAIN_IMAGES)
     config = TrainConfig.from_flat(epochs=EPOCHS, crop=CROP, batch=BATCH)
     train(data, run, config=config, progress=progress)
     # the split that neither the training nor its choice of the best epoch saw
