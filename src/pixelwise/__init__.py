@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pixelwise.evaluation.find_label_issues import find_label_issues
     from pixelwise.evaluation.find_label_issues import find_label_issues as suspects
     from pixelwise.evaluation.scoring import evaluate
+    from pixelwise.export.compress import compress
     from pixelwise.inference.load import load
     from pixelwise.inference.predict_options import PredictOptions
     from pixelwise.inference.predictor import Predictor, Result
@@ -45,6 +46,7 @@ __all__ = [
     "build_model",
     "check",
     "compare",
+    "compress",
     "convert",
     "cross_validate",
     "demo",
@@ -75,6 +77,7 @@ _HOMES = {
     "build_model": "pixelwise.models.registry",
     "check": "pixelwise.checks.check_dataset",
     "compare": "pixelwise.evaluation.compare_models",
+    "compress": "pixelwise.export.compress",
     "convert": "pixelwise.datasets.conversion",
     "cross_validate": "pixelwise.training.cross_validation",
     "demo": "pixelwise.teaching.demo_run",

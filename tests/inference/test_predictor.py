@@ -322,7 +322,7 @@ def test_a_large_photo_is_seen_at_the_trainings_size_and_labelled_at_its_own(
     assert (result.labels[:, 410:] == 2).all()
     assert [str(note) for note in result.notes] == [
         "much larger than the training's pictures, seen at the training's size; --scale 1 keeps "
-        "their own"
+        "the full size"
     ]
     assert result.rgb.shape == rgb.shape
 

@@ -25,7 +25,7 @@ def test_too_little_memory_is_said_with_the_way_out(
             pixelwise.train(shapes, tmp_path / "validated", epochs=1, **quick)
     monkeypatch.setattr(plan, "make_loss", lambda *_, **__: hungry)
     with pytest.raises(
-        TrainingError, match=r"^cpu has too little .* 4 samples of 32 x 32 .* smaller --batch"
+        TrainingError, match=r"^cpu has too little .* 2 samples of 32 x 32 .* smaller --batch"
     ):
         pixelwise.train(shapes, tmp_path / "run", epochs=1, **quick)
 

@@ -89,7 +89,7 @@ def _read_world_file(path: Path) -> tuple[float, float, float, float] | None:
     for file in map(path.with_suffix, names):
         if not file.is_file():
             continue
-        width, *turned, negative, x, y = map(float, file.read_text("ascii").split()[:6])
+        width, *turned, negative, x, y = map(float, file.read_text(encoding="ascii").split()[:6])
         if any(turned):
             return None
         return x - width / 2, y - negative / 2, width, -negative

@@ -181,7 +181,9 @@ def _runs_of_folds(path: Path) -> list[Path]:
     if not table.is_file():
         return [path]
     try:
-        runs = [path / fold["run"] for fold in json.loads(table.read_text("utf-8"))["folds"]]
+        runs = [
+            path / fold["run"] for fold in json.loads(table.read_text(encoding="utf-8"))["folds"]
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{table}: damaged ({error}); give the runs of the folds") from error
     missing = [run.name for run in runs if not (run / "model.safetensors").is_file()]
