@@ -1,7 +1,8 @@
 """How much of each picture every class covers, as a table."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from pixelwise.io.atomic import atomic
 COLUMNS = ("mask", "class", "pixels", "share", "square_metres")
 _ROWS = 128
 
+WriteRows = Callable[[Iterable[Iterable[object]]], object]
+
 # Classes that a line names.
 MAX_SHARES = 8
 
@@ -29,17 +32,29 @@ def write_areas(path: Path, masks: Iterable[Path], names: tuple[str, ...]) -> No
     Bytes of a name that are no UTF-8 stand there as escapes. Raises ImageError for a mask that
     cannot be read.
     """
+    with continue_table(path, masks, COLUMNS) as (write_rows, names_of_masks):
+        for mask, name in names_of_masks.items():
+            write_rows((name, *row) for row in _measure_mask(mask, names))
+
+
+@contextmanager
+def continue_table(
+    path: Path, masks: Iterable[Path], columns: tuple[str, ...]
+) -> Iterator[tuple[WriteRows, dict[Path, str]]]:
+    """A function that writes rows of a table of these columns, and the names of `masks` in it,
+    which are paths from its folder. Rows of other masks that still exist stay, in front; the table
+    takes the place of an earlier one at the end of the block.
+    """
     names_of_masks = {mask: mask.relative_to(path.parent).as_posix() for mask in masks}
-    earlier_rows = rows_of_others(path, set(names_of_masks.values()), COLUMNS)
+    earlier_rows = _rows_of_others(path, set(names_of_masks.values()), columns)
     with (
         atomic(path) as temp_path,
         temp_path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         table = csv.writer(file)
-        table.writerow(COLUMNS)
+        table.writerow(columns)
         table.writerows(earlier_rows)
-        for mask, name in names_of_masks.items():
-            table.writerows((name, *row) for row in _measure_mask(mask, names))
+        yield table.writerows, names_of_masks
 
 
 def _measure_mask(mask: Path, names: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
@@ -81,7 +96,7 @@ def remove_table(path: Path, columns: tuple[str, ...] = COLUMNS) -> None:
         path.unlink()
 
 
-def rows_of_others(path: Path, names: set[str], columns: tuple[str, ...]) -> list[list[str]]:
+def _rows_of_others(path: Path, names: set[str], columns: tuple[str, ...]) -> list[list[str]]:
     """The rows of an earlier table of these columns whose masks, in the first, exist and are not
     among `names`.
     """

@@ -1,6 +1,5 @@
 """The connected objects of each mask: a table of all, and beside each mask a map of their ids."""
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from PIL import Image
 
 from pixelwise.classes import VOID
 from pixelwise.errors import ImageError
-from pixelwise.inference.areas import rows_of_others
+from pixelwise.inference.areas import continue_table
 from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.object_sums import Ids, Objects, ObjectSums, label_strip
 from pixelwise.inference.pixel_areas import PixelAreas, read_pixel_areas
@@ -76,19 +75,11 @@ def write_objects(
     large to be split.
     """
     counts = Counter[str]()
-    names_of_masks = {mask: mask.relative_to(path.parent).as_posix() for mask in masks}
-    earlier_rows = rows_of_others(path, set(names_of_masks.values()), COLUMNS)
-    with (
-        atomic(path) as temp_path,
-        temp_path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(earlier_rows)
+    with continue_table(path, masks, COLUMNS) as (write_rows, names_of_masks):
         for mask, name in names_of_masks.items():
             objects = _measure(mask, names, split=split)
             counts.update(names[label] for label in objects.label)
-            table.writerows((name, *row) for row in _rows(objects, names, size or PIXELS))
+            write_rows((name, *row) for row in _rows(objects, names, size or PIXELS))
     return counts
 
 
