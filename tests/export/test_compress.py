@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pixelwise
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export import compress as module
 from pixelwise.export import int8
 from pixelwise.export.compress import choose_size, compress
@@ -69,6 +69,8 @@ def test_data_that_nobody_knows_is_asked_for(teacher: Path, tmp_path: Path) -> N
     shutil.copy(teacher / "model.safetensors", alone)
     with pytest.raises(ConfigError, match="give the data with --data"):
         compress(alone, tmp_path / "a", **QUICK)
+    with pytest.raises(ModelError, match="nowhere: no such file"):
+        compress(tmp_path / "nowhere", tmp_path / "d")
     moved = tmp_path / "moved"
     shutil.copytree(teacher, moved)
     record = json.loads((moved / "run.json").read_text())

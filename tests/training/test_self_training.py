@@ -7,7 +7,7 @@ import pytest
 
 import pixelwise
 from pixelwise.datasets.synthetic import write_shapes
-from pixelwise.errors import ConfigError, DataError
+from pixelwise.errors import ConfigError
 from pixelwise.training import self_training
 from pixelwise.training.history import read_history
 
@@ -130,7 +130,7 @@ def test_too_few_minutes_for_a_round_keep_the_supervised_model(
 def test_a_pool_without_images_or_with_processes_is_refused(
     shapes: Path, pool: Path, tmp_path: Path, short: dict[str, Any]
 ) -> None:
-    with pytest.raises(DataError, match="missing"):
+    with pytest.raises(ConfigError, match="missing: there is no such file or folder"):
         pixelwise.train(shapes, tmp_path / "a", unlabelled=str(tmp_path / "missing"), **short)
     with pytest.raises(ConfigError, match="self-training runs in one"):
         pixelwise.train(shapes, tmp_path / "b", unlabelled=str(pool), devices=2, **short)

@@ -72,9 +72,10 @@ def compress(
     run = Path(out)
     check_names(options, TrainConfig)
     check_not_exported(teacher)
+    size = choose_size(teacher)  # before the data, as the model may be missing
     root, reading = _find_data(teacher, data)
     if not {"size", "decoder", "encoder"} & options.keys():
-        options["size"] = choose_size(teacher)
+        options["size"] = size
     options |= {"teacher": (str(teacher),), **reading}
     train(root, run, progress=progress, **options)
     models = [("teacher", teacher), ("small", run)]
@@ -126,7 +127,8 @@ def _measure(
     reference: dict[str, Counts] = {}
     for name, path in models:
         predictor = load(path, runtime=runtime)
-        evaluation = evaluate(predictor, root, progress=progress)
+        progress.log(f"scoring {name}")
+        evaluation = evaluate(predictor, root, progress=Progress())
         lost = None
         if reference:
             names = list(reference)

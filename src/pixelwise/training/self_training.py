@@ -16,7 +16,7 @@ import numpy as np
 
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
-from pixelwise.errors import ConfigError, DataError
+from pixelwise.errors import ConfigError
 from pixelwise.evaluation.calibrate import evenly_spaced
 from pixelwise.evaluation.data_options import drop_broken_pairs
 from pixelwise.evaluation.scoring import count_by_image
@@ -82,7 +82,7 @@ def train_with_pool(
     """Train on the folder `data`, and on from there with the images of `config.data.unlabelled`.
 
     The stages lie in `run`/supervised, `run`/round1 and so on, each an ordinary run; the best of
-    them is also that of `run` itself. Raises DataError where there is no image without a mask, and
+    them is also that of `run` itself. Raises ConfigError where there is no such pool, and
     as `train_worker`.
     """
     started = time.monotonic()
@@ -103,7 +103,7 @@ def train_with_pool(
 def _find_pool(unlabelled: str) -> list[Path]:
     images = find_images([unlabelled])
     if not any(image.is_file() for image in images):
-        raise DataError(
+        raise ConfigError(
             f"unlabelled {unlabelled}: there is no such file or folder; give a folder of images, a "
             "pattern, or a .txt list"
         )
