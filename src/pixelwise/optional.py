@@ -15,6 +15,7 @@ EXTRA = {
     "onnxruntime": "export",
     "openvino": "export",
     "rasterio": "raster",
+    "tifffile": "stacks",
     "skimage": "objects",
     "pillow_heif": "heif",
     "tensorboard": "tensorboard",

@@ -198,7 +198,7 @@ def test_the_example_reads_a_picture_as_pixelwise_does_or_refuses_it(
         assert np.array_equal(example.read_rgb(str(file)), read_rgb(file)), number
     file = tmp_path / "dark.png"
     Image.fromarray(grey << 2).save(file)
-    assert np.array_equal(example.read_rgb(str(file), 12), read_rgb(file, common_bits=12))
+    assert np.array_equal(example.read_rgb(str(file), 12), read_rgb(file, ReadingRule(12)))
     rgb.save(tmp_path / "stack.tif", save_all=True, append_images=[rgb])
     rgb.convert("F").save(tmp_path / "float.tif")
     for name in ("stack.tif", "float.tif"):

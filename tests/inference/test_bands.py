@@ -9,8 +9,8 @@ from rasterio.transform import from_origin
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.bands import Bands, choose_bands
-from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.raster import open_raster
+from pixelwise.io.gdal import open_dataset
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(1, 256, (3, 60, 70), dtype=np.uint8)

@@ -16,9 +16,9 @@ from rasterio.warp import transform
 
 from pixelwise.inference.areas import write_areas
 from pixelwise.inference.ellipsoid import AUTHALIC_RADIUS_M, FLATTENING, SEMI_MAJOR_M
-from pixelwise.inference.gdal import quiet_rasterio
 from pixelwise.inference.pixel_areas import read_pixel_areas
 from pixelwise.inference.regions import write_polygons
+from pixelwise.io.gdal import quiet_rasterio
 
 NAMES = ("field", "house")
 E2 = FLATTENING * (2 - FLATTENING)

@@ -11,8 +11,8 @@ from rasterio.transform import from_origin
 
 from pixelwise.errors import ConfigError
 from pixelwise.inference.areas import write_areas
-from pixelwise.inference.gdal import quiet_rasterio
 from pixelwise.inference.regions import remove_small_regions, write_polygons
+from pixelwise.io.gdal import quiet_rasterio
 from pixelwise.io.images import write_labels
 
 NAMES = ("field", "house")

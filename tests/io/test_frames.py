@@ -81,7 +81,7 @@ def test_pages_of_16_bits_in_three_bands_are_read(
     assert len(names) == 2
     assert (read_frame(names[0]) == 255).all()
     with ImageFile(path, frame=1) as file:
-        assert (file.read(common_bits=16).rgb == 30).all()
+        assert (file.read(ReadingRule(16)).rgb == 30).all()
 
 
 def test_overviews_are_no_frames(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_depth_of_a_set_goes_before_that_of_a_file(tmp_path: Path, tiff: Enc
     path = tmp_path / "short.tif"
     path.write_bytes(tiff(np.array([[[160], [992]]], np.uint16)))
     assert read_rgb(path)[0, :, 0].tolist() == [40, 248]
-    assert read_rgb(path, common_bits=12)[0, :, 0].tolist() == [10, 62]
+    assert read_rgb(path, ReadingRule(12))[0, :, 0].tolist() == [10, 62]
 
 
 def test_four_bands_of_16_bits_are_read_by_the_first_three(tmp_path: Path, tiff: Encode) -> None:

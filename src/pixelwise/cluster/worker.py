@@ -245,8 +245,7 @@ class Worker:
     def _write_overlay(self, image: str, mask: Path) -> None:
         predictor = self._worker.predictor
         with self._worker.localize(image) as path:
-            bits = predictor.common_bits
-            write_raster_overlay(path, mask, predictor.classes, common_bits=bits)
+            write_raster_overlay(path, mask, predictor.classes, predictor.rule)
 
     def _label_chunk(self, image: str, chunk: RowChunk, chunks: ChunkStore) -> None:
         """Label a row chunk of an image. Raises ImageError."""

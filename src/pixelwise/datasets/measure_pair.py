@@ -26,6 +26,7 @@ from pixelwise.datasets.perceptual_hash import hash_appearance, hash_content
 from pixelwise.datasets.raw_mask import Values, pack, palette_of, read_matte, read_raw
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import DataError
+from pixelwise.io.channels import TO_SHOW
 from pixelwise.io.images import Array, read_picture
 from pixelwise.io.open_images import find_orientation
 
@@ -172,7 +173,7 @@ def _file_stats(
 
 def _measure_image(path: Path, *, full: bool) -> tuple[ImageStats, NDArray[np.float32] | None]:
     """The statistics of an image as networks see it and, if `full`, the strength of its edges."""
-    picture = read_picture(path)
+    picture = read_picture(path, TO_SHOW)
     image = picture.image
     file = FileStats(
         size=(image.height, image.width),

@@ -10,6 +10,7 @@ from pixelwise.classes import VOID
 from pixelwise.errors import ConfigError
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.atomic import write_text
+from pixelwise.io.channels import reading_rule
 from pixelwise.models.checkpoint import HEADER_KEY, Header
 from pixelwise.models.segmenter import Segmenter
 
@@ -39,10 +40,8 @@ def describe(
             "name": "rgb",
             "type": "uint8",
             "layout": "NCHW",
-            "shape": [images, 3, height, width],
-            "channels": "RGB",
-            "range": [0, 255],
-            "normalisation": "inside the network: give pixels as they are",
+            "shape": [images, segmenter.channels, height, width],
+            **_describe_channels(header),
             "mean": _round_all(segmenter.mean.flatten().tolist()),
             "std": _round_all(segmenter.std.flatten().tolist()),
         },
@@ -66,6 +65,28 @@ def describe(
         "void": VOID,
         "tiles": tiles_of(size),
         HEADER_KEY: json.loads(header.to_json()),
+    }
+
+
+def _describe_channels(header: Header) -> dict[str, Any]:
+    """What the input's channels are, and how values of files become its numbers."""
+    channels = reading_rule(header.reading).channels
+    if channels is None:
+        return {
+            "channels": "RGB",
+            "range": [0, 255],
+            "normalisation": "inside the network: give pixels as they are",
+        }
+    rows = zip(channels.names, channels.bands, channels.low, channels.high, strict=True)
+    return {
+        "channels": [
+            {"name": name, "band": band, "low": low, "high": high} for name, band, low, high in rows
+        ],
+        "range": [0, 255],
+        "normalisation": (
+            "of each band round(255 * (value - low) / (high - low)), cut to 0 to 255; pixels "
+            "without a value take that of the nearest one; the rest is inside the network"
+        ),
     }
 
 

@@ -25,7 +25,8 @@ from pixelwise.inference.sources import find_images
 from pixelwise.inference.tiling import MIN_TILE
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.atomic import atomic
-from pixelwise.io.images import Array, read_rgb
+from pixelwise.io.channels import ReadingRule, reading_rule
+from pixelwise.io.images import Array, read_pixels
 from pixelwise.models.checkpoint import (
     Header,
     check_not_exported,
@@ -84,7 +85,7 @@ def export(
     path = Path(out)
     _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))
-    pictures, source = _read_pictures(Path(model), images)
+    pictures, source = _read_pictures(Path(model), images, reading_rule(header.reading))
     if size is not None:
         pictures = [_resize(picture, size) for picture in pictures]
         source += f", resized to {size[0]} x {size[1]}"
@@ -92,7 +93,8 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / f"trial{path.suffix}"
         _write_model(trial, segmenter, header, size)
-        result = _compare(path, _load_runner(trial), _torch_runner(segmenter), pictures)
+        exported = _load_runner(trial, header.model.channels)
+        result = _compare(path, exported, _torch_runner(segmenter), pictures)
         _check_agreement(result)
         if is_exported(path):
             write_description(path, describe(path, segmenter, header, size))
@@ -145,10 +147,12 @@ def _torch_runner(segmenter: Segmenter) -> TorchRunner:
     return TorchRunner(segmenter, device=torch.device("cpu"))
 
 
-def _load_runner(path: Path) -> Runner:
+def _load_runner(path: Path, channels: int) -> Runner:
     if path.suffix == HALF_PRECISION:
         return _torch_runner(load_model(path)[0])
-    return OnnxRunner(path) if path.suffix == ".onnx" else OpenVinoRunner(path)
+    if path.suffix == ".onnx":
+        return OnnxRunner(path, channels=channels)
+    return OpenVinoRunner(path, channels=channels)
 
 
 def _write_model(
@@ -189,13 +193,16 @@ def _compare(
 
 
 def _resize(picture: Array, size: tuple[int, int]) -> Array:
-    """(H, W, 3) at `size` (height, width)."""
-    image = Image.fromarray(picture).resize(size[::-1], Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    """(H, W, channels) at `size` (height, width)."""
+    bands = [
+        np.asarray(Image.fromarray(band).resize(size[::-1], Image.Resampling.BILINEAR))
+        for band in np.ascontiguousarray(picture.transpose(2, 0, 1))
+    ]
+    return np.stack(bands, axis=2)
 
 
 def _as_batch(picture: Array) -> Pixels:
-    """(1, 3, H, W) of a picture (H, W, 3)."""
+    """(1, channels, H, W) of a picture (H, W, channels)."""
     channels_first = picture.transpose(2, 0, 1)
     return np.ascontiguousarray(channels_first)[None]
 
@@ -207,13 +214,17 @@ def _time_run(runner: Runner, rgb: Pixels) -> tuple[Logits, float]:
     return logits, time.perf_counter() - start
 
 
-def _read_pictures(model: Path, images: Sequence[str | Path]) -> tuple[list[Array], str]:
+def _read_pictures(
+    model: Path, images: Sequence[str | Path], rule: ReadingRule
+) -> tuple[list[Array], str]:
     """Pictures to compare on, and a description of them."""
     if images:
         paths = find_images(images)[:MAX_IMAGES]
-        return [read_rgb(path) for path in paths], ", ".join(path.name for path in paths)
+        return [read_pixels(path, rule) for path in paths], ", ".join(path.name for path in paths)
     pairs = validation_pairs(model)[:MAX_IMAGES]
     if pairs:
-        return [read_rgb(pair.image) for pair in pairs], "of the run's validation data"
+        return [read_pixels(pair.image, rule) for pair in pairs], "of the run's validation data"
     scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)
+    if rule.channels is not None:  # any pixels will do
+        scene = np.resize(scene, (*scene.shape[:2], len(rule.channels)))
     return [scene], "a drawn scene, as there are no real ones; give some with --images"

@@ -26,7 +26,8 @@ from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tta import Pixels
-from pixelwise.io.images import read_rgb
+from pixelwise.io.channels import ReadingRule, reading_rule
+from pixelwise.io.images import read_pixels
 from pixelwise.models.checkpoint import Header, check_not_exported, load_model
 from pixelwise.models.file_kinds import EXPORTED
 from pixelwise.notebook_progress import default_progress
@@ -104,7 +105,7 @@ def export_int8(
         float_iou, float_seconds = _evaluate_file(source, path.suffix, header, data, progress)
         for part in PARTS:
             trial = Path(folder) / "int8.onnx"
-            _quantise(source, trial, dataset, part)
+            _quantise(source, trial, dataset, part, reading_rule(header.reading))
             iou, seconds = _evaluate_file(trial, path.suffix, header, data, progress)
             progress.log(f"{part.name} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
             if float_iou - iou <= MAX_IOU_LOSS:
@@ -124,7 +125,7 @@ def export_int8(
     )
 
 
-def _quantise(source: Path, target: Path, dataset: DataSet, part: Part) -> None:
+def _quantise(source: Path, target: Path, dataset: DataSet, part: Part, rule: ReadingRule) -> None:
     """Write the ONNX network `source` with `part` of it in int8."""
     quantization = require_package("onnxruntime.quantization")
     onnx = require_package("onnx")
@@ -135,7 +136,7 @@ def _quantise(source: Path, target: Path, dataset: DataSet, part: Part) -> None:
         quantization.quantize_static(
             network,
             target,
-            _calibration_reader(dataset),
+            _calibration_reader(dataset, rule),
             per_channel=True,
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
@@ -156,7 +157,7 @@ def _float_nodes(network: Any, share: float) -> list[str]:
     return [node.name for node in (*encoder[: last + bool(count)], *norms)]
 
 
-def _calibration_reader(dataset: DataSet) -> Any:
+def _calibration_reader(dataset: DataSet, rule: ReadingRule) -> Any:
     """ONNX Runtime's reader of the training images, evenly drawn."""
     base = require_package("onnxruntime.quantization").CalibrationDataReader
     pairs = dataset.pairs("train")
@@ -166,14 +167,14 @@ def _calibration_reader(dataset: DataSet) -> Any:
     class Reader(base):  # type: ignore[misc, valid-type]
         def get_next(self) -> dict[str, Pixels] | None:
             path = next(images, None)
-            return None if path is None else {"rgb": _read_pixels(path)}
+            return None if path is None else {"rgb": _as_batch(path, rule)}
 
     return Reader()
 
 
-def _read_pixels(image: Path) -> Pixels:
-    """(1, 3, H, W)."""
-    channels_first = read_rgb(image).transpose(2, 0, 1)
+def _as_batch(image: Path, rule: ReadingRule) -> Pixels:
+    """(1, channels, H, W)."""
+    channels_first = read_pixels(image, rule).transpose(2, 0, 1)
     return np.ascontiguousarray(channels_first)[None]
 
 

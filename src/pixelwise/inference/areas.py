@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.classes import VOID
-from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.pixel_areas import read_pixel_areas
 from pixelwise.io.atomic import atomic
+from pixelwise.io.gdal import open_dataset
 
 COLUMNS = ("mask", "class", "pixels", "share", "square_metres")
 _ROWS = 128

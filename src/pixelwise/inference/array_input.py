@@ -1,12 +1,14 @@
-"""Pictures in memory, of any kind that `predict` takes, as RGB pixels."""
+"""Pictures in memory, of any kind that `predict` takes, as a network's pixels."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
+from pixelwise.io.band_pictures import find_range_notes
+from pixelwise.io.channels import RGB, Channels, Mask, ReadingRule, valid_everywhere
 from pixelwise.io.deep_pixels import DeepPixels, to_8_bits
 from pixelwise.io.images import Array, Picture
 from pixelwise.io.reading_notes import ReadingNotes
@@ -21,18 +23,58 @@ _ALLOWED = (
 _GREY_DIMENSIONS = 2
 
 
-def read_source(source: "Picture | Array | Tensor", common_bits: int) -> tuple[Array, ReadingNotes]:
-    """Anything allowed that is no file as (H, W, 3) uint8, and what reading did to it; common_bits
-    as in `find_range`. Raises ImageError that names what came and what is allowed.
+class Seen(NamedTuple):
+    """A picture in memory: pixels (H, W, channels) uint8 as a network takes them, rgb (H, W, 3) as
+    people look at it, what reading did to it, and where it has values (H, W), None for everywhere.
     """
+
+    pixels: Array
+    rgb: Array
+    notes: ReadingNotes = ()
+    valid: Mask | None = None
+
+
+def read_source(source: "Picture | Array | Tensor", rule: ReadingRule = RGB) -> Seen:
+    """Anything allowed that is no file, by a rule. Raises ImageError that names what came and what
+    is allowed.
+    """
+    if rule.channels is not None:
+        return _read_bands(source, rule.channels)
     torch = sys.modules.get("torch")  # whoever has a tensor has imported it
     if torch is not None and isinstance(source, torch.Tensor):
-        return _from_tensor(source, torch), ()
+        rgb = _from_tensor(source, torch)
+        return Seen(rgb, rgb)
     if isinstance(source, np.ndarray):
-        return _from_array(source, common_bits)
+        rgb, notes = _from_array(source, rule.common_bits)
+        return Seen(rgb, rgb, notes)
     if isinstance(source, Picture):
-        return _checked(source.rgb), tuple(filter(str, source.notes))
+        rgb = _checked(source.rgb)
+        return Seen(rgb, rgb, tuple(filter(str, source.notes)))
     raise ImageError(f"an image cannot be a {type(source).__name__}: {_ALLOWED}")
+
+
+def _read_bands(source: "Picture | Array | Tensor", channels: Channels) -> Seen:
+    """What a network of other bands takes: a picture that was read for it, or values (H, W, bands)
+    as files hold them.
+    """
+    if isinstance(source, Picture) and source.channels is not None:
+        notes = tuple(filter(str, source.notes))
+        return Seen(source.channels, source.rgb, notes, source.valid)
+    if not isinstance(source, np.ndarray) or source.ndim not in (2, 3) or not source.size:
+        what = f"shape {source.shape}" if isinstance(source, np.ndarray) else type(source).__name__
+        raise ImageError(
+            f"an image of bands cannot be of {what}: give a path, or an array (height, width, "
+            f"bands) of values as the training's files hold them: {channels}"
+        )
+    values = np.atleast_3d(source)
+    numbers = channels.find_bands("the array", ("",) * values.shape[2])
+    chosen = values[..., [number - 1 for number in numbers]].transpose(2, 0, 1)
+    finite = np.isfinite(chosen)
+    valid = None if finite.all() else finite
+    pixels = channels.to_pixels(chosen, valid)
+    notes = find_range_notes(chosen, valid, channels)
+    whole = None if valid is None else valid_everywhere(valid)
+    return Seen(pixels, channels.to_rgb(pixels), notes, whole)
 
 
 def _from_array(array: NDArray[Any], common_bits: int) -> tuple[Array, ReadingNotes]:

@@ -183,7 +183,7 @@ def _shared_reading(members: Sequence[Predictor]) -> dict[str, Any]:
         for name, value in first.items()
         if all(name in other and other[name] == value for other in others)
     }
-    return {**shared, "common_bits": max(member.common_bits for member in members)}
+    return {**shared, "common_bits": max(member.rule.common_bits for member in members)}
 
 
 def _own_plan(member: Predictor, plan: TilePlan) -> TilePlan:

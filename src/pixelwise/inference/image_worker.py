@@ -165,7 +165,7 @@ class ImageWorker:
         options = self.options
         takes_turns = (file.pixels or 0) > MAX_PARALLEL_PIXELS
         with _LARGE_IMAGE_LOCK if takes_turns else nullcontext():
-            picture = file.read(common_bits=self.predictor.common_bits)
+            picture = file.read(self.predictor.rule)
             result = self.predictor.predict(
                 picture,
                 tta=options.tta,

@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import finish_mask, plan_tiles
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster
 from pixelwise.inference.raster_files import open_files
 from pixelwise.inference.tile_artifacts import Seams
+from pixelwise.io.gdal import open_dataset
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 

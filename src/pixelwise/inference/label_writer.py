@@ -180,14 +180,18 @@ class LabelWriter:
 
 
 class MemoryRows:
-    """Keeps the rows of a picture that has data everywhere."""
+    """Keeps the rows of a picture that has data where it is `valid` (H, W), everywhere if None."""
 
     labels: Array
     confidence: NDArray[np.float32]
     scores: NDArray[np.float16] | None = None
 
-    def void(self, top: int, height: int) -> None:
-        """None: all have data."""
+    def __init__(self, valid: Mask | None = None) -> None:
+        self._void = None if valid is None or valid.all() else ~valid
+
+    def void(self, top: int, height: int) -> Mask | None:
+        """Where rows have no data; None where all have."""
+        return None if self._void is None else self._void[top : top + height]
 
     def write_labels(self, top: int, labels: Array, confidence: Confidence | None) -> None:
         """All rows at once."""

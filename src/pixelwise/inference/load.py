@@ -96,7 +96,9 @@ def load(
     )
     header = read_any_header(path)
     progress = progress or default_progress()
-    session = _of_export(path, runtime, precision or "float32") if is_exported(path) else None
+    session = None
+    if is_exported(path):
+        session = _of_export(path, runtime, precision or "float32", header.model.channels)
     runner = session or _of_run(model_path(path), device, precision, runtime, progress)
     predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
     if session is not None and session.input.is_fixed:
@@ -231,11 +233,13 @@ def _is_openvino(model: Path) -> bool:
     return is_exported(model) and model.suffix.lower() == ".xml"
 
 
-def _of_export(path: Path, runtime: str, precision: str) -> OnnxRunner | OpenVinoRunner:
+def _of_export(
+    path: Path, runtime: str, precision: str, channels: int
+) -> OnnxRunner | OpenVinoRunner:
     prefers_openvino = runtime == "openvino" or (runtime == "auto" and is_installed("openvino"))
     if prefers_openvino or _is_openvino(path):
-        return OpenVinoRunner(path, precision=precision)
-    return OnnxRunner(path)
+        return OpenVinoRunner(path, precision=precision, channels=channels)
+    return OnnxRunner(path, channels=channels)
 
 
 def _fix_size(predictor: Predictor, taken: ImageInput, path: Path) -> None:
@@ -278,16 +282,18 @@ def _of_run(
     torch_precision = precision or "float32"
     if runtime == "torch" or device == "cuda":
         return torch_runner(torch_precision)
-    choices = _choices(path, read_header(path), precision)
+    header = read_header(path)
+    channels = header.model.channels
+    choices = _choices(path, header, precision)
     is_new = runtime == "auto" and not choices.load()
     if is_new and has_graphics_card() and choose_device(device).type == "cuda":
         return torch_runner(torch_precision)
     exported = cache(partial(cache_file, _network_file(path), partial(_export_network, path)))
     if runtime in ("onnxruntime", "openvino"):
-        return _runner(runtime, torch_precision, exported)
+        return _runner(runtime, torch_precision, exported, channels)
     kinds = [("onnxruntime", "float32"), *(("openvino", number) for number in PRECISIONS)]
     candidates: dict[str, Callable[[], Runner]] = {
-        f"{name} {number}": partial(_runner, name, number, exported)
+        f"{name} {number}": partial(_runner, name, number, exported, channels)
         for name, number in kinds
         if is_installed(name)
     }
@@ -321,7 +327,7 @@ def _network_file(path: Path) -> Path:
     return cache_folder() / f"{model_key(path)}.onnx"
 
 
-def _runner(runtime: str, precision: str, network: Callable[[], Path]) -> Runner:
+def _runner(runtime: str, precision: str, network: Callable[[], Path], channels: int) -> Runner:
     if runtime == "openvino":
-        return OpenVinoRunner(network(), precision=precision)
-    return OnnxRunner(network())
+        return OpenVinoRunner(network(), precision=precision, channels=channels)
+    return OnnxRunner(network(), channels=channels)

@@ -14,12 +14,12 @@ from PIL import Image
 from pixelwise.classes import VOID
 from pixelwise.errors import ImageError
 from pixelwise.inference.areas import continue_table
-from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.object_sums import Ids, Objects, ObjectSums, label_strip
 from pixelwise.inference.pixel_areas import PixelAreas, read_pixel_areas
 from pixelwise.inference.pixel_size import PixelSize
 from pixelwise.inference.split_objects import split_touching
 from pixelwise.io.atomic import atomic
+from pixelwise.io.gdal import open_dataset
 from pixelwise.io.images import MAX_PIXELS, Array, silence_warnings
 from pixelwise.optional import require_package
 

@@ -25,9 +25,8 @@ from pixelwise.io.reading_notes import ReadingNote
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 
-# Bytes of a pixel of a row of tiles as GDAL keeps it: three bands, and blocks that reach over the
-# row's edges.
-ROW_BYTES = 5
+# Bytes of a pixel of a row of tiles beside its bands, for blocks that reach over the row's edges.
+SPARE_BYTES = 2
 
 MIN_TILE_HEIGHT = 128
 
@@ -76,7 +75,7 @@ def predict_raster(
     choices = replace(choices, largest=choices.largest or predictor.largest)
     stem = stem or source.stem
     path = folder / (chunk.name(stem) if chunk else f"{stem}.tif")
-    with open_raster(source, common_bits=predictor.common_bits) as picture:
+    with open_raster(source, predictor.rule) as picture:
         if summary is not None:
             summary.notes += picture.notes
             size = (picture.height, picture.width)
@@ -88,8 +87,7 @@ def predict_raster(
     if chunk is None:
         finish_mask(path, predictor.classes, choices, rows.seams, progress)
         if choices.overlay:
-            bits = predictor.common_bits
-            write_raster_overlay(source, path, predictor.classes, common_bits=bits)
+            write_raster_overlay(source, path, predictor.classes, predictor.rule)
     return path
 
 
@@ -204,7 +202,7 @@ def check_fits_memory(predictor: Predictor, source: Path, choices: PredictOption
     """Raises ConfigError for a raster that is too large, as `predict_raster` does, and ImageError
     as `open_raster`.
     """
-    with open_raster(source) as picture:
+    with open_raster(source, predictor.rule) as picture:
         _check_and_plan(predictor, picture, choices)
 
 
@@ -215,7 +213,8 @@ def _check_and_plan(
 ) -> tuple[TilePlan, int]:
     if choices.needs_whole:
         check_region_size(picture.height, picture.width, MAX_PIXELS)
-    return plan_tiles(predictor, picture.height, picture.width, choices)
+    size = (picture.height, picture.width)
+    return plan_tiles(predictor, *size, choices, pixel_bytes=picture.bytes_per_pixel)
 
 
 def plan_tiles(
@@ -223,12 +222,18 @@ def plan_tiles(
     height: int,
     width: int,
     choices: PredictOptions,
+    *,
+    pixel_bytes: int = 3,
 ) -> tuple[TilePlan, int]:
-    """The tiles of a picture that fit `max_memory`, and the bytes that they need."""
+    """The tiles of a picture of so many bytes a pixel that fit `max_memory`, and the bytes that
+    they need.
+    """
     classes = len(predictor.classes)
     models = len(predictor.runners)
     copies = peak_copies(mirror=choices.tta, scales=choices.scales)
-    row_bytes = ROW_BYTES + 2 + bool(choices.confidence)  # 2: labels, and where there are data
+    row_bytes = (
+        pixel_bytes + SPARE_BYTES + 2 + bool(choices.confidence)
+    )  # 2: labels, and where there are data
     row_bytes += choices.threshold > 0
     if choices.scores:
         row_bytes += 2 * classes

@@ -18,7 +18,7 @@ from pixelwise.inference.array_input import read_source
 from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
 from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
-from pixelwise.inference.resize import resize_pieces, resize_rgb
+from pixelwise.inference.resize import resize_pieces, resize_pixels
 from pixelwise.inference.tiling import (
     OVERLAP,
     TILE,
@@ -31,6 +31,7 @@ from pixelwise.inference.tiling import (
 from pixelwise.inference.tta import Logits, Runner, with_tta
 from pixelwise.inference.view_size import Size, size_note, view_size
 from pixelwise.io.atomic import atomic
+from pixelwise.io.channels import ReadingRule, reading_rule
 from pixelwise.io.images import (
     Array,
     Formats,
@@ -56,10 +57,10 @@ JPEG_SIDE = 65_500
 class Result:
     """What was found in one image.
 
-    rgb (H, W, 3) uint8; labels (H, W) uint8, class ids; confidence (H, W) float32, the softmax of
-    the label, in [0, 1]; classes and palette by class id; scores (C, H, W) float16, by their kind,
-    `probabilities` or `logits`, where they were asked for. notes: what reading did to the image
-    beyond decoding it, such as scaling 12 bits to 8.
+    rgb (H, W, 3) uint8, of other bands as they are shown; labels (H, W) uint8, class ids;
+    confidence (H, W) float32, the softmax of the label, in [0, 1]; classes and palette by class id;
+    scores (C, H, W) float16, by their kind, `probabilities` or `logits`, where they were asked for.
+    notes: what reading did to the image beyond decoding it, such as scaling 12 bits to 8.
     """
 
     rgb: Array
@@ -188,7 +189,8 @@ class Predictor:
         threshold: float = 0.0,
     ) -> Result:
         """Label one image: a path, a file's bytes, a PIL image, a (H, W, 3) or grey (H, W) array of
-        uint8 or uint16, or a (3, H, W) tensor.
+        uint8 or uint16, or a (3, H, W) tensor; for a network of other bands a path, or an array
+        (H, W, bands) of values as the training's files hold them.
 
         Without `scales`, one larger or smaller by far than those of the training is seen at their
         size (see `view_size`); its labels have its own. A tensor holds uint8 or floats in [0, 1].
@@ -204,13 +206,14 @@ class Predictor:
         class_numbers = class_ids(self.classes.names, largest or self.largest)
         if isinstance(source, str | Path | bytes | Image.Image):
             source = self.read(source)
-        rgb, notes = read_source(source, self.common_bits)  # (H, W, 3)
-        height, width = rgb.shape[:2]
-        size = (height, width)
         picture = source if isinstance(source, Picture) else None
+        seen = read_source(source, self.rule)
+        notes = seen.notes
+        height, width = seen.pixels.shape[:2]
+        size = (height, width)
         if not scales:
             notes = (*notes, *self.size_notes(size, picture))
-        rows = MemoryRows()
+        rows = MemoryRows(seen.valid)
         writer = LabelWriter(
             size,
             len(self.classes),
@@ -219,12 +222,12 @@ class Predictor:
             scores=scores,
             rules=LabelRules(class_numbers, smallest, threshold),
         )
-        for top, left, logits in self.pieces(rgb, picture, tta=tta, scales=scales):
+        for top, left, logits in self.pieces(seen.pixels, picture, tta=tta, scales=scales):
             self.check_channels(logits)
             writer.add(top, left, logits)
         writer.finish()
         return Result(
-            rgb,
+            seen.rgb,
             rows.labels,
             rows.confidence,
             self.classes.names,
@@ -258,20 +261,21 @@ class Predictor:
 
     def pieces(
         self,
-        rgb: Array,
+        pixels: Array,
         picture: Picture | None = None,
         *,
         tta: bool = False,
         scales: Sequence[float] = (),
     ) -> Iterator[Piece]:
-        """Pieces of logits at the size of `rgb` (H, W, 3), as `stream` yields them."""
-        height, width = rgb.shape[:2]
+        """Pieces of logits at the size of `pixels` (H, W, channels), as `stream` yields them."""
+        height, width = pixels.shape[:2]
         size = (height, width)
         view = size if scales else self.view_size(size, picture)
         runner = with_tta(self.runner, mirror=tta, scales=scales)
         if view == size:
-            return stream(runner, rgb, self.plan(*size))
-        return resize_pieces(stream(runner, resize_rgb(rgb, view), self.plan(*view)), view, size)
+            return stream(runner, pixels, self.plan(*size))
+        resized = resize_pixels(pixels, view)
+        return resize_pieces(stream(runner, resized, self.plan(*view)), view, size)
 
     def window_pieces(
         self,
@@ -304,10 +308,9 @@ class Predictor:
         return len(plan.rows) * len(plan.columns)
 
     @property
-    def common_bits(self) -> int:
-        """The depth by which the training read images of more than 8 bits; 0 where it had none."""
-        bits = self.reading.get("common_bits", 0)
-        return bits if isinstance(bits, int) else 0
+    def rule(self) -> ReadingRule:
+        """How pictures are brought to what the network takes, as in its training."""
+        return reading_rule(self.reading)
 
     def read(self, source: Source, *, formats: Formats | None = None) -> Picture:
         """A picture as the training read its own; of a raster all, as `predict_raster` reads it by
@@ -316,8 +319,8 @@ class Predictor:
         if isinstance(source, str | Path) and formats is None:
             path = Path(source)
             if reads_by_window(path, pixel_count(path)):
-                return read_raster(path, common_bits=self.common_bits)
-        return read_picture(source, formats=formats, common_bits=self.common_bits)
+                return read_raster(path, self.rule)
+        return read_picture(source, self.rule, formats=formats)
 
     def always(
         self,

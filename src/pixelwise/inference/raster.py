@@ -17,11 +17,12 @@ from PIL import Image
 
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.bands import Bands, choose_bands
-from pixelwise.inference.gdal import open_dataset, quiet_rasterio, unreadable
 from pixelwise.inference.georeference import is_georeferenced
 from pixelwise.inference.raster_depth import find_raster_range, is_deep, read_bits
 from pixelwise.io.bit_depth import ValueRange
+from pixelwise.io.channels import RGB, ReadingRule
 from pixelwise.io.frames import note_of_pages
+from pixelwise.io.gdal import open_dataset, quiet_rasterio, unreadable
 from pixelwise.io.images import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
@@ -37,14 +38,12 @@ _SETTINGS = {"GDAL_CACHEMAX": _SPARE_CACHE, "GDAL_NUM_THREADS": "1"}  # the cach
 
 @dataclass
 class RasterPicture:
-    """An open raster as RGB pixels by window, of the `bands` that are its colours; common_bits: as
-    in `find_range`.
-    """
+    """An open raster as RGB pixels by window, of the `bands` that are its colours, by a rule."""
 
     path: Path
     dataset: Any
     bands: Bands
-    common_bits: int = 0
+    rule: ReadingRule = RGB
 
     @property
     def height(self) -> int:
@@ -102,9 +101,20 @@ class RasterPicture:
         With less, each window of a PNG or JPEG decodes the file from its top again.
         """
         block = self.dataset.block_shapes[0][0]
-        held = (math.ceil(rows / block) + 1) * block * self.width * self.dataset.count
+        value_bytes = np.dtype(self.dataset.dtypes[0]).itemsize
+        row_bytes = self.width * self.dataset.count * value_bytes
+        held = (math.ceil(rows / block) + 1) * block * row_bytes
         with quiet_rasterio().Env(GDAL_CACHEMAX=_SPARE_CACHE + math.ceil(1.1 * held)):
             yield
+
+    def to_rgb(self, pixels: Array) -> Array:
+        """(H, W, 3) to look at, of pixels as indexing gives them."""
+        return pixels
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Of a row of tiles as GDAL keeps it."""
+        return 3
 
     @property
     def notes(self) -> ReadingNotes:
@@ -125,7 +135,7 @@ class RasterPicture:
         if not is_deep(self.dataset, self.path, self.bands):
             return None, None
         with self._translated_errors(0):
-            return find_raster_range(self.dataset, self.path, self.bands, self.common_bits)
+            return find_raster_range(self.dataset, self.path, self.bands, self.rule.common_bits)
 
     @cached_property
     def _colours(self) -> Array | None:
@@ -156,14 +166,13 @@ class RasterPicture:
 
 
 @contextmanager
-def open_raster(path: Path, *, common_bits: int = 0) -> Iterator[RasterPicture]:
-    """The raster at `path`; common_bits: as in `find_range`. Raises ConfigError without rasterio,
-    ImageError for what it cannot open, for bands that `choose_bands` does not know or that hold no
-    whole numbers, and for a photo that lies on its side in its file.
+def open_raster(path: Path, rule: ReadingRule = RGB) -> Iterator[RasterPicture]:
+    """The raster at `path`, by a rule. Raises ConfigError without rasterio, ImageError for what it
+    cannot open, for one that lacks a network's bands, or, of RGB, whose bands `choose_bands` does
+    not know or that hold no whole numbers, and for a photo that lies on its side in its file.
     """
     with quiet_rasterio().Env(**_SETTINGS), open_dataset(path) as dataset:
-        bands = choose_bands(dataset, path)
-        is_deep(dataset, path, bands)  # refuses now what would be refused at the first window
+        picture = _open_bands(path, dataset, rule)
         orientation = dataset.tags().get("EXIF_Orientation", "1")
         if not is_georeferenced(dataset) and orientation not in ("0", "1"):
             raise ImageError(
@@ -171,19 +180,42 @@ def open_raster(path: Path, *, common_bits: int = 0) -> Iterator[RasterPicture]:
                 f"{orientation}), and so large a picture is read as it lies; turn it first, as "
                 "with ImageMagick's `magick IN -auto-orient OUT`"
             )
-        yield RasterPicture(path, dataset, bands, common_bits)
+        yield picture
 
 
-def read_raster(path: Path, *, common_bits: int = 0) -> Picture:
+def _open_bands(path: Path, dataset: Any, rule: ReadingRule) -> RasterPicture:
+    """Refuses now what would be refused at the first window."""
+    if rule.channels is not None:
+        from pixelwise.inference.band_raster import BandRaster
+
+        raster = BandRaster(path, dataset, Bands(()), rule)
+        raster.check()
+        return raster
+    bands = choose_bands(dataset, path)
+    is_deep(dataset, path, bands)
+    return RasterPicture(path, dataset, bands, rule)
+
+
+def read_raster(path: Path, rule: ReadingRule = RGB) -> Picture:
     """A raster as a picture in memory. Raises as `open_raster`, and ImageError for one of more than
     MAX_PIXELS.
     """
-    with open_raster(path, common_bits=common_bits) as picture:
+    with open_raster(path, rule) as picture:
         size = (picture.height, picture.width)
         check_pixel_count((picture.width, picture.height), str(path))
-        image = Image.fromarray(np.ascontiguousarray(picture[0 : size[0], 0 : size[1]]))
+        pixels = np.ascontiguousarray(picture[0 : size[0], 0 : size[1]])
+        is_banded = rule.channels is not None
         return Picture(
-            image, picture.notes, picture.dataset.driver, "RGB", size, 1, 1, is_raster=True
+            Image.fromarray(picture.to_rgb(pixels)),
+            picture.notes,
+            picture.dataset.driver,
+            "RGB",
+            size,
+            1,
+            1,
+            is_raster=True,
+            channels=pixels if is_banded else None,
+            valid=picture.valid(0, 0, *size) if is_banded else None,
         )
 
 

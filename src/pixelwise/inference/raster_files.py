@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes
 from pixelwise.errors import ImageError, OutputError
-from pixelwise.inference.gdal import explain_error, open_dataset, quiet_rasterio
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.atomic import atomic, write_text
+from pixelwise.io.gdal import explain_error, open_dataset, quiet_rasterio
 
 BLOCK = 512
 

@@ -7,8 +7,9 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.classes import Classes
-from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.raster import open_raster
+from pixelwise.io.channels import RGB, ReadingRule
+from pixelwise.io.gdal import open_dataset
 from pixelwise.io.images import write_image
 from pixelwise.reports.overlays import add_legend, class_shares, paint
 
@@ -19,16 +20,16 @@ _HELD_PIXELS = 2**24
 
 
 def write_raster_overlay(
-    source: Path, mask: Path, classes: Classes, *, common_bits: int = 0
+    source: Path, mask: Path, classes: Classes, rule: ReadingRule = RGB
 ) -> Path:
     """Write STEM_overlay.jpg beside the mask STEM.tif of the raster `source`, with a legend.
 
     Of a raster larger than MAX_SIDE each pixel is the mean of a square of the source, with the
-    label at the middle of the square. common_bits: as in `open_raster`. Raises ImageError for a
+    label at the middle of the square. rule: as in `open_raster`. Raises ImageError for a
     file that cannot be read, OutputError where the overlay cannot be written.
     """
     path = mask.with_name(f"{mask.stem}_overlay.jpg")
-    with open_raster(source, common_bits=common_bits) as picture, open_dataset(mask) as target:
+    with open_raster(source, rule) as picture, open_dataset(mask) as target:
         height = picture.height
         width = picture.width
         step = math.ceil(max(height, width) / MAX_SIDE)
@@ -39,7 +40,7 @@ def write_raster_overlay(
         with picture.cache_rows(rows):
             for top in range(0, height, rows):
                 bottom = min(top + rows, height)
-                rgb = picture[top:bottom, 0:width]
+                rgb = picture.to_rgb(picture[top:bottom, 0:width])
                 colours.append(np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).reduce(step)))
                 strip = target.read(1, window=((top, bottom), (0, width)))
                 labels.append(strip[_middles(bottom - top, step)][:, columns])

@@ -14,11 +14,11 @@ from pixelwise.classes import VOID, top_labels
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.antimeridian import cut_at_antimeridian, may_cross
 from pixelwise.inference.ellipsoid import Floats
-from pixelwise.inference.gdal import open_dataset
 from pixelwise.inference.georeference import WGS84, Georeference, read_georeference
 from pixelwise.inference.pixel_areas import read_pixel_areas
 from pixelwise.inference.tta import Logits
 from pixelwise.io.atomic import atomic
+from pixelwise.io.gdal import open_dataset
 from pixelwise.io.images import MAX_PIXELS, Array
 from pixelwise.optional import require_package
 

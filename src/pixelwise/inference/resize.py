@@ -1,13 +1,14 @@
 """Pictures at another size, and pieces of logits back at the picture's own."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.inference.tta import Logits
-from pixelwise.io.images import Array
+from pixelwise.io.images import Array, Picture
 
 # Numbers of the enlarged logits that are made at once: some rows, which stay in the cache.
 _NUMBERS_AT_ONCE = 2**21
@@ -16,12 +17,31 @@ _NUMBERS_AT_ONCE = 2**21
 _REDUCING_GAP = 2.0
 
 
-def resize_rgb(rgb: Array, size: tuple[int, int]) -> Array:
-    """(H, W, 3) at `size` (height, width), bicubic, each pixel the mean of those that it stands
-    for.
+def resize_pixels(pixels: Array, size: tuple[int, int]) -> Array:
+    """(H, W, channels) at `size` (height, width), bicubic, each pixel the mean of those that it
+    stands for.
     """
-    image = Image.fromarray(rgb)
+    if pixels.shape[2] == 3:
+        return _resize(pixels, size)
+    bands = [_resize(np.ascontiguousarray(band), size) for band in pixels.transpose(2, 0, 1)]
+    return np.stack(bands, axis=2)
+
+
+def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
+    """The picture at `size` (height, width), and where it has values."""
+    image = Image.fromarray(resize_pixels(picture.rgb, size))
+    if picture.channels is None:
+        return replace(picture, image=image)
+    valid = picture.valid
+    if valid is not None:
+        valid = resize_labels(valid.astype(np.uint8), size) > 0
+    channels = resize_pixels(picture.channels, size)
+    return replace(picture, image=image, channels=channels, valid=valid)
+
+
+def _resize(pixels: Array, size: tuple[int, int]) -> Array:
     height, width = size
+    image = Image.fromarray(pixels)
     resized = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
     return np.asarray(resized)
 

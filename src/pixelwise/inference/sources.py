@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import DataError, PixelwiseError
-from pixelwise.inference.gdal import quiet_rasterio
 from pixelwise.inference.raster import open_raster
+from pixelwise.io.gdal import quiet_rasterio
 from pixelwise.io.image_formats import describe_left_aside, list_left_aside
 from pixelwise.io.images import IMAGE_SUFFIXES, list_images, pixel_count
 from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, list_shard_images

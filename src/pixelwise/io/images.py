@@ -1,7 +1,6 @@
 """Pictures to (H, W, 3) RGB of 8 bits: upright, opaque and in sRGB, with what was done to them."""
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -9,6 +8,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pixelwise.errors import ImageError
+from pixelwise.io.band_files import read_layout
+from pixelwise.io.band_pictures import channels_of_photo, read_channels, read_to_show
+from pixelwise.io.channels import RGB, ReadingRule
 from pixelwise.io.colour_profiles import GAMMA, apply_gamma, find_gamma, to_srgb
 from pixelwise.io.decode_images import (
     count_frames,
@@ -45,6 +47,7 @@ from pixelwise.io.open_images import (
     translate_errors,
     turn,
 )
+from pixelwise.io.picture import Picture
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.tiff import Page, count_pages, find_page, why_unreadable
 from pixelwise.io.transparency import ON_WHITE, is_band, put_on_white
@@ -79,6 +82,7 @@ __all__ = [
     "pixel_count",
     "read_header_size",
     "read_picture",
+    "read_pixels",
     "read_rgb",
     "silence_warnings",
     "write_image",
@@ -88,31 +92,6 @@ __all__ = [
 
 # A picture of 16 bits of which this is the most in 8 is dark because its range is not used.
 _DARK = 128
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture as networks see it.
-
-    image: upright, of mode L or RGB, without alpha, in sRGB. notes: what was done to it beyond
-    decoding. format, mode, stored (height, width), orientation and frames are those of its file,
-    by PIL's names.
-    """
-
-    image: Image.Image
-    notes: ReadingNotes
-    format: str
-    mode: str
-    stored: tuple[int, int]
-    orientation: int
-    frames: int
-    is_raster: bool = False
-    """Whether it was read as a raster, whose pixels stand for places."""
-
-    @property
-    def rgb(self) -> Array:
-        """(H, W, 3) uint8; grey is repeated."""
-        return np.asarray(self.image if self.image.mode == "RGB" else self.image.convert("RGB"))
 
 
 class ImageFile:
@@ -170,11 +149,15 @@ class ImageFile:
         """The file's path."""
         return Path(str(self.source))
 
-    def read(self, *, common_bits: int = 0) -> Picture:
+    def read(self, rule: ReadingRule = RGB) -> Picture:
         """The picture. Raises ImageError as `read_picture`."""
         with translate_errors(self.source):
+            if rule.channels is not None or rule.shows_bands:
+                picture = self._read_bands(rule)
+                if picture is not None:
+                    return picture
             if self._image is not None:
-                return _read_opened(self._image, self.source, common_bits, self.frame)
+                return _read_opened(self._image, self.source, rule, self.frame)
             if self._page is None:
                 raise self._error or EOFError
             height, width = self._page.size
@@ -182,7 +165,20 @@ class ImageFile:
             with self._opened() as file:
                 data = file.read()
             name = describe(self.source)
-            return _read_tiff_page(self._page, data, name, common_bits, self.frame)
+            return _read_tiff_page(self._page, data, name, rule.common_bits, self.frame)
+
+    def _read_bands(self, rule: ReadingRule) -> Picture | None:
+        """The picture of a file that is no photo, or that a network of other bands takes; None for
+        a photo of another kind than TIFF.
+        """
+        if isinstance(self.source, bytes):
+            return None
+        layout = read_layout(self.path)
+        if layout is None:
+            return None
+        if rule.channels is not None:
+            return read_channels(self.path, layout, rule.channels)
+        return None if layout.is_photo else read_to_show(self.path, layout)
 
     def _find_page(self) -> None:
         """The page of a TIFF file that PIL does not know how to unpack."""
@@ -198,10 +194,10 @@ class ImageFile:
 
 
 def read_picture(
-    source: Source, *, formats: Formats | None = None, common_bits: int = 0
+    source: Source, rule: ReadingRule = RGB, *, formats: Formats | None = None
 ) -> Picture:
-    """Read a picture of a file, of its bytes or of an image of PIL; `formats` as in `ImageFile`,
-    `common_bits` as in `find_range`.
+    """Read a picture of a file, of its bytes or of an image of PIL, by a rule; `formats` as in
+    `ImageFile`.
 
     It is turned as its EXIF orientation says. Values of more than 8 bits are scaled by the depth
     that they use, transparent parts are seen on white, colours are converted by the file's profile
@@ -211,18 +207,23 @@ def read_picture(
     """
     if isinstance(source, Image.Image):
         with translate_errors(source):
-            return _read_opened(source, source, common_bits, None)
+            return _read_opened(source, source, rule, None)
     with ImageFile(source, formats=formats) as file:
-        return file.read(common_bits=common_bits)
+        return file.read(rule)
 
 
-def read_rgb(source: Source, *, formats: Formats | None = None, common_bits: int = 0) -> Array:
+def read_rgb(source: Source, rule: ReadingRule = RGB, *, formats: Formats | None = None) -> Array:
     """(H, W, 3) uint8 of a picture, as `read_picture` reads it."""
-    return read_picture(source, formats=formats, common_bits=common_bits).rgb
+    return read_picture(source, rule, formats=formats).rgb
+
+
+def read_pixels(source: Source, rule: ReadingRule = RGB) -> Array:
+    """(H, W, channels) uint8 of a picture, as a network of `rule` takes it."""
+    return read_picture(source, rule).pixels
 
 
 def _read_opened(
-    image: Image.Image, source: Source, common_bits: int, frame: int | None
+    image: Image.Image, source: Source, rule: ReadingRule, frame: int | None
 ) -> Picture:
     """The picture of an image that is opened; frame: as in `ImageFile`. Raises what PIL raises,
     and ImageError.
@@ -236,9 +237,11 @@ def _read_opened(
     gamma = find_gamma(image)
     is_cut = is_cut_blindly(image)
     notes = [frames_note(frames)] if frames > 1 else []
+    deep = None
     if is_deep(image, page):
         deep = read_deep_pixels(image, page, file_bytes(image), name)
-        colours, alpha, deep_notes = to_8_bits(deep, name, gamma=gamma, common_bits=common_bits)
+        bits = rule.common_bits
+        colours, alpha, deep_notes = to_8_bits(deep, name, gamma=gamma, common_bits=bits)
         notes += deep_notes
         orientation = find_orientation(image)
     else:
@@ -256,7 +259,14 @@ def _read_opened(
         reason = "holds 16-bit colours that use little of their range"
         raise ImageError.of_file(name, reason, "save it as TIFF or PNG of 16 bits")
     upright = turn(_see_through(colours, alpha, page, notes), orientation)
-    return Picture(upright, tuple(notes), format, mode, stored, orientation, frames)
+    picture = Picture(upright, tuple(notes), format, mode, stored, orientation, frames)
+    if rule.channels is None:
+        return picture
+    if deep is not None and orientation == 1:
+        values = deep.values[..., : deep.colours]
+    else:
+        values = np.atleast_3d(np.asarray(upright))
+    return channels_of_photo(picture, values, rule.channels, name)
 
 
 def _read_tiff_page(

@@ -38,6 +38,9 @@ class ModelConfig:
     """As published, without this project's additions, which are the normalisation of the encoder's
     features and, in U-Net and LinkNet, class scores added up over the stages."""
 
+    channels: int = 3
+    """Channels of the pictures: 3 for RGB, or bands that the header names."""
+
     temperature: float = 1.0
     """What divides the logits, so that confidence is calibrated; the labels stay."""
 

@@ -17,11 +17,12 @@ def fuse_conv_bn(model: nn.Module) -> nn.Module:
     convolution's output is folded into its weights (Jacob et al. 2018, section 3.2); the module
     itself where that changes its outputs.
 
-    Which belong together is seen by sending a small image (1, 3, 64, 64) through.
+    Which belong together is seen by sending a small image (1, channels, 64, 64) through.
     """
     fused = copy.deepcopy(model).eval()
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand(1, 3, 64, 64, generator=generator)
+    channels = getattr(model, "channels", 3)
+    image = torch.rand(1, channels, 64, 64, generator=generator)
     with torch.no_grad():
         pairs = _find_pairs(fused, image)
         for convolution, norm in pairs:

@@ -21,9 +21,14 @@ from pixelwise.models.decoders.unet import UNet
 from pixelwise.models.decoders.unetplusplus import UNetPlusPlus
 from pixelwise.models.decoders.upernet import UPerNet
 from pixelwise.models.encoder import Encoder
+from pixelwise.models.input_channels import widen_input
 from pixelwise.models.pretrained import load_weights
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.upsampling import UPSAMPLE
+
+RGB_CHANNELS = 3
+# Far more bands than satellites have.
+MAX_CHANNELS = 512
 
 DECODERS: dict[str, Callable[..., nn.Module]] = {
     "light": Light,
@@ -97,13 +102,16 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
     if config.decoder in EXTENDED_DECODERS:
         options["plain"] = config.plain
     decoder = DECODERS[config.decoder](encoder.pyramid, config.classes, **options)
-    return Segmenter(
+    model = Segmenter(
         encoder,
         decoder,
         classes=config.classes,
         temperature=config.temperature,
         scale=config.scale,
     )
+    if config.channels != RGB_CHANNELS:
+        widen_input(model, [""] * config.channels)
+    return model
 
 
 def check_model_config(config: ModelConfig) -> None:
@@ -114,6 +122,8 @@ def check_model_config(config: ModelConfig) -> None:
         _check_upsample(config.decoder, config.upsample)
     if not 1 <= config.classes <= MAX_CLASSES:
         raise ConfigError(f"{config.classes} classes: choose 1 to {MAX_CLASSES}")
+    if not 1 <= config.channels <= MAX_CHANNELS:
+        raise ConfigError(f"{config.channels} channels: choose 1 to {MAX_CHANNELS}")
     if not 0 < config.temperature < float("inf"):
         raise ConfigError(f"temperature {config.temperature}: choose a number above 0")
     check_scales([config.scale])

@@ -14,8 +14,8 @@ SCALE_ALIGN = 4
 
 
 class Segmenter(nn.Module):
-    """Float RGB (N, 3, H, W) in [0, 1] to logits (N, C, H, W), at exactly the input's size for
-    every H, W >= 1.
+    """Float RGB, or other bands, (N, channels, H, W) in [0, 1] to logits (N, C, H, W), at exactly
+    the input's size for every H, W >= 1.
 
     Normalisation constants are buffers and travel with the weights. The padding, at the right and
     the bottom, is zero after normalisation, which is what the encoder's own convolutions see beyond
@@ -44,8 +44,13 @@ class Segmenter(nn.Module):
         self.register_buffer("mean", _per_channel(encoder.mean))
         self.register_buffer("std", _per_channel(encoder.std))
 
+    @property
+    def channels(self) -> int:
+        """Of the pictures that it takes."""
+        return self.mean.shape[1]
+
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to logits (N, C, H, W)."""
+        """(N, channels, H, W) in [0, 1] to logits (N, C, H, W)."""
         images = (images - self.mean) / self.std
         if self.scale != 1 and not self.training:
             logits = self._logits_at_scale(images)

@@ -62,7 +62,7 @@ def _own_examples(model: str, predictor: Predictor) -> Iterator[Example]:
         if (pixel_count(pair.image) or 0) > MAX_OWN_PIXELS:
             continue
         try:
-            rgb = read_rgb(pair.image, common_bits=predictor.common_bits)
+            rgb = read_rgb(pair.image, predictor.rule)
         except PixelwiseError:
             continue  # an example less
         yield Example(pair.name, encode_image(rgb, "JPEG"), [model])

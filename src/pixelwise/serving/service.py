@@ -85,7 +85,7 @@ class Service:
         tiles has begun.
         """
         predictor = self.predictors[name]
-        picture = decode(data, self.settings, common_bits=predictor.common_bits)
+        picture = decode(data, self.settings, predictor.rule)
         size = (picture.image.height, picture.image.width)
         total = predictor.count_tiles(size, picture)
         numbers = count()

@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
+from pixelwise.io.channels import RGB, ReadingRule
 from pixelwise.io.image_formats import describe_contents
 from pixelwise.io.images import Picture, read_header_size, read_picture
 from pixelwise.serving.error_handlers import ApiError
@@ -110,12 +111,12 @@ def check_header(data: bytes, settings: Settings) -> None:
         )
 
 
-def decode(data: bytes, settings: Settings, *, common_bits: int = 0) -> Picture:
-    """The picture of a file that `check_header` let pass; `common_bits` as in `read_picture`.
+def decode(data: bytes, settings: Settings, rule: ReadingRule = RGB) -> Picture:
+    """The picture of a file that `check_header` let pass; `rule` as in `read_picture`.
     Raises ImageError for a damaged one.
     """
     try:
-        return read_picture(data, formats=settings.formats, common_bits=common_bits)
+        return read_picture(data, rule, formats=settings.formats)
     except ImageError:
         raise
     except Exception as error:  # a decoder's errors on damaged files are no closed list

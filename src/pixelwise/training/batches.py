@@ -7,6 +7,7 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
+from pixelwise.io.channels import ReadingRule
 from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import per_rank_batch
@@ -27,16 +28,18 @@ def make_samples(
     dataset: DataSet,
     train: SplitStats,
     config: TrainConfig,
-    common_bits: int,
+    rule: ReadingRule,
     picture_sizes: PictureSizes,
 ) -> TrainingSet:
     """The augmented samples of a split, seen at the size at which a prediction sees pictures."""
-    augment = _make_augmentation(config, train)
+    augment = _make_augmentation(config, train, rule)
     cache = config.data.cache
     options = config.augmentation
     candidates = None
     if options.paste_classes == "rare":
         candidates = rare_classes(augment.class_weights, train.pixels)
+    channels = 3 if rule.channels is None else len(rule.channels)
+    image_cache = ImageCache(train.sizes, cache * 2**20, channels=channels) if cache else None
     return TrainingSet(
         train.pairs,
         dataset.read_labels,
@@ -45,14 +48,14 @@ def make_samples(
         void_as=0 if config.data.void_as_background else VOID,
         paste=options.paste,
         candidates=candidates,
-        cache=ImageCache(train.sizes, cache * 2**20) if cache else None,
-        common_bits=common_bits,
+        cache=image_cache,
+        rule=rule,
         sizes=picture_sizes,
         views=config.optim.frozen_views if config.optim.frozen else 0,
     )
 
 
-def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
+def _make_augmentation(config: TrainConfig, train: SplitStats, rule: ReadingRule) -> Augmentation:
     """That of the chosen strength, with what the config sets besides; rare classes are drawn more
     often.
     """
@@ -67,6 +70,7 @@ def _make_augmentation(config: TrainConfig, train: SplitStats) -> Augmentation:
     weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
     assert weights is not None
     fields["class_weights"] = tuple(weights.tolist())
+    fields["by_band"] = rule.channels is not None
     return Augmentation(crop, **fields)
 
 
@@ -97,7 +101,7 @@ def make_loaders(
         raise DataError(
             f"{len(samples)} training images for {part[1]} processes: give each at least 2"
         )
-    whole = WholeImages(val.pairs, samples.read_labels, samples.common_bits, picture_sizes)
+    whole = WholeImages(val.pairs, samples.read_labels, samples.rule, picture_sizes)
     statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
     validation = validation_loader(whole, workers=workers, part=part, pin=pin)
     return Loaders(loader, epochs, validation, statistics)

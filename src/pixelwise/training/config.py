@@ -136,6 +136,17 @@ class LoadingOptions:
     skip_broken: bool = option(False, own=True)
     """Leave out files that cannot be read, and pairs whose sizes differ."""
 
+    bands: str | None = option(None, own=True, metavar="BANDS")
+    """Bands that are trained on, by name or number, such as 4,3,2 or nir,red; by default all of
+    images that are no photos.
+    """
+
+    value_range: str = option("percentile", metavar="percentile|deviation|LOW,HIGH")
+    """Values of other images than photos that become black and white: percentile (all but a
+    thousandth at either end), deviation (the mean and three standard deviations beside it), or two
+    numbers for all bands.
+    """
+
     drop_small: bool = option(False)
     """Leave out images smaller than the crop instead of padding them."""
 

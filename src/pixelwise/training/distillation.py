@@ -60,10 +60,10 @@ class Teacher:
         return self.weight * (losses * counted).sum() / counted.sum().clamp(min=1)
 
 
-def load_teacher(config: TrainConfig, classes: Classes) -> Teacher | None:
-    """The models that the config names as teachers, for data of those classes; None where it names
-    none. Raises ModelError for what is no model, ConfigError for classes that the data lacks, or
-    that differ between the models.
+def load_teacher(config: TrainConfig, classes: Classes, channels: int = 3) -> Teacher | None:
+    """The models that the config names as teachers, for images of so many channels and those
+    classes; None where it names none. Raises ModelError for what is no model, ConfigError for
+    classes that the data lacks, or that differ between the models.
     """
     paths = config.optim.teacher
     if not paths:
@@ -73,6 +73,10 @@ def load_teacher(config: TrainConfig, classes: Classes) -> Teacher | None:
     columns: list[int] | None = None
     for path in paths:
         model, header = load_model(Path(path))
+        if model.channels != channels:
+            raise ConfigError(
+                f"teacher {path} takes {model.channels} channels, and the images have {channels}"
+            )
         names = names_for_data(header.classes, classes, model_name=f"the teacher {path}")
         unknown = [name for name in names if name not in classes.names]
         if unknown:

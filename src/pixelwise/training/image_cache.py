@@ -19,9 +19,10 @@ class ImageCache:
     own, which holds nothing.
     """
 
-    def __init__(self, sizes: Sequence[tuple[int, int]], budget: int) -> None:
+    def __init__(self, sizes: Sequence[tuple[int, int]], budget: int, *, channels: int = 3) -> None:
         self.sizes = tuple(sizes)
-        ends = np.cumsum([4 * height * width for height, width in sizes])
+        self.channels = channels
+        ends = np.cumsum([(channels + 1) * height * width for height, width in sizes])
         self.capacity = int(np.searchsorted(ends, budget, side="right"))
         self._starts = [0, *ends[: self.capacity].tolist()]
         self._open()
@@ -32,27 +33,26 @@ class ImageCache:
         return int(self._starts[-1])
 
     def pair(self, index: int, decode: Decode) -> tuple[Array, Array]:
-        """RGB (H, W, 3) and labels (H, W), uint8, of the pair `index`; `decode` is called the first
-        time.
+        """Pixels (H, W, channels) and labels (H, W), uint8, of the pair `index`; `decode` is called
+        the first time.
         """
         if index >= self.capacity:
             return decode()
         height, width = self.sizes[index]
         start = self._starts[index]
         end = self._starts[index + 1]
-        pixels = self._memory[start:end].reshape(height, width, 4)  # RGB and labels
+        shape = (height, width, self.channels)
+        memory = self._memory[start:end].reshape(height, width, -1)  # pixels, and labels behind
         if not self._is_filled[index]:
-            rgb, labels = decode()
+            pixels, labels = decode()
             # The file may have been replaced since its size was read.
-            if labels.shape != (height, width) or rgb.shape != (height, width, 3):
-                return rgb, labels
-            pixels[..., :3] = rgb
-            pixels[..., 3] = labels
+            if labels.shape != (height, width) or pixels.shape != shape:
+                return pixels, labels
+            memory[..., :-1] = pixels
+            memory[..., -1] = labels
             self._is_filled[index] = 1
         # Copies: what augmentation changes in place would else reach every worker.
-        rgb = pixels[..., :3].copy()
-        labels = pixels[..., 3].copy()
-        return rgb, labels
+        return memory[..., :-1].copy(), memory[..., -1].copy()
 
     def _open(self) -> None:
         total = self.bytes
@@ -62,7 +62,7 @@ class ImageCache:
         self._is_filled = memory[total : total + self.capacity]
 
     def __getstate__(self) -> dict[str, object]:
-        return {"sizes": self.sizes, "capacity": 0, "_starts": [0]}
+        return {"sizes": self.sizes, "channels": self.channels, "capacity": 0, "_starts": [0]}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)

@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pixelwise.classes import VOID
 from pixelwise.datasets.types import Pair
 from pixelwise.errors import PixelwiseError, TrainingError, first_line
-from pixelwise.inference.resize import resize_labels, resize_rgb
+from pixelwise.inference.resize import resize_labels, resize_pixels
 from pixelwise.inference.view_size import view_size
-from pixelwise.io.images import Array, read_picture, read_rgb
+from pixelwise.io.channels import RGB, ReadingRule
+from pixelwise.io.images import Array, Picture, read_picture
 from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.transforms import Augmentation, as_tensors, classmix
@@ -56,8 +57,8 @@ class TrainingSet(Dataset[Batch]):
     """Class ids that are pasted, as `classmix` takes them."""
     cache: ImageCache | None = None
     """Decoded pairs, in the order of `pairs`."""
-    common_bits: int = 0
-    """The depth by which images of more than 8 bits are read, as `read_picture` takes it."""
+    rule: ReadingRule = RGB
+    """How images are read."""
     sizes: PictureSizes | None = None
     """At which size a prediction sees an image: at which samples are cut from it too."""
     views: int = 0
@@ -65,7 +66,7 @@ class TrainingSet(Dataset[Batch]):
     epoch."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
-        """uint8 image (3, h, w) and labels (h, w) of the crop's size."""
+        """uint8 image (channels, h, w) and labels (h, w) of the crop's size."""
         epoch, index = item
         if self.views and epoch:
             epoch = 1 + (epoch - 1) % self.views
@@ -83,13 +84,13 @@ class TrainingSet(Dataset[Batch]):
         pair = self.pairs[index]
 
         def decode() -> tuple[Array, Array]:
-            rgb = read_rgb(pair.image, common_bits=self.common_bits)
-            return rgb, self.read_labels(pair.mask)
+            picture = read_picture(pair.image, self.rule)
+            return picture.pixels, void_invalid(self.read_labels(pair.mask), picture)
 
-        rgb, labels = decode() if self.cache is None else self.cache.pair(index, decode)
+        pixels, labels = decode() if self.cache is None else self.cache.pair(index, decode)
         height, width = labels.shape
         factor = self.sizes.view_factor(height, width) if self.sizes else 1.0
-        return self.augment(*as_tensors(rgb, labels), rng, factor)
+        return self.augment(*as_tensors(pixels, labels), rng, factor)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -104,20 +105,20 @@ class WholeImages(Dataset[list[Batch]]):
 
     pairs: tuple[Pair, ...]
     read_labels: ReadLabels
-    common_bits: int = 0
+    rule: ReadingRule = RGB
     sizes: PictureSizes | None = None
 
     def __getitem__(self, index: int) -> list[Batch]:
-        """uint8 images (1, 3, h, w) and labels (1, h, w)."""
+        """uint8 images (1, channels, h, w) and labels (1, h, w)."""
         pair = self.pairs[index]
-        picture = read_picture(pair.image, common_bits=self.common_bits)
-        rgb = picture.rgb
-        mask = self.read_labels(pair.mask)
+        picture = read_picture(pair.image, self.rule)
+        pixels = picture.pixels
+        mask = void_invalid(self.read_labels(pair.mask), picture)
         view = view_size(self.sizes, mask.shape, picture)
         if view != mask.shape:
-            rgb = resize_rgb(rgb, view)
+            pixels = resize_pixels(pixels, view)
             mask = resize_labels(mask, view)
-        image, labels = as_tensors(rgb, mask)
+        image, labels = as_tensors(pixels, mask)
         height, width = labels.shape
         side = VALIDATION_TILE
         tiles = []
@@ -143,7 +144,7 @@ class FixedBatches:
     count: int
 
     def __iter__(self) -> Iterator[Tensor]:
-        """uint8 images (N, 3, h, w)."""
+        """uint8 images (N, channels, h, w)."""
         for number in range(self.count):
             start = number * self.batch
             indices = range(start, start + self.batch)
@@ -180,6 +181,13 @@ class Epochs(Sampler[tuple[int, int]]):
 
     def __len__(self) -> int:
         return self.passes * self.share
+
+
+def void_invalid(labels: Array, picture: Picture) -> Array:
+    """Labels (H, W), void where the picture has no values."""
+    if picture.valid is None or labels.shape != picture.valid.shape:
+        return labels
+    return np.where(picture.valid, labels, np.uint8(VOID))
 
 
 def seeded_generator(*key: int) -> torch.Generator:

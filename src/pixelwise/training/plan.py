@@ -18,6 +18,7 @@ from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import names_for_data
 from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
 from pixelwise.io.bit_depth import find_common_bits, with_common_bits
+from pixelwise.io.channels import Channels, ReadingRule
 from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
@@ -32,6 +33,12 @@ from pixelwise.training.auto_config import (
     choose_open_options,
     enough_memory_for_steps,
     validation_scale,
+)
+from pixelwise.training.band_input import (
+    describe_channels,
+    find_dataset_channels,
+    fit_to_channels,
+    match_start,
 )
 from pixelwise.training.batches import make_loaders, make_samples
 from pixelwise.training.config import TrainConfig
@@ -73,8 +80,8 @@ class TrainingPlan:
     train: SplitStats
     val: SplitStats
     samples: TrainingSet
-    common_bits: int
-    """The depth by which images of more than 8 bits are read; 0 where there is none."""
+    rule: ReadingRule
+    """How images are read."""
     picture_sizes: PictureSizes
     loaders: Loaders
     loss: Loss
@@ -133,10 +140,12 @@ def make_plan(
     Raises ConfigError for unknown names, DataError for data that cannot be trained on,
     TrainingError where a step does not fit into memory.
     """
+    channels = find_dataset_channels(dataset, config)
     model_config, model = _make_model(dataset, config)
     # before minutes of reading, as weights may be missing
-    origin = _init_weights(model, model_config, dataset, config) if init else ""
-    teacher = load_teacher(config, dataset.classes)
+    origin = _init_weights(model, model_config, dataset, config, channels) if init else ""
+    model_config = fit_to_channels(model, model_config, channels)
+    teacher = load_teacher(config, dataset.classes, model_config.channels)
     labelled, val = _scan_splits(dataset, config, progress)
     train = labelled
     if pseudo_labels is not None:
@@ -161,11 +170,11 @@ def make_plan(
         config = _choose_precision(config, trial, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
-    common_bits = _log_reading(train, val, progress)
+    rule = _log_reading(train, val, channels, progress)
     picture_sizes = _measure_picture_sizes(dataset, labelled, config)
     config = config.with_options(one_size=picture_sizes.varied)
     progress.log(describe_picture_sizes(picture_sizes))
-    samples = make_samples(dataset, train, config, common_bits, picture_sizes)
+    samples = make_samples(dataset, train, config, rule, picture_sizes)
     return TrainingPlan(
         dataset,
         config,
@@ -175,7 +184,7 @@ def make_plan(
         train,
         val,
         samples,
-        common_bits,
+        rule,
         picture_sizes,
         make_loaders(samples, val, picture_sizes, config, fabric),
         _make_loss(train, config),
@@ -203,12 +212,14 @@ def _init_weights(
     model_config: ModelConfig,
     dataset: DataSet,
     config: TrainConfig,
+    channels: Channels | None,
 ) -> str:
     """Give the network its first weights; returns where they came from."""
     start = config.model.start
     if start is None:
         return load_weights(model.encoder, config.model.weights)
     source, header = load_model(Path(start))
+    match_start(model, source, start, channels)
     names = dataset.classes.names
     known = names_for_data(header.classes, dataset.classes, model_name=f"the start {start}")
     taken = warm_start(model, model_config, names, state=source.state_dict(), known=known)
@@ -370,15 +381,18 @@ def _choose_precision(
     return config.with_options(precision=result.precision)
 
 
-def _log_reading(train: SplitStats, val: SplitStats, progress: Progress) -> int:
-    """Say what reading does to the images; returns the depth that those of more than 8 bits
-    have in common.
-    """
+def _log_reading(
+    train: SplitStats, val: SplitStats, channels: Channels | None, progress: Progress
+) -> ReadingRule:
+    """Say what reading does to the images; returns how they are read."""
+    if channels is not None:
+        progress.log(describe_channels(channels))
+        return ReadingRule(channels=channels)
     bits = find_common_bits(train.notes)
     line = summarize_notes(with_common_bits(notes, bits) for notes in (*train.notes, *val.notes))
     if line:
         progress.log(line)
-    return bits
+    return ReadingRule(bits)
 
 
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:

@@ -58,7 +58,7 @@ def try_steps(
     images = min(batch, TRIAL_IMAGES)
     height, width = (min(side, TRIAL_SIDE) for side in crop)
     trial = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    size = (images, 3, height, width)
+    size = (images, getattr(model, "channels", 3), height, width)
     seconds, work = _measure_steps(trial, size, precisions)
     chosen = precisions[0]
     reason = "the processor has no bfloat16"

@@ -21,7 +21,7 @@ from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor, Result
-from pixelwise.inference.resize import resize_labels, resize_rgb
+from pixelwise.inference.resize import resize_labels, resize_picture
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, Picture, write_labels
 from pixelwise.metrics.confusion import ConfusionMatrix
@@ -200,8 +200,8 @@ class _Views:
 def _look(predictor: Predictor, picture: Picture) -> _Views:
     result = predictor.predict(picture, tta=True)
     height, width = result.labels.shape
-    rgb = resize_rgb(result.rgb, predictor.view_size((height, width), picture))
-    smaller = predictor.predict(rgb, tta=True, scales=(SMALLER,)).labels
+    view = resize_picture(picture, predictor.view_size((height, width), picture))
+    smaller = predictor.predict(view, tta=True, scales=(SMALLER,)).labels
     return _Views(result, np.array(resize_labels(smaller, (height, width))))
 
 

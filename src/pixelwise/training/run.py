@@ -178,7 +178,7 @@ def _make_header(plan: TrainingPlan, reading: DataOptions) -> Header:
     training = {
         "crop": plan.config.data.crop,
         "data": plan.dataset.format,
-        "reading": {**to_header(reading, plan.dataset), "common_bits": plan.common_bits},
+        "reading": {**to_header(reading, plan.dataset), **plan.rule.to_header()},
         "sizes": asdict(plan.picture_sizes),
     }
     return Header(plan.model_config, plan.dataset.classes, training)

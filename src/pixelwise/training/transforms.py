@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import functional as F
 
 from pixelwise.classes import VOID
 from pixelwise.io.images import Array, jpeg_round_trip
+from pixelwise.training.band_augmentation import jitter_bands
 
 # Padding of an image that is smaller than the crop; about zero after normalisation.
 GREY = 127
@@ -22,9 +23,9 @@ GREY = 127
 PASTE_PROBABILITY = 0.7
 
 
-def as_tensors(rgb: Array, labels: Array) -> tuple[Tensor, Tensor]:
-    """(H, W, 3) and (H, W) arrays to uint8 tensors (3, H, W) and (H, W)."""
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1), torch.from_numpy(np.array(labels))
+def as_tensors(pixels: Array, labels: Array) -> tuple[Tensor, Tensor]:
+    """(H, W, channels) and (H, W) arrays to uint8 tensors (channels, H, W) and (H, W)."""
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1), torch.from_numpy(np.array(labels))
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Augmentation:
     """Share of the samples whose window holds a pixel of a class drawn by `class_weights`."""
     class_weights: tuple[float, ...] = ()
     """(C,), the weight of each class when one of those in the image is drawn."""
+    by_band: bool = False
+    """Whether the image's channels are bands that are no colours, of which each changes by itself,
+    without hue and compression."""
 
     def __call__(
         self,
@@ -64,8 +68,8 @@ class Augmentation:
         rng: torch.Generator,
         factor: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
-        """uint8 (3, H, W) and (H, W) to uint8 (3, h, w) and (h, w) of the crop's size; the scale
-        is of an image that is resized by `factor`.
+        """uint8 (channels, H, W) and (H, W) to uint8 of the crop's size; the scale is of an image
+        that is resized by `factor`.
         """
         if not self.upright and _uniform(rng, 0, 1) < 0.5:
             image = image.mT
@@ -77,7 +81,7 @@ class Augmentation:
             image, labels = _rotate(image, labels, angle)
         image = self._photometric(image, rng)
         if self.corruptions and _uniform(rng, 0, 1) < self.corruptions:
-            image = _corrupt(image, rng)
+            image = _corrupt(image, rng, by_band=self.by_band)
         return self._pad(image, GREY), self._pad(labels, VOID)
 
     def _window(
@@ -148,6 +152,8 @@ class Augmentation:
         return row, column
 
     def _photometric(self, image: Tensor, rng: torch.Generator) -> Tensor:
+        if self.by_band:
+            return jitter_bands(image, self.jitter, rng) if self.jitter else image
         for change in (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation):
             if self.jitter:
                 factor = _uniform(rng, 1 - self.jitter, 1 + self.jitter)
@@ -223,7 +229,7 @@ def rare_classes(class_weights: Sequence[float], pixels: Sequence[int]) -> Tenso
 
 
 def _rotate(image: Tensor, labels: Tensor, angle: float) -> tuple[Tensor, Tensor]:
-    rotated: Tensor = F.rotate(image, angle, InterpolationMode.BILINEAR, fill=[GREY] * 3)
+    rotated: Tensor = F.rotate(image, angle, InterpolationMode.BILINEAR, fill=[GREY] * len(image))
     rotated_labels: Tensor = F.rotate(labels[None], angle, InterpolationMode.NEAREST, fill=[VOID])
     return rotated, rotated_labels[0]
 
@@ -238,14 +244,14 @@ def _fit_window(side: int, crop: int, scale: float) -> tuple[int, int]:
     return length, min(crop, max(1, round(length * scale)))
 
 
-def _corrupt(image: Tensor, rng: torch.Generator) -> Tensor:
-    """Blur the image, add noise, or compress it as JPEG."""
-    kind = int(_uniform(rng, 0, 3))
+def _corrupt(image: Tensor, rng: torch.Generator, *, by_band: bool = False) -> Tensor:
+    """Blur the image, add noise, or, of photos, compress it as JPEG."""
+    kind = int(_uniform(rng, 0, 2 if by_band else 3))
     if kind == 0 and min(image.shape[-2:]) >= 5:  # the size of the kernel
         sigma = _uniform(rng, 0.3, 1.5)
         blurred: Tensor = F.gaussian_blur(image, [5, 5], [sigma])
         return blurred
-    if kind == 1:
+    if kind == 1 or by_band:
         return _add_noise(image, rng)
     return _compress(image, rng)
 

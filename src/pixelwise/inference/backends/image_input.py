@@ -26,11 +26,14 @@ class ImageInput:
         return self.height is not None or self.width is not None
 
 
-def read_image_input(path: Path, inputs: Sequence[tuple[str, str, Sequence[Side]]]) -> ImageInput:
-    """The input of the network in `path`, of (name, type, shape) of all its inputs.
+def read_image_input(
+    path: Path, inputs: Sequence[tuple[str, str, Sequence[Side]]], channels: int = 3
+) -> ImageInput:
+    """The input of the network in `path`, of (name, type, shape) of all its inputs; its pictures
+    have so many `channels`.
 
     Raises ModelError, naming what differs, for one that cannot be given pixels as an export of ours
-    takes them: uint8 (N, 3, H, W). Other tools change types, layouts and sizes.
+    takes them: uint8 (N, channels, H, W). Other tools change types, layouts and sizes.
     """
     if len(inputs) != 1:
         names = ", ".join(name for name, _, _ in inputs)
@@ -41,9 +44,9 @@ def read_image_input(path: Path, inputs: Sequence[tuple[str, str, Sequence[Side]
         raise _changed_error(path, f"its input '{name}' is {kind}, and pixels are uint8, 0 to 255")
     sides = [side if isinstance(side, int) and side > 0 else None for side in shape]
     text = " x ".join("any" if side is None else str(side) for side in sides)
-    if len(sides) == 4 and sides[3] == 3 and sides[1] != 3:
+    if len(sides) == 4 and sides[3] == channels and sides[1] != channels:
         raise _changed_error(path, f"its input '{name}' is {text}, with the channels last")
-    if len(sides) != 4 or sides[1] not in (3, None):
+    if len(sides) != 4 or sides[1] not in (channels, None):
         raise _changed_error(path, f"its input '{name}' is {text}")
     if sides[0] not in (1, None):
         raise _changed_error(
@@ -54,6 +57,6 @@ def read_image_input(path: Path, inputs: Sequence[tuple[str, str, Sequence[Side]
 
 def _changed_error(path: Path, reason: str) -> ModelError:
     return ModelError(
-        f"model {path}: {reason}; an export of pixelwise takes images x 3 x height x width of "
-        "uint8: leave the input as it is in the tool that changed it, or export again"
+        f"model {path}: {reason}; an export of pixelwise takes images x channels x height x width "
+        "of uint8: leave the input as it is in the tool that changed it, or export again"
     )

@@ -13,11 +13,11 @@ from pixelwise.models.layer_swaps import pad_by_constants
 from pixelwise.models.segmenter import Segmenter
 
 OPSET = 18
-_TRACED = (2, 3, 64, 96)
+_TRACED = (2, 64, 96)
 
 
 class _FromPixels(nn.Module):
-    """uint8 RGB (N, 3, H, W) to float32 logits (N, C, H, W)."""
+    """uint8 pixels (N, channels, H, W) to float32 logits (N, C, H, W)."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -67,9 +67,9 @@ def _resize_bicubic(
 def to_onnx(
     model: Segmenter, size: tuple[int, int] | None = None, *, keep_layers: bool = False
 ) -> bytes:
-    """The network with its normalisation: `rgb`, uint8 (N, 3, H, W), to `logits`, float32 (N, C, H,
-    W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every layer keeps
-    its own weights under their names, none fused with its neighbour's.
+    """The network with its normalisation: `rgb`, uint8 (N, channels, H, W), to `logits`, float32
+    (N, C, H, W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every
+    layer keeps its own weights under their names, none fused with its neighbour's.
 
     PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes
     padded to a multiple.
@@ -78,7 +78,8 @@ def to_onnx(
     network = pad_by_constants(copy.deepcopy(model))
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
-    shape = _TRACED if size is None else (1, 3, *size)
+    images, *sides = _TRACED if size is None else (1, *size)
+    shape = (images, model.channels, *sides)
     mode = torch.onnx.TrainingMode
     register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():

@@ -31,15 +31,17 @@ _MAX_PREPARED_SHAPES = 4
 
 class OnnxRunner:
     """An ONNX file of `pixelwise export` on ONNX Runtime, on the CPU in float32. A call that is
-    alone computes on all cores, one of many on its share of them.
+    alone computes on all cores, one of many on its share of them. Pictures have so many
+    `channels`.
 
     Raises ConfigError where onnxruntime is not installed; the first call, or look at `input`,
     raises ModelError for a file that it cannot run.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, channels: int = 3) -> None:
         self._runtime = require_package("onnxruntime")
         self._path = path
+        self._channels = channels
         self._sessions = dict[int, Any]()  # by the number of threads
         self._lock = Lock()
 
@@ -47,9 +49,8 @@ class OnnxRunner:
     def input(self) -> ImageInput:
         """What the network takes."""
         entries = self._session(alone=True).get_inputs()
-        return read_image_input(
-            self._path, [(entry.name, entry.type, entry.shape) for entry in entries]
-        )
+        inputs = [(entry.name, entry.type, entry.shape) for entry in entries]
+        return read_image_input(self._path, inputs, self._channels)
 
     def __call__(self, rgb: Pixels) -> Logits:
         """Logits (N, C, H, W), float32, of uint8 `rgb` (N, 3, H, W)."""
@@ -94,7 +95,7 @@ class OpenVinoRunner:
     read; a call raises ModelError for one that it cannot compile.
     """
 
-    def __init__(self, path: Path, *, precision: str = "float32") -> None:
+    def __init__(self, path: Path, *, precision: str = "float32", channels: int = 3) -> None:
         openvino = require_package("openvino")
         self._path = path
         self._core = openvino.Core()
@@ -108,7 +109,8 @@ class OpenVinoRunner:
         }
         with self._name_model_in_errors():
             self._model = self._core.read_model(str(path))
-        self.input = read_image_input(path, list(map(_describe_port, self._model.inputs)))
+        inputs = list(map(_describe_port, self._model.inputs))
+        self.input = read_image_input(path, inputs, channels)
         self.networks = dict[int, _Network]()  # for any shape, by the number of streams
         self.steady_networks = WeakValueDictionary[tuple[int, ...], _Network]()
         self._lock = Lock()

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.gdal import open_dataset, quiet_rasterio
+from pixelwise.io.gdal import open_dataset, quiet_rasterio
 
 
 def write(path: Path) -> Path:

@@ -1,0 +1,63 @@
+"""A training's bands: which ones its images have, and a network that takes them."""
+
+from dataclasses import replace
+
+from pixelwise.datasets.band_statistics import find_channels, find_layout, parse_range
+from pixelwise.datasets.types import ALL, DataSet
+from pixelwise.errors import ConfigError
+from pixelwise.io.channels import Channels
+from pixelwise.models.config import ModelConfig
+from pixelwise.models.input_channels import set_normalisation, widen_input
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.training.config import TrainConfig
+
+_RGB = 3
+
+
+def find_dataset_channels(dataset: DataSet, config: TrainConfig) -> Channels | None:
+    """The channels of a network for the images of a data set; None for photos. Raises DataError for
+    images of unlike bands, ConfigError for bands that they have not.
+    """
+    options = config.data
+    parse_range(options.value_range)  # refuses what cannot be also where there are photos alone
+    asked = tuple(part.strip() for part in (options.bands or "").split(",") if part.strip())
+    layout = find_layout(dataset.pairs(ALL), any_bands=bool(asked))
+    if layout is None:
+        return None
+    return find_channels(dataset.pairs("train"), layout, bands=asked, rule=options.value_range)
+
+
+def fit_to_channels(
+    model: Segmenter, config: ModelConfig, channels: Channels | None
+) -> ModelConfig:
+    """Let a network take the channels, in place; returns its configuration. One that takes so many
+    already, as its start did, keeps its weights.
+    """
+    if channels is None:
+        return config
+    if model.channels != len(channels) or len(channels) == _RGB:
+        widen_input(model, channels.names)
+    set_normalisation(model, channels.mean, channels.std)
+    return replace(config, channels=len(channels))
+
+
+def match_start(model: Segmenter, source: Segmenter, start: str, channels: Channels | None) -> None:
+    """Let a network take as many channels as its start. Raises ConfigError for a start of other
+    bands than the images.
+    """
+    if source.channels == _RGB:
+        return
+    own = _RGB if channels is None else len(channels)
+    if source.channels != own:
+        raise ConfigError(
+            f"start {start} takes {source.channels} bands, and the images have {own}; choose as "
+            "many with --bands, or another start"
+        )
+    widen_input(model, [""] * own)
+
+
+def describe_channels(channels: Channels) -> str:
+    """The line that says how bands are read."""
+    kind = f"{len(channels)} of {channels.count} bands" if len(channels) < channels.count else ""
+    kind = kind or f"{channels.count} bands"
+    return f"bands: {kind} of {channels.kind}, by {channels.rule}: {channels}"
