@@ -19,6 +19,7 @@ from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export import exporter
 from pixelwise.export.exporter import export
+from pixelwise.io.channels import ReadingRule
 from pixelwise.io.images import read_rgb
 from pixelwise.models.checkpoint import Header, load_model, read_header, save_model
 from pixelwise.models.config import ModelConfig

@@ -10,6 +10,7 @@ from pixelwise.errors import ImageError
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster
+from pixelwise.io.channels import ReadingRule
 from pixelwise.io.images import read_rgb
 from pixelwise.io.reading_notes import ReadingNotes
 
@@ -26,7 +27,7 @@ def write(path: Path, bands: np.ndarray, **profile: object) -> Path:
 
 
 def read(path: Path, common_bits: int = 0) -> tuple[np.ndarray, ReadingNotes]:
-    with open_raster(path, common_bits=common_bits) as picture:
+    with open_raster(path, ReadingRule(common_bits)) as picture:
         pixels = picture[0 : picture.height, 0 : picture.width]
         return pixels.transpose(2, 0, 1), picture.notes
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pixelwise.errors import ImageError
+from pixelwise.io.channels import ReadingRule
 from pixelwise.io.frames import file_of, frames_note, name_frames, note_of_pages, parse_frame
 from pixelwise.io.images import ImageFile, read_picture
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pixelwise.errors import ImageError
+from pixelwise.io.channels import ReadingRule
 from pixelwise.io.images import (
     oriented_size,
     read_picture,

@@ -68,7 +68,7 @@ def test_images_of_12_bits_are_read_by_one_depth_which_the_model_keeps(
     )
     assert "1 file left aside: .xyz 1" in progress.lines
     predictor = pixelwise.load(tmp_path / "run")
-    assert predictor.common_bits == 12
+    assert predictor.rule.common_bits == 12
     dark = sorted(data.glob("images/val/*"))[1]
     with Image.open(dark) as image:
         assert np.array_equal(predictor.read(dark).rgb[..., 0], np.asarray(image) >> 4)

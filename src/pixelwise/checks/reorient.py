@@ -15,6 +15,7 @@ from pixelwise.datasets.edge_alignment import (
     shrink_outline,
 )
 from pixelwise.datasets.pair_stats import FileStats, PairStats, Size
+from pixelwise.io.channels import TO_SHOW
 from pixelwise.io.images import Array, read_rgb
 
 # Agreement (standard deviations above other places) from which a way to turn a mask is sure, and by
@@ -104,7 +105,7 @@ def _set_upright(labels: Array, stats: PairStats) -> tuple[Array | None, Remedy]
     """Of the four ways to set the mask upright, the one whose borders lie on the image's edges, if
     it is clear.
     """
-    rgb = read_rgb(stats.pair.image)
+    rgb = read_rgb(stats.pair.image, TO_SHOW)
     size = (rgb.shape[0], rgb.shape[1])
     strength = edge_strength(Image.fromarray(rgb).convert("L"))
     agreements = []

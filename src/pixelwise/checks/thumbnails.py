@@ -14,6 +14,7 @@ from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.pair_stats import MaskSource, PairStats
 from pixelwise.datasets.strays import read_nearest
 from pixelwise.errors import PixelwiseError
+from pixelwise.io.channels import TO_SHOW
 from pixelwise.io.images import Array, encode_image, read_rgb
 from pixelwise.palette import BACKGROUND_COLOUR
 from pixelwise.reports.overlays import colourise, fit_into, paint
@@ -73,7 +74,7 @@ def _encode(panels: Sequence[Image.Image]) -> Pictures:
 
 def _read_image(path: Path) -> Array | None:
     try:
-        return read_rgb(path)
+        return read_rgb(path, TO_SHOW)
     except (PixelwiseError, OSError):
         return None
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pixelwise.datasets.splits import hold_out
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, OutputError
 from pixelwise.io.atomic import atomic_folder
+from pixelwise.io.band_files import is_banded, read_bands, write_bands
 from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import Array, read_picture, write_image, write_labels
 
@@ -74,9 +75,10 @@ def cut_blocks(dataset: DataSet, options: DataOptions) -> DataSet:
         "val": [_shrink(block, margin, labels.shape) for block in val],
     }
     folder = _write_blocks(dataset, pair, labels, rectangles)
+    suffix = _block_suffix(pair.image)
     splits = {
         split: tuple(
-            Pair(name, folder / f"{name}.png", folder / f"{name}_labels.png")
+            Pair(name, folder / f"{name}{suffix}", folder / f"{name}_labels.png")
             for name in (f"{pair.name}_y{rows.start}_x{columns.start}" for rows, columns in parts)
         )
         for split, parts in rectangles.items()
@@ -174,25 +176,49 @@ def _write_blocks(
     folder = cache_folder() / "blocks" / digest.hexdigest()[:32]
     if folder.is_dir():
         return folder
-    rgb = read_picture(pair.image).rgb  # (H, W, 3)
-    if rgb.shape[:2] != labels.shape:
+    write_block, size = _open_picture(pair.image)
+    if size != labels.shape:
         raise DataError(
-            f"{pair.image}: the image is {_size(rgb)} and its labels {_size(labels)} (height x "
-            "width); give it labels of its own size"
+            f"{pair.image}: the image is {size[0]} x {size[1]} and its labels {_size(labels)} "
+            "(height x width); give it labels of its own size"
         )
+    suffix = _block_suffix(pair.image)
     try:
         with atomic_folder(folder, dataset.root) as stage:
             for top, bottom, left, right in places:
                 name = f"{pair.name}_y{top}_x{left}"
                 rows = slice(top, bottom)
                 columns = slice(left, right)
-                write_image(stage / f"{name}.png", rgb[rows, columns])
+                write_block(stage / f"{name}{suffix}", rows, columns)
                 part = labels[rows, columns]
                 write_labels(stage / f"{name}_labels.png", part, dataset.classes.palette)
     except OutputError as error:
         if not folder.is_dir():  # else another process has written it at the same time
             raise OutputError(f"{error}; XDG_CACHE_HOME names the folder of the cache") from error
     return folder
+
+
+def _block_suffix(image: Path) -> str:
+    """Of the files of a picture's blocks: bands keep their values."""
+    return ".tif" if is_banded(image) else ".png"
+
+
+def _open_picture(image: Path) -> tuple[Callable[[Path, slice, slice], None], tuple[int, int]]:
+    """What writes a block of rows and columns, and the picture's size (height, width)."""
+    if is_banded(image):
+        bands = read_bands(image)
+        _, height, width = bands.values.shape
+
+        def write_band_block(path: Path, rows: slice, columns: slice) -> None:
+            write_bands(path, bands.cut(rows, columns))
+
+        return write_band_block, (height, width)
+    rgb = read_picture(image).rgb  # (H, W, 3)
+
+    def write_block(path: Path, rows: slice, columns: slice) -> None:
+        write_image(path, rgb[rows, columns])
+
+    return write_block, (rgb.shape[0], rgb.shape[1])
 
 
 def _size(picture: Array) -> str:

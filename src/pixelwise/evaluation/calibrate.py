@@ -14,8 +14,8 @@ from pixelwise.datasets.types import DataOptions, Pair
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.evaluation.class_match import match_classes
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
-from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array
+from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.io.images import Array, void_invalid
 from pixelwise.metrics.calibration import fit_temperature
 from pixelwise.models.checkpoint import check_not_exported, load_model, model_path, save_model
 from pixelwise.models.file_kinds import is_exported
@@ -52,11 +52,12 @@ def find_temperature(
     logits = list[NDArray[np.float32]]()
     targets = list[NDArray[np.intp]]()
     for pair in progress.track(pairs, what="calibrating on val", total=len(pairs)):
-        target = to_model[dataset.read_labels(pair.mask)]  # (H, W)
+        prediction = model.predict(pair.image, scores="logits")
+        target = void_invalid(to_model[dataset.read_labels(pair.mask)], prediction.valid)
         indices = _choose_pixels(target, max_pixels, rng)
         chosen = target.reshape(-1)[indices]  # (N,)
         targets.append(chosen.astype(np.intp))
-        logits.append(_predict_pixels(model, pair, indices))
+        logits.append(_logits_of_pixels(prediction, indices))
     if not any(map(len, targets)):
         raise DataError("every pixel of val is void: there is nothing to calibrate with")
     return fit_temperature(np.concatenate(logits), np.concatenate(targets))
@@ -68,12 +69,11 @@ def _choose_pixels(target: Array, count: int, rng: np.random.Generator) -> NDArr
     return rng.choice(known, min(len(known), count), replace=False)
 
 
-def _predict_pixels(model: Predictor, pair: Pair, indices: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Logits (N, C) of some pixels."""
-    prediction = model.predict(pair.image, scores="logits")
+def _logits_of_pixels(prediction: Result, indices: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(N, C) of some pixels."""
     logits = prediction.scores["logits"]  # (C, H, W)
-    flat = logits.reshape(len(model.classes), -1)
-    chosen = flat[:, indices]  # (C, N)
+    flat = logits.reshape(len(logits), -1)
+    chosen: NDArray[np.float16] = flat[:, indices]  # (C, N)
     return chosen.T.astype(np.float32)
 
 

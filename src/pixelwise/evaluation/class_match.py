@@ -17,7 +17,8 @@ from pixelwise.classes import (
 )
 from pixelwise.datasets.types import Pair, first
 from pixelwise.errors import ImageError, ModelError
-from pixelwise.io.images import Array
+from pixelwise.io.channels import Mask
+from pixelwise.io.images import Array, void_invalid
 from pixelwise.palette import default_palette
 
 # With one class alone every pixel that counts is of it, and any model is right.
@@ -60,16 +61,17 @@ class ClassMatch:
         read_labels: Callable[[Path], Array],
         pair: Pair,
         size: tuple[int, ...],
+        valid: Mask | None = None,
     ) -> Array:
-        """True ids (H, W) of a pair in the shared classes. Raises ImageError where they are not of
-        the image's size.
+        """True ids (H, W) of a pair in the shared classes, void where the image is not `valid`.
+        Raises ImageError where they are not of the image's size.
         """
         truth = self.from_data[read_labels(pair.mask)]
         if truth.shape != size:
             raise ImageError(
                 f"{pair.image}: {size} pixels, but its mask has {truth.shape} (height, width)"
             )
-        return truth
+        return void_invalid(truth, valid)
 
 
 def match_classes(model: Classes, data: Classes, *, model_name: str = "model") -> ClassMatch:

@@ -26,8 +26,8 @@ from pixelwise.evaluation.data_options import (
 from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.score_file import read_scores
 from pixelwise.inference.load import load
-from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array
+from pixelwise.inference.predictor import Predictor, Result
+from pixelwise.io.images import Array, Picture
 from pixelwise.io.reading_notes import ReadingSummary
 from pixelwise.metrics.bootstrap import PerImage, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Figures
@@ -191,15 +191,24 @@ class _SharedClassLabeller:
         classes.
         """
         pair = self.dataset.pairs(split)[index]
-        picture = self._predictors[0].read(pair.image)
+        first = self._predictors[0]
+        picture = first.read(pair.image)
         self.reading.add(picture.notes)
         rgb = picture.rgb
-        truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2])
+        truth = self._data_match.truth(self.dataset.read_labels, pair, rgb.shape[:2], picture.valid)
         predictions = [
-            table[predictor.predict(picture).labels]
+            table[_predict(predictor, picture, first, pair.image).labels]
             for predictor, table in zip(self._predictors, self._tables, strict=True)
         ]
         return rgb, truth, predictions
+
+
+def _predict(predictor: Predictor, picture: Picture, reader: Predictor, image: Path) -> Result:
+    """What a model predicts of a picture that `reader` has read; by its own rule it is read
+    anew.
+    """
+    same = predictor.rule == reader.rule
+    return predictor.predict(picture if same else predictor.read(image))
 
 
 def _shared_classes(

@@ -181,7 +181,8 @@ class _Search:
         prediction = self._predictor.predict(pair.image, scores="probabilities")
         self._reading.add(prediction.notes)
         match = self.class_match
-        labels = match.truth(self._dataset.read_labels, pair, prediction.labels.shape)
+        size = prediction.labels.shape
+        labels = match.truth(self._dataset.read_labels, pair, size, prediction.valid)
         predicted = match.from_model[prediction.labels]
         probabilities = prediction.scores["probabilities"][self._channels]  # (C, H, W)
         for issue in find_suspect_regions(labels, probabilities):

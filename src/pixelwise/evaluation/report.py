@@ -74,7 +74,8 @@ def make_gallery(
     samples = []
     for name, mean_iou in _choose_images(evaluation).items():
         prediction = model.predict(by_name[name].image)
-        truth = match.truth(dataset.read_labels, by_name[name], prediction.labels.shape)
+        size = prediction.labels.shape
+        truth = match.truth(dataset.read_labels, by_name[name], size, prediction.valid)
         picture = (prediction.rgb, truth, match.from_model[prediction.labels])
         title = f"{name}: mean IoU {mean_iou:.1%}"
         samples.append(draw_sample(title, picture, prediction.confidence, match.classes))

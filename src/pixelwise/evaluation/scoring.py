@@ -23,7 +23,7 @@ from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array
+from pixelwise.io.images import Array, void_invalid
 from pixelwise.metrics.bootstrap import PerImage, bootstrap
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Figures
 from pixelwise.notebook_progress import default_progress
@@ -175,7 +175,7 @@ def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> Metri
     # Logits take 2 bytes a class and pixel: they are only asked for where they are used.
     scores = None if task.temperature is None else "logits"
     prediction = predictor.predict(pair.image, scores=scores)
-    truth = classes.truth(task.read_labels, pair, prediction.labels.shape)
+    truth = classes.truth(task.read_labels, pair, prediction.labels.shape, prediction.valid)
     metrics = MetricAccumulator.create(len(classes.classes), task.temperature)
     metrics.update(truth, classes.from_model[prediction.labels], prediction)
     return metrics
@@ -193,10 +193,10 @@ def count_by_image(
     """
     images = PerImage(len(dataset.classes))
     for pair in progress.track(pairs, what=what, total=len(pairs)):
-        labels = predictor.predict(pair.image).labels
-        truth = dataset.read_labels(pair.mask)
+        result = predictor.predict(pair.image)
+        truth = void_invalid(dataset.read_labels(pair.mask), result.valid)
         matrix = ConfusionMatrix(len(dataset.classes))
-        images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(labels)))
+        images.add(matrix.update(torch.from_numpy(truth), torch.from_numpy(result.labels)))
     return images.counts()
 
 

@@ -20,7 +20,8 @@ from pixelwise.evaluation.class_match import ClassMatch
 from pixelwise.evaluation.data_options import drop_broken_pairs, training_data_options
 from pixelwise.evaluation.scoring import log_class_match
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import Array
+from pixelwise.inference.resize import mirror_picture
+from pixelwise.io.images import Array, Picture
 from pixelwise.metrics.bootstrap import Difference, PerImage, paired_bootstrap, scores_from_counts
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts
 from pixelwise.notebook_progress import default_progress
@@ -112,15 +113,16 @@ def _count_pixels(
     per_setting = [PerImage(size) for _ in settings]
     what = f"trying {len(settings)} settings on {split}"
     for pair in progress.track(pairs, what=what, total=len(pairs)):
-        rgb = model.read(pair.image).rgb
+        picture = model.read(pair.image)
+        rgb = picture.rgb
         if _logits_bytes(model, rgb) > MAX_LOGITS_BYTES:
             progress.log(
                 f"{pair.name}: left out, as its logits at all sizes do not fit "
                 f"{MAX_LOGITS_BYTES >> 30} GiB"
             )
             continue
-        truth = classes.truth(dataset.read_labels, pair, rgb.shape[:2])
-        predictions = _predict_with_each(model, rgb, classes, settings)
+        truth = classes.truth(dataset.read_labels, pair, rgb.shape[:2], picture.valid)
+        predictions = _predict_with_each(model, picture, classes, settings)
         for per_image, labels in zip(per_setting, predictions, strict=True):
             matrix = ConfusionMatrix(size)
             counts = matrix.update(torch.from_numpy(truth), torch.from_numpy(labels))
@@ -145,7 +147,7 @@ def _list_settings() -> list[_Setting]:
 
 def _predict_with_each(
     model: Predictor,
-    rgb: Array,
+    picture: Picture,
     classes: ClassMatch,
     settings: Sequence[_Setting],
 ) -> Iterator[Array]:
@@ -153,7 +155,7 @@ def _predict_with_each(
     # Each version is computed once and shared by all settings that average it.
     logits = {}
     for scale, mirrored in product(SCALES, (False, True)):
-        logits[scale, mirrored] = _predict_logits(model, rgb, scale, mirrored=mirrored)
+        logits[scale, mirrored] = _predict_logits(model, picture, scale, mirrored=mirrored)
     for scales, tta in settings:
         mirrors = (False, True) if tta else (False,)
         parts = [logits[key] for key in product(scales, mirrors)]
@@ -164,15 +166,15 @@ def _predict_with_each(
 
 def _predict_logits(
     model: Predictor,
-    rgb: Array,
+    picture: Picture,
     scale: float,
     *,
     mirrored: bool,
 ) -> NDArray[np.float16]:
     """(C, H, W)."""
     if mirrored:
-        rgb = np.ascontiguousarray(rgb[:, ::-1])  # PyTorch takes no negative strides
-    prediction = model.predict(rgb, scales=(scale,), scores="logits")
+        picture = mirror_picture(picture)
+    prediction = model.predict(picture, scales=(scale,), scores="logits")
     logits = prediction.scores["logits"]
     return logits[..., ::-1] if mirrored else logits
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelwise.classes import VOID
 from pixelwise.errors import ConfigError
+from pixelwise.inference.backends.onnx_trace import input_name
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.atomic import write_text
 from pixelwise.io.channels import reading_rule
@@ -37,7 +38,7 @@ def describe(
     return {
         "file": path.name,
         "input": {
-            "name": "rgb",
+            "name": input_name(segmenter.channels),
             "type": "uint8",
             "layout": "NCHW",
             "shape": [images, segmenter.channels, height, width],

@@ -25,7 +25,7 @@ from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.signal_stack import keep_signal_stack
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.tta import Pixels
+from pixelwise.inference.tta import Pixels, Runner
 from pixelwise.io.channels import ReadingRule, reading_rule
 from pixelwise.io.images import read_pixels
 from pixelwise.models.checkpoint import Header, check_not_exported, load_model
@@ -136,7 +136,7 @@ def _quantise(source: Path, target: Path, dataset: DataSet, part: Part, rule: Re
         quantization.quantize_static(
             network,
             target,
-            _calibration_reader(dataset, rule),
+            _calibration_reader(dataset, rule, network.graph.input[0].name),
             per_channel=True,
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
@@ -157,7 +157,7 @@ def _float_nodes(network: Any, share: float) -> list[str]:
     return [node.name for node in (*encoder[: last + bool(count)], *norms)]
 
 
-def _calibration_reader(dataset: DataSet, rule: ReadingRule) -> Any:
+def _calibration_reader(dataset: DataSet, rule: ReadingRule, name: str) -> Any:
     """ONNX Runtime's reader of the training images, evenly drawn."""
     base = require_package("onnxruntime.quantization").CalibrationDataReader
     pairs = dataset.pairs("train")
@@ -167,7 +167,7 @@ def _calibration_reader(dataset: DataSet, rule: ReadingRule) -> Any:
     class Reader(base):  # type: ignore[misc, valid-type]
         def get_next(self) -> dict[str, Pixels] | None:
             path = next(images, None)
-            return None if path is None else {"rgb": _as_batch(path, rule)}
+            return None if path is None else {name: _as_batch(path, rule)}
 
     return Reader()
 
@@ -194,7 +194,11 @@ def _evaluate_file(
     """Mean IoU of an ONNX network on the validation images, and seconds, on the runtime that files
     with the suffix are for.
     """
-    runner = OpenVinoRunner(network) if suffix == ".xml" else OnnxRunner(network)
+    channels = header.model.channels
+    if suffix == ".xml":
+        runner: Runner = OpenVinoRunner(network, channels=channels)
+    else:
+        runner = OnnxRunner(network, channels=channels)
     predictor = Predictor(runner, header.classes)
     predictor.reading = header.reading
     predictor.sizes = header.sizes

@@ -60,7 +60,8 @@ class Result:
     rgb (H, W, 3) uint8, of other bands as they are shown; labels (H, W) uint8, class ids;
     confidence (H, W) float32, the softmax of the label, in [0, 1]; classes and palette by class id;
     scores (C, H, W) float16, by their kind, `probabilities` or `logits`, where they were asked for.
-    notes: what reading did to the image beyond decoding it, such as scaling 12 bits to 8.
+    notes: what reading did to the image beyond decoding it, such as scaling 12 bits to 8. valid
+    (H, W): where it has values, None for everywhere; labels are void elsewhere.
     """
 
     rgb: Array
@@ -70,6 +71,7 @@ class Result:
     palette: tuple[Colour, ...]
     scores: Mapping[str, NDArray[np.float16]] = field(default_factory=dict)
     notes: ReadingNotes = ()
+    valid: NDArray[np.bool_] | None = None
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """The image tinted in the colours of its classes, at its own size; `opacity` in [0, 1]."""
@@ -234,6 +236,7 @@ class Predictor:
             self.classes.palette,
             {} if scores is None or rows.scores is None else {scores: rows.scores},
             notes,
+            seen.valid,
         )
 
     def __call__(self, sources: Any, **options: Any) -> "Result | list[Result]":

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pixelwise.inference.tta import Logits
 from pixelwise.io.images import Array, Picture
@@ -37,6 +37,19 @@ def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
         valid = resize_labels(valid.astype(np.uint8), size) > 0
     channels = resize_pixels(picture.channels, size)
     return replace(picture, image=image, channels=channels, valid=valid)
+
+
+def mirror_picture(picture: Picture) -> Picture:
+    """The picture with left and right exchanged."""
+    channels = picture.channels
+    valid = picture.valid
+    return replace(
+        picture,
+        image=ImageOps.mirror(picture.image),
+        # PyTorch takes no negative strides
+        channels=None if channels is None else np.ascontiguousarray(channels[:, ::-1]),
+        valid=None if valid is None else np.ascontiguousarray(valid[:, ::-1]),
+    )
 
 
 def _resize(pixels: Array, size: tuple[int, int]) -> Array:

@@ -16,8 +16,9 @@ from defusedxml import ElementTree
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.io.channels import Mask
-from pixelwise.io.gdal import open_dataset
+from pixelwise.io.atomic import atomic
+from pixelwise.io.channels import Mask, valid_everywhere
+from pixelwise.io.gdal import open_dataset, quiet_rasterio
 from pixelwise.io.open_images import check_pixel_count
 from pixelwise.io.tiff import Page, find_pages
 from pixelwise.optional import require_package
@@ -79,6 +80,11 @@ class BandValues:
     valid: Mask | None
     names: tuple[str, ...]
 
+    def cut(self, rows: slice, columns: slice) -> "BandValues":
+        """A window of them."""
+        valid = None if self.valid is None else self.valid[:, rows, columns]
+        return BandValues(self.values[:, rows, columns], valid, self.names)
+
 
 def read_layout(path: Path) -> BandLayout | None:
     """What a TIFF file's or NumPy array's header says of its bands; None for other files, those
@@ -121,6 +127,36 @@ def read_bands(path: Path, *, numbers: Sequence[int] = ()) -> BandValues:
     chosen = _choose(values, numbers, path)
     finite = np.isfinite(chosen) if chosen.dtype.kind == "f" else None
     return BandValues(chosen, None if finite is None or finite.all() else finite, names)
+
+
+def write_bands(path: Path, bands: BandValues) -> None:
+    """Write a TIFF file that `read_bands` reads the same of, but that a pixel is valid in all bands
+    or in none. Raises ConfigError without rasterio, OutputError.
+    """
+    rasterio = quiet_rasterio()
+    count, height, width = bands.values.shape
+    with (
+        atomic(path) as draft,
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            draft,
+            "w",
+            driver="GTiff",
+            count=count,
+            height=height,
+            width=width,
+            dtype=bands.values.dtype.name,
+            compress="deflate",
+            # of three bands of 8 bits GDAL would make red, green and blue
+            photometric="minisblack",
+        ) as dataset,
+    ):
+        dataset.write(bands.values)
+        for number, name in enumerate(bands.names, 1):
+            if name:
+                dataset.set_band_description(number, name)
+        if bands.valid is not None:
+            dataset.write_mask(valid_everywhere(bands.valid))
 
 
 def valid_values(dataset: Any, bands: Sequence[int], values: NDArray[Any], window: Any) -> Mask:

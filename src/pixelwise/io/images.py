@@ -47,7 +47,7 @@ from pixelwise.io.open_images import (
     translate_errors,
     turn,
 )
-from pixelwise.io.picture import Picture
+from pixelwise.io.picture import Picture, void_invalid
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.tiff import Page, count_pages, find_page, why_unreadable
 from pixelwise.io.transparency import ON_WHITE, is_band, put_on_white
@@ -85,6 +85,7 @@ __all__ = [
     "read_pixels",
     "read_rgb",
     "silence_warnings",
+    "void_invalid",
     "write_image",
     "write_labels",
 ]

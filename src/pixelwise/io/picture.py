@@ -5,9 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from pixelwise.classes import VOID
 from pixelwise.io.channels import Mask
 from pixelwise.io.open_images import Array
 from pixelwise.io.reading_notes import ReadingNotes
+
+
+def void_invalid(labels: Array, valid: Mask | None) -> Array:
+    """Labels (H, W), void where a picture has no values; as they are where `valid` is None or of
+    another size, which readers of pairs refuse.
+    """
+    if valid is None or labels.shape != valid.shape:
+        return labels
+    return np.where(valid, labels, np.uint8(VOID))
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,7 @@ class Network:
                 self._held.move_to_end(photo.digest)
                 return self._held[photo.digest]
             level = working_level(photo.size)
-            result = self.predictor.predict(photo.levels[level])
+            result = self.predictor.predict(photo.seen_by(self.predictor, level))
             held = (result.labels, quantize_confidence(result.confidence), level)
             self._held[photo.digest] = held
             while len(self._held) > _MAX_HELD:

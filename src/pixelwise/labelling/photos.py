@@ -14,8 +14,12 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.errors import ImageError
+from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import read_raster, reads_by_window
-from pixelwise.io.images import MAX_PIXELS, Array, pixel_count, read_picture
+from pixelwise.inference.resize import resize_picture
+from pixelwise.io.band_files import is_banded
+from pixelwise.io.channels import TO_SHOW
+from pixelwise.io.images import MAX_PIXELS, Array, Picture, pixel_count, read_picture
 
 # Sides of a photo at which the page sees it: all, a half, a quarter and so on, down to this one.
 SMALLEST_LEVEL = 256
@@ -32,12 +36,20 @@ class Photo:
     levels: tuple[Array, ...]
     digest: str
     stamp: tuple[int, int]
+    path: Path
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the whole."""
         height, width, _ = self.levels[0].shape
         return height, width
+
+    def seen_by(self, predictor: Predictor, level: int) -> Array | Picture:
+        """A level as a model takes it: of bands that are no colours it is read anew."""
+        if predictor.rule.channels is None:
+            return self.levels[level]
+        height, width, _ = self.levels[level].shape
+        return resize_picture(predictor.read(self.path), (height, width))
 
     def tile(self, level: int, row: int, column: int) -> Array:
         """The tile (h, w, 3) of a level; empty beyond its edge."""
@@ -136,9 +148,11 @@ def read_photo(path: Path) -> Photo:
             f"has more than the {MAX_PIXELS // 1_000_000} megapixels that can be painted on",
             "cut it into parts, and label those",
         )
-    read = read_raster if reads_by_window(path, pixels) else read_picture
-    picture = read(path)
+    if reads_by_window(path, pixels) and not is_banded(path):
+        picture = read_raster(path)
+    else:
+        picture = read_picture(path, TO_SHOW)
     levels = [np.ascontiguousarray(picture.rgb)]
     while max(levels[-1].shape[:2]) > SMALLEST_LEVEL:
         levels.append(np.asarray(Image.fromarray(levels[-1]).reduce(2)))
-    return Photo(tuple(levels), digest_file(path), before)
+    return Photo(tuple(levels), digest_file(path), before, path)

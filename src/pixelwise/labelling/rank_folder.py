@@ -116,7 +116,8 @@ def _doubt(predictor: Predictor, photo: Photo) -> Doubt:
     """The model's doubt at the places of a grid; between which classes is read of its
     probabilities.
     """
-    result = predictor.predict(photo.levels[working_level(photo.size)], scores="probabilities")
+    seen = photo.seen_by(predictor, working_level(photo.size))
+    result = predictor.predict(seen, scores="probabilities")
     probabilities = result.scores["probabilities"]  # (C, H, W)
     _, height, width = probabilities.shape
     rows = np.linspace(0, height - 1, min(_GRID, height)).astype(int)

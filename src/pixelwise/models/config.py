@@ -8,6 +8,8 @@ from pixelwise.errors import ConfigError
 # Lowest and highest factor by which a network may resize an image before looking at it.
 SCALES = (0.25, 4.0)
 
+RGB_CHANNELS = 3
+
 
 def check_scales(scales: Sequence[float]) -> None:
     """Raises ConfigError for a scale outside SCALES."""

@@ -7,7 +7,7 @@ from torch import nn
 
 from pixelwise.classes import MAX_CLASSES
 from pixelwise.errors import ConfigError, unknown_choice_error
-from pixelwise.models.config import ModelConfig, check_scales
+from pixelwise.models.config import RGB_CHANNELS, ModelConfig, check_scales
 from pixelwise.models.decoders.deeplabv3plus import DeepLabV3Plus
 from pixelwise.models.decoders.dpt import DPT
 from pixelwise.models.decoders.fcn import FCN
@@ -26,7 +26,6 @@ from pixelwise.models.pretrained import load_weights
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.upsampling import UPSAMPLE
 
-RGB_CHANNELS = 3
 # Far more bands than satellites have.
 MAX_CHANNELS = 512
 

@@ -11,6 +11,7 @@ from pixelwise.datasets.sample_photos import sample_photos
 from pixelwise.datasets.synthetic import CLASSES, draw_scene
 from pixelwise.errors import PixelwiseError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.io.channels import TO_SHOW
 from pixelwise.io.images import encode_image, pixel_count, read_rgb
 
 # Of a model's own validation images.
@@ -52,7 +53,7 @@ def _shared_examples(predictors: Mapping[str, Predictor]) -> Iterator[Example]:
     for shown, photo in sample_photos().items():
         models = [model for model, names in classes.items() if shown in names]
         if models:
-            yield Example(_TITLES[shown], encode_image(read_rgb(photo), "JPEG"), models)
+            yield Example(_TITLES[shown], encode_image(read_rgb(photo, TO_SHOW), "JPEG"), models)
 
 
 def _own_examples(model: str, predictor: Predictor) -> Iterator[Example]:

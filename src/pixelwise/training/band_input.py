@@ -6,12 +6,10 @@ from pixelwise.datasets.band_statistics import find_channels, find_layout, parse
 from pixelwise.datasets.types import ALL, DataSet
 from pixelwise.errors import ConfigError
 from pixelwise.io.channels import Channels
-from pixelwise.models.config import ModelConfig
+from pixelwise.models.config import RGB_CHANNELS, ModelConfig
 from pixelwise.models.input_channels import set_normalisation, widen_input
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.config import TrainConfig
-
-_RGB = 3
 
 
 def find_dataset_channels(dataset: DataSet, config: TrainConfig) -> Channels | None:
@@ -35,7 +33,7 @@ def fit_to_channels(
     """
     if channels is None:
         return config
-    if model.channels != len(channels) or len(channels) == _RGB:
+    if model.channels != len(channels) or len(channels) == RGB_CHANNELS:
         widen_input(model, channels.names)
     set_normalisation(model, channels.mean, channels.std)
     return replace(config, channels=len(channels))
@@ -45,9 +43,9 @@ def match_start(model: Segmenter, source: Segmenter, start: str, channels: Chann
     """Let a network take as many channels as its start. Raises ConfigError for a start of other
     bands than the images.
     """
-    if source.channels == _RGB:
+    if source.channels == RGB_CHANNELS:
         return
-    own = _RGB if channels is None else len(channels)
+    own = RGB_CHANNELS if channels is None else len(channels)
     if source.channels != own:
         raise ConfigError(
             f"start {start} takes {source.channels} bands, and the images have {own}; choose as "

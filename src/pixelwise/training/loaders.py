@@ -20,7 +20,7 @@ from pixelwise.errors import PixelwiseError, TrainingError, first_line
 from pixelwise.inference.resize import resize_labels, resize_pixels
 from pixelwise.inference.view_size import view_size
 from pixelwise.io.channels import RGB, ReadingRule
-from pixelwise.io.images import Array, Picture, read_picture
+from pixelwise.io.images import Array, read_picture, void_invalid
 from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.training.image_cache import ImageCache
 from pixelwise.training.transforms import Augmentation, as_tensors, classmix
@@ -85,7 +85,7 @@ class TrainingSet(Dataset[Batch]):
 
         def decode() -> tuple[Array, Array]:
             picture = read_picture(pair.image, self.rule)
-            return picture.pixels, void_invalid(self.read_labels(pair.mask), picture)
+            return picture.pixels, void_invalid(self.read_labels(pair.mask), picture.valid)
 
         pixels, labels = decode() if self.cache is None else self.cache.pair(index, decode)
         height, width = labels.shape
@@ -113,7 +113,7 @@ class WholeImages(Dataset[list[Batch]]):
         pair = self.pairs[index]
         picture = read_picture(pair.image, self.rule)
         pixels = picture.pixels
-        mask = void_invalid(self.read_labels(pair.mask), picture)
+        mask = void_invalid(self.read_labels(pair.mask), picture.valid)
         view = view_size(self.sizes, mask.shape, picture)
         if view != mask.shape:
             pixels = resize_pixels(pixels, view)
@@ -181,13 +181,6 @@ class Epochs(Sampler[tuple[int, int]]):
 
     def __len__(self) -> int:
         return self.passes * self.share
-
-
-def void_invalid(labels: Array, picture: Picture) -> Array:
-    """Labels (H, W), void where the picture has no values."""
-    if picture.valid is None or labels.shape != picture.valid.shape:
-        return labels
-    return np.where(picture.valid, labels, np.uint8(VOID))
 
 
 def seeded_generator(*key: int) -> torch.Generator:

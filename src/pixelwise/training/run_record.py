@@ -20,6 +20,7 @@ from pixelwise.evaluation.scoring import score
 from pixelwise.hardware import count_cores
 from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
+from pixelwise.io.images import void_invalid
 from pixelwise.progress import Progress
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.samples import draw_samples
@@ -51,6 +52,8 @@ EARLIER = {
     "frozen": False,
     "frozen_views": 0,
     "frozen_stages": 0,
+    "bands": None,
+    "value_range": "percentile",
     "one_size": False,
 }
 
@@ -296,8 +299,8 @@ class Pictures:
         samples = pairs[::step][:SAMPLES]
         rows = []
         for pair in samples:
-            truth = self.dataset.read_labels(pair.mask)
             result = predictor.predict(pair.image)
+            truth = void_invalid(self.dataset.read_labels(pair.mask), result.valid)
             rows.append((result.rgb, truth, result.labels))
         names = [pair.name for pair in samples]
         draw_samples(rows, self.run / "samples.png", self.dataset.classes, names)

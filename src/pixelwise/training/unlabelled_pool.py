@@ -11,6 +11,7 @@ from pixelwise.datasets.perceptual_hash import Prints, find_near_copy, hash_appe
 from pixelwise.datasets.types import ALL, DataSet
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.io.channels import TO_SHOW
 from pixelwise.io.images import Array, Picture, read_rgb
 from pixelwise.progress import Progress
 
@@ -41,7 +42,7 @@ def find_known_images(dataset: DataSet, progress: Progress) -> KnownImages:
     thumbs = []
     for path in progress.track(sorted(paths), what="known images", total=len(paths)):
         try:
-            rgb = read_rgb(path)
+            rgb = read_rgb(path, TO_SHOW)
         except ImageError:
             continue  # it is left out of the training too, or has been refused
         contents.add(hash_content(rgb))

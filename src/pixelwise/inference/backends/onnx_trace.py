@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.onnx import register_custom_op_symbolic, symbolic_helper  # type: ignore[attr-defined]
 
+from pixelwise.models.config import RGB_CHANNELS
 from pixelwise.models.layer_swaps import pad_by_constants
 from pixelwise.models.segmenter import Segmenter
 
@@ -64,10 +65,15 @@ def _resize_bicubic(
     )
 
 
+def input_name(channels: int) -> str:
+    """What the input of an exported network is called."""
+    return "rgb" if channels == RGB_CHANNELS else "bands"
+
+
 def to_onnx(
     model: Segmenter, size: tuple[int, int] | None = None, *, keep_layers: bool = False
 ) -> bytes:
-    """The network with its normalisation: `rgb`, uint8 (N, channels, H, W), to `logits`, float32
+    """The network with its normalisation: uint8 pixels (N, channels, H, W) to `logits`, float32
     (N, C, H, W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every
     layer keeps its own weights under their names, none fused with its neighbour's.
 
@@ -80,6 +86,7 @@ def to_onnx(
     free = {0: "images", 2: "height", 3: "width"}
     images, *sides = _TRACED if size is None else (1, *size)
     shape = (images, model.channels, *sides)
+    name = input_name(model.channels)
     mode = torch.onnx.TrainingMode
     register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
@@ -91,9 +98,9 @@ def to_onnx(
             (torch.zeros(shape, dtype=torch.uint8),),
             # the exporter by tracing writes to file objects as well
             file,  # type: ignore[arg-type]
-            input_names=["rgb"],
+            input_names=[name],
             output_names=["logits"],
-            dynamic_axes={"rgb": free, "logits": free} if size is None else None,
+            dynamic_axes={name: free, "logits": free} if size is None else None,
             opset_version=OPSET,
             dynamo=False,
             do_constant_folding=not keep_layers,
