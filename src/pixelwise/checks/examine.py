@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.checks.alignment import find_alignment_issues
+from pixelwise.checks.bands import find_band_issues
 from pixelwise.checks.class_balance import Shares, count_shares, find_class_issues
 from pixelwise.checks.duplicates import find_duplicate_issues
 from pixelwise.checks.findings import Findings
@@ -160,6 +161,7 @@ def _find_issues(
     """The issues of each family of checks."""
     for stats in pairs:
         yield find_image_issues(stats)
+    yield find_band_issues(pairs)
     yield find_size_issues(pairs)
     yield find_mask_issues(pairs, index, encoding)
     yield find_alignment_issues(pairs)

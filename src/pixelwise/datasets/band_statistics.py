@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pixelwise.datasets.types import Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.io.band_files import BandLayout, BandValues, read_bands, read_layout
+from pixelwise.io.bit_depth import DEPTHS
 from pixelwise.io.channels import Channels, complete_names
 
 # Images that statistics are taken from, evenly drawn, and values of each band of one image.
@@ -25,6 +26,8 @@ _EIGHT_BITS = "uint8"
 _MIN_STD = 1 / 255
 # Kinds of unlike images that an error names.
 _MAX_KINDS = 3
+# Of the range of a bit depth, how much is used by photos that it fits.
+_USED = 0.5
 
 PERCENTILE = "percentile"
 DEVIATION = "deviation"
@@ -43,9 +46,7 @@ def find_layout(pairs: Iterable[Pair], *, any_bands: bool = False) -> BandLayout
     """The bands that all images have where some are no photos, or always with `any_bands`; None for
     photos. Raises DataError where they differ.
     """
-    layouts = dict[Path, BandLayout | None]()
-    for pair in pairs:
-        layouts[pair.image] = read_layout(pair.image)
+    layouts = {pair.image: read_layout(pair.image) for pair in pairs}
     known = {path: layout for path, layout in layouts.items() if layout is not None}
     banded = [path for path, layout in known.items() if any_bands or not layout.is_photo]
     if not banded:
@@ -65,6 +66,25 @@ def find_layout(pairs: Iterable[Pair], *, any_bands: bool = False) -> BandLayout
         )
     _check_alike(known)
     return known[banded[0]]
+
+
+def find_deep_layout(pairs: Iterable[Pair]) -> BandLayout | None:
+    """The bands of photos that are all of 16 bits and alike; None for others."""
+    layouts = {read_layout(pair.image) for pair in pairs}
+    kinds = {None if layout is None else (layout.names, layout.kind) for layout in layouts}
+    layout = next(iter(layouts), None)
+    is_deep = len(kinds) == 1 and layout is not None and layout.kind == "uint16"
+    return layout if is_deep else None
+
+
+def uses_little(channels: Channels) -> bool:
+    """Whether the values of some band use less than half of the range of their bit depth: read by
+    that they would be dark, or without contrast.
+    """
+    bits = next((bits for bits in DEPTHS if max(channels.high) < 2**bits), max(DEPTHS))
+    return any(
+        high - low < _USED * 2**bits for low, high in zip(channels.low, channels.high, strict=True)
+    )
 
 
 def find_channels(

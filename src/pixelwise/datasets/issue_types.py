@@ -3,6 +3,7 @@ stay.
 """
 
 from pixelwise.datasets.annotation_issue_types import ANNOTATION_TYPES
+from pixelwise.datasets.band_issue_types import BAND_TYPES
 from pixelwise.datasets.issue_kinds import IssueType as IssueType  # noqa: PLC0414  also found here
 from pixelwise.datasets.issue_kinds import Severity as Severity  # noqa: PLC0414
 from pixelwise.datasets.issue_kinds import error_type, note_type, warning_type
@@ -144,6 +145,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "Images of more bands than red, green and blue",
         "The others are not read: leave them out, or choose three bands.",
     ),
+    **BAND_TYPES,
     "image-cmyk": warning_type(
         "Images in CMYK without a profile",
         "Colours change when they are turned into RGB; --fix does it.",

@@ -5,7 +5,9 @@ TIFF files are read by rasterio (extra `raster`), stacks of ImageJ and OME by ti
 `stacks`), NumPy arrays by NumPy.
 """
 
+import io
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +20,23 @@ from numpy.typing import NDArray
 from pixelwise.errors import ImageError
 from pixelwise.io.atomic import atomic
 from pixelwise.io.channels import Mask, valid_everywhere
+from pixelwise.io.deep_pixels import read_deep_pixels
 from pixelwise.io.gdal import open_dataset, quiet_rasterio
-from pixelwise.io.open_images import check_pixel_count
+from pixelwise.io.open_images import check_pixel_count, open_header, translate_errors
 from pixelwise.io.tiff import Page, find_pages
 from pixelwise.optional import require_package
 
-TIFF_SUFFIXES = (".tif", ".tiff")
+BandSource = Path | bytes
+"""A file, or its bytes where it is a TIFF or PNG file."""
+
+TIFF = ".tif"
 NPY = ".npy"
-BAND_SUFFIXES = (*TIFF_SUFFIXES, NPY)
+PNG = ".png"
+_TIFF_SUFFIXES = (TIFF, ".tiff")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+# Bytes up to the kind of its colours.
+_PNG_HEAD = 26
 
 _ALPHA = "alpha"
 # Tags of GDAL, and that of a description.
@@ -86,45 +97,50 @@ class BandValues:
         return BandValues(self.values[:, rows, columns], valid, self.names)
 
 
-def read_layout(path: Path) -> BandLayout | None:
-    """What a TIFF file's or NumPy array's header says of its bands; None for other files, those
-    that cannot be read and those of colours that are no grey or RGB.
+def read_layout(source: BandSource) -> BandLayout | None:
+    """What the header of a TIFF file, a NumPy array or a PNG file of 16 bits says of its bands;
+    None for other files, those that cannot be read and those of colours that are no grey or RGB.
     """
-    suffix = path.suffix.lower()
+    kind = _kind_of(source)
     try:
-        if suffix == NPY:
-            array = _open_array(path)
+        if kind == NPY and isinstance(source, Path):
+            array = _open_array(source)
             _, height, width = array.shape
             return BandLayout((height, width), ("",) * len(array), array.dtype.name)
-        if suffix in TIFF_SUFFIXES:
-            page = _first_page(path)
+        if kind == PNG:
+            return _read_png_layout(source)
+        if kind == TIFF:
+            page = _first_page(source)
             return None if page is None else _layout_of_page(page)
     except (OSError, ValueError, ImageError):
         return None  # reading it says what is wrong
     return None
 
 
-def is_banded(path: Path) -> bool:
+def is_banded(source: BandSource) -> bool:
     """Whether a file is none that is read as a photo."""
-    layout = read_layout(path)
+    layout = read_layout(source)
     return layout is not None and not layout.is_photo
 
 
-def read_bands(path: Path, *, numbers: Sequence[int] = ()) -> BandValues:
+def read_bands(source: BandSource, *, numbers: Sequence[int] = ()) -> BandValues:
     """The values of a file that `read_layout` knows; of the bands `numbers`, from 1, or of all but
     alpha. Raises ImageError for what cannot be read, ConfigError where a package is missing.
     """
-    if path.suffix.lower() == NPY:
-        values = _open_array(path)
+    kind = _kind_of(source)
+    if kind == NPY and isinstance(source, Path):
+        values = _open_array(source)
         names = ("",) * len(values)
+    elif kind == PNG:
+        values, names = _read_deep_png(source)
     else:
-        page = _first_page(path)
+        page = _first_page(source)
         if page is None or not _channels_of_stack(page):
-            return _read_raster_bands(path, page, numbers)
-        values, names = _read_stack(path, _description(page))
+            return _read_raster_bands(source, page, numbers)
+        values, names = _read_stack(source, _description(page))
     _, height, width = values.shape
-    check_pixel_count((width, height), str(path))
-    chosen = _choose(values, numbers, path)
+    check_pixel_count((width, height), _name(source))
+    chosen = _choose(values, numbers, _name(source))
     finite = np.isfinite(chosen) if chosen.dtype.kind == "f" else None
     return BandValues(chosen, None if finite is None or finite.all() else finite, names)
 
@@ -195,32 +211,51 @@ def _colour(kind: str) -> str:
     return kind if kind in ("red", "green", "blue") else ""
 
 
-def _first_page(path: Path) -> Page | None:
+def _kind_of(source: BandSource) -> str:
+    """Which kind of file it is that may hold bands; empty for others."""
+    if isinstance(source, bytes):
+        if source.startswith(_PNG_START):
+            return PNG
+        return TIFF if source.startswith(_TIFF_STARTS) else ""
+    suffix = source.suffix.lower()
+    if suffix in (NPY, PNG):
+        return suffix
+    return TIFF if suffix in _TIFF_SUFFIXES else ""
+
+
+def _name(source: BandSource) -> str:
+    return "the image" if isinstance(source, bytes) else str(source)
+
+
+def _first_page(source: BandSource) -> Page | None:
+    if isinstance(source, bytes):
+        return next(find_pages(io.BytesIO(source)), None)
     try:
-        with path.open("rb") as file:
+        with source.open("rb") as file:
             return next(find_pages(file), None)
     except OSError as error:
-        raise ImageError.of_file(path, str(error.strerror), "make it readable") from error
+        raise ImageError.of_file(source, str(error.strerror), "make it readable") from error
 
 
-def _read_raster_bands(path: Path, page: Page | None, numbers: Sequence[int]) -> BandValues:
+def _read_raster_bands(source: BandSource, page: Page | None, numbers: Sequence[int]) -> BandValues:
+    name = _name(source)
     if page is not None and page.orientation != 1:
         reason = f"lies on its side or its head in the file (orientation {page.orientation})"
-        raise ImageError.of_file(path, reason, "turn it first; bands are read as they lie")
-    with open_dataset(path) as dataset:
-        check_pixel_count((dataset.width, dataset.height), str(path))
+        raise ImageError.of_file(name, reason, "turn it first; bands are read as they lie")
+    with open_dataset(source) as dataset:
+        check_pixel_count((dataset.width, dataset.height), name)
         own = data_bands(dataset)
         chosen = [own[number - 1] for number in numbers] if numbers else list(own)
         values = dataset.read(chosen)
         valid = valid_values(dataset, chosen, values, None)
         if values.dtype.kind == "c":
-            raise ImageError.of_file(path, "holds complex numbers", "save their magnitude")
+            raise ImageError.of_file(name, "holds complex numbers", "save their magnitude")
         return BandValues(values, None if valid.all() else valid, band_names(dataset))
 
 
-def _choose(values: NDArray[Any], numbers: Sequence[int], path: Path) -> NDArray[Any]:
+def _choose(values: NDArray[Any], numbers: Sequence[int], name: str) -> NDArray[Any]:
     if values.dtype.kind not in "uifb":
-        raise ImageError.of_file(path, f"holds {values.dtype}", "save it as numbers")
+        raise ImageError.of_file(name, f"holds {values.dtype}", "save it as numbers")
     return np.asarray(values[[number - 1 for number in numbers]] if numbers else values)
 
 
@@ -243,6 +278,29 @@ def _open_array(path: Path) -> NDArray[Any]:
         return array
     reason = f"is an array of the shape {array.shape}, of which no axis is sure to be the bands"
     raise ImageError.of_file(path, reason, "save it as TIFF, or (height, width, bands)")
+
+
+def _read_png_layout(source: BandSource) -> BandLayout | None:
+    """That of a PNG file of 16 bits without alpha; None for others."""
+    if isinstance(source, bytes):
+        head = source[:_PNG_HEAD]
+    else:
+        with source.open("rb") as file:
+            head = file.read(_PNG_HEAD)
+    if len(head) < _PNG_HEAD or not head.startswith(_PNG_START):
+        return None
+    width, height, bits, colour = struct.unpack(">IIBB", head[16:])
+    names = {0: ("",), 2: ("red", "green", "blue")}.get(colour)
+    return BandLayout((height, width), names, "uint16") if names and bits == 16 else None
+
+
+def _read_deep_png(source: BandSource) -> tuple[NDArray[Any], tuple[str, ...]]:
+    with translate_errors(source):
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        with open_header(data) as image:
+            deep = read_deep_pixels(image, None, data, _name(source))
+    names = ("red", "green", "blue") if deep.colours == 3 else ("",)
+    return deep.values.transpose(2, 0, 1), names
 
 
 def _layout_of_page(page: Page) -> BandLayout | None:
@@ -304,17 +362,18 @@ def _channels_of_stack(page: Page) -> int:
     return channels if channels > 1 else 0
 
 
-def _read_stack(path: Path, description: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _read_stack(source: BandSource, description: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """(channels, H, W) of a stack of ImageJ or OME, and the channels' names."""
     tifffile = require_package("tifffile")
     try:
-        with tifffile.TiffFile(path) as file:
+        opened = io.BytesIO(source) if isinstance(source, bytes) else source
+        with tifffile.TiffFile(opened) as file:
             series = file.series[0]
             axes = str(series.axes)
             values = np.asarray(series.asarray())
     except Exception as error:  # the package's errors have no common class
         reason = f"cannot be read as a stack of ImageJ or OME ({error})"
-        raise ImageError.of_file(path, reason, "save it again") from error
+        raise ImageError.of_file(_name(source), reason, "save it again") from error
     keep = [number for number, axis in enumerate(axes) if axis in "CSYX"]
     axes = "".join(axes[number] for number in keep)
     values = values.reshape([values.shape[number] for number in keep])

@@ -1,14 +1,13 @@
 """Files of any bands as pictures: for a network that takes these bands, and for people."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.io.band_files import BandLayout, BandValues, read_bands
+from pixelwise.io.band_files import BandLayout, BandSource, BandValues, read_bands
 from pixelwise.io.channels import (
     COLOURS,
     Channels,
@@ -17,7 +16,7 @@ from pixelwise.io.channels import (
     complete_names,
     valid_everywhere,
 )
-from pixelwise.io.open_images import Array
+from pixelwise.io.open_images import Array, describe
 from pixelwise.io.picture import Picture
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 
@@ -29,17 +28,17 @@ _MAX_SAMPLE = 100_000
 # a picture in which they are the greater part that is said.
 _MOST = 0.5
 
-_BANDS = "image-bands"
+_BANDS = "image-other-bands"
 _RANGE = "image-range"
 
 
-def read_channels(path: Path, layout: BandLayout, channels: Channels) -> Picture:
+def read_channels(source: BandSource, layout: BandLayout, channels: Channels) -> Picture:
     """The picture of a file of bands for a network of `channels`. Raises ImageError for one that
     lacks some, and as `read_bands`.
     """
-    numbers = channels.find_bands(str(path), layout.names)
-    bands = read_bands(path, numbers=numbers)
-    return picture_of_values(bands.values, bands.valid, channels, path, layout)
+    numbers = channels.find_bands(describe(source), layout.names)
+    bands = read_bands(source, numbers=numbers)
+    return picture_of_values(bands.values, bands.valid, channels, layout)
 
 
 def channels_of_photo(
@@ -60,7 +59,6 @@ def picture_of_values(
     values: NDArray[Any],
     valid: Mask | None,
     channels: Channels,
-    path: Path | str,
     layout: BandLayout,
 ) -> Picture:
     """The picture of values (channels, H, W)."""
@@ -69,7 +67,7 @@ def picture_of_values(
     return Picture(
         Image.fromarray(channels.to_rgb(pixels)),
         notes,
-        Path(path).suffix.lstrip(".").upper(),
+        "",
         layout.describe(),
         layout.size,
         1,
@@ -79,11 +77,11 @@ def picture_of_values(
     )
 
 
-def read_to_show(path: Path, layout: BandLayout) -> Picture:
+def read_to_show(source: BandSource, layout: BandLayout) -> Picture:
     """A file of bands as people look at it: red, green and blue where bands are called so, else the
     first three, or the first; each from its hundredth smallest to its hundredth greatest part.
     """
-    bands = read_bands(path)
+    bands = read_bands(source)
     shown = choose_shown(complete_names(bands.names))
     pixels = np.stack([_stretch(bands, number) for number in shown], axis=-1)
     names = complete_names(bands.names)
@@ -93,7 +91,7 @@ def read_to_show(path: Path, layout: BandLayout) -> Picture:
     return Picture(
         Image.fromarray(pixels),
         (note,),
-        path.suffix.lstrip(".").upper(),
+        "",
         layout.describe(),
         layout.size,
         1,

@@ -2,6 +2,7 @@
 become.
 """
 
+import io
 import re
 import warnings
 from collections.abc import Iterator
@@ -35,13 +36,14 @@ def quiet_rasterio() -> Any:
 
 
 @contextmanager
-def open_dataset(path: Path) -> Iterator[Any]:
-    """GDAL's data set of a file, for reading. Raises ImageError where it cannot be opened, and
-    where reading fails in the block.
+def open_dataset(source: Path | bytes) -> Iterator[Any]:
+    """GDAL's data set of a file or its bytes, for reading. Raises ImageError where it cannot be
+    opened, and where reading fails in the block.
     """
     rasterio = quiet_rasterio()
+    path = Path("the image") if isinstance(source, bytes) else source
     try:
-        dataset = rasterio.open(path)
+        dataset = rasterio.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except Exception as error:  # rasterio's errors share no base class but Exception
         reason = f"cannot be opened as a raster ({explain_error(error, path)})"
         raise ImageError.of_file(path, reason, "replace or remove it") from error

@@ -172,14 +172,13 @@ class ImageFile:
         """The picture of a file that is no photo, or that a network of other bands takes; None for
         a photo of another kind than TIFF.
         """
-        if isinstance(self.source, bytes):
-            return None
-        layout = read_layout(self.path)
+        source = self.source if isinstance(self.source, bytes) else self.path
+        layout = read_layout(source)
         if layout is None:
             return None
         if rule.channels is not None:
-            return read_channels(self.path, layout, rule.channels)
-        return None if layout.is_photo else read_to_show(self.path, layout)
+            return read_channels(source, layout, rule.channels)
+        return None if layout.is_photo else read_to_show(source, layout)
 
     def _find_page(self) -> None:
         """The page of a TIFF file that PIL does not know how to unpack."""

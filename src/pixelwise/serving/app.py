@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -74,6 +75,14 @@ class Status(BaseModel):
     status: str
 
 
+def _allow_bands(settings: Settings, predictors: Mapping[str, Predictor]) -> Settings:
+    """With TIFF files among the formats where a model takes bands, which no other file holds."""
+    takes_bands = any(model.rule.channels is not None for model in predictors.values())
+    if not takes_bands or "TIFF" in settings.formats:
+        return settings
+    return replace(settings, formats=(*settings.formats, "TIFF"))
+
+
 def create_app(
     predictors: Mapping[str, Predictor],
     settings: Settings | None = None,
@@ -85,7 +94,7 @@ def create_app(
     It has a page to try them too; `style` paints in its second tab, by default with the weights
     that the settings name, if any. Raises ConfigError where there is no predictor.
     """
-    settings = settings or Settings()
+    settings = _allow_bands(settings or Settings(), predictors)
     metrics = Metrics()
     if style is None and settings.style_weights:
         style = StyleTransfer(settings.style_weights, settings.style_network)

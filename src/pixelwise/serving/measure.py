@@ -32,6 +32,9 @@ def warm_up(predictor: Predictor) -> None:
     are, and networks are prepared for one call and for several at once.
     """
     scene, _ = draw_scene(np.random.default_rng(0), (480, 640), 7)
+    channels = predictor.rule.channels
+    if channels is not None:  # any values will do
+        scene = np.resize(scene, (*scene.shape[:2], channels.count))
     predictor.predict(scene)
     with CALLS.expect_many():
         predictor.predict(scene)

@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
+from pixelwise.io.band_files import read_layout
 from pixelwise.io.channels import RGB, ReadingRule
 from pixelwise.io.image_formats import describe_contents
 from pixelwise.io.images import Picture, read_header_size, read_picture
@@ -28,6 +29,7 @@ _MALFORMED = (
 # Passes over the image that a progressive JPEG may ask for: ten are usual, and a file could hold a
 # day's work.
 MAX_JPEG_SCANS = 500
+_TIFF = "TIFF"
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"
 
@@ -90,6 +92,9 @@ def check_header(data: bytes, settings: Settings) -> None:
         size = read_header_size(data, formats=settings.formats)
     except ImageError as error:
         raise ApiError(413, "too_many_pixels", str(error)) from error
+    if size is None and _TIFF in settings.formats:  # of bands that PIL does not know
+        layout = read_layout(data)
+        size = None if layout is None else layout.size
     if size is None:
         allowed = ", ".join(settings.formats)
         kind, _ = describe_contents(data[:512])

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from pixelwise.datasets.band_statistics import find_channels, find_layout, parse_range
+from pixelwise.datasets.band_statistics import (
+    PERCENTILE,
+    find_channels,
+    find_deep_layout,
+    find_layout,
+    parse_range,
+    uses_little,
+)
 from pixelwise.datasets.types import ALL, DataSet
 from pixelwise.errors import ConfigError
 from pixelwise.io.channels import Channels
@@ -20,9 +27,14 @@ def find_dataset_channels(dataset: DataSet, config: TrainConfig) -> Channels | N
     parse_range(options.value_range)  # refuses what cannot be also where there are photos alone
     asked = tuple(part.strip() for part in (options.bands or "").split(",") if part.strip())
     layout = find_layout(dataset.pairs(ALL), any_bands=bool(asked))
+    if layout is not None:
+        return find_channels(dataset.pairs("train"), layout, bands=asked, rule=options.value_range)
+    layout = find_deep_layout(dataset.pairs(ALL))
     if layout is None:
         return None
-    return find_channels(dataset.pairs("train"), layout, bands=asked, rule=options.value_range)
+    channels = find_channels(dataset.pairs("train"), layout, rule=options.value_range)
+    is_default = options.value_range == PERCENTILE
+    return channels if not is_default or uses_little(channels) else None
 
 
 def fit_to_channels(

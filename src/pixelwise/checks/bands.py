@@ -1,0 +1,128 @@
+"""Findings about the bands of images that are no photos."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelwise.datasets.band_statistics import sample_values
+from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.pair_stats import PairStats
+from pixelwise.errors import PixelwiseError
+from pixelwise.io.band_files import BandLayout, read_bands, read_layout
+from pixelwise.io.channels import complete_names
+
+# Images whose values are looked at, evenly drawn.
+_MAX_IMAGES = 200
+# Values that programs write where there is none, beside the extremes of the type.
+_NODATA_VALUES = (0.0, -1.0, 255.0, 9999.0, -9999.0, -99999.0, 65535.0)
+# A share of a band's pixels that have such a value, and by how much of the others' span it lies
+# apart from them.
+_NODATA_SHARE = 0.01
+_NODATA_GAP = 0.1
+# A share of a band's pixels that have its greatest value, of so many different ones.
+_SATURATED_SHARE = 0.05
+_MIN_VALUES = 16
+# Times that an image's median differs from that of the others.
+_FAR = 10
+_MIN_IMAGES = 3
+
+
+@dataclass(frozen=True)
+class _BandSample:
+    """Values of a band of an image that are some."""
+
+    stats: PairStats
+    name: str
+    values: NDArray[np.float64]
+
+
+def find_band_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
+    """What the bands of a set's images show; nothing where all are photos."""
+    layouts = [(stats, read_layout(stats.pair.image)) for stats in pairs if stats.image]
+    known = [(stats, layout) for stats, layout in layouts if layout is not None]
+    if all(layout.is_photo for _, layout in known):
+        return
+    yield from _find_unlike(layouts)
+    samples = list[_BandSample]()
+    step = -(-len(known) // _MAX_IMAGES)
+    for stats, layout in known[::step]:
+        samples += _sample(stats, layout)
+    for sample in samples:
+        yield from _check_values(sample)
+    yield from _find_far(samples)
+
+
+def _find_unlike(layouts: Sequence[tuple[PairStats, BandLayout | None]]) -> Iterator[Issue]:
+    """Images of other bands or types than most."""
+    kinds = ["a photo" if layout is None else _describe(layout) for _, layout in layouts]
+    usual = max(set(kinds), key=kinds.count)
+    for (stats, _), kind in zip(layouts, kinds, strict=True):
+        if kind != usual:
+            yield stats.image_issue("bands-differ", f"{kind}, and most images {usual}")
+
+
+def _describe(layout: BandLayout) -> str:
+    named = f" ({', '.join(layout.names)})" if any(layout.names) else ""
+    return layout.describe() + named
+
+
+def _sample(stats: PairStats, layout: BandLayout) -> Iterator[_BandSample]:
+    try:
+        bands = read_bands(stats.pair.image)
+    except (PixelwiseError, OSError):
+        return  # it is a finding already
+    names = complete_names(layout.names)
+    for name, values in zip(names, sample_values(bands), strict=True):
+        yield _BandSample(stats, name, values)
+
+
+def _check_values(sample: _BandSample) -> Iterator[Issue]:
+    """What the values of one band of one image show."""
+    stats = sample.stats
+    values = sample.values
+    if not values.size:
+        yield stats.image_issue("band-constant", f"{sample.name} has no value at all")
+        return
+    low = float(values.min())
+    high = float(values.max())
+    if low == high:
+        yield stats.image_issue("band-constant", f"{sample.name} is {low:g} everywhere")
+        return
+    for value in (low, high):
+        others = values[values != value]
+        share = 1 - others.size / values.size
+        if _may_be_nodata(value, others, share):
+            text = f"{share:.0%} of {sample.name} are {value:g}, and the others "
+            yield stats.image_issue("band-nodata", f"{text}{others.min():g} to {others.max():g}")
+    share = float((values == high).mean())
+    if share > _SATURATED_SHARE and np.unique(values).size >= _MIN_VALUES:
+        text = f"{share:.0%} of {sample.name} are {high:g}, the most there is"
+        yield stats.image_issue("band-saturated", text)
+
+
+def _may_be_nodata(value: float, others: NDArray[np.float64], share: float) -> bool:
+    if share < _NODATA_SHARE or others.size < _MIN_VALUES:
+        return False
+    is_usual = value in _NODATA_VALUES or abs(value) > np.finfo(np.float32).max / 2
+    span = float(others.max() - others.min())
+    gap = float(np.abs(others - value).min())
+    return bool(is_usual and gap > _NODATA_GAP * span)
+
+
+def _find_far(samples: Sequence[_BandSample]) -> Iterator[Issue]:
+    """Images whose values are many times those of the others."""
+    by_band = dict[str, list[_BandSample]]()
+    for sample in samples:
+        if sample.values.size:
+            by_band.setdefault(sample.name, []).append(sample)
+    for name, of_band in by_band.items():
+        medians = np.array([np.median(sample.values) for sample in of_band])
+        usual = float(np.median(medians))
+        if len(of_band) < _MIN_IMAGES or usual <= 0:
+            continue
+        for sample, median in zip(of_band, medians, strict=True):
+            if not usual / _FAR <= median <= usual * _FAR:
+                text = f"the median of {name} is {median:g}, that of most images {usual:g}"
+                yield sample.stats.image_issue("band-range", text)
