@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.inference import resize as module
-from pixelwise.inference.resize import resize_labels, resize_pieces, resize_rgb
+from pixelwise.inference.resize import resize_labels, resize_pieces, resize_pixels
 from pixelwise.inference.tiling import TilePlan, stream
 
 SIDE = st.integers(1, 90)
@@ -36,7 +36,7 @@ def test_pieces_of_tiles_become_the_whole_logits_interpolated(
 def test_a_picture_keeps_its_colours_and_its_halves_in_their_place() -> None:
     rgb = np.zeros((600, 800, 3), np.uint8)
     rgb[:, 400:] = (200, 100, 50)
-    small = resize_rgb(rgb, (30, 40))
+    small = resize_pixels(rgb, (30, 40))
     assert small.shape == (30, 40, 3)
     assert (small[:, :18] == 0).all()
     assert (small[:, 22:] == (200, 100, 50)).all()

@@ -10,7 +10,8 @@ from pixelwise.datasets.band_statistics import sample_values
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.errors import PixelwiseError
-from pixelwise.io.band_files import BandLayout, read_bands, read_layout
+from pixelwise.io.band_files import read_bands
+from pixelwise.io.band_layout import BandLayout, read_layout
 from pixelwise.io.channels import complete_names
 
 # Images whose values are looked at, evenly drawn.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pixelwise.datasets.types import Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError
-from pixelwise.io.band_files import BandLayout, BandValues, read_bands, read_layout
+from pixelwise.io.band_files import BandValues, read_bands
+from pixelwise.io.band_layout import BandLayout, read_layout
 from pixelwise.io.bit_depth import DEPTHS
 from pixelwise.io.channels import Channels, complete_names
 

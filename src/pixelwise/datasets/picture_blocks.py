@@ -17,7 +17,8 @@ from pixelwise.datasets.splits import hold_out
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import DataError, OutputError
 from pixelwise.io.atomic import atomic_folder
-from pixelwise.io.band_files import is_banded, read_bands, write_bands
+from pixelwise.io.band_files import read_bands, write_bands
+from pixelwise.io.band_layout import is_banded
 from pixelwise.io.cache import cache_folder
 from pixelwise.io.images import Array, read_picture, write_image, write_labels
 

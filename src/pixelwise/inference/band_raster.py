@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.inference.raster import RasterPicture
-from pixelwise.io.band_files import band_names, data_bands, valid_values
+from pixelwise.io.band_files import band_names, valid_values
+from pixelwise.io.band_layout import data_bands
 from pixelwise.io.band_pictures import find_range_notes
 from pixelwise.io.channels import FILL_REACH, Channels, Mask, valid_everywhere
 from pixelwise.io.frames import note_of_pages

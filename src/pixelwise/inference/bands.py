@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.io.transparency import is_opacity
+from pixelwise.io.gdal import holds_opacity, read_sample
 
 _COLOURS = ("red", "green", "blue")
 
@@ -26,12 +26,6 @@ _FOREIGN = {
     **dict.fromkeys(("Y", "Cb", "Cr"), "YCbCr"),
     **dict.fromkeys(("hue", "saturation", "lightness"), "HSL"),
 }
-
-# A sample that shows what a band holds: all pixels of a raster of this side, or so many windows a
-# side of so many pixels, as reading all of a large one takes long.
-_WHOLE_SIDE = 512
-_WINDOWS = 5
-_WINDOW_SIDE = 100
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def choose_bands(dataset: Any, path: Path) -> Bands:
     if named is None and len(others) not in (1, 3) and dataset.count != 4:
         raise ImageError.of_file(path, *_too_many(dataset.count))
     colours = named or (others[:3] if len(others) >= 3 else others[:1])
-    alpha = flagged if flagged is not None and _is_opacity(dataset, flagged) else None
+    alpha = flagged if flagged is not None and holds_opacity(dataset, flagged) else None
     unused = tuple(band for band in dataset.indexes if band not in (*colours, alpha))
     return Bands(colours, alpha, None if alpha else flagged, unused)
 
@@ -87,13 +81,6 @@ def choose_bands(dataset: Any, path: Path) -> Bands:
 def _is_mask(values: NDArray[Any]) -> bool:
     """Whether a band that nothing calls alpha can only be one: all is 0 or 255, and some 255."""
     return bool(np.isin(values, (0, 255)).all() and (values == 255).any())
-
-
-def _is_opacity(dataset: Any, band: int) -> bool:
-    try:
-        return is_opacity(read_sample(dataset, [band]))
-    except Exception:  # rasterio's share no base class; reading all of it will say what is wrong
-        return True
 
 
 def _find_named(descriptions: Sequence[str | None], kinds: Sequence[str]) -> tuple[int, ...] | None:
@@ -121,21 +108,3 @@ def _too_many(count: int) -> tuple[str, str]:
         return reason, "choose the grey one, as with `gdal_translate -b 1 IN OUT`"
     reason = f"has {count} bands, of which none are called red, green and blue"
     return reason, "choose three, as with `gdal_translate -b 1 -b 2 -b 3 IN OUT`"
-
-
-def read_sample(dataset: Any, bands: Sequence[int]) -> NDArray[Any]:
-    """Some pixels of bands (bands, n), from all over them."""
-    if max(dataset.height, dataset.width) <= _WHOLE_SIDE:
-        return np.reshape(dataset.read(list(bands)), (len(bands), -1))
-    parts = [
-        dataset.read(list(bands), window=(rows, columns)).reshape(len(bands), -1)
-        for rows in _windows(dataset.height)
-        for columns in _windows(dataset.width)
-    ]
-    return np.concatenate(parts, axis=1)
-
-
-def _windows(length: int) -> list[tuple[int, int]]:
-    side = min(length, _WINDOW_SIDE)
-    starts = np.linspace(0, length - side, _WINDOWS).astype(int).tolist()
-    return [(start, start + side) for start in starts]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.bands import Bands, read_sample
+from pixelwise.inference.bands import Bands
 from pixelwise.io.bit_depth import CONTAINER, ValueRange, describe_range, find_range
+from pixelwise.io.gdal import read_sample
 from pixelwise.io.reading_notes import ReadingNote
 
 _EIGHT = "uint8"

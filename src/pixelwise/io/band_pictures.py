@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.io.band_files import BandLayout, BandSource, BandValues, read_bands
+from pixelwise.io.band_files import BandValues, read_bands
+from pixelwise.io.band_layout import BandLayout, BandSource
 from pixelwise.io.channels import (
     COLOURS,
     Channels,

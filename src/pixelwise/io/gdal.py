@@ -5,14 +5,24 @@ become.
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pixelwise.errors import ImageError, first_line
+from pixelwise.io.transparency import is_opacity
 from pixelwise.optional import require_package
+
+# A sample that shows what a band holds: all pixels of a raster of this side, or so many windows a
+# side of so many pixels, as reading all of a large one takes long.
+_WHOLE_SIDE = 512
+_WINDOWS = 5
+_WINDOW_SIDE = 100
 
 _FILTERS = Lock()
 
@@ -76,3 +86,31 @@ def explain_error(error: BaseException, path: Path) -> str:
     if missing and Path(missing[1]).name != path.name:
         return f"a file that it refers to is missing: {missing[1]}"
     return text.removeprefix(f"{path}: ")
+
+
+def holds_opacity(dataset: Any, band: int) -> bool:
+    """Whether a band of an open raster that is called alpha holds opacity; true where it cannot be
+    read.
+    """
+    try:
+        return is_opacity(read_sample(dataset, [band]))
+    except Exception:  # rasterio's share no base class; reading all of it will say what is wrong
+        return True
+
+
+def read_sample(dataset: Any, bands: Sequence[int]) -> NDArray[Any]:
+    """Some pixels of bands (bands, n), from all over them."""
+    if max(dataset.height, dataset.width) <= _WHOLE_SIDE:
+        return np.reshape(dataset.read(list(bands)), (len(bands), -1))
+    parts = [
+        dataset.read(list(bands), window=(rows, columns)).reshape(len(bands), -1)
+        for rows in _windows(dataset.height)
+        for columns in _windows(dataset.width)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _windows(length: int) -> list[tuple[int, int]]:
+    side = min(length, _WINDOW_SIDE)
+    starts = np.linspace(0, length - side, _WINDOWS).astype(int).tolist()
+    return [(start, start + side) for start in starts]

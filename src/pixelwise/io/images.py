@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pixelwise.errors import ImageError
-from pixelwise.io.band_files import read_layout
+from pixelwise.io.band_layout import read_layout
 from pixelwise.io.band_pictures import channels_of_photo, read_channels, read_to_show
 from pixelwise.io.channels import RGB, ReadingRule
 from pixelwise.io.colour_profiles import GAMMA, apply_gamma, find_gamma, to_srgb

@@ -17,7 +17,7 @@ from pixelwise.errors import ImageError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.resize import resize_picture
-from pixelwise.io.band_files import is_banded
+from pixelwise.io.band_layout import is_banded
 from pixelwise.io.channels import TO_SHOW
 from pixelwise.io.images import MAX_PIXELS, Array, Picture, pixel_count, read_picture
 

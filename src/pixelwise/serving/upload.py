@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pixelwise.errors import ImageError
-from pixelwise.io.band_files import read_layout
+from pixelwise.io.band_layout import read_layout
 from pixelwise.io.channels import RGB, ReadingRule
 from pixelwise.io.image_formats import describe_contents
 from pixelwise.io.images import Picture, read_header_size, read_picture
