@@ -16,6 +16,7 @@ EXTRA = {
     "openvino": "export",
     "rasterio": "raster",
     "tifffile": "stacks",
+    "pydicom": "medical",
     "skimage": "objects",
     "pillow_heif": "heif",
     "tensorboard": "tensorboard",

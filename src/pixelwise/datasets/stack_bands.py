@@ -45,8 +45,8 @@ def stack(
     bands: the files by the names of the bands, in their order, such as
     {"red": "{stem}_B04.tif", "nir": "{stem}_B08.tif"}, or "red={stem}_B04.tif" each; a pattern may
     name a folder. Files of coarser pixels are resampled bilinearly to the finest; nodata of one
-    band is nodata of all. The georeference is the finest file's. Raises ConfigError for patterns that
-    cannot be and without rasterio, DataError where a scene lacks a band or its files lie in
+    band is nodata of all. The georeference is the finest file's. Raises ConfigError for patterns
+    that cannot be and without rasterio, DataError where a scene lacks a band or its files lie in
     different places, OutputError where `out` exists.
     """
     progress = progress or default_progress()

@@ -1,7 +1,7 @@
 """The values of files whose bands are no grey or RGB of 8 bits, as they stand there.
 
 TIFF files are read by rasterio (extra `raster`), stacks of ImageJ and OME by tifffile (extra
-`stacks`), NumPy arrays by NumPy.
+`stacks`), DICOM by pydicom (extra `medical`), NumPy arrays by NumPy.
 """
 
 import io
@@ -31,6 +31,7 @@ from pixelwise.io.band_layout import (
 )
 from pixelwise.io.channels import Mask, valid_everywhere
 from pixelwise.io.deep_pixels import read_deep_pixels
+from pixelwise.io.dicom import DICOM, read_dicom
 from pixelwise.io.gdal import open_dataset, quiet_rasterio
 from pixelwise.io.open_images import check_pixel_count, open_header, translate_errors
 from pixelwise.io.tiff import Page
@@ -60,6 +61,10 @@ def read_bands(source: BandSource, *, numbers: Sequence[int] = ()) -> BandValues
     alpha. Raises ImageError for what cannot be read, ConfigError where a package is missing.
     """
     kind = kind_of(source)
+    if kind == DICOM and isinstance(source, Path):
+        slice_values, valid = read_dicom(source)
+        check_pixel_count(slice_values.shape[:0:-1], name_of(source))
+        return BandValues(slice_values, valid, ("",))
     if kind == NPY and isinstance(source, Path):
         values = open_array(source)
         names = ("",) * len(values)

@@ -12,6 +12,8 @@ from defusedxml import ElementTree
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
+from pixelwise.io.dicom import DICOM, read_dicom_size
+from pixelwise.io.dicom import KIND as DICOM_KIND
 from pixelwise.io.gdal import holds_opacity, open_dataset
 from pixelwise.io.tiff import Page, find_pages
 from pixelwise.optional import is_installed
@@ -71,8 +73,9 @@ class BandLayout:
 
 
 def read_layout(source: BandSource) -> BandLayout | None:
-    """What the header of a TIFF file, a NumPy array or a PNG file of 16 bits says of its bands;
-    None for other files, those that cannot be read and those of colours that are no grey or RGB.
+    """What the header of a TIFF file, a NumPy array, a grey DICOM file or a PNG file of 16 bits
+    says of its bands; None for other files, those that cannot be read and those of colours that
+    are no grey or RGB.
     """
     kind = kind_of(source)
     try:
@@ -80,6 +83,9 @@ def read_layout(source: BandSource) -> BandLayout | None:
             array = open_array(source)
             _, height, width = array.shape
             return BandLayout((height, width), ("",) * len(array), array.dtype.name)
+        if kind == DICOM and isinstance(source, Path):
+            size = read_dicom_size(source)
+            return None if size is None else BandLayout(size, ("",), DICOM_KIND)
         if kind == PNG:
             return _read_png_layout(source)
         if kind == TIFF:
@@ -115,7 +121,7 @@ def kind_of(source: BandSource) -> str:
             return PNG
         return TIFF if source.startswith(_TIFF_STARTS) else ""
     suffix = source.suffix.lower()
-    if suffix in (NPY, PNG):
+    if suffix in (NPY, PNG, DICOM):
         return suffix
     return TIFF if suffix in _TIFF_SUFFIXES else ""
 

@@ -37,6 +37,7 @@ _WITH_FEATURE = {
     "jpg_2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
 }
 _HEIF = (".heic", ".heif", ".hif")
+_DICOM = (".dcm",)
 _HEIF_PACKAGE = "pillow_heif"
 _INSTALL_HEIF = "pip install 'pixelwise[heif]'"
 
@@ -66,7 +67,8 @@ def _suffixes() -> frozenset[str]:
         s for name, suffixes in _WITH_FEATURE.items() if features.check(name) for s in suffixes
     ]
     heif = _HEIF if is_installed(_HEIF_PACKAGE) else ()
-    return frozenset((*_ALWAYS, *built, *heif))
+    medical = _DICOM if is_installed("pydicom") else ()
+    return frozenset((*_ALWAYS, *built, *heif, *medical))
 
 
 IMAGE_SUFFIXES = _suffixes()
@@ -105,7 +107,7 @@ def describe_contents(head: bytes) -> tuple[str, str]:
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "a video", _FRAMES
     if head[128:132] == b"DICM":
-        return "a DICOM file", _EXPORT
+        return "a DICOM file", "train a model on such files, which reads them, or " + _EXPORT
     return _describe_markup(head.lstrip(b"\xef\xbb\xbf \t\r\n").lower())
 
 
