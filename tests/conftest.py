@@ -1,4 +1,8 @@
+import os
+import shutil
 import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -200,3 +204,43 @@ def shards(images: Path, tmp_path: Path) -> Path:
     for path in [*images.glob("*.json"), *images.glob("*.seg.png")]:
         path.unlink()
     return folder
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., None]:
+    """Runs the ffmpeg of this machine."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("no ffmpeg is on the PATH")
+
+    def run(*arguments: object) -> None:
+        subprocess.run([program, "-v", "error", "-y", *map(str, arguments)], check=True, timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., None]) -> Path:
+    """Twelve frames of 64 x 48 pixels at 30000/1001 a second, with sound: not to be changed."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30000/1001:duration=0.4")
+    sound = ("-f", "lavfi", "-i", "sine=duration=0.4")
+    ffmpeg(*picture, *sound, "-pix_fmt", "yuv420p", "-movflags", "faststart", path)
+    return path
+
+
+@pytest.fixture
+def fake_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a Python program called ffmpeg on the PATH, alone, with these lines in it."""
+    if os.name != "posix":
+        pytest.skip("a script is no program on Windows")
+
+    def write(lines: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "ffmpeg"
+        program.write_text(f"#!{sys.executable}\nimport sys\n{textwrap.dedent(lines)}")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+
+    return write

@@ -15,8 +15,10 @@ from pixelwise.inference.label_job import Predictions
 from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
+from pixelwise.inference.predict_film import find_film, predict_film
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.inference.sources import find_left_aside, find_sources
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.sources import Sources, find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, find_models, read_header
@@ -44,7 +46,8 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     """Write a mask for each of the images (files, folders, patterns or .txt lists) to the folder
     `out`. Masks that the same model and options made already are skipped, without `overwrite`.
     Without `out`, they go to `labelled`, or where that holds other things, to `labelled-2` and so
-    on. Of several models, or a folder of `train --folds`, the scores are averaged.
+    on. Of several models, or a folder of `train --folds`, the scores are averaged. A film, given
+    alone, becomes a mask a frame or, with a film as `out`, that film, painted (`predict_film`).
 
     tile: (height, width) of the tiles that larger images are cut in; they overlap by the share
     `overlap`. runtime, device, precision, max_memory: as `load` takes them. `options` are fields of
@@ -54,26 +57,32 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     _check_predict_options(options)
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
-    sources = find_sources(inputs)
-    left_aside = describe_left_aside(find_left_aside(inputs))
+    film = find_film(inputs, choices, out)
+    sources = Sources() if film else find_sources(inputs)
+    left_aside = "" if film else describe_left_aside(find_left_aside(inputs))
     if progress and left_aside:
         progress.log(left_aside)
-    predictor = join_models(
-        [
-            load(
-                path,
-                tile=tile,
-                overlap=overlap,
-                runtime=choose_runtime(runtime, sources, path, precision, device=device),
-                device=device,
-                precision=precision,
-                max_memory=max_memory,
-                progress=progress,
-            )
-            for path in find_models(model)
-        ]
-    )
+
+    def load_one(path: Path) -> Predictor:
+        # of a film, whose frames are many, the fastest runtime is always worth finding
+        first = runtime
+        if not film:
+            first = choose_runtime(runtime, sources, path, precision, device=device)
+        return load(
+            path,
+            tile=tile,
+            overlap=overlap,
+            runtime=first,
+            device=device,
+            precision=precision,
+            max_memory=max_memory,
+            progress=progress,
+        )
+
+    predictor = join_models([load_one(path) for path in find_models(model)])
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
+    if film:
+        return predict_film(predictor, film, out, choices=choices, recipe=recipe, progress=progress)
     if out is None:
         out = choose_folder(sources, choices, recipe)
         if progress:

@@ -62,14 +62,16 @@ class NotebookProgress(Progress):
                 if now - drawn >= _PAUSE:
                     drawn = now
                     done = number * weight
-                    text = f"{done}/{total} {unit}, {done / (now - start):.1f}/s"
+                    of = f"/{total}" if total else ""
+                    text = f"{done}{of} {unit}, {done / (now - start):.1f}/s"
                     handle.update(display.HTML(self._bar(what, done, total, text)))
         finally:
             handle.update(display.HTML(""))
 
     def _bar(self, what: str, done: int, total: int, text: str) -> str:
         more = f", {self._text}" if self._text else ""
+        place = f' max="{total}" value="{done}"' if total else ""
         return (
-            f'<label>{html.escape(what)} <progress max="{total}" value="{done}"></progress> '
+            f"<label>{html.escape(what)} <progress{place}></progress> "
             f"{html.escape(text + more)}</label>"
         )

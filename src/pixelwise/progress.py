@@ -23,7 +23,9 @@ class Progress:
     def track(
         self, items: Iterable[T], *, what: str, total: int, unit: str = "images", weight: int = 1
     ) -> Iterator[T]:
-        """Pass `items` on while showing how far they are; each counts `weight` of `total` units."""
+        """Pass `items` on while showing how far they are; each counts `weight` of `total` units,
+        which is 0 where it is not known.
+        """
         return iter(items)
 
     def set_postfix(self, text: str) -> None:

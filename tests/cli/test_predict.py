@@ -103,3 +103,39 @@ def test_models_behind_the_option_are_averaged_wherever_the_first_one_stands(
     assert "give a model and, behind it, what it is to label" in missing.stderr
     cluster = pixelwise("predict", model, photo, "--model", other, "--cluster", "--out", tmp_path)
     assert "--cluster takes one model" in cluster.stderr
+
+
+def test_a_film_is_painted_or_labelled_frame_by_frame(
+    pixelwise: Any, model: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    quick = ("--runtime", "torch")
+    done = pixelwise("predict", model, film, "--out", "out.mp4", *quick)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("a film of 12 frames in out.mp4\npixels: ")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
+    done = pixelwise("predict", model, cut, *quick)
+    assert done.returncode == 1
+    count = len(list(Path("labelled").glob("*.png")))
+    assert 0 < count < 12
+    assert f"{count} masks in labelled" in done.stdout
+    assert f"only {count} of about 12 frames can be read" in done.stderr
+    assert "images failed" not in done.stderr
+
+
+def test_a_film_is_refused_in_one_line(
+    pixelwise: Any, model: Path, film: Path, tmp_path: Path, refused: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    out = ("--out", tmp_path / "out")
+    refused(pixelwise("predict", model, film, "--cluster", *out), "a film is labelled here")
+    refused(pixelwise("predict", model, film, film, *out), "a film is labelled by itself")
+    refused(pixelwise("predict", model, film, "--out", "a.avi"), "films are written as .mp4")
+    refused(pixelwise("predict", model, film, "--smooth", 99, *out), "0 to 25")
+    (tmp_path / "no.mp4").write_text("hello")
+    refused(pixelwise("predict", model, tmp_path / "no.mp4", *out), "ffmpeg cannot read it")
+    refused(pixelwise("predict", model, tmp_path, *out), "a film is given by its own name")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused(pixelwise("predict", model, film, *out), "no ffmpeg is on the PATH", "apt install")
+    assert not (tmp_path / "out").exists()

@@ -160,7 +160,7 @@ class TerminalProgress(Progress):
         with ProgressBar(
             *columns, TextColumn("{task.fields[text]}"), console=messages, transient=True
         ) as progress:
-            task = progress.add_task(what, total=total, unit=unit, text="")
+            task = progress.add_task(what, total=total or None, unit=unit, text="")
             self._progress = progress
             try:
                 for item in items:
@@ -182,7 +182,6 @@ class TerminalProgress(Progress):
                 finished = number * weight
                 rate = finished / (now - start)
                 text = f", {self._text}" if self._text else ""
-                left = (total - finished) / rate
-                self.log(
-                    f"{what}: {finished}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left{text}"
-                )
+                of = f"/{total}" if total else ""
+                left = f", {max(0, total - finished) / rate:.0f} s left" if total else ""
+                self.log(f"{what}: {finished}{of} {unit}, {rate:.1f}/s{left}{text}")

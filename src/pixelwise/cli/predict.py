@@ -30,7 +30,8 @@ Images = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="IMAGES",
-        help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc.",
+        help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc. Or a film, or - for "
+        "one from standard input (needs ffmpeg).",
         show_default=False,
     ),
 ]
@@ -38,7 +39,9 @@ Out = Annotated[
     str | None,
     typer.Option(
         help="Folder or URI for the masks. By default labelled, or labelled-2 and so on where that "
-        "holds other things than masks of the same model.",
+        "holds other things than masks of the same model. Of a film also a film (.mp4, .mov, .mkv, "
+        ".webm): its frames tinted by class, with its sound and timing; or -, those frames as a "
+        "Matroska stream.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -78,7 +81,7 @@ Classes = Annotated[
     ),
     OptionSource(
         PredictOptions,
-        ("frames", "threshold", "smallest", "largest", "tta", "scales"),
+        ("frames", "smooth", "threshold", "smallest", "largest", "tta", "scales"),
         panel="Labels",
     ),
 )
@@ -100,8 +103,8 @@ def predict(
     classes: Classes = None,
     **options: Any,
 ) -> None:
-    """Write a mask (palette PNG of class ids) for each image. Masks that already exist are
-    skipped. The scores of several models are averaged.
+    """Write a mask (palette PNG of class ids) for each image, or each frame of a film. Masks that
+    already exist are skipped. The scores of several models are averaged.
     """
     # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.api import predict as job
@@ -131,8 +134,11 @@ def predict(
             )
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
+        from pixelwise.inference.predict_film import find_film
 
         choices = PredictOptions(**options)
+        if find_film(images, choices, out):
+            raise ConfigError("--cluster is for photos: a film is labelled here; leave it out")
         spec = JobSpec(models[0], images, out, choices, loading, overwrite, estimate)
         outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:  # an estimate writes no masks to count
@@ -140,6 +146,8 @@ def predict(
         return
     result = job(models, images, out, overwrite=overwrite, progress=progress, **loading, **options)
     _print_result(result)
+    if result.frames:
+        return
     if not options["overlay"]:
         first, *more = name_models(models)
         print_next((("predict", first, *images, *more, "--overlay"), "tinted images too"))
@@ -150,7 +158,11 @@ def predict(
 def _print_result(result: "Predictions") -> None:
     """Print what was done and found; ends the command where some images failed."""
     from pixelwise.cli.console import messages, results
+    from pixelwise.io.read_film import is_film
 
+    if result.frames and is_film(result.folder):
+        _print_film(result)
+        return
     written = len(result.written)
     skipped = len(result.skipped)
     failed = len(result.failed)
@@ -162,7 +174,20 @@ def _print_result(result: "Predictions") -> None:
     if result.objects:
         results.print(f"objects: {result.objects}", markup=False)
     if failed:
-        messages.print(
-            f"pixelwise: {failed} of {failed + written + skipped} images failed", markup=False
-        )
+        if not result.frames:  # what is wrong with a film stands above
+            total = failed + written + skipped
+            messages.print(f"pixelwise: {failed} of {total} images failed", markup=False)
         raise typer.Exit(IN_PART if written or skipped else REFUSED)
+
+
+def _print_film(result: "Predictions") -> None:
+    """Print what was painted, where standard output is not the film itself."""
+    from pixelwise.cli.console import messages, results
+    from pixelwise.io.read_film import STANDARD
+
+    console = messages if result.folder == STANDARD else results
+    place = "standard output" if result.folder == STANDARD else result.folder
+    console.print(f"a film of {result.frames} frames in {place}", markup=False)
+    console.print(f"pixels: {result.shares}", markup=False)
+    if result.failed:
+        raise typer.Exit(IN_PART)

@@ -1,5 +1,6 @@
 """The folder of the masks where none is named."""
 
+from collections.abc import Callable
 from itertools import count
 
 from pixelwise.inference.image_info import ImageInfos
@@ -23,11 +24,18 @@ def choose_folder(
         sources = split_frames(sources)
     infos = ImageInfos(sources)
     images = list(sources)
+
+    def is_free(folder: str) -> bool:
+        store = open_store(folder)
+        return OutputFolder(store, images, options, recipe, is_large=infos.may_be_large).is_free()
+
+    return first_free(is_free, folder)
+
+
+def first_free(is_free: Callable[[str], bool], folder: str = FOLDER) -> str:
+    """`folder`, or the first of FOLDER-2, FOLDER-3 and so on that may be used."""
     for number in count(2):
-        place = OutputFolder(
-            open_store(folder), images, options, recipe, is_large=infos.may_be_large
-        )
-        if place.is_free():
+        if is_free(folder):
             return folder
         folder = f"{folder.removesuffix(f'-{number - 1}')}-{number}"
     raise AssertionError  # numbers do not end

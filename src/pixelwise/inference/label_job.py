@@ -31,7 +31,8 @@ class Predictions:
     """The masks that were written, the images whose masks existed already, those that could not be
     read with the reason, what reading did to the others, as a line, and the shares of the classes
     in the masks that were written, as a line; empty for nothing. folder: where the masks lie.
-    objects: how many of each class, as a line, where they were asked for.
+    objects: how many of each class, as a line, where they were asked for. frames: of a film, how
+    many were read.
     """
 
     written: tuple[Location, ...] = ()
@@ -41,6 +42,7 @@ class Predictions:
     shares: str = ""
     folder: str = ""
     objects: str = ""
+    frames: int = 0
 
 
 class LabelJob:
@@ -71,17 +73,19 @@ class LabelJob:
         *,
         what: str,
         total: int,
+        unit: str = "images",
     ) -> Predictions:
-        """Take up the rows of an executor as they come. Raises OutputError where the job cannot
-        go on; what is written and recorded stays.
+        """Take up the rows of an executor as they come; `sources` may grow meanwhile. Raises
+        OutputError where the job cannot go on; what is written and recorded stays.
         """
         masks = dict(self.finished)
         failed = dict[str, str]()
         settled = set[str]()
         reading = ReadingSummary()
-        counts = list[str]()
+        pixels = np.zeros(256, np.int64)
+        is_counted = True  # a picture that several workers share is not
         try:
-            for row in self._progress.track(rows, what=what, total=total):
+            for row in self._progress.track(rows, what=what, total=total, unit=unit):
                 image = row["image"]
                 if image in settled:  # another row chunk of an image that is done or failed
                     continue
@@ -91,7 +95,8 @@ class LabelJob:
                 if row["state"] == DONE:
                     masks[image] = row["mask"]
                     reading.add(decode_notes(row["notes"]))
-                    counts.append(row["counts"])
+                    is_counted &= bool(row["counts"])
+                    pixels += np.array(json.loads(row["counts"] or "0"), np.int64)
                 elif row["state"] != PART:
                     self._progress.log(f"skipped: {row['reason']}")
                     failed[image] = row["reason"]
@@ -105,12 +110,7 @@ class LabelJob:
             self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
         objects = self._folder.write_tables(in_order, class_names)
-        shares = ""
-        if all(counts):  # a picture that several workers share is not counted
-            pixels = np.zeros(256, np.int64)
-            for text in counts:
-                pixels += np.array(json.loads(text), np.int64)
-            shares = describe_shares(pixels, class_names)
+        shares = describe_shares(pixels, class_names) if is_counted else ""
         return self._predictions(masks, failed, reading.line(), shares, objects)
 
     def _predictions(

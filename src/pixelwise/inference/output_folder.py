@@ -182,11 +182,13 @@ class OutputFolder:
         """Write down what became of an image. Raises OutputError."""
         if self._recipe is None:
             return
-        fingerprint = self._fingerprints.get(row["image"])
+        image = row["image"]
+        known_before = image in self._fingerprints  # not a frame of a film
+        fingerprint = self._fingerprints[image] if known_before else _fingerprint(image)
         known = {} if fingerprint is None else fingerprint._asdict()
         # a URI keeps its query here, for the manifest to take out of the reason too
-        image = row["image"] if is_uri(row["image"]) else name_of(row["image"])
-        self._manifest.add({**row, **known, "image": image})
+        name = image if is_uri(image) else name_of(image)
+        self._manifest.add({**row, **known, "image": name})
 
     def record_earlier(self, pixels: Mapping[str, int | None]) -> None:
         """Write down the masks that exist but stand in no manifest: a command was killed before

@@ -51,6 +51,13 @@ class PredictOptions:
     (scan_0001.png). Without it the first, and how many there are is said.
     """
 
+    smooth: int = option(
+        0, own=True, metavar="FRAMES", valid=Range(0, 25, text="0 to 25, such as 1")
+    )
+    """Of a film, average the scores with those of as many frames before and behind, where the
+    picture stays the same: labels flicker less.
+    """
+
     threshold: float = option(0.0, own=True, metavar="SHARE", valid=_SHARE)
     """Pixels of less confidence (0 to 1) become void, 255, as in serve."""
 
@@ -106,4 +113,6 @@ class PredictOptions:
         values = asdict(self)
         recipe = {key: values[key] for key in ("tta", "scales", "smallest", "largest")}
         # left out where it changes nothing: folders of versions without it stay what they are
-        return recipe | ({"threshold": self.threshold} if self.threshold else {})
+        for key in ("threshold", "smooth"):
+            recipe |= {key: values[key]} if values[key] else {}
+        return recipe

@@ -1,6 +1,6 @@
 """One image to one result: the road that the command line, the server and the cluster all take."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise.classes import Classes, Colour, quantize_confidence
 from pixelwise.errors import ConfigError, ModelError
-from pixelwise.inference.array_input import read_source
+from pixelwise.inference.array_input import Seen, read_source
 from pixelwise.inference.label_writer import LabelRules, LabelWriter, MemoryRows
 from pixelwise.inference.raster import read_raster, reads_by_window
 from pixelwise.inference.regions import class_ids
@@ -212,19 +212,37 @@ class Predictor:
         seen = read_source(source, self.rule)
         notes = seen.notes
         height, width = seen.pixels.shape[:2]
-        size = (height, width)
         if not scales:
-            notes = (*notes, *self.size_notes(size, picture))
+            notes = (*notes, *self.size_notes((height, width), picture))
+        return self.label(
+            seen._replace(notes=notes),
+            self.pieces(seen.pixels, picture, tta=tta, scales=scales),
+            scores=scores,
+            rules=LabelRules(class_numbers, smallest, threshold),
+        )
+
+    def label(
+        self,
+        seen: Seen,
+        pieces: Iterable[Piece],
+        *,
+        scores: str | None = None,
+        rules: LabelRules | None = None,
+    ) -> Result:
+        """The result of a picture by the pieces of its logits. Raises ModelError where they have
+        not as many channels as there are classes.
+        """
+        height, width = seen.pixels.shape[:2]
         rows = MemoryRows(seen.valid)
         writer = LabelWriter(
-            size,
+            (height, width),
             len(self.classes),
             rows,
             confidence=np.float32,
             scores=scores,
-            rules=LabelRules(class_numbers, smallest, threshold),
+            rules=rules,
         )
-        for top, left, logits in self.pieces(seen.pixels, picture, tta=tta, scales=scales):
+        for top, left, logits in pieces:
             self.check_channels(logits)
             writer.add(top, left, logits)
         writer.finish()
@@ -235,7 +253,7 @@ class Predictor:
             self.classes.names,
             self.classes.palette,
             {} if scores is None or rows.scores is None else {scores: rows.scores},
-            notes,
+            seen.notes,
             seen.valid,
         )
 

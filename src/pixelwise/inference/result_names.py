@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.frames import parse_frame
+from pixelwise.io.read_film import is_film
 from pixelwise.io.shards import parse_slot
 from pixelwise.io.storage import is_uri, strip_query
 
@@ -19,9 +20,12 @@ IsLarge = Callable[[str], bool | None]
 
 def result_stem(image: Path | str, root: str | None = None) -> str:
     """The name of an image's results without their endings: its own, or beneath `root` its whole
-    path from there; of one of several frames with its number, from 0001, behind.
+    path from there; of one of several frames with its number, from 0001, behind; of one of a film's
+    its number alone, from 000001.
     """
     frame = parse_frame(str(image))
+    if frame is not None and is_film(str(frame.path)):
+        return f"{frame.number + 1:06}"
     if frame is not None:
         return f"{result_stem(frame.path, root)}_{frame.number + 1:04}"
     if root is None:

@@ -15,6 +15,7 @@ from pixelwise.inference.raster import open_raster
 from pixelwise.io.gdal import quiet_rasterio
 from pixelwise.io.image_formats import describe_left_aside, list_left_aside
 from pixelwise.io.images import IMAGE_SUFFIXES, list_images, pixel_count
+from pixelwise.io.read_film import is_film
 from pixelwise.io.shards import HEADER, PACKED, SHARDS, UNKNOWN, list_shard_images
 from pixelwise.io.storage import filesystem, is_uri, normalize_uri, strip_query
 from pixelwise.io.text import is_side_file
@@ -101,8 +102,11 @@ def shared_names(sources: Mapping[str, int | None]) -> Sources:
 
 
 def _no_images(inputs: Sequence[str | Path]) -> DataError:
-    left_aside = describe_left_aside(find_left_aside(inputs))
+    files = find_left_aside(inputs)
+    left_aside = describe_left_aside(files)
     reason = f" ({left_aside})" if left_aside else ""
+    if any(map(is_film, files)):
+        reason += ", and a film is given by its own name, alone"
     return DataError(
         f"no images in {', '.join(map(str, inputs))}{reason}; give image files or folders with "
         "images in them"

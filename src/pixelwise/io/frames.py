@@ -49,7 +49,12 @@ def name_frames(path: Path) -> list[str]:
     # what the parsers of a format raise on damaged headers is no closed list
     except Exception:
         numbers = _list_pages(path)  # those of a TIFF file that PIL does not know how to unpack
-    return [f"{path}#frame={number + 1}" for number in numbers] if len(numbers) > 1 else [str(path)]
+    return [name_frame(path, number) for number in numbers] if len(numbers) > 1 else [str(path)]
+
+
+def name_frame(path: Path, number: int) -> str:
+    """The name of one frame, whose number counts from 0."""
+    return f"{path}#frame={number + 1}"
 
 
 def _list_pages(path: Path) -> list[int]:
