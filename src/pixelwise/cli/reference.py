@@ -18,12 +18,11 @@ from pixelwise.datasets.options import DataOptions
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.style_transfer.config import Setup, StyleConfig
 from pixelwise.training.config import (
-    AugmentOptions,
-    LoadingOptions,
     ModelOptions,
     OptimOptions,
     RunOptions,
 )
+from pixelwise.training.sample_options import AugmentOptions, LoadingOptions
 
 _HEADER = "<!-- Made by `python -m pixelwise.cli.reference docs/reference`; do not edit. -->"
 

@@ -146,9 +146,10 @@ def parse_range(rule: str) -> BandRange | None:
         return None
     try:
         low, high = map(float, rule.split(","))
+        is_range = low < high and bool(np.isfinite([low, high]).all())
     except ValueError:
-        low = high = 0.0
-    if not low < high or not np.isfinite([low, high]).all():
+        is_range = False
+    if not is_range:
         raise ConfigError(
             f"value_range {rule}: choose {', '.join(RANGE_RULES)}, or LOW,HIGH with LOW below "
             "HIGH, such as 0,4000"

@@ -10,12 +10,16 @@ from pixelwise.datasets.band_statistics import (
     parse_range,
     uses_little,
 )
+from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import ALL, DataSet
 from pixelwise.errors import ConfigError
-from pixelwise.io.channels import Channels
+from pixelwise.io.bit_depth import find_common_bits, with_common_bits
+from pixelwise.io.channels import Channels, ReadingRule
+from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.config import RGB_CHANNELS, ModelConfig
 from pixelwise.models.input_channels import set_normalisation, widen_input
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.progress import Progress
 from pixelwise.training.config import TrainConfig
 
 
@@ -71,3 +75,17 @@ def describe_channels(channels: Channels) -> str:
     kind = f"{len(channels)} of {channels.count} bands" if len(channels) < channels.count else ""
     kind = kind or f"{channels.count} bands"
     return f"bands: {kind} of {channels.kind}, by {channels.rule}: {channels}"
+
+
+def log_reading(
+    train: SplitStats, val: SplitStats, channels: Channels | None, progress: Progress
+) -> ReadingRule:
+    """Say what reading does to the images; returns how they are read."""
+    if channels is not None:
+        progress.log(describe_channels(channels))
+        return ReadingRule(channels=channels)
+    bits = find_common_bits(train.notes)
+    line = summarize_notes(with_common_bits(notes, bits) for notes in (*train.notes, *val.notes))
+    if line:
+        progress.log(line)
+    return ReadingRule(bits)

@@ -17,9 +17,7 @@ from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import names_for_data
 from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
-from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.channels import Channels, ReadingRule
-from pixelwise.io.reading_notes import summarize_notes
 from pixelwise.models.checkpoint import load_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.encoder_stages import count_stages
@@ -35,9 +33,9 @@ from pixelwise.training.auto_config import (
     validation_scale,
 )
 from pixelwise.training.band_input import (
-    describe_channels,
     find_dataset_channels,
     fit_to_channels,
+    log_reading,
     match_start,
 )
 from pixelwise.training.batches import make_loaders, make_samples
@@ -170,7 +168,7 @@ def make_plan(
         config = _choose_precision(config, trial, reasons, progress)
         config = broadcast_from_rank0(fabric, config)
     model.scale = validation_scale(config)
-    rule = _log_reading(train, val, channels, progress)
+    rule = log_reading(train, val, channels, progress)
     picture_sizes = _measure_picture_sizes(dataset, labelled, config)
     config = config.with_options(one_size=picture_sizes.varied)
     progress.log(describe_picture_sizes(picture_sizes))
@@ -379,20 +377,6 @@ def _choose_precision(
     progress.log(f"precision {result.precision}: {result.reason}")
     reasons["precision"] = result.reason
     return config.with_options(precision=result.precision)
-
-
-def _log_reading(
-    train: SplitStats, val: SplitStats, channels: Channels | None, progress: Progress
-) -> ReadingRule:
-    """Say what reading does to the images; returns how they are read."""
-    if channels is not None:
-        progress.log(describe_channels(channels))
-        return ReadingRule(channels=channels)
-    bits = find_common_bits(train.notes)
-    line = summarize_notes(with_common_bits(notes, bits) for notes in (*train.notes, *val.notes))
-    if line:
-        progress.log(line)
-    return ReadingRule(bits)
 
 
 def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:

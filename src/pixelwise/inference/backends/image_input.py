@@ -4,6 +4,7 @@ fixed one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pixelwise.errors import ModelError
@@ -35,28 +36,29 @@ def read_image_input(
     Raises ModelError, naming what differs, for one that cannot be given pixels as an export of ours
     takes them: uint8 (N, channels, H, W). Other tools change types, layouts and sizes.
     """
+    changed = partial(_changed_error, path, channels)
     if len(inputs) != 1:
         names = ", ".join(name for name, _, _ in inputs)
-        raise _changed_error(path, f"takes {len(inputs)} inputs ({names}), and a picture is one")
+        raise changed(f"takes {len(inputs)} inputs ({names}), and a picture is one")
     name, kind, shape = inputs[0]
     kind = kind.removeprefix("tensor(").removesuffix(")")
     if kind != "uint8":
-        raise _changed_error(path, f"its input '{name}' is {kind}, and pixels are uint8, 0 to 255")
+        raise changed(f"its input '{name}' is {kind}, and pixels are uint8, 0 to 255")
     sides = [side if isinstance(side, int) and side > 0 else None for side in shape]
     text = " x ".join("any" if side is None else str(side) for side in sides)
     if len(sides) == 4 and sides[3] == channels and sides[1] != channels:
-        raise _changed_error(path, f"its input '{name}' is {text}, with the channels last")
+        raise changed(f"its input '{name}' is {text}, with the channels last")
     if len(sides) != 4 or sides[1] not in (channels, None):
-        raise _changed_error(path, f"its input '{name}' is {text}")
+        raise changed(f"its input '{name}' is {text}")
     if sides[0] not in (1, None):
-        raise _changed_error(
-            path, f"its input '{name}' is {text}: {sides[0]} pictures at once, and one is given"
+        raise changed(
+            f"its input '{name}' is {text}: {sides[0]} pictures at once, and one is given"
         )
     return ImageInput(name, sides[2], sides[3])
 
 
-def _changed_error(path: Path, reason: str) -> ModelError:
+def _changed_error(path: Path, channels: int, reason: str) -> ModelError:
     return ModelError(
-        f"model {path}: {reason}; an export of pixelwise takes images x channels x height x width "
-        "of uint8: leave the input as it is in the tool that changed it, or export again"
+        f"model {path}: {reason}; an export of pixelwise takes images x {channels} x height x "
+        "width of uint8: leave the input as it is in the tool that changed it, or export again"
     )
