@@ -132,6 +132,7 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
     }
     layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
     layout |= _place_of(source)
+    is_whole = layout["height"] == source.height
     with atomic(path) as temp_path:
         with _translated_errors(path):
             dataset = quiet_rasterio().open(temp_path, "w", **layout)
@@ -144,6 +145,22 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
                 dataset.close()
         if _checksums(temp_path) != target.checksums:
             raise OutputError(_not_written(path, "what was written cannot be read back"))
+        if is_whole and layout["dtype"] == "uint8":
+            with _translated_errors(path):
+                add_overviews(temp_path)
+
+
+def add_overviews(path: Path) -> None:
+    """Add copies of a TIFF at half its size, a quarter and so on, which viewers show when they are
+    zoomed out; none to one of a block or two.
+    """
+    rasterio = quiet_rasterio()
+    with rasterio.open(path, "r+") as dataset:
+        factors = [2**power for power in range(1, 16)]
+        side = max(dataset.width, dataset.height)
+        fitting = [factor for factor in factors if side / factor >= BLOCK]
+        if fitting:
+            dataset.build_overviews(fitting, rasterio.enums.Resampling.nearest)
 
 
 def _place_of(source: Any) -> dict[str, Any]:
