@@ -11,7 +11,6 @@ noise, as H.264. All rules but the one that is used stand in this file.
 """
 
 import argparse
-import os
 import resource
 import shutil
 import statistics
@@ -77,11 +76,11 @@ def make_film(photos: list[Path], film: Path, *codec: str, rate: str = "25") -> 
     return film
 
 
-def run(*words: object, env: dict[str, str] | None = None) -> tuple[float, float]:
+def run(*words: object) -> tuple[float, float]:
     """Wall and processor seconds of a command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
-    subprocess.run([str(word) for word in words], check=True, env=env, capture_output=True)
+    subprocess.run([str(word) for word in words], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - start, cpu
@@ -105,13 +104,12 @@ def cost(photos: list[Path], _: list[Path], options: argparse.Namespace) -> Iter
     }
     model = options.runs[0]
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-    for number in range(options.rounds + 1):
+    predict = (sys.executable, "-m", "pixelwise", "predict", model)
+    run(*predict, film, "--out", options.work / "first.mp4")  # measures runtimes
+    for _ in range(options.rounds):
         for name, words in commands.items():
             shutil.rmtree(out, ignore_errors=True)
-            command = (sys.executable, "-m", "pixelwise", "predict", model, *words)
-            times = run(*command, env={**os.environ})
-            if number:  # the first measures runtimes
-                seconds[name].append(times)
+            seconds[name].append(run(*predict, *words))
     yield f"## Whole commands\n\n{len(photos)} frames, `{model.name}`, medians of {options.rounds} rounds in turn.\n"
     yield "| what | wall s | processor s | processor s, ratio to the folder |\n|---|---|---|---|"
     base = 0.0

@@ -15,6 +15,7 @@ import pytest
 import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ImageError
+from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_film import check_film_options, find_film, predict_film
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
@@ -45,6 +46,20 @@ def test_the_painted_film_shows_each_frame_in_its_classes(film: Path, tmp_path: 
             # lossy, and with half the colour's pixels, but no other colours
             assert np.abs(painted.rgb.astype(int) - expected).mean() < 12
             assert frame.time == painted.time
+
+
+def test_a_film_that_exists_is_replaced_where_that_is_asked_for(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"somebody's film")
+    with pytest.raises(ConfigError, match="exists already; give --overwrite"):
+        predict_film(predictor(), film, out, recipe=Recipe({"model": "m"}))
+    assert out.read_bytes() == b"somebody's film"
+    old = tmp_path / ".out.abcdefgh.mp4"  # what a killed command left
+    old.write_bytes(b"half a film")
+    os.utime(old, (0, 0))
+    predict_film(predictor(), film, out, recipe=Recipe({"model": "m"}, overwrite=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+    assert out.stat().st_size > 100
 
 
 def test_smoothing_takes_flicker_out_of_a_still_film(
@@ -146,13 +161,14 @@ def test_an_interrupted_film_is_not_put_in_place(
         (PredictOptions(extras=("areas",)), "a.mp4", "--also goes with masks"),
         (PredictOptions(confidence=True), "-", "--confidence goes with masks"),
         (PredictOptions(), "a.avi", "films are written as"),
+        (PredictOptions(), "./film.mp4", "would replace the film itself"),
     ],
 )
 def test_options_that_do_not_go_with_a_film_are_refused(
     options: PredictOptions, out: str, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        check_film_options(options, out)
+        check_film_options(options, "film.mp4", out)
 
 
 def test_a_film_is_told_from_photos(fake_ffmpeg: Callable[[str], None]) -> None:

@@ -17,6 +17,7 @@ from pixelwise.inference.array_input import Seen, read_source
 from pixelwise.inference.film_folder import FilmFolder, choose_film_folder
 from pixelwise.inference.label_job import Predictions, check_options
 from pixelwise.inference.label_writer import LabelRules
+from pixelwise.inference.output_folder import STALE_AFTER_S
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor, Result
@@ -24,6 +25,7 @@ from pixelwise.inference.regions import class_ids
 from pixelwise.inference.smoothing import ScoredFrame, smooth_scores
 from pixelwise.inference.threads import CALLS, map_ordered
 from pixelwise.inference.tiling import Piece
+from pixelwise.io.atomic import remove_stale_temp_files
 from pixelwise.io.ffmpeg import find_ffmpeg
 from pixelwise.io.images import Array
 from pixelwise.io.read_film import STANDARD, FilmFrame, FilmReader, is_film
@@ -39,7 +41,7 @@ T = TypeVar("T")
 _LEAST = np.float32(1e-30)
 
 # What is made of a mask file, or of what a film has not.
-_FOR_FOLDERS = ("confidence", "overlay", "extras")
+_FOR_FOLDERS = ("confidence", "extras")
 _NOT_FOR_FILMS = ("polygons", "seams")
 
 
@@ -63,7 +65,7 @@ def find_film(inputs: Sequence[str | Path], options: PredictOptions, out: object
         raise ConfigError(f"{films[0]}: a film is labelled by itself; give it alone")
     if is_uri(films[0]):
         raise ConfigError(f"{films[0]}: films are read from this machine; fetch it first")
-    check_film_options(options, str(out or ""))
+    check_film_options(options, films[0], str(out or ""))
     find_ffmpeg()
     return films[0]
 
@@ -81,18 +83,21 @@ def predict_film(
 
     out: a folder, for 000001.png and so on with what else is chosen, as `predict_files` writes
     them, and frames.csv, which says when each is shown, or, without one, the folder `labelled` or
-    the next that is free; or a film (.mp4, .mov, .mkv, .webm), the
-    frames painted by class, with the times and the sound of `film`, put in place when it is
-    complete; or `-`, the painted frames as a Matroska stream. With a `recipe`, frames whose masks
-    exist are left, as there. Raises ConfigError without an ffmpeg and for options that do not go
-    with a film, ImageError for a film without a frame, OutputError where nothing can be written.
-    One that breaks off is in `failed` with the reason, and labelled up to there.
+    the next that is free; or a film (.mp4, .mov, .mkv, .webm), the frames painted by class, with
+    the times and the sound of `film`, put in place when it is complete; or `-`, the painted frames
+    as a Matroska stream. With a `recipe`, frames whose masks exist are left, as there, and a film
+    that exists is replaced with `overwrite` alone. Raises ConfigError without an ffmpeg and for
+    options that do not go with a film, ImageError for a film without a frame, OutputError where
+    nothing can be written. One that breaks off is in `failed` with the reason, and labelled up to
+    there.
     """
     options = choices or PredictOptions()
     progress = progress or default_progress()
     film = str(film)
     out = choose_film_folder(film, options, recipe, progress) if out is None else str(out)
-    check_film_options(options, out)
+    check_film_options(options, film, out)
+    if recipe is not None and not recipe.overwrite and is_film(out) and Path(out).exists():
+        raise ConfigError(f"{out} exists already; give --overwrite to replace it, or another --out")
     find_ffmpeg()
     check_options(options, ())
     labeller = FrameLabeller(predictor, options, progress)
@@ -109,8 +114,10 @@ def predict_film(
         return replace(predictions, failed=((Path(film), reader.damage),))
 
 
-def check_film_options(options: PredictOptions, out: str) -> None:
-    """Raises ConfigError for what does not go with a film, or with one as `out`."""
+def check_film_options(options: PredictOptions, film: str, out: str) -> None:
+    """Raises ConfigError for what does not go with a film, or with one as `out`, and where that
+    would take the place of `film`.
+    """
     for extra in _NOT_FOR_FILMS:
         if extra in options.extras:
             raise ConfigError(f"{extra} is for photos and rasters, not for films; leave it out")
@@ -122,8 +129,10 @@ def check_film_options(options: PredictOptions, out: str) -> None:
     if not is_film(out):
         return
     check_written(out)
+    if out != STANDARD and Path(out).resolve() == Path(film).resolve():
+        raise ConfigError(f"--out {out} would replace the film itself; give it another name")
     for name in _FOR_FOLDERS:
-        if getattr(options, name) and name != "overlay":
+        if getattr(options, name):
             option = "--also" if name == "extras" else f"--{name}"
             raise ConfigError(f"{option} goes with masks: give a folder as --out, not {out}")
 
@@ -206,6 +215,8 @@ def _to_film(
     names = labeller.predictor.classes.names
     pixels = np.zeros(256, np.int64)
     count = 0
+    place = Path(out)
+    remove_stale_temp_files(place.parent, names=[place.name], older=STALE_AFTER_S)
     try:
         with open_film(out, reader) as writer:
             painted = labeller.map(reader, _paint)
@@ -220,9 +231,7 @@ def _to_film(
         if out != STANDARD:
             progress.log("no film is written before its end; a folder as --out keeps each mask")
         raise
-    return Predictions(
-        (Path(out),), shares=describe_shares(pixels, names), folder=out, frames=count
-    )
+    return Predictions((place,), shares=describe_shares(pixels, names), folder=out, frames=count)
 
 
 def _paint(frame: FilmFrame, result: Result) -> tuple[FilmFrame, Array, NDArray[np.int64]]:
