@@ -40,10 +40,10 @@ from pixelwise.io.open_images import (
     find_orientation,
     open_header,
     open_image,
-    oriented_size,
     pixel_count,
     read_header_size,
     silence_warnings,
+    size_of_photo,
     translate_errors,
     turn,
 )
@@ -191,6 +191,16 @@ class ImageFile:
         if isinstance(self.source, bytes):
             return io.BytesIO(self.source)
         return Path(self.source).open("rb")
+
+
+def oriented_size(path: Path) -> tuple[int, int]:
+    """(height, width) by a picture's header, EXIF orientation applied, of any bands. Raises
+    ImageError for what is no picture.
+    """
+    layout = read_layout(path)
+    if layout is not None and not layout.is_photo:
+        return layout.size
+    return size_of_photo(path)
 
 
 def read_picture(

@@ -142,7 +142,7 @@ def read_header_size(data: bytes, *, formats: Formats) -> tuple[int, int] | None
         return None
 
 
-def oriented_size(path: Path) -> tuple[int, int]:
+def size_of_photo(path: Path) -> tuple[int, int]:
     """(height, width) by a picture's header, EXIF orientation applied. Raises ImageError for what
     is no picture.
     """
