@@ -33,8 +33,8 @@ from pixelwise.inference.smoothing import ScoredFrame, similarity, smooth_scores
 from pixelwise.io.read_film import FilmFrame
 
 CLASSES = 11
-SHOTS = 24
-SHOT_FRAMES = 10
+SHOTS = 12
+SHOT_FRAMES = 8
 
 Array = np.ndarray
 

@@ -42,7 +42,7 @@ def test_what_moves_is_left_out_where_it_moves_alone() -> None:
     np.testing.assert_allclose(second.scores[1, :, :2], 1, atol=1e-6)
 
 
-def test_likeness_falls_with_the_difference_of_the_channel_that_differs_most() -> None:
+def test_similarity_falls_with_the_difference_of_the_channel_that_differs_most() -> None:
     first = np.full((5, 5, 3), 100, np.uint8)
     second = first.copy()
     second[:, :, 1] -= round(SIMILAR)
