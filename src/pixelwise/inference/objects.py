@@ -83,6 +83,14 @@ def write_objects(
     return counts
 
 
+def object_classes(names: Sequence[str]) -> NDArray[np.bool_]:
+    """(256,) which labels are of objects: neither void nor a class called background."""
+    classes = np.zeros(256, bool)
+    for label, name in enumerate(names):
+        classes[label] = label != VOID and name.casefold() not in BACKGROUND
+    return classes
+
+
 def describe_objects(counts: Counter[str]) -> str:
     """How many there are of each class, most first: `cell 132, debris 4`."""
     return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "none"
@@ -119,9 +127,7 @@ def _rows(objects: Objects, names: Sequence[str], size: PixelSize) -> Iterator[t
 
 def _measure(mask: Path, names: Sequence[str], *, split: bool) -> Objects:
     """The objects of a mask, whose map is written."""
-    classes = np.zeros(256, bool)
-    for label, name in enumerate(names):
-        classes[label] = label != VOID and name.casefold() not in BACKGROUND
+    classes = object_classes(names)
     with ExitStack() as stack:
         reader = _open(mask, stack)
         if split and reader.height * reader.width > MAX_PIXELS:
