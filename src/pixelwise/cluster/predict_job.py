@@ -35,6 +35,7 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options, check_stopped
 from pixelwise.inference.load import check_load_options, read_any_header
 from pixelwise.inference.manifest import DONE, PART
+from pixelwise.inference.objects import find_thin
 from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
@@ -110,6 +111,7 @@ def predict_on_cluster(
     class_names = read_any_header(spec.model).classes.names
     store = open_store(out if is_uri(out) else Path(out).absolute())
     class_ids(class_names, spec.choices.largest)
+    find_thin(class_names, spec.choices.thin)
     check_load_options(spec.model, **spec.loading)
     infos = ImageInfos(sources)
     folder = OutputFolder(

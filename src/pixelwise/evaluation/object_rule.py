@@ -45,6 +45,7 @@ class ObjectRule:
         several that nobody told apart, None where truth has classes alone; truth and labels (H, W)
         are true and predicted classes.
         """
+        scores.split = self.split
         predicted = label_strip(labels, self.classes)
         if self.split:
             predicted = split_touching(predicted)

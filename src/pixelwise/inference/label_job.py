@@ -11,6 +11,7 @@ import numpy as np
 
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.areas import describe_shares
+from pixelwise.inference.count_scores import read_count_intervals
 from pixelwise.inference.executor import Row
 from pixelwise.inference.manifest import DONE, PART, STOPPED
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
@@ -109,7 +110,7 @@ class LabelJob:
         if reading.line():
             self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
-        objects = self._folder.write_tables(in_order, class_names)
+        objects = self._folder.write_tables(in_order, class_names, self._progress.log)
         shares = describe_shares(pixels, class_names) if is_counted else ""
         return self._predictions(masks, failed, reading.line(), shares, objects)
 
@@ -144,8 +145,10 @@ def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, in
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
     images with their pixels, which are read where it matters.
     """
-    if options.split_touching:
+    if options.split_touching or options.thin:
         require_package("skimage.segmentation")
+    if options.object_scores:
+        read_count_intervals(Path(options.object_scores), split=options.split_touching)
     if options.smallest > 1 or "polygons" in options.extras:
         require_package("rasterio.features")
     if options.needs_whole:

@@ -6,6 +6,7 @@ an object that crosses strips is one, and of each only its sums are held.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ class Objects:
     """Mean, 0 to 1; NaN where none is known."""
     square_metres: Floats
     """NaN where pixels have no place on the earth."""
+    length: Floats
+    """Along the middle line; NaN where it was not measured."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -60,7 +63,9 @@ class _Strip:
 
     label: NDArray[np.int64]
     sums: Floats
-    """(8, n + 1): pixels, row, column, row², column², row column, confidence, square metres."""
+    """(9, n + 1): pixels, row, column, row², column², row column, confidence, square metres,
+    length.
+    """
     box: NDArray[np.int64]
     crossings: Floats
     """Boundaries that lines in four directions cross, times the lines' distance."""
@@ -99,13 +104,15 @@ class ObjectSums:
         confidence: NDArray[np.uint8] | None = None,
         areas: Floats | None = None,
         keys: Keys | None = None,
+        lengths: Floats | None = None,
     ) -> None:
-        """The next strip: labels (h, w), ids as of `label_strip`, confidence (255 is sure) and
-        square metres of its pixels. keys: what tells neighbours apart where ids, not labels, do.
+        """The next strip: labels (h, w), ids as of `label_strip`, confidence (255 is sure), square
+        metres and length of its pixels. keys: what tells neighbours apart where labels do not.
         """
         keys = labels if keys is None else keys
         count = int(ids.max(initial=0))
-        strip = self._measure(labels, ids, count, confidence, areas)
+        others = (confidence, areas, lengths)
+        strip = self._measure(labels, ids, count, others)
         above = self._last or (np.full(self.width, _OUTSIDE), np.zeros(self.width, np.int32))
         self._join(above, keys[0], ids[0])
         self._strips.append(strip)
@@ -119,8 +126,7 @@ class ObjectSums:
         labels: NDArray[np.uint8],
         ids: Ids,
         count: int,
-        confidence: NDArray[np.uint8] | None,
-        areas: Floats | None,
+        others: tuple[NDArray[Any] | None, ...],
     ) -> _Strip:
         rows, columns = np.nonzero(ids)
         own = ids[rows, columns]
@@ -132,9 +138,10 @@ class ObjectSums:
             rows_in_picture**2,
             columns.astype(float) ** 2,
             rows_in_picture * columns,
-            np.full(len(own), np.nan) if confidence is None else confidence[rows, columns] / 255.0,
-            np.full(len(own), np.nan) if areas is None else areas[rows, columns],
         ]
+        for values in others:
+            unknown = np.full(len(own), np.nan)
+            weights.append(unknown if values is None else values[rows, columns])
         sums = np.stack([np.bincount(own, weight, count + 1) for weight in weights])
         label = np.zeros(count + 1, np.int64)
         label[own] = labels[rows, columns]
@@ -239,7 +246,7 @@ class ObjectSums:
         np.minimum.at(box[:, 1], numbers, boxes[:, 1])
         np.maximum.at(box[:, 2], numbers, boxes[:, 2])
         np.maximum.at(box[:, 3], numbers, boxes[:, 3])
-        pixels, row, column, row2, column2, product, confidence, areas = sums
+        pixels, row, column, row2, column2, product, confidence, areas, length = sums
         row = row / pixels
         column = column / pixels
         # a pixel is a square: its own second moment is a twelfth
@@ -261,10 +268,11 @@ class ObjectSums:
             # rows count downwards, angles upwards
             np.degrees(np.arctan2(-2 * mixed, across - down) / 2),
             border.any(1),
-            confidence / pixels,
+            confidence / pixels / 255,
             areas,
+            length,
         )
 
 
 def _no_objects() -> tuple[NDArray[np.int64], Floats, NDArray[np.int64], Floats]:
-    return np.zeros(1, np.int64), np.zeros((8, 1)), np.zeros((1, 4), np.int64), np.zeros(1)
+    return np.zeros(1, np.int64), np.zeros((9, 1)), np.zeros((1, 4), np.int64), np.zeros(1)

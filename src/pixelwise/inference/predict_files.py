@@ -15,6 +15,7 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.image_worker import ImageWorker, Labelled
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options
 from pixelwise.inference.manifest import DONE, FAILED, new_row
+from pixelwise.inference.objects import find_thin
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
@@ -54,6 +55,7 @@ def predict_files(
     options = choices or PredictOptions()
     progress = progress or default_progress()
     class_ids(predictor.classes.names, options.largest)
+    find_thin(predictor.classes.names, options.thin)
     sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
     if options.frames == "all":
         sources = split_frames(sources)

@@ -43,6 +43,14 @@ class PredictOptions:
     split_touching: bool = option(False, own=True)
     """Of objects that touch, part those that are several blobs (extra objects)."""
 
+    thin: tuple[str, ...] = option((), own=True, metavar="CLASS")
+    """Measure length and width of this class's objects along their middle line, as of cracks and
+    roots (extra objects); repeat it for several.
+    """
+
+    object_scores: str | None = option(None, own=True, metavar="FILE")
+    """JSON file of `evaluate --objects`: its errors give numbers of objects a 95 % interval."""
+
     pixel_size: str | None = option(None, own=True, metavar="LENGTH")
     """Side of a pixel with its unit, such as 0.25um, for the figures of objects."""
 
@@ -85,11 +93,16 @@ class PredictOptions:
                 "probabilities and logits: choose one of them; each follows from the other"
             )
         check_scales(self.scales)
-        for name in ("split_touching", "pixel_size"):
+        for name in ("split_touching", "pixel_size", "thin", "object_scores"):
             if getattr(self, name) and "objects" not in self.extras:
                 raise ConfigError(f"{name} is for objects: add --also objects, or leave it out")
         if self.pixel_size is not None:
             PixelSize.parse(self.pixel_size)
+        if self.object_scores and (self.needs_whole or self.threshold):
+            raise ConfigError(
+                "object_scores are of labels as the network gives them: leave it out, or "
+                "smallest_area, largest and threshold"
+            )
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
 

@@ -117,11 +117,12 @@ def _figures(sums: Figures) -> Figures:
 @dataclass
 class ObjectScores:
     """Sums over images of which every figure of objects follows; `instances` are the images whose
-    truth tells objects of one class apart.
+    truth tells objects of one class apart. split: whether predicted ones that touch were parted.
     """
 
     classes: int
     instances: int = 0
+    split: bool = False
     _rows: list[Figures] = field(default_factory=list)
 
     def update(self, truth: ObjectMap, predicted: ObjectMap, void: Bits) -> None:
@@ -196,6 +197,7 @@ class ObjectScores:
         by_image = zip(images, self.counts().swapaxes(1, 2).tolist(), strict=False)
         return {
             "images_with_instances": self.instances,
+            "split_touching": self.split,
             "by_iou": figures,
             "counts": {row.name: _json_row(row) for row in self.count_errors(names)},
             "classes": list(names),
