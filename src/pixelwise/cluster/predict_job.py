@@ -35,7 +35,6 @@ from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options, check_stopped
 from pixelwise.inference.load import check_load_options, read_any_header
 from pixelwise.inference.manifest import DONE, PART
-from pixelwise.inference.objects import find_thin
 from pixelwise.inference.output_folder import OutputFolder
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
@@ -111,7 +110,6 @@ def predict_on_cluster(
     class_names = read_any_header(spec.model).classes.names
     store = open_store(out if is_uri(out) else Path(out).absolute())
     class_ids(class_names, spec.choices.largest)
-    find_thin(class_names, spec.choices.thin)
     check_load_options(spec.model, **spec.loading)
     infos = ImageInfos(sources)
     folder = OutputFolder(
@@ -194,7 +192,10 @@ class _ClusterWork:
             self._pixels[image] = pixels or read.get(image) or 0
         # of images in stores it may be the bytes; a worker will tell
         certain = [image for image in images if image not in read or not is_uri(image)]
-        check_options(self._spec.choices, ((image, self._pixels[image]) for image in certain))
+        names = read_any_header(self._spec.model).classes.names
+        check_options(
+            self._spec.choices, names, ((image, self._pixels[image]) for image in certain)
+        )
 
     def _create_executor(self) -> RayExecutor:
         """The workers, whose nodes must see the folder of results: a file that exists for as long

@@ -47,7 +47,7 @@ COLUMNS = (
     "touches_border",
 )
 COUNT_COLUMNS = ("mask", "class", "objects", "low", "high")
-# Names of the class that things stand on.
+# Names of the class that objects stand on.
 BACKGROUND = frozenset({"background", "_background_", "bg", "ground"})
 
 PIXELS = PixelSize(1.0, "px")
