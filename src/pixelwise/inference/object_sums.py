@@ -79,9 +79,27 @@ def label_strip(labels: NDArray[np.uint8], classes: NDArray[np.bool_]) -> Ids:
         if not classes[label]:
             continue
         own, own_count = ndimage.label(labels == label, _TOUCHING)
-        ids[own > 0] = own[own > 0] + count
+        if count:
+            np.add(own, count, out=ids, where=own > 0)
+        else:
+            ids = own
         count += own_count
     return ids
+
+
+def _find_runs(
+    ids: Ids,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Pixels of one object beside each other in a row: its id, row, first column, and how many."""
+    width = ids.shape[1]
+    starts = np.ones(ids.shape, bool)
+    np.not_equal(ids[:, 1:], ids[:, :-1], out=starts[:, 1:])
+    first = np.flatnonzero(starts)
+    lengths = np.diff(first, append=ids.size).astype(np.float64)
+    own = ids.ravel()[first]
+    is_object = own > 0
+    rows, columns = np.divmod(first[is_object], width)
+    return own[is_object], rows, columns, lengths[is_object]
 
 
 @dataclass
@@ -109,11 +127,12 @@ class ObjectSums:
         """The next strip: labels (h, w), ids as of `label_strip`, confidence (255 is sure), square
         metres and length of its pixels. keys: what tells neighbours apart where labels do not.
         """
-        keys = labels if keys is None else keys
+        keys = labels.astype(np.int16) if keys is None else keys
         count = int(ids.max(initial=0))
         others = (confidence, areas, lengths)
         strip = self._measure(labels, ids, count, others)
-        above = self._last or (np.full(self.width, _OUTSIDE), np.zeros(self.width, np.int32))
+        outside = np.full(self.width, _OUTSIDE, keys.dtype)
+        above = self._last or (outside, np.zeros(self.width, np.int32))
         self._join(above, keys[0], ids[0])
         self._strips.append(strip)
         self._bases.append(self._bases[-1] + count)
@@ -128,21 +147,28 @@ class ObjectSums:
         count: int,
         others: tuple[NDArray[Any] | None, ...],
     ) -> _Strip:
-        rows, columns = np.nonzero(ids)
-        own = ids[rows, columns]
+        own, rows, columns, lengths = _find_runs(ids)
         rows_in_picture = rows + float(self._top)
+        # sums of the columns of a run, and of their squares
+        column_sums = lengths * (columns + (lengths - 1) / 2)
+        square_sums = lengths * (
+            columns * (columns + lengths - 1) + (lengths - 1) * (2 * lengths - 1) / 6
+        )
         weights = [
-            np.ones(len(own)),
-            rows_in_picture,
-            columns.astype(float),
-            rows_in_picture**2,
-            columns.astype(float) ** 2,
-            rows_in_picture * columns,
+            lengths,
+            lengths * rows_in_picture,
+            column_sums,
+            lengths * rows_in_picture**2,
+            square_sums,
+            rows_in_picture * column_sums,
         ]
+        sums = [np.bincount(own, weight, count + 1) for weight in weights]
+        inside = None if all(values is None for values in others) else np.nonzero(ids)
         for values in others:
-            unknown = np.full(len(own), np.nan)
-            weights.append(unknown if values is None else values[rows, columns])
-        sums = np.stack([np.bincount(own, weight, count + 1) for weight in weights])
+            if values is None or inside is None:
+                sums.append(np.full(count + 1, np.nan))
+            else:
+                sums.append(np.bincount(ids[inside], values[inside], count + 1))
         label = np.zeros(count + 1, np.int64)
         label[own] = labels[rows, columns]
         box: NDArray[np.int64] = np.zeros((count + 1, 4), np.int64)
@@ -154,7 +180,7 @@ class ObjectSums:
                 down.stop + self._top,
                 across.stop,
             )
-        return _Strip(label, np.asarray(sums, np.float64), box, np.zeros(count + 1))
+        return _Strip(label, np.stack(sums).astype(np.float64), box, np.zeros(count + 1))
 
     def _join(self, above: tuple[Keys, Ids], keys: Keys, ids: Ids) -> None:
         """Note which objects of the last strip go on in this one, by the rows at their border."""
@@ -177,29 +203,26 @@ class ObjectSums:
         """Count the boundaries between pixels of a strip, (h, w), whose first row is the last of
         the strip above.
         """
-        keys = np.pad(keys.astype(np.int64), ((0, 0), (1, 1)), constant_values=_OUTSIDE)
+        keys = np.pad(keys, ((0, 0), (1, 1)), constant_values=_OUTSIDE)
         ids = np.pad(ids, ((0, 0), (1, 1)))
         height, width = keys.shape
         for (down, right), spacing in zip(_STEPS, _SPACING, strict=True):
             # pairs of the first row alone were counted with its own strip
             first = 0 if down else 1
-            rows = slice(first, height - down)
-            others = slice(first + down, height)
-            columns = slice(max(0, -right), width - max(0, right))
-            beside = slice(max(0, right), width + min(0, right))
-            differ = keys[rows, columns] != keys[others, beside]
-            self._add_crossings(ids[rows, columns], differ, spacing, rows_above=bool(down))
-            self._add_crossings(ids[others, beside], differ, spacing, rows_above=False)
-
-    def _add_crossings(
-        self, ids: Ids, differ: NDArray[np.bool_], spacing: float, *, rows_above: bool
-    ) -> None:
-        if rows_above and len(self._strips) > 1:
-            self._count(self._strips[-2], ids[:1][differ[:1]], spacing)
-        if rows_above:
-            ids = ids[1:]
-            differ = differ[1:]
-        self._count(self._strips[-1], ids[differ], spacing)
+            left = max(0, -right)
+            beside = max(0, right)
+            wide = width - abs(right)
+            differ = (
+                keys[first : height - down, left : left + wide]
+                != keys[first + down :, beside : beside + wide]
+            )
+            rows, columns = np.nonzero(differ)
+            rows += first
+            own = ids[rows, columns + left]
+            self._count(self._strips[-1], own[rows > 0], spacing)
+            self._count(self._strips[-1], ids[rows + down, columns + beside], spacing)
+            if len(self._strips) > 1:
+                self._count(self._strips[-2], own[rows == 0], spacing)
 
     @staticmethod
     def _count(strip: _Strip, ids: Ids, spacing: float) -> None:
@@ -210,8 +233,8 @@ class ObjectSums:
         strip, which object (from 1) its ids are of.
         """
         if self._last is not None:
-            outside = np.full((1, self.width), _OUTSIDE)
             keys, ids = self._last
+            outside = np.full((1, self.width), _OUTSIDE, keys.dtype)
             self._strips.append(_Strip(*_no_objects()))
             self._cross(
                 np.vstack([keys, *outside]), np.vstack([ids, np.zeros(self.width, np.int32)])
