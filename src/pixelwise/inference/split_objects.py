@@ -61,8 +61,8 @@ def _part(
     """Ids of the parts of one object, with a border of zeros around it, and how many there are."""
     distance = ndimage.distance_transform_edt(own)
     depth = max(_LEAST_DEPTH, DEPTH * float(distance.max()))
-    # the tops of h-maxima as a whole: scikit-image's `h_maxima` gives their highest pixels, of which
-    # a rod has many apart
+    # tops of h-maxima as a whole: scikit-image's `h_maxima` gives their highest pixels, of which a
+    # rod has many apart
     tops = morphology.local_maxima(morphology.reconstruction(distance - depth, distance)) & own
     seeds, count = ndimage.label(tops, np.ones((3, 3)))
     if count < 2:
