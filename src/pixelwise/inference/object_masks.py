@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.io.gdal import open_dataset
 from pixelwise.inference.georeference import is_georeferenced
 from pixelwise.inference.pixel_areas import PixelAreas, read_pixel_areas
 from pixelwise.io.atomic import atomic
+from pixelwise.io.gdal import open_dataset
 from pixelwise.io.images import Array, silence_warnings
 from pixelwise.optional import require_package
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pixelwise.inference.antimeridian import may_cross
 from pixelwise.inference.ellipsoid import Floats
-from pixelwise.io.gdal import open_dataset
 from pixelwise.inference.georeference import Georeference, read_georeference
 from pixelwise.inference.regions import DIGITS, place_rings, raster_outlines, write_features
+from pixelwise.io.gdal import open_dataset
 
 # Objects whose corners are placed in one call.
 _AT_ONCE = 1000
