@@ -19,6 +19,16 @@ def test_a_smooth_object_stays_whole_however_long(across: int) -> None:
     np.testing.assert_array_equal(split_touching(ids), ids)
 
 
+@pytest.mark.parametrize("angle", [0, 17, 30, 45, 72])
+def test_a_rod_stays_whole_in_every_direction(angle: int) -> None:
+    y, x = np.mgrid[:80, :80] - 39.3
+    turn = np.radians(angle)
+    along = x * np.cos(turn) + y * np.sin(turn)
+    across = y * np.cos(turn) - x * np.sin(turn)
+    ids = (np.hypot(np.maximum(np.abs(along) - 20, 0), across) <= 5.3).astype(np.int32)
+    np.testing.assert_array_equal(split_touching(ids), ids)
+
+
 def test_an_object_in_the_box_of_another_is_not_taken_for_its_part() -> None:
     """A frame around a disc."""
     ids = np.zeros((50, 50), np.int32)

@@ -64,6 +64,23 @@ Ways = Annotated[
     ),
 ]
 
+Objects = Annotated[
+    bool,
+    typer.Option(
+        "--objects",
+        help="Also count and match the objects: precision, recall, F1 and panoptic quality.",
+        rich_help_panel=LABELS,
+    ),
+]
+SplitTouching = Annotated[
+    bool,
+    typer.Option(
+        "--split-touching",
+        help="Part predicted objects that touch, as predict does (extra objects).",
+        rich_help_panel=LABELS,
+    ),
+]
+
 
 @suggest_skip_broken()
 @options_from(
@@ -81,6 +98,8 @@ def evaluate(
     calibrate: Calibrate = False,
     calibrated: Calibrated = None,
     ways: Ways = False,
+    objects: Objects = False,
+    split_touching: SplitTouching = False,
     device: Device = "auto",
     cluster: OnCluster = None,
     workers: Workers = None,
@@ -102,7 +121,12 @@ def evaluate(
     check_cluster_options(cluster, models, workers=workers)
     predict_options = {"scales": (), "largest": (), **select_fields(options, PredictOptions)}
     if ways:
-        ignored = {"json": json, "report": report, "tta": predict_options["tta"]}
+        ignored = {
+            "objects": objects,
+            "json": json,
+            "report": report,
+            "tta": predict_options["tta"],
+        }
         ignored |= {"scale": predict_options["scales"], "largest": predict_options["largest"]}
         ignored |= {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated}
         _check_alone(ignored)
@@ -131,6 +155,8 @@ def evaluate(
             options=reading,
             report=report,
             temperature=temperature,
+            objects=objects,
+            split_touching=split_touching,
             executor=executor,
             progress=progress,
         )

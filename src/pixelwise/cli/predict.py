@@ -76,7 +76,18 @@ Classes = Annotated[
 @options_from(
     OptionSource(
         PredictOptions,
-        ("overlay", "confidence", "extras", "pixel_size", "split_touching"),
+        (
+            "overlay",
+            "confidence",
+            "extras",
+            "pixel_size",
+            "split_touching",
+            "thin",
+            "object_scores",
+            "background",
+            "foreground",
+            "crop",
+        ),
         panel=OUTPUT,
     ),
     OptionSource(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pixelwise.evaluation.label_issue_list import LabelIssueList
     from pixelwise.evaluation.result import Evaluation
     from pixelwise.evaluation.tune_inference import InferenceSetting
+    from pixelwise.metrics.object_matching import ObjectScores
 
 # Label issues that are printed; suspects.csv holds all of them.
 ISSUES = 10
@@ -23,6 +24,8 @@ def evaluation_report(evaluation: "Evaluation") -> Iterator[Table | str]:
     yield _class_table(evaluation)
     yield _total_table(evaluation)
     yield from _notes(evaluation)
+    if evaluation.metrics.objects is not None:
+        yield from _objects(evaluation.metrics.objects, evaluation.classes.names)
 
 
 def ways_report(ways: "list[InferenceSetting]", split: str) -> Iterator[Table | str]:
@@ -111,6 +114,27 @@ def _total_table(evaluation: "Evaluation") -> Table:
     for name, value, meaning in rows:
         table.add_row(name, _format(value), meaning)
     return table
+
+
+def _objects(objects: "ObjectScores", names: tuple[str, ...]) -> Iterator[Table | str]:
+    """A table of objects at each threshold, then how far their numbers are off."""
+    for threshold, rows in objects.figures(names):
+        title = f"objects, IoU above {threshold:g}"
+        columns = ("class", "prec.", "recall", "F1", "PQ", "SQ", "RQ")
+        table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for name, *values in rows:
+            if not all(map(math.isnan, values)):
+                table.add_row(name, *map(_format, values))
+        yield table
+    headings = ("class", "true", "predicted", "error", "95 %")
+    table = Table(*headings, title="objects", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for row in objects.count_errors(names):
+        if row.true or row.predicted:
+            error = "-" if math.isnan(row.error) else f"{row.error:+.1%}"
+            interval = "-" if math.isnan(row.low) else f"{row.low:+.1%} to {row.high:+.1%}"
+            table.add_row(row.name, f"{row.true:,}", f"{row.predicted:,}", error, interval)
+    yield table
+    yield objects.describe()
 
 
 def _notes(evaluation: "Evaluation") -> Iterator[str]:

@@ -192,7 +192,10 @@ class _ClusterWork:
             self._pixels[image] = pixels or read.get(image) or 0
         # of images in stores it may be the bytes; a worker will tell
         certain = [image for image in images if image not in read or not is_uri(image)]
-        check_options(self._spec.choices, ((image, self._pixels[image]) for image in certain))
+        names = read_any_header(self._spec.model).classes.names
+        check_options(
+            self._spec.choices, names, ((image, self._pixels[image]) for image in certain)
+        )
 
     def _create_executor(self) -> RayExecutor:
         """The workers, whose nodes must see the folder of results: a file that exists for as long

@@ -21,6 +21,7 @@ from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, json_number
 from pixelwise.metrics.error_analysis import BySize, NearBorders
+from pixelwise.metrics.object_matching import ObjectScores
 from pixelwise.reports.score_summary import ScoreSummary
 
 # Pixels by class that the JSON file holds of each image, for `compare`.
@@ -48,15 +49,19 @@ class MetricAccumulator:
     temperature: float | None = None
     calibrated: Reliability = field(default_factory=Reliability)
     reading: ReadingSummary = field(default_factory=ReadingSummary)
+    objects: ObjectScores | None = None
 
     @classmethod
-    def create(cls, classes: int, temperature: float | None = None) -> "MetricAccumulator":
-        """Of no image yet."""
+    def create(
+        cls, classes: int, temperature: float | None = None, *, objects: bool = False
+    ) -> "MetricAccumulator":
+        """Of no image yet; with `objects` they are counted too, by whoever finds them."""
         return cls(
             ConfusionMatrix(classes),
             PerImage(classes),
             BoundaryScores(classes),
             temperature=temperature,
+            objects=ObjectScores(classes) if objects else None,
         )
 
     def update(self, truth: Array, labels: Array, prediction: Result) -> None:
@@ -88,6 +93,8 @@ class MetricAccumulator:
         self.by_size.merge(other.by_size)
         self.reliability.merge(other.reliability)
         self.calibrated.merge(other.calibrated)
+        if self.objects is not None and other.objects is not None:
+            self.objects.merge(other.objects)
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
@@ -155,6 +162,7 @@ class Evaluation:
             mean_iou_interval=self.mean_iou_interval,
             iou_intervals=self.iou_intervals,
             by_image=self.by_image,
+            objects=metrics.objects,
         )
 
     def as_dict(self) -> dict[str, object]:
@@ -166,6 +174,7 @@ class Evaluation:
         return {
             **self.scores.as_dict(names),
             **self.metrics.as_dict(names),
+            **self._objects_as_dict(),
             "mean_iou_95": [json_number(bound) for bound in self.mean_iou_interval],
             "iou_95": {
                 name: [json_number(bound) for bound in bounds] for name, bounds in intervals
@@ -176,6 +185,12 @@ class Evaluation:
             "split": self.split,
             "notes": list(self.notes),
         }
+
+    def _objects_as_dict(self) -> dict[str, object]:
+        objects = self.metrics.objects
+        if objects is None:
+            return {}
+        return {"objects": objects.as_dict(self.classes.names, tuple(self.counts))}
 
     def _image_as_dict(self, name: str, mean_iou: float) -> dict[str, object]:
         counts = dict(zip(PER_IMAGE, self.counts[name].tolist(), strict=True))

@@ -3,21 +3,24 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from pixelwise.classes import Classes
+from pixelwise.datasets.object_truth import read_objects
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
-from pixelwise.errors import DataError
+from pixelwise.errors import ConfigError, DataError, ImageError
 from pixelwise.evaluation.class_match import ClassMatch, match_classes
 from pixelwise.evaluation.data_options import (
     describe_training_images,
     drop_broken_pairs,
     training_data_options,
 )
+from pixelwise.evaluation.object_rule import ObjectRule
 from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
@@ -38,6 +41,7 @@ class ScoringTask:
     read_labels: Callable[[Path], Array]
     classes: ClassMatch
     temperature: float | None
+    objects: ObjectRule | None = None
 
 
 class ScoringExecutor(Protocol):
@@ -71,7 +75,7 @@ class LocalExecutor:
             yield evaluate_image(predictor, task, pair)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  `help` and completion list each
     model: str | Path | Predictor,
     data: str | Path,
     *,
@@ -79,6 +83,8 @@ def evaluate(
     options: DataOptions | None = None,
     report: str | Path | None = None,
     temperature: float | None = None,
+    objects: bool = False,
+    split_touching: bool = False,
     executor: ScoringExecutor | None = None,
     progress: Progress | None = None,
     **reading: Any,
@@ -91,9 +97,12 @@ def evaluate(
     name: the model is scored on those it knows, all other pixels are void, and the notes say so.
     With `report`, a folder, an HTML page with pictures is written. With `temperature` it is also
     measured how well calibrated the model is when its logits are divided by it (see
-    `find_temperature`). `executor` measures the images, by default in this process. Raises
-    ModelError where no class is shared.
+    `find_temperature`). With `objects` true and predicted ones are matched and counted, parted
+    as `predict` does with `split_touching`. `executor` measures the images, by default in this
+    process. Raises ModelError where no class is shared, ConfigError as `ObjectRule.of`.
     """
+    if split_touching and not objects:
+        raise ConfigError("split_touching is for objects: add objects, or leave it out")
     progress = progress or default_progress()
     predictor = model if isinstance(model, Predictor) else load(model)
     options = options or training_data_options(predictor, **reading)
@@ -115,6 +124,7 @@ def evaluate(
         pairs,
         split=split,
         temperature=temperature,
+        make_rule=partial(ObjectRule.of, split=split_touching) if objects else None,
         executor=executor,
         progress=progress,
     )
@@ -132,12 +142,16 @@ def score(
     *,
     split: str,
     temperature: float | None = None,
+    make_rule: Callable[[Classes], ObjectRule] | None = None,
     executor: ScoringExecutor | None = None,
     progress: Progress,
 ) -> Evaluation:
-    """As `evaluate`, on `pairs` of an open data set, which are called `split`."""
+    """As `evaluate`, on `pairs` of an open data set, which are called `split`; `make_rule` says
+    which of the shared classes are of objects.
+    """
     classes = log_class_match(predictor.classes, dataset, pairs, split, progress)
-    task = ScoringTask(split, dataset.read_labels, classes, temperature)
+    rule = make_rule and make_rule(classes.classes)
+    task = ScoringTask(split, dataset.read_labels, classes, temperature, rule)
     executor = executor or LocalExecutor()
     measures = executor.measure(predictor, task, pairs, progress=progress)
     names = [pair.name for pair in pairs]
@@ -176,8 +190,19 @@ def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> Metri
     scores = None if task.temperature is None else "logits"
     prediction = predictor.predict(pair.image, scores=scores)
     truth = classes.truth(task.read_labels, pair, prediction.labels.shape, prediction.valid)
-    metrics = MetricAccumulator.create(len(classes.classes), task.temperature)
-    metrics.update(truth, classes.from_model[prediction.labels], prediction)
+    labels = classes.from_model[prediction.labels]
+    metrics = MetricAccumulator.create(
+        len(classes.classes), task.temperature, objects=task.objects is not None
+    )
+    metrics.update(truth, labels, prediction)
+    if task.objects is not None and metrics.objects is not None:
+        ids = read_objects(task.read_labels, pair.mask)
+        if ids is not None and ids.shape != truth.shape:
+            raise ImageError(
+                f"{pair.mask}: {truth.shape} pixels, but its objects have {ids.shape} (height, "
+                "width); save both at one size"
+            )
+        task.objects.count(metrics.objects, ids, truth, labels)
     return metrics
 
 

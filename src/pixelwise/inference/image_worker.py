@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.areas import count_labels
+from pixelwise.inference.cutouts import CutoutRules
 from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import (
@@ -27,7 +28,7 @@ from pixelwise.inference.resize import resize_labels
 from pixelwise.inference.result_names import result_stem
 from pixelwise.inference.tile_artifacts import Seams
 from pixelwise.io.frames import FRAMES, parse_frame
-from pixelwise.io.images import Array, ImageFile, Picture
+from pixelwise.io.images import Array, ImageFile, Picture, write_image
 from pixelwise.io.reading_notes import ReadingNote, ReadingNotes
 from pixelwise.io.shards import extract_image, parse_slot
 from pixelwise.io.storage import Store, fetch, is_uri
@@ -80,6 +81,9 @@ class ImageWorker:
         self._temp_folder = temp_folder
         self._infos = infos or ImageInfos({})
         self._root = root
+        self._cutouts: CutoutRules | None = None
+        if "cutouts" in options.extras:
+            self._cutouts = CutoutRules(options.foreground, options.background, options.crop)
 
     def label(self, image: str, progress: Progress) -> Labelled | Callable[[], Labelled]:
         """Label an image. What is read by window fills the memory that is allowed: of such an
@@ -172,7 +176,7 @@ class ImageWorker:
                 scales=options.scales,
                 smallest=options.smallest,
                 largest=options.largest,
-                scores=options.scores,
+                scores=options.scores or ("probabilities" if self._cutouts else None),
                 threshold=options.threshold,
             )
             name = file.path.name
@@ -183,6 +187,10 @@ class ImageWorker:
                 progress.log(f"{name}: {seams}")
             store, prefix, stem = self.place(image)
             with self.output_folder(store) as folder:
+                if self._cutouts:
+                    write_image(folder / f"{stem}_cutout.png", self._cutouts.cut(result))
+                if not options.scores:
+                    result = replace(result, scores={})
                 paths = result.save(
                     folder,
                     stem,
@@ -217,6 +225,8 @@ class ImageWorker:
     ) -> Labelled:
         with resources:
             self.check_fits(path)
+            if self._cutouts:
+                progress.log(f"{path.name}: no cut-out, as it is read by window")
             store, prefix, stem = self.place(image)
             summary = RasterSummary()
             with self.output_folder(store) as folder:

@@ -3,7 +3,7 @@ end. Threads and clusters run it alike.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,14 @@ import numpy as np
 
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.areas import describe_shares
+from pixelwise.inference.count_scores import read_count_intervals
+from pixelwise.inference.cutouts import CutoutRules
 from pixelwise.inference.executor import Row
 from pixelwise.inference.manifest import DONE, PART, STOPPED
+from pixelwise.inference.objects import find_thin
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.inference.regions import TOO_LARGE
+from pixelwise.inference.regions import TOO_LARGE, class_ids
 from pixelwise.inference.sources import Sources
 from pixelwise.io.images import MAX_PIXELS
 from pixelwise.io.reading_notes import ReadingSummary, decode_notes
@@ -109,7 +112,7 @@ class LabelJob:
         if reading.line():
             self._progress.log(reading.line())
         in_order = [masks[image] for image in self._sources if image in masks]
-        objects = self._folder.write_tables(in_order, class_names)
+        objects = self._folder.write_tables(in_order, class_names, self._progress.log)
         shares = describe_shares(pixels, class_names) if is_counted else ""
         return self._predictions(masks, failed, reading.line(), shares, objects)
 
@@ -140,12 +143,22 @@ def check_stopped(row: Row) -> None:
         raise OutputError(f"{row['reason']} (reported by a worker)")
 
 
-def check_options(options: PredictOptions, images: Iterable[tuple[Path | str, int | None]]) -> None:
+def check_options(
+    options: PredictOptions,
+    names: Sequence[str],
+    images: Iterable[tuple[Path | str, int | None]],
+) -> None:
     """Raises ConfigError for what would stop the run at some image, before the recipe is replaced:
-    images with their pixels, which are read where it matters.
+    names of the model's classes, and images with their pixels, which are read where it matters.
     """
-    if options.split_touching:
+    class_ids(names, options.largest)
+    find_thin(names, options.thin)
+    if "cutouts" in options.extras:
+        CutoutRules(options.foreground, options.background, options.crop).check(names)
+    if options.split_touching or options.thin:
         require_package("skimage.segmentation")
+    if options.object_scores:
+        read_count_intervals(Path(options.object_scores), split=options.split_touching)
     if options.smallest > 1 or "polygons" in options.extras:
         require_package("rasterio.features")
     if options.needs_whole:

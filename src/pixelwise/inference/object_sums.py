@@ -6,6 +6,7 @@ an object that crosses strips is one, and of each only its sums are held.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ class Objects:
     """Mean, 0 to 1; NaN where none is known."""
     square_metres: Floats
     """NaN where pixels have no place on the earth."""
+    length: Floats
+    """Along the middle line; NaN where it was not measured."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -60,7 +63,9 @@ class _Strip:
 
     label: NDArray[np.int64]
     sums: Floats
-    """(8, n + 1): pixels, row, column, row², column², row column, confidence, square metres."""
+    """(9, n + 1): pixels, row, column, row², column², row column, confidence, square metres,
+    length.
+    """
     box: NDArray[np.int64]
     crossings: Floats
     """Boundaries that lines in four directions cross, times the lines' distance."""
@@ -74,9 +79,27 @@ def label_strip(labels: NDArray[np.uint8], classes: NDArray[np.bool_]) -> Ids:
         if not classes[label]:
             continue
         own, own_count = ndimage.label(labels == label, _TOUCHING)
-        ids[own > 0] = own[own > 0] + count
+        if count:
+            np.add(own, count, out=ids, where=own > 0)
+        else:
+            ids = own
         count += own_count
     return ids
+
+
+def _find_runs(
+    ids: Ids,
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Pixels of one object beside each other in a row: its id, row, first column, and how many."""
+    width = ids.shape[1]
+    starts = np.ones(ids.shape, bool)
+    np.not_equal(ids[:, 1:], ids[:, :-1], out=starts[:, 1:])
+    first = np.flatnonzero(starts)
+    lengths = np.diff(first, append=ids.size).astype(np.float64)
+    own = ids.ravel()[first]
+    is_object = own > 0
+    rows, columns = np.divmod(first[is_object], width)
+    return own[is_object], rows, columns, lengths[is_object]
 
 
 @dataclass
@@ -99,14 +122,17 @@ class ObjectSums:
         confidence: NDArray[np.uint8] | None = None,
         areas: Floats | None = None,
         keys: Keys | None = None,
+        lengths: Floats | None = None,
     ) -> None:
-        """The next strip: labels (h, w), ids as of `label_strip`, confidence (255 is sure) and
-        square metres of its pixels. keys: what tells neighbours apart where ids, not labels, do.
+        """The next strip: labels (h, w), ids as of `label_strip`, confidence (255 is sure), square
+        metres and length of its pixels. keys: what tells neighbours apart where labels do not.
         """
-        keys = labels if keys is None else keys
+        keys = labels.astype(np.int16) if keys is None else keys
         count = int(ids.max(initial=0))
-        strip = self._measure(labels, ids, count, confidence, areas)
-        above = self._last or (np.full(self.width, _OUTSIDE), np.zeros(self.width, np.int32))
+        others = (confidence, areas, lengths)
+        strip = self._measure(labels, ids, count, others)
+        outside = np.full(self.width, _OUTSIDE, keys.dtype)
+        above = self._last or (outside, np.zeros(self.width, np.int32))
         self._join(above, keys[0], ids[0])
         self._strips.append(strip)
         self._bases.append(self._bases[-1] + count)
@@ -119,23 +145,30 @@ class ObjectSums:
         labels: NDArray[np.uint8],
         ids: Ids,
         count: int,
-        confidence: NDArray[np.uint8] | None,
-        areas: Floats | None,
+        others: tuple[NDArray[Any] | None, ...],
     ) -> _Strip:
-        rows, columns = np.nonzero(ids)
-        own = ids[rows, columns]
+        own, rows, columns, lengths = _find_runs(ids)
         rows_in_picture = rows + float(self._top)
+        # sums of the columns of a run, and of their squares
+        column_sums = lengths * (columns + (lengths - 1) / 2)
+        square_sums = lengths * (
+            columns * (columns + lengths - 1) + (lengths - 1) * (2 * lengths - 1) / 6
+        )
         weights = [
-            np.ones(len(own)),
-            rows_in_picture,
-            columns.astype(float),
-            rows_in_picture**2,
-            columns.astype(float) ** 2,
-            rows_in_picture * columns,
-            np.full(len(own), np.nan) if confidence is None else confidence[rows, columns] / 255.0,
-            np.full(len(own), np.nan) if areas is None else areas[rows, columns],
+            lengths,
+            lengths * rows_in_picture,
+            column_sums,
+            lengths * rows_in_picture**2,
+            square_sums,
+            rows_in_picture * column_sums,
         ]
-        sums = np.stack([np.bincount(own, weight, count + 1) for weight in weights])
+        sums = [np.bincount(own, weight, count + 1) for weight in weights]
+        inside = None if all(values is None for values in others) else np.nonzero(ids)
+        for values in others:
+            if values is None or inside is None:
+                sums.append(np.full(count + 1, np.nan))
+            else:
+                sums.append(np.bincount(ids[inside], values[inside], count + 1))
         label = np.zeros(count + 1, np.int64)
         label[own] = labels[rows, columns]
         box: NDArray[np.int64] = np.zeros((count + 1, 4), np.int64)
@@ -147,7 +180,7 @@ class ObjectSums:
                 down.stop + self._top,
                 across.stop,
             )
-        return _Strip(label, np.asarray(sums, np.float64), box, np.zeros(count + 1))
+        return _Strip(label, np.stack(sums).astype(np.float64), box, np.zeros(count + 1))
 
     def _join(self, above: tuple[Keys, Ids], keys: Keys, ids: Ids) -> None:
         """Note which objects of the last strip go on in this one, by the rows at their border."""
@@ -170,29 +203,26 @@ class ObjectSums:
         """Count the boundaries between pixels of a strip, (h, w), whose first row is the last of
         the strip above.
         """
-        keys = np.pad(keys.astype(np.int64), ((0, 0), (1, 1)), constant_values=_OUTSIDE)
+        keys = np.pad(keys, ((0, 0), (1, 1)), constant_values=_OUTSIDE)
         ids = np.pad(ids, ((0, 0), (1, 1)))
         height, width = keys.shape
         for (down, right), spacing in zip(_STEPS, _SPACING, strict=True):
             # pairs of the first row alone were counted with its own strip
             first = 0 if down else 1
-            rows = slice(first, height - down)
-            others = slice(first + down, height)
-            columns = slice(max(0, -right), width - max(0, right))
-            beside = slice(max(0, right), width + min(0, right))
-            differ = keys[rows, columns] != keys[others, beside]
-            self._add_crossings(ids[rows, columns], differ, spacing, rows_above=bool(down))
-            self._add_crossings(ids[others, beside], differ, spacing, rows_above=False)
-
-    def _add_crossings(
-        self, ids: Ids, differ: NDArray[np.bool_], spacing: float, *, rows_above: bool
-    ) -> None:
-        if rows_above and len(self._strips) > 1:
-            self._count(self._strips[-2], ids[:1][differ[:1]], spacing)
-        if rows_above:
-            ids = ids[1:]
-            differ = differ[1:]
-        self._count(self._strips[-1], ids[differ], spacing)
+            left = max(0, -right)
+            beside = max(0, right)
+            wide = width - abs(right)
+            differ = (
+                keys[first : height - down, left : left + wide]
+                != keys[first + down :, beside : beside + wide]
+            )
+            rows, columns = np.nonzero(differ)
+            rows += first
+            own = ids[rows, columns + left]
+            self._count(self._strips[-1], own[rows > 0], spacing)
+            self._count(self._strips[-1], ids[rows + down, columns + beside], spacing)
+            if len(self._strips) > 1:
+                self._count(self._strips[-2], own[rows == 0], spacing)
 
     @staticmethod
     def _count(strip: _Strip, ids: Ids, spacing: float) -> None:
@@ -203,8 +233,8 @@ class ObjectSums:
         strip, which object (from 1) its ids are of.
         """
         if self._last is not None:
-            outside = np.full((1, self.width), _OUTSIDE)
             keys, ids = self._last
+            outside = np.full((1, self.width), _OUTSIDE, keys.dtype)
             self._strips.append(_Strip(*_no_objects()))
             self._cross(
                 np.vstack([keys, *outside]), np.vstack([ids, np.zeros(self.width, np.int32)])
@@ -239,7 +269,7 @@ class ObjectSums:
         np.minimum.at(box[:, 1], numbers, boxes[:, 1])
         np.maximum.at(box[:, 2], numbers, boxes[:, 2])
         np.maximum.at(box[:, 3], numbers, boxes[:, 3])
-        pixels, row, column, row2, column2, product, confidence, areas = sums
+        pixels, row, column, row2, column2, product, confidence, areas, length = sums
         row = row / pixels
         column = column / pixels
         # a pixel is a square: its own second moment is a twelfth
@@ -261,10 +291,11 @@ class ObjectSums:
             # rows count downwards, angles upwards
             np.degrees(np.arctan2(-2 * mixed, across - down) / 2),
             border.any(1),
-            confidence / pixels,
+            confidence / pixels / 255,
             areas,
+            length,
         )
 
 
 def _no_objects() -> tuple[NDArray[np.int64], Floats, NDArray[np.int64], Floats]:
-    return np.zeros(1, np.int64), np.zeros((8, 1)), np.zeros((1, 4), np.int64), np.zeros(1)
+    return np.zeros(1, np.int64), np.zeros((9, 1)), np.zeros((1, 4), np.int64), np.zeros(1)

@@ -4,7 +4,7 @@ is.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pixelwise.errors import ConfigError, OutputError
 from pixelwise.inference.areas import COLUMNS as AREA_COLUMNS
 from pixelwise.inference.areas import remove_table, write_areas
+from pixelwise.inference.count_scores import read_count_intervals
 from pixelwise.inference.manifest import (
     DONE,
     FOLDER,
@@ -20,8 +21,16 @@ from pixelwise.inference.manifest import (
     fingerprint_of,
     read_manifest,
 )
+from pixelwise.inference.object_masks import map_path
 from pixelwise.inference.objects import COLUMNS as OBJECT_COLUMNS
-from pixelwise.inference.objects import describe_objects, map_path, write_objects
+from pixelwise.inference.objects import (
+    COUNT_COLUMNS,
+    COUNT_TABLE,
+    PIXELS,
+    TABLE,
+    ObjectRules,
+    write_objects,
+)
 from pixelwise.inference.outputs import (
     RECIPE,
     Recipe,
@@ -39,7 +48,10 @@ from pixelwise.io.storage import Store, is_uri, resolve_uri, strip_query
 from pixelwise.progress import Progress
 
 # Tables of all masks, made when these are done, by the extra that asks for them.
-TABLES = {"areas": ("areas.csv", AREA_COLUMNS), "objects": ("objects.csv", OBJECT_COLUMNS)}
+TABLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "areas": {"areas.csv": AREA_COLUMNS},
+    "objects": {TABLE: OBJECT_COLUMNS, COUNT_TABLE: COUNT_COLUMNS},
+}
 
 # Seconds after which a temporary file that has not changed is one of a command that was killed.
 STALE_AFTER_S = 3600.0
@@ -169,9 +181,10 @@ class OutputFolder:
         recipe = self._recipe
         local = self.store.local
         if recipe is not None:
-            for table, (name, columns) in TABLES.items():
-                if recipe.overwrite and table not in self._options.extras and local is not None:
-                    remove_table(local / name, columns)  # it would speak of masks that are no more
+            for extra, tables in TABLES.items():
+                if recipe.overwrite and extra not in self._options.extras and local is not None:
+                    for name, columns in tables.items():  # they would speak of masks that are gone
+                        remove_table(local / name, columns)
             if recipe.overwrite or self._made_with() != recipe.made_with:
                 self.store.write(RECIPE, recipe.as_json())
         if local is not None:
@@ -198,7 +211,9 @@ class OutputFolder:
             row = {"image": name_of(image), "state": DONE, "mask": mask, "pixels": pixels[image]}
             self._manifest.add(row)
 
-    def write_tables(self, masks: Iterable[str], names: tuple[str, ...]) -> str:
+    def write_tables(
+        self, masks: Iterable[str], names: tuple[str, ...], log: Callable[[str], None]
+    ) -> str:
         """Write the tables that are asked for; returns how many objects there are, as a line."""
         local = self.store.local
         options = self._options
@@ -206,14 +221,18 @@ class OutputFolder:
             return ""
         paths = [local / mask for mask in masks]
         if "areas" in options.extras:
-            write_areas(local / TABLES["areas"][0], paths, names)
+            write_areas(local / "areas.csv", paths, names)
         if "objects" not in options.extras:
             return ""
-        size = PixelSize.parse(options.pixel_size) if options.pixel_size else None
-        table = local / TABLES["objects"][0]
-        return describe_objects(
-            write_objects(table, paths, names, size=size, split=options.split_touching)
+        rules = ObjectRules(
+            PixelSize.parse(options.pixel_size) if options.pixel_size else PIXELS,
+            options.split_touching,
+            options.thin,
+            read_count_intervals(Path(options.object_scores), split=options.split_touching)
+            if options.object_scores
+            else {},
         )
+        return write_objects(local, paths, names, rules, log=log)
 
     def _check_maps(self) -> None:
         """Raises ConfigError where a map of objects would replace a result or an input."""
@@ -222,8 +241,8 @@ class OutputFolder:
         taken = {name for kinds in self.results.values() for name in chain(*kinds)} | self.inputs
         for image, kinds in self.results.items():
             for mask, *_ in kinds:
-                name = map_path(Path(mask)).as_posix()
-                if name in taken:
+                maps = {map_path(Path(mask), suffix).as_posix() for suffix in ("", ".tif")}
+                for name in sorted(maps & taken):
                     raise ConfigError(
                         f"{name}, the map of the objects in {image}, would be written over another "
                         "image or result of that name; rename it, or choose another --out"

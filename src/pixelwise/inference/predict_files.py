@@ -20,7 +20,6 @@ from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import check_fits_memory
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.regions import class_ids
 from pixelwise.inference.sources import Sources, find_sources
 from pixelwise.inference.split_frames import split_frames
 from pixelwise.inference.threads import CALLS
@@ -53,7 +52,6 @@ def predict_files(
     """
     options = choices or PredictOptions()
     progress = progress or default_progress()
-    class_ids(predictor.classes.names, options.largest)
     sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
     if options.frames == "all":
         sources = split_frames(sources)
@@ -61,7 +59,8 @@ def predict_files(
     infos = ImageInfos(sources)
     folder = OutputFolder(store, list(sources), options, recipe, is_large=infos.may_be_large)
     folder.check(progress)
-    check_options(options, ((image, _pixels(image, infos)) for image in sources))
+    names = predictor.classes.names
+    check_options(options, names, ((image, _pixels(image, infos)) for image in sources))
     _check_memory(predictor, list(sources), options, infos)
     job = LabelJob(sources, folder, progress)
     folder.begin()
@@ -73,7 +72,6 @@ def predict_files(
     with temp_folder() as temp_path, at_once:
         task = LocalTask(predictor, store, options, infos, Path(temp_path), progress, folder.root)
         rows = ThreadExecutor().map(LocalWorker, task, batches)
-        names = predictor.classes.names
         return job.run(rows, names, what="predicting", total=len(batches))
 
 

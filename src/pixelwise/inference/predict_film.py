@@ -42,7 +42,7 @@ _LEAST = np.float32(1e-30)
 
 # What is made of a mask file, or of what a film has not.
 _FOR_FOLDERS = ("confidence", "extras")
-_NOT_FOR_FILMS = ("polygons", "seams")
+_NOT_FOR_FILMS = ("cutouts", "polygons", "seams")
 
 
 def find_film(inputs: Sequence[str | Path], options: PredictOptions, out: object) -> str:
@@ -99,7 +99,7 @@ def predict_film(
     if recipe is not None and not recipe.overwrite and is_film(out) and Path(out).exists():
         raise ConfigError(f"{out} exists already; give --overwrite to replace it, or another --out")
     find_ffmpeg()
-    check_options(options, ())
+    check_options(options, predictor.classes.names, ())
     labeller = FrameLabeller(predictor, options, progress)
     _check_bands(film, predictor)
     with FilmReader(film) as reader, CALLS.expect_many():

@@ -9,7 +9,13 @@ from pixelwise.inference.pixel_size import PixelSize
 from pixelwise.models.config import check_scales
 
 SCORES = ("probabilities", "logits")
-EXTRAS = (*SCORES, "areas", "objects", "polygons", "seams")
+EXTRAS = (*SCORES, "areas", "cutouts", "objects", "polygons", "seams")
+
+# Options that mean something beside an extra alone.
+OF_EXTRAS = {
+    "objects": ("split_touching", "pixel_size", "thin", "object_scores"),
+    "cutouts": ("background", "foreground", "crop"),
+}
 
 _SHARE = Range(0, 1, text="0 to 1, such as 0.8")
 
@@ -36,12 +42,32 @@ class PredictOptions:
         choices=EXTRAS,
     )
     """Also write the scores of all classes (probabilities or logits), a table of the areas of the
-    classes, one of the connected objects with a map of them beside each mask, polygons of
-    georeferenced rasters, or a measure of the seams between tiles; repeat it for several.
+    classes, cut-outs of the photos with a soft edge, a table of the connected objects with a map of
+    them beside each mask, polygons of georeferenced rasters, or a measure of the seams between
+    tiles; repeat it for several.
     """
+
+    background: str | None = option(None, own=True, metavar="COLOUR|blur|FILE")
+    """Put cut-outs in front of a colour, the blurred photo or a picture; without it what is around
+    them is transparent.
+    """
+
+    foreground: tuple[str, ...] = option((), own=True, metavar="CLASS")
+    """Classes that stay in cut-outs, by default all but the background; repeat it for several."""
+
+    crop: bool = option(False, own=True)
+    """Crop cut-outs to what stays."""
 
     split_touching: bool = option(False, own=True)
     """Of objects that touch, part those that are several blobs (extra objects)."""
+
+    thin: tuple[str, ...] = option((), own=True, metavar="CLASS")
+    """Measure length and width of this class's objects along their middle line, as of cracks and
+    roots (extra objects); repeat it for several.
+    """
+
+    object_scores: str | None = option(None, own=True, metavar="FILE")
+    """JSON file of `evaluate --objects`: its errors give numbers of objects a 95 % interval."""
 
     pixel_size: str | None = option(None, own=True, metavar="LENGTH")
     """Side of a pixel with its unit, such as 0.25um, for the figures of objects."""
@@ -85,11 +111,17 @@ class PredictOptions:
                 "probabilities and logits: choose one of them; each follows from the other"
             )
         check_scales(self.scales)
-        for name in ("split_touching", "pixel_size"):
-            if getattr(self, name) and "objects" not in self.extras:
-                raise ConfigError(f"{name} is for objects: add --also objects, or leave it out")
+        for extra, names in OF_EXTRAS.items():
+            for name in names:
+                if getattr(self, name) and extra not in self.extras:
+                    raise ConfigError(f"{name} is for {extra}: add --also {extra}, or leave it out")
         if self.pixel_size is not None:
             PixelSize.parse(self.pixel_size)
+        if self.object_scores and (self.needs_whole or self.threshold):
+            raise ConfigError(
+                "object_scores are of labels as the network gives them: leave it out, or "
+                "smallest_area, largest and threshold"
+            )
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
 
@@ -109,10 +141,9 @@ class PredictOptions:
         return self.smallest > 1 or bool(self.largest)
 
     def recipe(self) -> dict[str, object]:
-        """The choices that change the labels, as JSON values."""
+        """The choices that change the labels and the cut-outs, as JSON values."""
         values = asdict(self)
         recipe = {key: values[key] for key in ("tta", "scales", "smallest", "largest")}
-        # left out where it changes nothing: folders of versions without it stay what they are
-        for key in ("threshold", "smooth"):
-            recipe |= {key: values[key]} if values[key] else {}
-        return recipe
+        # left out where they change nothing: folders of versions without them stay what they are
+        rarer = ("threshold", "smooth", *OF_EXTRAS["cutouts"])
+        return recipe | {key: values[key] for key in rarer if values[key]}

@@ -3,7 +3,7 @@
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +130,25 @@ def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
     and, on the earth, `square_metres`. Returns whether the coordinates are longitude and latitude.
     Raises ImageError for a mask that cannot be read.
     """
-    with (
-        open_dataset(mask) as dataset,
-        atomic(path) as temp_path,
-        temp_path.open("w", encoding="utf-8") as file,
-    ):
+    with open_dataset(mask) as dataset:
         place = read_georeference(dataset)
-        head: dict[str, object] = {"type": "FeatureCollection"}
-        if not place.on_earth:
-            head |= {"crs": None, "coordinates": _describe_coordinates(place)}
+        write_features(path, place, _features(dataset, names, place))
+    return place.on_earth
+
+
+def write_features(
+    path: Path, place: Georeference, features: Iterable[tuple[dict[str, object], object]]
+) -> None:
+    """Write a GeoJSON file of (properties, geometry in `place`), one after another."""
+    head: dict[str, object] = {"type": "FeatureCollection"}
+    if not place.on_earth:
+        head |= {"crs": None, "coordinates": _describe_coordinates(place)}
+    with atomic(path) as temp_path, temp_path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "features": [')
-        for number, feature in enumerate(_features(dataset, names, place)):
+        for number, (properties, geometry) in enumerate(features):
+            feature = {"type": "Feature", "properties": properties, "geometry": geometry}
             file.write(("," if number else "") + "\n" + json.dumps(feature))
         file.write("\n]}\n")
-    return place.on_earth
 
 
 def _describe_coordinates(place: Georeference) -> str:
@@ -154,20 +159,26 @@ def _describe_coordinates(place: Georeference) -> str:
 
 def _features(
     dataset: Any, names: tuple[str, ...], place: Georeference
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[dict[str, object], object]]:
     areas = read_pixel_areas(dataset)
+    for label, rings in raster_outlines(dataset):
+        if label == VOID:
+            continue
+        properties: dict[str, object] = {"label": label, "class": names[label]}
+        if areas is not None:
+            properties["square_metres"] = round(areas.of_polygon(rings), 3)
+        yield properties, place_rings(rings, place)
+
+
+def raster_outlines(dataset: Any) -> Iterator[tuple[int, list[Floats]]]:
+    """Each region of an open raster of one band whose pixels touch by their sides: its value, and
+    its rings (n, 2) of (column, row), the outer one first.
+    """
     features = require_package("rasterio.features")
     to_pixels = ~dataset.transform
     # GDAL itself applies the transform of a band
     for outline, value in features.shapes(require_package("rasterio").band(dataset, 1)):
-        label = int(value)
-        if label == VOID:
-            continue
-        rings = [_to_pixels(ring, to_pixels) for ring in outline["coordinates"]]
-        properties: dict[str, object] = {"label": label, "class": names[label]}
-        if areas is not None:
-            properties["square_metres"] = round(areas.of_polygon(rings), 3)
-        yield {"type": "Feature", "properties": properties, "geometry": _place(rings, place)}
+        yield int(value), [_to_pixels(ring, to_pixels) for ring in outline["coordinates"]]
 
 
 def _to_pixels(ring: list[tuple[float, float]], to_pixels: Any) -> Floats:
@@ -176,10 +187,10 @@ def _to_pixels(ring: list[tuple[float, float]], to_pixels: Any) -> Floats:
     return np.stack(to_pixels * (x, y), axis=1).round()
 
 
-def _place(rings: Sequence[Floats], place: Georeference) -> object:
+def place_rings(rings: Sequence[Floats], place: Georeference) -> dict[str, Any]:
     """A GeoJSON geometry of rings of (column, row)."""
     coordinates = [np.stack(place.locate(*ring.T), axis=1).tolist() for ring in rings]
-    shape = {"type": "Polygon", "coordinates": coordinates}
+    shape: dict[str, Any] = {"type": "Polygon", "coordinates": coordinates}
     if not place.on_earth:
         return shape
     warp = require_package("rasterio.warp")

@@ -49,6 +49,8 @@ def result_names(
     if choices.confidence:
         plain.append(f"{stem}_confidence.png")
         raster.append(f"{stem}_confidence.tif")
+    if "cutouts" in choices.extras:
+        plain.append(f"{stem}_cutout.png")
     if choices.scores:
         plain.append(f"{stem}_{choices.scores}.npz")
         raster.append(f"{stem}_{choices.scores}.tif")

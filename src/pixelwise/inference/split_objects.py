@@ -18,24 +18,41 @@ from pixelwise.optional import require_package
 DEPTH = 0.2
 # Pixels; what pixels alone make of a round border is less.
 _LEAST_DEPTH = 0.75
+# More parts than one object ever has.
+PARTS = 2**20
 
 
 def split_touching(ids: Ids) -> Ids:
     """The objects of ids (H, W), 0 for none, with those parted that are several touching blobs.
     Raises ConfigError without scikit-image.
     """
+    return split_within(ids, slice(0, len(ids)), len(ids))[0]
+
+
+def split_within(ids: Ids, rows: slice, tallest: int) -> tuple[Ids, NDArray[np.int64]]:
+    """Ids (H, W) of the parts of those objects that meet `rows` and are no higher than `tallest`,
+    0 elsewhere; and for each, from 1, a number that depends on the pixels of its object alone, so
+    that it is the same in another window of the picture but for PARTS times the pixels above.
+    """
     morphology = require_package("skimage.morphology")
     segmentation = require_package("skimage.segmentation")
     parted = np.zeros_like(ids)
-    count = 0
+    keys = [0]
     for number, place in enumerate(ndimage.find_objects(ids), 1):
+        if place is None:
+            continue
+        down, across = place
+        outside = down.stop <= rows.start or down.start >= rows.stop
+        if outside or down.stop - down.start > tallest:
+            continue
         own = np.pad(ids[place] == number, 1)
-        parts, part_count = _part(own, morphology, segmentation)
+        parts, count = _part(own, morphology, segmentation)
         inner = parts[1:-1, 1:-1]
         target = parted[place]
-        target[inner > 0] = inner[inner > 0] + count
-        count += part_count
-    return parted
+        target[inner > 0] = inner[inner > 0] + (len(keys) - 1)
+        first = down.start * ids.shape[1] + across.start + int(own[1].argmax()) - 1
+        keys += [first * PARTS + part for part in range(count)]
+    return parted, np.array(keys, np.int64)
 
 
 def _part(
@@ -44,7 +61,10 @@ def _part(
     """Ids of the parts of one object, with a border of zeros around it, and how many there are."""
     distance = ndimage.distance_transform_edt(own)
     depth = max(_LEAST_DEPTH, DEPTH * float(distance.max()))
-    seeds, count = ndimage.label(morphology.h_maxima(distance, depth), np.ones((3, 3)))
+    # tops of h-maxima as a whole: scikit-image's `h_maxima` gives their highest pixels, of which a
+    # rod has many apart
+    tops = morphology.local_maxima(morphology.reconstruction(distance - depth, distance)) & own
+    seeds, count = ndimage.label(tops, np.ones((3, 3)))
     if count < 2:
         return own.astype(np.int32), 1
     parts = segmentation.watershed(-distance, seeds, mask=own)

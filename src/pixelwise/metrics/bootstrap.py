@@ -115,6 +115,22 @@ def bootstrap(
     return mean, by_class
 
 
+def bootstrap_ratio(
+    above: Counts, below: Counts, *, rounds: int = ROUNDS, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of sum(above) / sum(below) of N images, (N,) each; NaN of one image alone
+    and where a sum below may be 0.
+    """
+    if len(above) < 2:
+        return math.nan, math.nan
+    flat = np.stack([above, below], axis=1).astype(np.float64)  # (N, 2)
+    sums = np.concatenate([weights @ flat for weights in _draw_weights(len(flat), rounds, seed)])
+    if (sums[:, 1] <= 0).any():
+        return math.nan, math.nan
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], _interval_ends(LEVEL))
+    return float(low), float(high)
+
+
 def paired_bootstrap(
     counts: Counts,
     *,

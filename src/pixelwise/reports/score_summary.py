@@ -9,6 +9,7 @@ from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import Figures, Scores, nan_mean, safe_divide
 from pixelwise.metrics.error_analysis import BySize, NearBorders
+from pixelwise.metrics.object_matching import ObjectScores
 from pixelwise.reports.charts import render_confusion_matrix, render_reliability
 from pixelwise.reports.render import format_percent
 
@@ -44,6 +45,7 @@ class ScoreSummary:
     mean_iou_interval: tuple[float, float] = (float("nan"), float("nan"))
     iou_intervals: tuple[tuple[float, float], ...] = ()
     by_image: tuple[tuple[str, float], ...] = field(default=())
+    objects: ObjectScores | None = None
 
     def tiles(self) -> list[Figure]:
         """The figures to see first."""

@@ -193,13 +193,13 @@ def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> Ima
     height, width, rows = record
     size = size_of(image, height, width)
     shapes = []
-    for name, segmentation in rows:
+    for name, segmentation, *crowd in rows:
         if isinstance(segmentation, dict):
             bits = _decode_rle(segmentation, size)
-            shapes.append(Shape(labels[name], bits=(0, 0, bits)))
+            shapes.append(Shape(labels[name], bits=(0, 0, bits), crowd=bool(crowd)))
         else:
             rings = [to_points(ring) for ring in segmentation]
-            shapes.append(Shape(labels[name], rings, union=True))
+            shapes.append(Shape(labels[name], rings, union=True, crowd=bool(crowd)))
     return ImageAnnotation(size, shapes)
 
 

@@ -210,7 +210,9 @@ def _read_names(rows: Iterable[Any], path: Path) -> tuple[dict[Id, list[str]], l
 
 @dataclass
 class _Shapes:
-    """Names of categories and segmentations by image id, and what is wrong with the rest."""
+    """By image id (name of the category, segmentation, 1 for a crowd), and what is wrong with the
+    rest.
+    """
 
     by_image: dict[Id, list[list[Any]]]
     used: set[Id] = field(default_factory=set)
@@ -246,7 +248,8 @@ def _read_shapes(
             slivers += bool(segmentation) and not rings
             drawn += bool(rings)
             if rings:
-                shapes.by_image[image].append([categories[category].name, rings])
+                crowd = [1] if annotation.get("iscrowd") else []
+                shapes.by_image[image].append([categories[category].name, rings, *crowd])
     shapes.issues += list_unlisted_annotations(unlisted, path)
     shapes.issues += _list_without_area(boxes, slivers, drawn, path)
     return shapes

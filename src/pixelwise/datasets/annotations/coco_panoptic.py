@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from pixelwise.classes import VOID, Colour
 from pixelwise.datasets.annotations.coco_content import (
@@ -65,7 +66,7 @@ def read_panoptic(file: CocoFile, root: Path, folders: tuple[Path, ...]) -> Coco
             if rows is None or mask is None:
                 missing.append(mask_name)
                 continue
-            known = [[id, names[category]] for id, category in rows if category in names]
+            known = [[id, names[kind], crowd] for id, kind, crowd in rows if kind in names]
             record = pack_record([str(mask), *header.sizes[number], known])
             images += [NamedImage(name, path, record, file.split, folders) for name in entries]
     issues += _list_without_mask(missing, path, places)
@@ -90,8 +91,8 @@ def _find_mask(name: str, folders: Sequence[Path]) -> Path | None:
     return next((path for path in paths if path.is_file() and not is_side_file(path)), None)
 
 
-Segments = dict[Id, tuple[str, list[tuple[int, Id]]]]
-"""By image id the name of its PNG, and (segment id, category id)."""
+Segments = dict[Id, tuple[str, list[tuple[int, Id, int]]]]
+"""By image id the name of its PNG, and (segment id, category id, 1 for a crowd)."""
 
 
 def _read_segments(
@@ -112,8 +113,11 @@ def _read_segments(
             refusal = f"{path}: {text}; keep one of them"
             issues.append(Issue("annotations-twice", path, text, refusal=refusal))
             continue
-        rows = [(int(s["id"]), parse_id(s["category_id"])) for s in annotation["segments_info"]]
-        used |= {category for _, category in rows}
+        rows = [
+            (int(segment["id"]), parse_id(segment["category_id"]), int(segment.get("iscrowd") or 0))
+            for segment in annotation["segments_info"]
+        ]
+        used |= {category for _, category, _ in rows}
         segments[image] = (name, rows)
     return segments, used, issues
 
@@ -180,7 +184,7 @@ def parse_panoptic(record: Any, mask: Path, labels: Mapping[str, int]) -> ImageA
             f"has {ids.shape[0]} x {ids.shape[1]} pixels, but its annotation {size[0]} x {size[1]} "
             "(height x width)"
         )
-    listed = dict[int, str](rows)
+    listed = {int(id): (str(name), bool(crowd)) for id, name, crowd in rows}
     for number in np.unique(ids).tolist():
         if number and number not in listed:
             row, column = np.argwhere(ids == number)[0].tolist()
@@ -188,13 +192,23 @@ def parse_panoptic(record: Any, mask: Path, labels: Mapping[str, int]) -> ImageA
                 f"segment {number} at row {row}, column {column} is not in segments_info; export "
                 "the JSON file and the PNGs again, together"
             )
-    by_label = dict[int, list[int]]()
-    for number, name in listed.items():
-        by_label.setdefault(labels[name], []).append(number)
-    shapes = [
-        Shape(label, bits=(0, 0, np.isin(ids, numbers))) for label, numbers in by_label.items()
-    ]
-    return ImageAnnotation(size, shapes)
+    return ImageAnnotation(size, list(_find_segments(ids, listed, labels)))
+
+
+def _find_segments(
+    ids: NDArray[np.uint32], listed: Mapping[int, tuple[str, bool]], labels: Mapping[str, int]
+) -> Iterator[Shape]:
+    """A shape for each segment that is listed: (name, whether it is a crowd) by id."""
+    values, numbered = np.unique(ids, return_inverse=True)
+    places = find_objects(numbered.reshape(ids.shape) + 1)
+    by_id = dict(zip(values.tolist(), places, strict=True))
+    for number, (name, crowd) in listed.items():
+        if number not in by_id:
+            yield Shape(labels[name])
+            continue
+        rows, columns = by_id[number]
+        bits = (rows.start, columns.start, ids[rows, columns] == number)
+        yield Shape(labels[name], bits=bits, crowd=crowd)
 
 
 def _read_ids(path: Path) -> NDArray[np.uint32]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelwise.datasets.annotations.polygons import Points
 from pixelwise.datasets.annotations.rasterize import (
@@ -68,7 +69,11 @@ class AnnotationReader:
         """Labels (H, W) uint8. Raises ImageError for a record that cannot be rasterized."""
         return self.rasterize(image).labels
 
-    def rasterize(self, image: Path) -> RasterizedMask:
+    def objects(self, image: Path) -> NDArray[np.int32] | None:
+        """(H, W): which object covers a pixel, as in RasterizedMask. Raises as called."""
+        return self.rasterize(image, objects=True).objects
+
+    def rasterize(self, image: Path, *, objects: bool = False) -> RasterizedMask:
         """As called, with what was clipped and overlapped."""
         annotation = self._parse(image)
         height, width = annotation.size
@@ -80,6 +85,7 @@ class AnnotationReader:
             annotation.size,
             uncovered=self.mapping.uncovered,
             by_area=self.by_area,
+            objects=objects,
         )
 
     def _parse(self, image: Path) -> ImageAnnotation:

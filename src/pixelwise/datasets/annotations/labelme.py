@@ -8,7 +8,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,12 @@ def _label_of(shape: Mapping[str, Any]) -> str:
     return "" if label is None else str(label).strip()
 
 
+def _group_of(shape: Mapping[str, Any]) -> int | None:
+    """What shapes that are parts of one object share."""
+    group = shape.get("group_id")
+    return group if isinstance(group, int) else None
+
+
 def _kind_of(shape: Mapping[str, Any]) -> str:
     return str(shape.get("shape_type") or "polygon")
 
@@ -240,7 +246,8 @@ def parse_annotation(record: Any, image: Path, labels: Mapping[str, int]) -> Ima
         if label not in labels:
             raise DataError(f"shape {number} is called '{label}', which is not listed")
         try:
-            shapes.append(_parse_shape(shape, labels[label]))
+            parsed = _parse_shape(shape, labels[label])
+            shapes.append(replace(parsed, group=_group_of(shape)))
         except (ValueError, TypeError, IndexError) as error:
             raise DataError(f"shape {number} ('{label}'): {error}") from error
     return ImageAnnotation(size, shapes)

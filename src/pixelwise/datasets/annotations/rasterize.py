@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour
 from pixelwise.datasets.annotations.polygons import Patch, Points, fill, trace
@@ -22,6 +23,7 @@ BY_LAYER = "where shapes overlap, the higher z_order covers the lower, and of on
 # Pixels by which a corner may lie outside the image: written with few decimals, it is still on the
 # border.
 _TOLERANCE = 0.01
+CROWD = -1
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ class Shape:
     layer: int = 0
     """Higher layers cover lower."""
 
+    group: int | None = None
+    """Shapes of one number are parts of one object; those without are objects of their own."""
+
+    crowd: bool = False
+    """Whether it covers several objects that nobody told apart."""
+
 
 @dataclass(frozen=True)
 class RasterizedMask:
@@ -75,6 +83,9 @@ class RasterizedMask:
 
     overlapped: int
     """Pixels in shapes of two labels."""
+
+    objects: NDArray[np.int32] | None = None
+    """(H, W): which object covers a pixel, from 1 on; 0 for none, CROWD for several."""
 
 
 @runtime_checkable
@@ -170,32 +181,42 @@ def find_regions(labels: Array, classes: Classes) -> Iterator[tuple[str, int, li
 
 
 def rasterize_shapes(
-    shapes: Iterable[Shape], size: tuple[int, int], *, uncovered: int, by_area: bool
+    shapes: Iterable[Shape],
+    size: tuple[int, int],
+    *,
+    uncovered: int,
+    by_area: bool,
+    objects: bool = False,
 ) -> RasterizedMask:
     """Fill shapes into labels (H, W) full of `uncovered`, layer by layer: by area, the largest
-    first, or in their order.
+    first, or in their order. With `objects` it is kept too which of them covers a pixel.
     """
     filled = []
     clipped = 0
     blank = 0
-    for shape in shapes:
+    numbers: dict[int, int] = {}
+    for number, shape in enumerate(shapes, 1):
         clipped += _is_clipped(shape, size)
         patches = _fill_shape(shape, size)
         blank += not patches
         area = sum(int(bits.sum()) for *_, bits in patches)
-        filled.append((shape.layer, -area, patches, shape.label))
+        own = number if shape.group is None else numbers.setdefault(shape.group, number)
+        filled.append((shape.layer, -area, patches, shape.label, CROWD if shape.crowd else own))
     filled.sort(key=lambda row: row[:2] if by_area else row[:1])  # stable: else in their order
 
     labels = np.full(size, uncovered, np.uint8)
     covered = np.zeros(size, bool)
+    ids = np.zeros(size, np.int32) if objects else None
     overlapped = 0
-    for *_, patches, label in filled:
+    for *_, patches, label, number in filled:
         for top, left, bits in patches:
             window = np.s_[top : top + bits.shape[0], left : left + bits.shape[1]]
             overlapped += int((bits & covered[window] & (labels[window] != label)).sum())
             labels[window][bits] = label
             covered[window] |= bits
-    return RasterizedMask(labels, clipped, blank, overlapped)
+            if ids is not None:
+                ids[window][bits] = number
+    return RasterizedMask(labels, clipped, blank, overlapped, ids)
 
 
 def _fill_shape(shape: Shape, size: tuple[int, int]) -> list[Patch]:
