@@ -15,7 +15,7 @@ from pixelwise.datasets.options import WRITABLE, DataOptions
 @options_from(
     OptionSource(
         DataOptions,
-        ("format", "mask_folder", "skip_unpaired", "matte_threshold", "instances"),
+        ("format", "mask_folder", "skip_unpaired", "matte_threshold", "instances", "merge", "drop"),
         panel=DATA,
     )
 )

@@ -20,7 +20,17 @@ RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 # A model is scored on data that is read as for its training.
 READ_AS_TRAINED = OptionSource(
     DataOptions,
-    ("format", "mask_folder", "seed", "group", "matte_threshold", "skip_unpaired", "skip_broken"),
+    (
+        "format",
+        "mask_folder",
+        "seed",
+        "group",
+        "matte_threshold",
+        "skip_unpaired",
+        "skip_broken",
+        "merge",
+        "drop",
+    ),
     unset=True,
     panel=DATA,
     notes=" As in the model's training, if not given.",

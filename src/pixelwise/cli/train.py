@@ -70,7 +70,9 @@ Resume = Annotated[
     # `unset`: a recipe's defaults go before the fields'.
     OptionSource(TrainConfig, unset=True),
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
-    OptionSource(DataOptions, ("skip_unpaired", "instances"), unset=True, panel=DATA),
+    OptionSource(
+        DataOptions, ("skip_unpaired", "instances", "merge", "drop"), unset=True, panel=DATA
+    ),
 )
 def train(
     data: Data,

@@ -20,6 +20,7 @@ from pixelwise.datasets.mask_encoding import (
 from pixelwise.datasets.mask_issues import check_masks
 from pixelwise.datasets.mask_notes import describe_masks
 from pixelwise.datasets.mask_reader import LabelReader, MatteReader
+from pixelwise.datasets.merge_classes import merge_classes
 from pixelwise.datasets.pair_stats import MaskSource
 from pixelwise.datasets.picture_blocks import cut_blocks, is_one_picture
 from pixelwise.datasets.scan_pairs import scan_pairs
@@ -144,6 +145,7 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
         sources=index.sources,
         issues=tolerated,
     )
+    dataset = merge_classes(dataset, options.merge, options.drop)
     return cut_blocks(dataset, options) if one_picture else dataset
 
 

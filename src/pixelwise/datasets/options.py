@@ -71,6 +71,14 @@ class DataOptions:
     instances: bool = option(False, own=True)
     """Masks that hold one id for each object: read all objects as one class, foreground."""
 
+    merge: tuple[str, ...] = option((), own=True, metavar="NAME=CLASS,...")
+    """Read several classes as one, such as vehicle=car,bus; repeat it for more. Of a single class
+    it is the new name.
+    """
+
+    drop: tuple[str, ...] = option((), own=True, metavar="CLASS")
+    """Read a class as void; repeat it for several."""
+
     hold_out: bool = option(True)
     """Hold out missing splits; False leaves the splits as they are on disk."""
 
@@ -81,7 +89,8 @@ class DataOptions:
         return cls(**values)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "val_images", tuple(self.val_images))  # JSON has lists
+        for name in ("val_images", "merge", "drop"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
         if not 0 < self.val_fraction < 0.5:
             raise ConfigError(
                 f"val_fraction {self.val_fraction}: choose a number above 0 and below 0.5, "

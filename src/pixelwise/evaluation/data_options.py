@@ -16,15 +16,26 @@ from pixelwise.progress import Progress
 
 # Options whose change between training and scoring would score images that were learned from, or
 # other labels.
-HEADER_OPTIONS = ("seed", "val_fraction", "matte_threshold", "group", "val_images")
+HEADER_OPTIONS = (
+    "seed",
+    "val_fraction",
+    "matte_threshold",
+    "group",
+    "val_images",
+    "merge",
+    "drop",
+)
+# Of these, those that a header leaves out where they are empty.
+_OFTEN_EMPTY = ("val_images", "merge", "drop")
 _FINGERPRINT = "fingerprint"
 
 
 def to_header(options: DataOptions, dataset: DataSet) -> dict[str, Any]:
     """What a model file keeps of the options that it was trained with, and of which data."""
     reading = {name: getattr(options, name) for name in HEADER_OPTIONS}
-    if not options.val_images:
-        del reading["val_images"]
+    for name in _OFTEN_EMPTY:
+        if not reading[name]:
+            del reading[name]
     return {**reading, _FINGERPRINT: dataset.fingerprint()}
 
 
