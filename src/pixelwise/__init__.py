@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from pixelwise.teaching.explain import explain
     from pixelwise.training.config import TrainConfig
     from pixelwise.training.cross_validation import cross_validate
+    from pixelwise.training.labelled_images import LabelledImages
     from pixelwise.training.preview import preview
     from pixelwise.training.train import train
 
 __version__ = "0.1.0"
 __all__ = [
     "DataOptions",
+    "LabelledImages",
     "PredictOptions",
     "Predictor",
     "Result",
@@ -70,6 +72,7 @@ __all__ = [
 # Where each name is defined, as "module:name" where it has another name there.
 _HOMES = {
     "DataOptions": "pixelwise.datasets.options",
+    "LabelledImages": "pixelwise.training.labelled_images",
     "PredictOptions": "pixelwise.inference.predict_options",
     "Predictor": "pixelwise.inference.predictor",
     "Result": "pixelwise.inference.predictor",
