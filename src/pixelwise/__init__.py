@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pixelwise.checks.check_dataset import check
     from pixelwise.datasets.conversion import convert
     from pixelwise.datasets.options import DataOptions
+    from pixelwise.datasets.stack_bands import stack
     from pixelwise.evaluation.compare_models import compare
     from pixelwise.evaluation.find_label_issues import find_label_issues
     from pixelwise.evaluation.find_label_issues import find_label_issues as suspects
