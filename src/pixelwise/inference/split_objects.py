@@ -60,6 +60,9 @@ def _part(
 ) -> tuple[NDArray[np.int32], int]:
     """Ids of the parts of one object, with a border of zeros around it, and how many there are."""
     distance = ndimage.distance_transform_edt(own)
+    _, count = ndimage.label(morphology.local_maxima(distance), np.ones((3, 3)))
+    if count < 2:  # most objects: nothing more to do
+        return own.astype(np.int32), 1
     depth = max(_LEAST_DEPTH, DEPTH * float(distance.max()))
     # tops of h-maxima as a whole: scikit-image's `h_maxima` gives their highest pixels, of which a
     # rod has many apart
