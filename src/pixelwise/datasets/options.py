@@ -22,11 +22,15 @@ FORMATS = (
     "labelme",
     "labelstudio",
     "geojson",
+    "via",
     "yolo",
     "nnunet",
     "layers",
     "lists",
     "folder",
+    "rle",
+    "parquet",
+    "webdataset",
 )
 
 WITH_POLYGONS = ("coco", "labelme", "cvat", "yolo", "geojson")
@@ -53,7 +57,8 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, labelstudio, geojson, yolo, nnunet, layers, lists or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, geojson, via, yolo, nnunet, layers, lists, folder,
+    rle, parquet or webdataset.
     """
 
     mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")
