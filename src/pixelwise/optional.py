@@ -21,6 +21,8 @@ EXTRA = {
     "pillow_heif": "heif",
     "tensorboard": "tensorboard",
     "pyarrow": "parquet",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 EXTRA |= dict.fromkeys(("ray", "fsspec"), "cluster")

@@ -15,8 +15,8 @@ from pixelwise.hardware import choose_device
 from pixelwise.io.atomic import lock_folder
 from pixelwise.models.checkpoint import Header
 from pixelwise.notebook_progress import default_progress
-from pixelwise.optional import require_package
 from pixelwise.progress import Progress
+from pixelwise.reports.trackers import Trackers, require_trackers
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
@@ -84,8 +84,7 @@ def train_worker(
     """Train in a folder that is locked for it, maybe by another process."""
     started = time.monotonic()
     progress = (progress or default_progress()) if is_first() else Progress()
-    if config.run.tensorboard:
-        require_package("tensorboard")
+    require_trackers(config.run.trackers)
     resumed = resume and (run / "run.json").is_file()
     if resumed:
         config, reading = restore_options(run, config, reading, progress)
@@ -106,7 +105,8 @@ def train_worker(
         )
         record = _begin_record(run, plan, reading, resumed=resumed)
         options = plan.config.run
-        pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
+        trackers = Trackers(options.trackers, run, record["config"], progress.log)
+        pictures = Pictures(run, dataset, plan.val, options.device, trackers)
         header = _make_header(plan, reading)
         context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
         _announce(plan, started, progress, resumed=has_state)
@@ -211,6 +211,7 @@ def _finish(
     finish_record(run, record, outcome.history, best, stopped=outcome.stopped, scale=scale)
     if not outcome.stopped:
         pictures.report(record, progress)
+    pictures.finish(best, stopped=outcome.stopped)
     progress.log(f"best: epoch {best.epoch}, validation mean IoU {best.val_mean_iou:.3f}; in {run}")
 
 
