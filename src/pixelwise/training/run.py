@@ -13,11 +13,12 @@ from pixelwise.errors import OutputError, TrainingError
 from pixelwise.evaluation.data_options import to_header
 from pixelwise.hardware import choose_device
 from pixelwise.io.atomic import lock_folder
-from pixelwise.models.checkpoint import Header
+from pixelwise.models.checkpoint import Header, bundled, read_header
+from pixelwise.models.pretrained import name_licence
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.trackers import Trackers, require_trackers
-from pixelwise.training.config import TrainConfig
+from pixelwise.training.config import ModelOptions, TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
 from pixelwise.training.duration import clock_in, describe_duration
@@ -174,12 +175,23 @@ def _open_dataset(data: str | Path, reading: DataOptions, progress: Progress) ->
     return dataset
 
 
+def describe_start(options: ModelOptions) -> dict[str, str]:
+    """The weights that a training begins with, and their licence: empty for none."""
+    if options.start is None:
+        name = f"{options.encoder}, {Path(options.weights).name}"
+        return {"name": name, "licence": name_licence(options.encoder, options.weights)}
+    start = read_header(Path(options.start)).training.get("start", {})
+    licence = "apache-2.0" if options.start in bundled() else start.get("licence", "unknown")
+    return {"name": f"the model {Path(options.start).name}", "licence": licence}
+
+
 def _make_header(plan: TrainingPlan, reading: DataOptions) -> Header:
     training = {
         "crop": plan.config.data.crop,
         "data": plan.dataset.format,
         "reading": {**to_header(reading, plan.dataset), **plan.rule.to_header()},
         "sizes": asdict(plan.picture_sizes),
+        "start": describe_start(plan.config.model),
     }
     return Header(plan.model_config, plan.dataset.classes, training)
 
