@@ -12,9 +12,10 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.models.registry import DECODERS
 from pixelwise.models.upsampling import UPSAMPLE
 from pixelwise.style_transfer.config import Setup, StyleConfig
-from pixelwise.training.config import Decoder, Recipe, Strength, TrainConfig, Upsample
+from pixelwise.training.config import Decoder, Strength, TrainConfig, Upsample
 from pixelwise.training.losses import CLASS_WEIGHTS
 from pixelwise.training.recipes import RECIPES
+from pixelwise.training.run_options import Recipe
 from pixelwise.training.transforms import AUGMENTATIONS
 
 KINDS = (TrainConfig, DataOptions, PredictOptions, Setup, StyleConfig)

@@ -20,9 +20,12 @@ EXTRA = {
     "skimage": "objects",
     "pillow_heif": "heif",
     "tensorboard": "tensorboard",
+    "pyarrow": "parquet",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
-EXTRA |= dict.fromkeys(("ray", "fsspec", "pyarrow"), "cluster")
+EXTRA |= dict.fromkeys(("ray", "fsspec"), "cluster")
 """The extra of pixelwise that brings each package."""
 
 

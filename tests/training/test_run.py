@@ -11,7 +11,9 @@ import pixelwise
 from pixelwise.errors import OutputError, TrainingError
 from pixelwise.models.checkpoint import load_model
 from pixelwise.training import plan
+from pixelwise.training.config import ModelOptions
 from pixelwise.training.history import read_history
+from pixelwise.training.run import describe_start
 
 
 def test_a_run_folder_holds_what_the_contract_names(
@@ -34,6 +36,7 @@ def test_a_run_folder_holds_what_the_contract_names(
     assert all(math.isfinite(row.train_loss) for row in rows)
     _, header = load_model(tmp_path / "run")
     assert header.classes.names == ("background", "circle", "square", "triangle")
+    assert header.training["start"] == {"name": "test_resnet, none", "licence": ""}
     assert any("folder" in line for line in listener.lines)
 
 
@@ -115,3 +118,12 @@ def test_large_images_are_looked_at_smaller_from_training_to_prediction(
     assert load_model(run.path)[1].model.scale == 0.75
     scores = pixelwise.evaluate(run.path, shapes, split="val").scores
     assert run.history[-1].val_pixel_accuracy == pytest.approx(scores.pixel_accuracy, abs=1e-3)
+
+
+def test_a_model_knows_what_its_training_began_with() -> None:
+    assert describe_start(ModelOptions()) == {
+        "name": "tf_efficientnet_lite0, auto",
+        "licence": "apache-2.0",
+    }
+    began = describe_start(ModelOptions(start="animals"))
+    assert began == {"name": "the model animals", "licence": "apache-2.0"}

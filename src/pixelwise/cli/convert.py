@@ -28,6 +28,14 @@ def convert(
         str,
         choice_option(WRITABLE, "Format to write.", OUTPUT),
     ],
+    polygon_tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="PIXELS",
+            help="How far polygons may leave the edges of pixels, so that they have few corners.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 0.0,
     **options: Any,
 ) -> None:
     """Write a data set in another format; SRC is never changed.
@@ -39,7 +47,14 @@ def convert(
     from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.datasets.conversion import convert as job
 
-    conversion = job(source, folder, to=to, progress=TerminalProgress(), **options)
+    conversion = job(
+        source,
+        folder,
+        to=to,
+        polygon_tolerance=polygon_tolerance,
+        progress=TerminalProgress(),
+        **options,
+    )
     for line in conversion.lines():
         results.print(line, markup=False)
     print_next((("check", folder), "see whether all of it can be used"))

@@ -31,6 +31,7 @@ from pixelwise.cli import (
     next_photos,
     predict,
     serve,
+    share,
     stack,
     stylize,
     suspects,
@@ -98,6 +99,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_MODEL, compress.compress, "pixelwise compress runs/1 --minutes 30", True),
     (_USE, predict.predict, "pixelwise predict runs/1 photos --overlay", True),
     (_USE, export.export, "pixelwise export runs/1", False),
+    (_USE, share.push, "pixelwise push runs/1 hf://me/roads --scores scores.json", False),
+    (_USE, share.pull, "pixelwise pull hf://me/roads", False),
     (_USE, serve.serve, "pixelwise serve runs/1 --port 8000", False),
     (_USE, stylize.stylize, "pixelwise stylize photo.jpg painting.jpg", True),
 )

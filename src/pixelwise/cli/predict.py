@@ -87,6 +87,8 @@ Classes = Annotated[
             "background",
             "foreground",
             "crop",
+            "to",
+            "polygon_tolerance",
         ),
         panel=OUTPUT,
     ),
@@ -184,6 +186,8 @@ def _print_result(result: "Predictions") -> None:
         results.print(f"pixels: {result.shares}", markup=False)
     if result.objects:
         results.print(f"objects: {result.objects}", markup=False)
+    for line in result.annotations:
+        results.print(line, markup=False)
     if failed:
         if not result.frames:  # what is wrong with a film stands above
             total = failed + written + skipped

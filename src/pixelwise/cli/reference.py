@@ -20,8 +20,8 @@ from pixelwise.style_transfer.config import Setup, StyleConfig
 from pixelwise.training.config import (
     ModelOptions,
     OptimOptions,
-    RunOptions,
 )
+from pixelwise.training.run_options import RunOptions
 from pixelwise.training.sample_options import AugmentOptions, LoadingOptions
 
 _HEADER = "<!-- Made by `python -m pixelwise.cli.reference docs/reference`; do not edit. -->"

@@ -102,6 +102,11 @@ def predict_on_cluster(
             "--frames all splits files on this machine alone; leave out --cluster, or save each "
             "frame as a file"
         )
+    if spec.choices.to:
+        raise ConfigError(
+            f"--to {spec.choices.to} is written on this machine: leave it out here, then run the "
+            "same command without --cluster, which makes no mask again"
+        )
     sources = shared_names(find_sources(spec.inputs))
     left_aside = describe_left_aside(find_left_aside(spec.inputs))
     if left_aside:

@@ -37,6 +37,7 @@ CLASS_FILES: dict[str, Parse] = {
     "labels.json": parse_json,
     "labels.csv": parse_csv,
     "dataset.json": parse_json,
+    "id2label.json": parse_json,
     "meta.json": parse_supervisely,
     "config.json": parse_mapillary,
 }

@@ -9,10 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import VOID, Classes
-from pixelwise.datasets.annotations import coco, cvat, labelme, supervisely, yolo
+from pixelwise.datasets.annotations import (
+    coco,
+    cvat,
+    geojson,
+    labelme,
+    supervisely,
+    write_labelstudio,
+    yolo,
+)
 from pixelwise.datasets.annotations.rasterize import classes_to_declare, read_rasterized
 from pixelwise.datasets.class_json import encode_json
 from pixelwise.datasets.open_dataset import open_dataset
+from pixelwise.datasets.options import check_tolerance
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, first
 from pixelwise.errors import ConfigError, DataError, ImageError, unknown_choice_error
 from pixelwise.io.atomic import atomic_folder, write_text
@@ -49,6 +58,12 @@ class Converted:
     void: bool = False
     """Whether any pixel is void."""
 
+    tolerance: float = 0.0
+    """Pixels by which outlines may leave the edges of pixels."""
+
+    model: str | None = None
+    """The model that made the labels, where nobody has corrected them yet."""
+
     def lines(self) -> list[str]:
         """For the user, one fact a line."""
         counters = (
@@ -62,6 +77,8 @@ class Converted:
             if counts.total()
         ]
         splits = ", ".join(f"{split} {count:,}" for split, count in self.images.items())
+        if self.tolerance:
+            facts.append(f"outlines are thinned, by at most {self.tolerance:g} px")
         return [f"{self.folder}: {splits} images, {len(self.classes)} classes", *facts]
 
 
@@ -79,6 +96,7 @@ def convert(
     folder: str | Path,
     *,
     to: str,
+    polygon_tolerance: float = 0.0,
     progress: Progress | None = None,
     **reading: Any,
 ) -> Converted:
@@ -86,25 +104,41 @@ def convert(
     nothing.
 
     Splits stay as they are. Images whose labels cannot be read, or have another size, are left out
-    and named. `reading` are fields of DataOptions, such as skip_unpaired=True. Raises ConfigError
-    for an unknown one and for a format that cannot be written, OutputError for a folder that
-    cannot be, and DataError for a source that cannot be opened or of which nothing is left.
+    and named. Polygons leave their regions by at most `polygon_tolerance` pixels. `reading` are
+    fields of DataOptions, such as skip_unpaired=True. Raises ConfigError for an unknown one, for a
+    format that cannot be written, and for a tolerance below 0 or where there are no polygons,
+    OutputError for a folder that cannot be, and DataError for a source that cannot be opened or of
+    which nothing is left.
     """
     if to not in WRITERS:
         raise _unwritable_error(to)
+    check_tolerance(polygon_tolerance, to)
     progress = progress or default_progress()
     options = DataOptions.of(reading)
     dataset = open_dataset(source, replace(options, hold_out=False))
     for note in dataset.notes:
         progress.log(note)
-    return write_dataset(dataset, Path(folder), to=to, progress=progress)
+    return write_dataset(
+        dataset, Path(folder), to=to, polygon_tolerance=polygon_tolerance, progress=progress
+    )
 
 
-def write_dataset(dataset: DataSet, folder: Path, *, to: str, progress: Progress) -> Converted:
-    """As `convert`, of an open data set and a format of WRITERS."""
-    result = Converted(folder, dataset.classes)
+def write_dataset(
+    dataset: DataSet,
+    folder: Path,
+    *,
+    to: str,
+    polygon_tolerance: float = 0.0,
+    model: str | None = None,
+    progress: Progress,
+) -> Converted:
+    """As `convert`, of an open data set and a format of WRITERS. Labels of a `model` are
+    predictions to Label Studio, not annotations.
+    """
+    result = Converted(folder, dataset.classes, tolerance=polygon_tolerance, model=model)
     image_folder, write = WRITERS[to]
-    with atomic_folder(folder, dataset.root) as stage:
+    # what a model labelled lies in its own folder of masks
+    with atomic_folder(folder, None if model else dataset.root) as stage:
         write(stage, _convert_images(dataset, stage, image_folder, result, progress), result)
         if not result.images:
             raise DataError(f"{dataset.root}: no image can be converted: {result.left_out[0][1]}")
@@ -193,26 +227,37 @@ def _write_voc(stage: Path, items: Iterable[_Item], result: Converted) -> None:
 def _write_coco(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     for split, group in _by_split(items):
         path = stage / "annotations" / f"instances_{split}.json"
-        coco.write(path, ((item.image.name, item.labels) for item in group), result.classes)
+        rows = ((item.image.name, item.labels) for item in group)
+        coco.write(path, rows, result.classes, tolerance=result.tolerance)
 
 
 def _write_labelme(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     for item in items:
-        labelme.write(item.image.with_suffix(".json"), item.image, item.labels, result.classes)
+        labelme.write(
+            item.image.with_suffix(".json"),
+            item.image,
+            item.labels,
+            result.classes,
+            tolerance=result.tolerance,
+        )
+    _write_names(stage, result)
+
+
+def _write_names(stage: Path, result: Converted) -> None:
     names = [name for name, *_ in classes_to_declare(result.classes, void=result.void)]
     write_text(stage / "labels.txt", "\n".join(names) + "\n")
 
 
 def _write_cvat(stage: Path, items: Iterable[_Item], result: Converted) -> None:
-    rows = ((item.image, item.labels, item.split) for item in items)
-    cvat.write_subsets(stage / "annotations.xml", rows, result.classes)
+    # photos that a model labelled are of no subset, which a task of CVAT need not have
+    rows = ((item.image, item.labels, "" if result.model else item.split) for item in items)
+    cvat.write_subsets(stage / "annotations.xml", rows, result.classes, tolerance=result.tolerance)
 
 
 def _write_yolo(stage: Path, items: Iterable[_Item], result: Converted) -> None:
     for item in items:
-        yolo.write(
-            stage / "labels" / item.split / f"{item.image.stem}.txt", item.labels, result.classes
-        )
+        path = stage / "labels" / item.split / f"{item.image.stem}.txt"
+        yolo.write(path, item.labels, result.classes, tolerance=result.tolerance)
     yolo.write_names(stage / "data.yaml", list(result.images), result.classes, void=result.void)
 
 
@@ -221,6 +266,20 @@ def _write_supervisely(stage: Path, items: Iterable[_Item], result: Converted) -
         path = stage / item.split / "ann" / f"{item.image.name}.json"
         supervisely.write(path, item.labels, result.classes)
     supervisely.write_meta(stage / "meta.json", result.classes, void=result.void)
+
+
+def _write_labelstudio(stage: Path, items: Iterable[_Item], result: Converted) -> None:
+    rows = ((item.image.relative_to(stage).as_posix(), item.labels) for item in items)
+    write_labelstudio.write(stage / "tasks.json", rows, result.classes, model=result.model)
+    write_labelstudio.write_config(stage / "config.xml", result.classes, void=result.void)
+    _write_names(stage, result)
+
+
+def _write_geojson(stage: Path, items: Iterable[_Item], result: Converted) -> None:
+    for item in items:
+        path = item.image.with_suffix(".geojson")
+        geojson.write(path, item.labels, result.classes, tolerance=result.tolerance)
+    _write_names(stage, result)
 
 
 def _by_split(items: Iterable[_Item]) -> Iterator[tuple[str, Iterator[_Item]]]:
@@ -236,4 +295,6 @@ WRITERS: dict[str, tuple[str, Callable[[Path, Iterable[_Item], Converted], None]
     "cvat": ("images", _write_cvat),
     "yolo": ("images/{split}", _write_yolo),
     "supervisely": ("{split}/img", _write_supervisely),
+    "labelstudio": ("images/{split}", _write_labelstudio),
+    "geojson": ("{split}", _write_geojson),
 }

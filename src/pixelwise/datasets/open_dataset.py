@@ -9,10 +9,13 @@ from pixelwise.datasets.annotations import (
     cityscapes,
     coco,
     cvat,
+    geojson,
+    kaggle_rle,
     labelme,
     labelstudio,
     mask_per_class,
     supervisely,
+    via,
     yolo,
 )
 from pixelwise.datasets.annotations.coco_files import describe_results
@@ -21,7 +24,16 @@ from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.list_rows import list_row
 from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
-from pixelwise.datasets.readers import camvid, folder, lists, matte, nnunet, voc
+from pixelwise.datasets.readers import (
+    camvid,
+    folder,
+    lists,
+    matte,
+    nnunet,
+    parquet,
+    voc,
+    webdataset,
+)
 from pixelwise.datasets.types import DataOptions, DataSet, first
 from pixelwise.errors import DataError, unknown_choice_error
 
@@ -36,11 +48,16 @@ _MODULES = {
     "ade20k": ade20k,
     "labelme": labelme,
     "labelstudio": labelstudio,
+    "geojson": geojson,
+    "via": via,
     "yolo": yolo,
     "nnunet": nnunet,
     "layers": mask_per_class,
     "lists": lists,
     "folder": folder,
+    "rle": kaggle_rle,
+    "parquet": parquet,
+    "webdataset": webdataset,
 }
 MATCHES = {name: module.matches for name, module in _MODULES.items()}
 """Whether a folder is laid out in a format, by format."""

@@ -1,5 +1,6 @@
 """How a data set is read; importing this imports neither NumPy nor PyTorch."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -20,15 +21,34 @@ FORMATS = (
     "ade20k",
     "labelme",
     "labelstudio",
+    "geojson",
+    "via",
     "yolo",
     "nnunet",
     "layers",
     "lists",
     "folder",
+    "rle",
+    "parquet",
+    "webdataset",
 )
 
-WRITABLE = ("folder", "voc", "coco", "labelme", "cvat", "yolo", "supervisely")
-"""Formats that `convert` writes."""
+WITH_POLYGONS = ("coco", "labelme", "cvat", "yolo", "geojson")
+"""Formats that hold outlines, which may be thinned."""
+
+WRITABLE = ("folder", "voc", *WITH_POLYGONS, "labelstudio", "supervisely")
+"""Formats that `convert` and `predict --to` write."""
+
+
+def check_tolerance(tolerance: float, to: str) -> None:
+    """Raises ConfigError for a tolerance that is none, and for one of a format without polygons."""
+    if not 0 <= tolerance < math.inf:
+        raise ConfigError(f"polygon_tolerance {tolerance:g}: give a number of pixels, 0 for none")
+    if tolerance and to not in WITH_POLYGONS:
+        raise ConfigError(
+            f"polygon_tolerance is for {', '.join(WITH_POLYGONS)}; {to} holds every pixel: leave "
+            "it out"
+        )
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,8 @@ class DataOptions:
 
     format: str = option("auto", own=True, metavar="FORMAT", choices=FORMATS)
     """Format of the data: auto (detected), voc, camvid, matte, coco, cvat, supervisely, cityscapes,
-    cityscapes-all, ade20k, labelme, labelstudio, yolo, nnunet, layers, lists or folder.
+    cityscapes-all, ade20k, labelme, labelstudio, geojson, via, yolo, nnunet, layers, lists, folder,
+    rle, parquet or webdataset.
     """
 
     mask_folder: str | None = option(None, own=True, metavar="FOLDER", cli="masks")

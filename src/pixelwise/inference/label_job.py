@@ -35,7 +35,7 @@ class Predictions:
     read with the reason, what reading did to the others, as a line, and the shares of the classes
     in the masks that were written, as a line; empty for nothing. folder: where the masks lie.
     objects: how many of each class, as a line, where they were asked for. frames: of a film, how
-    many were read.
+    many were read. annotations: lines on what was written for an annotation tool.
     """
 
     written: tuple[Location, ...] = ()
@@ -46,13 +46,14 @@ class Predictions:
     folder: str = ""
     objects: str = ""
     frames: int = 0
+    annotations: tuple[str, ...] = ()
 
 
 class LabelJob:
     """What a call does with `sources`, which are images with their pixels as far as known.
 
-    finished: images that need no work, with their masks. todo: the others. Raises as
-    `OutputFolder.find_finished`.
+    finished: images that need no work, with their masks. todo: the others. masks: of all images
+    that have one. Raises as `OutputFolder.find_finished`.
     """
 
     def __init__(self, sources: Sources, folder: OutputFolder, progress: Progress) -> None:
@@ -60,6 +61,7 @@ class LabelJob:
         self._folder = folder
         self._progress = progress
         self.finished = folder.find_finished()
+        self.masks = dict(self.finished)
         self.todo = {
             image: pixels for image, pixels in sources.items() if image not in self.finished
         }
@@ -81,7 +83,6 @@ class LabelJob:
         """Take up the rows of an executor as they come; `sources` may grow meanwhile. Raises
         OutputError where the job cannot go on; what is written and recorded stays.
         """
-        masks = dict(self.finished)
         failed = dict[str, str]()
         settled = set[str]()
         reading = ReadingSummary()
@@ -96,7 +97,7 @@ class LabelJob:
                 for line in filter(None, row["messages"].split("\n")):
                     self._progress.log(line)
                 if row["state"] == DONE:
-                    masks[image] = row["mask"]
+                    self.masks[image] = row["mask"]
                     reading.add(decode_notes(row["notes"]))
                     is_counted &= bool(row["counts"])
                     pixels += np.array(json.loads(row["counts"] or "0"), np.int64)
@@ -111,21 +112,20 @@ class LabelJob:
             self._folder.close()
         if reading.line():
             self._progress.log(reading.line())
-        in_order = [masks[image] for image in self._sources if image in masks]
+        in_order = [self.masks[image] for image in self._sources if image in self.masks]
         objects = self._folder.write_tables(in_order, class_names, self._progress.log)
         shares = describe_shares(pixels, class_names) if is_counted else ""
-        return self._predictions(masks, failed, reading.line(), shares, objects)
+        return self._predictions(failed, reading.line(), shares, objects)
 
     def _predictions(
         self,
-        masks: Mapping[str, str],
         failed: Mapping[str, str],
         reading: str,
         shares: str,
         objects: str,
     ) -> Predictions:
         store = self._folder.store
-        written = [mask for image, mask in masks.items() if image not in self.finished]
+        written = [mask for image, mask in self.masks.items() if image not in self.finished]
         return Predictions(
             tuple(Path(store.at(mask)) if store.local else store.at(mask) for mask in written),
             self.skipped,

@@ -4,11 +4,12 @@ others go on.
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from pixelwise.errors import ImageError
+from pixelwise.inference.annotate import check_annotations, write_annotations
 from pixelwise.inference.batching import Batch
 from pixelwise.inference.executor import Result, Row, ThreadExecutor
 from pixelwise.inference.image_info import ImageInfos
@@ -62,6 +63,7 @@ def predict_files(
     names = predictor.classes.names
     check_options(options, names, ((image, _pixels(image, infos)) for image in sources))
     _check_memory(predictor, list(sources), options, infos)
+    check_annotations(options, store, list(sources), infos)
     job = LabelJob(sources, folder, progress)
     folder.begin()
     batches = [
@@ -72,7 +74,9 @@ def predict_files(
     with temp_folder() as temp_path, at_once:
         task = LocalTask(predictor, store, options, infos, Path(temp_path), progress, folder.root)
         rows = ThreadExecutor().map(LocalWorker, task, batches)
-        return job.run(rows, names, what="predicting", total=len(batches))
+        result = job.run(rows, names, what="predicting", total=len(batches))
+    lines = write_annotations(options, store, job.masks, predictor.classes, progress)
+    return replace(result, annotations=tuple(lines))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pixelwise.config_fields import Range, check_fields, option
+from pixelwise.datasets.options import WITH_POLYGONS, WRITABLE, check_tolerance
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.pixel_size import PixelSize
 from pixelwise.models.config import check_scales
@@ -72,6 +73,17 @@ class PredictOptions:
     pixel_size: str | None = option(None, own=True, metavar="LENGTH")
     """Side of a pixel with its unit, such as 0.25um, for the figures of objects."""
 
+    to: str | None = option(None, own=True, metavar="FORMAT", choices=WRITABLE)
+    """Also write images and labels for an annotation tool, to correct them there, in a folder of
+    this name beside the masks: labelme, cvat, coco, yolo, geojson, labelstudio, supervisely, voc or
+    folder.
+    """
+
+    polygon_tolerance: float | None = option(None, own=True, metavar="PIXELS")
+    """How far outlines of --to may leave the edges of pixels, so that they have few corners; 1 by
+    default, 0 keeps every pixel.
+    """
+
     frames: Literal["first", "all"] | None = option(None, own=True)
     """Of a file of several frames or pages label the first or all, each to a mask of its own
     (scan_0001.png). Without it the first, and how many there are is said.
@@ -102,6 +114,8 @@ class PredictOptions:
     """Keep only the largest region of this class in each image; repeat it for several classes."""
 
     def __post_init__(self) -> None:
+        if self.to is not None and self.to not in WRITABLE:
+            raise unknown_choice_error("format to write", self.to, WRITABLE)
         check_fields(self)
         for extra in self.extras:
             if extra not in EXTRAS:
@@ -122,6 +136,10 @@ class PredictOptions:
                 "object_scores are of labels as the network gives them: leave it out, or "
                 "smallest_area, largest and threshold"
             )
+        if self.polygon_tolerance is not None:
+            if self.to is None:
+                raise ConfigError("polygon_tolerance is for polygons: add --to, or leave it out")
+            check_tolerance(self.polygon_tolerance, self.to)
         if self.smallest < 0:
             raise ConfigError(f"smallest area {self.smallest}: give a number of pixels, 0 for none")
 
@@ -132,6 +150,13 @@ class PredictOptions:
             if extra in SCORES:
                 return extra
         return None
+
+    @property
+    def outline_tolerance(self) -> float:
+        """Pixels by which the outlines of `to` may be thinned."""
+        if self.polygon_tolerance is not None:
+            return self.polygon_tolerance
+        return 1.0 if self.to in WITH_POLYGONS else 0.0
 
     @property
     def needs_whole(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, top_labels
+from pixelwise.datasets.annotations.geojson import PIXELS
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.antimeridian import cut_at_antimeridian, may_cross
 from pixelwise.inference.ellipsoid import Floats
@@ -153,7 +154,7 @@ def write_features(
 
 def _describe_coordinates(place: Georeference) -> str:
     if place.kind == "none":
-        return "columns and rows of pixels, from the upper left corner"
+        return PIXELS
     return "the raster's own, of which longitude and latitude are not known"
 
 

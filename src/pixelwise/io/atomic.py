@@ -131,19 +131,21 @@ def _locked(folder: Path) -> int | None:
 
 
 @contextmanager
-def atomic_folder(folder: Path, source: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path, source: Path | None) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder` when the block ends well, and is removed
     otherwise.
 
     Raises OutputError when `folder` holds something, lies in `source` or around it, or cannot be
     written.
     """
-    target = folder.resolve()
-    origin = source.resolve()
-    if target.is_relative_to(origin) or origin.is_relative_to(target):
-        raise OutputError(f"{folder}: lies in the data set or around it; choose a folder elsewhere")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: exists already; choose a new folder, or remove it first")
+    if source is not None:
+        target = folder.resolve()
+        origin = source.resolve()
+        if target.is_relative_to(origin) or origin.is_relative_to(target):
+            raise OutputError(
+                f"{folder}: lies in the data set or around it; choose a folder elsewhere"
+            )
+    check_is_new(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=_temp_prefix(folder.name), dir=folder.parent))
@@ -163,6 +165,12 @@ def atomic_folder(folder: Path, source: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def check_is_new(folder: Path) -> None:
+    """Raises OutputError when `folder` is a file or holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: exists already; choose a new folder, or remove it first")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from pixelwise.io.atomic import atomic
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
 from pixelwise.models.picture_sizes import PictureSizes
+from pixelwise.models.remote_models import fetch_model, parse_address
 from pixelwise.optional import InstallationError, wrap_import_faults
 
 if TYPE_CHECKING:
@@ -144,11 +145,14 @@ def read_header(path: Path) -> Header:
 
 
 def model_path(path: Path) -> Path:
-    """The model file itself: for it, for a run folder, or for the name of a bundled model where no
-    file has that name.
+    """The model file itself: for it, for a run folder, for an address (the copy in the cache), or
+    for the name of a bundled model where no file has that name.
 
     Raises ModelError where there is none, and for an export, which has no weights to read.
     """
+    address = parse_address(path)
+    if address is not None:
+        return fetch_model(address)
     check_not_exported(path)
     if path.is_dir():
         return _find_in_folder(path)
@@ -159,7 +163,7 @@ def model_path(path: Path) -> Path:
         return known[str(path)]
     raise ModelError(
         f"model {path}: no such file; give a run folder, a .safetensors file that "
-        "pixelwise wrote, or a bundled "
+        "pixelwise wrote, an address (hf://owner/name), or a bundled "
         f"model: {', '.join(known)}"
     )
 
@@ -197,6 +201,8 @@ def _runs_of_folds(path: Path) -> list[Path]:
 
 def is_model(path: str | Path) -> bool:
     """Whether a path is that of a model, or of a folder with one, or a bundled model's name."""
+    if parse_address(path) is not None:
+        return True
     path = Path(path)
     if path.is_dir():
         return any((path / name).is_file() for name in ("model.safetensors", FOLDS_FILE))

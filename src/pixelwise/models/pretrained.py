@@ -64,6 +64,22 @@ def load_weights(encoder: Encoder, weights: str) -> str:
     return f"{encoder.name}: pretrained weights of {source}"
 
 
+def name_licence(encoder: str, weights: str) -> str:
+    """The licence of the weights that `load_weights` takes, as far as it is known: empty for none,
+    `unknown` of files.
+    """
+    if not is_pretrained(encoder, weights):
+        return ""
+    if weights != "auto":
+        return "unknown"
+    if encoder in PACKAGES:
+        return "apache-2.0"
+    if encoder in TORCHVISION:
+        return "bsd-3-clause"
+    config = timm.get_pretrained_cfg(encoder)
+    return str(getattr(config, "license", None) or "unknown")
+
+
 def check_weights_file(weights: str) -> None:
     """Raises WeightsError where `weights`, as of `load_weights`, names a file that is not there."""
     if weights not in ("auto", "none") and not Path(weights).is_file():

@@ -14,9 +14,9 @@ from pixelwise.config_fields import (
     option,
 )
 from pixelwise.errors import ConfigError
-from pixelwise.hardware import check_device
 from pixelwise.models.config import SCALES
 from pixelwise.training.network_sizes import Size, network_options
+from pixelwise.training.run_options import RunOptions
 from pixelwise.training.sample_options import AugmentOptions, LoadingOptions
 from pixelwise.training.sample_options import Strength as Strength  # noqa: PLC0414  also found here
 
@@ -37,7 +37,6 @@ Decoder = Literal[
     "upernet",
 ]
 Upsample = Literal["transposed", "bilinear", "subpixel", "unpool"]
-Recipe = Literal["default", "d2l"]
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Names of earlier versions, still accepted in run.json, in Python and on the command line.
@@ -218,39 +217,6 @@ class OptimOptions:
         from pixelwise.training.losses import make_loss  # imports PyTorch, which --help must not
 
         make_loss(self.loss)
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The run: its recipe and seed, and the machine it runs on."""
-
-    recipe: Recipe = option("default", own=True, suggest=True)
-    """Set of defaults: default, or d2l, as "Dive into Deep Learning" trains, with its figures."""
-
-    seed: int = option(0, own=True, valid=Range(0, 2**63 - 1, text="0 or more, below 2^63"))
-    """Random seed for the split, the order of samples, augmentation and new weights."""
-
-    device: Literal["auto", "cpu", "cuda"] = option("auto", own=True)
-    """Device; auto is the GPU where there is one."""
-
-    devices: int = option(1, valid=_COUNT)
-    """Processes, each on a GPU of its own or a share of the cores; torchrun's count goes first."""
-
-    precision: Literal["auto", "float32", "bfloat16"] = option("auto", own=True)
-    """Precision of a training step; auto measures which is faster."""
-
-    timeout: float = option(600.0, valid=_POSITIVE)
-    """Seconds that one process waits for the others before it gives up."""
-
-    profile: bool = option(False, own=True)
-    """Log what each epoch's time goes into, and the operators of a few steps."""
-
-    tensorboard: bool = option(False)
-    """Also write figures and pictures as events for TensorBoard."""
-
-    def __post_init__(self) -> None:
-        check_device(self.device)
-        check_fields(self)
 
 
 @dataclass(frozen=True)

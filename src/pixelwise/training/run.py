@@ -13,11 +13,12 @@ from pixelwise.errors import OutputError, TrainingError
 from pixelwise.evaluation.data_options import to_header
 from pixelwise.hardware import choose_device
 from pixelwise.io.atomic import lock_folder
-from pixelwise.models.checkpoint import Header
+from pixelwise.models.checkpoint import Header, bundled, read_header
+from pixelwise.models.pretrained import name_licence
 from pixelwise.notebook_progress import default_progress
-from pixelwise.optional import require_package
 from pixelwise.progress import Progress
-from pixelwise.training.config import TrainConfig
+from pixelwise.reports.trackers import Trackers, require_trackers
+from pixelwise.training.config import ModelOptions, TrainConfig
 from pixelwise.training.d2l_figures import measure_d2l_figures
 from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
 from pixelwise.training.duration import clock_in, describe_duration
@@ -84,8 +85,7 @@ def train_worker(
     """Train in a folder that is locked for it, maybe by another process."""
     started = time.monotonic()
     progress = (progress or default_progress()) if is_first() else Progress()
-    if config.run.tensorboard:
-        require_package("tensorboard")
+    require_trackers(config.run.trackers)
     resumed = resume and (run / "run.json").is_file()
     if resumed:
         config, reading = restore_options(run, config, reading, progress)
@@ -106,7 +106,8 @@ def train_worker(
         )
         record = _begin_record(run, plan, reading, resumed=resumed)
         options = plan.config.run
-        pictures = Pictures(run, dataset, plan.val, options.device, options.tensorboard)
+        trackers = Trackers(options.trackers, run, record["config"], progress.log)
+        pictures = Pictures(run, dataset, plan.val, options.device, trackers)
         header = _make_header(plan, reading)
         context = RunContext(run, header, progress, after_epoch=pictures.draw, started=started)
         _announce(plan, started, progress, resumed=has_state)
@@ -174,12 +175,23 @@ def _open_dataset(data: str | Path, reading: DataOptions, progress: Progress) ->
     return dataset
 
 
+def describe_start(options: ModelOptions) -> dict[str, str]:
+    """The weights that a training begins with, and their licence: empty for none."""
+    if options.start is None:
+        name = f"{options.encoder}, {Path(options.weights).name}"
+        return {"name": name, "licence": name_licence(options.encoder, options.weights)}
+    start = read_header(Path(options.start)).training.get("start", {})
+    licence = "apache-2.0" if options.start in bundled() else start.get("licence", "unknown")
+    return {"name": f"the model {Path(options.start).name}", "licence": licence}
+
+
 def _make_header(plan: TrainingPlan, reading: DataOptions) -> Header:
     training = {
         "crop": plan.config.data.crop,
         "data": plan.dataset.format,
         "reading": {**to_header(reading, plan.dataset), **plan.rule.to_header()},
         "sizes": asdict(plan.picture_sizes),
+        "start": describe_start(plan.config.model),
     }
     return Header(plan.model_config, plan.dataset.classes, training)
 
@@ -211,6 +223,7 @@ def _finish(
     finish_record(run, record, outcome.history, best, stopped=outcome.stopped, scale=scale)
     if not outcome.stopped:
         pictures.report(record, progress)
+    pictures.finish(best, stopped=outcome.stopped)
     progress.log(f"best: epoch {best.epoch}, validation mean IoU {best.val_mean_iou:.3f}; in {run}")
 
 

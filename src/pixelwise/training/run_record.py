@@ -24,7 +24,7 @@ from pixelwise.io.images import void_invalid
 from pixelwise.progress import Progress
 from pixelwise.reports.curves import draw_curves
 from pixelwise.reports.samples import draw_samples
-from pixelwise.reports.tensorboard import write_epoch
+from pixelwise.reports.trackers import Trackers
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.history import Epoch
 from pixelwise.training.recipes import make_config
@@ -36,7 +36,8 @@ SAMPLES = 5
 PAUSE = 30
 
 # Options that may differ when a run is resumed: how long, where, and what changes no weights.
-FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile", "tensorboard"}
+FREE = {"epochs", "minutes", "device", "workers", "cache", "timeout", "profile"}
+FREE |= {"tensorboard", "mlflow", "wandb"}
 
 # Options that earlier versions did not have, with the values by which they trained.
 EARLIER = {
@@ -55,6 +56,8 @@ EARLIER = {
     "bands": None,
     "value_range": "percentile",
     "one_size": False,
+    "mlflow": False,
+    "wandb": False,
 }
 
 PACKAGES = ("pixelwise", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
@@ -257,15 +260,15 @@ def finish_record(
 
 @dataclass(frozen=True)
 class Pictures:
-    """curves.png and samples.png of a run, redrawn while it trains, and its report at the end; with
-    `tensorboard`, also TensorBoard's events.
+    """curves.png and samples.png of a run, redrawn while it trains, its report at the end, and what
+    its `trackers` are told.
     """
 
     run: Path
     dataset: DataSet
     val: SplitStats
     device: str
-    tensorboard: bool = False
+    trackers: Trackers | None = None
     _next_time: list[float] = field(default_factory=lambda: [0.0])
     """When to draw again, by time.monotonic()."""
 
@@ -281,9 +284,19 @@ class Pictures:
                 self._draw_samples()
             end = time.monotonic()
             self._next_time[0] = end + PAUSE * (end - start)
-        if self.tensorboard:
+        if self.trackers is not None:
             picture = self.run / "samples.png" if best and is_due else None
-            write_epoch(self.run, asdict(history[-1]), picture)
+            self.trackers.write_epoch(asdict(history[-1]), picture)
+
+    def finish(self, best: Epoch, *, stopped: bool) -> None:
+        """Tell the trackers the result, and hand them the files."""
+        if self.trackers is None:
+            return
+        values = asdict(best).items()
+        figures = {f"best_{name}": value for name, value in values if not isinstance(value, bool)}
+        names = ("model.safetensors", "run.json", "report.html", "curves.png", "samples.png")
+        files = [self.run / name for name in names if (self.run / name).is_file()]
+        self.trackers.finish(figures, files, stopped=stopped)
 
     def catch_up(self, history: list[Epoch]) -> None:
         """Draw what a process that was killed after an epoch left undrawn."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pixelwise.datasets.annotations.brush_rle import decode
+from pixelwise.datasets.annotations.brush_rle import decode, encode
 from pixelwise.errors import DataError
 
 SIZES = (3, 4, 8, 16)
@@ -90,3 +90,15 @@ def test_a_run_that_is_too_long_is_refused() -> None:
     packed[3] = 4  # claims four bytes
     with pytest.raises(DataError, match="more pixels than its image"):
         decode(packed, (1, 1))
+
+
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 40))))
+def test_what_is_encoded_is_packed_as_label_studio_packs_it(mask: np.ndarray) -> None:
+    assert encode(mask) == pack(np.repeat(mask.ravel() * np.uint8(255), 4))
+
+
+def test_a_run_longer_than_a_count_is_cut() -> None:
+    mask = np.zeros((200, 300), bool)
+    mask[:, 150:] = True
+    for whole in (mask, np.ones_like(mask), np.zeros_like(mask)):
+        np.testing.assert_array_equal(decode(encode(whole), whole.shape), whole)

@@ -17,6 +17,8 @@ from pixelwise.errors import DataError
 Bits = NDArray[np.bool_]
 _CHANNELS = 4
 _WORD = 8
+# Bits of a count, by their choice of two bits; the same as those of Label Studio's own files.
+_SIZES = (3, 4, 8, 16)
 
 
 class _BitReader:
@@ -75,3 +77,23 @@ def _read_blocks(reader: _BitReader, total: int) -> NDArray[np.uint8]:
             pixels[start:stop] = np.frombuffer(words, np.uint8)
         start = stop
     return pixels
+
+
+def encode(mask: Bits) -> list[int]:
+    """The bytes of a mask (H, W), painted where it is set."""
+    flat = np.asarray(mask, bool).ravel()
+    bounds = np.flatnonzero(np.diff(flat, prepend=~flat[:1], append=~flat[-1:]))
+    parts = [f"{_CHANNELS * flat.size:032b}{_WORD - 1:05b}"]
+    parts += [f"{size - 1:04b}" for size in _SIZES]
+    most = 1 << _SIZES[-1]
+    for start, length in zip(bounds, np.diff(bounds), strict=False):
+        word = format(255 if flat[start] else 0, f"0{_WORD}b")
+        left = _CHANNELS * int(length)
+        while left:
+            count = min(left, most)
+            choice = next(i for i, size in enumerate(_SIZES) if count <= 1 << size)
+            parts.append(f"1{choice:02b}{count - 1:0{_SIZES[choice]}b}{word}")
+            left -= count
+    bits = "".join(parts)
+    data = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2)
+    return list(data.to_bytes(-(-len(bits) // 8)))

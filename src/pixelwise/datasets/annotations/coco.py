@@ -37,12 +37,8 @@ from pixelwise.datasets.annotations.image_annotations import (
 )
 from pixelwise.datasets.annotations.match_images import match_images
 from pixelwise.datasets.annotations.polygons import Points, fill_region
-from pixelwise.datasets.annotations.rasterize import (
-    Shape,
-    classes_to_declare,
-    find_regions,
-    map_classes,
-)
+from pixelwise.datasets.annotations.rasterize import Shape, classes_to_declare, map_classes
+from pixelwise.datasets.annotations.thin_outlines import find_polygons
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path, raise_first
 from pixelwise.datasets.splits import SPLIT_ORDER
@@ -216,9 +212,12 @@ def _decode_rle(segmentation: dict[str, Any], size: tuple[int, int]) -> rle.Bits
     return rle.decode(counts, size)
 
 
-def write(path: Path, items: Iterable[tuple[str, Array]], classes: Classes) -> None:
+def write(
+    path: Path, items: Iterable[tuple[str, Array]], classes: Classes, *, tolerance: float = 0.0
+) -> None:
     """Write labels (H, W) by image file name: an annotation for each region, a polygon along its
-    pixels' edges, or compressed RLE where it has holes, which a polygon of COCO cannot have.
+    pixels' edges, thinned as in `find_polygons`, or compressed RLE where it has holes, which a
+    polygon of COCO cannot have.
     """
     images = list[str]()
     annotations = list[str]()
@@ -230,7 +229,7 @@ def write(path: Path, items: Iterable[tuple[str, Array]], classes: Classes) -> N
         images.append(
             json.dumps({"id": number, "file_name": name, "height": height, "width": width})
         )
-        for region, label, rings in find_regions(labels, classes):
+        for region, label, rings in find_polygons(labels, classes, tolerance):
             void |= label == VOID
             head = {
                 "id": len(annotations) + 1,

@@ -42,9 +42,9 @@ from pixelwise.datasets.annotations.rasterize import (
     BY_LAYER,
     Shape,
     classes_to_declare,
-    find_regions,
     map_classes,
 )
+from pixelwise.datasets.annotations.thin_outlines import find_polygons
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue, describe_tolerated, printable_path
 from pixelwise.datasets.types import DataOptions, first
@@ -258,8 +258,16 @@ def write(path: Path, items: Iterable[tuple[Path, Array]], classes: Classes) -> 
     write_subsets(path, ((image, labels, "") for image, labels in items), classes)
 
 
-def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes: Classes) -> None:
-    """As `write`, with the name of each image's subset, which may be empty."""
+def write_subsets(
+    path: Path,
+    items: Iterable[tuple[Path, Array, str]],
+    classes: Classes,
+    *,
+    tolerance: float = 0.0,
+) -> None:
+    """As `write`, with the name of each image's subset, which may be empty. With a `tolerance`
+    regions without holes are polygons, thinned as in `find_polygons`; CVAT's have no holes.
+    """
     images = []
     void = False
     for number, (image, labels, subset) in enumerate(items):
@@ -269,9 +277,12 @@ def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes:
         )
         if subset:
             entry.set("subset", subset)
-        for name, label, rings in find_regions(labels, classes):
+        for name, label, rings in find_polygons(labels, classes, tolerance):
             void |= label == VOID
-            entry.append(_mask_element(name, rings, labels.shape))
+            if tolerance > 0 and len(rings) == 1:
+                entry.append(_polygon_element(name, rings[0]))
+            else:
+                entry.append(_mask_element(name, rings, labels.shape))
         images.append(ET.tostring(entry, encoding="unicode"))
     label_list = ET.Element("labels")
     for name, colour, _ in classes_to_declare(classes, void=void):
@@ -285,6 +296,12 @@ def write_subsets(path: Path, items: Iterable[tuple[Path, Array, str]], classes:
         file.write(f"<version>1.1</version>\n{head}\n")
         file.writelines(f"{image}\n" for image in images)
         file.write("</annotations>\n")
+
+
+def _polygon_element(name: str, ring: Points) -> ET.Element:
+    points = ";".join(f"{x:.2f},{y:.2f}" for x, y in ring)
+    attributes = {"label": name, "source": "manual", "occluded": "0", "points": points}
+    return ET.Element("polygon", attributes | {"z_order": "0"})
 
 
 def _mask_element(name: str, rings: list[Points], size: tuple[int, ...]) -> ET.Element:

@@ -22,6 +22,7 @@ from pixelwise.datasets.annotations.image_annotations import (
     pack_record,
     to_points,
 )
+from pixelwise.datasets.annotations.join_holes import join_holes
 from pixelwise.datasets.annotations.label_names import explain_labels, find_class_files
 from pixelwise.datasets.annotations.labelme_files import (
     Annotation,
@@ -32,8 +33,9 @@ from pixelwise.datasets.annotations.labelme_files import (
 )
 from pixelwise.datasets.annotations.mask_pictures import holds_mask_pictures
 from pixelwise.datasets.annotations.picture_files import split_of
-from pixelwise.datasets.annotations.polygons import Points, box_ring, ellipse_ring, join_holes
-from pixelwise.datasets.annotations.rasterize import Shape, find_regions
+from pixelwise.datasets.annotations.polygons import Points, box_ring, ellipse_ring
+from pixelwise.datasets.annotations.rasterize import Shape
+from pixelwise.datasets.annotations.thin_outlines import find_polygons
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue, describe_tolerated
 from pixelwise.datasets.pairing import describe_unpaired
@@ -278,12 +280,14 @@ def _parse_mask(shape: Any, corners: Points, label: int) -> Shape:
     return Shape(label, bits=(top, left, bits))
 
 
-def write(path: Path, image: Path, labels: Array, classes: Classes) -> None:
+def write(
+    path: Path, image: Path, labels: Array, classes: Classes, *, tolerance: float = 0.0
+) -> None:
     """Write labels (H, W) of `image` as a LabelMe file of polygons, one a region; holes are joined
     to the outline.
 
     Background, or void where there is none, is what no polygon covers. Read back, the labels are
-    the same.
+    the same, or those within `tolerance` pixels as in `find_polygons`.
     """
     shapes = [
         {
@@ -293,7 +297,7 @@ def write(path: Path, image: Path, labels: Array, classes: Classes) -> None:
             "shape_type": "polygon",
             "flags": {},
         }
-        for name, _, rings in find_regions(labels, classes)
+        for name, _, rings in find_polygons(labels, classes, tolerance)
     ]
     record = {
         "version": "5.5.0",

@@ -62,6 +62,8 @@ def read_task(task: Mapping[str, Any]) -> Task:
     identity = str(task.get("id", "?"))
     data = task.get("data")
     annotations = task.get("annotations", task.get("completions"))
+    if annotations is None and isinstance(data, dict):
+        annotations = []  # a task as it is imported, with predictions at most
     if not isinstance(annotations, list):
         names = _list_names(task, task)
         entries = [entry for value in task.values() for entry in _region_entries(value)]

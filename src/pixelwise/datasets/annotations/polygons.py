@@ -116,16 +116,6 @@ def _first_corner(ring: Points) -> tuple[float, float]:
     return float(top), float(ring[ring[:, 1] == top, 0].min())
 
 
-def join_holes(rings: Sequence[Points]) -> Points:
-    """One ring (a keyhole polygon) for an outline and its holes, each joined by a line there and
-    back, which encloses nothing.
-    """
-    parts = [rings[0], rings[0][:1]]
-    for hole in rings[1:]:
-        parts += [hole, hole[:1], rings[0][:1]]
-    return np.concatenate(parts[:-1] if len(rings) > 1 else rings[:1])
-
-
 def _segments(mask: Bits) -> tuple[Points, NDArray[np.int64]]:
     """Straight pieces of the outlines of a padded mask, region to the right: where each starts, and
     which follows.

@@ -20,15 +20,15 @@ from pixelwise.datasets.annotations.image_annotations import (
     pack_record,
     to_points,
 )
+from pixelwise.datasets.annotations.join_holes import join_holes
 from pixelwise.datasets.annotations.mask_pictures import holds_mask_pictures
 from pixelwise.datasets.annotations.picture_files import list_folders
-from pixelwise.datasets.annotations.polygons import join_holes
 from pixelwise.datasets.annotations.rasterize import (
     Shape,
     classes_to_declare,
-    find_regions,
     map_classes,
 )
+from pixelwise.datasets.annotations.thin_outlines import find_polygons
 from pixelwise.datasets.annotations.yolo_files import (
     YoloFiles,
     find_files,
@@ -221,15 +221,15 @@ def parse_annotation(
     return ImageAnnotation((height, width), shapes)
 
 
-def write(path: Path, labels: Array, classes: Classes) -> None:
-    """Write labels (H, W) as a text file of polygons along the edges of pixels, holes joined to the
-    outline.
+def write(path: Path, labels: Array, classes: Classes, *, tolerance: float = 0.0) -> None:
+    """Write labels (H, W) as a text file of polygons along the edges of pixels, thinned as in
+    `find_polygons`, holes joined to the outline.
     """
     declared = classes_to_declare(classes, void=True)
     numbers = {name: number for number, (name, *_) in enumerate(declared)}
     scale = np.array(labels.shape[::-1])
     lines = []
-    for name, _, rings in find_regions(labels, classes):
+    for name, _, rings in find_polygons(labels, classes, tolerance):
         coordinates = (join_holes(rings) / scale).ravel()
         words = [str(numbers[name]), *(f"{value:.8g}" for value in coordinates)]
         lines.append(" ".join(words) + "\n")
