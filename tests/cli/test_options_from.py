@@ -15,13 +15,28 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.training.config import TrainConfig
 
 
+# Of the options of predict, some of each kind; `crop` is one of training too.
+CHOSEN = (
+    "overlay",
+    "confidence",
+    "threshold",
+    "tta",
+    "smallest",
+    "frames",
+    "split_touching",
+    "pixel_size",
+    "extras",
+    "scales",
+)
+
+
 def received(words: list[str]) -> dict[str, Any]:
     """What a command with options of two dataclasses receives."""
     result: dict[str, Any] = {}
     app = typer.Typer()
 
     @app.command()
-    @options_from(OptionSource(TrainConfig, unset=True), OptionSource(PredictOptions))
+    @options_from(OptionSource(TrainConfig, unset=True), OptionSource(PredictOptions, CHOSEN))
     def command(path: Annotated[Path, typer.Argument()], **options: Any) -> None:
         result.update(options, path=path)
 
