@@ -14,7 +14,6 @@ from pixelwise.datasets.options import FORMATS, DataOptions
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.training.config import TrainConfig
 
-
 # Of the options of predict, some of each kind; `crop` is one of training too.
 CHOSEN = (
     "overlay",
