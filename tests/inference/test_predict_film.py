@@ -158,6 +158,7 @@ def test_an_interrupted_film_is_not_put_in_place(
         (PredictOptions(extras=("polygons",)), "out", "polygons is for photos and rasters"),
         (PredictOptions(extras=("seams",)), "out", "seams is for photos"),
         (PredictOptions(frames="all"), "out", "--frames is for pictures of several frames"),
+        (PredictOptions(to="labelme"), "out", "--to labelme is for photos"),
         (PredictOptions(extras=("areas",)), "a.mp4", "--also goes with masks"),
         (PredictOptions(confidence=True), "-", "--confidence goes with masks"),
         (PredictOptions(), "a.avi", "films are written as"),

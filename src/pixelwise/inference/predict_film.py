@@ -121,6 +121,10 @@ def check_film_options(options: PredictOptions, film: str, out: str) -> None:
     for extra in _NOT_FOR_FILMS:
         if extra in options.extras:
             raise ConfigError(f"{extra} is for photos and rasters, not for films; leave it out")
+    if options.to:
+        raise ConfigError(
+            f"--to {options.to} is for photos: save the frames that are to be corrected as photos"
+        )
     if options.frames:
         raise ConfigError(
             "--frames is for pictures of several frames, such as GIF; all frames of a film are "
