@@ -51,3 +51,13 @@ def test_each_object_of_a_raster_is_a_feature(tmp_path: Path) -> None:
     longitude, latitude = kinds[16]["coordinates"][0][0]
     assert 8.9 < longitude < 9.1
     assert 49 < latitude < 50
+
+
+def test_objects_of_the_first_class_are_outlined_where_it_is_no_background(tmp_path: Path) -> None:
+    labels = np.full((40, 40), 255, np.uint8)
+    labels[5:10, 5:10] = 0
+    labels[20:30, 20:30] = 1
+    write_objects(tmp_path, [write_raster(tmp_path / "a.tif", labels)], NAMES[1:])
+    features = json.loads((tmp_path / "a_objects.geojson").read_text())["features"]
+    pixels = {f["properties"]["class"]: f["properties"]["pixels"] for f in features}
+    assert pixels == {"cell": 25, "debris": 100}

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,20 @@ def write_object_polygons(
     path: Path,
     pixels: NDArray[np.int64],
     properties: Callable[[int], dict[str, object]],
+    mask: Path | None = None,
 ) -> None:
     """Outline the objects of a map that has a place: pixels (N,) of each, from 1 on, and properties
-    by number. Coordinates are as in `write_polygons`.
+    by number. Coordinates are as in `write_polygons`. mask: a raster that is 0 in no object; what
+    lies around the objects, with a hole for each, is then not outlined in vain.
 
     An object whose parts touch by corners alone is a MultiPolygon. Raises ImageError for a map that
     cannot be read.
     """
-    with open_dataset(object_map) as dataset:
+    with ExitStack() as stack:
+        dataset = stack.enter_context(open_dataset(object_map))
+        inside = stack.enter_context(open_dataset(mask)) if mask else None
         place = read_georeference(dataset)
-        outlines = _join_parts(dataset, pixels)
+        outlines = _join_parts(raster_outlines(dataset, inside), pixels)
         features = (
             (properties(number), geometry)
             for batch in _batched(outlines, _AT_ONCE)
@@ -70,11 +75,13 @@ def _place_batch(
         yield number, {"type": kind, "coordinates": coordinates}
 
 
-def _join_parts(dataset: Any, pixels: NDArray[np.int64]) -> Iterator[Outline]:
+def _join_parts(
+    outlines: Iterable[tuple[int, Part]], pixels: NDArray[np.int64]
+) -> Iterator[Outline]:
     """Number and parts of each object, once as many of its pixels are outlined as it has."""
     waiting = defaultdict[int, list[Part]](list)
     missing = [0, *pixels.tolist()]
-    for number, rings in raster_outlines(dataset):
+    for number, rings in outlines:
         if number == 0:
             continue
         waiting[number].append(rings)

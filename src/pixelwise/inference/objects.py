@@ -209,6 +209,7 @@ def _write_mask(
             object_map.with_suffix(".geojson"),
             objects.pixels,
             lambda number: _as_properties(row_of(number - 1)),
+            None if finder.classes[0] else mask,
         )
     return Counter(names[label] for label in objects.label)
 
