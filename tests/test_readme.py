@@ -1,4 +1,4 @@
-"""A newcomer types what the README says, and it works."""
+"""A newcomer types what the README and the guides say, and it works."""
 
 import json
 import re
@@ -6,36 +6,90 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from PIL import Image
+from typer.main import get_command
 
-from pixelwise.cli.main import main
+import pixelwise
+from pixelwise.cli.main import app, main
 from pixelwise.serving.client import Client
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = {
-    "train",
-    "check",
-    "convert",
-    "evaluate",
-    "compare",
-    "suspects",
-    "predict",
-    "export",
-    "explain",
-    "stylize",
-    "serve",
-    "label",
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("training", "predicting", "learning")))
+PAGES += tuple(f"docs/{name}.md" for name in ("formats", "scores", "export", "serving", "style"))
+LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/results/README.md"]
+
+# The photos of the README's sessions show these, the test's data others.
+OTHER_CLASSES = ("person",)
+SAME_CLASSES = {
+    "--largest person": "--largest circle",
+    "=car,bus,truck": "=circle",
+    "=pedestrian": "=square",
+    "--drop sky": "--drop triangle",
 }
-SMALL = ["--size", "192", "256", "--steps", "2", "--network", "tf_efficientnet_lite0"]
+
 QUICK = ["--epochs", "1", "--crop", "32", "32", "--precision", "float32"]
+SMALL = ["--size", "64", "96", "--steps", "2", "--network", "tf_efficientnet_lite0"]
+ADDRESS = re.compile("(?:serving|labelling).* on ([^;]+);")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", read(page), re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    lines = "\n".join(re.findall(r"```(?:sh|console)\n(.*?)```", read(page), re.DOTALL))
+    listed = re.findall(r"^(?:\$ )?(pixelwise .*)$", lines, re.MULTILINE)
+    return [line for line in listed if "hf://" not in line]  # tests reach no network
+
+
+def headings(page: str) -> list[str]:
+    text = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
+    return re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+
+
+def links(page: str) -> list[str]:
+    text = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [target for target in targets if not target.startswith("http")]
+
+
+def shortened(page: str, line: str) -> list[str]:
+    """The words of a command with the test's data and as little work as will do: a training whose
+    run no other line names is only planned.
+    """
+    for theirs, ours in SAME_CLASSES.items():
+        line = line.replace(theirs, ours)
+    words = shlex.split(line)
+    if "train" in words[1:2]:
+        if "--minutes" in words:
+            del words[words.index("--minutes") :][:2]
+        run = words[words.index("--out") + 1] if "--out" in words else "nowhere"
+        words += QUICK if read(page).count(run) > 1 else [*QUICK, "--preview"]
+    return words + (SMALL if "stylize" in words else [])
+
+
+def call(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code, shlex.join(words)
+
+
+@pytest.fixture(scope="module")
+def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("trained") / "run"
+    pixelwise.train(shapes, run, epochs=1, crop=(32, 32), precision="float32")
+    return run
 
 
 @pytest.fixture
@@ -43,102 +97,140 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     shutil.copytree(shapes, tmp_path / "data")
     with Image.open(photo) as picture:
         larger = picture.resize((140, 96))
-    for name in ("photo.jpg", "painting.jpg"):  # style needs more pixels than the small photo has
-        larger.save(tmp_path / name)
+    for name in ("photo.jpg", "painting.jpg", "survey.tif"):
+        larger.save(tmp_path / name)  # style needs more pixels than the small photo has
     (tmp_path / "photos").mkdir()
     shutil.copy(photo, tmp_path / "photos")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_commands_of_the_readme_work(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = [
-        line
-        for block in blocks("sh")
-        for line in block.splitlines()
-        if line.startswith("pixelwise ")
-    ]
-    assert {shlex.split(line)[1] for line in commands} == COMMANDS
-    for line in commands:
-        words = shlex.split(line)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_and_the_python_of_a_page_work(
+    page: str,
+    desk: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for run in ("runs/first", "runs/second"):
+        if run in read(page) and not re.search(rf'(train.*--out |"data", "){run}', read(page)):
+            shutil.copytree(request.getfixturevalue("trained"), desk / run)
+    lines = commands(page)
+    assert lines
+    for line in lines:
+        words = shortened(page, line)
         if words[1] == "serve":
             ask_server(words)
-            continue
-        if words[1] == "label":
-            open_label_page(words)
-            continue
-        words += QUICK if " train " in line else SMALL if " stylize " in line else []
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert not end.value.code, line
-    listed = set(re.findall(r"`([\w.]+\.(?:safetensors|json|csv|png|html))`", README))
-    assert {"steps.png", "checkerboard.png", "augmentation.png", "scores.png"} <= {
-        p.name for p in desk.iterdir()
-    }
-    assert {name for name in listed if not name.startswith(".")} <= {
-        p.name for p in desk.rglob("*")
-    } | {"x_matte.png"}
-    assert (desk / "masks/photo_overlay.jpg").is_file()
+        else:
+            call(words, monkeypatch)
+        for option in {"--out", "--report", "--json", "--fix", "--calibrated"} & set(words):
+            assert (desk / words[words.index(option) + 1]).exists(), line
+    printed = first_words("\n".join(capfd.readouterr()).splitlines())
+    shown = [line for block in blocks(page, "console") for line in block.splitlines()]
+    assert first_words(shown) - {"$", "...", *OTHER_CLASSES} <= printed
+    if page != "docs/serving.md":  # its client needs the server, which has been asked
+        run_python(page)
+
+
+def first_words(lines: list[str]) -> set[str]:
+    return {line.split()[0] for line in lines if line.strip()}
+
+
+def run_python(page: str) -> None:
+    code = "\n".join(blocks(page, "python")).replace(
+        "epochs=2)", 'epochs=1, crop=(32, 32), precision="float32")'
+    )
+    exec(compile(code, page, "exec"), {})
+    for name in re.findall(r'\.save\("(.+?)"\)', code):
+        assert Path(name).is_file()
 
 
 def ask_server(words: list[str]) -> None:
-    command = [sys.executable, "-m", *words, "--port", "0", "--runtime", "torch"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            said = next(line for line in process.stderr if line.startswith("serving "))
-            assert Client(said.split(" on ")[1].split(";")[0]).labels("photo.jpg").shape == (
-                96,
-                140,
-            )
-            process.terminate()
-            process.stderr.read()
-        finally:
-            process.kill()
-    assert process.returncode == 0
+    state = start_and_ask([*words, "--runtime", "torch"], ask_for_labels)
+    assert state == (96, 140)
 
 
-def open_label_page(words: list[str]) -> None:
+def ask_for_labels(address: str) -> tuple[int, ...]:
+    return Client(address).labels("photo.jpg").shape
+
+
+def ask_for_state(address: str) -> dict[str, list[dict[str, str]]]:
+    with urlopen(f"{address}label/state", timeout=60) as answer:
+        return dict(json.load(answer))
+
+
+def start_and_ask(words: list[str], ask: Callable[[str], Any]) -> Any:
+    """What `ask` makes of the address that a server names, which then ends without an error."""
     command = [sys.executable, "-m", *words, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
         try:
-            line = next(line for line in process.stderr if line.startswith("labelling on "))
-            address = line.removeprefix("labelling on ").split(";")[0]
-            with urlopen(f"{address}label/state", timeout=60) as answer:
-                state = json.load(answer)
+            address = next(filter(None, map(ADDRESS.match, process.stderr)))[1]
+            answer = ask(address)
             process.terminate()
             process.stderr.read()
         finally:
             process.kill()
+    assert process.returncode == 0
+    return answer
+
+
+def test_the_label_page_opens_as_its_guide_says(desk: Path) -> None:
+    first = next(line for line in commands("docs/label.md") if " label " in line)
+    state = start_and_ask(shlex.split(first), ask_for_state)
     assert [entry["name"] for entry in state["classes"]] == ["road", "car", "sky"]
     assert len(state["photos"]) == 1
-    assert process.returncode == 0
-
-
-def test_the_python_of_the_readme_works(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "\n".join(blocks("python")).replace(
-        "epochs=2)", 'epochs=1, crop=(32, 32), precision="float32")'
-    )
-    exec(compile(code, "README.md", "exec"), {})
-    assert (desk / "overlay.jpg").is_file()
 
 
 def test_the_python_of_the_theory_works() -> None:
-    text = (Path(__file__).parents[1] / "docs/convolution.md").read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    code = "\n".join(blocks("docs/convolution.md", "python"))
     assert code.count("assert ") >= 8
     exec(compile(code, "docs/convolution.md", "exec"), {})
 
 
+def test_the_readme_is_short() -> None:
+    for page in ("README.md", "README.zh.md"):
+        assert read(page).count("\n") <= 120, page
+
+
+def test_every_command_is_in_the_table_of_the_readme() -> None:
+    cells = re.findall(r"^\| (.*?) \|", read("README.md"), re.MULTILINE)
+    named = re.findall(r"`(\w+)`", " ".join(cells))
+    assert set(get_command(app).commands) <= set(named)  # type: ignore[attr-defined]
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in LINKED])
+def test_links_and_anchors_of_a_page_lead_somewhere(page: str) -> None:
+    for link in links(page):
+        file, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in map(slug, headings(str(target.resolve().relative_to(ROOT)))), link
+
+
+def test_the_chinese_readme_keeps_step() -> None:
+    english, chinese = "README.md", "README.zh.md"
+    levels = [re.findall(r"^#+(?= )", read(page), re.MULTILINE) for page in (english, chinese)]
+    assert levels[0] == levels[1]
+    assert commands(english) == commands(chinese)
+    assert blocks(english, "python") == blocks(chinese, "python")
+    assert blocks(english, "console") == blocks(chinese, "console")
+    assert set(links(english)) - {chinese} == set(links(chinese)) - {english}
+    assert read(english).count("\n| ") == read(chinese).count("\n| ")
+
+
 def test_the_make_targets_of_the_readme_exist() -> None:
-    makefile = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for target in re.findall(r"^make (\w+)", read("README.md"), re.MULTILINE):
+        assert re.search(rf"^{target}:", read("Makefile"), re.MULTILINE), target
 
 
 def test_the_changelog_names_the_packages_version() -> None:
-    import pixelwise
-
-    changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"## {pixelwise.__version__} " in changelog
+    assert f"## {pixelwise.__version__} " in read("CHANGELOG.md")
