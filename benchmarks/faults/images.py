@@ -154,7 +154,7 @@ def image_is_mask(p: SampleSet, mild: bool) -> Planted:
 
 
 FAULTS = (
-    Fault(floats, ("image-unreadable",)),
+    Fault(floats, ("bands-differ",)),
     Fault(suffix_wrong, ("suffix-wrong",)),
     Fault(frames, ("image-frames",)),
     Fault(transparent, ("image-transparent",)),

@@ -15,8 +15,11 @@ from pixelwise.datasets.types import DataOptions, DataSet, Pair
 from pixelwise.errors import PixelwiseError
 from pixelwise.evaluation.scoring import evaluate
 from pixelwise.inference.predictor import Predictor
-from pixelwise.io.images import read_rgb
+from pixelwise.io.channels import ReadingRule
+from pixelwise.io.images import read_picture
 from pixelwise.progress import Progress
+from pixelwise.training.band_input import find_dataset_channels
+from pixelwise.training.recipes import make_config
 
 from .faults import Files
 from .truth import COLOURS, VOID, Scene, Truth, class_levels
@@ -113,6 +116,7 @@ def judge_transfer(case: Case, other: Case) -> Verdict:
 def _open(root: Path, lines: Lines) -> DataSet:
     """A data set as `train` opens it, its files read once."""
     dataset = open_dataset(root, DataOptions())
+    find_dataset_channels(dataset, make_config("default"))  # refuses what is not alike
     for split in dataset.splits:
         scan_split(dataset, split, progress=lines)
     return dataset
@@ -148,6 +152,7 @@ def _pairs(dataset: DataSet) -> Iterable[Pair]:
 def _wrong_reading(case: Case, dataset: DataSet) -> str:
     """How pictures or labels are read otherwise than they are; empty where they are not."""
     partners: dict[int, int] = {}
+    rule = ReadingRule(channels=find_dataset_channels(dataset, make_config("default")))
     for pair in _pairs(dataset):
         scene = _scene_of(case, pair.image)
         if scene is None:
@@ -155,7 +160,8 @@ def _wrong_reading(case: Case, dataset: DataSet) -> str:
         labels = dataset.read_labels(pair.mask)
         if labels.shape != scene.labels.shape:
             return f"{pair.mask.name} has {labels.shape}, true are {scene.labels.shape}"
-        problem = _wrong_labels(scene, labels, partners) or _wrong_picture(scene, pair.image)
+        problem = _wrong_labels(scene, labels, partners)
+        problem = problem or _wrong_picture(scene, pair.image, rule)
         if problem:
             return f"{pair.name}: {problem}"
     return _wrong_names(case, dataset.classes, partners) or _lost(case, dataset)
@@ -181,8 +187,8 @@ def _wrong_labels(scene: Scene, labels: NDArray[np.uint8], partners: dict[int, i
     return ""
 
 
-def _wrong_picture(scene: Scene, path: Path) -> str:
-    rgb = read_rgb(path)
+def _wrong_picture(scene: Scene, path: Path, rule: ReadingRule) -> str:
+    rgb = read_picture(path, rule).rgb
     if rgb.shape != scene.rgb.shape:
         return f"{path.name} is read as {rgb.shape}, true are {scene.rgb.shape}"
     known = scene.labels != VOID

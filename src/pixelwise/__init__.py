@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pixelwise.evaluation.find_label_issues import find_label_issues as suspects
     from pixelwise.evaluation.scoring import evaluate
     from pixelwise.export.compress import compress
+    from pixelwise.export.share import pull, push
     from pixelwise.inference.load import load
     from pixelwise.inference.predict_options import PredictOptions
     from pixelwise.inference.predictor import Predictor, Result
@@ -62,6 +63,8 @@ __all__ = [
     "load",
     "predict",
     "preview",
+    "pull",
+    "push",
     "rank_folder",
     "serve",
     "stack",
@@ -94,6 +97,8 @@ _HOMES = {
     "list_models": "pixelwise.api",
     "load": "pixelwise.inference.load",
     "predict": "pixelwise.api",
+    "pull": "pixelwise.export.share",
+    "push": "pixelwise.export.share",
     "preview": "pixelwise.training.preview",
     "rank_folder": "pixelwise.labelling.rank_folder",
     "serve": "pixelwise.api",

@@ -79,7 +79,7 @@ def test_a_network_that_differs_is_not_kept(
     tmp_path: Path, model_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Noise:
-        def __init__(self, _: Path) -> None: ...
+        def __init__(self, _: Path, *, channels: int) -> None: ...
 
         def __call__(self, rgb: np.ndarray) -> np.ndarray:
             shape = (len(rgb), 3, *rgb.shape[-2:])

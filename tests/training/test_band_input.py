@@ -130,7 +130,7 @@ def test_the_plan_is_said(
     assert channels is not None
     text = describe_channels(channels)
     assert text.startswith("bands: 5 bands of uint16, by all but 1 per mille of the values")
-    assert "band 5 50 to 949" in text
+    assert "band 5 51 to 949" in text
     config = make_config("default", **{**quick, "bands": "nir"})
     with pytest.raises(ConfigError, match="no band 'nir'; they have 5: noise, red, green, blue"):
         find_dataset_channels(dataset, config)

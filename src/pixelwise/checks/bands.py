@@ -1,15 +1,16 @@
 """Findings about the bands of images that are no photos."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.datasets.band_statistics import sample_values
+from pixelwise.datasets.band_statistics import find_layout, sample_values
+from pixelwise.datasets.issue_kinds import Severity
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.pair_stats import PairStats
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import DataError, PixelwiseError
 from pixelwise.io.band_files import read_bands
 from pixelwise.io.band_layout import BandLayout, read_layout
 from pixelwise.io.channels import complete_names
@@ -45,6 +46,9 @@ def find_band_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     known = [(stats, layout) for stats, layout in layouts if layout is not None]
     if all(layout.is_photo for _, layout in known):
         return
+    if are_trained_by_bands(pairs):
+        for stats, layout in known:
+            yield stats.image_issue("image-other-bands", layout.describe())
     yield from _find_unlike(layouts)
     samples = list[_BandSample]()
     step = -(-len(known) // _MAX_IMAGES)
@@ -55,13 +59,24 @@ def find_band_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     yield from _find_far(samples)
 
 
+def are_trained_by_bands(pairs: Sequence[PairStats]) -> bool:
+    """Whether a training takes the images by their bands, and not as photos."""
+    try:
+        return find_layout(stats.pair for stats in pairs if stats.image) is not None
+    except DataError:
+        return False  # it refuses them
+
+
 def _find_unlike(layouts: Sequence[tuple[PairStats, BandLayout | None]]) -> Iterator[Issue]:
-    """Images of other bands or types than most."""
+    """Images of other bands or types than most: an error where one cannot be read as a photo."""
     kinds = ["a photo" if layout is None else _describe(layout) for _, layout in layouts]
     usual = max(set(kinds), key=kinds.count)
+    all_have_rgb = all(layout is None or layout.has_rgb for _, layout in layouts)
+    severity: Severity = "warning" if all_have_rgb else "error"
     for (stats, _), kind in zip(layouts, kinds, strict=True):
         if kind != usual:
-            yield stats.image_issue("bands-differ", f"{kind}, and most images {usual}")
+            issue = stats.image_issue("bands-differ", f"{kind}, and most images {usual}")
+            yield replace(issue, severity=severity)
 
 
 def _describe(layout: BandLayout) -> str:

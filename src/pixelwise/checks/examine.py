@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.checks.alignment import find_alignment_issues
-from pixelwise.checks.bands import find_band_issues
+from pixelwise.checks.bands import are_trained_by_bands, find_band_issues
 from pixelwise.checks.class_balance import Shares, count_shares, find_class_issues
 from pixelwise.checks.duplicates import find_duplicate_issues
 from pixelwise.checks.findings import Findings
@@ -159,8 +159,9 @@ def _find_issues(
     shares: dict[str, Shares],
 ) -> Iterator[Iterable[Issue]]:
     """The issues of each family of checks."""
+    by_bands = are_trained_by_bands(pairs)
     for stats in pairs:
-        yield find_image_issues(stats)
+        yield find_image_issues(stats, by_bands=by_bands)
     yield find_band_issues(pairs)
     yield find_size_issues(pairs)
     yield find_mask_issues(pairs, index, encoding)

@@ -37,13 +37,14 @@ _PHOTO_TONES = 150
 _PHOTO_SOLID = 0.4
 _CONTRAST = 3
 # What is worth a word in a check alone: a container whose range is used.
+_OF_PHOTOS = ("image-bands", "image-deep", "image-other-bands")
 _FULL_RANGE = "of 16 bits, read by the upper 8"
 # Sizes of one shape may be rounded: by a pixel, or by this share of the product of their sides.
 _ROUNDING = 0.02
 
 
-def find_image_issues(stats: PairStats) -> Iterator[Issue]:
-    """What one pair's files and sizes show."""
+def find_image_issues(stats: PairStats, *, by_bands: bool = False) -> Iterator[Issue]:
+    """What one pair's files and sizes show, of images that are read as photos or `by_bands`."""
     for problem in stats.problems:
         path = problem.file
         pair = stats.pair
@@ -57,7 +58,7 @@ def find_image_issues(stats: PairStats) -> Iterator[Issue]:
                 mask=pair.mask,
             )
     if stats.image:
-        yield from _check_image(stats, stats.image)
+        yield from _check_image(stats, stats.image, by_bands=by_bands)
     if stats.mask:
         yield from _check_suffix(stats, stats.mask.file, mask=True)
     if stats.image and stats.mask:
@@ -65,10 +66,12 @@ def find_image_issues(stats: PairStats) -> Iterator[Issue]:
         yield from _find_mixed_up(stats, stats.image, stats.mask)
 
 
-def _check_image(stats: PairStats, image: ImageStats) -> Iterator[Issue]:
+def _check_image(stats: PairStats, image: ImageStats, *, by_bands: bool) -> Iterator[Issue]:
     picture = image.file
     yield from _check_suffix(stats, picture, mask=False)
     for note in image.notes:
+        if by_bands and note.type in _OF_PHOTOS:
+            continue
         yield stats.image_issue(note.type, str(note) or _FULL_RANGE)
     if not _has_contrast(image):
         yield stats.image_issue("image-blank", f"grey {image.low} to {image.high} everywhere")

@@ -9,7 +9,9 @@ BAND_TYPES: dict[str, IssueType] = {
         "read.",
     ),
     "bands-differ": error_type(
-        "Images of unlike bands or types", "Keep those of one kind, or save all alike."
+        "Images of unlike bands or types",
+        "Keep those of one kind, or save all alike.",
+        repaired=False,
     ),
     "band-constant": warning_type(
         "Bands with one value alone", "Leave the band out with --bands, or get its values."

@@ -44,12 +44,12 @@ class BandRange:
 
 
 def find_layout(pairs: Iterable[Pair], *, any_bands: bool = False) -> BandLayout | None:
-    """The bands that all images have where some are no photos, or always with `any_bands`; None for
-    photos. Raises DataError where they differ.
+    """The bands that all images have where some are no photos, or always with `any_bands`. None for
+    photos, and where unlike images can all be read as such. Raises DataError for others.
     """
     layouts = {pair.image: read_layout(pair.image) for pair in pairs}
     known = {path: layout for path, layout in layouts.items() if layout is not None}
-    banded = [path for path, layout in known.items() if any_bands or not layout.is_photo]
+    banded = {path: layout for path, layout in known.items() if any_bands or not layout.is_photo}
     if not banded:
         if any_bands and layouts:
             raise DataError(
@@ -57,16 +57,12 @@ def find_layout(pairs: Iterable[Pair], *, any_bands: bool = False) -> BandLayout
                 "chosen; leave out --bands"
             )
         return None
-    others = [path for path, layout in layouts.items() if layout is None]
-    if others:
-        raise DataError(
-            f"{len(banded)} images have bands of their own, such as {banded[0].name} "
-            f"({known[banded[0]].describe()}), and {len(others)} are photos, such as "
-            f"{first(path.name for path in others)}: keep one kind, or save all as TIFF of the "
-            "same bands"
-        )
-    _check_alike(known)
-    return known[banded[0]]
+    kinds = {(layout.names, layout.kind) for layout in known.values()}
+    if len(known) == len(layouts) and len(kinds) == 1:
+        return next(iter(banded.values()))
+    if not any_bands and all(layout.has_rgb for layout in banded.values()):
+        return None
+    raise DataError(_describe_unlike(layouts, banded))
 
 
 def find_deep_layout(pairs: Iterable[Pair]) -> BandLayout | None:
@@ -224,19 +220,26 @@ def _beside_mean(sample: NDArray[Any]) -> tuple[float, float]:
     return mean - reach, mean + reach
 
 
-def _check_alike(layouts: dict[Path, BandLayout]) -> None:
-    """Raises DataError for images of unlike bands or types."""
+def _describe_unlike(layouts: dict[Path, BandLayout | None], banded: dict[Path, BandLayout]) -> str:
+    """The error for images of unlike bands or types, some of which may be photos."""
+    photos = [path.name for path, layout in layouts.items() if layout is None]
+    if photos:
+        name, own = next((path.name, layout.describe()) for path, layout in banded.items())
+        return (
+            f"{len(banded)} images have bands of their own, such as {name} ({own}), and "
+            f"{len(photos)} are photos, such as {first(photos)}: keep one kind, or save all as "
+            "TIFF of the same bands"
+        )
     kinds = dict[tuple[tuple[str, ...], str], list[Path]]()
     for path, layout in layouts.items():
-        kinds.setdefault((layout.names, layout.kind), []).append(path)
-    if len(kinds) == 1:
-        return
-    by_count = sorted(kinds.values(), key=len, reverse=True)
-    parts = [
-        f"{len(paths)} of {_describe(layouts[paths[0]])}, such as {paths[0].name}"
-        for paths in by_count[:_MAX_KINDS]
-    ]
-    raise DataError(
+        if layout is not None:
+            kinds.setdefault((layout.names, layout.kind), []).append(path)
+    parts = []
+    for paths in sorted(kinds.values(), key=len, reverse=True)[:_MAX_KINDS]:
+        known = layouts[paths[0]]
+        described = "" if known is None else _describe(known)
+        parts.append(f"{len(paths)} of {described}, such as {paths[0].name}")
+    return (
         f"the images have unlike bands: {'; '.join(parts)}; keep those of one kind, or save all "
         "with the same bands and type"
     )

@@ -93,7 +93,7 @@ def write_bands(path: Path, bands: BandValues) -> None:
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
         rasterio.open(
             draft,
-            "w",
+            mode="w",
             driver="GTiff",
             count=count,
             height=height,

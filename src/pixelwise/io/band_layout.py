@@ -43,6 +43,7 @@ _KINDS = {1: "uint", 2: "int", 3: "float", 4: "uint", 5: "complex", 6: "complex"
 _OME_PIXELS = re.compile(r"<Pixels [^>]*>")
 # A file without a colour that it names is one of these.
 _PLAIN_COUNTS = (1, 3)
+_RGB_COUNTS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ class BandLayout:
             self.has_nodata and self.kind != "uint8"
         )
         return len(self.names) in _PLAIN_COUNTS and not has_odd_values and not self.is_stack
+
+    @property
+    def has_rgb(self) -> bool:
+        """Whether red, green and blue, or grey, can be read of it as of a photo, whatever else it
+        holds.
+        """
+        is_whole = self.kind in ("uint8", "uint16", "bool")
+        return is_whole and len(self.names) in _RGB_COUNTS and not self.is_stack
 
     def describe(self) -> str:
         """In words, as in "4 bands of uint16"."""

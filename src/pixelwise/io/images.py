@@ -178,7 +178,7 @@ class ImageFile:
             return None
         if rule.channels is not None:
             return read_channels(source, layout, rule.channels)
-        return None if layout.is_photo else read_to_show(source, layout)
+        return None if layout.is_photo or layout.has_rgb else read_to_show(source, layout)
 
     def _find_page(self) -> None:
         """The page of a TIFF file that PIL does not know how to unpack."""

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.metrics.confusion import Counts, Figures, safe_divide
+from pixelwise.metrics.count_interval import LEVEL as LEVEL  # noqa: PLC0414  also found here
 
 # Draws.
 ROUNDS = 4000
 
-LEVEL = 0.95
 
 # Weights (images times draws) that are held at a time: 32 MB.
 _MAX_WEIGHTS = 4_000_000

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from pixelwise.metrics.bootstrap import LEVEL
-
 Numbers = NDArray[np.int64]
 
+LEVEL = 0.95
 FEWEST_IMAGES = 5
 
 
