@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,15 @@ def test_what_is_no_film_leaves_nothing_behind(tmp_path: Path, ffmpeg: object) -
     assert [path.name for path in tmp_path.iterdir()] == ["no.mp4"]
 
 
+@pytest.fixture
+def plain_interrupts() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, whatever an earlier test of this process has left."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("plain_interrupts")
 def test_an_interrupted_film_is_not_put_in_place(
     film: Path, tmp_path: Path, recorded: Callable[[], Any]
 ) -> None:
