@@ -99,13 +99,14 @@ def cost(photos: list[Path], _: list[Path], options: argparse.Namespace) -> Iter
         "a folder, masks": (folder, "--out", out),
         "the film, masks": (film, "--out", out),
         "a folder, masks and tinted photos": (folder, "--out", out, "--overlay"),
-        "the film, tinted film": (film, "--out", options.work / "out.mp4"),
+        "the film, tinted film": (film, "--out", options.work / "out.mp4", "--overwrite"),
         "the film, masks, --smooth 1": (film, "--out", out, "--smooth", 1),
     }
     model = options.runs[0]
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     predict = (sys.executable, "-m", "pixelwise", "predict", model)
-    run(*predict, film, "--out", options.work / "first.mp4")  # measures runtimes
+    first = options.work / "first.mp4"
+    run(*predict, film, "--out", first, "--overwrite")  # measures runtimes
     for _ in range(options.rounds):
         for name, words in commands.items():
             shutil.rmtree(out, ignore_errors=True)
