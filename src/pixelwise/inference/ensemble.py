@@ -8,6 +8,7 @@ import numpy as np
 
 from pixelwise.classes import Classes, softmax
 from pixelwise.errors import ModelError
+from pixelwise.inference.align_channels import align_channels
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import Piece, Pixels, RowChunk, TilePlan
 from pixelwise.inference.tta import Logits, Runner
@@ -25,10 +26,11 @@ class Ensemble(Predictor):
     Each model sees a picture as it does alone: at its own size, in its own tiles, mirrored and
     resized for test-time augmentation, its logits divided by its own temperature. What comes out as
     logits are logarithms of the mean scores. Classes have the order and colours of the first
-    model's. Raises ModelError for other classes.
+    model's; bands are read by its windows. Raises ModelError for other classes or bands.
     """
 
     def __init__(self, members: Sequence[Predictor]) -> None:
+        members = align_channels(members)
         first = members[0]
         # tiles that are made lower where memory is short, if any of the models can take such
         flexible = next((member for member in members if not member.exact), first)
