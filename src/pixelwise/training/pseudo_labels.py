@@ -23,7 +23,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.inference.resize import resize_labels, resize_picture
 from pixelwise.io.atomic import write_text
-from pixelwise.io.images import Array, Picture, write_labels
+from pixelwise.io.images import Array, Picture, void_invalid, write_labels
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.progress import Progress
 from pixelwise.training.unlabelled_pool import KnownImages, read_pool
@@ -142,7 +142,7 @@ def find_thresholds(
     right = np.zeros((classes, _BINS))
     for pair in progress.track(pairs, what="thresholds on val", total=len(pairs)):
         view = _look(predictor, predictor.read(pair.image))
-        truth = dataset.read_labels(pair.mask)
+        truth = void_invalid(dataset.read_labels(pair.mask), view.result.valid)
         known = (truth != VOID) & view.agree
         labels = view.result.labels[known]
         bins = np.minimum((view.result.confidence[known] * _BINS).astype(np.intp), _BINS - 1)
@@ -225,7 +225,9 @@ def label_pool(
     for path, picture in progress.track(pool, what="labelling the pool", total=total):
         views = _look(predictor, picture)
         result = views.result
-        is_sure = views.agree & (result.confidence >= np.array([*thresholds])[result.labels])
+        # void, where the picture has no values, is never sure
+        least = np.append(thresholds, np.full(256 - len(thresholds), np.inf))
+        is_sure = views.agree & (result.confidence >= least[result.labels])
         labels = np.where(is_sure, result.labels, VOID).astype(np.uint8)
         name = f"{len(labelled):06d}_{path.stem[:50]}.png"  # file names have an end
         write_labels(folder / name, labels, result.palette)
