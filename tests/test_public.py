@@ -14,7 +14,12 @@ from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError
 
 # packages as well, and a function of Python's own
-FUNCTIONS = {"models": "list_models", "export": "export_model", "next": "rank_folder"}
+FUNCTIONS = {
+    "models": "list_models",
+    "export": "export_model",
+    "next": "rank_folder",
+    "slice": "slice_volumes",
+}
 
 
 def test_every_name_is_there() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pixelwise.checks.check_dataset import check
     from pixelwise.datasets.conversion import convert
     from pixelwise.datasets.options import DataOptions
+    from pixelwise.datasets.slice_volumes import slice_volumes
     from pixelwise.datasets.stack_bands import stack
     from pixelwise.evaluation.compare_models import compare
     from pixelwise.evaluation.find_label_issues import find_label_issues
@@ -67,6 +68,7 @@ __all__ = [
     "push",
     "rank_folder",
     "serve",
+    "slice_volumes",
     "stack",
     "stylize",
     "suspects",
@@ -102,6 +104,7 @@ _HOMES = {
     "preview": "pixelwise.training.preview",
     "rank_folder": "pixelwise.labelling.rank_folder",
     "serve": "pixelwise.api",
+    "slice_volumes": "pixelwise.datasets.slice_volumes",
     "stack": "pixelwise.datasets.stack_bands",
     "stylize": "pixelwise.style_transfer.stylize_image",
     "suspects": "pixelwise.evaluation.find_label_issues:find_label_issues",

@@ -17,6 +17,7 @@ from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
 from pixelwise.inference.predict_film import find_film, predict_film
 from pixelwise.inference.predict_options import PredictOptions
+from pixelwise.inference.predict_volumes import find_volumes, predict_volumes
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import Sources, find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
@@ -47,7 +48,8 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     `out`. Masks that the same model and options made already are skipped, without `overwrite`.
     Without `out`, they go to `labelled`, or where that holds other things, to `labelled-2` and so
     on. Of several models, or a folder of `train --folds`, the scores are averaged. A film, given
-    alone, becomes a mask a frame or, with a film as `out`, that film, painted (`predict_film`).
+    alone, becomes a mask a frame or, with a film as `out`, that film, painted (`predict_film`);
+    NIfTI volumes become volumes of labels (`predict_volumes`).
 
     tile: (height, width) of the tiles that larger images are cut in; they overlap by the share
     `overlap`. runtime, device, precision, max_memory: as `load` takes them. `options` are fields of
@@ -58,15 +60,17 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     choices = PredictOptions(**options)
     inputs = [images] if isinstance(images, str | Path) else list(images)
     film = find_film(inputs, choices, out)
-    sources = Sources() if film else find_sources(inputs)
-    left_aside = "" if film else describe_left_aside(find_left_aside(inputs))
+    volumes = {} if film else find_volumes(inputs, choices, out)
+    has_photos = not film and not volumes
+    sources = find_sources(inputs) if has_photos else Sources()
+    left_aside = describe_left_aside(find_left_aside(inputs)) if has_photos else ""
     if progress and left_aside:
         progress.log(left_aside)
 
     def load_one(path: Path) -> Predictor:
-        # of a film, whose frames are many, the fastest runtime is always worth finding
+        # of films and volumes, whose frames are many, the fastest runtime is always worth finding
         first = runtime
-        if not film:
+        if has_photos:
             first = choose_runtime(runtime, sources, path, precision, device=device)
         return load(
             path,
@@ -83,6 +87,10 @@ def predict(  # noqa: PLR0913  `help` and completion list each
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     if film:
         return predict_film(predictor, film, out, choices=choices, recipe=recipe, progress=progress)
+    if volumes:
+        return predict_volumes(
+            predictor, volumes, out, choices=choices, recipe=recipe, progress=progress
+        )
     if out is None:
         out = choose_folder(sources, choices, recipe)
         if progress:

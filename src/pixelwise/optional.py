@@ -17,6 +17,7 @@ EXTRA = {
     "rasterio": "raster",
     "tifffile": "stacks",
     "pydicom": "medical",
+    "nibabel": "medical",
     "skimage": "objects",
     "pillow_heif": "heif",
     "tensorboard": "tensorboard",

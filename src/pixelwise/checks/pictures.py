@@ -75,7 +75,7 @@ def _check_image(stats: PairStats, image: ImageStats, *, by_bands: bool) -> Iter
         yield stats.image_issue(note.type, str(note) or _FULL_RANGE)
     if not _has_contrast(image):
         yield stats.image_issue("image-blank", f"grey {image.low} to {image.high} everywhere")
-    elif image.grey:
+    elif image.grey and not by_bands:
         yield stats.image_issue("image-grey", "red, green and blue are alike")
     if min(picture.size) < _TINY_SIDE:
         yield stats.image_issue("image-tiny", _describe_size(picture.size))

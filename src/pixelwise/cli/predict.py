@@ -31,7 +31,7 @@ Images = Annotated[
     typer.Argument(
         metavar="IMAGES",
         help="Image files, folders, patterns ('*.jpg'), .txt lists; s3:// etc. Or a film, or - for "
-        "one from standard input (needs ffmpeg).",
+        "one from standard input (needs ffmpeg). Or NIfTI volumes.",
         show_default=False,
     ),
 ]
@@ -94,7 +94,7 @@ Classes = Annotated[
     ),
     OptionSource(
         PredictOptions,
-        ("frames", "smooth", "threshold", "smallest", "largest", "tta", "scales"),
+        ("frames", "smooth", "plane", "threshold", "smallest", "largest", "tta", "scales"),
         panel="Labels",
     ),
 )
@@ -122,6 +122,7 @@ def predict(
     # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.api import predict as job
     from pixelwise.cli.console import TerminalProgress, print_next
+    from pixelwise.inference.predict_volumes import find_volumes
 
     if classes:
         raise ConfigError(
@@ -130,6 +131,7 @@ def predict(
         )
     models, images = join_model_arguments(model, others, images or [])
     check_cluster_options(cluster, models, estimate=estimate, workers=workers)
+    choices = PredictOptions(**options)
     progress = TerminalProgress()
     loading: dict[str, Any] = {
         "runtime": runtime,
@@ -149,17 +151,19 @@ def predict(
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
         from pixelwise.inference.predict_film import find_film
 
-        choices = PredictOptions(**options)
         if find_film(images, choices, out):
             raise ConfigError("--cluster is for photos: a film is labelled here; leave it out")
+        if find_volumes(images, choices, out):
+            raise ConfigError("--cluster is for photos: volumes are labelled here; leave it out")
         spec = JobSpec(models[0], images, out, choices, loading, overwrite, estimate)
         outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:  # an estimate writes no masks to count
             _print_result(outcome)
         return
+    volumes = find_volumes(images, choices, out)
     result = job(models, images, out, overwrite=overwrite, progress=progress, **loading, **options)
     _print_result(result)
-    if result.frames:
+    if result.frames or volumes:
         return
     if not options["overlay"]:
         first, *more = name_models(models)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pixelwise.datasets.class_files import find_class_files
 from pixelwise.datasets.folder_names import parse_folder_name
+from pixelwise.datasets.groups import GROUPS_FILE
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issue_types import Severity
 from pixelwise.datasets.issues import Issue
@@ -63,7 +64,7 @@ def find_unused(index: Index) -> Iterator[Issue]:
     if lists and index.format not in _LISTED:
         text = f"{_names(lists)} not read: the splits are those of the folders"
         yield Issue("beside-unused", index.root, text, count=len(lists))
-    known = {*class_files, *lists, *index.sources}
+    known = {*class_files, *lists, *index.sources, index.root / GROUPS_FILE}
     other_files = _list_other_files(index.root, known)
     if other_files:
         text = f"{_names(other_files)} not read"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pixelwise.config_fields import check_names, option
 from pixelwise.errors import ConfigError
@@ -32,6 +32,9 @@ FORMATS = (
     "parquet",
     "webdataset",
 )
+
+Plane = Literal["axial", "coronal", "sagittal"]
+"""In which volumes are cut into slices."""
 
 WITH_POLYGONS = ("coco", "labelme", "cvat", "yolo", "geojson")
 """Formats that hold outlines, which may be thinned."""

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pixelwise.config_fields import Range, check_fields, option
-from pixelwise.datasets.options import WITH_POLYGONS, WRITABLE, check_tolerance
+from pixelwise.datasets.options import WITH_POLYGONS, WRITABLE, Plane, check_tolerance
 from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.pixel_size import PixelSize
 from pixelwise.models.config import check_scales
@@ -96,6 +96,11 @@ class PredictOptions:
     picture stays the same: labels flicker less.
     """
 
+    plane: Plane | None = option(None, own=True)
+    """Plane in which volumes (.nii, .nii.gz) are labelled, that of the training's slices; axial by
+    default.
+    """
+
     threshold: float = option(0.0, own=True, metavar="SHARE", valid=_SHARE)
     """Pixels of less confidence (0 to 1) become void, 255, as in serve."""
 
@@ -170,5 +175,5 @@ class PredictOptions:
         values = asdict(self)
         recipe = {key: values[key] for key in ("tta", "scales", "smallest", "largest")}
         # left out where they change nothing: folders of versions without them stay what they are
-        rarer = ("threshold", "smooth", *OF_EXTRAS["cutouts"])
+        rarer = ("threshold", "smooth", "plane", *OF_EXTRAS["cutouts"])
         return recipe | {key: values[key] for key in rarer if values[key]}

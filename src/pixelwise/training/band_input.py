@@ -73,7 +73,8 @@ def match_start(model: Segmenter, source: Segmenter, start: str, channels: Chann
 def describe_channels(channels: Channels) -> str:
     """The line that says how bands are read."""
     kind = f"{len(channels)} of {channels.count} bands" if len(channels) < channels.count else ""
-    kind = kind or f"{channels.count} bands"
+    own = "1 band" if channels.count == 1 else f"{channels.count} bands"
+    kind = kind or own
     return f"bands: {kind} of {channels.kind}, by {channels.rule}: {channels}"
 
 

@@ -47,5 +47,5 @@ def test_files_of_channels_and_volumes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 files of channels an image.*join them to one RGB"):
         open_dataset(tmp_path)
     (tmp_path / "imagesTr/case_001_0000.nii.gz").write_bytes(b"")
-    with pytest.raises(DataError, match=r"nii.gz: a volume; .* write its slices as 2-D PNG"):
+    with pytest.raises(DataError, match=r"nii.gz: a volume.*`pixelwise slice .* writes its slices"):
         open_dataset(tmp_path)

@@ -13,6 +13,7 @@ from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.pairing import list_readable, pair_files
 from pixelwise.datasets.types import DataOptions, DataSet, Pair, images_in
 from pixelwise.errors import DataError
+from pixelwise.io.volumes import is_volume
 
 LAYOUT = "imagesTr/NAME_0000.png, labelsTr/NAME.png and dataset.json (nnU-Net, pictures)"
 
@@ -81,9 +82,10 @@ def _check_channels(folder: Path) -> None:
     """Raise DataError for volumes, and for images whose channels are files of their own."""
     volume = _first_volume(folder.iterdir())
     if volume:
-        raise DataError(
-            f"{volume}: a volume; pixelwise reads pictures: write its slices as 2-D PNG or TIFF"
-        )
+        advice = "write its slices as 2-D PNG or TIFF, or convert it to .nii.gz"
+        if is_volume(volume):
+            advice = f"`pixelwise slice {folder.parent} --out DATA` writes its slices"
+        raise DataError(f"{volume}: a volume, and a data set is of pictures: {advice}")
     channels = {match[1] for path in images_in(folder) if (match := _CHANNEL.fullmatch(path.stem))}
     if len(channels) > 1:
         raise DataError(
