@@ -134,10 +134,10 @@ def _from_slices(slices: NDArray[Any], plane: str) -> NDArray[Any]:
 
 def _drop_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Without dimensions of one behind the third, which some programs write."""
-    kept = list(shape)
-    while len(kept) > 3 and kept[-1] == 1:
-        kept.pop()
-    return tuple(kept)
+    sides = list(shape)
+    while len(sides) > 3 and sides[-1] == 1:
+        sides.pop()
+    return tuple(sides)
 
 
 def _dimension_error(path: Path, shape: tuple[int, ...]) -> ImageError:
