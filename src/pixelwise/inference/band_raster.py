@@ -47,8 +47,11 @@ class BandRaster(RasterPicture):
         """Where all bands of a window have values, (h, w). Raises as indexing does."""
         bottom = min(self.height, top + height)
         right = min(self.width, left + width)
-        _, valid = self._read(((top, bottom), (left, right)))
-        return valid_everywhere(valid)
+        window = ((top, bottom), (left, right))
+        if self._kind.kind == "f":  # whose values may be no numbers
+            return valid_everywhere(self._read(window)[1])
+        with self._translated_errors(top):
+            return valid_everywhere(self.dataset.read_masks(list(self._numbers), window=window) > 0)
 
     def to_rgb(self, pixels: Array) -> Array:
         """(H, W, 3) to look at, of pixels (H, W, channels)."""
@@ -57,8 +60,7 @@ class BandRaster(RasterPicture):
     @property
     def bytes_per_pixel(self) -> int:
         """Of a row of tiles as GDAL keeps it."""
-        kind = np.dtype(self.dataset.dtypes[self._numbers[0] - 1])
-        return len(self._numbers) * int(kind.itemsize)
+        return len(self._numbers) * int(self._kind.itemsize)
 
     @property
     def notes(self) -> ReadingNotes:
@@ -83,6 +85,10 @@ class BandRaster(RasterPicture):
     def _channels(self) -> Channels:
         assert self.rule.channels is not None
         return self.rule.channels
+
+    @property
+    def _kind(self) -> np.dtype[Any]:
+        return np.dtype(self.dataset.dtypes[self._numbers[0] - 1])
 
     @cached_property
     def _numbers(self) -> Sequence[int]:

@@ -24,6 +24,10 @@ their band: so that no filter that runs over them sees an edge that is none."""
 
 COLOURS = ("red", "green", "blue")
 
+# Values of 16 bits are looked up where there are more pixels than values.
+_TABLED = (np.uint16, np.int16)
+_TABLE_SIZE = 1 << 16
+
 # A band without a name, by its number.
 _UNNAMED = "band {}"
 
@@ -113,14 +117,25 @@ class Channels:
         """
         pixels = np.empty((*values.shape[1:], len(self)), np.uint8)
         for number, band in enumerate(values):
-            low = self.low[number]
-            span = self.high[number] - low
-            with np.errstate(invalid="ignore", over="ignore"):
-                scaled = (band.astype(np.float32) - np.float32(low)) * np.float32(255 / span)
-            scaled = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0)
-            pixels[..., number] = np.rint(scaled.clip(0, 255)).astype(np.uint8)
+            if band.dtype in _TABLED and band.size > _TABLE_SIZE:
+                table = self._scale(
+                    number, np.arange(_TABLE_SIZE, dtype=np.uint16).view(band.dtype)
+                )
+                pixels[..., number] = table[band.view(np.uint16)]
+            else:
+                pixels[..., number] = self._scale(number, band)
         if valid is not None and not valid.all():
             self._fill(pixels, valid)
+        return pixels
+
+    def _scale(self, number: int, band: NDArray[Any]) -> Array:
+        """uint8 of a channel's values."""
+        low = self.low[number]
+        span = self.high[number] - low
+        with np.errstate(invalid="ignore", over="ignore"):
+            scaled = (band.astype(np.float32) - np.float32(low)) * np.float32(255 / span)
+        scaled = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0)
+        pixels: Array = np.rint(scaled.clip(0, 255)).astype(np.uint8)
         return pixels
 
     def to_rgb(self, pixels: Array) -> Array:
