@@ -63,3 +63,29 @@ def test_each_fault_is_found(tmp_path: Path) -> None:
     assert len([text for text in texts["band-range"] if "is 2" in text]) == 4, "of one image"
     (text,) = texts["bands-differ"]
     assert text.startswith("5 bands of uint16 (red, green, blue, nir, fifth), and most images 4")
+
+
+LEVELS = np.array([1.0, 1.5, 0.7, 2.5])[:, None, None]
+
+
+def levelled(seed: int) -> np.ndarray:
+    """Values of bands that differ in their level, of scenes that differ in their light."""
+    return (values(seed) * LEVELS * (1 + seed / 40)).astype(np.uint16)
+
+
+def test_an_image_with_its_bands_in_another_order_is_found(tmp_path: Path) -> None:
+    images = {f"p{number}": levelled(number) for number in range(6)}
+    assert "band-order" not in make(tmp_path / "good", **images)
+    images["p3"] = images["p3"][[2, 1, 0, 3]]
+    (text,) = make(tmp_path / "swapped", **images)["band-order"]
+    assert text == (
+        "by their values its bands are blue, green, red, nir, and the others' red, green, blue, nir"
+    )
+
+
+def test_a_stretched_copy_is_found(tmp_path: Path) -> None:
+    stretched = (values(1).astype(np.int64) - 300) * 20
+    texts = make(tmp_path, p0=values(1), p4=stretched.astype(np.uint16))
+    assert any(
+        "p0.tif" in text for text in texts.get("image-near", []) + texts.get("image-twice", [])
+    )

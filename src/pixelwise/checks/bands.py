@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from pixelwise.datasets.band_statistics import find_layout, sample_values
 from pixelwise.datasets.issue_kinds import Severity
@@ -29,6 +30,10 @@ _MIN_VALUES = 16
 # Times that an image's median differs from that of the others.
 _FAR = 10
 _MIN_IMAGES = 3
+# Bands are in another order where an image's medians lie so many deviations from the others', and
+# within so many once they change places.
+_OUT_OF_ORDER = 8
+_IN_ORDER = 2
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def find_band_issues(pairs: Sequence[PairStats]) -> Iterator[Issue]:
     for sample in samples:
         yield from _check_values(sample)
     yield from _find_far(samples)
+    yield from _find_swapped(samples)
 
 
 def are_trained_by_bands(pairs: Sequence[PairStats]) -> bool:
@@ -142,3 +148,30 @@ def _find_far(samples: Sequence[_BandSample]) -> Iterator[Issue]:
             if not usual / _FAR <= median <= usual * _FAR:
                 text = f"the median of {name} is {median:g}, that of most images {usual:g}"
                 yield sample.stats.image_issue("band-range", text)
+
+
+def _find_swapped(samples: Sequence[_BandSample]) -> Iterator[Issue]:
+    """Images whose bands have values that others of the set usually have."""
+    medians = dict[int, dict[str, float]]()
+    stats = {id(sample.stats): sample.stats for sample in samples}
+    for sample in samples:
+        if sample.values.size:
+            medians.setdefault(id(sample.stats), {})[sample.name] = float(np.median(sample.values))
+    names = tuple(next(iter(medians.values()), {}))
+    whole = {key: tuple(own.values()) for key, own in medians.items() if tuple(own) == names}
+    if len(whole) < _MIN_IMAGES or len(names) < 2:
+        return
+    table = np.array(list(whole.values()))
+    usual = np.median(table, axis=0)
+    # of a normal distribution, by the median of the distances; not less than a fiftieth of the span
+    deviation = 1.4826 * np.median(np.abs(table - usual), axis=0)
+    deviation = np.maximum(deviation, max(np.ptp(usual) / 50, np.finfo(np.float32).tiny))
+    for key, own in zip(whole, table, strict=True):
+        distances = np.abs(own[:, None] - usual) / deviation
+        if np.diag(distances).max() < _OUT_OF_ORDER:
+            continue
+        order = linear_sum_assignment(distances)[1]
+        if distances[np.arange(len(names)), order].max() < _IN_ORDER:
+            fitting = ", ".join(names[number] for number in order)
+            text = f"by their values its bands are {fitting}, and the others' {', '.join(names)}"
+            yield stats[key].image_issue("band-order", text)

@@ -24,6 +24,11 @@ BAND_TYPES: dict[str, IssueType] = {
         "A value that may stand for none",
         "Declare it, as with `gdal_edit.py -a_nodata VALUE FILE`: else it is learned as a value.",
     ),
+    "band-order": warning_type(
+        "Images whose bands seem to be in another order",
+        "Save its bands in the order of the others, or name them: bands with names are matched by "
+        "these.",
+    ),
     "band-range": warning_type(
         "Images whose values are many times those of the others",
         "Are they of another sensor, unit or scale? Bring all to one.",
